@@ -1,0 +1,197 @@
+"""The one byte form of every value that is hashed, signed or stored: deterministic CBOR, strictly checked.
+
+The subset of RFC 8949 that section 4.2.1 makes deterministic: integers of 64 bits and a sign, byte and
+text strings, arrays, maps with text keys, false, true and null. A value has exactly one encoding; every
+other byte string is refused, so a hash over received bytes is a hash over the value.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Value: TypeAlias = "bool | int | bytes | str | Sequence[Value] | Mapping[str, Value] | None"
+Decoded: TypeAlias = "bool | int | bytes | str | list[Decoded] | dict[str, Decoded] | None"
+
+MAX_DEPTH = 16
+_MAX_INT = 2**64 - 1
+
+_UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
+
+
+class EncodingError(ValueError):
+    """One line that says what is wrong with a value or with received bytes, and at which byte."""
+
+
+def encode(value: Value) -> bytes:
+    """The only encoding of `value`.
+
+    Tuples encode as arrays. Raises EncodingError for a type outside the subset (floats among them), an
+    integer outside -2^64 .. 2^64 - 1, text with a lone surrogate, or more than `MAX_DEPTH` nested containers.
+    """
+    out = bytearray()
+    _write(out, value, 0)
+    return bytes(out)
+
+
+def decode(data: bytes, *, limit: int) -> Decoded:
+    """The value whose encoding is exactly `data`; `limit` is the largest length accepted, in bytes.
+
+    Raises EncodingError for anything that `encode` does not produce, in time and memory linear in `data`.
+    """
+    if len(data) > limit:
+        raise EncodingError(f"{len(data)} bytes where at most {limit} are allowed")
+    value, end = _read(data, 0, 0)
+    if end != len(data):
+        raise EncodingError(f"byte {end}: {len(data) - end} bytes after the end of the value")
+    return value
+
+
+def _write(out: bytearray, value: Value, depth: int) -> None:
+    if value is None:
+        out.append(_SIMPLE << 5 | 22)
+    elif isinstance(value, bool):
+        out.append(_SIMPLE << 5 | (21 if value else 20))
+    elif isinstance(value, int):
+        _write_int(out, value)
+    elif isinstance(value, bytes):
+        _write_head(out, _BYTES, len(value))
+        out += value
+    elif isinstance(value, str):
+        out += _text(value)
+    elif depth == MAX_DEPTH:
+        raise EncodingError(f"more than {MAX_DEPTH} nested arrays and maps")
+    elif isinstance(value, Mapping):
+        _write_map(out, value, depth + 1)
+    elif isinstance(value, list | tuple):
+        _write_head(out, _ARRAY, len(value))
+        for item in value:
+            _write(out, item, depth + 1)
+    else:
+        raise EncodingError(f"{type(value).__name__} has no encoding")
+
+
+def _write_int(out: bytearray, number: int) -> None:
+    if not -_MAX_INT - 1 <= number <= _MAX_INT:
+        raise EncodingError(f"an integer of {number.bit_length()} bits does not fit 64 bits and a sign")
+    if number >= 0:
+        _write_head(out, _UINT, number)
+    else:
+        _write_head(out, _NEGATIVE, -1 - number)
+
+
+def _write_map(out: bytearray, items: Mapping[str, Value], depth: int) -> None:
+    _write_head(out, _MAP, len(items))
+    for key, name in sorted((_text(name), name) for name in items):
+        out += key
+        _write(out, items[name], depth)
+
+
+def _text(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise EncodingError(f"a map key is of type {type(text).__name__}, not text")
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise EncodingError("text with a lone surrogate has no UTF-8 form") from None
+    out = bytearray()
+    _write_head(out, _TEXT, len(data))
+    return bytes(out + data)
+
+
+def _write_head(out: bytearray, major: int, number: int) -> None:
+    if number < 24:
+        out.append(major << 5 | number)
+    elif number < 1 << 8:
+        out += bytes((major << 5 | 24, number))
+    elif number < 1 << 16:
+        out.append(major << 5 | 25)
+        out += number.to_bytes(2)
+    elif number < 1 << 32:
+        out.append(major << 5 | 26)
+        out += number.to_bytes(4)
+    else:
+        out.append(major << 5 | 27)
+        out += number.to_bytes(8)
+
+
+def _read(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
+    """The value that starts at byte `at`, and the byte after its end."""
+    major, number, start = _read_head(data, at)
+    if major == _UINT:
+        return number, start
+    if major == _BYTES:
+        return data[start : _end(data, start, number)], start + number
+    if major == _TEXT:
+        return _read_text(data, start, number), start + number
+    if major == _NEGATIVE:
+        return -1 - number, start
+    if major == _SIMPLE:
+        if number not in _CONSTANTS:
+            raise EncodingError(f"byte {at}: a simple value other than false, true and null")
+        return _CONSTANTS[number], start
+    if major == _TAG:
+        raise EncodingError(f"byte {at}: tags are not allowed")
+    if depth == MAX_DEPTH:
+        raise EncodingError(f"byte {at}: more than {MAX_DEPTH} nested arrays and maps")
+    if major == _MAP:
+        return _read_map(data, start, number, depth + 1)
+    return _read_array(data, start, number, depth + 1)
+
+
+def _read_head(data: bytes, at: int) -> tuple[int, int, int]:
+    """Major type, argument, and the byte after them, of the item that starts at `at`."""
+    if at >= len(data):
+        raise EncodingError(f"byte {at}: the value is cut short")
+    head = data[at]
+    major, number = head >> 5, head & 31
+    if number < 24:
+        return major, number, at + 1
+    if number > 27:
+        raise EncodingError(f"byte {at}: indefinite lengths and reserved forms are not allowed")
+    if major == _SIMPLE:
+        raise EncodingError(f"byte {at}: floats and long simple values are not allowed")
+    start = at + 1 + (1 << number - 24)
+    if start > len(data):
+        raise EncodingError(f"byte {at}: the value is cut short")
+    argument = int.from_bytes(data[at + 1 : start])
+    if argument < 24 or (number > 24 and argument >> (4 << number - 24) == 0):
+        raise EncodingError(f"byte {at}: {argument} is not in its shortest form")
+    return major, argument, start
+
+
+def _end(data: bytes, start: int, length: int) -> int:
+    if length > len(data) - start:
+        raise EncodingError(f"byte {start}: the value is cut short")
+    return start + length
+
+
+def _read_text(data: bytes, start: int, length: int) -> str:
+    try:
+        return data[start : _end(data, start, length)].decode()
+    except UnicodeDecodeError:
+        raise EncodingError(f"byte {start}: text that is not UTF-8") from None
+
+
+def _read_array(data: bytes, at: int, length: int, depth: int) -> tuple[Decoded, int]:
+    _end(data, at, length)  # an item takes a byte at least: no list is made for a length that cannot be
+    items = []
+    for _ in range(length):
+        item, at = _read(data, at, depth)
+        items.append(item)
+    return items, at
+
+
+def _read_map(data: bytes, at: int, length: int, depth: int) -> tuple[Decoded, int]:
+    items: dict[str, Decoded] = {}
+    previous = b""
+    for _ in range(length):
+        major, size, start = _read_head(data, at)
+        if major != _TEXT:
+            raise EncodingError(f"byte {at}: a map key that is not text")
+        name = _read_text(data, start, size)
+        key = data[at : start + size]
+        if key <= previous:
+            raise EncodingError(f"byte {at}: map keys are repeated or not in ascending order")
+        previous = key
+        items[name], at = _read(data, start + size, depth)
+    return items, at

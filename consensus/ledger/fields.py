@@ -1,0 +1,128 @@
+"""Checked reading of the fields of a transaction: what an author wrote is data of unknown shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from consensus.encoding import Decoded
+
+T = TypeVar("T")
+LARGEST = 2**63 - 1
+NAME = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,63}")
+# Code points, not isprintable(): that changes with the Unicode tables of each Python version.
+LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*")
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+
+class MalformedError(ValueError):
+    """A transaction of a known type whose fields are not as its table says."""
+
+
+class Fields:
+    """The fields of one transaction; getters name the field they refuse, `done` refuses what nobody read."""
+
+    def __init__(self, table: Mapping[str, Decoded]) -> None:
+        self._table = table
+        self._read: set[str] = set()
+
+    def raw(self, name: str) -> Decoded:
+        """Whatever stands there; absent is refused, so that optional things are explicit None."""
+        if name not in self._table:
+            raise MalformedError(f"field {name} is missing")
+        self._read.add(name)
+        return self._table[name]
+
+    def done(self) -> None:
+        """Refuses fields that were not read."""
+        for name in self._table:
+            if name not in self._read:
+                raise MalformedError("unknown field")
+
+    def whole(self, name: str, least: int = 0, most: int = LARGEST) -> int:
+        return whole(self.raw(name), name, least, most)
+
+    def digest(self, name: str) -> bytes:
+        return sized(self.raw(name), name, 32)
+
+    def maybe(self, name: str, read: Callable[[Decoded, str], T]) -> T | None:
+        """None, or what `read` makes of the value."""
+        value = self.raw(name)
+        return None if value is None else read(value, name)
+
+    def signature(self, name: str) -> bytes:
+        return sized(self.raw(name), name, 64)
+
+    def boolean(self, name: str) -> bool:
+        value = self.raw(name)
+        if not isinstance(value, bool):
+            raise MalformedError(f"field {name} must be true or false")
+        return value
+
+    def name(self, name: str) -> str:
+        return matching(self.raw(name), name, NAME)
+
+    def text(self, name: str, most: int = 200) -> str:
+        """One line for people."""
+        return line(self.raw(name), name, most)
+
+    def items(self, name: str, most: int, read: Callable[[Decoded, str], T]) -> tuple[T, ...]:
+        value = self.raw(name)
+        if not isinstance(value, list) or len(value) > most:
+            raise MalformedError(f"field {name} must be a list of at most {most}")
+        return tuple(read(entry, name) for entry in value)
+
+    def table(
+        self, name: str, most: int, key: re.Pattern[str], read: Callable[[Decoded, str], T]
+    ) -> dict[str, T]:
+        """A map whose keys match the pattern; the result is sorted by key."""
+        value = self.raw(name)
+        if not isinstance(value, dict) or len(value) > most:
+            raise MalformedError(f"field {name} must be a map of at most {most}")
+        return {matching(entry, name, key): read(value[entry], name) for entry in sorted(value)}
+
+
+def whole(value: Decoded, name: str, least: int = 0, most: int = LARGEST) -> int:
+    """A whole number within bounds; true and false are none."""
+    if type(value) is not int or not least <= value <= most:
+        raise MalformedError(f"field {name} must be a whole number from {least} to {most}")
+    return value
+
+
+def signed(value: Decoded, name: str) -> int:
+    """A whole number of either sign."""
+    return whole(value, name, -LARGEST, LARGEST)
+
+
+def sized(value: Decoded, name: str, size: int) -> bytes:
+    """Bytes of this length."""
+    if not isinstance(value, bytes) or len(value) != size:
+        raise MalformedError(f"field {name} must be {size} bytes")
+    return value
+
+
+def digest(value: Decoded, name: str) -> bytes:
+    """32 bytes."""
+    return sized(value, name, 32)
+
+
+def matching(value: Decoded, name: str, pattern: re.Pattern[str]) -> str:
+    """Text that matches the whole pattern."""
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise MalformedError(f"field {name} has text that is not allowed there")
+    return value
+
+
+def line(value: Decoded, name: str, most: int) -> str:
+    """Text without control characters."""
+    if not isinstance(value, str) or len(value) > most or LINE.fullmatch(value) is None:
+        raise MalformedError(f"field {name} must be one line of at most {most} characters")
+    return value
+
+
+def score(value: Decoded, name: str) -> tuple[int, int]:
+    """[block number, score]."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise MalformedError(f"field {name} must hold pairs [block, score]")
+    return whole(value[0], name), whole(value[1], name)

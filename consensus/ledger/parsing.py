@@ -1,0 +1,151 @@
+"""Reading transactions out of events: whatever an author wrote becomes a checked dataclass or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from consensus.ledger.fields import FILE, NAME, Fields, MalformedError, digest, matching, score, signed, whole
+from consensus.ledger.transactions import (
+    MANIFEST,
+    ROLES,
+    Candidate,
+    Games,
+    MatchClaim,
+    Profile,
+    Progress,
+    Release,
+    Result,
+    Seal,
+    SelfplayClaim,
+    TrainClaim,
+    Transaction,
+    Vote,
+    model_digest,
+)
+
+
+def parse(table: object) -> Transaction | None:
+    """The transaction of a CBOR map, or None for an unknown type; MalformedError names the wrong field."""
+    if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
+        raise MalformedError("not a map with text keys")
+    kind = table.get("type")
+    if not isinstance(kind, str):
+        raise MalformedError("field type is missing")
+    read = READERS.get(kind)
+    if read is None:
+        return None
+    source = Fields(table)
+    source.raw("type")
+    transaction = read(source, source.whole("id"))
+    source.done()
+    return transaction
+
+
+def _profile(source: Fields, number: int) -> Transaction:
+    roles = source.items("roles", len(ROLES), lambda value, name: matching(value, name, NAME))
+    if list(roles) != sorted(set(roles)) or not set(roles) <= set(ROLES):
+        raise MalformedError(f"field roles must be sorted, distinct and of {', '.join(ROLES)}")
+    return Profile(
+        number,
+        roles,
+        source.text("device", 64),
+        source.digest("software"),
+        source.table("rates", 32, NAME, whole),
+        source.whole("cost"),
+        source.whole("life"),
+    )
+
+
+def _claim(source: Fields, number: int) -> Transaction:
+    kind = source.raw("kind")
+    if kind == "selfplay":
+        return SelfplayClaim(number, source.name("configuration"), source.whole("amount", 1, 1 << 20))
+    if kind == "train":
+        return TrainClaim(number, source.name("configuration"), source.name("family"))
+    if kind == "match":
+        return MatchClaim(number, source.digest("candidate"), source.whole("slot", 0, 1 << 20))
+    raise MalformedError("field kind must be selfplay, train or match")
+
+
+def _progress(source: Fields, number: int) -> Transaction:
+    return Progress(number, source.whole("claim"), source.whole("done"))
+
+
+def _release(source: Fields, number: int) -> Transaction:
+    return Release(number, source.whole("claim"), source.text("reason"))
+
+
+def _games(source: Fields, number: int) -> Transaction:
+    return Games(
+        number,
+        source.whole("claim"),
+        source.name("configuration"),
+        source.digest("model"),
+        source.digest("shard"),
+        source.whole("size", 1),
+        source.whole("games", 1, 1 << 20),
+        source.whole("plies", 1),
+        source.digest("root"),
+    )
+
+
+def _candidate(source: Fields, number: int) -> Transaction:
+    shards = source.items("shards", 4096, digest)
+    if len(set(shards)) != len(shards):
+        raise MalformedError("field shards names a shard twice")
+    candidate = Candidate(
+        number,
+        source.maybe("claim", whole),
+        source.name("configuration"),
+        source.digest("model"),
+        source.table("files", 64, FILE, digest),
+        source.name("architecture"),
+        source.maybe("parent", digest),
+        source.digest("incumbent"),
+        shards,
+        source.table("losses", 16, NAME, signed),
+    )
+    if MANIFEST in candidate.files:
+        raise MalformedError(f"field files must not name {MANIFEST}, which is the manifest itself")
+    if candidate.model != model_digest(candidate.files, candidate.architecture, candidate.parent):
+        raise MalformedError("field model is not the digest of files, architecture and parent")
+    return candidate
+
+
+def _result(source: Fields, number: int) -> Transaction:
+    return Result(
+        number,
+        source.whole("claim"),
+        source.items("scores", 4096, score),
+        source.digest("root"),
+        source.digest("blob"),
+        source.whole("size", 1),
+        source.whole("games", 1, 1 << 20),
+    )
+
+
+def _vote(source: Fields, number: int) -> Transaction:
+    return Vote(
+        number,
+        source.digest("candidate"),
+        source.boolean("approve"),
+        source.digest("checked"),
+        source.text("reason"),
+    )
+
+
+def _seal(source: Fields, number: int) -> Transaction:
+    return Seal(number, source.digest("statement"), source.signature("signature"))
+
+
+READERS: dict[str, Callable[[Fields, int], Transaction]] = {
+    "profile": _profile,
+    "claim": _claim,
+    "progress": _progress,
+    "release": _release,
+    "games": _games,
+    "candidate": _candidate,
+    "result": _result,
+    "vote": _vote,
+    "seal": _seal,
+}

@@ -1,0 +1,206 @@
+"""The transactions of the ledger as frozen dataclasses: `as_table` builds the CBOR map, `parse` reads it.
+
+Every transaction is a CBOR map with `type`, `id` (a whole number unique to its author; count upwards from 0)
+and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that null is allowed.
+
+| type | fields |
+|---|---|
+| profile | roles [name..] of match, selfplay, train (sorted), device text, software d32, rates {name: int}, |
+|         | cost int, life int |
+| claim | kind "selfplay": configuration, amount (games) |
+|       | kind "train": configuration, family |
+|       | kind "match": candidate d32, slot |
+| progress | claim (id of the author's claim), done int |
+| release | claim, reason text |
+| games | claim, configuration, model d32, shard d32, size (bytes), games, plies, |
+|       | root d32 (Merkle root of the games) |
+| candidate | claim int?, configuration, model d32, files {name: d32}, architecture, parent d32?, |
+|           | incumbent d32, shards [d32..], losses {name: millionths} |
+| result | claim, scores [[block, score]..] ascending, root d32 (Merkle root of the games), blob d32, |
+|        | size (bytes), games |
+| vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
+| seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
+
+What belongs together (`games` and the `release` after it, say) goes into one event: the order keeps the order
+inside an event, but two events of one author that reach the judges together may be ordered either way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+
+from consensus.encoding import Value, encode
+
+MANIFEST = "manifest.cbor"
+ROLES = ("match", "selfplay", "train")
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What all have: the id by which a transaction acts once per author."""
+
+    TYPE: ClassVar[str] = ""
+    id: int
+
+    def as_table(self) -> dict[str, Value]:
+        """The CBOR map that goes into an event."""
+        table: dict[str, Value] = {"type": self.TYPE}
+        for item in fields(self):
+            table[item.name] = _plain(getattr(self, item.name))
+        return table
+
+
+def _plain(value: object) -> Value:
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(value[key]) for key in sorted(value)}
+    assert value is None or isinstance(value, bool | int | str | bytes)
+    return value
+
+
+@dataclass(frozen=True)
+class Profile(Transaction):
+    """What a member offers: rates per hour, cost in millionths per hour, expected life in s (0: unknown)."""
+
+    TYPE = "profile"
+    roles: tuple[str, ...]
+    device: str
+    software: bytes
+    rates: Mapping[str, int]
+    cost: int
+    life: int
+
+
+@dataclass(frozen=True)
+class SelfplayClaim(Transaction):
+    """Wants to play `amount` games with the canonical model."""
+
+    TYPE = "claim"
+    configuration: str
+    amount: int
+    kind: Literal["selfplay"] = "selfplay"
+
+
+@dataclass(frozen=True)
+class TrainClaim(Transaction):
+    """Wants to train the next model of a family (an architecture name)."""
+
+    TYPE = "claim"
+    configuration: str
+    family: str
+    kind: Literal["train"] = "train"
+
+
+@dataclass(frozen=True)
+class MatchClaim(Transaction):
+    """Wants to play one slot of a candidate's match."""
+
+    TYPE = "claim"
+    candidate: bytes
+    slot: int
+    kind: Literal["match"] = "match"
+
+
+@dataclass(frozen=True)
+class Progress(Transaction):
+    """The work on a claim goes on."""
+
+    TYPE = "progress"
+    claim: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Release(Transaction):
+    """The author gives a claim back."""
+
+    TYPE = "release"
+    claim: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Games(Transaction):
+    """A shard of self-play games."""
+
+    TYPE = "games"
+    claim: int
+    configuration: str
+    model: bytes
+    shard: bytes
+    size: int
+    games: int
+    plies: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class Candidate(Transaction):
+    """A model that wants to become canonical: a new one, or an earlier one again."""
+
+    TYPE = "candidate"
+    claim: int | None
+    configuration: str
+    model: bytes
+    files: Mapping[str, bytes]
+    architecture: str
+    parent: bytes | None
+    incumbent: bytes
+    shards: tuple[bytes, ...]
+    losses: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Result(Transaction):
+    """The block scores of a slot that was played."""
+
+    TYPE = "result"
+    claim: int
+    scores: tuple[tuple[int, int], ...]
+    root: bytes
+    blob: bytes
+    size: int
+    games: int
+
+
+@dataclass(frozen=True)
+class Vote(Transaction):
+    """What a member found when it checked a ripe candidate. An approval names the results digest."""
+
+    TYPE = "vote"
+    candidate: bytes
+    approve: bool
+    checked: bytes
+    reason: str
+
+
+@dataclass(frozen=True)
+class Seal(Transaction):
+    """A member's signature over the statement of a promotion."""
+
+    TYPE = "seal"
+    statement: bytes
+    signature: bytes
+
+
+def manifest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:
+    """Canonical bytes of a model's manifest; `files` maps each file name to its SHA-256."""
+    return encode({"files": dict(files), "architecture": architecture, "parent": parent})
+
+
+def model_digest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:
+    """The digest that names a model: SHA-256 of its manifest."""
+    return hashlib.sha256(manifest(files, architecture, parent)).digest()
+
+
+UNIFORM = model_digest({}, "uniform", None)
+"""The built-in model with which every configuration starts: uniform policy, value 0, no files."""
+
+
+def candidate_id(author: bytes, number: int) -> bytes:
+    """The digest that names a candidate: its author and transaction id; the author knows it beforehand."""
+    return hashlib.sha256(encode(["ringrift/candidate/1", author, number])).digest()

@@ -1,0 +1,199 @@
+"""The settings that all nodes of a swarm share: part of the genesis, they decide what the ledger does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from typing import Any, Self
+
+from consensus.encoding import Value
+
+CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
+LARGEST = 2**53 - 1
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the setting and what it must be."""
+
+
+def players(configuration: str) -> int:
+    """Number of players of a configuration such as `hex8-2`."""
+    match = CONFIGURATION.fullmatch(configuration)
+    if match is None:
+        raise SettingsError(f"configuration {configuration!r}: must be board-players, such as hex8-2")
+    return int(match[2])
+
+
+class Section:
+    """One table of settings: whole numbers from 1 (or 0), fractions between 0 and 1, and short texts."""
+
+    NAME = ""
+    MAY_BE_ZERO: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]  # every Section is a dataclass
+            self._check(item.name, item.default, getattr(self, item.name))
+
+    def _check(self, name: str, default: object, value: object) -> None:
+        where = f"settings.{self.NAME}.{name}"
+        if isinstance(default, Fraction):
+            if not isinstance(value, Fraction) or not 0 < value < 1:
+                raise SettingsError(f"{where}: must be between 0 and 1, not {value!r}")
+            if max(value.numerator, value.denominator) > LARGEST:
+                raise SettingsError(f"{where}: has too many digits")
+        elif isinstance(default, str):
+            if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
+                raise SettingsError(f"{where}: must be 1 to 64 of letters, digits and ._-, not {value!r}")
+        else:
+            least = 0 if name in self.MAY_BE_ZERO else 1
+            if type(value) is not int or not least <= value <= LARGEST:
+                raise SettingsError(f"{where}: must be a whole number of {least} or more, not {value!r}")
+
+    def table(self) -> dict[str, Value]:
+        """The section as CBOR values; a fraction is [numerator, denominator] in lowest terms."""
+        table: dict[str, Value] = {}
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            table[item.name] = [value.numerator, value.denominator] if isinstance(value, Fraction) else value
+        return table
+
+    @classmethod
+    def read(cls, table: object) -> Self:
+        """A section from CBOR values or a table that a person wrote; what is absent keeps its default.
+
+        A fraction is given as [numerator, denominator], as text ("0.65", "13/20") or as a Fraction.
+        """
+        if not isinstance(table, Mapping):
+            raise SettingsError(f"settings.{cls.NAME}: must be a table")
+        defaults = {item.name: item.default for item in fields(cls)}  # type: ignore[arg-type]
+        values: dict[str, Any] = {}
+        for name in sorted(table, key=str):
+            if name not in defaults:
+                known = ", ".join(defaults)
+                raise SettingsError(f"settings.{cls.NAME}.{name}: unknown setting; known are {known}")
+            value = table[name]
+            values[name] = _fraction(value) if isinstance(defaults[name], Fraction) else value
+        return cls(**values)
+
+
+def _fraction(value: object) -> object:
+    try:
+        if isinstance(value, str):
+            return Fraction(value)
+        if isinstance(value, list) and len(value) == 2 and all(type(part) is int for part in value):
+            return Fraction(value[0], value[1])
+    except (ValueError, ZeroDivisionError):
+        return value
+    return value
+
+
+@dataclass(frozen=True)
+class SelfplaySettings(Section):
+    """How self-play games are made."""
+
+    NAME = "selfplay"
+    MAY_BE_ZERO = frozenset({"opening_plies"})
+    games: int = 32  # wished by one claim
+    simulations: int = 16  # of the search, per move
+    considered: int = 8  # root moves that the search considers
+    opening_plies: int = 4  # random plies before the search begins
+    ceiling: int = 512  # so many new games since the last candidate are enough
+
+
+@dataclass(frozen=True)
+class TrainingSettings(Section):
+    """When and how a model is trained."""
+
+    NAME = "training"
+    games: int = 192  # new games since the last candidate before the next one is trained
+    window: int = 2048  # newest games to train on
+    steps: int = 300  # optimizer steps
+    batch: int = 256  # positions a step
+    architecture: str = "c16b2"  # also the model family
+    learning_rate: Fraction = Fraction(1, 500)
+
+
+@dataclass(frozen=True)
+class MatchSettings(Section):
+    """How a candidate is measured; copied into each match when it opens."""
+
+    NAME = "match"
+    MAY_BE_ZERO = frozenset({"opening_plies"})
+    simulations: int = 16
+    considered: int = 8
+    opening_plies: int = 4
+    slot_blocks: int = 4  # blocks in a slot
+    block_limit: int = 64  # undecided after so many blocks: rejected
+    p1: Fraction = Fraction(13, 20)  # share of the score that the test looks for, against 1/2
+    alpha: Fraction = Fraction(1, 20)  # bound on accepting an equal candidate
+    beta: Fraction = Fraction(1, 20)  # bound on the test's rejecting one that scores p1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 * self.p1 > 1:
+            raise SettingsError(f"settings.match.p1: must be above 1/2, not {self.p1}")
+        if self.block_limit % (2 * self.slot_blocks):
+            raise SettingsError(
+                "settings.match.block_limit: must be a multiple of "
+                f"2 x slot_blocks = {2 * self.slot_blocks}, "
+                f"not {self.block_limit}"
+            )
+        if self.block_limit > 4096:
+            raise SettingsError(f"settings.match.block_limit: must be 4096 or less, not {self.block_limit}")
+
+
+@dataclass(frozen=True)
+class TimingSettings(Section):
+    """How long things may take, in seconds of the ledger's clock (consensus time without long gaps)."""
+
+    NAME = "timing"
+    lease_s: int = 120  # a claim without progress
+    vote_s: int = 600  # a ripe candidate without enough votes
+    idle_s: int = 900  # a match without a new result
+    gap_s: int = 30  # a longer gap between two ordered events counts as this: an outage expires nothing
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the members agreed on besides who they are."""
+
+    configurations: tuple[str, ...] = ("hex8-2",)  # sorted, distinct
+    selfplay: SelfplaySettings = field(default_factory=SelfplaySettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    match: MatchSettings = field(default_factory=MatchSettings)
+    timing: TimingSettings = field(default_factory=TimingSettings)
+
+    def __post_init__(self) -> None:
+        if not self.configurations:
+            raise SettingsError("configurations: name at least one, such as hex8-2")
+        for configuration in self.configurations:
+            players(configuration)
+        if list(self.configurations) != sorted(set(self.configurations)):
+            raise SettingsError("configurations: must be sorted and distinct")
+
+    def table(self) -> dict[str, Value]:
+        """All settings as CBOR values."""
+        table: dict[str, Value] = {name: getattr(self, name).table() for name in SECTIONS}
+        table["configurations"] = list(self.configurations)
+        return table
+
+    @classmethod
+    def read(cls, configurations: object, tables: object) -> Settings:
+        """Settings from configurations in any order and tables by section, or SettingsError."""
+        names: Any = configurations
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise SettingsError("configurations: must be a list of names such as hex8-2")
+        if not isinstance(tables, Mapping):
+            raise SettingsError("settings: must be tables")
+        unknown = sorted(str(name) for name in tables if name not in SECTIONS)
+        if unknown:
+            raise SettingsError(f"settings.{unknown[0]}: unknown table; known are {', '.join(SECTIONS)}")
+        sections: dict[str, Any] = {name: kind.read(tables.get(name, {})) for name, kind in SECTIONS.items()}
+        return cls(tuple(sorted(set(names))), **sections)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    kind.NAME: kind for kind in (SelfplaySettings, TrainingSettings, MatchSettings, TimingSettings)
+}

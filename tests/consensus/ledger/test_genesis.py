@@ -1,0 +1,156 @@
+"""The founding record: one canonical form, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from fractions import Fraction
+
+import pytest
+
+from consensus.encoding import decode, encode
+from consensus.genesis import Genesis, GenesisError, Member, decode_genesis, make_genesis
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, players
+
+
+def member(number: int, weight: int = 1) -> Member:
+    return Member(bytes([number]) * 32, weight)
+
+
+FOUR = make_genesis("test", [member(3), member(1), member(2), member(4)], Settings())
+
+
+def test_members_are_sorted_and_bytes_come_back() -> None:
+    assert [entry.id[0] for entry in FOUR.members] == [1, 2, 3, 4]
+    again = decode_genesis(FOUR.encode())
+    assert again == FOUR
+    assert again.digest == FOUR.digest == hashlib.sha256(FOUR.encode()).digest()
+
+
+def test_every_setting_changes_the_digest() -> None:
+    changed = make_genesis("test", FOUR.members, Settings(match=MatchSettings(p1=Fraction(3, 5))))
+    assert changed.digest != FOUR.digest
+    assert changed.roster_digest == FOUR.roster_digest
+    assert decode_genesis(changed.raw).settings.match.p1 == Fraction(3, 5)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([], "a swarm has 1 to 256 members, not 0"),
+        ([member(1), member(1)], "named twice"),
+        ([member(1, 0)], "weight must be a whole number from 1, not 0"),
+        ([member(1, -1)], "weight must be"),
+        ([member(1, True)], "weight must be"),
+        ([Member(b"short", 1)], "32 bytes"),
+        ([member(1, 2), member(2), member(3), member(4)], "a third or more of all 5"),
+        ([member(1, 2), member(2, 2), member(3), member(4)], "a third or more of all 6"),
+    ],
+)
+def test_refuses_members(members: list[Member], message: str) -> None:
+    with pytest.raises(GenesisError, match=message) as error:
+        make_genesis("test", members, Settings())
+    assert "\n" not in str(error.value)
+
+
+def test_weights_below_four_members_are_free() -> None:
+    assert make_genesis("small", [member(1, 100), member(2), member(3)], Settings()).total_weight == 102
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "two\nlines", "\x00", "\ud800"])
+def test_refuses_names(name: str) -> None:
+    with pytest.raises(GenesisError, match="swarm name"):
+        make_genesis(name, [member(1)], Settings())
+
+
+def test_refuses_unsorted_members() -> None:
+    with pytest.raises(GenesisError, match="sorted"):
+        Genesis("test", (member(2), member(1)), Settings())
+
+
+def test_supermajority_is_strict() -> None:
+    three = make_genesis("three", [member(1), member(2), member(3)], Settings())
+    assert not three.supermajority([three.members[0].id, three.members[1].id])
+    assert three.supermajority([entry.id for entry in three.members])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"swarm": 5},
+        {"swarm": None},
+        {"members": {}},
+        {"members": [[b"x"]]},
+        {"members": [[bytes(32), True]]},
+        {"members": [["id", 1]]},
+        {"settings": []},
+        {"settings": {}},
+        {"settings": {"configurations": ["hex8-2"]}},
+        {"settings": {"configurations": "hex8-2"}},
+        {"settings": {"configurations": [["hex8-2"]]}},
+        {"settings": {"configurations": ["hex8-2"], "match": {"p1": [1, 0]}}},
+        {"more": 1},
+    ],
+)
+def test_refuses_bytes_that_are_no_genesis(change: dict[str, object]) -> None:
+    table = decode(FOUR.raw, limit=1 << 16)
+    assert isinstance(table, dict)
+    with pytest.raises(GenesisError):
+        decode_genesis(encode({**table, **change}))  # type: ignore[dict-item]
+
+
+def test_refuses_a_fraction_not_in_lowest_terms() -> None:
+    table = decode(FOUR.raw, limit=1 << 16)
+    table["settings"]["match"]["p1"] = [26, 40]  # type: ignore[index,call-overload]
+    with pytest.raises(GenesisError, match="canonical"):
+        decode_genesis(encode(table))
+
+
+def test_every_flipped_bit_is_refused_or_another_swarm() -> None:
+    for place in range(len(FOUR.raw) * 8):
+        flipped = bytearray(FOUR.raw)
+        flipped[place // 8] ^= 1 << place % 8
+        with contextlib.suppress(GenesisError):
+            assert decode_genesis(bytes(flipped)).digest != FOUR.digest
+
+
+def test_settings_from_what_a_person_wrote() -> None:
+    tables = {"match": {"p1": "0.7", "block_limit": 128}, "selfplay": {"opening_plies": 0}}
+    settings = Settings.read(["square8-3", "hex8-2"], tables)
+    assert settings.configurations == ("hex8-2", "square8-3")
+    assert settings.match.p1 == Fraction(7, 10)
+    assert settings.selfplay == SelfplaySettings(opening_plies=0)
+
+
+@pytest.mark.parametrize(
+    ("configurations", "tables", "message"),
+    [
+        ([], {}, "name at least one"),
+        (["hex9-2"], {}, "configuration 'hex9-2': must be board-players"),
+        (["hex8-5"], {}, "must be board-players"),
+        (["hex8-2\n"], {}, "must be board-players"),
+        ("hex8-2", {}, "must be a list"),
+        (["hex8-2"], [], "settings: must be tables"),
+        (["hex8-2"], {"macth": {}}, "settings.macth: unknown table; known are selfplay"),
+        (["hex8-2"], {"match": 3}, "settings.match: must be a table"),
+        (["hex8-2"], {"match": {"p2": 1}}, "settings.match.p2: unknown setting; known are simulations"),
+        (["hex8-2"], {"match": {"p1": "1/2"}}, "settings.match.p1: must be above 1/2"),
+        (["hex8-2"], {"match": {"p1": "x"}}, "settings.match.p1: must be between 0 and 1, not 'x'"),
+        (["hex8-2"], {"match": {"alpha": Fraction(1)}}, "settings.match.alpha: must be between"),
+        (["hex8-2"], {"match": {"alpha": Fraction(1, 2**60)}}, "too many digits"),
+        (["hex8-2"], {"match": {"block_limit": 60}}, "multiple of 2 x slot_blocks = 8, not 60"),
+        (["hex8-2"], {"match": {"block_limit": 8192}}, "4096 or less"),
+        (["hex8-2"], {"selfplay": {"games": 0}}, "settings.selfplay.games: must be a whole number"),
+        (["hex8-2"], {"selfplay": {"games": True}}, "settings.selfplay.games"),
+        (["hex8-2"], {"training": {"architecture": "a b"}}, "settings.training.architecture: must be"),
+    ],
+)
+def test_refuses_settings(configurations: object, tables: object, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as error:
+        Settings.read(configurations, tables)
+    assert "\n" not in str(error.value)
+
+
+def test_players() -> None:
+    assert players("square19-4") == 4

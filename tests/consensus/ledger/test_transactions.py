@@ -1,0 +1,99 @@
+"""Transactions come back from their tables, and nothing an author can write crashes the reader."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consensus.encoding import MAX_DEPTH, decode, encode
+from consensus.ledger import transactions as t
+from consensus.ledger.fields import MalformedError
+from consensus.ledger.parsing import parse
+
+A, B, C = (bytes([number]) * 32 for number in (1, 2, 3))
+FILES = {"weights.safetensors": A, "config.json": B}
+MODEL = t.model_digest(FILES, "c16b2", None)
+SAMPLES: list[t.Transaction] = [
+    t.Profile(0, ("match", "train"), "cpu, 2 cores", A, {"plies": 10_000}, 0, 3600),
+    t.SelfplayClaim(1, "hex8-2", 32),
+    t.TrainClaim(2, "hex8-2", "c16b2"),
+    t.MatchClaim(3, A, 5),
+    t.Progress(4, 1, 12),
+    t.Release(5, 1, "the worker was killed"),
+    t.Games(6, 1, "hex8-2", A, B, 4096, 32, 3000, C),
+    t.Candidate(7, 2, "hex8-2", MODEL, FILES, "c16b2", None, A, (B, C), {"policy": -3}),
+    t.Candidate(8, None, "hex8-2", t.UNIFORM, {}, "uniform", None, A, (), {}),
+    t.Result(9, 3, ((0, 4), (1, 0)), A, B, 100, 4),
+    t.Vote(10, A, True, B, ""),
+    t.Seal(11, A, bytes(64)),
+]
+
+
+@pytest.mark.parametrize("transaction", SAMPLES, ids=lambda sample: f"{sample.TYPE}-{sample.id}")
+def test_comes_back(transaction: t.Transaction) -> None:
+    assert parse(decode(encode(transaction.as_table()), limit=1 << 18)) == transaction
+
+
+def test_unknown_types_are_nobody_s_business() -> None:
+    assert parse({"type": "ballot", "id": 0}) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "message"),
+    [
+        (0, {"roles": ["train", "match"]}, "roles must be sorted"),
+        (0, {"roles": ["king"]}, "roles must be sorted"),
+        (0, {"device": "two\nlines"}, "device must be one line"),
+        (0, {"rates": {"Plies": 1}}, "rates has text that is not allowed"),
+        (0, {"rates": {"plies": True}}, "rates must be a whole number"),
+        (1, {"kind": "king"}, "kind must be"),
+        (1, {"amount": 0}, "amount must be a whole number from 1"),
+        (1, {"id": -1}, "id must be a whole number"),
+        (1, {"id": 2**63}, "id must be a whole number"),
+        (1, {"more": 1}, "unknown field"),
+        (3, {"candidate": b"short"}, "candidate must be 32 bytes"),
+        (6, {"shard": None}, "shard must be 32 bytes"),
+        (7, {"model": A}, "model is not the digest of"),
+        (7, {"shards": [A, A]}, "names a shard twice"),
+        (7, {"files": {"../weights": A}}, "files has text that is not allowed"),
+        (7, {"files": {".hidden": A}}, "files has text that is not allowed"),
+        (7, {"files": {"manifest.cbor": A}}, "must not name manifest.cbor"),
+        (9, {"scores": [[0]]}, "pairs"),
+        (9, {"scores": [[0, -1]]}, "whole number"),
+        (10, {"approve": 1}, "true or false"),
+        (11, {"signature": bytes(63)}, "64 bytes"),
+    ],
+)
+def test_refuses(number: int, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(MalformedError, match=message):
+        parse({**SAMPLES[number].as_table(), **change})
+
+
+NONE = [None, 3, [], {}, {"type": 3}, {1: 2}, {"type": "claim"}, {"type": "vote", "id": 1}]
+
+
+@pytest.mark.parametrize("table", NONE)
+def test_refuses_what_is_no_transaction(table: Any) -> None:
+    with pytest.raises(MalformedError):
+        parse(table)
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=64) | st.text("ab")
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=MAX_DEPTH,
+)
+
+
+@given(st.sampled_from(SAMPLES), st.data())
+def test_never_crashes(transaction: t.Transaction, data: st.DataObject) -> None:
+    table: dict[str, Any] = transaction.as_table()
+    table[data.draw(st.sampled_from(sorted(table)))] = data.draw(VALUES)
+    with contextlib.suppress(MalformedError):
+        parsed = parse(table)
+        assert parsed is None or parsed.as_table() == table

@@ -1,0 +1,16 @@
+"""Writing legal moves into a row, so that a row that is too short shows and never overflows."""
+
+from __future__ import annotations
+
+from engine.backend import Long, Longs, func
+
+
+@func
+def emit(out: Longs, count: int, move: Long) -> int:
+    """Write a move at place `count` if the row reaches that far, and return `count + 1` in any case.
+
+    A final count above the row's length tells the caller that moves are missing from the row.
+    """
+    if count < out.shape[0]:
+        out[count] = move
+    return count + 1

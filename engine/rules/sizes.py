@@ -1,0 +1,40 @@
+"""How long the rows must be, with the reasons why no legal game can need more."""
+
+from __future__ import annotations
+
+from engine.boards import board
+from engine.config import Config
+from engine.rules.tables import WIDTH, tables
+
+
+def state_width(config: Config) -> int:
+    """Length of a state row (int16)."""
+    return int(tables(config)[WIDTH])
+
+
+def scratch_width(config: Config) -> int:
+    """Length of a scratch row (int16): a queue of cells and a label per cell for each border colour."""
+    return (config.players + 2) * len(board(config.board).cells)
+
+
+def move_bound(config: Config) -> int:
+    """A number of legal moves that no position of the configuration exceeds. For N cells, D directions:
+
+    * Placement: at most 3 on each cell, and SP, SW.
+    * Movement: walk back from a landing cell against the direction of the move. The first stack met is the
+      only one that can have moved here, the second the only one that can have captured here: 2 N D.
+    * Recovery: a slide goes from a marker to a neighbour that is no marker, so with m markers there are at
+      most D min(m, N - m) slides, and D N / 2 in any case. Each costs a ring from one of at most `rings`
+      stacks, or collapses one of at most L parts of its run that contain the cell slid to. And SR.
+    * Lines: a cell lies in at most one run an axis, and a run of n cells has less than n choices: N D / 2.
+    * Territory: the components of each colour's flood fill, and of the one without colour, are disjoint:
+      (players + 1) N. Eliminations: N.
+    """
+    shape = board(config.board)
+    cells, directions = len(shape.cells), len(shape.directions)
+    return max(
+        3 * cells + 2,
+        2 * cells * directions,
+        directions * (cells // 2) * (config.rings + config.line_length) + 1,
+        (config.players + 1) * cells + 1,
+    )

@@ -1,0 +1,132 @@
+"""The state record: which number of an int16 row means what, and how the cells are read.
+
+A row holds a whole game, hidden state included:
+
+* 16 numbers about the turn (PLAYER .. PLY_HIGH), then six numbers per player (`HAND + player` and so on);
+* BOARD: one number per cell, and one more, always blocked, for the place beyond the edge:
+  0 empty; 1..4 a marker of that player; 8 + player collapsed; 16 * cap + player a stack under that player;
+* from `tables[HEIGHT]`, `tables[TOP]`, `tables[BOTTOM]`: height, top ring and bottom ring of the stack on
+  each cell (meaningless elsewhere);
+* from `tables[BELOW]`: for each ring the ring below it. Player p owns the rings (p - 1) * supply and up.
+
+Nothing can overflow: a stack is a chain through the pool of all rings of the game, so neither its height nor
+the number of stacks has a bound of its own; no number exceeds 8 + 16 * 96 (a cap of all rings of a player),
+and the game's length is counted in two numbers.
+"""
+
+from __future__ import annotations
+
+from engine.backend import Row, Short, func
+
+PLAYER = 0  # to act, 1 .. players; 0 when the game is over
+PHASE = 1
+WINNER = 2  # 0 while the game runs
+ENDING = 3  # how it ended
+ACTIVE = 4  # cell of the stack that must act (after PR), that has moved (C), or that captures on (H); -1 none
+OWED = 5  # 1: an elimination is owed (EL in phase L, ET or ER in phase T)
+ACTED = 6  # 1: this turn held a move that is not mere bookkeeping or passing (RULES.md section I)
+RECOVERED = 7  # 1: this turn contained a recovery slide
+SWAP = 8  # 1: player 2 may still swap sides
+LEADER = 9  # round leader of the last-player-standing rule, 0 none
+MASK = 10  # bit p: player p had a real action at the start of his turn in this round
+STREAK_OWNER = 11  # player of the running streak of exclusive rounds, 0 none
+STREAK = 12
+LAST_MOVER = 13  # player of the last move
+PLY_LOW = 14  # moves applied, modulo 2^15
+PLY_HIGH = 15  # moves applied, divided by 2^15
+
+# One number per player: the first of each is `NAME + 1`.
+HAND = 15  # rings in hand
+ELIMINATED = 19  # eliminated rings credited to the player
+TERRITORY = 23  # collapsed cells owned
+MARKERS = 27  # markers on the board
+STACKS = 31  # stacks controlled
+ONBOARD = 35  # own rings on the board, buried ones too
+BOARD = 40  # the first cell
+
+# Phases.
+PLACEMENT = 0
+MOVEMENT = 1
+CAPTURE = 2
+CHAIN = 3
+LINES = 4
+TERRITORIES = 5
+FORCED = 6
+OVER = 7
+
+# Endings (FORMAT.md section 6).
+END_RING = 1
+END_TERRITORY = 2
+END_LPS_EARLY = 3
+END_STALE_TERRITORY = 4
+END_STALE_RINGS = 5
+END_STALE_MARKERS = 6
+END_STALE_LAST = 7
+END_LPS_ROUNDS = 8
+
+# Cells.
+EMPTY = 0
+BLOCKED = 8  # from here on nothing passes: collapsed, beyond the edge, or a stack
+STACK = 16  # from here on a stack: 16 * cap + player
+
+
+@func
+def player(state: Row) -> int:
+    """The player to act, 1 .. players, or 0 when the game is over."""
+    return int(state[PLAYER])
+
+
+@func
+def winner(state: Row) -> int:
+    """The winner, or 0 while the game runs."""
+    return int(state[WINNER])
+
+
+@func
+def is_over(state: Row) -> bool:
+    return int(state[PHASE]) == OVER
+
+
+@func
+def content(state: Row, cell: int) -> int:
+    """What is on a cell, coded as the module's docstring says."""
+    return int(state[BOARD + cell])
+
+
+@func
+def owner(value: int) -> int:
+    """The owner of a marker or collapsed cell, or the player who controls a stack; 0 for an empty cell."""
+    return value & 7
+
+
+@func
+def cap(value: int) -> int:
+    """The cap of a stack: how many rings at its top are of one player."""
+    return value >> 4
+
+
+@func
+def add(state: Row, field: int, amount: int) -> None:
+    state[field] = Short(int(state[field]) + amount)
+
+
+@func
+def any_rings(state: Row, player: int) -> bool:
+    """Whether a player has a ring left, in hand or anywhere on the board."""
+    return int(state[HAND + player]) + int(state[ONBOARD + player]) > 0
+
+
+@func
+def count_move(state: Row) -> None:
+    """One more move was applied."""
+    low = int(state[PLY_LOW]) + 1
+    if low == 32768:
+        add(state, PLY_HIGH, 1)
+        low = 0
+    state[PLY_LOW] = Short(low)
+
+
+@func
+def plies(state: Row) -> int:
+    """The number of moves applied."""
+    return int(state[PLY_HIGH]) * 32768 + int(state[PLY_LOW])

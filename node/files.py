@@ -1,0 +1,29 @@
+"""Files that survive a power loss: whole or not there at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def sync_directory(path: Path) -> None:
+    """Makes new names and renames in the directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes `data` to `path`: after a crash the file is there whole, or as it was before."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_directory(path.parent)

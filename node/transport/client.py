@@ -1,0 +1,121 @@
+"""The asking side on real sockets: HTTP/1.1 over mutual TLS, on connections that are kept for a while."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import h11
+import trio
+
+from consensus.keys import id_text
+from node.tls import Credentials
+from node.transport import MAX_ANSWER, BadAnswer, Refused, Unreachable
+from node.transport.http1 import Conversation, Hangup
+
+_KEEP = 45.0  # seconds; less than the server waits, so that we close first
+_MAX_KEPT = 4  # connections to one peer
+_MAX_REASON = 200  # characters
+
+
+@dataclass(frozen=True)
+class _Kept:
+    conversation: Conversation
+    until: float
+
+
+class HttpTransport:
+    """`Transport` to the members at the given addresses ("host:port").
+
+    A connection is used by one question at a time, and again only after a complete answer.
+    """
+
+    def __init__(self, credentials: Credentials, addresses: Mapping[bytes, str]) -> None:
+        self._credentials = credentials
+        self._addresses = dict(addresses)
+        self._kept: defaultdict[bytes, list[_Kept]] = defaultdict(list)
+
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
+    ) -> bytes:
+        """See `Transport.ask`."""
+        address = self._addresses[peer]
+        try:
+            with trio.fail_after(seconds):
+                status, answer = await self._ask(peer, path, body, limit)
+        except trio.TooSlowError:
+            raise Unreachable(f"{address}: no answer within {seconds:g} s") from None
+        except (Hangup, OSError, trio.BrokenResourceError) as error:
+            raise Unreachable(f"{address}: {_reason(error)}") from None
+        if status != 200:
+            raise Refused(status, answer[:_MAX_REASON].decode("utf-8", "replace"))
+        return answer
+
+    async def close(self) -> None:
+        """Closes the connections that wait for another question."""
+        for kept in self._kept.values():
+            while kept:
+                await kept.pop().conversation.close()
+
+    async def _ask(self, peer: bytes, path: str, body: bytes, limit: int) -> tuple[int, bytes]:
+        kept = await self._take(peer)
+        if kept is not None:
+            try:
+                return await self._exchange(peer, kept, path, body, limit)
+            except Hangup:
+                pass  # most likely closed while it waited: try a fresh one; all questions may be repeated
+        return await self._exchange(peer, await self._connect(peer), path, body, limit)
+
+    async def _take(self, peer: bytes) -> Conversation | None:
+        while self._kept[peer]:
+            kept = self._kept[peer].pop()
+            if trio.current_time() < kept.until:
+                return kept.conversation
+            await kept.conversation.close()
+        return None
+
+    async def _connect(self, peer: bytes) -> Conversation:
+        host, _, port = self._addresses[peer].rpartition(":")
+        raw = await trio.open_tcp_stream(host.strip("[]"), int(port))
+        # The name checked in the handshake is the node id: another node at the address is refused.
+        stream = trio.SSLStream(
+            raw, self._credentials.client(peer), server_hostname=id_text(peer), https_compatible=True
+        )
+        try:
+            await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return Conversation(stream, h11.CLIENT)
+
+    async def _exchange(
+        self, peer: bytes, conversation: Conversation, path: str, body: bytes, limit: int
+    ) -> tuple[int, bytes]:
+        keep = False
+        try:
+            headers = [("host", id_text(peer)), ("content-length", str(len(body)))]
+            await conversation.send(h11.Request(method="POST", target=path, headers=headers), body)
+            status, answer = await _read_answer(conversation, limit)
+            keep = conversation.again() and len(self._kept[peer]) < _MAX_KEPT
+        finally:
+            if not keep:
+                await conversation.close()
+        if keep:
+            self._kept[peer].append(_Kept(conversation, trio.current_time() + _KEEP))
+        return status, answer
+
+
+async def _read_answer(conversation: Conversation, limit: int) -> tuple[int, bytes]:
+    response = await conversation.receive()
+    if not isinstance(response, h11.Response):
+        raise Hangup("no answer")
+    answer = bytearray()
+    while isinstance(event := await conversation.receive(), h11.Data):
+        answer += event.data
+        if len(answer) > limit:
+            raise BadAnswer(f"the answer is larger than {limit} bytes")
+    return response.status_code, bytes(answer)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error.__cause__ or error) or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,88 @@
+"""Who may ask what, how much and how often: the rules every request meets before its handler.
+
+Both transports, the real one and the one in memory, answer through a `Reception`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import trio
+
+from node.transport import Handler
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """Raised by a handler or by the reception to answer with an HTTP status and one line of text."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Route:
+    """One thing that can be asked, with what one member may use up of it."""
+
+    handler: Handler
+    limit: int  # bytes of a request's body
+    seconds: float = 10.0  # for the handler
+    concurrency: int = 2  # requests of one member at a time
+    rate: float = 50.0  # requests of one member a second, on average
+    burst: float = 100.0  # requests of one member at once, after a pause
+
+
+@dataclass
+class _Budget:
+    """A token bucket and a count of requests under way, for one member on one route."""
+
+    tokens: float
+    filled_at: float
+    running: int = 0
+
+    def take(self, route: Route) -> None:
+        now = trio.current_time()
+        self.tokens = min(route.burst, self.tokens + (now - self.filled_at) * route.rate)
+        self.filled_at = now
+        if self.running >= route.concurrency or self.tokens < 1:
+            raise Refusal(429, "too many requests; ask less often")
+        self.tokens -= 1
+
+
+class Reception:
+    """Answers requests of members by path."""
+
+    def __init__(self, members: Iterable[bytes], routes: Mapping[str, Route]) -> None:
+        self._members = frozenset(members)
+        self._routes = dict(routes)
+        self._budgets: dict[tuple[bytes, str], _Budget] = {}
+
+    def admit(self, path: str, size: int) -> Route:
+        """The route of a request whose body has `size` bytes. Raises Refusal: 404, 413."""
+        route = self._routes.get(path)
+        if route is None:
+            raise Refusal(404, "there is no such path")
+        if size > route.limit:
+            raise Refusal(413, f"the body is larger than {route.limit} bytes")
+        return route
+
+    async def answer(self, member: bytes, path: str, body: bytes) -> bytes:
+        """Runs the handler of `path`.
+
+        Raises Refusal: 403 a stranger, 404, 413, 429 too many, 503 too slow, and the handler's own.
+        """
+        if member not in self._members:
+            raise Refusal(403, "not a member of this swarm")
+        route = self.admit(path, len(body))
+        budget = self._budgets.get((member, path))
+        if budget is None:
+            budget = self._budgets[member, path] = _Budget(route.burst, trio.current_time())
+        budget.take(route)
+        budget.running += 1
+        try:
+            with trio.fail_after(route.seconds):
+                return await route.handler(member, body)
+        except trio.TooSlowError:
+            raise Refusal(503, "overloaded; ask later") from None
+        finally:
+            budget.running -= 1

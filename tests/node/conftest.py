@@ -1,0 +1,69 @@
+"""Members with fixed keys, and servers of theirs on loopback."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+import trio
+
+from node.identity import Identity
+from node.tls import Credentials
+from node.transport.client import HttpTransport
+from node.transport.reception import Reception, Route
+from node.transport.server import Limits, PeerServer
+
+
+@pytest.fixture(scope="session")
+def identities() -> list[Identity]:
+    """Four members, then a stranger, in ascending order of nothing in particular."""
+    return [Identity(bytes([number]) * 32) for number in range(5)]
+
+
+@pytest.fixture(scope="session")
+def members(identities: list[Identity]) -> list[bytes]:
+    return [identity.id for identity in identities[:4]]
+
+
+@dataclass
+class Loopback:
+    """Starts servers for members, and makes transports that know all of them."""
+
+    nursery: trio.Nursery
+    members: list[bytes]
+    addresses: dict[bytes, str]
+    transports: list[HttpTransport]
+
+    async def serve(
+        self, identity: Identity, routes: Mapping[str, Route], limits: Limits | None = None
+    ) -> int:
+        server = PeerServer(
+            Credentials(identity, self.members).server(), Reception(self.members, routes), limits
+        )
+        port: int = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))
+        self.addresses[identity.id] = f"127.0.0.1:{port}"
+        return port
+
+    def transport(self, identity: Identity) -> HttpTransport:
+        transport = HttpTransport(Credentials(identity, self.members), self.addresses)
+        self.transports.append(transport)
+        return transport
+
+
+@pytest.fixture
+async def loopback(members: list[bytes], nursery: trio.Nursery) -> AsyncIterator[Loopback]:
+    loopback = Loopback(nursery, members, {}, [])
+    yield loopback
+    for transport in loopback.transports:
+        await transport.close()
+
+
+Echo = Callable[[bytes, bytes], Awaitable[bytes]]
+
+
+@pytest.fixture
+def echo() -> Echo:
+    async def handler(member: bytes, body: bytes) -> bytes:
+        return member + body
+
+    return handler

@@ -13,8 +13,8 @@ def state_width(config: Config) -> int:
 
 
 def scratch_width(config: Config) -> int:
-    """Length of a scratch row (int16): a queue of cells and a label per cell for each border colour."""
-    return (config.players + 2) * len(board(config.board).cells)
+    """Length of a scratch row (int16): see `engine.rules.territory`."""
+    return (2 * config.players + 3) * len(board(config.board).cells)
 
 
 def move_bound(config: Config) -> int:

@@ -122,8 +122,14 @@ def eliminate(tables: Row, state: Row, ring: int, player: int) -> None:
 @func
 def eliminate_top(tables: Row, state: Row, cell: int, count: int, player: int) -> None:
     """Eliminate the `count` top rings of a stack, credited to `player`."""
+    tall = height(tables, state, cell)
+    ring = Int(int(state[int(tables[TOP]) + cell]))
+    lift(state, cell)
     for _ in range(count):
-        eliminate(tables, state, take_top(tables, state, cell), player)
+        eliminate(tables, state, ring, player)
+        ring = ring_below(tables, state, ring)
+    if tall > count:
+        set_stack(tables, state, cell, ring, tall - count)
 
 
 @func

@@ -1,0 +1,175 @@
+"""Moves and positions as text: the strings of the recorded games (FORMAT.md sections 3 to 6)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.backend import Row, plain_row
+from engine.boards import Board, board
+from engine.config import Config
+from engine.moves import Kind, move_a, move_b, move_c, move_kind
+from engine.rules import state as record
+from engine.rules.lines import run_length
+from engine.rules.recovery import run_start
+from engine.rules.sizes import scratch_width
+from engine.rules.stacks import height, ring_below, ring_owner
+from engine.rules.tables import LINE, TOP, step, tables
+from engine.rules.territory import fill, queue_start
+
+PHASES = "PMCHLTF"
+PHASE_NAMES = (
+    "ring_placement",
+    "movement",
+    "capture",
+    "chain_capture",
+    "line_processing",
+    "territory_processing",
+    "forced_elimination",
+)
+ENDINGS = (
+    "",
+    "ring",
+    "territory",
+    "lps_early",
+    "stale_territory",
+    "stale_rings",
+    "stale_markers",
+    "stale_last",
+    "lps_rounds",
+)
+
+
+def cell_text(shape: Board, cell: int) -> str:
+    x, y = shape.cells[cell]
+    return f"{x},{y}"
+
+
+def cells_text(shape: Board, cells: Iterable[int]) -> str:
+    """A cell list, sorted by x, then y."""
+    return ";".join(cell_text(shape, cell) for cell in sorted(cells))
+
+
+def _run(table: Row, first: int, axis: int, length: int) -> list[int]:
+    cells = [first]
+    while len(cells) < length:
+        cells.append(step(table, cells[-1], axis))
+    return cells
+
+
+def _line_text(shape: Board, table: Row, state: Row, kind: int, a: int, b: int, c: int) -> str:
+    if kind == Kind.PL:
+        return f"PL {cells_text(shape, _run(table, a, b, c))}"
+    if kind == Kind.CL_ALL:
+        return f"CL {cells_text(shape, _run(table, a, b, c))} ALL"
+    player = record.player(state)
+    first = run_start(table, state, a, b, player)
+    line = _run(table, first, b, 1 + run_length(table, state, first, b, player))
+    return f"CL {cells_text(shape, line)} {cells_text(shape, _run(table, a, b, table[LINE]))}"
+
+
+def _region_text(config: Config, state: Row, first: int, colour: int, size: int) -> str:
+    shape, table = board(config.board), plain_row(tables(config))
+    scratch = plain_row(np.zeros(scratch_width(config), np.int16))
+    filled = fill(table, state, scratch, 0, colour, first)
+    if filled != size:
+        raise ValueError(f"no region of {size} cells at {cell_text(shape, first)}: it has {filled}")
+    queue = queue_start(table)
+    listed = cells_text(shape, [scratch[queue + place] for place in range(size)])
+    return f"TR {cell_text(shape, first)} {size} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
+
+
+def _slide_text(shape: Board, table: Row, kind: int, a: int, b: int, c: int) -> str:
+    head = f"RS {cell_text(shape, a)} {cell_text(shape, b)}"
+    if kind == Kind.RS_L2:
+        return f"{head} L2 {cells_text(shape, _run(table, c >> 3, c & 7, table[LINE]))}"
+    return f"{head} {Kind(kind).name[3:]} {cell_text(shape, c)}"
+
+
+def move_text(config: Config, state: NDArray[np.int16], move: int) -> str:
+    """The canonical string of a legal move.
+
+    Args:
+        state: the record row in which the move is legal.
+
+    Raises:
+        ValueError: the number is no move.
+    """
+    move = int(move)
+    if move < 0 or move_kind(move) not in set(Kind):
+        raise ValueError(f"{move} is not a move")
+    shape, table, row = board(config.board), plain_row(tables(config)), plain_row(state)
+    kind, a, b, c = Kind(move_kind(move)), move_a(move), move_b(move), move_c(move)
+    match kind:
+        case Kind.PR:
+            return f"PR {cell_text(shape, a)} {b}"
+        case Kind.MV:
+            return f"MV {cell_text(shape, a)} {cell_text(shape, b)}"
+        case Kind.OC | Kind.CC:
+            return f"{kind.name} {cell_text(shape, a)} {cell_text(shape, b)} {cell_text(shape, c)}"
+        case Kind.RS_F | Kind.RS_S | Kind.RS_L1 | Kind.RS_L2:
+            return _slide_text(shape, table, kind, a, b, c)
+        case Kind.PL | Kind.CL_ALL | Kind.CL_SUB:
+            return _line_text(shape, table, row, kind, a, b, c)
+        case Kind.TR:
+            return _region_text(config, row, a, b, c)
+        case Kind.EL | Kind.ET | Kind.ER | Kind.FE:
+            return f"{kind.name} {cell_text(shape, a)}"
+    return kind.name
+
+
+def _rings_text(table: Row, state: Row, cell: int) -> str:
+    ring = state[table[TOP] + cell]
+    owners = [ring_owner(table, ring)]
+    while len(owners) < height(table, state, cell):
+        ring = ring_below(table, state, ring)
+        owners.append(ring_owner(table, ring))
+    return "".join(str(owner) for owner in reversed(owners))
+
+
+def state_text(config: Config, state: NDArray[np.int16]) -> str:
+    """The canonical text of a position (FORMAT.md section 5)."""
+    shape, table, row = board(config.board), plain_row(tables(config)), plain_row(state)
+    lines = [f"b {config.board} {config.players}"]
+    if record.is_over(row):
+        lines.append(f"t 0 game_over completed {record.winner(row)}")
+    else:
+        lines.append(f"t {record.player(row)} {PHASE_NAMES[row[record.PHASE]]} active -")
+    for seat in range(1, config.players + 1):
+        numbers = (row[field + seat] for field in (record.HAND, record.ELIMINATED, record.TERRITORY))
+        lines.append(f"p {seat} {' '.join(map(str, numbers))}")
+    stacks, markers, collapsed = [], [], []
+    for cell in range(len(shape.cells)):
+        here = record.content(row, cell)
+        if here >= record.STACK:
+            stacks.append(f"s {cell_text(shape, cell)} {_rings_text(table, row, cell)}")
+        elif here >= record.BLOCKED:
+            collapsed.append(f"c {cell_text(shape, cell)} {record.owner(here)}")
+        elif here:
+            markers.append(f"m {cell_text(shape, cell)} {here}")
+    return "\n".join(lines + stacks + markers + collapsed)
+
+
+def state_digest(config: Config, state: NDArray[np.int16]) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of the position's text."""
+    return hashlib.sha256(state_text(config, state).encode()).hexdigest()[:16]
+
+
+def ending_text(state: NDArray[np.int16]) -> str:
+    """The end code of a game that is over (FORMAT.md section 6), "" while it runs."""
+    return ENDINGS[int(state[record.ENDING])]
+
+
+def find_move(texts: Sequence[str], moves: NDArray[np.int64], wanted: str) -> int:
+    """The move whose string is `wanted`, among legal moves and their strings.
+
+    Raises:
+        ValueError: none of them is.
+    """
+    try:
+        return int(moves[texts.index(wanted)])
+    except ValueError:
+        raise ValueError(f"{wanted!r} is not legal here; there are {len(texts)} legal moves") from None

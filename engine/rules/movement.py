@@ -1,0 +1,151 @@
+"""Moves and captures of stacks: where they lead, and what they leave behind (RULES.md sections D and E)."""
+
+from __future__ import annotations
+
+from engine.backend import Int, Longs, Row, func
+from engine.moves import Kind, pack
+from engine.rules.markers import is_marker, pass_over, put_marker, take_marker
+from engine.rules.output import emit
+from engine.rules.stacks import eliminate_top, height, move_stack, push_bottom, take_top
+from engine.rules.state import ACTIVE, BLOCKED, STACK, STACKS, cap, content, owner
+from engine.rules.tables import DIRECTIONS, direction_between, step
+
+
+@func
+def stack_moves(
+    tables: Row, state: Row, start: int, kind: int, with_moves: bool, out: Longs, written: int
+) -> int:
+    """Write the captures of the stack on a cell as moves of `kind`, and its plain moves if wanted."""
+    count = Int(written)
+    tall = height(tables, state, start)
+    strength = cap(content(state, start))
+    for direction in range(int(tables[DIRECTIONS])):
+        distance = Int(1)
+        cell = step(tables, start, direction)
+        while content(state, cell) < BLOCKED:
+            if with_moves and distance >= tall:
+                count = emit(out, count, pack(Kind.MV, start, cell, 0))
+            distance += 1
+            cell = step(tables, cell, direction)
+        facing = content(state, cell)
+        if facing >= STACK and cap(facing) <= strength:
+            target = Int(cell)
+            distance += 1
+            cell = step(tables, cell, direction)
+            while content(state, cell) < BLOCKED:
+                if distance >= tall:
+                    count = emit(out, count, pack(kind, start, target, cell))
+                distance += 1
+                cell = step(tables, cell, direction)
+    return count
+
+
+@func
+def movement_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
+    """Write the moves and captures of phase M: of the stack that must act, or of all own stacks."""
+    active = int(state[ACTIVE])
+    if active >= 0:
+        return stack_moves(tables, state, active, Kind.OC, True, out, 0)
+    count = Int(0)
+    left = Int(int(state[STACKS + player]))
+    cell = Int(0)
+    while left > 0:
+        here = content(state, cell)
+        if here >= STACK and owner(here) == player:
+            count = stack_moves(tables, state, cell, Kind.OC, True, out, count)
+            left -= 1
+        cell += 1
+    return count
+
+
+@func
+def free_run(tables: Row, state: Row, cell: int, direction: int) -> tuple[int, int]:
+    """How far one can go from a cell in a direction, and the blocked cell at which that ends."""
+    run = Int(0)
+    at = step(tables, cell, direction)
+    while content(state, at) < BLOCKED:
+        run += 1
+        at = step(tables, at, direction)
+    return run, at
+
+
+@func
+def can_capture(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
+    """Whether a stack of that height and cap has a capture from the cell."""
+    for direction in range(int(tables[DIRECTIONS])):
+        run, target = free_run(tables, state, cell, direction)
+        facing = content(state, target)
+        if facing >= STACK and cap(facing) <= strength:
+            beyond, _ = free_run(tables, state, target, direction)
+            if beyond > 0 and run + 1 + beyond >= tall:
+                return True
+    return False
+
+
+@func
+def can_act(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
+    """Whether a stack of that height and cap has a move or a capture from the cell."""
+    for direction in range(int(tables[DIRECTIONS])):
+        run, _ = free_run(tables, state, cell, direction)
+        if run >= tall:
+            return True
+    return can_capture(tables, state, cell, tall, strength)
+
+
+@func
+def stack_can_act(tables: Row, state: Row, cell: int) -> bool:
+    return can_act(tables, state, cell, height(tables, state, cell), cap(content(state, cell)))
+
+
+@func
+def any_stack_can_act(tables: Row, state: Row, player: int) -> bool:
+    """Whether the player controls a stack that can move or capture."""
+    left = Int(int(state[STACKS + player]))
+    cell = Int(0)
+    while left > 0:
+        here = content(state, cell)
+        if here >= STACK and owner(here) == player:
+            if stack_can_act(tables, state, cell):
+                return True
+            left -= 1
+        cell += 1
+    return False
+
+
+@func
+def land(tables: Row, state: Row, start: int, cell: int, player: int) -> None:
+    """Put the stack of `start` down on `cell`, leave a marker behind, and pay for a marker landed on."""
+    marked = is_marker(content(state, cell))
+    if marked:
+        take_marker(state, cell)
+    move_stack(tables, state, start, cell)
+    put_marker(state, start, player)
+    if marked:
+        eliminate_top(tables, state, cell, 1, player)
+
+
+@func
+def move(tables: Row, state: Row, start: int, cell: int, player: int) -> None:
+    """Move a stack, with all that happens on its way."""
+    direction = direction_between(tables, start, cell)
+    pass_over(tables, state, start, cell, direction, player)
+    land(tables, state, start, cell, player)
+
+
+@func
+def capture(tables: Row, state: Row, start: int, target: int, cell: int, player: int) -> None:
+    """Jump a stack and take its top ring under the jumper, with all that happens on the way."""
+    direction = direction_between(tables, start, target)
+    pass_over(tables, state, start, target, direction, player)
+    pass_over(tables, state, target, cell, direction, player)
+    push_bottom(tables, state, start, take_top(tables, state, target))
+    land(tables, state, start, cell, player)
+
+
+@func
+def capture_follows(tables: Row, state: Row, cell: int, player: int) -> bool:
+    """Whether the stack that just landed on a cell is still the player's and can capture from there."""
+    here = content(state, cell)
+    if here < STACK or owner(here) != player:
+        return False
+    return can_capture(tables, state, cell, height(tables, state, cell), cap(here))

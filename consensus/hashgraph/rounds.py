@@ -1,0 +1,133 @@
+"""Rounds, witnesses and proxies (SPEC S6 to S9): what each event is worth in the election."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from consensus.hashgraph.ancestry import NONE, Ancestry, Rows, grown
+
+
+@dataclass(slots=True)
+class Witnesses:
+    """The witnesses of one round in order of insertion, and with what each votes."""
+
+    rows: list[int] = field(default_factory=list)
+    proxies: list[int] = field(default_factory=list)  # S9: the row as which each votes
+    electors: dict[int, Rows] = field(default_factory=dict)  # S(y) of S10, by proxy: places one round earlier
+    proxy_of: dict[int, int] = field(default_factory=dict)  # as far as known, of events of the round
+
+
+class Rounds:
+    """Gives every event of `ancestry` its round; call `add` once for each row, in order.
+
+    `quorum` is the smallest weight that is a supermajority (S2): 3 w > 2 W iff w > floor(2 W / 3), so no
+    product is formed and 64 bits suffice for any W below 2^63.
+    """
+
+    def __init__(self, ancestry: Ancestry, weights: Sequence[int]) -> None:
+        self.ancestry = ancestry
+        self.weights = np.array(weights, np.int64)
+        self.quorum = 2 * sum(weights) // 3 + 1
+        self.round: Rows = np.zeros(64, np.int32)  # 0 in rows not yet used, so also at index NONE
+        self.witness: Rows = np.full(64, NONE, np.int32)  # the newest among the self-ancestors
+        self.earlier: Rows = np.full(64, NONE, np.int32)  # of a witness: the one before it on its self-chain
+        self.place: Rows = np.full(64, NONE, np.int32)  # of a witness: its index among those of its round
+        self.witnesses: list[Witnesses] = [Witnesses(), Witnesses()]  # by round number; round 0 stays empty
+        self._silent = 1  # witnesses of rounds up to this one vote in no election that is still open
+
+    def add(self, row: int) -> bool:
+        """Sets the round of `row`, the newest one (S7), and returns whether it is a witness (S8)."""
+        if row + 1 == len(self.round):
+            self._grow()
+        parents = self.ancestry.parents[row]
+        self_parent = self.ancestry.self_parent[row]
+        number, strong = 1, None
+        if parents:
+            number = max([self.round.item(parent) for parent in parents])
+            strong = self._strongly_seen(row, self._newest_witnesses(row, number))
+            number += strong is not None
+        self.round[row] = number
+        if self_parent != NONE and self.round.item(self_parent) == number:
+            self.witness[row] = self.witness[self_parent]
+            return False
+        self.witness[row] = row
+        self.earlier[row] = self.witness[self_parent]
+        self._add_witness(row, number, strong)
+        return True
+
+    def silence(self, number: int) -> None:
+        """Forgets with what the witnesses of rounds up to `number` vote: no open election asks them."""
+        for closed in range(self._silent + 1, min(number + 1, len(self.witnesses))):
+            record = self.witnesses[closed]
+            record.proxies, record.electors, record.proxy_of = [], {}, {}
+        self._silent = number
+
+    def _grow(self) -> None:
+        self.round, self.place = grown(self.round, 0), grown(self.place, NONE)
+        self.witness, self.earlier = grown(self.witness, NONE), grown(self.earlier, NONE)
+
+    def _newest_witnesses(self, row: int, number: int) -> Rows | None:
+        """Per member its round-`number` witness among the proper ancestors of `row` that `row` sees, or NONE.
+
+        `number` is the highest round of a parent: a member has such a witness iff the last of its events
+        that is seen is of that round. None if these members together are no supermajority.
+        """
+        creator = self.ancestry.creator[row]
+        seen = self.ancestry.seen_rows(row)
+        if seen.item(creator) == row:
+            seen = seen.copy()
+            seen[creator] = self.ancestry.self_parent[row]
+        present = self.round.take(seen) == number
+        if self.weights.dot(present) < self.quorum:
+            return None
+        return np.where(present, self.witness.take(seen), np.int32(NONE))
+
+    def _earlier_witnesses(self, row: int) -> Rows:
+        """Per member its witness of the round before that of `row` that `row` sees, or NONE."""
+        number = self.round.item(row)
+        found = self.witness.take(self.ancestry.seen_rows(row))
+        found = np.where(self.round.take(found) == number, self.earlier.take(found), found)
+        return np.where(self.round.take(found) == number - 1, found, np.int32(NONE))
+
+    def _strongly_seen(self, row: int, witnesses: Rows | None) -> Rows | None:
+        """The `witnesses` (per member, or NONE) that `row` strongly sees (S6); None if no supermajority.
+
+        `row` sees them all, hence none of its ancestors sees their creators fork, and the last event seen of
+        each member k reaches a witness w of member m iff `last[last[row, k], m] >= w`.
+        """
+        if witnesses is None:
+            return None
+        last = self.ancestry.last
+        reaches = last.take(self.ancestry.seen_rows(row), axis=0) >= witnesses
+        strong = (self.weights.dot(reaches) >= self.quorum) & (witnesses != NONE)
+        return witnesses[strong] if self.weights.dot(strong) >= self.quorum else None
+
+    def _add_witness(self, row: int, number: int, strong: Rows | None) -> None:
+        if number == len(self.witnesses):
+            self.witnesses.append(Witnesses())
+        record = self.witnesses[number]
+        self.place[row] = len(record.rows)
+        record.rows.append(row)
+        if number <= self._silent:
+            return
+        if strong is not None:
+            record.electors[row] = self.place.take(strong)
+            record.proxy_of[row] = row
+        record.proxies.append(self._proxy(row, record))
+
+    def _proxy(self, row: int, record: Witnesses) -> int:
+        """S9, for rows of round 2 and above; `record` is that of their round."""
+        deficient = []
+        while row not in record.proxy_of:
+            strong = self._strongly_seen(row, self._earlier_witnesses(row))
+            if strong is not None:
+                record.electors[row] = self.place.take(strong)
+                record.proxy_of[row] = row
+            else:
+                deficient.append(row)
+                number = self.round.item(row)
+                row = next(p for p in self.ancestry.parents[row] if self.round.item(p) == number)
+        proxy = record.proxy_of[row]
+        record.proxy_of.update(dict.fromkeys(deficient, proxy))
+        return proxy

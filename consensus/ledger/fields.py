@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from consensus.encoding import Decoded
@@ -75,12 +76,13 @@ class Fields:
 
     def table(
         self, name: str, most: int, key: re.Pattern[str], read: Callable[[Decoded, str], T]
-    ) -> dict[str, T]:
-        """A map whose keys match the pattern; the result is sorted by key."""
+    ) -> Mapping[str, T]:
+        """A map whose keys match the pattern; the result is sorted by key and read-only."""
         value = self.raw(name)
         if not isinstance(value, dict) or len(value) > most:
             raise MalformedError(f"field {name} must be a map of at most {most}")
-        return {matching(entry, name, key): read(value[entry], name) for entry in sorted(value)}
+        table = {matching(entry, name, key): read(value[entry], name) for entry in sorted(value)}
+        return MappingProxyType(table)
 
 
 def whole(value: Decoded, name: str, least: int = 0, most: int = LARGEST) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from consensus.ledger.fields import FILE, NAME, Fields, MalformedError, digest, matching, score, signed, whole
 from consensus.ledger.transactions import (
-    MANIFEST,
     ROLES,
     Candidate,
     Games,
@@ -22,6 +21,9 @@ from consensus.ledger.transactions import (
     Vote,
     model_digest,
 )
+from consensus.statement import MANIFEST
+
+SIZE_LIMIT = 1 << 48  # bytes of a blob
 
 
 def parse(table: object) -> Transaction | None:
@@ -82,7 +84,7 @@ def _games(source: Fields, number: int) -> Transaction:
         source.name("configuration"),
         source.digest("model"),
         source.digest("shard"),
-        source.whole("size", 1),
+        source.whole("size", 1, SIZE_LIMIT),
         source.whole("games", 1, 1 << 20),
         source.whole("plies", 1),
         source.digest("root"),
@@ -119,7 +121,7 @@ def _result(source: Fields, number: int) -> Transaction:
         source.items("scores", 4096, score),
         source.digest("root"),
         source.digest("blob"),
-        source.whole("size", 1),
+        source.whole("size", 1, SIZE_LIMIT),
         source.whole("games", 1, 1 << 20),
     )
 

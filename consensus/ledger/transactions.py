@@ -34,7 +34,6 @@ from typing import ClassVar, Literal
 
 from consensus.encoding import Value, encode
 
-MANIFEST = "manifest.cbor"
 ROLES = ("match", "selfplay", "train")
 
 

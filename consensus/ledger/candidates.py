@@ -1,0 +1,138 @@
+"""Candidates: models that want to become canonical, from nomination to whatever ends them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from consensus.encoding import encode
+from consensus.keys import MemberId
+from consensus.ledger.claims import configuration_of, end
+from consensus.ledger.entities import Candidacy, Closed, Model, Outcome, Place, Slot
+from consensus.ledger.scores import standing
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import Candidate, candidate_id
+
+
+def nominate(state: State, place: Place, author: MemberId, news: Candidate) -> None:
+    """Opens a match against the canonical model, with the settings of now copied into it."""
+    configuration = configuration_of(state, news.configuration)
+    _check(state, author, news)
+    if news.claim is not None:
+        _finish_training(state, author, news)
+    settings = state.settings.match
+    candidacy = Candidacy(
+        candidate_id(author, news.id),
+        author,
+        news.configuration,
+        Model(news.model, news.files, news.architecture, news.parent),
+        news.incumbent,
+        news.shards,
+        news.losses,
+        hashlib.sha256(encode(news.as_table())).digest(),
+        place,
+        settings,
+        state.clock,
+        (Slot(),) * (settings.block_limit // settings.slot_blocks),
+    )
+    state.candidates[candidacy.id] = candidacy
+    used_games = configuration.games if news.shards else configuration.games_at_candidate
+    state.configurations[news.configuration] = replace(
+        configuration, games_at_candidate=used_games, candidates=configuration.candidates + 1
+    )
+    state.emit(
+        "candidate",
+        place,
+        author,
+        candidate=candidacy.id,
+        configuration=news.configuration,
+        model=news.model,
+        incumbent=news.incumbent,
+        architecture=news.architecture,
+        shards=len(news.shards),
+        slots=len(candidacy.slots),
+    )
+
+
+def _check(state: State, author: MemberId, news: Candidate) -> None:
+    canonical = state.configurations[news.configuration].model
+    if news.incumbent != canonical.digest:
+        raise RefusedError("incumbent is not canonical")
+    if news.model == canonical.digest:
+        raise RefusedError("model is canonical")
+    # Tested again until it passes, the bounds on the errors would be void.
+    if (news.model, news.incumbent) in state.failed:
+        raise RefusedError("model failed against this incumbent")
+    for other in state.candidates.values():
+        if other.configuration == news.configuration and other.model.digest == news.model:
+            raise RefusedError("model is a candidate")
+        if other.configuration == news.configuration and other.author == author:
+            raise RefusedError("author has an open candidate")
+    if any(state.shard_names.get(shard) != news.configuration for shard in news.shards):
+        raise RefusedError("unknown shard")
+
+
+def _finish_training(state: State, author: MemberId, news: Candidate) -> None:
+    assert news.claim is not None
+    claim = state.live((author, news.claim))
+    if (claim.kind, claim.configuration, claim.family) != ("train", news.configuration, news.architecture):
+        raise RefusedError("candidate of another claim")
+    end(state, claim.key)
+
+
+def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, reason: str) -> None:
+    """Closes a candidate that was not promoted, and frees who was still playing its match."""
+    now = standing(candidacy)
+    closed = Closed(
+        candidacy.id,
+        candidacy.author,
+        candidacy.configuration,
+        candidacy.model.digest,
+        candidacy.incumbent,
+        outcome,
+        reason,
+        now.blocks,
+        now.score,
+        now.llr,
+        place,
+    )
+    close(state, candidacy)
+    state.closed.append(closed)
+    state.closed_chain.add(closed.fingerprint)
+    if outcome in ("rejected", "limit"):
+        state.failed.add((closed.model, closed.incumbent))
+    state.emit(
+        "dropped",
+        place,
+        closed.author,
+        candidate=closed.candidate,
+        configuration=closed.configuration,
+        model=closed.model,
+        outcome=outcome,
+        reason=reason,
+        blocks=now.blocks,
+        score=now.score,
+        llr=now.llr,
+    )
+
+
+def close(state: State, candidacy: Candidacy) -> None:
+    """Takes an open candidate and the live claims on its slots away."""
+    del state.candidates[candidacy.id]
+    stop_playing(state, candidacy)
+
+
+def stop_playing(state: State, candidacy: Candidacy) -> None:
+    """Ends the live claims on a match that is over."""
+    for key in [key for key, claim in state.claims.items() if claim.candidate == candidacy.id]:
+        end(state, key)
+
+
+def expire(state: State, place: Place) -> None:
+    """Drops candidates whose time is over: ripe without enough votes, or without any new result."""
+    idle = state.settings.timing.idle_s * 10**9
+    for _, candidacy in sorted(state.candidates.items()):
+        if candidacy.ripe is not None and candidacy.ripe.deadline <= state.clock:
+            drop(state, place, candidacy, "timeout", "not enough votes in time")
+        elif candidacy.ripe is None and candidacy.touched + idle <= state.clock:
+            drop(state, place, candidacy, "idle", "no new result in time")

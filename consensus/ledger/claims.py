@@ -1,0 +1,103 @@
+"""Claims: who may work on what, for how long. The first in order wins; leases run on the ledger's clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.keys import MemberId
+from consensus.ledger import matches
+from consensus.ledger.effects import Scalar
+from consensus.ledger.entities import Claim, ClaimKey, Configuration, Place
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
+from consensus.settings import players
+
+
+def claim_selfplay(state: State, place: Place, author: MemberId, wish: SelfplayClaim) -> None:
+    """Self-play is never refused, only counted."""
+    model = configuration_of(state, wish.configuration).model.digest
+    _grant(state, Claim(author, wish.id, "selfplay", wish.configuration, model, wish.amount, place))
+
+
+def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) -> None:
+    """One live training claim per configuration and model family."""
+    model = configuration_of(state, wish.configuration).model.digest
+    for claim in state.claims.values():
+        if (claim.kind, claim.configuration, claim.family) == ("train", wish.configuration, wish.family):
+            raise RefusedError("training is taken")
+    steps = state.settings.training.steps
+    _grant(state, Claim(author, wish.id, "train", wish.configuration, model, steps, place, wish.family))
+
+
+def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) -> None:
+    """One live claim per slot, within the rules of `matches.may_take`."""
+    candidacy = matches.open_match(state, wish.candidate)
+    if wish.slot >= len(candidacy.slots):
+        raise RefusedError("no such slot")
+    if not matches.is_free(state, candidacy, wish.slot):
+        raise RefusedError("slot is taken")
+    if not matches.may_take(state, candidacy, wish.slot, author):
+        raise RefusedError("not this member's slot")
+    name = candidacy.configuration
+    games = candidacy.settings.slot_blocks * players(name)
+    matches.assign(state, candidacy, wish.slot, (author, wish.id))
+    claim = Claim(author, wish.id, "match", name, candidacy.incumbent, games, place)
+    _grant(state, replace(claim, candidate=wish.candidate, slot=wish.slot))
+
+
+def progress(state: State, place: Place, author: MemberId, news: Progress) -> None:
+    """Work that went on renews its lease; the amount must grow and end at what was claimed."""
+    claim = state.live((author, news.claim))
+    if not claim.done < news.done <= claim.amount:
+        raise RefusedError("no progress")
+    claim = state.renew(replace(claim, done=news.done))
+    state.emit("progress", place, author, **_about(claim), done=claim.done, amount=claim.amount)
+
+
+def release(state: State, place: Place, author: MemberId, news: Release) -> None:
+    """Frees a claim at once."""
+    claim = state.live((author, news.claim))
+    end(state, claim.key)
+    matches.vacate(state, claim)
+    state.emit("release", place, author, **_about(claim), reason=news.reason)
+
+
+def expire(state: State, place: Place) -> None:
+    """Ends the leases that have run out by the ledger's clock."""
+    due = [claim for claim in state.claims.values() if claim.deadline <= state.clock]
+    for claim in sorted(due, key=lambda claim: (claim.deadline, claim.key)):
+        end(state, claim.key)
+        about = _about(claim)
+        state.emit("expired", place, claim.author, **about, candidate=claim.candidate, slot=claim.slot)
+
+
+def end(state: State, key: ClaimKey) -> None:
+    """The claim is done with, whatever became of it."""
+    del state.claims[key]
+
+
+def configuration_of(state: State, name: str) -> Configuration:
+    """The configuration, if the swarm plays it."""
+    configuration = state.configurations.get(name)
+    if configuration is None:
+        raise RefusedError("unknown configuration")
+    return configuration
+
+
+def _grant(state: State, claim: Claim) -> None:
+    state.renew(claim)
+    state.emit(
+        "claim",
+        claim.place,
+        claim.author,
+        **_about(claim),
+        model=claim.model,
+        amount=claim.amount,
+        family=claim.family,
+        candidate=claim.candidate,
+        slot=claim.slot,
+    )
+
+
+def _about(claim: Claim) -> dict[str, Scalar]:
+    return {"claim": claim.id, "kind": claim.kind, "configuration": claim.configuration}

@@ -1,0 +1,45 @@
+"""What applying a transaction did: one effect, one line for a log or a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from consensus.keys import MemberId
+
+Scalar: TypeAlias = "int | str | bytes | bool | None"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One change of the ledger.
+
+    `member` is the author of the transaction, or the holder of what expired, or None. Fields by kind
+    (digests are bytes, the rest text and whole numbers):
+
+    profile      roles, device
+    claim        claim (id), kind, configuration, model, amount, family, candidate, slot
+    beacon       claim (id) or candidate, seed (of the claim, or the beacon itself for a match), configuration
+    progress     claim, kind, configuration, done, amount
+    release      claim, kind, configuration, reason
+    expired      claim, kind, configuration, candidate, slot
+    games        claim, configuration, model, shard, games, plies, total (games of the configuration)
+    candidate    candidate, configuration, model, incumbent, architecture, shards, slots
+    result       candidate, configuration, slot, score, most, counted (blocks), total (score), llr
+    ripe         candidate, configuration, model, blocks, score, most, llr, results
+    vote         candidate, configuration, approve, reason, approved, rejected, weight
+    promotion    candidate, configuration, model, previous, statement, number, blocks, score, most, llr
+    dropped      candidate, configuration, model, outcome (rejected, limit, stale, votes, timeout, idle),
+                 reason, blocks, score, llr
+    seal         statement, configuration, sealed, weight
+    certificate  statement, configuration, model, number, seals
+    rejected     type, id, reason, detail
+    """
+
+    kind: str
+    member: MemberId | None
+    round: int
+    time: int
+    index: int
+    fields: Mapping[str, Scalar]

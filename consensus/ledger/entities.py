@@ -1,0 +1,235 @@
+"""The things of the ledger as frozen records. A change replaces the record and leaves the old one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from consensus.encoding import Value, encode
+from consensus.keys import MemberId
+from consensus.settings import MatchSettings, Section
+
+ClaimKey: TypeAlias = tuple[MemberId, int]
+Kind = Literal["selfplay", "train", "match"]
+Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle"]
+
+
+class Entity:
+    """A record whose fingerprint goes into the ledger's digest; computed once, as records never change."""
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the canonical encoding of all fields in their order."""
+        return hashlib.sha256(encode(plain(self))).digest()
+
+
+def plain(value: object) -> Value:
+    """A record as CBOR values."""
+    if isinstance(value, Section):
+        return value.table()
+    if isinstance(value, Entity):
+        return [plain(getattr(value, item.name)) for item in fields(value)]  # type: ignore[arg-type]
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, Fraction):
+        return [value.numerator, value.denominator]
+    assert value is None or isinstance(value, bool | int | str | bytes), type(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Place(Entity):
+    """Where in the order something happened."""
+
+    round: int
+    time: int  # consensus time, ns
+    index: int  # position of the event in the whole order
+    event: bytes  # its hash
+    clock: int  # the ledger's clock, ns: consensus time with long gaps cut
+
+
+@dataclass(frozen=True)
+class Claim(Entity):
+    """Granted work. It lives until `deadline` on the ledger's clock, or until it is done or given back."""
+
+    author: MemberId
+    id: int
+    kind: Kind
+    configuration: str
+    model: bytes  # canonical when granted: the one to play with, to start from, or to measure against
+    amount: int  # games, training steps, or games of the slot
+    place: Place
+    family: str = ""  # of a training claim
+    candidate: bytes | None = None  # of a match claim
+    slot: int | None = None
+    deadline: int = 0
+    done: int = 0  # by the author's word
+    delivered: int = 0  # games announced in shards
+    seed: bytes | None = None  # fixed by the beacon; a match claim has none, its blocks have theirs
+
+    @property
+    def key(self) -> ClaimKey:
+        return self.author, self.id
+
+
+@dataclass(frozen=True)
+class Shard(Entity):
+    """Announced self-play games."""
+
+    digest: bytes  # names the blob
+    author: MemberId
+    configuration: str
+    model: bytes
+    size: int
+    games: int
+    plies: int
+    root: bytes
+    round: int
+
+
+@dataclass(frozen=True)
+class Model(Entity):
+    """A model by its manifest."""
+
+    digest: bytes  # of the manifest; names the model
+    files: Mapping[str, bytes]
+    architecture: str
+    parent: bytes | None
+
+
+@dataclass(frozen=True)
+class SlotResult(Entity):
+    """What the holder of a slot reported."""
+
+    author: MemberId
+    scores: tuple[int, ...]  # of the slot's blocks in order
+    root: bytes
+    blob: bytes
+    size: int
+    games: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Slot(Entity):
+    """A run of blocks. `claim` is the last grant; it stays after its lease ran out, until somebody else's."""
+
+    claim: ClaimKey | None = None
+    result: SlotResult | None = None
+
+
+@dataclass(frozen=True)
+class Ballot(Entity):
+    """A member's vote on a candidate."""
+
+    author: MemberId
+    approve: bool
+    checked: bytes
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Ripe(Entity):
+    """The test accepted: these blocks, this score, and what the voters check."""
+
+    blocks: int
+    score: int
+    llr: str
+    results: bytes  # digest of the counted results, named by every approval
+    deadline: int
+
+
+@dataclass(frozen=True)
+class Candidacy(Entity):
+    """An open candidate with its match."""
+
+    id: bytes
+    author: MemberId
+    configuration: str
+    model: Model
+    incumbent: bytes
+    shards: tuple[bytes, ...]
+    losses: Mapping[str, int]
+    proposal: bytes  # SHA-256 of the transaction's canonical encoding
+    place: Place
+    settings: MatchSettings
+    touched: int  # ledger's clock at the last result
+    slots: tuple[Slot, ...]
+    beacon: bytes | None = None
+    beacon_round: int = 0
+    ripe: Ripe | None = None
+    ballots: tuple[Ballot, ...] = ()
+
+
+@dataclass(frozen=True)
+class Closed(Entity):
+    """A candidate that was not promoted, and why."""
+
+    candidate: bytes
+    author: MemberId
+    configuration: str
+    model: bytes
+    incumbent: bytes
+    outcome: Outcome
+    reason: str
+    blocks: int
+    score: int
+    llr: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class SealEntry(Entity):
+    """A signature over a statement."""
+
+    author: MemberId
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Promotion(Entity):
+    """A model that became canonical, the statement about it, and the seals so far."""
+
+    number: int  # from 1 within the configuration
+    candidate: bytes
+    author: MemberId
+    configuration: str
+    model: Model
+    previous: bytes  # the model it replaced
+    statement: bytes  # the exact bytes that members seal
+    digest: bytes  # SHA-256 of the statement: names the certificate
+    blocks: int
+    score: int
+    most: int  # of one block
+    llr: str
+    place: Place
+    seals: tuple[SealEntry, ...] = ()  # in order
+    certified: int = 0  # how many of them made the certificate; 0: not complete yet
+
+
+@dataclass(frozen=True)
+class Configuration(Entity):
+    """What is canonical in one configuration, and what has been played."""
+
+    name: str
+    model: Model
+    since: int  # round of the promotion, 0 for the built-in model
+    promotions: int = 0
+    statement: bytes | None = None  # digest of the last promotion's statement
+    shards: int = 0
+    games: int = 0
+    plies: int = 0
+    games_at_candidate: int = 0  # `games` when the last candidate was nominated
+    candidates: int = 0
+
+    @property
+    def new_games(self) -> int:
+        """Games since the last candidate."""
+        return self.games - self.games_at_candidate

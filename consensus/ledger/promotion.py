@@ -1,0 +1,112 @@
+"""Promotions: a new canonical model, the statement about it, and the seals that make its certificate."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from consensus import keys
+from consensus.keys import MemberId
+from consensus.ledger.candidates import close, drop
+from consensus.ledger.entities import Candidacy, Place, Promotion, SealEntry
+from consensus.ledger.scores import most_of_block
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.testimony import statement_of
+from consensus.ledger.transactions import Seal
+from consensus.statement import pae
+
+
+def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: bytes) -> None:
+    """Makes the model canonical, fixes the statement, and drops the other candidates of the configuration."""
+    assert candidacy.ripe is not None
+    configuration = state.configurations[candidacy.configuration]
+    statement = statement_of(state.genesis, configuration, candidacy, place, ledger_digest)
+    promotion = Promotion(
+        configuration.promotions + 1,
+        candidacy.id,
+        candidacy.author,
+        candidacy.configuration,
+        candidacy.model,
+        configuration.model.digest,
+        statement,
+        hashlib.sha256(statement).digest(),
+        candidacy.ripe.blocks,
+        candidacy.ripe.score,
+        most_of_block(candidacy.configuration),
+        candidacy.ripe.llr,
+        place,
+    )
+    close(state, candidacy)
+    state.by_statement[promotion.digest] = len(state.promotions)
+    state.promotions.append(promotion)
+    state.promotion_chain.add(promotion.fingerprint)
+    state.configurations[configuration.name] = replace(
+        configuration,
+        model=candidacy.model,
+        since=place.round,
+        promotions=promotion.number,
+        statement=promotion.digest,
+    )
+    _announce(state, place, promotion)
+    for _, other in sorted(state.candidates.items()):
+        if other.configuration == configuration.name:
+            drop(state, place, other, "stale", "another model was promoted")
+
+
+def _announce(state: State, place: Place, promotion: Promotion) -> None:
+    state.emit(
+        "promotion",
+        place,
+        promotion.author,
+        candidate=promotion.candidate,
+        configuration=promotion.configuration,
+        model=promotion.model.digest,
+        previous=promotion.previous,
+        statement=promotion.digest,
+        number=promotion.number,
+        blocks=promotion.blocks,
+        score=promotion.score,
+        most=promotion.most,
+        llr=promotion.llr,
+    )
+
+
+def seal(state: State, place: Place, author: MemberId, news: Seal) -> None:
+    """Keeps a member's first valid seal; those that first exceed 2/3 of the weight are the certificate."""
+    number = state.by_statement.get(news.statement)
+    if number is None:
+        raise RefusedError("unknown statement")
+    promotion = state.promotions[number]
+    if any(entry.author == author for entry in promotion.seals):
+        raise RefusedError("member has sealed")
+    if not keys.verify(author, pae(promotion.statement), news.signature):
+        raise RefusedError("seal does not verify")
+    promotion = replace(promotion, seals=(*promotion.seals, SealEntry(author, news.signature)))
+    complete = not promotion.certified and state.genesis.supermajority(
+        entry.author for entry in promotion.seals
+    )
+    if complete:
+        promotion = replace(promotion, certified=len(promotion.seals))
+    state.promotions[number] = promotion
+    state.seal_chain.add(news.statement, author, news.signature)
+    weights = state.genesis.weights
+    state.emit(
+        "seal",
+        place,
+        author,
+        statement=news.statement,
+        configuration=promotion.configuration,
+        sealed=sum(weights[entry.author] for entry in promotion.seals),
+        weight=state.genesis.total_weight,
+    )
+    if complete:
+        state.emit(
+            "certificate",
+            place,
+            None,
+            statement=news.statement,
+            configuration=promotion.configuration,
+            model=promotion.model.digest,
+            number=promotion.number,
+            seals=promotion.certified,
+        )

@@ -1,0 +1,91 @@
+"""Results of match slots, and what the match says after each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.keys import MemberId
+from consensus.ledger.candidates import drop, stop_playing
+from consensus.ledger.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
+from consensus.ledger.matches import open_match
+from consensus.ledger.scores import Standing, most_of_block, results_digest, standing
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import Result
+from consensus.settings import players
+
+
+def report(state: State, place: Place, author: MemberId, news: Result) -> None:
+    """Takes the result of a live claim, or of one that ran out if nobody else was granted its slot."""
+    candidacy, number = _slot_of(state, (author, news.claim))
+    _check(candidacy, number, news)
+    state.claims.pop((author, news.claim), None)
+    scores = tuple(score for _, score in news.scores)
+    result = SlotResult(author, scores, news.root, news.blob, news.size, news.games, place)
+    slots = list(candidacy.slots)
+    slots[number] = replace(slots[number], result=result)
+    candidacy = replace(candidacy, slots=tuple(slots), touched=state.clock)
+    state.candidates[candidacy.id] = candidacy
+    now = standing(candidacy)
+    state.emit(
+        "result",
+        place,
+        author,
+        candidate=candidacy.id,
+        configuration=candidacy.configuration,
+        slot=number,
+        score=sum(scores),
+        most=now.most * len(scores),
+        counted=now.blocks,
+        total=now.score,
+        llr=now.llr,
+    )
+    _conclude(state, place, candidacy, now)
+
+
+def _slot_of(state: State, key: ClaimKey) -> tuple[Candidacy, int]:
+    for candidacy in state.candidates.values():
+        for number, slot in enumerate(candidacy.slots):
+            if slot.claim == key and slot.result is None:
+                return open_match(state, candidacy.id), number
+    raise RefusedError("claim not live")
+
+
+def _check(candidacy: Candidacy, number: int, news: Result) -> None:
+    size = candidacy.settings.slot_blocks
+    if [block for block, _ in news.scores] != list(range(number * size, (number + 1) * size)):
+        raise RefusedError("result of other blocks")
+    most = most_of_block(candidacy.configuration)
+    if any(score > most for _, score in news.scores):
+        raise RefusedError("impossible score")
+    if news.games != size * players(candidacy.configuration):
+        raise RefusedError("wrong number of games")
+
+
+def _conclude(state: State, place: Place, candidacy: Candidacy, now: Standing) -> None:
+    if now.verdict == "accept":
+        _ripen(state, place, candidacy, now)
+    elif now.verdict == "reject":
+        drop(state, place, candidacy, "rejected", "the test rejects")
+    elif now.blocks >= candidacy.settings.block_limit:
+        drop(state, place, candidacy, "limit", "undecided at the block limit")
+
+
+def _ripen(state: State, place: Place, candidacy: Candidacy, now: Standing) -> None:
+    deadline = state.clock + state.settings.timing.vote_s * 10**9
+    results = results_digest(candidacy, now.blocks)
+    ripe = Ripe(now.blocks, now.score, now.llr, results, deadline)
+    state.candidates[candidacy.id] = replace(candidacy, ripe=ripe)
+    stop_playing(state, candidacy)
+    state.emit(
+        "ripe",
+        place,
+        candidacy.author,
+        candidate=candidacy.id,
+        configuration=candidacy.configuration,
+        model=candidacy.model.digest,
+        blocks=now.blocks,
+        score=now.score,
+        most=now.most,
+        llr=now.llr,
+        results=results,
+    )

@@ -1,0 +1,163 @@
+"""The mutable heart of the ledger: tables of frozen records, ids already used, counts, running hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from consensus.encoding import Value, encode
+from consensus.genesis import Genesis
+from consensus.keys import MemberId
+from consensus.ledger.effects import Effect, Scalar
+from consensus.ledger.entities import (
+    Candidacy,
+    Claim,
+    ClaimKey,
+    Closed,
+    Configuration,
+    Entity,
+    Model,
+    Place,
+    Promotion,
+    Shard,
+)
+from consensus.ledger.transactions import UNIFORM, Profile
+
+IDS_KEPT = 1024
+UNIFORM_MODEL = Model(UNIFORM, {}, "uniform", None)
+
+
+class RefusedError(Exception):
+    """A transaction that a rule does not allow; the reason is one of a fixed set and is counted."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class UsedIds:
+    """Transaction ids of one author that have acted: all below `floor`, and those in `above`."""
+
+    def __init__(self) -> None:
+        self.floor = 0
+        self.above: set[int] = set()
+
+    def use(self, number: int) -> bool:
+        """Marks the id as used; False if it was. Leaving many gaps gives up the oldest of them."""
+        if number < self.floor or number in self.above:
+            return False
+        self.above.add(number)
+        if len(self.above) > IDS_KEPT:
+            self.floor = min(self.above)
+        while self.floor in self.above:
+            self.above.remove(self.floor)
+            self.floor += 1
+        return True
+
+
+class Chain:
+    """A growing list of records with a running hash, so that its past costs nothing to digest again."""
+
+    def __init__(self) -> None:
+        self.head = bytes(32)
+
+    def add(self, *parts: bytes) -> None:
+        """Continues the hash."""
+        self.head = hashlib.sha256(b"".join((self.head, *parts))).digest()
+
+
+@dataclass(frozen=True)
+class MemberProfile(Entity):
+    """The latest profile of a member."""
+
+    member: MemberId
+    roles: tuple[str, ...]
+    device: str
+    software: bytes
+    rates: Mapping[str, int]
+    cost: int
+    life: int
+    place: Place
+
+    @classmethod
+    def of(cls, member: MemberId, profile: Profile, place: Place) -> MemberProfile:
+        return cls(
+            member,
+            profile.roles,
+            profile.device,
+            profile.software,
+            profile.rates,
+            profile.cost,
+            profile.life,
+            place,
+        )
+
+
+class State:
+    """Everything that the ledger knows. Handlers change it; only `Ledger` is seen from outside."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self.genesis = genesis
+        self.settings = genesis.settings
+        self.round = 0
+        self.time = 0
+        self.index = -1
+        self.clock = 0
+        self.profiles: dict[MemberId, MemberProfile] = {}
+        self.used = {member.id: UsedIds() for member in genesis.members}
+        self.claims: dict[ClaimKey, Claim] = {}
+        self.candidates: dict[bytes, Candidacy] = {}
+        self.configurations = {
+            name: Configuration(name, UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
+        }
+        self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
+        self.shard_names: dict[bytes, str] = {}  # digest of every shard: its configuration
+        self.promotions: list[Promotion] = []
+        self.by_statement: dict[bytes, int] = {}  # index in promotions
+        self.closed: list[Closed] = []
+        self.failed: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test turned down
+        self.accepted: dict[str, int] = {}  # transactions by type
+        self.refused: dict[str, int] = {}  # transactions by reason
+        self.shard_chain = Chain()
+        self.promotion_chain = Chain()
+        self.seal_chain = Chain()
+        self.closed_chain = Chain()
+        self.effects: list[Effect] = []
+
+    def emit(self, effect: str, place: Place, member: MemberId | None, /, **fields: Scalar) -> None:
+        """Notes what happened."""
+        self.effects.append(Effect(effect, member, place.round, place.time, place.index, fields))
+
+    def live(self, key: ClaimKey) -> Claim:
+        """The live claim of this author and id."""
+        claim = self.claims.get(key)
+        if claim is None:
+            raise RefusedError("claim not live")
+        return claim
+
+    def renew(self, claim: Claim) -> Claim:
+        """The claim with a full lease from now."""
+        renewed = replace(claim, deadline=self.clock + self.settings.timing.lease_s * 10**9)
+        self.claims[claim.key] = renewed
+        return renewed
+
+    def digest(self) -> bytes:
+        """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
+        tables: Value = [
+            ["ringrift/ledger/1", self.genesis.digest, self.round, self.time, self.index, self.clock],
+            [[member, used.floor, sorted(used.above)] for member, used in sorted(self.used.items())],
+            [record.fingerprint for _, record in sorted(self.profiles.items())],
+            [record.fingerprint for _, record in sorted(self.claims.items())],
+            [record.fingerprint for _, record in sorted(self.candidates.items())],
+            [record.fingerprint for _, record in sorted(self.configurations.items())],
+            [self.accepted, self.refused],
+            [
+                self.shard_chain.head,
+                self.promotion_chain.head,
+                self.seal_chain.head,
+                self.closed_chain.head,
+            ],
+        ]
+        return hashlib.sha256(encode(tables)).digest()

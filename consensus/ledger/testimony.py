@@ -1,0 +1,143 @@
+"""What the ledger testifies about a promotion: the predicate of its statement, from ledger fields only."""
+
+from __future__ import annotations
+
+import hashlib
+
+from consensus.encoding import Value, encode
+from consensus.genesis import Genesis
+from consensus.keys import id_text
+from consensus.ledger.beacon import block_seed
+from consensus.ledger.entities import Candidacy, Configuration, Place, Ripe
+from consensus.ledger.scores import most_of_block, test_of
+from consensus.settings import MatchSettings, players
+from consensus.sprt import decimal_text
+from consensus.statement import Json, statement_bytes
+
+
+def statement_of(
+    genesis: Genesis, configuration: Configuration, candidacy: Candidacy, place: Place, ledger_digest: bytes
+) -> bytes:
+    """The statement's bytes; `configuration` is as it was before, `ledger_digest` that of the last round."""
+    assert candidacy.ripe is not None
+    predicate: dict[str, Json] = {
+        "swarm": {"name": genesis.swarm, "genesis": genesis.digest.hex()},
+        "roster": _roster(genesis),
+        "configuration": configuration.name,
+        "number": configuration.promotions + 1,
+        "order": _order(place),
+        "model": {
+            "digest": candidacy.model.digest.hex(),
+            "architecture": candidacy.model.architecture,
+            "parent": _hex(candidacy.model.parent),
+        },
+        "incumbent": {"model": candidacy.incumbent.hex(), "statement": _hex(configuration.statement)},
+        "proposal": {
+            "candidate": candidacy.id.hex(),
+            "member": id_text(candidacy.author),
+            "transaction": candidacy.proposal.hex(),
+            "order": _order(candidacy.place),
+        },
+        "match": _match(candidacy, candidacy.ripe),
+        "test": _test(candidacy, candidacy.ripe),
+        "results": _results(candidacy, candidacy.ripe),
+        "votes": _votes(genesis, candidacy),
+        "ledger": ledger_digest.hex(),
+    }
+    return statement_bytes(candidacy.model.digest, candidacy.model.files, predicate)
+
+
+def _hex(digest: bytes | None) -> Json:
+    return None if digest is None else digest.hex()
+
+
+def _order(place: Place) -> Json:
+    event = place.event.hex()
+    return {"round": place.round, "index": place.index, "time_ns": str(place.time), "event": event}
+
+
+def _roster(genesis: Genesis) -> Json:
+    return {
+        "version": 1,
+        "digest": genesis.roster_digest.hex(),
+        "weight": genesis.total_weight,
+        "members": [{"id": id_text(member.id), "weight": member.weight} for member in genesis.members],
+    }
+
+
+def _settings(settings: MatchSettings) -> dict[str, Json]:
+    """Whole numbers as they are, fractions as text."""
+    table: dict[str, Json] = {}
+    for name, value in settings.table().items():
+        plain = getattr(settings, name)
+        table[name] = value if isinstance(value, int) else f"{plain.numerator}/{plain.denominator}"
+    return table
+
+
+def _match(candidacy: Candidacy, ripe: Ripe) -> Json:
+    assert candidacy.beacon is not None
+    beacon, scores = candidacy.beacon, _scores(candidacy, ripe)
+    return {
+        "players": players(candidacy.configuration),
+        "settings": _settings(candidacy.settings),
+        "beacon": {"round": candidacy.beacon_round, "value": beacon.hex()},
+        "seeds": [block_seed(beacon, candidacy.id, block).hex() for block in range(ripe.blocks)],
+        "scores": list(scores),
+        "most": most_of_block(candidacy.configuration),
+    }
+
+
+def _scores(candidacy: Candidacy, ripe: Ripe) -> tuple[int, ...]:
+    results = (slot.result for slot in candidacy.slots)
+    scores = [score for result in results if result is not None for score in result.scores]
+    return tuple(scores[: ripe.blocks])
+
+
+def _test(candidacy: Candidacy, ripe: Ripe) -> Json:
+    test = test_of(candidacy.settings)
+    return {
+        "blocks": ripe.blocks,
+        "score": ripe.score,
+        "llr": ripe.llr,
+        "accept": decimal_text(test.upper),
+        "reject": decimal_text(test.lower),
+    }
+
+
+def _results(candidacy: Candidacy, ripe: Ripe) -> Json:
+    counted = -(-ripe.blocks // candidacy.settings.slot_blocks)
+    slots: list[Json] = []
+    for number, slot in enumerate(candidacy.slots[:counted]):
+        assert slot.result is not None
+        result = slot.result
+        slots.append(
+            {
+                "slot": number,
+                "member": id_text(result.author),
+                "scores": list(result.scores),
+                "root": result.root.hex(),
+                "games": {"sha256": result.blob.hex(), "size": result.size, "count": result.games},
+                "event": result.place.event.hex(),
+            }
+        )
+    return {"digest": ripe.results.hex(), "slots": slots}
+
+
+def _votes(genesis: Genesis, candidacy: Candidacy) -> Json:
+    ballots = sorted(candidacy.ballots, key=lambda ballot: ballot.author)
+    digested: Value = [[entry.author, entry.approve, entry.checked, entry.place.event] for entry in ballots]
+    cast: list[Json] = [
+        {
+            "member": id_text(ballot.author),
+            "approve": ballot.approve,
+            "checked": ballot.checked.hex(),
+            "event": ballot.place.event.hex(),
+        }
+        for ballot in ballots
+    ]
+    weights = genesis.weights
+    return {
+        "digest": hashlib.sha256(encode(["ringrift/votes/1", digested])).hexdigest(),
+        "approved": sum(weights[ballot.author] for ballot in ballots if ballot.approve),
+        "cast": cast,
+    }

@@ -1,0 +1,52 @@
+"""Votes on ripe candidates: more than 2/3 of the weight promotes, a third or more against drops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.keys import MemberId
+from consensus.ledger.candidates import drop
+from consensus.ledger.entities import Ballot, Candidacy, Place
+from consensus.ledger.promotion import promote
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import Vote
+
+
+def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest: bytes) -> None:
+    """Counts the first vote of a member; `ledger_digest` is that of the last round, for the statement."""
+    candidacy = state.candidates.get(news.candidate)
+    if candidacy is None:
+        raise RefusedError("no open candidate")
+    if candidacy.ripe is None:
+        raise RefusedError("candidate is not ripe")
+    if any(ballot.author == author for ballot in candidacy.ballots):
+        raise RefusedError("member has voted")
+    if news.approve and news.checked != candidacy.ripe.results:
+        raise RefusedError("vote on other results")
+    ballot = Ballot(author, news.approve, news.checked, news.reason, place)
+    candidacy = replace(candidacy, ballots=(*candidacy.ballots, ballot))
+    state.candidates[candidacy.id] = candidacy
+    approved, rejected = tally(state, candidacy)
+    state.emit(
+        "vote",
+        place,
+        author,
+        candidate=candidacy.id,
+        configuration=candidacy.configuration,
+        approve=news.approve,
+        reason=news.reason,
+        approved=approved,
+        rejected=rejected,
+        weight=state.genesis.total_weight,
+    )
+    if 3 * approved > 2 * state.genesis.total_weight:
+        promote(state, place, candidacy, ledger_digest)
+    elif 3 * rejected >= state.genesis.total_weight:
+        drop(state, place, candidacy, "votes", "a third of the weight or more rejects")
+
+
+def tally(state: State, candidacy: Candidacy) -> tuple[int, int]:
+    """Weight of the approvals and of the rejections."""
+    weights = state.genesis.weights
+    approved = sum(weights[ballot.author] for ballot in candidacy.ballots if ballot.approve)
+    return approved, sum(weights[ballot.author] for ballot in candidacy.ballots) - approved

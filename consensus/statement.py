@@ -1,0 +1,45 @@
+"""The bytes that members seal: an in-toto Statement v1 about one promotion, in canonical JSON.
+
+The statement holds texts and whole numbers only (numbers that may pass 2^53 as decimal text, digests as
+hex), so every node writes the same bytes. https://in-toto.io/Statement/v1, https://github.com/secure-
+systems-lab/dsse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:ringrift-swarm:promotion:v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MANIFEST = "manifest.cbor"
+
+
+def canonical_json(value: Json) -> bytes:
+    """The only form: sorted keys, no spaces, ASCII with escapes."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")
+
+
+def statement_bytes(model: bytes, files: Mapping[str, bytes], predicate: dict[str, Json]) -> bytes:
+    """A statement whose subjects are the model's files and its manifest, by SHA-256."""
+    named = {MANIFEST: model, **files}
+    subject: list[Json] = [{"name": name, "digest": {"sha256": named[name].hex()}} for name in sorted(named)]
+    return canonical_json(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": subject,
+            "predicateType": PREDICATE_TYPE,
+            "predicate": predicate,
+        }
+    )
+
+
+def pae(statement: bytes) -> bytes:
+    """DSSE's pre-authentication encoding of a statement: what a seal signs."""
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(statement), statement)

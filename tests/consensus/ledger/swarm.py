@@ -1,0 +1,193 @@
+"""A swarm without a network: transactions become events, events become decided rounds, several ledgers apply them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from consensus.encoding import decode, encode
+from consensus.event import Event
+from consensus.genesis import Genesis, Member, make_genesis
+from consensus.keys import SigningKey
+from consensus.ledger import Effect, Ledger
+from consensus.ledger import transactions as t
+from consensus.ordered import DecidedRound, Ordered
+from consensus.settings import MatchSettings, Settings
+from consensus.statement import pae
+
+SECOND = 10**9
+SMALL = Settings(match=MatchSettings(slot_blocks=2, block_limit=32))
+
+
+def digest_of(*parts: object) -> bytes:
+    """A digest nobody has used for anything else."""
+    return hashlib.sha256(repr(parts).encode()).digest()
+
+
+class Swarm:
+    """Members 0..n-1 with keys; `act` orders transactions in one round, a clock moves by a second an event."""
+
+    def __init__(self, count: int = 4, settings: Settings = SMALL, weights: tuple[int, ...] = ()) -> None:
+        keys = sorted(
+            (SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id
+        )
+        weights = weights or (1,) * count
+        members = [Member(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
+        self.keys = keys
+        self.genesis: Genesis = make_genesis("test", members, settings)
+        self.ledger = Ledger(self.genesis)
+        self.rounds: list[DecidedRound] = []
+        self.time = 1_000 * SECOND
+        self.index = 0
+        self.ids = dict.fromkeys(range(count), 0)
+        self.last: tuple[Effect, ...] = ()
+
+    def id(self, member: int) -> bytes:
+        return self.keys[member].id
+
+    def next_id(self, member: int) -> int:
+        """A transaction id that the member has not used."""
+        self.ids[member] += 1
+        return self.ids[member] - 1
+
+    def order(self, *events: tuple[bytes, list[Mapping[str, Any]]], step: int = SECOND) -> tuple[Effect, ...]:
+        """One decided round that receives these events (creator, transactions)."""
+        ordered = []
+        number = len(self.rounds) + 1
+        for creator, transactions in events:
+            self.time += step
+            plain = decode(encode(list(transactions)), limit=1 << 18)
+            body = encode([self.index, creator, plain])
+            event = Event(
+                1, self.genesis.digest, creator, 0, None, (), self.time, tuple(plain), body, b"",
+                hashlib.sha256(body).digest(), body,
+            )  # fmt: skip
+            ordered.append(Ordered(event, number, self.time, self.index))
+            self.index += 1
+        decided = DecidedRound(number, (digest_of("judge", number),), tuple(ordered))
+        self.rounds.append(decided)
+        self.last = self.ledger.apply_round(decided)
+        return self.last
+
+    def act(self, member: int, *transactions: t.Transaction) -> tuple[Effect, ...]:
+        """One round with one event of this member."""
+        return self.order((self.id(member), [entry.as_table() for entry in transactions]))
+
+    def wait(self, seconds: int) -> tuple[Effect, ...]:
+        """Lets consensus time pass, by empty events."""
+        effects: list[Effect] = []
+        while seconds > 0:
+            step = min(seconds, 30)
+            effects += self.order((self.id(0), []), step=step * SECOND)
+            seconds -= step
+        return tuple(effects)
+
+    def kinds(self) -> list[str]:
+        return [effect.kind for effect in self.last]
+
+    def refusal(self) -> str | None:
+        """Why the (only) transaction of the last round was refused."""
+        reasons = [effect.fields["reason"] for effect in self.last if effect.kind == "rejected"]
+        return str(reasons[0]) if reasons else None
+
+    def replayed(self) -> Ledger:
+        """A second node's ledger over the same rounds."""
+        ledger = Ledger(self.genesis)
+        for decided in self.rounds:
+            ledger.apply_round(decided)
+        return ledger
+
+    # Ready-made work.
+
+    def model(self, name: str, parent: bytes | None = None) -> tuple[bytes, dict[str, bytes]]:
+        """Digest and files of a model."""
+        files = {"weights.safetensors": digest_of("weights", name)}
+        return t.model_digest(files, "c16b2", parent), files
+
+    def play(self, member: int, games: int = 32, configuration: str = "hex8-2") -> bytes:
+        """A claim and a shard; the shard's digest."""
+        claim = self.next_id(member)
+        self.act(member, t.SelfplayClaim(claim, configuration, games))
+        model = self.ledger.configuration(configuration).model.digest
+        shard = digest_of("shard", member, claim)
+        number = self.next_id(member)
+        self.act(
+            member,
+            t.Games(number, claim, configuration, model, shard, 1000, games, games * 90, digest_of("root")),
+        )
+        return shard
+
+    def candidate(self, member: int, name: str = "first", configuration: str = "hex8-2") -> t.Candidate:
+        """A nomination without a claim, not yet ordered."""
+        incumbent = self.ledger.configuration(configuration).model.digest
+        model, files = self.model(name)
+        return t.Candidate(
+            self.next_id(member), None, configuration, model, files, "c16b2", None, incumbent, (), {}
+        )
+
+    def nominate(self, member: int, name: str = "first", configuration: str = "hex8-2") -> bytes:
+        """Nominates, waits for the beacon; the candidate's id."""
+        news = self.candidate(member, name, configuration)
+        self.act(member, news)
+        self.order()
+        return t.candidate_id(self.id(member), news.id)
+
+    def claim_slot(self, member: int, candidate: bytes, slot: int) -> int:
+        number = self.next_id(member)
+        self.act(member, t.MatchClaim(number, candidate, slot))
+        return number
+
+    def result(self, member: int, claim: int, slot: int, score: int, size: int = 2) -> t.Result:
+        blocks = tuple((slot * size + number, score) for number in range(size))
+        return t.Result(
+            self.next_id(member),
+            claim,
+            blocks,
+            digest_of("root", slot),
+            digest_of("blob", slot),
+            100,
+            2 * size,
+        )
+
+    def play_slot(self, member: int, candidate: bytes, slot: int, score: int = 4) -> tuple[Effect, ...]:
+        """Claims and reports a slot."""
+        claim = self.claim_slot(member, candidate, slot)
+        return self.act(member, self.result(member, claim, slot, score))
+
+    def ripen(self, candidate: bytes, players: tuple[int, int] = (1, 2)) -> None:
+        """Plays slots with full marks until the test accepts."""
+        slot = 0
+        while (open_ := self.ledger.candidate(candidate)) is not None and open_.ripe is None:
+            self.play_slot(players[slot % 2], candidate, slot)
+            slot += 1
+
+    def vote(self, member: int, candidate: bytes, approve: bool = True) -> tuple[Effect, ...]:
+        open_ = self.ledger.candidate(candidate)
+        checked = open_.ripe.results if open_ is not None and open_.ripe is not None else bytes(32)
+        return self.act(member, t.Vote(self.next_id(member), candidate, approve, checked, ""))
+
+    def promote(self, member: int, name: str = "first") -> bytes:
+        """From nomination to promotion; the digest of the statement."""
+        candidate = self.nominate(member, name)
+        others = [number for number in range(len(self.keys)) if number != member] or [member]
+        self.ripen(candidate, (others[0], others[-1]))
+        for voter in range(len(self.keys)):
+            if self.ledger.candidate(candidate) is not None:
+                self.vote(voter, candidate)
+        return self.ledger.promotions()[-1].digest
+
+    def seal(self, member: int, statement: bytes) -> t.Seal:
+        promotion = self.ledger.promotion(statement)
+        assert promotion is not None
+        return t.Seal(self.next_id(member), statement, self.keys[member].sign(pae(promotion.statement)))
+
+    def certify(self, statement: bytes, members: tuple[int, ...]) -> None:
+        for member in members:
+            self.act(member, self.seal(member, statement))
+
+
+def settings(**changes: Any) -> Settings:
+    """Small settings with changed sections."""
+    return replace(SMALL, **changes)

@@ -1,4 +1,4 @@
-"""A swarm without a network: transactions become events, events become decided rounds, several ledgers apply them."""
+"""A swarm without a network: transactions become events, and events decided rounds for the ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def digest_of(*parts: object) -> bytes:
 
 
 class Swarm:
-    """Members 0..n-1 with keys; `act` orders transactions in one round, a clock moves by a second an event."""
+    """Members 0..n-1 with keys; `act` orders transactions in a round; an event takes a second."""
 
     def __init__(self, count: int = 4, settings: Settings = SMALL, weights: tuple[int, ...] = ()) -> None:
         keys = sorted(

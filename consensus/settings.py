@@ -170,6 +170,11 @@ class Settings:
             raise SettingsError("configurations: name at least one, such as hex8-2")
         for configuration in self.configurations:
             players(configuration)
+        if self.selfplay.ceiling < self.training.games:
+            raise SettingsError(
+                f"settings.selfplay.ceiling: must be training.games ({self.training.games}) or more, "
+                f"not {self.selfplay.ceiling}"
+            )
         if list(self.configurations) != sorted(set(self.configurations)):
             raise SettingsError("configurations: must be sorted and distinct")
 

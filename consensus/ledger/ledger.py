@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import beacon, candidates, claims, games, promotion, results, votes
+from consensus.ledger import beacon, candidates, claims, games, matches, promotion, results, votes
 from consensus.ledger.effects import Effect
 from consensus.ledger.entities import (
     Candidacy,
     Claim,
-    ClaimKey,
     Closed,
     Configuration,
     Place,
@@ -209,9 +208,9 @@ class Ledger:
         """All live claims in the order in which they were granted."""
         return tuple(sorted(self._state.claims.values(), key=lambda claim: (claim.place.index, claim.key)))
 
-    def is_live(self, key: ClaimKey) -> bool:
-        """Whether the claim's lease runs."""
-        return key in self._state.claims
+    def claims_of(self, member: MemberId) -> tuple[Claim, ...]:
+        """The live claims of one member, oldest first."""
+        return tuple(claim for claim in self.claims() if claim.author == member)
 
     def candidate(self, name: bytes) -> Candidacy | None:
         """The open candidate of this id."""
@@ -224,6 +223,14 @@ class Ledger:
     def standing(self, candidacy: Candidacy) -> Standing:
         """The score and the test of a match so far."""
         return standing(candidacy)
+
+    def is_free(self, candidacy: Candidacy, slot: int) -> bool:
+        """Whether nobody has played the slot or plays it."""
+        return matches.is_free(self._state, candidacy, slot)
+
+    def may_take(self, candidacy: Candidacy, slot: int, member: MemberId) -> bool:
+        """Whether the rules of the match let the member hold this slot, free or not."""
+        return matches.may_take(self._state, candidacy, slot, member)
 
     def closed(self) -> tuple[Closed, ...]:
         """Candidates that were not promoted, oldest first."""

@@ -1,0 +1,168 @@
+"""What a member should do next: pure functions of the ledger, the same on every node; nobody hands out work.
+
+They may be a few seconds of order behind; claims settle who works. What is due at once comes first
+(`due_seals`, `due_votes`), then `next_work`: a free slot of an open match, training where enough new games
+lie, else self-play where games are needed most. Members that choose at the same moment differ by a hash of
+their id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from consensus.encoding import Value, encode
+from consensus.keys import MemberId
+from consensus.ledger.entities import Candidacy, Configuration, Kind, Promotion, Shard
+from consensus.ledger.ledger import Ledger
+from consensus.ledger.transactions import MatchClaim, SelfplayClaim, TrainClaim, Transaction
+from consensus.settings import players
+
+
+@dataclass(frozen=True)
+class Work:
+    """Work that a member should claim."""
+
+    kind: Kind
+    configuration: str
+    amount: int  # games, or training steps
+    model: bytes  # canonical now: plays, is the parent, or is the incumbent of the match
+    family: str = ""  # training: the architecture
+    candidate: bytes | None = None  # match
+    slot: int | None = None
+
+    def claim(self, number: int) -> Transaction:
+        """The claim for it, with this transaction id."""
+        if self.kind == "selfplay":
+            return SelfplayClaim(number, self.configuration, self.amount)
+        if self.kind == "train":
+            return TrainClaim(number, self.configuration, self.family)
+        assert self.candidate is not None
+        assert self.slot is not None
+        return MatchClaim(number, self.candidate, self.slot)
+
+
+def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
+    """Promotions that the member has not sealed, oldest first."""
+    return tuple(
+        promotion
+        for promotion in ledger.promotions()
+        if all(entry.author != member for entry in promotion.seals)
+    )
+
+
+def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
+    """Ripe candidates that the member has not voted on, oldest first."""
+    return tuple(
+        candidacy
+        for candidacy in ledger.candidates()
+        if candidacy.ripe is not None and all(ballot.author != member for ballot in candidacy.ballots)
+    )
+
+
+def next_work(ledger: Ledger, member: MemberId, roles: Collection[str]) -> Work | None:
+    """The work that the swarm needs most of a member with these roles; None if it needs none of it now."""
+    work = None
+    if "match" in roles:
+        work = _match(ledger, member)
+    if work is None and "train" in roles:
+        work = _training(ledger, member)
+    if work is None and "selfplay" in roles:
+        work = _selfplay(ledger, member)
+    return work
+
+
+def training_shards(ledger: Ledger, configuration: str) -> tuple[Shard, ...]:
+    """The newest shards that together reach the training window, oldest first."""
+    chosen: list[Shard] = []
+    games = 0
+    for shard in reversed(ledger.shards(configuration)):
+        if games >= ledger.genesis.settings.training.window:
+            break
+        chosen.append(shard)
+        games += shard.games
+    return tuple(reversed(chosen))
+
+
+def _match(ledger: Ledger, member: MemberId) -> Work | None:
+    for candidacy in ledger.candidates():
+        if candidacy.beacon is None or candidacy.ripe is not None:
+            continue
+        free = [
+            slot
+            for slot in range(_horizon(ledger, candidacy))
+            if ledger.is_free(candidacy, slot) and ledger.may_take(candidacy, slot, member)
+        ]
+        if free:
+            slot = free[_rank(ledger, candidacy, member) % len(free)]
+            games = candidacy.settings.slot_blocks * players(candidacy.configuration)
+            return Work(
+                "match",
+                candidacy.configuration,
+                games,
+                candidacy.incumbent,
+                candidate=candidacy.id,
+                slot=slot,
+            )
+    return None
+
+
+def _horizon(ledger: Ledger, candidacy: Candidacy) -> int:
+    """First slots in play: two a member beyond the complete prefix, since later ones may never count."""
+    complete = 0
+    while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
+        complete += 1
+    return min(len(candidacy.slots), complete + 2 * len(ledger.genesis.members))
+
+
+def _rank(ledger: Ledger, candidacy: Candidacy, member: MemberId) -> int:
+    """The member's place among those that could take a slot now; shuffled anew with every grant."""
+    granted = sum(slot.claim is not None for slot in candidacy.slots)
+    busy = {claim.author for claim in ledger.claims() if claim.kind == "match"}
+    profiles = ledger.profiles()
+    others = [
+        other.id
+        for other in ledger.genesis.members
+        if other.id not in busy
+        and other.id != candidacy.author
+        and (other.id not in profiles or "match" in profiles[other.id].roles)
+    ]
+    mine = _hash(member, candidacy.id, granted)
+    return sum(_hash(other, candidacy.id, granted) < mine for other in others if other != member)
+
+
+def _training(ledger: Ledger, member: MemberId) -> Work | None:
+    settings = ledger.genesis.settings.training
+    contested = {candidacy.configuration for candidacy in ledger.candidates()}
+    trained = {claim.configuration for claim in ledger.claims() if claim.kind == "train"}
+    ready = [
+        configuration
+        for configuration in ledger.configurations()
+        if configuration.new_games >= settings.games and configuration.name not in contested | trained
+    ]
+    if not ready:
+        return None
+    chosen = min(ready, key=lambda entry: (-entry.new_games, _hash(member, entry.name)))
+    return Work("train", chosen.name, settings.steps, chosen.model.digest, family=settings.architecture)
+
+
+def _selfplay(ledger: Ledger, member: MemberId) -> Work | None:
+    settings = ledger.genesis.settings
+    coming = dict.fromkeys(settings.configurations, 0)
+    for claim in ledger.claims():
+        if claim.kind == "selfplay":
+            coming[claim.configuration] += max(0, claim.amount - claim.delivered)
+
+    def need(configuration: Configuration) -> tuple[int, int, bytes]:
+        games = configuration.new_games + coming[configuration.name]
+        return games, configuration.games, _hash(member, configuration.name)
+
+    chosen = min(ledger.configurations(), key=need)
+    if need(chosen)[0] >= settings.selfplay.ceiling:
+        return None
+    return Work("selfplay", chosen.name, settings.selfplay.games, chosen.model.digest)
+
+
+def _hash(*parts: Value) -> bytes:
+    return hashlib.sha256(encode(["ringrift/spread/1", *parts])).digest()

@@ -1,0 +1,172 @@
+"""Members that only follow the priorities: the swarm gets on, also when some are dead, slow or clumsy."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from consensus.ledger import transactions as t
+from consensus.ledger.priorities import due_seals, due_votes, next_work, training_shards
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
+from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
+
+ROLES = ("match", "selfplay", "train")
+QUICK = Settings(
+    selfplay=SelfplaySettings(games=16, ceiling=128),
+    training=TrainingSettings(games=64),
+    match=MatchSettings(slot_blocks=2, block_limit=32),
+    timing=TimingSettings(lease_s=60, vote_s=600, idle_s=1200),
+)
+
+
+class Crowd:
+    """Lets the living members do what the priorities say, one event each a turn."""
+
+    def __init__(self, swarm: Swarm, seed: int, dead: tuple[int, ...] = (), strength: float = 0.8) -> None:
+        self.swarm = swarm
+        self.random = random.Random(seed)
+        self.dead = dead
+        self.strength = strength
+        self.left: dict[tuple[int, int], int] = {}  # turns until a claim's work is done
+
+    def run(self, turns: int, promotions: int = 1) -> None:
+        for _ in range(turns):
+            if len(self.swarm.ledger.promotions()) >= promotions:
+                return
+            self.turn()
+
+    def turn(self) -> None:
+        living = [member for member in range(len(self.swarm.keys)) if member not in self.dead]
+        self.random.shuffle(living)
+        events = [(self.swarm.id(member), self.wishes(member)) for member in living]
+        self.swarm.order(*events, step=2 * SECOND)
+
+    def wishes(self, member: int) -> list[dict[str, object]]:
+        ledger, identity = self.swarm.ledger, self.swarm.id(member)
+        wishes: list[t.Transaction] = [
+            self.swarm.seal(member, promotion.digest) for promotion in due_seals(ledger, identity)
+        ]
+        for open_ in due_votes(ledger, identity):
+            assert open_.ripe is not None
+            wishes.append(t.Vote(self.swarm.next_id(member), open_.id, True, open_.ripe.results, "replayed"))
+        mine = ledger.claims_of(identity)
+        if not mine:
+            work = next_work(ledger, identity, ROLES)
+            if work is not None:
+                wishes.append(work.claim(self.swarm.next_id(member)))
+        for claim in mine:
+            left = self.left.setdefault((member, claim.id), self.random.randrange(1, 12)) - 1
+            self.left[member, claim.id] = left
+            if left <= 0:
+                wishes += self.finish(member, claim)
+            elif claim.done + 1 < claim.amount:
+                wishes.append(t.Progress(self.swarm.next_id(member), claim.id, claim.done + 1))
+        return [wish.as_table() for wish in wishes]
+
+    def finish(self, member: int, claim: object) -> list[t.Transaction]:
+        swarm = self.swarm
+        number = swarm.next_id(member)
+        name = digest_of(member, claim.id)
+        if claim.kind == "selfplay":
+            shard = (claim.model, name, 1000, claim.amount, claim.amount * 80, name)
+            return [t.Games(number, claim.id, claim.configuration, *shard)]
+        if claim.kind == "train":
+            model, files = swarm.model(name.hex())
+            shards = tuple(shard.digest for shard in training_shards(swarm.ledger, claim.configuration))
+            incumbent = swarm.ledger.configuration(claim.configuration).model.digest
+            about = (model, files, claim.family, None, incumbent, shards, {})
+            return [t.Candidate(number, claim.id, claim.configuration, *about)]
+        scores = tuple(
+            (block, sum(2 * (self.random.random() < self.strength) for _ in range(2)))
+            for block in range(claim.slot * 2, claim.slot * 2 + 2)
+        )
+        return [t.Result(number, claim.id, scores, name, name, 1000, 4)]
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_a_swarm_promotes(count: int, dead: int) -> None:
+    if dead and count < 4:
+        pytest.skip("nothing is ordered without a quorum")
+    swarm = Swarm(count, QUICK)
+    for seed in range(3):
+        crowd = Crowd(swarm, seed, tuple(range(dead)))
+        crowd.run(2000, promotions=seed + 1)
+        assert len(swarm.ledger.promotions()) == seed + 1, swarm.ledger.closed()
+    assert swarm.replayed().digest() == swarm.ledger.digest()
+
+
+def test_a_dead_holder_of_every_kind_of_claim_is_survived() -> None:
+    """A member takes part until it holds claims, then falls silent, again and again."""
+    for seed in range(6):
+        swarm = Swarm(4, QUICK)
+        crowd = Crowd(swarm, seed)
+        for turn in range(3000):
+            crowd.dead = (0,) if turn % 40 > 20 + seed else ()
+            crowd.turn()
+            if swarm.ledger.promotions():
+                break
+        assert swarm.ledger.promotions(), seed
+
+
+def test_a_weak_candidate_is_rejected_and_training_goes_on() -> None:
+    swarm = Swarm(4, QUICK)
+    Crowd(swarm, 1, strength=0.4).run(700)
+    assert len(swarm.ledger.closed()) >= 2
+    assert {entry.outcome for entry in swarm.ledger.closed()} <= {"rejected", "limit"}
+    Crowd(swarm, 2, strength=0.9).run(700)
+    assert swarm.ledger.promotions()
+
+
+def test_self_play_spreads_over_configurations_and_stops_at_the_ceiling() -> None:
+    swarm = Swarm(4, Settings(configurations=("hex8-2", "square8-2")))
+    for member in range(4):
+        work = next_work(swarm.ledger, swarm.id(member), ROLES)
+        assert work is not None
+        assert work.kind == "selfplay"
+        swarm.act(member, work.claim(swarm.next_id(member)))
+    claimed = [claim.configuration for claim in swarm.ledger.claims()]
+    assert sorted(claimed) == ["hex8-2", "hex8-2", "square8-2", "square8-2"]
+    for configuration in ("hex8-2", "square8-2"):
+        swarm.play(0, games=512, configuration=configuration)
+    assert next_work(swarm.ledger, swarm.id(1), ("match", "selfplay")) is None
+    training = next_work(swarm.ledger, swarm.id(1), ROLES)
+    assert training is not None
+    assert training.kind == "train"
+
+
+def test_training_waits_for_games_for_the_open_candidate_and_for_the_trainer() -> None:
+    swarm = Swarm(4)
+    assert next_work(swarm.ledger, swarm.id(0), ("train",)) is None
+    swarm.play(0, games=192)
+    work = next_work(swarm.ledger, swarm.id(0), ("train",))
+    assert work is not None
+    assert (work.kind, work.family, work.amount) == ("train", "c16b2", 300)
+    candidate = swarm.nominate(1)
+    assert next_work(swarm.ledger, swarm.id(0), ("train",)) is None
+    for slot in range(12):
+        swarm.play_slot(2 + slot % 2, candidate, slot, score=0) if swarm.ledger.candidates() else None
+    swarm.act(0, work.claim(swarm.next_id(0)))
+    assert next_work(swarm.ledger, swarm.id(2), ("train",)) is None
+
+
+def test_members_that_choose_at_once_choose_different_slots() -> None:
+    swarm = Swarm(7)
+    swarm.nominate(0)
+    chosen = [next_work(swarm.ledger, swarm.id(member), ROLES) for member in range(1, 7)]
+    assert len({work.slot for work in chosen if work is not None and work.kind == "match"}) == 6
+
+
+def test_the_author_never_evaluates_among_three_or_more() -> None:
+    swarm = Swarm(3)
+    swarm.nominate(0)
+    work = next_work(swarm.ledger, swarm.id(0), ROLES)
+    assert work is not None
+    assert work.kind == "selfplay"
+
+
+def test_the_training_window_holds_the_newest_games() -> None:
+    swarm = Swarm(4, Settings(training=TrainingSettings(window=100)))
+    shards = [swarm.play(0, games=40) for _ in range(5)]
+    assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == shards[2:]

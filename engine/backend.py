@@ -118,20 +118,23 @@ def kernel(function: Callable[..., None]) -> Kernel:
     return Kernel(function)
 
 
-class PerSlice:
-    """An argument of a launch that every slice needs for itself: scratch memory, one row a slice."""
+class Lanes:
+    """An argument of a launch: rows of working memory, of which every thread that runs at once needs one.
 
-    def __init__(self, rows: NDArray[Any]) -> None:
-        self.rows = rows
+    A kernel takes its row as `rows[thread.tid() % rows.shape[0]]`: where threads run one after the other
+    there is one row, where all run at once one each.
+    """
+
+    def __init__(self, width: int, dtype: type[np.generic]) -> None:
+        self.width = width
+        self.dtype = dtype
 
 
 class Executor(Protocol):
-    """Where kernels run. `launch` returns when all threads have run.
+    """Where kernels run.
 
-    Args:
-        kernel: what to run.
-        count: number of threads, 0 or more.
-        arguments: what follows `first`: NumPy arrays (C-contiguous), integers, floats, `PerSlice`.
+    `launch` returns when all threads have run. Its arguments are the kernel, the number of threads, 0 or
+    more, and what follows `first`: NumPy arrays (C-contiguous), integers, `Lanes`.
     """
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None: ...
@@ -149,8 +152,8 @@ class _PlainRows:
 
 
 def _plain_argument(argument: Any) -> Any:
-    if isinstance(argument, PerSlice):
-        argument = argument.rows
+    if isinstance(argument, Lanes):
+        argument = np.zeros((1, argument.width), argument.dtype)
     if isinstance(argument, np.ndarray):
         return plain_row(argument) if argument.ndim == 1 else _PlainRows(argument)
     return argument

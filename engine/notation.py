@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from engine.rules.sizes import scratch_width
 from engine.rules.stacks import height, ring_below, ring_owner
 from engine.rules.tables import LINE, TOP, step, tables
 from engine.rules.territory import fill, queue_start
+
+if TYPE_CHECKING:
+    from engine.games import Games
 
 PHASES = "PMCHLTF"
 PHASE_NAMES = (
@@ -89,7 +93,7 @@ def _slide_text(shape: Board, table: Row, kind: int, a: int, b: int, c: int) -> 
     return f"{head} {Kind(kind).name[3:]} {cell_text(shape, c)}"
 
 
-def move_text(config: Config, state: NDArray[np.int16], move: int) -> str:
+def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
     """The canonical string of a legal move.
 
     Args:
@@ -163,13 +167,19 @@ def ending_text(state: NDArray[np.int16]) -> str:
     return ENDINGS[int(state[record.ENDING])]
 
 
-def find_move(texts: Sequence[str], moves: NDArray[np.int64], wanted: str) -> int:
-    """The move whose string is `wanted`, among legal moves and their strings.
+def legal_texts(games: Games, game: int) -> list[str]:
+    """The strings of a game's legal moves, in the order in which `Games.legal` lists them."""
+    moves = games.take([game]).legal().moves
+    return [move_to_text(games.config, games.states[game], move) for move in moves]
+
+
+def text_to_move(games: Games, game: int, text: str) -> int:
+    """The legal move of a game that has this string.
 
     Raises:
-        ValueError: none of them is.
+        ValueError: there is none.
     """
-    try:
-        return int(moves[texts.index(wanted)])
-    except ValueError:
-        raise ValueError(f"{wanted!r} is not legal here; there are {len(texts)} legal moves") from None
+    for move in games.take([game]).legal().moves:
+        if move_to_text(games.config, games.states[game], move) == text:
+            return int(move)
+    raise ValueError(f"{text!r} is not a legal move of game {game}")

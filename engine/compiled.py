@@ -1,0 +1,224 @@
+"""The dialect through Warp: the same functions compiled for the CPU, run over slices on threads.
+
+Warp is imported and started by the first launch or `compile_kernels`, never before. A Python module with
+kernels becomes one Warp module, compiled with every function its kernels reach and kept in a cache by the
+hash of that code, so that only the first process after a change compiles.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import backend
+from engine.backend import Kernel, Lanes
+
+_NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
+_OPTIONS = {"enable_backward": False, "max_unroll": 0}
+_lock = threading.RLock()
+
+
+def cache_directory() -> Path:
+    """Where compiled kernels are kept: RINGRIFT_KERNEL_CACHE, or a folder in the user's cache."""
+    named = os.environ.get("RINGRIFT_KERNEL_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ringrift" / "kernels"
+
+
+@contextmanager
+def _without_driver_warning() -> Iterator[None]:
+    """Drop the line that Warp's native part writes to stderr where there is no GPU; let others through."""
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            lines = [line for line in held.read().splitlines(keepends=True) if _NO_DRIVER not in line]
+            sys.stderr.write(b"".join(lines).decode(errors="replace"))
+
+
+@cache
+def warp() -> ModuleType:
+    """Warp, imported, quiet, and with our cache directory."""
+    with _lock:
+        import warp as wp
+
+        wp.config.log_level = wp.LOG_ERROR
+        wp.config.kernel_cache_dir = str(cache_directory())
+        wp.config.enable_backward = False
+        with _without_driver_warning():
+            wp.init()
+        return wp
+
+
+@cache
+def _names() -> dict[str, Any]:
+    """What each name of `engine.backend` is under Warp."""
+    wp = warp()
+    scalars = {"Short": "int16", "Byte": "int8", "Int": "int32", "Long": "int64", "Word": "uint64"}
+    scalars["Float"] = "float32"
+    bound: dict[str, Any] = {name: getattr(wp, type_name) for name, type_name in scalars.items()}
+    kinds = {"Row": "Short", "Byte": "Byte", "Int": "Int", "Long": "Long", "Word": "Word", "Float": "Float"}
+    for name, scalar in kinds.items():
+        row = name if name == "Row" else f"{name}s"
+        table = f"{name}Rows" if name != "Row" else "Rows"
+        bound[row] = wp.array(dtype=bound[scalar], ndim=1)
+        bound[table] = wp.array(dtype=bound[scalar], ndim=2)
+    bound["thread"] = wp  # `thread.tid()` in the source is Warp's `wp.tid()`
+    return bound
+
+
+class _Converter:
+    """Copies dialect functions into namespaces where the dialect's names and functions are Warp's."""
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, dict[str, Any]] = {}
+        self._functions: dict[FunctionType, Any] = {}
+        self._kernels: dict[str, dict[str, Any]] = {}
+
+    def _namespace(self, function: FunctionType) -> dict[str, Any]:
+        name = function.__module__
+        if name not in self._namespaces:
+            space = dict(function.__globals__)
+            for word, meaning in _names().items():
+                if word in space and space[word] is getattr(backend, word):
+                    space[word] = meaning
+            self._namespaces[name] = space
+        return self._namespaces[name]
+
+    def _copy(self, function: FunctionType) -> FunctionType:
+        space = self._namespace(function)
+        for word in function.__code__.co_names:
+            used = function.__globals__.get(word)
+            if isinstance(used, FunctionType) and hasattr(used, "__dialect__"):
+                space[word] = self._function(used)
+        copied = FunctionType(function.__code__, space, function.__name__)
+        copied.__annotations__ = {k: v for k, v in function.__annotations__.items() if k != "return"}
+        copied.__module__, copied.__qualname__ = function.__module__, function.__qualname__
+        return copied
+
+    def _function(self, function: FunctionType) -> Any:
+        if function not in self._functions:
+            name = f"{function.__module__}_{function.__name__}".replace(".", "_")
+            options = function.__dialect__  # type: ignore[attr-defined]
+            self._functions[function] = warp().func(self._copy(function), name=name, **options)
+        return self._functions[function]
+
+    def kernels(self, module: str) -> dict[str, Any]:
+        """All Warp kernels of a Python module, by function name."""
+        if module not in self._kernels:
+            wp = warp()
+            found = [k for k in vars(sys.modules[module]).values() if isinstance(k, Kernel)]
+            own = [k.function for k in found if k.function.__module__ == module]
+            self._kernels[module] = {
+                function.__name__: wp.kernel(self._copy(function), module=module)  # type: ignore[arg-type]
+                for function in own
+            }
+            wp.get_module(module).options.update(_OPTIONS)
+        return self._kernels[module]
+
+
+@cache
+def _converter() -> _Converter:
+    return _Converter()
+
+
+@contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Hold the cache directory's lock, so that of many processes that start together only one compiles."""
+    directory = cache_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / "lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@cache
+def compile_kernels(module: str) -> None:
+    """Compile all kernels of an imported Python module for the CPU, or load them from the cache."""
+    with _lock:
+        _converter().kernels(module)
+        wp = warp()
+        with _one_process_at_a_time():
+            wp.load_module(wp.get_module(module), device="cpu")
+
+
+def warp_kernel(kernel: Kernel) -> Any:
+    """The Warp kernel of a dialect kernel, compiled and loaded."""
+    module = kernel.function.__module__
+    compile_kernels(module)
+    return _converter().kernels(module)[kernel.function.__name__]
+
+
+def _shared(array: NDArray[Any]) -> Any:
+    """A NumPy array as a Warp array over the same memory."""
+    if not array.flags.c_contiguous:
+        raise ValueError(f"a kernel needs a C-contiguous array, got strides {array.strides}")
+    wp = warp()
+    return wp.array(
+        ptr=array.ctypes.data,
+        dtype=wp.dtype_from_numpy(array.dtype),
+        shape=array.shape,
+        device="cpu",
+        copy=False,
+    )
+
+
+class Cpu:
+    """Runs kernels compiled for the CPU, cut into slices over `threads` threads (a launch is serial).
+
+    Launches of one executor may come from several threads at once.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None:
+        """Run a kernel (see `engine.backend.Executor`)."""
+        if count == 0:
+            return
+        compiled = warp_kernel(kernel)
+        slices = min(self.threads, count)
+        edges = [count * index // slices for index in range(slices + 1)]
+        shared = [_shared(a) if isinstance(a, np.ndarray) else a for a in arguments]
+
+        def run(first: int, last: int) -> None:
+            inputs = [_lane(a) if isinstance(a, Lanes) else a for a in shared]
+            warp().launch(compiled, dim=last - first, inputs=[first, *inputs], device="cpu")
+
+        if self._pool is None or slices == 1:
+            run(0, count)
+        else:
+            list(self._pool.map(run, edges[:-1], edges[1:]))
+
+
+def _lane(lanes: Lanes) -> Any:
+    return warp().empty((1, lanes.width), dtype=warp().dtype_from_numpy(lanes.dtype), device="cpu")
+
+
+@cache
+def cpu(threads: int = 1) -> Cpu:
+    """The CPU executor with that many threads."""
+    return Cpu(threads)

@@ -1,0 +1,237 @@
+"""Batches of games: NumPy in, NumPy out, kernels inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine import kernels, notation
+from engine.backend import Executor, Lanes
+from engine.compiled import cpu
+from engine.config import Config
+from engine.features import PLANES, SCALARS, frame
+from engine.rules import state as record
+from engine.rules.sizes import move_bound, scratch_width, state_width
+from engine.rules.tables import CELLS, tables
+
+
+@dataclass(frozen=True)
+class Legal:
+    """The legal moves of a batch: those of game i are `moves[offsets[i]:offsets[i + 1]]`.
+
+    `offsets` int32[games + 1]; `moves` int64[total], in the order in which the rules enumerate them, which
+    depends on the position alone. A game that is over has none, any other at least one.
+    """
+
+    offsets: NDArray[np.int32]
+    moves: NDArray[np.int64]
+
+    def of(self, game: int) -> NDArray[np.int64]:
+        """The moves of one game."""
+        return self.moves[self.offsets[game] : self.offsets[game + 1]]
+
+
+class IllegalMoveError(ValueError):
+    """A move that is not legal where it was to be applied. The games are as they were before."""
+
+
+class Games:
+    """A batch of games of one configuration.
+
+    `states` int16[games, width] holds everything about each game (see `engine.rules.state`), hidden state
+    included: rows may be copied, stored and moved between batches of the same configuration.
+    """
+
+    def __init__(self, config: Config, states: NDArray[np.int16], executor: Executor | None = None) -> None:
+        width = state_width(config)
+        if states.dtype != np.int16 or states.ndim != 2 or states.shape[1] != width:
+            raise ValueError(
+                f"states of {config.name} are int16[games, {width}], got {states.dtype}{list(states.shape)}"
+            )
+        self.config = config
+        self.states = np.ascontiguousarray(states)
+        self.executor = executor or cpu()
+        self._tables = tables(config)
+        self._scratch = Lanes(scratch_width(config), np.int16)
+
+    @classmethod
+    def new(cls, config: Config, count: int, swap: bool = False, executor: Executor | None = None) -> Games:
+        """A batch of `count` games at their first position.
+
+        Args:
+            swap: whether the pie rule is on (2 players only).
+            executor: where kernels run: `engine.compiled.cpu(threads)` (the default, with one thread) or
+                `engine.backend.PLAIN`.
+        """
+        if swap and config.players != 2:
+            raise ValueError(f"the pie rule is for 2 players, not for {config.name}")
+        games = cls(config, np.zeros((count, state_width(config)), np.int16), executor)
+        games.executor.launch(kernels.start_games, count, games._tables, games.states, int(swap))
+        return games
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def legal(self) -> Legal:
+        """The legal moves of every game."""
+        counts = np.zeros(len(self), np.int32)
+        found = self._find(counts, 3 * int(self._tables[CELLS]) + 2)
+        if len(self) and counts.max() > found.shape[1]:
+            found = self._find(counts, int(counts.max()))
+        offsets = np.zeros(len(self) + 1, np.int32)
+        np.cumsum(counts, out=offsets[1:])
+        moves = np.empty(int(offsets[-1]), np.int64)
+        self.executor.launch(kernels.pack_rows, len(self), found, offsets, moves)
+        return Legal(offsets, moves)
+
+    def _find(self, counts: NDArray[np.int32], room: int) -> NDArray[np.int64]:
+        found = np.empty((len(self), room), np.int64)
+        self.executor.launch(
+            kernels.find_legal, len(self), self._tables, self.states, self._scratch, found, counts
+        )
+        return found
+
+    def apply(self, moves: ArrayLike, *, check: bool = True) -> None:
+        """Apply one move to every game, in place; a game that is over ignores its entry.
+
+        Args:
+            moves: int64[games].
+            check: look first whether every move is legal. Without this an illegal move does harm: leave it
+                out only for moves that `legal` has just returned.
+
+        Raises:
+            IllegalMoveError: a move is not legal; no game was changed.
+        """
+        chosen = np.ascontiguousarray(moves, np.int64)
+        if chosen.shape != (len(self),):
+            raise ValueError(f"{len(self)} games take as many moves, got {list(chosen.shape)}")
+        if check:
+            self._check(chosen)
+        self.executor.launch(kernels.apply_moves, len(self), self._tables, self.states, self._scratch, chosen)
+
+    def _check(self, chosen: NDArray[np.int64]) -> None:
+        legal = self.legal()
+        owners = np.repeat(np.arange(len(self)), np.diff(legal.offsets))
+        fits = self.over()
+        fits[owners[legal.moves == chosen[owners]]] = True
+        if not fits.all():
+            game = int(np.argmin(fits))
+            raise IllegalMoveError(
+                f"move {int(chosen[game])} is not one of the {len(legal.of(game))} legal moves of game {game}"
+            )
+
+    def play_randomly(self, seed: int, steps: int, numbers: ArrayLike | None = None) -> NDArray[np.int32]:
+        """Play up to `steps` uniformly random moves in every game, in place.
+
+        Args:
+            seed: uint64.
+            numbers: uint64[games], the number of each game for the random stream; by default its place.
+
+        Returns:
+            int32[games], how many moves were played: fewer than `steps` where a game ended.
+        """
+        played = np.zeros(len(self), np.int32)
+        streams = np.arange(len(self)) if numbers is None else np.asarray(numbers)
+        self.executor.launch(
+            kernels.random_games,
+            len(self),
+            self._tables,
+            self.states,
+            self._scratch,
+            Lanes(move_bound(self.config), np.int64),
+            np.array([seed], np.uint64),
+            np.ascontiguousarray(streams, np.uint64),
+            steps,
+            played,
+        )
+        return played
+
+    def replay(self, offsets: ArrayLike, moves: ArrayLike) -> NDArray[np.int32]:
+        """Apply `moves[offsets[i]:offsets[i + 1]]` to game i, in place, up to the first illegal one.
+
+        Returns:
+            int32[games], how many moves were applied.
+        """
+        edges = np.ascontiguousarray(offsets, np.int32)
+        listed = np.ascontiguousarray(moves, np.int64)
+        if edges.shape != (len(self) + 1,) or (np.diff(edges) < 0).any() or edges[0] < 0:
+            raise ValueError(f"{len(self)} games take {len(self) + 1} offsets that never fall")
+        if edges[-1] > len(listed):
+            raise ValueError(f"the last offset is {edges[-1]}, but there are {len(listed)} moves")
+        played = np.zeros(len(self), np.int32)
+        room = Lanes(move_bound(self.config), np.int64)
+        self.executor.launch(
+            kernels.replay_games,
+            len(self),
+            self._tables,
+            self.states,
+            self._scratch,
+            room,
+            edges,
+            listed,
+            played,
+        )
+        return played
+
+    def features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS]."""
+        lie = frame(self.config.board)
+        planes = np.empty((len(self), PLANES * lie.side * lie.side), np.float32)
+        scalars = np.empty((len(self), SCALARS), np.float32)
+        self.executor.launch(
+            kernels.describe_games,
+            len(self),
+            self._tables,
+            self.states,
+            lie.grid,
+            lie.side,
+            planes,
+            scalars,
+        )
+        return planes.reshape(len(self), PLANES, lie.side, lie.side), scalars
+
+    def player(self) -> NDArray[np.int8]:
+        """int8[games]: the player to act, 1 .. players, or 0 when the game is over."""
+        return self.states[:, record.PLAYER].astype(np.int8)
+
+    def phase(self) -> NDArray[np.int8]:
+        """int8[games]: 0 to 6 for the phases P M C H L T F, 7 when the game is over."""
+        return self.states[:, record.PHASE].astype(np.int8)
+
+    def over(self) -> NDArray[np.bool_]:
+        """bool[games]."""
+        return np.asarray(self.states[:, record.PHASE] == record.OVER)
+
+    def winner(self) -> NDArray[np.int8]:
+        """int8[games]: the winner, or 0 while the game runs."""
+        return self.states[:, record.WINNER].astype(np.int8)
+
+    def ply(self) -> NDArray[np.int32]:
+        """int32[games]: the number of moves applied."""
+        high = self.states[:, record.PLY_HIGH].astype(np.int32)
+        return high * 32768 + self.states[:, record.PLY_LOW]
+
+    def score(self) -> NDArray[np.int32]:
+        """int32[games, players, 3]: eliminated rings credited, territory, markers, by seat."""
+        fields = (record.ELIMINATED, record.TERRITORY, record.MARKERS)
+        seats = range(1, self.config.players + 1)
+        columns = [[field + seat for field in fields] for seat in seats]
+        return self.states[:, columns].astype(np.int32)
+
+    def take(self, indices: ArrayLike) -> Games:
+        """A new batch of copies of the games at these places (integers, or a mask)."""
+        return Games(self.config, self.states[np.asarray(indices)].copy(), self.executor)
+
+    def copy(self) -> Games:
+        """A new batch of copies."""
+        return Games(self.config, self.states.copy(), self.executor)
+
+    def text(self, game: int) -> str:
+        """The canonical text of a game's position (FORMAT.md section 5)."""
+        return notation.state_text(self.config, self.states[game])
+
+    def digest(self, game: int) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of that text."""
+        return notation.state_digest(self.config, self.states[game])

@@ -85,9 +85,10 @@ async def test_a_crash_while_writing_leaves_no_blob(tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     blobs = FileBlobs(tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+    with monkeypatch.context() as patch:
         patch.setattr("node.blobs.files.os.fsync", fail)
-        await blobs.add(DATA)
+        with pytest.raises(OSError, match="No space"):
+            await blobs.add(DATA)
     assert blobs.size(DIGEST) is None
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert await blobs.add(DATA) == DIGEST

@@ -82,8 +82,16 @@ class Hashgraph:
         election.update()
         return dict(election.fame())[row]
 
+    def is_self_ancestor(self, row: int, of: int) -> bool:
+        """S3, for two events by one member: whether `row` is `of` or reached from it through self-parents."""
+        return self._ancestry.is_self_ancestor(row, of)
+
+    def has_forked(self, member: int) -> bool:
+        """S4: whether two of `member`'s events are on different branches."""
+        return self._ancestry.forked[member]
+
     def forkers(self) -> tuple[int, ...]:
-        """Members known to have forked (S4), ascending."""
+        """The members that have forked, ascending."""
         return tuple(sorted(self._ancestry.forkers))
 
     def _open_election(self, number: int) -> Election:

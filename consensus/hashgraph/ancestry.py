@@ -28,7 +28,7 @@ class Ancestry:
         self.parents: list[tuple[int, ...]] = []  # self-parent first (S1)
         self.by_member: list[list[int]] = [[] for _ in range(members)]
         self.forkers: list[int] = []  # members with a fork among all rows, in the order in which it showed
-        self._forked = [False] * members
+        self.forked = [False] * members
         self._jump: list[int] = []
 
     def __len__(self) -> int:
@@ -41,8 +41,8 @@ class Ancestry:
             self.last = grown(self.last, NONE)
         parents = tuple(other_parents) if self_parent == NONE else (self_parent, *other_parents)
         own = self.by_member[creator]
-        if (own[-1] if own else NONE) != self_parent and not self._forked[creator]:
-            self._forked[creator] = True
+        if (own[-1] if own else NONE) != self_parent and not self.forked[creator]:
+            self.forked[creator] = True
             self.forkers.append(creator)
         self._merge(row, creator, self_parent, parents)
         own.append(row)
@@ -98,7 +98,7 @@ class Ancestry:
         last = int(self.last[row, creator])
         if last == FORKED or last < other:
             return False
-        return not self._forked[creator] or self.is_self_ancestor(other, last)
+        return not self.forked[creator] or self.is_self_ancestor(other, last)
 
     def seen_rows(self, row: int) -> Rows:
         """Per member the last event that `row` sees, or NONE; int32[members], not to be changed."""

@@ -1,0 +1,80 @@
+"""The attached events of one epoch, and the rules that hold between an event and its parents."""
+
+from collections.abc import Iterator, Sequence
+
+from consensus.event import Event
+from consensus.hashgraph import Hashgraph
+from consensus.keys import MemberId
+
+
+class Dag:
+    """Events whose parents are all here; rows count from 0 as they are attached, members go by index."""
+
+    def __init__(self, members: Sequence[tuple[MemberId, int]]) -> None:
+        """`members` are ids with weights, in roster order."""
+        self.hashgraph = Hashgraph([weight for _, weight in members])
+        self.members = [member for member, _ in members]
+        self.index = {member: index for index, member in enumerate(self.members)}
+        self.events: list[Event] = []
+        self.rows: dict[bytes, int] = {}
+        self._by_member: list[list[int]] = [[] for _ in members]
+        self._tips: list[dict[int, None]] = [{} for _ in members]  # rows without a self-child, oldest first
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self.rows
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def lacking(self, event: Event) -> list[bytes]:
+        """The parents of `event` that are not attached."""
+        return [parent for parent in event.parents if parent not in self.rows]
+
+    def fault(self, event: Event) -> str | None:
+        """Which rule `event`, whose parents are all attached, breaks, in one line; None if none."""
+        if event.self_parent is not None:
+            parent = self.events[self.rows[event.self_parent]]
+            if parent.creator != event.creator:
+                return "the self-parent is by another member"
+            if event.seq != parent.seq + 1:
+                return "the seq is not the self-parent's + 1"
+            if event.time <= parent.time:
+                return "the time is not after the self-parent's"
+        creators = [event.creator, *(self.events[self.rows[other]].creator for other in event.other_parents)]
+        if len(set(creators)) != len(creators):
+            return "the other-parents are not by distinct other members"
+        return None
+
+    def attach(self, event: Event) -> int:
+        """Adds `event`, which has no fault, and returns its row."""
+        member = self.index[event.creator]
+        self_parent = None if event.self_parent is None else self.rows[event.self_parent]
+        others = [self.rows[other] for other in event.other_parents]
+        row = self.hashgraph.add(member, self_parent, others, event.time, event.hash)
+        self.events.append(event)
+        self.rows[event.hash] = row
+        self._by_member[member].append(row)
+        if self_parent is not None:
+            self._tips[member].pop(self_parent, None)
+        self._tips[member][row] = None
+        return row
+
+    def tips(self, member: int) -> list[int]:
+        """Rows of `member`'s events without a self-child, oldest first: one unless it has forked."""
+        return list(self._tips[member])
+
+    def chain(self, member: int, start: int) -> Sequence[int]:
+        """Rows of the events from seq `start` of a member that has not forked."""
+        return self._by_member[member][start:]
+
+    def has_forked(self, member: int) -> bool:
+        """Whether two branches by `member` are attached."""
+        return self.hashgraph.has_forked(member)
+
+    def self_ancestors(self, row: int) -> Iterator[int]:
+        """`row` and its self-ancestors, newest first."""
+        parent: bytes | None = self.events[row].hash
+        while parent is not None:
+            row = self.rows[parent]
+            yield row
+            parent = self.events[row].self_parent

@@ -1,0 +1,118 @@
+"""What two replicas tell each other: the tips they have, and from these what the other one lacks."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from consensus.dag import Dag
+from consensus.event import MAX_INT, EventError
+from consensus.keys import MemberId
+
+TIPS_PER_MEMBER = 8  # of a member that has forked; any other has one
+
+
+class Tip(NamedTuple):
+    """An event without a self-child; on the wire [creator, seq, hash]."""
+
+    creator: MemberId
+    seq: int
+    hash: bytes
+
+
+def read_tips(value: Any, members: int) -> list[Tip]:
+    """The tips in a decoded message of a swarm of `members`; EventError with one line if they are none."""
+    if not isinstance(value, list) or len(value) > members * TIPS_PER_MEMBER:
+        raise EventError(f"tips is not an array of at most {members * TIPS_PER_MEMBER}")
+    return [_read_tip(item) for item in value]
+
+
+def _read_tip(value: Any) -> Tip:
+    if not isinstance(value, list) or len(value) != 3:
+        raise EventError("a tip is not an array of creator, seq and hash")
+    creator, seq, digest = value
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_INT:
+        raise EventError("the seq of a tip is not an integer from 0 to 2^63 - 1")
+    if not all(isinstance(part, bytes) and len(part) == 32 for part in (creator, digest)):
+        raise EventError("creator and hash of a tip are not 32 bytes each")
+    return Tip(creator, seq, digest)
+
+
+def own_tips(dag: Dag) -> list[Tip]:
+    """The tips of all members, in roster order; the newest few of a member that has forked."""
+    rows = [row for member in range(len(dag.members)) for row in dag.tips(member)[-TIPS_PER_MEMBER:]]
+    return [Tip(event.creator, event.seq, event.hash) for event in (dag.events[row] for row in rows)]
+
+
+class Knowledge:
+    """What a peer has, as far as its tips tell.
+
+    A tip that we have ourselves vouches for its self-ancestors. Of a tip that we lack, only the seq tells:
+    we take it that the peer has the member's events up to there. Where that is wrong, because the member
+    has forked, the peer misses a parent later and asks for it by hash; then the seq tells nothing any more.
+    """
+
+    def __init__(self, dag: Dag, tips: Iterable[Tip], wanted: Iterable[int]) -> None:
+        """`wanted` are the rows that the peer asks for."""
+        self._dag = dag
+        self._known: list[list[int]] = [[] for _ in dag.members]
+        self._foreign = [-1] * len(dag.members)  # highest seq of a tip that we lack
+        listed = [0] * len(dag.members)
+        for tip in tips:
+            member, row = dag.index.get(tip.creator), dag.rows.get(tip.hash)
+            if member is None:
+                continue
+            listed[member] += 1
+            if row is None or listed[member] >= TIPS_PER_MEMBER:
+                self._foreign[member] = max(self._foreign[member], tip.seq)
+            elif dag.events[row].creator == tip.creator:
+                self._known[member].append(row)
+        for row in wanted:
+            self._foreign[dag.index[dag.events[row].creator]] = -1
+
+    def has(self, row: int) -> bool:
+        """Whether the peer has the event of `row`."""
+        event = self._dag.events[row]
+        member = self._dag.index[event.creator]
+        return event.seq <= self._foreign[member] or any(
+            self._dag.hashgraph.is_self_ancestor(row, known) for known in self._known[member]
+        )
+
+    def lacks(self, member: int) -> Sequence[int]:
+        """Rows of `member`'s events that the peer lacks, ascending."""
+        dag = self._dag
+        if not dag.has_forked(member):
+            seen = max([self._foreign[member], *(dag.events[row].seq for row in self._known[member])])
+            return dag.chain(member, seen + 1)
+        rows = set()
+        for tip in dag.tips(member)[-TIPS_PER_MEMBER:]:
+            for row in dag.self_ancestors(tip):
+                if row in rows or self.has(row):
+                    break
+                rows.add(row)
+        return sorted(rows)
+
+
+def missing_rows(dag: Dag, tips: Iterable[Tip], want: Iterable[bytes], limit: int) -> Iterator[int]:
+    """Rows of what a peer with these tips lacks, ascending, so parents first.
+
+    An event that the peer wants by hash comes with up to `limit` ancestors that the peer seems to lack.
+    """
+    rows = [dag.rows[digest] for digest in want if digest in dag.rows]
+    knowledge = Knowledge(dag, tips, rows)
+    wanted = _with_ancestors(dag, knowledge, rows, limit)
+    previous = -1
+    for row in heapq.merge(wanted, *(knowledge.lacks(member) for member in range(len(dag.members)))):
+        if row != previous:
+            yield row
+        previous = row
+
+
+def _with_ancestors(dag: Dag, knowledge: Knowledge, rows: list[int], limit: int) -> list[int]:
+    found, stack = set(rows), list(rows)
+    while stack and len(found) < limit:
+        for parent in dag.events[stack.pop()].parents:
+            row = dag.rows[parent]
+            if row not in found and not knowledge.has(row):
+                found.add(row)
+                stack.append(row)
+    return sorted(found)

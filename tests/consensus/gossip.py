@@ -1,0 +1,107 @@
+"""A swarm of replicas that gossip without a network, in one seeded order; some members may fork."""
+
+import random
+
+from consensus.event import make_event
+from consensus.genesis import Member, make_genesis
+from consensus.keys import SigningKey
+from consensus.replica import Replica
+from consensus.settings import Settings
+
+SECOND = 10**9
+START = 1_700_000_000 * SECOND
+
+
+def keys_of(count):
+    """`count` keys in roster order."""
+    return sorted((SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id)
+
+
+def genesis_of(keys, weights=None):
+    weights = weights or [1] * len(keys)
+    members = [Member(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
+    return make_genesis("test", members, Settings())
+
+
+def sync(asker, other, limit=1000):
+    """One round trip of gossip: what `asker` lacks comes over; returns what was attached."""
+    return asker.insert(other.missing(asker.tips(), limit, asker.wanted()))
+
+
+class Gossip:
+    """Replicas that take turns: one syncs with another, then makes an event on the other's newest."""
+
+    def __init__(self, count, seed=0, weights=None, forkers=()):
+        self.rng = random.Random(seed)
+        self.keys = keys_of(count)
+        self.genesis = genesis_of(self.keys, weights)
+        self.replicas = [Replica(self.genesis, key) for key in self.keys]
+        self.forkers = forkers
+        self.time = START
+        self.ids = 0
+        self.rounds = [[] for _ in self.keys]
+        self.made = []  # every event, in the order in which it was made
+
+    def run(self, turns, members=None):
+        """Lets random pairs among `members` gossip."""
+        members = list(range(len(self.keys))) if members is None else members
+        for _ in range(turns):
+            asker = self.rng.choice(members)
+            self.turn(asker, self.rng.choice([m for m in members if m != asker] or [asker]))
+        return self
+
+    def turn(self, asker, other):
+        replica = self.replicas[asker]
+        parents = []
+        if other != asker:
+            sync(replica, self.replicas[other])
+            newest = replica.newest(self.keys[other].id)
+            parents = [newest.hash] if newest else []
+        self.time += self.rng.randrange(SECOND)
+        self.ids += 1
+        transactions = [{"type": "note", "id": self.ids}] if self.rng.random() < 0.5 else []
+        if asker in self.forkers and self.rng.random() < 0.3:
+            event = self.forked(asker, parents)
+        else:
+            event = replica.create(self.time, transactions, parents)
+        self.made.append(event)
+        assert event in replica.insert([event])
+        self.rounds[asker] += replica.advance()
+
+    def forked(self, member, parents):
+        """An event that continues an older event of `member`, or none."""
+        replica, key = self.replicas[member], self.keys[member]
+        own = [event for event in replica.dag.events if event.creator == key.id]
+        base = self.rng.choice([None, *own[-3:]])
+        return make_event(
+            key,
+            epoch=self.genesis.digest,
+            seq=base.seq + 1 if base else 0,
+            self_parent=base.hash if base else None,
+            other_parents=tuple(parents),
+            time=max(self.time, base.time + 1) if base else self.time,
+        )
+
+    def settle(self):
+        """Everybody gets everything."""
+        for _ in range(3):
+            for asker, replica in enumerate(self.replicas):
+                for other in self.replicas:
+                    if other is not replica:
+                        while sync(replica, other):
+                            pass
+                self.rounds[asker] += replica.advance()
+        return self
+
+
+def digests(rounds):
+    """What replicas must agree on: number, judges, events, times and ledger digest of each round."""
+    return [
+        (
+            item.round.number,
+            item.round.judges,
+            [(o.event.hash, o.round, o.time, o.index) for o in item.round.events],
+            item.digest,
+        )
+        for item in rounds
+    ]

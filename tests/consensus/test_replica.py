@@ -1,0 +1,430 @@
+"""Replicas: one result whatever arrives when, bounded buffers, hostile input, own events that never fork."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consensus.encoding import decode, encode
+from consensus.event import EventError, decode_event, make_event
+from consensus.keys import SigningKey
+from consensus.replica import ForkError, Replica
+from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
+from tests.consensus.gossip import SECOND, START, Gossip, digests, genesis_of, keys_of, sync
+
+KEYS = keys_of(4)
+GENESIS = genesis_of(KEYS)
+
+
+def event_by(key, *, seq=0, self_parent=None, other_parents=(), time=START, epoch=GENESIS.digest, note=0):
+    return make_event(
+        key,
+        epoch=epoch,
+        seq=seq,
+        self_parent=self_parent,
+        other_parents=tuple(other_parents),
+        time=time,
+        transactions=({"type": "note", "id": note},),
+    )
+
+
+def chain_by(key, length, start=None):
+    """`length` events of `key` without other-parents."""
+    events = [start or event_by(key)]
+    while len(events) < length:
+        last = events[-1]
+        events.append(event_by(key, seq=last.seq + 1, self_parent=last.hash, time=last.time + 1))
+    return events
+
+
+# The same result for all.
+
+
+@pytest.mark.parametrize(
+    ("count", "forkers", "weights"),
+    [
+        (1, (), None),
+        (2, (), None),
+        (4, (), None),
+        (4, (1,), None),
+        (7, (0, 3), None),
+        (5, (2,), [9, 9, 1, 9, 9]),
+    ],
+)
+def test_replicas_agree_on_every_round_whatever_arrives_when(count, forkers, weights):
+    swarm = Gossip(count, seed=count, weights=weights, forkers=forkers).run(60 * count).settle()
+    expected = digests(swarm.rounds[0])
+    assert len(expected) >= 5
+    assert all(digests(rounds) == expected for rounds in swarm.rounds)
+    rng = random.Random(count)
+    for batch in (1, 17, 10_000):
+        events = list(swarm.made)
+        rng.shuffle(events)
+        late = Replica(swarm.genesis)
+        rounds = []
+        for start in range(0, len(events), batch):
+            late.insert(events[start : start + batch])
+            rounds += late.advance()
+        assert len(late.dag) == len(events)
+        assert digests(rounds) == expected
+
+
+def test_a_replica_recovers_from_its_stored_events():
+    swarm = Gossip(4, seed=5).run(200)
+    before = swarm.replicas[2]
+    after = Replica(swarm.genesis, swarm.keys[2])
+    assert after.insert(before.dag.events) == before.dag.events
+    assert digests(after.advance()) == digests(swarm.rounds[2])
+    assert after.tips() == before.tips()
+    assert after.ledger.digest() == before.ledger.digest()
+    assert after.create(START, [], []).seq == before.create(START, [], []).seq
+
+
+def test_the_order_is_one_and_its_times_ascend():
+    swarm = Gossip(4, seed=6).run(300)
+    ordered = [item for result in swarm.rounds[0] for item in result.round.events]
+    assert [item.index for item in ordered] == list(range(len(ordered)))
+    times = [item.time for item in ordered]
+    assert times == sorted(set(times))
+    assert len({item.event.hash for item in ordered}) == len(ordered)
+    assert [result.round.number for result in swarm.rounds[0]] == list(range(1, len(swarm.rounds[0]) + 1))
+    assert all(result.round.judges == tuple(sorted(result.round.judges)) for result in swarm.rounds[0])
+
+
+def test_half_of_the_weight_decides_nothing_and_loses_nothing():
+    swarm = Gossip(4, seed=7).run(200)
+    before = max(len(rounds) for rounds in swarm.rounds)
+    swarm.run(300, members=[0, 1])
+    assert max(len(rounds) for rounds in swarm.rounds) <= before + 2
+    swarm.run(200, members=[0, 1, 2]).settle()
+    assert len(swarm.rounds[0]) > before + 5
+    assert digests(swarm.rounds[1]) == digests(swarm.rounds[0])
+    ordered = {item.event.hash for result in swarm.rounds[0] for item in result.round.events}
+    assert all(event.hash in ordered for event in swarm.made[:500])
+
+
+def test_a_transaction_is_undecided_until_it_is_ordered():
+    swarm = Gossip(4, seed=8)
+    replica = swarm.replicas[0]
+    assert not replica.undecided()
+    replica.insert([replica.create(START, [{"type": "note", "id": 0}])])
+    assert replica.undecided()
+    swarm.ids = 1000
+    swarm.rng.random = lambda: 1.0  # from here on nobody has transactions
+    swarm.run(150)
+    assert len(swarm.rounds[0]) > 2
+    assert not replica.undecided()
+
+
+# What is refused.
+
+
+def refusal(replica, event):
+    """The reason for which `event` is refused."""
+    before = dict(replica.refused)
+    assert replica.insert([event]) == []
+    (reason,) = [reason for reason, count in replica.refused.items() if count != before.get(reason, 0)]
+    assert "\n" not in reason
+    return reason
+
+
+def test_events_that_break_a_rule_are_refused_with_the_reason():
+    replica = Replica(GENESIS)
+    a, b, c, _ = KEYS
+    first, other, forked = event_by(a, time=START), event_by(b), event_by(b, time=START + 1)
+    replica.insert([first, other, forked])
+    stranger = SigningKey(b"\xee" * 32)
+    after = {"seq": 1, "self_parent": first.hash, "time": START + 1}
+    assert refusal(replica, event_by(stranger)) == "the creator is no member"
+    assert refusal(replica, event_by(a, epoch=b"\1" * 32)) == "the event is of another epoch or swarm"
+    assert refusal(replica, event_by(a, **after | {"seq": 2})) == "the seq is not the self-parent's + 1"
+    late = "the time is not after the self-parent's"
+    assert refusal(replica, event_by(a, **after | {"time": START})) == late
+    assert refusal(replica, event_by(c, **after)) == "the self-parent is by another member"
+    not_distinct = "the other-parents are not by distinct other members"
+    assert refusal(replica, event_by(a, **after, other_parents=[other.hash, forked.hash])) == not_distinct
+    assert refusal(replica, event_by(b, other_parents=[other.hash])) == not_distinct
+    assert len(replica.dag) == 3
+
+
+def test_what_descends_from_a_refused_event_is_refused_too_early_or_late():
+    replica = Replica(GENESIS)
+    a, b, _, _ = KEYS
+    good = event_by(a)
+    bad = event_by(a, seq=2, self_parent=good.hash, time=START + 1)
+    child = event_by(b, other_parents=[bad.hash])
+    grandchild = event_by(b, seq=1, self_parent=child.hash, time=START + 1)
+    late = event_by(b, seq=2, self_parent=grandchild.hash, time=START + 2)
+    assert replica.insert([grandchild, child, bad]) == []
+    assert replica.insert([good]) == [good]
+    assert replica.insert([late]) == []
+    assert replica.refused == {"the seq is not the self-parent's + 1": 1, "a parent was refused": 2}
+    assert replica.insert([bad, child]) == []
+    assert replica.wanted() == [grandchild.hash]
+
+
+def test_an_event_counts_once_also_with_a_second_signature():
+    replica = Replica(GENESIS)
+    event = event_by(KEYS[0])
+    again = decode_event(encode([event.body, b"\1" * 64]), GENESIS.digest)
+    assert replica.insert([event, event, again]) == [event]
+    assert len(replica.dag) == 1
+
+
+def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept():
+    replica = Replica(GENESIS)
+    long, short = chain_by(KEYS[0], 600), chain_by(KEYS[1], 3)
+    rng = random.Random(1)
+    flood = long[1:]
+    rng.shuffle(flood)
+    replica.insert(short[1:])
+    replica.insert(flood)
+    assert len(replica._orphans) == 256 + 2
+    assert replica.insert(long[:1]) == long[:257]
+    assert replica.insert(long) == long[257:]
+    assert replica.insert(short[:1]) == short
+
+
+def test_orphans_are_bounded_in_bytes():
+    replica = Replica(GENESIS)
+    first = event_by(KEYS[0])
+    events = [first]
+    for seq in range(1, 40):
+        large = ({"type": "note", "id": seq, "text": "x" * 200_000},)
+        last = events[-1]
+        events.append(
+            make_event(
+                KEYS[0],
+                epoch=GENESIS.digest,
+                seq=seq,
+                self_parent=last.hash,
+                time=START + seq,
+                transactions=large,
+            )
+        )
+    replica.insert(events[:0:-1])
+    assert sum(len(event.raw) for event in replica._orphans.of(KEYS[0].id)) <= 4 << 20
+    assert replica.insert([first]) == events[:21]
+
+
+def test_a_missing_parent_is_wanted_until_it_comes():
+    replica = Replica(GENESIS)
+    events = chain_by(KEYS[0], 4)
+    replica.insert(events[2:])
+    assert replica.wanted() == [events[1].hash]
+    replica.insert(events[1:2])
+    assert replica.wanted() == [events[0].hash]
+    assert replica.insert(events[:1]) == events
+    assert replica.wanted() == []
+
+
+# Own events.
+
+
+def test_own_events_continue_the_newest_and_time_never_stands_still():
+    replica = Replica(GENESIS, KEYS[0])
+    for seq, clock in enumerate((START, START - 3600 * SECOND, START + 5)):
+        event = replica.create(clock)
+        assert event.seq == seq
+        assert event.verify()
+        assert replica.insert([event]) == [event]
+    assert [event.time for event in replica.dag.events] == [START, START + 1, START + 5]
+
+
+def test_a_second_event_cannot_be_made_before_the_first_is_inserted():
+    replica = Replica(GENESIS, KEYS[0])
+    first = replica.create(START)
+    with pytest.raises(ForkError, match="own event 0 was made before"):
+        replica.create(START)
+    replica.insert([first])
+    assert replica.create(START).seq == 1
+
+
+def test_nothing_is_made_while_an_own_event_waits_for_its_parents():
+    replica = Replica(GENESIS, KEYS[0])
+    other = event_by(KEYS[1])
+    lost = event_by(KEYS[0], other_parents=[other.hash])
+    replica.insert([lost])
+    with pytest.raises(ForkError, match="own event 0 waits for parents"):
+        replica.create(START)
+    replica.insert([other])
+    assert replica.create(START).seq == 1
+
+
+def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here():
+    peer, replica = Replica(GENESIS, KEYS[1]), Replica(GENESIS, KEYS[0])
+    own = chain_by(KEYS[0], 3)
+    peer.insert(own)
+    replica.insert(own[:1])
+    replica.hear(KEYS[1].id, peer.tips())
+    with pytest.raises(ForkError, match="own event 2, which is not here"):
+        replica.create(START)
+    assert replica.wanted() == [own[2].hash]
+    replica.insert(peer.missing(replica.tips(), 100, replica.wanted()))
+    assert replica.create(START).seq == 3
+    assert replica.wanted() == []
+
+
+def test_a_peer_that_lies_about_own_events_can_be_dismissed():
+    replica = Replica(GENESIS, KEYS[0])
+    replica.hear(KEYS[1].id, [Tip(KEYS[0].id, 99, b"\1" * 32)])
+    replica.hear(KEYS[2].id, [Tip(KEYS[0].id, 98, b"\2" * 32)])
+    assert replica.wanted() == [b"\1" * 32, b"\2" * 32]
+    replica.dismiss(KEYS[1].id)
+    with pytest.raises(ForkError, match="own event 98"):
+        replica.create(START)
+    replica.hear(KEYS[2].id, [Tip(KEYS[3].id, 98, b"\2" * 32)])
+    assert replica.create(START).seq == 0
+
+
+def test_parents_of_own_events_must_be_attached_and_by_distinct_others():
+    replica = Replica(GENESIS, KEYS[0])
+    other, forked = event_by(KEYS[1]), event_by(KEYS[1], time=START + 1)
+    replica.insert([other, forked])
+    with pytest.raises(EventError, match="not attached"):
+        replica.create(START, [], [b"\1" * 32])
+    with pytest.raises(EventError, match="distinct other members"):
+        replica.create(START, [], [other.hash, forked.hash])
+    with pytest.raises(EventError, match="named twice"):
+        replica.create(START, [], [other.hash, other.hash])
+    with pytest.raises(EventError, match="text `type`"):
+        replica.create(START, [{"id": 1}], [])
+    assert replica.create(START, [], [other.hash]).other_parents == (other.hash,)
+
+
+@pytest.mark.parametrize("key", [None, SigningKey(b"\xee" * 32)])
+def test_only_members_make_events(key):
+    with pytest.raises(ForkError, match="no key of a member"):
+        Replica(GENESIS, key).create(START)
+
+
+# What peers tell each other.
+
+
+@pytest.mark.parametrize("forkers", [(), (1,), (0, 2)])
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_two_replicas_with_different_parts_end_with_the_same(forkers, limit):
+    swarm = Gossip(7, seed=limit, forkers=forkers).run(150)
+    rng = random.Random(limit)
+    for left, right in [rng.sample(swarm.replicas, 2) for _ in range(5)]:
+        union = {event.hash for replica in (left, right) for event in replica.dag.events}
+        while sync(left, right, limit) or sync(right, left, limit):
+            pass
+        assert set(left.dag.rows) == set(right.dag.rows) == union
+
+
+def test_a_sync_is_cut_at_its_limits_and_goes_on():
+    full, empty = Replica(GENESIS), Replica(GENESIS)
+    events = chain_by(KEYS[0], 50)
+    full.insert(events)
+    assert full.missing(empty.tips(), 20) == events[:20]
+    size = sum(len(event.raw) for event in events[:5])
+    assert full.missing([], 20, size=size) == events[:5]
+    assert full.missing([], 20, size=1) == events[:1]
+    assert full.missing([Tip(KEYS[0].id, 9, events[9].hash)], 3) == events[10:13]
+    assert full.missing([Tip(KEYS[0].id, 49, b"\1" * 32)], 3) == []
+
+
+def test_nothing_is_sent_twice_when_both_are_ahead():
+    left, right = Replica(GENESIS), Replica(GENESIS)
+    ours, theirs, shared = (chain_by(key, 30) for key in KEYS[:3])
+    left.insert(ours + shared[:10] + theirs[:5])
+    right.insert(theirs + shared + ours[:5])
+    assert set(right.missing(left.tips(), 1000)) == {*theirs[5:], *shared[10:]}
+    assert left.missing(right.tips(), 1000) == ours[5:]
+
+
+def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it():
+    left, right = Replica(GENESIS), Replica(GENESIS)
+    start = event_by(KEYS[0])
+    seen = chain_by(KEYS[0], 100, start)
+    hidden = [start]
+    for seq in range(1, 60):
+        hidden.append(event_by(KEYS[0], seq=seq, self_parent=hidden[-1].hash, time=START + 7 * seq, note=seq))
+    child = event_by(KEYS[1], other_parents=[hidden[-1].hash])
+    left.insert(seen)
+    right.insert([*hidden, child])
+    assert sync(left, right) == []
+    assert left.wanted() == [hidden[-1].hash]
+    assert set(sync(left, right)) == {*hidden[1:], child}  # one round trip, not one an event
+    assert left.dag.has_forked(left.dag.index[KEYS[0].id])
+
+
+def test_a_member_with_very_many_branches_does_not_swell_a_sync():
+    left, right = Replica(GENESIS), Replica(GENESIS)
+    branches = [event_by(KEYS[0], note=note) for note in range(100)]
+    left.insert(branches)
+    right.insert(branches[:1])
+    assert len(left.tips()) == TIPS_PER_MEMBER
+    assert len(left.missing(right.tips(), 1000)) <= TIPS_PER_MEMBER
+    assert left.missing(left.tips(), 1000) == []
+    assert right.insert(left.events([branches[50].hash, b"\1" * 32])) == [branches[50]]
+
+
+def test_tips_read_back_from_a_message():
+    swarm = Gossip(4, seed=3, forkers=(1,)).run(60)
+    tips = swarm.replicas[0].tips()
+    assert read_tips(decode(encode({"tips": tips}), limit=1 << 16)["tips"], 4) == tips
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {},
+        [[]],
+        [[b"\1" * 32, 0]],
+        [[b"\1" * 31, 0, b"\1" * 32]],
+        [[b"\1" * 32, -1, b"\1" * 32]],
+        [[b"\1" * 32, 2**63, b"\1" * 32]],
+        [[b"\1" * 32, True, b"\1" * 32]],
+        [[b"\1" * 32, 0, "1" * 32]],
+        [[b"\1" * 32, 0, b"\1" * 32]] * 33,
+    ],
+)
+def test_other_values_are_no_tips(value):
+    with pytest.raises(EventError):
+        read_tips(value, 4)
+
+
+digest = st.sampled_from([event.hash for event in chain_by(KEYS[0], 5)]) | st.binary(min_size=32, max_size=32)
+member = st.sampled_from([key.id for key in KEYS]) | st.binary(min_size=32, max_size=32)
+tip = st.builds(Tip, member, st.integers(0, 9) | st.integers(0, 2**63 - 1), digest)
+
+
+@given(st.lists(tip, max_size=20), st.lists(digest, max_size=5))
+def test_lying_tips_do_no_harm(tips, want):
+    replica = Replica(GENESIS, KEYS[0])
+    replica.insert([*chain_by(KEYS[0], 5), event_by(KEYS[0], time=START + 1), event_by(KEYS[1])])
+    sent = replica.missing(tips, 100, want)
+    assert len(set(sent)) == len(sent)
+    assert set(sent) <= set(replica.dag.events)
+    replica.hear(KEYS[1].id, tips)
+    replica.dismiss(KEYS[1].id)
+    assert replica.create(START).seq == 5
+
+
+@given(st.data())
+def test_no_event_makes_a_replica_raise_or_fork(data):
+    """Members sign whatever they like; parents are picked among what exists and what does not."""
+    replica = Replica(GENESIS, KEYS[0])
+    hashes = [b"\1" * 32, b"\2" * 32]
+    for number in range(data.draw(st.integers(1, 12))):
+        seq = data.draw(st.integers(0, 3))
+        try:
+            event = event_by(
+                data.draw(st.sampled_from(KEYS[1:])),
+                seq=seq,
+                self_parent=data.draw(st.sampled_from(hashes)) if seq else None,
+                other_parents=data.draw(st.lists(st.sampled_from(hashes), max_size=4)),
+                time=data.draw(st.sampled_from([0, START, 2**63 - 1])),
+                note=number,
+            )
+        except EventError:
+            continue
+        hashes.append(event.hash)
+        replica.insert([event])
+        replica.advance()
+    own = replica.create(START, [], [])
+    assert replica.insert([own]) == [own]

@@ -222,7 +222,10 @@ class Games:
 
     def take(self, indices: ArrayLike) -> Games:
         """A new batch of copies of the games at these places (integers, or a mask)."""
-        return Games(self.config, self.states[np.asarray(indices)].copy(), self.executor)
+        chosen = np.asarray(indices)
+        if chosen.size == 0:
+            chosen = chosen.astype(np.intp)
+        return Games(self.config, self.states[chosen].copy(), self.executor)
 
     def copy(self) -> Games:
         """A new batch of copies."""

@@ -1,0 +1,167 @@
+"""Recorded games of the reference implementation (FORMAT.md): read, and held against these rules."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import notation
+from engine.backend import Executor
+from engine.config import CONFIGS, config
+from engine.games import Games
+
+Recorded = dict[str, Any]
+_KEYS = {"id", "board", "players", "swap", "end", "winner", "steps"}
+
+
+class RecordedGamesError(ValueError):
+    """A file that does not hold recorded games."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Where these rules and a record part: what was looked at, what we have and what the record has.
+
+    `position` is the canonical text before the move, or after it if the positions differ.
+    """
+
+    game: str
+    step: int
+    what: str
+    ours: str
+    recorded: str
+    position: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many steps of a list of games were replayed, and where they did not fit."""
+
+    steps: int
+    mismatches: tuple[Mismatch, ...]
+
+
+def configuration_of(game: Recorded) -> str:
+    """The name of a recorded game's configuration."""
+    return f"{game['board']}-{game['players']}"
+
+
+def read_games(path: Path) -> Iterator[Recorded]:
+    """The games of a file, one after the other.
+
+    Raises:
+        RecordedGamesError: the file is damaged or holds something else.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                game = json.loads(line)
+                if not isinstance(game, dict) or game.get("v") != 1 or not game.keys() >= _KEYS:
+                    raise RecordedGamesError(f"{path}, line {number}: not a recorded game of version 1")
+                if configuration_of(game) not in CONFIGS:
+                    raise RecordedGamesError(
+                        f"{path}, line {number}: no configuration {configuration_of(game)}"
+                    )
+                yield game
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecordedGamesError(f"{path}: cannot be read as recorded games: {error}") from None
+
+
+def list_digest(texts: Sequence[str]) -> str:
+    """The digest by which a long legal list is recorded; the strings must be sorted."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def check_games(recorded: Sequence[Recorded], executor: Executor | None = None) -> Outcome:
+    """Replay games of one configuration together, comparing everything that is recorded at every step.
+
+    A game is left at its first mismatch.
+    """
+    checker = _Checker(recorded, executor)
+    checker.run()
+    return Outcome(checker.steps, tuple(checker.mismatches))
+
+
+class _Checker:
+    """The state of one replay: games that are still in step are advanced together."""
+
+    def __init__(self, recorded: Sequence[Recorded], executor: Executor | None) -> None:
+        self._recorded = recorded
+        settings = config(configuration_of(recorded[0]))
+        self._games = Games.new(settings, len(recorded), executor=executor)
+        for place, game in enumerate(recorded):
+            if game["swap"]:
+                self._games.states[place] = Games.new(settings, 1, swap=True, executor=executor).states[0]
+        self.steps = 0
+        self.mismatches: list[Mismatch] = []
+
+    def run(self) -> None:
+        active = list(range(len(self._recorded)))
+        step = 0
+        while active:
+            active = [place for place in active if self._goes_on(place, step)]
+            batch = self._games.take(active)
+            legal = batch.legal()
+            chosen = [
+                self._compare(batch, row, place, step, legal.of(row)) for row, place in enumerate(active)
+            ]
+            kept = [row for row, move in enumerate(chosen) if move is not None]
+            active = [active[row] for row in kept]
+            batch = batch.take(np.array(kept, int))
+            batch.apply(np.array([chosen[row] for row in kept], np.int64), check=False)
+            self._games.states[active] = batch.states
+            active = [place for place in active if self._compare_position(place, step)]
+            self.steps += len(kept)
+            step += 1
+
+    def _goes_on(self, place: int, step: int) -> bool:
+        """Whether a game has this step; if it has come to its end, that is compared."""
+        game = self._recorded[place]
+        if step < len(game["steps"]):
+            return True
+        state = self._games.states[place]
+        winner = int(self._games.winner()[place]) or None
+        ours = notation.ending_text(state) or "truncated", winner
+        recorded = game["end"], game["winner"]
+        self._equal(place, step, "end and winner", ours, recorded)
+        return False
+
+    def _equal(self, place: int, step: int, what: str, ours: object, recorded: object) -> bool:
+        if ours == recorded:
+            return True
+        position = self._games.text(place)
+        name = str(self._recorded[place]["id"])
+        self.mismatches.append(Mismatch(name, step, what, str(ours), str(recorded), position))
+        return False
+
+    def _compare(self, batch: Games, row: int, place: int, step: int, moves: NDArray[np.int64]) -> int | None:
+        """The recorded move if everything before it agrees."""
+        player, phase, count, legal, move = self._recorded[place]["steps"][step][:5]
+        state = batch.states[row]
+        ours = (int(batch.player()[row]), (notation.PHASES + "-")[int(batch.phase()[row])])
+        if not self._equal(place, step, "player and phase", ours, (player, phase)):
+            return None
+        texts = [notation.move_to_text(batch.config, state, each) for each in moves]
+        ordered = sorted(texts)
+        expected: object = [move] if legal is None else legal
+        found: object = list_digest(ordered) if isinstance(legal, str) else ordered
+        if found != expected or len(ordered) != count:
+            self._equal(place, step, "legal moves", f"{len(ordered)}: {ordered}", f"{count}: {expected}")
+            return None
+        if move not in texts:
+            self._equal(place, step, "move", "not legal", move)
+            return None
+        return int(moves[texts.index(move)])
+
+    def _compare_position(self, place: int, step: int) -> bool:
+        digest = self._recorded[place]["steps"][step][5]
+        return self._equal(place, step, "position", self._games.digest(place), digest)

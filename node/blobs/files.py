@@ -1,0 +1,128 @@
+"""Blobs as files: written beside, synced, renamed, so that a name stands for its content or for nothing."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import trio
+
+from node.blobs import PIECE, BlobError
+from node.files import sync_directory
+
+_PARTIAL = "partial"
+
+
+class FileBlobs:
+    """`Blobs` under a directory: ab/abcdef.. for whole ones, partial/abcdef../number for pieces."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._partial = directory / _PARTIAL
+        self._partial.mkdir(parents=True, exist_ok=True)
+
+    def path(self, digest: bytes) -> Path:
+        """Where the whole blob is, or would be."""
+        name = digest.hex()
+        return self._directory / name[:2] / name
+
+    def size(self, digest: bytes) -> int | None:
+        """See `Blobs.size`."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    async def read(self, digest: bytes, offset: int, length: int) -> bytes:
+        """See `Blobs.read`."""
+        return await trio.to_thread.run_sync(self._read, digest, offset, length)
+
+    async def add(self, data: bytes) -> bytes:
+        """See `Blobs.add`."""
+        return await trio.to_thread.run_sync(self._write, [data])
+
+    async def add_file(self, source: Path) -> bytes:
+        """Stores a copy of the file and returns its digest."""
+        return await trio.to_thread.run_sync(lambda: self._write(_chunks([source])))
+
+    async def remove(self, digest: bytes) -> None:
+        """See `Blobs.remove`."""
+        self.path(digest).unlink(missing_ok=True)
+        shutil.rmtree(self._pieces(digest), ignore_errors=True)
+
+    async def pieces(self, digest: bytes) -> frozenset[int]:
+        """See `Blobs.pieces`."""
+        try:
+            return frozenset(int(name) for name in os.listdir(self._pieces(digest)) if name.isdecimal())
+        except FileNotFoundError:
+            return frozenset()
+
+    async def add_piece(self, digest: bytes, number: int, data: bytes) -> None:
+        """See `Blobs.add_piece`."""
+        await trio.to_thread.run_sync(self._write_piece, digest, number, data)
+
+    async def assemble(self, digest: bytes, count: int) -> bool:
+        """See `Blobs.assemble`."""
+        return await trio.to_thread.run_sync(self._assemble, digest, count)
+
+    def _pieces(self, digest: bytes) -> Path:
+        return self._partial / digest.hex()
+
+    def _read(self, digest: bytes, offset: int, length: int) -> bytes:
+        try:
+            with open(self.path(digest), "rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except FileNotFoundError:
+            raise BlobError(f"blob {digest.hex()} is not here") from None
+
+    def _write_piece(self, digest: bytes, number: int, data: bytes) -> None:
+        directory = self._pieces(digest)
+        directory.mkdir(exist_ok=True)
+        # Renamed, so that a piece is whole; not synced, as all are verified before they are used.
+        temporary = directory / f".{number}"
+        temporary.write_bytes(data)
+        os.replace(temporary, directory / str(number))
+
+    def _assemble(self, digest: bytes, count: int) -> bool:
+        directory = self._pieces(digest)
+        sources = [directory / str(number) for number in range(count)]
+        try:
+            return self._write(_chunks(sources), wanted=digest) == digest
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _write(self, chunks: Iterable[bytes], wanted: bytes | None = None) -> bytes:
+        """Writes a blob unless its digest is not the wanted one; returns its digest."""
+        descriptor, temporary = tempfile.mkstemp(dir=self._partial, prefix=".")
+        try:
+            hasher = hashlib.sha256()
+            with open(descriptor, "wb") as file:
+                for chunk in chunks:
+                    hasher.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fchmod(descriptor, 0o444)
+                os.fsync(descriptor)
+            digest = hasher.digest()
+            if wanted in (None, digest):
+                self._publish(Path(temporary), self.path(digest))
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return digest
+
+    def _publish(self, temporary: Path, path: Path) -> None:
+        if not path.parent.exists():
+            path.parent.mkdir(exist_ok=True)
+            sync_directory(self._directory)
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+
+
+def _chunks(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in paths:
+        with open(path, "rb") as file:
+            while chunk := file.read(PIECE):
+                yield chunk

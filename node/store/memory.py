@@ -1,0 +1,65 @@
+"""The store's twin in memory: a disk that outlives its node and forgets unsynced writes in a crash."""
+
+import random
+from collections.abc import Sequence
+
+import trio
+
+from consensus.event import Event
+from node.store import StoreError
+
+
+class MemoryDisk:
+    """What would be on the platter, and what is still in the cache before it."""
+
+    def __init__(self, *, sync_seconds: float = 0.0) -> None:
+        self.sync_seconds = sync_seconds
+        self.failing = False  # every write raises StoreError
+        self.records: list[tuple[int | None, bytes]] = []  # (own seq or None, raw)
+        self.synced = 0
+
+    def crash(self, chance: random.Random) -> int:
+        """Power loss: keeps some prefix that has at least all synced records; returns how many were lost."""
+        kept = chance.randint(self.synced, len(self.records))
+        lost = len(self.records) - kept
+        del self.records[kept:]
+        self.synced = kept
+        return lost
+
+
+class MemoryStore:
+    """`Store` on a `MemoryDisk`, as one run of a node opens it."""
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        self._disk = disk
+        self._own = {seq for seq, _ in disk.records if seq is not None}
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """See `Store.append`."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+        self._disk.records.extend((None, event.raw) for event in events)
+
+    async def append_own(self, event: Event) -> None:
+        """See `Store.append_own`."""
+        self._check()
+        if event.seq in self._own:
+            raise StoreError(f"a second own event with sequence number {event.seq}")
+        self._disk.records.append((event.seq, event.raw))
+        await trio.sleep(self._disk.sync_seconds)  # a crash may come here, as the write is under way
+        self._own.add(event.seq)
+        self._disk.synced = len(self._disk.records)
+
+    async def read(self, start: int, count: int) -> list[bytes]:
+        """See `Store.read`."""
+        await trio.lowlevel.checkpoint()
+        return [raw for _, raw in self._disk.records[start : start + count]]
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await trio.lowlevel.checkpoint()
+        self._disk.synced = len(self._disk.records)
+
+    def _check(self) -> None:
+        if self._disk.failing:
+            raise StoreError("the disk fails")

@@ -1,0 +1,332 @@
+"""Blobs: stored whole or not at all, fetched from honest, slow, absent and lying peers."""
+
+import os
+import random
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from consensus.encoding import decode, encode
+from node.blobs import PIECE, BlobError, Blobs
+from node.blobs.exchange import PATH, BlobFetcher, blob_route
+from node.blobs.files import FileBlobs
+from node.blobs.memory import MemoryBlobs
+from node.identity import Identity
+from node.transport import AskError, Refused
+from node.transport.memory import Conditions, Network
+from node.transport.reception import Reception, Refusal, Route
+
+DATA = random.Random(1).randbytes(3 * PIECE + 12_345)
+DIGEST = sha256(DATA).digest()
+MEMBERS = [Identity(bytes([number]) * 32).id for number in range(6)]
+ME = MEMBERS[0]
+
+
+@pytest.fixture(params=["files", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    return FileBlobs(tmp_path / "blobs") if request.param == "files" else MemoryBlobs()
+
+
+async def test_a_blob_is_found_by_its_digest(blobs: Blobs) -> None:
+    assert blobs.size(DIGEST) is None
+    assert await blobs.add(DATA) == DIGEST
+    assert await blobs.add(DATA) == DIGEST
+    assert blobs.size(DIGEST) == len(DATA)
+    assert await blobs.read(DIGEST, 0, len(DATA) + 5) == DATA
+    assert await blobs.read(DIGEST, PIECE - 1, 7) == DATA[PIECE - 1 : PIECE + 6]
+    assert await blobs.read(DIGEST, len(DATA), 7) == b""
+    await blobs.remove(DIGEST)
+    assert blobs.size(DIGEST) is None
+    with pytest.raises(BlobError, match=DIGEST.hex()):
+        await blobs.read(DIGEST, 0, 1)
+
+
+async def test_the_empty_blob_is_a_blob(blobs: Blobs) -> None:
+    digest = await blobs.add(b"")
+    assert blobs.size(digest) == 0
+
+
+def pieces_of(data: bytes) -> list[bytes]:
+    return [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
+
+
+async def test_pieces_make_a_blob_only_if_the_digest_is_right(blobs: Blobs) -> None:
+    for number, piece in enumerate(pieces_of(DATA)):
+        await blobs.add_piece(DIGEST, number, piece if number != 2 else piece[::-1])
+    assert await blobs.pieces(DIGEST) == frozenset(range(4))
+    assert not await blobs.assemble(DIGEST, 4)
+    assert blobs.size(DIGEST) is None
+    assert await blobs.pieces(DIGEST) == frozenset()
+    for number, piece in enumerate(pieces_of(DATA)):
+        await blobs.add_piece(DIGEST, number, piece)
+    assert await blobs.assemble(DIGEST, 4)
+    assert await blobs.read(DIGEST, 0, len(DATA)) == DATA
+    assert await blobs.pieces(DIGEST) == frozenset()
+
+
+async def test_files_and_pieces_outlive_the_process(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path)
+    (tmp_path / "source").write_bytes(DATA)
+    assert await blobs.add_file(tmp_path / "source") == DIGEST
+    other = sha256(b"other").digest()
+    await blobs.add_piece(other, 3, b"piece")
+    again = FileBlobs(tmp_path)
+    assert again.path(DIGEST).read_bytes() == DATA
+    assert not os.access(again.path(DIGEST), os.W_OK) or os.geteuid() == 0
+    assert await again.pieces(other) == {3}
+
+
+async def test_a_crash_while_writing_leaves_no_blob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    blobs = FileBlobs(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("node.blobs.files.os.fsync", fail)
+        with pytest.raises(OSError, match="No space"):
+            await blobs.add(DATA)
+    assert blobs.size(DIGEST) is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert await blobs.add(DATA) == DIGEST
+
+
+Peer = Callable[[bytes, bytes], Awaitable[bytes]]
+
+
+def honest(data: bytes = DATA) -> Peer:
+    async def answer(member: bytes, body: bytes) -> bytes:
+        request = decode(body, limit=999)
+        if request["digest"] != DIGEST:  # type: ignore[index, call-overload]
+            raise Refusal(404, "the blob is not here")
+        offset, length = request["offset"], request["length"]  # type: ignore[index, call-overload]
+        return encode({"size": len(data), "data": data[offset : offset + length]})
+
+    return answer
+
+
+async def absent(member: bytes, body: bytes) -> bytes:
+    raise Refusal(404, "the blob is not here")
+
+
+async def silent(member: bytes, body: bytes) -> bytes:
+    await trio.sleep_forever()
+    return b""
+
+
+async def garbage(member: bytes, body: bytes) -> bytes:
+    return b"\xff\xff"
+
+
+async def too_much(member: bytes, body: bytes) -> bytes:
+    return encode({"size": len(DATA), "data": DATA[:PIECE] + b"x"})
+
+
+async def nothing(member: bytes, body: bytes) -> bytes:
+    return encode({"size": len(DATA), "data": b""})
+
+
+LIARS = {
+    "other content": honest(bytes(len(DATA))),
+    "shorter": honest(DATA[:-1]),
+    "longer": honest(DATA + bytes(PIECE)),
+    "garbage": garbage,
+    "too much": too_much,
+    "nothing": nothing,
+}
+
+
+class Lan:
+    """Peers that answer as given, and a fetcher that counts what it asks of each."""
+
+    def __init__(self, nursery: trio.Nursery, blobs: Blobs) -> None:
+        self.nursery = nursery
+        self.network = Network(5, Conditions(delay=0.001, jitter=0.001))
+        self.asked: dict[bytes, int] = dict.fromkeys(MEMBERS, 0)
+        self.blobs = blobs
+        self.fetcher = BlobFetcher(blobs, self.network.transport(ME), MEMBERS[1:], random.Random(3))
+
+    async def peer(self, number: int, behaviour: Peer) -> bytes:
+        member = MEMBERS[number]
+
+        async def answer(asking: bytes, body: bytes) -> bytes:
+            self.asked[member] += 1
+            return await behaviour(asking, body)
+
+        routes = {PATH: Route(answer, limit=999, concurrency=9, rate=1e9, burst=1e9, seconds=100)}
+        await self.nursery.start(self.network.serve, member, Reception(MEMBERS, routes))
+        return member
+
+
+@pytest.fixture
+def lan(nursery: trio.Nursery) -> Lan:
+    return Lan(nursery, MemoryBlobs())
+
+
+async def test_a_blob_comes_from_several_peers_at_once(lan: Lan) -> None:
+    for number in range(1, 6):
+        await lan.peer(number, honest())
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert await lan.blobs.read(DIGEST, 0, len(DATA)) == DATA
+    assert sum(asked > 1 for asked in lan.asked.values()) == 3
+    assert sum(lan.asked.values()) == 3 + 4  # who has it, then each piece once
+
+
+async def test_likely_peers_are_asked_first(lan: Lan) -> None:
+    for number in range(1, 6):
+        await lan.peer(number, honest() if number in (2, 3, 4) else absent)
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA), likely=[MEMBERS[number] for number in (2, 3, 4)])
+    assert {number for number in range(6) if lan.asked[MEMBERS[number]]} == {2, 3, 4}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", LIARS)
+async def test_liars_do_not_keep_a_blob_from_us(
+    kind: str, seed: int, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    lan = Lan(nursery, MemoryBlobs())
+    lan.fetcher._random.seed(seed)
+    for number in range(1, 6):
+        await lan.peer(number, LIARS[kind] if number < 5 else honest())
+    await lan.fetcher.fetch(DIGEST, limit=2 * len(DATA))
+    assert await lan.blobs.read(DIGEST, 0, len(DATA)) == DATA
+
+
+async def test_a_liar_is_asked_last_from_then_on(lan: Lan) -> None:
+    liar = await lan.peer(1, LIARS["other content"])
+    await lan.peer(2, honest())
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA), likely=[liar])
+    asked = lan.asked[liar]
+    assert asked > 0
+    await lan.blobs.remove(DIGEST)
+    for number in (3, 4):
+        await lan.peer(number, honest())
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA), likely=[liar])
+    assert lan.asked[liar] == asked
+
+
+async def test_an_honest_peer_is_not_blamed_for_a_liar(lan: Lan) -> None:
+    await lan.peer(1, LIARS["shorter"])
+    for number in range(2, 6):
+        await lan.peer(number, honest())
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert all(lan.fetcher._lies[MEMBERS[number]] == 0 for number in range(2, 6))
+
+
+async def test_a_peer_that_stalls_costs_patience_and_no_more(
+    lan: Lan, autojump_clock: MockClock
+) -> None:
+    for number in range(1, 6):
+        await lan.peer(number, silent if number < 3 else honest())
+    started = trio.current_time()
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA), likely=MEMBERS[1:3])
+    assert trio.current_time() - started < 1
+
+
+async def test_a_peer_that_stalls_on_its_piece_is_overtaken(
+    lan: Lan, autojump_clock: MockClock
+) -> None:
+    async def stall_on_data(member: bytes, body: bytes) -> bytes:
+        if decode(body, limit=999)["length"]:  # type: ignore[index, call-overload]
+            await trio.sleep_forever()
+        return encode({"size": len(DATA), "data": b""})
+
+    for number in range(1, 3):
+        await lan.peer(number, stall_on_data)
+    await lan.peer(3, honest())
+    started = trio.current_time()
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert 1.9 < trio.current_time() - started < 5
+
+
+async def test_what_nobody_has_is_an_error(lan: Lan) -> None:
+    for number in range(1, 4):
+        await lan.peer(number, absent)
+    with pytest.raises(BlobError, match="none of 5 peers could give it"):
+        await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert max(lan.asked.values()) == 1
+
+
+async def test_a_blob_beyond_the_limit_is_not_fetched(lan: Lan) -> None:
+    await lan.peer(1, honest())
+    with pytest.raises(BlobError):
+        await lan.fetcher.fetch(DIGEST, limit=len(DATA) - 1)
+    assert lan.asked[MEMBERS[1]] == 1
+    assert await lan.blobs.pieces(DIGEST) == frozenset()
+
+
+async def test_an_interrupted_fetch_goes_on_where_it_was(lan: Lan) -> None:
+    left = 3
+
+    async def fickle(member: bytes, body: bytes) -> bytes:
+        nonlocal left
+        if left == 0:
+            raise Refusal(503, "gone")
+        left -= 1
+        return await honest()(member, body)
+
+    await lan.peer(1, fickle)
+    with pytest.raises(BlobError):
+        await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert len(await lan.blobs.pieces(DIGEST)) == 2
+    await lan.peer(2, honest())
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert lan.asked[MEMBERS[2]] == 1 + 2
+
+
+async def test_bad_pieces_from_before_a_restart_do_no_harm(lan: Lan) -> None:
+    for number in (0, 1, 2, 3, 99):
+        await lan.blobs.add_piece(DIGEST, number, b"bad")
+    await lan.peer(1, honest())
+    await lan.peer(2, honest())
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert await lan.blobs.read(DIGEST, 0, len(DATA)) == DATA
+
+
+async def test_two_who_want_one_blob_share_one_fetch(lan: Lan) -> None:
+    await lan.peer(1, honest())
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(lambda: lan.fetcher.fetch(DIGEST, limit=len(DATA)))
+    assert lan.asked[MEMBERS[1]] == 1 + 4
+
+
+async def test_what_is_here_is_not_fetched(lan: Lan) -> None:
+    await lan.blobs.add(DATA)
+    await lan.peer(1, honest())
+    await lan.fetcher.fetch(DIGEST, limit=0)
+    assert lan.asked[MEMBERS[1]] == 0
+
+
+@pytest.mark.parametrize("request_", [
+    b"", b"\xff", encode({}), encode({"digest": DIGEST, "offset": 0, "length": PIECE + 1}),
+    encode({"digest": DIGEST, "offset": -1, "length": 1}),
+    encode({"digest": DIGEST[1:], "offset": 0, "length": 1}),
+    encode({"digest": "x", "offset": 0, "length": 1}),
+    encode({"digest": DIGEST, "offset": 2**63, "length": 1}),
+])
+async def test_malformed_requests_for_ranges_are_refused(blobs: Blobs, request_: bytes) -> None:
+    await blobs.add(DATA)
+    with pytest.raises(Refusal) as refusal:
+        await blob_route(blobs).handler(ME, request_)
+    assert refusal.value.status == 400
+
+
+async def test_a_blob_goes_over_real_sockets(loopback, identities, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    a, b, c, *_ = identities
+    for holder in (a, b):
+        blobs = FileBlobs(tmp_path / holder.text)
+        await blobs.add(DATA)
+        await loopback.serve(holder, {PATH: blob_route(blobs)})
+    mine = FileBlobs(tmp_path / c.text)
+    transport = loopback.transport(c)
+    await BlobFetcher(mine, transport, [a.id, b.id], random.Random(1)).fetch(DIGEST, limit=len(DATA))
+    assert mine.path(DIGEST).read_bytes() == DATA
+    absent_digest = encode({"digest": bytes(32), "offset": 0, "length": 1})
+    with pytest.raises(Refused, match="404"):
+        await transport.ask(a.id, PATH, absent_digest, seconds=5)
+    with pytest.raises(AskError):
+        await transport.ask(a.id, PATH, b"x" * 999, seconds=5)

@@ -8,7 +8,7 @@ from consensus.keys import MemberId
 from consensus.ledger.candidates import drop, stop_playing
 from consensus.ledger.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
 from consensus.ledger.matches import open_match
-from consensus.ledger.scores import Standing, most_of_block, results_digest, standing
+from consensus.ledger.scores import Standing, most_of_block, results_digest, results_of, standing
 from consensus.ledger.state import RefusedError, State
 from consensus.ledger.transactions import Result
 from consensus.settings import players
@@ -72,7 +72,7 @@ def _conclude(state: State, place: Place, candidacy: Candidacy, now: Standing) -
 
 def _ripen(state: State, place: Place, candidacy: Candidacy, now: Standing) -> None:
     deadline = state.clock + state.settings.timing.vote_s * 10**9
-    results = results_digest(candidacy, now.blocks)
+    results = results_digest(candidacy.id, now.blocks, results_of(candidacy, now.blocks))
     ripe = Ripe(now.blocks, now.score, now.llr, results, deadline)
     state.candidates[candidacy.id] = replace(candidacy, ripe=ripe)
     stop_playing(state, candidacy)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from consensus.encoding import Value, encode
-from consensus.ledger.entities import Candidacy
+from consensus.keys import MemberId
+from consensus.ledger.entities import Candidacy, SlotResult
 from consensus.settings import MatchSettings, players
 from consensus.sprt import SequentialTest, Verdict, decimal_text, read_prefix, sequential_test
 
@@ -20,6 +23,21 @@ class Standing:
     score: int
     most: int  # of one block
     llr: str
+
+
+class SlotFacts(Protocol):
+    """What is digested of a slot's result."""
+
+    @property
+    def author(self) -> MemberId: ...
+    @property
+    def scores(self) -> tuple[int, ...]: ...
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def blob(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
 
 
 def most_of_block(configuration: str) -> int:
@@ -45,12 +63,22 @@ def standing(candidacy: Candidacy) -> Standing:
     return Standing(verdict, blocks, score, most, decimal_text(test.ratio(score, most, blocks)))
 
 
-def results_digest(candidacy: Candidacy, blocks: int) -> bytes:
-    """Digest of the results of the slots that the first `blocks` blocks lie in: what voters check."""
-    counted = -(-blocks // candidacy.settings.slot_blocks)
-    results: list[Value] = []
-    for number, slot in enumerate(candidacy.slots[:counted]):
-        assert slot.result is not None
-        result = slot.result
-        results.append([number, result.author, result.scores, result.root, result.blob, result.size])
-    return hashlib.sha256(encode(["ringrift/results/1", candidacy.id, blocks, results])).digest()
+def counted_slots(blocks: int, slot_blocks: int) -> int:
+    """How many slots the first `blocks` blocks lie in."""
+    return -(-blocks // slot_blocks)
+
+
+def results_of(candidacy: Candidacy, blocks: int) -> tuple[SlotResult, ...]:
+    """The results of the slots that the first `blocks` blocks lie in."""
+    slots = candidacy.slots[: counted_slots(blocks, candidacy.settings.slot_blocks)]
+    results = tuple(slot.result for slot in slots if slot.result is not None)
+    assert len(results) == len(slots)
+    return results
+
+
+def results_digest(candidate: bytes, blocks: int, results: Iterable[SlotFacts]) -> bytes:
+    """Digest of counted results, slot by slot: what voters check and approvals name."""
+    rows: list[Value] = [
+        [entry.author, entry.scores, entry.root, entry.blob, entry.size] for entry in results
+    ]
+    return hashlib.sha256(encode(["ringrift/results/1", candidate, blocks, rows])).digest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
-from consensus.keys import id_text
+from consensus.keys import MemberId, id_text
 from consensus.ledger.beacon import block_seed
 from consensus.ledger.entities import Candidacy, Configuration, Place, Ripe
-from consensus.ledger.scores import most_of_block, test_of
+from consensus.ledger.scores import most_of_block, results_of, test_of
 from consensus.settings import MatchSettings, players
 from consensus.sprt import decimal_text
 from consensus.statement import Json, statement_bytes
@@ -20,9 +21,10 @@ def statement_of(
 ) -> bytes:
     """The statement's bytes; `configuration` is as it was before, `ledger_digest` that of the last round."""
     assert candidacy.ripe is not None
+    ripe = candidacy.ripe
     predicate: dict[str, Json] = {
         "swarm": {"name": genesis.swarm, "genesis": genesis.digest.hex()},
-        "roster": _roster(genesis),
+        "roster": roster_of(genesis),
         "configuration": configuration.name,
         "number": configuration.promotions + 1,
         "order": _order(place),
@@ -38,9 +40,9 @@ def statement_of(
             "transaction": candidacy.proposal.hex(),
             "order": _order(candidacy.place),
         },
-        "match": _match(candidacy, candidacy.ripe),
-        "test": _test(candidacy, candidacy.ripe),
-        "results": _results(candidacy, candidacy.ripe),
+        "match": _match(candidacy, ripe),
+        "test": verdict_numbers(candidacy.settings, ripe.blocks, ripe.score, ripe.llr),
+        "results": _results(candidacy, ripe),
         "votes": _votes(genesis, candidacy),
         "ledger": ledger_digest.hex(),
     }
@@ -56,7 +58,8 @@ def _order(place: Place) -> Json:
     return {"round": place.round, "index": place.index, "time_ns": str(place.time), "event": event}
 
 
-def _roster(genesis: Genesis) -> Json:
+def roster_of(genesis: Genesis) -> Json:
+    """The roster that votes and seals."""
     return {
         "version": 1,
         "digest": genesis.roster_digest.hex(),
@@ -88,44 +91,45 @@ def _match(candidacy: Candidacy, ripe: Ripe) -> Json:
 
 
 def _scores(candidacy: Candidacy, ripe: Ripe) -> tuple[int, ...]:
-    results = (slot.result for slot in candidacy.slots)
-    scores = [score for result in results if result is not None for score in result.scores]
+    scores = [score for result in results_of(candidacy, ripe.blocks) for score in result.scores]
     return tuple(scores[: ripe.blocks])
 
 
-def _test(candidacy: Candidacy, ripe: Ripe) -> Json:
-    test = test_of(candidacy.settings)
+def verdict_numbers(settings: MatchSettings, blocks: int, score: int, llr: str) -> Json:
+    """The numbers of the sequential test, decimal ones as text."""
+    test = test_of(settings)
     return {
-        "blocks": ripe.blocks,
-        "score": ripe.score,
-        "llr": ripe.llr,
+        "blocks": blocks,
+        "score": score,
+        "llr": llr,
         "accept": decimal_text(test.upper),
         "reject": decimal_text(test.lower),
     }
 
 
 def _results(candidacy: Candidacy, ripe: Ripe) -> Json:
-    counted = -(-ripe.blocks // candidacy.settings.slot_blocks)
-    slots: list[Json] = []
-    for number, slot in enumerate(candidacy.slots[:counted]):
-        assert slot.result is not None
-        result = slot.result
-        slots.append(
-            {
-                "slot": number,
-                "member": id_text(result.author),
-                "scores": list(result.scores),
-                "root": result.root.hex(),
-                "games": {"sha256": result.blob.hex(), "size": result.size, "count": result.games},
-                "event": result.place.event.hex(),
-            }
-        )
+    slots: list[Json] = [
+        {
+            "slot": number,
+            "member": id_text(result.author),
+            "scores": list(result.scores),
+            "root": result.root.hex(),
+            "games": {"sha256": result.blob.hex(), "size": result.size, "count": result.games},
+            "event": result.place.event.hex(),
+        }
+        for number, result in enumerate(results_of(candidacy, ripe.blocks))
+    ]
     return {"digest": ripe.results.hex(), "slots": slots}
+
+
+def votes_digest(ballots: Iterable[tuple[MemberId, bool, bytes, bytes]]) -> bytes:
+    """Digest of votes (member, approve, checked, event), by member."""
+    rows: list[Value] = [list(ballot) for ballot in sorted(ballots)]
+    return hashlib.sha256(encode(["ringrift/votes/1", rows])).digest()
 
 
 def _votes(genesis: Genesis, candidacy: Candidacy) -> Json:
     ballots = sorted(candidacy.ballots, key=lambda ballot: ballot.author)
-    digested: Value = [[entry.author, entry.approve, entry.checked, entry.place.event] for entry in ballots]
     cast: list[Json] = [
         {
             "member": id_text(ballot.author),
@@ -135,9 +139,6 @@ def _votes(genesis: Genesis, candidacy: Candidacy) -> Json:
         }
         for ballot in ballots
     ]
-    weights = genesis.weights
-    return {
-        "digest": hashlib.sha256(encode(["ringrift/votes/1", digested])).hexdigest(),
-        "approved": sum(weights[ballot.author] for ballot in ballots if ballot.approve),
-        "cast": cast,
-    }
+    rows = [(ballot.author, ballot.approve, ballot.checked, ballot.place.event) for ballot in ballots]
+    approved = sum(genesis.weights[ballot.author] for ballot in ballots if ballot.approve)
+    return {"digest": votes_digest(rows).hex(), "approved": approved, "cast": cast}

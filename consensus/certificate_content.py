@@ -1,0 +1,223 @@
+"""Reading a sealed statement, and recomputing from it everything that can be recomputed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from consensus.certificate_parts import CertificateError, Part
+from consensus.genesis import Genesis
+from consensus.keys import MemberId
+from consensus.ledger.beacon import block_seed
+from consensus.ledger.matches import SMALL_SWARM
+from consensus.ledger.scores import counted_slots, most_of_block, results_digest, test_of
+from consensus.ledger.testimony import roster_of, verdict_numbers, votes_digest
+from consensus.ledger.transactions import model_digest
+from consensus.settings import MatchSettings, SettingsError, players
+from consensus.sprt import decimal_text, read_prefix
+from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a statement says, digests as bytes."""
+
+    statement: bytes  # its SHA-256: the id of the certificate
+    configuration: str
+    number: int  # of the promotion within the configuration
+    round: int
+    index: int
+    time: int  # consensus time, ns
+    model: bytes
+    architecture: str
+    parent: bytes | None
+    subjects: Mapping[str, bytes]  # SHA-256 of each file by name, the manifest among them
+    incumbent: bytes
+    previous: bytes | None  # id of the configuration's previous certificate
+    candidate: bytes
+    author: MemberId
+    blocks: int
+    score: int
+    most: int  # of one block
+    llr: str
+    approved: int  # weight of the approving votes
+    ledger: bytes  # digest of the ledger at the end of the round before
+
+
+@dataclass(frozen=True)
+class _Slot:
+    author: MemberId
+    scores: tuple[int, ...]
+    root: bytes
+    blob: bytes
+    size: int
+
+
+def read_content(statement: bytes, genesis: Genesis) -> Content:
+    """The content of a statement that members of `genesis` sealed; or a CertificateError."""
+    whole = _parse(statement)
+    whole["_type"].must_be(STATEMENT_TYPE, f"must be {STATEMENT_TYPE}")
+    whole["predicateType"].must_be(PREDICATE_TYPE, f"only {PREDICATE_TYPE} is known here")
+    predicate = whole["predicate"]
+    _check_swarm(predicate, genesis)
+    subjects = _read_subjects(whole["subject"])
+    model = _check_model(predicate["model"], subjects)
+    scores, settings = _check_match(predicate, genesis)
+    results = _check_results(predicate, genesis, settings, scores)
+    approved = _check_votes(predicate["votes"], genesis, results)
+    order, test = predicate["order"], predicate["test"]
+    return Content(
+        statement=hashlib.sha256(statement).digest(),
+        configuration=predicate["configuration"].text(),
+        number=predicate["number"].whole(),
+        round=order["round"].whole(),
+        index=order["index"].whole(),
+        time=_decimal(order["time_ns"]),
+        model=model,
+        architecture=predicate["model"]["architecture"].text(),
+        parent=predicate["model"]["parent"].maybe_digest(),
+        subjects=subjects,
+        incumbent=predicate["incumbent"]["model"].digest(),
+        previous=predicate["incumbent"]["statement"].maybe_digest(),
+        candidate=predicate["proposal"]["candidate"].digest(),
+        author=predicate["proposal"]["member"].member(),
+        blocks=len(scores),
+        score=sum(scores),
+        most=predicate["match"]["most"].whole(),
+        llr=test["llr"].text(),
+        approved=approved,
+        ledger=predicate["ledger"].digest(),
+    )
+
+
+def _parse(statement: bytes) -> Part:
+    try:
+        value = json.loads(statement.decode("ascii"))
+        canonical = canonical_json(value)
+    except (ValueError, RecursionError):
+        raise CertificateError("statement: not JSON") from None
+    if canonical != statement:
+        raise CertificateError("statement: not canonical JSON")
+    return Part(value)
+
+
+def _decimal(part: Part) -> int:
+    text = part.text()
+    if not text.isascii() or not text.isdigit() or len(text) > 20:
+        raise part.refuse("must be a whole number as text")
+    return int(text)
+
+
+def _check_swarm(predicate: Part, genesis: Genesis) -> None:
+    swarm = predicate["swarm"]
+    swarm["genesis"].must_be(genesis.digest.hex(), "is of another swarm than the genesis in the chain")
+    swarm["name"].must_be(genesis.swarm, "is not the name in the genesis")
+    predicate["roster"].must_be(roster_of(genesis), "is not the roster of the genesis")
+    if predicate["configuration"].text() not in genesis.settings.configurations:
+        raise predicate["configuration"].refuse("is not played by this swarm")
+
+
+def _read_subjects(part: Part) -> dict[str, bytes]:
+    subjects: dict[str, bytes] = {}
+    for item in part.items():
+        subjects[item["name"].text()] = item["digest"]["sha256"].digest()
+    if len(subjects) != len(part.items()):
+        raise part.refuse("names a file twice")
+    return subjects
+
+
+def _check_model(part: Part, subjects: Mapping[str, bytes]) -> bytes:
+    files = {name: digest for name, digest in subjects.items() if name != MANIFEST}
+    digest = part["digest"].digest()
+    if digest != subjects.get(MANIFEST):
+        raise part["digest"].refuse(f"is not the SHA-256 of the subject {MANIFEST}")
+    if digest != model_digest(files, part["architecture"].text(), part["parent"].maybe_digest()):
+        raise part["digest"].refuse("is not the digest of the files, architecture and parent")
+    return digest
+
+
+def _check_match(predicate: Part, genesis: Genesis) -> tuple[tuple[int, ...], MatchSettings]:
+    """Block scores and settings, after seeds and test were computed again."""
+    match, configuration = predicate["match"], predicate["configuration"].text()
+    try:
+        settings = MatchSettings.read(match["settings"].value)
+    except SettingsError as error:
+        raise match["settings"].refuse(str(error)) from None
+    match["players"].must_be(players(configuration), "is not what the configuration says")
+    most = most_of_block(configuration)
+    match["most"].must_be(most, "is not the highest score of a block")
+    scores = match["scores"].wholes()
+    if len(scores) > settings.block_limit or any(score > most for score in scores):
+        raise match["scores"].refuse("are impossible")
+    beacon, candidate = match["beacon"]["value"].digest(), predicate["proposal"]["candidate"].digest()
+    seeds: list[Json] = [block_seed(beacon, candidate, block).hex() for block in range(len(scores))]
+    match["seeds"].must_be(seeds, "do not follow from beacon and candidate")
+    test = test_of(settings)
+    verdict, blocks, score = read_prefix(test, scores, most)
+    if verdict != "accept" or blocks != len(scores):
+        raise match["scores"].refuse("do not make the test accept at the last block")
+    llr = decimal_text(test.ratio(score, most, blocks))
+    predicate["test"].must_be(
+        verdict_numbers(settings, blocks, score, llr), "does not follow from the scores"
+    )
+    return scores, settings
+
+
+def _check_results(
+    predicate: Part, genesis: Genesis, settings: MatchSettings, scores: tuple[int, ...]
+) -> bytes:
+    """The results digest, after the slots were held against the scores and the rules of the match."""
+    part, candidate = predicate["results"], predicate["proposal"]["candidate"].digest()
+    slots: list[_Slot] = []
+    for number, item in enumerate(part["slots"].items()):
+        item["slot"].must_be(number, "slots must be complete and in order")
+        games = item["games"]
+        slot = _Slot(
+            item["member"].member(),
+            item["scores"].wholes(),
+            item["root"].digest(),
+            games["sha256"].digest(),
+            games["size"].whole(),
+        )
+        if len(slot.scores) != settings.slot_blocks:
+            raise item["scores"].refuse(f"must be {settings.slot_blocks}")
+        slots.append(slot)
+    if len(slots) != counted_slots(len(scores), settings.slot_blocks):
+        raise part["slots"].refuse("are not those of the counted blocks")
+    if tuple(score for slot in slots for score in slot.scores)[: len(scores)] != scores:
+        raise part["slots"].refuse("have other scores than the match")
+    _check_holders(predicate, genesis, [slot.author for slot in slots])
+    digest = results_digest(candidate, len(scores), slots)
+    part["digest"].must_be(digest.hex(), "is not the digest of the slots")
+    return digest
+
+
+def _check_holders(predicate: Part, genesis: Genesis, holders: list[MemberId]) -> None:
+    part, author = predicate["results"]["slots"], predicate["proposal"]["member"].member()
+    if any(member not in genesis.weights for member in (author, *holders)):
+        raise part.refuse("were played or proposed by somebody who is no member")
+    if len(genesis.members) > SMALL_SWARM:
+        if author in holders:
+            raise part.refuse("the author of the candidate played some")
+        if any(first == second for first, second in zip(holders[::2], holders[1::2], strict=False)):
+            raise part.refuse("one member played both slots of a pair")
+
+
+def _check_votes(part: Part, genesis: Genesis, results: bytes) -> int:
+    """The approving weight, after it was counted again."""
+    votes = [
+        (item["member"].member(), item["approve"].boolean(), item["checked"].digest(), item["event"].digest())
+        for item in part["cast"].items()
+    ]
+    members = [member for member, *_ in votes]
+    if len(set(members)) != len(members) or any(member not in genesis.weights for member in members):
+        raise part["cast"].refuse("must be of distinct members")
+    approving = [member for member, approve, checked, _ in votes if approve and checked == results]
+    if not genesis.supermajority(approving):
+        raise part["cast"].refuse("do not approve with more than two thirds of the weight")
+    weight = sum(genesis.weights[member] for member in approving)
+    part["approved"].must_be(weight, "is not the weight of the approvals")
+    part["digest"].must_be(votes_digest(votes).hex(), "is not the digest of the votes")
+    return weight

@@ -1,0 +1,74 @@
+"""Checked reading of the JSON inside a sealed statement."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from consensus.keys import MemberId, parse_id
+from consensus.statement import Json, canonical_json
+
+HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class CertificateError(ValueError):
+    """A certificate that must not be believed; one line that says why."""
+
+
+class Part:
+    """A piece of the statement with its path; every getter refuses what has another shape."""
+
+    def __init__(self, value: Any, path: str = "statement") -> None:
+        self.value = value
+        self.path = path
+
+    def __getitem__(self, name: str) -> Part:
+        if not isinstance(self.value, dict) or name not in self.value:
+            raise CertificateError(f"{self.path}: has no field {name}")
+        return Part(self.value[name], f"{self.path}.{name}")
+
+    def refuse(self, what: str) -> CertificateError:
+        """The error to raise about this part."""
+        return CertificateError(f"{self.path}: {what}")
+
+    def must_be(self, expected: Json, why: str) -> None:
+        """Refuses any other value, by its canonical form (in Python true equals 1)."""
+        if canonical_json(self.value) != canonical_json(expected):
+            raise self.refuse(why)
+
+    def items(self) -> list[Part]:
+        if not isinstance(self.value, list):
+            raise self.refuse("must be a list")
+        return [Part(value, f"{self.path}[{number}]") for number, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            raise self.refuse("must be text")
+        return self.value
+
+    def whole(self) -> int:
+        if type(self.value) is not int or self.value < 0:
+            raise self.refuse("must be a whole number")
+        return self.value
+
+    def wholes(self) -> tuple[int, ...]:
+        return tuple(item.whole() for item in self.items())
+
+    def boolean(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.refuse("must be true or false")
+        return self.value
+
+    def digest(self) -> bytes:
+        if not isinstance(self.value, str) or HEX.fullmatch(self.value) is None:
+            raise self.refuse("must be a SHA-256 in lower-case hex")
+        return bytes.fromhex(self.value)
+
+    def maybe_digest(self) -> bytes | None:
+        return None if self.value is None else self.digest()
+
+    def member(self) -> MemberId:
+        try:
+            return parse_id(self.text())
+        except ValueError:
+            raise self.refuse("must be a member id") from None

@@ -1,0 +1,164 @@
+"""Checking a certificate offline: its bytes and the genesis digest that one trusts are enough."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from consensus import keys
+from consensus.certificate import to_base64
+from consensus.certificate_content import Content, read_content
+from consensus.certificate_parts import CertificateError
+from consensus.genesis import Genesis, GenesisError, decode_genesis
+from consensus.keys import MemberId, id_text, parse_id
+from consensus.statement import MANIFEST, PAYLOAD_TYPE, canonical_json, pae
+
+__all__ = ["CertificateError", "UnreadableError", "Verified", "verify"]
+
+SIZE_LIMIT = 4 << 20
+FIELDS = ("chain", "payload", "payloadType", "signatures")
+
+
+class UnreadableError(ValueError):
+    """The input is no certificate at all; one line."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a certificate proves."""
+
+    genesis: Genesis
+    content: Content
+    sealed_by: tuple[MemberId, ...]
+    sealed_weight: int
+    files_checked: int  # 0 if no model files were given
+
+
+def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes] | None = None) -> Verified:
+    """Checks all that can be checked offline.
+
+    `genesis` is the digest of the swarm one trusts; without it the certificate's own genesis is believed.
+    `files` gives the SHA-256 of each file of the model at hand. UnreadableError if `data` is no certificate,
+    CertificateError if it is one that must not be believed.
+    """
+    table = _parse(data)
+    founding = _chain(table["chain"], genesis)
+    statement = _base64(table["payload"], "payload")
+    if table["payloadType"] != PAYLOAD_TYPE:
+        raise CertificateError(f"payloadType must be {PAYLOAD_TYPE}")
+    sealed_by = _check_seals(table["signatures"], statement, founding)
+    content = read_content(statement, founding)
+    checked = 0 if files is None else _check_files(content, files)
+    weight = sum(founding.weights[member] for member in sealed_by)
+    return Verified(founding, content, sealed_by, weight, checked)
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if len(data) > SIZE_LIMIT:
+        raise UnreadableError(f"not a certificate: {len(data)} bytes where at most {SIZE_LIMIT} are allowed")
+    try:
+        table = json.loads(data.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        if _looks_like_one(data):
+            raise CertificateError("damaged: the certificate is no longer valid JSON") from None
+        raise UnreadableError(f"not a certificate: no JSON object ({_first_line(error)})") from None
+    if not isinstance(table, dict) or len(set(FIELDS) & set(table)) < len(FIELDS) - 1:
+        raise UnreadableError(f"not a certificate: must be a JSON object with {', '.join(FIELDS)}")
+    if sorted(table) != sorted(FIELDS):
+        raise CertificateError(f"must have the fields {', '.join(FIELDS)} and no other")
+    try:
+        canonical = canonical_json(table) + b"\n"
+    except (ValueError, RecursionError):
+        canonical = b""
+    if canonical != data:
+        raise CertificateError("not in canonical form (sorted keys, no spaces, one newline at the end)")
+    return table
+
+
+def _looks_like_one(data: bytes) -> bool:
+    """Whether bytes that are no JSON are still, whole from end to end, what was once a certificate."""
+    whole = data[:1] == b"{" and data.rstrip()[-1:] == b"}"
+    return whole and sum(f'"{name}"'.encode() in data for name in FIELDS) >= len(FIELDS) - 1
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:100]
+
+
+def _base64(text: object, where: str) -> bytes:
+    if not isinstance(text, str):
+        raise CertificateError(f"{where}: must be base64 text")
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except ValueError:
+        raise CertificateError(f"{where}: not base64") from None
+    if to_base64(data) != text:
+        raise CertificateError(f"{where}: base64 with stray bits")
+    return data
+
+
+def _chain(chain: object, expected: bytes | None) -> Genesis:
+    if not isinstance(chain, list) or len(chain) != 1:
+        raise CertificateError("chain: must hold the genesis record")
+    try:
+        genesis = decode_genesis(_base64(chain[0], "chain"))
+    except GenesisError as error:
+        raise CertificateError(f"chain: {error}") from None
+    if expected is not None and genesis.digest != expected:
+        raise CertificateError(
+            f"the certificate is of the swarm with genesis {genesis.digest.hex()}, not {expected.hex()}"
+        )
+    return genesis
+
+
+def _check_seals(signatures: object, statement: bytes, genesis: Genesis) -> tuple[MemberId, ...]:
+    if not isinstance(signatures, list):
+        raise CertificateError("signatures: must be a list")
+    sealed: list[MemberId] = []
+    for entry in signatures:
+        if not isinstance(entry, dict) or sorted(entry) != ["keyid", "sig"]:
+            raise CertificateError("signatures: each must have keyid and sig and nothing else")
+        member = _member(entry["keyid"], genesis)
+        if sealed and member <= sealed[-1]:
+            order = "seals twice" if member in sealed else "is out of order (seals are sorted by member id)"
+            raise CertificateError(f"member {id_text(member)} {order}")
+        if not keys.verify(member, pae(statement), _base64(entry["sig"], "sig")):
+            raise CertificateError(
+                f"the seal of member {id_text(member)} does not verify over this statement"
+            )
+        sealed.append(member)
+    if not genesis.supermajority(sealed):
+        weight = sum(genesis.weights[member] for member in sealed)
+        raise CertificateError(
+            f"sealed by weight {weight} of {genesis.total_weight}; more than two thirds are needed"
+        )
+    return tuple(sealed)
+
+
+def _member(text: object, genesis: Genesis) -> MemberId:
+    try:
+        member = parse_id(text if isinstance(text, str) else "")
+    except ValueError as error:
+        raise CertificateError(f"keyid: {_first_line(error)}") from None
+    if member not in genesis.weights:
+        raise CertificateError(f"{text} seals, but is no member of the swarm")
+    return member
+
+
+def _check_files(content: Content, files: Mapping[str, bytes]) -> int:
+    """Compares the files at hand with the subjects; the manifest itself may be absent."""
+    for name in sorted(files):
+        if name not in content.subjects:
+            raise CertificateError(f"file {name!r} is not part of the certified model")
+        if files[name] != content.subjects[name]:
+            raise CertificateError(
+                f"file {name!r} does not match: it has SHA-256 {files[name].hex()}, "
+                f"the certificate says {content.subjects[name].hex()}"
+            )
+    missing = sorted(set(content.subjects) - {MANIFEST, *files})
+    if missing:
+        raise CertificateError(f"file {missing[0]!r} of the certified model is missing")
+    return len(files)

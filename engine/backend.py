@@ -26,6 +26,11 @@ Long = int  # int64
 Float = np.float32
 
 
+def exp(value: float | Float) -> Float:
+    """e to the power of a float32."""
+    return Float(np.exp(Float(value)))
+
+
 class Word(int):
     """uint64: arithmetic that must wrap is wrapped in `Word(...)` after every step that can leave 64 bits."""
 

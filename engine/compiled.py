@@ -83,6 +83,7 @@ def _names() -> dict[str, Any]:
         table = f"{name}Rows" if name != "Row" else "Rows"
         bound[row] = wp.array(dtype=bound[scalar], ndim=1)
         bound[table] = wp.array(dtype=bound[scalar], ndim=2)
+    bound["exp"] = wp.exp
     bound["thread"] = wp  # `thread.tid()` in the source is Warp's `wp.tid()`
     return bound
 

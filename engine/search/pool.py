@@ -1,0 +1,40 @@
+"""The edges of all trees of a search: parallel arrays that grow at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.search.nodes import EDGE_COLUMNS, LOGIT, NOISE, TOTALS
+
+
+class EdgePool:
+    """`moves` int64[n], `links` int32[n, EDGE_COLUMNS], `stats` float32[n, TOTALS + players]."""
+
+    def __init__(self, players: int, capacity: int) -> None:
+        self.moves: NDArray[np.int64] = np.empty(capacity, np.int64)
+        self.links: NDArray[np.int32] = np.empty((capacity, EDGE_COLUMNS), np.int32)
+        self.stats: NDArray[np.float32] = np.empty((capacity, TOTALS + players), np.float32)
+        self.used = 0
+
+    def take(self, counts: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Reserves a run of counts[i] edges for each i and returns where each begins, int32[len(counts)]."""
+        ends = self.used + np.cumsum(counts, dtype=np.int64)
+        starts = (ends - counts).astype(np.int32)
+        self.used = int(ends[-1]) if len(ends) else self.used
+        if self.used > len(self.moves):
+            self._grow(2 * self.used)
+        return starts
+
+    def set_logits(self, start: int, logits: NDArray[np.float32]) -> None:
+        self.stats[start : start + len(logits), LOGIT] = logits
+
+    def set_noise(self, start: int, noise: NDArray[np.float32]) -> None:
+        self.stats[start : start + len(noise), NOISE] = noise
+
+    def _grow(self, capacity: int) -> None:
+        for name in ("moves", "links", "stats"):
+            old = getattr(self, name)
+            new = np.empty((capacity, *old.shape[1:]), old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)

@@ -1,0 +1,99 @@
+"""Which action a search tries next: scores from completed Q-values, at the root and below it.
+
+Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel": equation 8 (sigma), appendix D
+(mixed value for actions not yet visited), equation 14 (deterministic selection below the root).
+"""
+
+from __future__ import annotations
+
+from engine.backend import Float, FloatRows, Int, IntRows, exp, func
+from engine.search.nodes import COUNT, FIRST, LOGIT, NOISE, PLAYER, SCORE, TOTALS, VISITS
+
+VISIT_OFFSET = 50.0  # c_visit of equation 8
+VALUE_SCALE = 1.0  # c_scale of equation 8, for values moved from [-1, 1] to [0, 1]
+
+
+@func
+def score_edges(node: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> None:
+    """Writes logit + sigma(completed Q) of every action of a node to its edge's SCORE."""
+    first = int(nodes[node][FIRST])
+    end = first + int(nodes[node][COUNT])
+    chooser = int(nodes[node][PLAYER]) - 1
+    top = Float(stats[first][LOGIT])
+    for edge in range(first, end):
+        top = max(top, stats[edge][LOGIT])
+    most = Int(0)
+    total = Int(0)
+    mass = Float(0.0)
+    mean = Float(0.0)
+    for edge in range(first, end):
+        visits = int(links[edge][VISITS])
+        if visits > 0:
+            power = exp(stats[edge][LOGIT] - top)
+            mass += power
+            mean += power * stats[edge][TOTALS + chooser] / Float(visits)
+            total += visits
+            most = max(most, visits)
+    mixed = Float(values[node][chooser])
+    if mass > Float(0.0):  # else nothing was visited, or all of it has a prior too small for a float
+        mixed = (mixed + Float(total) * mean / mass) / Float(1 + total)
+    scale = Float(0.5 * VALUE_SCALE) * (Float(VISIT_OFFSET) + Float(most))
+    for edge in range(first, end):
+        visits = int(links[edge][VISITS])
+        value = Float(mixed)
+        if visits > 0:
+            value = stats[edge][TOTALS + chooser] / Float(visits)
+        stats[edge][SCORE] = stats[edge][LOGIT] + scale * (value + Float(1.0))
+
+
+@func
+def softmax_scores(first: int, end: int, stats: FloatRows) -> None:
+    """Turns the SCOREs of a run of edges into probabilities, in place."""
+    top = Float(stats[first][SCORE])
+    for edge in range(first, end):
+        top = max(top, stats[edge][SCORE])
+    mass = Float(0.0)
+    for edge in range(first, end):
+        power = exp(stats[edge][SCORE] - top)
+        stats[edge][SCORE] = power
+        mass += power
+    for edge in range(first, end):
+        stats[edge][SCORE] = stats[edge][SCORE] / mass
+
+
+@func
+def choose_below(node: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> int:
+    """The edge whose share of the visits lags most behind the improved policy; ties: the first."""
+    score_edges(node, nodes, values, links, stats)
+    first = int(nodes[node][FIRST])
+    end = first + int(nodes[node][COUNT])
+    softmax_scores(first, end, stats)
+    total = Int(0)
+    for edge in range(first, end):
+        total += int(links[edge][VISITS])
+    best = Int(first)
+    most = Float(-2.0)
+    for edge in range(first, end):
+        lag = stats[edge][SCORE] - Float(links[edge][VISITS]) / Float(1 + total)
+        if lag > most:
+            most = lag
+            best = edge
+    return best
+
+
+@func
+def choose_at_root(
+    root: int, wanted: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows
+) -> int:
+    """The edge of the highest noise + score among those with exactly `wanted` visits; ties: the first."""
+    score_edges(root, nodes, values, links, stats)
+    first = int(nodes[root][FIRST])
+    best = Int(-1)
+    most = Float(0.0)
+    for edge in range(first, first + int(nodes[root][COUNT])):
+        if int(links[edge][VISITS]) == wanted:
+            score = stats[edge][NOISE] + stats[edge][SCORE]
+            if best < 0 or score > most:
+                most = score
+                best = edge
+    return best

@@ -1,0 +1,136 @@
+"""The worker process: takes one job at a time over stdin, answers over stdout, dies with its parent.
+
+`python -m training.worker [--nice N]`. The parent sends {"job": kind, "id": int, ...}; the worker answers
+with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or {"id", "error": line}.
+{"cancel": id} stops that job. The end of stdin ends the process. Heavy imports wait for the job that needs
+them, so a `check` runs without torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Final
+
+from training.frames import FrameError, read_frame, write_frame
+from training.progress import Cancelled
+
+REPORT_SECONDS: Final = 1.0
+"""Least time between two progress frames."""
+
+HEARTBEAT_SECONDS: Final = 2.0
+"""A job that reports nothing for so long (compiling, say) has its last progress repeated."""
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Worker:
+    """Runs the jobs that arrive on `inputs` and answers on `outputs`."""
+
+    def __init__(self, inputs: BinaryIO, outputs: BinaryIO) -> None:
+        self._inputs, self._outputs = inputs, outputs
+        self._writing = threading.Lock()
+        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._cancelled: set[int] = set()
+        self._running: int | None = None
+        self._progress: Mapping[str, Any] = {}
+        self._reported = 0.0
+
+    def run(self) -> None:
+        """Serves until the inputs end; a job that still runs then is abandoned with the process."""
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
+        while (request := self._requests.get()) is not None:
+            self._serve(request)
+
+    def _read(self) -> None:
+        try:
+            while (frame := read_frame(self._inputs)) is not None:
+                if "cancel" in frame:
+                    self._cancelled.add(frame["cancel"])
+                else:
+                    self._requests.put(frame)
+        except FrameError as error:
+            print(f"worker: {error}", file=sys.stderr)
+        if self._running is not None:
+            os._exit(1)  # the parent is gone: nobody is left to take the job's result
+        self._requests.put(None)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS / 2)
+            job = self._running
+            if job is not None and time.monotonic() - self._reported >= HEARTBEAT_SECONDS:
+                self._send({"id": job, "progress": dict(self._progress)})
+
+    def _serve(self, request: Mapping[str, Any]) -> None:
+        job = request.get("id")
+        if not isinstance(job, int):
+            print("worker: a request without an id", file=sys.stderr)
+            return
+        self._progress, self._reported, self._running = {}, time.monotonic(), job
+        answer = self._answer(job, request)
+        self._running = None
+        self._cancelled.discard(job)
+        self._send({"id": job, **answer})
+
+    def _answer(self, job: int, request: Mapping[str, Any]) -> dict[str, Any]:
+        def report(progress: Mapping[str, Any]) -> None:
+            if job in self._cancelled:
+                raise Cancelled
+            self._progress = progress
+            if time.monotonic() - self._reported >= REPORT_SECONDS:
+                self._send({"id": job, "progress": dict(progress)})
+
+        try:
+            from training.jobs import run_job
+
+            return {"done": run_job(request, report)}
+        except Cancelled:
+            return {"error": "cancelled"}
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        with self._writing:
+            self._reported = time.monotonic()
+            try:
+                write_frame(self._outputs, message)
+            except BrokenPipeError:
+                os._exit(1)
+
+
+def die_with_parent() -> None:
+    """On Linux the kernel kills this process when its parent ends; elsewhere the end of stdin must do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main() -> int:
+    """Entry point of `python -m training.worker`."""
+    parser = argparse.ArgumentParser(prog="training.worker", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--nice", type=int, default=0, help="niceness to add to this process")
+    arguments = parser.parse_args()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    with contextlib.suppress(OSError):
+        os.nice(arguments.nice)
+    inputs = os.fdopen(os.dup(0), "rb")
+    outputs = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not land between two frames
+    Worker(inputs, outputs).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""Candidates and their matches: who may nominate, who may play which slot, what counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from consensus.ledger import transactions as t
+from consensus.settings import MatchSettings
+from tests.consensus.ledger.swarm import Swarm, digest_of, settings
+
+
+def test_a_candidate_must_name_the_canonical_incumbent_and_be_new() -> None:
+    swarm = Swarm()
+    first = swarm.candidate(0)
+    swarm.act(0, replace(first, incumbent=bytes(32)))
+    assert swarm.refusal() == "incumbent is not canonical"
+    about = {"files": {}, "architecture": "uniform", "model": t.UNIFORM}
+    swarm.act(0, replace(first, id=swarm.next_id(0), **about))
+    assert swarm.refusal() == "model is canonical"
+    swarm.act(0, replace(first, id=swarm.next_id(0), shards=(bytes(32),)))
+    assert swarm.refusal() == "unknown shard"
+    swarm.act(0, replace(first, id=swarm.next_id(0)))
+    assert swarm.kinds() == ["candidate"]
+    swarm.act(1, replace(first, id=swarm.next_id(1)))
+    assert swarm.refusal() == "model is a candidate"
+    swarm.act(0, swarm.candidate(0, "second"))
+    assert swarm.refusal() == "author has an open candidate"
+    swarm.act(1, swarm.candidate(1, "second"))
+    assert swarm.refusal() is None
+
+
+def test_a_candidate_ends_its_training_claim() -> None:
+    swarm = Swarm()
+    claim = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(claim, "hex8-2", "c32b4"))
+    news = swarm.candidate(0)
+    swarm.act(0, replace(news, claim=claim))
+    assert swarm.refusal() == "candidate of another claim"
+    swarm.act(0, replace(news, id=swarm.next_id(0), claim=77))
+    assert swarm.refusal() == "claim not live"
+    claim = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(claim, "hex8-2", "c16b2"))
+    swarm.act(0, replace(news, id=swarm.next_id(0), claim=claim))
+    assert swarm.kinds() == ["beacon", "candidate"]
+    assert [live.family for live in swarm.ledger.claims()] == ["c32b4"]
+
+
+def test_slots_wait_for_the_seeds() -> None:
+    swarm = Swarm()
+    news = swarm.candidate(0)
+    candidate = t.candidate_id(swarm.id(0), news.id)
+    swarm.order((swarm.id(0), [news.as_table()]), (swarm.id(1), [t.MatchClaim(0, candidate, 0).as_table()]))
+    assert swarm.refusal() == "seeds are not fixed yet"
+    swarm.claim_slot(2, candidate, 0)
+    assert swarm.kinds() == ["beacon", "claim"]
+
+
+def test_who_may_take_which_slot() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+
+    def outcome(member: int, slot: int) -> str | None:
+        swarm.claim_slot(member, candidate, slot)
+        return swarm.refusal()
+
+    assert outcome(0, 0) == "not this member's slot"
+    assert outcome(1, 0) is None
+    assert outcome(2, 0) == "slot is taken"
+    assert outcome(1, 1) == "not this member's slot"
+    assert outcome(1, 3) is None
+    assert outcome(1, 2) == "not this member's slot"
+    assert outcome(2, 2) is None
+    assert outcome(3, 16) == "no such slot"
+    swarm.act(3, t.MatchClaim(swarm.next_id(3), bytes(32), 0))
+    assert swarm.refusal() == "no open candidate"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_small_swarms_play_their_own(count: int) -> None:
+    swarm = Swarm(count)
+    candidate = swarm.nominate(0)
+    for slot in range(6):
+        swarm.play_slot(0, candidate, slot)
+    assert swarm.kinds() == ["result", "ripe"]
+
+
+def test_two_of_three_others_finish_every_match() -> None:
+    """The third holds slots and dies; whatever it held, the other two can play all of it."""
+    swarm = Swarm(settings=settings(match=MatchSettings(slot_blocks=2, block_limit=16)))
+    candidate = swarm.nominate(0)
+    for slot in (0, 3, 5):
+        swarm.claim_slot(3, candidate, slot)
+    swarm.wait(130)
+    for slot in range(8):
+        open_ = swarm.ledger.candidate(candidate)
+        assert open_ is not None
+        takers = [member for member in (1, 2) if swarm.ledger.may_take(open_, slot, swarm.id(member))]
+        assert takers
+        swarm.play_slot(takers[-1], candidate, slot, score=2)
+    assert swarm.ledger.closed()[-1].outcome == "limit"
+
+
+def test_a_late_result_counts_if_nobody_else_was_granted_the_slot() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    claim = swarm.claim_slot(1, candidate, 0)
+    swarm.wait(130)
+    assert swarm.ledger.claims() == ()
+    swarm.act(1, swarm.result(1, claim, 0, 4))
+    assert swarm.kinds() == ["result"]
+    claim = swarm.claim_slot(1, candidate, 2)
+    swarm.wait(130)
+    swarm.claim_slot(3, candidate, 2)
+    assert swarm.refusal() is None
+    swarm.act(1, swarm.result(1, claim, 2, 4))
+    assert swarm.refusal() == "claim not live"
+
+
+def test_a_released_slot_is_forgotten() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    claim = swarm.claim_slot(1, candidate, 0)
+    swarm.act(1, t.Release(swarm.next_id(1), claim, ""))
+    swarm.act(1, swarm.result(1, claim, 0, 4))
+    assert swarm.refusal() == "claim not live"
+    swarm.claim_slot(1, candidate, 1)
+    assert swarm.refusal() is None
+
+
+def test_a_member_that_takes_the_other_half_gives_up_its_late_one() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    late = swarm.claim_slot(1, candidate, 0)
+    swarm.wait(130)
+    now = swarm.claim_slot(1, candidate, 1)
+    assert swarm.refusal() is None
+    swarm.act(1, swarm.result(1, late, 0, 4))
+    assert swarm.refusal() == "claim not live"
+    swarm.act(1, swarm.result(1, now, 1, 4))
+    assert swarm.refusal() is None
+
+
+def test_results_must_be_of_the_claimed_blocks_and_possible() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    claim = swarm.claim_slot(1, candidate, 1)
+    good = swarm.result(1, claim, 1, 4)
+    wrong = {
+        "result of other blocks": {"scores": ((0, 4), (1, 4))},
+        "impossible score": {"scores": ((2, 4), (3, 5))},
+        "wrong number of games": {"games": 5},
+        "claim not live": {"claim": 1000},
+    }
+    for reason, change in wrong.items():
+        swarm.act(1, replace(good, id=swarm.next_id(1), **change))  # type: ignore[arg-type]
+        assert swarm.refusal() == reason
+    swarm.act(2, replace(good, id=swarm.next_id(2)))
+    assert swarm.refusal() == "claim not live"
+    swarm.act(1, replace(good, id=swarm.next_id(1)))
+    assert swarm.refusal() is None
+    swarm.act(1, replace(good, id=swarm.next_id(1)))
+    assert swarm.refusal() == "claim not live"
+
+
+def test_only_the_complete_prefix_counts() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    for slot in (1, 3, 4, 5, 6, 7, 8, 9):
+        swarm.play_slot(1 + slot % 3, candidate, slot)
+        assert swarm.last[-1].fields["counted"] == 0, slot
+    swarm.play_slot(3, candidate, 2)
+    swarm.play_slot(3, candidate, 0)
+    assert swarm.kinds() == ["result", "ripe"]
+    assert swarm.last[-1].fields["blocks"] == 12
+
+
+def test_the_verdict_does_not_depend_on_the_order_of_arrival() -> None:
+    scores = {
+        0: 4,
+        1: 0,
+        2: 4,
+        3: 4,
+        4: 1,
+        5: 4,
+        6: 4,
+        7: 4,
+        8: 4,
+        9: 4,
+        10: 4,
+        11: 4,
+        12: 4,
+        13: 4,
+        14: 4,
+        15: 4,
+    }
+    verdicts = set()
+    for order in (list(range(16)), list(range(15, -1, -1)), [slot ^ 5 for slot in range(16)]):
+        swarm = Swarm()
+        candidate = swarm.nominate(0)
+        for slot in order:
+            if swarm.ledger.candidates()[0].ripe is None:
+                swarm.play_slot(1 + slot % 2, candidate, slot, scores[slot])
+        ripe = swarm.ledger.candidates()[0].ripe
+        assert ripe is not None
+        verdicts.add((ripe.blocks, ripe.score, ripe.llr))
+    assert len(verdicts) == 1
+
+
+def test_a_ripe_match_ends_the_claims_on_it() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    claim = swarm.claim_slot(3, candidate, 9)
+    swarm.ripen(candidate)
+    assert swarm.ledger.claims() == ()
+    swarm.act(3, swarm.result(3, claim, 9, 4))
+    assert swarm.refusal() == "match is over"
+    swarm.claim_slot(3, candidate, 10)
+    assert swarm.refusal() == "match is over"
+
+
+def test_a_candidate_that_failed_is_not_tested_again_against_the_same_incumbent() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    for slot in range(5):
+        swarm.play_slot(1 + slot % 2, candidate, slot, score=0)
+    assert swarm.kinds() == ["result", "dropped"]
+    dropped = swarm.last[-1].fields
+    assert (dropped["outcome"], dropped["blocks"], dropped["score"]) == ("rejected", 9, 0)
+    swarm.act(1, swarm.candidate(1))
+    assert swarm.refusal() == "model failed against this incumbent"
+    swarm.promote(2, "other")
+    swarm.act(1, swarm.candidate(1))
+    assert swarm.refusal() is None
+
+
+def test_a_match_without_results_is_dropped_in_time_and_frees_its_slots() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    swarm.wait(600)
+    swarm.play_slot(1, candidate, 0)
+    swarm.claim_slot(1, candidate, 2)
+    assert "dropped" not in [effect.kind for effect in swarm.wait(890)]
+    swarm.claim_slot(1, candidate, 2)
+    effects = swarm.wait(30)
+    assert [effect.fields["outcome"] for effect in effects if effect.kind == "dropped"] == ["idle"]
+    assert swarm.ledger.claims() == swarm.ledger.candidates() == ()
+    swarm.act(2, swarm.candidate(2))
+    assert swarm.refusal() is None  # it did not fail
+
+
+def test_settings_are_copied_into_the_match() -> None:
+    swarm = Swarm()
+    swarm.nominate(0)
+    assert swarm.ledger.candidates()[0].settings == swarm.genesis.settings.match
+
+
+def test_an_earlier_model_can_be_nominated_again() -> None:
+    """Rolling back: it has to beat the canonical one, and leaves a certificate like any other."""
+    swarm = Swarm()
+    swarm.promote(0)
+    swarm.promote(1, "second")
+    swarm.certify(swarm.promote(3), (0, 1, 2))
+    first, _, third = swarm.ledger.promotions()
+    assert third.model == first.model == swarm.ledger.configuration("hex8-2").model
+    assert third.certified == 3
+    uniform = (t.UNIFORM, {}, "uniform", None, third.model.digest, (), {})
+    swarm.act(2, t.Candidate(swarm.next_id(2), None, "hex8-2", *uniform))
+    assert swarm.refusal() is None
+
+
+def test_a_result_says_where_the_match_stands() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    swarm.play_slot(1, candidate, 0, score=3)
+    (effect,) = swarm.last
+    assert dict(effect.fields) == {
+        "candidate": candidate,
+        "configuration": "hex8-2",
+        "slot": 0,
+        "score": 6,
+        "most": 8,
+        "counted": 2,
+        "total": 6,
+        "llr": "0.215208924732",
+    }
+    assert digest_of("root", 0) == swarm.ledger.candidates()[0].slots[0].result.root  # type: ignore[union-attr]

@@ -1,0 +1,333 @@
+"""Random transactions, sound and not: never a crash, the same everywhere, the rules hold after each round."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.ledger import Effect, Ledger
+from consensus.ledger import transactions as t
+from consensus.ledger.entities import Promotion
+from consensus.settings import MatchSettings, Settings, TimingSettings, TrainingSettings
+from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
+
+ROOT = Path(__file__).parents[3]
+WILD = Settings(
+    configurations=("hex8-2", "square8-3"),
+    training=TrainingSettings(steps=20),
+    match=MatchSettings(slot_blocks=2, block_limit=24),
+    timing=TimingSettings(lease_s=120, vote_s=200, idle_s=900),
+)
+
+
+class Author:
+    """Writes transactions that often make sense in the present state of the ledger, and often nearly do."""
+
+    def __init__(self, swarm: Swarm, seed: int) -> None:
+        self.swarm = swarm
+        self.random = random.Random(seed)
+        self.written: list[tuple[bytes, dict[str, Any]]] = []
+        self.makers: list[Callable[[int], t.Transaction | None]] = [
+            self.profile,
+            self.selfplay,
+            self.train,
+            self.slot,
+            self.slot,
+            self.slot,
+            self.progress,
+            self.release,
+            self.games,
+            self.games,
+            self.candidate,
+            self.result,
+            self.result,
+            self.result,
+            self.result,
+            self.vote,
+            self.vote,
+            self.vote,
+            self.seal,
+            self.seal,
+        ]
+
+    def event(self) -> tuple[bytes, list[dict[str, Any]]]:
+        """An event of one member (seldom of a stranger) with up to three transactions."""
+        member = self.random.randrange(len(self.swarm.keys))
+        tables = [table for _ in range(self.random.randrange(4)) if (table := self.table(member)) is not None]
+        creator = self.swarm.id(member) if self.random.random() < 0.98 else digest_of("stranger")
+        self.written += [(creator, table) for table in tables]
+        if self.written and self.random.random() < 0.05:
+            creator, table = self.random.choice(self.written)
+            tables = [table]
+        return creator, tables
+
+    def table(self, member: int) -> dict[str, Any] | None:
+        transaction = self.random.choice(self.makers)(member)
+        if transaction is None:
+            return None
+        if self.random.random() < 0.15:
+            transaction = self.spoil(transaction)
+        table: dict[str, Any] = transaction.as_table()
+        if self.random.random() < 0.05:
+            table[self.random.choice(sorted(table))] = self.random.choice([None, -1, "x", b"", [], {}, True])
+        if type(table.get("id")) is not int or not isinstance(table.get("type"), str):
+            return None  # no event can hold it
+        return table
+
+    def spoil(self, transaction: t.Transaction) -> t.Transaction:
+        name = self.random.choice([item.name for item in fields(transaction)])
+        value = getattr(transaction, name)
+        others = {bytes: digest_of(self.random.random()), str: "square8-3", int: self.random.randrange(8)}
+        return (
+            replace(transaction, **{name: others.get(type(value), value)}) if name != "kind" else transaction
+        )
+
+    def any_claim(self, member: int, kind: str) -> Any:
+        claims = [claim for claim in self.swarm.ledger.claims_of(self.swarm.id(member)) if claim.kind == kind]
+        return self.random.choice(claims) if claims else None
+
+    def any_candidate(self) -> Any:
+        candidates = self.swarm.ledger.candidates()
+        return self.random.choice(candidates) if candidates else None
+
+    def profile(self, member: int) -> t.Transaction:
+        return t.Profile(self.swarm.next_id(member), ("match",), "cpu", bytes(32), {"plies": 3}, 1, 2)
+
+    def selfplay(self, member: int) -> t.Transaction:
+        return t.SelfplayClaim(self.swarm.next_id(member), self.configuration(), self.random.randrange(1, 50))
+
+    def train(self, member: int) -> t.Transaction:
+        return t.TrainClaim(self.swarm.next_id(member), self.configuration(), "c16b2")
+
+    def configuration(self) -> str:
+        return self.random.choice(WILD.configurations)
+
+    def slot(self, member: int) -> t.Transaction | None:
+        open_ = self.any_candidate()
+        if open_ is None:
+            return None
+        ledger, identity = self.swarm.ledger, self.swarm.id(member)
+        slots = range(len(open_.slots))
+        if self.random.random() < 0.9:
+            slots = [n for n in slots if ledger.is_free(open_, n) and ledger.may_take(open_, n, identity)][:2]
+        return (
+            t.MatchClaim(self.swarm.next_id(member), open_.id, self.random.choice(slots)) if slots else None
+        )
+
+    def progress(self, member: int) -> t.Transaction | None:
+        claim = self.any_claim(member, self.random.choice(["train", "selfplay", "match"]))
+        return claim and t.Progress(self.swarm.next_id(member), claim.id, claim.done + 1)
+
+    def release(self, member: int) -> t.Transaction | None:
+        claim = self.any_claim(member, self.random.choice(["train", "selfplay", "match"]))
+        return claim and t.Release(self.swarm.next_id(member), claim.id, "tired")
+
+    def games(self, member: int) -> t.Transaction | None:
+        claim = self.any_claim(member, "selfplay")
+        if claim is None:
+            return None
+        number = self.swarm.next_id(member)
+        shard = (claim.model, digest_of(member, number), 10, 20, 900, digest_of("root"))
+        return t.Games(number, claim.id, claim.configuration, *shard)
+
+    def candidate(self, member: int) -> t.Transaction:
+        claim = self.any_claim(member, "train")
+        configuration = claim.configuration if claim else self.configuration()
+        shards = tuple(shard.digest for shard in self.swarm.ledger.shards(configuration)[-3:])
+        incumbent = self.swarm.ledger.configuration(configuration).model.digest
+        model, files = self.swarm.model(str(self.random.randrange(30)))
+        about = (model, files, "c16b2", None, incumbent, shards, {"policy": 5})
+        return t.Candidate(self.swarm.next_id(member), claim and claim.id, configuration, *about)
+
+    def result(self, member: int) -> t.Transaction | None:
+        claim = self.any_claim(member, "match")
+        if claim is None:
+            return None
+        most = 4 if claim.configuration == "hex8-2" else 12
+        blocks = (2 * claim.slot, 2 * claim.slot + 1)
+        scores = tuple((block, self.strength(claim.candidate, most)) for block in blocks)
+        name = digest_of(member, claim.id)
+        return t.Result(self.swarm.next_id(member), claim.id, scores, name, name, 10, claim.amount)
+
+    def strength(self, candidate: bytes, most: int) -> int:
+        """Strong, middling or weak by its number, so that every verdict is reached."""
+        return (most, most, most, most // 2, self.random.randrange(2))[candidate[0] % 5]
+
+    def vote(self, member: int) -> t.Transaction | None:
+        ripe = [entry for entry in self.swarm.ledger.candidates() if entry.ripe is not None]
+        if not ripe:
+            return None
+        chosen = self.random.choice(ripe)
+        approve = self.random.random() < 0.85
+        return t.Vote(self.swarm.next_id(member), chosen.id, approve, chosen.ripe.results, "")  # type: ignore[union-attr]
+
+    def seal(self, member: int) -> t.Transaction | None:
+        promotions = self.swarm.ledger.promotions()
+        return self.swarm.seal(member, self.random.choice(promotions).digest) if promotions else None
+
+
+def run(seed: int, count: int, rounds: int = 250) -> tuple[Swarm, list[tuple[bytes, tuple[Effect, ...]]]]:
+    weights = tuple(2 + (seed + number) % 2 for number in range(count))
+    swarm = Swarm(count, WILD, weights=weights)
+    author = Author(swarm, seed)
+    trace = []
+    for _ in range(rounds):
+        before = swarm.ledger.candidates()
+        events = [author.event() for _ in range(author.random.randrange(6))]
+        effects = swarm.order(*events, step=author.random.choice([SECOND, SECOND, 5 * SECOND]))
+        check_rules(swarm, effects, {entry.id: entry for entry in before})
+        trace.append((swarm.ledger.digest(), effects))
+    return swarm, trace
+
+
+def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, Any]) -> None:
+    ledger = swarm.ledger
+    claims = ledger.claims()
+    trainers = [(claim.configuration, claim.family) for claim in claims if claim.kind == "train"]
+    assert len(set(trainers)) == len(trainers)
+    players = [(claim.candidate, claim.slot) for claim in claims if claim.kind == "match"]
+    assert len(set(players)) == len(players)
+    for claim in claims:
+        assert claim.deadline > ledger.clock
+        if claim.kind == "match":
+            open_ = ledger.candidate(claim.candidate or b"")
+            assert open_ is not None
+            assert open_.ripe is None
+            assert open_.slots[claim.slot or 0].claim == claim.key
+    for open_ in ledger.candidates():
+        check_match(swarm, open_)
+    for configuration in ledger.configurations():
+        mine = ledger.promotions(configuration.name)
+        assert configuration.promotions == len(mine) == (mine[-1].number if mine else 0)
+        assert configuration.model.digest == (mine[-1].model.digest if mine else t.UNIFORM)
+        assert configuration.games == sum(shard.games for shard in ledger.shards(configuration.name))
+    for promotion in ledger.promotions():
+        check_seals(swarm, promotion)
+    for effect in effects:
+        if effect.kind == "promotion":
+            check_promotion(swarm, effect, effects, before)
+
+
+def check_match(swarm: Swarm, open_: Any) -> None:
+    ledger, weights = swarm.ledger, swarm.genesis.weights
+    assert open_.incumbent == ledger.configuration(open_.configuration).model.digest
+    others = [entry for entry in ledger.candidates() if entry.configuration == open_.configuration]
+    assert [entry.author for entry in others].count(open_.author) == 1
+    holders = [slot.claim[0] if slot.claim else None for slot in open_.slots]
+    for slot in open_.slots:
+        assert slot.result is None or slot.result.author == slot.claim[0]
+    if len(swarm.keys) >= 3:
+        assert open_.author not in holders
+        held = Counter(holder for holder in holders if holder is not None)
+        assert all(2 * number <= len(holders) for number in held.values())
+        assert all(a != b or a is None for a, b in zip(holders[::2], holders[1::2], strict=True))
+    voters = [ballot.author for ballot in open_.ballots]
+    assert len(set(voters)) == len(voters)
+    approved = sum(weights[ballot.author] for ballot in open_.ballots if ballot.approve)
+    rejected = sum(weights[ballot.author] for ballot in open_.ballots if not ballot.approve)
+    assert 3 * approved <= 2 * swarm.genesis.total_weight
+    assert 3 * rejected < swarm.genesis.total_weight
+    assert (open_.ripe is not None) == (ledger.standing(open_).verdict == "accept")
+
+
+def check_seals(swarm: Swarm, promotion: Promotion) -> None:
+    authors = [entry.author for entry in promotion.seals]
+    assert len(set(authors)) == len(authors)
+    if promotion.certified:
+        assert swarm.genesis.supermajority(authors[: promotion.certified])
+        assert not swarm.genesis.supermajority(authors[: promotion.certified - 1])
+    else:
+        assert not swarm.genesis.supermajority(authors)
+
+
+def check_promotion(
+    swarm: Swarm, effect: Effect, effects: tuple[Effect, ...], before: dict[bytes, Any]
+) -> None:
+    """Its votes, of this round and of earlier ones, weigh more than two thirds."""
+    candidate = effect.fields["candidate"]
+    approving = {ballot.author for ballot in before[candidate].ballots if ballot.approve}
+    for other in effects:
+        if other.kind == "vote" and other.fields["candidate"] == candidate and other.fields["approve"]:
+            approving.add(other.member)
+    assert swarm.genesis.supermajority(approving)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rules_hold_and_replay_agrees(seed: int, count: int) -> None:
+    swarm, trace = run(seed, count)
+    again = Ledger(swarm.genesis)
+    for decided, (digest, effects) in zip(swarm.rounds, trace, strict=True):
+        assert again.apply_round(decided) == effects
+        assert again.digest() == digest
+
+
+def test_the_random_author_reaches_everything() -> None:
+    """Otherwise the test above would hold vacuously."""
+    kinds: Counter[str] = Counter()
+    outcomes: Counter[object] = Counter()
+    refusals: Counter[str] = Counter()
+    for seed in range(12):
+        swarm, trace = run(seed, 4)
+        kinds.update(effect.kind for _, effects in trace for effect in effects)
+        outcomes.update(entry.outcome for entry in swarm.ledger.closed())
+        refusals.update(swarm.ledger.rejected())
+    everything = (
+        "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
+    )
+    assert set(kinds) == {*everything.split(), "seal", "certificate", "rejected"}
+    assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
+    assert len(refusals) >= 20
+
+
+def test_a_refused_transaction_changes_nothing_but_counts() -> None:
+    swarm = Swarm(4, WILD)
+    author = Author(swarm, 5)
+    refused = 0
+    for _ in range(600):
+        before = visible(swarm.ledger)
+        creator, tables = author.event()
+        effects = swarm.order((creator, tables[:1]))
+        if [effect.kind for effect in effects] == ["rejected"]:
+            refused += 1
+            assert visible(swarm.ledger) == before
+    assert refused > 50
+
+
+def visible(ledger: Ledger) -> tuple[object, ...]:
+    return (
+        ledger.claims(),
+        ledger.candidates(),
+        ledger.configurations(),
+        ledger.promotions(),
+        ledger.closed(),
+        ledger.accepted(),
+        [ledger.shards(configuration.name) for configuration in ledger.configurations()],
+    )
+
+
+def test_the_digest_tells_states_apart() -> None:
+    """Every round that did something has its own digest, also when only counts changed."""
+    _, trace = run(3, 4)
+    digests = [digest for digest, _ in trace]
+    assert len(set(digests)) == len(digests)
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_python_s_hash_seed_does_not_matter(hash_seed: str) -> None:
+    script = (
+        "from tests.consensus.ledger.test_random import run; print(run(2, 7, 80)[0].ledger.digest().hex())"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == run(2, 7, 80)[0].ledger.digest().hex()

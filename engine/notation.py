@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.backend import Row, plain_row
-from engine.boards import Board, board
+from engine.boards import board
 from engine.config import Config
 from engine.moves import Kind, move_a, move_b, move_c, move_kind
 from engine.rules import state as record
@@ -47,14 +48,15 @@ ENDINGS = (
 )
 
 
-def cell_text(shape: Board, cell: int) -> str:
-    x, y = shape.cells[cell]
-    return f"{x},{y}"
+@cache
+def cell_names(board_name: str) -> tuple[str, ...]:
+    """The text "x,y" of every cell of a board."""
+    return tuple(f"{x},{y}" for x, y in board(board_name).cells)
 
 
-def cells_text(shape: Board, cells: Iterable[int]) -> str:
+def cells_text(names: Sequence[str], cells: Iterable[int]) -> str:
     """A cell list, sorted by x, then y."""
-    return ";".join(cell_text(shape, cell) for cell in sorted(cells))
+    return ";".join([names[cell] for cell in sorted(cells)])
 
 
 def _run(table: Row, first: int, axis: int, length: int) -> list[int]:
@@ -64,33 +66,33 @@ def _run(table: Row, first: int, axis: int, length: int) -> list[int]:
     return cells
 
 
-def _line_text(shape: Board, table: Row, state: Row, kind: int, a: int, b: int, c: int) -> str:
+def _line_text(names: Sequence[str], table: Row, state: Row, kind: int, a: int, b: int, c: int) -> str:
     if kind == Kind.PL:
-        return f"PL {cells_text(shape, _run(table, a, b, c))}"
+        return f"PL {cells_text(names, _run(table, a, b, c))}"
     if kind == Kind.CL_ALL:
-        return f"CL {cells_text(shape, _run(table, a, b, c))} ALL"
+        return f"CL {cells_text(names, _run(table, a, b, c))} ALL"
     player = record.player(state)
     first = run_start(table, state, a, b, player)
     line = _run(table, first, b, 1 + run_length(table, state, first, b, player))
-    return f"CL {cells_text(shape, line)} {cells_text(shape, _run(table, a, b, table[LINE]))}"
+    return f"CL {cells_text(names, line)} {cells_text(names, _run(table, a, b, table[LINE]))}"
 
 
 def _region_text(config: Config, state: Row, first: int, colour: int, size: int) -> str:
-    shape, table = board(config.board), plain_row(tables(config))
+    names, table = cell_names(config.board), plain_row(tables(config))
     scratch = plain_row(np.zeros(scratch_width(config), np.int16))
     filled = fill(table, state, scratch, 0, colour, first)
     if filled != size:
-        raise ValueError(f"no region of {size} cells at {cell_text(shape, first)}: it has {filled}")
+        raise ValueError(f"no region of {size} cells at {names[first]}: it has {filled}")
     queue = queue_start(table)
-    listed = cells_text(shape, [scratch[queue + place] for place in range(size)])
-    return f"TR {cell_text(shape, first)} {size} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
+    listed = cells_text(names, [scratch[queue + place] for place in range(size)])
+    return f"TR {names[first]} {size} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
 
 
-def _slide_text(shape: Board, table: Row, kind: int, a: int, b: int, c: int) -> str:
-    head = f"RS {cell_text(shape, a)} {cell_text(shape, b)}"
+def _slide_text(names: Sequence[str], table: Row, kind: int, a: int, b: int, c: int) -> str:
+    head = f"RS {names[a]} {names[b]}"
     if kind == Kind.RS_L2:
-        return f"{head} L2 {cells_text(shape, _run(table, c >> 3, c & 7, table[LINE]))}"
-    return f"{head} {Kind(kind).name[3:]} {cell_text(shape, c)}"
+        return f"{head} L2 {cells_text(names, _run(table, c >> 3, c & 7, table[LINE]))}"
+    return f"{head} {Kind(kind).name[3:]} {names[c]}"
 
 
 def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
@@ -103,25 +105,25 @@ def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
         ValueError: the number is no move.
     """
     move = int(move)
-    if move < 0 or move_kind(move) not in set(Kind):
+    if move < 0 or move_kind(move) >= len(Kind):
         raise ValueError(f"{move} is not a move")
-    shape, table, row = board(config.board), plain_row(tables(config)), plain_row(state)
+    names = cell_names(config.board)
     kind, a, b, c = Kind(move_kind(move)), move_a(move), move_b(move), move_c(move)
     match kind:
         case Kind.PR:
-            return f"PR {cell_text(shape, a)} {b}"
+            return f"PR {names[a]} {b}"
         case Kind.MV:
-            return f"MV {cell_text(shape, a)} {cell_text(shape, b)}"
+            return f"MV {names[a]} {names[b]}"
         case Kind.OC | Kind.CC:
-            return f"{kind.name} {cell_text(shape, a)} {cell_text(shape, b)} {cell_text(shape, c)}"
+            return f"{kind.name} {names[a]} {names[b]} {names[c]}"
         case Kind.RS_F | Kind.RS_S | Kind.RS_L1 | Kind.RS_L2:
-            return _slide_text(shape, table, kind, a, b, c)
+            return _slide_text(names, plain_row(tables(config)), kind, a, b, c)
         case Kind.PL | Kind.CL_ALL | Kind.CL_SUB:
-            return _line_text(shape, table, row, kind, a, b, c)
+            return _line_text(names, plain_row(tables(config)), plain_row(state), kind, a, b, c)
         case Kind.TR:
-            return _region_text(config, row, a, b, c)
+            return _region_text(config, plain_row(state), a, b, c)
         case Kind.EL | Kind.ET | Kind.ER | Kind.FE:
-            return f"{kind.name} {cell_text(shape, a)}"
+            return f"{kind.name} {names[a]}"
     return kind.name
 
 
@@ -136,7 +138,7 @@ def _rings_text(table: Row, state: Row, cell: int) -> str:
 
 def state_text(config: Config, state: NDArray[np.int16]) -> str:
     """The canonical text of a position (FORMAT.md section 5)."""
-    shape, table, row = board(config.board), plain_row(tables(config)), plain_row(state)
+    names, table, row = cell_names(config.board), plain_row(tables(config)), plain_row(state)
     lines = [f"b {config.board} {config.players}"]
     if record.is_over(row):
         lines.append(f"t 0 game_over completed {record.winner(row)}")
@@ -146,14 +148,13 @@ def state_text(config: Config, state: NDArray[np.int16]) -> str:
         numbers = (row[field + seat] for field in (record.HAND, record.ELIMINATED, record.TERRITORY))
         lines.append(f"p {seat} {' '.join(map(str, numbers))}")
     stacks, markers, collapsed = [], [], []
-    for cell in range(len(shape.cells)):
-        here = record.content(row, cell)
+    for cell, here in enumerate(state[record.BOARD : record.BOARD + len(names)].tolist()):
         if here >= record.STACK:
-            stacks.append(f"s {cell_text(shape, cell)} {_rings_text(table, row, cell)}")
+            stacks.append(f"s {names[cell]} {_rings_text(table, row, cell)}")
         elif here >= record.BLOCKED:
-            collapsed.append(f"c {cell_text(shape, cell)} {record.owner(here)}")
+            collapsed.append(f"c {names[cell]} {record.owner(here)}")
         elif here:
-            markers.append(f"m {cell_text(shape, cell)} {here}")
+            markers.append(f"m {names[cell]} {here}")
     return "\n".join(lines + stacks + markers + collapsed)
 
 

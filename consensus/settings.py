@@ -150,6 +150,7 @@ class TimingSettings(Section):
 
     NAME = "timing"
     lease_s: int = 120  # a claim without progress
+    claim_s: int = 3600  # a claim at most, whatever progress it tells: nobody can sit on work for ever
     vote_s: int = 600  # a ripe candidate without enough votes
     idle_s: int = 900  # a match without a new result
     gap_s: int = 30  # a longer gap between two ordered events counts as this: an outage expires nothing

@@ -46,10 +46,10 @@ def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) 
 
 
 def progress(state: State, place: Place, author: MemberId, news: Progress) -> None:
-    """Work that went on renews its lease; the amount must grow and end at what was claimed."""
+    """A sign of life renews the lease; the amount done must not shrink, nor pass what was claimed."""
     claim = state.live((author, news.claim))
-    if not claim.done < news.done <= claim.amount:
-        raise RefusedError("no progress")
+    if not claim.done <= news.done <= claim.amount:
+        raise RefusedError("no such progress")
     claim = state.renew(replace(claim, done=news.done))
     state.emit("progress", place, author, **_about(claim), done=claim.done, amount=claim.amount)
 

@@ -138,8 +138,10 @@ class State:
         return claim
 
     def renew(self, claim: Claim) -> Claim:
-        """The claim with a full lease from now."""
-        renewed = replace(claim, deadline=self.clock + self.settings.timing.lease_s * 10**9)
+        """The claim with a full lease from now, but not beyond the longest life of a claim."""
+        timing = self.settings.timing
+        lease, life = self.clock + timing.lease_s * 10**9, claim.place.clock + timing.claim_s * 10**9
+        renewed = replace(claim, deadline=min(lease, life))
         self.claims[claim.key] = renewed
         return renewed
 

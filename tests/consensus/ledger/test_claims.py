@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from consensus.ledger import transactions as t
-from consensus.settings import Settings
-from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
+from consensus.settings import Settings, TimingSettings
+from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 
 
 def train(swarm: Swarm, member: int, family: str = "c16b2", configuration: str = "hex8-2") -> int:
@@ -51,18 +51,23 @@ def test_a_lease_runs_out_to_the_second_and_progress_renews_it() -> None:
     assert swarm.refusal() is None
 
 
-def test_progress_must_grow_and_end() -> None:
+def test_progress_must_not_shrink_nor_pass_the_amount() -> None:
     swarm = Swarm()
     claim = train(swarm, 0)
-    for done, refusal in (
-        (0, "no progress"),
-        (7, None),
-        (7, "no progress"),
-        (301, "no progress"),
-        (300, None),
-    ):
+    wrong = "no such progress"
+    for done, refusal in ((0, None), (7, None), (7, None), (6, wrong), (301, wrong), (300, None)):
         swarm.act(0, t.Progress(swarm.next_id(0), claim, done))
         assert swarm.refusal() == refusal
+
+
+def test_nobody_sits_on_work_for_ever() -> None:
+    swarm = Swarm(settings=settings(timing=TimingSettings(claim_s=600)))
+    claim = train(swarm, 0)
+    for _ in range(5):
+        swarm.wait(100)
+        swarm.act(0, t.Progress(swarm.next_id(0), claim, 1))
+        assert swarm.refusal() is None
+    assert "expired" in [effect.kind for effect in swarm.wait(95)]
 
 
 def test_an_outage_expires_nothing() -> None:

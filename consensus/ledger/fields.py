@@ -13,7 +13,7 @@ T = TypeVar("T")
 LARGEST = 2**63 - 1
 NAME = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,63}")
 # Code points, not isprintable(): that changes with the Unicode tables of each Python version.
-LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*")
+LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -334,3 +337,12 @@ class SlotFacts:
     root: bytes
     blob: bytes
     size: int
+
+
+def test_the_verifier_needs_only_cryptography() -> None:
+    script = "import sys, consensus.certificate_verify; print(*{name.split('.')[0] for name in sys.modules})"
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    assert "cryptography" in found
+    assert not {"numpy", "torch", "trio", "cbor2", "httpx", "engine"} & set(found)

@@ -1,0 +1,214 @@
+"""Gossip: who is asked when, and the sync in which both sides tell and get what they lack."""
+
+import math
+import random
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from consensus.event import EventError
+from consensus.keys import MemberId, id_text
+from node.member import Member
+from node.messages import (
+    MAX_EVENTS,
+    MAX_EVENTS_SIZE,
+    MAX_MESSAGE,
+    MessageError,
+    SyncAnswer,
+    SyncRequest,
+    decode_answer,
+    decode_request,
+)
+from node.peers import Peer, State, seqs_of
+from node.transport import AskError, BadAnswer, Transport
+from node.transport.reception import Refusal, Route
+
+PATH = "/gossip/sync"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often peers are asked. Times in seconds."""
+
+    busy: float = 0.1  # from one question to the next, whoever is asked
+    idle: float = 1.5  # the same, if nobody needs anything
+    deadline: float = 5.0  # for an answer
+    exchanges: int = 16  # in a row with one peer
+    recent: float = 15.0  # a peer heard so long ago counts for `caught_up`
+
+
+@dataclass(frozen=True)
+class PeerStatus:
+    """A peer's state for people, as of now."""
+
+    id: MemberId
+    state: State
+    contacted_s: float | None  # seconds since it last said something correct
+    lag: int  # events that we have and it lacks
+    lead: int  # events that it says to have and we lack
+    sent: int  # bytes
+    received: int
+    error: str
+
+
+class Gossip:
+    """Asks peers and answers them, for one `Member`."""
+
+    def __init__(
+        self, member: Member, transport: Transport, chance: random.Random, rhythm: Rhythm | None = None
+    ) -> None:
+        others = [listed.id for listed in member.genesis.members if listed.id != member.id]
+        self.peers = {peer: Peer(peer) for peer in others}
+        self._member = member
+        self._replica = member.replica
+        self._transport = transport
+        self._random = chance
+        self._rhythm = rhythm or Rhythm()
+        self._roster = len(member.genesis.members)
+        self._idled_at = -math.inf
+
+    # Asking.
+
+    async def run(self) -> None:
+        """Asks until cancelled. Each peer is asked in a task of its own: one that stalls delays no other."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                peer = self._choose()
+                if peer is not None:
+                    peer.busy = True
+                    nursery.start_soon(self._contact, peer)
+                await trio.sleep(self._rhythm.busy * (0.8 + 0.4 * self._random.random()))
+                if not self._needy():
+                    with trio.move_on_at(self._idled_at + self._rhythm.idle):
+                        await self._member.news.wait()
+
+    def _choose(self) -> Peer | None:
+        """A peer that lacks something or has what we lack; now and then whoever was not asked longest."""
+        needy = self._needy()
+        if needy:
+            return self._random.choice(needy)
+        now = trio.current_time()
+        if now < self._idled_at + self._rhythm.idle:
+            return None
+        self._idled_at = now
+        return min(self._askable(), key=lambda peer: (peer.asked_at, self._random.random()), default=None)
+
+    def _askable(self) -> list[Peer]:
+        now = trio.current_time()
+        return [peer for peer in self.peers.values() if not peer.busy and peer.next_at <= now]
+
+    def _needy(self) -> list[Peer]:
+        ours = seqs_of(self._replica.tips())
+        wanting = len(self._replica.wanted()) > 0
+        return [
+            peer for peer in self._askable()
+            if peer.contacted_at is None
+            or ((wanting or peer.lacks(ours) or peer.leads(ours)) and peer.settled != self._state(peer))
+        ]
+
+    def _state(self, peer: Peer) -> object:
+        """If this has not changed since the last contact, another one would be in vain."""
+        return len(self._replica.dag), self._replica.wanted(), peer.seqs
+
+    async def _contact(self, peer: Peer) -> None:
+        peer.asked_at = trio.current_time()
+        try:
+            for _ in range(self._rhythm.exchanges):
+                if not await self._exchange(peer):
+                    break
+            peer.answered()
+            peer.settled = self._state(peer)
+        except (MessageError, EventError, BadAnswer) as error:
+            peer.misbehaved(str(error), trio.current_time())
+            _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
+        except AskError as error:
+            peer.failed(str(error), trio.current_time(), self._random)
+        finally:
+            peer.busy = False
+
+    async def _exchange(self, peer: Peer) -> bool:
+        """One sync; returns whether another one would help."""
+        lacking = self._replica.missing(peer.tips, MAX_EVENTS, (), MAX_EVENTS_SIZE)
+        told = [event.raw for event in lacking] if peer.contacted_at is not None else []
+        request = SyncRequest(self._replica.epoch, self._replica.tips(), self._replica.wanted(), told)
+        body = request.encode()
+        peer.sent += len(body)
+        raw = await self._transport.ask(
+            peer.id, PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE
+        )
+        peer.received += len(raw)
+        answer = decode_answer(raw, self._roster)
+        events = await self._member.opener.open(answer.events, self._member.knows)
+        await self._member.take(events)
+        first = peer.contacted_at is None
+        self._heard(peer, answer)
+        still_lacking = peer.lacks(seqs_of(self._replica.tips())) > 0
+        return (answer.more and bool(events)) or (still_lacking and (first or bool(told) or bool(events)))
+
+    # Answering.
+
+    def route(self) -> Route:
+        """For the reception, under `PATH`."""
+        return Route(self._answer, limit=MAX_MESSAGE, concurrency=2, rate=30.0, burst=60.0)
+
+    async def _answer(self, asking: MemberId, body: bytes) -> bytes:
+        peer = self.peers[asking]
+        if trio.current_time() < peer.trusted_at:
+            raise Refusal(429, f"not listening to you for now: {peer.error}")
+        try:
+            request = decode_request(body, self._roster)
+            if request.epoch != self._replica.epoch:
+                raise Refusal(409, "another swarm or epoch")
+            events = await self._member.opener.open(request.events, self._member.knows)
+        except (MessageError, EventError) as error:
+            peer.misbehaved(str(error), trio.current_time())
+            _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
+            raise Refusal(400, str(error)) from None
+        await self._member.take(events)
+        peer.asked_us(trio.current_time())
+        self._heard(peer, request)
+        lacking = self._replica.missing(request.tips, MAX_EVENTS, request.want, MAX_EVENTS_SIZE)
+        tips = self._replica.tips()
+        more = peer.lacks(seqs_of(tips)) > len(lacking)
+        answer = SyncAnswer(tips, [event.raw for event in lacking], more).encode()
+        peer.received += len(body)
+        peer.sent += len(answer)
+        return answer
+
+    def _heard(self, peer: Peer, message: SyncRequest | SyncAnswer) -> None:
+        peer.heard(message.tips, trio.current_time())
+        self._member.hear(peer.id, message.tips)
+
+    # For others.
+
+    def caught_up(self) -> bool:
+        """Whether we lack nothing of what a quorum of members, we among them, lately said to have."""
+        now = trio.current_time()
+        ours = seqs_of(self._replica.tips())
+        level = [
+            peer.id for peer in self.peers.values()
+            if peer.contacted_at is not None and now - peer.contacted_at < self._rhythm.recent
+            and peer.leads(ours) == 0
+        ]
+        return self._member.genesis.supermajority([self._member.id, *level])
+
+    def statuses(self) -> list[PeerStatus]:
+        """All peers, in roster order."""
+        now = trio.current_time()
+        ours = seqs_of(self._replica.tips())
+        return [
+            PeerStatus(
+                id=peer.id,
+                state=peer.state(now),
+                contacted_s=None if peer.contacted_at is None else now - peer.contacted_at,
+                lag=peer.lacks(ours),
+                lead=peer.leads(ours),
+                sent=peer.sent,
+                received=peer.received,
+                error=peer.error,
+            )
+            for peer in self.peers.values()
+        ]

@@ -1,0 +1,236 @@
+"""The task that owns a node's replica: takes events in, stores them, makes own ones, tells of rounds."""
+
+import contextlib
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from consensus.event import Event, EventError, Transaction
+from consensus.genesis import Genesis
+from consensus.keys import MemberId
+from consensus.replica import ForkError, Replica, RoundEffects
+from consensus.sync import Tip
+from node.clock import Clock
+from node.creation import Creation, Plan
+from node.identity import Identity
+from node.listening import Listening
+from node.opening import Opener
+from node.pending import Pending
+from node.store import Store, StoreError
+
+_REPLAYED = 256  # events read from the store at a time
+_SLICE = 64  # events attached at a time, so that others get their turn
+_INBOX = 16  # deliveries that wait for the owner; who brings more waits too
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often own events are made. Times in seconds."""
+
+    busy: float = 0.2  # at least between two of them
+    heartbeat: float = 5.0  # without anything to do, so that consensus time goes on
+    patience: float = 3.0  # for the last members to answer, before the first own event after a start
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A member's state for people, as of now."""
+
+    listening: bool  # own events are not made yet
+    events: int  # attached
+    ordered: int
+    pending: int  # own transactions without a place in the order
+    round: int  # last decided, 0 if none
+    decided_at: float | None  # when that was here, in seconds of trio's clock
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """Events for the owner, and how it says that they are in."""
+
+    events: Sequence[Event]
+    done: trio.Event
+
+
+class Member:
+    """This node's part in the swarm. `run` owns the replica; all others read it, or hand things in."""
+
+    def __init__(
+        self, *, genesis: Genesis, identity: Identity, store: Store, opener: Opener, clock: Clock,
+        chance: random.Random, pace: Pace | None = None,
+    ) -> None:
+        self.id = identity.id
+        self.genesis = genesis
+        self.replica = Replica(genesis, identity.key)
+        self.opener = opener
+        self.news = trio.Event()  # set, and replaced, when events were attached
+        self._store, self._clock, self._random = store, clock, chance
+        self._pace = pace or Pace()
+        self._creation = Creation(genesis, identity.id)
+        self._listening: Listening | None = Listening(genesis, self.replica, self.id, self._pace.patience)
+        self._pending = Pending()
+        self._unordered: dict[bytes, int] = {}  # own events: number of transactions
+        self._orphans: set[bytes] = set()  # events that are in the store, but not attached
+        self._inbox_in, self._inbox = trio.open_memory_channel[_Delivery | None](_INBOX)
+        self._subscribers: list[trio.MemorySendChannel[RoundEffects]] = []
+        self._created_at, self._gap = -math.inf, 0.0
+        self._decided_at: float | None = None
+        self._ordered = 0
+
+    # For others.
+
+    def submit(self, transactions: Sequence[Transaction]) -> None:
+        """Puts transactions forward; they travel in one event, in this order, and stay until it is ordered.
+
+        Raises BacklogError if they are too many or too much waits, EncodingError if they cannot be encoded.
+        """
+        self._pending.add(transactions)
+        self._wake()
+
+    def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
+        """Every round decided from now on, in order; from the first one if `run` was not started yet."""
+        send, receive = trio.open_memory_channel[RoundEffects](math.inf)
+        self._subscribers.append(send)
+        return receive
+
+    async def take(self, events: Sequence[Event]) -> None:
+        """Hands in events with checked signatures; returns when those that can be attached are."""
+        if events:
+            delivery = _Delivery(events, trio.Event())
+            await self._inbox_in.send(delivery)
+            await delivery.done.wait()
+
+    def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
+        """What a peer says it has: matters before the first own event after a start."""
+        if self._listening is not None:
+            self._listening.hear(peer, tips)
+            self._wake()
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether the event is attached."""
+        return digest in self.replica.dag
+
+    def standing(self) -> Standing:
+        """For status pages and metrics."""
+        return Standing(
+            listening=self._listening is not None,
+            events=len(self.replica.dag),
+            ordered=self._ordered,
+            pending=len(self._pending) + sum(self._unordered.values()),
+            round=self.replica.hashgraph.decided,
+            decided_at=self._decided_at,
+        )
+
+    # The owner.
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Replays the store, reports that it is ready, then works until cancelled. Raises StoreError."""
+        await self._replay()
+        task_status.started()
+        while True:
+            delivery = await self._next_delivery(await self._create_if_due())
+            if delivery is not None:
+                await self._take_in(delivery)
+
+    async def _replay(self) -> None:
+        position = 0
+        while raws := await self._store.read(position, _REPLAYED):
+            try:
+                events = await self.opener.open(raws, self.knows)
+            except EventError as error:
+                raise StoreError(
+                    f"the store is damaged after its event {position} ({error}); "
+                    "move it away and start again: the node fetches all events from its peers"
+                ) from None
+            self._attached(self.replica.insert(events))
+            self._orphans.update(event.hash for event in events if not self.knows(event.hash))
+            position += len(raws)
+        _log.debug("replayed", events=position, round=self.replica.hashgraph.decided)
+
+    async def _next_delivery(self, until: float) -> _Delivery | None:
+        """What comes in next; None when it is time to look for other things to do."""
+        try:
+            return self._inbox.receive_nowait()  # also if it is late already
+        except trio.WouldBlock:
+            pass
+        with trio.move_on_at(until):
+            return await self._inbox.receive()
+        return None
+
+    async def _take_in(self, delivery: _Delivery) -> None:
+        for start in range(0, len(delivery.events), _SLICE):
+            attached = self.replica.insert(delivery.events[start : start + _SLICE])
+            fresh = [event for event in attached if event.hash not in self._orphans]
+            self._orphans.difference_update(event.hash for event in attached)
+            if fresh:
+                await self._store.append(fresh)
+            self._attached(attached)
+        delivery.done.set()
+
+    def _attached(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._creation.attach(event)
+            if event.creator == self.id and event.transactions:
+                self._unordered[event.hash] = len(event.transactions)
+        for decided in self.replica.advance():
+            self._publish(decided)
+        if events:
+            self.news.set()
+            self.news = trio.Event()
+
+    def _publish(self, effects: RoundEffects) -> None:
+        ordered = [place.event for place in effects.round.events]
+        self._creation.forget(ordered)
+        for event in ordered:
+            self._unordered.pop(event.hash, None)
+        self._ordered += len(ordered)
+        self._decided_at = trio.current_time()
+        for subscriber in list(self._subscribers):
+            try:
+                subscriber.send_nowait(effects)
+            except trio.BrokenResourceError:
+                self._subscribers.remove(subscriber)
+
+    async def _create_if_due(self) -> float:
+        """Makes an own event if there is reason to; returns when to look again if nothing comes in."""
+        now = trio.current_time()
+        if self._listening is not None:
+            if not self._listening.over(now):
+                return self._listening.deadline
+            self._listening = None
+        urgent = len(self._pending) > 0 or self.replica.undecided()
+        heartbeat = self._created_at + self._pace.heartbeat
+        due = self._created_at + self._gap if urgent else heartbeat
+        if now < due:
+            return due
+        plan = self._creation.plan(self.replica.hashgraph.forkers())
+        if plan is None or not (plan.advances or len(self._pending) > 0 or now >= heartbeat):
+            return heartbeat if now < heartbeat else math.inf
+        await self._create(plan)
+        return self._created_at + self._gap
+
+    async def _create(self, plan: Plan) -> None:
+        self._set_pace()
+        transactions = self._pending.fill()
+        try:
+            event = self.replica.create(self._clock.time_ns(), transactions, plan.other_parents)
+        except ForkError as error:
+            _log.warning("no own event", reason=str(error))
+            return
+        await self._store.append_own(event)
+        self._pending.taken(len(transactions))
+        self._attached(self.replica.insert([event]))
+
+    def _set_pace(self) -> None:
+        self._created_at = trio.current_time()
+        self._gap = self._pace.busy * (0.8 + 0.4 * self._random.random())
+
+    def _wake(self) -> None:
+        with contextlib.suppress(trio.WouldBlock):  # then the owner has work, and will look
+            self._inbox_in.send_nowait(None)

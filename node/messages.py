@@ -1,0 +1,100 @@
+"""The two messages of a sync: what each side has, what it wants, and the events that the other lacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consensus.encoding import Decoded, EncodingError, decode, encode
+from consensus.event import MAX_EVENT_BYTES, EventError
+from consensus.replica import MAX_WANTED
+from consensus.sync import Tip, read_tips
+
+MAX_EVENTS = 1000  # in one message
+MAX_EVENTS_SIZE = 1024 * 1024  # bytes of events in one message, or one event
+MAX_MESSAGE = 2 * 1024 * 1024  # bytes
+
+
+class MessageError(ValueError):
+    """A message that no correct node sends; one line that says why."""
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What the asking side has and wants, and events that it thinks the other lacks."""
+
+    epoch: bytes
+    tips: Sequence[Tip]
+    want: Sequence[bytes]
+    events: Sequence[bytes]  # raw
+
+    def encode(self) -> bytes:
+        """CBOR {epoch, tips, want, events}."""
+        want, events = list(self.want), list(self.events)
+        return encode({"epoch": self.epoch, "tips": list(self.tips), "want": want, "events": events})
+
+
+@dataclass(frozen=True)
+class SyncAnswer:
+    """What the answering side has, and events that the asking side lacks; `more` if they did not fit."""
+
+    tips: Sequence[Tip]
+    events: Sequence[bytes]  # raw
+    more: bool
+
+    def encode(self) -> bytes:
+        """CBOR {tips, events, more}."""
+        return encode({"tips": list(self.tips), "events": list(self.events), "more": self.more})
+
+
+def decode_request(data: bytes, members: int) -> SyncRequest:
+    """A request in a swarm of `members`. Raises MessageError."""
+    fields = _fields(data, {"epoch", "tips", "want", "events"})
+    epoch = fields["epoch"]
+    if not isinstance(epoch, bytes) or len(epoch) != 32:
+        raise MessageError("epoch is not 32 bytes")
+    tips, want, events = _tips(fields["tips"], members), _want(fields["want"]), _events(fields["events"])
+    return SyncRequest(epoch, tips, want, events)
+
+
+def decode_answer(data: bytes, members: int) -> SyncAnswer:
+    """An answer in a swarm of `members`. Raises MessageError."""
+    fields = _fields(data, {"tips", "events", "more"})
+    more = fields["more"]
+    if not isinstance(more, bool):
+        raise MessageError("more is neither true nor false")
+    return SyncAnswer(_tips(fields["tips"], members), _events(fields["events"]), more)
+
+
+
+def _fields(data: bytes, names: set[str]) -> dict[str, Decoded]:
+    try:
+        value = decode(data, limit=MAX_MESSAGE)
+    except EncodingError as error:
+        raise MessageError(str(error)) from None
+    if not isinstance(value, dict) or value.keys() != names:
+        raise MessageError(f"not a map of {', '.join(sorted(names))}")
+    return value
+
+
+def _tips(value: Decoded, members: int) -> list[Tip]:
+    try:
+        return read_tips(value, members)
+    except EventError as error:
+        raise MessageError(str(error)) from None
+
+
+def _want(value: Decoded) -> list[bytes]:
+    if not isinstance(value, list) or len(value) > MAX_WANTED:
+        raise MessageError(f"want is not an array of at most {MAX_WANTED} hashes")
+    hashes = [item for item in value if isinstance(item, bytes) and len(item) == 32]
+    if len(hashes) != len(value):
+        raise MessageError("want holds something that is no hash")
+    return hashes
+
+
+def _events(value: Decoded) -> list[bytes]:
+    if not isinstance(value, list) or len(value) > MAX_EVENTS:
+        raise MessageError(f"events is not an array of at most {MAX_EVENTS}")
+    raws = [item for item in value if isinstance(item, bytes) and len(item) <= MAX_EVENT_BYTES]
+    if len(raws) != len(value):
+        raise MessageError("events holds something that is no event")
+    return raws

@@ -1,0 +1,87 @@
+"""What a node knows of each peer: when it last spoke, what it has, and when to ask it again."""
+
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from consensus.keys import MemberId
+from consensus.sync import Tip
+
+State = Literal["never", "ok", "backoff"]
+
+_FIRST_PENALTY = 0.5  # seconds
+_MAX_UNREACHABLE = 30.0
+_FIRST_MISBEHAVED = 10.0
+_MAX_MISBEHAVED = 300.0
+_RECENT = 1.0  # seconds after which a peer that asks us is asked again
+
+
+@dataclass
+class Peer:
+    """One peer. Times in seconds of trio's clock."""
+
+    id: MemberId
+    tips: Sequence[Tip] = ()  # what it said it has
+    seqs: dict[MemberId, int] = field(default_factory=dict)  # of its tips, the highest of each member
+    contacted_at: float | None = None  # last time it said something correct
+    asked_at: float = -math.inf
+    settled: object = None  # what both had when it was last asked, and nothing more was to be had
+    next_at: float = -math.inf  # not asked before
+    penalty: float = 0.0
+    trusted_at: float = -math.inf  # what it says is not looked at before
+    error: str = ""  # why it was last not as it should be
+    busy: bool = False  # is being asked
+    sent: int = 0  # bytes, in questions and answers
+    received: int = 0
+
+    def heard(self, tips: Sequence[Tip], now: float) -> None:
+        """It said, correctly, what it has."""
+        self.tips = tips
+        self.seqs = seqs_of(tips)
+        self.contacted_at = now
+
+    def asked_us(self, now: float) -> None:
+        """It can reach us, so perhaps we can reach it again."""
+        if now >= self.trusted_at:
+            self.next_at = min(self.next_at, now + _RECENT)
+
+    def answered(self) -> None:
+        """It answered as it should: the penalty decays, so that who comes and goes still waits longer."""
+        self.penalty = self.penalty / 4 if self.penalty > _FIRST_PENALTY else 0.0
+        self.error = ""
+
+    def failed(self, reason: str, now: float, chance: random.Random) -> None:
+        """It did not answer."""
+        self.penalty = min(_MAX_UNREACHABLE, max(_FIRST_PENALTY, 2 * self.penalty))
+        self.next_at = now + self.penalty * (0.5 + chance.random())
+        self.error = reason
+
+    def misbehaved(self, reason: str, now: float) -> None:
+        """It said something that no correct node says: we have nothing to do with it for a while."""
+        self.penalty = min(_MAX_MISBEHAVED, max(_FIRST_MISBEHAVED, 2 * self.penalty))
+        self.next_at = self.trusted_at = now + self.penalty
+        self.error = reason
+
+    def lacks(self, ours: Mapping[MemberId, int]) -> int:
+        """How many events it lacks that we have; `ours` is the highest seq of each member."""
+        return sum(max(0, seq - self.seqs.get(member, -1)) for member, seq in ours.items())
+
+    def leads(self, ours: Mapping[MemberId, int]) -> int:
+        """How many events it says to have that we lack."""
+        return sum(max(0, seq - ours.get(member, -1)) for member, seq in self.seqs.items())
+
+    def state(self, now: float) -> State:
+        """ok: asked whenever there is reason to; backoff: not now; never: it has not said anything yet."""
+        if self.next_at > now and self.error:
+            return "backoff"
+        return "never" if self.contacted_at is None else "ok"
+
+
+def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:
+    """The highest seq of each member."""
+    seqs: dict[MemberId, int] = {}
+    for tip in tips:
+        seqs[tip.creator] = max(tip.seq, seqs.get(tip.creator, -1))
+    return seqs

@@ -1,0 +1,58 @@
+"""Transactions of this node that wait for an own event, in groups that stay together."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from consensus.encoding import encode
+from consensus.event import MAX_TRANSACTIONS, Transaction
+
+_MAX_GROUP = 192 * 1024  # bytes of transactions in one event, below the limit of an event
+
+
+class BacklogError(Exception):
+    """Transactions that cannot be taken; one line that says why."""
+
+
+class Pending:
+    """First in, first out; bounded, as a node without a quorum cannot get rid of anything."""
+
+    def __init__(self, limit: int = 16 * 1024 * 1024) -> None:
+        self._limit = limit  # bytes
+        self._size = 0
+        self._groups: deque[tuple[tuple[Transaction, ...], int]] = deque()
+
+    def __len__(self) -> int:
+        return sum(len(group) for group, _ in self._groups)
+
+    def add(self, transactions: Sequence[Transaction]) -> None:
+        """Takes a group that will travel in one event.
+
+        Raises BacklogError if it is too large for an event or too much waits, EncodingError if it cannot
+        be encoded.
+        """
+        size = len(encode(list(transactions)))
+        if size > _MAX_GROUP or len(transactions) > MAX_TRANSACTIONS:
+            raise BacklogError(f"{len(transactions)} transactions of {size} bytes do not fit one event")
+        if self._size + size > self._limit:
+            raise BacklogError(f"{len(self)} transactions wait already; is there a quorum of members?")
+        if transactions:
+            self._groups.append((tuple(transactions), size))
+            self._size += size
+
+    def fill(self) -> tuple[Transaction, ...]:
+        """What goes into the next event; it stays here until `taken` is called with it."""
+        filled: list[Transaction] = []
+        room = _MAX_GROUP
+        for group, size in self._groups:
+            room -= size
+            if room < 0 or len(filled) + len(group) > MAX_TRANSACTIONS:
+                break
+            filled += group
+        return tuple(filled)
+
+    def taken(self, count: int) -> None:
+        """Removes the first groups, of `count` transactions together: they are in a stored event."""
+        while count > 0:
+            group, size = self._groups.popleft()
+            self._size -= size
+            count -= len(group)

@@ -13,33 +13,13 @@ from consensus.ledger.transactions import Games
 
 def announce(state: State, place: Place, author: MemberId, news: Games) -> None:
     """Counts a new shard of a live self-play claim; the claim ends when all that it wished for is there."""
-    configuration = configuration_of(state, news.configuration)
+    configuration_of(state, news.configuration)
     claim = state.live((author, news.claim))
     if claim.kind != "selfplay" or claim.configuration != news.configuration or claim.model != news.model:
         raise RefusedError("games of another claim")
     if news.shard in state.shard_names:
         raise RefusedError("shard is known")
-    shard = Shard(
-        news.shard,
-        author,
-        news.configuration,
-        news.model,
-        news.size,
-        news.games,
-        news.plies,
-        news.root,
-        place.round,
-    )
-    state.shards[news.configuration].append(shard)
-    state.shard_names[news.shard] = news.configuration
-    state.shard_chain.add(shard.fingerprint)
-    configuration = replace(
-        configuration,
-        shards=configuration.shards + 1,
-        games=configuration.games + news.games,
-        plies=configuration.plies + news.plies,
-    )
-    state.configurations[news.configuration] = configuration
+    total = _add(state, place, author, news)
     claim = state.renew(replace(claim, delivered=claim.delivered + news.games))
     if claim.delivered >= claim.amount:
         end(state, claim.key)
@@ -53,5 +33,21 @@ def announce(state: State, place: Place, author: MemberId, news: Games) -> None:
         shard=news.shard,
         games=news.games,
         plies=news.plies,
-        total=configuration.games,
+        total=total,
     )
+
+
+def _add(state: State, place: Place, author: MemberId, news: Games) -> int:
+    """Adds the shard; returns the games that the configuration has now."""
+    name = news.configuration
+    about = (name, news.model, news.size, news.games, news.plies, news.root)
+    shard = Shard(news.shard, author, *about, place.round)
+    state.shards[name].append(shard)
+    state.shard_names[news.shard] = name
+    state.shard_chain.add(shard.fingerprint)
+    configuration = state.configurations[name]
+    games, plies = configuration.games + news.games, configuration.plies + news.plies
+    state.configurations[name] = replace(
+        configuration, shards=configuration.shards + 1, games=games, plies=plies
+    )
+    return games

@@ -6,18 +6,10 @@ import random
 
 import pytest
 
-from consensus.ledger import transactions as t
-from consensus.ledger.priorities import due_seals, due_votes, next_work, training_shards
-from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
-from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
-
-ROLES = ("match", "selfplay", "train")
-QUICK = Settings(
-    selfplay=SelfplaySettings(games=16, ceiling=128),
-    training=TrainingSettings(games=64),
-    match=MatchSettings(slot_blocks=2, block_limit=32),
-    timing=TimingSettings(lease_s=60, vote_s=600, idle_s=1200),
-)
+from consensus.ledger.priorities import next_work, training_shards
+from consensus.settings import Settings, TrainingSettings
+from tests.consensus.ledger.swarm import SECOND, Swarm
+from tests.consensus.ledger.worker import QUICK, ROLES, Worker
 
 
 class Crowd:
@@ -27,61 +19,27 @@ class Crowd:
         self.swarm = swarm
         self.random = random.Random(seed)
         self.dead = dead
-        self.strength = strength
-        self.left: dict[tuple[int, int], int] = {}  # turns until a claim's work is done
+        self.workers = [Worker(key, seed * 100 + number, strength) for number, key in enumerate(swarm.keys)]
+        for member, worker in enumerate(self.workers):
+            worker.ids = swarm.ids[member]
 
     def run(self, turns: int, promotions: int = 1) -> None:
         for _ in range(turns):
             if len(self.swarm.ledger.promotions()) >= promotions:
-                return
+                break
             self.turn()
+        for member, worker in enumerate(self.workers):
+            self.swarm.ids[member] = worker.ids
 
     def turn(self) -> None:
-        living = [member for member in range(len(self.swarm.keys)) if member not in self.dead]
+        living = [member for member in range(len(self.workers)) if member not in self.dead]
         self.random.shuffle(living)
-        events = [(self.swarm.id(member), self.wishes(member)) for member in living]
-        self.swarm.order(*events, step=2 * SECOND)
-
-    def wishes(self, member: int) -> list[dict[str, object]]:
-        ledger, identity = self.swarm.ledger, self.swarm.id(member)
-        wishes: list[t.Transaction] = [
-            self.swarm.seal(member, promotion.digest) for promotion in due_seals(ledger, identity)
+        ledger = self.swarm.ledger
+        events = [
+            (self.swarm.id(member), [wish.as_table() for wish in self.workers[member].wishes(ledger)])
+            for member in living
         ]
-        for open_ in due_votes(ledger, identity):
-            assert open_.ripe is not None
-            wishes.append(t.Vote(self.swarm.next_id(member), open_.id, True, open_.ripe.results, "replayed"))
-        mine = ledger.claims_of(identity)
-        if not mine:
-            work = next_work(ledger, identity, ROLES)
-            if work is not None:
-                wishes.append(work.claim(self.swarm.next_id(member)))
-        for claim in mine:
-            left = self.left.setdefault((member, claim.id), self.random.randrange(1, 12)) - 1
-            self.left[member, claim.id] = left
-            if left <= 0:
-                wishes += self.finish(member, claim)
-            elif claim.done + 1 < claim.amount:
-                wishes.append(t.Progress(self.swarm.next_id(member), claim.id, claim.done + 1))
-        return [wish.as_table() for wish in wishes]
-
-    def finish(self, member: int, claim: object) -> list[t.Transaction]:
-        swarm = self.swarm
-        number = swarm.next_id(member)
-        name = digest_of(member, claim.id)
-        if claim.kind == "selfplay":
-            shard = (claim.model, name, 1000, claim.amount, claim.amount * 80, name)
-            return [t.Games(number, claim.id, claim.configuration, *shard)]
-        if claim.kind == "train":
-            model, files = swarm.model(name.hex())
-            shards = tuple(shard.digest for shard in training_shards(swarm.ledger, claim.configuration))
-            incumbent = swarm.ledger.configuration(claim.configuration).model.digest
-            about = (model, files, claim.family, None, incumbent, shards, {})
-            return [t.Candidate(number, claim.id, claim.configuration, *about)]
-        scores = tuple(
-            (block, sum(2 * (self.random.random() < self.strength) for _ in range(2)))
-            for block in range(claim.slot * 2, claim.slot * 2 + 2)
-        )
-        return [t.Result(number, claim.id, scores, name, name, 1000, 4)]
+        self.swarm.order(*events, step=2 * SECOND)
 
 
 @pytest.mark.parametrize("dead", [0, 1])

@@ -102,11 +102,11 @@ def _require_dag(members: int, events: list[tuple[int, int | None, list[int], in
 def check(dag: Dag, orders: int = 4) -> list[Mismatch]:
     """Everything that differs from what `dag` expects, fed as listed and in `orders` other orders."""
     mismatches = _check_one_by_one(dag)
-    for feed in range(orders):
-        ids = parents_first(dag, random.Random(f"{dag.name}/{feed}"))
-        every = (1, 7, len(ids))[feed % 3]
-        graph, decisions, rows = _feed(dag, ids, every)
-        mismatches += _compare(dag, f"order {feed}", results(graph, decisions, rows))
+    for number in range(orders):
+        ids = parents_first(dag, random.Random(f"{dag.name}/{number}"))
+        every = (1, 7, len(ids))[number % 3]
+        graph, decisions, rows = feed(dag, ids, every)
+        mismatches += compare(dag, f"order {number}", results(graph, decisions, rows))
     return mismatches
 
 
@@ -133,7 +133,7 @@ def parents_first(dag: Dag, rng: random.Random) -> list[int]:
     return order
 
 
-def _feed(dag: Dag, ids: Sequence[int], every: int) -> tuple[Hashgraph, list[Decision], dict[int, int]]:
+def feed(dag: Dag, ids: Sequence[int], every: int) -> tuple[Hashgraph, list[Decision], dict[int, int]]:
     """The graph of all events, its decisions, asked for after each `every` events, and each id's row."""
     graph, decisions, rows = Hashgraph(dag.weights), [], {}
     for count, index in enumerate(ids, 1):
@@ -168,7 +168,7 @@ def _check_one_by_one(dag: Dag) -> list[Mismatch]:
                 mismatches.append(
                     Mismatch(dag.name, dag.kind, "as listed", "view", f"size {index + 1}", expected, found)
                 )
-    return mismatches + _compare(dag, "as listed", results(graph, decisions, rows))
+    return mismatches + compare(dag, "as listed", results(graph, decisions, rows))
 
 
 def results(graph: Hashgraph, decisions: list[Decision], rows: dict[int, int]) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def results(graph: Hashgraph, decisions: list[Decision], rows: dict[int, int]) -
     }
 
 
-def _compare(dag: Dag, feed: str, found: dict[str, Any]) -> list[Mismatch]:
+def compare(dag: Dag, order: str, found: dict[str, Any]) -> list[Mismatch]:
     mismatches = []
     for what in RESULTS:
         if what in ("order", "decided"):
@@ -205,7 +205,7 @@ def _compare(dag: Dag, feed: str, found: dict[str, Any]) -> list[Mismatch]:
             ]
         for where, expected, got in pairs:
             if expected != got:
-                mismatches.append(Mismatch(dag.name, dag.kind, feed, what, where, expected, got))
+                mismatches.append(Mismatch(dag.name, dag.kind, order, what, where, expected, got))
     return mismatches
 
 

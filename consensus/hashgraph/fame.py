@@ -45,14 +45,16 @@ class Election:
         return self._count > 0 and bool(self._decided_in.all())
 
     def _add_candidates(self) -> None:
-        """Gives new candidates columns of "no": who has voted has none of them as ancestor."""
+        """Gives new candidates columns of "no": who has voted has none of them as ancestor.
+
+        If all of round r + 2 and later was against one, the next voter that decides anything decides it too.
+        """
         late = len(self._candidates) - self._count
         if not late:
             return
         self._count += late
         self._votes = [np.pad(votes, ((0, 0), (0, late))) for votes in self._votes]
-        decided_in = self.number + 2 if len(self._voted) > 1 and self._voted[1] else 0
-        self._decided_in = np.append(self._decided_in, np.full(late, decided_in))
+        self._decided_in = np.append(self._decided_in, np.zeros(late, np.int64))
         self._famous = np.append(self._famous, np.zeros(late, np.bool_))
 
     def _add_voters(self, distance: int) -> None:
@@ -92,8 +94,6 @@ class Election:
         if distance % COIN_PERIOD == 0:
             coin: Votes = np.where(sure, vote, bool(self._hashes[voter][16] & 1))
             return coin
-        lower = sure & ((self._decided_in == 0) | (self._decided_in > q))
-        self._decided_in[lower] = q
-        self._famous[lower] = vote[lower]
+        self._decided_in[sure & (self._decided_in == 0)] = q
         self._famous |= sure & (self._decided_in == q) & vote
         return vote

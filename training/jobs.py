@@ -1,19 +1,165 @@
-"""What a worker can be asked to do: each kind of job, the fields of its request and of its answer."""
+"""What a worker can be asked to do: each kind of job, the fields of its request and of its answer.
+
+Directories and files are given as text, seeds and digests as bytes, settings as maps that may leave out what
+has a default (`training.settings`). A model's directory is null for the built-in model `uniform`.
+
+selfplay  config, model, model_digest, seed, games, settings, out
+          -> shard (file), digest, games, plies, root
+train     config, parent, shards (files), seed, settings, out
+          -> files (name: file), digests (name: sha256), architecture, losses (name: millionths), games,
+             skipped (one reason for each shard that was not used)
+match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
+          -> scores ([[k, score], ...]), root, blob (file), digest, games
+check     config, blob (file), blocks, scores, root, settings
+          -> ok, reason (empty if ok)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from engine.config import config
 from training.progress import Report
 
-Job = Callable[[Mapping[str, Any], Report], dict[str, Any]]
+Request = Mapping[str, Any]
 
 
-def run_job(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Runs the job that `request` describes and returns its answer; ValueError for an unknown kind."""
+def run_job(request: Request, report: Report) -> dict[str, Any]:
+    """Runs the job that `request` describes and returns its answer.
+
+    Raises ValueError if the kind is unknown or a field is missing.
+    """
     kind = request.get("job")
-    jobs: dict[str, Job] = {}
-    if kind not in jobs:
-        raise ValueError(f"unknown job {kind!r}: expected one of {sorted(jobs)}")
-    return jobs[str(kind)](request, report)
+    if kind not in _JOBS:
+        raise ValueError(f"unknown job {kind!r}: expected one of {sorted(_JOBS)}")
+    job, needed = _JOBS[kind]
+    missing = sorted(set(needed.split()) - set(request))
+    if missing:
+        raise ValueError(f"a {kind} job needs the field {missing[0]!r}")
+    return job(request, report)
+
+
+def _selfplay(request: Request, report: Report) -> dict[str, Any]:
+    from training.selfplay import play_shard
+    from training.settings import SelfPlaySettings, read_settings
+    from training.shard import shard_root, write_shard
+
+    shard = play_shard(
+        config(request["config"]),
+        _evaluator(request["model"]),
+        request["model_digest"],
+        request["seed"],
+        request["games"],
+        read_settings(SelfPlaySettings, request["settings"]),
+        report,
+    )
+    stored = write_shard(Path(request["out"]), shard)
+    return {
+        "shard": str(stored.path),
+        "digest": stored.digest,
+        "games": len(shard.lengths),
+        "plies": len(shard.moves),
+        "root": shard_root(shard),
+    }
+
+
+def _train(request: Request, report: Report) -> dict[str, Any]:
+    from training.arrays import DataError
+    from training.experience import Experience
+    from training.model import load_model, save_model
+    from training.replay import load_shard
+    from training.settings import TrainSettings, read_settings
+    from training.trainer import train
+
+    _use_one_thread()
+    settings = config(request["config"])
+    sources, skipped = [], []
+    for path in request["shards"]:
+        try:
+            sources.append(load_shard(Path(path), settings, report))
+        except DataError as error:
+            skipped.append(str(error))
+    if not sources:
+        raise DataError(f"none of {len(request['shards'])} shards can be used: {'; '.join(skipped)}")
+    experience = Experience(settings, sources)
+    parent = None if request["parent"] is None else load_model(Path(request["parent"]))
+    trained = train(
+        experience, parent, request["seed"], read_settings(TrainSettings, request["settings"]), report
+    )
+    saved = save_model(Path(request["out"]), trained.network)
+    return {
+        "files": {name: str(path) for name, path in saved.files.items()},
+        "digests": saved.digests,
+        "architecture": trained.network.architecture,
+        "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
+        "games": len(experience),
+        "skipped": skipped,
+    }
+
+
+def _match(request: Request, report: Report) -> dict[str, Any]:
+    from engine.search import evaluate_uniformly
+    from training.match import block_scores, games_root, play_match, write_games
+    from training.settings import MatchSettings, read_settings
+
+    settings = config(request["config"])
+    games = play_match(
+        settings,
+        _evaluator(request["candidate"]) or evaluate_uniformly,
+        _evaluator(request["incumbent"]) or evaluate_uniformly,
+        [(number, seed) for number, seed in request["blocks"]],
+        read_settings(MatchSettings, request["settings"]),
+        report,
+    )
+    stored = write_games(Path(request["out"]), settings, games)
+    return {
+        "scores": [list(score) for score in block_scores(settings.players, games)],
+        "root": games_root(settings, games),
+        "blob": str(stored.path),
+        "digest": stored.digest,
+        "games": len(games),
+    }
+
+
+def _check(request: Request, report: Report) -> dict[str, Any]:
+    from training.check import check_match
+    from training.settings import MatchSettings, read_settings
+
+    reason = check_match(
+        Path(request["blob"]),
+        config(request["config"]),
+        [(number, seed) for number, seed in request["blocks"]],
+        [(number, score) for number, score in request["scores"]],
+        request["root"],
+        read_settings(MatchSettings, request["settings"]),
+        report,
+    )
+    return {"ok": not reason, "reason": reason}
+
+
+def _evaluator(model: str | None) -> Any:
+    """The evaluation of the model in a directory; None for `uniform`, which needs no torch."""
+    if model is None:
+        return None
+    from training.evaluate import NetworkEvaluator
+    from training.model import load_model
+
+    _use_one_thread()
+    return NetworkEvaluator(load_model(Path(model)))
+
+
+def _use_one_thread() -> None:
+    """Several threads of torch on a busy host are ten times slower than one, and less deterministic."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+_JOBS: dict[str, tuple[Callable[[Request, Report], dict[str, Any]], str]] = {
+    "selfplay": (_selfplay, "config model model_digest seed games settings out"),
+    "train": (_train, "config parent shards seed settings out"),
+    "match": (_match, "config candidate incumbent blocks settings out"),
+    "check": (_check, "config blob blocks scores root settings"),
+}

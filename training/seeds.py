@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def seed_word(seed: bytes, purpose: str, index: int = 0) -> int:
@@ -13,3 +17,8 @@ def seed_word(seed: bytes, purpose: str, index: int = 0) -> int:
     """
     text = b"\0".join((b"ringrift/seed/1", purpose.encode(), str(index).encode(), seed))
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
+
+
+def seed_words(seed: bytes, purpose: str, indices: Iterable[int]) -> NDArray[np.uint64]:
+    """uint64[n]: `seed_word` of each index."""
+    return np.array([seed_word(seed, purpose, index) for index in indices], np.uint64)

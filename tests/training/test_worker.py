@@ -1,0 +1,108 @@
+"""The worker process: every kind of job once over real pipes, cancelling, and its end."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.training.worker_process import ROOT, WorkerProcess
+
+SEED = b"s" * 32
+MODEL = b"m" * 32
+SMALL = {"simulations": 2, "considered": 2, "concurrency": 8}
+
+
+def test_one_generation(tmp_path: Path) -> None:
+    """Uniform games, training on them, games of the result, a match, and its check."""
+    out, settings = str(tmp_path), {"architecture": "c4b1", "steps": 3, "batch": 16}
+    blocks = [[7, b"a" * 32], [8, b"b" * 32]]
+    common: dict[str, Any] = {"config": "hex8-2", "out": out, "seed": SEED}
+    with WorkerProcess() as worker:
+        first = worker.done(
+            job="selfplay", id=1, model=None, model_digest=MODEL, games=5, settings={}, **common
+        )
+        assert hashlib.sha256(Path(first["shard"]).read_bytes()).digest() == first["digest"]
+        assert (first["games"], len(first["root"])) == (5, 32)
+        broken = tmp_path / "broken"
+        broken.write_bytes(b"?")
+        model = tmp_path / "model"
+        trained = worker.done(
+            job="train",
+            id=2,
+            config="hex8-2",
+            parent=None,
+            shards=[first["shard"], str(broken)],
+            seed=SEED,
+            settings=settings,
+            out=str(model),
+        )
+        assert trained["games"] == 5
+        assert [reason.split(":")[0] for reason in trained["skipped"]] == ["broken"]
+        for name, path in trained["files"].items():
+            assert hashlib.sha256(Path(path).read_bytes()).digest() == trained["digests"][name]
+        second = worker.done(
+            job="selfplay", id=3, model=str(model), model_digest=MODEL, games=2, settings=SMALL, **common
+        )
+        assert second["games"] == 2
+        match = {"config": "hex8-2", "blocks": blocks, "settings": SMALL | {"opening_plies": 4}}
+        played = worker.done(job="match", id=4, candidate=str(model), incumbent=None, out=out, **match)
+        assert [k for k, _ in played["scores"]] == [7, 8]
+        assert played["games"] == 4
+        check = {**match, "blob": played["blob"], "root": played["root"]}
+        assert worker.done(job="check", id=5, scores=played["scores"], **check) == {"ok": True, "reason": ""}
+        wrong = [[k, 4 - score] for k, score in played["scores"]]
+        assert not worker.done(job="check", id=6, scores=wrong, **check)["ok"] or wrong == played["scores"]
+
+
+def test_mistakes_are_one_line_and_the_worker_goes_on(tmp_path: Path) -> None:
+    with WorkerProcess() as worker:
+        assert worker.run(job="dance", id=1)["error"].startswith("ValueError: unknown job 'dance'")
+        assert "needs the field 'blob'" in worker.run(job="check", id=2)["error"]
+        selfplay = {"model": None, "model_digest": MODEL, "seed": SEED, "games": 1, "out": str(tmp_path)}
+        settings = {"simulatoins": 1}
+        error = worker.run(job="selfplay", id=3, config="hex8-2", settings=settings, **selfplay)["error"]
+        assert "unknown setting 'simulatoins'" in error
+        error = worker.run(job="selfplay", id=4, config="hex9-2", settings={}, **selfplay)["error"]
+        assert "unknown configuration 'hex9-2'" in error
+
+
+def test_cancel_stops_a_job_soon(tmp_path: Path) -> None:
+    job = {"config": "hex8-2", "model": None, "model_digest": MODEL, "seed": SEED, "games": 10**6}
+    with WorkerProcess() as worker:
+        worker.send(job="selfplay", id=9, settings={}, out=str(tmp_path), **job)
+        assert "progress" in worker.receive()
+        worker.send(cancel=9)
+        began = time.monotonic()
+        while "progress" in (frame := worker.receive()):
+            pass
+        assert frame == {"id": 9, "error": "cancelled"}
+        assert time.monotonic() - began < 2.0
+
+
+def test_ends_with_its_parent(tmp_path: Path) -> None:
+    job = {"config": "hex8-2", "model": None, "model_digest": MODEL, "seed": SEED, "games": 10**6}
+    with WorkerProcess() as worker:
+        worker.send(job="selfplay", id=1, settings={}, out=str(tmp_path), **job)
+        assert "progress" in worker.receive()
+        assert worker.process.stdin is not None
+        worker.process.stdin.close()
+        assert worker.process.wait(timeout=5) == 1
+    with WorkerProcess() as worker:
+        assert "error" in worker.run(job="none", id=1)
+        worker.process.send_signal(signal.SIGINT)  # Ctrl-C is for the parent to answer
+        assert "error" in worker.run(job="none", id=2)
+        assert worker.process.stdin is not None
+        worker.process.stdin.close()
+        assert worker.process.wait(timeout=5) == 0
+
+
+def test_checking_and_uniform_games_need_no_torch() -> None:
+    modules = "training.worker, training.jobs, training.check, training.selfplay"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert found.stdout.split() == [b"False"]

@@ -1,0 +1,101 @@
+"""Files of named arrays with a JSON header in safetensors form, named by their SHA-256; never trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+FILE_LIMIT: Final = 64 * 1024 * 1024
+"""Largest file in bytes that is read."""
+
+_KEY: Final = "ringrift"  # one key only: safetensors writes several in an order that changes from run to run
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class DataError(ValueError):
+    """A file is not what it claims to be; the message is one line that says what and where."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that was written: its place and the SHA-256 of its bytes."""
+
+    path: Path
+    digest: bytes
+
+
+def write_arrays(directory: Path, kind: str, header: Mapping[str, Any], arrays: Arrays) -> Stored:
+    """Writes `arrays` to `directory` under the file's digest; equal input gives equal bytes.
+
+    `kind` says what the file is and in which version ("shard/1"); `header` holds JSON values.
+    """
+    text = json.dumps({"kind": kind, **header}, sort_keys=True, separators=(",", ":"))
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return write_named(directory, save(contiguous, metadata={_KEY: text}), ".safetensors")
+
+
+def write_named(directory: Path, data: bytes, suffix: str) -> Stored:
+    """Writes `data` to `directory` as <SHA-256><suffix>, complete or not at all."""
+    digest = hashlib.sha256(data).digest()
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{digest.hex()}{suffix}"
+    temporary = path.with_suffix(".partial")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return Stored(path, digest)
+
+
+def read_arrays(
+    path: Path, kind: str, dtypes: Mapping[str, type]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Header and arrays of the file, which must hold exactly the one-dimensional arrays of `dtypes`.
+
+    Raises DataError if the file is missing, too large, damaged, of another kind, or holds other arrays.
+    """
+    data = read_limited(path)
+    try:
+        arrays = load(data)
+        header = json.loads(_metadata(data)[_KEY])
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path.name}: not a readable safetensors file ({error})") from None
+    if not isinstance(header, dict) or header.get("kind") != kind:
+        raise DataError(f"{path.name}: its header does not say {kind!r}")
+    if set(arrays) != set(dtypes):
+        raise DataError(f"{path.name}: holds the arrays {sorted(arrays)}, expected {sorted(dtypes)}")
+    for name, dtype in dtypes.items():
+        if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != 1:
+            found = f"{arrays[name].dtype}{list(arrays[name].shape)}"
+            raise DataError(f"{path.name}: array {name!r} is {found}, expected {np.dtype(dtype)}[n]")
+    return header, arrays
+
+
+def read_limited(path: Path) -> bytes:
+    """The file's bytes; DataError if it is missing or above FILE_LIMIT."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise DataError(f"{path.name}: cannot be read ({error.strerror})") from None
+    if len(data) > FILE_LIMIT:
+        raise DataError(f"{path.name}: above the limit of {FILE_LIMIT} bytes")
+    return data
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return metadata

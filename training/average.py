@@ -1,0 +1,30 @@
+"""Exponential moving average of a network's weights: what is played with, steadier than what is trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.network import Network
+
+
+class Average:
+    """Averages over about 1 / (1 - decay) steps; early on over all steps so far."""
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self._decay, self._steps = decay, 0
+        self._live: list[Tensor] = list(network.parameters())
+        self._means = [parameter.detach().clone() for parameter in self._live]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes the network's present weights into the average."""
+        self._steps += 1
+        share = max(1.0 - self._decay, 1.0 / (1 + self._steps))
+        torch._foreach_lerp_(self._means, self._live, share)
+
+    @torch.no_grad()
+    def store(self) -> None:
+        """Overwrites the network's weights with the average."""
+        for parameter, mean in zip(self._live, self._means, strict=True):
+            parameter.copy_(mean)

@@ -1,0 +1,73 @@
+"""Replaying a match: what a node does before it votes. Needs the rules and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engine.config import Config
+from training.arrays import DataError, read_arrays
+from training.match import KIND, Block, MatchGame, block_scores, games_root, opening_moves
+from training.progress import Report, silent
+from training.replay import replay_games
+from training.settings import MatchSettings
+
+_DTYPES: dict[str, type] = {"lengths": np.int32, "moves": np.int64}
+
+
+def read_games(
+    path: Path, config: Config, blocks: Sequence[Block], settings: MatchSettings, report: Report = silent
+) -> list[MatchGame]:
+    """The games in a match file, proved: complete, legal to their end, with the blocks' openings.
+
+    Raises DataError with the first reason why the file is not the record of such games.
+    """
+    header, arrays = read_arrays(path, KIND, _DTYPES)
+    lengths, moves = arrays["lengths"], arrays["moves"]
+    if header.get("config") != config.name:
+        raise DataError(f"{path.name}: games of {header.get('config')!r}, not of {config.name}")
+    if len(lengths) != len(blocks) * config.players:
+        wanted = f"{len(blocks)} blocks of {config.players}"
+        raise DataError(f"{path.name}: {len(lengths)} games, but {wanted} were claimed")
+    if (lengths < 1).any() or lengths.sum(dtype=np.int64) != len(moves):
+        raise DataError(f"{path.name}: the lengths of the games do not add up to {len(moves)} moves")
+    replayed = replay_games(config, moves, lengths, report)
+    openings = opening_moves(config, [seed for _, seed in blocks], settings.opening_plies)
+    games = []
+    for i, (played, winner) in enumerate(
+        zip(np.split(moves, np.cumsum(lengths)[:-1]), replayed.final.winner().tolist(), strict=True)
+    ):
+        number, rotation = divmod(i, config.players)
+        opening = openings[number]
+        if not np.array_equal(played[: len(opening)], opening):
+            raise DataError(
+                f"block {blocks[number][0]}, game {rotation}: not the opening of the block's seed"
+            )
+        games.append(MatchGame(blocks[number], rotation, len(opening), played, winner))
+    return games
+
+
+def check_match(
+    path: Path,
+    config: Config,
+    blocks: Sequence[Block],
+    scores: Sequence[tuple[int, int]],
+    root: bytes,
+    settings: MatchSettings,
+    report: Report = silent,
+) -> str:
+    """Empty if the file proves the claimed scores and root; otherwise the first reason why it does not."""
+    try:
+        games = read_games(path, config, blocks, settings, report)
+    except DataError as error:
+        return str(error)
+    for (block, claimed), (number, found) in zip(scores, block_scores(config.players, games), strict=False):
+        if (block, claimed) != (number, found):
+            return f"block {number} scores {found}, but {claimed} was claimed for block {block}"
+    if len(scores) != len(blocks):
+        return f"{len(scores)} scores for {len(blocks)} blocks"
+    if games_root(config, games) != root:
+        return "the games' Merkle root is not the one claimed"
+    return ""

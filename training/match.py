@@ -1,0 +1,185 @@
+"""Matches: paired games of a candidate against the incumbent, and their record that anyone can replay.
+
+Block k has one seed, from which its opening is drawn; it is played once in every rotation of the seats, the
+candidate in seat r + 1 in game r, the incumbent in all others. A game's score is 2 for each opponent the
+candidate places above and 1 for each it ties with: the winner is above all others, who tie. So a block
+scores 0 to 2 P (P - 1), and P (P - 1) on average if the models are equal (LEDGER.md, Matches).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config import Config
+from engine.record import GameRecord, merkle_root
+from engine.search import Evaluate, gumbel_search
+from training.arrays import Stored, write_arrays
+from training.playing import Playing
+from training.progress import Report, silent
+from training.seeds import seed_word
+from training.settings import MatchSettings
+
+KIND: Final = "match/1"
+TIE_BREAK: Final = 1e-3
+"""Scale of the noise in matches: models play their best move, and only equals are drawn from."""
+
+Block = tuple[int, bytes]
+"""A block's number and its 32-byte seed."""
+
+
+@dataclass(frozen=True)
+class MatchGame:
+    """One finished game of a match."""
+
+    block: Block
+    rotation: int  # the candidate's seat - 1
+    opening: int
+    moves: NDArray[np.int64]
+    winner: int
+
+
+def game_score(players: int, candidate: int, winner: int) -> int:
+    """The candidate's score in a game that `winner` (0: nobody) won; `candidate` is its seat, 1..players."""
+    if winner == candidate:
+        return 2 * (players - 1)
+    return players - 1 if winner == 0 else players - 2
+
+
+def block_scores(players: int, games: Sequence[MatchGame]) -> list[tuple[int, int]]:
+    """(block number, score) of complete blocks, in the order of the games."""
+    scores: dict[int, int] = {}
+    for game in games:
+        score = game_score(players, game.rotation + 1, game.winner)
+        scores[game.block[0]] = scores.get(game.block[0], 0) + score
+    return list(scores.items())
+
+
+def opening_moves(config: Config, seeds: Sequence[bytes], plies: int) -> list[NDArray[np.int64]]:
+    """The opening of each block: `plies` random plies drawn from the block's seed."""
+    playing = Playing(config, len(seeds))
+    words = np.array([seed_word(seed, "opening") for seed in seeds], np.uint64)
+    playing.play_random(np.full(len(seeds), plies, np.int32), words)
+    return [playing.moves(i) for i in range(len(seeds))]
+
+
+def game_records(config: Config, games: Sequence[MatchGame]) -> list[GameRecord]:
+    """The canonical records, in the order of the games."""
+    return [
+        GameRecord(
+            config=config.name,
+            seed=game.block[1],
+            swap=False,
+            opening_plies=game.opening,
+            moves=game.moves,
+            winner=game.winner,
+            seats=tuple(
+                b"candidate" if seat == game.rotation else b"incumbent" for seat in range(config.players)
+            ),
+        )
+        for game in games
+    ]
+
+
+def games_root(config: Config, games: Sequence[MatchGame]) -> bytes:
+    """The Merkle root of the games' records."""
+    return merkle_root([record.encode() for record in game_records(config, games)])
+
+
+def play_match(
+    config: Config,
+    candidate: Evaluate,
+    incumbent: Evaluate,
+    blocks: Sequence[Block],
+    settings: MatchSettings,
+    report: Report = silent,
+) -> list[MatchGame]:
+    """Plays all blocks; the games come block after block, rotation after rotation."""
+    players = config.players
+    together = max(1, settings.concurrency // players)
+    games: list[MatchGame] = []
+    for first in range(0, len(blocks), together):
+        part = _Match(config, (incumbent, candidate), blocks[first : first + together], settings)
+        while part.step():
+            report({"games": len(games) + part.finished, "wanted": len(blocks) * players})
+        games += part.games()
+    return games
+
+
+def write_games(directory: Path, config: Config, games: Sequence[MatchGame]) -> Stored:
+    """Writes the games' moves; everything else about them follows from blocks and settings."""
+    arrays = {
+        "lengths": np.array([len(game.moves) for game in games], np.int32),
+        "moves": np.concatenate([game.moves for game in games]),
+    }
+    return write_arrays(directory, KIND, {"config": config.name}, arrays)
+
+
+class _Match:
+    """Blocks whose games are played at the same time."""
+
+    def __init__(
+        self,
+        config: Config,
+        models: tuple[Evaluate, Evaluate],
+        blocks: Sequence[Block],
+        settings: MatchSettings,
+    ) -> None:
+        self._models, self._blocks, self._settings = models, blocks, settings
+        players = config.players
+        self._rotations = np.tile(np.arange(players), len(blocks))
+        openings = opening_moves(config, [seed for _, seed in blocks], settings.opening_plies)
+        self._playing = Playing(config, len(blocks) * players)
+        self._noise = np.zeros(len(self._rotations), np.uint64)
+        for game, rotation in enumerate(self._rotations.tolist()):
+            self._noise[game] = seed_word(blocks[game // players][1], "noise", rotation)
+        words = np.array([seed_word(seed, "opening") for _, seed in blocks], np.uint64)
+        plies = np.repeat([len(moves) for moves in openings], players).astype(np.int32)
+        self._playing.play_random(plies, np.repeat(words, players))
+        self._openings = plies
+
+    @property
+    def finished(self) -> int:
+        """How many games are."""
+        return int(self._playing.finished().sum())
+
+    def step(self) -> bool:
+        """One move in every game that goes on; False when none does."""
+        playing = self._playing
+        playing.play_forced()
+        active = np.flatnonzero(~playing.finished())
+        to_move = playing.games.player()[active] - 1 == self._rotations[active]
+        for who, model in enumerate(self._models):
+            mine = active[to_move == bool(who)]
+            if len(mine) == 0:
+                continue
+            found = gumbel_search(
+                playing.games.take(mine),
+                model,
+                simulations=self._settings.simulations,
+                considered=self._settings.considered,
+                seeds=self._noise[mine] + (playing.lengths[mine].astype(np.uint64) << np.uint64(32)),
+                noise=TIE_BREAK,
+            )
+            playing.play(mine, found.actions)
+        return len(active) > 0
+
+    def games(self) -> list[MatchGame]:
+        """The games, all of them finished."""
+        winners = self._playing.games.winner()
+        players = len(self._rotations) // len(self._blocks)
+        return [
+            MatchGame(
+                block=self._blocks[i // players],
+                rotation=int(rotation),
+                opening=int(self._openings[i]),
+                moves=self._playing.moves(i),
+                winner=int(winners[i]),
+            )
+            for i, rotation in enumerate(self._rotations)
+        ]

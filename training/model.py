@@ -1,0 +1,93 @@
+"""Model files: weights as safetensors and a JSON that names the architecture; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from engine.features import PLANES, SCALARS
+from training.arrays import DataError, read_limited
+from training.network import Network, parse_architecture
+
+WEIGHTS: Final = "weights.safetensors"
+CONFIG: Final = "config.json"
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files of a saved model and the SHA-256 of each."""
+
+    files: dict[str, Path]
+    digests: dict[str, bytes]
+
+
+def save_model(directory: Path, network: Network) -> ModelFiles:
+    """Writes the network's weights and configuration; equal weights give equal bytes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = {
+        "architecture": network.architecture,
+        "format": FORMAT,
+        "planes": PLANES,
+        "scalars": SCALARS,
+    }
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    contents = {WEIGHTS: save(weights), CONFIG: (json.dumps(config, sort_keys=True) + "\n").encode()}
+    for name, data in contents.items():
+        (directory / name).write_bytes(data)
+    return ModelFiles(
+        files={name: directory / name for name in contents},
+        digests={name: hashlib.sha256(data).digest() for name, data in contents.items()},
+    )
+
+
+def load_model(directory: Path) -> Network:
+    """The network in `directory`.
+
+    Raises DataError if a file is missing, not of this format, for other features than the engine's, or
+    holds weights that are not exactly the architecture's in name, shape and type, or not finite.
+    """
+    architecture = _read_architecture(directory)
+    network = Network(architecture)
+    try:
+        weights = load(read_limited(directory / WEIGHTS))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DataError(f"{WEIGHTS}: not a readable safetensors file ({error})") from None
+    expected = network.state_dict()
+    if set(weights) != set(expected):
+        odd = sorted(set(weights) ^ set(expected))[0]
+        raise DataError(f"{WEIGHTS}: {odd!r} is missing or no part of {architecture}")
+    for name, tensor in weights.items():
+        if tensor.dtype != torch.float32 or tensor.shape != expected[name].shape:
+            raise DataError(f"{WEIGHTS}: {name!r} has the wrong type or shape for {architecture}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise DataError(f"{WEIGHTS}: {name!r} holds a value that is not finite")
+    network.load_state_dict(weights)
+    return network
+
+
+def _read_architecture(directory: Path) -> str:
+    try:
+        config: Any = json.loads(read_limited(directory / CONFIG))
+    except (ValueError, RecursionError) as error:
+        raise error if isinstance(error, DataError) else DataError(f"{CONFIG}: not JSON") from None
+    if not isinstance(config, dict) or set(config) != {"architecture", "format", "planes", "scalars"}:
+        raise DataError(f"{CONFIG}: expected exactly the keys architecture, format, planes and scalars")
+    if config["format"] != FORMAT or config["planes"] != PLANES or config["scalars"] != SCALARS:
+        expected = f"format {FORMAT}, {PLANES} planes and {SCALARS} scalars"
+        raise DataError(f"{CONFIG}: {config}, expected {expected}")
+    name = config["architecture"]
+    if not isinstance(name, str):
+        raise DataError(f"{CONFIG}: the architecture is not a name")
+    try:
+        parse_architecture(name)
+    except ValueError as error:
+        raise DataError(f"{CONFIG}: {error}") from None
+    return name

@@ -1,0 +1,167 @@
+"""Self-play: many games at once, begun anew as they end, with the policies their searches arrive at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config import Config
+from engine.search import Evaluate, gumbel_search
+from training.playing import Playing
+from training.progress import Report, silent
+from training.seeds import seed_words
+from training.settings import SelfPlaySettings
+from training.shard import Shard, offsets_of
+from training.targets import Targets
+
+_RANDOM_SLICE = 64  # random games between two reports
+
+
+@dataclass(frozen=True)
+class _Played:
+    """A finished game."""
+
+    moves: NDArray[np.int64]
+    opening: int
+    winner: int
+
+
+def play_shard(
+    config: Config,
+    evaluate: Evaluate | None,
+    model: bytes,
+    seed: bytes,
+    games: int,
+    settings: SelfPlaySettings,
+    report: Report = silent,
+) -> Shard:
+    """Plays `games` games and returns them as a shard; equal arguments give an equal shard.
+
+    Args:
+        evaluate: the model, or None for the built-in `uniform`, whose games are played at random without
+            search: a search that knows nothing finds nothing worth its time, and random games show the
+            winners' moves and the values of positions a hundred times as fast.
+        model: the model's digest, for the header.
+    """
+    targets = Targets()
+    if evaluate is None:
+        played = _play_random(config, seed, games, report)
+    else:
+        played = _SelfPlay(config, evaluate, seed, games, settings, targets, report).run()
+    lengths = np.array([len(game.moves) for game in played], np.int32)
+    return Shard(
+        config=config.name,
+        model=model,
+        seed=seed,
+        lengths=lengths,
+        openings=np.array([game.opening for game in played], np.int32),
+        winners=np.array([game.winner for game in played], np.int8),
+        moves=np.concatenate([game.moves for game in played]),
+        **targets.arrays(offsets_of(lengths)[:-1], config.players),
+    )
+
+
+def _play_random(config: Config, seed: bytes, games: int, report: Report) -> list[_Played]:
+    played: list[_Played] = []
+    for first in range(0, games, _RANDOM_SLICE):
+        numbers = range(first, min(first + _RANDOM_SLICE, games))
+        playing = Playing(config, len(numbers))
+        everything = np.full(len(numbers), playing.limit, np.int32)
+        playing.play_random(everything, seed_words(seed, "random game", numbers))
+        winners = playing.games.winner()
+        played += [_Played(playing.moves(i), 0, int(winners[i])) for i in range(len(numbers))]
+        report({"games": len(played), "wanted": games, "plies": sum(len(game.moves) for game in played)})
+    return played
+
+
+class _SelfPlay:
+    """Games in progress, each with its number; the streams of a game depend on its number alone."""
+
+    def __init__(
+        self,
+        config: Config,
+        evaluate: Evaluate,
+        seed: bytes,
+        games: int,
+        settings: SelfPlaySettings,
+        targets: Targets,
+        report: Report,
+    ) -> None:
+        self._evaluate, self._seed, self._wanted = evaluate, seed, games
+        self._settings, self._targets, self._report = settings, targets, report
+        count = min(games, settings.concurrency)
+        self._playing = Playing(config, count)
+        self._numbers = np.arange(count)
+        self._openings = np.zeros(count, np.int32)
+        self._noise = np.zeros(count, np.uint64)
+        self._started = count
+        self._plies = 0
+        self._done: dict[int, _Played] = {}
+        self._open(self._numbers)
+
+    def run(self) -> list[_Played]:
+        while len(self._numbers):
+            self._playing.play_forced()
+            self._replace_finished()
+            if len(self._numbers):
+                self._move()
+            self._report({"games": len(self._done), "wanted": self._wanted, "plies": self._plies})
+        return [self._done[number] for number in range(self._wanted)]
+
+    def _open(self, where: NDArray[np.int64]) -> None:
+        """Random first plies of new games, as many as the game's own stream says."""
+        numbers = self._numbers[where].tolist()
+        words = seed_words(self._seed, "opening length", numbers)
+        self._openings[where] = words % np.uint64(self._settings.opening_plies + 1)
+        self._noise[where] = seed_words(self._seed, "noise", numbers)
+        seeds = np.zeros(len(self._numbers), np.uint64)
+        seeds[where] = seed_words(self._seed, "opening", numbers)
+        plies = np.zeros(len(self._numbers), np.int32)
+        plies[where] = self._openings[where]
+        self._playing.play_random(plies, seeds)
+        self._openings[where] = self._playing.lengths[where]
+
+    def _move(self) -> None:
+        playing, settings = self._playing, self._settings
+        active = np.flatnonzero(~playing.finished())
+        if len(active) == 0:
+            return
+        plies = playing.lengths[active]
+        found = gumbel_search(
+            playing.games.take(active),
+            self._evaluate,
+            simulations=settings.simulations,
+            considered=settings.considered,
+            seeds=self._noise[active] + (plies.astype(np.uint64) << np.uint64(32)),
+        )
+        self._targets.add(self._numbers[active], plies, found)
+        playing.play(active, found.actions)
+        self._plies += len(active)
+
+    def _replace_finished(self) -> None:
+        """Notes the games that have ended; new ones take their places while any are still to be begun."""
+        playing = self._playing
+        ended = np.flatnonzero(playing.finished())
+        winners = playing.games.winner()
+        for place in ended.tolist():
+            game = _Played(playing.moves(place), int(self._openings[place]), int(winners[place]))
+            self._done[int(self._numbers[place])] = game
+        reused = ended[: self._wanted - self._started]
+        if len(reused):
+            self._numbers[reused] = np.arange(self._started, self._started + len(reused))
+            self._started += len(reused)
+            playing.restart(reused)
+            self._open(reused)
+            playing.play_forced()
+        dropped = ended[len(reused) :]
+        if len(dropped):
+            self._drop(dropped)
+
+    def _drop(self, places: NDArray[np.int64]) -> None:
+        kept = np.ones(len(self._numbers), np.bool_)
+        kept[places] = False
+        self._playing.keep(kept)
+        self._numbers, self._openings = self._numbers[kept], self._openings[kept]
+        self._noise = self._noise[kept]

@@ -1,0 +1,63 @@
+"""The settings of each kind of job, with defaults, and how they are read from a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class SelfPlaySettings:
+    """How games for training are played."""
+
+    simulations: int = 16
+    """Simulations of the searches whose policies are recorded."""
+    considered: int = 8
+    """Actions that sequential halving begins with."""
+    opening_plies: int = 12
+    """Each game begins with 0 to this many random plies."""
+    concurrency: int = 256
+    """Games played at once, which is also the network's largest batch."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a network is trained."""
+
+    architecture: str = "c16b2"
+    """Used where there is no parent; otherwise the parent's."""
+    steps: int = 1000
+    batch: int = 256
+    positions_per_game: int = 24
+    """Positions drawn from a game each time it is used."""
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    average_decay: float = 0.99
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """How a candidate is compared with the incumbent."""
+
+    simulations: int = 16
+    considered: int = 8
+    opening_plies: int = 8
+    concurrency: int = 256
+
+
+def read_settings(kind: type[S], given: Mapping[str, Any]) -> S:
+    """An instance of one of the classes above; absent settings have their defaults.
+
+    Raises ValueError for an unknown name or a value of another type.
+    """
+    known = {field.name: type(getattr(kind, field.name)) for field in fields(kind)}  # type: ignore[arg-type]
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"unknown setting {name!r} of {kind.__name__}: expected one of {sorted(known)}")
+        number = known[name] is float and type(value) is int
+        if type(value) is not known[name] and not number:
+            raise ValueError(f"setting {name!r} of {kind.__name__} is {value!r}, not {known[name].__name__}")
+    return kind(**given)

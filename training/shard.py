@@ -1,0 +1,166 @@
+"""The self-play shard: a few hundred games of one model as moves, search policies and search values.
+
+Games are stored, not features: about 30 bytes a ply, and replaying them proves them legal (see
+`training.replay`). Fractions are fixed-point integers, so a shard's bytes depend on nothing but the games.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.config import CONFIGS
+from engine.record import GameRecord, merkle_root
+from training.arrays import DataError, Stored, read_arrays, write_arrays
+
+KIND: Final = "shard/1"
+GAMES_LIMIT: Final = 65_536
+PLIES_LIMIT: Final = 8_000_000
+
+WEIGHT_UNIT: Final = 65_535
+VALUE_UNIT: Final = 32_767
+
+_DTYPES: Final[dict[str, type]] = {
+    "lengths": np.int32,
+    "openings": np.int32,
+    "winners": np.int8,
+    "moves": np.int64,
+    "searched": np.int32,
+    "choices": np.int32,
+    "entries": np.uint16,
+    "weights": np.uint16,
+    "values": np.int16,
+}
+
+
+@dataclass(frozen=True)
+class Shard:
+    """G games of P players with `plies` moves in all; K of these were chosen by a search that is recorded."""
+
+    config: str
+    model: bytes  # digest of the model that played
+    seed: bytes
+    lengths: NDArray[np.int32]  # [G]: moves of each game
+    openings: NDArray[np.int32]  # [G]: how many of them, at the start, were drawn at random
+    winners: NDArray[np.int8]  # [G]: seat 1..P, 0 where the game was cut at the ply limit
+    moves: NDArray[np.int64]  # [plies]: packed moves, game after game
+    searched: NDArray[np.int32]  # [K]: positions in `moves`, ascending
+    choices: NDArray[np.int32]  # [K]: how many entries of the policy are stored
+    entries: NDArray[np.uint16]  # [sum(choices)]: index into the legal list of that ply
+    weights: NDArray[np.uint16]  # [sum(choices)]: probability x WEIGHT_UNIT
+    values: NDArray[np.int16]  # [K * P]: value of the position for seats 1..P, x VALUE_UNIT
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """int64[G + 1]: where each game's moves start."""
+        return offsets_of(self.lengths)
+
+
+def offsets_of(lengths: ArrayLike) -> NDArray[np.int64]:
+    """int64[n + 1]: start of each run, and the end of the last."""
+    ends = np.cumsum(lengths, dtype=np.int64)
+    offsets = np.zeros(len(ends) + 1, dtype=np.int64)
+    offsets[1:] = ends
+    return offsets
+
+
+def shard_root(shard: Shard) -> bytes:
+    """The Merkle root of the games' canonical records; a game's seed is the shard's and its number."""
+    seats = (shard.model,) * CONFIGS[shard.config].players
+    runs = zip(shard.openings, shard.winners, np.split(shard.moves, shard.offsets[1:-1]), strict=True)
+    return merkle_root(
+        [
+            GameRecord(
+                config=shard.config,
+                seed=shard.seed + number.to_bytes(4, "big"),
+                swap=False,
+                opening_plies=int(opening),
+                moves=moves,
+                winner=int(winner),
+                seats=seats,
+            ).encode()
+            for number, (opening, winner, moves) in enumerate(runs)
+        ]
+    )
+
+
+def write_shard(directory: Path, shard: Shard) -> Stored:
+    """Writes the shard to `directory` under its digest."""
+    header = {"config": shard.config, "model": shard.model.hex(), "seed": shard.seed.hex()}
+    return write_arrays(directory, KIND, header, {name: getattr(shard, name) for name in _DTYPES})
+
+
+def read_shard(path: Path) -> Shard:
+    """The shard in `path`, consistent in itself; DataError with one reason otherwise."""
+    header, arrays = read_arrays(path, KIND, _DTYPES)
+    shard = Shard(
+        config=_config(path, header),
+        model=_digest(path, header, "model"),
+        seed=_digest(path, header, "seed"),
+        **arrays,
+    )
+    fault = _fault(shard)
+    if fault is not None:
+        raise DataError(f"{path.name}: {fault}")
+    return shard
+
+
+def _config(path: Path, header: Mapping[str, Any]) -> str:
+    name = header.get("config")
+    if not isinstance(name, str) or name not in CONFIGS:
+        raise DataError(f"{path.name}: unknown configuration {name!r}")
+    return name
+
+
+def _digest(path: Path, header: Mapping[str, Any], field: str) -> bytes:
+    try:
+        value = bytes.fromhex(header[field])
+    except (KeyError, TypeError, ValueError):
+        value = b""
+    if len(value) != 32:
+        raise DataError(f"{path.name}: header field {field!r} is not 64 hexadecimal digits")
+    return value
+
+
+def _fault(shard: Shard) -> str | None:
+    """The first way in which the arrays do not fit together, or None."""
+    games, players = len(shard.lengths), CONFIGS[shard.config].players
+    if not 0 < games <= GAMES_LIMIT:
+        return f"{games} games, expected 1 to {GAMES_LIMIT}"
+    if len(shard.moves) > PLIES_LIMIT:
+        return f"{len(shard.moves)} moves, expected at most {PLIES_LIMIT}"
+    if len(shard.openings) != games or len(shard.winners) != games:
+        return f"{games} lengths, {len(shard.openings)} openings and {len(shard.winners)} winners"
+    if shard.lengths.min() < 1 or shard.lengths.sum(dtype=np.int64) != len(shard.moves):
+        return f"the lengths of the games do not add up to {len(shard.moves)} moves"
+    if (shard.openings < 0).any() or (shard.openings > shard.lengths).any():
+        return "an opening is longer than its game"
+    if (shard.winners < 0).any() or (shard.winners > players).any():
+        return f"a winner is not a seat of a game of {players}"
+    return _search_fault(shard, players)
+
+
+def _search_fault(shard: Shard, players: int) -> str | None:
+    searched = len(shard.searched)
+    if len(shard.choices) != searched or len(shard.values) != searched * players:
+        return f"{searched} searched plies, {len(shard.choices)} policies and {len(shard.values)} values"
+    if len(shard.entries) != len(shard.weights):
+        return f"{len(shard.entries)} policy entries with {len(shard.weights)} weights"
+    if searched == 0:
+        return "policy entries without a searched ply" if len(shard.entries) else None
+    if shard.choices.min() < 1 or shard.choices.sum(dtype=np.int64) != len(shard.entries):
+        return f"the policies do not add up to {len(shard.entries)} entries"
+    rising = (np.diff(shard.searched) > 0).all()
+    if not rising or shard.searched[0] < 0 or shard.searched[-1] >= len(shard.moves):
+        return "the searched plies are not ascending positions of moves"
+    sums = np.add.reduceat(shard.weights.astype(np.int64), offsets_of(shard.choices)[:-1])
+    if (abs(sums - WEIGHT_UNIT) > shard.choices).any():
+        return "the weights of a policy do not add up to one"
+    if (shard.values == -VALUE_UNIT - 1).any():
+        return "a value is below -1"
+    return None

@@ -1,0 +1,71 @@
+"""What self-play remembers of its searches: sparse policies and values as fixed-point integers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.search import SearchResult
+from training.shard import VALUE_UNIT, WEIGHT_UNIT, offsets_of
+
+SMALLEST: Final = WEIGHT_UNIT // 500
+"""Policy entries below this are left out (the best one of a policy never is)."""
+
+
+def sparse_policy(
+    policy: NDArray[np.float32], offsets: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.uint16]]:
+    """Policies over runs `offsets` as (choices, entries, weights) of a Shard; each run must not be empty."""
+    counts = np.diff(offsets)
+    owners = np.repeat(np.arange(len(counts)), counts)
+    best = np.maximum.reduceat(policy, offsets[:-1])
+    kept = (policy * WEIGHT_UNIT >= SMALLEST) | (policy >= best[owners])
+    owners, entries = owners[kept], (np.arange(len(policy)) - offsets[:-1][owners])[kept]
+    choices = np.bincount(owners, minlength=len(counts))
+    starts = offsets_of(choices)[:-1]
+    mass = np.add.reduceat(policy[kept].astype(np.float64), starts)
+    weights = np.rint(policy[kept] / mass[owners] * WEIGHT_UNIT).astype(np.int64)
+    largest = np.lexsort((weights, owners))[offsets_of(choices)[1:] - 1]
+    weights[largest] += WEIGHT_UNIT - np.add.reduceat(weights, starts)
+    return choices.astype(np.int32), entries.astype(np.uint16), weights.astype(np.uint16)
+
+
+class Targets:
+    """Collects the searches of many games in the order they happen, and returns them in the games' order."""
+
+    def __init__(self) -> None:
+        self._games: list[NDArray[np.int64]] = []
+        self._plies: list[NDArray[np.int64]] = []
+        self._choices: list[NDArray[np.int32]] = []
+        self._entries: list[NDArray[np.uint16]] = []
+        self._weights: list[NDArray[np.uint16]] = []
+        self._values: list[NDArray[np.int16]] = []
+
+    def add(self, games: NDArray[np.int64], plies: NDArray[np.int32], found: SearchResult) -> None:
+        """Takes the searches of the given games at the given plies, row by row."""
+        choices, entries, weights = sparse_policy(found.policy, found.offsets)
+        self._games.append(games)
+        self._plies.append(plies.astype(np.int64))
+        self._choices.append(choices)
+        self._entries.append(entries)
+        self._weights.append(weights)
+        self._values.append(np.rint(found.values * VALUE_UNIT).astype(np.int16))
+
+    def arrays(self, starts: NDArray[np.int64], players: int) -> dict[str, NDArray[Any]]:
+        """The arrays `searched` .. `values` of a Shard in which game i's moves begin at starts[i]."""
+        games = np.concatenate([np.empty(0, np.int64), *self._games])
+        searched = starts[games] + np.concatenate([np.empty(0, np.int64), *self._plies])
+        choices = np.concatenate([np.empty(0, np.int32), *self._choices])
+        order = np.argsort(searched, kind="stable")
+        ranges = offsets_of(choices)[:-1][order] - offsets_of(choices[order])[:-1]
+        source = np.repeat(ranges, choices[order]) + np.arange(int(choices.sum()))
+        values = np.concatenate([np.empty((0, players), np.int16), *self._values])
+        return {
+            "searched": searched[order].astype(np.int32),
+            "choices": choices[order],
+            "entries": np.concatenate([np.empty(0, np.uint16), *self._entries])[source],
+            "weights": np.concatenate([np.empty(0, np.uint16), *self._weights])[source],
+            "values": values[order].reshape(-1),
+        }

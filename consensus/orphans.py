@@ -39,8 +39,17 @@ class Orphans:
         return list(self._shelves[creator].events.values()) if creator in self._shelves else []
 
     def wanted(self) -> list[bytes]:
-        """Hashes of the parents that are nowhere here, in the order in which they were first missed."""
-        return [digest for digest in self._waiting if digest not in self._missing]
+        """Hashes of the parents that are nowhere here, lowest orphans first, the creators taking turns.
+
+        So a member whose orphans name parents that do not exist does not keep others from being asked for.
+        """
+        turns: list[tuple[int, int, bytes]] = []
+        for creator, (_, shelf) in enumerate(sorted(self._shelves.items())):
+            orphans = sorted(shelf.events.values(), key=lambda orphan: (orphan.seq, orphan.hash))
+            parents = [parent for orphan in orphans for parent in sorted(self._missing[orphan.hash])]
+            absent = [parent for parent in parents if parent not in self._missing]
+            turns += [(turn, creator, parent) for turn, parent in enumerate(dict.fromkeys(absent))]
+        return list(dict.fromkeys(parent for _, _, parent in sorted(turns)))
 
     def add(self, event: Event, missing: list[bytes]) -> None:
         """Keeps `event`, not here yet, until each of `missing` was attached; drops what is too much."""

@@ -219,6 +219,18 @@ def test_a_missing_parent_is_wanted_until_it_comes():
     assert replica.wanted() == []
 
 
+def test_parents_that_do_not_exist_keep_nobody_from_being_asked_for_others():
+    replica = Replica(GENESIS)
+    for note in range(300):
+        lies = [bytes([number, note % 256, note // 256]) + bytes(29) for number in range(4)]
+        replica.insert([event_by(KEYS[0], other_parents=lies, note=note)])
+    honest = chain_by(KEYS[1], 3)
+    replica.insert(honest[2:])
+    wanted = replica.wanted()
+    assert len(wanted) == 256
+    assert honest[1].hash in wanted[:2]
+
+
 # Own events.
 
 

@@ -162,6 +162,8 @@ class Gossip:
             request = decode_request(body, self._roster)
             if request.epoch != self._replica.epoch:
                 raise Refusal(409, "another swarm or epoch")
+            if not peer.may_tell(len(request.events), trio.current_time()):
+                raise Refusal(429, "too many events; send them later")
             events = await self._member.opener.open(request.events, self._member.knows)
         except (MessageError, EventError) as error:
             peer.misbehaved(str(error), trio.current_time())
@@ -202,7 +204,7 @@ class Gossip:
         return [
             PeerStatus(
                 id=peer.id,
-                state=peer.state(now),
+                state=peer.state(),
                 contacted_s=None if peer.contacted_at is None else now - peer.contacted_at,
                 lag=peer.lacks(ours),
                 lead=peer.leads(ours),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from consensus.event import Event, EventError, Transaction
+from consensus.event import Event, EventError, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ForkError, Replica, RoundEffects
@@ -69,6 +69,7 @@ class Member:
         self.genesis = genesis
         self.replica = Replica(genesis, identity.key)
         self.opener = opener
+        self._key = identity.key
         self.news = trio.Event()  # set, and replaced, when events were attached
         self._store, self._clock, self._random = store, clock, chance
         self._pace = pace or Pace()
@@ -88,9 +89,13 @@ class Member:
     def submit(self, transactions: Sequence[Transaction]) -> None:
         """Puts transactions forward; they travel in one event, in this order, and stay until it is ordered.
 
-        Raises BacklogError if they are too many or too much waits, EncodingError if they cannot be encoded.
+        Raises EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
-        self._pending.add(transactions)
+        probe = make_event(
+            self._key, epoch=self.genesis.digest, seq=0, self_parent=None, time=0,
+            transactions=tuple(transactions),
+        )
+        self._pending.add(transactions, len(probe.raw))
         self._wake()
 
     def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:

@@ -15,6 +15,8 @@ _FIRST_PENALTY = 0.5  # seconds
 _MAX_UNREACHABLE = 30.0
 _FIRST_MISBEHAVED = 10.0
 _MAX_MISBEHAVED = 300.0
+_EVENTS_PER_S = 1000.0  # that one peer may make us check, on average
+_EVENTS_AT_ONCE = 5000.0
 _RECENT = 1.0  # seconds after which a peer that asks us is asked again
 
 
@@ -33,6 +35,8 @@ class Peer:
     trusted_at: float = -math.inf  # what it says is not looked at before
     error: str = ""  # why it was last not as it should be
     busy: bool = False  # is being asked
+    allowance: float = _EVENTS_AT_ONCE
+    allowed_at: float = -math.inf
     sent: int = 0  # bytes, in questions and answers
     received: int = 0
 
@@ -46,6 +50,15 @@ class Peer:
         """It can reach us, so perhaps we can reach it again."""
         if now >= self.trusted_at:
             self.next_at = min(self.next_at, now + _RECENT)
+
+    def may_tell(self, events: int, now: float) -> bool:
+        """Whether it may make us check so many more events; if so, they are counted."""
+        earned = (now - self.allowed_at) * _EVENTS_PER_S
+        self.allowance, self.allowed_at = min(_EVENTS_AT_ONCE, self.allowance + earned), now
+        if events > self.allowance:
+            return False
+        self.allowance -= events
+        return True
 
     def answered(self) -> None:
         """It answered as it should: the penalty decays, so that who comes and goes still waits longer."""
@@ -72,11 +85,11 @@ class Peer:
         """How many events it says to have that we lack."""
         return sum(max(0, seq - ours.get(member, -1)) for member, seq in self.seqs.items())
 
-    def state(self, now: float) -> State:
-        """ok: asked whenever there is reason to; backoff: not now; never: it has not said anything yet."""
-        if self.next_at > now and self.error:
-            return "backoff"
-        return "never" if self.contacted_at is None else "ok"
+    def state(self) -> State:
+        """never: it has not spoken yet; backoff: last time it did not answer, or misbehaved; ok: neither."""
+        if self.contacted_at is None:
+            return "never"
+        return "backoff" if self.error else "ok"
 
 
 def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:

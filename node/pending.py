@@ -3,10 +3,9 @@
 from collections import deque
 from collections.abc import Sequence
 
-from consensus.encoding import encode
 from consensus.event import MAX_TRANSACTIONS, Transaction
 
-_MAX_GROUP = 192 * 1024  # bytes of transactions in one event, below the limit of an event
+MAX_FILLED = 192 * 1024  # bytes of transactions in one event; an event may have some more
 
 
 class BacklogError(Exception):
@@ -24,15 +23,10 @@ class Pending:
     def __len__(self) -> int:
         return sum(len(group) for group, _ in self._groups)
 
-    def add(self, transactions: Sequence[Transaction]) -> None:
-        """Takes a group that will travel in one event.
-
-        Raises BacklogError if it is too large for an event or too much waits, EncodingError if it cannot
-        be encoded.
-        """
-        size = len(encode(list(transactions)))
-        if size > _MAX_GROUP or len(transactions) > MAX_TRANSACTIONS:
-            raise BacklogError(f"{len(transactions)} transactions of {size} bytes do not fit one event")
+    def add(self, transactions: Sequence[Transaction], size: int) -> None:
+        """Takes a group of `size` bytes that will travel in one event. Raises BacklogError."""
+        if size > MAX_FILLED or len(transactions) > MAX_TRANSACTIONS:
+            raise BacklogError(f"{len(transactions)} transactions of {size} bytes are too much for one event")
         if self._size + size > self._limit:
             raise BacklogError(f"{len(self)} transactions wait already; is there a quorum of members?")
         if transactions:
@@ -40,9 +34,9 @@ class Pending:
             self._size += size
 
     def fill(self) -> tuple[Transaction, ...]:
-        """What goes into the next event; it stays here until `taken` is called with it."""
+        """What goes into the next event; it stays here until `taken` is called."""
         filled: list[Transaction] = []
-        room = _MAX_GROUP
+        room = MAX_FILLED
         for group, size in self._groups:
             room -= size
             if room < 0 or len(filled) + len(group) > MAX_TRANSACTIONS:

@@ -2,18 +2,11 @@
 
 from consensus.event import Event, make_event
 from node.creation import Plan
-from node.identity import Identity
 from node.member import Member
 
 
 class Equivocator(Member):
     """Signs several events with one sequence number, and goes on from any of them."""
-
-    def __init__(self, **parts: object) -> None:
-        super().__init__(**parts)  # type: ignore[arg-type]
-        identity = parts["identity"]
-        assert isinstance(identity, Identity)
-        self._key = identity.key
 
     async def _create(self, plan: Plan) -> None:
         transactions = self._pending.fill()

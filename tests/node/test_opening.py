@@ -1,0 +1,57 @@
+"""Received bytes become events only if everything about them is right."""
+
+import pytest
+
+from consensus.encoding import decode, encode
+from consensus.event import EventError, make_event
+from node.identity import Identity
+from node.opening import Opener, SharedOpener, ThreadOpener
+
+EPOCH = bytes(32)
+ME = Identity(b"m" * 32)
+
+
+@pytest.fixture(params=[ThreadOpener, SharedOpener])
+def opener(request: pytest.FixtureRequest) -> Opener:
+    made: Opener = request.param(EPOCH)
+    return made
+
+
+def raw(seq: int, epoch: bytes = EPOCH) -> bytes:
+    parent = None if seq == 0 else bytes(31) + bytes([seq])
+    return make_event(ME.key, epoch=epoch, seq=seq, self_parent=parent, time=seq).raw
+
+
+def with_bad_signature(event: bytes) -> bytes:
+    body, signature = decode(event, limit=9999)  # type: ignore[misc]
+    assert isinstance(signature, bytes)
+    return encode([body, signature[:-1] + bytes([signature[-1] ^ 1])])
+
+
+def nothing(digest: bytes) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 64, 65, 150])
+async def test_good_events_are_opened_in_order(opener: Opener, count: int) -> None:
+    raws = [raw(seq) for seq in range(count)]
+    for _ in range(2):
+        assert [event.raw for event in await opener.open(raws, nothing)] == raws
+
+
+async def test_known_events_are_left_out(opener: Opener) -> None:
+    events = await opener.open([raw(seq) for seq in range(9)], nothing)
+    known = {events[2].hash, events[5].hash}
+    opened = await opener.open([event.raw for event in events], known.__contains__)
+    assert [event.seq for event in opened] == [0, 1, 3, 4, 6, 7, 8]
+
+
+@pytest.mark.parametrize("position", [0, 3, 70])
+@pytest.mark.parametrize("bad", [
+    b"", b"\xff", raw(5)[:-1], raw(5) + b"\0", raw(5, b"e" * 32), with_bad_signature(raw(5)), bytes(64),
+])
+async def test_one_bad_event_spoils_the_message(opener: Opener, bad: bytes, position: int) -> None:
+    raws = [raw(seq) for seq in range(80)]
+    for _ in range(2):
+        with pytest.raises(EventError):
+            await opener.open([*raws[:position], bad, *raws[position:]], nothing)

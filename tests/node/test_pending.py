@@ -1,0 +1,50 @@
+"""Transactions in the queue: in order, groups whole, within bounds."""
+
+import pytest
+
+from node.pending import MAX_FILLED, BacklogError, Pending
+
+
+def group(first: int, count: int) -> list[dict[str, object]]:
+    return [{"type": "t", "id": first + number} for number in range(count)]
+
+
+def test_groups_come_out_in_order_and_stay_until_taken() -> None:
+    pending = Pending()
+    pending.add(group(0, 3), 100)
+    pending.add(group(3, 2), 100)
+    pending.add([], 10)
+    assert pending.fill() == tuple(group(0, 5)) == pending.fill()
+    pending.add(group(5, 1), 100)
+    pending.taken(5)
+    assert pending.fill() == tuple(group(5, 1))
+    assert len(pending) == 1
+    pending.taken(1)
+    assert pending.fill() == ()
+
+
+def test_a_group_is_never_split() -> None:
+    pending = Pending()
+    pending.add(group(0, 10), MAX_FILLED - 100)
+    pending.add(group(10, 2), 101)
+    pending.add(group(12, 1), 10)
+    assert pending.fill() == tuple(group(0, 10))
+    pending.taken(10)
+    assert pending.fill() == tuple(group(10, 3))
+    pending = Pending()
+    pending.add(group(0, 1000), 5000)
+    pending.add(group(1000, 25), 100)
+    assert len(pending.fill()) == 1000
+
+
+def test_too_much_is_refused() -> None:
+    pending = Pending(limit=1000)
+    with pytest.raises(BacklogError, match="too much for one event"):
+        pending.add(group(0, 1), MAX_FILLED + 1)
+    with pytest.raises(BacklogError, match="too much for one event"):
+        pending.add(group(0, 1025), 900)
+    pending.add(group(0, 3), 990)
+    with pytest.raises(BacklogError, match="3 transactions wait already"):
+        pending.add(group(3, 1), 11)
+    pending.taken(3)
+    pending.add(group(3, 1), 1000)

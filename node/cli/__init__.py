@@ -1,9 +1,77 @@
-"""The command line `ringrift-node`."""
+"""The command line `ringrift-node`: finds the command, loads what it needs, turns mistakes into one line."""
 
+import argparse
+import importlib
+import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from node.toml import ConfigError
+
+PROGRAM = "ringrift-node"
 
 
-def main() -> int:
-    """Entry point of `ringrift-node`."""
-    print("ringrift-node: not built yet", file=sys.stderr)
-    return 2
+@dataclass(frozen=True)
+class Command:
+    """A command: the module with its `add_arguments(parser)` and `main(options) -> int`, and what it is for."""
+
+    module: str
+    purpose: str
+
+
+COMMANDS = {
+    "init": Command("node.cli.init", "found a swarm: write swarm.toml and a key for each member"),
+    "run": Command("node.cli.run", "run one node"),
+    "demo": Command("node.demo.command", "run a whole swarm on this machine until a model is promoted"),
+    "verify": Command("node.cli.verify", "check a certificate offline"),
+    "id": Command("node.cli.id", "print the member id of a key"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status (2 after a mistake in the input, with one line on stderr)."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _run(given)
+    except ConfigError as mistake:
+        print(f"{PROGRAM}: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="A node of a swarm that trains RingRift players and proves every promotion.",
+        epilog=f"Help for one command: {PROGRAM} COMMAND --help",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    # Only the command that was asked for is imported, so that each starts as quickly as it can.
+    wanted = arguments[0] if arguments else None
+    module = None
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.purpose, description=_sentence(command.purpose))
+        if name == wanted:
+            module = importlib.import_module(command.module)
+            module.add_arguments(subparser)
+    options = parser.parse_args(arguments)
+    if options.version:
+        from node.software import version
+
+        print(f"{PROGRAM} {version()}")
+        return 0
+    if module is None:
+        parser.print_help()
+        return 2
+    status: int = module.main(options)
+    return status
+
+
+def _sentence(purpose: str) -> str:
+    return purpose[0].upper() + purpose[1:] + "."

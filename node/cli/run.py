@@ -1,0 +1,89 @@
+"""`ringrift-node run`: one node, until SIGTERM or Ctrl-C."""
+
+import argparse
+from pathlib import Path
+
+from node.config import (
+    ROLES,
+    Address,
+    RunOptions,
+    SwarmConfig,
+    default_http,
+    load_config,
+    split_address,
+    split_roles,
+)
+from node.toml import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `ringrift-node run`."""
+    parser.add_argument("config", type=Path, metavar="SWARM.TOML", help="the swarm")
+    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key of this node")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where this node keeps everything")
+    parser.add_argument(
+        "--http", metavar="HOST:PORT", help="where to serve people (default: loopback, the port for peers + 1000)"
+    )
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="where to serve peers, if not at the address in swarm.toml"
+    )
+    parser.add_argument(
+        "--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none"
+    )
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the node. Exit status 0 after SIGTERM or Ctrl-C; ConfigError for what a person can mend."""
+    import trio
+
+    from node.identity import IdentityError, load_identity
+    from node.logs import configure_logs
+    from node.node import run_node  # type: ignore[import-not-found,unused-ignore]
+    from node.store import StoreError
+
+    failures: list[str] = []
+    try:
+        config = load_config(options.config)
+        run_options = _run_options(options, config, load_identity(options.key).id)
+        configure_logs(as_json=options.log_json)
+        trio.run(run_node, config, options.key, options.data, run_options)
+    except* (ConfigError, IdentityError, StoreError) as group:
+        failures = [str(error) for error in _leaves(group)]
+    if failures:
+        raise ConfigError(failures[0])
+    return 0
+
+
+def _run_options(options: argparse.Namespace, config: SwarmConfig, me: bytes) -> RunOptions:
+    member = config.member(me)
+    roles = ROLES if config.roles is None else config.roles
+    if options.roles is not None:
+        roles = _roles(options.roles)
+    return RunOptions(
+        listen=member.address if options.listen is None else _address("--listen", options.listen),
+        http=config.http or default_http(member) if options.http is None else _address("--http", options.http),
+        roles=roles,
+        log_json=options.log_json,
+    )
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    try:
+        return () if text == "none" else split_roles(tuple(name.strip() for name in text.split(",")))
+    except ValueError as error:
+        raise ConfigError(f"--roles: {error}, or none") from None
+
+
+def _address(option: str, text: str) -> Address:
+    try:
+        return split_address(text, may_choose=option == "--http")
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

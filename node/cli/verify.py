@@ -1,0 +1,120 @@
+"""`ringrift-node verify`: checks a certificate with nothing but its file; no node, no network, no torch."""
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from consensus.certificate_verify import SIZE_LIMIT, CertificateError, UnreadableError, Verified, verify
+from consensus.keys import id_text
+from node import words
+from node.toml import ConfigError
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `ringrift-node verify`."""
+    parser.add_argument("certificate", type=Path, metavar="CERTIFICATE", help="the file to check")
+    parser.add_argument(
+        "--genesis",
+        metavar="FILE",
+        help="the swarm you trust: its swarm.toml, or the digest of its genesis (64 hex digits)",
+    )
+    parser.add_argument("--model", type=Path, metavar="DIR", help="also check that the files in DIR are the model")
+    parser.add_argument("--json", action="store_true", help="print what was proved as one JSON object")
+    parser.epilog = "Exit status: 0 the certificate holds, 1 it is refused, 2 the input cannot be read."
+
+
+def main(options: argparse.Namespace) -> int:
+    """Check one certificate: 0 it holds, 1 refused with one line, 2 (ConfigError) unreadable."""
+    data = _read(options.certificate, SIZE_LIMIT + 1)
+    genesis = None if options.genesis is None else _genesis(options.genesis)
+    files = None if options.model is None else _digests(options.model)
+    try:
+        verified = verify(data, genesis, files)
+    except UnreadableError as error:
+        raise ConfigError(f"{options.certificate}: {error}") from None
+    except CertificateError as error:
+        print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(_facts(verified), indent=2))
+    else:
+        _tell(options, verified)
+    return 0
+
+
+def _read(path: Path, limit: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+
+
+def _genesis(text: str) -> bytes:
+    if _DIGEST.fullmatch(text):
+        return bytes.fromhex(text)
+    from node.config import load_config
+
+    return load_config(Path(text)).genesis.digest
+
+
+def _digests(directory: Path) -> dict[str, bytes]:
+    if not directory.is_dir():
+        raise ConfigError(f"{directory}: is no directory; --model wants the one that holds the model's files")
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): hashlib.sha256(_read(path)).digest() for path in files}
+
+
+def _facts(verified: Verified) -> dict[str, Any]:
+    content, genesis = verified.content, verified.genesis
+    return {
+        "certificate": content.statement.hex(),
+        "swarm": genesis.swarm,
+        "genesis": genesis.digest.hex(),
+        "configuration": content.configuration,
+        "promotion": content.number,
+        "model": content.model.hex(),
+        "architecture": content.architecture,
+        "replaces": content.incumbent.hex(),
+        "previous": None if content.previous is None else content.previous.hex(),
+        "round": content.round,
+        "time": content.time,
+        "score": content.score,
+        "most": content.blocks * content.most,
+        "blocks": content.blocks,
+        "llr": content.llr,
+        "approved": content.approved,
+        "sealed": verified.sealed_weight,
+        "sealed_by": [id_text(member) for member in verified.sealed_by],
+        "weight": genesis.total_weight,
+        "files_checked": verified.files_checked,
+    }
+
+
+def _tell(options: argparse.Namespace, verified: Verified) -> None:
+    content, genesis = verified.content, verified.genesis
+    most = content.blocks * content.most
+    print(f"{options.certificate}: HOLDS")
+    rows = {
+        "swarm": f"{genesis.swarm}, genesis {genesis.digest.hex()}",
+        "promoted": f"{content.configuration} no. {content.number}: {content.model.hex()} ({content.architecture})",
+        "replaces": content.incumbent.hex(),
+        "when": f"{words.moment(content.time)} UTC, round {content.round:,}",
+        "match": f"{content.score} of {most} points in {words.plural(content.blocks, 'block')}, "
+        f"log-likelihood ratio {content.llr}",
+        "approved": f"weight {content.approved} of {genesis.total_weight} replayed the games and voted for it",
+        "sealed": f"weight {verified.sealed_weight} of {genesis.total_weight}, "
+        f"by {words.plural(len(verified.sealed_by), 'member')}",
+    }
+    if options.model is not None:
+        rows["files"] = f"{words.plural(verified.files_checked, 'file')} in {options.model} match"
+    for label, text in rows.items():
+        print(f"  {label:<9} {text}")
+    if options.genesis is None:
+        print("  The genesis is the certificate's own word: give --genesis to check that it is the swarm you mean.")

@@ -1,0 +1,241 @@
+"""What a person wrote for a node: swarm.toml and the options of `ringrift-node run`, checked and frozen."""
+
+import errno
+import re
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from consensus.genesis import Genesis, GenesisError, Member, make_genesis
+from consensus.keys import MemberId, id_text, parse_id
+from consensus.settings import SECTIONS, Settings, SettingsError
+from node.toml import ConfigError, Table, read_toml
+
+ROLES = ("selfplay", "train", "match")
+
+_ABSENT = "write one with: ringrift-node init DIR --members 4"
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
+_HTTP_OFFSET = 1000  # the local page is this far from the port for peers, if nobody says otherwise
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host (name, IPv4, or IPv6 without brackets) and a TCP port; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+@dataclass(frozen=True)
+class SwarmMember:
+    """One [[member]] of swarm.toml. `line` is where its address (or the table) stands in the file."""
+
+    id: MemberId
+    name: str
+    address: Address
+    weight: int
+    line: int
+
+
+@dataclass(frozen=True)
+class SwarmConfig:
+    """A swarm.toml. Members are in the file's order; the genesis has them sorted by id.
+
+    `http` and `roles` come from the optional [node] table and are None where it does not say.
+    """
+
+    path: Path
+    genesis: Genesis
+    members: tuple[SwarmMember, ...]
+    http: Address | None
+    roles: tuple[str, ...] | None
+
+    def member(self, member_id: MemberId) -> SwarmMember:
+        """Return the member with this id. Raise ConfigError if the swarm has none."""
+        for member in self.members:
+            if member.id == member_id:
+                return member
+        raise ConfigError(
+            f"{self.path}: no [[member]] has the id {id_text(member_id)}; "
+            "use the key of a member, or add this id to every member's copy of the file"
+        )
+
+    def member_address_error(self, member: SwarmMember, error: OSError) -> ConfigError:
+        """Phrase a failure to bind the address of this member."""
+        return address_error(f"{self.path}:{member.line}", member.address, error, "change this address")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How one node runs: decided by the command line, then [node] of swarm.toml, then defaults.
+
+    `listen` is where peers are served (the member's own address unless the machine is behind a port
+    mapping), `http` where people are. `roles` is a part of ROLES; () means: order and serve, no work.
+    """
+
+    listen: Address
+    http: Address
+    roles: tuple[str, ...]
+    log_json: bool
+
+
+def load_config(path: Path) -> SwarmConfig:
+    """Read and check a swarm.toml. Raise ConfigError: one line with file, line and remedy."""
+    document = read_toml(path, _ABSENT)
+    swarm = document.table("swarm")
+    member_tables = document.tables("member")
+    settings_table = document.table("settings")
+    node = document.table("node")
+    document.finish()
+    members = _read_members(document, member_tables)
+    settings = _read_settings(swarm, settings_table)
+    name = swarm.text("name")
+    swarm.finish()
+    http = parse_address(node, "http", may_choose=True) if node.has("http") else None
+    roles = _read_roles(node) if node.has("roles") else None
+    node.offer("http", "roles").finish()
+    try:
+        genesis = make_genesis(name, (Member(member.id, member.weight) for member in members), settings)
+    except GenesisError as error:
+        raise swarm.error(str(error)) from None
+    return SwarmConfig(path, genesis, members, http, roles)
+
+
+def default_http(member: SwarmMember) -> Address:
+    """Return where a member serves people if nobody says otherwise: loopback, its port + 1000."""
+    port = member.address.port + _HTTP_OFFSET
+    return Address("127.0.0.1", port if port <= 65535 else member.address.port - _HTTP_OFFSET)
+
+
+def address_error(where: str, address: Address, error: OSError, remedy: str) -> ConfigError:
+    """Phrase a failure to bind `address`, which `where` (a file and line, or an option) asked for."""
+    if error.errno == errno.EADDRINUSE:
+        what = f"port {address.port} is in use on {address.host}"
+        who = "stop the program that has it (perhaps this node runs already)"
+        return ConfigError(f"{where}: {what}; {who}, or {remedy}")
+    if error.errno == errno.EACCES:
+        return ConfigError(f"{where}: port {address.port} is not allowed to this user; {remedy} to a port from 1024")
+    what = f"cannot listen on {address} ({error.strerror or error})"
+    return ConfigError(f"{where}: {what}; {remedy} to one of this machine's")
+
+
+def split_address(text: str, *, may_choose: bool = False) -> Address:
+    """Parse "host:port" (IPv6 in brackets). `may_choose` admits port 0. Raise ValueError with what is wrong."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not _HOST.fullmatch(host):
+        raise ValueError(f'"{text}" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400')
+    least = 0 if may_choose else 1
+    if not re.fullmatch("[0-9]{1,5}", port) or not least <= int(port) <= 65535:
+        raise ValueError(f'"{port}" in "{text}" is not a port; use a number from {least} to 65535')
+    return Address(host.strip("[]"), int(port))
+
+
+def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check role names. Raise ValueError with what is wrong."""
+    for name in names:
+        if name not in ROLES:
+            raise ValueError(f'"{name}" is not a role; roles are {", ".join(ROLES)}')
+    return tuple(role for role in ROLES if role in names)
+
+
+def parse_address(table: Table, key: str, *, may_choose: bool = False) -> Address:
+    """Take an address from a table of swarm.toml."""
+    try:
+        return split_address(table.text(key), may_choose=may_choose)
+    except ValueError as error:
+        raise table.error(f"{key}: {error}", key) from None
+
+
+def _read_roles(node: Table) -> tuple[str, ...]:
+    try:
+        return split_roles(node.texts("roles"))
+    except ValueError as error:
+        raise node.error(f"roles: {error}", "roles") from None
+
+
+def _read_members(document: Table, tables: list[Table]) -> tuple[SwarmMember, ...]:
+    if not tables:
+        raise document.error("there is no [[member]]; a swarm needs at least one, with id and address")
+    members: list[SwarmMember] = []
+    for table in tables:
+        member = _read_member(table)
+        for other in members:
+            _check_distinct(table, member, other)
+        members.append(member)
+    total = sum(member.weight for member in members)
+    for table, member in zip(tables, members, strict=True):
+        if len(members) >= 4 and 3 * member.weight >= total:
+            raise table.error(
+                f"weight {member.weight} of {member.name} is a third or more of the {total} of all: "
+                "it alone could stop the swarm; give it less, or the others more",
+                "weight",
+            )
+    return tuple(members)
+
+
+def _read_member(table: Table) -> SwarmMember:
+    try:
+        member_id = parse_id(table.text("id"))
+    except ValueError as error:
+        raise table.error(f"id: {error}; copy the 52 characters that `ringrift-node id KEYFILE` prints", "id") from None
+    name = table.text("name", id_text(member_id)[:8])
+    if not _NAME.fullmatch(name):
+        raise table.error(f'name "{name}" must be 1 to 32 letters, digits, ".", "_" or "-"', "name")
+    address = parse_address(table, "address")
+    if address.host in ("0.0.0.0", "::"):
+        raise table.error(
+            f"address {address} is no place that peers can reach; write the name or address they use, "
+            "and say --listen when you run the node",
+            "address",
+        )
+    weight = table.integer("weight", 1)
+    if weight < 1:
+        remedy = "leave the member out if it has no vote"
+        raise table.error(f"weight {weight} of {name} must be 1 or more; {remedy}", "weight")
+    table.finish()
+    return SwarmMember(member_id, name, address, weight, table.line("address"))
+
+
+def _check_distinct(table: Table, member: SwarmMember, other: SwarmMember) -> None:
+    if member.id == other.id:
+        raise table.error(f"this id is also the id of {other.name}; every member has a key of its own", "id")
+    if member.address == other.address:
+        raise table.error(
+            f"address {member.address} is also the address of {other.name} (line {other.line}); give each its own port",
+            "address",
+        )
+    if member.name == other.name:
+        raise table.error(f'name "{member.name}" is taken (line {other.line}); names tell members apart', "name")
+
+
+def _read_settings(swarm: Table, table: Table) -> Settings:
+    configurations = swarm.texts("configurations", ("hex8-2",))
+    sections: dict[str, dict[str, Any]] = {}
+    for section in SECTIONS:
+        section_table = table.table(section)
+        known = [item.name for item in fields(SECTIONS[section])]  # type: ignore[arg-type]
+        values = section_table.offer(*known).values()
+        section_table.finish()
+        sections[section] = {key: _exact(value) for key, value in values.items()}
+    table.finish()
+    try:
+        return Settings.read(configurations, sections)
+    except SettingsError as error:
+        if found := re.match(r"settings\.(\w+)\.(\w+): ", str(error)):
+            raise table.table(found[1]).error(str(error), found[2]) from None
+        raise swarm.error(str(error), "configurations") from None
+
+
+def _exact(value: Any) -> Any:
+    return Fraction(value) if isinstance(value, Decimal) and value.is_finite() else value

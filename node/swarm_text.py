@@ -1,0 +1,131 @@
+"""The text of a swarm.toml: who is in it, and every setting with what it means and its default."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from fractions import Fraction
+
+from consensus.settings import SECTIONS, Settings
+from node.config import Address
+
+_HEAD = """\
+# A swarm of RingRift nodes. Every member has the same copy of this file; [swarm], [[member]] and
+# [settings.*] together are the genesis, whose digest names the swarm. A node with another genesis is
+# another swarm: change these only before the first start. Addresses and [node] may change at any time.
+"""
+
+_SWARM = """\
+[swarm]
+name = {name}
+# What is played: BOARD-PLAYERS with square8 or hex8 and 2, 3 or 4 players.
+configurations = [{configurations}]
+"""
+
+_MEMBERS = """\
+# One table a member. `id` is its public key, as `ringrift-node id KEYFILE` prints it; `address` is where
+# the other members reach it; `weight` counts in every vote (with four or more members each must have
+# less than a third of all).
+"""
+
+_MEMBER = """\
+[[member]]
+name = {name}
+id = {id}
+address = {address}
+weight = {weight}
+"""
+
+_SETTINGS = """\
+# The settings, all with their defaults. Take away the "#" to change one.
+"""
+
+_NODE = """\
+# What may differ from host to host; options of `ringrift-node run` go before it.
+
+[node]
+# Where this node serves people: the status page, /status and the rest. Without it: loopback, and the
+# port for peers + 1000. Whoever binds another address shows the page to everybody who reaches it.
+# http = "127.0.0.1:8400"
+# What this node works on: "selfplay", "train", "match". [] only orders, votes and serves.
+# roles = ["selfplay", "train", "match"]
+"""
+
+_WORDS: dict[str, dict[str, str]] = {
+    "selfplay": {
+        "": "How self-play games are made.",
+        "games": "games that one claim asks for",
+        "simulations": "of the search, for each move",
+        "considered": "moves that the search considers at its root",
+        "opening_plies": "random plies before the search begins",
+        "ceiling": "so many games since the last candidate are enough; then nobody plays more",
+    },
+    "training": {
+        "": "When and how a candidate is trained.",
+        "games": "new games since the last candidate before the next one is trained",
+        "window": "newest games to train on",
+        "steps": "of the optimizer",
+        "batch": "positions a step",
+        "architecture": "of the network: c16b2 has 16 channels and 2 blocks",
+        "learning_rate": "of the optimizer",
+    },
+    "match": {
+        "": "How a candidate is measured against the canonical model.",
+        "simulations": "of the search, for each move",
+        "considered": "moves that the search considers at its root",
+        "opening_plies": "random plies before the search begins; the order fixes them, nobody chooses",
+        "slot_blocks": "blocks that one member plays at a time; a block is one opening in every seating",
+        "block_limit": "undecided after so many blocks: rejected; a multiple of 2 x slot_blocks",
+        "p1": "share of the points that the test looks for, against 0.5 for equal players",
+        "alpha": "risk of accepting a candidate that is only equal",
+        "beta": "risk of rejecting one that scores p1",
+    },
+    "timing": {
+        "": "How long things may take, in seconds of the order's own clock.",
+        "lease_s": "a claim without progress; then others may claim the work",
+        "claim_s": "a claim at most, whatever progress it tells",
+        "vote_s": "a candidate that passed its match, without enough votes; then it is dropped",
+        "idle_s": "a match without a new result; then the candidate is dropped",
+        "gap_s": "a longer gap between two events counts as this, so that an outage ends no lease",
+    },
+}
+
+
+def render_swarm(name: str, members: Sequence[tuple[str, str, Address, int]], settings: Settings) -> str:
+    """Return a swarm.toml. Members are (name, id, address, weight); settings that are not the default are in force."""
+    configurations = ", ".join(quote(configuration) for configuration in settings.configurations)
+    tables = [
+        _MEMBER.format(name=quote(label), id=quote(member), address=quote(str(address)), weight=weight)
+        for label, member, address, weight in members
+    ]
+    return "\n".join(
+        [
+            _HEAD,
+            _SWARM.format(name=quote(name), configurations=configurations),
+            _MEMBERS + "\n" + "\n".join(tables),
+            _SETTINGS,
+            *(_render_section(section, settings) for section in SECTIONS),
+            _NODE,
+        ]
+    )
+
+
+def quote(text: str) -> str:
+    """Return a TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
+
+
+def _render_section(section: str, settings: Settings) -> str:
+    words, values = _WORDS[section], getattr(settings, section)
+    lines = [f"[settings.{section}]  # {words['']}"]
+    for item in fields(SECTIONS[section]):  # type: ignore[arg-type]  # every Section is a dataclass
+        value = getattr(values, item.name)
+        line = f"{item.name} = {_literal(value)}"
+        lines.append(f"{'# ' if value == item.default else ''}{line:<26}  # {words[item.name]}")
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, Fraction):
+        decimal = f"{float(value)}"
+        return decimal if Fraction(decimal) == value else quote(str(value))
+    return quote(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,165 @@
+"""Reads a TOML file into checked values and says in one line what is wrong, where, and how to mend it."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+Where = tuple[str | int, ...]  # a path into the document: ("member", 1, "weight")
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+class ConfigError(Exception):
+    """A mistake of the person who runs the node, as one line: file[:line]: what is wrong; the remedy."""
+
+
+def line_of(text: str, where: Where) -> int | None:
+    """Return the line (from 1) that defines `where`, or the nearest thing round it that has a line."""
+    best, best_length = None, 0
+    table: Where = ()
+    array_sizes: dict[Where, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = _dotted(header[2])
+            if header[1] == "[[":
+                array_sizes[table] = array_sizes.get(table, 0) + 1
+                table = (*table, array_sizes[table] - 1)
+            path = table
+        elif key := _KEY.match(line):
+            path = (*table, *_dotted(key[1]))
+        else:
+            continue
+        if path[: len(where)] == where:
+            return number
+        if len(path) > best_length and where[: len(path)] == path:
+            best, best_length = number, len(path)
+    return best
+
+
+def _dotted(name: str) -> Where:
+    return tuple(part.strip().strip("\"'") for part in name.split("."))
+
+
+class Table:
+    """One table of a TOML file whose keys are taken one by one; `finish` refuses what nobody took."""
+
+    def __init__(self, path: Path, text: str, where: Where, values: Mapping[str, Any]) -> None:
+        self._path = path
+        self._text = text
+        self._where = where
+        self._values = dict(values)
+        self._known: list[str] = []
+
+    def error(self, message: str, key: str | None = None) -> ConfigError:
+        """Make the error for this table, or for one key in it."""
+        where = self._where if key is None else (*self._where, key)
+        line = line_of(self._text, where) if where else None
+        return ConfigError(f"{self._path}{f':{line}' if line else ''}: {message}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Take a non-empty string."""
+        value = self._take(key, default)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(f"{key} must be text in quotes, not {_shown(value)}", key)
+        return value
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """Take a whole number."""
+        value = self._take(key, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.error(f"{key} must be a whole number, not {_shown(value)}", key)
+        return value
+
+    def texts(self, key: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Take an array of strings."""
+        value = self._take(key, default)
+        is_list = isinstance(value, Sequence) and not isinstance(value, str)
+        if not is_list or not all(isinstance(item, str) for item in value):
+            raise self.error(f'{key} must be a list of texts such as ["a", "b"], not {_shown(value)}', key)
+        return tuple(value)
+
+    def table(self, key: str) -> "Table":
+        """Take a table; an absent one is empty."""
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            raise self.error(f"{key} must be a table: write [{key}] on a line of its own", key)
+        return Table(self._path, self._text, (*self._where, key), value)
+
+    def tables(self, key: str) -> list["Table"]:
+        """Take an array of tables; an absent one is empty."""
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise self.error(f"{key} must be a list of tables: write [[{key}]] before each", key)
+        return [Table(self._path, self._text, (*self._where, key, i), value) for i, value in enumerate(values)]
+
+    def has(self, key: str) -> bool:
+        """Tell whether the key was written."""
+        return key in self._values
+
+    def line(self, key: str) -> int:
+        """Return the line on which the key, or else the table, stands."""
+        return line_of(self._text, (*self._where, key)) or 1
+
+    def offer(self, *keys: str) -> "Table":
+        """Make keys known without taking them, so that `finish` accepts and names them."""
+        self._known.extend(key for key in keys if key not in self._known)
+        return self
+
+    def values(self) -> dict[str, Any]:
+        """Return what was written under the known keys."""
+        return {key: value for key, value in self._values.items() if key in self._known}
+
+    def finish(self) -> None:
+        """Refuse the first key that nobody took."""
+        for key in self._values:
+            if key in self._known:
+                continue
+            near = difflib.get_close_matches(key, self._known, 1)
+            place = "[" + ".".join(str(part) for part in self._where if isinstance(part, str)) + "]"
+            place = "at the top level" if not self._where else f"in {place}"
+            remedy = f'did you mean "{near[0]}"?' if near else f"remove it, or use one of: {', '.join(self._known)}"
+            raise self.error(f'unknown key "{key}" {place}; {remedy}', key)
+
+    def _take(self, key: str, default: Any) -> Any:
+        self.offer(key)
+        if key in self._values:
+            return self._values[key]
+        if default is None:
+            raise self.error(f"{key} is missing; add a line such as {key} = ...")
+        return default
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def read_toml(path: Path, absent: str) -> Table:
+    """Read a TOML file. `absent` is the remedy for a file that is not there. Raise ConfigError."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; {absent}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    try:
+        values = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(path, text, str(error)) from None
+    return Table(path, text, (), values)
+
+
+def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
+    position = _POSITION.search(message)
+    line = int(position[1]) if position and position[1] else len(text.splitlines())
+    what = _POSITION.sub("", message)
+    what = what[:1].lower() + what[1:]
+    return ConfigError(f"{path}:{line}: this is not TOML: {what}; mend this line (or the one before)")

@@ -1,0 +1,126 @@
+"""The Prometheus text of a node's status: every figure of /status under a name ringrift_*."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from node.web.source import Status
+
+
+def render_metrics(status: Status) -> bytes:
+    """Return the exposition (text format 0.0.4) of one status."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_StatusCollector(status))
+    return generate_latest(registry)
+
+
+class _StatusCollector(Collector):
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _node_metrics(self._status)
+        yield from _consensus_metrics(self._status)
+        yield from _peer_metrics(self._status)
+        yield from _work_metrics(self._status)
+        yield from _count_metrics(self._status)
+
+
+def _node_metrics(status: Status) -> Iterator[Metric]:
+    node, swarm = status["node"], status["swarm"]
+    yield InfoMetricFamily(
+        "ringrift_node",
+        "Which node this is",
+        {
+            "id": node["id"],
+            "name": node["name"],
+            "version": node["version"],
+            "device": node["device"],
+            "roles": ",".join(node["roles"]),
+        },
+    )
+    yield InfoMetricFamily(
+        "ringrift_swarm", "Which swarm it belongs to", {"name": swarm["name"], "genesis": swarm["genesis"]}
+    )
+    yield GaugeMetricFamily("ringrift_members", "Members in the roster", swarm["members"])
+    yield GaugeMetricFamily("ringrift_weight", "Weight of all members together", swarm["weight"])
+    yield GaugeMetricFamily("ringrift_uptime_seconds", "Seconds since the node started", node["uptime_s"])
+    yield GaugeMetricFamily("ringrift_ready", "1 if the node has caught up with a quorum", int(status["ready"]))
+
+
+def _consensus_metrics(status: Status) -> Iterator[Metric]:
+    consensus = status["consensus"]
+    yield GaugeMetricFamily("ringrift_round", "Last decided round", consensus["round"])
+    if consensus["round_age_s"] is not None:
+        yield GaugeMetricFamily(
+            "ringrift_round_age_seconds", "Seconds since a round was last decided here", consensus["round_age_s"]
+        )
+    yield GaugeMetricFamily("ringrift_events", "Events held of the current epoch", consensus["events"])
+    yield CounterMetricFamily("ringrift_ordered_events", "Events that have their final place", consensus["ordered"])
+    yield GaugeMetricFamily(
+        "ringrift_pending_events", "Events held that wait for their place in the order", consensus["pending"]
+    )
+    yield GaugeMetricFamily("ringrift_forkers", "Members seen to have forked", len(consensus["forkers"]))
+
+
+def _peer_metrics(status: Status) -> Iterator[Metric]:
+    labels = ["peer", "id"]
+    up = GaugeMetricFamily("ringrift_peer_up", "1 if the peer's state is ok", labels=labels)
+    contact = GaugeMetricFamily(
+        "ringrift_peer_last_contact_seconds", "Seconds since the last exchange with the peer", labels=labels
+    )
+    lag = GaugeMetricFamily(
+        "ringrift_peer_lag_events", "Events the peer lacked when it last said what it has", labels=labels
+    )
+    for peer in status["peers"]:
+        values = [peer["name"], peer["id"]]
+        up.add_metric(values, int(peer["state"] == "ok"))
+        if peer["last_contact_s"] is not None:
+            contact.add_metric(values, peer["last_contact_s"])
+        if peer["lag_events"] is not None:
+            lag.add_metric(values, peer["lag_events"])
+    yield from (up, contact, lag)
+
+
+def _work_metrics(status: Status) -> Iterator[Metric]:
+    work, labels = status["work"], ["kind", "subject"]
+    done = GaugeMetricFamily("ringrift_work_done", "Done of the current work, in its own unit", labels=labels)
+    wished = GaugeMetricFamily("ringrift_work_wished", "Size of the current work, in its own unit", labels=labels)
+    since = GaugeMetricFamily("ringrift_work_seconds", "Seconds since the current work began", labels=labels)
+    if work is not None:
+        values = [work["kind"], work["subject"]]
+        done.add_metric(values, work["done"])
+        wished.add_metric(values, work["wished"])
+        since.add_metric(values, work["since_s"])
+    yield from (done, wished, since)
+    canonical = GaugeMetricFamily(
+        "ringrift_canonical_since_round",
+        "Round that made this model canonical",
+        labels=["configuration", "model"],
+    )
+    promotions = CounterMetricFamily(
+        "ringrift_configuration_promotions", "Promotions of one configuration", labels=["configuration"]
+    )
+    for configuration, model in sorted(status["canonical"].items()):
+        canonical.add_metric([configuration, model["model"]], model["since_round"])
+        promotions.add_metric([configuration], model["promotions"])
+    yield from (canonical, promotions)
+
+
+def _count_metrics(status: Status) -> Iterator[Metric]:
+    counts = status["counts"]
+    yield CounterMetricFamily("ringrift_games", "Self-play games in the order", counts["games"])
+    yield CounterMetricFamily("ringrift_plies", "Plies of these games", counts["plies"])
+    yield CounterMetricFamily("ringrift_shards", "Shards of games in the order", counts["shards"])
+    yield CounterMetricFamily("ringrift_candidates", "Candidates in the order", counts["candidates"])
+    yield CounterMetricFamily("ringrift_promotions", "Promotions in the order", counts["promotions"])
+    yield CounterMetricFamily("ringrift_certificates", "Complete certificates", counts["certificates"])
+    rejected = CounterMetricFamily(
+        "ringrift_rejected_transactions", "Transactions in the order without effect", labels=["reason"]
+    )
+    for reason, number in sorted(counts["rejected"].items()):
+        rejected.add_metric([reason], number)
+    yield rejected

@@ -18,14 +18,14 @@ class RandomDag:
         return f"seed {self.seed}: {len(self.weights)} members of {self.weights}, {len(self.events)} events"
 
 
-def random_dag(seed, largest=10, most=110):
-    """The DAG of `seed`, of at most `largest` members and `most` events."""
+def random_dag(seed, largest=10, each=9):
+    """The DAG of `seed`, of at most `largest` members and at most 60 events and `each` a member."""
     rng = random.Random(seed)
     members = rng.randint(1, largest)
     weights = random_weights(rng, members)
     safe = rng.random() < 0.9
     forkers = random_forkers(rng, weights, safe) if rng.random() < 0.6 else []
-    events = Maker(rng, members, forkers).make(rng.randint(5, most))
+    events = Maker(rng, members, forkers).make(rng.randint(5, 60 + each * members))
     return RandomDag(seed, weights, events, safe, rng.choice((2, 3, 4, 10)))
 
 

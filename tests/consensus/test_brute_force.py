@@ -62,16 +62,16 @@ def test_random_dags_agree_in_every_order(start, monkeypatch):
     assert met["decided"] >= BATCH // 4
     assert met["not famous"] >= 10
     assert met["two branches"] >= 10
-    assert met["received"] >= 10 * BATCH
+    assert met["received"] >= 5 * BATCH
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(100_000, 104_000, BATCH))
 def test_larger_random_dags_agree_in_every_order(start, monkeypatch):
-    compare_seeds(range(start, start + BATCH), monkeypatch, largest=12, most=260)
+    compare_seeds(range(start, start + BATCH), monkeypatch, largest=12, each=24)
 
 
 if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as patch:
-        large = {"largest": 12, "most": 260} if int(sys.argv[1]) >= 100_000 else {}
+        large = {"largest": 12, "each": 24} if int(sys.argv[1]) >= 100_000 else {}
         print(compare_seeds([int(sys.argv[1])], patch, **large))

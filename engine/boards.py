@@ -29,8 +29,8 @@ class Board:
     """One board. Cells are numbered in record order: sorted by x, then y, numerically.
 
     `cells[i]` is the (x, y) of cell i; `directions` are the steps of movement (8 or 6), of which the first
-    `axes` are the line axes; `adjacent` are the steps that connect a territory; `spread` are the steps along
-    which collapsing border markers carry on (empty where only the markers next to the region collapse).
+    `axes` are the line axes; `adjacent` are the steps that connect a territory; `spreads` tells whether the
+    collapse of border markers carries on to markers around them, by any step of one in x, y or both.
     `side` is the edge of the square that holds the board, whose position (0, 0) is the cell (`low`, `low`).
     """
 
@@ -40,7 +40,7 @@ class Board:
     directions: tuple[Cell, ...]
     axes: int
     adjacent: tuple[Cell, ...]
-    spread: tuple[Cell, ...]
+    spreads: bool
     side: int
     low: int
     index: Mapping[Cell, int] = field(repr=False)
@@ -60,7 +60,7 @@ def _board(name: str, rings: int, cells: list[Cell], *, hexagonal: bool, spreads
         directions=_HEX_DIRECTIONS if hexagonal else _SQUARE_DIRECTIONS,
         axes=len(_HEX_AXES if hexagonal else _SQUARE_AXES),
         adjacent=_HEX_DIRECTIONS if hexagonal else tuple(d for d in _SQUARE_DIRECTIONS if 0 in d),
-        spread=_SQUARE_DIRECTIONS if spreads else (),
+        spreads=spreads,
         side=1 + max(x for x, _ in cells) - low,
         low=low,
         index=MappingProxyType({cell: i for i, cell in enumerate(cells)}),

@@ -64,7 +64,7 @@ from engine.rules.state import (
     content,
     owner,
 )
-from engine.rules.tables import CELLS, LINE, MINIMUM, PLAYERS, RINGS, SPREAD, THRESHOLD, TOP
+from engine.rules.tables import CELLS, LINE, MINIMUM, PLAYERS, RINGS, SPREADS, THRESHOLD, TOP
 
 SEATS = 4
 PLANES = 35
@@ -185,5 +185,5 @@ def write_globals(tables: Row, state: Row, scalars: Floats) -> None:
     scalars[33] = Float(int(state[ACTED]))
     if int(tables[LINE]) == 3:
         scalars[34] = Float(1.0)
-    if int(tables[SPREAD]) > 0:
+    if int(tables[SPREADS]) > 0:
         scalars[35] = Float(1.0)

@@ -54,7 +54,7 @@ class Games:
         self.states = np.ascontiguousarray(states)
         self.executor = executor or cpu()
         self._tables = tables(config)
-        self._scratch = Lanes(scratch_width(config), np.int16)
+        self._scratch = Lanes(scratch_width(config), np.int32)
 
     @classmethod
     def new(cls, config: Config, count: int, swap: bool = False, executor: Executor | None = None) -> Games:

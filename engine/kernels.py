@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import FloatRows, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
+from engine.backend import FloatRows, IntRows, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
 from engine.features import write_globals, write_planes
 from engine.play import play_randomly, replay
 from engine.rules.legal import legal_moves
@@ -17,7 +17,9 @@ def start_games(first: int, tables: Row, states: Rows, swap: int) -> None:
 
 
 @kernel
-def find_legal(first: int, tables: Row, states: Rows, scratch: Rows, found: LongRows, counts: Ints) -> None:
+def find_legal(
+    first: int, tables: Row, states: Rows, scratch: IntRows, found: LongRows, counts: Ints
+) -> None:
     """Write the legal moves of every game into its row of `found`, as far as they fit, and their number."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
@@ -35,7 +37,7 @@ def pack_rows(first: int, found: LongRows, offsets: Ints, moves: Longs) -> None:
 
 
 @kernel
-def apply_moves(first: int, tables: Row, states: Rows, scratch: Rows, moves: Longs) -> None:
+def apply_moves(first: int, tables: Row, states: Rows, scratch: IntRows, moves: Longs) -> None:
     """Apply a legal move to every game."""
     game = first + thread.tid()
     apply_move(tables, states[game], scratch[thread.tid() % scratch.shape[0]], moves[game])
@@ -46,7 +48,7 @@ def replay_games(
     first: int,
     tables: Row,
     states: Rows,
-    scratch: Rows,
+    scratch: IntRows,
     room: LongRows,
     offsets: Ints,
     moves: Longs,
@@ -65,7 +67,7 @@ def random_games(
     first: int,
     tables: Row,
     states: Rows,
-    scratch: Rows,
+    scratch: IntRows,
     room: LongRows,
     seed: Words,
     numbers: Words,

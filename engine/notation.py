@@ -16,11 +16,12 @@ from engine.config import Config
 from engine.moves import Kind, move_a, move_b, move_c, move_kind
 from engine.rules import state as record
 from engine.rules.lines import run_length
+from engine.rules.masks import has_cell
 from engine.rules.recovery import run_start
 from engine.rules.sizes import scratch_width
 from engine.rules.stacks import height, ring_below, ring_owner
-from engine.rules.tables import LINE, TOP, step, tables
-from engine.rules.territory import fill, queue_start
+from engine.rules.tables import LINE, SIDE, TOP, step, tables
+from engine.rules.territory import FOUND, find_region, survey
 
 if TYPE_CHECKING:
     from engine.games import Games
@@ -79,12 +80,14 @@ def _line_text(names: Sequence[str], table: Row, state: Row, kind: int, a: int, 
 
 def _region_text(config: Config, state: Row, first: int, colour: int, size: int) -> str:
     names, table = cell_names(config.board), plain_row(tables(config))
-    scratch = plain_row(np.zeros(scratch_width(config), np.int16))
-    filled = fill(table, state, scratch, 0, colour, first)
-    if filled != size:
-        raise ValueError(f"no region of {size} cells at {names[first]}: it has {filled}")
-    queue = queue_start(table)
-    listed = cells_text(names, [scratch[queue + place] for place in range(size)])
+    scratch = plain_row(np.zeros(scratch_width(config), np.int32))
+    survey(table, state, scratch, record.player(state))
+    find_region(table, state, scratch, first, colour)
+    found = FOUND * table[SIDE]
+    cells = [cell for cell in range(len(names)) if has_cell(table, scratch, found, cell)]
+    if len(cells) != size:
+        raise ValueError(f"no region of {size} cells at {names[first]}: it has {len(cells)}")
+    listed = cells_text(names, cells)
     return f"TR {names[first]} {size} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
 
 

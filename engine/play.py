@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Longs, Row, Word, func
+from engine.backend import Int, Ints, Longs, Row, Word, func
 from engine.random import random_below
 from engine.rules.legal import legal_moves
 from engine.rules.state import is_over, plies
@@ -11,7 +11,7 @@ from engine.rules.turn import apply_move
 
 @func
 def play_randomly(
-    tables: Row, state: Row, scratch: Row, room: Longs, seed: Word, game: Word, steps: int
+    tables: Row, state: Row, scratch: Ints, room: Longs, seed: Word, game: Word, steps: int
 ) -> int:
     """Play up to `steps` random moves, fewer if the game ends, and return how many.
 
@@ -28,7 +28,7 @@ def play_randomly(
 
 
 @func
-def replay(tables: Row, state: Row, scratch: Row, room: Longs, moves: Longs, begin: int, end: int) -> int:
+def replay(tables: Row, state: Row, scratch: Ints, room: Longs, moves: Longs, begin: int, end: int) -> int:
     """Apply moves[begin:end] up to the first that is not legal, and return how many were applied."""
     for place in range(begin, end):
         left = Int(legal_moves(tables, state, scratch, room))

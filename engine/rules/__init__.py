@@ -2,12 +2,12 @@
 
 What search and other kernels call (import them from here, by name):
 
-    legal_moves(tables: Row, state: Row, scratch: Row, out: Longs) -> int
+    legal_moves(tables: Row, state: Row, scratch: Ints, out: Longs) -> int
         Writes the legal moves into `out` and returns how many there are: at least one while the game runs,
         0 when it is over. If it returns more than `out.shape[0]`, the row was too short and the moves beyond
         it are missing: the caller must treat that as an error or try again with a longer row. A row of
         `move_bound(config)` is always long enough.
-    apply_move(tables: Row, state: Row, scratch: Row, move: Long) -> None
+    apply_move(tables: Row, state: Row, scratch: Ints, move: Long) -> None
         Applies a legal move in place. A game that is over stays as it is. The move is not checked.
     player(state) -> int      the player to act, 1 .. players; 0 when the game is over
     winner(state) -> int      0 while the game runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Longs, Row, func
+from engine.backend import Ints, Longs, Row, func
 from engine.moves import Kind, pack
 from engine.rules.lines import elimination_moves, line_phase_moves
 from engine.rules.movement import movement_moves, stack_moves
@@ -36,7 +36,7 @@ def movement_phase_moves(tables: Row, state: Row, player: int, out: Longs) -> in
 
 
 @func
-def legal_moves(tables: Row, state: Row, scratch: Row, out: Longs) -> int:
+def legal_moves(tables: Row, state: Row, scratch: Ints, out: Longs) -> int:
     """Write the legal moves into `out` and return their number (see `engine.rules`)."""
     player = int(state[PLAYER])
     phase = int(state[PHASE])

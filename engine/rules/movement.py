@@ -10,6 +10,8 @@ from engine.rules.stacks import eliminate_top, height, move_stack, push_bottom, 
 from engine.rules.state import ACTIVE, BLOCKED, STACK, STACKS, cap, content, owner
 from engine.rules.tables import DIRECTIONS, direction_between, step
 
+ANY_DISTANCE = 64  # longer than any board is wide
+
 
 @func
 def stack_moves(
@@ -59,11 +61,15 @@ def movement_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
 
 
 @func
-def free_run(tables: Row, state: Row, cell: int, direction: int) -> tuple[int, int]:
-    """How far one can go from a cell in a direction, and the blocked cell at which that ends."""
+def free_run(tables: Row, state: Row, cell: int, direction: int, wanted: int) -> tuple[int, int]:
+    """How far one can go from a cell in a direction, up to the distance wanted, and what comes then.
+
+    Returns:
+        The distance, and the next cell: a blocked one unless all that was wanted is free.
+    """
     run = Int(0)
     at = step(tables, cell, direction)
-    while content(state, at) < BLOCKED:
+    while run < wanted and content(state, at) < BLOCKED:
         run += 1
         at = step(tables, at, direction)
     return run, at
@@ -73,11 +79,12 @@ def free_run(tables: Row, state: Row, cell: int, direction: int) -> tuple[int, i
 def can_capture(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
     """Whether a stack of that height and cap has a capture from the cell."""
     for direction in range(int(tables[DIRECTIONS])):
-        run, target = free_run(tables, state, cell, direction)
+        run, target = free_run(tables, state, cell, direction, ANY_DISTANCE)
         facing = content(state, target)
         if facing >= STACK and cap(facing) <= strength:
-            beyond, _ = free_run(tables, state, target, direction)
-            if beyond > 0 and run + 1 + beyond >= tall:
+            wanted = max(tall - run - 1, 1)
+            beyond, _ = free_run(tables, state, target, direction, wanted)
+            if beyond == wanted:
                 return True
     return False
 
@@ -86,8 +93,8 @@ def can_capture(tables: Row, state: Row, cell: int, tall: int, strength: int) ->
 def can_act(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
     """Whether a stack of that height and cap has a move or a capture from the cell."""
     for direction in range(int(tables[DIRECTIONS])):
-        run, _ = free_run(tables, state, cell, direction)
-        if run >= tall:
+        run, _ = free_run(tables, state, cell, direction, tall)
+        if run == tall:
             return True
     return can_capture(tables, state, cell, tall, strength)
 

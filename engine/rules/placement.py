@@ -28,13 +28,13 @@ def counts_allowed(tables: Row, state: Row, cell: int, most: int) -> int:
     wanted = (2 << most) - 2
     allowed = Int(0)
     for direction in range(int(tables[DIRECTIONS])):
-        run, target = free_run(tables, state, cell, direction)
-        if run >= most:
+        run, target = free_run(tables, state, cell, direction, most)
+        if run == most:
             return wanted
         allowed |= (2 << run) - 2
         facing = content(state, target)
         if facing >= STACK and cap(facing) <= most:
-            beyond, _ = free_run(tables, state, target, direction)
+            beyond, _ = free_run(tables, state, target, direction, most)
             if beyond > 0:
                 furthest = min(run + 1 + beyond, most)
                 allowed |= ((2 << furthest) - 1) & ~((1 << cap(facing)) - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.boards import board
 from engine.config import Config
 from engine.rules.tables import WIDTH, tables
+from engine.rules.territory import SETS
 
 
 def state_width(config: Config) -> int:
@@ -13,8 +14,8 @@ def state_width(config: Config) -> int:
 
 
 def scratch_width(config: Config) -> int:
-    """Length of a scratch row (int16): see `engine.rules.territory`."""
-    return (2 * config.players + 3) * len(board(config.board).cells)
+    """Length of a scratch row (int32): the sets of cells of `engine.rules.territory`."""
+    return SETS * board(config.board).side
 
 
 def move_bound(config: Config) -> int:

@@ -1,20 +1,17 @@
-"""Regions: which can be claimed, and what claiming one does (RULES.md section G).
-
-Scratch memory: for each colour, in the order 1 .. players and then none, a label and a size per cell, then a
-queue. A label is 1 + the first cell of the component; sizes are valid at first cells only. A component that
-was just filled is in the queue.
-"""
+"""Regions: which can be claimed, and what claiming one does (RULES.md section G)."""
 
 from __future__ import annotations
 
-from engine.backend import Int, Longs, Row, Short, func
+from engine.backend import Int, Ints, Longs, Row, func
 from engine.moves import Kind, pack
 from engine.rules.lines import elimination_moves
-from engine.rules.markers import collapse, is_marker
+from engine.rules.markers import collapse
+from engine.rules.masks import around, beside, bit_count, first_cell, flood, has_cell
 from engine.rules.output import emit
 from engine.rules.stacks import eliminate_top, has_buried, height
 from engine.rules.state import (
     BLOCKED,
+    BOARD,
     EMPTY,
     MARKERS,
     ONBOARD,
@@ -25,184 +22,198 @@ from engine.rules.state import (
     content,
     owner,
 )
-from engine.rules.tables import ADJACENT, BORDER, CELLS, NEAR, PLAYERS, SPREAD
+from engine.rules.tables import CELLS, PLAYERS, ROW_CELL, ROW_LOW, SIDE, SPREADS, XS, YS
+
+# The sets of cells in scratch memory (`engine.rules.masks`), by number.
+OPEN = 0  # not collapsed
+MARKED = 0  # MARKED + player: that player's markers
+HELD = 4  # HELD + player: stacks that the player controls
+PAYERS = 9  # stacks with which the player to act could pay for a region
+FREE = 10  # what the flood has still to visit
+FOUND = 11  # the component just found
+SETS = 12
 
 
 @func
-def is_inside(value: int, colour: int) -> bool:
-    """Whether a flood that markers of `colour` stop (0: no marker does) takes in a cell with that content."""
-    if value >= STACK:
-        return True
-    return value < BLOCKED and (value == EMPTY or value != colour)
+def survey(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
+    """Write the sets OPEN to PAYERS, and say whether there is any payer."""
+    side = int(tables[SIDE])
+    for place in range(FREE * side):
+        scratch[place] = 0
+    recovered = int(state[RECOVERED]) == 1
+    any_payer = Int(0)
+    for row in range(side):
+        low = int(tables[int(tables[ROW_LOW]) + row])
+        cell = Int(int(tables[int(tables[ROW_CELL]) + row]))
+        end = int(tables[int(tables[ROW_CELL]) + row + 1])
+        bit = Int(1 << low)
+        opened = Int(0)
+        while cell < end:
+            here = int(state[BOARD + cell])
+            if here < BLOCKED or here >= STACK:
+                opened |= bit
+                if here >= STACK:
+                    place = (HELD + owner(here)) * side + row
+                    scratch[place] = int(scratch[place]) | bit
+                    if recovered and has_buried(tables, state, cell, player):
+                        scratch[PAYERS * side + row] = int(scratch[PAYERS * side + row]) | bit
+                        any_payer = Int(1)
+                elif here != EMPTY:
+                    place = (MARKED + here) * side + row
+                    scratch[place] = int(scratch[place]) | bit
+            cell += 1
+            bit <<= 1
+        scratch[OPEN * side + row] = opened
+    if recovered:
+        return any_payer == 1
+    for row in range(side):
+        scratch[PAYERS * side + row] = scratch[(HELD + player) * side + row]
+    return int(state[STACKS + player]) > 0
 
 
 @func
-def queue_start(tables: Row) -> int:
-    """Where in scratch memory the queue begins."""
-    return 2 * (int(tables[PLAYERS]) + 1) * int(tables[CELLS])
+def free_cells(tables: Row, scratch: Ints, colour: int) -> None:
+    """Write into FREE what a flood may visit that markers of `colour` stop (0: no marker does)."""
+    side = int(tables[SIDE])
+    for row in range(side):
+        free = int(scratch[OPEN * side + row])
+        if colour > 0:
+            free &= ~int(scratch[(MARKED + colour) * side + row])
+        scratch[FREE * side + row] = free
 
 
 @func
-def fill(tables: Row, state: Row, scratch: Row, labels: int, colour: int, first: int) -> int:
-    """Flood from a cell that is not labelled yet; label and queue the component, and return its size."""
-    queue = queue_start(tables)
-    near = int(tables[NEAR])
-    neighbours = int(tables[ADJACENT])
-    label = first + 1
-    scratch[labels + first] = Short(label)
-    scratch[queue] = Short(first)
-    size = Int(1)
-    done = Int(0)
-    while done < size:
-        around = near + int(scratch[queue + done]) * 8
-        done += 1
-        for step in range(neighbours):
-            cell = int(tables[around + step])
-            if is_inside(content(state, cell), colour) and int(scratch[labels + cell]) == 0:
-                scratch[labels + cell] = Short(label)
-                scratch[queue + size] = Short(cell)
-                size += 1
-    return size
+def can_pay(tables: Row, scratch: Ints) -> bool:
+    """Whether a payer stands outside FOUND."""
+    side = int(tables[SIDE])
+    for row in range(side):
+        if int(scratch[PAYERS * side + row]) & ~int(scratch[FOUND * side + row]) != 0:
+            return True
+    return False
 
 
 @func
-def players_on_board(tables: Row, state: Row) -> int:
-    """How many players have a ring on the board, buried ones too."""
-    count = Int(0)
-    for seat in range(int(tables[PLAYERS])):
-        if int(state[ONBOARD + seat + 1]) > 0:
-            count += 1
-    return count
+def holds(tables: Row, scratch: Ints, player: int, first: int, last: int) -> bool:
+    """Whether the player controls a stack in FOUND, which lies in the rows `first` to `last`."""
+    side = int(tables[SIDE])
+    for row in range(first, last + 1):
+        if int(scratch[(HELD + player) * side + row]) & int(scratch[FOUND * side + row]) != 0:
+            return True
+    return False
 
 
 @func
-def pays_for_region(tables: Row, state: Row, cell: int, player: int) -> bool:
-    """Whether the player could pay for a region with the stack on a cell that holds one."""
-    if int(state[RECOVERED]) == 1:
-        return has_buried(tables, state, cell, player)
-    return owner(content(state, cell)) == player
-
-
-@func
-def payers(tables: Row, state: Row, player: int) -> int:
-    """How many stacks on the whole board the player could pay for a region with."""
-    if int(state[RECOVERED]) == 0:
-        return int(state[STACKS + player])
-    count = Int(0)
-    for cell in range(int(tables[CELLS])):
-        if content(state, cell) >= STACK and has_buried(tables, state, cell, player):
-            count += 1
-    return count
-
-
-@func
-def is_claimable(
-    tables: Row, state: Row, scratch: Row, colour: int, size: int, player: int, all_payers: int
-) -> bool:
-    """Whether the component in the queue is one that the player may claim."""
-    queue = queue_start(tables)
-    controllers = Int(0)
-    seen = Int(0)
-    inside = Int(0)
-    for place in range(size):
-        cell = int(scratch[queue + place])
-        here = content(state, cell)
-        if here >= STACK:
-            bit = 1 << owner(here)
-            if seen & bit == 0:
-                seen |= bit
-                controllers += 1
-            if pays_for_region(tables, state, cell, player):
-                inside += 1
-    if inside >= all_payers:
+def is_claimable(tables: Row, state: Row, scratch: Ints, colour: int, first: int, last: int) -> bool:
+    """Whether FOUND, a component for `colour`, is a region that may be claimed."""
+    if not can_pay(tables, scratch):
         return False
-    present = players_on_board(tables, state)
+    present = Int(0)
+    controllers = Int(0)
+    for seat in range(1, int(tables[PLAYERS]) + 1):
+        if int(state[ONBOARD + seat]) > 0:
+            present += 1
+        if int(state[STACKS + seat]) > 0 and holds(tables, scratch, seat, first, last):
+            controllers += 1
     if colour == 0:
         return controllers == 1 and present >= 2
     return controllers < present
 
 
 @func
-def is_known(tables: Row, state: Row, scratch: Row, turn: int, first: int, size: int) -> bool:
-    """Whether the component in the queue was found before, for an earlier colour."""
-    cells = int(tables[CELLS])
-    queue = queue_start(tables)
-    sizes = (int(tables[PLAYERS]) + 1) * cells
-    for earlier in range(turn):
-        labels = earlier * cells
-        if (
-            int(state[MARKERS + earlier + 1]) > 0
-            and int(scratch[labels + first]) == first + 1
-            and int(scratch[sizes + labels + first]) == size
-        ):
-            same = Int(0)
-            while same < size and int(scratch[labels + int(scratch[queue + same])]) == first + 1:
-                same += 1
-            if same == size:
-                return True
+def is_bounded_by(tables: Row, scratch: Ints, colour: int, first: int, last: int) -> bool:
+    """Whether FOUND is a component for `colour` too."""
+    side = int(tables[SIDE])
+    for row in range(max(first - 1, 0), min(last + 2, side)):
+        inside = int(scratch[FOUND * side + row])
+        stops = int(scratch[(MARKED + colour) * side + row])
+        border = beside(tables, scratch, FOUND * side, row) & ~inside
+        if inside & stops != 0 or border & int(scratch[OPEN * side + row]) & ~stops != 0:
+            return False
+    return True
+
+
+@func
+def is_known(tables: Row, state: Row, scratch: Ints, turn: int, first: int, last: int) -> bool:
+    """Whether FOUND has been met before, for one of the first `turn` colours."""
+    for colour in range(1, turn + 1):
+        if int(state[MARKERS + colour]) > 0 and is_bounded_by(tables, scratch, colour, first, last):
+            return True
     return False
 
 
 @func
-def next_region(tables: Row, state: Row, scratch: Row, player: int, after: int, all_payers: int) -> int:
-    """Look for the next claimable region.
+def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) -> tuple[int, int]:
+    """Look for the next region that may be claimed, after `survey`, and leave it in FOUND.
+
+    The colours take their turns in the order 1 .. players, none.
 
     Args:
-        after: what the last call returned, or -1 to begin.
+        begun: which turn is on; row: the row from which on to look, -1 to begin the turn. To go on, these
+            are what the last call returned.
 
     Returns:
-        `turn * cells + first cell`, where turn counts the colours 1 .. players and then none; -1: no more.
+        The turn and the first row of the region; a turn beyond the number of players if there is none.
     """
-    cells = int(tables[CELLS])
+    side = int(tables[SIDE])
     players = int(tables[PLAYERS])
-    sizes = (players + 1) * cells
-    at = after + 1
-    cell = Int(at % cells)
-    for turn in range(at // cells, players + 1):
+    at = Int(row)
+    turn = Int(begun)
+    while turn <= players:
         colour = (turn + 1) % (players + 1)
-        labels = turn * cells
-        if colour == 0 or int(state[MARKERS + colour]) > 0:
-            if cell == 0:
-                for place in range(cells):
-                    scratch[labels + place] = Short(0)
-            while cell < cells:
-                if is_inside(content(state, cell), colour) and int(scratch[labels + cell]) == 0:
-                    size = fill(tables, state, scratch, labels, colour, cell)
-                    scratch[sizes + labels + cell] = Short(size)
-                    if is_claimable(
-                        tables, state, scratch, colour, size, player, all_payers
-                    ) and not is_known(tables, state, scratch, turn, cell, size):
-                        return labels + cell
-                cell += 1
-        cell = Int(0)
-    return -1
+        if at < 0 and (colour == 0 or int(state[MARKERS + colour]) > 0):
+            free_cells(tables, scratch, colour)
+            at = Int(0)
+        while at >= 0 and at < side:
+            free = int(scratch[FREE * side + at])
+            if free == 0:
+                at += 1
+            else:
+                last = flood(tables, scratch, FREE * side, FOUND * side, at, free & -free)
+                for each in range(at, last + 1):
+                    left = int(scratch[FREE * side + each]) & ~int(scratch[FOUND * side + each])
+                    scratch[FREE * side + each] = left
+                if is_claimable(tables, state, scratch, colour, at, last) and not is_known(
+                    tables, state, scratch, turn, at, last
+                ):
+                    return turn, at
+        turn += 1
+        at = Int(-1)
+    return turn, at
 
 
 @func
-def any_region(tables: Row, state: Row, scratch: Row, player: int) -> bool:
+def any_region(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
     """Whether the player may claim a region."""
-    all_payers = payers(tables, state, player)
-    if all_payers == 0:
+    if not survey(tables, state, scratch, player):
         return False
-    return next_region(tables, state, scratch, player, -1, all_payers) >= 0
+    turn, _ = next_region(tables, state, scratch, 0, -1)
+    return turn <= int(tables[PLAYERS])
 
 
 @func
-def region_moves(tables: Row, state: Row, scratch: Row, player: int, out: Longs) -> int:
+def found_size(tables: Row, scratch: Ints) -> int:
+    """How many cells FOUND has."""
+    side = int(tables[SIDE])
+    size = Int(0)
+    for row in range(side):
+        size += bit_count(int(scratch[FOUND * side + row]))
+    return size
+
+
+@func
+def region_moves(tables: Row, state: Row, scratch: Ints, player: int, out: Longs) -> int:
     """Write a claim for every region the player may claim."""
     count = Int(0)
-    all_payers = payers(tables, state, player)
-    if all_payers == 0:
+    if not survey(tables, state, scratch, player):
         return count
-    cells = int(tables[CELLS])
     players = int(tables[PLAYERS])
-    sizes = (players + 1) * cells
-    at = next_region(tables, state, scratch, player, -1, all_payers)
-    while at >= 0:
-        colour = (at // cells + 1) % (players + 1)
-        size = int(scratch[sizes + at])
-        count = emit(out, count, pack(Kind.TR, at % cells, colour, size))
-        at = next_region(tables, state, scratch, player, at, all_payers)
+    found = FOUND * int(tables[SIDE])
+    turn, row = next_region(tables, state, scratch, 0, -1)
+    while turn <= players:
+        cell = first_cell(tables, row, int(scratch[found + row]))
+        colour = (turn + 1) % (players + 1)
+        count = emit(out, count, pack(Kind.TR, cell, colour, found_size(tables, scratch)))
+        turn, row = next_region(tables, state, scratch, turn, row)
     return count
 
 
@@ -219,7 +230,7 @@ def payment_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
 
 
 @func
-def territory_phase_moves(tables: Row, state: Row, scratch: Row, player: int, out: Longs) -> int:
+def territory_phase_moves(tables: Row, state: Row, scratch: Ints, player: int, out: Longs) -> int:
     """Write the moves of phase T."""
     if int(state[OWED]) == 1:
         return payment_moves(tables, state, player, out)
@@ -230,38 +241,65 @@ def territory_phase_moves(tables: Row, state: Row, scratch: Row, player: int, ou
 
 
 @func
-def add_border(tables: Row, state: Row, scratch: Row, size: int) -> int:
-    """Queue the border markers of the component in the queue, and return the queue's new length."""
-    queue = queue_start(tables)
-    length = Int(size)
-    done = Int(0)
-    while done < length:
-        cell = int(scratch[queue + done])
-        around = int(tables[NEAR]) + cell * 8
-        steps = int(tables[ADJACENT])
-        if done >= size:
-            around = int(tables[BORDER]) + cell * 8
-            steps = int(tables[SPREAD])
-        done += 1
-        for step in range(steps):
-            beside = int(tables[around + step])
-            if is_marker(content(state, beside)) and int(scratch[beside]) == 0:
-                scratch[beside] = Short(1)
-                scratch[queue + length] = Short(beside)
-                length += 1
-    return length
+def find_region(tables: Row, state: Row, scratch: Ints, cell: int, colour: int) -> None:
+    """Leave the component for `colour` whose first cell this is in FOUND, after `survey`."""
+    side = int(tables[SIDE])
+    free_cells(tables, scratch, colour)
+    row = int(tables[int(tables[XS]) + cell])
+    seed = 1 << int(tables[int(tables[YS]) + cell])
+    flood(tables, scratch, FREE * side, FOUND * side, row, seed)
 
 
 @func
-def claim(tables: Row, state: Row, scratch: Row, first: int, colour: int, player: int) -> None:
+def any_marker(tables: Row, scratch: Ints, row: int) -> int:
+    """The markers of a row, of all players."""
+    side = int(tables[SIDE])
+    marked = Int(0)
+    for seat in range(1, int(tables[PLAYERS]) + 1):
+        marked |= int(scratch[(MARKED + seat) * side + row])
+    return marked
+
+
+@func
+def spread_border(tables: Row, scratch: Ints) -> bool:
+    """Carry the border in FREE on to markers around it; say whether it grew."""
+    side = int(tables[SIDE])
+    grown = Int(0)
+    for row in range(side):
+        border = int(scratch[FREE * side + row])
+        reached = around(tables, scratch, FREE * side, row) & any_marker(tables, scratch, row)
+        wider = border | (reached & ~int(scratch[FOUND * side + row]))
+        if wider != border:
+            scratch[FREE * side + row] = wider
+            grown = Int(1)
+    return grown == 1
+
+
+@func
+def find_border(tables: Row, scratch: Ints) -> None:
+    """Write the border markers of FOUND into FREE."""
+    side = int(tables[SIDE])
+    for row in range(side):
+        next_to = beside(tables, scratch, FOUND * side, row) & ~int(scratch[FOUND * side + row])
+        scratch[FREE * side + row] = next_to & any_marker(tables, scratch, row)
+    if int(tables[SPREADS]) == 1:
+        growing = Int(1)
+        while growing == 1:
+            growing = Int(0)
+            if spread_border(tables, scratch):
+                growing = Int(1)
+
+
+@func
+def claim(tables: Row, state: Row, scratch: Ints, first: int, colour: int, player: int) -> None:
     """Claim a region: its rings are eliminated, its cells and border markers collapse."""
+    side = int(tables[SIDE])
+    survey(tables, state, scratch, player)
+    find_region(tables, state, scratch, first, colour)
+    find_border(tables, scratch)
     for cell in range(int(tables[CELLS])):
-        scratch[cell] = Short(0)
-    queue = queue_start(tables)
-    size = fill(tables, state, scratch, 0, colour, first)
-    length = add_border(tables, state, scratch, size)
-    for place in range(length):
-        cell = int(scratch[queue + place])
-        if content(state, cell) >= STACK:
+        inside = has_cell(tables, scratch, FOUND * side, cell)
+        if inside and content(state, cell) >= STACK:
             eliminate_top(tables, state, cell, height(tables, state, cell), player)
-        collapse(state, cell, player)
+        if inside or has_cell(tables, scratch, FREE * side, cell):
+            collapse(state, cell, player)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Long, Row, Short, func
+from engine.backend import Int, Ints, Long, Row, Short, func
 from engine.moves import Kind, move_a, move_b, move_c, move_kind
 from engine.rules.lines import any_line, collapse_run, owes_ring
 from engine.rules.movement import capture, capture_follows, move
@@ -127,7 +127,7 @@ def apply_recovery(tables: Row, state: Row, kind: int, move: Long, player: int) 
 
 
 @func
-def apply_line(tables: Row, state: Row, scratch: Row, kind: int, move: Long, player: int) -> None:
+def apply_line(tables: Row, state: Row, scratch: Ints, kind: int, move: Long, player: int) -> None:
     """PL, CL, EL, NL."""
     if kind == Kind.EL:
         eliminate_top(tables, state, move_a(move), 1, player)
@@ -156,7 +156,7 @@ def leave_lines(tables: Row, state: Row, player: int) -> None:
 
 
 @func
-def apply_territory(tables: Row, state: Row, scratch: Row, kind: int, move: Long, player: int) -> None:
+def apply_territory(tables: Row, state: Row, scratch: Ints, kind: int, move: Long, player: int) -> None:
     """TR, ET, ER, ST, NT."""
     cell = move_a(move)
     if kind == Kind.TR:
@@ -190,7 +190,7 @@ def is_passive(kind: int) -> bool:
 
 
 @func
-def apply_move(tables: Row, state: Row, scratch: Row, move: Long) -> None:
+def apply_move(tables: Row, state: Row, scratch: Ints, move: Long) -> None:
     """Apply a legal move in place (see `engine.rules`)."""
     if int(state[PHASE]) == OVER:
         return

@@ -84,7 +84,7 @@ class _Search:
         self.legal = np.empty((self.count, move_bound(config)), np.int64)
         self.leaves = np.empty((self.count, LEAF_COLUMNS), np.int32)
         self.edges = EdgePool(config.players, size * _EDGES_EXPECTED)
-        self.rules = (tables(config), Lanes(scratch_width(config), np.int16), self.slots)
+        self.rules = (tables(config), Lanes(scratch_width(config), np.int32), self.slots)
         self.total = 0  # edges of the roots
 
     def open(self, seeds: NDArray[np.uint64], noise: float) -> None:

@@ -39,7 +39,7 @@ from engine.search.select import choose_at_root, choose_below, softmax_scores
 def open_roots(
     first: int,
     tables: Row,
-    scratch: Rows,
+    scratch: IntRows,
     slots: int,
     states: Rows,
     legal: LongRows,
@@ -88,7 +88,7 @@ def pool_edges(
 def descend(
     first: int,
     tables: Row,
-    scratch: Rows,
+    scratch: IntRows,
     slots: int,
     simulation: int,
     schedule: IntRows,

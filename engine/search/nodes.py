@@ -9,7 +9,7 @@ is player p's), and whoever chooses at a node looks at his own component (max^n)
 
 from __future__ import annotations
 
-from engine.backend import FloatRows, Int, IntRows, Longs, Row, func
+from engine.backend import FloatRows, Int, IntRows, Ints, Longs, Row, func
 from engine.rules import apply_move, is_over, legal_moves
 
 # Columns of a node's integers.
@@ -40,7 +40,7 @@ FORCED_LIMIT = 1000
 
 
 @func
-def settle(tables: Row, state: Row, scratch: Row, moves: Longs) -> int:
+def settle(tables: Row, state: Row, scratch: Ints, moves: Longs) -> int:
     """Plays forced plies until there is a choice or the game is over; the number of legal moves then."""
     count = Int(0)
     for played in range(FORCED_LIMIT):

@@ -37,7 +37,7 @@ class Rhythm:
     idle: float = 1.5  # the same, if nobody needs anything
     deadline: float = 5.0  # for an answer
     exchanges: int = 16  # in a row with one peer
-    recent: float = 15.0  # a peer heard so long ago counts for `caught_up`
+    recent: float = 10.0  # a peer heard so long ago, and `idle` longer for each member, is not out of touch
 
 
 @dataclass(frozen=True)
@@ -188,12 +188,11 @@ class Gossip:
 
     def caught_up(self) -> bool:
         """Whether we lack nothing of what a quorum of members, we among them, lately said to have."""
-        now = trio.current_time()
+        since = trio.current_time() - self._rhythm.recent - self._rhythm.idle * self._roster
         ours = seqs_of(self._replica.tips())
         level = [
             peer.id for peer in self.peers.values()
-            if peer.contacted_at is not None and now - peer.contacted_at < self._rhythm.recent
-            and peer.leads(ours) == 0
+            if peer.contacted_at is not None and peer.contacted_at > since and not peer.leads(ours)
         ]
         return self._member.genesis.supermajority([self._member.id, *level])
 

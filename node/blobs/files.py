@@ -22,6 +22,9 @@ class FileBlobs:
         self._directory = directory
         self._partial = directory / _PARTIAL
         self._partial.mkdir(parents=True, exist_ok=True)
+        for leftover in self._partial.iterdir():
+            if leftover.is_file():  # of a write that a crash cut off; pieces are in directories
+                leftover.unlink()
 
     def path(self, digest: bytes) -> Path:
         """Where the whole blob is, or would be."""

@@ -13,7 +13,7 @@ import h11
 import structlog
 import trio
 
-from consensus.keys import id_text
+from consensus.keys import MemberId, id_text
 from node.tls import authenticated_member
 from node.transport.http1 import Conversation, Hangup, TlsStream
 from node.transport.reception import Reception, Refusal
@@ -27,7 +27,8 @@ _log = structlog.get_logger(__name__)
 class Limits:
     """What connections may use up. Times in seconds."""
 
-    connections: int = 512  # at a time, of all members and strangers
+    handshakes: int = 256  # under way at a time: until it is over, nobody knows who it is
+    handshakes_per_host: int = 32  # of these
     connections_per_member: int = 8
     handshake: float = 5.0
     idle: float = 60.0  # without a request on an open connection
@@ -43,8 +44,8 @@ class PeerServer:
         self._context = context
         self._reception = reception
         self._limits = limits or Limits()
-        self._connections = 0
-        self._by_member: Counter[bytes] = Counter()
+        self._handshakes: Counter[str] = Counter()  # by host
+        self._by_member: Counter[MemberId] = Counter()
 
     async def serve(
         self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
@@ -55,24 +56,33 @@ class PeerServer:
         await trio.serve_listeners(self._connection, listeners)
 
     async def _connection(self, raw: trio.SocketStream) -> None:
-        if self._connections >= self._limits.connections:
-            await trio.aclose_forcefully(raw)
-            return
-        self._connections += 1
         stream = trio.SSLStream(raw, self._context, server_side=True, https_compatible=True)
+        try:
+            member = await self._admit(stream)
+            if self._by_member[member] < self._limits.connections_per_member:
+                await self._converse(stream, member)
+        except (Hangup, OSError, trio.BrokenResourceError, trio.TooSlowError, ValueError):
+            pass  # its own fault and its own loss
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _admit(self, stream: TlsStream) -> MemberId:
+        """The member at the other end. Strangers cannot use up what members need, from one host at least."""
+        host = stream.transport_stream.socket.getpeername()[0]
+        full = self._handshakes.total() >= self._limits.handshakes
+        if full or self._handshakes[host] >= self._limits.handshakes_per_host:
+            raise Hangup("too many handshakes")
+        self._handshakes[host] += 1
         try:
             with trio.fail_after(self._limits.handshake):
                 await stream.do_handshake()
-            member = authenticated_member(stream.getpeercert(binary_form=True))
-            if self._by_member[member] < self._limits.connections_per_member:
-                await self._converse(stream, member)
-        except (Hangup, trio.BrokenResourceError, trio.TooSlowError, ValueError):
-            pass  # its own fault and its own loss
         finally:
-            self._connections -= 1
-            await trio.aclose_forcefully(stream)
+            self._handshakes[host] -= 1
+            if not self._handshakes[host]:
+                del self._handshakes[host]
+        return authenticated_member(stream.getpeercert(binary_form=True))
 
-    async def _converse(self, stream: TlsStream, member: bytes) -> None:
+    async def _converse(self, stream: TlsStream, member: MemberId) -> None:
         self._by_member[member] += 1
         try:
             conversation = Conversation(stream, h11.SERVER)
@@ -85,7 +95,7 @@ class PeerServer:
         finally:
             self._by_member[member] -= 1
 
-    async def _exchange(self, conversation: Conversation, member: bytes) -> None:
+    async def _exchange(self, conversation: Conversation, member: MemberId) -> None:
         with trio.fail_after(self._limits.idle):
             await conversation.wait()
         try:
@@ -114,7 +124,7 @@ class PeerServer:
             self._reception.admit(path, len(body))
         return path, bytes(body)
 
-    async def _ask(self, member: bytes, path: str, body: bytes) -> bytes:
+    async def _ask(self, member: MemberId, path: str, body: bytes) -> bytes:
         try:
             return await self._reception.answer(member, path, body)
         except Refusal:

@@ -74,7 +74,9 @@ async def test_files_and_pieces_outlive_the_process(tmp_path: Path) -> None:
     assert await blobs.add_file(tmp_path / "source") == DIGEST
     other = sha256(b"other").digest()
     await blobs.add_piece(other, 3, b"piece")
+    (tmp_path / "partial" / ".cut-off").write_bytes(b"half a bl")
     again = FileBlobs(tmp_path)
+    assert not (tmp_path / "partial" / ".cut-off").exists()
     assert again.path(DIGEST).read_bytes() == DATA
     assert not os.access(again.path(DIGEST), os.W_OK) or os.geteuid() == 0
     assert await again.pieces(other) == {3}

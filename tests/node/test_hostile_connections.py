@@ -208,16 +208,35 @@ async def test_one_member_cannot_use_up_the_connections(
     await assert_served(loopback, a, b)
 
 
-async def test_strangers_cannot_use_up_the_connections_for_long(
+async def test_strangers_cannot_use_up_the_handshakes_for_long(
     loopback: Loopback, identities: Ids, echo: Handler
 ) -> None:
     a, b, *_ = identities
-    limits = Limits(connections=3, handshake=0.3)
+    limits = Limits(handshakes=3, handshake=0.3)
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
     async with raw_connection(port), raw_connection(port), raw_connection(port), raw_connection(port) as last:
         await until_closed(last, 0.2)
         await trio.sleep(0.4)
         await assert_served(loopback, a, b)
+
+
+async def test_strangers_of_one_host_cannot_use_up_the_handshakes_of_others(
+    loopback: Loopback, identities: Ids, echo: Handler
+) -> None:
+    a, b, *_ = identities
+    limits = Limits(handshakes_per_host=2, handshake=60)
+    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
+    async with raw_connection(port), raw_connection(port), raw_connection(port) as last:
+        await until_closed(last, 0.5)
+        from_elsewhere = await trio.open_tcp_stream("127.0.0.1", port, local_address="127.0.0.2")
+        stream = trio.SSLStream(
+            from_elsewhere, Credentials(b, loopback.members).client(a.id), server_hostname=a.text,
+            https_compatible=True,
+        )
+        with trio.fail_after(2):
+            await stream.send_all(REQUEST)
+            assert b.id in await stream.receive_some()
+        await trio.aclose_forcefully(stream)
 
 
 async def test_several_requests_on_one_connection(

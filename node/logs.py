@@ -6,7 +6,7 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-_QUIET = ("anycorn.error", "httpx", "httpcore")  # what they have to say at "info" we say ourselves
+_QUIET = ("httpx", "httpcore")  # one line a request is too much
 
 
 def configure_logs(*, as_json: bool) -> None:

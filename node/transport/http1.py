@@ -1,4 +1,4 @@
-"""One HTTP/1.1 conversation over TLS, seen from either end: h11 reads and writes, trio moves the bytes."""
+"""One HTTP/1.1 conversation over TCP or TLS, seen from either end: h11 reads and writes, trio moves the bytes."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ class Hangup(Exception):  # noqa: N818 - what the other end did
 class Conversation:
     """Messages over one connection. After any exception it is good for nothing but `close`."""
 
-    def __init__(self, stream: TlsStream, role: type[h11.CLIENT] | type[h11.SERVER]) -> None:
+    def __init__(self, stream: trio.abc.Stream, role: type[h11.CLIENT] | type[h11.SERVER]) -> None:
         self._stream = stream
         self._http = h11.Connection(role)
 

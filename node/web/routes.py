@@ -1,20 +1,16 @@
-"""The routes that people and programs read: plain JSON, Prometheus text, certificates and the page."""
+"""What people and programs read: plain JSON, Prometheus text, certificates and the page, by path."""
 
+import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from node.web.metrics import render_metrics
 from node.web.page import render_page
@@ -31,94 +27,117 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-_LOCAL_NAMES = ["localhost", "127.0.0.1", "::1", "[::1]"]
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_PORT = re.compile(r":[0-9]*$")
 
 _log = structlog.get_logger("node.web")
 
 
-def make_app(source: StatusSource, *, only_local: bool = True) -> Starlette:
-    """Return the ASGI application over `source`.
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer without its length."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _NotFound(Exception):  # noqa: N818 - an answer, not a failure
+    """Answered with 404 and this one line."""
+
+
+class _BadRequest(Exception):  # noqa: N818 - an answer, not a failure
+    """Answered with 400 and this one line."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Answers GET requests over `source`.
 
     `only_local` answers only requests addressed to a loopback name, so that a web page elsewhere cannot
     point its own name at us (DNS rebinding). Turn it off where a person chose to bind another address.
     """
-    names = _LOCAL_NAMES if only_local else ["*"]
-    return Starlette(
-        routes=_routes(source),
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)],
-        exception_handlers={HTTPException: _http_error, Exception: _failure},
-    )
+
+    source: StatusSource
+    only_local: bool = True
+    _plain: Mapping[str, Callable[[], Answer]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_plain", _plain_routes(self.source))
+
+    def answer(self, method: str, target: str, host: str) -> Answer:
+        """Answer one request. `target` is the request's path and query, `host` its Host header. Never raises."""
+        if self.only_local and _PORT.sub("", host).lower() not in _LOCAL_NAMES:
+            return _error(400, f"this node answers requests for {', '.join(_LOCAL_NAMES)} only")
+        if method not in ("GET", "HEAD"):
+            return _error(405, "only GET: nothing here can be changed", allow="GET, HEAD")
+        try:
+            return self._find(target)
+        except _NotFound as error:
+            return _error(404, str(error))
+        except _BadRequest as error:
+            return _error(400, str(error))
+        except Exception as error:
+            _log.error("request failed", target=target, exc_info=error)
+            return _error(500, "the node failed to answer this; its log says why")
+
+    def _find(self, target: str) -> Answer:
+        raw_path, _, query = target.partition("?")
+        path = unquote(raw_path)
+        if path in self._plain:
+            return self._plain[path]()
+        if path == "/log":
+            return self._log_after(query)
+        if path.startswith("/certificates/"):
+            return self._certificate(path.removeprefix("/certificates/"))
+        raise _NotFound(f"there is no {path}; try one of {', '.join(self._plain)}")
+
+    def _certificate(self, name: str) -> Answer:
+        envelope = self.source.certificate(name) if re.fullmatch("[0-9a-f]{64}", name) else None
+        if envelope is None:
+            raise _NotFound("no complete certificate has this id; /certificates lists them")
+        disposition = f'inline; filename="{name[:16]}.certificate.json"'
+        return _content("application/json", envelope, {"content-disposition": disposition})
+
+    def _log_after(self, query: str) -> Answer:
+        after = parse_qs(query, keep_blank_values=True).get("after", ["0"])[-1]
+        if not re.fullmatch("[0-9]{1,18}", after):
+            raise _BadRequest("after must be the number of the last entry you have, such as /log?after=120")
+        return _json(self.source.log(int(after)))
 
 
-def _routes(source: StatusSource) -> list[Route]:
-    def ready() -> Response:
-        status = source.status()
-        body = {"ready": status["ready"], "reason": status["ready_reason"]}
-        return _json(body, 200 if status["ready"] else 503)
-
-    plain: dict[str, Callable[[], Response]] = {
+def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
+    routes: dict[str, Callable[[], Answer]] = {
+        "/": lambda: _content("text/html; charset=utf-8", render_page(source).encode()),
         "/health": lambda: _json({"alive": True}),
-        "/ready": ready,
+        "/ready": lambda: _ready(source),
         "/status": lambda: _json(source.status()),
         "/members": lambda: _json(source.members()),
         "/work": lambda: _json(source.work()),
         "/models": lambda: _json(source.models()),
         "/certificates": lambda: _json(source.certificates()),
-        "/metrics": lambda: _content(render_metrics(source.status()), CONTENT_TYPE_LATEST),
-        "/": lambda: _content(render_page(source).encode(), "text/html; charset=utf-8"),
+        "/metrics": lambda: _content(CONTENT_TYPE_LATEST, render_metrics(source.status())),
     }
-    routes = [Route(path, _without_request(answer)) for path, answer in plain.items()]
     for name, media_type in (("style.css", "text/css"), ("live.js", "text/javascript")):
-        body = (_HERE / name).read_bytes()
-        routes.append(Route(f"/{name}", _without_request(partial(_content, body, media_type))))
-    routes.append(Route("/certificates/{id}", _certificate_route(source)))
-    routes.append(Route("/log", _log_route(source)))
+        routes[f"/{name}"] = partial(_content, f"{media_type}; charset=utf-8", (_HERE / name).read_bytes())
     return routes
 
 
-def _without_request(answer: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        return answer()
-
-    return endpoint
-
-
-def _certificate_route(source: StatusSource) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        certificate = request.path_params["id"]
-        envelope = source.certificate(certificate) if re.fullmatch("[0-9a-f]{64}", certificate) else None
-        if envelope is None:
-            raise HTTPException(404, "no complete certificate has this id; GET /certificates lists them")
-        response = _content(envelope, "application/json")
-        response.headers["content-disposition"] = f'inline; filename="{certificate[:16]}.certificate.json"'
-        return response
-
-    return endpoint
+def _ready(source: StatusSource) -> Answer:
+    status = source.status()
+    body = {"ready": status["ready"], "reason": status["ready_reason"]}
+    return _json(body, 200 if status["ready"] else 503)
 
 
-def _log_route(source: StatusSource) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        after = request.query_params.get("after", "0")
-        if not re.fullmatch("[0-9]{1,18}", after):
-            raise HTTPException(400, "after must be the number of the last entry you have, such as /log?after=120")
-        return _json(source.log(int(after)))
-
-    return endpoint
+def _json(value: Any, status: int = 200) -> Answer:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode())
 
 
-def _json(body: Any, status: int = 200) -> Response:
-    return JSONResponse(body, status, headers=_HEADERS)
+def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None) -> Answer:
+    return Answer(200, {**_HEADERS, "content-type": media_type, **(more or {})}, body)
 
 
-def _content(body: bytes, media_type: str) -> Response:
-    return Response(body, media_type=media_type, headers=_HEADERS)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, headers={**_HEADERS, **(error.headers or {})})
-
-
-async def _failure(request: Request, error: Exception) -> Response:
-    _log.error("request failed", path=request.url.path, exc_info=error)
-    return _json({"error": "the node failed to answer this; its log says why"}, 500)
+def _error(status: int, reason: str, **headers: str) -> Answer:
+    answer = _json({"error": reason}, status)
+    return Answer(status, {**answer.headers, **headers}, answer.body)

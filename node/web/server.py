@@ -1,21 +1,29 @@
-"""Serves the local routes over HTTP/1.1 and leaves a note in the data folder that says where."""
+"""Serves the local routes over HTTP/1.1 and leaves a note in the data folder that says where.
+
+Every wait has a deadline and nothing is shielded from cancellation, so that a client which stalls in the middle
+of a request or of an answer cannot hold up the node's exit.
+"""
 
 import json
-import logging
 import os
 import socket
 from pathlib import Path
 
+import h11
 import trio
-from anycorn import Config, serve
-from starlette.applications import Starlette
 
 from node.config import Address, address_error
-from node.web.routes import make_app
+from node.transport.http1 import Conversation, Hangup
+from node.web.routes import Answer, Routes
 from node.web.source import StatusSource
 
 _NOTE = "http.json"
-_GRACE_S = 0.5  # for answers under way when we end
+_CONNECTIONS = 64  # at a time
+_IDLE_S = 30.0  # without a request on an open connection
+_REQUEST_S = 10.0  # from the first byte of a request to its last
+_ANSWER_S = 10.0  # to get an answer off
+_DRAIN_S = 1.0  # to read on before closing
+_BODY_BYTES = 64 * 1024  # of a request; none of ours needs one
 
 
 async def serve_local(
@@ -30,35 +38,72 @@ async def serve_local(
     Raise ConfigError if the address cannot be bound. On a loopback address only requests for a loopback name are
     answered; whoever binds another address opens the (read-only) routes to everybody who reaches it.
     """
-    bound = _bind(address)
-    config = Config()
-    config.bind = [f"fd://{bound.detach()}"]
-    config.alpn_protocols = ["http/1.1"]
-    config.errorlog = logging.getLogger("anycorn.error")
-    config.include_server_header = False
-    config.graceful_timeout = _GRACE_S
-    app, end = make_app(source, only_local=address.is_local), trio.Event()
-    async with trio.open_nursery() as nursery:
-        (url,) = await nursery.start(_serve_until, app, config, end)
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(_bind(address)))
+    server = _Server(Routes(source, only_local=address.is_local))
+    try:
+        url = f"http://{Address(*listener.socket.getsockname()[:2])}"
+        write_note(data, url)
+        task_status.started(url)
+        await trio.serve_listeners(server.connection, [listener])
+    finally:
+        (data / _NOTE).unlink(missing_ok=True)
+
+
+class _Server:
+    """Answers on every connection, one request after the other."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self._connections = 0
+
+    async def connection(self, stream: trio.SocketStream) -> None:
+        """Serve one connection; trio closes it afterwards, whatever happened."""
+        if self._connections >= _CONNECTIONS:
+            return
+        self._connections += 1
         try:
-            write_note(data, url)
-            task_status.started(url)
-            await trio.sleep_forever()
+            await self._converse(Conversation(stream, h11.SERVER))
+        except (Hangup, trio.TooSlowError):
+            pass  # the client has gone, or might as well have
         finally:
-            (data / _NOTE).unlink(missing_ok=True)
-            end.set()
+            self._connections -= 1
+
+    async def _converse(self, conversation: Conversation) -> None:
+        while True:
+            with trio.fail_after(_IDLE_S):
+                await conversation.wait()
+            with trio.fail_after(_REQUEST_S):
+                request = await _read_request(conversation)
+            await self._respond(conversation, request)
+            if not conversation.again():
+                break
+        with trio.fail_after(_DRAIN_S):
+            await conversation.drain(_BODY_BYTES)
+
+    async def _respond(self, conversation: Conversation, request: h11.Request) -> None:
+        method, target = request.method.decode(), request.target.decode()
+        host = next((value.decode("latin-1") for name, value in request.headers if name == b"host"), "")
+        answer = self._routes.answer(method, target, host)
+        head = h11.Response(status_code=answer.status, headers=_headers(answer, conversation))
+        with trio.fail_after(_ANSWER_S):
+            await conversation.send(head, b"" if method == "HEAD" else answer.body)
 
 
-async def _serve_until(
-    app: Starlette,
-    config: Config,
-    end: trio.Event,
-    *,
-    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve until `end` is set: a cancellation that reaches the server would come back as its failure to shut down."""
-    with trio.CancelScope(shield=True):
-        await serve(app, config, shutdown_trigger=end.wait, task_status=task_status)
+async def _read_request(conversation: Conversation) -> h11.Request:
+    request = await conversation.receive()
+    if not isinstance(request, h11.Request):
+        raise Hangup("no request")
+    size = 0
+    while size <= _BODY_BYTES and isinstance(event := await conversation.receive(), h11.Data):
+        size += len(event.data)
+    return request
+
+
+def _headers(answer: Answer, conversation: Conversation) -> list[tuple[str, str]]:
+    headers = [*answer.headers.items(), ("content-length", str(len(answer.body)))]
+    if not conversation.heard_out:
+        headers.append(("connection", "close"))
+    return headers
 
 
 def _bind(address: Address) -> socket.socket:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -22,10 +23,10 @@ Job = tuple[int, int, float, tuple[str, ...], bool]
 def main(argv: Sequence[str]) -> int:
     """Runs all seeds; 0 if none violated anything, 1 at the first that did."""
     arguments = _parser().parse_args(argv)
-    counts = list(_span(arguments.nodes))
+    counts = list(arguments.nodes)
     jobs = [
         (seed, counts[seed % len(counts)], arguments.seconds, tuple(arguments.faults), not arguments.loyal)
-        for seed in _span(arguments.seeds)
+        for seed in arguments.seeds
     ]
     started, reports = time.monotonic(), []
     with get_context("spawn").Pool(min(arguments.jobs, len(jobs)), _quiet) as pool:
@@ -41,13 +42,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
-    parser.add_argument("--nodes", default="4..7", help="N, or A..B to go through by seed (%(default)s)")
-    parser.add_argument("--seeds", default="1..200", help="one seed, or A..B (%(default)s)")
+    parser.add_argument("--nodes", type=_span, default="4..7", help="N, or A..B by seed (%(default)s)")
+    parser.add_argument("--seeds", type=_span, default="1..200", help="one seed, or A..B (%(default)s)")
     parser.add_argument("--seconds", type=float, default=40, help="virtual seconds with faults (%(default)s)")
     parser.add_argument(
         "--faults", type=_kinds, default=KINDS, help=f"some of {','.join(KINDS)}, or none; all by default"
     )
-    parser.add_argument("--loyal", action="store_true", help="without the member that equivocates")
+    parser.add_argument("--loyal", action="store_true", help="nobody equivocates (one does, if N > 3)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -60,7 +61,7 @@ def _span(text: str) -> range:
     except ValueError:
         span = range(0)
     if not span or span[0] < 1:
-        sys.exit(f"scripts/simulate: {text!r} is neither a number from 1 nor a span such as 4..7")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 1 nor a span such as 4..7")
     return span
 
 
@@ -82,6 +83,8 @@ def _run(job: Job) -> tuple[Job, Report | str]:
         return job, simulate(seed, nodes, seconds, kinds=kinds, malice=malice)
     except Violation as violation:
         return job, str(violation)
+    except Exception:
+        return job, f"a node crashed\n{traceback.format_exc()}"
 
 
 def _tell(report: Report, as_json: bool) -> None:

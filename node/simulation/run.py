@@ -43,7 +43,8 @@ def simulate(
 ) -> Report:
     """Runs a swarm with faults for `seconds` of virtual time, then lets it recover. Raises Violation.
 
-    `faults` replaces the schedule that the seed would give. `make_member` makes the honest nodes.
+    `faults` replaces the schedule that the seed would give. `make_member` makes the honest nodes. With
+    `malice` one member equivocates, if the swarm is large enough to bear it (N > 3).
     """
     schedule = draw_faults(seed, nodes, seconds, kinds) if faults is None else list(faults)
     run = _Run(seed, nodes, seconds, schedule, malice, make_member)
@@ -74,7 +75,7 @@ class _Run:
         make_member: type[Member],
     ) -> None:
         self._seed, self._count, self._seconds, self._faults = seed, nodes, seconds, faults
-        self._malice = malice
+        self._malice = malice and nodes > 3
         self._make_member = make_member
         self._random = random.Random(f"users {seed}")
         self._agreement = Agreement()

@@ -24,6 +24,11 @@ COMMANDS = {
     "init": Command("node.cli.init", "found a swarm: write swarm.toml and a key for each member"),
     "run": Command("node.cli.run", "run one node"),
     "demo": Command("node.demo.command", "run a whole swarm on this machine until a model is promoted"),
+    "status": Command("node.cli.read", "show how a running node and its swarm are"),
+    "members": Command("node.cli.read", "show the members as a running node sees them"),
+    "work": Command("node.cli.read", "show who works on what, and how candidates stand"),
+    "models": Command("node.cli.read", "show the canonical models and their history"),
+    "certificates": Command("node.cli.read", "show the certificates, or save one to a file"),
     "verify": Command("node.cli.verify", "check a certificate offline"),
     "id": Command("node.cli.id", "print the member id of a key"),
 }

@@ -4,8 +4,6 @@ Every wait has a deadline and nothing is shielded from cancellation, so that a c
 of a request or of an answer cannot hold up the node's exit.
 """
 
-import json
-import os
 import socket
 from pathlib import Path
 
@@ -14,10 +12,10 @@ import trio
 
 from node.config import Address, address_error
 from node.transport.http1 import Conversation, Hangup
+from node.web.note import remove_note, write_note
 from node.web.routes import Answer, Routes
 from node.web.source import StatusSource
 
-_NOTE = "http.json"
 _CONNECTIONS = 64  # at a time
 _IDLE_S = 30.0  # without a request on an open connection
 _REQUEST_S = 10.0  # from the first byte of a request to its last
@@ -46,7 +44,7 @@ async def serve_local(
         task_status.started(url)
         await trio.serve_listeners(server.connection, [listener])
     finally:
-        (data / _NOTE).unlink(missing_ok=True)
+        remove_note(data)
 
 
 class _Server:
@@ -117,19 +115,3 @@ def _bind(address: Address) -> socket.socket:
         bound.close()
         raise address_error(f"--http {address}", address, error, "choose another with --http HOST:PORT") from None
     return bound
-
-
-def write_note(data: Path, url: str) -> None:
-    """Note where this process serves people, for the commands that read a node by its data folder."""
-    temporary = data / f".{_NOTE}.new"
-    temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
-    temporary.replace(data / _NOTE)
-
-
-def read_note(data: Path) -> str | None:
-    """Return the URL from a data folder's note, or None if there is no (readable) note."""
-    try:
-        note = json.loads((data / _NOTE).read_text())
-    except (OSError, ValueError):
-        return None
-    return str(note["url"]) if isinstance(note, dict) and "url" in note else None

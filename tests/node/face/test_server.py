@@ -10,7 +10,8 @@ import trio
 
 from node.config import Address
 from node.toml import ConfigError
-from node.web.server import read_note, serve_local
+from node.web.note import read_note
+from node.web.server import serve_local
 from tests.node.face.conftest import FakeSource
 
 LOOPBACK = Address("127.0.0.1", 0)

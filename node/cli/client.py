@@ -1,0 +1,91 @@
+"""Finds a running node and asks it over its local HTTP."""
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from node.toml import ConfigError
+from node.web.note import read_note
+
+_DEADLINE_S = 5.0
+
+
+class Client:
+    """Asks one running node. `urls` are where it may be; the first that answers is kept."""
+
+    def __init__(self, urls: list[str], asked_for: str) -> None:
+        self._urls = urls
+        self._asked_for = asked_for
+
+    def get(self, path: str) -> bytes:
+        """Return the body of a good answer. Raise ConfigError if no node answers, or not well."""
+        for url in self._urls:
+            try:
+                status, body = _ask(url, path)
+            except (OSError, http.client.HTTPException):
+                continue
+            self._urls = [url]
+            if status != 200:
+                raise ConfigError(f"{url}{path}: the node answered {status}: {_error_text(body)}")
+            return body
+        places = " nor ".join(self._urls)
+        raise ConfigError(
+            f"no node answers at {places} ({self._asked_for}); start it with ringrift-node run, or name another"
+        )
+
+    def json(self, path: str) -> Any:
+        """Return the answer's JSON."""
+        body = self.get(path)
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise ConfigError(f"{self._urls[0]}{path}: the answer is not JSON; is this a ringrift-node?") from None
+
+
+def find_node(url: str | None, data: Path) -> Client:
+    """Return a client for `url`, or for the node whose data folder is `data` or lies in it.
+
+    Raise ConfigError if the URL is none, or if no node has ever run there.
+    """
+    if url is not None:
+        return Client([_checked(url)], "--node")
+    folders = [data, *sorted(path.parent for path in data.glob("*/http.json"))]
+    urls = [note for folder in folders if (note := read_note(folder)) is not None]
+    if not urls:
+        raise ConfigError(
+            f"{data}: no node runs with its data here (there is no http.json); start one with "
+            "ringrift-node run, or say where it is: --data DIR as in run, or --node URL"
+        )
+    return Client(urls, f"as {data} says")
+
+
+def _checked(url: str) -> str:
+    whole = url if "://" in url else f"http://{url}"
+    parts = urlsplit(whole)
+    try:
+        good = parts.scheme == "http" and parts.hostname and parts.port
+    except ValueError:
+        good = False
+    if not good or parts.path.strip("/") or parts.query:
+        raise ConfigError(f'--node "{url}": write where the node serves people, such as http://127.0.0.1:8400')
+    return f"http://{parts.netloc}"
+
+
+def _ask(url: str, path: str) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_DEADLINE_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _error_text(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return body[:80].decode(errors="replace").strip() or "nothing"

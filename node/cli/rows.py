@@ -1,0 +1,82 @@
+"""How all tables of the command line look: a title, quiet headings, numbers to the right, states in colour."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from node.words import short
+
+Row = Sequence[str | Text]
+
+_GAP = 3  # between two columns
+_FREE_TEXT = "reason"  # the one column that may be wrapped
+_FREE_WIDTH = 16
+
+_STYLES = {
+    "this node": "cyan",
+    "ok": "green",
+    "silent": "yellow",
+    "never": "dim",
+    "refused": "red",
+    "ripe": "cyan",
+    "promoted": "bold green",
+    "rejected": "red",
+    "dropped": "red",
+    "canonical": "bold green",
+    "earlier": "dim",
+    "complete": "green",
+    "being sealed": "yellow",
+}
+
+
+def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Row], empty: str) -> None:
+    """Print rows under their headings. Without rows, say `empty`.
+
+    A heading that begins with # holds numbers. One that begins with ? is left out where the terminal is too
+    narrow, the last of them first, because a table that has lost a column reads better than one with every
+    cell cut.
+    """
+    console.print(Text(title, style="bold"), end="")
+    if not rows:
+        console.print(f": {empty}", markup=False)
+        return
+    console.print()
+    widths = [_column_width(heading, [row[number] for row in rows]) for number, heading in enumerate(columns)]
+    shown = list(range(len(columns)))
+    optional = [number for number in shown if columns[number].startswith("?")]
+    while optional and sum(widths[number] + _GAP for number in shown) - _GAP > console.width:
+        shown.remove(optional.pop())
+    table = Table(box=SIMPLE_HEAD, show_edge=False, header_style="dim", pad_edge=False)
+    for number in shown:
+        heading = columns[number].removeprefix("?")
+        justify: JustifyMethod = "right" if heading.startswith("#") else "left"
+        is_free = heading == _FREE_TEXT
+        table.add_column(heading.removeprefix("#"), justify=justify, no_wrap=not is_free, min_width=widths[number])
+    for row in rows:
+        table.add_row(*(_text(row[number]) for number in shown))
+    console.print(table)
+    console.print()
+
+
+def _column_width(heading: str, cells: Sequence[str | Text]) -> int:
+    """Return what a column needs at least; free text may be wrapped."""
+    if heading == _FREE_TEXT:
+        return _FREE_WIDTH
+    return max(len(heading.lstrip("?#")), *(_text(cell).cell_len for cell in cells))
+
+
+def _text(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else Text(cell)
+
+
+def state_text(name: str) -> Text:
+    """Colour a word that says how something stands."""
+    return Text(name, style=_STYLES.get(name, ""))
+
+
+def model_text(digest: str, *, is_uniform: bool) -> str:
+    """Shorten a model's digest; the built-in one goes by its name."""
+    return "uniform (built in)" if is_uniform else short(digest)

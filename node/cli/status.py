@@ -1,0 +1,94 @@
+"""`ringrift-node status` for people: the node and its swarm on one screen."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from node.cli.rows import model_text, print_table, state_text
+from node.web.source import Status
+from node.words import age, ago, count, plural, short
+
+
+def show_status(console: Console, status: Status) -> None:
+    """Print the status of one node."""
+    ready = Text("ready", "green") if status["ready"] else Text("not ready", "bold red")
+    names = (status["node"]["name"], "bold"), " in ", (status["swarm"]["name"], "bold"), ", "
+    console.print(Text.assemble(*names, ready, f": {status['ready_reason']}"))
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    for name, value in (*_node_facts(status), *_order_facts(status), *_work_facts(status)):
+        facts.add_row(name, Text(value))
+    console.print(facts)
+    console.print()
+    _print_models(console, status)
+    _print_peers(console, status)
+
+
+def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
+    node, swarm = status["node"], status["swarm"]
+    roles = ", ".join(node["roles"]) or "no work roles"
+    yield "node", node["id"]
+    yield "address", node["address"]
+    yield "runs", f"{roles} on {node['device']}, version {node['version']}, for {age(node['uptime_s'])}"
+    members = plural(swarm["members"], "member")
+    yield "swarm", f"{members}, weight {count(swarm['weight'])}, genesis {short(swarm['genesis'])}"
+
+
+def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
+    order = status["consensus"]
+    decided = "none decided yet" if order["round_age_s"] is None else f"decided {ago(order['round_age_s'])}"
+    yield "round", f"{count(order['round'])}, {decided}, ledger {short(order['ledger_digest'])}"
+    yield "events", f"{count(order['ordered'])} in order, {count(order['pending'])} waiting"
+    if order["forkers"]:
+        yield "forked", ", ".join(order["forkers"])
+
+
+def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
+    work, counts = status["work"], status["counts"]
+    if work is None:
+        yield "work", "nothing right now"
+    else:
+        done = f"{count(work['done'])} of {count(work['wished'])}"
+        yield "work", f"{work['kind']} {work['subject']}, {done}, for {age(work['since_s'])}"
+    shards = plural(counts["shards"], "shard")
+    yield "games", f"{count(counts['games'])} in {shards}, {count(counts['plies'])} plies"
+    promoted = f"{plural(counts['promotions'], 'promotion')}, {plural(counts['certificates'], 'certificate')}"
+    yield "models", f"{plural(counts['candidates'], 'candidate')}, {promoted}"
+    if counts["rejected"]:
+        rejected = sorted(counts["rejected"].items())
+        yield "no effect", ", ".join(f"{count(number)} × {reason}" for reason, number in rejected)
+
+
+def _print_models(console: Console, status: Status) -> None:
+    columns = ("configuration", "model", "?#since round", "#promotions", "certificate")
+    rows = [
+        (
+            name,
+            model_text(model["model"], is_uniform=model["promotions"] == 0),
+            count(model["since_round"]),
+            count(model["promotions"]),
+            short(model["certificate"]),
+        )
+        for name, model in sorted(status["canonical"].items())
+    ]
+    print_table(console, "Canonical models", columns, rows, "none")
+
+
+def _print_peers(console: Console, status: Status) -> None:
+    columns = ("name", "?id", "?address", "state", "?#weight", "#last contact", "#lacks events")
+    rows = [
+        (
+            peer["name"],
+            short(peer["id"]),
+            peer["address"],
+            state_text(peer["state"]),
+            count(peer["weight"]),
+            ago(peer["last_contact_s"]),
+            count(peer["lag_events"]),
+        )
+        for peer in status["peers"]
+    ]
+    print_table(console, "Peers", columns, rows, "none, this node is the whole swarm")

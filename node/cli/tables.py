@@ -1,0 +1,120 @@
+"""The other answers of a node as tables for people: members, work, models, certificates."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from node.cli.rows import Row, model_text, print_table, state_text
+from node.cli.status import show_status
+from node.web.source import CandidateInfo, CertificateInfo, ClaimInfo, MemberInfo, ModelInfo, Work
+from node.words import age, ago, count, moment, plural, short
+
+_PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
+
+
+def show(command: str, answer: Any) -> None:
+    """Print the answer of one reading command to standard output."""
+    shows: dict[str, Callable[[Console, Any], None]] = {
+        "status": show_status,
+        "members": _show_members,
+        "work": _show_work,
+        "models": _show_models,
+        "certificates": _show_certificates,
+    }
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PIPED_WIDTH)
+    shows[command](console, answer)
+
+
+def _show_members(console: Console, members: list[MemberInfo]) -> None:
+    columns = ("name", "?id", "?address", "state", "?#weight", "works on", "?#events", "#games", "#contact", "?#lacks")
+    print_table(console, "Members", columns, [_member_row(member) for member in members], "none")
+
+
+def _member_row(member: MemberInfo) -> Row:
+    is_self = member["state"] == "self"
+    return (
+        member["name"],
+        short(member["id"]),
+        member["address"],
+        state_text("this node" if is_self else member["state"]),
+        count(member["weight"]),
+        member["work"] or "–",
+        count(member["events"]),
+        count(member["games"]),
+        "–" if is_self else ago(member["last_contact_s"]),
+        count(member["lag_events"]),
+    )
+
+
+def _show_work(console: Console, work: Work) -> None:
+    columns = ("member", "kind", "subject", "#done", "#for", "#lease ends in")
+    claims = [_claim_row(claim) for claim in work["claims"]]
+    print_table(console, "Claims", columns, claims, "nobody has claimed any work")
+    headings = ("candidate", "?by", "configuration", "state", "#blocks", "#score", "?#equal play", "?#votes", "reason")
+    candidates = [_candidate_row(entry) for entry in work["candidates"]]
+    print_table(console, "Candidates", headings, candidates, "none yet")
+
+
+def _claim_row(claim: ClaimInfo) -> Row:
+    return (
+        claim["name"],
+        claim["kind"],
+        claim["subject"],
+        f"{count(claim['done'])} of {count(claim['wished'])}",
+        age(claim["age_s"]),
+        age(claim["lease_s"]),
+    )
+
+
+def _candidate_row(entry: CandidateInfo) -> Row:
+    return (
+        short(entry["candidate"]),
+        entry["name"],
+        entry["configuration"],
+        state_text(entry["state"]),
+        f"{count(entry['counted'])} of {count(entry['limit'])}",
+        count(entry["score"]),
+        count(entry["null_score"]),
+        f"{count(entry['approve'])} : {count(entry['reject'])}",
+        entry["reason"] or "–",
+    )
+
+
+def _show_models(console: Console, models: list[ModelInfo]) -> None:
+    columns = ("configuration", "model", "state", "since (UTC)", "?certificate", "?by", "?parent", "?#since round")
+    print_table(console, "Models", columns, [_model_row(model) for model in models], "none")
+
+
+def _model_row(model: ModelInfo) -> Row:
+    return (
+        model["configuration"],
+        model_text(model["model"], is_uniform=model["candidate"] is None),
+        state_text("canonical" if model["canonical"] else "earlier"),
+        moment(model["time"]) if model["time"] else "the start",
+        short(model["certificate"]),
+        model["name"] or "–",
+        short(model["parent"]),
+        count(model["since_round"]),
+    )
+
+
+def _show_certificates(console: Console, certificates: list[CertificateInfo]) -> None:
+    columns = ("certificate", "configuration", "model", "?replaces", "?#round", "promoted (UTC)", "?sealed by", "state")
+    rows = [_certificate_row(entry) for entry in certificates]
+    print_table(console, "Certificates", columns, rows, "none yet; the first promotion leaves the first one")
+
+
+def _certificate_row(entry: CertificateInfo) -> Row:
+    return (
+        short(entry["id"]),
+        entry["configuration"],
+        short(entry["model"]),
+        short(entry["parent"]),
+        count(entry["round"]),
+        moment(entry["time"]),
+        f"{plural(entry['seals'], 'member')}, {count(entry['sealed'])} of {count(entry['weight'])}",
+        state_text("complete" if entry["complete"] else "being sealed"),
+    )

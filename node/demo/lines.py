@@ -1,0 +1,93 @@
+"""One sentence for each thing that the order brought, from an entry of a node's /log."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Fields = Mapping[str, Any]
+
+
+def sentence(entry: Mapping[str, Any]) -> str | None:
+    """What happened, for people; None for what only programs care about."""
+    write = SENTENCES.get(entry["kind"])
+    return None if write is None else f"{entry['name'] or 'swarm'}: {write(entry['fields'])}"
+
+
+def short(digest: str | None) -> str:
+    """The first characters of a digest, enough to tell things apart on a screen."""
+    return (digest or "none")[:8]
+
+
+def _claim(fields: Fields) -> str:
+    if fields["kind"] == "selfplay":
+        return f"claims self-play, {fields['amount']} games of {fields['configuration']} with {short(fields['model'])}"
+    if fields["kind"] == "train":
+        return f"claims training of {fields['configuration']} {fields['family']}, {fields['amount']} steps"
+    return f"claims slot {fields['slot']} of the match of candidate {short(fields['candidate'])}"
+
+
+def _games(fields: Fields) -> str:
+    return f"played {fields['games']} games, {fields['plies']} plies; {fields['total']} in all"
+
+
+def _candidate(fields: Fields) -> str:
+    return (
+        f"nominates {short(fields['model'])} (candidate {short(fields['candidate'])}), "
+        f"trained on {fields['shards']} shards, against {short(fields['incumbent'])}"
+    )
+
+
+def _result(fields: Fields) -> str:
+    return (
+        f"reports slot {fields['slot']}: {fields['score']} of {fields['most']}; "
+        f"{fields['counted']} blocks counted, log-likelihood ratio {_number(fields['llr'])}"
+    )
+
+
+def _ripe(fields: Fields) -> str:
+    most = fields["most"] * fields["blocks"]
+    return f"candidate {short(fields['candidate'])} passes the test with {fields['score']} of {most} points"
+
+
+def _vote(fields: Fields) -> str:
+    if fields["approve"]:
+        return f"replayed the games and approves ({fields['approved']} of weight {fields['weight']})"
+    return f"rejects: {fields['reason']} ({fields['rejected']} of weight {fields['weight']})"
+
+
+def _promotion(fields: Fields) -> str:
+    return f"model {short(fields['model'])} is canonical for {fields['configuration']}, promotion {fields['number']}"
+
+
+def _dropped(fields: Fields) -> str:
+    return (
+        f"candidate {short(fields['candidate'])} is dropped after {fields['blocks']} blocks: {fields['reason']} "
+        f"(log-likelihood ratio {_number(fields['llr'])})"
+    )
+
+
+def _seal(fields: Fields) -> str:
+    return f"seals statement {short(fields['statement'])} ({fields['sealed']} of weight {fields['weight']})"
+
+
+def _certificate(fields: Fields) -> str:
+    return f"certificate {short(fields['statement'])} is complete with {fields['seals']} seals"
+
+
+def _number(text: str) -> str:
+    return f"{float(text):.2f}"
+
+
+SENTENCES: Mapping[str, Callable[[Fields], str]] = {
+    "claim": _claim,
+    "release": lambda fields: f"gives back {fields['kind']} of {fields['configuration']}: {fields['reason']}",
+    "expired": lambda fields: f"lost its lease on {fields['kind']} of {fields['configuration']}",
+    "games": _games,
+    "candidate": _candidate,
+    "result": _result,
+    "ripe": _ripe,
+    "vote": _vote,
+    "promotion": _promotion,
+    "dropped": _dropped,
+    "seal": _seal,
+    "certificate": _certificate,
+}

@@ -1,0 +1,97 @@
+"""The demo's node processes: started in their own sessions, stopped for certain."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+GRACE_S = 2.5
+"""Seconds a node has to end by itself before it is killed; Ctrl-C promises five in all."""
+
+
+@dataclass(frozen=True)
+class NodeCommand:
+    """How one node is started: `ringrift-node run` with these arguments."""
+
+    name: str
+    key: Path
+    data: Path
+    url: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NodeProcess:
+    """One node on loopback."""
+
+    name: str
+    data: Path
+    url: str
+    process: trio.Process
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self.process.poll() is None
+
+
+async def start_node(command: NodeCommand) -> NodeProcess:
+    """Start one node; its output goes to `node.log` in its data directory.
+
+    It leads a session of its own, so that a Ctrl-C at the terminal reaches the demo alone and the demo
+    decides the order in which things end.
+    """
+    command.data.mkdir(parents=True, exist_ok=True)
+    with (command.data / "node.log").open("ab") as log:
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "node.cli", "run", *command.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return NodeProcess(command.name, command.data, command.url, process)
+
+
+@asynccontextmanager
+async def node_processes(commands: list[NodeCommand]) -> AsyncIterator[list[NodeProcess]]:
+    """Start the nodes; on leaving, end every one of them."""
+    nodes: list[NodeProcess] = []
+    try:
+        for command in commands:
+            nodes.append(await start_node(command))
+        yield nodes
+    finally:
+        with trio.CancelScope(shield=True):
+            await end_processes([node.process for node in nodes])
+
+
+async def end_processes(processes: list[trio.Process]) -> None:
+    """Ask each to end, and after `GRACE_S` kill it with whatever is left of its session (its workers)."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    with trio.move_on_after(GRACE_S):
+        for process in processes:
+            await process.wait()
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def run_to_end(command: tuple[str, ...]) -> tuple[int, str]:
+    """Run `ringrift-node` with these arguments in a process of its own; its exit status and output."""
+    result = await trio.run_process(
+        [sys.executable, "-m", "node.cli", *command],
+        check=False,
+        capture_stdout=True,
+        capture_stderr=True,
+    )
+    return result.returncode, (result.stdout + result.stderr).decode(errors="replace")

@@ -1,0 +1,65 @@
+"""What a task that works for the swarm needs of its node: the ledger, a voice in the order, files, a workshop."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from consensus.genesis import Genesis
+from consensus.keys import MemberId, SigningKey
+from consensus.ledger import Ledger
+from consensus.ledger.transactions import Transaction
+
+
+class Desk(Protocol):
+    """One node as its working tasks see it."""
+
+    @property
+    def key(self) -> SigningKey:
+        """The identity; seals are signed with it."""
+        ...
+
+    @property
+    def me(self) -> MemberId:
+        """This node's member id."""
+        ...
+
+    @property
+    def genesis(self) -> Genesis: ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """As of the last decided round."""
+        ...
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The kinds of work this node takes."""
+        ...
+
+    def next_id(self) -> int:
+        """A transaction id that this member has never used."""
+        ...
+
+    async def submit(self, *transactions: Transaction) -> None:
+        """Put transactions into one event of ours and keep at it until they are ordered; returns at once."""
+        ...
+
+    async def changed(self) -> None:
+        """Wait until the ledger has moved on by a round."""
+        ...
+
+    async def fetch(self, digest: bytes, size: int | None) -> Path:
+        """The file with this SHA-256, from here or from any peer. Raises `WorkFailed` if nobody has it."""
+        ...
+
+    async def keep(self, path: Path) -> tuple[bytes, int]:
+        """Take a file into the blob store; returns its SHA-256 and its size in bytes."""
+        ...
+
+    def folder(self, name: str) -> Path:
+        """A directory of this node's own for scratch files; created if missing."""
+        ...
+
+    def show(self, work: Mapping[str, Any] | None) -> None:
+        """Say on the status page what is being worked on (None: nothing)."""
+        ...

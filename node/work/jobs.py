@@ -1,0 +1,156 @@
+"""The three kinds of claimed work: from a granted claim to the transactions that report it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from consensus.ledger.beacon import block_seed
+from consensus.ledger.entities import Candidacy, Claim, Shard
+from consensus.ledger.transactions import Candidate, Games, Result, Transaction, model_digest
+from node.work.desk import Desk
+from node.work.models import model_directory
+from node.work.workshop import Report, WorkFailed, Workshop
+
+
+async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Transaction:
+    """Do the work of a granted claim; the transaction returned reports it. Raises `WorkFailed`."""
+    work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
+    return await work(desk, workshop, claim, report)
+
+
+async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Games:
+    """Self-play with the model that was canonical when the claim was granted."""
+    model = desk.ledger.model(claim.model)
+    settings = desk.genesis.settings.selfplay
+    done = await workshop.perform(
+        {
+            "job": "selfplay",
+            "config": claim.configuration,
+            "model": _text(await model_directory(desk, model)),
+            "model_digest": claim.model,
+            "seed": claim.seed,
+            "games": claim.amount,
+            "settings": {
+                "simulations": settings.simulations,
+                "considered": settings.considered,
+                "opening_plies": settings.opening_plies,
+            },
+            "out": str(desk.folder("work")),
+        },
+        report,
+    )
+    shard, size = await desk.keep(Path(done["shard"]))
+    return Games(
+        desk.next_id(),
+        claim.id,
+        claim.configuration,
+        claim.model,
+        shard,
+        size,
+        done["games"],
+        done["plies"],
+        done["root"],
+    )
+
+
+async def train(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Candidate:
+    """Train on the newest shards, starting from the canonical model."""
+    settings = desk.genesis.settings.training
+    parent = await model_directory(desk, desk.ledger.model(claim.model))
+    shards = await _fetch_shards(desk, claim.configuration, settings.window)
+    done = await workshop.perform(
+        {
+            "job": "train",
+            "config": claim.configuration,
+            "parent": _text(parent),
+            "shards": [str(path) for path in shards.values()],
+            "seed": claim.seed,
+            "settings": {
+                "steps": settings.steps,
+                "batch": settings.batch,
+                "architecture": settings.architecture,
+                "learning_rate": float(settings.learning_rate),
+            },
+            "out": str(desk.folder("work")),
+        },
+        report,
+    )
+    files: dict[str, bytes] = {}
+    for name, path in sorted(done["files"].items()):
+        files[name], _ = await desk.keep(Path(path))
+    architecture = done["architecture"]
+    return Candidate(
+        desk.next_id(),
+        claim.id,
+        claim.configuration,
+        model_digest(files, architecture, claim.model),
+        files,
+        architecture,
+        claim.model,
+        desk.ledger.configuration(claim.configuration).model.digest,
+        tuple(shards),
+        done["losses"],
+    )
+
+
+async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Result:
+    """Play one slot of a match."""
+    candidacy = desk.ledger.candidate(claim.candidate or b"")
+    if candidacy is None or claim.slot is None:
+        raise WorkFailed("the match is over")
+    candidate = await model_directory(desk, candidacy.model)
+    incumbent = await model_directory(desk, desk.ledger.model(candidacy.incumbent))
+    settings = candidacy.settings
+    done = await workshop.perform(
+        {
+            "job": "match",
+            "config": claim.configuration,
+            "candidate": _text(candidate),
+            "incumbent": _text(incumbent),
+            "blocks": slot_blocks(candidacy, claim.slot),
+            "settings": {
+                "simulations": settings.simulations,
+                "considered": settings.considered,
+                "opening_plies": settings.opening_plies,
+            },
+            "out": str(desk.folder("work")),
+        },
+        report,
+    )
+    blob, size = await desk.keep(Path(done["blob"]))
+    scores = tuple((block, score) for block, score in done["scores"])
+    return Result(desk.next_id(), claim.id, scores, done["root"], blob, size, done["games"])
+
+
+def slot_blocks(candidacy: Candidacy, slot: int) -> list[list[Any]]:
+    """The blocks of a slot as [number, seed], the seeds fixed by the match's beacon."""
+    assert candidacy.beacon is not None
+    first = slot * candidacy.settings.slot_blocks
+    return [
+        [block, block_seed(candidacy.beacon, candidacy.id, block)]
+        for block in range(first, first + candidacy.settings.slot_blocks)
+    ]
+
+
+async def _fetch_shards(desk: Desk, configuration: str, window: int) -> Mapping[bytes, Path]:
+    """The newest shards up to `window` games, oldest first; those that nobody has are left out."""
+    wanted: list[Shard] = []
+    games = 0
+    for shard in reversed(desk.ledger.shards(configuration)):
+        if games >= window:
+            break
+        wanted.append(shard)
+        games += shard.games
+    found: dict[bytes, Path] = {}
+    for shard in reversed(wanted):
+        try:
+            found[shard.digest] = await desk.fetch(shard.digest, shard.size)
+        except WorkFailed:
+            continue
+    if not found:
+        raise WorkFailed("no shard to train on can be had from anybody")
+    return found
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

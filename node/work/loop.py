@@ -1,0 +1,137 @@
+"""The working day of a node: choose, claim, wait for the grant, perform, report, and again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+import trio
+
+from consensus.ledger.entities import Claim
+from consensus.ledger.priorities import next_work
+from consensus.ledger.transactions import Progress, Release, Transaction
+from node.work.desk import Desk
+from node.work.jobs import perform
+from node.work.workshop import WorkFailed, Workshop
+
+log = structlog.get_logger()
+
+AFTER_FAILURE_S = 5.0
+"""A machine that cannot work now must not fill the order with claims that it gives back."""
+
+
+async def work_on(desk: Desk, workshop: Workshop) -> None:
+    """Do what the swarm needs most, one claim at a time, for ever."""
+    await _give_back(desk)
+    while True:
+        claim = await _claim_something(desk)
+        if claim is None:
+            await desk.changed()
+            continue
+        try:
+            await _fulfil(desk, workshop, claim)
+        except WorkFailed as trouble:
+            log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
+            await desk.submit(Release(desk.next_id(), claim.id, str(trouble)[:200]))
+            await trio.sleep(AFTER_FAILURE_S)
+        finally:
+            desk.show(None)
+
+
+async def _give_back(desk: Desk) -> None:
+    """Release what this member claimed in an earlier life: nobody works on it any more."""
+    for claim in desk.ledger.live_claims():
+        if claim.author == desk.me:
+            await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
+
+
+async def _claim_something(desk: Desk) -> Claim | None:
+    """Claim the most wanted work; None if there is none, or if the order gave it to somebody else."""
+    wish = next_work(desk.ledger, desk.me, desk.roles)
+    if wish is None:
+        return None
+    number = desk.next_id()
+    await desk.submit(wish.claim(number))
+    while not desk.ledger.has_acted(desk.me, number):
+        await desk.changed()
+    while (claim := desk.ledger.claim(desk.me, number)) is not None and not desk.ledger.is_ready(claim):
+        await desk.changed()  # the next decided round fixes the seeds
+    return claim
+
+
+async def _fulfil(desk: Desk, workshop: Workshop, claim: Claim) -> None:
+    """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
+    tally = _Tally(desk, claim)
+    report: Transaction | None = None
+    trouble: WorkFailed | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_renew, desk, claim, tally)
+        nursery.start_soon(_stop_when_unwanted, desk, claim, nursery.cancel_scope)
+        try:
+            report = await perform(desk, workshop, claim, tally.note)
+        except WorkFailed as error:
+            trouble = error
+        nursery.cancel_scope.cancel()
+    if trouble is not None:
+        raise trouble
+    if report is not None:
+        await desk.submit(report)
+
+
+class _Tally:
+    """How much of a claim is done, by the worker's own count."""
+
+    def __init__(self, desk: Desk, claim: Claim) -> None:
+        self._desk = desk
+        self._claim = claim
+        self._since = trio.current_time()
+        self.done = 0
+        self._show()
+
+    def note(self, progress: Mapping[str, Any]) -> None:
+        """Take in a progress report of the worker; its `done` is in the unit of the claim's amount."""
+        self.done = min(int(progress.get("done", 0)), self._claim.amount)
+        self._show()
+
+    def _show(self) -> None:
+        claim = self._claim
+        subject = claim.configuration
+        if claim.slot is not None and claim.candidate is not None:
+            subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
+        self._desk.show(
+            {
+                "kind": claim.kind,
+                "subject": subject,
+                "claim": str(claim.id),
+                "done": self.done,
+                "wished": claim.amount,
+                "since": self._since,
+            }
+        )
+
+
+async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:
+    """Tell the order of progress often enough that the lease never runs out while work goes on."""
+    pause = desk.genesis.settings.timing.lease_s / 4
+    told = 0
+    while True:
+        await trio.sleep(pause)
+        if tally.done > told:
+            told = tally.done
+            await desk.submit(Progress(desk.next_id(), claim.id, told))
+
+
+async def _stop_when_unwanted(desk: Desk, claim: Claim, scope: trio.CancelScope) -> None:
+    while _is_wanted(desk, claim):
+        await desk.changed()
+    scope.cancel()
+
+
+def _is_wanted(desk: Desk, claim: Claim) -> bool:
+    """Whether the result could still count: a slot's does after its lease, until somebody else has the slot."""
+    if desk.ledger.claim(claim.author, claim.id) is not None:
+        return True
+    candidacy = desk.ledger.candidate(claim.candidate) if claim.candidate is not None else None
+    if candidacy is None or candidacy.ripe is not None or claim.slot is None:
+        return False
+    slot = candidacy.slots[claim.slot]
+    return slot.claim == claim.key and slot.result is None

@@ -1,0 +1,33 @@
+"""Model directories out of blobs: what a job needs on disk is laid out once, by the model's digest."""
+
+import os
+from pathlib import Path
+
+from consensus.ledger.entities import Model
+from node.work.desk import Desk
+
+
+async def model_directory(desk: Desk, model: Model) -> Path | None:
+    """A directory with the model's files under their names; None for the built-in model, which has none.
+
+    Raises `WorkFailed` if a file can be had from nobody.
+    """
+    if not model.files:
+        return None
+    directory = desk.folder("models") / model.digest.hex()
+    if directory.is_dir():
+        return directory
+    partial = desk.folder("models") / f".{model.digest.hex()}"
+    partial.mkdir(exist_ok=True)
+    for name, digest in model.files.items():
+        _place(await desk.fetch(digest, None), partial / name)
+    os.replace(partial, directory)
+    return directory
+
+
+def _place(blob: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(blob, target)
+    except OSError:  # another file system
+        target.write_bytes(blob.read_bytes())

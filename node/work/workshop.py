@@ -1,0 +1,167 @@
+"""A workshop does one job at a time away from the node's own process, so no fault of a job reaches the node.
+
+`ProcessWorkshop` keeps a warm child, `python -m training.worker`, and speaks CBOR frames with it over pipes:
+starting one costs seconds of imports, so it serves job after job. Whatever goes wrong with the child (killed
+for memory, a CUDA fault, a broken frame) ends in `WorkFailed` for the one job that ran; the next job gets a
+fresh child. Cancelling `perform` kills the child: a job that nobody waits for must not run on.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import cbor2
+import trio
+
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes. Frames carry paths and counts; bulk results travel as files."""
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+class WorkFailed(Exception):
+    """The job did not end well; the text is one line that says why."""
+
+
+class Workshop(Protocol):
+    """Somewhere jobs are done, one at a time."""
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """Do `job` (its key `job` names the kind); call `report` with each progress; return the result.
+
+        Raises `WorkFailed`.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Stop whatever runs."""
+        ...
+
+
+class ProcessWorkshop:
+    """Jobs in a child process that is started when first needed and kept for the next job."""
+
+    def __init__(self, log: Path, command: tuple[str, ...] = (sys.executable, "-m", "training.worker")) -> None:
+        self._command = command
+        self._log = log
+        self._child: trio.Process | None = None
+        self._jobs = 0
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """See `Workshop.perform`."""
+        self._jobs += 1
+        child_is_well = False
+        try:
+            child = await self._running_child()
+            done = await self._converse(child, {**job, "id": self._jobs}, report)
+            child_is_well = True
+            return done
+        except _JobRefused:
+            child_is_well = True
+            raise
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise WorkFailed(f"worker process: {error}") from error
+        finally:
+            if not child_is_well:
+                await self.aclose()
+
+    async def aclose(self) -> None:
+        """Kill the child, if any, and reap it."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with trio.CancelScope(shield=True):
+            if child.poll() is None:
+                child.kill()
+            await child.wait()
+            for stream in (child.stdin, child.stdout):
+                if stream is not None:
+                    await trio.aclose_forcefully(stream)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        return self._child.pid if self._child is not None and self._child.poll() is None else None
+
+    async def _running_child(self) -> trio.Process:
+        if self._child is not None and self._child.poll() is None:
+            return self._child
+        await self.aclose()
+        with self._log.open("ab") as log:
+            self._child = await trio.lowlevel.open_process(
+                list(self._command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            )
+        return self._child
+
+    async def _converse(
+        self, child: trio.Process, job: Mapping[str, Any], report: Report
+    ) -> Mapping[str, Any]:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        await child.stdin.send_all(_frame(job))
+        reader = _FrameReader(child.stdout)
+        while True:
+            answer = await reader.next_frame()
+            if answer is None:
+                raise WorkFailed(f"worker process ended: {_exit_text(await child.wait())}")
+            if answer.get("id") != job["id"]:
+                continue
+            if "progress" in answer:
+                report(answer["progress"])
+            elif "done" in answer:
+                done: Mapping[str, Any] = answer["done"]
+                return done
+            else:
+                raise _JobRefused(str(answer.get("error", "no reason given")))
+
+
+class _JobRefused(WorkFailed):
+    """The worker itself is well; only this job failed."""
+
+
+class _FrameReader:
+    """Cuts a byte stream into CBOR frames: 4 bytes of big-endian length, then the map."""
+
+    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+
+    async def next_frame(self) -> Mapping[str, Any] | None:
+        """The next frame, or None at the end of the stream."""
+        head = await self._take(4)
+        if head is None:
+            return None
+        length = int.from_bytes(head, "big")
+        if length > MAX_FRAME:
+            raise WorkFailed(f"worker process sent a frame of {length} bytes")
+        body = await self._take(length)
+        if body is None:
+            return None
+        frame = cbor2.loads(body)
+        if not isinstance(frame, dict):
+            raise WorkFailed("worker process sent a frame that is no map")
+        return frame
+
+    async def _take(self, count: int) -> bytes | None:
+        while len(self._buffer) < count:
+            chunk = await self._stream.receive_some()
+            if not chunk:
+                return None
+            self._buffer += chunk
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+
+def _frame(message: Mapping[str, Any]) -> bytes:
+    body = cbor2.dumps(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+def _exit_text(status: int) -> str:
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}; its log says more"

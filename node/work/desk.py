@@ -1,13 +1,25 @@
 """What a task that works for the swarm needs of its node: the ledger, a voice in the order, files, a workshop."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
 from consensus.ledger.transactions import Transaction
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is being worked on, for people. `since` is trio's clock in seconds."""
+
+    kind: str
+    subject: str
+    claim: int
+    done: int
+    wished: int
+    since: float
 
 
 class Desk(Protocol):
@@ -44,6 +56,10 @@ class Desk(Protocol):
         """Put transactions into one event of ours and keep at it until they are ordered; returns at once."""
         ...
 
+    async def ordered(self, number: int) -> None:
+        """Wait until our transaction with this id has its place in the order, whatever became of it."""
+        ...
+
     async def changed(self) -> None:
         """Wait until the ledger has moved on by a round."""
         ...
@@ -60,6 +76,6 @@ class Desk(Protocol):
         """A directory of this node's own for scratch files; created if missing."""
         ...
 
-    def show(self, work: Mapping[str, Any] | None) -> None:
+    def show(self, work: Shown | None) -> None:
         """Say on the status page what is being worked on (None: nothing)."""
         ...

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from consensus.ledger.beacon import block_seed
-from consensus.ledger.entities import Candidacy, Claim, Shard
+from consensus.ledger.entities import Candidacy, Claim
+from consensus.ledger.priorities import training_shards
 from consensus.ledger.transactions import Candidate, Games, Result, Transaction, model_digest
 from node.work.desk import Desk
-from node.work.models import model_directory
+from node.work.models import known_model, model_directory
 from node.work.workshop import Report, WorkFailed, Workshop
 
 
@@ -20,7 +21,7 @@ async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
 
 async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Games:
     """Self-play with the model that was canonical when the claim was granted."""
-    model = desk.ledger.model(claim.model)
+    model = known_model(desk.ledger, claim.model)
     settings = desk.genesis.settings.selfplay
     done = await workshop.perform(
         {
@@ -56,8 +57,8 @@ async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> 
 async def train(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Candidate:
     """Train on the newest shards, starting from the canonical model."""
     settings = desk.genesis.settings.training
-    parent = await model_directory(desk, desk.ledger.model(claim.model))
-    shards = await _fetch_shards(desk, claim.configuration, settings.window)
+    parent = await model_directory(desk, known_model(desk.ledger, claim.model))
+    shards = await _fetch_shards(desk, claim.configuration)
     done = await workshop.perform(
         {
             "job": "train",
@@ -99,7 +100,7 @@ async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
     if candidacy is None or claim.slot is None:
         raise WorkFailed("the match is over")
     candidate = await model_directory(desk, candidacy.model)
-    incumbent = await model_directory(desk, desk.ledger.model(candidacy.incumbent))
+    incumbent = await model_directory(desk, known_model(desk.ledger, candidacy.incumbent))
     settings = candidacy.settings
     done = await workshop.perform(
         {
@@ -132,17 +133,10 @@ def slot_blocks(candidacy: Candidacy, slot: int) -> list[list[Any]]:
     ]
 
 
-async def _fetch_shards(desk: Desk, configuration: str, window: int) -> Mapping[bytes, Path]:
-    """The newest shards up to `window` games, oldest first; those that nobody has are left out."""
-    wanted: list[Shard] = []
-    games = 0
-    for shard in reversed(desk.ledger.shards(configuration)):
-        if games >= window:
-            break
-        wanted.append(shard)
-        games += shard.games
+async def _fetch_shards(desk: Desk, configuration: str) -> Mapping[bytes, Path]:
+    """The shards to train on, oldest first; those that nobody has any more are left out."""
     found: dict[bytes, Path] = {}
-    for shard in reversed(wanted):
+    for shard in training_shards(desk.ledger, configuration):
         try:
             found[shard.digest] = await desk.fetch(shard.digest, shard.size)
         except WorkFailed:

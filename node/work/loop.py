@@ -9,7 +9,7 @@ import trio
 from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import next_work
 from consensus.ledger.transactions import Progress, Release, Transaction
-from node.work.desk import Desk
+from node.work.desk import Desk, Shown
 from node.work.jobs import perform
 from node.work.workshop import WorkFailed, Workshop
 
@@ -39,9 +39,8 @@ async def work_on(desk: Desk, workshop: Workshop) -> None:
 
 async def _give_back(desk: Desk) -> None:
     """Release what this member claimed in an earlier life: nobody works on it any more."""
-    for claim in desk.ledger.live_claims():
-        if claim.author == desk.me:
-            await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
+    for claim in desk.ledger.claims_of(desk.me):
+        await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
 
 
 async def _claim_something(desk: Desk) -> Claim | None:
@@ -51,11 +50,14 @@ async def _claim_something(desk: Desk) -> Claim | None:
         return None
     number = desk.next_id()
     await desk.submit(wish.claim(number))
-    while not desk.ledger.has_acted(desk.me, number):
-        await desk.changed()
-    while (claim := desk.ledger.claim(desk.me, number)) is not None and not desk.ledger.is_ready(claim):
-        await desk.changed()  # the next decided round fixes the seeds
+    await desk.ordered(number)
+    while (claim := desk.ledger.claim(desk.me, number)) is not None and not _has_seed(claim):
+        await desk.changed()  # the next decided round fixes it
     return claim
+
+
+def _has_seed(claim: Claim) -> bool:
+    return claim.kind == "match" or claim.seed is not None
 
 
 async def _fulfil(desk: Desk, workshop: Workshop, claim: Claim) -> None:
@@ -97,16 +99,7 @@ class _Tally:
         subject = claim.configuration
         if claim.slot is not None and claim.candidate is not None:
             subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
-        self._desk.show(
-            {
-                "kind": claim.kind,
-                "subject": subject,
-                "claim": str(claim.id),
-                "done": self.done,
-                "wished": claim.amount,
-                "since": self._since,
-            }
-        )
+        self._desk.show(Shown(claim.kind, subject, claim.id, self.done, claim.amount, self._since))
 
 
 async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:

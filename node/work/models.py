@@ -3,8 +3,21 @@
 import os
 from pathlib import Path
 
+from consensus.ledger import Ledger
 from consensus.ledger.entities import Model
+from consensus.ledger.transactions import UNIFORM
 from node.work.desk import Desk
+from node.work.workshop import WorkFailed
+
+
+def known_model(ledger: Ledger, digest: bytes) -> Model:
+    """The canonical, former or built-in model of this digest. Raises `WorkFailed` for any other."""
+    if digest == UNIFORM:
+        return Model(UNIFORM, {}, "uniform", None)
+    for promotion in reversed(ledger.promotions()):
+        if promotion.model.digest == digest:
+            return promotion.model
+    raise WorkFailed(f"model {digest.hex()[:12]} was never canonical")
 
 
 async def model_directory(desk: Desk, model: Model) -> Path | None:

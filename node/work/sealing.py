@@ -1,5 +1,6 @@
 """Sealing promotions: this node's signature over each statement that its own ledger computed."""
 
+from consensus.ledger.priorities import due_seals
 from consensus.ledger.transactions import Seal
 from consensus.statement import pae
 from node.work.desk import Desk
@@ -9,11 +10,9 @@ async def seal_all(desk: Desk) -> None:
     """Seal every promotion that does not carry our seal yet, for ever."""
     sealed: set[bytes] = set()
     while True:
-        for promotion in desk.ledger.promotions():
-            if promotion.digest in sealed:
-                continue
-            sealed.add(promotion.digest)
-            if all(entry.author != desk.me for entry in promotion.seals):
+        for promotion in due_seals(desk.ledger, desk.me):
+            if promotion.digest not in sealed:
+                sealed.add(promotion.digest)
                 signature = desk.key.sign(pae(promotion.statement))
                 await desk.submit(Seal(desk.next_id(), promotion.digest, signature))
         await desk.changed()

@@ -3,6 +3,7 @@
 import structlog
 
 from consensus.ledger.entities import Candidacy, SlotResult
+from consensus.ledger.priorities import due_votes
 from consensus.ledger.transactions import Vote
 from node.work.desk import Desk
 from node.work.jobs import slot_blocks
@@ -19,8 +20,8 @@ async def vote_on_all(desk: Desk, workshop: Workshop) -> None:
     """
     voted: set[bytes] = set()
     while True:
-        for candidacy in desk.ledger.open_candidates():
-            if candidacy.ripe is None or candidacy.id in voted or _has_voted(desk, candidacy):
+        for candidacy in due_votes(desk.ledger, desk.me):
+            if candidacy.id in voted or candidacy.ripe is None:
                 continue
             try:
                 verdict = await _check(desk, workshop, candidacy)
@@ -32,10 +33,6 @@ async def vote_on_all(desk: Desk, workshop: Workshop) -> None:
                 Vote(desk.next_id(), candidacy.id, verdict is None, candidacy.ripe.results, verdict or "")
             )
         await desk.changed()
-
-
-def _has_voted(desk: Desk, candidacy: Candidacy) -> bool:
-    return any(ballot.author == desk.me for ballot in candidacy.ballots)
 
 
 async def _check(desk: Desk, workshop: Workshop, candidacy: Candidacy) -> str | None:

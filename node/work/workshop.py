@@ -16,8 +16,7 @@ from typing import Any, Protocol
 import cbor2
 import trio
 
-MAX_FRAME = 64 * 1024 * 1024
-"""Bytes. Frames carry paths and counts; bulk results travel as files."""
+from training.frames import FRAME_LIMIT
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -135,7 +134,7 @@ class _FrameReader:
         if head is None:
             return None
         length = int.from_bytes(head, "big")
-        if length > MAX_FRAME:
+        if length > FRAME_LIMIT:
             raise WorkFailed(f"worker process sent a frame of {length} bytes")
         body = await self._take(length)
         if body is None:

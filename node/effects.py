@@ -1,0 +1,47 @@
+"""The recent effects of the order, numbered as every node numbers them, for /log and for who waits."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from consensus.keys import MemberId, id_text
+from consensus.ledger.effects import Effect, Scalar
+from node.web.source import LogEntry
+
+KEPT = 5000
+ANSWERED = 500
+
+
+class EffectLog:
+    """Effects since the first round; the numbers count all of them, the last `KEPT` are kept."""
+
+    def __init__(self, names: Mapping[MemberId, str]) -> None:
+        self._names = names
+        self._entries: deque[LogEntry] = deque(maxlen=KEPT)
+        self._count = 0
+
+    def add(self, effects: Iterable[Effect]) -> None:
+        """Append the effects of one round."""
+        for effect in effects:
+            self._count += 1
+            member = effect.member
+            self._entries.append(
+                {
+                    "number": self._count,
+                    "kind": effect.kind,
+                    "member": "" if member is None else id_text(member),
+                    "name": "" if member is None else self._names[member],
+                    "round": effect.round,
+                    "time": effect.time,
+                    "fields": {name: _plain(value) for name, value in effect.fields.items()},
+                }
+            )
+
+    def after(self, number: int) -> list[LogEntry]:
+        """The oldest entries with a larger number, at most `ANSWERED` of them."""
+        first = self._count - len(self._entries) + 1
+        start = max(number + 1 - first, 0)
+        return [self._entries[at] for at in range(start, min(start + ANSWERED, len(self._entries)))]
+
+
+def _plain(value: Scalar) -> str | int | bool | None:
+    return value.hex() if isinstance(value, bytes) else value

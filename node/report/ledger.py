@@ -1,0 +1,215 @@
+"""Ledger entities as the plain JSON of `node.web.source`; pure functions."""
+
+from collections.abc import Mapping
+
+from consensus.genesis import Genesis
+from consensus.keys import MemberId, id_text
+from consensus.ledger import Ledger
+from consensus.ledger.entities import Candidacy, Claim, Closed, Promotion
+from consensus.ledger.scores import most_of_block
+from consensus.ledger.transactions import UNIFORM
+from node.web.source import (
+    CandidateInfo,
+    Canonical,
+    CertificateInfo,
+    ClaimInfo,
+    Counts,
+    ModelInfo,
+    Work,
+)
+
+Names = Mapping[MemberId, str]
+SECOND = 10**9
+CLOSED_SHOWN = 20
+
+
+def canonical(ledger: Ledger) -> dict[str, Canonical]:
+    """The model in force for each configuration."""
+    return {
+        entry.name: {
+            "model": entry.model.digest.hex(),
+            "since_round": entry.since,
+            "promotions": entry.promotions,
+            "certificate": _certificate_of(ledger, entry.statement),
+        }
+        for entry in ledger.configurations()
+    }
+
+
+def counts(ledger: Ledger) -> Counts:
+    """Totals over the whole history."""
+    configurations = ledger.configurations()
+    return {
+        "games": sum(entry.games for entry in configurations),
+        "plies": sum(entry.plies for entry in configurations),
+        "shards": sum(entry.shards for entry in configurations),
+        "candidates": sum(entry.candidates for entry in configurations),
+        "promotions": sum(entry.promotions for entry in configurations),
+        "certificates": sum(bool(promotion.certified) for promotion in ledger.promotions()),
+        "rejected": dict(ledger.rejected()),
+    }
+
+
+def work(ledger: Ledger, names: Names) -> Work:
+    """Live claims, and candidates: the open ones first, then those closed last."""
+    return {
+        "claims": [_claim(ledger, names, claim) for claim in ledger.claims()],
+        "candidates": [
+            *(_open_candidate(ledger, names, entry) for entry in ledger.candidates()),
+            *(_promoted_candidate(names, entry) for entry in reversed(ledger.promotions()[-CLOSED_SHOWN:])),
+            *(_closed_candidate(ledger, names, entry) for entry in reversed(ledger.closed()[-CLOSED_SHOWN:])),
+        ],
+    }
+
+
+def models(ledger: Ledger, names: Names) -> list[ModelInfo]:
+    """Every model that is or was canonical, by configuration, oldest first."""
+    answer: list[ModelInfo] = []
+    for configuration in ledger.configurations():
+        history = ledger.promotions(configuration.name)
+        answer.append(_first_model(configuration.name, is_canonical=not history))
+        for promotion in history:
+            answer.append(_model(names, promotion, is_canonical=promotion is history[-1]))
+    return answer
+
+
+def certificates(ledger: Ledger, genesis: Genesis) -> list[CertificateInfo]:
+    """One entry a promotion, oldest first."""
+    weights = genesis.weights
+    return [
+        {
+            "id": promotion.digest.hex(),
+            "configuration": promotion.configuration,
+            "model": promotion.model.digest.hex(),
+            "parent": promotion.previous.hex(),
+            "round": promotion.place.round,
+            "time": promotion.place.time,
+            "seals": len(promotion.seals),
+            "sealed": sum(weights[entry.author] for entry in promotion.seals),
+            "weight": genesis.total_weight,
+            "complete": bool(promotion.certified),
+        }
+        for promotion in ledger.promotions()
+    ]
+
+
+def claims_in_words(ledger: Ledger, member: MemberId) -> str:
+    """What a member has claimed, in a few words."""
+    claims = ledger.claims_of(member)
+    return ", ".join(f"{claim.kind} {_subject(claim)}" for claim in claims)
+
+
+def _certificate_of(ledger: Ledger, statement: bytes | None) -> str | None:
+    promotion = None if statement is None else ledger.promotion(statement)
+    return None if promotion is None or not promotion.certified else promotion.digest.hex()
+
+
+def _subject(claim: Claim) -> str:
+    if claim.candidate is None:
+        return claim.configuration
+    return f"{claim.configuration} candidate {claim.candidate.hex()[:8]} slot {claim.slot}"
+
+
+def _claim(ledger: Ledger, names: Names, claim: Claim) -> ClaimInfo:
+    return {
+        "claim": f"{id_text(claim.author)[:8]}-{claim.id}",
+        "kind": claim.kind,
+        "configuration": claim.configuration,
+        "subject": _subject(claim),
+        "member": id_text(claim.author),
+        "name": names[claim.author],
+        "done": max(claim.done, claim.delivered),
+        "wished": claim.amount,
+        "age_s": (ledger.clock - claim.place.clock) / SECOND,
+        "lease_s": (claim.deadline - ledger.clock) / SECOND,
+    }
+
+
+def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> CandidateInfo:
+    now = ledger.standing(entry)
+    approve = sum(ledger.genesis.weights[vote.author] for vote in entry.ballots if vote.approve)
+    reject = sum(ledger.genesis.weights[vote.author] for vote in entry.ballots if not vote.approve)
+    return {
+        "candidate": entry.id.hex(),
+        "model": entry.model.digest.hex(),
+        "configuration": entry.configuration,
+        "incumbent": entry.incumbent.hex(),
+        "member": id_text(entry.author),
+        "name": names[entry.author],
+        "state": "match" if entry.ripe is None else "ripe",
+        "reason": "",
+        "counted": now.blocks,
+        "limit": entry.settings.block_limit,
+        "score": now.score,
+        "null_score": now.blocks * now.most // 2,
+        "approve": approve,
+        "reject": reject,
+    }
+
+
+def _promoted_candidate(names: Names, entry: Promotion) -> CandidateInfo:
+    return {
+        "candidate": entry.candidate.hex(),
+        "model": entry.model.digest.hex(),
+        "configuration": entry.configuration,
+        "incumbent": entry.previous.hex(),
+        "member": id_text(entry.author),
+        "name": names[entry.author],
+        "state": "promoted",
+        "reason": "",
+        "counted": entry.blocks,
+        "limit": entry.blocks,
+        "score": entry.score,
+        "null_score": entry.blocks * entry.most // 2,
+        "approve": 0,
+        "reject": 0,
+    }
+
+
+def _closed_candidate(ledger: Ledger, names: Names, entry: Closed) -> CandidateInfo:
+    return {
+        "candidate": entry.candidate.hex(),
+        "model": entry.model.hex(),
+        "configuration": entry.configuration,
+        "incumbent": entry.incumbent.hex(),
+        "member": id_text(entry.author),
+        "name": names[entry.author],
+        "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
+        "reason": entry.reason,
+        "counted": entry.blocks,
+        "limit": ledger.genesis.settings.match.block_limit,
+        "score": entry.score,
+        "null_score": entry.blocks * most_of_block(entry.configuration) // 2,
+        "approve": 0,
+        "reject": 0,
+    }
+
+
+def _first_model(configuration: str, *, is_canonical: bool) -> ModelInfo:
+    return {
+        "model": UNIFORM.hex(),
+        "configuration": configuration,
+        "canonical": is_canonical,
+        "since_round": 0,
+        "time": 0,
+        "parent": None,
+        "candidate": None,
+        "member": None,
+        "name": None,
+        "certificate": None,
+    }
+
+
+def _model(names: Names, promotion: Promotion, *, is_canonical: bool) -> ModelInfo:
+    return {
+        "model": promotion.model.digest.hex(),
+        "configuration": promotion.configuration,
+        "canonical": is_canonical,
+        "since_round": promotion.place.round,
+        "time": promotion.place.time,
+        "parent": None if promotion.model.parent is None else promotion.model.parent.hex(),
+        "candidate": promotion.candidate.hex(),
+        "member": id_text(promotion.author),
+        "name": names[promotion.author],
+        "certificate": promotion.digest.hex() if promotion.certified else None,
+    }

@@ -1,0 +1,196 @@
+"""The node's `StatusSource`: reads the member, the gossip, the ledger and the work at the moment of asking."""
+
+import trio
+
+from consensus.certificate import certificate_bytes
+from consensus.keys import id_text
+from consensus.ledger import Ledger
+from node.config import SwarmConfig, SwarmMember
+from node.effects import EffectLog
+from node.gossip import Gossip, PeerStatus
+from node.identity import Identity
+from node.member import Member
+from node.report import ledger as shown
+from node.software import version
+from node.web.source import (
+    CertificateInfo,
+    Consensus,
+    CurrentWork,
+    LogEntry,
+    MemberInfo,
+    ModelInfo,
+    NodeInfo,
+    Peer,
+    Status,
+    SwarmInfo,
+    Work,
+)
+from node.work.office import Office
+
+STATES = {"ok": "ok", "backoff": "silent", "never": "never"}
+
+
+class NodeReport:
+    """See `StatusSource`."""
+
+    def __init__(
+        self,
+        config: SwarmConfig,
+        identity: Identity,
+        member: Member,
+        gossip: Gossip,
+        office: Office,
+        effects: EffectLog,
+        device: str,
+    ) -> None:
+        self._config = config
+        self._self = config.member(identity.id)
+        self._member = member
+        self._gossip = gossip
+        self._office = office
+        self._effects = effects
+        self._device = device
+        self._started = trio.current_time()
+        self._names = {listed.id: listed.name for listed in config.members}
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self._member.replica.ledger
+
+    def status(self) -> Status:
+        """See `StatusSource.status`."""
+        ready, reason = self._readiness()
+        return {
+            "node": self._node(),
+            "swarm": self._swarm(),
+            "ready": ready,
+            "ready_reason": reason,
+            "peers": [self._peer(peer) for peer in self._gossip.statuses()],
+            "consensus": self._consensus(),
+            "work": self._work(),
+            "canonical": shown.canonical(self._ledger),
+            "counts": shown.counts(self._ledger),
+        }
+
+    def members(self) -> list[MemberInfo]:
+        """See `StatusSource.members`."""
+        peers = {peer.id: peer for peer in self._gossip.statuses()}
+        return [self._member_info(listed, peers.get(listed.id)) for listed in self._config.members]
+
+    def work(self) -> Work:
+        """See `StatusSource.work`."""
+        return shown.work(self._ledger, self._names)
+
+    def models(self) -> list[ModelInfo]:
+        """See `StatusSource.models`."""
+        return shown.models(self._ledger, self._names)
+
+    def certificates(self) -> list[CertificateInfo]:
+        """See `StatusSource.certificates`."""
+        return shown.certificates(self._ledger, self._config.genesis)
+
+    def certificate(self, certificate: str) -> bytes | None:
+        """See `StatusSource.certificate`."""
+        try:
+            promotion = self._ledger.promotion(bytes.fromhex(certificate))
+        except ValueError:
+            return None
+        if promotion is None or not promotion.certified:
+            return None
+        return certificate_bytes(self._config.genesis, promotion)
+
+    def log(self, after: int) -> list[LogEntry]:
+        """See `StatusSource.log`."""
+        return self._effects.after(after)
+
+    def _node(self) -> NodeInfo:
+        return {
+            "id": id_text(self._self.id),
+            "name": self._self.name,
+            "version": version(),
+            "uptime_s": trio.current_time() - self._started,
+            "roles": list(self._office.roles),
+            "device": self._device,
+            "address": str(self._self.address),
+        }
+
+    def _swarm(self) -> SwarmInfo:
+        genesis = self._config.genesis
+        return {
+            "name": genesis.swarm,
+            "genesis": genesis.digest.hex(),
+            "members": len(genesis.members),
+            "weight": genesis.total_weight,
+        }
+
+    def _readiness(self) -> tuple[bool, str]:
+        standing = self._member.standing()
+        if standing.listening:
+            return False, "listening to the others before the first own event"
+        if not self._gossip.caught_up():
+            return False, "not level with members of more than 2/3 of the weight"
+        return True, "level with members of more than 2/3 of the weight"
+
+    def _peer(self, peer: PeerStatus) -> Peer:
+        listed = self._config.member(peer.id)
+        return {
+            "id": id_text(peer.id),
+            "name": listed.name,
+            "address": str(listed.address),
+            "weight": listed.weight,
+            "last_contact_s": peer.contacted_s,
+            "lag_events": None if peer.contacted_s is None else peer.lag,
+            "state": STATES[peer.state],
+        }
+
+    def _consensus(self) -> Consensus:
+        standing = self._member.standing()
+        roster = self._config.genesis.members
+        decided = standing.decided_at
+        return {
+            "round": standing.round,
+            "round_age_s": None if decided is None else trio.current_time() - decided,
+            "events": standing.events,
+            "ordered": standing.ordered,
+            "pending": standing.pending,
+            "ledger_digest": self._ledger.digest().hex(),
+            "forkers": [id_text(roster[index].id) for index in self._member.replica.hashgraph.forkers()],
+        }
+
+    def _work(self) -> CurrentWork | None:
+        work = self._office.work
+        if work is None:
+            return None
+        return {
+            "kind": work.kind,
+            "subject": work.subject,
+            "claim": str(work.claim),
+            "done": work.done,
+            "wished": work.wished,
+            "since_s": trio.current_time() - work.since,
+        }
+
+    def _member_info(self, listed: SwarmMember, peer: PeerStatus | None) -> MemberInfo:
+        profile = self._ledger.profiles().get(listed.id)
+        newest = self._member.replica.newest(listed.id)
+        games = sum(
+            shard.games
+            for configuration in self._ledger.configurations()
+            for shard in self._ledger.shards(configuration.name)
+            if shard.author == listed.id
+        )
+        return {
+            "id": id_text(listed.id),
+            "name": listed.name,
+            "address": str(listed.address),
+            "weight": listed.weight,
+            "roles": [] if profile is None else list(profile.roles),
+            "device": "" if profile is None else profile.device,
+            "version": "" if profile is None else profile.software.hex()[:12],
+            "events": 0 if newest is None else newest.seq + 1,
+            "games": games,
+            "work": shown.claims_in_words(self._ledger, listed.id),
+            "last_contact_s": None if peer is None else peer.contacted_s,
+            "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,
+            "state": "self" if peer is None else STATES[peer.state],
+        }

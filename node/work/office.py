@@ -1,0 +1,140 @@
+"""A node's real `Desk`: its member's voice in the order, its blobs, its folders."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from consensus.genesis import Genesis
+from consensus.keys import MemberId, SigningKey
+from consensus.ledger import Ledger
+from consensus.ledger.transactions import Transaction
+from consensus.replica import RoundEffects
+from node.blobs import BlobError
+from node.blobs.exchange import BlobFetcher
+from node.blobs.files import FileBlobs
+from node.effects import EffectLog
+from node.identity import Identity
+from node.member import Member
+from node.work.desk import Shown
+from node.work.workshop import WorkFailed
+
+LARGEST_BLOB = 256 * 1024 * 1024
+"""Bytes that a blob of unannounced size (a model file) may have."""
+
+
+class Office:
+    """See `Desk`. `run` must be running for `changed` and `ordered` to return."""
+
+    def __init__(
+        self,
+        member: Member,
+        identity: Identity,
+        roles: tuple[str, ...],
+        blobs: FileBlobs,
+        fetcher: BlobFetcher,
+        directory: Path,
+        effects: EffectLog,
+    ) -> None:
+        self.roles = roles
+        self.work: Shown | None = None
+        self._member = member
+        self._identity = identity
+        self._blobs = blobs
+        self._fetcher = fetcher
+        self._directory = directory
+        self._effects = effects
+        self._rounds = member.subscribe()
+        self._changed = trio.Event()
+        self._ordered: set[int] = set()
+        self._last_id = -1
+        self._rows_seen = 0
+
+    async def run(self) -> None:
+        """Follow the order."""
+        async for decided in self._rounds:
+            self._follow(decided)
+
+    def _follow(self, decided: RoundEffects) -> None:
+        self._effects.add(decided.effects)
+        for place in decided.round.events:
+            if place.event.creator == self.me:
+                self._ordered.update(_ids(place.event.transactions))
+        self._changed.set()
+        self._changed = trio.Event()
+
+    @property
+    def key(self) -> SigningKey:
+        """See `Desk.key`."""
+        return self._identity.key
+
+    @property
+    def me(self) -> MemberId:
+        """See `Desk.me`."""
+        return self._identity.id
+
+    @property
+    def genesis(self) -> Genesis:
+        """See `Desk.genesis`."""
+        return self._member.genesis
+
+    @property
+    def ledger(self) -> Ledger:
+        """See `Desk.ledger`."""
+        return self._member.replica.ledger
+
+    def next_id(self) -> int:
+        """See `Desk.next_id`: one more than any in an own event, so that a restart repeats none."""
+        events = self._member.replica.dag.events
+        while self._rows_seen < len(events):
+            event = events[self._rows_seen]
+            self._rows_seen += 1
+            if event.creator == self.me:
+                self._last_id = max(self._last_id, *_ids(event.transactions), -1)
+        self._last_id += 1
+        return self._last_id
+
+    async def submit(self, *transactions: Transaction) -> None:
+        """See `Desk.submit`."""
+        await trio.lowlevel.checkpoint()
+        self._member.submit([transaction.as_table() for transaction in transactions])
+
+    async def ordered(self, number: int) -> None:
+        """See `Desk.ordered`."""
+        while number not in self._ordered:
+            await self.changed()
+
+    async def changed(self) -> None:
+        """See `Desk.changed`."""
+        await self._changed.wait()
+
+    async def fetch(self, digest: bytes, size: int | None) -> Path:
+        """See `Desk.fetch`."""
+        try:
+            await self._fetcher.fetch(digest, limit=size or LARGEST_BLOB)
+        except BlobError as error:
+            raise WorkFailed(str(error)) from None
+        return self._blobs.path(digest)
+
+    async def keep(self, path: Path) -> tuple[bytes, int]:
+        """See `Desk.keep`."""
+        digest = await self._blobs.add_file(path)
+        path.unlink()
+        size = self._blobs.size(digest)
+        assert size is not None
+        return digest, size
+
+    def folder(self, name: str) -> Path:
+        """See `Desk.folder`."""
+        folder = self._directory / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def show(self, work: Shown | None) -> None:
+        """See `Desk.show`."""
+        self.work = work
+
+
+def _ids(transactions: tuple[Mapping[str, Any], ...]) -> list[int]:
+    return [number for entry in transactions if isinstance(number := entry.get("id"), int)]

@@ -22,7 +22,7 @@ PAUSE_S = 0.5
 """Between two looks at the nodes."""
 
 
-class DemoFailed(Exception):
+class DemoError(Exception):
     """The demo cannot go on; the text is one line with a remedy."""
 
 
@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
     """Run the demo; exit status 0 after the wished promotions, 1 if it failed, 130 after Ctrl-C."""
     try:
         return trio.run(_demo, options, strict_exception_groups=False)
-    except DemoFailed as failure:
+    except DemoError as failure:
         print(f"ringrift-node demo: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -106,7 +106,7 @@ async def _watch(
                 screen.say(entry["kind"], story.elapsed, text)
         for node in nodes:
             if not node.running:
-                raise DemoFailed(f"{node.name} has ended by itself; {node.data / 'node.log'} says why")
+                raise DemoError(f"{node.name} has ended by itself; {node.data / 'node.log'} says why")
         screen.show(_headline(options, watcher, story), _rows(nodes, watcher))
         await trio.sleep(PAUSE_S)
 
@@ -183,7 +183,7 @@ async def _finish(
         )
         console.print(f"The status page was {nodes[0].url}/ (use --keep to go on).", soft_wrap=True)
     if status != 0:
-        raise DemoFailed(f"the certificate does not verify: {output.strip()}")
+        raise DemoError(f"the certificate does not verify: {output.strip()}")
 
 
 async def _save_certificate(stage: Stage, watcher: Watcher, name: str) -> Path:
@@ -194,7 +194,7 @@ async def _save_certificate(stage: Stage, watcher: Watcher, name: str) -> Path:
             path = stage.directory / f"certificate-{name[:16]}.json"
             path.write_bytes(answer.content)
             return path
-    raise DemoFailed(f"no node serves the certificate {name}")
+    raise DemoError(f"no node serves the certificate {name}")
 
 
 async def _figures(

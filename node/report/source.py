@@ -2,7 +2,7 @@
 
 import trio
 
-from consensus.certificate import certificate_bytes
+from consensus.certificate import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from node.config import SwarmConfig, SwarmMember
@@ -95,9 +95,9 @@ class NodeReport:
             promotion = self._ledger.promotion(bytes.fromhex(certificate))
         except ValueError:
             return None
-        if promotion is None or not promotion.certified:
+        if promotion is None:
             return None
-        return certificate_bytes(self._config.genesis, promotion)
+        return certificate_of(promotion, self._config.genesis)
 
     def log(self, after: int) -> list[LogEntry]:
         """See `StatusSource.log`."""

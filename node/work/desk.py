@@ -60,12 +60,21 @@ class Desk(Protocol):
         """Wait until our transaction with this id has its place in the order, whatever became of it."""
         ...
 
-    async def changed(self) -> None:
-        """Wait until the ledger has moved on by a round."""
+    @property
+    def moves(self) -> int:
+        """How many rounds the ledger has moved on by since the start."""
+        ...
+
+    async def moved(self, since: int) -> None:
+        """Wait until `moves` is more than `since`, which the caller read before it looked at the ledger.
+
+        Whoever looks, awaits something else and only then waits must not miss what happened in between:
+        in a swarm that has come to rest there may be no further round to wake it.
+        """
         ...
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
-        """The file with this SHA-256, from here or from any peer. Raises `WorkFailed` if nobody has it."""
+        """The file with this SHA-256, from here or from any peer. Raises `WorkError` if nobody has it."""
         ...
 
     async def keep(self, path: Path) -> tuple[bytes, int]:

@@ -10,11 +10,11 @@ from consensus.ledger.priorities import training_shards
 from consensus.ledger.transactions import Candidate, Games, Result, Transaction, model_digest
 from node.work.desk import Desk
 from node.work.models import known_model, model_directory
-from node.work.workshop import Report, WorkFailed, Workshop
+from node.work.workshop import Report, WorkError, Workshop
 
 
 async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Transaction:
-    """Do the work of a granted claim; the transaction returned reports it. Raises `WorkFailed`."""
+    """Do the work of a granted claim; the transaction returned reports it. Raises `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
     return await work(desk, workshop, claim, report)
 
@@ -98,7 +98,7 @@ async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
     """Play one slot of a match."""
     candidacy = desk.ledger.candidate(claim.candidate or b"")
     if candidacy is None or claim.slot is None:
-        raise WorkFailed("the match is over")
+        raise WorkError("the match is over")
     candidate = await model_directory(desk, candidacy.model)
     incumbent = await model_directory(desk, known_model(desk.ledger, candidacy.incumbent))
     settings = candidacy.settings
@@ -139,10 +139,10 @@ async def _fetch_shards(desk: Desk, configuration: str) -> Mapping[bytes, Path]:
     for shard in training_shards(desk.ledger, configuration):
         try:
             found[shard.digest] = await desk.fetch(shard.digest, shard.size)
-        except WorkFailed:
+        except WorkError:
             continue
     if not found:
-        raise WorkFailed("no shard to train on can be had from anybody")
+        raise WorkError("no shard to train on can be had from anybody")
     return found
 
 

@@ -11,7 +11,7 @@ from consensus.ledger.priorities import next_work
 from consensus.ledger.transactions import Progress, Release, Transaction
 from node.work.desk import Desk, Shown
 from node.work.jobs import perform
-from node.work.workshop import WorkFailed, Workshop
+from node.work.workshop import WorkError, Workshop
 
 log = structlog.get_logger()
 
@@ -23,13 +23,14 @@ async def work_on(desk: Desk, workshop: Workshop) -> None:
     """Do what the swarm needs most, one claim at a time, for ever."""
     await _give_back(desk)
     while True:
+        moves = desk.moves
         claim = await _claim_something(desk)
         if claim is None:
-            await desk.changed()
+            await desk.moved(moves)
             continue
         try:
             await _fulfil(desk, workshop, claim)
-        except WorkFailed as trouble:
+        except WorkError as trouble:
             log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
             await desk.submit(Release(desk.next_id(), claim.id, str(trouble)[:200]))
             await trio.sleep(AFTER_FAILURE_S)
@@ -52,7 +53,7 @@ async def _claim_something(desk: Desk) -> Claim | None:
     await desk.submit(wish.claim(number))
     await desk.ordered(number)
     while (claim := desk.ledger.claim(desk.me, number)) is not None and not _has_seed(claim):
-        await desk.changed()  # the next decided round fixes it
+        await desk.moved(desk.moves)  # the next decided round fixes it
     return claim
 
 
@@ -64,13 +65,13 @@ async def _fulfil(desk: Desk, workshop: Workshop, claim: Claim) -> None:
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
     tally = _Tally(desk, claim)
     report: Transaction | None = None
-    trouble: WorkFailed | None = None
+    trouble: WorkError | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_renew, desk, claim, tally)
         nursery.start_soon(_stop_when_unwanted, desk, claim, nursery.cancel_scope)
         try:
             report = await perform(desk, workshop, claim, tally.note)
-        except WorkFailed as error:
+        except WorkError as error:
             trouble = error
         nursery.cancel_scope.cancel()
     if trouble is not None:
@@ -115,12 +116,12 @@ async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:
 
 async def _stop_when_unwanted(desk: Desk, claim: Claim, scope: trio.CancelScope) -> None:
     while _is_wanted(desk, claim):
-        await desk.changed()
+        await desk.moved(desk.moves)
     scope.cancel()
 
 
 def _is_wanted(desk: Desk, claim: Claim) -> bool:
-    """Whether the result could still count: a slot's does after its lease, until somebody else has the slot."""
+    """Whether the result could count: a slot's does after its lease, until somebody else has the slot."""
     if desk.ledger.claim(claim.author, claim.id) is not None:
         return True
     candidacy = desk.ledger.candidate(claim.candidate) if claim.candidate is not None else None

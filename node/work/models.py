@@ -7,23 +7,23 @@ from consensus.ledger import Ledger
 from consensus.ledger.entities import Model
 from consensus.ledger.transactions import UNIFORM
 from node.work.desk import Desk
-from node.work.workshop import WorkFailed
+from node.work.workshop import WorkError
 
 
 def known_model(ledger: Ledger, digest: bytes) -> Model:
-    """The canonical, former or built-in model of this digest. Raises `WorkFailed` for any other."""
+    """The canonical, former or built-in model of this digest. Raises `WorkError` for any other."""
     if digest == UNIFORM:
         return Model(UNIFORM, {}, "uniform", None)
     for promotion in reversed(ledger.promotions()):
         if promotion.model.digest == digest:
             return promotion.model
-    raise WorkFailed(f"model {digest.hex()[:12]} was never canonical")
+    raise WorkError(f"model {digest.hex()[:12]} was never canonical")
 
 
 async def model_directory(desk: Desk, model: Model) -> Path | None:
     """A directory with the model's files under their names; None for the built-in model, which has none.
 
-    Raises `WorkFailed` if a file can be had from nobody.
+    Raises `WorkError` if a file can be had from nobody.
     """
     if not model.files:
         return None

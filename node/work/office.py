@@ -18,14 +18,14 @@ from node.effects import EffectLog
 from node.identity import Identity
 from node.member import Member
 from node.work.desk import Shown
-from node.work.workshop import WorkFailed
+from node.work.workshop import WorkError
 
 LARGEST_BLOB = 256 * 1024 * 1024
 """Bytes that a blob of unannounced size (a model file) may have."""
 
 
 class Office:
-    """See `Desk`. `run` must be running for `changed` and `ordered` to return."""
+    """See `Desk`. `run` must be running for `moved` and `ordered` to return."""
 
     def __init__(
         self,
@@ -46,7 +46,8 @@ class Office:
         self._directory = directory
         self._effects = effects
         self._rounds = member.subscribe()
-        self._changed = trio.Event()
+        self.moves = 0
+        self._moved = trio.Event()
         self._ordered: set[int] = set()
         self._last_id = -1
         self._rows_seen = 0
@@ -61,8 +62,9 @@ class Office:
         for place in decided.round.events:
             if place.event.creator == self.me:
                 self._ordered.update(_ids(place.event.transactions))
-        self._changed.set()
-        self._changed = trio.Event()
+        self.moves += 1
+        self._moved.set()
+        self._moved = trio.Event()
 
     @property
     def key(self) -> SigningKey:
@@ -103,18 +105,19 @@ class Office:
     async def ordered(self, number: int) -> None:
         """See `Desk.ordered`."""
         while number not in self._ordered:
-            await self.changed()
+            await self._moved.wait()
 
-    async def changed(self) -> None:
-        """See `Desk.changed`."""
-        await self._changed.wait()
+    async def moved(self, since: int) -> None:
+        """See `Desk.moved`."""
+        while self.moves <= since:
+            await self._moved.wait()
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
         """See `Desk.fetch`."""
         try:
             await self._fetcher.fetch(digest, limit=size or LARGEST_BLOB)
         except BlobError as error:
-            raise WorkFailed(str(error)) from None
+            raise WorkError(str(error)) from None
         return self._blobs.path(digest)
 
     async def keep(self, path: Path) -> tuple[bytes, int]:

@@ -10,9 +10,10 @@ async def seal_all(desk: Desk) -> None:
     """Seal every promotion that does not carry our seal yet, for ever."""
     sealed: set[bytes] = set()
     while True:
+        moves = desk.moves
         for promotion in due_seals(desk.ledger, desk.me):
             if promotion.digest not in sealed:
                 sealed.add(promotion.digest)
                 signature = desk.key.sign(pae(promotion.statement))
                 await desk.submit(Seal(desk.next_id(), promotion.digest, signature))
-        await desk.changed()
+        await desk.moved(moves)

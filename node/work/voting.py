@@ -7,7 +7,7 @@ from consensus.ledger.priorities import due_votes
 from consensus.ledger.transactions import Vote
 from node.work.desk import Desk
 from node.work.jobs import slot_blocks
-from node.work.workshop import Workshop, WorkFailed
+from node.work.workshop import WorkError, Workshop
 
 log = structlog.get_logger()
 
@@ -20,19 +20,20 @@ async def vote_on_all(desk: Desk, workshop: Workshop) -> None:
     """
     voted: set[bytes] = set()
     while True:
+        moves = desk.moves
         for candidacy in due_votes(desk.ledger, desk.me):
             if candidacy.id in voted or candidacy.ripe is None:
                 continue
             try:
                 verdict = await _check(desk, workshop, candidacy)
-            except WorkFailed as trouble:
+            except WorkError as trouble:
                 log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
                 continue
             voted.add(candidacy.id)
             await desk.submit(
                 Vote(desk.next_id(), candidacy.id, verdict is None, candidacy.ripe.results, verdict or "")
             )
-        await desk.changed()
+        await desk.moved(moves)
 
 
 async def _check(desk: Desk, workshop: Workshop, candidacy: Candidacy) -> str | None:

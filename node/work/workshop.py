@@ -2,7 +2,7 @@
 
 `ProcessWorkshop` keeps a warm child, `python -m training.worker`, and speaks CBOR frames with it over pipes:
 starting one costs seconds of imports, so it serves job after job. Whatever goes wrong with the child (killed
-for memory, a CUDA fault, a broken frame) ends in `WorkFailed` for the one job that ran; the next job gets a
+for memory, a CUDA fault, a broken frame) ends in `WorkError` for the one job that ran; the next job gets a
 fresh child. Cancelling `perform` kills the child: a job that nobody waits for must not run on.
 """
 
@@ -18,10 +18,13 @@ import trio
 
 from training.frames import FRAME_LIMIT
 
+WORKER = (sys.executable, "-m", "training.worker", "--nice", "10")
+"""Nice, so that a busy machine goes on gossiping."""
+
 Report = Callable[[Mapping[str, Any]], None]
 
 
-class WorkFailed(Exception):
+class WorkError(Exception):
     """The job did not end well; the text is one line that says why."""
 
 
@@ -31,7 +34,7 @@ class Workshop(Protocol):
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         """Do `job` (its key `job` names the kind); call `report` with each progress; return the result.
 
-        Raises `WorkFailed`.
+        Raises `WorkError`.
         """
         ...
 
@@ -43,7 +46,7 @@ class Workshop(Protocol):
 class ProcessWorkshop:
     """Jobs in a child process that is started when first needed and kept for the next job."""
 
-    def __init__(self, log: Path, command: tuple[str, ...] = (sys.executable, "-m", "training.worker")) -> None:
+    def __init__(self, log: Path, command: tuple[str, ...] = WORKER) -> None:
         self._command = command
         self._log = log
         self._child: trio.Process | None = None
@@ -58,11 +61,11 @@ class ProcessWorkshop:
             done = await self._converse(child, {**job, "id": self._jobs}, report)
             child_is_well = True
             return done
-        except _JobRefused:
+        except _JobError:
             child_is_well = True
             raise
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise WorkFailed(f"worker process: {error}") from error
+            raise WorkError(f"worker process: {error}") from error
         finally:
             if not child_is_well:
                 await self.aclose()
@@ -105,7 +108,7 @@ class ProcessWorkshop:
         while True:
             answer = await reader.next_frame()
             if answer is None:
-                raise WorkFailed(f"worker process ended: {_exit_text(await child.wait())}")
+                raise WorkError(f"worker process ended: {_exit_text(await child.wait())}")
             if answer.get("id") != job["id"]:
                 continue
             if "progress" in answer:
@@ -114,10 +117,10 @@ class ProcessWorkshop:
                 done: Mapping[str, Any] = answer["done"]
                 return done
             else:
-                raise _JobRefused(str(answer.get("error", "no reason given")))
+                raise _JobError(str(answer.get("error", "no reason given")))
 
 
-class _JobRefused(WorkFailed):
+class _JobError(WorkError):
     """The worker itself is well; only this job failed."""
 
 
@@ -135,13 +138,13 @@ class _FrameReader:
             return None
         length = int.from_bytes(head, "big")
         if length > FRAME_LIMIT:
-            raise WorkFailed(f"worker process sent a frame of {length} bytes")
+            raise WorkError(f"worker process sent a frame of {length} bytes")
         body = await self._take(length)
         if body is None:
             return None
         frame = cbor2.loads(body)
         if not isinstance(frame, dict):
-            raise WorkFailed("worker process sent a frame that is no map")
+            raise WorkError("worker process sent a frame that is no map")
         return frame
 
     async def _take(self, count: int) -> bytes | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.work.workshop import ProcessWorkshop, WorkFailed
+from node.work.workshop import ProcessWorkshop, WorkError
 
 CHILD = '''
 import os, struct, sys, time
@@ -61,7 +61,7 @@ async def test_results_and_progress_come_back_and_the_child_stays(workshop: Proc
 
 async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: ProcessWorkshop) -> None:
     first = await workshop.perform({"job": "echo", "echo": b"a"}, lambda _told: None)
-    with pytest.raises(WorkFailed, match="no such thing"):
+    with pytest.raises(WorkError, match="no such thing"):
         await workshop.perform({"job": "fail"}, lambda _told: None)
     second = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
     assert first["pid"] == second["pid"]
@@ -71,7 +71,7 @@ async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: ProcessW
 async def test_a_child_that_dies_or_babbles_costs_one_job(
     workshop: ProcessWorkshop, job: str, reason: str
 ) -> None:
-    with pytest.raises(WorkFailed, match=reason):
+    with pytest.raises(WorkError, match=reason):
         await workshop.perform({"job": job}, lambda _told: None)
     done = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
     assert done["echo"] == b"b"
@@ -91,5 +91,5 @@ async def test_cancelling_a_job_kills_the_child(workshop: ProcessWorkshop) -> No
 
 async def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     shop = ProcessWorkshop(tmp_path / "worker.log", (str(tmp_path / "nothing"),))
-    with pytest.raises(WorkFailed, match="worker process: "):
+    with pytest.raises(WorkError, match="worker process: "):
         await shop.perform({"job": "echo", "echo": b""}, lambda _told: None)

@@ -1,0 +1,161 @@
+"""One running node: every part of it put together, in one nursery, from start to end.
+
+Start: identity and store (whose lock keeps a second process off the same data), then the member replays what
+is stored, then the ports open, then gossip begins. Work begins once the node is level with a quorum: what it
+would claim before that was decided long ago. End: SIGTERM or SIGINT cancels everything; the store and the
+workers are closed behind a shield.
+"""
+
+import random
+import secrets
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+import trio
+
+from consensus.ledger.transactions import Profile
+from node.blobs.exchange import PATH as BLOBS_PATH
+from node.blobs.exchange import BlobFetcher, blob_route
+from node.blobs.files import FileBlobs
+from node.certificates import keep_certificates
+from node.clock import SystemClock
+from node.config import RunOptions, SwarmConfig
+from node.effects import EffectLog
+from node.gossip import PATH as GOSSIP_PATH
+from node.gossip import Gossip
+from node.identity import Identity, load_identity
+from node.member import Member
+from node.opening import ThreadOpener
+from node.report.source import NodeReport
+from node.software import source_digest
+from node.store.sqlite import SqliteStore
+from node.tls import Credentials
+from node.transport.client import HttpTransport
+from node.transport.reception import Reception
+from node.transport.server import PeerServer
+from node.web.server import serve_local
+from node.work.device import device_name
+from node.work.loop import work_on
+from node.work.office import Office
+from node.work.sealing import seal_all
+from node.work.voting import vote_on_all
+from node.work.workshop import ProcessWorkshop
+
+log = structlog.get_logger("node")
+
+LOOK_S = 0.5
+"""Between two looks whether the node is level with the others."""
+
+
+async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: RunOptions) -> None:
+    """Run the node whose key is in `key_file`, keeping everything in `data`, until a signal ends it.
+
+    Raises `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
+    """
+    identity = load_identity(key_file)
+    config.member(identity.id)
+    data.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        node = _Node(config, identity, store, data, options)
+        stack.push_async_callback(node.close)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_end_on_signal, nursery.cancel_scope)
+            await node.start(nursery)
+
+
+async def _end_on_signal(
+    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for number in signals:
+            log.info("ending", signal=signal.Signals(number).name)
+            scope.cancel()
+
+
+class _Node:
+    """The parts, and the order in which they start."""
+
+    def __init__(
+        self, config: SwarmConfig, identity: Identity, store: SqliteStore, data: Path, options: RunOptions
+    ) -> None:
+        seed = secrets.randbits(64)
+        chance = random.Random(seed)
+        log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
+        genesis, me = config.genesis, config.member(identity.id)
+        self._config, self._identity, self._data, self._options, self._me = config, identity, data, options, me
+        self._credentials = Credentials(identity, [member.id for member in config.members])
+        self._transport = HttpTransport(
+            self._credentials, {member.id: str(member.address) for member in config.members}
+        )
+        self._member = Member(
+            genesis=genesis,
+            identity=identity,
+            store=store,
+            opener=ThreadOpener(genesis.digest),
+            clock=SystemClock(),
+            chance=chance,
+        )
+        self._gossip = Gossip(self._member, self._transport, chance)
+        self._blobs = FileBlobs(data / "blobs")
+        peers = [member.id for member in config.members if member.id != identity.id]
+        fetcher = BlobFetcher(self._blobs, self._transport, peers, chance)
+        self._effects = EffectLog({member.id: member.name for member in config.members})
+        self._office = Office(
+            self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
+        )
+        self._workshop = ProcessWorkshop(data / "worker.log")
+        self._checker = ProcessWorkshop(data / "checker.log")
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start everything in `nursery`; returns when the node serves and gossips."""
+        device = device_name()
+        report = NodeReport(
+            self._config, self._identity, self._member, self._gossip, self._office, self._effects, device
+        )
+        nursery.start_soon(self._office.run)
+        await nursery.start(self._member.run)
+        await self._serve_peers(nursery)
+        url = await nursery.start(serve_local, report, self._options.http, self._data)
+        nursery.start_soon(self._gossip.run)
+        nursery.start_soon(self._credentials.keep_renewed)
+        nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
+        nursery.start_soon(self._take_part, device)
+        log.info("running", address=str(self._options.listen), status_page=url, roles=list(self._options.roles))
+
+    async def close(self) -> None:
+        """End the child processes and the connections."""
+        with trio.CancelScope(shield=True):
+            await self._workshop.aclose()
+            await self._checker.aclose()
+            await self._transport.close()
+
+    async def _serve_peers(self, nursery: trio.Nursery) -> None:
+        routes = {GOSSIP_PATH: self._gossip.route(), BLOBS_PATH: blob_route(self._blobs)}
+        reception = Reception([member.id for member in self._config.members], routes)
+        server = PeerServer(self._credentials.server(), reception)
+        listen = self._options.listen
+        try:
+            await nursery.start(server.serve, listen.host, listen.port)
+        except OSError as error:
+            raise self._config.member_address_error(self._me, error) from None
+
+    async def _take_part(self, device: str) -> None:
+        """Once level with a quorum: say who we are, then work, vote and seal for ever."""
+        while self._member.standing().listening or not self._gossip.caught_up():
+            await trio.sleep(LOOK_S)
+        office = self._office
+        await office.submit(
+            Profile(
+                office.next_id(), tuple(sorted(self._options.roles)), device, source_digest(), {}, 0, 0
+            )
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(seal_all, office)
+            nursery.start_soon(vote_on_all, office, self._checker)
+            if self._options.roles:
+                nursery.start_soon(work_on, office, self._workshop)

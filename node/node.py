@@ -15,7 +15,6 @@ from pathlib import Path
 import structlog
 import trio
 
-from consensus.ledger.transactions import Profile
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
@@ -29,24 +28,18 @@ from node.identity import Identity, load_identity
 from node.member import Member
 from node.opening import ThreadOpener
 from node.report.source import NodeReport
-from node.software import source_digest
 from node.store.sqlite import SqliteStore
 from node.tls import Credentials
 from node.transport.client import HttpTransport
 from node.transport.reception import Reception
 from node.transport.server import PeerServer
 from node.web.server import serve_local
+from node.work.day import work_for_the_swarm
 from node.work.device import device_name
-from node.work.loop import work_on
 from node.work.office import Office
-from node.work.sealing import seal_all
-from node.work.voting import vote_on_all
 from node.work.workshop import ProcessWorkshop
 
 log = structlog.get_logger("node")
-
-LOOK_S = 0.5
-"""Between two looks whether the node is level with the others."""
 
 
 async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: RunOptions) -> None:
@@ -87,7 +80,8 @@ class _Node:
         chance = random.Random(seed)
         log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
         genesis, me = config.genesis, config.member(identity.id)
-        self._config, self._identity, self._data, self._options, self._me = config, identity, data, options, me
+        self._config, self._options, self._data = config, options, data
+        self._identity, self._me = identity, me
         self._credentials = Credentials(identity, [member.id for member in config.members])
         self._transport = HttpTransport(
             self._credentials, {member.id: str(member.address) for member in config.members}
@@ -124,8 +118,11 @@ class _Node:
         nursery.start_soon(self._gossip.run)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
-        nursery.start_soon(self._take_part, device)
-        log.info("running", address=str(self._options.listen), status_page=url, roles=list(self._options.roles))
+        nursery.start_soon(
+            work_for_the_swarm,
+            self._office, self._member, self._gossip, self._workshop, self._checker, device,
+        )
+        log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
 
     async def close(self) -> None:
         """End the child processes and the connections."""
@@ -143,19 +140,3 @@ class _Node:
             await nursery.start(server.serve, listen.host, listen.port)
         except OSError as error:
             raise self._config.member_address_error(self._me, error) from None
-
-    async def _take_part(self, device: str) -> None:
-        """Once level with a quorum: say who we are, then work, vote and seal for ever."""
-        while self._member.standing().listening or not self._gossip.caught_up():
-            await trio.sleep(LOOK_S)
-        office = self._office
-        await office.submit(
-            Profile(
-                office.next_id(), tuple(sorted(self._options.roles)), device, source_digest(), {}, 0, 0
-            )
-        )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(seal_all, office)
-            nursery.start_soon(vote_on_all, office, self._checker)
-            if self._options.roles:
-                nursery.start_soon(work_on, office, self._workshop)

@@ -1,7 +1,7 @@
 """A swarm of nodes in memory, which can be crashed, restarted, cut off and looked into."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -16,8 +16,9 @@ from node.identity import Identity
 from node.member import Member, Pace
 from node.opening import SharedOpener
 from node.store.memory import MemoryDisk, MemoryStore
+from node.transport import Transport
 from node.transport.memory import Conditions, Network
-from node.transport.reception import Reception
+from node.transport.reception import Reception, Route
 
 MemberFactory = Callable[..., Member]
 Watcher = Callable[["SimulatedNode", RoundEffects], None]
@@ -45,13 +46,14 @@ class SimulatedSwarm:
     def __init__(
         self, count: int, seed: int, *, pace: Pace, rhythm: Rhythm, watch: Watcher,
         dishonest: MemberFactory | None = None, conditions: Conditions | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
         self._pace, self._rhythm, self._watch = pace, rhythm, watch
         identities = [Identity(self.random.randbytes(32)) for _ in range(count)]
         self.genesis = make_genesis(
-            f"simulated {seed}", [Listed(identity.id, 1) for identity in identities], Settings()
+            f"simulated {seed}", [Listed(identity.id, 1) for identity in identities], settings or Settings()
         )
         self._opener = SharedOpener(self.genesis.digest)
         self.nodes = [
@@ -95,15 +97,25 @@ class SimulatedSwarm:
             decided = member.subscribe()
             transport = self.network.transport(node.identity.id)
             gossip = Gossip(member, transport, chance, self._rhythm)
-            reception = Reception(self.genesis.weights, {PATH: gossip.route()})
+            reception = Reception(self.genesis.weights, {PATH: gossip.route(), **self.routes(node)})
             async with trio.open_nursery() as nursery:
                 await nursery.start(member.run)
                 nursery.start_soon(self._report, node, decided)
                 await nursery.start(self.network.serve, node.identity.id, reception)
                 nursery.start_soon(gossip.run)
+                nursery.start_soon(self.live, node, member, gossip, transport, chance)
                 node.member, node.gossip = member, gossip
                 task_status.started()
         node.disk.crash(self.random)
+
+    def routes(self, _node: SimulatedNode) -> Mapping[str, Route]:
+        """What a node answers besides gossip; for swarms that do more than order."""
+        return {}
+
+    async def live(
+        self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
+    ) -> None:
+        """What a node does besides gossiping, until it is switched off; for swarms that do more than order."""
 
     async def _report(self, node: SimulatedNode, decided: trio.MemoryReceiveChannel[RoundEffects]) -> None:
         async for effects in decided:

@@ -1,4 +1,4 @@
-"""What a task that works for the swarm needs of its node: the ledger, a voice in the order, files, a workshop."""
+"""What a task that works for the swarm needs of its node: the ledger, a voice in the order, files."""
 
 from dataclasses import dataclass
 from pathlib import Path

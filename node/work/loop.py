@@ -88,11 +88,13 @@ class _Tally:
         self._claim = claim
         self._since = trio.current_time()
         self.done = 0
+        self.heard = False
         self._show()
 
     def note(self, progress: Mapping[str, Any]) -> None:
         """Take in a progress report of the worker; its `done` is in the unit of the claim's amount."""
-        self.done = min(int(progress.get("done", 0)), self._claim.amount)
+        self.heard = True
+        self.done = max(self.done, min(int(progress.get("done", 0)), self._claim.amount))
         self._show()
 
     def _show(self) -> None:
@@ -104,14 +106,13 @@ class _Tally:
 
 
 async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:
-    """Tell the order of progress often enough that the lease never runs out while work goes on."""
+    """Renew the lease as long as the worker gives any sign of life."""
     pause = desk.genesis.settings.timing.lease_s / 4
-    told = 0
     while True:
         await trio.sleep(pause)
-        if tally.done > told:
-            told = tally.done
-            await desk.submit(Progress(desk.next_id(), claim.id, told))
+        if tally.heard:
+            tally.heard = False
+            await desk.submit(Progress(desk.next_id(), claim.id, tally.done))
 
 
 async def _stop_when_unwanted(desk: Desk, claim: Claim, scope: trio.CancelScope) -> None:

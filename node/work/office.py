@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -11,9 +11,8 @@ from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
 from consensus.ledger.transactions import Transaction
 from consensus.replica import RoundEffects
-from node.blobs import BlobError
+from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher
-from node.blobs.files import FileBlobs
 from node.effects import EffectLog
 from node.identity import Identity
 from node.member import Member
@@ -24,6 +23,18 @@ LARGEST_BLOB = 256 * 1024 * 1024
 """Bytes that a blob of unannounced size (a model file) may have."""
 
 
+class BlobFiles(Blobs, Protocol):
+    """Blobs that are files, too: workers read them by path."""
+
+    def path(self, digest: bytes) -> Path:
+        """Where the whole blob is, or would be."""
+        ...
+
+    async def add_file(self, source: Path) -> bytes:
+        """Stores a copy of the file and returns its digest."""
+        ...
+
+
 class Office:
     """See `Desk`. `run` must be running for `moved` and `ordered` to return."""
 
@@ -32,7 +43,7 @@ class Office:
         member: Member,
         identity: Identity,
         roles: tuple[str, ...],
-        blobs: FileBlobs,
+        blobs: BlobFiles,
         fetcher: BlobFetcher,
         directory: Path,
         effects: EffectLog,

@@ -1,0 +1,81 @@
+"""Simulated swarms that also work: the real work loop, voting and sealing, with made-up games and models."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from node.blobs.exchange import PATH, BlobFetcher, blob_route
+from node.blobs.memory import MemoryBlobs
+from node.effects import EffectLog
+from node.gossip import Gossip
+from node.member import Member
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.simulation.workshop import SimulatedWorkshop
+from node.transport import Transport
+from node.transport.reception import Route
+from node.work.day import work_for_the_swarm
+from node.work.office import Office
+
+ROLES = ("match", "selfplay", "train")
+
+
+class WorkingSwarm(SimulatedSwarm):
+    """A `SimulatedSwarm` whose nodes also work. Files lie under `directory`; blobs outlive crashes."""
+
+    def __init__(
+        self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: object
+    ) -> None:
+        super().__init__(count, seed, **options)  # type: ignore[arg-type]
+        self._directory = directory
+        self._failing = failing
+        self._blobs = {node.number: _LooseBlobs(directory / f"blobs{node.number}") for node in self.nodes}
+        self.offices: dict[int, Office] = {}
+        self.diary: list[Mapping[str, Any]] = []
+
+    def routes(self, node: SimulatedNode) -> Mapping[str, Route]:
+        """See `SimulatedSwarm.routes`."""
+        return {PATH: blob_route(self._blobs[node.number])}
+
+    async def live(
+        self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
+    ) -> None:
+        """See `SimulatedSwarm.live`."""
+        directory = self._directory / f"node{node.number}"
+        directory.mkdir(exist_ok=True)
+        blobs = self._blobs[node.number]
+        fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
+        effects = EffectLog({listed.id: listed.id.hex()[:8] for listed in self.genesis.members})
+        office = Office(member, node.identity, ROLES, blobs, fetcher, directory, effects)
+        self.offices[node.number] = office
+
+        def workshop() -> SimulatedWorkshop:
+            return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(office.run)
+            nursery.start_soon(
+                work_for_the_swarm, office, member, gossip, workshop(), workshop(), "simulated"
+            )
+
+
+class _LooseBlobs(MemoryBlobs):
+    """Blobs in memory that can be laid out as files for who needs a path."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        directory.mkdir(exist_ok=True)
+        self._directory = directory
+
+    def path(self, digest: bytes) -> Path:
+        """See `BlobFiles.path`."""
+        path = self._directory / digest.hex()
+        if not path.exists() and digest in self._whole:
+            path.write_bytes(self._whole[digest])
+        return path
+
+    async def add_file(self, source: Path) -> bytes:
+        """See `BlobFiles.add_file`."""
+        return await self.add(source.read_bytes())

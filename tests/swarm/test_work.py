@@ -1,0 +1,95 @@
+"""Swarms that work, in virtual time: claims, matches, votes and seals by the real code, up to certificates."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from consensus.certificate import certificate
+from consensus.certificate_verify import verify
+from consensus.ledger import Ledger
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
+from node.gossip import Rhythm
+from node.member import Pace
+from node.simulation.agreement import Agreement, Honesty
+from node.simulation.run import make_deterministic
+from node.simulation.work import WorkingSwarm
+
+SETTINGS = Settings(
+    selfplay=SelfplaySettings(games=8, ceiling=64),
+    training=TrainingSettings(games=24),
+    match=MatchSettings(slot_blocks=2, block_limit=32),
+    timing=TimingSettings(lease_s=20),
+)
+LIMIT_S = 900.0
+"""Virtual seconds in which the wished promotions must be certified."""
+
+
+def work(count: int, seed: int, directory: Path, promotions: int, **trouble: object) -> WorkingSwarm:
+    """Run a swarm until every node has seen `promotions` certificates; checks agreement all along."""
+    make_deterministic(seed)
+    agreement = Agreement()
+    options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy=0.2), "watch": agreement.watch, "settings": SETTINGS}
+    swarm = WorkingSwarm(count, seed, directory, failing=float(str(trouble.get("failing", 0.0))), **options)
+    crashes = trouble.get("crashes", ())
+    assert isinstance(crashes, Sequence)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(swarm.run)
+            for at, number, lasts in crashes:
+                nursery.start_soon(crash, swarm, at, number, lasts)
+            with trio.fail_after(LIMIT_S):
+                while any(certified(ledger) < promotions for ledger in ledgers(swarm)):
+                    await trio.sleep(1)
+            Honesty(swarm).inspect()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    return swarm
+
+
+async def crash(swarm: WorkingSwarm, at: float, number: int, lasts: float) -> None:
+    await trio.sleep(at)
+    swarm.crash(swarm.nodes[number])
+    await trio.sleep(lasts)
+    await swarm.start(swarm.nodes[number])
+
+
+def ledgers(swarm: WorkingSwarm) -> list[Ledger]:
+    return [swarm.offices[node.number].ledger for node in swarm.nodes]
+
+
+def certified(ledger: Ledger) -> int:
+    return sum(bool(promotion.certified) for promotion in ledger.promotions())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_a_swarm_of_any_size_promotes_and_certifies(count: int, tmp_path: Path) -> None:
+    swarm = work(count, 100 + count, tmp_path, promotions=2)
+    for promotion in ledgers(swarm)[0].promotions()[:2]:
+        data = certificate(promotion, swarm.genesis)
+        assert data is not None
+        verify(data, swarm.genesis.digest)
+
+
+def test_nobody_does_what_another_was_granted(tmp_path: Path) -> None:
+    swarm = work(4, 7, tmp_path, promotions=2)
+    blocks = Counter(seed for job in swarm.diary if job["job"] == "match" for _, seed in job["blocks"])
+    assert len(blocks) >= 2 * SETTINGS.match.slot_blocks
+    assert set(blocks.values()) == {1}
+    seeds = Counter(job["seed"] for job in swarm.diary if job["job"] in ("selfplay", "train"))
+    assert set(seeds.values()) == {1}
+
+
+def test_workers_that_keep_dying_only_slow_it_down(tmp_path: Path) -> None:
+    work(4, 8, tmp_path, promotions=1, failing=0.08)
+
+
+def test_nodes_that_crash_and_return_take_part_again(tmp_path: Path) -> None:
+    swarm = work(4, 9, tmp_path, promotions=3, crashes=[(30, 0, 40), (90, 1, 5), (100, 2, 30)])
+    authors = {shard.author for shard in ledgers(swarm)[3].shards("hex8-2")}
+    assert authors == {node.identity.id for node in swarm.nodes}

@@ -1,0 +1,117 @@
+"""Real `ringrift-node` processes on loopback, for tests that kill for real."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trio
+
+from consensus.event import Event, decode_event
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
+from node.config import load_config
+from node.demo.processes import NodeCommand, NodeProcess, end_processes, start_node
+from node.demo.stage import free_ports
+from node.swarm import found_swarm
+
+QUICK = Settings(
+    selfplay=SelfplaySettings(games=4, simulations=2, considered=2, ceiling=64),
+    training=TrainingSettings(games=8, steps=20, batch=32, architecture="c8b1"),
+    match=MatchSettings(simulations=2, considered=2, slot_blocks=1, block_limit=16),
+    timing=TimingSettings(lease_s=12),
+)
+"""Everything as small as it can be: what is tested is the swarm, not the play."""
+
+
+@dataclass
+class Processes:
+    """The nodes of one swarm, by number; a node that was killed can be started again."""
+
+    directory: Path
+    commands: Sequence[NodeCommand]
+    running: dict[int, NodeProcess] = field(default_factory=dict)
+
+    async def start(self, *numbers: int) -> None:
+        """Start these nodes."""
+        for number in numbers:
+            self.running[number] = await start_node(self.commands[number])
+
+    async def kill(self, number: int) -> None:
+        """SIGKILL one node, and nothing but the node: its workers must notice by themselves."""
+        process = self.running.pop(number).process
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    async def ask(self, number: int, path: str) -> Any:
+        """A JSON answer of a node; None while it does not answer."""
+        try:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                return (await client.get(self.commands[number].url + path)).json()
+        except (httpx.HTTPError, ValueError):
+            return None
+
+    async def until(self, number: int, path: str, holds: Callable[[Any], bool], seconds: float) -> Any:
+        """The first answer for which `holds`; fails after `seconds`."""
+        answer = None
+        with trio.move_on_after(seconds):
+            while True:
+                answer = await self.ask(number, path)
+                if answer is not None and holds(answer):
+                    return answer
+                await trio.sleep(0.2)
+        raise AssertionError(f"node {number}: {path} never became so; the last answer was {answer}")
+
+    async def ready(self, *numbers: int) -> None:
+        """Wait until these nodes are level with a quorum."""
+        for number in numbers:
+            await self.until(number, "/ready", lambda answer: bool(answer["ready"]), 60)
+
+    async def round_and_digest(self, number: int) -> tuple[int, str]:
+        """Last decided round, and the ledger's digest after it."""
+        consensus = (await self.ask(number, "/status"))["consensus"]
+        return consensus["round"], consensus["ledger_digest"]
+
+    async def same_digest(self, first: int, second: int, seconds: float = 60) -> None:
+        """Wait until two nodes are seen at one round, and compare their ledgers there."""
+        seen: dict[int, dict[int, str]] = {first: {}, second: {}}
+        with trio.fail_after(seconds):
+            while not (common := seen[first].keys() & seen[second].keys()):
+                for number in seen:
+                    at, digest = await self.round_and_digest(number)
+                    seen[number][at] = digest
+                await trio.sleep(0.02)
+        for at in common:
+            assert seen[first][at] == seen[second][at], f"the ledgers differ after round {at}"
+
+    def stored_events(self, number: int) -> list[Event]:
+        """All events in the store of a node that does not run."""
+        config = load_config(self.directory / "swarm.toml")
+        with sqlite3.connect(self.commands[number].data / "events.sqlite") as database:
+            rows = database.execute("SELECT raw FROM events ORDER BY position").fetchall()
+        return [decode_event(raw, config.genesis.digest) for (raw,) in rows]
+
+
+@asynccontextmanager
+async def processes(directory: Path, count: int, settings: Settings, *options: str) -> AsyncIterator[Processes]:
+    """A swarm of `count` nodes, none started yet; whatever runs at the end is ended."""
+    ports = free_ports(2 * count)
+    founded = found_swarm(
+        directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"], settings=settings
+    )
+    commands = []
+    for number, (key, port) in enumerate(zip(founded.keys, ports[count:], strict=True)):
+        data = directory / f"data{number}"
+        arguments = (str(founded.config), "--key", str(key), "--data", str(data), "--http", f"127.0.0.1:{port}")
+        url = f"http://127.0.0.1:{port}"
+        commands.append(NodeCommand(f"node{number}", key, data, url, (*arguments, *options)))
+    swarm = Processes(directory, commands)
+    try:
+        yield swarm
+    finally:
+        with trio.CancelScope(shield=True):
+            await end_processes([node.process for node in swarm.running.values()])

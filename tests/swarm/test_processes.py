@@ -1,0 +1,69 @@
+"""Real processes, killed for real: what a swarm must survive, and what it must not do while it cannot decide."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.swarm.processes import QUICK, Processes, processes
+
+NO_WORK = ("--roles", "none")
+
+
+async def test_half_a_swarm_decides_nothing_loses_nothing_and_goes_on_with_one_more(tmp_path: Path) -> None:
+    async with processes(tmp_path, 4, QUICK, *NO_WORK) as swarm:
+        await swarm.start(0, 1, 2, 3)
+        await swarm.ready(0, 1, 2, 3)
+        await swarm.until(0, "/status", lambda status: status["consensus"]["round"] >= 3, 60)
+
+        await swarm.kill(2)
+        await swarm.kill(3)
+        await trio.sleep(3)  # what was under way may still be decided
+        before = await swarm.round_and_digest(0)
+        await trio.sleep(8)
+        assert await swarm.round_and_digest(0) == before
+
+        await swarm.start(2)
+        await swarm.until(0, "/status", lambda status: status["consensus"]["round"] >= before[0] + 3, 60)
+        await swarm.same_digest(0, 2)
+    _require_no_forks(swarm)
+
+
+@pytest.mark.slow
+async def test_a_trainer_killed_at_work_comes_back_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    async with processes(tmp_path, 4, QUICK) as swarm:
+        await swarm.start(0, 1, 2, 3)
+        victim = await _somebody_who_trains(swarm)
+        await swarm.kill(victim)
+        others = [number for number in range(4) if number != victim]
+        await swarm.until(others[0], "/status", lambda status: status["counts"]["promotions"] >= 1, 240)
+
+        await swarm.start(victim)
+        await swarm.ready(victim)
+        await swarm.same_digest(victim, others[0])
+        certificates = await swarm.until(
+            victim, "/certificates", lambda found: any(entry["complete"] for entry in found), 60
+        )
+        assert certificates[0]["configuration"] == "hex8-2"
+    _require_no_forks(swarm)
+
+
+async def _somebody_who_trains(swarm: Processes) -> int:
+    with trio.fail_after(120):
+        while True:
+            for number in swarm.running:
+                status = await swarm.ask(number, "/status")
+                if status is not None and status["work"] is not None and status["work"]["kind"] == "train":
+                    return number
+            await trio.sleep(0.05)
+
+
+def _require_no_forks(swarm: Processes) -> None:
+    """No member signed two events with one sequence number, by what all stores together hold."""
+    found: dict[tuple[bytes, int], set[bytes]] = defaultdict(set)
+    for number in range(len(swarm.commands)):
+        for event in swarm.stored_events(number):
+            found[event.creator, event.seq].add(event.hash)
+    assert found
+    assert all(len(hashes) == 1 for hashes in found.values())

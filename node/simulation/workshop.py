@@ -43,7 +43,7 @@ class SimulatedWorkshop:
         self._diary.append(job)
         for step in range(STEPS):
             await trio.sleep(SECONDS[kind] / STEPS * self._chance.uniform(0.5, 1.5))
-            report({"done": step})
+            report({"games": step})
             if self._chance.random() < self._failing:
                 raise WorkError("worker process ended: killed by SIGKILL")
         results = {"selfplay": self._play, "train": self._train, "match": self._match, "check": _check}

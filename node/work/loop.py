@@ -92,9 +92,10 @@ class _Tally:
         self._show()
 
     def note(self, progress: Mapping[str, Any]) -> None:
-        """Take in a progress report of the worker; its `done` is in the unit of the claim's amount."""
+        """Take in a progress report of the worker; games and steps are the units of claimed amounts."""
         self.heard = True
-        self.done = max(self.done, min(int(progress.get("done", 0)), self._claim.amount))
+        done = int(progress.get("games", progress.get("steps", 0)))
+        self.done = max(self.done, min(done, self._claim.amount))
         self._show()
 
     def _show(self) -> None:

@@ -2,15 +2,17 @@
 
 `python -m training.worker [--nice N]`. The parent sends {"job": kind, "id": int, ...}; the worker answers
 with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or {"id", "error": line}.
-{"cancel": id} stops that job. The end of stdin ends the process. Heavy imports wait for the job that needs
-them, so a `check` runs without torch.
+{"cancel": id} stops that job. Heavy imports wait for the job that needs them, so a `check` runs without torch.
+
+The end of stdin ends the process: however the parent dies, the kernel closes its end of the pipe. (Linux's
+PR_SET_PDEATHSIG would not do: it fires when the thread that started the worker ends, not the process, and trio
+starts processes in threads that come and go.)
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import os
 import queue
 import signal
@@ -30,7 +32,6 @@ REPORT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
 """A job that reports nothing for so long (compiling, say) has its last progress repeated."""
 
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class Worker:
@@ -110,18 +111,11 @@ class Worker:
                 os._exit(1)
 
 
-def die_with_parent() -> None:
-    """On Linux the kernel kills this process when its parent ends; elsewhere the end of stdin must do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main() -> int:
     """Entry point of `python -m training.worker`."""
     parser = argparse.ArgumentParser(prog="training.worker", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--nice", type=int, default=0, help="niceness to add to this process")
     arguments = parser.parse_args()
-    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with contextlib.suppress(OSError):
         os.nice(arguments.nice)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,20 @@ from node.demo.stage import free_ports
 from node.swarm import found_swarm
 
 QUICK = Settings(
-    selfplay=SelfplaySettings(games=4, simulations=2, considered=2, ceiling=64),
-    training=TrainingSettings(games=8, steps=20, batch=32, architecture="c8b1"),
-    match=MatchSettings(simulations=2, considered=2, slot_blocks=1, block_limit=16),
+    selfplay=SelfplaySettings(games=8, simulations=4, considered=4, ceiling=128),
+    training=TrainingSettings(games=32, steps=100, batch=64, architecture="c8b1"),
+    match=MatchSettings(
+        simulations=4,
+        considered=4,
+        slot_blocks=1,
+        block_limit=16,
+        p1=Fraction(3, 4),
+        alpha=Fraction(9, 20),
+        beta=Fraction(9, 20),
+    ),
     timing=TimingSettings(lease_s=12),
 )
-"""Everything as small as it can be: what is tested is the swarm, not the play."""
+"""Everything small, and a test that a model passes easily: what is tested is the swarm, not the play."""
 
 
 @dataclass

@@ -17,7 +17,6 @@ def render_page(source: StatusSource) -> str:
         status=source.status(),
         members=source.members(),
         work=source.work(),
-        models=source.models(),
         certificates=source.certificates(),
         log=source.log(0)[-_LOG_LINES:][::-1],
     )

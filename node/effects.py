@@ -42,6 +42,10 @@ class EffectLog:
         start = max(number + 1 - first, 0)
         return [self._entries[at] for at in range(start, min(start + ANSWERED, len(self._entries)))]
 
+    def latest(self, count: int) -> list[LogEntry]:
+        """The last entries, oldest first, at most `count` of them."""
+        return list(self._entries)[-count:]
+
 
 def _plain(value: Scalar) -> str | int | bool | None:
     return value.hex() if isinstance(value, bytes) else value

@@ -103,6 +103,10 @@ class NodeReport:
         """See `StatusSource.log`."""
         return self._effects.after(after)
 
+    def latest(self, count: int) -> list[LogEntry]:
+        """See `StatusSource.latest`."""
+        return self._effects.latest(count)
+
     def _node(self) -> NodeInfo:
         return {
             "id": id_text(self._self.id),

@@ -18,7 +18,7 @@ def render_page(source: StatusSource) -> str:
         members=source.members(),
         work=source.work(),
         certificates=source.certificates(),
-        log=source.log(0)[-_LOG_LINES:][::-1],
+        log=source.latest(_LOG_LINES)[::-1],
     )
 
 

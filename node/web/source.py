@@ -230,5 +230,9 @@ class StatusSource(Protocol):
         ...
 
     def log(self, after: int) -> list[LogEntry]:
-        """Return the recent effects with a number above `after`, oldest first (at most 500)."""
+        """Return the effects with a number above `after` that are still kept, oldest first, at most 500."""
+        ...
+
+    def latest(self, count: int) -> list[LogEntry]:
+        """Return the last `count` effects, oldest first."""
         ...

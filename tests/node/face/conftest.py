@@ -231,6 +231,9 @@ class FakeSource:
         ]
         return [entry for entry in entries if entry["number"] > after]
 
+    def latest(self, count: int) -> list[LogEntry]:
+        return self.log(0)[-count:]
+
 
 @pytest.fixture
 def source() -> FakeSource:

@@ -35,7 +35,7 @@ class Rhythm:
 
     busy: float = 0.1  # from one question to the next, whoever is asked
     idle: float = 1.5  # the same, if nobody needs anything
-    deadline: float = 5.0  # for an answer
+    deadline: float = 10.0  # for an answer
     exchanges: int = 16  # in a row with one peer
     recent: float = 10.0  # a peer heard so long ago, and `idle` longer for each member, is not out of touch
 

@@ -150,7 +150,7 @@ class Member:
                 events = await self.opener.open(raws, self.knows)
             except EventError as error:
                 raise StoreError(
-                    f"the store is damaged after its event {position} ({error}); "
+                    f"{self._store.place}: damaged after its event {position} ({error}); "
                     "move it away and start again: the node fetches all events from its peers"
                 ) from None
             self._attached(self.replica.insert(events))

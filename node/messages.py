@@ -9,7 +9,7 @@ from consensus.replica import MAX_WANTED
 from consensus.sync import Tip, read_tips
 
 MAX_EVENTS = 1000  # in one message
-MAX_EVENTS_SIZE = 1024 * 1024  # bytes of events in one message, or one event
+MAX_EVENTS_SIZE = 512 * 1024  # bytes of events in one message, or one event
 MAX_MESSAGE = 2 * 1024 * 1024  # bytes
 
 

@@ -82,7 +82,7 @@ class _Run:
 
     async def run(self) -> Report:
         swarm = SimulatedSwarm(
-            self._count, self._seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2),
+            self._count, self._seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2, deadline=5.0),
             watch=self._agreement.watch, dishonest=Equivocator if self._malice else None,
         )
         for node in swarm.honest:

@@ -16,6 +16,11 @@ class StoreError(Exception):
 class Store(Protocol):
     """Events in their order of arrival. `append_own` also makes durable what was appended before it."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for messages to people."""
+        ...
+
     async def append(self, events: Sequence[Event]) -> None:
         """Writes received events. A power loss may take the last of them: peers have them.
 

@@ -34,6 +34,11 @@ class MemoryStore:
         self._disk = disk
         self._own = {seq for seq, _ in disk.records if seq is not None}
 
+    @property
+    def place(self) -> str:
+        """See `Store.place`."""
+        return "the disk in memory"
+
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
         await trio.lowlevel.checkpoint()

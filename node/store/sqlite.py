@@ -45,6 +45,11 @@ class SqliteStore:
             os.close(self._lock)
             raise
 
+    @property
+    def place(self) -> str:
+        """See `Store.place`."""
+        return str(self._path)
+
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
         rows: list[_Row] = [(event.hash, None, event.raw) for event in events]

@@ -153,7 +153,7 @@ async def test_statuses_tell_lag_and_bytes(nursery: trio.Nursery, autojump_clock
     await trio.sleep(5)
     swarm.network.cut(ids[:3], ids[3:])
     swarm.network.cut(ids[3:], ids[:3])
-    for number in range(10):
+    for number in range(15):
         member_of(swarm, 0).submit([note(number)])
         await trio.sleep(1)
     by_id = {status.id: status for status in gossip_of(swarm, 0).statuses()}

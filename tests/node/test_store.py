@@ -249,3 +249,10 @@ async def test_own_events_are_synced_and_received_ones_are_not(
     await store.close()
 
 
+
+
+async def test_a_store_says_where_it_is(tmp_path: Path) -> None:
+    store = open_sqlite(tmp_path)
+    assert store.place == str(tmp_path / "events.sqlite")
+    assert "\n" not in MemoryStore(MemoryDisk()).place
+    await store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-KERNEL_MODULES = ("engine.kernels",)
+KERNEL_MODULES = ("engine.kernels", "engine.search.kernels")
 
 
 def warm(progress: Callable[[str, int, int], None] | None = None) -> None:

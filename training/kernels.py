@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
+from engine.backend import Int, IntRows, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
 from engine.random import random_below
 from engine.rules import apply_move, is_over, legal_moves
 
@@ -11,7 +11,7 @@ from engine.rules import apply_move, is_over, legal_moves
 def play_random(
     first: int,
     tables: Row,
-    scratch: Rows,
+    scratch: IntRows,
     legal: LongRows,
     limits: Ints,
     seeds: Words,
@@ -38,7 +38,7 @@ def play_random(
 def play_forced(
     first: int,
     tables: Row,
-    scratch: Rows,
+    scratch: IntRows,
     legal: LongRows,
     limit: int,
     states: Rows,
@@ -61,7 +61,7 @@ def play_forced(
 def replay(
     first: int,
     tables: Row,
-    scratch: Rows,
+    scratch: IntRows,
     legal: LongRows,
     moves: Longs,
     starts: Ints,
@@ -95,7 +95,7 @@ def replay(
 
 @kernel
 def snapshot(
-    first: int, tables: Row, scratch: Rows, moves: Longs, starts: Ints, wanted: Ints, states: Rows, kept: Rows
+    first: int, tables: Row, scratch: IntRows, moves: Longs, starts: Ints, wanted: Ints, states: Rows, kept: Rows
 ) -> None:
     """Replays legal games; the position before ply i goes to row `wanted[i]` of `kept`, if that is >= 0."""
     game = first + thread.tid()

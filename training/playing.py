@@ -26,7 +26,7 @@ class Playing:
         self.limit = ply_limit(config)
         self.log: NDArray[np.int64] = np.empty((count, self.limit), np.int64)
         self.lengths = np.zeros(count, np.int32)
-        self._rules = (tables(config), Lanes(scratch_width(config), np.int16))
+        self._rules = (tables(config), Lanes(scratch_width(config), np.int32))
         self._legal = Lanes(move_bound(config), np.int64)
 
     def play_random(self, plies: NDArray[np.int32], seeds: NDArray[np.uint64]) -> None:

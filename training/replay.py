@@ -43,7 +43,7 @@ def replay_games(
     faults = np.full(len(lengths), -1, np.int32)
     rules = (
         tables(settings),
-        Lanes(scratch_width(settings), np.int16),
+        Lanes(scratch_width(settings), np.int32),
         Lanes(move_bound(settings), np.int64),
     )
     for first in range(0, len(lengths), _SLICE):
@@ -101,6 +101,6 @@ def positions_before(
     """`count` positions of legal games: the one before ply i is number `wanted[i]`, if that is >= 0."""
     start = Games.new(settings, len(offsets) - 1)
     kept = np.empty((count, start.states.shape[1]), np.int16)
-    rules = (tables(settings), Lanes(scratch_width(settings), np.int16))
+    rules = (tables(settings), Lanes(scratch_width(settings), np.int32))
     start.executor.launch(kernels.snapshot, len(start), *rules, moves, offsets, wanted, start.states, kept)
     return Games(settings, kept)

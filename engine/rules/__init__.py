@@ -15,7 +15,7 @@ What search and other kernels call (import them from here, by name):
     start(tables, state, swap) -> None     writes the first position (swap 1: the pie rule is on)
 
 `tables` is the row `tables(config)` (int16, the same for every game of a configuration), `state` a row of
-`state_width(config)` int16, `scratch` a row of `scratch_width(config)` int16 whose contents do not matter.
+`state_width(config)` int16, `scratch` a row of `scratch_width(config)` int32 whose contents do not matter.
 """
 
 from engine.rules.legal import legal_moves

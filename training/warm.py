@@ -1,0 +1,24 @@
+"""`python -m training.warm`: compiles every kernel that a worker uses, so that its first job starts at once."""
+
+import sys
+from importlib import import_module
+
+import engine
+
+KERNEL_MODULES = ("training.kernels",)
+
+
+def main() -> int:
+    """Compile, or load from the cache; prints one line a module."""
+    engine.warm(lambda name, place, total: print(f"{place} of {total} {name}", flush=True))
+    from engine.compiled import compile_kernels
+
+    for name in KERNEL_MODULES:
+        print(name, flush=True)
+        import_module(name)
+        compile_kernels(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

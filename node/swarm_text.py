@@ -11,6 +11,8 @@ _HEAD = """\
 # A swarm of RingRift nodes. Every member has the same copy of this file; [swarm], [[member]] and
 # [settings.*] together are the genesis, whose digest names the swarm. A node with another genesis is
 # another swarm: change these only before the first start. Addresses and [node] may change at any time.
+#
+# `ringrift-node init DIR --members 4` writes such a file together with the keys of its members.
 """
 
 _SWARM = """\

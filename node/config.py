@@ -98,9 +98,9 @@ def load_config(path: Path) -> SwarmConfig:
     settings_table = document.table("settings")
     node = document.table("node")
     document.finish()
+    name = swarm.text("name")
     members = _read_members(document, member_tables)
     settings = _read_settings(swarm, settings_table)
-    name = swarm.text("name")
     swarm.finish()
     http = parse_address(node, "http", may_choose=True) if node.has("http") else None
     roles = _read_roles(node) if node.has("roles") else None
@@ -224,10 +224,10 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
     sections: dict[str, dict[str, Any]] = {}
     for section in SECTIONS:
         section_table = table.table(section)
-        known = [item.name for item in fields(SECTIONS[section])]  # type: ignore[arg-type]
-        values = section_table.offer(*known).values()
+        defaults = {item.name: item.default for item in fields(SECTIONS[section])}  # type: ignore[arg-type]
+        values = section_table.offer(*defaults).values()
         section_table.finish()
-        sections[section] = {key: _exact(value) for key, value in values.items()}
+        sections[section] = {key: _exact(value, defaults[key]) for key, value in values.items()}
     table.finish()
     try:
         return Settings.read(configurations, sections)
@@ -237,5 +237,8 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
         raise swarm.error(str(error), "configurations") from None
 
 
-def _exact(value: Any) -> Any:
-    return Fraction(value) if isinstance(value, Decimal) and value.is_finite() else value
+def _exact(value: Any, default: object) -> Any:
+    """Take 0.65 as 13/20 where a fraction is wanted; elsewhere a point is a mistake, to be shown as written."""
+    if not isinstance(value, Decimal):
+        return value
+    return Fraction(value) if isinstance(default, Fraction) and value.is_finite() else float(value)

@@ -1,0 +1,307 @@
+"""Every mistake in a swarm.toml is one line: the file, the line where there is one, what is wrong, and the remedy."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from consensus.keys import id_text
+from consensus.settings import Settings
+from node.cli import main
+from node.config import Address, default_http, load_config
+from node.identity import Identity
+from node.toml import ConfigError
+
+ALDER, BIRCH, CEDAR, DOGWOOD = (id_text(Identity(bytes([number]) * 32).id) for number in range(4))
+GOOD = f"""\
+[swarm]
+name = "workshop"
+configurations = ["hex8-2"]
+
+[[member]]
+name = "alder"
+id = "{ALDER}"
+address = "127.0.0.1:7400"
+weight = 1
+
+[[member]]
+id = "{BIRCH}"
+address = "birch.example:7400"
+
+[settings.match]
+p1 = 0.6
+
+[node]
+http = "127.0.0.1:8400"
+roles = ["match", "selfplay"]
+"""
+SECOND_ADDRESS = 'address = "birch.example:7400"'
+TWO_MORE = f"""
+[[member]]
+id = "{CEDAR}"
+address = "127.0.0.1:7402"
+
+[[member]]
+id = "{DOGWOOD}"
+address = "127.0.0.1:7403"
+"""
+
+# What is changed in the good file, into what; then the line on which the complaint points, and the complaint.
+MISTAKES = {
+    "unknown key": ("weight = 1", "wieght = 1", 9, 'unknown key "wieght" in [member]; did you mean "weight"?'),
+    "unknown key in [swarm]": (
+        'name = "workshop"',
+        'name = "workshop"\ncolour = "red"',
+        3,
+        'unknown key "colour" in [swarm]; remove it, or use one of: name, configurations',
+    ),
+    "unknown table": (
+        "[node]",
+        "[nodes]",
+        18,
+        'unknown key "nodes" at the top level; did you mean "node"?',
+    ),
+    "unknown setting": (
+        "p1 = 0.6",
+        "simulation = 8",
+        16,
+        'unknown key "simulation" in [settings.match]; did you mean "simulations"?',
+    ),
+    "unknown section": (
+        "[settings.match]",
+        "[settings.games]",
+        15,
+        'unknown key "games" in [settings]; remove it, or use one of: selfplay, training, match, timing',
+    ),
+    "id too short": (
+        ALDER,
+        ALDER[:-1],
+        7,
+        f"id: a member id has 52 characters, not 51: '{ALDER[:-1]}'; "
+        "copy the 52 characters that `ringrift-node id KEYFILE` prints",
+    ),
+    "id of other letters": (
+        ALDER,
+        ALDER[:-1] + "1",
+        7,
+        f"id: not a member id (lower-case base32, letters a-z and digits 2-7): '{ALDER[:-1]}1'; "
+        "copy the 52 characters that `ringrift-node id KEYFILE` prints",
+    ),
+    "no id": (f'id = "{ALDER}"\n', "", 5, "id is missing; add a line such as id = ..."),
+    "duplicate id": (BIRCH, ALDER, 12, "this id is also the id of alder; every member has a key of its own"),
+    "duplicate address": (
+        SECOND_ADDRESS,
+        'address = "127.0.0.1:7400"',
+        13,
+        "address 127.0.0.1:7400 is also the address of alder (line 8); give each its own port",
+    ),
+    "duplicate name": (
+        SECOND_ADDRESS,
+        SECOND_ADDRESS + '\nname = "alder"',
+        14,
+        'name "alder" is taken (line 8); names tell members apart',
+    ),
+    "bad name": (
+        '"alder"',
+        '"the alder"',
+        6,
+        'name "the alder" must be 1 to 32 letters, digits, ".", "_" or "-"',
+    ),
+    "weight 0": (
+        "weight = 1",
+        "weight = 0",
+        9,
+        "weight 0 of alder must be 1 or more; leave the member out if it has no vote",
+    ),
+    "weight in words": ("weight = 1", 'weight = "1"', 9, "weight must be a whole number, not '1'"),
+    "weight of a third": (
+        SECOND_ADDRESS,
+        SECOND_ADDRESS + "\nweight = 2\n" + TWO_MORE,
+        14,
+        f"weight 2 of {BIRCH[:8]} is a third or more of the 5 of all: it alone could stop the swarm; "
+        "give it less, or the others more",
+    ),
+    "address without port": (
+        SECOND_ADDRESS,
+        'address = "birch.example"',
+        13,
+        'address: "birch.example" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400',
+    ),
+    "impossible port": (
+        SECOND_ADDRESS,
+        'address = "birch.example:70000"',
+        13,
+        'address: "70000" in "birch.example:70000" is not a port; use a number from 1 to 65535',
+    ),
+    "address of nobody": (
+        SECOND_ADDRESS,
+        'address = "0.0.0.0:7400"',
+        13,
+        "address 0.0.0.0:7400 is no place that peers can reach; write the name or address they use, "
+        "and say --listen when you run the node",
+    ),
+    "no members": (
+        GOOD[GOOD.index("[[member]]") : GOOD.index("[settings.match]")],
+        "",
+        None,
+        "there is no [[member]]; a swarm needs at least one, with id and address",
+    ),
+    "member is no list": (
+        GOOD[GOOD.index("[[member]]") : GOOD.index("[settings.match]")],
+        f'[member]\nid = "{ALDER}"\n',
+        5,
+        "member must be a list of tables: write [[member]] before each",
+    ),
+    "no name of the swarm": ('name = "workshop"\n', "", 1, "name is missing; add a line such as name = ..."),
+    "unknown board": (
+        '["hex8-2"]',
+        '["hex9-2"]',
+        3,
+        "configuration 'hex9-2': must be board-players, such as hex8-2",
+    ),
+    "configurations as text": (
+        '["hex8-2"]',
+        '"hex8-2"',
+        3,
+        "configurations must be a list of texts such as [\"a\", \"b\"], not 'hex8-2'",
+    ),
+    "setting out of range": (
+        "p1 = 0.6",
+        "p1 = 0.5",
+        16,
+        "settings.match.p1: must be above 1/2, not 1/2",
+    ),
+    "settings that do not fit": (
+        "p1 = 0.6",
+        "block_limit = 9",
+        16,
+        "settings.match.block_limit: must be a multiple of 2 x slot_blocks = 8, not 9",
+    ),
+    "setting of another kind": (
+        "p1 = 0.6",
+        "simulations = 2.5",
+        16,
+        "settings.match.simulations: must be a whole number of 1 or more, not 2.5",
+    ),
+    "fraction out of range": (
+        "p1 = 0.6",
+        "alpha = 1.5",
+        16,
+        "settings.match.alpha: must be between 0 and 1, not 3/2",
+    ),
+    "fraction that is none": (
+        "p1 = 0.6",
+        "beta = nan",
+        16,
+        "settings.match.beta: must be between 0 and 1, not nan",
+    ),
+    "unknown role": (
+        '"match", "selfplay"',
+        '"match", "selfplya"',
+        20,
+        'roles: "selfplya" is not a role; roles are selfplay, train, match',
+    ),
+    "bad http": (
+        '"127.0.0.1:8400"',
+        '"8400"',
+        19,
+        'http: "8400" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400',
+    ),
+    "not TOML": (
+        "weight = 1",
+        "weight 1",
+        9,
+        "this is not TOML: expected '=' after a key in a key/value pair; mend this line (or the one before)",
+    ),
+    "written twice": (
+        "weight = 1",
+        "weight = 1\nweight = 2",
+        10,
+        "this is not TOML: cannot overwrite a value; mend this line (or the one before)",
+    ),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "swarm.toml"
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes(path: Path, mistake: str) -> None:
+    good, bad, line, message = MISTAKES[mistake]
+    assert GOOD.count(good) == 1
+    path.write_text(GOOD.replace(good, bad))
+    where = str(path) if line is None else f"{path}:{line}"
+    assert complaint(path) == f"{where}: {message}"
+
+
+def test_files_that_cannot_be_read(path: Path) -> None:
+    assert complaint(path) == f"{path}: there is no such file; write one with: ringrift-node init DIR --members 4"
+    path.write_bytes(b'[swarm]\nname = "\xff"')
+    assert complaint(path) == f"{path}: byte 16 is not UTF-8; save the file as UTF-8 text"
+    path.unlink()
+    path.mkdir()
+    assert complaint(path) == f"{path}: cannot be read (Is a directory); check the path and its permissions"
+
+
+def test_a_good_file(path: Path) -> None:
+    path.write_text(GOOD)
+    config = load_config(path)
+    assert [(member.name, str(member.address), member.weight) for member in config.members] == [
+        ("alder", "127.0.0.1:7400", 1),
+        (BIRCH[:8], "birch.example:7400", 1),
+    ]
+    assert config.genesis.swarm == "workshop"
+    assert config.genesis.settings.match.p1 * 5 == 3  # 0.6 exactly
+    assert config.genesis.settings.selfplay == Settings().selfplay
+    assert config.http == Address("127.0.0.1", 8400)
+    assert config.roles == ("selfplay", "match")
+
+
+def test_what_is_the_same_swarm(path: Path) -> None:
+    """Names, addresses, [node], the order of members and spelt-out defaults are not in the genesis."""
+    path.write_text(GOOD)
+    digest = load_config(path).genesis.digest
+    first, second = GOOD.split("[[member]]")[1], GOOD.split("[[member]]")[2].split("[settings.match]")[0]
+    other = GOOD.replace(first, "@").replace(second, first).replace("@", second).replace("alder", "elm")
+    other = re.sub(r"\[node\](.|\n)*", "", other).replace(":7400", ":7500")
+    other = other.replace("p1 = 0.6", 'p1 = "3/5"\nalpha = 0.05')
+    path.write_text(other)
+    assert load_config(path).genesis.digest == digest
+    path.write_text(GOOD.replace("p1 = 0.6", "p1 = 0.61"))
+    assert load_config(path).genesis.digest != digest
+
+
+def test_a_stranger_to_the_swarm(path: Path) -> None:
+    path.write_text(GOOD)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path).member(Identity(bytes([9]) * 32).id)
+    assert str(caught.value) == (
+        f"{path}: no [[member]] has the id {id_text(Identity(bytes([9]) * 32).id)}; "
+        "use the key of a member, or add this id to every member's copy of the file"
+    )
+
+
+@pytest.mark.parametrize(("port", "expected"), [(7400, 8400), (64535, 65535), (64536, 63536)])
+def test_the_page_is_by_default_beside_the_port_for_peers(path: Path, port: int, expected: int) -> None:
+    path.write_text(GOOD.replace("127.0.0.1:7400", f"127.0.0.1:{port}"))
+    assert default_http(load_config(path).members[0]) == Address("127.0.0.1", expected)
+
+
+def test_the_command_line_passes_the_line_on(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text(GOOD.replace("weight = 1", "weight = 0"))
+    assert main(["run", str(path), "--key", str(tmp_path / "key"), "--data", str(tmp_path / "data")]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == (
+        f"ringrift-node: {path}:9: weight 0 of alder must be 1 or more; leave the member out if it has no vote\n"
+    )
+    assert not (tmp_path / "data").exists()

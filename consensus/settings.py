@@ -40,7 +40,8 @@ class Section:
         where = f"settings.{self.NAME}.{name}"
         if isinstance(default, Fraction):
             if not isinstance(value, Fraction) or not 0 < value < 1:
-                raise SettingsError(f"{where}: must be between 0 and 1, not {value}")
+                shown = str(value) if isinstance(value, Fraction) else repr(value)
+                raise SettingsError(f"{where}: must be between 0 and 1, not {shown}")
             if max(value.numerator, value.denominator) > LARGEST:
                 raise SettingsError(f"{where}: has too many digits")
         elif isinstance(default, str):

@@ -1,0 +1,216 @@
+"""`ringrift-node verify`: exit status 0 it holds, 1 it is refused, 2 it cannot be read, the latter two in one line."""
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.certificate import certificate
+from consensus.keys import SigningKey, id_text
+from consensus.ledger import transactions as t
+from consensus.statement import canonical_json, pae
+from node.cli import main
+from node.config import Address
+from node.swarm_text import render_swarm
+from tests.consensus.ledger.swarm import SMALL, Swarm
+
+WEIGHTS = b"some weights"
+FILES = {"weights.safetensors": hashlib.sha256(WEIGHTS).digest()}
+
+
+class Trained(Swarm):
+    """A swarm whose model is a file that we have."""
+
+    def model(self, name: str, parent: bytes | None = None) -> tuple[bytes, dict[str, bytes]]:
+        return t.model_digest(FILES, "c16b2", parent), FILES
+
+
+SWARM = Trained()
+SWARM.certify(SWARM.promote(0), (0, 1, 2, 3))
+PROMOTION = SWARM.ledger.promotions()[0]
+GOOD = certificate(PROMOTION, SWARM.genesis) or b""
+SEALS = json.loads(GOOD)["signatures"]
+STRANGER = SigningKey(bytes([99]) * 32)
+NO_SEAL = "does not verify over this statement"
+
+
+def seal(key: SigningKey) -> dict[str, str]:
+    return {"keyid": id_text(key.id), "sig": base64.b64encode(key.sign(pae(PROMOTION.statement))).decode()}
+
+
+def with_seals(seals: list[dict[str, str]]) -> bytes:
+    return canonical_json({**json.loads(GOOD), "signatures": seals}) + b"\n"
+
+
+def with_score(points: int) -> bytes:
+    """A statement that somebody changed, with the old seals."""
+    statement = json.loads(PROMOTION.statement)
+    statement["predicate"]["test"]["score"] += points
+    payload = base64.b64encode(canonical_json(statement)).decode()
+    return canonical_json({**json.loads(GOOD), "payload": payload}) + b"\n"
+
+
+def flip(place: int) -> bytes:
+    return GOOD[:place] + bytes([GOOD[place] ^ 1]) + GOOD[place + 1 :]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An auditor's desk: the certificate, the swarm.toml, the model."""
+
+    certificate: Path
+    swarm: Path
+    model: Path
+
+    def verify(self, data: bytes, *arguments: str | Path) -> int:
+        self.certificate.write_bytes(data)
+        return main(["verify", str(self.certificate), *map(str, arguments)])
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    members = [
+        (f"node{number}", id_text(member.id), Address("127.0.0.1", 7400 + number), member.weight)
+        for number, member in enumerate(SWARM.genesis.members)
+    ]
+    found = Desk(tmp_path / "certificate.json", tmp_path / "swarm.toml", tmp_path / "model")
+    found.swarm.write_text(render_swarm("test", members, SMALL))
+    found.model.mkdir()
+    (found.model / "weights.safetensors").write_bytes(WEIGHTS)
+    return found
+
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_a_good_certificate_holds(desk: Desk, capsys: Output) -> None:
+    assert desk.verify(GOOD, "--genesis", desk.swarm, "--model", desk.model) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    lines = output.out.splitlines()
+    assert lines[0] == f"{desk.certificate}: HOLDS"
+    assert f"  swarm     test, genesis {SWARM.genesis.digest.hex()}" in lines
+    assert f"  promoted  hex8-2 no. 1: {PROMOTION.model.digest.hex()} (c16b2)" in lines
+    assert "  approved  weight 3 of 4 replayed the games and voted for it" in lines
+    assert "  sealed    weight 3 of 4, by 3 members" in lines
+    assert f"  files     1 file in {desk.model} match" in lines
+    assert "give --genesis" not in output.out
+
+
+def test_without_a_genesis_it_says_what_was_believed(desk: Desk, capsys: Output) -> None:
+    assert desk.verify(GOOD) == 0
+    assert "give --genesis to check that it is the swarm you mean" in capsys.readouterr().out
+
+
+def test_for_programs(desk: Desk, capsys: Output) -> None:
+    assert desk.verify(GOOD, "--json", "--genesis", SWARM.genesis.digest.hex()) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["certificate"] == PROMOTION.digest.hex()
+    assert facts["model"] == PROMOTION.model.digest.hex()
+    assert (facts["sealed"], facts["weight"], len(facts["sealed_by"])) == (3, 4, 3)
+    assert (facts["score"], facts["most"], facts["blocks"]) == (48, 48, 12)
+
+
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "a flipped bit in a seal": (lambda: flip(GOOD.index(b'"sig":"') + 10), NO_SEAL),
+    "a flipped bit in the statement": (lambda: flip(GOOD.index(b'"payload":"') + 32), NO_SEAL),
+    "a flipped bit in the genesis": (lambda: flip(GOOD.index(b'["') + 10), "chain: "),
+    "another score": (lambda: with_score(1), NO_SEAL),
+    "too few seals": (lambda: with_seals(SEALS[:2]), "sealed by weight 2 of 4; more than two thirds are needed"),
+    "a seal twice": (lambda: with_seals([*SEALS[:2], SEALS[1]]), "seals twice"),
+    "a stranger's seal": (lambda: with_seals([*SEALS, seal(STRANGER)]), "is no member of the swarm"),
+}
+
+
+@pytest.mark.parametrize("forgery", REFUSED)
+def test_forgeries_are_refused(desk: Desk, capsys: Output, forgery: str) -> None:
+    make, reason = REFUSED[forgery]
+    assert desk.verify(make(), "--genesis", desk.swarm) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"{desk.certificate}: REFUSED: ")
+    assert reason in output.err
+    assert output.err.count("\n") == 1
+
+
+def test_another_swarm_is_refused(desk: Desk, capsys: Output) -> None:
+    desk.swarm.write_text(desk.swarm.read_text().replace('name = "test"', 'name = "rest"'))
+    assert desk.verify(GOOD, "--genesis", desk.swarm) == 1
+    assert f"is of the swarm with genesis {SWARM.genesis.digest.hex()}, not " in capsys.readouterr().err
+
+
+def changed_file(model: Path) -> None:
+    (model / "weights.safetensors").write_bytes(WEIGHTS[::-1])
+
+
+def missing_file(model: Path) -> None:
+    (model / "weights.safetensors").unlink()
+
+
+def foreign_file(model: Path) -> None:
+    (model / "sub").mkdir()
+    (model / "sub" / "more.bin").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (changed_file, "file 'weights.safetensors' does not match"),
+        (missing_file, "file 'weights.safetensors' of the certified model is missing"),
+        (foreign_file, "file 'sub/more.bin' is not part of the certified model"),
+    ],
+)
+def test_another_model_is_refused(desk: Desk, capsys: Output, change: Callable[[Path], None], reason: str) -> None:
+    change(desk.model)
+    assert desk.verify(GOOD, "--model", desk.model) == 1
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "complaint"),
+    [
+        (b"", (), "{desk.certificate}: not a certificate: no JSON object"),
+        (b"hello", (), "{desk.certificate}: not a certificate: no JSON object"),
+        (b"\xff" * 100, (), "{desk.certificate}: not a certificate"),
+        (b"{}", (), "{desk.certificate}: not a certificate: must be a JSON object with"),
+        (b" " * 5_000_000, (), "{desk.certificate}: not a certificate: "),
+        (GOOD[: len(GOOD) // 2], (), "{desk.certificate}: not a certificate"),
+        (GOOD, ("--genesis", "{desk.model}/none.toml"), "{desk.model}/none.toml: there is no such file"),
+        (GOOD, ("--genesis", "{desk.certificate}"), "{desk.certificate}:1: "),
+        (GOOD, ("--model", "{desk.model}/none"), "{desk.model}/none: is no directory"),
+    ],
+)
+def test_unreadable_input(desk: Desk, capsys: Output, data: bytes, arguments: tuple[str, ...], complaint: str) -> None:
+    assert desk.verify(data, *(argument.format(desk=desk) for argument in arguments)) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("ringrift-node: " + complaint.format(desk=desk))
+    assert output.err.count("\n") == 1
+
+
+def test_a_certificate_that_is_not_there(desk: Desk, capsys: Output) -> None:
+    assert main(["verify", str(desk.certificate)]) == 2
+    assert capsys.readouterr().err == (
+        f"ringrift-node: {desk.certificate}: cannot be read (No such file or directory); check the path\n"
+    )
+
+
+def test_it_needs_neither_node_nor_network_nor_torch(desk: Desk) -> None:
+    desk.certificate.write_bytes(GOOD)
+    script = (
+        "import sys; from node.cli import main; "
+        f"status = main(['verify', {str(desk.certificate)!r}, '--genesis', {str(desk.swarm)!r}]); "
+        "print(*{name.split('.')[0] for name in sys.modules}); sys.exit(status)"
+    )
+    command: list[Any] = [sys.executable, "-c", script]
+    found = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+    loaded = set(found.stdout.splitlines()[-1].split())
+    assert "cryptography" in loaded
+    assert not {"torch", "warp", "trio", "numpy", "httpx", "h11", "ssl", "rich", "jinja2", "cbor2"} & loaded

@@ -43,14 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run the demo; exit status 0 after the wished promotions, 1 if it failed, 130 after Ctrl-C."""
+    outcome = (0, "")
     try:
-        return trio.run(_demo, options, strict_exception_groups=False)
-    except DemoError as failure:
-        print(f"ringrift-node demo: {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("ringrift-node demo: stopped; every process has ended", file=sys.stderr)
-        return 130
+        trio.run(_demo, options)
+    except* DemoError as group:
+        outcome = (1, str(_first_leaf(group)))
+    except* KeyboardInterrupt:
+        outcome = (130, "stopped; every process has ended")
+    status, line = outcome
+    if line:
+        print(f"ringrift-node demo: {line}", file=sys.stderr)
+    return status
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_leaf(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _count(text: str) -> int:
@@ -73,7 +81,7 @@ class Story:
         return time.monotonic() - self.started
 
 
-async def _demo(options: argparse.Namespace) -> int:
+async def _demo(options: argparse.Namespace) -> None:
     console = Console(stderr=options.json, highlight=False)
     stage = await set_stage(options, console)
     narrate = _json_narrator() if options.json else None
@@ -84,7 +92,6 @@ async def _demo(options: argparse.Namespace) -> int:
             screen.say("node", 0.0, f"status page of the first node: {nodes[0].url}/")
             await _watch(options, nodes, watcher, story, screen, narrate)
         await _finish(options, stage, nodes, watcher, story, console)
-    return 0
 
 
 async def _watch(

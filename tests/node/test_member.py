@@ -258,6 +258,39 @@ async def test_a_minority_stops_and_goes_on_when_healed(swarm: Swarm, autojump_c
     assert not any(swarm.member(number).standing().pending for number in range(4))
 
 
+async def test_two_of_four_dead_decide_nothing_and_lose_nothing(
+    swarm: Swarm, autojump_clock: MockClock
+) -> None:
+    swarm.member(3).submit([note(1)])
+    await swarm.settle()
+    for node in swarm.nodes[2:]:
+        swarm.crash(node)
+    rounds = max(swarm.agreement.rounds)
+    for number in range(2):
+        swarm.member(number).submit([note(1), note(2)])
+    await trio.sleep(120)
+    assert max(swarm.agreement.rounds) <= rounds + 1  # what was on its way
+    assert sum(swarm.member(number).standing().pending for number in range(2)) == 4
+    await swarm.start(swarm.nodes[2])
+    await swarm.settle(45)
+    assert max(swarm.agreement.rounds) > rounds + 1
+
+
+async def test_a_swarm_that_was_off_altogether_goes_on(swarm: Swarm, autojump_clock: MockClock) -> None:
+    swarm.member(0).submit([note(1)])
+    await swarm.settle()
+    rounds = max(swarm.agreement.rounds)
+    for node in swarm.nodes:
+        swarm.crash(node)
+    await trio.sleep(10)
+    for node in swarm.nodes:
+        await swarm.start(node)
+    assert all(swarm.member(number).standing().events for number in range(4))
+    swarm.member(1).submit([note(2)])
+    await swarm.settle(30)
+    assert max(swarm.agreement.rounds) > rounds
+
+
 async def test_an_idle_swarm_only_keeps_time(swarm: Swarm, autojump_clock: MockClock) -> None:
     swarm.member(0).submit([note(1)])
     await swarm.settle()

@@ -1,0 +1,194 @@
+"""Measures idle nodes: real processes on loopback that gossip and order, and have no work to do."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, quantiles
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from node.demo.stage import free_ports
+from node.swarm import found_swarm
+
+_SETTLE_S = 3.0  # between the last node's readiness and the measurement
+_START_LIMIT_S = 120.0
+_QUESTIONS = 300  # for /status, one after the other
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@dataclass(frozen=True)
+class Running:
+    """A node process and the port of its local HTTP."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench node", description=__doc__)
+    parser.add_argument("--nodes", type=_count, action="append", metavar="N", help="size of the swarm (default 1 and 4)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch them idle (default 20)")
+    parser.add_argument("--json", action="store_true", help="print one object for programs")
+    return parser.parse_args(argv)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of a swarm; give a whole number from 1 to 256")
+    return int(text)
+
+
+@contextmanager
+def swarm(directory: Path, count: int) -> Iterator[list[Running]]:
+    """Start `count` nodes without work; end them all on leaving."""
+    ports = free_ports(2 * count)
+    founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"])
+    nodes: list[Running] = []
+    try:
+        for key, port in zip(founded.keys, ports[count:], strict=True):
+            nodes.append(start(founded.config, key, port))
+        yield nodes
+    finally:
+        end(nodes)
+
+
+def start(config: Path, key: Path, port: int) -> Running:
+    data = key.with_suffix("")
+    data.mkdir()
+    log = data / "node.log"
+    command = [sys.executable, "-m", "node.cli", "run", str(config), "--key", str(key), "--data", str(data)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--http", f"127.0.0.1:{port}", "--roles", "none"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    return Running(process, port, log)
+
+
+def end(nodes: Sequence[Running]) -> None:
+    for node in nodes:
+        node.process.terminate()
+    for node in nodes:
+        try:
+            node.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            os.killpg(node.process.pid, signal.SIGKILL)
+            node.process.wait()
+
+
+def wait_until_ready(nodes: Sequence[Running], began: float) -> list[float]:
+    """Seconds from the start of the processes until each node said that it is ready."""
+    ready: dict[int, float] = {}
+    while len(ready) < len(nodes):
+        for node in nodes:
+            if node.process.poll() is not None:
+                raise SystemExit(f"bench: a node ended by itself: {node.log.read_text()[-2000:]}")
+            if node.port not in ready and ask(node.port, "/ready") == 200:
+                ready[node.port] = time.perf_counter() - began
+        if time.perf_counter() - began > _START_LIMIT_S:
+            raise SystemExit(f"bench: not ready after {_START_LIMIT_S:.0f} s: {nodes[0].log.read_text()[-2000:]}")
+        time.sleep(0.05)
+    return list(ready.values())
+
+
+def ask(port: int, path: str) -> int | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def processor_seconds(session: int) -> float:
+    """Processor time of every process in the session that a node leads, so that none of its children hides."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            values = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended since
+        if int(values[3]) == session:
+            total += int(values[11]) + int(values[12])
+    return total / _TICKS
+
+
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MB
+
+
+def answer_times_ms(port: int) -> list[float]:
+    """Time of each question for /status over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    times = []
+    for _ in range(_QUESTIONS):
+        begin = time.perf_counter()
+        connection.request("GET", "/status")
+        connection.getresponse().read()
+        times.append(1000 * (time.perf_counter() - begin))
+    connection.close()
+    return times
+
+
+def measure(count: int, seconds: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as directory:
+        began = time.perf_counter()
+        with swarm(Path(directory), count) as nodes:
+            starts = wait_until_ready(nodes, began)
+            time.sleep(_SETTLE_S)
+            before = [processor_seconds(node.process.pid) for node in nodes]
+            begin = time.perf_counter()
+            time.sleep(seconds)
+            spent = [processor_seconds(node.process.pid) for node in nodes]
+            watched = time.perf_counter() - begin
+            resident = [resident_mb(node.process.pid) for node in nodes]
+            times = answer_times_ms(nodes[0].port)
+    shares = [100 * (after - earlier) / watched for after, earlier in zip(spent, before, strict=True)]
+    return {
+        "nodes": count,
+        "idle_cpu_percent": round(mean(shares), 1),
+        "rss_mb": round(mean(resident), 1),
+        "start_s": round(max(starts), 2),
+        "status_p50_ms": round(quantiles(times, n=2)[0], 2),
+        "status_p99_ms": round(quantiles(times, n=100)[98], 2),
+    }
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    table = Table("nodes", "idle CPU, % of a core", "memory, MB", "ready, s", "/status p50, ms", "p99, ms")
+    for column in table.columns:
+        column.justify = "right"
+    for row in results:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+def main(argv: list[str]) -> int:
+    arguments = parse(argv)
+    results = [measure(count, arguments.seconds) for count in arguments.nodes or (1, 4)]
+    if arguments.json:
+        print(json.dumps({"results": results}))
+    else:
+        show(results)
+    return 0

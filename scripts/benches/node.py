@@ -42,7 +42,7 @@ class Running:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench node", description=__doc__)
-    parser.add_argument("--nodes", type=_count, action="append", metavar="N", help="size of the swarm (default 1 and 4)")
+    parser.add_argument("--nodes", type=_count, action="append", metavar="N", help="nodes to start (default 1, then 4)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch them idle (default 20)")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)

@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from consensus.genesis import Genesis, GenesisError, Member, make_genesis
+from consensus.genesis import WEIGHT_LIMIT, Genesis, GenesisError, Member, make_genesis
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.settings import SECTIONS, Settings, SettingsError
-from node.toml import ConfigError, Table, read_toml
+from engine.config import CONFIGS
+from node.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
 
@@ -92,7 +93,15 @@ class RunOptions:
 
 def load_config(path: Path) -> SwarmConfig:
     """Read and check a swarm.toml. Raise ConfigError: one line with file, line and remedy."""
-    document = read_toml(path, _ABSENT)
+    return _check(path, read_toml(path, _ABSENT))
+
+
+def parse_config(path: Path, text: str) -> SwarmConfig:
+    """Check the text of a swarm.toml that is, or is to be, at `path`. Raise ConfigError as `load_config` does."""
+    return _check(path, parse_toml(path, text))
+
+
+def _check(path: Path, document: Table) -> SwarmConfig:
     swarm = document.table("swarm")
     member_tables = document.tables("member")
     settings_table = document.table("settings")
@@ -203,6 +212,8 @@ def _read_member(table: Table) -> SwarmMember:
     if weight < 1:
         remedy = "leave the member out if it has no vote"
         raise table.error(f"weight {weight} of {name} must be 1 or more; {remedy}", "weight")
+    if weight > WEIGHT_LIMIT:
+        raise table.error(f"weight {weight} of {name} must be {WEIGHT_LIMIT} or less; only ratios matter", "weight")
     table.finish()
     return SwarmMember(member_id, name, address, weight, table.line("address"))
 
@@ -230,11 +241,16 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
         sections[section] = {key: _exact(value, defaults[key]) for key, value in values.items()}
     table.finish()
     try:
-        return Settings.read(configurations, sections)
+        settings = Settings.read(configurations, sections)
     except SettingsError as error:
         if found := re.match(r"settings\.(\w+)\.(\w+): ", str(error)):
             raise table.table(found[1]).error(str(error), found[2]) from None
         raise swarm.error(str(error), "configurations") from None
+    for name in settings.configurations:
+        if name not in CONFIGS:
+            message = f"configurations: this program cannot play {name}; it plays {', '.join(CONFIGS)}"
+            raise swarm.error(message, "configurations")
+    return settings
 
 
 def _exact(value: Any, default: object) -> Any:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from consensus.keys import id_text
 from consensus.settings import Settings, SettingsError
-from node.config import Address, load_config, split_address
+from node.config import Address, parse_config, split_address
 from node.files import sync_directory
 from node.identity import IdentityError, create_identity
 from node.swarm_text import render_swarm
@@ -42,18 +43,33 @@ def found_swarm(
     labels = names or [f"node{number}" for number in range(1, len(addresses) + 1)]
     places = _check_addresses(addresses)
     rules = _settings(settings or Settings(), configurations)
+    _check_names(config, name, labels, places, rules)
     keys = tuple(directory / f"{label}.key" for label in labels)
     _make_room(directory, (config, *keys))
     try:
         identities = [create_identity(key) for key in keys]
     except IdentityError as error:
         raise ConfigError(str(error)) from None
-    members = [
-        (label, identity.text, place, 1) for label, identity, place in zip(labels, identities, places, strict=True)
-    ]
-    _write_new(config, render_swarm(name, members, rules))
-    load_config(config)  # what was written can be read: the same checks as on every host
+    _write_new(config, _render(name, labels, [identity.text for identity in identities], places, rules))
     return Founded(config, keys)
+
+
+def _render(
+    name: str, labels: Sequence[str], ids: Sequence[str], places: Sequence[Address], settings: Settings
+) -> str:
+    members = [(label, member, place, 1) for label, member, place in zip(labels, ids, places, strict=True)]
+    return render_swarm(name, members, settings)
+
+
+def _check_names(
+    config: Path, name: str, labels: Sequence[str], places: Sequence[Address], settings: Settings
+) -> None:
+    """Check all but the ids before the first key is made, so that a mistake leaves nothing behind."""
+    nobody = [id_text(number.to_bytes(32)) for number in range(len(places))]
+    try:
+        parse_config(config, _render(name, labels, nobody, places, settings))
+    except ConfigError as error:
+        raise ConfigError(str(error).partition(": ")[2]) from None  # the file and line are not there yet
 
 
 def _check_addresses(addresses: Sequence[str]) -> list[Address]:

@@ -1,4 +1,4 @@
-"""The text of a swarm.toml: who is in it, and every setting with what it means and its default."""
+"""The text of a swarm.toml: who is in it, and every setting with its value and what it means."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -37,7 +37,8 @@ weight = {weight}
 """
 
 _SETTINGS = """\
-# The settings, all with their defaults. Take away the "#" to change one.
+# The settings. All are written out, so that a later version of the program with other defaults still
+# runs this swarm and not another one.
 """
 
 _NODE = """\
@@ -92,7 +93,7 @@ _WORDS: dict[str, dict[str, str]] = {
 
 
 def render_swarm(name: str, members: Sequence[tuple[str, str, Address, int]], settings: Settings) -> str:
-    """Return a swarm.toml. Members are (name, id, address, weight); settings that are not the default are in force."""
+    """Return a swarm.toml. Members are (name, id, address, weight)."""
     configurations = ", ".join(quote(configuration) for configuration in settings.configurations)
     tables = [
         _MEMBER.format(name=quote(label), id=quote(member), address=quote(str(address)), weight=weight)
@@ -120,9 +121,8 @@ def _render_section(section: str, settings: Settings) -> str:
     words, values = _WORDS[section], getattr(settings, section)
     lines = [f"[settings.{section}]  # {words['']}"]
     for item in fields(SECTIONS[section]):  # type: ignore[arg-type]  # every Section is a dataclass
-        value = getattr(values, item.name)
-        line = f"{item.name} = {_literal(value)}"
-        lines.append(f"{'# ' if value == item.default else ''}{line:<26}  # {words[item.name]}")
+        line = f"{item.name} = {_literal(getattr(values, item.name))}"
+        lines.append(f"{line:<26}  # {words[item.name]}")
     return "\n".join(lines) + "\n"
 
 

@@ -65,8 +65,10 @@ class Table:
     def text(self, key: str, default: str | None = None) -> str:
         """Take a non-empty string."""
         value = self._take(key, default)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str):
             raise self.error(f"{key} must be text in quotes, not {_shown(value)}", key)
+        if not value.strip():
+            raise self.error(f'{key} is empty; write something between the quotes', key)
         return value
 
     def integer(self, key: str, default: int | None = None) -> int:
@@ -88,7 +90,7 @@ class Table:
         """Take a table; an absent one is empty."""
         value = self._take(key, {})
         if not isinstance(value, dict):
-            raise self.error(f"{key} must be a table: write [{key}] on a line of its own", key)
+            raise self.error(f"{key} must be a table: write [{self._dotted(key)}] on a line of its own", key)
         return Table(self._path, self._text, (*self._where, key), value)
 
     def tables(self, key: str) -> list["Table"]:
@@ -121,8 +123,7 @@ class Table:
             if key in self._known:
                 continue
             near = difflib.get_close_matches(key, self._known, 1)
-            place = "[" + ".".join(str(part) for part in self._where if isinstance(part, str)) + "]"
-            place = "at the top level" if not self._where else f"in {place}"
+            place = f"in [{self._dotted()}]" if self._where else "at the top level"
             remedy = f'did you mean "{near[0]}"?' if near else f"remove it, or use one of: {', '.join(self._known)}"
             raise self.error(f'unknown key "{key}" {place}; {remedy}', key)
 
@@ -131,12 +132,15 @@ class Table:
         if key in self._values:
             return self._values[key]
         if default is None:
-            raise self.error(f"{key} is missing; add a line such as {key} = ...")
+            raise self.error(f"[{self._dotted()}] has no {key}; add a line {key} = ... to it")
         return default
+
+    def _dotted(self, *more: str) -> str:
+        return ".".join(part for part in (*self._where, *more) if isinstance(part, str))
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
@@ -150,6 +154,11 @@ def read_toml(path: Path, absent: str) -> Table:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    return parse_toml(path, text)
+
+
+def parse_toml(path: Path, text: str) -> Table:
+    """Parse the text of the file at `path`. Raise ConfigError."""
     try:
         values = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -162,4 +171,8 @@ def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
     line = int(position[1]) if position and position[1] else len(text.splitlines())
     what = _POSITION.sub("", message)
     what = what[:1].lower() + what[1:]
-    return ConfigError(f"{path}:{line}: this is not TOML: {what}; mend this line (or the one before)")
+    if re.match("cannot (overwrite|declare|mutate)", what):  # tomllib's words for what people see as a repetition
+        what, remedy = "this key or table is here twice", "take one away, or write [[...]] before each of several"
+    else:
+        remedy = "mend this line or the one before"
+    return ConfigError(f"{path}:{line}: not TOML: {what}; {remedy}")

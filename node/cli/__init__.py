@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from node.toml import ConfigError
 
@@ -30,8 +31,23 @@ COMMANDS = {
     "models": Command("node.cli.read", "show the canonical models and their history"),
     "certificates": Command("node.cli.read", "show the certificates, or save one to a file"),
     "verify": Command("node.cli.verify", "check a certificate offline"),
-    "id": Command("node.cli.id", "print the member id of a key"),
+    "keygen": Command("node.cli.keys", "make a key for one more member and print its id"),
+    "id": Command("node.cli.keys", "print the member id of a key"),
 }
+
+
+_EPILOG = f"""\
+exit status: 0 done; 1 the answer is no (verify refuses, the demo fails); 2 a mistake in the command line, in a
+file or in an address, always with one line that says what, where and what to do; 130 after Ctrl-C.
+Help for one command: {PROGRAM} COMMAND --help
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is in --help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,10 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description="A node of a swarm that trains RingRift players and proves every promotion.",
-        epilog=f"Help for one command: {PROGRAM} COMMAND --help",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")

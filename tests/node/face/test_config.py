@@ -1,5 +1,6 @@
 """Every mistake in a swarm.toml is one line: the file, the line where there is one, what is wrong, and the remedy."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from consensus.settings import Settings
 from node.cli import main
 from node.config import Address, default_http, load_config
 from node.identity import Identity
-from node.toml import ConfigError
+from node.toml import ConfigError, line_of
 
 ALDER, BIRCH, CEDAR, DOGWOOD = (id_text(Identity(bytes([number]) * 32).id) for number in range(4))
 GOOD = f"""\
@@ -87,7 +88,7 @@ MISTAKES = {
         f"id: not a member id (lower-case base32, letters a-z and digits 2-7): '{ALDER[:-1]}1'; "
         "copy the 52 characters that `ringrift-node id KEYFILE` prints",
     ),
-    "no id": (f'id = "{ALDER}"\n', "", 5, "id is missing; add a line such as id = ..."),
+    "no id": (f'id = "{ALDER}"\n', "", 5, "[member] has no id; add a line id = ... to it"),
     "duplicate id": (BIRCH, ALDER, 12, "this id is also the id of alder; every member has a key of its own"),
     "duplicate address": (
         SECOND_ADDRESS,
@@ -112,6 +113,19 @@ MISTAKES = {
         "weight = 0",
         9,
         "weight 0 of alder must be 1 or more; leave the member out if it has no vote",
+    ),
+    "too much weight": (
+        "weight = 1",
+        "weight = 5000000000",
+        9,
+        "weight 5000000000 of alder must be 4294967296 or less; only ratios matter",
+    ),
+    "empty name": ('"workshop"', '""', 2, "name is empty; write something between the quotes"),
+    "setting for a table": (
+        "[settings.match]\np1 = 0.6",
+        "[settings]\nmatch = 3",
+        16,
+        "match must be a table: write [settings.match] on a line of its own",
     ),
     "weight in words": ("weight = 1", 'weight = "1"', 9, "weight must be a whole number, not '1'"),
     "weight of a third": (
@@ -152,7 +166,7 @@ MISTAKES = {
         5,
         "member must be a list of tables: write [[member]] before each",
     ),
-    "no name of the swarm": ('name = "workshop"\n', "", 1, "name is missing; add a line such as name = ..."),
+    "no name of the swarm": ('name = "workshop"\n', "", 1, "[swarm] has no name; add a line name = ... to it"),
     "unknown board": (
         '["hex8-2"]',
         '["hex9-2"]',
@@ -211,13 +225,13 @@ MISTAKES = {
         "weight = 1",
         "weight 1",
         9,
-        "this is not TOML: expected '=' after a key in a key/value pair; mend this line (or the one before)",
+        "not TOML: expected '=' after a key in a key/value pair; mend this line or the one before",
     ),
     "written twice": (
         "weight = 1",
         "weight = 1\nweight = 2",
         10,
-        "this is not TOML: cannot overwrite a value; mend this line (or the one before)",
+        "not TOML: this key or table is here twice; take one away, or write [[...]] before each of several",
     ),
 }
 
@@ -288,6 +302,35 @@ def test_a_stranger_to_the_swarm(path: Path) -> None:
         f"{path}: no [[member]] has the id {id_text(Identity(bytes([9]) * 32).id)}; "
         "use the key of a member, or add this id to every member's copy of the file"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EADDRINUSE, "port 7400 is in use on 127.0.0.1; stop the program that has it (perhaps this node runs "),
+        (errno.EACCES, "port 7400 is not allowed to this user; change this address to a port from 1024"),
+        (errno.EADDRNOTAVAIL, "cannot listen on 127.0.0.1:7400 (Cannot assign it); change this address to one of"),
+    ],
+)
+def test_an_address_that_cannot_be_bound_names_its_line(path: Path, number: int, words: str) -> None:
+    path.write_text(GOOD)
+    config = load_config(path)
+    mistake = config.member_address_error(config.members[0], OSError(number, "Cannot assign it"))
+    assert str(mistake).startswith(f"{path}:8: {words}")
+
+
+def test_three_members_may_weigh_as_they_like(path: Path) -> None:
+    path.write_text(GOOD.replace("weight = 1", "weight = 9") + TWO_MORE.split("\n\n")[0])
+    assert load_config(path).genesis.total_weight == 11
+
+
+def test_line_of() -> None:
+    text = 'a.b = 1\n["x y"]\nk = 1\n[[t]]\nk = 2\n\n[[t]]\n[t.u]\nv = 3\n'
+    assert line_of(text, ("a", "b")) == 1
+    assert line_of(text, ("x y", "k")) == 3
+    assert line_of(text, ("t", 0, "k")) == 5
+    assert line_of(text, ("t", 1, "k")) == 7
+    assert line_of(text, ("nothing",)) is None
 
 
 @pytest.mark.parametrize(("port", "expected"), [(7400, 8400), (64535, 65535), (64536, 63536)])

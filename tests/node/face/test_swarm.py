@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from consensus.keys import id_text
 from consensus.settings import SECTIONS, MatchSettings, Settings, TrainingSettings
 from node.config import load_config
 from node.identity import load_identity
 from node.swarm import found_swarm
+from node.swarm_text import render_swarm
 from node.toml import ConfigError
 
 SAMPLE = Path(__file__).parents[3] / "swarm.toml"
@@ -67,25 +69,30 @@ def test_bad_wishes_leave_nothing_behind(
     assert not (tmp_path / "new").exists()
 
 
-def test_the_sample_is_a_swarm_with_the_default_settings() -> None:
+def test_every_setting_is_written_out(tmp_path: Path) -> None:
+    """So that a later program with other defaults still runs the same swarm."""
+    text = found_swarm(tmp_path, ADDRESSES, ["hex8-2"]).config.read_text()
+    written = {
+        (section, name)
+        for section, table in re.findall(r"^\[settings\.(\w+)\](.*?)(?=^\[|\Z)", text, re.DOTALL | re.MULTILINE)
+        for name in re.findall(r"^(\w+) = .*  # \w", table, re.MULTILINE)
+    }
+    known = {(section, item.name) for section, kind in SECTIONS.items() for item in fields(kind)}  # type: ignore[arg-type]
+    assert written == known
+
+
+def test_the_sample_is_what_init_writes() -> None:
     config = load_config(SAMPLE)
-    assert len(config.members) == 4
-    assert config.genesis.settings == Settings()
+    (member,) = config.members
+    head, text = SAMPLE.read_text().split("\n\n", 1)
+    assert text == render_swarm("sample", [(member.name, id_text(member.id), member.address, 1)], Settings())
+    assert all(line.startswith("#") for line in head.splitlines())
     assert (config.http, config.roles) == (None, None)
 
 
-def test_the_sample_names_every_setting_with_its_default(tmp_path: Path) -> None:
-    text = SAMPLE.read_text()
-    named = {
-        (section, name)
-        for section, table in re.findall(r"^\[settings\.(\w+)\](.*?)(?=^\[|\Z)", text, re.DOTALL | re.MULTILINE)
-        for name in re.findall(r"^# (\w+) = ", table, re.MULTILINE)
-    }
-    known = {(section, item.name) for section, kind in SECTIONS.items() for item in fields(kind)}  # type: ignore[arg-type]
-    assert named == known
+def test_the_sample_s_node_table(tmp_path: Path) -> None:
     everything = tmp_path / "swarm.toml"
-    everything.write_text(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+    everything.write_text(re.sub(r"^# ((http|roles) = )", r"\1", SAMPLE.read_text(), flags=re.MULTILINE))
     config = load_config(everything)
-    assert config.genesis == load_config(SAMPLE).genesis
     assert config.roles == ("selfplay", "train", "match")
     assert str(config.http) == "127.0.0.1:8400"

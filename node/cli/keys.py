@@ -1,0 +1,22 @@
+"""`ringrift-node keygen` and `id`: a key for a new member, and the id that swarm.toml lists it by."""
+
+import argparse
+from pathlib import Path
+
+from node.identity import IdentityError, create_identity, load_identity
+from node.toml import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `keygen` and `id`."""
+    parser.add_argument("key", type=Path, metavar="KEYFILE", help="the key, in a file that only its owner can read")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the id of the key, which `keygen` makes first."""
+    try:
+        identity = create_identity(options.key) if options.command == "keygen" else load_identity(options.key)
+    except IdentityError as error:
+        raise ConfigError(str(error)) from None
+    print(identity.text)
+    return 0

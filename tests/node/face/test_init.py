@@ -1,0 +1,91 @@
+"""`ringrift-node init`, `keygen` and `id` from the command line."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from consensus.settings import Settings
+from node.cli import main
+from node.config import load_config
+from node.identity import load_identity
+from node.swarm import found_swarm
+from node.swarm_text import quote
+from node.toml import ConfigError
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_members_on_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = tmp_path / "new" / "swarm"
+    assert main(["init", str(directory), "--members", "4", "--configurations", "hex8-2, square8-3"]) == 0
+    config = load_config(directory / "swarm.toml")
+    assert config.genesis.settings == Settings(("hex8-2", "square8-3"))
+    assert [str(member.address) for member in config.members] == [f"127.0.0.1:{port}" for port in range(7400, 7404)]
+    assert [member.weight for member in config.members] == [1] * 4
+    for member in config.members:
+        key = directory / f"{member.name}.key"
+        assert load_identity(key).id == member.id
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    text = capsys.readouterr().out
+    assert f"ringrift-node run {directory}/swarm.toml --key {directory}/node4.key" in text
+
+
+def test_hosts(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path), "--hosts", "alpha.example,beta.example:7500, [::1]"]) == 0
+    members = load_config(tmp_path / "swarm.toml").members
+    assert [str(member.address) for member in members] == ["alpha.example:7400", "beta.example:7500", "[::1]:7400"]
+    assert main(["init", str(tmp_path / "named"), "--hosts", "alpha.example,beta.example"]) == 0
+    assert [member.name for member in load_config(tmp_path / "named" / "swarm.toml").members] == ["alpha", "beta"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--members", "0"], "--members 0: a swarm has 1 to 256 members"),
+        (["--members", "257"], "--members 257: a swarm has 1 to 256 members"),
+        (["--hosts", "a,,b"], '":7400" is not host:port'),
+        (["--hosts", "a,a"], "address a:7400 is given twice; give each member its own host or port"),
+        (["--hosts", "a:99999"], '"99999" in "a:99999" is not a port'),
+        (["--configurations", "hex9-2"], "configuration 'hex9-2': must be board-players"),
+        (["--name", "x" * 65], "swarm name"),
+    ],
+)
+def test_mistakes_leave_nothing_behind(
+    tmp_path: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path / "swarm"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"ringrift-node: {words}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "swarm").exists()
+
+
+def test_an_existing_swarm_is_never_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found_swarm(tmp_path, ["127.0.0.1:7400"], ["hex8-2"])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["init", str(tmp_path), "--members", "4"]) == 2
+    assert "swarm.toml: is already there and is never overwritten" in capsys.readouterr().err
+    (tmp_path / "swarm.toml").unlink()
+    del before[tmp_path / "swarm.toml"]
+    with pytest.raises(ConfigError, match=r"node1\.key: is already there"):
+        found_swarm(tmp_path, ["127.0.0.1:7400", "127.0.0.1:7401"], ["hex8-2"])
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_quote_keeps_control_characters_out() -> None:
+    assert quote("a\nb\x7f") == '"a\\U0000000ab\\U0000007f"'
+
+
+def test_keygen_and_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = tmp_path / "my.key"
+    assert main(["keygen", str(key)]) == 0
+    made = capsys.readouterr().out
+    assert main(["id", str(key)]) == 0
+    assert capsys.readouterr().out == made
+    assert made.strip() == load_identity(key).text
+    assert main(["keygen", str(key)]) == 2
+    assert "never overwritten" in capsys.readouterr().err
+    key.chmod(0o644)
+    assert main(["id", str(key)]) == 2
+    assert f"chmod 600 {key}" in capsys.readouterr().err

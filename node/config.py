@@ -72,9 +72,12 @@ class SwarmConfig:
             "use the key of a member, or add this id to every member's copy of the file"
         )
 
-    def member_address_error(self, member: SwarmMember, error: OSError) -> ConfigError:
-        """Phrase a failure to bind the address of this member."""
-        return address_error(f"{self.path}:{member.line}", member.address, error, "change this address")
+    def listen_error(self, member: SwarmMember, listen: Address, error: OSError) -> ConfigError:
+        """Phrase a failure of this member to listen, at its own address or where --listen said."""
+        if listen != member.address:
+            return address_error(f"--listen {listen}", listen, error, "choose another with --listen HOST:PORT")
+        remedy = "change this address, or say --listen HOST:PORT if peers reach it through another"
+        return address_error(f"{self.path}:{member.line}", listen, error, remedy)
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,10 @@ def address_error(where: str, address: Address, error: OSError, remedy: str) -> 
         who = "stop the program that has it (perhaps this node runs already)"
         return ConfigError(f"{where}: {what}; {who}, or {remedy}")
     if error.errno == errno.EACCES:
-        return ConfigError(f"{where}: port {address.port} is not allowed to this user; {remedy} to a port from 1024")
-    what = f"cannot listen on {address} ({error.strerror or error})"
-    return ConfigError(f"{where}: {what}; {remedy} to one of this machine's")
+        return ConfigError(f"{where}: port {address.port} is not allowed to this user, 1024 and above are; {remedy}")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ConfigError(f"{where}: {address.host} is no address of this machine; {remedy}")
+    return ConfigError(f"{where}: cannot listen on {address} ({error.strerror or error}); {remedy}")
 
 
 def split_address(text: str, *, may_choose: bool = False) -> Address:

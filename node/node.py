@@ -139,4 +139,4 @@ class _Node:
         try:
             await nursery.start(server.serve, listen.host, listen.port)
         except OSError as error:
-            raise self._config.member_address_error(self._me, error) from None
+            raise self._config.listen_error(self._me, listen, error) from None

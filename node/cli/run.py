@@ -39,13 +39,14 @@ def main(options: argparse.Namespace) -> int:
 
     from node.identity import IdentityError, load_identity
     from node.logs import configure_logs
-    from node.node import run_node  # type: ignore[import-not-found,unused-ignore]
+    from node.node import run_node
     from node.store import StoreError
 
     failures: list[str] = []
     try:
         config = load_config(options.config)
         run_options = _run_options(options, config, load_identity(options.key).id)
+        _make_directory(options.data)
         configure_logs(as_json=options.log_json)
         trio.run(run_node, config, options.key, options.data, run_options)
     except* (ConfigError, IdentityError, StoreError) as group:
@@ -53,6 +54,14 @@ def main(options: argparse.Namespace) -> int:
     if failures:
         raise ConfigError(failures[0])
     return 0
+
+
+def _make_directory(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot make this directory ({error.strerror}); choose another with --data DIR"
+        raise ConfigError(f"{data}: {reason}") from None
 
 
 def _run_options(options: argparse.Namespace, config: SwarmConfig, me: bytes) -> RunOptions:

@@ -308,15 +308,19 @@ def test_a_stranger_to_the_swarm(path: Path) -> None:
     ("number", "words"),
     [
         (errno.EADDRINUSE, "port 7400 is in use on 127.0.0.1; stop the program that has it (perhaps this node runs "),
-        (errno.EACCES, "port 7400 is not allowed to this user; change this address to a port from 1024"),
-        (errno.EADDRNOTAVAIL, "cannot listen on 127.0.0.1:7400 (Cannot assign it); change this address to one of"),
+        (errno.EACCES, "port 7400 is not allowed to this user, 1024 and above are; change this address, or say "),
+        (errno.EADDRNOTAVAIL, "127.0.0.1 is no address of this machine; change this address, or say --listen "),
+        (errno.ENETDOWN, "cannot listen on 127.0.0.1:7400 (Cannot assign it); change this address, or say --listen "),
     ],
 )
 def test_an_address_that_cannot_be_bound_names_its_line(path: Path, number: int, words: str) -> None:
     path.write_text(GOOD)
     config = load_config(path)
-    mistake = config.member_address_error(config.members[0], OSError(number, "Cannot assign it"))
-    assert str(mistake).startswith(f"{path}:8: {words}")
+    member, error = config.members[0], OSError(number, "Cannot assign it")
+    assert str(config.listen_error(member, member.address, error)).startswith(f"{path}:8: {words}")
+    elsewhere = str(config.listen_error(member, Address("127.0.0.1", 7999), error))
+    assert elsewhere.startswith("--listen 127.0.0.1:7999: ")
+    assert elsewhere.endswith("choose another with --listen HOST:PORT")
 
 
 def test_three_members_may_weigh_as_they_like(path: Path) -> None:

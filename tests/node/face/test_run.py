@@ -1,0 +1,180 @@
+"""`ringrift-node run`: it ends cleanly when told to, and says in one line why it cannot start."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.keys import id_text
+from node.cli import main
+from node.demo.stage import free_ports
+from node.identity import create_identity, load_identity
+from node.swarm import Founded, found_swarm
+from node.web.note import read_note
+
+ROOT = Path(__file__).parents[3]
+
+
+class Place:
+    """A swarm of one that has not run yet, and how to run it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.peers, self.http = free_ports(2)
+        self.data = directory / "data"
+        self.founded: Founded = found_swarm(directory, [f"127.0.0.1:{self.peers}"], ["hex8-2"])
+
+    def arguments(self, *more: str, **instead: object) -> list[str]:
+        values = {"key": self.founded.keys[0], "data": self.data, "http": f"127.0.0.1:{self.http}", "roles": "none"}
+        options = [text for name, value in (values | instead).items() for text in (f"--{name}", str(value))]
+        return ["run", str(self.founded.config), *options, *more]
+
+    @contextmanager
+    def running(self, *more: str) -> Iterator[subprocess.Popen[str]]:
+        """A node process that is ready; killed on leaving if it still runs."""
+        command = [sys.executable, "-m", "node.cli", *self.arguments(*more)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + 60
+            while not self._is_ready():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/ready", timeout=5) as answer:
+                return bool(json.load(answer)["ready"])
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
+    with place.running("--log-json") as process, socket.create_connection(("127.0.0.1", place.http)) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nGET /unfinished HTTP/1.1\r\nho")
+        assert read_note(place.data) == f"http://127.0.0.1:{place.http}"
+        began = time.monotonic()
+        process.send_signal(number)
+        output, log = process.communicate(timeout=10)
+        assert time.monotonic() - began < 4
+    assert process.returncode == 0
+    assert output == ""
+    lines: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
+    assert {line["level"] for line in lines} == {"info"}
+    assert lines[-1]["event"] == "ending"
+    assert read_note(place.data) is None
+
+
+def test_a_second_node_on_the_same_data_or_ports_is_refused(place: Place, tmp_path: Path) -> None:
+    with place.running():
+        config, peers, http = place.founded.config, place.peers, place.http
+        lock = refusal(place.arguments(http="127.0.0.1:0"))
+        assert str(place.data) in lock
+        other = place.arguments(data=tmp_path / "other", http="127.0.0.1:0")
+        address = next(n for n, line in enumerate(config.read_text().splitlines(), 1) if line.startswith("address"))
+        assert refusal(other) == (
+            f"ringrift-node: {config}:{address}: port {peers} is in use on 127.0.0.1; stop the program that has it "
+            "(perhaps this node runs already), or change this address, or say --listen HOST:PORT if peers reach it "
+            "through another\n"
+        )
+        (elsewhere,) = free_ports(1)
+        assert refusal(place.arguments(data=tmp_path / "other", listen=f"127.0.0.1:{elsewhere}")) == (
+            f"ringrift-node: --http 127.0.0.1:{http}: port {http} is in use on 127.0.0.1; stop the program that has it "
+            "(perhaps this node runs already), or choose another with --http HOST:PORT\n"
+        )
+
+
+def refusal(arguments: list[str]) -> str:
+    """The complaint of a node that does not start: the last line of its log, and nothing like a traceback."""
+    command = [sys.executable, "-m", "node.cli", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines(keepends=True)[-1]
+
+
+def no_key(place: Place) -> tuple[list[str], str]:
+    key = place.founded.keys[0]
+    key.unlink()
+    return place.arguments(), f"{key}: no key file there; `ringrift-node init` makes one"
+
+
+def open_key(place: Place) -> tuple[list[str], str]:
+    key = place.founded.keys[0]
+    key.chmod(0o640)
+    return place.arguments(), f"{key}: the key is open to other users (mode 0640); run: chmod 600 {key}"
+
+
+def no_real_key(place: Place) -> tuple[list[str], str]:
+    key = place.founded.keys[0]
+    key.write_text("-----BEGIN PRIVATE KEY-----\n")
+    remedy = "restore it from a copy or make a new one with `ringrift-node init`"
+    return place.arguments(), f"{key}: not an Ed25519 private key in PEM form; {remedy}"
+
+
+def key_of_a_stranger(place: Place) -> tuple[list[str], str]:
+    key = place.data.parent / "stranger.key"
+    stranger = id_text(create_identity(key).id)
+    remedy = "use the key of a member, or add this id to every member's copy of the file"
+    return place.arguments(key=key), f"{place.founded.config}: no [[member]] has the id {stranger}; {remedy}"
+
+
+def unknown_role(place: Place) -> tuple[list[str], str]:
+    return place.arguments(roles="play"), '--roles: "play" is not a role; roles are selfplay, train, match, or none'
+
+
+def bad_listen(place: Place) -> tuple[list[str], str]:
+    complaint = '--listen: "127.0.0.1" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400'
+    return place.arguments(listen="127.0.0.1"), complaint
+
+
+def data_is_a_file(place: Place) -> tuple[list[str], str]:
+    place.data.write_text("mine")
+    return place.arguments(), f"{place.data}: cannot make this directory (File exists); choose another with --data DIR"
+
+
+def address_of_another_machine(place: Place) -> tuple[list[str], str]:
+    http = f"192.0.2.1:{place.http}"  # an address that no machine has (RFC 5737)
+    what = "192.0.2.1 is no address of this machine"
+    return place.arguments(http=http), f"--http {http}: {what}; choose another with --http HOST:PORT"
+
+
+@pytest.mark.parametrize(
+    "mistake", [no_key, open_key, no_real_key, key_of_a_stranger, unknown_role, bad_listen, data_is_a_file]
+)
+def test_mistakes_before_anything_starts(place: Place, capsys: pytest.CaptureFixture[str], mistake: Any) -> None:
+    arguments, complaint = mistake(place)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"ringrift-node: {complaint}\n"
+
+
+def test_an_address_of_another_machine(place: Place) -> None:
+    arguments, complaint = address_of_another_machine(place)
+    assert refusal(arguments) == f"ringrift-node: {complaint}\n"
+
+
+def test_id(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    key = place.founded.keys[0]
+    assert main(["id", str(key)]) == 0
+    assert capsys.readouterr().out == load_identity(key).text + "\n"
+    assert main(["id", os.devnull]) == 2
+    assert capsys.readouterr().err == f"ringrift-node: {os.devnull}: not a regular file\n"

@@ -88,9 +88,7 @@ class Games:
 
     def _find(self, counts: NDArray[np.int32], room: int) -> NDArray[np.int64]:
         found = np.empty((len(self), room), np.int64)
-        self.executor.launch(
-            kernels.find_legal, len(self), self._tables, self.states, self._scratch, found, counts
-        )
+        self.executor.launch(kernels.find_legal, len(self), self._tables, self.states, self._scratch, found, counts)
         return found
 
     def apply(self, moves: ArrayLike, *, check: bool = True) -> None:

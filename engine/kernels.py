@@ -17,9 +17,7 @@ def start_games(first: int, tables: Row, states: Rows, swap: int) -> None:
 
 
 @kernel
-def find_legal(
-    first: int, tables: Row, states: Rows, scratch: IntRows, found: LongRows, counts: Ints
-) -> None:
+def find_legal(first: int, tables: Row, states: Rows, scratch: IntRows, found: LongRows, counts: Ints) -> None:
     """Write the legal moves of every game into its row of `found`, as far as they fit, and their number."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]

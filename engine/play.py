@@ -10,9 +10,7 @@ from engine.rules.turn import apply_move
 
 
 @func
-def play_randomly(
-    tables: Row, state: Row, scratch: Ints, room: Longs, seed: Word, game: Word, steps: int
-) -> int:
+def play_randomly(tables: Row, state: Row, scratch: Ints, room: Longs, seed: Word, game: Word, steps: int) -> int:
     """Play up to `steps` random moves, fewer if the game ends, and return how many.
 
     The number drawn depends on the seed, the game and how many moves were applied before, so a game played

@@ -111,8 +111,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     # A node without a partner rises unchanged. That is the RFC's split at the largest power of two.
     while len(level) > 1:
         paired = [
-            hashlib.sha256(b"\1" + left + right).digest()
-            for left, right in zip(level[::2], level[1::2], strict=False)
+            hashlib.sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)
         ]
         level = paired + level[len(paired) * 2 :]
     return level[0]

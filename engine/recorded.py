@@ -68,9 +68,7 @@ def read_games(path: Path) -> Iterator[Recorded]:
                 if not isinstance(game, dict) or game.get("v") != 1 or not game.keys() >= _KEYS:
                     raise RecordedGamesError(f"{path}, line {number}: not a recorded game of version 1")
                 if configuration_of(game) not in CONFIGS:
-                    raise RecordedGamesError(
-                        f"{path}, line {number}: no configuration {configuration_of(game)}"
-                    )
+                    raise RecordedGamesError(f"{path}, line {number}: no configuration {configuration_of(game)}")
                 yield game
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordedGamesError(f"{path}: cannot be read as recorded games: {error}") from None
@@ -111,9 +109,7 @@ class _Checker:
             active = [place for place in active if self._goes_on(place, step)]
             batch = self._games.take(active)
             legal = batch.legal()
-            chosen = [
-                self._compare(batch, row, place, step, legal.of(row)) for row, place in enumerate(active)
-            ]
+            chosen = [self._compare(batch, row, place, step, legal.of(row)) for row, place in enumerate(active)]
             kept = [row for row, move in enumerate(chosen) if move is not None]
             active = [active[row] for row in kept]
             batch = batch.take(np.array(kept, int))

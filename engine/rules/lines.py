@@ -43,7 +43,7 @@ def line_choices(tables: Row, cell: int, axis: int, length: int, out: Longs, wri
     return count
 
 
-@func
+@func(inline=False)
 def line_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
     """Write the ways to process every line of the player."""
     count = Int(0)
@@ -73,7 +73,7 @@ def any_line(tables: Row, state: Row, player: int) -> bool:
     return False
 
 
-@func
+@func(inline=False)
 def elimination_moves(tables: Row, state: Row, player: int, kind: int, out: Longs) -> int:
     """Write one elimination of `kind` for each stack the player controls."""
     count = Int(0)

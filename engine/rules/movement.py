@@ -13,7 +13,7 @@ from engine.rules.tables import DIRECTIONS, direction_between, step
 ANY_DISTANCE = 64  # longer than any board is wide
 
 
-@func
+@func(inline=False)
 def stack_moves(
     tables: Row, state: Row, start: int, kind: int, with_moves: bool, out: Longs, written: int
 ) -> int:
@@ -75,7 +75,7 @@ def free_run(tables: Row, state: Row, cell: int, direction: int, wanted: int) ->
     return run, at
 
 
-@func
+@func(inline=False)
 def can_capture(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
     """Whether a stack of that height and cap has a capture from the cell."""
     for direction in range(int(tables[DIRECTIONS])):
@@ -104,7 +104,7 @@ def stack_can_act(tables: Row, state: Row, cell: int) -> bool:
     return can_act(tables, state, cell, height(tables, state, cell), cap(content(state, cell)))
 
 
-@func
+@func(inline=False)
 def any_stack_can_act(tables: Row, state: Row, player: int) -> bool:
     """Whether the player controls a stack that can move or capture."""
     left = Int(int(state[STACKS + player]))

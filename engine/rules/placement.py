@@ -60,7 +60,7 @@ def place_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
     return count
 
 
-@func
+@func(inline=False)
 def can_place(tables: Row, state: Row, player: int) -> bool:
     """Whether the player can place one ring."""
     if int(state[HAND + player]) == 0:

@@ -107,7 +107,7 @@ def other_slides(tables: Row, state: Row, player: int, start: int, out: Longs, w
     return count
 
 
-@func
+@func(inline=False)
 def recovery_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
     """Write the moves of phase M for a player who may recover."""
     count = Int(0)

@@ -119,7 +119,7 @@ def eliminate(tables: Row, state: Row, ring: int, player: int) -> None:
     add(state, ELIMINATED + player, 1)
 
 
-@func
+@func(inline=False)
 def eliminate_top(tables: Row, state: Row, cell: int, count: int, player: int) -> None:
     """Eliminate the `count` top rings of a stack, credited to `player`."""
     tall = height(tables, state, cell)
@@ -132,7 +132,7 @@ def eliminate_top(tables: Row, state: Row, cell: int, count: int, player: int) -
         set_stack(tables, state, cell, ring, tall - count)
 
 
-@func
+@func(inline=False)
 def has_buried(tables: Row, state: Row, cell: int, player: int) -> bool:
     """Whether the stack on a cell holds a ring of the player below its top."""
     ring = int(state[int(tables[TOP]) + cell])
@@ -143,7 +143,7 @@ def has_buried(tables: Row, state: Row, cell: int, player: int) -> bool:
     return False
 
 
-@func
+@func(inline=False)
 def eliminate_lowest(tables: Row, state: Row, cell: int, player: int) -> None:
     """Eliminate the lowest ring of the player in a stack that holds one, credited to the player."""
     tall = height(tables, state, cell)

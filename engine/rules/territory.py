@@ -34,7 +34,7 @@ FOUND = 11  # the component just found
 SETS = 12
 
 
-@func
+@func(inline=False)
 def survey(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
     """Write the sets OPEN to PAYERS, and say whether there is any payer."""
     side = int(tables[SIDE])
@@ -141,7 +141,7 @@ def is_known(tables: Row, state: Row, scratch: Ints, turn: int, first: int, last
     return False
 
 
-@func
+@func(inline=False)
 def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) -> tuple[int, int]:
     """Look for the next region that may be claimed, after `survey`, and leave it in FOUND.
 
@@ -181,7 +181,7 @@ def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) ->
     return turn, at
 
 
-@func
+@func(inline=False)
 def any_region(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
     """Whether the player may claim a region."""
     if not survey(tables, state, scratch, player):
@@ -290,7 +290,7 @@ def find_border(tables: Row, scratch: Ints) -> None:
                 growing = Int(1)
 
 
-@func
+@func(inline=False)
 def claim(tables: Row, state: Row, scratch: Ints, first: int, colour: int, player: int) -> None:
     """Claim a region: its rings are eliminated, its cells and border markers collapse."""
     side = int(tables[SIDE])

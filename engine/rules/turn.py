@@ -54,7 +54,7 @@ def next_seat(tables: Row, state: Row, player: int) -> int:
     return seat
 
 
-@func
+@func(inline=False)
 def end_turn(tables: Row, state: Row, player: int) -> None:
     """End the turn: the game is over, or the next player begins."""
     if end_after_turn(tables, state):

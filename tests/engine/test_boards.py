@@ -11,9 +11,7 @@ from engine.config import CONFIGS, Config, config
 from engine.rules.tables import direction_between, opposite, step, tables
 
 
-@pytest.mark.parametrize(
-    ("name", "cells"), [("square8", 64), ("hex8", 61), ("square19", 361), ("hexagonal", 469)]
-)
+@pytest.mark.parametrize(("name", "cells"), [("square8", 64), ("hex8", 61), ("square19", 361), ("hexagonal", 469)])
 def test_cells_are_in_record_order(name: str, cells: int) -> None:
     shape = board(name)
     assert len(shape.cells) == cells
@@ -40,9 +38,7 @@ def test_numbers_of_the_twelve_configurations() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown configuration 'hex9-2'; it is one of square8-2, "):
         config("hex9-2")
-    with pytest.raises(
-        ValueError, match="unknown board 'go'; the boards are square8, hex8, square19, hexagonal"
-    ):
+    with pytest.raises(ValueError, match="unknown board 'go'; the boards are square8, hex8, square19, hexagonal"):
         board("go")
 
 

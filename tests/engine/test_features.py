@@ -89,8 +89,7 @@ def test_the_mover_is_always_seat_0(kernels: None) -> None:
 
 def test_scalars_of_line_length_and_board(kernels: None) -> None:
     seen = {
-        name: Games.new(config(name), 1).features()[1][0, 32:].tolist()
-        for name in ("hex8-2", "hex8-4", "hexagonal-3")
+        name: Games.new(config(name), 1).features()[1][0, 32:].tolist() for name in ("hex8-2", "hex8-4", "hexagonal-3")
     }
     assert seen == {"hex8-2": [0, 0, 0, 1], "hex8-4": [0, 0, 1, 1], "hexagonal-3": [0, 0, 0, 0]}
     assert Games.new(config("hex8-2"), 1, swap=True).features()[1][0, 32] == 1

@@ -113,8 +113,7 @@ def test_replay_stops_at_the_first_illegal_move(kernels: None) -> None:
     for _ in range(40):
         legal = games.legal()
         chosen = [
-            int(legal.of(game)[game]) if len(legal.of(game)) > game else int(legal.of(game)[0])
-            for game in range(3)
+            int(legal.of(game)[game]) if len(legal.of(game)) > game else int(legal.of(game)[0]) for game in range(3)
         ]
         for game in range(3):
             moves[game].append(chosen[game])

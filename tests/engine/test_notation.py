@@ -9,9 +9,7 @@ from engine.games import Games
 from engine.moves import Kind, move_a, move_b, move_c, move_kind, pack
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "c"), [(0, 0, 0), (468, 468, 468), (4095, 4095, 468 * 8 + 7), (1, 2, 469)]
-)
+@pytest.mark.parametrize(("a", "b", "c"), [(0, 0, 0), (468, 468, 468), (4095, 4095, 468 * 8 + 7), (1, 2, 469)])
 def test_moves_keep_their_fields(a: int, b: int, c: int) -> None:
     for kind in Kind:
         move = pack(kind, a, b, c)

@@ -77,12 +77,8 @@ def test_a_changed_record_is_noticed(change, what: str, kernels: None) -> None:
 
 def test_a_changed_end_is_noticed(kernels: None) -> None:
     game = recorded("hex8-2")[0]
-    assert Counter(found.what for found in check_games([{**game, "winner": 0}]).mismatches) == {
-        "end and winner": 1
-    }
-    assert Counter(found.what for found in check_games([{**game, "end": "x"}]).mismatches) == {
-        "end and winner": 1
-    }
+    assert Counter(found.what for found in check_games([{**game, "winner": 0}]).mismatches) == {"end and winner": 1}
+    assert Counter(found.what for found in check_games([{**game, "end": "x"}]).mismatches) == {"end and winner": 1}
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ RECORD = GameRecord(
 def same(one: GameRecord, other: GameRecord) -> bool:
     plain = np.zeros(0, np.int64)
     return vars(replace(one, moves=plain)).keys() == vars(other).keys() and all(
-        np.array_equal(vars(one)[key], vars(other)[key])
-        if key == "moves"
-        else vars(one)[key] == vars(other)[key]
+        np.array_equal(vars(one)[key], vars(other)[key]) if key == "moves" else vars(one)[key] == vars(other)[key]
         for key in vars(one)
     )
 

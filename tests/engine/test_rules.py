@@ -67,9 +67,7 @@ def test_a_row_that_is_too_short_is_noticed_and_not_overrun() -> None:
     table, state = plain_row(tables(settings)), plain_row(np.zeros(state_width(settings), np.int16))
     start(table, state, 0)
     room = np.full(20, -7, np.int64)
-    count = legal_moves(
-        table, state, plain_row(np.zeros(scratch_width(settings), np.int16)), plain_row(room[:10])
-    )
+    count = legal_moves(table, state, plain_row(np.zeros(scratch_width(settings), np.int16)), plain_row(room[:10]))
     assert count == 3 * len(board("hex8").cells)
     assert (room[:10] >= 0).all()
     assert (room[10:] == -7).all()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus.certificate_verify import SIZE_LIMIT, CertificateError, UnreadableError, Verified, verify
+from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
 from node import words
 from node.toml import ConfigError
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--genesis",
         metavar="FILE",
-        help="the swarm you trust: its swarm.toml, or the digest of its genesis (64 hex digits)",
+        help="the swarm you trust: its swarm.toml, its genesis record, or the digest of that (64 hex digits)",
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="also check that the files in DIR are the model")
     parser.add_argument("--json", action="store_true", help="print what was proved as one JSON object")
@@ -42,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
         print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps(_facts(verified), indent=2))
+        print(json.dumps({**_facts(verified), "genesis_compared": genesis is not None}, indent=2))
     else:
         _tell(options, verified)
     return 0
@@ -52,6 +53,8 @@ def _read(path: Path, limit: int = -1) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(limit)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; check the path") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
@@ -59,9 +62,16 @@ def _read(path: Path, limit: int = -1) -> bytes:
 def _genesis(text: str) -> bytes:
     if _DIGEST.fullmatch(text):
         return bytes.fromhex(text)
+    path = Path(text)
+    data = _read(path)
+    if data[:1] >= b"\x80":  # a CBOR map; no text begins so
+        try:
+            return decode_genesis(data).digest
+        except GenesisError as error:
+            raise ConfigError(f"{path}: {error}; give the swarm.toml or the digest instead") from None
     from node.config import load_config
 
-    return load_config(Path(text)).genesis.digest
+    return load_config(path).genesis.digest
 
 
 def _digests(directory: Path) -> dict[str, bytes]:
@@ -116,5 +126,7 @@ def _tell(options: argparse.Namespace, verified: Verified) -> None:
         rows["files"] = f"{words.plural(verified.files_checked, 'file')} in {options.model} match"
     for label, text in rows.items():
         print(f"  {label:<9} {text}")
-    if options.genesis is None:
+    if options.genesis is not None:
+        print("  The genesis is the one that you gave.")
+    else:
         print("  The genesis is the certificate's own word: give --genesis to check that it is the swarm you mean.")

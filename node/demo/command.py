@@ -12,11 +12,11 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from node.demo.lines import sentence
 from node.demo.processes import NodeProcess, node_processes, run_to_end
 from node.demo.screen import Row, Screen, work_text
 from node.demo.stage import Stage, set_stage
 from node.demo.watch import View, Watcher
+from node.sentences import sentence
 
 PAUSE_S = 0.5
 """Between two looks at the nodes."""

@@ -6,9 +6,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from node import words
-from node.web.source import StatusSource
+from node.sentences import predicate
+from node.web.source import LogEntry, StatusSource
 
 _LOG_LINES = 12
+_LOG_SEARCHED = 400  # effects among which these are found: most are bookkeeping
 
 
 def render_page(source: StatusSource) -> str:
@@ -18,7 +20,7 @@ def render_page(source: StatusSource) -> str:
         members=source.members(),
         work=source.work(),
         certificates=source.certificates(),
-        log=source.latest(_LOG_LINES)[::-1],
+        log=_news(source.latest(_LOG_SEARCHED)),
     )
 
 
@@ -33,9 +35,15 @@ def _template() -> Template:
     )
     for name in ("age", "ago", "clock", "count", "moment", "plural", "share", "short"):
         environment.filters[name] = getattr(words, name)
-    environment.filters["fields"] = _fields
     return environment.get_template("page.html")
 
 
-def _fields(fields: dict[str, str | int | bool | None]) -> str:
-    return "  ".join(f"{key} {words.short(str(value))}" for key, value in fields.items())
+def _news(entries: list[LogEntry]) -> list[dict[str, str | int]]:
+    """The newest entries that say something to people, newest first."""
+    told = ((entry, predicate(entry)) for entry in reversed(entries))
+    news: list[dict[str, str | int]] = [
+        {"time": entry["time"], "round": entry["round"], "name": entry["name"], "text": text}
+        for entry, text in told
+        if text is not None
+    ]
+    return news[:_LOG_LINES]

@@ -30,6 +30,26 @@ def digest(text: str) -> str:
 NAMES = ("anvil", "birch", "cedar", "<dune>")
 IDS = [member_id(number) for number in range(4)]
 
+HAPPENED: list[tuple[str, dict[str, Any]]] = [
+    (
+        "claim",
+        {"kind": "selfplay", "configuration": "hex8-2", "amount": 500, "model": digest("uniform"), "claim": 7},
+    ),
+    ("beacon", {"claim": 7, "configuration": "hex8-2", "seed": digest("seed")}),
+    ("progress", {"claim": 7, "kind": "selfplay", "configuration": "hex8-2", "done": 100, "amount": 500}),
+    ("games", {"configuration": "hex8-2", "games": 500, "plies": 33_120, "total": 7623}),
+    (
+        "candidate",
+        {"model": digest("model 1"), "candidate": digest("candidate 1"), "shards": 16, "incumbent": digest("uniform")},
+    ),
+    ("result", {"slot": 2, "score": 11, "most": 16, "counted": 12, "llr": "1.204839"}),
+    ("ripe", {"candidate": digest("candidate 1"), "score": 75, "most": 4, "blocks": 32}),
+    ("vote", {"approve": True, "approved": 3, "rejected": 0, "weight": 4, "reason": ""}),
+    ("promotion", {"model": digest("model 1"), "configuration": "hex8-2", "number": 1}),
+    ("seal", {"statement": digest("certificate 1"), "sealed": 3, "weight": 4}),
+    ("certificate", {"statement": digest("certificate 1"), "seals": 3}),
+]
+
 
 class FakeSource:
     """Answers like a node. Tests change `values` to see other weather."""
@@ -216,7 +236,6 @@ class FakeSource:
         return b'{"payload": "e30="}' if certificate == digest("certificate 1") else None
 
     def log(self, after: int) -> list[LogEntry]:
-        kinds = ("claim", "games", "candidate", "result", "vote", "promotion", "seal", "certificate")
         entries: list[LogEntry] = [
             {
                 "number": number,
@@ -225,9 +244,9 @@ class FakeSource:
                 "name": NAMES[number % 4],
                 "round": 890 + number,
                 "time": NOW - (1000 - 12 * number) * 10**9,
-                "fields": {"games": 500} if kind == "games" else {"model": digest("model 1")},
+                "fields": fields,
             }
-            for number, kind in enumerate(kinds, 1)
+            for number, (kind, fields) in enumerate(HAPPENED, 1)
         ]
         return [entry for entry in entries if entry["number"] > after]
 

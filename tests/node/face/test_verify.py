@@ -109,6 +109,16 @@ def test_without_a_genesis_it_says_what_was_believed(desk: Desk, capsys: Output)
     assert "give --genesis to check that it is the swarm you mean" in capsys.readouterr().out
 
 
+def test_the_genesis_record_will_do(desk: Desk, capsys: Output) -> None:
+    record = desk.model.parent / "genesis.cbor"
+    record.write_bytes(SWARM.genesis.raw)
+    assert desk.verify(GOOD, "--genesis", record) == 0
+    assert "The genesis is the one that you gave." in capsys.readouterr().out
+    record.write_bytes(SWARM.genesis.raw[:-1])
+    assert desk.verify(GOOD, "--genesis", record) == 2
+    assert capsys.readouterr().err.startswith(f"ringrift-node: {record}: genesis: ")
+
+
 def test_for_programs(desk: Desk, capsys: Output) -> None:
     assert desk.verify(GOOD, "--json", "--genesis", SWARM.genesis.digest.hex()) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -198,7 +208,7 @@ def test_unreadable_input(desk: Desk, capsys: Output, data: bytes, arguments: tu
 def test_a_certificate_that_is_not_there(desk: Desk, capsys: Output) -> None:
     assert main(["verify", str(desk.certificate)]) == 2
     assert capsys.readouterr().err == (
-        f"ringrift-node: {desk.certificate}: cannot be read (No such file or directory); check the path\n"
+        f"ringrift-node: {desk.certificate}: there is no such file; check the path\n"
     )
 
 

@@ -73,8 +73,8 @@ def test_refusals_are_json_with_one_reason(source: FakeSource, target: str, stat
 
 
 def test_log_goes_on_after_the_last_entry(source: FakeSource) -> None:
-    assert [entry["number"] for entry in body(get(source, "/log?after=6"))] == [7, 8]
-    assert body(get(source, "/log?after=8")) == []
+    assert [entry["number"] for entry in body(get(source, "/log?after=9"))] == [10, 11]
+    assert body(get(source, "/log?after=11")) == []
 
 
 def test_a_failing_source_is_500_and_logged(source: FakeSource, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,6 +116,27 @@ def test_page_shows_the_same(source: FakeSource) -> None:
         assert shown in text, shown
     assert f"/certificates/{digest('certificate 1')}" in page.links
     assert all(link.startswith(("/", "data:,")) for link in page.links), page.links
+
+
+def test_page_tells_the_news_in_sentences_newest_first(source: FakeSource) -> None:
+    text = " ".join(" ".join(_Page(render_page(source)).words).split())
+    told = (
+        "is complete with 3 seals", "is canonical for hex8-2, promotion 1", "replayed the games and approves (3 of",
+        "12 blocks counted", "played 500 games, 33120 plies; 7623 in all", "claims self-play, 500 games of hex8-2",
+    )  # fmt: skip
+    places = [text.index(words) for words in told]
+    assert places == sorted(places)
+    assert digest("seed")[:8] not in text  # the beacon is bookkeeping
+
+
+def test_page_tells_the_newest_of_many(source: FakeSource) -> None:
+    promotion = source.log(0)[8]
+    many = [{**promotion, "fields": {**promotion["fields"], "number": number}} for number in range(1, 100)]
+    source.latest = lambda count: many[-count:]  # type: ignore[method-assign]
+    text = render_page(source)
+    assert text.count("is canonical for") == 12
+    assert "promotion 99<" in text
+    assert "promotion 87<" not in text
 
 
 def test_page_escapes_what_peers_wrote(source: FakeSource) -> None:

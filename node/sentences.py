@@ -8,8 +8,14 @@ Fields = Mapping[str, Any]
 
 def sentence(entry: Mapping[str, Any]) -> str | None:
     """What happened, for people; None for what only programs care about."""
+    text = predicate(entry)
+    return None if text is None else f"{entry['name'] or 'swarm'}: {text}"
+
+
+def predicate(entry: Mapping[str, Any]) -> str | None:
+    """The sentence without who did it."""
     write = SENTENCES.get(entry["kind"])
-    return None if write is None else f"{entry['name'] or 'swarm'}: {write(entry['fields'])}"
+    return None if write is None else write(entry["fields"])
 
 
 def short(digest: str | None) -> str:

@@ -78,7 +78,7 @@ def _candidate_row(entry: CandidateInfo) -> Row:
         f"{count(entry['counted'])} of {count(entry['limit'])}",
         count(entry["score"]),
         count(entry["null_score"]),
-        f"{count(entry['approve'])} : {count(entry['reject'])}",
+        "–" if entry["approve"] is None else f"{count(entry['approve'])} : {count(entry['reject'])}",
         entry["reason"] or "–",
     )
 

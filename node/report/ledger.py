@@ -1,5 +1,6 @@
 """Ledger entities as the plain JSON of `node.web.source`; pure functions."""
 
+import json
 from collections.abc import Mapping
 
 from consensus.genesis import Genesis
@@ -56,7 +57,7 @@ def work(ledger: Ledger, names: Names) -> Work:
         "claims": [_claim(ledger, names, claim) for claim in ledger.claims()],
         "candidates": [
             *(_open_candidate(ledger, names, entry) for entry in ledger.candidates()),
-            *(_promoted_candidate(names, entry) for entry in reversed(ledger.promotions()[-CLOSED_SHOWN:])),
+            *(_promoted_candidate(ledger, names, entry) for entry in reversed(ledger.promotions()[-CLOSED_SHOWN:])),
             *(_closed_candidate(ledger, names, entry) for entry in reversed(ledger.closed()[-CLOSED_SHOWN:])),
         ],
     }
@@ -147,7 +148,9 @@ def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> Candidate
     }
 
 
-def _promoted_candidate(names: Names, entry: Promotion) -> CandidateInfo:
+def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> CandidateInfo:
+    cast = json.loads(entry.statement)["predicate"]["votes"]["cast"]
+    weights = {id_text(member.id): member.weight for member in ledger.genesis.members}
     return {
         "candidate": entry.candidate.hex(),
         "model": entry.model.digest.hex(),
@@ -158,11 +161,11 @@ def _promoted_candidate(names: Names, entry: Promotion) -> CandidateInfo:
         "state": "promoted",
         "reason": "",
         "counted": entry.blocks,
-        "limit": entry.blocks,
+        "limit": ledger.genesis.settings.match.block_limit,
         "score": entry.score,
         "null_score": entry.blocks * entry.most // 2,
-        "approve": 0,
-        "reject": 0,
+        "approve": sum(weights[vote["member"]] for vote in cast if vote["approve"]),
+        "reject": sum(weights[vote["member"]] for vote in cast if not vote["approve"]),
     }
 
 
@@ -180,8 +183,8 @@ def _closed_candidate(ledger: Ledger, names: Names, entry: Closed) -> CandidateI
         "limit": ledger.genesis.settings.match.block_limit,
         "score": entry.score,
         "null_score": entry.blocks * most_of_block(entry.configuration) // 2,
-        "approve": 0,
-        "reject": 0,
+        "approve": None,  # the ledger does not keep the votes on what was not promoted
+        "reject": None,
     }
 
 

@@ -144,7 +144,8 @@ class CandidateInfo(TypedDict):
     """A candidate and its match.
 
     `state` is "match", "ripe", "promoted", "rejected" or "dropped"; `score` of `null_score` (what equal players
-    would have) is over the `counted` complete blocks of at most `limit`; `approve` and `reject` are weights.
+    would have) is over the `counted` complete blocks of at most `limit`; `approve` and `reject` are weights,
+    None where the ledger no longer knows them (a candidate that was not promoted).
     """
 
     candidate: str
@@ -159,8 +160,8 @@ class CandidateInfo(TypedDict):
     limit: int
     score: int
     null_score: int
-    approve: int
-    reject: int
+    approve: int | None
+    reject: int | None
 
 
 class ModelInfo(TypedDict):

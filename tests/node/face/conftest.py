@@ -151,7 +151,7 @@ class FakeSource:
             "candidates": [
                 self._candidate(2, "match", 21, 0, 0, ""),
                 self._candidate(1, "promoted", 32, 3, 0, ""),
-                self._candidate(0, "rejected", 17, 0, 0, "the test says it is not stronger"),
+                self._candidate(0, "rejected", 17, None, None, "the test says it is not stronger"),
             ],
         }
 
@@ -171,7 +171,7 @@ class FakeSource:
         }
 
     @staticmethod
-    def _candidate(number: int, state: str, counted: int, approve: int, reject: int, reason: str) -> Any:
+    def _candidate(number: int, state: str, counted: int, approve: int | None, reject: int | None, reason: str) -> Any:
         return {
             "candidate": digest(f"candidate {number}"),
             "model": digest(f"model {number}"),

@@ -11,6 +11,7 @@ from typing import Any
 from consensus.certificate_verify import SIZE_LIMIT, CertificateError, UnreadableError, Verified, verify
 from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
+from consensus.ledger.transactions import UNIFORM
 from node import words
 from node.toml import ConfigError
 
@@ -114,7 +115,7 @@ def _tell(options: argparse.Namespace, verified: Verified) -> None:
     rows = {
         "swarm": f"{genesis.swarm}, genesis {genesis.digest.hex()}",
         "promoted": f"{content.configuration} no. {content.number}: {content.model.hex()} ({content.architecture})",
-        "replaces": content.incumbent.hex(),
+        "replaces": content.incumbent.hex() + (" (uniform, built in)" if content.incumbent == UNIFORM else ""),
         "when": f"{words.moment(content.time)} UTC, round {content.round:,}",
         "match": f"{content.score} of {most} points in {words.plural(content.blocks, 'block')}, "
         f"log-likelihood ratio {content.llr}",

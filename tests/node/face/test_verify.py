@@ -98,6 +98,7 @@ def test_a_good_certificate_holds(desk: Desk, capsys: Output) -> None:
     assert lines[0] == f"{desk.certificate}: HOLDS"
     assert f"  swarm     test, genesis {SWARM.genesis.digest.hex()}" in lines
     assert f"  promoted  hex8-2 no. 1: {PROMOTION.model.digest.hex()} (c16b2)" in lines
+    assert f"  replaces  {t.UNIFORM.hex()} (uniform, built in)" in lines
     assert "  approved  weight 3 of 4 replayed the games and voted for it" in lines
     assert "  sealed    weight 3 of 4, by 3 members" in lines
     assert f"  files     1 file in {desk.model} match" in lines

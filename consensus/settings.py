@@ -12,6 +12,8 @@ from consensus.encoding import Value
 
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
+LONGEST_S = 10**9
+SHARD_GAMES = 65_536  # a shard holds no more
 
 
 class SettingsError(ValueError):
@@ -102,6 +104,11 @@ class SelfplaySettings(Section):
     opening_plies: int = 4  # random plies before the search begins
     ceiling: int = 512  # so many new games since the last candidate are enough
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.games > SHARD_GAMES:
+            raise SettingsError(f"settings.selfplay.games: must be {SHARD_GAMES} or less, not {self.games}")
+
 
 @dataclass(frozen=True)
 class TrainingSettings(Section):
@@ -155,6 +162,12 @@ class TimingSettings(Section):
     vote_s: int = 600  # a ripe candidate without enough votes
     idle_s: int = 900  # a match without a new result
     gap_s: int = 30  # a longer gap between two ordered events counts as this: an outage expires nothing
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value in self.table().items():
+            if isinstance(value, int) and value > LONGEST_S:  # in ns it has to fit what can be encoded
+                raise SettingsError(f"settings.timing.{name}: must be {LONGEST_S} or less, not {value}")
 
 
 @dataclass(frozen=True)

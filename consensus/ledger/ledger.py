@@ -38,6 +38,8 @@ from consensus.ledger.transactions import (
 )
 from consensus.ordered import DecidedRound, Ordered
 
+TYPE_SHOWN = 64  # characters of a refused transaction's type
+
 
 class Ledger:
     """The state machine of a swarm. Same rounds in, same effects and digests out, on every node.
@@ -108,7 +110,7 @@ class Ledger:
                 "rejected",
                 place,
                 author,
-                type=kind if isinstance(kind, str) else None,
+                type=kind[:TYPE_SHOWN] if isinstance(kind, str) else None,
                 id=number if type(number) is int else None,
                 reason=refused.reason,
                 detail=refused.detail,

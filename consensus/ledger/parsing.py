@@ -7,6 +7,7 @@ from collections.abc import Callable
 from consensus.ledger.fields import FILE, NAME, Fields, MalformedError, digest, matching, score, signed, whole
 from consensus.ledger.transactions import (
     ROLES,
+    SHARDS_LIMIT,
     Candidate,
     Games,
     MatchClaim,
@@ -24,6 +25,7 @@ from consensus.ledger.transactions import (
 from consensus.statement import MANIFEST
 
 SIZE_LIMIT = 1 << 48  # bytes of a blob
+PLIES_LIMIT = 1 << 32  # of a shard; with it no sum of shards passes what can be encoded
 
 
 def parse(table: object) -> Transaction | None:
@@ -86,13 +88,13 @@ def _games(source: Fields, number: int) -> Transaction:
         source.digest("shard"),
         source.whole("size", 1, SIZE_LIMIT),
         source.whole("games", 1, 1 << 20),
-        source.whole("plies", 1),
+        source.whole("plies", 1, PLIES_LIMIT),
         source.digest("root"),
     )
 
 
 def _candidate(source: Fields, number: int) -> Transaction:
-    shards = source.items("shards", 4096, digest)
+    shards = source.items("shards", SHARDS_LIMIT, digest)
     if len(set(shards)) != len(shards):
         raise MalformedError("field shards names a shard twice")
     candidate = Candidate(

@@ -9,15 +9,20 @@ their id.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
 from consensus.ledger.entities import Candidacy, Configuration, Kind, Promotion, Shard
 from consensus.ledger.ledger import Ledger
-from consensus.ledger.transactions import MatchClaim, SelfplayClaim, TrainClaim, Transaction
+from consensus.ledger.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
 from consensus.settings import players
+
+Subject: TypeAlias = tuple[Kind, str, bytes | None]
+"""Kind of work, configuration, and of a match the candidate."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Work:
     family: str = ""  # training: the architecture
     candidate: bytes | None = None  # match
     slot: int | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about, whatever the slot."""
+        return self.kind, self.configuration, self.candidate
 
     def claim(self, number: int) -> Transaction:
         """The claim for it, with this transaction id."""
@@ -61,33 +71,46 @@ def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
     )
 
 
-def next_work(ledger: Ledger, member: MemberId, roles: Collection[str]) -> Work | None:
-    """The work that the swarm needs most of a member with these roles; None if it needs none of it now."""
+def next_work(
+    ledger: Ledger, member: MemberId, roles: Collection[str], avoided: Collection[Subject] = ()
+) -> Work | None:
+    """The work that the swarm needs most of a member with these roles; None if it needs none of it now.
+
+    What the member has lately failed at is `avoided`: it must not keep it from everything else.
+    """
     work = None
     if "match" in roles:
-        work = _match(ledger, member)
+        work = _match(ledger, member, avoided)
     if work is None and "train" in roles:
-        work = _training(ledger, member)
+        work = _training(ledger, member, avoided)
     if work is None and "selfplay" in roles:
-        work = _selfplay(ledger, member)
+        work = _selfplay(ledger, member, avoided)
     return work
 
 
-def training_shards(ledger: Ledger, configuration: str) -> tuple[Shard, ...]:
-    """The newest shards that together reach the training window, oldest first."""
+def training_shards(
+    ledger: Ledger, configuration: str, lost: Collection[bytes] = ()
+) -> tuple[Shard, ...]:
+    """The newest shards that together reach the training window, but no more than a candidate may name.
+
+    Oldest first. Those in `lost` are passed over: older ones take their place.
+    """
     chosen: list[Shard] = []
     games = 0
     for shard in reversed(ledger.shards(configuration)):
-        if games >= ledger.genesis.settings.training.window:
+        if games >= ledger.genesis.settings.training.window or len(chosen) == SHARDS_LIMIT:
             break
-        chosen.append(shard)
-        games += shard.games
+        if shard.digest not in lost:
+            chosen.append(shard)
+            games += shard.games
     return tuple(reversed(chosen))
 
 
-def _match(ledger: Ledger, member: MemberId) -> Work | None:
+def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
     for candidacy in ledger.candidates():
         if candidacy.beacon is None or candidacy.ripe is not None:
+            continue
+        if ("match", candidacy.configuration, candidacy.id) in avoided:
             continue
         free = [
             slot
@@ -132,14 +155,16 @@ def _rank(ledger: Ledger, candidacy: Candidacy, member: MemberId) -> int:
     return sum(_hash(other, candidacy.id, granted) < mine for other in others if other != member)
 
 
-def _training(ledger: Ledger, member: MemberId) -> Work | None:
+def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
     settings = ledger.genesis.settings.training
     contested = {candidacy.configuration for candidacy in ledger.candidates()}
     trained = {claim.configuration for claim in ledger.claims() if claim.kind == "train"}
     ready = [
         configuration
         for configuration in ledger.configurations()
-        if configuration.new_games >= settings.games and configuration.name not in contested | trained
+        if configuration.new_games >= settings.games
+        and configuration.name not in contested | trained
+        and ("train", configuration.name, None) not in avoided
     ]
     if not ready:
         return None
@@ -147,21 +172,30 @@ def _training(ledger: Ledger, member: MemberId) -> Work | None:
     return Work("train", chosen.name, settings.steps, chosen.model.digest, family=settings.architecture)
 
 
-def _selfplay(ledger: Ledger, member: MemberId) -> Work | None:
+def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
     settings = ledger.genesis.settings
     coming = dict.fromkeys(settings.configurations, 0)
-    for claim in ledger.claims():
-        if claim.kind == "selfplay":
-            coming[claim.configuration] += max(0, claim.amount - claim.delivered)
+    for (_, name), games in _claimed_games(ledger).items():
+        coming[name] += min(games, settings.selfplay.games)  # whoever claims more does not keep others from it
 
     def need(configuration: Configuration) -> tuple[int, int, bytes]:
         games = configuration.new_games + coming[configuration.name]
         return games, configuration.games, _hash(member, configuration.name)
 
-    chosen = min(ledger.configurations(), key=need)
-    if need(chosen)[0] >= settings.selfplay.ceiling:
+    open_ = [entry for entry in ledger.configurations() if ("selfplay", entry.name, None) not in avoided]
+    chosen = min(open_, key=need, default=None)
+    if chosen is None or need(chosen)[0] >= settings.selfplay.ceiling:
         return None
     return Work("selfplay", chosen.name, settings.selfplay.games, chosen.model.digest)
+
+
+def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:
+    """Games that are still to come, by who claimed them and by configuration."""
+    claimed: Counter[tuple[MemberId, str]] = Counter()
+    for claim in ledger.claims():
+        if claim.kind == "selfplay":
+            claimed[claim.author, claim.configuration] += max(0, claim.amount - claim.delivered)
+    return claimed
 
 
 def _hash(*parts: Value) -> bytes:

@@ -35,6 +35,7 @@ from typing import ClassVar, Literal
 from consensus.encoding import Value, encode
 
 ROLES = ("match", "selfplay", "train")
+SHARDS_LIMIT = 4096  # named by a candidate: with them all it still fits into an event
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from consensus.ledger.priorities import next_work, training_shards
+from consensus.ledger import transactions as t
+from consensus.ledger.priorities import Subject, next_work, training_shards
 from consensus.settings import Settings, TrainingSettings
-from tests.consensus.ledger.swarm import SECOND, Swarm
+from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
 from tests.consensus.ledger.worker import QUICK, ROLES, Worker
 
 
@@ -125,3 +127,48 @@ def test_the_training_window_holds_the_newest_games() -> None:
     swarm = Swarm(4, Settings(training=TrainingSettings(window=100)))
     shards = [swarm.play(0, games=40) for _ in range(5)]
     assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == shards[2:]
+
+
+def test_a_member_that_claims_all_self_play_keeps_nobody_from_it() -> None:
+    swarm = Swarm(4)
+    for _ in range(3):
+        swarm.act(3, t.SelfplayClaim(swarm.next_id(3), "hex8-2", 1 << 20))
+    work = next_work(swarm.ledger, swarm.id(0), ROLES)
+    assert work is not None
+    assert (work.kind, work.amount) == ("selfplay", 32)
+
+
+def test_older_shards_take_the_place_of_lost_ones() -> None:
+    swarm = Swarm(4, Settings(training=TrainingSettings(window=100)))
+    shards = [swarm.play(0, games=40) for _ in range(5)]
+    found = training_shards(swarm.ledger, "hex8-2", lost=set(shards[3:]))
+    assert [shard.digest for shard in found] == shards[:3]
+
+
+def test_no_more_shards_are_trained_on_than_a_candidate_may_name() -> None:
+    swarm = Swarm(1, Settings(training=TrainingSettings(window=10**6)))
+    model = swarm.ledger.configuration("hex8-2").model.digest
+    for batch in range(9):
+        claim = swarm.next_id(0)
+        swarm.act(0, t.SelfplayClaim(claim, "hex8-2", 1 << 20))
+        swarm.act(0, *(
+            t.Games(swarm.next_id(0), claim, "hex8-2", model, digest_of(batch, number), 1, 1, 9, bytes(32))
+            for number in range(500)
+        ))
+    shards = training_shards(swarm.ledger, "hex8-2")
+    assert len(shards) == t.SHARDS_LIMIT
+    candidate = swarm.candidate(0)
+    swarm.act(0, replace(candidate, shards=tuple(shard.digest for shard in shards)))
+    assert swarm.refusal() is None
+
+
+def test_what_a_member_failed_at_does_not_keep_it_from_other_work() -> None:
+    swarm = Swarm(4)
+    swarm.play(0, games=192)
+    swarm.nominate(0)
+    avoided: list[Subject] = []
+    kinds = []
+    while (work := next_work(swarm.ledger, swarm.id(1), ROLES, avoided)) is not None:
+        kinds.append(work.kind)
+        avoided.append(work.subject)
+    assert kinds == ["match", "selfplay"]

@@ -45,20 +45,31 @@ class Client:
 
 
 def find_node(url: str | None, data: Path) -> Client:
-    """Return a client for `url`, or for the node whose data folder is `data` or lies in it.
+    """Return a client for `url`, or for the node whose data folder is `data` or lies in it, or whose swarm.toml does.
 
-    Raise ConfigError if the URL is none, or if no node has ever run there.
+    Raise ConfigError if the URL is none, or if nothing there says where a node may be.
     """
     if url is not None:
         return Client([_checked(url)], "--node")
     folders = [data, *sorted(path.parent for path in data.glob("*/http.json"))]
     urls = [note for folder in folders if (note := read_note(folder)) is not None]
-    if not urls:
-        raise ConfigError(
-            f"{data}: no node runs with its data here (there is no http.json); start one with "
-            "ringrift-node run, or say where it is: --data DIR as in run, or --node URL"
-        )
-    return Client(urls, f"as {data} says")
+    if urls:
+        return Client(urls, f"as {data} says")
+    if (swarm := data / "swarm.toml").exists():
+        return Client(_default_urls(swarm), f"where {swarm} has it by default")
+    raise ConfigError(
+        f"{data}: no node runs with its data here (there is no http.json); start one with "
+        "ringrift-node run, or say where it is: --data DIR as in run, or --node URL"
+    )
+
+
+def _default_urls(path: Path) -> list[str]:
+    """Where a member of this swarm that runs on this machine serves people, if --http did not say otherwise."""
+    from node.config import default_http, load_config
+
+    config = load_config(path)
+    addresses = [config.http] if config.http is not None else [default_http(member) for member in config.members]
+    return [f"http://{address}" for address in dict.fromkeys(addresses)]
 
 
 def _checked(url: str) -> str:

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="data folder of the node, or the folder that init wrote (default: this folder)",
+        help="data folder of the node, or the folder of its swarm.toml (default: this folder)",
     )
     parser.add_argument("--node", metavar="URL", help="where the node serves people, such as http://127.0.0.1:8400")
     if parser.prog.endswith(" certificates"):

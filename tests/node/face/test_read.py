@@ -10,7 +10,8 @@ import trio
 
 from node.cli import main
 from node.config import Address
-from node.web.note import write_note
+from node.swarm import found_swarm
+from node.web.note import read_note, write_note
 from node.web.server import serve_local
 from tests.node.face.conftest import FakeSource, digest
 
@@ -48,6 +49,23 @@ async def test_tables_show_what_the_node_says(
     text = capsys.readouterr().out
     for words in shown:
         assert words in text
+
+
+async def test_a_folder_with_a_swarm_toml_is_enough(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = (read_note(data) or "").removeprefix("http://")
+    folder = tmp_path / "swarm"
+    config = found_swarm(folder, ["127.0.0.1:7400"], ["hex8-2"]).config
+    config.write_text(config.read_text().replace('# http = "127.0.0.1:8400"', f'http = "{place}"'))
+    assert await ask("status", "--data", folder) == 0
+    assert capsys.readouterr().out.startswith("anvil in workshop, ready")
+    config.write_text(config.read_text().replace(f'"{place}"', '"127.0.0.1:1"'))
+    assert await ask("status", "--data", folder) == 2
+    assert capsys.readouterr().err == (
+        f"ringrift-node: no node answers at http://127.0.0.1:1 (where {config} has it by default); "
+        "start it with ringrift-node run, or name another\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["status", "members", "work", "models", "certificates"])

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+import structlog
 import trio
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -29,6 +30,8 @@ _BACKDATED = timedelta(days=2)
 _VALID = timedelta(days=14)
 _RENEW_AFTER = timedelta(days=2)
 _LOOK_EVERY = 3600.0  # seconds
+
+_log = structlog.get_logger(__name__)
 
 
 class Credentials:
@@ -59,17 +62,20 @@ class Credentials:
         now = datetime.now(UTC)
         if abs(now - self._issued) < _RENEW_AFTER:  # abs: the clock may have been set back
             return False
-        self._issued = now
         certificate = _issue(self._identity, now)
         for context in (self._server, *self._clients.values()):
             _load(context, certificate)
+        self._issued = now
         return True
 
     async def keep_renewed(self) -> None:
         """Renews for as long as the node lives."""
         while True:
             await trio.sleep(_LOOK_EVERY)
-            self.renew()
+            try:
+                self.renew()
+            except OSError as error:  # the certificate goes through a file; there are days left to try again
+                _log.warning("certificate not renewed", reason=str(error))
 
 
 def authenticated_member(certificate: bytes) -> bytes:
@@ -79,7 +85,10 @@ def authenticated_member(certificate: bytes) -> bytes:
     once more here, so that the answer does not hang on name constraints alone. Raises ValueError.
     """
     parsed = x509.load_der_x509_certificate(certificate)
-    names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(f"the certificate names nobody: {error}") from None
     (name,) = names.get_values_for_type(x509.DNSName)
     member = parse_id(name)
     try:

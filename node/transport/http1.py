@@ -42,8 +42,11 @@ class Conversation:
             self._http.receive_data(await self._read())
 
     async def send(self, head: h11.Request | h11.Response, body: bytes) -> None:
-        """Sends one whole message. Raises Hangup."""
-        parts = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
+        """Sends one whole message. Raises Hangup, also if there is no sending it here (a body after HEAD)."""
+        try:
+            parts = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
+        except h11.LocalProtocolError as error:
+            raise Hangup(f"cannot be answered: {error}") from None
         try:
             await self._stream.send_all(b"".join(part for part in parts if part))
         except (trio.BrokenResourceError, trio.ClosedResourceError):

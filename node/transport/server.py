@@ -63,6 +63,8 @@ class PeerServer:
                 await self._converse(stream, member)
         except (Hangup, OSError, trio.BrokenResourceError, trio.TooSlowError, ValueError):
             pass  # its own fault and its own loss
+        except Exception:
+            _log.exception("connection failed")  # a mistake of ours must not be a way to stop this node
         finally:
             await trio.aclose_forcefully(stream)
 

@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import node.tls
 from consensus.keys import id_text
 from node.identity import Identity
 from node.tls import Credentials
@@ -77,6 +82,7 @@ NONSENSE = {
     "many headers": b"POST /echo HTTP/1.1\r\n" + b"a: b\r\n" * 50_000,
     "endless chunks": b"POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
     + b"5\r\nabcde\r\n" * 10_000,
+    "head": b"HEAD /echo HTTP/1.1\r\nhost: x\r\n\r\n",
     "connect": b"CONNECT other:80 HTTP/1.1\r\nhost: x\r\n\r\n",
 }
 
@@ -100,6 +106,33 @@ async def test_nonsense_is_hung_up_on(
         assert b.id not in heard
     await assert_served(loopback, a, c)
     await assert_served(loopback, a, b)
+
+
+def nameless_certificate(identity: Identity) -> bytes:
+    """Signed by the member, so that the chain holds, but without the name by which it is to be known."""
+    key, now = Ed25519PrivateKey.generate(), datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        subject_name=x509.Name([]), issuer_name=node.tls._common_name(identity.text), public_key=key.public_key(),
+        serial_number=1, not_valid_before=now - timedelta(days=1), not_valid_after=now + timedelta(days=1),
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem + builder.sign(identity.private, None).public_bytes(Encoding.PEM)
+
+
+async def test_a_member_whose_certificate_names_nobody_is_hung_up_on(
+    loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
+) -> None:
+    a, b, c, *_ = identities
+    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    context = Credentials(b, members).client(a.id)
+    node.tls._load(context, nameless_certificate(b))
+    async with raw_connection(port) as raw:
+        stream = trio.SSLStream(raw, context, server_hostname=id_text(a.id), https_compatible=True)
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(REQUEST)
+            assert b"HTTP" not in await until_closed(stream, 2)
+        await trio.aclose_forcefully(stream)
+    await assert_served(loopback, a, c)
 
 
 async def test_plain_http_is_hung_up_on(loopback: Loopback, identities: Ids, echo: Handler) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 import node.tls
 from node.identity import Identity
@@ -161,3 +162,34 @@ async def test_an_outdated_certificate_is_refused_until_renewed(
     assert (await shake(server, credentials.client(a.id), a.text)).admitted is None
     assert credentials.renew()
     assert (await shake(server, credentials.client(a.id), a.text)).admitted == b.id
+
+
+async def test_a_renewal_that_fails_is_tried_again(
+    identities: Ids, members: list[bytes], monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    tries = []
+
+    def renew(_: Credentials) -> bool:
+        tries.append(trio.current_time())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Credentials, "renew", renew)
+    with trio.move_on_after(3 * 3600 + 1):
+        await Credentials(identities[0], members).keep_renewed()
+    assert len(tries) == 3
+
+
+def test_a_renewal_that_failed_is_not_taken_for_done(
+    identities: Ids, members: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = Credentials(identities[0], members)
+    credentials._issued -= timedelta(days=3)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(node.tls, "_load", fail)
+        with pytest.raises(OSError, match="No space"):
+            credentials.renew()
+    assert credentials.renew()

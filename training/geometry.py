@@ -34,6 +34,7 @@ class Geometry:
 
     @classmethod
     @cache
+    @torch.inference_mode(False)  # tensors born in inference mode could not be trained with later
     def of(cls, config: Config) -> Geometry:
         """The geometry of a configuration, on the CPU."""
         lie = frame(config.board)

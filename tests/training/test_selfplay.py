@@ -1,0 +1,65 @@
+"""Self-play: reproducible, complete, and what it records is what the search found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.config import config
+from engine.search import EvalBatch, Evaluation, evaluate_uniformly
+from tests.training.conftest import MODEL, QUICK, SEED
+from training.evaluate import NetworkEvaluator
+from training.network import Network
+from training.selfplay import play_shard
+from training.shard import Shard, offsets_of, shard_root, write_shard
+
+
+def test_equal_seeds_give_equal_files(searched_shard: Shard, small_network: Network, tmp_path) -> None:
+    again = play_shard(config("hex8-2"), NetworkEvaluator(small_network), MODEL, SEED, 7, QUICK)
+    other = play_shard(config("hex8-2"), NetworkEvaluator(small_network), MODEL, b"o" * 32, 7, QUICK)
+    digests = [write_shard(tmp_path, shard).digest for shard in (searched_shard, again, other)]
+    assert digests[0] == digests[1] != digests[2]
+    assert shard_root(searched_shard) == shard_root(again) != shard_root(other)
+
+
+def test_random_games_do_not_depend_on_how_many_are_played(random_shard: Shard) -> None:
+    fewer = play_shard(config("hex8-2"), None, MODEL, SEED, 5, QUICK)
+    assert (fewer.lengths == random_shard.lengths[:5]).all()
+    assert (fewer.moves == random_shard.moves[: len(fewer.moves)]).all()
+
+
+def test_games_are_the_same_however_many_are_played_at_once() -> None:
+    """With a model whose answers do not depend on the batch, streams belong to games, not to places."""
+    shards = [
+        play_shard(config("hex8-2"), evaluate_uniformly, MODEL, SEED, 6, replace(QUICK, concurrency=count))
+        for count in (2, 6)
+    ]
+    assert (shards[0].moves == shards[1].moves).all()
+    assert (shards[0].weights == shards[1].weights).all()
+
+
+def test_every_choice_after_the_opening_is_searched(searched_shard: Shard) -> None:
+    openings, offsets = searched_shard.openings, searched_shard.offsets
+    assert len(set(openings.tolist())) > 1
+    assert openings.max() <= QUICK.opening_plies
+    owners = np.searchsorted(offsets, searched_shard.searched, side="right") - 1
+    assert (searched_shard.searched - offsets[owners] >= openings[owners]).all()
+    assert set(owners.tolist()) == set(range(7))
+    assert (searched_shard.winners > 0).all()
+
+
+@pytest.mark.parametrize("name", ["hex8-3", "square8-4"])
+def test_more_players(name: str) -> None:
+    def biased(batch: EvalBatch) -> Evaluation:
+        """Thinks that the mover wins; the values must come back as the mover's, whoever that is."""
+        values = np.full((len(batch.states), batch.config.players), -0.25, np.float32)
+        values[:, 0] = 0.5
+        return Evaluation(np.zeros(len(batch.moves), np.float32), values)
+
+    shard = play_shard(config(name), biased, MODEL, SEED, 3, replace(QUICK, simulations=1))
+    players = config(name).players
+    values = shard.values.reshape(-1, players) / 32767
+    assert (np.isclose(np.sort(values, axis=1)[:, -1], 0.5, atol=1e-4) | (values.max(axis=1) == 1)).all()
+    assert len(offsets_of(shard.lengths)) == 4

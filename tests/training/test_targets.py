@@ -1,0 +1,45 @@
+"""Sparse policies: what is kept is close to what was found, and the order of games is restored."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.search import SearchResult
+from training.shard import WEIGHT_UNIT, offsets_of
+from training.targets import SMALLEST, Targets, sparse_policy
+
+
+@given(st.lists(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=40), min_size=1, max_size=5))
+def test_sparse_policies_are_close_and_add_up(logits: list[list[float]]) -> None:
+    policies = [np.exp(np.float32(run)) / np.exp(np.float32(run)).sum() for run in logits]
+    offsets = offsets_of([len(run) for run in logits]).astype(np.int32)
+    choices, entries, weights = sparse_policy(np.concatenate(policies), offsets)
+    starts = offsets_of(choices)
+    for i, policy in enumerate(policies):
+        run = slice(starts[i], starts[i + 1])
+        dense = np.zeros(len(policy))
+        dense[entries[run]] = weights[run] / WEIGHT_UNIT
+        assert weights[run].sum(dtype=np.int64) == WEIGHT_UNIT
+        assert np.abs(dense - policy).max() <= len(policy) * SMALLEST / WEIGHT_UNIT + 1e-4
+        assert dense.argmax() == policy.argmax() or np.isclose(policy[dense.argmax()], policy.max())
+
+
+def _found(policies: list[list[float]], values: list[list[float]]) -> SearchResult:
+    offsets = offsets_of([len(policy) for policy in policies]).astype(np.int32)
+    flat = np.array([p for policy in policies for p in policy], np.float32)
+    nothing = np.zeros(0, np.int64)
+    return SearchResult(nothing, offsets, nothing, flat, np.zeros(0, np.int32), np.array(values, np.float32))
+
+
+def test_searches_are_put_into_the_order_of_the_games() -> None:
+    targets = Targets()
+    first = _found([[0.25, 0.75], [1.0]], [[1.0, -1.0], [0.5, -0.5]])
+    targets.add(np.array([1, 0]), np.array([2, 3]), first)
+    targets.add(np.array([0]), np.array([1]), _found([[0.5, 0.0, 0.5]], [[0.0, 0.0]]))
+    arrays = targets.arrays(np.array([0, 10]), players=2)
+    assert list(arrays["searched"]) == [1, 3, 12]
+    assert list(arrays["choices"]) == [2, 1, 2]
+    assert list(arrays["entries"]) == [0, 2, 0, 0, 1]
+    assert list(arrays["values"].reshape(-1, 2)[:, 0]) == [0, 16384, 32767]

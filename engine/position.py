@@ -1,0 +1,96 @@
+"""A position as plain data, for those who show it: pictures, text boards, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.backend import Row, plain_row
+from engine.boards import board
+from engine.config import Config
+from engine.notation import PHASE_NAMES, ending_text
+from engine.rules import state as record
+from engine.rules.sizes import state_width
+from engine.rules.stacks import height, ring_below, ring_owner
+from engine.rules.tables import TOP, tables
+
+
+@dataclass(frozen=True)
+class Position:
+    """What a player sees of a game; cells are numbers in board order, owners are players 1 .. players.
+
+    `stacks` hold the owners of their rings from bottom to top; `hand`, `eliminated` and `territory` have one
+    entry per seat. `player` and `winner` are 0 where there is none, `phase` is the long name or "game_over",
+    `ending` an end code (FORMAT.md section 6) or "".
+    """
+
+    config: Config
+    ply: int
+    player: int
+    phase: str
+    winner: int
+    ending: str
+    hand: tuple[int, ...]
+    eliminated: tuple[int, ...]
+    territory: tuple[int, ...]
+    stacks: Mapping[int, tuple[int, ...]]
+    markers: Mapping[int, int]
+    collapsed: Mapping[int, int]
+
+
+def read_position(config: Config, state: NDArray[np.int16]) -> Position:
+    """The position in a record row (int16[width], a row of `Games.states`).
+
+    Raises:
+        ValueError: the row has not the width of this configuration's records.
+    """
+    if state.shape != (state_width(config),):
+        raise ValueError(f"a row of {config.name} has {state_width(config)} numbers, got {list(state.shape)}")
+    row = plain_row(np.ascontiguousarray(state))
+    stacks, markers, collapsed = {}, {}, {}
+    for cell in range(len(board(config.board).cells)):
+        here = record.content(row, cell)
+        if here >= record.STACK:
+            stacks[cell] = rings_on(config, row, cell)
+        elif here >= record.BLOCKED:
+            collapsed[cell] = record.owner(here)
+        elif here:
+            markers[cell] = here
+    hand, eliminated, territory = (
+        tuple(int(row[field + seat]) for seat in range(1, config.players + 1))
+        for field in (record.HAND, record.ELIMINATED, record.TERRITORY)
+    )
+    return Position(
+        config=config,
+        ply=record.plies(row),
+        player=record.player(row),
+        phase="game_over" if record.is_over(row) else PHASE_NAMES[row[record.PHASE]],
+        winner=record.winner(row),
+        ending=ending_text(state),
+        hand=hand,
+        eliminated=eliminated,
+        territory=territory,
+        stacks=stacks,
+        markers=markers,
+        collapsed=collapsed,
+    )
+
+
+def rings_on(config: Config, state: Row, cell: int) -> tuple[int, ...]:
+    """The owners of the rings of a stack, bottom to top."""
+    table = plain_row(tables(config))
+    ring = int(state[table[TOP] + cell])
+    owners = [ring_owner(table, ring)]
+    while len(owners) < height(table, state, cell):
+        ring = ring_below(table, state, ring)
+        owners.append(ring_owner(table, ring))
+    return tuple(reversed(owners))
+
+
+def cap_of(rings: tuple[int, ...]) -> int:
+    """How many rings at the top of a stack belong to one player."""
+    below = [place for place, owner in enumerate(reversed(rings)) if owner != rings[-1]]
+    return below[0] if below else len(rings)

@@ -34,9 +34,7 @@ def audit(config: Config, state: NDArray[np.int16]) -> Counts:
     seats = range(1, config.players + 1)
     contents = row[record.BOARD : record.BOARD + cells]
     assert row[record.BOARD + cells] == record.BLOCKED, "the place beyond the edge"
-    stacks = {
-        cell: _rings(config, row, table, cell) for cell, value in enumerate(contents) if value >= record.STACK
-    }
+    stacks = {cell: _rings(config, row, table, cell) for cell, value in enumerate(contents) if value >= record.STACK}
     for cell, rings in stacks.items():
         _check_stack(config, row, table, cell, rings)
     on_board = [ring for rings in stacks.values() for ring in rings]
@@ -45,15 +43,11 @@ def audit(config: Config, state: NDArray[np.int16]) -> Counts:
         own = [ring for ring in on_board if ring // config.rings + 1 == seat]
         hand = row[record.HAND + seat]
         assert 0 <= hand <= config.rings
-        assert all(ring % config.rings < config.rings - hand for ring in own), (
-            "a ring on the board and in hand"
-        )
+        assert all(ring % config.rings < config.rings - hand for ring in own), "a ring on the board and in hand"
         assert row[record.ONBOARD + seat] == len(own)
         assert row[record.MARKERS + seat] == contents.count(seat)
         assert row[record.TERRITORY + seat] == contents.count(record.BLOCKED + seat)
-        assert row[record.STACKS + seat] == sum(
-            value >= record.STACK and value & 7 == seat for value in contents
-        )
+        assert row[record.STACKS + seat] == sum(value >= record.STACK and value & 7 == seat for value in contents)
     hands = sum(row[record.HAND + seat] for seat in seats)
     eliminated = sum(row[record.ELIMINATED + seat] for seat in seats)
     assert hands + len(on_board) + eliminated == config.players * config.rings, "rings are conserved"

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from engine.backend import PLAIN, plain_row
+from engine.backend import PLAIN, Word, plain_row
 from engine.boards import board
 from engine.config import Config, config
 from engine.games import Games
+from engine.play import play_randomly
 from engine.rules import legal_moves, move_bound, scratch_width, start, state_width, tables
 from engine.rules import state as record
 from tests.engine.audit import audit
@@ -87,3 +88,32 @@ def test_plain_python_and_kernels_give_the_same_bytes(any_config: Config) -> Non
         assert (ours.moves == theirs.moves).all()
         for made, other in zip(compiled.features(), plain.features(), strict=True):
             assert made.tobytes() == other.tobytes()
+
+
+class StrictRow:
+    """A row that refuses what a kernel must never do: reach outside it, or write what does not fit."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        limits = np.iinfo(values.dtype)
+        self._values, self._low, self._high = values.tolist(), limits.min, limits.max
+        self.shape = values.shape
+
+    def __getitem__(self, index: int) -> int:
+        assert 0 <= index < len(self._values), index
+        return self._values[index]
+
+    def __setitem__(self, index: int, value: int) -> None:
+        assert 0 <= index < len(self._values), index
+        assert self._low <= value <= self._high, value
+        self._values[index] = value
+
+
+def test_nothing_reaches_outside_a_row(any_config: Config) -> None:
+    table = StrictRow(tables(any_config))
+    scratch = StrictRow(np.zeros(scratch_width(any_config), np.int32))
+    room = StrictRow(np.zeros(move_bound(any_config), np.int64))
+    for game in range(6 if any_config.rings == 18 else 1):
+        state = StrictRow(np.zeros(state_width(any_config), np.int16))
+        start(table, state, 0)
+        played = play_randomly(table, state, scratch, room, Word(6), Word(game), 500)
+        assert played == 500 or record.is_over(state)

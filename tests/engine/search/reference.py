@@ -72,9 +72,7 @@ def improved_scores(node: Node) -> list[float]:
     return [node.logits[a] + scale * (q.get(a, mixed) + 1.0) / 2.0 for a in range(len(node.moves))]
 
 
-def search(
-    games: Games, evaluate: Evaluate, *, simulations: int, considered: int, seed: int, noise: float
-) -> Node:
+def search(games: Games, evaluate: Evaluate, *, simulations: int, considered: int, seed: int, noise: float) -> Node:
     """The root after all simulations; `games` holds one game that has a choice."""
     root = make_node(games, evaluate)
     places = np.arange(len(root.moves))

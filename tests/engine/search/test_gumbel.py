@@ -43,9 +43,7 @@ def test_agrees_with_the_reference(name: str, plies: int, simulations: int, cons
         assert list(found.visits[run]) == root.visits
         chosen = root.moves.index(int(found.actions[i]))
         mover = int(games.player()[i])
-        assert found.values[i, mover - 1] == pytest.approx(
-            root.totals[chosen] / root.visits[chosen], abs=1e-5
-        )
+        assert found.values[i, mover - 1] == pytest.approx(root.totals[chosen] / root.visits[chosen], abs=1e-5)
 
 
 def test_plain_python_runs_the_same_search() -> None:
@@ -88,9 +86,7 @@ def test_games_are_left_alone_and_forced_or_finished_ones_are_not_searched() -> 
 
 def test_without_noise_visits_follow_sequential_halving() -> None:
     games = _positions("hex8-2", 8, 0)
-    found = gumbel_search(
-        games, hashed, simulations=32, considered=8, seeds=np.zeros(len(games), np.uint64), noise=0.0
-    )
+    found = gumbel_search(games, hashed, simulations=32, considered=8, seeds=np.zeros(len(games), np.uint64), noise=0.0)
     for i in range(len(games)):
         visits = sorted(found.visits[found.offsets[i] : found.offsets[i + 1]], reverse=True)
         # three phases: 8 actions once, 4 twice more, 2 five times more; the rest of the budget for these two

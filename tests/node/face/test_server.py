@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -85,6 +86,45 @@ async def test_ends_at_once_whatever_clients_do(source: FakeSource, tmp_path: Pa
         began = trio.current_time()
     assert trio.current_time() - began < 0.5
     await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"HEAD /status HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"POST /status HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc",
+        b"PUT /status HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000\r\n\r\n" + bytes(200_000),
+        b"PUT /status HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /status HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+        b"GET //[ HTTP/1.0\r\n\r\n",
+        b"GET /certificates/%ff%00 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: \xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /" + b"x" * 100_000,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        bytes(range(256)),
+    ],
+)
+async def test_no_request_stops_the_node(url: str, request_bytes: bytes) -> None:
+    async with await connect(url) as stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(request_bytes)
+            await stream.send_eof()
+            while await stream.receive_some():
+                pass
+    async with await connect(url) as stream:
+        assert b" 200 " in await ask(stream, "/health")
+
+
+async def test_head_has_the_length_and_no_body(url: str) -> None:
+    async with await connect(url) as stream:
+        answer = await ask(stream, "/status")
+        await stream.send_all(b"HEAD /status HTTP/1.1\r\nhost: localhost\r\n\r\nGET /health HTTP/1.1\r\n")
+        head = await stream.receive_some()
+        assert head.endswith(b"\r\n\r\n")
+        assert head.split(b"\r\n\r\n")[0] == answer.split(b"\r\n\r\n")[0]
 
 
 async def test_a_port_in_use_is_one_line(source: FakeSource, tmp_path: Path, url: str) -> None:

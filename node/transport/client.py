@@ -33,6 +33,7 @@ class HttpTransport:
         self._credentials = credentials
         self._addresses = dict(addresses)
         self._kept: defaultdict[bytes, list[_Kept]] = defaultdict(list)
+        self._closed = False
 
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
@@ -51,7 +52,8 @@ class HttpTransport:
         return answer
 
     async def close(self) -> None:
-        """Closes the connections that wait for another question."""
+        """Closes the connections that wait for another question; no more are kept."""
+        self._closed = True
         for kept in self._kept.values():
             while kept:
                 await kept.pop().conversation.close()
@@ -95,7 +97,7 @@ class HttpTransport:
             headers = [("host", id_text(peer)), ("content-length", str(len(body)))]
             await conversation.send(h11.Request(method="POST", target=path, headers=headers), body)
             status, answer = await _read_answer(conversation, limit)
-            keep = conversation.again() and len(self._kept[peer]) < _MAX_KEPT
+            keep = conversation.again() and len(self._kept[peer]) < _MAX_KEPT and not self._closed
         finally:
             if not keep:
                 await conversation.close()

@@ -24,7 +24,7 @@ from tests.node.conftest import Loopback
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
 Ids = list[Identity]
 
-QUICK = Limits(handshake=0.2, idle=0.4, request=0.3, answer=0.3, drain=0.2)
+QUICK = Limits(handshake=0.8, idle=0.8, request=0.6, answer=0.6, drain=0.3)
 
 
 async def big(member: bytes, body: bytes) -> bytes:
@@ -45,8 +45,8 @@ async def member_connection(
     raw = await trio.open_tcp_stream("127.0.0.1", port)
     context = Credentials(identity, members).client(server.id)
     stream = trio.SSLStream(raw, context, server_hostname=id_text(server.id), https_compatible=True)
-    await stream.do_handshake()
     try:
+        await stream.do_handshake()
         yield stream
     finally:
         await trio.aclose_forcefully(stream)
@@ -62,8 +62,7 @@ async def until_closed(stream: trio.abc.ReceiveStream, seconds: float) -> bytes:
 
 
 async def assert_served(loopback: Loopback, server: Identity, asking: Identity) -> None:
-    with trio.fail_after(2):
-        answer = await loopback.transport(asking).ask(server.id, "/echo", b"?", seconds=2)
+    answer = await loopback.transport(asking).ask(server.id, "/echo", b"?", seconds=5)
     assert answer == asking.id + b"?"
 
 
@@ -101,7 +100,7 @@ async def test_nonsense_is_hung_up_on(
                     await stream.send_all(NONSENSE[kind])
 
             nursery.start_soon(send)
-            heard = await until_closed(stream, 2)
+            heard = await until_closed(stream, 5)
         assert not heard or heard.startswith(b"HTTP/1.1 4")
         assert b.id not in heard
     await assert_served(loopback, a, c)
@@ -140,7 +139,7 @@ async def test_plain_http_is_hung_up_on(loopback: Loopback, identities: Ids, ech
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
     async with raw_connection(port) as stream:
         await stream.send_all(REQUEST)
-        assert b"HTTP" not in await until_closed(stream, 2)
+        assert b"HTTP" not in await until_closed(stream, 5)
     await assert_served(loopback, a, b)
 
 
@@ -152,8 +151,8 @@ async def test_a_handshake_that_stalls_is_hung_up_on(
     async with raw_connection(port) as silent, raw_connection(port) as half:
         await half.send_all(b"\x16\x03\x01\x02\x00\x01")
         await assert_served(loopback, a, b)
-        await until_closed(silent, 2)
-        await until_closed(half, 2)
+        await until_closed(silent, 5)
+        await until_closed(half, 5)
 
 
 @pytest.mark.parametrize("part", [b"", b"POST /ec", REQUEST[:-2]])
@@ -165,7 +164,7 @@ async def test_a_request_that_stalls_is_hung_up_on(
     async with member_connection(port, a, b, members) as stream:
         await stream.send_all(part)
         await assert_served(loopback, a, c)
-        await until_closed(stream, 2)
+        await until_closed(stream, 5)
 
 
 async def test_a_request_that_trickles_is_hung_up_on(
@@ -183,7 +182,7 @@ async def test_a_request_that_trickles_is_hung_up_on(
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trickle)
-            assert await until_closed(stream, 1) == b""
+            assert await until_closed(stream, 5) == b""
             nursery.cancel_scope.cancel()
 
 
@@ -197,7 +196,7 @@ async def test_an_answer_nobody_reads_is_given_up(
         await stream.send_all(REQUEST.replace(b"/echo", b"/big"))
         await trio.sleep(1)
         await assert_served(loopback, a, c)
-        assert len(await until_closed(stream, 2)) < 8_000_000
+        assert len(await until_closed(stream, 5)) < 8_000_000
 
 
 async def test_a_peer_that_does_not_read_cannot_hold_up_our_exit(
@@ -220,7 +219,7 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_our_exit(
         await stream.send_all(REQUEST.replace(b"/echo", b"/big"))
         await trio.sleep(0.3)
         scope.cancel()
-        with trio.fail_after(1):
+        with trio.fail_after(5):
             await stopped.wait()
 
 
@@ -234,7 +233,7 @@ async def test_one_member_cannot_use_up_the_connections(
         member_connection(port, a, b, members), member_connection(port, a, b, members),
         member_connection(port, a, b, members) as third,
     ):
-        await until_closed(third, 2)
+        await until_closed(third, 5)
         await assert_served(loopback, a, c)
         with pytest.raises(Unreachable):
             await loopback.transport(b).ask(a.id, "/echo", b"", seconds=2)
@@ -245,11 +244,11 @@ async def test_strangers_cannot_use_up_the_handshakes_for_long(
     loopback: Loopback, identities: Ids, echo: Handler
 ) -> None:
     a, b, *_ = identities
-    limits = Limits(handshakes=3, handshake=0.3)
+    limits = Limits(handshakes=3, handshake=0.8)
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
     async with raw_connection(port), raw_connection(port), raw_connection(port), raw_connection(port) as last:
-        await until_closed(last, 0.2)
-        await trio.sleep(0.4)
+        await until_closed(last, 5)
+        await trio.sleep(1)
         await assert_served(loopback, a, b)
 
 
@@ -260,15 +259,17 @@ async def test_strangers_of_one_host_cannot_use_up_the_handshakes_of_others(
     limits = Limits(handshakes_per_host=2, handshake=60)
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
     async with raw_connection(port), raw_connection(port), raw_connection(port) as last:
-        await until_closed(last, 0.5)
+        await until_closed(last, 5)
         from_elsewhere = await trio.open_tcp_stream("127.0.0.1", port, local_address="127.0.0.2")
         stream = trio.SSLStream(
             from_elsewhere, Credentials(b, loopback.members).client(a.id), server_hostname=a.text,
             https_compatible=True,
         )
-        with trio.fail_after(2):
+        heard = bytearray()
+        with trio.fail_after(5):
             await stream.send_all(REQUEST)
-            assert b.id in await stream.receive_some()
+            while b.id + b"abc" not in heard:
+                heard += await stream.receive_some()
         await trio.aclose_forcefully(stream)
 
 
@@ -280,7 +281,7 @@ async def test_several_requests_on_one_connection(
     async with member_connection(port, a, b, members) as stream:
         await stream.send_all(REQUEST * 3)
         heard = b""
-        with trio.fail_after(2):
+        with trio.fail_after(5):
             while heard.count(b.id + b"abc") < 3:
                 heard += await stream.receive_some()
 
@@ -318,5 +319,5 @@ async def test_strange_answers_are_errors(
     listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
     address = f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"
     transport = HttpTransport(Credentials(b, members), {a.id: address})
-    with trio.fail_after(2), pytest.raises(Unreachable):
+    with trio.fail_after(5), pytest.raises(Unreachable):
         await transport.ask(a.id, "/echo", b"abc", seconds=0.5)

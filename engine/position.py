@@ -17,6 +17,17 @@ from engine.rules.sizes import state_width
 from engine.rules.stacks import height, ring_below, ring_owner
 from engine.rules.tables import TOP, tables
 
+_ENDINGS = {
+    "ring": "by eliminated rings",
+    "territory": "by territory",
+    "lps_early": "as the only one with rings",
+    "lps_rounds": "as the last player standing",
+    "stale_territory": "on a bare board, by territory",
+    "stale_rings": "on a bare board, by rings",
+    "stale_markers": "on a bare board, by markers",
+    "stale_last": "on a bare board, by the last move",
+}
+
 
 @dataclass(frozen=True)
 class Position:
@@ -94,3 +105,10 @@ def cap_of(rings: tuple[int, ...]) -> int:
     """How many rings at the top of a stack belong to one player."""
     below = [place for place, owner in enumerate(reversed(rings)) if owner != rings[-1]]
     return below[0] if below else len(rings)
+
+
+def situation(position: Position) -> str:
+    """The phase in words, or how the game was won."""
+    if position.phase == "game_over":
+        return _ENDINGS[position.ending]
+    return position.phase.replace("_", " ")

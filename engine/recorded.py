@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from engine.config import CONFIGS, config
 from engine.games import Games
 
 Recorded = dict[str, Any]
+_GZIP = b"\x1f\x8b"
 _KEYS = {"id", "board", "players", "swap", "end", "winner", "steps"}
 
 
@@ -56,13 +57,13 @@ def configuration_of(game: Recorded) -> str:
 
 
 def read_games(path: Path) -> Iterator[Recorded]:
-    """The games of a file, one after the other.
+    """The games of a file, gzipped or plain, one after the other.
 
     Raises:
         RecordedGamesError: the file is damaged or holds something else.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
+        with _open_lines(path) as lines:
             for number, line in enumerate(lines, 1):
                 game = json.loads(line)
                 if not isinstance(game, dict) or game.get("v") != 1 or not game.keys() >= _KEYS:
@@ -70,8 +71,14 @@ def read_games(path: Path) -> Iterator[Recorded]:
                 if configuration_of(game) not in CONFIGS:
                     raise RecordedGamesError(f"{path}, line {number}: no configuration {configuration_of(game)}")
                 yield game
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise RecordedGamesError(f"{path}: cannot be read as recorded games: {error}") from None
+
+
+def _open_lines(path: Path) -> TextIO:
+    with path.open("rb") as file:
+        is_packed = file.read(len(_GZIP)) == _GZIP
+    return gzip.open(path, "rt", encoding="utf-8") if is_packed else path.open(encoding="utf-8")
 
 
 def list_digest(texts: Sequence[str]) -> str:

@@ -59,9 +59,7 @@ def write_named(directory: Path, data: bytes, suffix: str) -> Stored:
     return Stored(path, digest)
 
 
-def read_arrays(
-    path: Path, kind: str, dtypes: Mapping[str, type]
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Header and arrays of the file, which must hold exactly the one-dimensional arrays of `dtypes`.
 
     Raises DataError if the file is missing, too large, damaged, of another kind, or holds other arrays.
@@ -81,6 +79,18 @@ def read_arrays(
             found = f"{arrays[name].dtype}{list(arrays[name].shape)}"
             raise DataError(f"{path.name}: array {name!r} is {found}, expected {np.dtype(dtype)}[n]")
     return header, arrays
+
+
+def read_kind(path: Path) -> str:
+    """What a file of arrays says it is, such as "shard/1"; DataError if it is none of ours."""
+    data = read_limited(path)
+    try:
+        kind = json.loads(_metadata(data)[_KEY])["kind"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        kind = None
+    if not isinstance(kind, str):
+        raise DataError(f"{path.name}: not a file of arrays that this program has written")
+    return kind
 
 
 def read_limited(path: Path) -> bytes:

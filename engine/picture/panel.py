@@ -5,23 +5,12 @@ from __future__ import annotations
 from engine.picture.colours import CELL, FAINT, INK, LINE, WHITE, colour, edge, mix, on, sign, tint
 from engine.picture.pieces import draw_marker, draw_stack
 from engine.picture.svg import Attributes, element, group, move_to, text
-from engine.position import Position
+from engine.position import Position, situation
 
 WIDTH = 268.0
 _HEAD, _CARD, _GAP, _MOVE, _LEGEND = 80.0, 94.0, 10.0, 64.0, 84.0
 _INNER = WIDTH - 24.0
 _COLUMNS = (16.0, 92.0, 172.0)
-
-ENDINGS = {
-    "ring": "by eliminated rings",
-    "territory": "by territory",
-    "lps_early": "as the only one with rings",
-    "lps_rounds": "as the last player standing",
-    "stale_territory": "on a bare board, by territory",
-    "stale_rings": "on a bare board, by rings",
-    "stale_markers": "on a bare board, by markers",
-    "stale_last": "on a bare board, by the last move",
-}
 
 
 def panel_height(players: int) -> float:
@@ -48,13 +37,6 @@ def draw_panel(position: Position, last: tuple[int, str] | None, height: float, 
     return group(parts)
 
 
-def phase_text(position: Position) -> str:
-    """What is going on, in words."""
-    if position.phase == "game_over":
-        return ENDINGS[position.ending]
-    return position.phase.replace("_", " ")
-
-
 def _head(position: Position) -> list[str]:
     config = position.config
     over = position.phase == "game_over"
@@ -63,7 +45,7 @@ def _head(position: Position) -> list[str]:
     return [
         text(game, (0, 18), 13, fill=FAINT),
         text(state, (0, 40), 18, fill=INK, font_weight="bold"),
-        text(phase_text(position), (0, 60), 14, fill=INK),
+        text(situation(position), (0, 60), 14, fill=INK),
     ]
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "certificates": Command("node.cli.read", "show the certificates, or save one to a file"),
     "verify": Command("node.cli.verify", "check a certificate offline"),
     "keygen": Command("node.cli.keys", "make a key for one more member and print its id"),
+    "replay": Command("node.cli.replay", "show recorded games: moves, positions, pictures"),
     "id": Command("node.cli.keys", "print the member id of a key"),
 }
 

@@ -20,7 +20,7 @@ from engine.rules.masks import has_cell
 from engine.rules.recovery import run_start
 from engine.rules.sizes import scratch_width
 from engine.rules.stacks import height, ring_below, ring_owner
-from engine.rules.tables import LINE, SIDE, TOP, step, tables
+from engine.rules.tables import CELLS, LINE, SIDE, TOP, step, tables
 from engine.rules.territory import FOUND, find_region, survey
 
 if TYPE_CHECKING:
@@ -78,13 +78,23 @@ def _line_text(names: Sequence[str], table: Row, state: Row, kind: int, a: int, 
     return f"CL {cells_text(names, line)} {cells_text(names, _run(table, a, b, table[LINE]))}"
 
 
-def _region_text(config: Config, state: Row, first: int, colour: int, size: int) -> str:
-    names, table = cell_names(config.board), plain_row(tables(config))
+def region_cells(config: Config, state: NDArray[np.int16], first: int, colour: int) -> list[int]:
+    """The cells of the region that `TR` claims, in cell order.
+
+    Args:
+        state: the record row in which the claim is legal.
+        first: the region's first cell, and `colour`: of its border, as in the move.
+    """
+    table, row = plain_row(tables(config)), plain_row(state)
     scratch = plain_row(np.zeros(scratch_width(config), np.int32))
-    survey(table, state, scratch, record.player(state))
-    find_region(table, state, scratch, first, colour)
+    survey(table, row, scratch, record.player(row))
+    find_region(table, row, scratch, first, colour)
     found = FOUND * table[SIDE]
-    cells = [cell for cell in range(len(names)) if has_cell(table, scratch, found, cell)]
+    return [cell for cell in range(table[CELLS]) if has_cell(table, scratch, found, cell)]
+
+
+def _region_text(config: Config, state: NDArray[np.int16], first: int, colour: int, size: int) -> str:
+    names, cells = cell_names(config.board), region_cells(config, state, first, colour)
     if len(cells) != size:
         raise ValueError(f"no region of {size} cells at {names[first]}: it has {len(cells)}")
     listed = cells_text(names, cells)
@@ -124,7 +134,7 @@ def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
         case Kind.PL | Kind.CL_ALL | Kind.CL_SUB:
             return _line_text(names, plain_row(tables(config)), plain_row(state), kind, a, b, c)
         case Kind.TR:
-            return _region_text(config, plain_row(state), a, b, c)
+            return _region_text(config, state, a, b, c)
         case Kind.EL | Kind.ET | Kind.ER | Kind.FE:
             return f"{kind.name} {names[a]}"
     return kind.name
@@ -183,7 +193,19 @@ def text_to_move(games: Games, game: int, text: str) -> int:
     Raises:
         ValueError: there is none.
     """
-    for move in games.take([game]).legal().moves:
+    moves = games.take([game]).legal().moves
+    for move in moves[_may_be(moves, text, cell_names(games.config.board))]:
         if move_to_text(games.config, games.states[game], move) == text:
             return int(move)
     raise ValueError(f"{text!r} is not a legal move of game {game}")
+
+
+def _may_be(moves: NDArray[np.int64], text: str, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which moves can have this string: those of its kind and, unless a line comes first in it, its first cell."""
+    head, _, rest = text.partition(" ")
+    kinds = [kind for kind in Kind if kind.name.partition("_")[0] == head]
+    fits: NDArray[np.bool_] = np.isin(moves & 255, kinds)
+    first = rest.partition(" ")[0]
+    if first in names:
+        fits &= (moves >> 8 & 4095) == names.index(first)
+    return fits

@@ -96,6 +96,23 @@ def check_games(recorded: Sequence[Recorded], executor: Executor | None = None) 
     return Outcome(checker.steps, tuple(checker.mismatches))
 
 
+def moves_of(recorded: Recorded) -> NDArray[np.int64]:
+    """int64[steps]: the moves of a recorded game, for `Games.apply` from the first position on.
+
+    Raises:
+        RecordedGamesError: one of them is not legal where it was played.
+    """
+    games = Games.new(config(configuration_of(recorded)), 1, swap=recorded["swap"])
+    moves = np.empty(len(recorded["steps"]), np.int64)
+    for place, step in enumerate(recorded["steps"]):
+        try:
+            moves[place] = notation.text_to_move(games, 0, step[4])
+        except ValueError:
+            raise RecordedGamesError(f"{recorded['id']}: {step[4]!r} is not legal at step {place}") from None
+        games.apply(moves[place : place + 1], check=False)
+    return moves
+
+
 class _Checker:
     """The state of one replay: games that are still in step are advanced together."""
 

@@ -21,7 +21,7 @@ class Blobs(Protocol):
         ...
 
     async def add(self, data: bytes) -> bytes:
-        """Stores a blob durably and returns its digest."""
+        """Stores a blob durably and returns its digest. Raises BlobError."""
         ...
 
     async def remove(self, digest: bytes) -> None:
@@ -33,9 +33,12 @@ class Blobs(Protocol):
         ...
 
     async def add_piece(self, digest: bytes, number: int, data: bytes) -> None:
-        """Keeps one piece; nothing is verified yet."""
+        """Keeps one piece; nothing is verified yet. Raises BlobError."""
         ...
 
     async def assemble(self, digest: bytes, count: int) -> bool:
-        """Makes a blob of pieces 0 to `count` - 1 if it has the digest; else drops them and says False."""
+        """Makes a blob of pieces 0 to `count` - 1 if it has the digest; else drops them and says False.
+
+        Raises BlobError.
+        """
         ...

@@ -9,7 +9,7 @@ import trio
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from node.blobs import PIECE, BlobError, Blobs
-from node.transport import AskError, Transport
+from node.transport import AskError, Refused, Transport
 from node.transport.reception import Refusal, Route
 
 PATH = "/blobs/read"
@@ -18,6 +18,7 @@ _MAX_REQUEST = 128
 _MAX_ANSWER = PIECE + 128
 _SOURCES = 3  # asked at a time for one blob
 _SECONDS = 20.0  # for one piece
+_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds, one after the other, for a peer that says we ask too often
 _PATIENCE = 2.0  # seconds before a piece that one peer is asked for is asked of another too
 
 
@@ -29,7 +30,10 @@ def blob_route(blobs: Blobs) -> Route:
         size = blobs.size(digest)
         if size is None:
             raise Refusal(404, "the blob is not here")
-        return encode({"size": size, "data": await blobs.read(digest, offset, length)})
+        try:
+            return encode({"size": size, "data": await blobs.read(digest, offset, length)})
+        except BlobError:
+            raise Refusal(404, "the blob can no longer be read here") from None
 
     return Route(read, limit=_MAX_REQUEST, concurrency=4, rate=100.0, burst=200.0)
 
@@ -65,6 +69,7 @@ class _Download:
     asked: Counter[int] = field(default_factory=Counter)  # piece: how many peers are asked for it now
     changed: trio.Event = field(default_factory=trio.Event)
     doubtful: bool = False  # two peers told different sizes
+    failure: BlobError | None = None  # pieces cannot be kept here
 
     def missing(self) -> list[int]:
         """Numbers of the pieces to fetch, those that the fewest peers are asked for first."""
@@ -158,6 +163,8 @@ class BlobFetcher:
         async with trio.open_nursery() as nursery:
             for _ in range(_SOURCES):
                 nursery.start_soon(self._work, download, waiting, nursery.cancel_scope)
+        if download.failure is not None:
+            raise download.failure
         return download.complete and await self._blobs.assemble(download.digest, _count(download.size or 0))
 
     async def _work(self, download: _Download, waiting: Iterator[bytes], done: trio.CancelScope) -> None:
@@ -172,6 +179,9 @@ class BlobFetcher:
                 self._lies[source] += 1
             except (_Misfit, AskError):
                 continue
+            except BlobError as error:
+                download.failure = error
+                done.cancel()
             if download.complete:
                 done.cancel()
 
@@ -189,11 +199,22 @@ class BlobFetcher:
 
     async def _ask(self, source: bytes, digest: bytes, offset: int, length: int) -> tuple[int, bytes]:
         request = encode({"digest": digest, "offset": offset, "length": length})
-        raw = await self._transport.ask(source, PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
+        raw = await self._ask_again_if_told_to(source, request)
         size, data = _parse_answer(raw)
         if len(data) != max(0, min(length, size - offset)):
             raise _Lie
         return size, data
+
+    async def _ask_again_if_told_to(self, source: bytes, request: bytes) -> bytes:
+        """A peer that has had too many requests of ours has the blob all the same, a little later."""
+        for pause in _PAUSES:
+            try:
+                return await self._transport.ask(source, PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
+            except Refused as refused:
+                if refused.status != 429:
+                    raise
+            await trio.sleep(pause)
+        return await self._transport.ask(source, PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
 
 
 def _parse_answer(raw: bytes) -> tuple[int, bytes]:

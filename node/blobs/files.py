@@ -4,8 +4,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
@@ -13,6 +14,9 @@ from node.blobs import PIECE, BlobError
 from node.files import sync_directory
 
 _PARTIAL = "partial"
+
+_T = TypeVar("_T")
+_Args = TypeVarTuple("_Args")
 
 
 class FileBlobs:
@@ -40,15 +44,15 @@ class FileBlobs:
 
     async def read(self, digest: bytes, offset: int, length: int) -> bytes:
         """See `Blobs.read`."""
-        return await trio.to_thread.run_sync(self._read, digest, offset, length)
+        return await self._run(self._read, digest, offset, length)
 
     async def add(self, data: bytes) -> bytes:
         """See `Blobs.add`."""
-        return await trio.to_thread.run_sync(self._write, [data])
+        return await self._run(self._write, [data])
 
     async def add_file(self, source: Path) -> bytes:
-        """Stores a copy of the file and returns its digest."""
-        return await trio.to_thread.run_sync(lambda: self._write(_chunks([source])))
+        """Stores a copy of the file and returns its digest. Raises BlobError."""
+        return await self._run(lambda: self._write(_chunks([source])))
 
     async def remove(self, digest: bytes) -> None:
         """See `Blobs.remove`."""
@@ -64,11 +68,17 @@ class FileBlobs:
 
     async def add_piece(self, digest: bytes, number: int, data: bytes) -> None:
         """See `Blobs.add_piece`."""
-        await trio.to_thread.run_sync(self._write_piece, digest, number, data)
+        await self._run(self._write_piece, digest, number, data)
 
     async def assemble(self, digest: bytes, count: int) -> bool:
         """See `Blobs.assemble`."""
-        return await trio.to_thread.run_sync(self._assemble, digest, count)
+        return await self._run(self._assemble, digest, count)
+
+    async def _run(self, work: Callable[[*_Args], _T], *args: *_Args) -> _T:
+        try:
+            return await trio.to_thread.run_sync(work, *args)
+        except OSError as error:
+            raise BlobError(f"{error.filename or self._directory}: {error.strerror or error}") from None
 
     def _pieces(self, digest: bytes) -> Path:
         return self._partial / digest.hex()

@@ -89,7 +89,7 @@ async def test_a_crash_while_writing_leaves_no_blob(tmp_path: Path, monkeypatch:
     blobs = FileBlobs(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("node.blobs.files.os.fsync", fail)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(BlobError, match="No space"):
             await blobs.add(DATA)
     assert blobs.size(DIGEST) is None
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -286,6 +286,47 @@ async def test_bad_pieces_from_before_a_restart_do_no_harm(lan: Lan) -> None:
     await lan.peer(2, honest())
     await lan.fetcher.fetch(DIGEST, limit=len(DATA))
     assert await lan.blobs.read(DIGEST, 0, len(DATA)) == DATA
+
+
+async def test_a_full_disk_ends_a_fetch_in_one_line(
+    nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lan = Lan(nursery, FileBlobs(tmp_path))
+    for number in range(1, 4):
+        await lan.peer(number, honest())
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for broken in ("replace", "fsync"):  # of a piece, of the whole
+        with monkeypatch.context() as patch:
+            patch.setattr(f"node.blobs.files.os.{broken}", fail)
+            with pytest.raises(BlobError, match="No space"):
+                await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    await lan.fetcher.fetch(DIGEST, limit=len(DATA))
+    assert await lan.blobs.read(DIGEST, 0, len(DATA)) == DATA
+
+
+async def test_a_blob_that_cannot_be_read_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs = FileBlobs(tmp_path)
+    await blobs.add(DATA)
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs, "_read", lambda *_: os.read(-1, 1))
+        with pytest.raises(Refusal) as refusal:
+            await blob_route(blobs).handler(ME, encode({"digest": DIGEST, "offset": 0, "length": 1}))
+    assert refusal.value.status == 404
+
+
+async def test_who_asks_too_often_asks_again(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    lan = Lan(nursery, MemoryBlobs())
+    holder = MemoryBlobs()
+    blobs = [random.Random(number).randbytes(99) for number in range(300)]
+    digests = [await holder.add(data) for data in blobs]
+    reception = Reception(MEMBERS, {PATH: blob_route(holder)})
+    await nursery.start(lan.network.serve, MEMBERS[1], reception)
+    for digest in digests:
+        await lan.fetcher.fetch(digest, limit=99)
+    assert all(lan.blobs.size(digest) == 99 for digest in digests)
 
 
 async def test_two_who_want_one_blob_share_one_fetch(lan: Lan) -> None:

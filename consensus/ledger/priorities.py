@@ -157,7 +157,11 @@ def _rank(ledger: Ledger, candidacy: Candidacy, member: MemberId) -> int:
 
 def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
     settings = ledger.genesis.settings.training
-    contested = {candidacy.configuration for candidacy in ledger.candidates()}
+    contested = {
+        candidacy.configuration
+        for candidacy in ledger.candidates()
+        if ("match", candidacy.configuration, candidacy.id) not in avoided
+    }
     trained = {claim.configuration for claim in ledger.claims() if claim.kind == "train"}
     ready = [
         configuration

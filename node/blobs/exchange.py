@@ -9,7 +9,7 @@ import trio
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from node.blobs import PIECE, BlobError, Blobs
-from node.transport import AskError, Refused, Transport
+from node.transport import AskError, Refused, Transport, Unreachable
 from node.transport.reception import Refusal, Route
 
 PATH = "/blobs/read"
@@ -18,6 +18,7 @@ _MAX_REQUEST = 128
 _MAX_ANSWER = PIECE + 128
 _SOURCES = 3  # asked at a time for one blob
 _SECONDS = 20.0  # for one piece
+_AWAY = 30.0  # seconds: a dead peer is not waited for once more with each of many blobs
 _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds, one after the other, for a peer that says we ask too often
 _PATIENCE = 2.0  # seconds before a piece that one peer is asked for is asked of another too
 
@@ -121,6 +122,7 @@ class BlobFetcher:
         self._peers = sorted(peers)
         self._random = chance
         self._lies: dict[bytes, int] = dict.fromkeys(self._peers, 0)
+        self._away: dict[bytes, float] = {}  # who let us wait for nothing, and until when it is not asked
         self._running: dict[bytes, trio.Event] = {}
 
     async def fetch(self, digest: bytes, *, limit: int, likely: Iterable[bytes] = ()) -> None:
@@ -141,7 +143,8 @@ class BlobFetcher:
 
     def _order(self, likely: Iterable[bytes]) -> list[bytes]:
         first = set(likely)
-        peers = list(self._peers)
+        now = trio.current_time()
+        peers = [peer for peer in self._peers if self._away.get(peer, now) <= now]
         self._random.shuffle(peers)
         return sorted(peers, key=lambda peer: (self._lies[peer], peer not in first))
 
@@ -199,7 +202,13 @@ class BlobFetcher:
 
     async def _ask(self, source: bytes, digest: bytes, offset: int, length: int) -> tuple[int, bytes]:
         request = encode({"digest": digest, "offset": offset, "length": length})
-        raw = await self._ask_again_if_told_to(source, request)
+        asked_at = trio.current_time()
+        try:
+            raw = await self._ask_again_if_told_to(source, request)
+        except Unreachable:
+            if (now := trio.current_time()) > asked_at + _PATIENCE:
+                self._away[source] = now + _AWAY
+            raise
         size, data = _parse_answer(raw)
         if len(data) != max(0, min(length, size - offset)):
             raise _Lie

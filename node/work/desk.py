@@ -7,7 +7,10 @@ from typing import Protocol
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
+from consensus.ledger.fields import LINE
 from consensus.ledger.transactions import Transaction
+
+REASON = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Desk(Protocol):
         ...
 
     async def keep(self, path: Path) -> tuple[bytes, int]:
-        """Take a file into the blob store; returns its SHA-256 and its size in bytes."""
+        """Take a file into the blob store; returns its SHA-256 and its size in bytes. Raises `WorkError`."""
         ...
 
     def folder(self, name: str) -> Path:
@@ -88,3 +91,8 @@ class Desk(Protocol):
     def show(self, work: Shown | None) -> None:
         """Say on the status page what is being worked on (None: nothing)."""
         ...
+
+
+def as_reason(text: str) -> str:
+    """What a transaction may hold of a text: one line of at most 200 characters, none of them a control one."""
+    return "".join(character if LINE.fullmatch(character) else " " for character in text[:REASON])

@@ -16,7 +16,10 @@ from node.work.workshop import Report, WorkError, Workshop
 async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Transaction:
     """Do the work of a granted claim; the transaction returned reports it. Raises `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
-    return await work(desk, workshop, claim, report)
+    try:
+        return await work(desk, workshop, claim, report)
+    except OSError as error:
+        raise WorkError(f"{error.filename or 'disk'}: {error.strerror or error}") from error
 
 
 async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Games:
@@ -55,10 +58,11 @@ async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> 
 
 
 async def train(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Candidate:
-    """Train on the newest shards, starting from the canonical model."""
+    """Train on the newest shards, starting from the canonical model if that is of the claimed family."""
     settings = desk.genesis.settings.training
-    parent = await model_directory(desk, known_model(desk.ledger, claim.model))
-    shards = await _fetch_shards(desk, claim.configuration)
+    start = known_model(desk.ledger, claim.model)
+    parent = await model_directory(desk, start) if start.architecture == claim.family else None
+    shards = await _fetch_shards(desk, claim.configuration, report)
     done = await workshop.perform(
         {
             "job": "train",
@@ -133,17 +137,24 @@ def slot_blocks(candidacy: Candidacy, slot: int) -> list[list[Any]]:
     ]
 
 
-async def _fetch_shards(desk: Desk, configuration: str) -> Mapping[bytes, Path]:
-    """The shards to train on, oldest first; those that nobody has any more are left out."""
+async def _fetch_shards(desk: Desk, configuration: str, report: Report) -> Mapping[bytes, Path]:
+    """The shards to train on, oldest first; older ones take the place of those that nobody has any more."""
     found: dict[bytes, Path] = {}
-    for shard in training_shards(desk.ledger, configuration):
-        try:
-            found[shard.digest] = await desk.fetch(shard.digest, shard.size)
-        except WorkError:
-            continue
-    if not found:
+    lost: set[bytes] = set()
+    while True:
+        wanted = training_shards(desk.ledger, configuration, lost)
+        missing = [shard for shard in wanted if shard.digest not in found]
+        if not missing:
+            break
+        for shard in missing:
+            try:
+                found[shard.digest] = await desk.fetch(shard.digest, shard.size)
+            except WorkError:
+                lost.add(shard.digest)
+            report({})  # a sign of life: many shards can take longer than a lease
+    if not wanted:
         raise WorkError("no shard to train on can be had from anybody")
-    return found
+    return {shard.digest: found[shard.digest] for shard in wanted}
 
 
 def _text(path: Path | None) -> str | None:

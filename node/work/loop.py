@@ -1,52 +1,64 @@
 """The working day of a node: choose, claim, wait for the grant, perform, report, and again."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
 import trio
 
 from consensus.ledger.entities import Claim
-from consensus.ledger.priorities import next_work
+from consensus.ledger.priorities import Subject, next_work
 from consensus.ledger.transactions import Progress, Release, Transaction
-from node.work.desk import Desk, Shown
+from node.work.desk import Desk, Shown, as_reason
+from node.work.failures import Failures
 from node.work.jobs import perform
 from node.work.workshop import WorkError, Workshop
 
 log = structlog.get_logger()
 
-AFTER_FAILURE_S = 5.0
-"""A machine that cannot work now must not fill the order with claims that it gives back."""
+LONGEST_PAUSE_S = 600.0
+"""After many failures at one thing; others can do it meanwhile."""
 
 
 async def work_on(desk: Desk, workshop: Workshop) -> None:
     """Do what the swarm needs most, one claim at a time, for ever."""
-    await _give_back(desk)
+    born = desk.next_id()
+    given_back: set[int] = set()
+    failures = Failures(LONGEST_PAUSE_S)
     while True:
         moves = desk.moves
-        claim = await _claim_something(desk)
+        await _give_back(desk, born, given_back)
+        claim = await _claim_something(desk, failures.avoided())
         if claim is None:
-            await desk.moved(moves)
+            with trio.move_on_at(failures.next_end()):
+                await desk.moved(moves)
             continue
+        subject: Subject = (claim.kind, claim.configuration, claim.candidate)
         try:
             await _fulfil(desk, workshop, claim)
+            failures.forget(subject)
         except WorkError as trouble:
+            failures.note(subject)
             log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
-            await desk.submit(Release(desk.next_id(), claim.id, str(trouble)[:200]))
-            await trio.sleep(AFTER_FAILURE_S)
+            await desk.submit(Release(desk.next_id(), claim.id, as_reason(str(trouble))))
         finally:
             desk.show(None)
 
 
-async def _give_back(desk: Desk) -> None:
-    """Release what this member claimed in an earlier life: nobody works on it any more."""
+async def _give_back(desk: Desk, born: int, given_back: set[int]) -> None:
+    """Release what this member claimed in an earlier life (ids below `born`): nobody works on it any more.
+
+    A claim of then may get its place in the order, and be granted, only now.
+    """
     for claim in desk.ledger.claims_of(desk.me):
-        await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
+        if claim.id < born and claim.id not in given_back:
+            given_back.add(claim.id)
+            await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
 
 
-async def _claim_something(desk: Desk) -> Claim | None:
+async def _claim_something(desk: Desk, avoided: Collection[Subject]) -> Claim | None:
     """Claim the most wanted work; None if there is none, or if the order gave it to somebody else."""
-    wish = next_work(desk.ledger, desk.me, desk.roles)
+    wish = next_work(desk.ledger, desk.me, desk.roles, avoided)
     if wish is None:
         return None
     number = desk.next_id()
@@ -113,7 +125,9 @@ async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:
         await trio.sleep(pause)
         if tally.heard:
             tally.heard = False
-            await desk.submit(Progress(desk.next_id(), claim.id, tally.done))
+            number = desk.next_id()
+            await desk.submit(Progress(number, claim.id, tally.done))
+            await desk.ordered(number)  # without a quorum they would only pile up
 
 
 async def _stop_when_unwanted(desk: Desk, claim: Claim, scope: trio.CancelScope) -> None:

@@ -20,7 +20,10 @@ from node.work.desk import Shown
 from node.work.workshop import WorkError
 
 LARGEST_BLOB = 256 * 1024 * 1024
-"""Bytes that a blob of unannounced size (a model file) may have."""
+"""Bytes that any blob may have, whatever size its author announces."""
+
+FETCH_S = 120.0
+"""A peer that trickles must not hold up all other work; the pieces that came are kept for the next try."""
 
 
 class BlobFiles(Blobs, Protocol):
@@ -125,16 +128,24 @@ class Office:
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
         """See `Desk.fetch`."""
+        if size is not None and size > LARGEST_BLOB:
+            raise WorkError(f"blob {digest.hex()}: {size} bytes, more than the {LARGEST_BLOB} that are fetched")
         try:
-            await self._fetcher.fetch(digest, limit=size or LARGEST_BLOB)
+            with trio.fail_after(FETCH_S):
+                await self._fetcher.fetch(digest, limit=LARGEST_BLOB if size is None else size)
         except BlobError as error:
             raise WorkError(str(error)) from None
+        except trio.TooSlowError:
+            raise WorkError(f"blob {digest.hex()}: not here within {FETCH_S:g} s") from None
         return self._blobs.path(digest)
 
     async def keep(self, path: Path) -> tuple[bytes, int]:
         """See `Desk.keep`."""
-        digest = await self._blobs.add_file(path)
-        path.unlink()
+        try:
+            digest = await self._blobs.add_file(path)
+            path.unlink()
+        except (BlobError, OSError) as error:
+            raise WorkError(str(error)) from None
         size = self._blobs.size(digest)
         assert size is not None
         return digest, size

@@ -142,7 +142,10 @@ class _FrameReader:
         body = await self._take(length)
         if body is None:
             return None
-        frame = cbor2.loads(body)
+        try:
+            frame = cbor2.loads(body)
+        except (cbor2.CBORError, ValueError) as error:
+            raise WorkError(f"worker process sent a frame that is not CBOR: {error}") from None
         if not isinstance(frame, dict):
             raise WorkError("worker process sent a frame that is no map")
         return frame

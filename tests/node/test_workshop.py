@@ -32,6 +32,9 @@ while (job := read()) is not None:
     elif job["job"] == "babble":
         sys.stdout.buffer.write(b"\\xff\\xff\\xff\\xff")
         sys.stdout.buffer.flush()
+    elif job["job"] == "mumble":
+        sys.stdout.buffer.write(b"\\0\\0\\0\\3\\xff\\xff\\xff")
+        sys.stdout.buffer.flush()
     elif job["job"] == "hang":
         write({"id": name, "progress": {"done": 0}})
         time.sleep(600)
@@ -67,7 +70,10 @@ async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: ProcessW
     assert first["pid"] == second["pid"]
 
 
-@pytest.mark.parametrize(("job", "reason"), [("die", "SIGKILL"), ("babble", "frame of 4294967295 bytes")])
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [("die", "SIGKILL"), ("babble", "frame of 4294967295 bytes"), ("mumble", "not CBOR")],
+)
 async def test_a_child_that_dies_or_babbles_costs_one_job(
     workshop: ProcessWorkshop, job: str, reason: str
 ) -> None:

@@ -171,4 +171,4 @@ def test_what_a_member_failed_at_does_not_keep_it_from_other_work() -> None:
     while (work := next_work(swarm.ledger, swarm.id(1), ROLES, avoided)) is not None:
         kinds.append(work.kind)
         avoided.append(work.subject)
-    assert kinds == ["match", "selfplay"]
+    assert kinds == ["match", "train", "selfplay"]

@@ -1,0 +1,107 @@
+"""The desk of a real node: what it fetches and keeps, and that whatever fails there fails one job only."""
+
+import random
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from consensus.encoding import decode, encode
+from consensus.genesis import Member as Listed
+from consensus.genesis import make_genesis
+from consensus.settings import Settings
+from node.blobs import PIECE
+from node.blobs.exchange import PATH, BlobFetcher
+from node.blobs.files import FileBlobs
+from node.clock import SimulatedClock
+from node.effects import EffectLog
+from node.identity import Identity
+from node.member import Member
+from node.opening import SharedOpener
+from node.store.memory import MemoryDisk, MemoryStore
+from node.transport.memory import Network
+from node.transport.reception import Reception, Route
+from node.work.office import FETCH_S, Office
+from node.work.workshop import WorkError
+
+ME, PEER = Identity(b"1" * 32), Identity(b"2" * 32)
+DIGEST = sha256(b"games").digest()
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network(1)
+
+
+@pytest.fixture
+def office(network: Network, tmp_path: Path) -> Office:
+    genesis = make_genesis("office", [Listed(ME.id, 1), Listed(PEER.id, 1)], Settings())
+    member = Member(
+        genesis=genesis, identity=ME, store=MemoryStore(MemoryDisk()), opener=SharedOpener(genesis.digest),
+        clock=SimulatedClock(), chance=random.Random(1),
+    )
+    blobs = FileBlobs(tmp_path / "blobs")
+    fetcher = BlobFetcher(blobs, network.transport(ME.id), [PEER.id], random.Random(2))
+    return Office(member, ME, (), blobs, fetcher, tmp_path, EffectLog({}))
+
+
+async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
+    office: Office, network: Network, nursery: trio.Nursery
+) -> None:
+    async def endless(_member: bytes, body: bytes) -> bytes:
+        length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
+        return encode({"size": 1 << 48, "data": bytes(length)})
+
+    reception = Reception([ME.id], {PATH: Route(endless, limit=999)})
+    await nursery.start(network.serve, PEER.id, reception)
+    for size in (1 << 48, None):
+        with pytest.raises(WorkError):
+            await office.fetch(DIGEST, size)
+    assert network.traffic.asked <= 1
+
+
+async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
+    office: Office, network: Network, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    async def trickle(_member: bytes, body: bytes) -> bytes:
+        length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
+        await trio.sleep(15)
+        return encode({"size": 100 * PIECE, "data": bytes(length)})
+
+    await nursery.start(network.serve, PEER.id, Reception([ME.id], {PATH: Route(trickle, limit=999, seconds=19)}))
+    with pytest.raises(WorkError, match="not here within 120 s"):
+        await office.fetch(DIGEST, 100 * PIECE)
+    assert trio.current_time() == pytest.approx(FETCH_S)
+
+
+async def test_a_dead_peer_is_not_waited_for_with_every_blob(office: Office, autojump_clock: MockClock) -> None:
+    """Nobody answers, nobody refuses: as a machine does that was switched off."""
+
+    async def nothing(*_: object, **__: object) -> bytes:
+        await trio.sleep_forever()
+        return b""
+
+    office._fetcher._transport._network.carry = nothing  # type: ignore[attr-defined]
+    for number in range(50):
+        with pytest.raises(WorkError):
+            await office.fetch(sha256(bytes([number])).digest(), 100)
+    assert trio.current_time() < 25
+
+
+async def test_a_result_that_cannot_be_kept_fails_the_job(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(WorkError, match="No such file"):
+        await office.keep(tmp_path / "nothing")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "games").write_bytes(b"games")
+    with monkeypatch.context() as patch:
+        patch.setattr("node.blobs.files.os.fsync", full)
+        with pytest.raises(WorkError, match="No space"):
+            await office.keep(tmp_path / "games")
+    assert await office.keep(tmp_path / "games") == (DIGEST, 5)

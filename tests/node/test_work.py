@@ -1,0 +1,394 @@
+"""The working tasks of one node over a real ledger: what others do, lose or lie about stops none of them."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from consensus.genesis import Genesis
+from consensus.keys import SigningKey
+from consensus.ledger import Ledger
+from consensus.ledger import transactions as t
+from consensus.ledger.entities import Claim, Place
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
+from node.certificates import keep_certificates
+from node.simulation.workshop import SimulatedWorkshop
+from node.work.desk import Shown, as_reason
+from node.work.jobs import perform
+from node.work.loop import _renew, _Tally, work_on
+from node.work.voting import vote_on_all
+from node.work.workshop import Report, WorkError
+from tests.consensus.ledger.swarm import Swarm, digest_of
+
+SETTINGS = Settings(
+    selfplay=SelfplaySettings(games=8, ceiling=64),
+    training=TrainingSettings(games=24),
+    match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(3, 4)),
+)
+
+
+class OrderDesk:
+    """`Desk` of member 0 in a swarm whose order takes everything at once."""
+
+    def __init__(self, swarm: Swarm, directory: Path, roles: tuple[str, ...] = ("match", "selfplay", "train")) -> None:
+        self.swarm, self.roles, self._directory = swarm, roles, directory
+        self.files: dict[bytes, Path] = {}
+        self.said: list[t.Transaction] = []
+        self.moves = 0
+        self._moved = trio.Event()
+
+    @property
+    def key(self) -> SigningKey:
+        return self.swarm.keys[0]
+
+    @property
+    def me(self) -> bytes:
+        return self.swarm.id(0)
+
+    @property
+    def genesis(self) -> Genesis:
+        return self.swarm.genesis
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.swarm.ledger
+
+    def next_id(self) -> int:
+        return self.swarm.next_id(0)
+
+    async def submit(self, *transactions: t.Transaction) -> None:
+        await trio.lowlevel.checkpoint()
+        self.said += transactions
+        self.swarm.act(0, *transactions)
+        self.swarm.order()
+        self.stir()
+
+    def stir(self) -> None:
+        self.moves += 1
+        self._moved.set()
+        self._moved = trio.Event()
+
+    async def ordered(self, number: int) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def moved(self, since: int) -> None:
+        while self.moves <= since:
+            await self._moved.wait()
+
+    async def fetch(self, digest: bytes, size: int | None) -> Path:
+        await trio.sleep(0.1)
+        if digest not in self.files:
+            raise WorkError("nobody has it")
+        return self.files[digest]
+
+    async def keep(self, path: Path) -> tuple[bytes, int]:
+        data = path.read_bytes()
+        digest = sha256(data).digest()
+        self.files[digest] = path
+        return digest, len(data)
+
+    def folder(self, name: str) -> Path:
+        folder = self._directory / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def show(self, work: Shown | None) -> None:
+        pass
+
+    async def beat(self) -> None:
+        """Empty rounds, as the heartbeats of a swarm make them."""
+        while True:
+            await trio.sleep(1)
+            self.swarm.order((self.swarm.id(1), []))
+            self.stir()
+
+
+@pytest.fixture
+def swarm() -> Swarm:
+    return Swarm(4, SETTINGS)
+
+
+@pytest.fixture
+def desk(swarm: Swarm, tmp_path: Path) -> OrderDesk:
+    return OrderDesk(swarm, tmp_path)
+
+
+def workshop(tmp_path: Path, **options: Any) -> SimulatedWorkshop:
+    return SimulatedWorkshop(random.Random(1), tmp_path, [], **options)
+
+
+class Breaking:
+    """A workshop in which every job of some kinds fails with an odd text."""
+
+    def __init__(self, *kinds: str) -> None:
+        self.kinds, self.tried = kinds, Counter[str]()
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        self.tried[job["job"]] += 1
+        await trio.sleep(1)
+        if job["job"] in self.kinds:
+            raise WorkError("Broken:\nthe \x1b[31mwhole\u2028 worker " + "x" * 300)
+        return {}
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_model_that_nobody_has_keeps_an_evaluator_from_nothing(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    swarm.nominate(3)
+    nursery.start_soon(desk.beat)
+    nursery.start_soon(work_on, desk, workshop(tmp_path))
+    await trio.sleep(120)
+    nursery.cancel_scope.cancel()
+    said = Counter(type(entry) for entry in desk.said)
+    assert 2 <= said[t.MatchClaim] == said[t.Release] <= 6
+    assert said[t.Games] >= 3
+    assert said[t.Candidate] == 1
+    assert not [claim for claim in swarm.ledger.claims_of(desk.me) if claim.kind == "match"]
+
+
+async def test_a_broken_machine_does_not_fill_the_order_with_claims(
+    swarm: Swarm, desk: OrderDesk, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    broken = Breaking("selfplay")
+    nursery.start_soon(desk.beat)
+    nursery.start_soon(work_on, desk, broken)
+    await trio.sleep(3600)
+    nursery.cancel_scope.cancel()
+    assert 8 <= broken.tried["selfplay"] <= 15
+    assert swarm.ledger.rejected() == {}
+    assert not swarm.ledger.claims_of(desk.me)
+
+
+async def test_a_claim_of_an_earlier_life_that_is_granted_late_is_given_back(
+    swarm: Swarm, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    desk = OrderDesk(swarm, tmp_path, roles=("match",))
+    early, late = swarm.next_id(0), swarm.next_id(0)
+    swarm.act(0, t.SelfplayClaim(early, "hex8-2", 8))
+    nursery.start_soon(work_on, desk, workshop(tmp_path))
+    await trio.sleep(1)
+    swarm.act(0, t.TrainClaim(late, "hex8-2", "c16b2"))
+    desk.stir()
+    await trio.sleep(1)
+    nursery.cancel_scope.cancel()
+    assert swarm.ledger.claims_of(desk.me) == ()
+    assert [entry.claim for entry in desk.said if isinstance(entry, t.Release)] == [early, late]
+    assert swarm.ledger.rejected() == {}
+
+
+async def test_progress_without_a_quorum_does_not_pile_up(
+    desk: OrderDesk, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_number: int) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(desk, "ordered", never)
+    claim = Claim(desk.me, 0, "selfplay", "hex8-2", t.UNIFORM, 8, Place(1, 1, 1, bytes(32), 1))
+    tally = _Tally(desk, claim)
+
+    async def work() -> None:
+        while True:
+            await trio.sleep(1)
+            tally.note({"games": 1})
+
+    with trio.move_on_after(10_000):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_renew, desk, claim, tally)
+            nursery.start_soon(work)
+    assert len(desk.said) == 1
+
+
+async def test_training_goes_on_with_older_shards_where_the_newest_are_lost(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path
+) -> None:
+    claim = _training_claim(swarm)
+    held = [swarm.play(0, games=40) for _ in range(3)]
+    for _ in range(60):
+        swarm.play(3, games=40)
+    for shard in held:
+        desk.files[shard] = tmp_path
+    candidate = await _trained(desk, claim)
+    assert candidate.shards == tuple(held)
+
+
+async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, desk: OrderDesk, tmp_path: Path) -> None:
+    """A model of another architecture became canonical: to go on from it would be refused for ever."""
+    statement = swarm.promote(1)
+    promotion = swarm.ledger.promotion(statement)
+    assert promotion is not None
+    claim = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(claim, "hex8-2", "c99b9"))
+    swarm.order()
+    desk.files[swarm.play(0, games=40)] = tmp_path
+    granted = swarm.ledger.claim(desk.me, claim)
+    assert granted is not None
+    candidate = await _trained(desk, granted)
+    assert candidate.architecture == "c99b9"
+    swarm.act(0, candidate)
+    assert swarm.refusal() is None
+
+
+class _Trainer:
+    """As the real one: the architecture is the parent's, if there is a parent."""
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        await trio.lowlevel.checkpoint()
+        assert job["shards"]
+        return {"files": {}, "architecture": "c99b9" if job["parent"] is None else "c16b2", "losses": {}}
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def _trained(desk: OrderDesk, claim: Claim) -> t.Candidate:
+    for digest in desk.ledger.configuration("hex8-2").model.files.values():
+        desk.files[digest] = Path(__file__)
+    candidate = await perform(desk, _Trainer(), claim, lambda _told: None)
+    assert isinstance(candidate, t.Candidate)
+    return candidate
+
+
+def _training_claim(swarm: Swarm) -> Claim:
+    number = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))
+    swarm.order()
+    claim = swarm.ledger.claim(swarm.id(0), number)
+    assert claim is not None
+    return claim
+
+
+async def test_a_full_disk_fails_the_job_and_not_the_node(
+    swarm: Swarm, desk: OrderDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_name: str) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(desk, "folder", full)
+    number = swarm.next_id(0)
+    swarm.act(0, t.SelfplayClaim(number, "hex8-2", 8))
+    claim = swarm.ledger.claim(desk.me, number)
+    assert claim is not None
+    with pytest.raises(WorkError, match="No space left"):
+        await perform(desk, Breaking(), claim, lambda _told: None)
+
+
+async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """The games of one candidate are held back, its check hangs; the votes on the next one are cast in time."""
+    candidate = swarm.nominate(3)
+    swarm.ripen(candidate)
+    fetched = Counter[bytes]()
+    fetch = desk.fetch
+
+    async def counted(digest: bytes, size: int | None) -> Path:
+        fetched[digest] += 1
+        return await fetch(digest, size)
+
+    desk.fetch = counted  # type: ignore[method-assign]
+    nursery.start_soon(desk.beat)
+    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
+    await trio.sleep(120)
+    assert not desk.said
+    assert 3 <= sum(fetched.values()) <= 8
+    ripe = swarm.ledger.candidate(candidate)
+    assert ripe is not None
+    result = ripe.slots[0].result
+    assert result is not None
+    (tmp_path / "games").write_bytes(b"other than what was claimed")
+    desk.files[result.blob] = tmp_path / "games"
+    await trio.sleep(61)
+    (vote,) = desk.said
+    assert isinstance(vote, t.Vote)
+    assert not vote.approve
+    assert vote.reason == "slot 0: the games have 27 bytes, but 100 were claimed"
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_check_that_hangs_ends_with_its_candidate(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    class Hanging(Breaking):
+        async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+            self.tried["check"] += 1
+            await trio.sleep_forever()
+            return {}
+
+    hanging = Hanging()
+    (tmp_path / "games").write_bytes(bytes(100))
+    for slot in range(16):
+        desk.files[digest_of("blob", slot)] = tmp_path / "games"
+    nursery.start_soon(vote_on_all, desk, hanging)
+    for number, name in enumerate(("first", "second")):
+        candidate = swarm.nominate(3, name)
+        swarm.ripen(candidate)
+        desk.stir()
+        await trio.sleep(5)
+        assert hanging.tried["check"] == number + 1
+        swarm.vote(1, candidate, approve=False)
+        swarm.vote(2, candidate, approve=False)
+        desk.stir()
+        await trio.sleep(1)
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_vote_is_cast_whatever_the_check_says(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    class Odd(Breaking):
+        async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+            await trio.sleep(1)
+            return {"ok": False, "reason": "header\n\x00 of\u2028" + "y" * 300}
+
+    (tmp_path / "games").write_bytes(bytes(100))
+    for slot in range(16):
+        desk.files[digest_of("blob", slot)] = tmp_path / "games"
+    swarm.ripen(swarm.nominate(3))
+    nursery.start_soon(vote_on_all, desk, Odd())
+    await trio.sleep(5)
+    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.accepted()["vote"] == 1
+    nursery.cancel_scope.cancel()
+
+
+def test_reasons_are_what_a_transaction_may_hold() -> None:
+    assert as_reason("a\nb\x9f\u2028c") == "a b  c"
+    assert as_reason("é" * 300) == "é" * 200
+
+
+async def test_certificates_are_written_once_the_disk_has_room_again(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+) -> None:
+    """The second one first: the first still lacks seals."""
+    statements = [swarm.promote(1, name) for name in ("first", "second")]
+    directory = tmp_path / "certificates"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    nursery.start_soon(keep_certificates, desk, directory)
+    with monkeypatch.context() as patch:
+        patch.setattr("node.files.os.fsync", full)
+        swarm.certify(statements[1], (0, 1, 2))
+        desk.stir()
+        await trio.sleep(1)
+        assert not list(directory.glob("*.json"))
+    desk.stir()
+    await trio.sleep(1)
+    assert [path.name[:11] for path in directory.iterdir()] == ["hex8-2-0002"]
+    swarm.certify(statements[0], (0, 1, 2))
+    desk.stir()
+    await trio.sleep(1)
+    assert sorted(path.name[:11] for path in directory.iterdir()) == ["hex8-2-0001", "hex8-2-0002"]
+    nursery.cancel_scope.cancel()

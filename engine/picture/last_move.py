@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import hypot
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from engine.moves import Kind, move_a, move_b, move_c, move_kind
 from engine.picture.colours import INK, WHITE, edge
 from engine.picture.layout import Layout
-from engine.picture.svg import Attributes, Point, element, group, move_to, path, text
+from engine.picture.svg import Attributes, Point, element, group, move_to, number, path, text
 from engine.position import Position
 
 _SLIDES = (Kind.RS_F, Kind.RS_S, Kind.RS_L1, Kind.RS_L2)
@@ -29,7 +28,10 @@ class LastMove:
 
 
 def draw_outlines(layout: Layout, before: Position, after: Position, move: int) -> list[str]:
-    """What lies beneath the pieces: newly collapsed cells, and the cells between which the move went."""
+    """What lies beneath the pieces: newly collapsed cells, and the cells between which the move went.
+
+    The outline of a captured stack is dashed.
+    """
     fresh = {cell for cell, owner in after.collapsed.items() if before.collapsed.get(cell) != owner}
     kind = Kind(move_kind(move))
     touched: list[int] = []
@@ -40,31 +42,34 @@ def draw_outlines(layout: Layout, before: Position, after: Position, move: int) 
     elif kind in _CAPTURES:
         touched = [move_a(move), move_c(move)]
     drawn = [_outline(layout, fresh, before.player)] if fresh else []
-    return drawn + [_outline(layout, {cell}, before.player) for cell in touched if cell not in fresh]
+    drawn += [_outline(layout, {cell}, before.player) for cell in touched if cell not in fresh]
+    if kind in _CAPTURES:
+        dashes = f"{number(0.16 * layout.unit)} {number(0.12 * layout.unit)}"
+        drawn.append(_outline(layout, {move_b(move)}, before.player, stroke_dasharray=dashes))
+    return drawn
 
 
-def _outline(layout: Layout, cells: set[int], player: int) -> str:
+def _outline(layout: Layout, cells: set[int], player: int, **attributes: str) -> str:
     border = path(layout.border(cells))
     pen: Attributes = {"d": border, "fill": "none", "stroke_linecap": "round"}
     return group(
         [
             element("path", **pen, stroke=WHITE, stroke_width=0.1 * layout.unit),
-            element("path", **pen, stroke=edge(player), stroke_width=0.055 * layout.unit),
+            element("path", **pen, stroke=edge(player), stroke_width=0.055 * layout.unit, **attributes),
         ]
     )
 
 
 def draw_way(layout: Layout, before: Position, move: int) -> list[str]:
-    """The arrow from where the move began to where it ended; a capture's begins anew at its target."""
+    """The arrow from where the move began to where it ended, beneath the stacks."""
     kind = Kind(move_kind(move))
     if kind == Kind.MV or kind in _SLIDES:
-        stops = [move_a(move), move_b(move)]
+        end = move_b(move)
     elif kind in _CAPTURES:
-        stops = [move_a(move), move_b(move), move_c(move)]
+        end = move_c(move)
     else:
         return []
-    points = [layout.centres[cell] for cell in stops]
-    return [_arrow(start, end, layout.unit, before.player) for start, end in pairwise(points)]
+    return [_arrow(layout.centres[move_a(move)], layout.centres[end], layout.unit, before.player)]
 
 
 def _arrow(start: Point, end: Point, unit: float, player: int) -> str:

@@ -73,7 +73,7 @@ def _cap(cap: int, top: float, bottom: float, unit: float) -> list[str]:
 
 
 def _number(count: int, y: float, size: float, unit: float, **attributes: str) -> str:
-    right, letters = (0.44, size) if count < 10 else (0.485, 0.86 * size)
+    right, letters = (0.43, size) if count < 10 else (0.485, 0.86 * size)
     return text(str(count), (right * unit, y), letters, fill=INK, text_anchor="end", **attributes)
 
 

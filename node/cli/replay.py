@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from engine import notation
 from engine.picture import draw
 from engine.position import situation
+from node.cli import PROGRAM
 from node.cli.rows import print_table
 from node.replay.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
 from node.replay.games import Replay, Step, StoredGame, load_games, replay
@@ -20,6 +22,8 @@ from node.words import count
 
 _PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
 _PNG_ZOOM = 2  # pixels per pixel of the SVG: sharp on a dense screen and on paper
+_BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"></svg>'
+_LETTER = _BLANK.replace("></", '><text y="20" font-size="20" font-family="sans-serif">M</text></')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +138,7 @@ def _facts(played: Replay, number: int) -> dict[str, Any]:
 
 
 def _show_game(console: Console, options: argparse.Namespace, played: Replay, number: int) -> None:
-    _say(console, _title(played))
+    console.print(_title(played))
     if options.list:
         for step in played.steps:
             _say(console, _step_line(step, len(str(len(played.steps)))))
@@ -208,4 +212,6 @@ def _rasterize(drawn: str) -> bytes:
         raise ConfigError(
             "--png: resvg-py is not installed; pip install 'ringrift-swarm[picture]', or write --svg"
         ) from None
+    if resvg_py.svg_to_bytes(svg_string=_LETTER) == resvg_py.svg_to_bytes(svg_string=_BLANK):
+        print(f"{PROGRAM}: --png: no font was found, so words and numbers are missing; install one", file=sys.stderr)
     return bytes(resvg_py.svg_to_bytes(svg_string=drawn, zoom=_PNG_ZOOM))

@@ -42,10 +42,9 @@ def _square_lines(position: Position, shape: Board, marked: Collection[int]) -> 
     head = Text(" " * _LABEL + "".join(f"{x:<{wide}}" for x in range(shape.side)).rstrip(), style="dim")
     lines = [head]
     for y in range(shape.side):
-        line = Text(f"{y:>{_LABEL - 1}} ", style="dim")
+        line = Text.assemble((f"{y:>{_LABEL - 1}} ", "dim"))
         for x in range(shape.side):
             line.append_text(_cell(position, shape.index[x, y], wide, marked))
-        line.rstrip()
         lines.append(line)
     return lines
 
@@ -63,7 +62,7 @@ def _hex_lines(position: Position, shape: Board, marked: Collection[int]) -> lis
             lines.append(Text(" " * (indent - wide // 2) + heads.rstrip() + "  x", style="dim"))
         # the columns left of 0 begin at the left end of each upper row
         side = str(first - 1) if y < 0 else ""
-        line = Text(f"{side:>{indent - 1}} ", style="dim")
+        line = Text.assemble((f"{side:>{indent - 1}} ", "dim"))
         for x in range(first, last + 1):
             line.append_text(_cell(position, shape.index[x, y], wide, marked))
         line.append(f"  {y}", style="dim")
@@ -115,7 +114,7 @@ def stack_lines(position: Position, width: int) -> list[Text]:
     names = cell_names(position.config.board)
     entries = []
     for cell, rings in sorted(position.stacks.items()):
-        entry = Text(f"{names[cell]} ", style="dim")
+        entry = Text.assemble((f"{names[cell]} ", "dim"))
         entry.append_text(rings_text(rings))
         entry.append(f" cap {cap_of(rings)}" if cap_of(rings) < len(rings) else "", style="dim")
         entries.append(entry)
@@ -150,9 +149,9 @@ def legend_line(position: Position) -> Text:
     """What the signs of the board mean."""
     players, line = range(position.config.players), Text(style="dim")
     if board(position.config.board).side < 10:
-        line.append(f"{STACKS[0]}211 a stack with the players of its rings, bottom to top")
+        line.append(f"{STACKS[0]}211 stack, players of its rings from bottom to top")
     else:
         line.append(" ".join(STACKS[seat] for seat in players) + " stacks with their height")
     line.append("   " + " ".join(MARKERS[seat] for seat in players) + " markers")
-    line.append(f"   {TERRITORY}1 territory of player 1")
+    line.append(f"   {TERRITORY}1 territory")
     return line

@@ -191,7 +191,8 @@ def test_every_kind_of_last_move_can_be_drawn() -> None:
         marks = len(list(parse(drawn).iter(f"{SVG}path"))) - len(list(parse(plain).iter(f"{SVG}path")))
         assert (marks == 0) == (kind in bare), kind
         if kind in (Kind.OC, Kind.CC):
-            assert marks >= 6  # two arrows, and two outlines of two strokes
+            assert marks >= 7  # an arrow, and three outlines of two strokes
+            assert drawn.count("stroke-dasharray") == 1
         if kind in (Kind.EL, Kind.ET, Kind.FE):
             assert [told for told in words(drawn) if told.startswith("\u2212")], kind
 

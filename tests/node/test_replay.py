@@ -5,11 +5,13 @@ import json
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import resvg_py
 
 from engine import notation
 from engine.backend import PLAIN
@@ -213,6 +215,14 @@ def test_without_the_library_png_names_the_remedy(
         "ringrift-node: --png: resvg-py is not installed; pip install 'ringrift-swarm[picture]', or write --svg\n"
     )
     assert not (tmp_path / "at.png").exists()
+
+
+def test_a_machine_without_fonts_is_told_what_is_missing(
+    one_game: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", partial(resvg_py.svg_to_bytes, skip_system_fonts=True))
+    assert main(["replay", str(one_game), "--png", str(tmp_path / "at.png")]) == 0
+    assert "no font was found, so words and numbers are missing" in capsys.readouterr().err
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -130,13 +130,11 @@ def write_stack(tables: Row, state: Row, cell: int, mover: int, area: int, at: i
 
 @func
 def write_planes(tables: Row, state: Row, grid: Ints, area: int, planes: Floats) -> None:
-    """Write all planes of a position, plane after plane of `area` numbers."""
+    """Write all planes of a position, plane after plane of `area` numbers, over zeros."""
     players = int(tables[PLAYERS])
     mover = point_of_view(state)
     active = int(state[ACTIVE])
     phase = int(state[PHASE])
-    for place in range(PLANES * area):
-        planes[place] = Float(0.0)
     for cell in range(int(tables[CELLS])):
         at = int(grid[cell])
         here = content(state, cell)
@@ -164,11 +162,9 @@ def share(part: int, whole: int) -> Float:
 
 @func
 def write_globals(tables: Row, state: Row, scalars: Floats) -> None:
-    """Write the scalars of a position."""
+    """Write the scalars of a position, over zeros."""
     players = int(tables[PLAYERS])
     mover = point_of_view(state)
-    for place in range(SCALARS):
-        scalars[place] = Float(0.0)
     for seat in range(players):
         player = (mover - 1 + seat) % players + 1
         base = seat * 8

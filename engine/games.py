@@ -176,8 +176,8 @@ class Games:
     def features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS]."""
         lie = frame(self.config.board)
-        planes = np.empty((len(self), PLANES * lie.side * lie.side), np.float32)
-        scalars = np.empty((len(self), SCALARS), np.float32)
+        planes = np.zeros((len(self), PLANES * lie.side * lie.side), np.float32)
+        scalars = np.zeros((len(self), SCALARS), np.float32)
         self.executor.launch(
             kernels.describe_games,
             len(self),

@@ -84,7 +84,7 @@ def random_games(
 def describe_games(
     first: int, tables: Row, states: Rows, grid: Ints, side: int, planes: FloatRows, scalars: FloatRows
 ) -> None:
-    """Write the features of every game."""
+    """Write the features of every game over zeros."""
     game = first + thread.tid()
     write_planes(tables, states[game], grid, side * side, planes[game])
     write_globals(tables, states[game], scalars[game])

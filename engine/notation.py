@@ -18,10 +18,10 @@ from engine.rules import state as record
 from engine.rules.lines import run_length
 from engine.rules.masks import has_cell
 from engine.rules.recovery import run_start
+from engine.rules.regions import FOUND, find_region, survey
 from engine.rules.sizes import scratch_width
 from engine.rules.stacks import height, ring_below, ring_owner
 from engine.rules.tables import CELLS, LINE, SIDE, TOP, step, tables
-from engine.rules.territory import FOUND, find_region, survey
 
 if TYPE_CHECKING:
     from engine.games import Games

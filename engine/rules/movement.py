@@ -14,9 +14,7 @@ ANY_DISTANCE = 64  # longer than any board is wide
 
 
 @func(inline=False)
-def stack_moves(
-    tables: Row, state: Row, start: int, kind: int, with_moves: bool, out: Longs, written: int
-) -> int:
+def stack_moves(tables: Row, state: Row, start: int, kind: int, with_moves: bool, out: Longs, written: int) -> int:
     """Write the captures of the stack on a cell as moves of `kind`, and its plain moves if wanted."""
     count = Int(written)
     tall = height(tables, state, start)

@@ -15,11 +15,7 @@ from engine.rules.tables import AXES, CELLS, DIRECTIONS, LINE, opposite, step
 @func
 def may_recover(state: Row, player: int) -> bool:
     """Without a stack every own ring on the board is a buried one."""
-    return (
-        int(state[STACKS + player]) == 0
-        and int(state[MARKERS + player]) > 0
-        and int(state[ONBOARD + player]) > 0
-    )
+    return int(state[STACKS + player]) == 0 and int(state[MARKERS + player]) > 0 and int(state[ONBOARD + player]) > 0
 
 
 @func
@@ -47,9 +43,7 @@ def run_start(tables: Row, state: Row, cell: int, axis: int, player: int) -> int
 
 
 @func
-def payments(
-    tables: Row, state: Row, player: int, kind: int, start: int, cell: int, out: Longs, written: int
-) -> int:
+def payments(tables: Row, state: Row, player: int, kind: int, start: int, cell: int, out: Longs, written: int) -> int:
     """Write a slide once for each stack that can pay the buried ring."""
     count = Int(written)
     for payer in range(int(tables[CELLS])):
@@ -59,9 +53,7 @@ def payments(
 
 
 @func
-def free_parts(
-    tables: Row, state: Row, player: int, start: int, cell: int, axis: int, out: Longs, written: int
-) -> int:
+def free_parts(tables: Row, state: Row, player: int, start: int, cell: int, axis: int, out: Longs, written: int) -> int:
     """Write a slide once for each part of the required length that contains the cell slid to."""
     count = Int(written)
     needed = int(tables[LINE])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.boards import board
 from engine.config import Config
+from engine.rules.regions import SETS
 from engine.rules.tables import WIDTH, tables
-from engine.rules.territory import SETS
 
 
 def state_width(config: Config) -> int:
@@ -14,7 +14,7 @@ def state_width(config: Config) -> int:
 
 
 def scratch_width(config: Config) -> int:
-    """Length of a scratch row (int32): the sets of cells of `engine.rules.territory`."""
+    """Length of a scratch row (int32): the sets of cells of `engine.rules.regions`."""
     return SETS * board(config.board).side
 
 

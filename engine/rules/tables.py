@@ -66,9 +66,7 @@ def direction_between(tables: Row, start: int, end: int) -> int:
 def _steps(shape: Board) -> list[int]:
     cells = len(shape.cells)
     padding = [cells] * (8 - len(shape.directions))
-    return [
-        to for cell in range(cells) for to in [shape.neighbour(cell, d) for d in shape.directions] + padding
-    ]
+    return [to for cell in range(cells) for to in [shape.neighbour(cell, d) for d in shape.directions] + padding]
 
 
 def _head(config: Config) -> list[int]:

@@ -8,6 +8,7 @@ from engine.rules.lines import any_line, collapse_run, owes_ring
 from engine.rules.movement import capture, capture_follows, move
 from engine.rules.placement import place
 from engine.rules.recovery import slide, slide_into_line, slide_into_part, strike
+from engine.rules.regions import any_region
 from engine.rules.stacks import eliminate_lowest, eliminate_top
 from engine.rules.state import (
     ACTED,
@@ -33,7 +34,7 @@ from engine.rules.state import (
     count_move,
 )
 from engine.rules.tables import LINE, PLAYERS
-from engine.rules.territory import any_region, claim
+from engine.rules.territory import claim
 from engine.rules.victory import end_after_turn, end_before_turn
 
 

@@ -259,3 +259,52 @@ def test_placement_counts_are_judged_one_by_one() -> None:
     )
     # no step is free; the stack has cap 3 and one free cell behind it, at distance 2: too near for three
     assert [text for text in texts(games) if text.startswith("PR 0,0 ")] == []
+
+
+def end_turn_of_player_2(leader: int, owner: int, mask: int = 0) -> Games:
+    """Player 2 of three ends his turn; player 3 has no ring any more, so that player 1 is next."""
+    games = position(
+        config("square8-3"),
+        player=2,
+        phase=record.TERRITORIES,
+        stacks={(0, 0): "1", (7, 7): "2"},
+        markers={(3, 3): 3},
+        hands=(5, 5, 0),
+    )
+    row = games.states[0]
+    row[record.LEADER], row[record.MASK], row[record.STREAK_OWNER], row[record.STREAK] = leader, mask, owner, 2
+    row[record.ELIMINATED + 1] = 0  # nobody wins by rings
+    row[record.ACTED] = 1  # no forced elimination
+    games.apply([notation.text_to_move(games, 0, "NT")])
+    assert games.player()[0] == 1
+    return games
+
+
+def tracker(games: Games) -> tuple[int, ...]:
+    fields = (record.LEADER, record.MASK, record.STREAK_OWNER, record.STREAK)
+    return tuple(int(games.states[0, field]) for field in fields)
+
+
+def test_a_round_leader_who_is_gone_is_replaced_and_the_streak_stays_with_its_owner() -> None:
+    assert tracker(end_turn_of_player_2(leader=3, owner=1)) == (1, 0b10, 1, 2)
+    assert tracker(end_turn_of_player_2(leader=3, owner=2)) == (1, 0b10, 2, 2)
+
+
+def test_the_streak_of_an_owner_who_is_gone_ends_when_the_leader_is_replaced() -> None:
+    assert tracker(end_turn_of_player_2(leader=3, owner=3)) == (1, 0b10, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("mask", "owner", "expected"),
+    [
+        (0b0010, 1, (1, 3)),  # player 1 alone acted again
+        (0b0100, 1, (2, 1)),  # player 2 alone acted: a new streak
+        (0b1010, 1, (1, 3)),  # player 3 acted too, but has no ring any more
+        (0b0110, 1, (0, 0)),  # two acted
+        (0b0000, 1, (0, 0)),  # nobody acted
+    ],
+)
+def test_a_round_closes_when_its_leader_is_next(mask: int, owner: int, expected: tuple[int, int]) -> None:
+    games = end_turn_of_player_2(leader=1, owner=owner, mask=mask)
+    assert tracker(games) == (1, 0b10, *expected)
+    assert not games.over()[0], "player 2 can act now, so player 1 is not the last one standing"

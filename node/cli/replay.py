@@ -51,6 +51,8 @@ def main(options: argparse.Namespace) -> int:
     if len(games) > 1 and options.game is None and not one_wanted:
         _show_games(console, options, games)
         return 0
+    if (options.list or options.all) and (options.svg or options.png):
+        raise ConfigError("--svg and --png write one position; leave out --list and --all, or say which with --at N")
     game = _choose(options, games)
     played = replay(game, f"{options.file}, game {game.name}")
     number = _number(options, played)

@@ -18,6 +18,9 @@ from engine.picture import LastMove
 from engine.position import Position, read_position
 from engine.recorded import Recorded, RecordedGamesError, configuration_of, read_games
 from node.toml import ConfigError
+from node.words import plural, short
+
+_WANTED = "give a file of recorded games, a self-play shard or a match"
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def load_games(path: Path) -> list[StoredGame]:
     # A safetensors file begins with the length of its header, which then begins with a brace.
     games = _from_arrays(path) if head[8:] == b"{" and head[:1] != b"{" else _from_lines(path)
     if not games:
-        raise ConfigError(f"{path}: holds no games; give a file of recorded games, a self-play shard or a match")
+        raise ConfigError(f"{path}: holds no games; {_WANTED}")
     return games
 
 
@@ -81,7 +84,7 @@ def _from_lines(path: Path) -> list[StoredGame]:
     try:
         return [_recorded(path, number, game) for number, game in enumerate(read_games(path), 1)]
     except RecordedGamesError as error:
-        raise ConfigError(f"{error}; give a file of recorded games, a self-play shard or a match") from None
+        raise ConfigError(f"{error}; {_WANTED}") from None
 
 
 def _recorded(path: Path, line: int, game: Recorded) -> StoredGame:
@@ -111,14 +114,21 @@ def _from_arrays(path: Path) -> list[StoredGame]:
         raise ConfigError(f"{path}: needs safetensors to be read: pip install 'ringrift-swarm[work]'") from None
     try:
         kind = arrays.read_kind(path)
+    except arrays.DataError as error:
+        raise ConfigError(f"{_named(path, error)}; {_WANTED}") from None
+    try:
         if kind == shard.KIND:
             return _from_shard(shard.read_shard(path))
         if kind == match.KIND:
             return _from_match(path, *arrays.read_arrays(path, kind, {"lengths": np.int32, "moves": np.int64}))
     except arrays.DataError as error:
-        told = str(error).replace(path.name, str(path), 1)
-        raise ConfigError(f"{told}; fetch or make the file anew") from None
-    raise ConfigError(f"{path}: is a {kind!r} file and holds no games; give a self-play shard or a match")
+        raise ConfigError(f"{_named(path, error)}; fetch or make the file anew") from None
+    raise ConfigError(f"{path}: is a {kind!r} file and holds no games; {_WANTED}")
+
+
+def _named(path: Path, error: Exception) -> str:
+    """The error with the whole path in the place of the file's name."""
+    return str(error).replace(path.name, str(path), 1)
 
 
 def _from_shard(held: Any) -> list[StoredGame]:
@@ -130,7 +140,7 @@ def _from_shard(held: Any) -> list[StoredGame]:
             swap=False,
             moves=moves.tolist(),
             winner=int(winner),
-            note=f"self-play of model {held.model.hex()[:10]}…, first {int(opening)} moves drawn at random",
+            note=f"self-play of {short(held.model.hex())}, the first {plural(int(opening), 'move')} at random",
         )
         for number, (_, opening, winner, moves) in enumerate(runs, 1)
     ]

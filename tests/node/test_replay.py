@@ -24,9 +24,11 @@ from node.replay.board import EMPTY, MARKERS, STACKS, TERRITORY, board_lines
 from node.replay.games import load_games, replay
 from training.arrays import write_arrays
 from training.match import KIND as MATCH_KIND
+from training.match import MatchGame, write_games
 from training.shard import Shard, write_shard
 
 RECORDED = Path(__file__).parents[1] / "data" / "parity"
+DOCS = Path(__file__).parents[2] / "docs" / "pictures"
 SQUARE8 = RECORDED / "square8-4.jsonl.gz"
 
 
@@ -60,8 +62,11 @@ def played_moves(name: str, seeds: range) -> tuple[list[list[int]], list[int]]:
 
 def write_match(directory: Path) -> tuple[Path, list[list[int]], list[int]]:
     moves, winners = played_moves("hex8-2", range(4))
-    arrays = {"lengths": np.array([len(each) for each in moves], np.int32), "moves": np.concatenate(moves)}
-    return write_arrays(directory, MATCH_KIND, {"config": "hex8-2"}, arrays).path, moves, winners
+    games = [
+        MatchGame((i // 2, bytes(32)), i % 2, 0, np.array(listed, np.int64), winners[i])
+        for i, listed in enumerate(moves)
+    ]
+    return write_games(directory, config("hex8-2"), games).path, moves, winners
 
 
 def write_own_shard(directory: Path) -> tuple[Path, list[list[int]], list[int]]:
@@ -205,6 +210,24 @@ def test_pictures_are_written(one_game: Path, tmp_path: Path, capsys: pytest.Cap
     assert len(data) > 20_000  # a picture, not an empty sheet
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "game", "at"),
+    [
+        ("square8", "square8-4", 35, 200),
+        ("hex8", "hex8-3", 23, 140),
+        ("square19", "square19-3", 2, 360),
+        ("hexagonal", "hexagonal-2", 1, 500),
+    ],
+)
+def test_the_pictures_of_the_docs_are_what_is_drawn_now(
+    name: str, file: str, game: int, at: int, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "drawn.svg"
+    source = RECORDED / f"{file}.jsonl.gz"
+    assert main(["replay", str(source), "--game", str(game), "--at", str(at), "--svg", str(drawn)]) == 0
+    assert drawn.read_bytes() == (DOCS / f"{name}.svg").read_bytes()
+
+
 def test_without_the_library_png_names_the_remedy(
     one_game: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,6 +266,7 @@ def test_choices_that_do_not_exist(one_game: Path, tmp_path: Path, capsys: pytes
     assert "numbered 1 to 1" in refused(capsys, one_game, "--game", "7")
     known = recorded(SQUARE8)["id"]
     assert f"did you mean {known}?" in refused(capsys, SQUARE8, "--game", known + "1x")
+    assert "write one position" in refused(capsys, one_game, "--all", "--svg", tmp_path / "at.svg")
     assert "is not overwritten" in refused(capsys, one_game, "--svg", one_game)
     assert "cannot be written" in refused(capsys, one_game, "--svg", tmp_path / "no" / "at.svg")
 
@@ -272,7 +296,7 @@ def damaged_files(directory: Path) -> dict[str, tuple[bytes, str]]:
         "long.jsonl": (changed(steps=too_long), f"move {len(too_long)}, "),
         "cut.safetensors": (match[:-4], "cut.safetensors: not a readable safetensors file"),
         "other.safetensors": (other, "is a 'weather/1' file and holds no games"),
-        "binary.safetensors": (b"12345678{" + bytes(50), "not a file of arrays that this program has written"),
+        "binary.safetensors": (b"12345678{" + bytes(50), "has written; give a file of recorded games"),
     }
 
 

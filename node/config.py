@@ -17,7 +17,8 @@ from node.toml import ConfigError, Table, parse_toml, read_toml
 ROLES = ("selfplay", "train", "match")
 
 _ABSENT = "write one with: ringrift-node init DIR --members 4"
-_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; others make the resolver raise
+_HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
 _HTTP_OFFSET = 1000  # the local page is this far from the port for peers, if nobody says otherwise
 

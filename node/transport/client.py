@@ -45,7 +45,7 @@ class HttpTransport:
                 status, answer = await self._ask(peer, path, body, limit)
         except trio.TooSlowError:
             raise Unreachable(f"{address}: no answer within {seconds:g} s") from None
-        except (Hangup, OSError, trio.BrokenResourceError) as error:
+        except (Hangup, OSError, trio.BrokenResourceError, UnicodeError) as error:  # UnicodeError: a host name
             raise Unreachable(f"{address}: {_reason(error)}") from None
         if status != 200:
             raise Refused(status, answer[:_MAX_REASON].decode("utf-8", "replace"))

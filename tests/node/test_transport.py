@@ -185,6 +185,14 @@ async def test_a_node_that_is_off_is_unreachable(wires: Wires, identities: Ids) 
         await wires.transport(b).ask(a.id, "/echo", b"", seconds=5)
 
 
+@pytest.mark.parametrize("host", ["two..dots", "x" * 64])
+async def test_a_name_that_is_no_host_s_is_unreachable(loopback: Wires, identities: Ids, host: str) -> None:
+    a, b, *_ = identities
+    loopback.addresses[a.id] = f"{host}:7400"  # type: ignore[attr-defined]
+    with pytest.raises(Unreachable):
+        await loopback.transport(b).ask(a.id, "/echo", b"", seconds=5)
+
+
 async def test_a_handler_that_fails_is_an_answer_and_no_crash(
     loopback: Wires, identities: Ids, echo: Handler
 ) -> None:

@@ -141,6 +141,12 @@ MISTAKES = {
         13,
         'address: "birch.example" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400',
     ),
+    "a name with two dots": (
+        SECOND_ADDRESS,
+        'address = "birch..example:7400"',
+        13,
+        'address: "birch..example:7400" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400',
+    ),
     "impossible port": (
         SECOND_ADDRESS,
         'address = "birch.example:70000"',

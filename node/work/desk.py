@@ -56,7 +56,10 @@ class Desk(Protocol):
         ...
 
     async def submit(self, *transactions: Transaction) -> None:
-        """Put transactions into one event of ours and keep at it until they are ordered; returns at once."""
+        """Put transactions into one event of ours and keep at it until they are ordered; returns at once.
+
+        Raises `WorkError` if no event can hold them, or too much waits already.
+        """
         ...
 
     async def ordered(self, number: int) -> None:

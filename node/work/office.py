@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import trio
 
+from consensus.event import EventError
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
@@ -16,6 +17,7 @@ from node.blobs.exchange import BlobFetcher
 from node.effects import EffectLog
 from node.identity import Identity
 from node.member import Member
+from node.pending import BacklogError
 from node.work.desk import Shown
 from node.work.workshop import WorkError
 
@@ -114,7 +116,10 @@ class Office:
     async def submit(self, *transactions: Transaction) -> None:
         """See `Desk.submit`."""
         await trio.lowlevel.checkpoint()
-        self._member.submit([transaction.as_table() for transaction in transactions])
+        try:
+            self._member.submit([transaction.as_table() for transaction in transactions])
+        except (EventError, BacklogError) as error:
+            raise WorkError(f"cannot be put into an event: {error}") from None
 
     async def ordered(self, number: int) -> None:
         """See `Desk.ordered`."""

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from consensus.encoding import decode, encode
 from consensus.genesis import Member as Listed
 from consensus.genesis import make_genesis
+from consensus.ledger.transactions import Candidate, Release
 from consensus.settings import Settings
 from node.blobs import PIECE
 from node.blobs.exchange import PATH, BlobFetcher
@@ -105,3 +106,38 @@ async def test_a_result_that_cannot_be_kept_fails_the_job(
         with pytest.raises(WorkError, match="No space"):
             await office.keep(tmp_path / "games")
     assert await office.keep(tmp_path / "games") == (DIGEST, 5)
+
+
+async def test_a_report_that_no_event_can_hold_fails_the_job(office: Office) -> None:
+    """Losses of a training that diverged, say."""
+    losses = {"policy": 10**25}
+    report = Candidate(0, None, "hex8-2", DIGEST, {}, "c16b2", None, DIGEST, (), losses)
+    with pytest.raises(WorkError, match=r"cannot be put into an event: .* 64 bits"):
+        await office.submit(report)
+
+
+async def test_ids_and_numbers_of_effects_go_on_after_a_restart(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    genesis = make_genesis("alone", [Listed(ME.id, 1)], Settings())
+    disk, blobs, told = MemoryDisk(), FileBlobs(tmp_path), []
+    for life in range(3):
+        member = Member(
+            genesis=genesis, identity=ME, store=MemoryStore(disk), opener=SharedOpener(genesis.digest),
+            clock=SimulatedClock(), chance=random.Random(life),
+        )
+        effects = EffectLog({ME.id: "me"})
+        fetcher = BlobFetcher(blobs, Network(1).transport(ME.id), [], random.Random(2))
+        office = Office(member, ME, (), blobs, fetcher, tmp_path, effects)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(office.run)
+            await nursery.start(member.run)
+            for _ in range(2):
+                number = office.next_id()
+                await office.submit(Release(number, 99, "to be refused"))
+                await office.ordered(number)
+            nursery.cancel_scope.cancel()
+        told.append([(entry["number"], entry["fields"]["id"]) for entry in effects.after(0)])
+    assert told[2] == [(number + 1, number) for number in range(6)]
+    assert told[:2] == [told[2][:2], told[2][:4]]
+    assert member.replica.ledger.rejected() == {"claim not live": 6}

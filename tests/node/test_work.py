@@ -282,6 +282,22 @@ async def test_a_full_disk_fails_the_job_and_not_the_node(
         await perform(desk, Breaking(), claim, lambda _told: None)
 
 
+async def test_a_report_that_cannot_be_said_gives_the_claim_back(
+    swarm: Swarm, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    class Speechless(OrderDesk):
+        async def submit(self, *transactions: t.Transaction) -> None:
+            if isinstance(transactions[0], t.Games):
+                raise WorkError("cannot be put into an event")
+            await super().submit(*transactions)
+
+    desk = Speechless(swarm, tmp_path)
+    nursery.start_soon(work_on, desk, workshop(tmp_path))
+    await trio.sleep(30)
+    nursery.cancel_scope.cancel()
+    assert {type(entry) for entry in desk.said} == {t.SelfplayClaim, t.Release}
+
+
 async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
     swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:

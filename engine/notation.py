@@ -140,13 +140,18 @@ def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
     return kind.name
 
 
-def _rings_text(table: Row, state: Row, cell: int) -> str:
+def rings_on(table: Row, state: Row, cell: int) -> list[int]:
+    """The owners of the rings of a stack, bottom to top.
+
+    Args:
+        table: `tables(config)` and `state` a record row, both as plain rows.
+    """
     ring = state[table[TOP] + cell]
     owners = [ring_owner(table, ring)]
     while len(owners) < height(table, state, cell):
         ring = ring_below(table, state, ring)
         owners.append(ring_owner(table, ring))
-    return "".join(str(owner) for owner in reversed(owners))
+    return owners[::-1]
 
 
 def state_text(config: Config, state: NDArray[np.int16]) -> str:
@@ -163,7 +168,7 @@ def state_text(config: Config, state: NDArray[np.int16]) -> str:
     stacks, markers, collapsed = [], [], []
     for cell, here in enumerate(state[record.BOARD : record.BOARD + len(names)].tolist()):
         if here >= record.STACK:
-            stacks.append(f"s {names[cell]} {_rings_text(table, row, cell)}")
+            stacks.append(f"s {names[cell]} {''.join(map(str, rings_on(table, row, cell)))}")
         elif here >= record.BLOCKED:
             collapsed.append(f"c {names[cell]} {record.owner(here)}")
         elif here:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Row, plain_row
+from engine.backend import plain_row
 from engine.boards import board
 from engine.config import Config
-from engine.notation import PHASE_NAMES, ending_text
+from engine.notation import PHASE_NAMES, ending_text, rings_on
 from engine.rules import state as record
 from engine.rules.sizes import state_width
-from engine.rules.stacks import height, ring_below, ring_owner
-from engine.rules.tables import TOP, tables
+from engine.rules.tables import tables
 
 _ENDINGS = {
     "ring": "by eliminated rings",
@@ -60,12 +59,12 @@ def read_position(config: Config, state: NDArray[np.int16]) -> Position:
     """
     if state.shape != (state_width(config),):
         raise ValueError(f"a row of {config.name} has {state_width(config)} numbers, got {list(state.shape)}")
-    row = plain_row(np.ascontiguousarray(state))
+    row, table = plain_row(np.ascontiguousarray(state)), plain_row(tables(config))
     stacks, markers, collapsed = {}, {}, {}
     for cell in range(len(board(config.board).cells)):
         here = record.content(row, cell)
         if here >= record.STACK:
-            stacks[cell] = rings_on(config, row, cell)
+            stacks[cell] = tuple(rings_on(table, row, cell))
         elif here >= record.BLOCKED:
             collapsed[cell] = record.owner(here)
         elif here:
@@ -88,17 +87,6 @@ def read_position(config: Config, state: NDArray[np.int16]) -> Position:
         markers=markers,
         collapsed=collapsed,
     )
-
-
-def rings_on(config: Config, state: Row, cell: int) -> tuple[int, ...]:
-    """The owners of the rings of a stack, bottom to top."""
-    table = plain_row(tables(config))
-    ring = int(state[table[TOP] + cell])
-    owners = [ring_owner(table, ring)]
-    while len(owners) < height(table, state, cell):
-        ring = ring_below(table, state, ring)
-        owners.append(ring_owner(table, ring))
-    return tuple(reversed(owners))
 
 
 def cap_of(rings: tuple[int, ...]) -> int:

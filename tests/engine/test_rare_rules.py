@@ -308,3 +308,27 @@ def test_a_round_closes_when_its_leader_is_next(mask: int, owner: int, expected:
     games = end_turn_of_player_2(leader=1, owner=owner, mask=mask)
     assert tracker(games) == (1, 0b10, *expected)
     assert not games.over()[0], "player 2 can act now, so player 1 is not the last one standing"
+
+
+@pytest.mark.parametrize(
+    ("locked", "winner"),
+    [
+        ([(0, 1), (1, 0), (1, 1), (6, 7), (7, 6), (6, 6)], 0),  # neither can act any more
+        ([(6, 7), (7, 6), (6, 6)], 1),  # player 1 can, player 2 cannot
+        ([], 0),  # both can
+    ],
+)
+def test_the_last_player_standing_must_still_be_able_to_act(locked, winner: int) -> None:
+    games = position(
+        config("square8-2"),
+        player=2,
+        phase=record.TERRITORIES,
+        stacks={(0, 0): "1", (7, 7): "2"},
+        collapsed={cell: 1 + place % 2 for place, cell in enumerate(locked)},
+    )
+    row = games.states[0]
+    row[record.LEADER], row[record.MASK], row[record.STREAK_OWNER], row[record.STREAK] = 1, 0b10, 1, 2
+    row[record.ELIMINATED + 1] = 0  # nobody wins by rings
+    row[record.ACTED] = 1  # no forced elimination
+    games.apply([notation.text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
+    assert (games.winner()[0], notation.ending_text(games.states[0])) == (winner, "lps_rounds" if winner else "")

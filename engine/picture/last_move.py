@@ -82,7 +82,8 @@ def _arrow(start: Point, end: Point, unit: float, player: int) -> str:
             start[1] + along[1] * distance + along[0] * aside,
         )
 
-    first, tip = 0.24 * unit, length - 0.47 * unit
+    near = length < 1.5 * unit  # then there is little room between what lies on the two cells
+    first, tip = (0.16 * unit, length - 0.38 * unit) if near else (0.24 * unit, length - 0.47 * unit)
     neck, thick, wide = tip - 0.23 * unit, 0.045 * unit, 0.15 * unit
     corners = [(first, thick), (neck, thick), (neck, wide), (tip, 0.0), (neck, -wide), (neck, -thick), (first, -thick)]
     return element(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from engine.picture.colours import CELL, FAINT, INK, LINE, WHITE, colour, edge, mix, on, sign, tint
 from engine.picture.pieces import draw_marker, draw_stack
 from engine.picture.svg import Attributes, element, group, move_to, text
@@ -97,10 +99,9 @@ def _count(x: float, name: str, count: int, whole: int, player: int) -> list[str
 
 
 def _move(player: int, move: str) -> list[str]:
-    words = move if len(move) <= 34 else move[:33] + "\u2026"
-    return [
-        text(f"Last move, by player {player}", (0, 16), 12, fill=FAINT),
-        text(words, (0, 36), 14, fill=edge(player), font_weight="bold"),
+    lines = wrap(move.replace(";", "; "), 32, max_lines=2, placeholder=" \u2026")
+    return [text(f"Last move, by player {player}", (0, 14), 12, fill=FAINT)] + [
+        text(line, (0, 32 + 18 * i), 14, fill=edge(player), font_weight="bold") for i, line in enumerate(lines)
     ]
 
 

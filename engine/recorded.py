@@ -96,15 +96,16 @@ def check_games(recorded: Sequence[Recorded], executor: Executor | None = None) 
     return Outcome(checker.steps, tuple(checker.mismatches))
 
 
-def moves_of(recorded: Recorded) -> NDArray[np.int64]:
-    """int64[steps]: the moves of a recorded game, for `Games.apply` from the first position on.
+def moves_of(recorded: Recorded, count: int | None = None) -> NDArray[np.int64]:
+    """int64[n]: the moves of a recorded game, or the first `count`, for `Games.apply` from the first position on.
 
     Raises:
         RecordedGamesError: one of them is not legal where it was played.
     """
     games = Games.new(config(configuration_of(recorded)), 1, swap=recorded["swap"])
-    moves = np.empty(len(recorded["steps"]), np.int64)
-    for place, step in enumerate(recorded["steps"]):
+    steps = recorded["steps"][:count]
+    moves = np.empty(len(steps), np.int64)
+    for place, step in enumerate(steps):
         try:
             moves[place] = notation.text_to_move(games, 0, step[4])
         except ValueError:

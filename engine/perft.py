@@ -1,0 +1,30 @@
+"""Counts of legal sequences: equal counts before and after a change of the rules make an error very unlikely."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.games import Games
+
+_CHILDREN = 8192  # positions made at once: memory for them is needed once per level
+
+
+def count_sequences(games: Games, depth: int) -> NDArray[np.int64]:
+    """int64[games]: in how many ways `depth` legal moves can be played from each position.
+
+    A game that is over has no move, so what ends earlier is not counted. The last moves are enumerated, not played.
+    """
+    if depth == 0:
+        return np.ones(len(games), np.int64)
+    legal = games.legal()
+    if depth == 1:
+        return np.diff(legal.offsets).astype(np.int64)
+    counts = np.zeros(len(games), np.int64)
+    owners = np.repeat(np.arange(len(games)), np.diff(legal.offsets))
+    for start in range(0, len(owners), _CHILDREN):
+        parents = owners[start : start + _CHILDREN]
+        children = games.take(parents)
+        children.apply(legal.moves[start : start + _CHILDREN], check=False)
+        np.add.at(counts, parents, count_sequences(children, depth - 1))
+    return counts

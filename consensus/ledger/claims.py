@@ -12,15 +12,19 @@ from consensus.ledger.state import RefusedError, State
 from consensus.ledger.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
 from consensus.settings import players
 
+HELD = 64  # live claims of one member; who works holds a few
+
 
 def claim_selfplay(state: State, place: Place, author: MemberId, wish: SelfplayClaim) -> None:
-    """Self-play is never refused, only counted."""
+    """Self-play is never refused, only counted; but nobody holds so much of it that all pay for the counting."""
+    _require_room(state, author)
     model = configuration_of(state, wish.configuration).model.digest
     _grant(state, Claim(author, wish.id, "selfplay", wish.configuration, model, wish.amount, place))
 
 
 def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) -> None:
     """One live training claim per configuration and model family."""
+    _require_room(state, author)
     model = configuration_of(state, wish.configuration).model.digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", wish.configuration, wish.family):
@@ -82,6 +86,11 @@ def configuration_of(state: State, name: str) -> Configuration:
     if configuration is None:
         raise RefusedError("unknown configuration")
     return configuration
+
+
+def _require_room(state: State, author: MemberId) -> None:
+    if sum(claim.author == author for claim in state.claims.values()) >= HELD:
+        raise RefusedError("too many live claims")
 
 
 def _grant(state: State, claim: Claim) -> None:

@@ -162,7 +162,9 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         for candidacy in ledger.candidates()
         if ("match", candidacy.configuration, candidacy.id) not in avoided
     }
-    trained = {claim.configuration for claim in ledger.claims() if claim.kind == "train"}
+    trained = {
+        claim.configuration for claim in ledger.claims() if claim.family == settings.architecture
+    }
     ready = [
         configuration
         for configuration in ledger.configurations()

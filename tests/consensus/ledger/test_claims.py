@@ -187,6 +187,7 @@ def test_ids_in_any_order_and_a_bound_on_what_is_remembered() -> None:
     swarm.order((swarm.id(0), sparse))
     swarm.act(0, t.SelfplayClaim(11, "hex8-2", 1))
     assert swarm.refusal() == "id was used before"  # forgotten gaps are closed
+    swarm.wait(120)
     swarm.act(0, t.SelfplayClaim(4007, "hex8-2", 1))
     assert swarm.refusal() is None
 

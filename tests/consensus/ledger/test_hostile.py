@@ -30,3 +30,16 @@ def test_a_refused_type_of_any_length_is_told_in_short() -> None:
     swarm.order((swarm.id(3), [{"type": "x" * 100_000, "id": 0}, {"type": "x" * 100_000, "id": 0}]))
     assert swarm.refusal() == "id was used before"
     assert len(str(swarm.last[0].fields["type"])) <= 64
+
+
+def test_one_member_cannot_make_all_count_its_claims() -> None:
+    swarm = Swarm()
+    for _ in range(2):
+        swarm.act(3, *(t.SelfplayClaim(swarm.next_id(3), "hex8-2", 1) for _ in range(1000)))
+    assert len(swarm.ledger.claims()) == 64
+    assert swarm.ledger.rejected() == {"too many live claims": 1936}
+    swarm.play(0)
+    assert swarm.refusal() is None
+    swarm.wait(120)
+    swarm.act(3, t.SelfplayClaim(swarm.next_id(3), "hex8-2", 1))
+    assert swarm.refusal() is None

@@ -172,3 +172,16 @@ def test_what_a_member_failed_at_does_not_keep_it_from_other_work() -> None:
         kinds.append(work.kind)
         avoided.append(work.subject)
     assert kinds == ["match", "train", "selfplay"]
+
+
+def test_training_of_another_family_keeps_nobody_from_ours() -> None:
+    swarm = Swarm(4)
+    swarm.play(0, games=192)
+    for number in range(100):
+        swarm.act(3, t.TrainClaim(swarm.next_id(3), "hex8-2", f"family{number}"))
+    assert swarm.refusal() == "too many live claims"
+    work = next_work(swarm.ledger, swarm.id(0), ("train",))
+    assert work is not None
+    swarm.act(0, work.claim(swarm.next_id(0)))
+    assert swarm.refusal() is None
+    assert next_work(swarm.ledger, swarm.id(1), ("train",)) is None

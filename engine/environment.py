@@ -1,0 +1,123 @@
+"""RingRift as an environment in PettingZoo's AEC form, for other people's learners (extra `pettingzoo`).
+
+Agents are "player_1" .. "player_P". In every step the agent whose turn it is plays one move, bookkeeping moves
+included; it may be the same agent's turn again. At the end the winner's reward is 1 and each other's -1 / (P - 1).
+
+An action is a place in the list of legal moves: action i plays `infos[agent]["moves"][i]`, the move as
+`Games.legal` lists it. What the same number means differs from position to position, so a learner that scores
+actions should look at the moves (`engine.moves`), as our own networks do. `action_mask` is 1 for the places that
+the list has. The action space is as large as the list can become at all (`engine.rules.move_bound`), which on the
+big boards is far more than a game meets.
+
+An observation is that of the agent to move: `observation` float32[planes, side, side] and `scalars`
+(`engine.features`), and `action_mask` int8[actions]. What the others see is the same, with no action to take.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete
+from numpy.typing import NDArray
+from pettingzoo.utils.env import AECEnv
+
+from engine.backend import Executor
+from engine.config import config
+from engine.features import PLANES, SCALARS, frame
+from engine.games import Games
+from engine.rules import move_bound
+
+Observation = dict[str, NDArray[Any]]
+
+
+class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a class of an untyped module
+    """One game after another of one configuration, such as `Environment("hex8-2")`; `games` is the running one."""
+
+    metadata = {"name": "ringrift_v1", "render_modes": ["ansi"], "is_parallelizable": False}  # noqa: RUF012
+    render_mode = "ansi"
+
+    def __init__(self, name: str, *, swap: bool = False, executor: Executor | None = None) -> None:
+        """See `Games.new`.
+
+        Raises:
+            ValueError: there is no such configuration.
+        """
+        super().__init__()
+        self.config = config(name)
+        self._first = Games.new(self.config, 1, swap, executor)
+        self.possible_agents = [f"player_{seat}" for seat in range(1, self.config.players + 1)]
+        side, actions = frame(self.config.board).side, move_bound(self.config)
+        self.action_spaces = {agent: Discrete(actions) for agent in self.possible_agents}
+        self.observation_spaces = {
+            agent: Dict(
+                {
+                    "observation": Box(0, np.inf, (PLANES, side, side), np.float32),
+                    "scalars": Box(0, np.inf, (SCALARS,), np.float32),
+                    "action_mask": Box(0, 1, (actions,), np.int8),
+                }
+            )
+            for agent in self.possible_agents
+        }
+
+    def observation_space(self, agent: str) -> Dict:
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Discrete:
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begin a new game. There is no chance in it, so `seed` changes nothing; there are no `options`."""
+        self.games = self._first.copy()
+        self.agents = list(self.possible_agents)
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self._look()
+
+    def step(self, action: int | None) -> None:
+        """Play a move for the agent to move; once the game is over, take None from every agent.
+
+        Raises:
+            ValueError: the list of legal moves has no such place.
+        """
+        if self.terminations[self.agent_selection]:
+            self._was_dead_step(action)
+            return
+        if action is None or not 0 <= action < len(self._moves):
+            raise ValueError(f"action {action}: {self.agent_selection} has {len(self._moves)} legal moves")
+        self._cumulative_rewards[self.agent_selection] = 0.0
+        self._clear_rewards()
+        self.games.apply(self._moves[[action]], check=False)
+        winner = int(self.games.winner()[0])
+        if winner:
+            self.terminations = dict.fromkeys(self.agents, True)
+            self.rewards = dict.fromkeys(self.agents, -1 / (self.config.players - 1))
+            self.rewards[self.possible_agents[winner - 1]] = 1.0
+        self._accumulate_rewards()
+        self._look()
+
+    def _look(self) -> None:
+        """Note whose turn it is and what may be played. At the end that stays with whoever moved last."""
+        self._moves = self.games.legal().moves
+        player = int(self.games.player()[0])
+        if player:
+            self.agent_selection = self.possible_agents[player - 1]
+        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        self.infos[self.agent_selection] = {"moves": self._moves}
+
+    def observe(self, agent: str) -> Observation:
+        """What the agent to move sees; for others the same, with an empty mask."""
+        planes, scalars = self.games.features()
+        mask = np.zeros(int(self.action_spaces[agent].n), np.int8)
+        if agent == self.agent_selection:
+            mask[: len(self._moves)] = 1
+        return {"observation": planes[0], "scalars": scalars[0], "action_mask": mask}
+
+    def render(self) -> str:
+        """The canonical text of the position (FORMAT.md section 5)."""
+        return self.games.text(0)
+
+    def close(self) -> None:
+        """Nothing is held that needs to be released."""

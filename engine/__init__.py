@@ -1,11 +1,71 @@
-"""What a game is: rules, boards, moves, search. Arrays in, arrays out; no torch, no clock, no I/O."""
+"""What a game is: rules, boards, moves, search. Arrays in, arrays out; no torch, no clock, no I/O.
+
+The names below can be imported from here; each is loaded when it is first asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from engine.backend import PLAIN as PLAIN
+    from engine.boards import BOARDS as BOARDS
+    from engine.boards import Board as Board
+    from engine.compiled import cpu as cpu
+    from engine.config import CONFIGS as CONFIGS
+    from engine.config import Config as Config
+    from engine.games import Games as Games
+    from engine.games import IllegalMoveError as IllegalMoveError
+    from engine.games import Legal as Legal
+    from engine.moves import Kind as Kind
+    from engine.notation import legal_texts as legal_texts
+    from engine.notation import move_to_text as move_to_text
+    from engine.notation import text_to_move as text_to_move
+    from engine.perft import count_sequences as count_sequences
+    from engine.position import Position as Position
+    from engine.position import read_position as read_position
+    from engine.record import GameRecord as GameRecord
+    from engine.search import Evaluation as Evaluation
+    from engine.search import evaluate_uniformly as evaluate_uniformly
+    from engine.search import gumbel_search as gumbel_search
+    from engine.setup import PositionError as PositionError
+    from engine.setup import set_up as set_up
+    from engine.symmetry import Symmetry as Symmetry
+    from engine.symmetry import symmetries as symmetries
+    from engine.symmetry import transform_games as transform_games
+    from engine.symmetry import transform_moves as transform_moves
+    from engine.symmetry import transform_planes as transform_planes
+
+_HOMES = {
+    "engine.backend": ("PLAIN",),
+    "engine.boards": ("BOARDS", "Board"),
+    "engine.compiled": ("cpu",),
+    "engine.config": ("CONFIGS", "Config"),
+    "engine.games": ("Games", "IllegalMoveError", "Legal"),
+    "engine.moves": ("Kind",),
+    "engine.notation": ("legal_texts", "move_to_text", "text_to_move"),
+    "engine.perft": ("count_sequences",),
+    "engine.position": ("Position", "read_position"),
+    "engine.record": ("GameRecord",),
+    "engine.search": ("Evaluation", "evaluate_uniformly", "gumbel_search"),
+    "engine.setup": ("PositionError", "set_up"),
+    "engine.symmetry": ("Symmetry", "symmetries", "transform_games", "transform_moves", "transform_planes"),
+}
+__all__ = ["warm", *(name for names in _HOMES.values() for name in names)]
 KERNEL_MODULES = ("engine.kernels", "engine.search.kernels")
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def warm(progress: Callable[[str, int, int], None] | None = None) -> None:

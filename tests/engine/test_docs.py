@@ -1,0 +1,44 @@
+"""docs/engine.md: its examples run and print what it says."""
+
+import ast
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+import engine
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "engine.md"
+BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n?```text\n(.*?)```\n)?", re.DOTALL)
+
+
+def test_every_example_prints_what_stands_under_it(kernels: None) -> None:
+    space: dict[str, object] = {}
+    blocks = list(BLOCK.finditer(PAGE.read_text()))
+    assert len(blocks) > 5
+    for block in blocks:
+        printed = StringIO()
+        with redirect_stdout(printed):
+            exec(compile(block[1], str(PAGE), "exec"), space)
+        assert printed.getvalue() == (block[2] or ""), block[1]
+
+
+def test_the_package_has_the_names_that_it_lists() -> None:
+    for name in engine.__all__:
+        assert getattr(engine, name) is not None
+    assert set(engine.__all__) <= set(dir(engine))
+    with pytest.raises(AttributeError, match="module 'engine' has no attribute 'chess'"):
+        _ = engine.chess
+    tree = ast.parse(Path(engine.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {name.asname for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert typed | {"warm"} == set(engine.__all__)
+
+
+def test_importing_the_package_loads_no_part_of_it() -> None:
+    program = "import sys, engine; assert not {'numpy', 'warp', 'engine.games'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -89,7 +89,7 @@ class Screen:
 def work_text(work: dict[str, Any] | None) -> str:
     """The `work` object of a node's status in a few words."""
     if work is None:
-        return "nothing to do until the others have finished"
+        return "waiting"
     text = f"{work['kind']} {work['subject']}"
     if work.get("wished"):
         text += f"  {work.get('done', 0):,} of {work['wished']:,}"

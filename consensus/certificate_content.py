@@ -196,7 +196,7 @@ def _check_results(
 
 def _check_holders(predicate: Part, genesis: Genesis, holders: list[MemberId]) -> None:
     part, author = predicate["results"]["slots"], predicate["proposal"]["member"].member()
-    if any(member not in genesis.weights for member in (author, *holders)):
+    if any(member not in genesis.roster.weights for member in (author, *holders)):
         raise part.refuse("were played or proposed by somebody who is no member")
     if len(genesis.members) > SMALL_SWARM:
         if author in holders:
@@ -212,12 +212,12 @@ def _check_votes(part: Part, genesis: Genesis, results: bytes) -> int:
         for item in part["cast"].items()
     ]
     members = [member for member, *_ in votes]
-    if len(set(members)) != len(members) or any(member not in genesis.weights for member in members):
+    if len(set(members)) != len(members) or any(member not in genesis.roster.weights for member in members):
         raise part["cast"].refuse("must be of distinct members")
     approving = [member for member, approve, checked, _ in votes if approve and checked == results]
-    if not genesis.supermajority(approving):
+    if not genesis.roster.supermajority(approving):
         raise part["cast"].refuse("do not approve with more than two thirds of the weight")
-    weight = sum(genesis.weights[member] for member in approving)
+    weight = sum(genesis.roster.weights[member] for member in approving)
     part["approved"].must_be(weight, "is not the weight of the approvals")
     part["digest"].must_be(votes_digest(votes).hex(), "is not the digest of the votes")
     return weight

@@ -52,7 +52,7 @@ def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes]
     sealed_by = _check_seals(table["signatures"], statement, founding)
     content = read_content(statement, founding)
     checked = 0 if files is None else _check_files(content, files)
-    weight = sum(founding.weights[member] for member in sealed_by)
+    weight = sum(founding.roster.weights[member] for member in sealed_by)
     return Verified(founding, content, sealed_by, weight, checked)
 
 
@@ -130,10 +130,10 @@ def _check_seals(signatures: object, statement: bytes, genesis: Genesis) -> tupl
                 f"the seal of member {id_text(member)} does not verify over this statement"
             )
         sealed.append(member)
-    if not genesis.supermajority(sealed):
-        weight = sum(genesis.weights[member] for member in sealed)
+    if not genesis.roster.supermajority(sealed):
+        weight = sum(genesis.roster.weights[member] for member in sealed)
         raise CertificateError(
-            f"sealed by weight {weight} of {genesis.total_weight}; more than two thirds are needed"
+            f"sealed by weight {weight} of {genesis.roster.total_weight}; more than two thirds are needed"
         )
     return tuple(sealed)
 
@@ -143,7 +143,7 @@ def _member(text: object, genesis: Genesis) -> MemberId:
         member = parse_id(text if isinstance(text, str) else "")
     except ValueError as error:
         raise CertificateError(f"keyid: {_first_line(error)}") from None
-    if member not in genesis.weights:
+    if member not in genesis.roster.weights:
         raise CertificateError(f"{text} seals, but is no member of the swarm")
     return member
 

@@ -8,8 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from consensus.genesis import WEIGHT_LIMIT, Genesis, GenesisError, Member, make_genesis
+from consensus.genesis import Genesis, GenesisError, make_genesis
 from consensus.keys import MemberId, id_text, parse_id
+from consensus.roster import WEIGHT_LIMIT, Member
 from consensus.settings import SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
 from node.toml import ConfigError, Table, parse_toml, read_toml

@@ -194,7 +194,7 @@ class Gossip:
             peer.id for peer in self.peers.values()
             if peer.contacted_at is not None and peer.contacted_at > since and not peer.leads(ours)
         ]
-        return self._member.genesis.supermajority([self._member.id, *level])
+        return self._member.genesis.roster.supermajority([self._member.id, *level])
 
     def statuses(self) -> list[PeerStatus]:
         """All peers, in roster order."""

@@ -34,7 +34,7 @@ class Listening:
 
     def over(self, now: float) -> bool:
         """Whether own events may be created, at `now` (seconds of trio's clock)."""
-        if not self._genesis.supermajority(self._agreed):
+        if not self._genesis.roster.supermajority(self._agreed):
             self._enough_since = None
             return False
         if self._enough_since is None:
@@ -42,7 +42,7 @@ class Listening:
         everybody = len(self._agreed) == len(self._genesis.members)
         if not everybody and now < self._enough_since + self._patience:
             return False
-        for peer in self._genesis.weights.keys() - self._agreed:
+        for peer in self._genesis.roster.weights.keys() - self._agreed:
             self._replica.dismiss(peer)  # of what own event it spoke, it could not show it
         return True
 

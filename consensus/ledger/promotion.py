@@ -82,14 +82,14 @@ def seal(state: State, place: Place, author: MemberId, news: Seal) -> None:
     if not keys.verify(author, pae(promotion.statement), news.signature):
         raise RefusedError("seal does not verify")
     promotion = replace(promotion, seals=(*promotion.seals, SealEntry(author, news.signature)))
-    complete = not promotion.certified and state.genesis.supermajority(
+    complete = not promotion.certified and state.genesis.roster.supermajority(
         entry.author for entry in promotion.seals
     )
     if complete:
         promotion = replace(promotion, certified=len(promotion.seals))
     state.promotions[number] = promotion
     state.seal_chain.add(news.statement, author, news.signature)
-    weights = state.genesis.weights
+    weights = state.genesis.roster.weights
     state.emit(
         "seal",
         place,
@@ -97,7 +97,7 @@ def seal(state: State, place: Place, author: MemberId, news: Seal) -> None:
         statement=news.statement,
         configuration=promotion.configuration,
         sealed=sum(weights[entry.author] for entry in promotion.seals),
-        weight=state.genesis.total_weight,
+        weight=state.genesis.roster.total_weight,
     )
     if complete:
         state.emit(

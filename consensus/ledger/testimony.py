@@ -62,8 +62,8 @@ def roster_of(genesis: Genesis) -> Json:
     """The roster that votes and seals."""
     return {
         "version": 1,
-        "digest": genesis.roster_digest.hex(),
-        "weight": genesis.total_weight,
+        "digest": genesis.roster.digest.hex(),
+        "weight": genesis.roster.total_weight,
         "members": [{"id": id_text(member.id), "weight": member.weight} for member in genesis.members],
     }
 
@@ -140,5 +140,5 @@ def _votes(genesis: Genesis, candidacy: Candidacy) -> Json:
         for ballot in ballots
     ]
     rows = [(ballot.author, ballot.approve, ballot.checked, ballot.place.event) for ballot in ballots]
-    approved = sum(genesis.weights[ballot.author] for ballot in ballots if ballot.approve)
+    approved = sum(genesis.roster.weights[ballot.author] for ballot in ballots if ballot.approve)
     return {"digest": votes_digest(rows).hex(), "approved": approved, "cast": cast}

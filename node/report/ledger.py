@@ -76,7 +76,7 @@ def models(ledger: Ledger, names: Names) -> list[ModelInfo]:
 
 def certificates(ledger: Ledger, genesis: Genesis) -> list[CertificateInfo]:
     """One entry a promotion, oldest first."""
-    weights = genesis.weights
+    weights = genesis.roster.weights
     return [
         {
             "id": promotion.digest.hex(),
@@ -87,7 +87,7 @@ def certificates(ledger: Ledger, genesis: Genesis) -> list[CertificateInfo]:
             "time": promotion.place.time,
             "seals": len(promotion.seals),
             "sealed": sum(weights[entry.author] for entry in promotion.seals),
-            "weight": genesis.total_weight,
+            "weight": genesis.roster.total_weight,
             "complete": bool(promotion.certified),
         }
         for promotion in ledger.promotions()
@@ -128,8 +128,8 @@ def _claim(ledger: Ledger, names: Names, claim: Claim) -> ClaimInfo:
 
 def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> CandidateInfo:
     now = ledger.standing(entry)
-    approve = sum(ledger.genesis.weights[vote.author] for vote in entry.ballots if vote.approve)
-    reject = sum(ledger.genesis.weights[vote.author] for vote in entry.ballots if not vote.approve)
+    approve = sum(ledger.genesis.roster.weights[vote.author] for vote in entry.ballots if vote.approve)
+    reject = sum(ledger.genesis.roster.weights[vote.author] for vote in entry.ballots if not vote.approve)
     return {
         "candidate": entry.id.hex(),
         "model": entry.model.digest.hex(),

@@ -124,7 +124,7 @@ class NodeReport:
             "name": genesis.swarm,
             "genesis": genesis.digest.hex(),
             "members": len(genesis.members),
-            "weight": genesis.total_weight,
+            "weight": genesis.roster.total_weight,
         }
 
     def _readiness(self) -> tuple[bool, str]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import trio
 
-from consensus.genesis import Member as Listed
 from consensus.genesis import make_genesis
 from consensus.replica import RoundEffects
+from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from node.clock import SimulatedClock
 from node.gossip import PATH, Gossip, Rhythm
@@ -97,7 +97,7 @@ class SimulatedSwarm:
             decided = member.subscribe()
             transport = self.network.transport(node.identity.id)
             gossip = Gossip(member, transport, chance, self._rhythm)
-            reception = Reception(self.genesis.weights, {PATH: gossip.route(), **self.routes(node)})
+            reception = Reception(self.genesis.roster.weights, {PATH: gossip.route(), **self.routes(node)})
             async with trio.open_nursery() as nursery:
                 await nursery.start(member.run)
                 nursery.start_soon(self._report, node, decided)

@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from consensus.event import Event, decode_event, make_event
-from consensus.genesis import Genesis, Member, make_genesis
+from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.replica import Replica
+from consensus.roster import Member
 from consensus.settings import Settings
 
 _SYNC = 50  # events a sync brings, after which the replica is asked for decided rounds

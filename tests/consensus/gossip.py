@@ -3,9 +3,10 @@
 import random
 
 from consensus.event import make_event
-from consensus.genesis import Member, make_genesis
+from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.replica import Replica
+from consensus.roster import Member
 from consensus.settings import Settings
 
 SECOND = 10**9

@@ -16,10 +16,11 @@ from securesystemslib.signer import SSlibKey
 
 from consensus.certificate import certificate, envelope
 from consensus.certificate_verify import CertificateError, UnreadableError, verify
-from consensus.genesis import Member, make_genesis
+from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
 from consensus.ledger.scores import results_digest
 from consensus.ledger.testimony import votes_digest
+from consensus.roster import Member
 from consensus.statement import PAYLOAD_TYPE, canonical_json, pae
 from tests.consensus.ledger.swarm import Swarm
 
@@ -66,7 +67,7 @@ def refused(data: bytes, **options: Any) -> str:
 def test_a_good_certificate_is_believed() -> None:
     found = verify(GOOD, SWARM.genesis.digest, FILES)
     assert found.sealed_by == tuple(sorted(SWARM.id(member) for member in (2, 0, 1)))
-    assert (found.sealed_weight, found.genesis.total_weight, found.files_checked) == (3, 4, 1)
+    assert (found.sealed_weight, found.genesis.roster.total_weight, found.files_checked) == (3, 4, 1)
     assert found.content.configuration == "hex8-2"
     assert found.content.model == SWARM.ledger.configuration("hex8-2").model.digest
     assert (found.content.blocks, found.content.score, found.content.most) == (12, 48, 4)

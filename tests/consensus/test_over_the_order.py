@@ -8,9 +8,10 @@ import pytest
 
 from consensus.certificate import certificate
 from consensus.certificate_verify import verify
-from consensus.genesis import Member, make_genesis
+from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.replica import Replica
+from consensus.roster import Member
 from tests.consensus.ledger.worker import QUICK, Worker
 
 SECOND = 10**9

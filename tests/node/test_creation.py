@@ -6,7 +6,7 @@ import pytest
 
 from consensus.event import Event, make_event
 from consensus.genesis import Genesis, make_genesis
-from consensus.genesis import Member as Listed
+from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from node.creation import Creation, Plan
 from node.identity import Identity

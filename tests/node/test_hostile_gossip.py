@@ -12,7 +12,7 @@ import trio
 from consensus.encoding import encode
 from consensus.event import Event, make_event
 from consensus.genesis import Genesis, make_genesis
-from consensus.genesis import Member as Listed
+from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.clock import SystemClock
@@ -123,7 +123,7 @@ async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nurs
     field.hostile, field.genesis = field.identities[4], swarm.genesis
     swarm.nodes.pop()
     await nursery.start(swarm.run)
-    reception = Reception(field.genesis.weights, {PATH: answers})
+    reception = Reception(field.genesis.roster.weights, {PATH: answers})
     await nursery.start(swarm.network.serve, field.hostile.id, reception)
     field.members = [node.member for node in swarm.nodes if node.member is not None]
     field.gossips = [node.gossip for node in swarm.nodes if node.gossip is not None]

@@ -9,9 +9,9 @@ import trio
 from trio.testing import MockClock
 
 from consensus.event import EventError, make_event
-from consensus.genesis import Member as Listed
 from consensus.genesis import make_genesis
 from consensus.replica import RoundEffects
+from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.clock import SimulatedClock

@@ -9,9 +9,9 @@ import trio
 from trio.testing import MockClock
 
 from consensus.encoding import decode, encode
-from consensus.genesis import Member as Listed
 from consensus.genesis import make_genesis
 from consensus.ledger.transactions import Candidate, Release
+from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from node.blobs import PIECE
 from node.blobs.exchange import PATH, BlobFetcher

@@ -9,11 +9,12 @@ from typing import Any
 
 from consensus.encoding import decode, encode
 from consensus.event import Event
-from consensus.genesis import Genesis, Member, make_genesis
+from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Effect, Ledger
 from consensus.ledger import transactions as t
 from consensus.ordered import DecidedRound, Ordered
+from consensus.roster import Member
 from consensus.settings import MatchSettings, Settings
 from consensus.statement import pae
 

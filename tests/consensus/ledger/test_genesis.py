@@ -9,7 +9,8 @@ from fractions import Fraction
 import pytest
 
 from consensus.encoding import decode, encode
-from consensus.genesis import Genesis, GenesisError, Member, decode_genesis, make_genesis
+from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
+from consensus.roster import Member
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, players
 
 
@@ -30,7 +31,7 @@ def test_members_are_sorted_and_bytes_come_back() -> None:
 def test_every_setting_changes_the_digest() -> None:
     changed = make_genesis("test", FOUR.members, Settings(match=MatchSettings(p1=Fraction(3, 5))))
     assert changed.digest != FOUR.digest
-    assert changed.roster_digest == FOUR.roster_digest
+    assert changed.roster.digest == FOUR.roster.digest
     assert decode_genesis(changed.raw).settings.match.p1 == Fraction(3, 5)
 
 
@@ -54,7 +55,7 @@ def test_refuses_members(members: list[Member], message: str) -> None:
 
 
 def test_weights_below_four_members_are_free() -> None:
-    assert make_genesis("small", [member(1, 100), member(2), member(3)], Settings()).total_weight == 102
+    assert make_genesis("small", [member(1, 100), member(2), member(3)], Settings()).roster.total_weight == 102
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "two\nlines", "\x00", "\ud800"])
@@ -70,20 +71,22 @@ def test_refuses_unsorted_members() -> None:
 
 def test_supermajority_is_strict() -> None:
     three = make_genesis("three", [member(1), member(2), member(3)], Settings())
-    assert not three.supermajority([three.members[0].id, three.members[1].id])
-    assert three.supermajority([entry.id for entry in three.members])
+    assert not three.roster.supermajority([three.members[0].id, three.members[1].id])
+    assert three.roster.supermajority([entry.id for entry in three.members])
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 1},
         {"swarm": 5},
         {"swarm": None},
         {"members": {}},
         {"members": [[b"x"]]},
-        {"members": [[bytes(32), True]]},
-        {"members": [["id", 1]]},
+        {"members": [[bytes(32), True, None, ""]]},
+        {"members": [[bytes(32), 1, b"short", ""]]},
+        {"members": [[bytes(32), 1, None, 7]]},
+        {"members": [["id", 1, None, ""]]},
         {"settings": []},
         {"settings": {}},
         {"settings": {"configurations": ["hex8-2"]}},

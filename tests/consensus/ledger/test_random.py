@@ -218,7 +218,7 @@ def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, A
 
 
 def check_match(swarm: Swarm, open_: Any) -> None:
-    ledger, weights = swarm.ledger, swarm.genesis.weights
+    ledger, weights = swarm.ledger, swarm.genesis.roster.weights
     assert open_.incumbent == ledger.configuration(open_.configuration).model.digest
     others = [entry for entry in ledger.candidates() if entry.configuration == open_.configuration]
     assert [entry.author for entry in others].count(open_.author) == 1
@@ -234,8 +234,8 @@ def check_match(swarm: Swarm, open_: Any) -> None:
     assert len(set(voters)) == len(voters)
     approved = sum(weights[ballot.author] for ballot in open_.ballots if ballot.approve)
     rejected = sum(weights[ballot.author] for ballot in open_.ballots if not ballot.approve)
-    assert 3 * approved <= 2 * swarm.genesis.total_weight
-    assert 3 * rejected < swarm.genesis.total_weight
+    assert 3 * approved <= 2 * swarm.genesis.roster.total_weight
+    assert 3 * rejected < swarm.genesis.roster.total_weight
     assert (open_.ripe is not None) == (ledger.standing(open_).verdict == "accept")
 
 
@@ -243,10 +243,10 @@ def check_seals(swarm: Swarm, promotion: Promotion) -> None:
     authors = [entry.author for entry in promotion.seals]
     assert len(set(authors)) == len(authors)
     if promotion.certified:
-        assert swarm.genesis.supermajority(authors[: promotion.certified])
-        assert not swarm.genesis.supermajority(authors[: promotion.certified - 1])
+        assert swarm.genesis.roster.supermajority(authors[: promotion.certified])
+        assert not swarm.genesis.roster.supermajority(authors[: promotion.certified - 1])
     else:
-        assert not swarm.genesis.supermajority(authors)
+        assert not swarm.genesis.roster.supermajority(authors)
 
 
 def check_promotion(
@@ -258,7 +258,7 @@ def check_promotion(
     for other in effects:
         if other.kind == "vote" and other.fields["candidate"] == candidate and other.fields["approve"]:
             approving.add(other.member)
-    assert swarm.genesis.supermajority(approving)
+    assert swarm.genesis.roster.supermajority(approving)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])

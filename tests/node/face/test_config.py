@@ -331,7 +331,7 @@ def test_an_address_that_cannot_be_bound_names_its_line(path: Path, number: int,
 
 def test_three_members_may_weigh_as_they_like(path: Path) -> None:
     path.write_text(GOOD.replace("weight = 1", "weight = 9") + TWO_MORE.split("\n\n")[0])
-    assert load_config(path).genesis.total_weight == 11
+    assert load_config(path).genesis.roster.total_weight == 11
 
 
 def test_line_of() -> None:

@@ -1,0 +1,154 @@
+"""Who is in the swarm during one epoch: the members with their weights, and what 2/3 of them is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from consensus.encoding import Decoded, Value, encode
+from consensus.keys import MemberId, id_text
+
+MEMBERS_LIMIT = 256
+WEIGHT_LIMIT = 2**32
+ADDRESS_LIMIT = 255
+
+
+class RosterError(ValueError):
+    """Members that make no roster; the message is one line that says what and where."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member by its Ed25519 public key (32 bytes) and its weight in every vote.
+
+    Weight 0 is for a member that has lost its say: it still gossips, and decides nothing.
+    """
+
+    id: MemberId
+    weight: int
+    anchor: bytes | None = None  # end of its chain of preimages (32 bytes); without, it adds to no beacon
+    address: str = ""  # host:port that the members agreed on; empty: as in the swarm.toml that founded the swarm
+
+    def table(self) -> Value:
+        """As CBOR values."""
+        return [self.id, self.weight, self.anchor, self.address]
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The members of one epoch, sorted by id; their order is the member index of the hashgraph. Checked."""
+
+    members: tuple[Member, ...]
+
+    def __post_init__(self) -> None:
+        _check_members(self.members)
+
+    @cached_property
+    def ids(self) -> tuple[MemberId, ...]:
+        """The ids in roster order."""
+        return tuple(member.id for member in self.members)
+
+    @cached_property
+    def weights(self) -> dict[MemberId, int]:
+        """Weight by member id."""
+        return {member.id: member.weight for member in self.members}
+
+    @cached_property
+    def total_weight(self) -> int:
+        """W, the weight of all members."""
+        return sum(member.weight for member in self.members)
+
+    def __contains__(self, member: object) -> bool:
+        return member in self.weights
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def member(self, member_id: MemberId) -> Member:
+        """The member with this id; KeyError if there is none."""
+        return self._by_id[member_id]
+
+    def weight(self, members: Iterable[MemberId]) -> int:
+        """The weight of distinct members together; who is none weighs nothing."""
+        return sum(self.weights.get(member, 0) for member in members)
+
+    def supermajority(self, members: Iterable[MemberId]) -> bool:
+        """Whether these distinct members weigh more than 2/3 of all (SPEC S2)."""
+        return 3 * self.weight(members) > 2 * self.total_weight
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the ids and weights alone: addresses and anchors decide nothing."""
+        members: Value = [[member.id, member.weight] for member in self.members]
+        return hashlib.sha256(encode(["ringrift/roster/1", members])).digest()
+
+    def table(self) -> list[Value]:
+        """All members as CBOR values."""
+        return [member.table() for member in self.members]
+
+    @cached_property
+    def _by_id(self) -> dict[MemberId, Member]:
+        return {member.id: member for member in self.members}
+
+
+def make_roster(members: Iterable[Member]) -> Roster:
+    """A roster with the members put in order; RosterError says what is wrong."""
+    return Roster(tuple(sorted(members, key=lambda member: member.id)))
+
+
+def read_roster(value: Decoded) -> Roster:
+    """The roster of CBOR values; RosterError if they are none."""
+    if not isinstance(value, list):
+        raise RosterError("members must be a list")
+    return Roster(tuple(_read_member(entry) for entry in value))
+
+
+def _read_member(entry: Decoded) -> Member:
+    if not isinstance(entry, list) or len(entry) != 4:
+        raise RosterError("a member must be [id, weight, anchor, address]")
+    identity, weight, anchor, address = entry
+    if not isinstance(identity, bytes) or type(weight) is not int:
+        raise RosterError("a member must be [32 bytes, whole number, ...]")
+    if anchor is not None and not isinstance(anchor, bytes):
+        raise RosterError("an anchor must be 32 bytes or null")
+    if not isinstance(address, str):
+        raise RosterError("an address must be text")
+    return Member(identity, weight, anchor, address)
+
+
+def _check_members(members: tuple[Member, ...]) -> None:
+    if not 1 <= len(members) <= MEMBERS_LIMIT:
+        raise RosterError(f"members: a swarm has 1 to {MEMBERS_LIMIT} members, not {len(members)}")
+    for member in members:
+        _check_member(member)
+    ids = [member.id for member in members]
+    for earlier, later in pairwise(ids):
+        if earlier == later:
+            raise RosterError(f"member {id_text(later)}: named twice")
+        if earlier > later:
+            raise RosterError("members: must be sorted by id")
+    total = sum(member.weight for member in members)
+    if total == 0:
+        raise RosterError("members: at least one must have a weight above 0")
+    voters = [member for member in members if member.weight]
+    for member in voters:
+        if len(voters) >= 4 and 3 * member.weight >= total:
+            raise RosterError(
+                f"member {id_text(member.id)}: weight {member.weight} is a third or more of all {total}; "
+                "with four or more members each must have less"
+            )
+
+
+def _check_member(member: Member) -> None:
+    if not isinstance(member.id, bytes) or len(member.id) != 32:
+        raise RosterError("members: an id is a public key of 32 bytes")
+    where = f"member {id_text(member.id)}"
+    if type(member.weight) is not int or not 0 <= member.weight <= WEIGHT_LIMIT:
+        raise RosterError(f"{where}: weight must be a whole number up to {WEIGHT_LIMIT}, not {member.weight!r}")
+    if member.anchor is not None and len(member.anchor) != 32:
+        raise RosterError(f"{where}: an anchor is 32 bytes")
+    if len(member.address) > ADDRESS_LIMIT or not member.address.isascii():
+        raise RosterError(f"{where}: an address is at most {ADDRESS_LIMIT} ASCII characters")

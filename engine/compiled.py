@@ -20,11 +20,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine import backend
-from engine.backend import Kernel, Lanes
+from engine.backend import Kernel
+from engine.launches import RecordedLaunch
 
 _NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
 # Unrolling and vectorising made nothing faster here, but compilation longer.
@@ -192,20 +190,6 @@ def warp_kernel(kernel: Kernel) -> Any:
     return _converter().kernels(module)[kernel.function.__name__]
 
 
-def _shared(array: NDArray[Any]) -> Any:
-    """A NumPy array as a Warp array over the same memory."""
-    if not array.flags.c_contiguous:
-        raise ValueError(f"a kernel needs a C-contiguous array, got strides {array.strides}")
-    wp = warp()
-    return wp.array(
-        ptr=array.ctypes.data,
-        dtype=wp.dtype_from_numpy(array.dtype),
-        shape=array.shape,
-        device="cpu",
-        copy=False,
-    )
-
-
 class Cpu:
     """Runs kernels compiled for the CPU, cut into slices over `threads` threads (a launch is serial).
 
@@ -222,14 +206,11 @@ class Cpu:
         """Run a kernel (see `engine.backend.Executor`)."""
         if count == 0:
             return
-        compiled = warp_kernel(kernel)
         slices = min(self.threads, count)
         edges = [count * index // slices for index in range(slices + 1)]
-        shared = [_shared(a) if isinstance(a, np.ndarray) else a for a in arguments]
 
         def run(first: int, last: int) -> None:
-            inputs = [_lane(a) if isinstance(a, Lanes) else a for a in shared]
-            warp().launch(compiled, dim=last - first, inputs=[first, *inputs], device="cpu")
+            _launches.of(kernel, arguments).run(first, last - first, arguments)
 
         if self._pool is None or slices == 1:
             run(0, count)
@@ -237,8 +218,19 @@ class Cpu:
             list(self._pool.map(run, edges[:-1], edges[1:]))
 
 
-def _lane(lanes: Lanes) -> Any:
-    return warp().empty((1, lanes.width), dtype=warp().dtype_from_numpy(lanes.dtype), device="cpu")
+class _Launches(threading.local):
+    """The recorded launches of each thread."""
+
+    def __init__(self) -> None:
+        self.recorded: dict[Kernel, RecordedLaunch] = {}
+
+    def of(self, kernel: Kernel, arguments: tuple[Any, ...]) -> RecordedLaunch:
+        if kernel not in self.recorded:
+            self.recorded[kernel] = RecordedLaunch(warp(), warp_kernel(kernel), arguments)
+        return self.recorded[kernel]
+
+
+_launches = _Launches()
 
 
 @cache

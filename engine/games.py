@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine import config as configurations
 from engine import kernels, notation
+from engine.arguments import integers, within
 from engine.backend import Executor, Lanes
 from engine.compiled import cpu
 from engine.config import Config
@@ -15,6 +17,8 @@ from engine.features import PLANES, SCALARS, frame
 from engine.rules import state as record
 from engine.rules.sizes import move_bound, scratch_width, state_width
 from engine.rules.tables import CELLS, tables
+
+_MOST = 2**31 - 1  # what int32 holds: games of a batch, moves of a list
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,13 @@ class Legal:
     moves: NDArray[np.int64]
 
     def of(self, game: int) -> NDArray[np.int64]:
-        """The moves of one game."""
+        """The moves of one game.
+
+        Raises:
+            IndexError: there is no such game.
+        """
+        if not 0 <= game < len(self.offsets) - 1:
+            raise IndexError(f"game {game} is not one of the {len(self.offsets) - 1} listed")
         return self.moves[self.offsets[game] : self.offsets[game + 1]]
 
 
@@ -57,34 +67,45 @@ class Games:
         self._scratch = Lanes(scratch_width(config), np.int32)
 
     @classmethod
-    def new(cls, config: Config, count: int, swap: bool = False, executor: Executor | None = None) -> Games:
+    def new(cls, config: Config | str, count: int, swap: bool = False, executor: Executor | None = None) -> Games:
         """A batch of `count` games at their first position.
 
         Args:
+            config: a configuration or its name, such as "hex8-2".
             swap: whether the pie rule is on (2 players only).
             executor: where kernels run: `engine.compiled.cpu(threads)` (the default, with one thread) or
                 `engine.backend.PLAIN`.
+
+        Raises:
+            ValueError: there is no such configuration, it has no pie rule, or `count` is negative.
         """
-        if swap and config.players != 2:
-            raise ValueError(f"the pie rule is for 2 players, not for {config.name}")
-        games = cls(config, np.zeros((count, state_width(config)), np.int16), executor)
-        games.executor.launch(kernels.start_games, count, games._tables, games.states, int(swap))
+        settings = configurations.config(config) if isinstance(config, str) else config
+        if swap and settings.players != 2:
+            raise ValueError(f"the pie rule is for 2 players, not for {settings.name}")
+        number = within(count, 0, _MOST, "count")
+        games = cls(settings, np.zeros((number, state_width(settings)), np.int16), executor)
+        games.executor.launch(kernels.start_games, number, games._tables, games.states, int(bool(swap)))
         return games
 
     def __len__(self) -> int:
         return len(self.states)
 
     def legal(self) -> Legal:
-        """The legal moves of every game."""
+        """The legal moves of every game.
+
+        Raises:
+            ValueError: there are 2^31 or more of them in all.
+        """
         counts = np.zeros(len(self), np.int32)
         found = self._find(counts, 3 * int(self._tables[CELLS]) + 2)
         if len(self) and counts.max() > found.shape[1]:
             found = self._find(counts, int(counts.max()))
+        total = within(int(counts.sum(dtype=np.int64)), 0, _MOST, "the legal moves of one batch")
         offsets = np.zeros(len(self) + 1, np.int32)
         np.cumsum(counts, out=offsets[1:])
         if len(self) == 1:  # a launch less, for those who play one game
             return Legal(offsets, found[0, : offsets[1]].copy())
-        moves = np.empty(int(offsets[-1]), np.int64)
+        moves = np.empty(total, np.int64)
         self.executor.launch(kernels.pack_rows, len(self), found, offsets, moves)
         return Legal(offsets, moves)
 
@@ -103,8 +124,9 @@ class Games:
 
         Raises:
             IllegalMoveError: a move is not legal; no game was changed.
+            TypeError, ValueError: these are not as many integers as games.
         """
-        chosen = np.ascontiguousarray(moves, np.int64)
+        chosen = integers(moves, np.int64, "moves")
         if chosen.shape != (len(self),):
             raise ValueError(f"{len(self)} games take as many moves, got {list(chosen.shape)}")
         if check:
@@ -127,13 +149,16 @@ class Games:
 
         Args:
             seed: uint64.
+            steps: int32, 0 or more.
             numbers: uint64[games], the number of each game for the random stream; by default its place.
 
         Returns:
             int32[games], how many moves were played: fewer than `steps` where a game ended.
         """
         played = np.zeros(len(self), np.int32)
-        streams = np.arange(len(self)) if numbers is None else np.asarray(numbers)
+        streams = integers(np.arange(len(self)) if numbers is None else numbers, np.uint64, "numbers")
+        if streams.shape != (len(self),):
+            raise ValueError(f"{len(self)} games take as many numbers, got {list(streams.shape)}")
         self.executor.launch(
             kernels.random_games,
             len(self),
@@ -141,9 +166,9 @@ class Games:
             self.states,
             self._scratch,
             Lanes(move_bound(self.config), np.int64),
-            np.array([seed], np.uint64),
-            np.ascontiguousarray(streams, np.uint64),
-            steps,
+            np.array([within(seed, 0, 2**64 - 1, "seed")], np.uint64),
+            streams,
+            within(steps, 0, _MOST, "steps"),
             played,
         )
         return played
@@ -154,8 +179,8 @@ class Games:
         Returns:
             int32[games], how many moves were applied.
         """
-        edges = np.ascontiguousarray(offsets, np.int32)
-        listed = np.ascontiguousarray(moves, np.int64)
+        edges = integers(offsets, np.int32, "offsets")
+        listed = integers(moves, np.int64, "moves")
         if edges.shape != (len(self) + 1,) or (np.diff(edges) < 0).any() or edges[0] < 0:
             raise ValueError(f"{len(self)} games take {len(self) + 1} offsets that never fall")
         if edges[-1] > len(listed):
@@ -221,8 +246,8 @@ class Games:
         return self.states[:, columns].astype(np.int32)
 
     def take(self, indices: ArrayLike) -> Games:
-        """A new batch of copies of the games at these places (integers, or a mask)."""
-        chosen = np.asarray(indices)
+        """A new batch of copies of the games at these places (integers or one integer, or a mask)."""
+        chosen = np.atleast_1d(np.asarray(indices))
         if chosen.size == 0:
             chosen = chosen.astype(np.intp)
         return Games(self.config, self.states[chosen].copy(), self.executor)

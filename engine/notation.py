@@ -115,11 +115,18 @@ def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
         state: the record row in which the move is legal.
 
     Raises:
-        ValueError: the number is no move.
+        ValueError: the number is no move of this configuration.
     """
     move = int(move)
     if move < 0 or move_kind(move) >= len(Kind):
         raise ValueError(f"{move} is not a move")
+    try:
+        return _move_text(config, state, move)
+    except IndexError:
+        raise ValueError(f"{move} is not a move of {config.name}: it names a cell beyond the board") from None
+
+
+def _move_text(config: Config, state: NDArray[np.int16], move: int) -> str:
     names = cell_names(config.board)
     kind, a, b, c = Kind(move_kind(move)), move_a(move), move_b(move), move_c(move)
     match kind:

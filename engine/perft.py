@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arguments import within
 from engine.games import Games
 
 _CHILDREN = 8192  # positions made at once: memory for them is needed once per level
@@ -14,7 +17,11 @@ def count_sequences(games: Games, depth: int) -> NDArray[np.int64]:
     """int64[games]: in how many ways `depth` legal moves can be played from each position.
 
     A game that is over has no move, so what ends earlier is not counted. The last moves are enumerated, not played.
+
+    Raises:
+        ValueError: `depth` is negative.
     """
+    within(depth, 0, sys.maxsize, "depth")
     if depth == 0:
         return np.ones(len(games), np.int64)
     legal = games.legal()

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from engine.arguments import integers
 from engine.backend import Lanes
 from engine.games import Games
 from engine.rules import move_bound, scratch_width, tables
 from engine.search import kernels
-from engine.search.evaluation import EvalBatch, Evaluate
+from engine.search.evaluation import EvalBatch, Evaluate, Evaluation
 from engine.search.halving import halving_table
 from engine.search.nodes import FIRST, FRESH, LEAF, LEAF_COLUMNS, NODE_COLUMNS, SCORE, VISITS
 from engine.search.noise import gumbel_noise
@@ -42,7 +43,7 @@ def gumbel_search(
     *,
     simulations: int,
     considered: int,
-    seeds: NDArray[np.uint64],
+    seeds: ArrayLike,
     noise: float = 1.0,
 ) -> SearchResult:
     """Searches every game that has a choice, with `simulations` simulations each.
@@ -57,9 +58,15 @@ def gumbel_search(
             small number only breaks ties.
 
     Equal arguments give an equal result if `evaluate` is deterministic.
+
+    Raises:
+        ValueError: an argument, or what `evaluate` returned, has the wrong shape or is out of range.
     """
     if simulations < 1 or considered < 1:
         raise ValueError(f"simulations {simulations} and considered {considered} must be at least 1")
+    seeds = integers(seeds, np.uint64, "seeds")
+    if seeds.shape != (len(games),):
+        raise ValueError(f"{len(games)} games take as many seeds, got {list(seeds.shape)}")
     search = _Search(games, evaluate, simulations, considered)
     search.open(seeds, noise)
     for simulation in range(simulations):
@@ -138,6 +145,7 @@ class _Search:
             np.cumsum(counts[fresh], out=offsets[1:])
             states = Games(self.games.config, self.states[self.leaves[fresh, LEAF]], self.games.executor)
             evaluation = self.evaluate(EvalBatch(states, offsets, edges.moves[start : edges.used]))
+            self._check(evaluation, edges.used - start, len(states))
             edges.set_logits(start, evaluation.logits)
             relative = np.ascontiguousarray(evaluation.values, np.float32)
         self.games.executor.launch(
@@ -151,6 +159,12 @@ class _Search:
             edges.links,
             edges.stats,
         )
+
+    def _check(self, evaluation: Evaluation, moves: int, positions: int) -> None:
+        wanted = (moves,), (positions, self.values.shape[1])
+        found = np.shape(evaluation.logits), np.shape(evaluation.values)
+        if found != wanted:
+            raise ValueError(f"logits and values of these positions have the shapes {wanted}, got {found}")
 
     def conclude(self) -> SearchResult:
         """Reads the result off the roots."""

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from engine.search.nodes import EDGE_COLUMNS, LOGIT, NOISE, TOTALS
 
+_MOST = 2**31 - 1  # edges are numbered with int32
+
 
 class EdgePool:
     """`moves` int64[n], `links` int32[n, EDGE_COLUMNS], `stats` float32[n, TOTALS + players]."""
@@ -18,8 +20,14 @@ class EdgePool:
         self.used = 0
 
     def take(self, counts: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Reserves a run of counts[i] edges for each i and returns where each begins, int32[len(counts)]."""
+        """Reserves a run of counts[i] edges for each i and returns where each begins, int32[len(counts)].
+
+        Raises:
+            ValueError: the edges would be more than an int32 can number.
+        """
         ends = self.used + np.cumsum(counts, dtype=np.int64)
+        if len(ends) and ends[-1] > _MOST:
+            raise ValueError(f"a search of more than {_MOST} edges; search fewer games or simulations at once")
         starts = (ends - counts).astype(np.int32)
         self.used = int(ends[-1]) if len(ends) else self.used
         if self.used > len(self.moves):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,30 +17,66 @@ HEX_TIES = ((1, 0), (1, -1), (0, -1))
 SQUARE_TIES = ((1, 0), (0, 1), (1, 1), (1, -1))
 
 
+@dataclass(frozen=True)
+class View:
+    """What decides about the legal moves of player `me`."""
+
+    config: Config
+    phase: str
+    me: int
+    hand: int
+    stacks: Mapping[Cell, Sequence[int]]  # rings from the bottom up
+    markers: Mapping[Cell, int]
+    collapsed: Iterable[Cell]
+    active: Cell | None
+    owed: bool
+    recovered: bool
+    swap: bool
+
+
+def view_of(config: Config, row: np.ndarray) -> View:
+    """The mover's view in a record row."""
+    shape, seen = board(config.board), read_position(config, row)
+    active = int(row[record.ACTIVE])
+    return View(
+        config=config,
+        phase=seen.phase,
+        me=seen.player,
+        hand=seen.hand[seen.player - 1],
+        stacks={shape.cells[cell]: rings for cell, rings in seen.stacks.items()},
+        markers={shape.cells[cell]: owner for cell, owner in seen.markers.items()},
+        collapsed=[shape.cells[cell] for cell in seen.collapsed],
+        active=shape.cells[active] if active >= 0 else None,
+        owed=bool(row[record.OWED]),
+        recovered=bool(row[record.RECOVERED]),
+        swap=bool(row[record.SWAP]),
+    )
+
+
 def legal_set(config: Config, row: np.ndarray) -> set[str]:
     """The strings of all legal moves of a running game."""
-    return _Oracle(config, row).moves()
+    return Oracle(view_of(config, row)).moves()
 
 
 def cell_list(cells: Iterable[Cell]) -> str:
     return ";".join(f"{x},{y}" for x, y in sorted(cells))
 
 
-class _Oracle:
-    def __init__(self, config: Config, row: np.ndarray) -> None:
-        shape, seen = board(config.board), read_position(config, row)
-        self.config, self.phase, self.me = config, seen.phase, seen.player
+def claim_text(region: Iterable[Cell]) -> str:
+    listed = cell_list(region)
+    return f"TR {listed.split(';')[0]} {listed.count(';') + 1} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
+
+
+class Oracle:
+    """The legal moves in a view, and the questions that the rules ask on the way to them."""
+
+    def __init__(self, view: View) -> None:
+        shape = board(view.config.board)
+        self.config, self.phase, self.me, self.hand = view.config, view.phase, view.me, view.hand
         self.cells, self.steps, self.adjacent = set(shape.cells), shape.directions, shape.adjacent
         self.axes = HEX_TIES if shape.axes == 3 else SQUARE_TIES
-        self.stacks = {shape.cells[cell]: rings for cell, rings in seen.stacks.items()}
-        self.markers = {shape.cells[cell]: owner for cell, owner in seen.markers.items()}
-        self.collapsed = {shape.cells[cell] for cell in seen.collapsed}
-        self.hand = seen.hand[self.me - 1]
-        active = int(row[record.ACTIVE])
-        self.active = shape.cells[active] if active >= 0 else None
-        self.owed, self.recovered, self.swap = (
-            bool(row[field]) for field in (record.OWED, record.RECOVERED, record.SWAP)
-        )
+        self.stacks, self.markers, self.collapsed = view.stacks, view.markers, set(view.collapsed)
+        self.active, self.owed, self.recovered, self.swap = view.active, view.owed, view.recovered, view.swap
         self.own = sorted(cell for cell, rings in self.stacks.items() if rings[-1] == self.me)
         self.payers = sorted(cell for cell, rings in self.stacks.items() if self.me in rings[:-1])
 
@@ -99,20 +136,25 @@ class _Oracle:
     def may_recover(self) -> bool:
         return not self.own and self.me in self.markers.values() and bool(self.payers)
 
+    def stack_can_act(self) -> bool:
+        return any(self.can_act(cell, len(self.stacks[cell]), cap_of(self.stacks[cell])) for cell in self.own)
+
+    def has_real_action(self) -> bool:
+        return self.stack_can_act() or any(count == 1 for _, count in self.placements())
+
     def placement(self) -> set[str]:
         found = {f"PR {cell_list([cell])} {count}" for cell, count in self.placements()}
-        able = any(self.can_act(cell, len(self.stacks[cell]), cap_of(self.stacks[cell])) for cell in self.own)
-        if self.hand and (able or self.may_recover()):
+        if self.hand and (self.stack_can_act() or self.may_recover()):
             found.add("SP")
         found = found or {"NP"}
         return found | {"SW"} if self.swap and self.me == 2 else found
 
     def placements(self) -> Iterator[tuple[Cell, int]]:
         for cell in self.cells - self.collapsed - self.markers.keys():
-            rings = self.stacks.get(cell)
+            rings = self.stacks.get(cell, ())
             for count in range(1, min(self.hand, 1 if rings else 3) + 1):
-                cap = cap_of((*(rings or ()), *[self.me] * count))
-                if self.can_act(cell, len(rings or ()) + count, cap):
+                cap = cap_of((*rings, *[self.me] * count))
+                if self.can_act(cell, len(rings) + count, cap):
                     yield cell, count
 
     def movement(self) -> set[str]:
@@ -178,9 +220,7 @@ class _Oracle:
             return self.eliminations("ER", self.payers) if self.recovered else self.eliminations("ET", self.own)
         found = set()
         for region in self.regions():
-            listed = cell_list(region)
-            name = hashlib.sha256(listed.encode()).hexdigest()[:8]
-            found.add(f"TR {listed.split(';')[0]} {len(region)} {name}")
+            found.add(claim_text(region))
         return {*found, "ST"} if found else {"NT"}
 
     def regions(self) -> Iterator[frozenset[Cell]]:

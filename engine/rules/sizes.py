@@ -18,6 +18,15 @@ def scratch_width(config: Config) -> int:
     return SETS * board(config.board).side
 
 
+def row_length(config: Config) -> int:
+    """A number of legal moves that the first position has nearly and that games hardly ever exceed.
+
+    Rows of this length are what many games at once can afford; whoever uses them must look whether the number that
+    `legal_moves` returns is larger, and take a row of `move_bound` then.
+    """
+    return 3 * len(board(config.board).cells) + 2
+
+
 def move_bound(config: Config) -> int:
     """A number of legal moves that no position of the configuration exceeds. For N cells, D directions:
 
@@ -34,7 +43,7 @@ def move_bound(config: Config) -> int:
     shape = board(config.board)
     cells, directions = len(shape.cells), len(shape.directions)
     return max(
-        3 * cells + 2,
+        row_length(config),
         2 * cells * directions,
         directions * (cells // 2) * (config.rings + config.line_length) + 1,
         (config.players + 1) * cells + 1,

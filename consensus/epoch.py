@@ -1,0 +1,273 @@
+"""Epoch records: what closes an epoch and opens the next, sealed by those who hand over and those who take over.
+
+A roster never changes inside a DAG, so that the definitions (`SPEC.md`) hold word for word. The ledger says
+after a decided round that the epoch is over: because of an ordered change of the roster, or because of its
+length. That round is the last one; all that it and those before it received is final, and all else is put
+forward again by its authors. What follows from the order so far is written into one record, the same bytes
+on every node. Its digest is the `epoch` of every event of the next one, so no event belongs to two epochs.
+
+Who decides? Up to the closing round the old roster alone, by consensus. The record is a function of that
+order, so there is one, unless a third of the old weight is faulty. From its digest on the new roster alone.
+The seals are for those who did not take part: more than 2/3 of the old weight say that this record ended
+their epoch (two different ones would need a third of it to sign twice), and more than 2/3 of the new weight
+that they go on from it. A mixture of both decides nothing: each of the two sums is counted by itself.
+The members that stay must weigh more than 2/3 in both (`stays_sealable`): it is they who seal.
+
+*The short chain.* Whoever wants to know a roster, and no events, needs only the records that changed one. A
+record names the digest of the old roster and counts the changes (`roster_version`), and the roster between
+two changes is the same. An honest member seals the one record per epoch that its own order led to, and of
+those exactly one makes version v + 1 out of version v; another one sealed by more than 2/3 of the old weight
+would need a third of it to seal twice. So a sealed record whose `old` and version fit is the next change,
+also if records between the two are not shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from consensus import keys
+from consensus.encoding import Decoded, EncodingError, decode, encode
+from consensus.genesis import Genesis
+from consensus.keys import MemberId, SigningKey, id_text
+from consensus.roster import MEMBERS_LIMIT, Roster, RosterError, read_roster
+
+VERSION = 1
+RECORD_LIMIT = 1 << 18
+SEALED_LIMIT = 1 << 19
+_LARGEST = 2**63 - 1
+_CONTEXT = b"ringrift/epoch/1\0"
+_DIGESTS = ("genesis", "previous", "old", "ledger", "snapshot")
+_NUMBERS = ("number", "roster_version", "round", "ordered", "time")
+
+
+class EpochError(ValueError):
+    """A record that opens no epoch, or does not follow; one line that says what and why."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What epoch `number` - 1 ended with, and who is in epoch `number`. Checked."""
+
+    genesis: bytes  # digest: the swarm
+    number: int  # of the epoch that it opens, from 1
+    previous: bytes  # digest of the record that opened the epoch before; for the first one, of the genesis
+    old: bytes  # digest of the roster that decided up to here
+    roster: Roster  # that decides from here on
+    roster_version: int  # 1 in the genesis, and one more with every change of ids or weights
+    ledger: bytes  # digest after the closing round
+    snapshot: bytes  # SHA-256 of the ledger's snapshot with the close applied
+    round: int  # number of the closing round, counted from the first epoch on
+    ordered: int  # events in the whole order
+    time: int  # consensus time of the last of them, ns
+    judges: tuple[bytes, ...]  # hashes of the closing round's judges, ascending
+
+    def __post_init__(self) -> None:
+        for name in _DIGESTS:
+            _require_digest(getattr(self, name), name)
+        for name in _NUMBERS:
+            least = 0 if name in ("ordered", "time") else 1
+            _require_whole(getattr(self, name), name, least)
+        for judge in self.judges:
+            _require_digest(judge, "a judge")
+        if not self.judges or any(first >= second for first, second in pairwise(self.judges)):
+            raise EpochError("epoch record: judges must be one or more, ascending and distinct")
+        if len(self.judges) > MEMBERS_LIMIT:
+            raise EpochError(f"epoch record: more than {MEMBERS_LIMIT} judges")
+
+    @cached_property
+    def raw(self) -> bytes:
+        """The canonical bytes."""
+        return encode(
+            {
+                "version": VERSION,
+                **{name: getattr(self, name) for name in (*_DIGESTS, *_NUMBERS)},
+                "roster": self.roster.table(),
+                "judges": list(self.judges),
+            }
+        )
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical bytes: the `epoch` of all events of the epoch that it opens."""
+        return hashlib.sha256(self.raw).digest()
+
+    @property
+    def changes_roster(self) -> bool:
+        """Whether ids or weights change with it."""
+        return self.roster.digest != self.old
+
+    def seal(self, key: SigningKey) -> bytes:
+        """The signature by which the owner of `key` says that its own order led here, 64 bytes."""
+        return key.sign(_CONTEXT + self.digest)
+
+    def is_seal(self, member: MemberId, signature: bytes) -> bool:
+        """Whether `signature` is `member`'s seal of this record."""
+        return keys.verify(member, _CONTEXT + self.digest, signature)
+
+
+@dataclass(frozen=True)
+class SealedRecord:
+    """A record with signatures of members, sorted by member. Only `check_link` says what they are worth."""
+
+    record: EpochRecord
+    seals: tuple[tuple[MemberId, bytes], ...]
+
+    def __post_init__(self) -> None:
+        for member, signature in self.seals:
+            _require_digest(member, "the member of a seal")
+            if not isinstance(signature, bytes) or len(signature) != keys.SIGNATURE_BYTES:
+                raise EpochError(f"epoch record: a seal must be {keys.SIGNATURE_BYTES} bytes")
+        if any(first >= second for (first, _), (second, _) in pairwise(self.seals)):
+            raise EpochError("epoch record: seals must be sorted by member, one of each")
+        if len(self.seals) > 2 * MEMBERS_LIMIT:
+            raise EpochError(f"epoch record: more than {2 * MEMBERS_LIMIT} seals")
+
+    @cached_property
+    def raw(self) -> bytes:
+        """CBOR [record, [[member, seal], ...]]."""
+        return encode([self.record.raw, [list(seal) for seal in self.seals]])
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What opens an epoch, a genesis or a record: all that its DAG and its order begin with."""
+
+    number: int  # 0 for the epoch of the genesis
+    digest: bytes  # the `epoch` of its events
+    roster: Roster
+    roster_version: int
+    round: int  # the last round before it: its own first one is the next
+    ordered: int  # events in the order before it
+    time: int | None  # consensus time of the last of them, ns; None before the first
+
+    @classmethod
+    def of_genesis(cls, genesis: Genesis) -> Opening:
+        """The first epoch."""
+        return cls(0, genesis.digest, genesis.roster, 1, 0, 0, None)
+
+    @classmethod
+    def of_record(cls, record: EpochRecord) -> Opening:
+        """A later one. That the record is to be believed is the caller's business."""
+        return cls(
+            record.number, record.digest, record.roster, record.roster_version,
+            record.round, record.ordered, record.time,
+        )  # fmt: skip
+
+
+def decode_record(data: bytes) -> EpochRecord:
+    """The record of these bytes; anything but exact canonical bytes is an EpochError."""
+    try:
+        table = decode(data, limit=RECORD_LIMIT)
+    except EncodingError as error:
+        raise EpochError(f"epoch record: {error}") from None
+    names = {"version", "roster", "judges", *_DIGESTS, *_NUMBERS}
+    if not isinstance(table, dict) or table.keys() != names:
+        raise EpochError(f"epoch record: must have the fields {', '.join(sorted(names))}")
+    if type(table["version"]) is not int or table["version"] != VERSION:
+        raise EpochError(f"epoch record: version {table['version']!r:.40} is unknown; this program knows {VERSION}")
+    record = _read_record(table)
+    if record.raw != data:
+        raise EpochError("epoch record: not in canonical form")
+    return record
+
+
+def _read_record(table: dict[str, Decoded]) -> EpochRecord:
+    judges = table["judges"]
+    if not isinstance(judges, list):
+        raise EpochError("epoch record: judges must be a list")
+    try:
+        roster = read_roster(table["roster"])
+    except RosterError as error:
+        raise EpochError(f"epoch record: roster: {error}") from None
+    named: dict[str, object] = {name: table[name] for name in (*_DIGESTS, *_NUMBERS)}
+    return EpochRecord(roster=roster, judges=tuple(judges), **named)  # type: ignore[arg-type]  # checked there
+
+
+def decode_sealed(data: bytes) -> SealedRecord:
+    """The sealed record of these bytes; anything but exact canonical bytes is an EpochError."""
+    try:
+        value = decode(data, limit=SEALED_LIMIT)
+    except EncodingError as error:
+        raise EpochError(f"sealed record: {error}") from None
+    if not isinstance(value, list) or len(value) != 2:
+        raise EpochError("sealed record: must be [record, seals]")
+    raw, seals = value
+    if not isinstance(raw, bytes) or not isinstance(seals, list):
+        raise EpochError("sealed record: must be [bytes, list]")
+    pairs: list[tuple[MemberId, bytes]] = []
+    for seal in seals:
+        if not isinstance(seal, list) or len(seal) != 2:
+            raise EpochError("sealed record: a seal must be [member, signature]")
+        pairs.append((seal[0], seal[1]))  # type: ignore[arg-type]  # SealedRecord checks both
+    return SealedRecord(decode_record(raw), tuple(pairs))
+
+
+def stays_sealable(old: Roster, new: Roster) -> bool:
+    """Whether the members of both rosters weigh more than 2/3 of each, so that they can seal the change."""
+    staying = [member for member in old.ids if member in new]
+    return old.supermajority(staying) and new.supermajority(staying)
+
+
+def enough_seals(record: EpochRecord, old: Roster, sealed: Iterable[MemberId]) -> bool:
+    """Whether these distinct members outweigh 2/3 of the old roster and, if it changed, 2/3 of the new."""
+    members = list(sealed)
+    return old.supermajority(members) and (not record.changes_roster or record.roster.supermajority(members))
+
+
+def check_link(sealed: SealedRecord, old: Roster) -> None:
+    """That `sealed` really ended an epoch of the roster `old`; EpochError says why not."""
+    record = sealed.record
+    where = f"epoch record {record.number}"
+    if record.old != old.digest:
+        raise EpochError(f"{where}: follows another roster than the one before it")
+    for member, signature in sealed.seals:
+        if member not in old and member not in record.roster:
+            raise EpochError(f"{where}: sealed by {id_text(member)}, who is in neither roster")
+        if not record.is_seal(member, signature):
+            raise EpochError(f"{where}: the seal of member {id_text(member)} does not verify")
+    if not enough_seals(record, old, [member for member, _ in sealed.seals]):
+        raise EpochError(f"{where}: sealed by two thirds or less of the old weight, or of the new")
+
+
+def walk(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: bool = True) -> Opening:
+    """What the last of these sealed records opens, every step checked from the genesis on.
+
+    A complete chain has the record of every epoch; the short one (see above) only those that changed the
+    roster. EpochError names the first record that does not follow.
+    """
+    opening = Opening.of_genesis(genesis)
+    for sealed in chain:
+        _check_step(genesis, opening, sealed.record, complete)
+        check_link(sealed, opening.roster)
+        opening = Opening.of_record(sealed.record)
+    return opening
+
+
+def _check_step(genesis: Genesis, before: Opening, record: EpochRecord, complete: bool) -> None:
+    where = f"epoch record {record.number}"
+    if record.genesis != genesis.digest:
+        raise EpochError(f"{where}: is of another swarm")
+    if complete and (record.number != before.number + 1 or record.previous != before.digest):
+        raise EpochError(f"{where}: does not follow the record of epoch {before.number}")
+    if not complete and not record.changes_roster:
+        raise EpochError(f"{where}: changes no roster, so it is none of a short chain")
+    if record.number <= before.number or record.round <= before.round:
+        raise EpochError(f"{where}: is not later than the record before it")
+    if record.ordered < before.ordered or record.time < (before.time or 0):
+        raise EpochError(f"{where}: goes back in the order")
+    if record.roster_version != before.roster_version + record.changes_roster:
+        raise EpochError(f"{where}: roster version {record.roster_version} after {before.roster_version}")
+
+
+def _require_digest(value: object, name: str) -> None:
+    if not isinstance(value, bytes) or len(value) != 32:
+        raise EpochError(f"epoch record: {name} must be 32 bytes")
+
+
+def _require_whole(value: object, name: str, least: int) -> None:
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise EpochError(f"epoch record: {name} must be a whole number from {least} to {_LARGEST}")

@@ -1,7 +1,8 @@
 """Sets of cells as bits: one number per row of the board's square, bit y of row x for the cell (x, y).
 
 A set takes `tables[SIDE]` numbers of scratch memory. Floods and neighbourhoods work on whole rows, which
-makes them several times faster than going from cell to cell.
+makes them several times faster than going from cell to cell. The widest board has 25 columns, and nothing here
+shifts or adds beyond the bit after the last column, so int32 is wide enough.
 """
 
 from __future__ import annotations

@@ -9,9 +9,19 @@ A row holds a whole game, hidden state included:
   each cell (meaningless elsewhere);
 * from `tables[BELOW]`: for each ring the ring below it. Player p owns the rings (p - 1) * supply and up.
 
-Nothing can overflow: a stack is a chain through the pool of all rings of the game, so neither its height nor
-the number of stacks has a bound of its own; no number exceeds 8 + 16 * 96 (a cap of all rings of a player),
-and the game's length is counted in two numbers.
+Nothing can overflow. A stack is a chain through the pool of all rings of the game, so neither its height nor the
+number of stacks has a bound of its own. Cells are numbered to 468, rings to 383; a count of cells, rings or stacks
+is at most 469, a cell's number at most 16 * 96 + 4 (a cap of all rings of a player): all far below 2^15.
+
+No game lasts longer than 23,000 moves, which the two numbers for its length could count 40,000 times over. Let
+F = markers + 2 collapsed + eliminated; it is at most twice the cells and the rings of all players. No move lowers
+F, and each raises it but PR, SW and the passive ones, SP NP SC NM SR NL ST NT: a move or capture leaves a marker
+and pays a ring for one it lands on, a slide pays a ring or collapses, everything else collapses or eliminates. Of P
+turns in a row (P players) one raises F: otherwise nobody has placed, since a stack placed must move, and the board
+is as it was; if there is a stack, its player had a turn and then a forced elimination; if there is none, nobody may
+pass who can place a ring, and if nobody can, the game is over. So there are at most P (F + 1) turns, each with at
+most four passive moves, and PR for each ring and one SW at most: for hexagonal with 4 players F = 1,322 and
+F + 384 + 1 + 16 (F + 1) = 22,875 moves.
 """
 
 from __future__ import annotations

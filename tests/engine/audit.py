@@ -26,6 +26,11 @@ class Counts:
     def progress(self) -> int:
         return self.markers + self.collapsed + self.eliminated
 
+    @property
+    def potential(self) -> int:
+        """F of the proof in `engine.rules.state` that every game ends."""
+        return self.progress + self.collapsed
+
 
 def audit(config: Config, state: NDArray[np.int16]) -> Counts:
     """Assert every invariant of a record and return what lies on the board."""

@@ -36,7 +36,7 @@ def agree(games: Games, model: Model) -> list[str]:
 
 def choose(texts: list[str], chance: random.Random) -> int:
     """A move of a random kind, so that what is rare among many moves is played often."""
-    kinds = [text.split()[0] + (text.split()[2] if text.startswith("RS") else "") for text in texts]
+    kinds = [text.split()[0] + (text.split()[3] if text.startswith("RS") else "") for text in texts]
     wanted = chance.choice(sorted(set(kinds)))
     return chance.choice([place for place, kind in enumerate(kinds) if kind == wanted])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.config import Config
 from engine.games import Games
+from engine.moves import Kind, move_kind
 from engine.notation import PHASE_NAMES, cell_names, legal_texts
 from engine.rules import state as record
 from engine.setup import set_up
@@ -16,6 +19,7 @@ from tests.engine.audit import audit
 from tests.engine.oracle import legal_set
 from tests.engine.replays import recorded_positions
 
+IDLE = (Kind.PR, Kind.SW, Kind.SP, Kind.NP, Kind.SC, Kind.NM, Kind.SR, Kind.NL, Kind.ST, Kind.NT)
 PHASES = (record.PLACEMENT, record.MOVEMENT, record.LINES, record.TERRITORIES)
 
 
@@ -79,8 +83,11 @@ def check(games: Games, seed: int, rounds: int) -> None:
         after = games.take(np.zeros(len(moves), int))
         after.apply(moves, check=False)
         assert (np.diff(after.legal().offsets) > 0).tolist() == (~after.over()).tolist()
-        for row in after.states[:: 1 + len(moves) // 8]:
-            audit(config, row)
+        before = audit(config, games.states[0]).potential
+        for place in range(0, len(moves), 1 + len(moves) // 8):
+            row, idle = after.states[place], move_kind(moves[place]) in IDLE
+            rise = audit(config, row).potential - before
+            assert rise == 0 if idle else rise > 0, f"{texts[place]} raises the potential by {rise}"
             assert (own_rings(config, row) <= own_rings(config, games.states[0])).all(), "a ring came back"
         for _ in range(int(random.integers(1, 7))):
             games.play_randomly(seed=seed, steps=1)
@@ -133,3 +140,25 @@ def test_the_oracle_agrees_with_recorded_games(small_config: Config) -> None:
     games = recorded_positions(small_config, 3, 5)
     for game in range(len(games)):
         assert set(legal_texts(games, game)) == legal_set(small_config, games.states[game])
+
+
+def test_in_as_many_turns_as_there_are_players_somebody_acts(small_config: Config) -> None:
+    """The step of the proof in `engine.rules.state` that is about turns: with it no game goes on for ever."""
+
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None)
+    @given(positions(small_config), st.integers(0, 2**32))
+    def property_holds(games: Games, seed: int) -> None:
+        chance, potentials = random.Random(seed), [-1]
+        for _ in range(300):
+            if games.over()[0]:
+                break
+            if games.phase()[0] == record.PLACEMENT:
+                potentials.append(audit(small_config, games.states[0]).potential)
+            moves = games.legal().moves
+            idle = [move for move in moves if move_kind(int(move)) in IDLE[2:]]  # pass whenever that is allowed
+            games.apply([chance.choice(idle or moves.tolist())], check=False)
+        players = small_config.players
+        turns = list(zip(potentials[1:], potentials[1 + players :], strict=False))
+        assert all(later > earlier for earlier, later in turns[1:]), potentials
+
+    property_holds()

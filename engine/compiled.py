@@ -1,8 +1,8 @@
-"""The dialect through Warp: the same functions compiled for the CPU, run over slices on threads.
+"""The dialect through Warp: the same functions compiled for the CPU, run over slices on threads, and for CUDA.
 
 Warp is imported and started by the first launch or `compile_kernels`, never before. A Python module with
 kernels becomes one Warp module, compiled with every function its kernels reach and kept in a cache by the
-hash of that code, so that only the first process after a change compiles.
+hash of that code, so that only the first process after a change compiles. `engine.device` runs on GPUs.
 """
 
 from __future__ import annotations
@@ -25,10 +25,17 @@ from engine.backend import Kernel
 from engine.launches import RecordedLaunch
 
 _NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
-# Unrolling and vectorising made nothing faster here, but compilation longer.
+BLOCK = 32
+"""Threads of a CUDA block: one warp, so that few games spread over many multiprocessors (docs/gpu.md)."""
+_MOST_REGISTERS = 128
+"""Of a CUDA thread: 16 warps fit a multiprocessor, 8 with the 182 that are wanted, for 80 bytes more of stack."""
+# Unrolling and vectorising made nothing faster here, but compilation longer. Grid-stride loops cost CUDA kernels
+# up to a fifth more registers and compilation a third more time, and are for launches of over 2^31 threads.
 _OPTIONS = {
     "enable_backward": False,
     "max_unroll": 0,
+    "default_grid_stride": False,
+    "block_dim": BLOCK,
     "cpu_compiler_flags": "-march=native -fno-vectorize -fno-slp-vectorize",
 }
 _lock = threading.RLock()
@@ -134,7 +141,11 @@ class _Converter:
             found = [k for k in vars(sys.modules[module]).values() if isinstance(k, Kernel)]
             own = [k.function for k in found if k.function.__module__ == module]
             self._kernels[module] = {
-                function.__name__: wp.kernel(self._copy(function), module=module)  # type: ignore[arg-type]
+                function.__name__: wp.kernel(
+                    self._copy(function),  # type: ignore[arg-type]
+                    module=module,
+                    cuda_max_registers=_MOST_REGISTERS,
+                )
                 for function in own
             }
             wp.get_module(module).options.update(_OPTIONS)
@@ -147,46 +158,47 @@ def _converter() -> _Converter:
 
 
 @contextmanager
-def _one_process_at_a_time() -> Iterator[None]:
-    """Hold the cache directory's lock, so that of many processes that start together only one compiles."""
+def _one_process_at_a_time(target: str) -> Iterator[None]:
+    """Hold the cache's lock for a target, so that of many processes that start together only one compiles."""
     directory = cache_directory()
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / "lock", "ab") as lock:
+    with open(directory / f"lock-{target}", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 @cache
-def compile_kernels(module: str) -> None:
-    """Compile all kernels of an imported Python module for the CPU, or load them from the cache."""
+def compile_kernels(module: str, device: str = "cpu") -> None:
+    """Compile all kernels of an imported Python module for a device of Warp's, or load them from the cache."""
     with _lock:
         _converter().kernels(module)
         wp = warp()
-        with _one_process_at_a_time():
-            wp.load_module(wp.get_module(module), device="cpu")
+        with _one_process_at_a_time(device.partition(":")[0]):
+            wp.load_module(wp.get_module(module), device=device, block_dim=1 if device == "cpu" else BLOCK)
 
 
-def compile_for_cuda(module: str, architecture: int, directory: str) -> list[Path]:
-    """Compile all kernels of an imported Python module to a cubin. That needs neither a GPU nor a driver.
+def compile_for_cuda(module: str, architecture: int) -> Path:
+    """Compile all kernels of an imported Python module to a cubin, or find it in the cache.
+
+    That needs neither a GPU nor a driver, and makes the file that a GPU of the architecture would load.
 
     Args:
         architecture: such as 80 or 90 for sm_80 and sm_90.
-        directory: where source and cubin are written.
 
     Returns:
-        The cubins.
+        The cubin.
     """
-    with _lock:
+    with _lock, _one_process_at_a_time(f"sm{architecture}"):
         _converter().kernels(module)
         wp = warp()
-        made = wp.compile_aot_module(wp.get_module(module), arch=architecture, module_dir=directory, use_ptx=False)
-        return [Path(path) for path in made]
+        (made,) = wp.compile_aot_module(wp.get_module(module), arch=architecture, use_ptx=False)
+        return Path(made)
 
 
-def warp_kernel(kernel: Kernel) -> Any:
-    """The Warp kernel of a dialect kernel, compiled and loaded."""
+def warp_kernel(kernel: Kernel, device: str = "cpu") -> Any:
+    """The Warp kernel of a dialect kernel, compiled and loaded on a device."""
     module = kernel.function.__module__
-    compile_kernels(module)
+    compile_kernels(module, device)
     return _converter().kernels(module)[kernel.function.__name__]
 
 

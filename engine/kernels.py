@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from engine.backend import FloatRows, IntRows, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
+from engine.backend import (
+    Byte,
+    Bytes,
+    FloatRows,
+    IntRows,
+    Ints,
+    LongRows,
+    Longs,
+    Row,
+    Rows,
+    Word,
+    Words,
+    kernel,
+    thread,
+)
 from engine.features import write_globals, write_planes
 from engine.play import play_randomly, replay
 from engine.rules.legal import legal_moves
 from engine.rules.start import start
+from engine.rules.state import is_over
 from engine.rules.turn import apply_move
 
 
@@ -72,7 +87,7 @@ def random_games(
     steps: int,
     played: Ints,
 ) -> None:
-    """Play up to `steps` random moves in every game, and write how many were played."""
+    """Play up to `steps` random moves in every game, and write how many were played (see `play_randomly`)."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     played[game] = play_randomly(
@@ -88,3 +103,19 @@ def describe_games(
     game = first + thread.tid()
     write_planes(tables, states[game], grid, side * side, planes[game])
     write_globals(tables, states[game], scalars[game])
+
+
+@kernel
+def note_overflow(first: int, results: Ints, most: int, trouble: Bytes) -> None:
+    """Mark every game whose result is not one of 0 .. `most`: its legal moves did not fit their room."""
+    game = first + thread.tid()
+    if int(results[game]) < 0 or int(results[game]) > most:
+        trouble[game] = Byte(1)
+
+
+@kernel
+def note_refusals(first: int, states: Rows, applied: Ints, trouble: Bytes) -> None:
+    """Mark every game that is running and to which no move was applied."""
+    game = first + thread.tid()
+    if int(applied[game]) == 0 and not is_over(states[game]):
+        trouble[game] = Byte(1)

@@ -1,0 +1,189 @@
+"""Batches of games that live on a device: the kernels of `Games`, arrays that never leave the device, no waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from engine import kernels
+from engine.backend import Kernel, Lanes
+from engine.config import Config
+from engine.device import Device, DeviceArray
+from engine.features import PLANES, SCALARS, frame
+from engine.games import Games
+from engine.rules.sizes import move_bound, scratch_width, state_width
+from engine.rules.tables import tables
+
+ROOM = 4096
+"""Legal moves for which each game has room, unless told otherwise: 1,407 is the most seen."""
+
+
+class DeviceGamesError(RuntimeError):
+    """A game could not go on: an illegal move, or more legal moves than there was room for."""
+
+
+@dataclass(frozen=True)
+class DeviceLegal:
+    """The legal moves of a batch: those of game i are `moves[i, :counts[i]]`.
+
+    `moves` int64[games, room] and `counts` int32[games] are arrays on the device, in the order of `Games.legal`.
+    """
+
+    moves: DeviceArray
+    counts: DeviceArray
+
+
+class DeviceGames:
+    """A batch of games of one configuration on a device.
+
+    `states` int16[games, width] is an array on the device with the rows of `Games`. torch shares its memory with
+    `torch.from_dlpack(games.states)` or `torch.as_tensor(games.states, device=...)`, other libraries likewise, and
+    the same holds for every array that a method returns. Methods queue kernels and return; only `check`,
+    `download` and arrays given as NumPy wait for the device. The arrays that a method returns are written over by
+    its next call.
+
+    An error is found on the device and kept: the game in question does not move, and `check` or `download` raise.
+
+    Args:
+        room: for how many legal moves each game has room; by default as many as a position can have, but no more
+            than `ROOM`. `move_bound(config)` never overflows, at 1.1 MB a game on the largest board.
+    """
+
+    def __init__(self, config: Config, states: DeviceArray, device: Device, room: int | None = None) -> None:
+        self.config, self.device = config, device
+        self.states = device.share(states)
+        _expect(self.states, "states", np.int16, (self.states.shape[0], state_width(config)))
+        self.room = room or min(move_bound(config), ROOM)
+        count = len(self)
+        self._rules = device.upload(tables(config)), self.states, Lanes(scratch_width(config), np.int32)
+        self._room = Lanes(self.room, np.int64)
+        self._seed = device.empty((1,), np.uint64)
+        self._numbers = device.upload(np.arange(count, dtype=np.uint64))
+        self._played = device.zeros((count,), np.int32)
+        self._trouble = device.zeros((count,), np.int8)
+
+    @classmethod
+    def new(
+        cls, config: Config, count: int, swap: bool = False, *, device: Device | None = None, room: int | None = None
+    ) -> DeviceGames:
+        """A batch of `count` games at their first position, on the first GPU by default.
+
+        Raises:
+            DeviceError: there is no GPU.
+        """
+        device = device or Device()
+        return cls.upload(Games.new(config, count, swap, executor=device), device, room)
+
+    @classmethod
+    def upload(cls, games: Games, device: Device | None = None, room: int | None = None) -> DeviceGames:
+        """A copy of a batch on a device, the first GPU by default."""
+        device = device or Device()
+        return cls(games.config, device.upload(games.states), device, room)
+
+    def __len__(self) -> int:
+        return int(self.states.shape[0])
+
+    def legal(self) -> DeviceLegal:
+        """The legal moves of every game."""
+        moves, counts = self._found
+        self._launch(kernels.find_legal, moves, counts)
+        self._note(kernels.note_overflow, counts, self.room)
+        return DeviceLegal(moves, counts)
+
+    def apply(self, moves: Any, *, check: bool = True) -> None:
+        """Apply one move to every game; a game that is over ignores its entry.
+
+        Args:
+            moves: int64[games], on the device, or NumPy.
+            check: look whether every move is legal, and leave a game as it is whose move is not. Without this an
+                illegal move does harm: leave it out only for moves that `legal` has just returned.
+        """
+        given = self.device.upload(moves) if isinstance(moves, np.ndarray) else self.device.share(moves)
+        _expect(given, "moves", np.int64, (len(self),))
+        if check:
+            edges, applied = self._one_each
+            self._launch(kernels.replay_games, self._room, edges, given, applied)
+            self._note(kernels.note_refusals, self.states, applied)
+        else:
+            self._launch(kernels.apply_moves, given)
+
+    def play_randomly(self, seed: int, steps: int, numbers: Any = None) -> DeviceArray:
+        """Play up to `steps` uniformly random moves in every game, as `Games.play_randomly` does.
+
+        Args:
+            seed: uint64.
+            numbers: uint64[games], on the device, or NumPy: the number of each game for the random stream; by
+                default its place.
+
+        Returns:
+            int32[games] on the device, how many moves were played: fewer than `steps` where a game ended.
+        """
+        streams = self._numbers
+        if numbers is not None:
+            streams = self.device.upload(numbers) if isinstance(numbers, np.ndarray) else self.device.share(numbers)
+            _expect(streams, "numbers", np.uint64, (len(self),))
+        self._seed.fill_(seed)
+        self._launch(kernels.random_games, self._room, self._seed, streams, steps, self._played)
+        self._note(kernels.note_overflow, self._played, steps)
+        return self._played
+
+    def features(self) -> tuple[DeviceArray, DeviceArray]:
+        """Planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS] (`engine.features`)."""
+        grid, side, planes, scalars = self._features
+        planes.zero_()
+        scalars.zero_()
+        table, states, _ = self._rules
+        self.device.launch(kernels.describe_games, len(self), table, states, grid, side, planes, scalars)
+        return planes.reshape((len(self), PLANES, side, side)), scalars
+
+    def check(self) -> None:
+        """Wait for the device and look whether every game could go on.
+
+        Raises:
+            DeviceGamesError: one could not, and stands where that happened.
+        """
+        trouble = self.device.download(self._trouble)
+        if trouble.any():
+            game = int(np.argmax(trouble))
+            count = len(Games(self.config, self.device.download(self.states[game : game + 1])).legal().moves)
+            if count > self.room:
+                raise DeviceGamesError(
+                    f"game {game} has {count} legal moves, but room for {self.room}: give DeviceGames more `room`"
+                )
+            raise DeviceGamesError(f"game {game} was given a move that is not one of its {count} legal moves")
+
+    def download(self) -> Games:
+        """A copy of the batch for the CPU, after a `check`."""
+        self.check()
+        return Games(self.config, self.device.download(self.states))
+
+    def _launch(self, kernel: Kernel, *arguments: Any) -> None:
+        self.device.launch(kernel, len(self), *self._rules, *arguments)
+
+    def _note(self, kernel: Kernel, *arguments: Any) -> None:
+        self.device.launch(kernel, len(self), *arguments, self._trouble)
+
+    @cached_property
+    def _found(self) -> tuple[DeviceArray, DeviceArray]:
+        count = len(self)
+        return self.device.empty((count, self.room), np.int64), self.device.empty((count,), np.int32)
+
+    @cached_property
+    def _one_each(self) -> tuple[DeviceArray, DeviceArray]:
+        edges = self.device.upload(np.arange(len(self) + 1, dtype=np.int32))
+        return edges, self.device.empty((len(self),), np.int32)
+
+    @cached_property
+    def _features(self) -> tuple[DeviceArray, int, DeviceArray, DeviceArray]:
+        lie, count = frame(self.config.board), len(self)
+        planes = self.device.empty((count, PLANES * lie.side * lie.side), np.float32)
+        return self.device.upload(lie.grid), lie.side, planes, self.device.empty((count, SCALARS), np.float32)
+
+
+def _expect(array: DeviceArray, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    found = np.dtype(array.dtype.__name__)
+    if found != dtype or array.shape != shape:
+        raise ValueError(f"{name} are {np.dtype(dtype)}{list(shape)}, got {found}{list(array.shape)}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import kernels
+from engine.arguments import within
 from engine.backend import Kernel, Lanes
 from engine.config import Config
 from engine.device import Device, DeviceArray
@@ -67,7 +68,13 @@ class DeviceGames:
 
     @classmethod
     def new(
-        cls, config: Config, count: int, swap: bool = False, *, device: Device | None = None, room: int | None = None
+        cls,
+        config: Config | str,
+        count: int,
+        swap: bool = False,
+        *,
+        device: Device | None = None,
+        room: int | None = None,
     ) -> DeviceGames:
         """A batch of `count` games at their first position, on the first GPU by default.
 
@@ -115,6 +122,7 @@ class DeviceGames:
 
         Args:
             seed: uint64.
+            steps: int32, 0 or more.
             numbers: uint64[games], on the device, or NumPy: the number of each game for the random stream; by
                 default its place.
 
@@ -125,9 +133,10 @@ class DeviceGames:
         if numbers is not None:
             streams = self.device.upload(numbers) if isinstance(numbers, np.ndarray) else self.device.share(numbers)
             _expect(streams, "numbers", np.uint64, (len(self),))
-        self._seed.fill_(seed)
-        self._launch(kernels.random_games, self._room, self._seed, streams, steps, self._played)
-        self._note(kernels.note_overflow, self._played, steps)
+        most = within(steps, 0, 2**31 - 1, "steps")
+        self._seed.fill_(within(seed, 0, 2**64 - 1, "seed"))
+        self._launch(kernels.random_games, self._room, self._seed, streams, most, self._played)
+        self._note(kernels.note_overflow, self._played, most)
         return self._played
 
     def features(self) -> tuple[DeviceArray, DeviceArray]:

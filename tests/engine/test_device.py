@@ -178,6 +178,10 @@ def test_arguments_must_fit(device: Device, monkeypatch: pytest.MonkeyPatch) -> 
         games.apply(np.zeros(3, np.int64))
     with pytest.raises(ValueError, match=r"numbers are uint64\[4\], got int64\[4\]"):
         games.play_randomly(1, 1, np.zeros(4, np.int64))
+    with pytest.raises(ValueError, match="seed"):
+        games.play_randomly(2**64, 1)
+    with pytest.raises(ValueError, match="steps"):
+        games.play_randomly(1, 2**31)
     with pytest.raises(ValueError, match=r"states are int16\[4, \d+\], got int16\[4, 3\]"):
         DeviceGames(HEX, device.zeros((4, 3), np.int16), device)
     elsewhere = Device("cpu")

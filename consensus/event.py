@@ -5,19 +5,20 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 from consensus import keys
-from consensus.encoding import EncodingError, Value, decode, encode
+from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.keys import MemberId, SigningKey
 
 Transaction: TypeAlias = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
 MAX_EVENT_BYTES = 256 * 1024
+MAX_HEADER_BYTES = 512
 MAX_OTHER_PARENTS = 4
 MAX_TRANSACTIONS = 1024
-MAX_INT = 2**63 - 1  # of sequence numbers, times and transaction ids
+MAX_INT = 2**63 - 1  # of sequence numbers, times, rounds and transaction ids
 
-_CONTEXT = b"ringrift/event/1\0"
-_FIELDS = 8
+_CONTEXT = b"ringrift/event/2\0"
+_FIELDS = 10
 
 
 class EventError(ValueError):
@@ -25,11 +26,12 @@ class EventError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Event:
-    """An event as it was received. Two events are equal iff their bodies are, whatever the signature.
+class Header:
+    """What a creator signs: all of an event but its transactions, of which it holds the digest.
 
-    On the wire: CBOR [body, signature]. The body is CBOR [version, epoch, creator, seq, self_parent,
-    other_parents, time, transactions]; `hash` is its SHA-256, over the received bytes.
+    CBOR [version, epoch, creator, seq, self_parent, other_parents, time, reveal, ledger, payload digest];
+    `hash`, the SHA-256 of these bytes as received, is the event's. Two are equal iff their hashes are,
+    whatever the signatures: a signer can make many for one header.
     """
 
     version: int
@@ -39,14 +41,15 @@ class Event:
     self_parent: bytes | None
     other_parents: tuple[bytes, ...]  # hashes of events of distinct other creators
     time: int  # creation time by the creator's clock, ns
-    transactions: tuple[Transaction, ...]  # maps with a text `type` and an integer `id`; not to be changed
-    body: bytes
+    reveal: bytes | None  # the creator's preimage for the round of which this is a witness
+    ledger: tuple[int, bytes] | None  # the creator's last decided round, and its ledger's digest after it
+    payload_digest: bytes  # SHA-256
+    header: bytes
     signature: bytes
     hash: bytes
-    raw: bytes
 
     def __eq__(self, other: object) -> bool:
-        return self.hash == other.hash if isinstance(other, Event) else NotImplemented
+        return self.hash == other.hash if isinstance(other, Header) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.hash)
@@ -58,7 +61,19 @@ class Event:
 
     def verify(self) -> bool:
         """Whether the signature is the creator's. Nothing here may be trusted before this has said so."""
-        return keys.verify(self.creator, _CONTEXT + self.body, self.signature)
+        return keys.verify(self.creator, _CONTEXT + self.header, self.signature)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event(Header):
+    """An event as it was received: on the wire CBOR [header, signature, payload].
+
+    The payload is a CBOR array of transactions. The hash covers it through the digest in the header.
+    """
+
+    transactions: tuple[Transaction, ...]  # maps with a text `type` and an integer `id`; not to be changed
+    payload: bytes
+    raw: bytes
 
 
 def make_event(
@@ -69,13 +84,16 @@ def make_event(
     self_parent: bytes | None,
     other_parents: tuple[bytes, ...] = (),
     time: int,
+    reveal: bytes | None = None,
+    ledger: tuple[int, bytes] | None = None,
     transactions: tuple[Transaction, ...] = (),
 ) -> Event:
     """A signed event of `key`'s owner; EventError if the fields break a limit that receivers enforce."""
-    fields: Value = [VERSION, epoch, key.id, seq, self_parent, list(other_parents), time, list(transactions)]
     try:
-        body = encode(fields)
-        raw = encode([body, key.sign(_CONTEXT + body)])
+        payload = encode(transactions)
+        fields: list[Value] = [VERSION, epoch, key.id, seq, self_parent, other_parents, time, reveal, ledger]
+        header = encode([*fields, sha256(payload).digest()])
+        raw = encode([header, key.sign(_CONTEXT + header), payload])
     except EncodingError as error:
         raise EventError(f"the event cannot be encoded: {error}") from None
     return decode_event(raw, epoch)
@@ -88,40 +106,62 @@ def decode_event(raw: bytes, epoch: bytes) -> Event:
     """
     try:
         wire = decode(raw, limit=MAX_EVENT_BYTES)
-        body, signature = _wire_parts(wire)
-        fields = decode(body, limit=MAX_EVENT_BYTES)
+        header, signature, payload = _wire_parts(wire)
+        fields = _header_fields(header, signature)
+        if fields["epoch"] != epoch:
+            raise EventError("the event is of another epoch or swarm")
+        if fields["payload_digest"] != sha256(payload).digest():
+            raise EventError("the payload is not the one that the header names")
+        transactions = _transactions(decode(payload, limit=MAX_EVENT_BYTES))
     except EncodingError as error:
         raise EventError(f"not an event: {error}") from None
-    if not isinstance(fields, list) or len(fields) != _FIELDS:
-        raise EventError(f"the body is not an array of {_FIELDS} fields")
-    version, named_epoch, creator, seq, self_parent, other_parents, time, transactions = fields
-    if version != VERSION or isinstance(version, bool):
-        raise EventError(f"version {version!r:.40}: only version {VERSION} is known")
-    if named_epoch != epoch:
-        raise EventError("the event is of another epoch or swarm")
-    return Event(
-        version=VERSION,
-        epoch=epoch,
-        creator=_digest(creator, "creator"),
-        seq=_natural(seq, "seq"),
-        self_parent=_self_parent(self_parent, seq),
-        other_parents=_other_parents(other_parents, self_parent),
-        time=_natural(time, "time"),
-        transactions=_transactions(transactions),
-        body=body,
-        signature=signature,
-        hash=sha256(body).digest(),
-        raw=raw,
-    )
+    return Event(**fields, transactions=transactions, payload=payload, raw=raw)
 
 
-def _wire_parts(wire: Any) -> tuple[bytes, bytes]:
-    if not isinstance(wire, list) or len(wire) != 2 or not all(isinstance(part, bytes) for part in wire):
-        raise EventError("not an array of body and signature")
-    body, signature = wire
+def read_header(header: bytes, signature: bytes) -> Header:
+    """The header of an event of any epoch, its signature not yet checked: two of them prove a fork.
+
+    Raises EventError for anything but the exact canonical bytes of a header and 64 bytes of signature.
+    """
+    try:
+        return Header(**_header_fields(header, signature))
+    except EncodingError as error:
+        raise EventError(f"not the header of an event: {error}") from None
+
+
+def _wire_parts(wire: Decoded) -> list[bytes]:
+    if isinstance(wire, list) and len(wire) == 3:
+        parts = [part for part in wire if isinstance(part, bytes)]
+        if len(parts) == 3:
+            return parts
+    raise EventError("not an array of header, signature and payload")
+
+
+def _header_fields(header: bytes, signature: bytes) -> dict[str, Any]:
+    """All fields of a Header, each of them checked."""
     if len(signature) != keys.SIGNATURE_BYTES:
         raise EventError(f"the signature has {len(signature)} bytes, not {keys.SIGNATURE_BYTES}")
-    return body, signature
+    fields = decode(header, limit=MAX_HEADER_BYTES)
+    if not isinstance(fields, list) or len(fields) != _FIELDS:
+        raise EventError(f"the header is not an array of {_FIELDS} fields")
+    version, epoch, creator, seq, self_parent, other_parents, time, reveal, ledger, payload_digest = fields
+    if version != VERSION or isinstance(version, bool):
+        raise EventError(f"version {version!r:.40}: only version {VERSION} is known")
+    return {
+        "version": VERSION,
+        "epoch": _digest(epoch, "epoch"),
+        "creator": _digest(creator, "creator"),
+        "seq": _natural(seq, "seq"),
+        "self_parent": _self_parent(self_parent, seq),
+        "other_parents": _other_parents(other_parents, self_parent),
+        "time": _natural(time, "time"),
+        "reveal": None if reveal is None else _digest(reveal, "reveal"),
+        "ledger": _ledger(ledger),
+        "payload_digest": _digest(payload_digest, "payload digest"),
+        "header": header,
+        "signature": signature,
+        "hash": sha256(header).digest(),
+    }
 
 
 def _digest(value: Any, name: str) -> bytes:
@@ -151,9 +191,17 @@ def _other_parents(value: Any, self_parent: Any) -> tuple[bytes, ...]:
     return parents
 
 
+def _ledger(value: Any) -> tuple[int, bytes] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise EventError("ledger is not an array of round and digest")
+    return _natural(value[0], "the round of the ledger"), _digest(value[1], "the digest of the ledger")
+
+
 def _transactions(value: Any) -> tuple[Transaction, ...]:
     if not isinstance(value, list) or len(value) > MAX_TRANSACTIONS:
-        raise EventError(f"transactions is not an array of at most {MAX_TRANSACTIONS} maps")
+        raise EventError(f"the payload is not an array of at most {MAX_TRANSACTIONS} maps")
     for item in value:
         if not isinstance(item, dict) or not isinstance(item.get("type"), str):
             raise EventError("a transaction is not a map with a text `type`")

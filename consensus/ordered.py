@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from consensus.event import Event
+from consensus.keys import MemberId
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,18 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """A judge of a decided round (SPEC S14): the event, whose it is, and the preimage it shows, if any."""
+
+    hash: bytes
+    creator: MemberId
+    reveal: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class DecidedRound:
     """A decided round: nothing in it changes any more, at any honest node."""
 
     number: int  # from 1, without gaps
-    judges: tuple[bytes, ...]  # event hashes of its judges (S14), ascending
+    judges: tuple[Judge, ...]  # ascending by hash; of distinct creators
     events: tuple[Ordered, ...]  # the events it receives, in order (S17); may be empty

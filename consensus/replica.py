@@ -11,7 +11,7 @@ from consensus.genesis import Genesis
 from consensus.hashgraph import Decision
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Effect, Ledger
-from consensus.ordered import DecidedRound, Ordered
+from consensus.ordered import DecidedRound, Judge, Ordered
 from consensus.orphans import Orphans
 from consensus.sync import Tip, missing_rows, own_tips
 
@@ -128,10 +128,14 @@ class Replica:
             events.append(Ordered(self.dag.events[row], decision.round, time, self._ordered))
             self._ordered += 1
             self._unordered.pop(row, None)
-        judges = tuple(sorted(self.dag.events[row].hash for row in decision.judges))
-        decided = DecidedRound(decision.round, judges, tuple(events))
+        decided = DecidedRound(decision.round, self._judges(decision), tuple(events))
         effects = self.ledger.apply_round(decided)
         return RoundEffects(decided, effects, self.ledger.digest())
+
+    def _judges(self, decision: Decision) -> tuple[Judge, ...]:
+        events = (self.dag.events[row] for row in decision.judges)
+        judges = (Judge(event.hash, event.creator, event.reveal) for event in events)
+        return tuple(sorted(judges, key=lambda judge: judge.hash))
 
     def undecided(self) -> bool:
         """Whether further rounds are needed: by a transaction without a place, or the ledger for a seed."""
@@ -218,6 +222,7 @@ class Replica:
             self_parent=None if newest is None else newest.hash,
             other_parents=tuple(other_parents),
             time=time if newest is None else max(time, newest.time + 1),
+            ledger=(self.ledger.round, self.ledger.digest()) if self.ledger.round else None,
             transactions=tuple(transactions),
         )
         reason = "an other-parent is not attached" if self.dag.lacking(event) else self.dag.fault(event)

@@ -8,12 +8,13 @@ ordered.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
 
 
-def beacon(epoch: bytes, round_number: int, judges: tuple[bytes, ...]) -> bytes:
+def beacon(epoch: bytes, round_number: int, judges: Sequence[bytes]) -> bytes:
     """32 bytes out of the judges (event hashes, ascending) of a decided round."""
     return hashlib.sha256(encode(["ringrift/beacon/1", epoch, round_number, judges])).digest()
 

@@ -73,7 +73,7 @@ class Ledger:
     def _shine(self, decided: DecidedRound) -> None:
         """Fixes the seeds of everything that was ordered in earlier rounds and waits for them."""
         state = self._state
-        value = beacon.beacon(self.genesis.digest, decided.number, decided.judges)
+        value = beacon.beacon(self.genesis.digest, decided.number, [judge.hash for judge in decided.judges])
         place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
         for key, claim in sorted(state.claims.items()):
             if claim.seed is None and claim.kind != "match":

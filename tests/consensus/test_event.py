@@ -1,5 +1,6 @@
 """Events: what is accepted, what is refused and how, and that nothing crashes."""
 
+import dataclasses
 from hashlib import sha256
 
 import pytest
@@ -7,12 +8,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.encoding import decode, encode
-from consensus.event import MAX_EVENT_BYTES, MAX_TRANSACTIONS, EventError, decode_event, make_event
+from consensus.event import (
+    MAX_EVENT_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_OTHER_PARENTS,
+    MAX_TRANSACTIONS,
+    EventError,
+    decode_event,
+    make_event,
+    read_header,
+)
 from consensus.keys import SigningKey
 
 KEY = SigningKey(b"\1" * 32)
 EPOCH = bytes(32)
-FIELDS = ("version", "epoch", "creator", "seq", "self_parent", "other_parents", "time", "transactions")
+CONTEXT = b"ringrift/event/2\0"
+FIELDS = (
+    "version",
+    "epoch",
+    "creator",
+    "seq",
+    "self_parent",
+    "other_parents",
+    "time",
+    "reveal",
+    "ledger",
+    "payload_digest",
+    "transactions",
+)
 
 
 def assert_one_line(error):
@@ -26,6 +49,8 @@ def event(**changes):
         "self_parent": b"s" * 32,
         "other_parents": (b"o" * 32,),
         "time": 1_700_000_000_000_000_000,
+        "reveal": b"r" * 32,
+        "ledger": (7, b"l" * 32),
         "transactions": ({"type": "claim", "id": 1, "kind": "train"},),
     }
     return make_event(KEY, **(fields | changes))
@@ -33,10 +58,19 @@ def event(**changes):
 
 def forged(field, value):
     """The bytes of a well-signed event with one field replaced by something make_event would refuse."""
-    body = decode(event().body, limit=MAX_EVENT_BYTES)
-    body[FIELDS.index(field)] = value
-    data = encode(body)
-    return encode([data, KEY.sign(b"ringrift/event/1\0" + data)])
+    payload = event().payload
+    fields = decode(event().header, limit=MAX_EVENT_BYTES)
+    if field == "transactions":
+        payload = encode(value)
+        fields[FIELDS.index("payload_digest")] = sha256(payload).digest()
+    else:
+        fields[FIELDS.index(field)] = value
+    return signed(encode(fields), payload)
+
+
+def signed(header, payload=None):
+    """The bytes of an event of KEY with this header."""
+    return encode([header, KEY.sign(CONTEXT + header), event().payload if payload is None else payload])
 
 
 def test_an_event_reads_back_as_it_was_made():
@@ -44,31 +78,94 @@ def test_an_event_reads_back_as_it_was_made():
     read = decode_event(made.raw, EPOCH)
     assert read == made
     assert read.verify()
-    assert {name: getattr(read, name) for name in read.__slots__} == {
-        name: getattr(made, name) for name in made.__slots__
-    }
-    assert read.hash == sha256(read.body).digest()
+    assert all(getattr(read, field.name) == getattr(made, field.name) for field in dataclasses.fields(made))
+    assert read.raw == encode([read.header, read.signature, read.payload])
+    assert read.hash == sha256(read.header).digest()
+    assert (read.reveal, read.ledger) == (b"r" * 32, (7, b"l" * 32))
+    assert read.payload_digest == sha256(encode(read.transactions)).digest()
     assert read.parents == (b"s" * 32, b"o" * 32)
     assert event(seq=0, self_parent=None).parents == (b"o" * 32,)
 
 
-def test_the_signature_binds_every_byte_of_the_body():
+def test_every_bit_of_the_wire_form_matters():
     made = event()
-    body = bytearray(made.body)
-    body[-1] ^= 1
-    tampered = decode_event(encode([bytes(body), made.signature]), EPOCH)
-    assert not tampered.verify()
-    unsigned = decode_event(encode([made.body, bytes(64)]), EPOCH)
-    assert unsigned == made
-    assert not unsigned.verify()
+    refused, unsigned = 0, 0
+    for bit in range(8 * len(made.raw)):
+        raw = bytearray(made.raw)
+        raw[bit // 8] ^= 1 << bit % 8
+        try:
+            changed = decode_event(bytes(raw), EPOCH)
+        except EventError as error:
+            assert_one_line(error)
+            refused += 1
+            continue
+        assert not changed.verify()
+        assert (changed.hash == made.hash) == (changed.header == made.header)
+        unsigned += changed.header == made.header
+    assert unsigned == 8 * 64  # a bit of the signature is the only one that leaves the hash as it was
+    assert refused >= 8 * len(made.payload)
+
+
+def test_no_other_payload_goes_with_a_header():
+    made, other = event(), event(transactions=())
+    with pytest.raises(EventError, match="not the one that the header names"):
+        decode_event(encode([made.header, made.signature, other.payload]), EPOCH)
+
+
+def test_one_hash_with_two_signatures_is_one_event_and_only_one_of_them_counts():
+    made = event()
+    bad = decode_event(encode([made.header, bytes(64), made.payload]), EPOCH)
+    assert bad == made
+    assert hash(bad) == hash(made)
+    assert made.verify()
+    assert not bad.verify()
+
+
+def test_a_signature_cannot_be_changed_into_another_valid_one():
+    """Ed25519 is malleable if S + L is accepted for S (RFC 8032, 5.1.7)."""
+    made = event()
+    order = 2**252 + 27742317777372353535851937790883648493
+    scalar = int.from_bytes(made.signature[32:], "little") + order
+    twin = made.signature[:32] + scalar.to_bytes(32, "little")
+    assert not decode_event(encode([made.header, twin, made.payload]), EPOCH).verify()
+
+
+def test_a_header_with_its_signature_tells_all_but_the_transactions():
+    made = event(epoch=b"e" * 32)
+    header = read_header(made.header, made.signature)
+    assert header.verify()
+    assert header == made
+    for field in dataclasses.fields(header):
+        assert getattr(header, field.name) == getattr(made, field.name)
+    assert not hasattr(header, "transactions")
+    assert not read_header(made.header, bytes(64)).verify()
+    for bad in (b"", made.header + b"\0", made.payload, made.raw):
+        with pytest.raises(EventError) as caught:
+            read_header(bad, made.signature)
+        assert_one_line(caught.value)
+    with pytest.raises(EventError, match="63 bytes"):
+        read_header(made.header, bytes(63))
+
+
+def test_the_largest_header_is_within_its_limit():
+    largest = event(
+        seq=2**63 - 1,
+        other_parents=tuple(bytes([number]) * 32 for number in range(MAX_OTHER_PARENTS)),
+        time=2**63 - 1,
+        ledger=(2**63 - 1, bytes(32)),
+    )
+    assert len(largest.header) <= MAX_HEADER_BYTES
+    with pytest.raises(EventError, match="at most 512"):
+        read_header(bytes(MAX_HEADER_BYTES + 1), bytes(64))
 
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("version", 2, "version 2"),
+        ("version", 1, "version 1"),
         ("version", True, "version True"),
         ("epoch", b"\1" * 32, "another epoch"),
+        ("epoch", b"short", "epoch is not 32 bytes"),
         ("creator", b"short", "creator"),
         ("seq", -1, "seq is not"),
         ("seq", 2**63, "seq is not"),
@@ -85,7 +182,16 @@ def test_the_signature_binds_every_byte_of_the_body():
         ("time", -1, "time is not"),
         ("time", 2**63, "time is not"),
         ("time", None, "time is not"),
-        ("transactions", {}, "transactions is not"),
+        ("reveal", b"short", "reveal"),
+        ("reveal", False, "reveal"),
+        ("ledger", b"l" * 32, "ledger is not"),
+        ("ledger", [7], "ledger is not"),
+        ("ledger", [7, b"short"], "digest of the ledger"),
+        ("ledger", [-1, b"l" * 32], "round of the ledger"),
+        ("ledger", [True, b"l" * 32], "round of the ledger"),
+        ("payload_digest", b"\1" * 32, "not the one that the header names"),
+        ("payload_digest", None, "payload digest is not"),
+        ("transactions", {}, "payload is not"),
         ("transactions", [{"type": "a", "id": 0}] * (MAX_TRANSACTIONS + 1), "at most 1024"),
         ("transactions", ["claim"], "text `type`"),
         ("transactions", [{"id": 1}], "text `type`"),
@@ -106,12 +212,14 @@ def test_a_bad_field_is_refused_with_one_line(field, value, reason):
     [
         b"",
         encode(None),
-        encode([b"body"]),
-        encode([b"body", b"short"]),
-        encode([b"", bytes(64)]),
-        encode([encode([1, 2]), bytes(64)]),
-        encode([encode({"version": 1}), bytes(64)]),
-        encode(["body", bytes(64)]),
+        encode([b"header"]),
+        encode([event().header, event().signature]),
+        encode([event().header, b"short", event().payload]),
+        encode([b"", bytes(64), event().payload]),
+        encode([encode([1, 2]), bytes(64), event().payload]),
+        encode([encode({"version": 2}), bytes(64), event().payload]),
+        encode(["header", bytes(64), event().payload]),
+        encode([event().header, event().signature, event().payload, None]),
         event().raw + b"\0",
         event().raw[:-1],
     ],
@@ -121,11 +229,15 @@ def test_other_bytes_are_refused(raw):
         decode_event(raw, EPOCH)
 
 
-def test_a_body_that_is_not_canonical_is_refused():
-    body = event().body
-    loose = b"\x98\x08" + body[1:]  # the same array with its length in two bytes
+def test_what_is_not_canonical_is_refused():
+    loose = b"\x98\x0a" + event().header[1:]  # the same array with its length in two bytes
     with pytest.raises(EventError, match="shortest form"):
-        decode_event(encode([loose, KEY.sign(b"ringrift/event/1\0" + loose)]), EPOCH)
+        decode_event(signed(loose), EPOCH)
+    payload = b"\x98\x01" + event().payload[1:]
+    fields = decode(event().header, limit=MAX_EVENT_BYTES)
+    fields[-1] = sha256(payload).digest()
+    with pytest.raises(EventError, match="shortest form"):
+        decode_event(signed(encode(fields), payload), EPOCH)
 
 
 def test_size_is_limited():

@@ -89,7 +89,21 @@ def test_the_order_is_one_and_its_times_ascend():
     assert times == sorted(set(times))
     assert len({item.event.hash for item in ordered}) == len(ordered)
     assert [result.round.number for result in swarm.rounds[0]] == list(range(1, len(swarm.rounds[0]) + 1))
-    assert all(result.round.judges == tuple(sorted(result.round.judges)) for result in swarm.rounds[0])
+    for result in swarm.rounds[0]:
+        judges = result.round.judges
+        assert [judge.hash for judge in judges] == sorted(judge.hash for judge in judges)
+        assert len({judge.creator for judge in judges}) == len(judges)
+
+
+def test_an_event_says_what_its_creator_had_decided():
+    swarm = Gossip(4, seed=6).run(300).settle()
+    digests = {result.round.number: result.digest for result in swarm.rounds[0]}
+    told = [event.ledger for event in swarm.made]
+    assert told[0] is None
+    assert len({item[0] for item in told if item}) > 10
+    for item in told:
+        if item:
+            assert item == (item[0], digests[item[0]])
 
 
 def test_half_of_the_weight_decides_nothing_and_loses_nothing():
@@ -167,7 +181,7 @@ def test_what_descends_from_a_refused_event_is_refused_too_early_or_late():
 def test_an_event_counts_once_also_with_a_second_signature():
     replica = Replica(GENESIS)
     event = event_by(KEYS[0])
-    again = decode_event(encode([event.body, b"\1" * 64]), GENESIS.digest)
+    again = decode_event(encode([event.header, b"\1" * 64, event.payload]), GENESIS.digest)
     assert replica.insert([event, event, again]) == [event]
     assert len(replica.dag) == 1
 

@@ -161,16 +161,16 @@ async def start(
 
 
 def bad_signature(field: Battlefield) -> bytes:
-    raw = field.event().raw
-    return raw[:-1] + bytes([raw[-1] ^ 1])
+    event = field.event()
+    return encode([event.header, bytes(64), event.payload])
 
 
 def hostile_bodies(field: Battlefield) -> dict[str, bytes]:
     stranger = Identity(b"s" * 32)
     chain = [field.event()]
     chain.append(field.event(seq=1, self_parent=chain[0].hash, time=2))
-    unsigned = encode([chain[0].body, b""])
-    forged = encode([chain[0].body, stranger.key.sign(chain[0].body)])
+    unsigned = encode([chain[0].header, b"", chain[0].payload])
+    forged = encode([chain[0].header, stranger.key.sign(chain[0].header), chain[0].payload])
     return {
         "nothing": b"",
         "garbage": b"\xff\x00garbage" * 100,
@@ -186,6 +186,7 @@ def hostile_bodies(field: Battlefield) -> dict[str, bytes]:
         "large event": field.request(events=[bytes(300_000)]),
         "no event": field.request(events=[b"nonsense"]),
         "truncated event": field.request(events=[chain[0].raw[:-1]]),
+        "payload of another": field.request(events=[encode([chain[0].header, chain[0].signature, encode([note(1)])])]),
         "unsigned event": field.request(events=[unsigned]),
         "bad signature": field.request(events=[chain[0].raw, bad_signature(field)]),
         "bad signature, known hash": field.request(events=[bad_signature(field)]),
@@ -341,4 +342,4 @@ async def test_requests_of_another_swarm_are_refused_without_blame(field: Battle
 def test_the_request_is_what_the_contract_says() -> None:
     field = Battlefield()
     assert SyncRequest(field.genesis.digest, [], [], []).encode() == field.request()
-    assert len(BODIES) == 19
+    assert len(BODIES) == 20

@@ -23,9 +23,9 @@ def raw(seq: int, epoch: bytes = EPOCH) -> bytes:
 
 
 def with_bad_signature(event: bytes) -> bytes:
-    body, signature = decode(event, limit=9999)  # type: ignore[misc]
+    header, signature, payload = decode(event, limit=9999)  # type: ignore[misc]
     assert isinstance(signature, bytes)
-    return encode([body, signature[:-1] + bytes([signature[-1] ^ 1])])
+    return encode([header, signature[:-1] + bytes([signature[-1] ^ 1]), payload])
 
 
 def nothing(digest: bytes) -> bool:

@@ -13,7 +13,7 @@ from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Effect, Ledger
 from consensus.ledger import transactions as t
-from consensus.ordered import DecidedRound, Ordered
+from consensus.ordered import DecidedRound, Judge, Ordered
 from consensus.roster import Member
 from consensus.settings import MatchSettings, Settings
 from consensus.statement import pae
@@ -60,14 +60,16 @@ class Swarm:
         for creator, transactions in events:
             self.time += step
             plain = decode(encode(list(transactions)), limit=1 << 18)
-            body = encode([self.index, creator, plain])
+            payload = encode(plain)
+            header = encode([self.index, creator, hashlib.sha256(payload).digest()])
             event = Event(
-                1, self.genesis.digest, creator, 0, None, (), self.time, tuple(plain), body, b"",
-                hashlib.sha256(body).digest(), body,
+                2, self.genesis.digest, creator, 0, None, (), self.time, None, None,
+                hashlib.sha256(payload).digest(), header, b"", hashlib.sha256(header).digest(),
+                tuple(plain), payload, header,
             )  # fmt: skip
             ordered.append(Ordered(event, number, self.time, self.index))
             self.index += 1
-        decided = DecidedRound(number, (digest_of("judge", number),), tuple(ordered))
+        decided = DecidedRound(number, (Judge(digest_of("judge", number), self.id(0), None),), tuple(ordered))
         self.rounds.append(decided)
         self.last = self.ledger.apply_round(decided)
         return self.last

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--list", action="store_true", help="list the moves")
     shown.add_argument("--at", type=int, metavar="N", help="show the position after move N (default: the last)")
     shown.add_argument("--all", action="store_true", help="show every position")
+    shown.add_argument("--step", action="store_true", help="go through the game move by move, with the keyboard")
     parser.add_argument("--svg", type=Path, metavar="OUT", help="write the position to OUT as an SVG picture instead")
     parser.add_argument(
         "--png", type=Path, metavar="OUT", help="the same as PNG (needs the extra ringrift-swarm[picture])"
@@ -47,12 +48,14 @@ def main(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PIPED_WIDTH)
-    one_wanted = options.list or options.all or options.at is not None or options.svg or options.png
+    one_wanted = options.list or options.all or options.step or options.at is not None or options.svg or options.png
     if len(games) > 1 and options.game is None and not one_wanted:
         _show_games(console, options, games)
         return 0
-    if (options.list or options.all) and (options.svg or options.png):
-        raise ConfigError("--svg and --png write one position; leave out --list and --all, or say which with --at N")
+    if (options.list or options.all or options.step) and (options.svg or options.png):
+        raise ConfigError(
+            "--svg and --png write one position; leave out --list, --all and --step, or say which with --at N"
+        )
     game = _choose(options, games)
     played = replay(game, f"{options.file}, game {game.name}")
     number = _number(options, played)
@@ -60,6 +63,8 @@ def main(options: argparse.Namespace) -> int:
         _write_pictures(options, played, number)
     elif options.json:
         print(json.dumps(_facts(played, number), indent=2))
+    elif options.step:
+        _walk(console, played)
     else:
         _show_game(console, options, played, number)
     return 0
@@ -150,6 +155,26 @@ def _show_game(console: Console, options: argparse.Namespace, played: Replay, nu
     _say(console, legend_line(played.position(number)))
 
 
+def _walk(console: Console, played: Replay) -> None:
+    """Show position after position, as the lines of the standard input say, up to its end."""
+    number, total = 0, len(played.steps)
+    while True:
+        if console.is_terminal:
+            console.clear()
+        console.print(_title(played))
+        _show_position(console, played, number)
+        _say(console, legend_line(played.position(number)))
+        console.print(f"Enter: on, b: back, 0 to {total}: to after that move, q: quit", style="dim")
+        line = sys.stdin.readline()
+        word = line.strip().lower()
+        if not line or word == "q":
+            return
+        if word.isdecimal():
+            number = min(int(word), total)
+        else:
+            number = max(number - 1, 0) if word == "b" else min(number + 1, total)
+
+
 def _title(played: Replay) -> Text:
     game, final = played.game, played.position(len(played.steps))
     ending = f"player {final.winner} won {situation(final)}" if final.winner else "broken off"
@@ -178,7 +203,8 @@ def _show_position(console: Console, played: Replay, number: int) -> None:
     _say(console, head)
     who = f"Player {position.winner} won" if position.winner else f"Player {position.player} to move:"
     _say(console, Text(f"{who} {situation(position)}\n"))
-    for line in board_lines(position, touched_cells(step.last.move) if step else ()):
+    last = played.last_on_board(number)
+    for line in board_lines(position, touched_cells(last.move) if last else ()):
         _say(console, line)
     for block in (standing_lines(position), stack_lines(position, console.width)):
         console.print()
@@ -192,8 +218,7 @@ def _say(console: Console, line: Text) -> None:
 
 
 def _write_pictures(options: argparse.Namespace, played: Replay, number: int) -> None:
-    last = played.steps[number - 1].last if number else None
-    drawn = draw(played.game.config, played.rows[number], last)
+    drawn = draw(played.game.config, played.rows[number], played.last_on_board(number))
     for path, encode in ((options.svg, str.encode), (options.png, _rasterize)):
         if path is None:
             continue

@@ -20,6 +20,7 @@ from engine.recorded import Recorded, RecordedGamesError, configuration_of, read
 from node.toml import ConfigError
 from node.words import plural, short
 
+_PASSING = ("SP", "NP", "SW", "SC", "NM", "SR", "NL", "ST", "NT")
 _WANTED = "give a file of recorded games, a self-play shard or a match"
 
 
@@ -60,6 +61,10 @@ class Replay:
     def position(self, number: int) -> Position:
         """The position after so many moves."""
         return read_position(self.game.config, self.rows[number])
+
+    def last_on_board(self, number: int) -> LastMove | None:
+        """The latest of so many moves that was more than passing: what a player would call the last move."""
+        return next((step.last for step in self.steps[:number][::-1] if step.text[:2] not in _PASSING), None)
 
 
 def load_games(path: Path) -> list[StoredGame]:

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,31 @@ def test_one_position_and_all_positions(one_game: Path, capsys: pytest.CaptureFi
     everything = capsys.readouterr().out
     assert everything.count("After move") == len(steps) + 1
     assert told.split("After move 3", 1)[1].split("\n\n")[1] in everything
+
+
+def test_a_game_is_walked_through_with_the_keyboard(
+    one_game: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = len(recorded(one_game)["steps"])
+    keys = ["", "", "b", "7", "b", "99999", "", "x", "0", "b", "Q", "3"]
+    monkeypatch.setattr(sys, "stdin", StringIO("\n".join(keys) + "\n"))
+    assert main(["replay", str(one_game), "--step"]) == 0
+    told = capsys.readouterr().out
+    numbers = [int(number) for number in re.findall(r"After move (\d+) of", told)]
+    assert numbers == [0, 1, 2, 1, 7, 6, steps, steps, steps, 0, 0], "what is no key is taken for Enter"
+    assert told.count(f"Enter: on, b: back, 0 to {steps}: to after that move, q: quit") == len(numbers)
+    monkeypatch.setattr(sys, "stdin", StringIO(""))
+    assert main(["replay", str(one_game), "--step"]) == 0, "the end of the input ends it"
+
+
+def test_the_last_move_shown_is_the_last_on_the_board(one_game: Path) -> None:
+    played = replay(load_games(one_game)[0], "here")
+    assert played.last_on_board(0) is None
+    texts = [step.text for step in played.steps]
+    assert texts[1][:2] == "MV"
+    assert texts[2:4] == ["NL", "NT"]
+    assert played.last_on_board(4) is played.last_on_board(2) is played.steps[1].last
+    assert played.last_on_board(1) is played.steps[0].last
 
 
 @pytest.mark.parametrize("write", [write_match, write_own_shard])

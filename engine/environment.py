@@ -3,14 +3,14 @@
 Agents are "player_1" .. "player_P". In every step the agent whose turn it is plays one move, bookkeeping moves
 included; it may be the same agent's turn again. At the end the winner's reward is 1 and each other's -1 / (P - 1).
 
-An action is a place in the list of legal moves: action i plays `infos[agent]["moves"][i]`, the move as
-`Games.legal` lists it. What the same number means differs from position to position, so a learner that scores
-actions should look at the moves (`engine.moves`), as our own networks do. `action_mask` is 1 for the places that
-the list has. The action space is as large as the list can become at all (`engine.rules.move_bound`), which on the
-big boards is far more than a game meets.
+An action is the number of a move in a fixed list (`engine.actions`), so it means the same in every position: about
+12,000 actions on hex8, 16,000 on square8, but 280,000 on square19 and 360,000 on hexagonal, most of them recovery
+slides. `infos[agent]["actions"]` are the legal ones, `infos[agent]["moves"]` the moves that they play, in the order
+of `Games.legal`: for learners that score moves rather than outputs, as our own networks do.
 
 An observation is that of the agent to move: `observation` float32[planes, side, side] and `scalars`
-(`engine.features`), and `action_mask` int8[actions]. What the others see is the same, with no action to take.
+float32[scalars] (`engine.features`), and `action_mask` int8[actions], 1 for the legal ones. What the others see is
+the same, with no action to take. There is no truncation: every game ends (`engine.rules.state`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gymnasium.spaces import Box, Dict, Discrete
 from numpy.typing import NDArray
 from pettingzoo.utils.env import AECEnv
 
+from engine.actions import action_count, number_moves
 from engine.backend import Executor
 from engine.config import config
 from engine.features import PLANES, SCALARS, frame
 from engine.games import Games
-from engine.rules import move_bound
 
 Observation = dict[str, NDArray[Any]]
 
@@ -35,19 +35,28 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
     """One game after another of one configuration, such as `Environment("hex8-2")`; `games` is the running one."""
 
     metadata = {"name": "ringrift_v1", "render_modes": ["ansi"], "is_parallelizable": False}  # noqa: RUF012
-    render_mode = "ansi"
 
-    def __init__(self, name: str, *, swap: bool = False, executor: Executor | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        swap: bool = False,
+        render_mode: str | None = "ansi",
+        executor: Executor | None = None,
+    ) -> None:
         """See `Games.new`.
 
         Raises:
-            ValueError: there is no such configuration.
+            ValueError: there is no such configuration or render mode.
         """
         super().__init__()
+        if render_mode not in (None, "ansi"):
+            raise ValueError(f"render mode {render_mode!r} is neither None nor 'ansi'")
+        self.render_mode = render_mode
         self.config = config(name)
         self._first = Games.new(self.config, 1, swap, executor)
         self.possible_agents = [f"player_{seat}" for seat in range(1, self.config.players + 1)]
-        side, actions = frame(self.config.board).side, move_bound(self.config)
+        side, actions = frame(self.config.board).side, action_count(self.config)
         self.action_spaces = {agent: Discrete(actions) for agent in self.possible_agents}
         self.observation_spaces = {
             agent: Dict(
@@ -80,16 +89,18 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
         """Play a move for the agent to move; once the game is over, take None from every agent.
 
         Raises:
-            ValueError: the list of legal moves has no such place.
+            ValueError: the action is not legal.
         """
         if self.terminations[self.agent_selection]:
             self._was_dead_step(action)
             return
-        if action is None or not 0 <= action < len(self._moves):
-            raise ValueError(f"action {action}: {self.agent_selection} has {len(self._moves)} legal moves")
+        chosen = self._moves[self._actions == action]
+        if len(chosen) != 1:
+            count = len(self._moves)
+            raise ValueError(f"action {action} is not one of the {count} legal actions of {self.agent_selection}")
         self._cumulative_rewards[self.agent_selection] = 0.0
         self._clear_rewards()
-        self.games.apply(self._moves[[action]], check=False)
+        self.games.apply(chosen, check=False)
         winner = int(self.games.winner()[0])
         if winner:
             self.terminations = dict.fromkeys(self.agents, True)
@@ -101,18 +112,19 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
     def _look(self) -> None:
         """Note whose turn it is and what may be played. At the end that stays with whoever moved last."""
         self._moves = self.games.legal().moves
+        self._actions = number_moves(self.config, self._moves)
         player = int(self.games.player()[0])
         if player:
             self.agent_selection = self.possible_agents[player - 1]
         self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
-        self.infos[self.agent_selection] = {"moves": self._moves}
+        self.infos[self.agent_selection] = {"actions": self._actions, "moves": self._moves}
 
     def observe(self, agent: str) -> Observation:
         """What the agent to move sees; for others the same, with an empty mask."""
         planes, scalars = self.games.features()
         mask = np.zeros(int(self.action_spaces[agent].n), np.int8)
         if agent == self.agent_selection:
-            mask[: len(self._moves)] = 1
+            mask[self._actions] = 1
         return {"observation": planes[0], "scalars": scalars[0], "action_mask": mask}
 
     def render(self) -> str:

@@ -36,6 +36,7 @@ class Tally:
     """What was found for one configuration."""
 
     games: int = 0
+    swaps: int = 0  # games of these with the pie rule
     steps: int = 0
     mismatches: int = 0
 
@@ -79,11 +80,13 @@ def batches(files: Iterable[Path], wanted: list[str] | None, limit: int | None) 
         yield from pending.values()
 
 
-def check(games: list[Recorded], plain: bool) -> tuple[str, int, Outcome]:
-    return configuration_of(games[0]), len(games), check_games(games, PLAIN if plain else None)
+def check(games: list[Recorded], plain: bool) -> tuple[str, int, int, Outcome]:
+    """Name of the configuration, number of games, of those with the pie rule, and what was found."""
+    swaps = sum(bool(game["swap"]) for game in games)
+    return configuration_of(games[0]), len(games), swaps, check_games(games, PLAIN if plain else None)
 
 
-def check_all(found: Iterator[list[Recorded]], plain: bool, jobs: int) -> Iterator[tuple[str, int, Outcome]]:
+def check_all(found: Iterator[list[Recorded]], plain: bool, jobs: int) -> Iterator[tuple[str, int, int, Outcome]]:
     """Check all batches over several processes, holding only a few of them in memory."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         running = deque(pool.submit(check, games, plain) for games in islice(found, 4 * jobs))
@@ -93,13 +96,15 @@ def check_all(found: Iterator[list[Recorded]], plain: bool, jobs: int) -> Iterat
 
 
 def show(console: Console, tallies: dict[str, Tally], first: Mismatch | None) -> None:
-    table = Table("configuration", "games", "steps", "mismatches")
+    table = Table("configuration", "games", "with the pie rule", "steps", "mismatches")
     for column in table.columns[1:]:
         column.justify = "right"
     for name in CONFIGS:
         if name in tallies:
             tally = tallies[name]
-            table.add_row(name, f"{tally.games:,}", f"{tally.steps:,}", f"{tally.mismatches:,}")
+            table.add_row(
+                name, f"{tally.games:,}", f"{tally.swaps:,}", f"{tally.steps:,}", f"{tally.mismatches:,}"
+            )
     console.print(table)
     if first is not None:
         console.print(
@@ -115,9 +120,10 @@ def main(argv: list[str] | None = None) -> int:
     first: Mismatch | None = None
     try:
         found = batches(find_files(arguments.paths), arguments.config, arguments.limit)
-        for name, games, outcome in check_all(found, arguments.plain, arguments.jobs):
+        for name, games, swaps, outcome in check_all(found, arguments.plain, arguments.jobs):
             tally = tallies.setdefault(name, Tally())
             tally.games += games
+            tally.swaps += swaps
             tally.steps += outcome.steps
             tally.mismatches += len(outcome.mismatches)
             first = first or next(iter(outcome.mismatches), None)

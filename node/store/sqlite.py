@@ -24,6 +24,8 @@ CREATE TABLE events (
 """
 _REFETCH = "move the file away and start again: the node fetches all events from its peers"
 
+_FAILURES = (sqlite3.Error, UnicodeDecodeError)
+
 _Row: TypeAlias = tuple[bytes, int | None, bytes]  # hash, own seq, raw
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
@@ -74,7 +76,7 @@ class SqliteStore:
     async def _run(self, work: Callable[[*_Args], _T], *args: *_Args) -> _T:
         try:
             return await trio.to_thread.run_sync(work, *args, limiter=self._limiter)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._explained(error) from None
 
     def _insert(self, synchronous: str, rows: list[_Row]) -> None:
@@ -85,8 +87,11 @@ class SqliteStore:
 
     def _select(self, start: int, count: int) -> list[bytes]:
         # Positions count from 1 without gaps: nothing is ever deleted.
-        query = "SELECT raw FROM events WHERE position > ? ORDER BY position LIMIT ?"
-        return [raw for (raw,) in self._database.execute(query, (start, count))]
+        query = "SELECT position, raw FROM events WHERE position > ? ORDER BY position LIMIT ?"
+        rows = self._database.execute(query, (start, count)).fetchall()
+        if rows and rows[-1][0] != start + len(rows):
+            raise StoreError(f"{self._path}: damaged (a gap after event {start}); {_REFETCH}")
+        return [raw for _, raw in rows]
 
     def _open(self, genesis: bytes, member: bytes) -> sqlite3.Connection:
         database = None
@@ -97,13 +102,11 @@ class SqliteStore:
                 raise StoreError(f"{self._path}: the file system cannot hold a WAL; use a local disk")
             self._set_up(database, {"format": b"%d" % _FORMAT, "genesis": genesis, "member": member})
             return database
-        except sqlite3.Error as error:
+        except BaseException as error:
             if database is not None:
                 database.close()
-            raise self._explained(error) from None
-        except StoreError:
-            if database is not None:
-                database.close()
+            if isinstance(error, _FAILURES):
+                raise self._explained(error) from None
             raise
 
     def _set_up(self, database: sqlite3.Connection, facts: dict[str, bytes]) -> None:
@@ -119,13 +122,15 @@ class SqliteStore:
             if found.get(name) != value:
                 raise StoreError(f"{self._path}: belongs to another {name}; give this node its own directory")
 
-    def _explained(self, error: sqlite3.Error) -> StoreError:
-        if isinstance(error, sqlite3.OperationalError):  # the disk's fault rather than the file's
-            remedy = "check free space, permissions and the disk, and start again"
-        elif isinstance(error, sqlite3.IntegrityError):
-            remedy = "an event was to be stored twice, a mistake of this program; nothing was written"
-        else:
-            remedy = _REFETCH
+    def _explained(self, error: Exception) -> StoreError:
+        if isinstance(error, UnicodeDecodeError):  # SQLite quotes names of a damaged schema as they are
+            return StoreError(f"{self._path}: damaged (text that is not UTF-8); {_REFETCH}")
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # Python's own errors have none
+        remedy = _REFETCH
+        if isinstance(error, sqlite3.IntegrityError):
+            remedy = f"nothing was written; start again, and should it say so again: {_REFETCH}"
+        elif isinstance(error, sqlite3.OperationalError) and code & 0xFF != sqlite3.SQLITE_ERROR:
+            remedy = "check free space, permissions and the disk, and start again"  # not the file's fault
         return StoreError(f"{self._path}: {str(error).splitlines()[0]}; {remedy}")
 
 

@@ -23,10 +23,11 @@ def run_length(tables: Row, state: Row, cell: int, direction: int, player: int) 
 
 @func
 def line_from(tables: Row, state: Row, cell: int, axis: int, player: int) -> int:
-    """The length of the maximal run that begins at an own marker, or 0 if none begins there."""
-    if content(state, step(tables, cell, opposite(tables, axis))) == player:
+    """The length of the maximal run of two markers or more that begins at an own marker, or 0 if none begins there."""
+    length = run_length(tables, state, cell, axis, player) + 1
+    if length == 1 or content(state, step(tables, cell, opposite(tables, axis))) == player:
         return 0
-    return run_length(tables, state, cell, axis, player) + 1
+    return length
 
 
 @func
@@ -50,12 +51,16 @@ def line_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
     needed = int(tables[LINE])
     if int(state[MARKERS + player]) < needed:
         return count
-    for cell in range(int(tables[CELLS])):
+    left = Int(int(state[MARKERS + player]))
+    cell = Int(0)
+    while left > 0:
         if content(state, cell) == player:
+            left -= 1
             for axis in range(int(tables[AXES])):
                 length = line_from(tables, state, cell, axis, player)
                 if length >= needed:
                     count = line_choices(tables, cell, axis, length, out, count)
+        cell += 1
     return count
 
 

@@ -8,8 +8,8 @@ from engine.rules.movement import any_stack_can_act, can_act, free_run
 from engine.rules.output import emit
 from engine.rules.recovery import may_recover
 from engine.rules.stacks import height, place_ring
-from engine.rules.state import EMPTY, HAND, STACK, SWAP, cap, content, owner
-from engine.rules.tables import CELLS, DIRECTIONS
+from engine.rules.state import BLOCKED, EMPTY, HAND, STACK, SWAP, cap, content, owner
+from engine.rules.tables import CELLS, DIRECTIONS, ROW_CELL, SIDE
 
 
 @func
@@ -48,15 +48,23 @@ def place_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
     """Write the placements of a player with rings in hand."""
     count = Int(0)
     most = min(int(state[HAND + player]), 3)
-    for cell in range(int(tables[CELLS])):
-        here = content(state, cell)
-        if here == EMPTY:
-            allowed = counts_allowed(tables, state, cell, most)
-            for rings in range(1, most + 1):
-                if (allowed >> rings) & 1 == 1:
-                    count = emit(out, count, pack(Kind.PR, cell, rings, 0))
-        elif here >= STACK and stack_takes_ring(tables, state, cell, player):
-            count = emit(out, count, pack(Kind.PR, cell, 1, 0))
+    rows = int(tables[ROW_CELL])
+    for row in range(int(tables[SIDE])):
+        run = Int(0)  # cells just passed in this row that a stack may pass over
+        for cell in range(int(tables[rows + row]), int(tables[rows + row + 1])):
+            here = content(state, cell)
+            if here == EMPTY:
+                allowed = Int((2 << most) - 2)
+                if run < most:
+                    allowed = counts_allowed(tables, state, cell, most)
+                for rings in range(1, most + 1):
+                    if (allowed >> rings) & 1 == 1:
+                        count = emit(out, count, pack(Kind.PR, cell, rings, 0))
+            elif here >= STACK and stack_takes_ring(tables, state, cell, player):
+                count = emit(out, count, pack(Kind.PR, cell, 1, 0))
+            run += 1
+            if here >= BLOCKED:
+                run = 0
     return count
 
 

@@ -6,17 +6,15 @@ from engine.backend import Int, Ints, Row, func
 from engine.rules.masks import beside, flood
 from engine.rules.stacks import has_buried
 from engine.rules.state import (
-    BLOCKED,
     BOARD,
-    EMPTY,
     MARKERS,
     ONBOARD,
     RECOVERED,
     STACK,
     STACKS,
-    owner,
+    TERRITORY,
 )
-from engine.rules.tables import PLAYERS, ROW_CELL, ROW_LOW, SIDE, XS, YS
+from engine.rules.tables import PLAYERS, ROW_CELL, ROW_LOW, SIDE, SLANT, XS, YS
 
 # The sets of cells in scratch memory (`engine.rules.masks`), by number.
 OPEN = 0  # not collapsed
@@ -29,46 +27,94 @@ SETS = 12
 
 
 @func
-def insert(scratch: Ints, place: int, bit: int) -> None:
-    scratch[place] = int(scratch[place]) | bit
-
-
-@func
-def survey_row(tables: Row, state: Row, scratch: Ints, row: int, player: int) -> None:
-    """Write one row of the sets OPEN to PAYERS, which are empty."""
-    side = int(tables[SIDE])
-    recovered = int(state[RECOVERED]) == 1
-    opened = Int(0)
-    bit = Int(1 << int(tables[int(tables[ROW_LOW]) + row]))
+def survey_row(tables: Row, state: Row, scratch: Ints, row: int) -> None:
+    """Write one row of the sets OPEN, MARKED and HELD, from the bits of what the cells hold."""
+    ones = Int(0)
+    twos = Int(0)
+    fours = Int(0)
+    closed = Int(0)
+    stacked = Int(0)
+    low = int(tables[int(tables[ROW_LOW]) + row])
+    at = Int(low)
     first = int(tables[int(tables[ROW_CELL]) + row])
     for cell in range(first, int(tables[int(tables[ROW_CELL]) + row + 1])):
         here = int(state[BOARD + cell])
-        if here >= STACK:
-            opened |= bit
-            insert(scratch, (HELD + owner(here)) * side + row, bit)
-            if recovered and has_buried(tables, state, cell, player):
-                insert(scratch, PAYERS * side + row, bit)
-        elif here < BLOCKED:
-            opened |= bit
-            if here != EMPTY:
-                insert(scratch, (MARKED + here) * side + row, bit)
-        bit <<= 1
-    scratch[OPEN * side + row] = opened
-    if not recovered:
-        scratch[PAYERS * side + row] = scratch[(HELD + player) * side + row]
+        ones |= (here & 1) << at
+        twos |= ((here >> 1) & 1) << at
+        fours |= ((here >> 2) & 1) << at
+        closed |= ((here >> 3) & 1) << at
+        stacked |= min(here >> 4, 1) << at
+        at += 1
+    side = int(tables[SIDE])
+    scratch[OPEN * side + row] = ((1 << at) - (1 << low)) & ~closed
+    flat = ~(closed | stacked)
+    write_seat(scratch, side, row, 1, ones & ~twos, flat, stacked)
+    write_seat(scratch, side, row, 2, twos & ~ones, flat, stacked)
+    write_seat(scratch, side, row, 3, ones & twos, flat, stacked)
+    write_seat(scratch, side, row, 4, fours, flat, stacked)
+
+
+@func
+def write_seat(scratch: Ints, side: int, row: int, seat: int, own: int, flat: int, stacked: int) -> None:
+    """Write one row of the sets of a player, who owns what is on the cells `own`."""
+    scratch[(MARKED + seat) * side + row] = own & flat
+    scratch[(HELD + seat) * side + row] = own & stacked
+
+
+@func
+def find_payers(tables: Row, state: Row, scratch: Ints, row: int, player: int) -> int:
+    """Write a row of the set PAYERS, and return it."""
+    side = int(tables[SIDE])
+    payers = Int(0)
+    if int(state[RECOVERED]) == 0:
+        payers = int(scratch[(HELD + player) * side + row])
+    else:
+        bit = Int(1 << int(tables[int(tables[ROW_LOW]) + row]))
+        first = int(tables[int(tables[ROW_CELL]) + row])
+        for cell in range(first, int(tables[int(tables[ROW_CELL]) + row + 1])):
+            if int(state[BOARD + cell]) >= STACK and has_buried(tables, state, cell, player):
+                payers |= bit
+            bit <<= 1
+    scratch[PAYERS * side + row] = payers
+    return payers
 
 
 @func(inline=False)
 def survey(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
     """Write the sets OPEN to PAYERS, and say whether there is any payer."""
-    side = int(tables[SIDE])
-    for place in range(FREE * side):
-        scratch[place] = 0
     payers = Int(0)
-    for row in range(side):
-        survey_row(tables, state, scratch, row, player)
-        payers |= int(scratch[PAYERS * side + row])
+    for row in range(int(tables[SIDE])):
+        survey_row(tables, state, scratch, row)
+        payers |= find_payers(tables, state, scratch, row, player)
     return payers != 0
+
+
+@func
+def may_divide(tables: Row, state: Row, colour: int) -> bool:
+    """Whether collapsed cells and markers of `colour` (0: of nobody) are enough to cut the board in two.
+
+    A corner has two neighbours on a square board, three on a hex board, and no fewer cells than these cut anything
+    off. Where nothing is cut off all stacks lie in one component: nobody could pay for it, so it needs no flood.
+    """
+    stops = Int(0)
+    if colour > 0:
+        stops = int(state[MARKERS + colour])
+        if stops == 0:
+            return False
+    for seat in range(1, int(tables[PLAYERS]) + 1):
+        stops += int(state[TERRITORY + seat])
+    return stops >= 2 + int(tables[SLANT])
+
+
+@func
+def may_hold_region(tables: Row, state: Row, player: int) -> bool:
+    """Whether a survey could show a region that the player may claim: the board may be divided, and somebody pays."""
+    if int(state[STACKS + player]) == 0 and int(state[RECOVERED]) == 0:
+        return False
+    for colour in range(int(tables[PLAYERS]) + 1):
+        if may_divide(tables, state, colour):
+            return True
+    return False
 
 
 @func
@@ -160,7 +206,7 @@ def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) ->
     turn = Int(begun)
     while turn <= players:
         colour = (turn + 1) % (players + 1)
-        if at < 0 and (colour == 0 or int(state[MARKERS + colour]) > 0):
+        if at < 0 and may_divide(tables, state, colour):
             free_cells(tables, scratch, colour)
             at = Int(0)
         while at >= 0 and at < side:
@@ -184,7 +230,7 @@ def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) ->
 @func(inline=False)
 def any_region(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
     """Whether the player may claim a region."""
-    if not survey(tables, state, scratch, player):
+    if not may_hold_region(tables, state, player) or not survey(tables, state, scratch, player):
         return False
     turn, _ = next_region(tables, state, scratch, 0, -1)
     return turn <= int(tables[PLAYERS])

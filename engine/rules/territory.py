@@ -8,7 +8,7 @@ from engine.rules.lines import elimination_moves
 from engine.rules.markers import collapse
 from engine.rules.masks import around, beside, bit_count, first_cell, has_cell
 from engine.rules.output import emit
-from engine.rules.regions import FOUND, FREE, MARKED, find_region, next_region, survey
+from engine.rules.regions import FOUND, FREE, MARKED, find_region, may_hold_region, next_region, survey
 from engine.rules.stacks import eliminate_top, has_buried, height
 from engine.rules.state import OWED, RECOVERED, STACK, content
 from engine.rules.tables import CELLS, PLAYERS, SIDE, SPREADS
@@ -28,7 +28,7 @@ def found_size(tables: Row, scratch: Ints) -> int:
 def region_moves(tables: Row, state: Row, scratch: Ints, player: int, out: Longs) -> int:
     """Write a claim for every region the player may claim."""
     count = Int(0)
-    if not survey(tables, state, scratch, player):
+    if not may_hold_region(tables, state, player) or not survey(tables, state, scratch, player):
         return count
     players = int(tables[PLAYERS])
     found = FOUND * int(tables[SIDE])

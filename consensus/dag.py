@@ -45,6 +45,11 @@ class Dag:
             return "the other-parents are not by distinct other members"
         return None
 
+    def preview(self, creator: MemberId, self_parent: bytes | None, others: Sequence[bytes]) -> tuple[int, bool]:
+        """Round, and whether a witness, of the event that `creator` would make on these attached parents."""
+        own = None if self_parent is None else self.rows[self_parent]
+        return self.hashgraph.preview(self.index[creator], own, [self.rows[other] for other in others])
+
     def attach(self, event: Event) -> int:
         """Adds `event`, which has no fault, and returns its row."""
         member = self.index[event.creator]

@@ -1,6 +1,7 @@
 """Ed25519 identities: a member's id is its public key, written for people as base32."""
 
 import base64
+import hmac
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -45,6 +46,10 @@ class SigningKey:
     def sign(self, message: bytes) -> bytes:
         """The 64-byte Ed25519 signature of `message`; the same every time."""
         return self._key.sign(message)
+
+    def derive(self, context: bytes) -> bytes:
+        """32 secret bytes for one purpose: from them nobody learns the key, nor those of another context."""
+        return hmac.digest(self._key.private_bytes_raw(), context, "sha256")
 
     def __repr__(self) -> str:
         return f"SigningKey({id_text(self.id)})"

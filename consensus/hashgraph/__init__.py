@@ -48,6 +48,16 @@ class Hashgraph:
         self._witness_came |= self._rounds.add(row)
         return row
 
+    def preview(self, creator: int, self_parent: int | None, other_parents: Sequence[int]) -> tuple[int, bool]:
+        """Round (S7) and whether a witness (S8) of the event that `add` would add; nothing changes.
+
+        Both depend on the ancestors alone, so they hold whatever is added before it.
+        """
+        own = NONE if self_parent is None else self_parent
+        parents = tuple(other_parents) if own == NONE else (own, *other_parents)
+        row = self._ancestry.draft(creator, own, parents)
+        return self._rounds.preview(row, creator, own, parents)
+
     def decide(self) -> list[Decision]:
         """The rounds that have become decided since the last call, in order; they are final (S13)."""
         decisions = []

@@ -29,6 +29,7 @@ class Ancestry:
         self.by_member: list[list[int]] = [[] for _ in range(members)]
         self.forkers: list[int] = []  # members with a fork among all rows, in the order in which it showed
         self.forked = [False] * members
+        self._marked = False  # whether FORKED is anywhere in `last`
         self._jump: list[int] = []
 
     def __len__(self) -> int:
@@ -36,36 +37,44 @@ class Ancestry:
 
     def add(self, creator: int, self_parent: int, other_parents: Sequence[int]) -> int:
         """Appends an event and returns its row; `self_parent` is NONE if it has none."""
-        row = len(self.creator)
-        if row + 1 == len(self.last):
-            self.last = grown(self.last, NONE)
         parents = tuple(other_parents) if self_parent == NONE else (self_parent, *other_parents)
-        own = self.by_member[creator]
-        if (own[-1] if own else NONE) != self_parent and not self.forked[creator]:
+        row = self.draft(creator, self_parent, parents)
+        if self._splits(creator, self_parent):
             self.forked[creator] = True
             self.forkers.append(creator)
-        self._merge(row, creator, self_parent, parents)
-        own.append(row)
+        self.by_member[creator].append(row)
         self.creator.append(creator)
         self.self_parent.append(self_parent)
         self.parents.append(parents)
         self._add_jump(row, self_parent)
         return row
 
-    def _merge(self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]) -> None:
+    def draft(self, creator: int, self_parent: int, parents: tuple[int, ...]) -> int:
+        """Writes `last` of the row that an event would have, and returns the row; it stays free."""
+        row = len(self.creator)
+        if row + 1 == len(self.last):
+            self.last = grown(self.last, NONE)
         last, mine = self.last, self.last[row]
         if len(parents) > 1:
             np.maximum(last[parents[0]], last[parents[1]], out=mine)
             for parent in parents[2:]:
                 np.maximum(mine, last[parent], out=mine)
-        elif parents:
-            mine[:] = last[parents[0]]
+        else:
+            mine[:] = last[parents[0]] if parents else NONE
         own_top, mine[creator] = mine[creator], row
-        for member in self.forkers:
+        forkers = [*self.forkers, creator] if self._splits(creator, self_parent) else self.forkers
+        for member in forkers:
             newest = own_top if member == creator else mine[member]
             top = self_parent if member == creator else int(newest)
             if newest == FORKED or not self._one_chain(member, top, parents):
                 mine[member] = FORKED
+                self._marked = True
+        return row
+
+    def _splits(self, creator: int, self_parent: int) -> bool:
+        """Whether an event after `self_parent` is the first to show that `creator` has forked."""
+        own = self.by_member[creator]
+        return (own[-1] if own else NONE) != self_parent and not self.forked[creator]
 
     def _one_chain(self, member: int, top: int, parents: tuple[int, ...]) -> bool:
         """Whether all that the parents last saw of `member` are self-ancestors of `top`."""
@@ -103,7 +112,7 @@ class Ancestry:
     def seen_rows(self, row: int) -> Rows:
         """Per member the last event that `row` sees, or NONE; int32[members], not to be changed."""
         rows = self.last[row]
-        return np.where(rows == FORKED, np.int32(NONE), rows) if self.forkers else rows
+        return np.where(rows == FORKED, np.int32(NONE), rows) if self._marked else rows
 
 
 def grown(array: NDArray[np.int32], fill: int) -> NDArray[np.int32]:

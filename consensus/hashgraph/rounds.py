@@ -40,13 +40,8 @@ class Rounds:
         """Sets the round of `row`, the newest one (S7), and returns whether it is a witness (S8)."""
         if row + 1 == len(self.round):
             self._grow()
-        parents = self.ancestry.parents[row]
-        self_parent = self.ancestry.self_parent[row]
-        number, strong = 1, None
-        if parents:
-            number = max([self.round.item(parent) for parent in parents])
-            strong = self._strongly_seen(row, self._newest_witnesses(row, number))
-            number += strong is not None
+        creator, self_parent = self.ancestry.creator[row], self.ancestry.self_parent[row]
+        number, strong = self._judge(row, creator, self_parent, self.ancestry.parents[row])
         self.round[row] = number
         if self_parent != NONE and self.round.item(self_parent) == number:
             self.witness[row] = self.witness[self_parent]
@@ -55,6 +50,21 @@ class Rounds:
         self.earlier[row] = self.witness[self_parent]
         self._add_witness(row, number, strong)
         return True
+
+    def preview(self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]) -> tuple[int, bool]:
+        """The round that the event of `row`, drafted and not added, would have, and whether it is a witness."""
+        number, _ = self._judge(row, creator, self_parent, parents)
+        return number, self_parent == NONE or self.round.item(self_parent) != number
+
+    def _judge(
+        self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]
+    ) -> tuple[int, Rows | None]:
+        """S7, from the ancestry of `row`: the round, and the witnesses strongly seen that raised it, if any."""
+        if not parents:
+            return 1, None
+        number = max([self.round.item(parent) for parent in parents])
+        strong = self._strongly_seen(row, self._newest_witnesses(row, creator, self_parent, number))
+        return number + (strong is not None), strong
 
     def silence(self, number: int) -> None:
         """Forgets with what the witnesses of rounds up to `number` vote: no open election asks them."""
@@ -67,17 +77,16 @@ class Rounds:
         self.round, self.place = grown(self.round, 0), grown(self.place, NONE)
         self.witness, self.earlier = grown(self.witness, NONE), grown(self.earlier, NONE)
 
-    def _newest_witnesses(self, row: int, number: int) -> Rows | None:
+    def _newest_witnesses(self, row: int, creator: int, self_parent: int, number: int) -> Rows | None:
         """Per member its round-`number` witness among the proper ancestors of `row` that `row` sees, or NONE.
 
         `number` is the highest round of a parent: a member has such a witness iff the last of its events
         that is seen is of that round. None if these members together are no supermajority.
         """
-        creator = self.ancestry.creator[row]
         seen = self.ancestry.seen_rows(row)
         if seen.item(creator) == row:
             seen = seen.copy()
-            seen[creator] = self.ancestry.self_parent[row]
+            seen[creator] = self_parent
         present = self.round.take(seen) == number
         if self.weights.dot(present) < self.quorum:
             return None

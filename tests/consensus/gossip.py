@@ -5,6 +5,7 @@ import random
 from consensus.event import make_event
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
+from consensus.preimages import Preimages
 from consensus.replica import Replica
 from consensus.roster import Member
 from consensus.settings import Settings
@@ -18,9 +19,11 @@ def keys_of(count):
     return sorted((SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id)
 
 
-def genesis_of(keys, weights=None):
+def genesis_of(keys, weights=None, anchored=False):
+    """The genesis of a swarm in which all have these weights, and their anchors if they are to reveal."""
     weights = weights or [1] * len(keys)
-    members = [Member(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
+    anchors = [Preimages(key, 0).anchor if anchored else None for key in keys]
+    members = [Member(*member) for member in zip((key.id for key in keys), weights, anchors, strict=True)]
     return make_genesis("test", members, Settings())
 
 
@@ -32,10 +35,10 @@ def sync(asker, other, limit=1000):
 class Gossip:
     """Replicas that take turns: one syncs with another, then makes an event on the other's newest."""
 
-    def __init__(self, count, seed=0, weights=None, forkers=()):
+    def __init__(self, count, seed=0, weights=None, forkers=(), anchored=False):
         self.rng = random.Random(seed)
         self.keys = keys_of(count)
-        self.genesis = genesis_of(self.keys, weights)
+        self.genesis = genesis_of(self.keys, weights, anchored)
         self.replicas = [Replica(self.genesis, key) for key in self.keys]
         self.forkers = forkers
         self.time = START

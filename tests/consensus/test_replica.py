@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 
 from consensus.encoding import decode, encode
 from consensus.event import EventError, decode_event, make_event
+from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
+from consensus.preimages import Preimages
 from consensus.replica import ForkError, Replica
+from consensus.roster import Member
+from consensus.settings import Settings
 from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
 from tests.consensus.gossip import SECOND, START, Gossip, digests, genesis_of, keys_of, sync
 
@@ -104,6 +108,36 @@ def test_an_event_says_what_its_creator_had_decided():
     for item in told:
         if item:
             assert item == (item[0], digests[item[0]])
+
+
+@pytest.mark.parametrize(("count", "forkers"), [(1, ()), (2, ()), (4, ()), (7, (2, 5))])
+def test_own_witnesses_and_no_other_events_show_the_preimage_of_their_round(count, forkers):
+    swarm = Gossip(count, seed=count, forkers=forkers, anchored=True).run(60 * count).settle()
+    chains = {key.id: Preimages(key, 0) for key in swarm.keys}
+    honest = [key.id for member, key in enumerate(swarm.keys) if member not in forkers]
+    graph, shown = swarm.replicas[0].hashgraph, 0
+    for row, event in enumerate(swarm.replicas[0].dag.events):
+        if event.creator in honest:
+            due = chains[event.creator].preimage(graph.round_of(row)) if graph.is_witness(row) else None
+            assert event.reveal == due
+            shown += due is not None
+    assert shown > 10
+    revealed = [judge.reveal for result in swarm.rounds[0] for judge in result.round.judges if judge.creator in honest]
+    assert len(revealed) > 10
+    assert None not in revealed
+
+
+def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key():
+    a, b = KEYS[:2]
+    strangers = Preimages(KEYS[3], 0).anchor
+    genesis = make_genesis("test", [Member(a.id, 1, strangers), Member(b.id, 1)], Settings())
+    for key in (a, b):
+        replica = Replica(genesis, key)
+        assert not replica.reveals
+        assert replica.create(START).reveal is None
+    assert not Replica(genesis).reveals
+    assert not Replica(genesis, KEYS[2]).reveals
+    assert Replica(genesis_of(KEYS, anchored=True), a).reveals
 
 
 def test_half_of_the_weight_decides_nothing_and_loses_nothing():

@@ -1,0 +1,82 @@
+"""The chain of preimages by which a member fixes what it adds to the beacon of every round of an epoch.
+
+Before the epoch opens everybody knows the chain's end, the anchor (the chain is Lamport's of 1981). The
+preimage of round r gives the anchor when hashed r times: there is one for each member and round, nobody else
+can tell it beforehand, and its owner cannot change it, only hold it back.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from hashlib import sha256
+
+from consensus.keys import SigningKey
+
+LENGTH = 1 << 17  # rounds; an epoch has fewer, as it ends after 65,536 events and each round has events of its own
+
+_CONTEXT = b"ringrift/preimages/1"
+_STRIDE = 512  # of the chain, one preimage in so many is kept
+
+
+class Preimages:
+    """The chain of one key for one epoch.
+
+    Nothing is computed before it is asked for. What is asked for first takes the LENGTH hashes of the whole
+    chain (50 ms); it is remembered for the latest few chains of the process. After that, a preimage takes
+    `_STRIDE` hashes now and then.
+    """
+
+    def __init__(self, key: SigningKey, epoch_number: int) -> None:
+        self._secret = key.derive(_CONTEXT + epoch_number.to_bytes(8))
+        self._segment: list[bytes] = []  # preimages of the rounds from `_start`
+        self._start = 0
+
+    @property
+    def anchor(self) -> bytes:
+        """The end of the chain that everybody knows, 32 bytes."""
+        return self._checkpoints[0]
+
+    def preimage(self, round_number: int) -> bytes | None:
+        """32 bytes for a round of the epoch, counted from 1 within it; None beyond the chain's other end."""
+        if round_number > LENGTH:
+            return None
+        place = round_number - self._start
+        if not 0 <= place < len(self._segment):
+            self._open_segment(round_number // _STRIDE)
+            place = round_number % _STRIDE
+        return self._segment[place]
+
+    @cached_property
+    def _checkpoints(self) -> tuple[bytes, ...]:
+        return _checkpoints(self._secret)
+
+    def _open_segment(self, number: int) -> None:
+        checkpoints = self._checkpoints
+        self._start = number * _STRIDE
+        if number + 1 == len(checkpoints):
+            self._segment = [checkpoints[number]]
+            return
+        value, segment = checkpoints[number + 1], []
+        for _ in range(_STRIDE):
+            value = sha256(value).digest()
+            segment.append(value)
+        self._segment = segment[::-1]
+
+
+def follows(earlier: bytes, preimage: bytes, rounds: int) -> bool:
+    """Whether `preimage` is of the chain of `earlier`, so many rounds after it; takes as many hashes."""
+    for _ in range(rounds):
+        preimage = sha256(preimage).digest()
+    return preimage == earlier
+
+
+@lru_cache(maxsize=64)  # enough for the members of a simulated swarm, whose nodes share a process
+def _checkpoints(secret: bytes) -> tuple[bytes, ...]:
+    """The preimages of rounds 0, _STRIDE, 2 * _STRIDE ... LENGTH; that of round 0 is the anchor."""
+    value, kept = sha256(secret).digest(), []
+    for round_number in range(LENGTH, 0, -1):
+        if round_number % _STRIDE == 0:
+            kept.append(value)
+        value = sha256(value).digest()
+    kept.append(value)
+    return tuple(kept[::-1])

@@ -7,6 +7,7 @@ from engine.config import config
 from engine.games import Games
 from engine.rules import state as record
 from tests.engine.audit import audit
+from tests.engine.oracle import legal_set
 from tests.engine.positions import position
 
 SQUARE = config("square8-3")  # lines of three
@@ -332,3 +333,48 @@ def test_the_last_player_standing_must_still_be_able_to_act(locked, winner: int)
     row[record.ACTED] = 1  # no forced elimination
     games.apply([notation.text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
     assert (games.winner()[0], notation.ending_text(games.states[0])) == (winner, "lps_rounds" if winner else "")
+
+
+def test_a_strike_can_uncover_the_ring_that_pays_for_it() -> None:
+    # the bottommost own ring of 7,7 lies under the top ring that the strike eliminates
+    games = position(SQUARE, stacks={(7, 7): "213"}, markers={(6, 6): 1}, hands=(0, 5, 5))
+    play(games, "RS 6,6 7,7 S 7,7")
+    assert board_lines(games, "s") == ["7,7 2"]
+    assert games.states[0, record.ONBOARD + 1] == games.states[0, record.ONBOARD + 3] == 0
+
+
+def test_after_a_waived_line_the_next_one_is_processed() -> None:
+    games = position(
+        SQUARE,
+        phase=record.LINES,
+        stacks={(7, 7): "12"},
+        markers={(x, y): 1 for x in range(3) for y in (0, 4)},
+        hands=(0, 5, 5),
+    )
+    play(games, "PL 0,0;1,0;2,0")
+    assert texts(games) == ["PL 0,4;1,4;2,4"]
+    play(games, "PL 0,4;1,4;2,4")
+    assert games.phase()[0] == record.TERRITORIES, "without an NL"
+
+
+WALL = {(3, y): 1 + y % 3 for y in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("stacks", "claims"),
+    [
+        ({(0, 0): "1", (6, 6): "1"}, []),  # nobody else has a ring on the board
+        ({(0, 0): "1", (6, 6): "21"}, [24, 32]),  # player 2 has a buried one
+        ({(0, 0): "1", (6, 6): "2"}, [32]),  # the own side cannot be claimed: nothing outside pays
+        ({(0, 0): "1", (1, 1): "2", (6, 6): "1"}, [32]),  # two control the left side, with two on the board
+        ({(0, 0): "1", (1, 1): "2", (6, 6): "31"}, [24, 32]),  # with a third on the board both may be claimed ...
+    ],
+)
+def test_whose_rings_lie_on_the_board_decides_what_may_be_claimed(stacks, claims) -> None:
+    # collapsed cells part the board; hands do not count. A marker far off gives the flood of one colour besides.
+    games = position(
+        SQUARE, phase=record.TERRITORIES, stacks=stacks, markers={(0, 7): 2}, collapsed=WALL, hands=(5, 5, 5)
+    )
+    sizes = {int(text.split()[2]) for text in texts(games) if text.startswith("TR")}
+    assert {size + (size in (23, 31)) for size in sizes} == set(claims), "with the marker's cell or without"
+    assert set(texts(games)) == legal_set(SQUARE, games.states[0])

@@ -58,6 +58,7 @@ class Device:
     def __init__(self, name: str = "cuda", *, memory: int | None = None) -> None:
         self._device = _find(name)
         self.name = str(self._device)
+        self.title: str = self._device.name  # the maker's name of it
         self._block = BLOCK if self._device.is_cuda else 1
         self.memory = memory or (self._device.free_memory // 4 if self._device.is_cuda else _CPU_MEMORY)
         self._lanes: dict[tuple[int, int, str], DeviceArray] = {}

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from engine.compiled import cpu as cpu
     from engine.config import CONFIGS as CONFIGS
     from engine.config import Config as Config
+    from engine.device import Device as Device
+    from engine.device import DeviceError as DeviceError
+    from engine.device import cuda_devices as cuda_devices
+    from engine.device_games import DeviceGames as DeviceGames
+    from engine.device_games import DeviceGamesError as DeviceGamesError
     from engine.games import Games as Games
     from engine.games import IllegalMoveError as IllegalMoveError
     from engine.games import Legal as Legal
@@ -43,6 +48,8 @@ _HOMES = {
     "engine.boards": ("BOARDS", "Board"),
     "engine.compiled": ("cpu",),
     "engine.config": ("CONFIGS", "Config"),
+    "engine.device": ("Device", "DeviceError", "cuda_devices"),
+    "engine.device_games": ("DeviceGames", "DeviceGamesError"),
     "engine.games": ("Games", "IllegalMoveError", "Legal"),
     "engine.moves": ("Kind",),
     "engine.notation": ("legal_texts", "move_to_text", "text_to_move"),

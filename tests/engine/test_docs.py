@@ -1,4 +1,4 @@
-"""docs/engine.md: its examples run and print what it says."""
+"""docs/engine.md and docs/gpu.md: their examples run and print what they say."""
 
 import ast
 import re
@@ -12,18 +12,19 @@ import pytest
 
 import engine
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "engine.md"
+DOCS = Path(__file__).parent.parent.parent / "docs"
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n?```text\n(.*?)```\n)?", re.DOTALL)
 
 
-def test_every_example_prints_what_stands_under_it(kernels: None) -> None:
+@pytest.mark.parametrize(("page", "least"), [("engine.md", 6), ("gpu.md", 2)])
+def test_every_example_prints_what_stands_under_it(page: str, least: int, kernels: None) -> None:
     space: dict[str, object] = {}
-    blocks = list(BLOCK.finditer(PAGE.read_text()))
-    assert len(blocks) > 5
+    blocks = list(BLOCK.finditer((DOCS / page).read_text()))
+    assert len(blocks) >= least
     for block in blocks:
         printed = StringIO()
         with redirect_stdout(printed):
-            exec(compile(block[1], str(PAGE), "exec"), space)
+            exec(compile(block[1], page, "exec"), space)
         assert printed.getvalue() == (block[2] or ""), block[1]
 
 

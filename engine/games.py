@@ -51,7 +51,8 @@ class Games:
     """A batch of games of one configuration.
 
     `states` int16[games, width] holds everything about each game (see `engine.rules.state`), hidden state
-    included: rows may be copied, stored and moved between batches of the same configuration.
+    included: rows may be copied, stored and moved between batches of the same configuration. What
+    is in a row is trusted: only rows that come from `Games` (or `engine.set_up`) are positions.
     """
 
     def __init__(self, config: Config, states: NDArray[np.int16], executor: Executor | None = None) -> None:
@@ -156,7 +157,9 @@ class Games:
             int32[games], how many moves were played: fewer than `steps` where a game ended.
         """
         played = np.zeros(len(self), np.int32)
-        streams = integers(np.arange(len(self)) if numbers is None else numbers, np.uint64, "numbers")
+        streams = np.arange(len(self), dtype=np.uint64)
+        if numbers is not None:
+            streams = integers(numbers, np.uint64, "numbers")
         if streams.shape != (len(self),):
             raise ValueError(f"{len(self)} games take as many numbers, got {list(streams.shape)}")
         self.executor.launch(

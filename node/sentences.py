@@ -31,6 +31,11 @@ def _claim(fields: Fields) -> str:
     return f"claims slot {fields['slot']} of the match of candidate {short(fields['candidate'])}"
 
 
+def _withheld(fields: Fields) -> str:
+    what = "shows a wrong preimage" if fields["shown"] else "holds back its preimage"
+    return f"{what} as a judge; until its next anchor it adds nothing to seeds"
+
+
 def _games(fields: Fields) -> str:
     return f"played {fields['games']} games, {fields['plies']} plies; {fields['total']} in all"
 
@@ -87,6 +92,7 @@ SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     "claim": _claim,
     "release": lambda fields: f"gives back {fields['kind']} of {fields['configuration']}: {fields['reason']}",
     "expired": lambda fields: f"lost its lease on {fields['kind']} of {fields['configuration']}",
+    "withheld": _withheld,
     "games": _games,
     "candidate": _candidate,
     "result": _result,

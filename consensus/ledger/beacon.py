@@ -1,22 +1,64 @@
-"""Randomness from the order: what a decided round fixes, nobody knew before it.
+"""Randomness from the order: the beacon of a decided round, and what members owe it.
 
-Until members commit to preimages, the beacon of a round is the hash of its judges. A creator of a judge can
-try several events and so grind a little; what a claim or a candidate gets is still fixed only after it was
-ordered.
+Each judge of the round shows the preimage that its creator's anchor fixed for this round before the epoch
+opened (`consensus.preimages`), and the beacon is the hash of those that are right. So nobody can choose
+what it adds, and nobody knows it all before the round's witnesses are made, which have everything that an
+earlier round received among their ancestors. What a member can still do is hold its preimage back: then
+it owes nothing any more and adds nothing until its next anchor, and the ledger shows that it did.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from consensus.encoding import encode
+from consensus.encoding import Value, encode
 from consensus.keys import MemberId
+from consensus.ledger.entities import Entity
+from consensus.ordered import Judge
+from consensus.preimages import follows
+from consensus.roster import Roster
 
 
-def beacon(epoch: bytes, round_number: int, judges: Sequence[bytes]) -> bytes:
-    """32 bytes out of the judges (event hashes, ascending) of a decided round."""
-    return hashlib.sha256(encode(["ringrift/beacon/1", epoch, round_number, judges])).digest()
+@dataclass(frozen=True)
+class Pledge(Entity):
+    """What a member's next preimage is held against: its anchor, or the last preimage that was right."""
+
+    member: MemberId
+    round: int  # of `value`; that of an anchor is the last round before the epoch
+    value: bytes | None  # None: nothing is owed, nothing counts
+    withheld: int = 0  # times that a preimage was owed, and none or a wrong one shown
+
+
+def open_pledges(roster: Roster) -> dict[MemberId, Pledge]:
+    """What the members of the first epoch owe."""
+    return {member.id: Pledge(member.id, 0, member.anchor) for member in roster.members}
+
+
+def settle(pledge: Pledge, number: int, reveal: bytes | None) -> Pledge:
+    """The pledge after its member was a judge of round `number` and showed `reveal`.
+
+    One that shows none or a wrong one is asked no more. So the hashes for a member are bounded by twice the
+    length of a chain in an epoch, whatever it shows.
+    """
+    if pledge.value is None:
+        return pledge
+    if reveal is not None and follows(pledge.value, reveal, number - pledge.round):
+        return replace(pledge, round=number, value=reveal)
+    return replace(pledge, round=number, value=None, withheld=pledge.withheld + 1)
+
+
+def beacon(epoch: bytes, number: int, judges: Iterable[Judge], valid: Iterable[Judge]) -> bytes:
+    """32 bytes out of a decided round with judges.
+
+    `valid` are the judges with a right preimage. Without any, as in a swarm without anchors, the hashes of
+    all `judges` take their place, though their creators can try several events and so grind a little.
+    """
+    reveals = [[judge.creator, judge.reveal] for judge in sorted(valid, key=lambda judge: judge.creator)]
+    hashes = sorted(judge.hash for judge in judges)
+    material: Value = ["preimages", reveals] if reveals else ["judges", hashes]
+    return hashlib.sha256(encode(["ringrift/beacon/2", epoch, number, material])).digest()
 
 
 def claim_seed(round_beacon: bytes, author: MemberId, claim: int) -> bytes:

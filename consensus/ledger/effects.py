@@ -21,6 +21,7 @@ class Effect:
     profile      roles, device
     claim        claim (id), kind, configuration, model, amount, family, candidate, slot
     beacon       claim (id) or candidate, seed (of the claim, or the beacon itself for a match), configuration
+    withheld     shown (whether the judge shows a preimage at all: then it is wrong), times
     progress     claim, kind, configuration, done, amount
     release      claim, kind, configuration, reason
     expired      claim, kind, configuration, candidate, slot

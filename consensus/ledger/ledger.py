@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import beacon, candidates, claims, games, matches, promotion, results, votes
+from consensus.ledger import candidates, claims, games, matches, promotion, results, seeds, votes
 from consensus.ledger.effects import Effect
 from consensus.ledger.entities import (
     Candidacy,
@@ -60,7 +59,7 @@ class Ledger:
         state.effects = []
         state.round = decided.number
         if decided.judges:
-            self._shine(decided)
+            seeds.fix(state, decided)
         for ordered in decided.events:
             self._apply_event(ordered)
         self._digest = state.digest()
@@ -69,23 +68,6 @@ class Ledger:
     def digest(self) -> bytes:
         """SHA-256 over the whole state after the last round."""
         return self._digest
-
-    def _shine(self, decided: DecidedRound) -> None:
-        """Fixes the seeds of everything that was ordered in earlier rounds and waits for them."""
-        state = self._state
-        value = beacon.beacon(self.genesis.digest, decided.number, [judge.hash for judge in decided.judges])
-        place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
-        for key, claim in sorted(state.claims.items()):
-            if claim.seed is None and claim.kind != "match":
-                seed = beacon.claim_seed(value, *key)
-                state.claims[key] = replace(claim, seed=seed)
-                name = claim.configuration
-                state.emit("beacon", place, claim.author, claim=claim.id, configuration=name, seed=seed)
-        for candidate, entry in sorted(state.candidates.items()):
-            if entry.beacon is None:
-                state.candidates[candidate] = replace(entry, beacon=value, beacon_round=decided.number)
-                name = entry.configuration
-                state.emit("beacon", place, entry.author, candidate=candidate, configuration=name, seed=value)
 
     def _apply_event(self, ordered: Ordered) -> None:
         state, event = self._state, ordered.event
@@ -189,6 +171,11 @@ class Ledger:
         """Whether a claim or a candidate waits for the beacon of a further decided round."""
         unlit = (claim.seed is None and claim.kind != "match" for claim in self._state.claims.values())
         return any(unlit) or any(entry.beacon is None for entry in self._state.candidates.values())
+
+    def withheld(self) -> Mapping[MemberId, int]:
+        """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
+        pledges = sorted(self._state.pledges.items())
+        return {member: pledge.withheld for member, pledge in pledges if pledge.withheld}
 
     def configuration(self, name: str) -> Configuration:
         """The canonical model of a configuration and its counts; KeyError if the swarm does not play it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
+from consensus.ledger.beacon import open_pledges
 from consensus.ledger.effects import Effect, Scalar
 from consensus.ledger.entities import (
     Candidacy,
@@ -107,6 +108,7 @@ class State:
         self.clock = 0
         self.profiles: dict[MemberId, MemberProfile] = {}
         self.used = {member.id: UsedIds() for member in genesis.members}
+        self.pledges = open_pledges(genesis.roster)
         self.claims: dict[ClaimKey, Claim] = {}
         self.candidates: dict[bytes, Candidacy] = {}
         self.configurations = {
@@ -148,9 +150,10 @@ class State:
     def digest(self) -> bytes:
         """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
         tables: Value = [
-            ["ringrift/ledger/1", self.genesis.digest, self.round, self.time, self.index, self.clock],
+            ["ringrift/ledger/2", self.genesis.digest, self.round, self.time, self.index, self.clock],
             [[member, used.floor, sorted(used.above)] for member, used in sorted(self.used.items())],
             [record.fingerprint for _, record in sorted(self.profiles.items())],
+            [record.fingerprint for _, record in sorted(self.pledges.items())],
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
             [record.fingerprint for _, record in sorted(self.configurations.items())],

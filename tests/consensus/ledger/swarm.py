@@ -53,7 +53,12 @@ class Swarm:
         self.ids[member] += 1
         return self.ids[member] - 1
 
-    def order(self, *events: tuple[bytes, list[Mapping[str, Any]]], step: int = SECOND) -> tuple[Effect, ...]:
+    def order(
+        self,
+        *events: tuple[bytes, list[Mapping[str, Any]]],
+        step: int = SECOND,
+        judges: tuple[Judge, ...] | None = None,
+    ) -> tuple[Effect, ...]:
         """One decided round that receives these events (creator, transactions)."""
         ordered = []
         number = len(self.rounds) + 1
@@ -69,7 +74,9 @@ class Swarm:
             )  # fmt: skip
             ordered.append(Ordered(event, number, self.time, self.index))
             self.index += 1
-        decided = DecidedRound(number, (Judge(digest_of("judge", number), self.id(0), None),), tuple(ordered))
+        if judges is None:
+            judges = (Judge(digest_of("judge", number), self.id(0), None),)
+        decided = DecidedRound(number, judges, tuple(ordered))
         self.rounds.append(decided)
         self.last = self.ledger.apply_round(decided)
         return self.last

@@ -82,14 +82,14 @@ def test_seeds_come_from_the_round_after_the_one_that_ordered() -> None:
     live = swarm.ledger.claim(swarm.id(1), claim)
     assert live is not None
     following = swarm.rounds[1]
-    value = beacon(swarm.genesis.digest, following.number, [judge.hash for judge in following.judges])
+    value = beacon(swarm.genesis.digest, following.number, following.judges, ())
     assert live.seed == claim_seed(value, swarm.id(1), claim)
     assert swarm.ledger.waiting
     swarm.order()
     assert not swarm.ledger.waiting
     (open_,) = swarm.ledger.candidates()
     third = swarm.rounds[2]
-    assert open_.beacon == beacon(swarm.genesis.digest, third.number, [judge.hash for judge in third.judges])
+    assert open_.beacon == beacon(swarm.genesis.digest, third.number, third.judges, ())
     seeds = {block_seed(open_.beacon, open_.id, block) for block in range(32)}
     assert len(seeds) == 32
 

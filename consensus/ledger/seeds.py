@@ -1,0 +1,38 @@
+"""What the beacon of a decided round fixes: the seeds of all that was ordered before the round and waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.ledger import beacon
+from consensus.ledger.entities import Place
+from consensus.ledger.state import State
+from consensus.ordered import DecidedRound, Judge
+
+
+def fix(state: State, decided: DecidedRound) -> None:
+    """Takes the judges' preimages, and gives seeds to claims and candidates of earlier rounds that have none."""
+    place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
+    valid = [judge for judge in decided.judges if _settle(state, place, judge)]
+    value = beacon.beacon(state.genesis.digest, decided.number, decided.judges, valid)
+    for key, claim in sorted(state.claims.items()):
+        if claim.seed is None and claim.kind != "match":
+            seed = beacon.claim_seed(value, *key)
+            state.claims[key] = replace(claim, seed=seed)
+            name = claim.configuration
+            state.emit("beacon", place, claim.author, claim=claim.id, configuration=name, seed=seed)
+    for candidate, entry in sorted(state.candidates.items()):
+        if entry.beacon is None:
+            state.candidates[candidate] = replace(entry, beacon=value, beacon_round=decided.number)
+            name = entry.configuration
+            state.emit("beacon", place, entry.author, candidate=candidate, configuration=name, seed=value)
+
+
+def _settle(state: State, place: Place, judge: Judge) -> bool:
+    """Whether the judge shows the preimage that its creator owed, and this member has a vote."""
+    before = state.pledges[judge.creator]
+    after = state.pledges[judge.creator] = beacon.settle(before, place.round, judge.reveal)
+    if after.withheld > before.withheld:
+        shown = judge.reveal is not None
+        state.emit("withheld", place, judge.creator, shown=shown, times=after.withheld)
+    return after.value is not None and state.genesis.roster.weights[judge.creator] > 0

@@ -19,7 +19,7 @@ What search and other kernels call (import them from here, by name):
 """
 
 from engine.rules.legal import legal_moves
-from engine.rules.sizes import move_bound, row_length, scratch_width, state_width
+from engine.rules.sizes import move_bound, scratch_width, state_width
 from engine.rules.start import start
 from engine.rules.state import is_over, player, winner
 from engine.rules.tables import tables
@@ -31,7 +31,6 @@ __all__ = [
     "legal_moves",
     "move_bound",
     "player",
-    "row_length",
     "scratch_width",
     "start",
     "state_width",

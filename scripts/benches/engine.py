@@ -30,7 +30,7 @@ from engine.backend import PLAIN, Executor, Lanes
 from engine.compiled import cpu
 from engine.config import CONFIGS, Config, config
 from engine.games import Games
-from engine.rules import move_bound, row_length, scratch_width, state_width, tables
+from engine.rules import move_bound, scratch_width, state_width, tables
 
 _ROOT = Path(__file__).parent.parent.parent
 _WARM = "import engine; engine.warm()"
@@ -211,8 +211,7 @@ def measure(bench: Bench, settings: Config) -> Row:
         "goal_met": goal is None or one["median"] >= goal,
         "state_bytes": 2 * state_width(settings),
         "scratch_bytes": 4 * scratch_width(settings),
-        "list_bytes": 8 * row_length(settings),
-        "longest_list_bytes": 8 * move_bound(settings),
+        "list_bytes": 8 * move_bound(settings),
         **measure_parts(bench, settings),
     }
 
@@ -254,7 +253,7 @@ def _parts(row: Row) -> tuple[str, ...]:
 
 def _memory(row: Row) -> tuple[str, ...]:
     copies = (f"{1e9 / row[name]['median']:,.0f}" for name in ("copy_per_s_alone", "copy_per_s_in_batch"))
-    sizes = (f"{row[f'{name}_bytes']:,}" for name in ("state", "scratch", "list", "longest_list"))
+    sizes = (f"{row[f'{name}_bytes']:,}" for name in ("state", "scratch", "list"))
     return *copies, *sizes
 
 
@@ -269,7 +268,7 @@ def _phases(row: Row) -> tuple[str, ...]:
 _TABLES = {
     "steps/s|spread|goal|all cores|spread|plain Python|times|reference|times": _speed,
     "legal moves: positions/s|moves/s|times plain|moves applied/s|times plain|call for one game, µs": _parts,
-    "a copy alone, ns|in a batch, ns|state, bytes|scratch, bytes|list, bytes|longest list": _memory,
+    "a copy alone, ns|in a batch, ns|state, bytes|scratch of a thread|moves of a thread": _memory,
     "|".join(f"phase {letter}: time: positions x (legal + apply ns)" for letter in _PHASES): _phases,
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import config
-from engine.rules import scratch_width, state_width
+from engine.rules import move_bound, scratch_width, state_width
 
 BENCH = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "benches" / "engine.py"))
 TINY = ["--no-start", "--runs", "2", "--seconds", "0.002"]
@@ -22,7 +22,7 @@ def test_the_bench_gives_one_object_with_every_figure(kernels: None, capsys: pyt
     for row in printed["results"]:
         assert row["state_bytes"] == 2 * state_width(config(row["config"]))
         assert row["scratch_bytes"] == 4 * scratch_width(config(row["config"]))
-        assert row["list_bytes"] < row["longest_list_bytes"]
+        assert row["list_bytes"] == 8 * move_bound(config(row["config"]))
         assert 1 < row["moves_per_position"] < 192
         assert abs(sum(phase["part"] for phase in row["phases"].values()) - 1) < 0.01
         assert set(row["phases"]) <= set("PMCHLTF")

@@ -14,7 +14,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ForkError, Replica, RoundEffects
 from consensus.sync import Tip
-from node.clock import Clock
+from node.clock import Clock, SteadyClock
 from node.creation import Creation, Plan
 from node.identity import Identity
 from node.listening import Listening
@@ -71,7 +71,7 @@ class Member:
         self.opener = opener
         self._key = identity.key
         self.news = trio.Event()  # set, and replaced, when events were attached
-        self._store, self._clock, self._random = store, clock, chance
+        self._store, self._clock, self._random = store, SteadyClock(clock), chance
         self._pace = pace or Pace()
         self._creation = Creation(genesis, identity.id)
         self._listening: Listening | None = Listening(genesis, self.replica, self.id, self._pace.patience)
@@ -181,8 +181,10 @@ class Member:
     def _attached(self, events: Sequence[Event]) -> None:
         for event in events:
             self._creation.attach(event)
-            if event.creator == self.id and event.transactions:
-                self._unordered[event.hash] = len(event.transactions)
+            if event.creator == self.id:
+                self._clock.reach(event.time)
+                if event.transactions:
+                    self._unordered[event.hash] = len(event.transactions)
         for decided in self.replica.advance():
             self._publish(decided)
         if events:
@@ -196,6 +198,7 @@ class Member:
             self._unordered.pop(event.hash, None)
         self._ordered += len(ordered)
         self._decided_at = trio.current_time()
+        self._clock.reach(self.replica.ledger.time)
         for subscriber in list(self._subscribers):
             try:
                 subscriber.send_nowait(effects)

@@ -2,7 +2,7 @@
 
 For each key of the roster we make a throw-away trust anchor: a CA certificate with that key and the
 node id as its name, signed by a junk key. OpenSSL trusts an anchor because it was given, and does not
-check the anchor's own signature. Each node presents a short-lived certificate for a fresh TLS key,
+check the anchor's own signature. Each node presents a certificate for a fresh TLS key,
 signed by its identity key, with its node id as the only subject alternative name. So OpenSSL itself
 verifies the chain, the identity key never enters the TLS layer, and no certificate is ever exchanged
 by hand. Name constraints in the anchors keep one member from signing a certificate in another's name.
@@ -25,11 +25,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from consensus.keys import id_text, parse_id
 from node.identity import Identity
 
-# Clocks of members may be apart; a certificate is remade (`Credentials.renew`) long before it ends.
-_BACKDATED = timedelta(days=2)
-_VALID = timedelta(days=14)
+# A clock that is wrong by a year must not cut its owner off, so the dates are wide. That costs nothing: a TLS key is
+# in the memory of its process, as the identity key is, and is gone with it. A certificate is remade
+# (`Credentials.renew`) long before it ends, and soon after the clock was set anew.
+_BACKDATED = timedelta(days=2 * 366)
+_VALID = timedelta(days=2 * 366)
 _RENEW_AFTER = timedelta(days=2)
-_LOOK_EVERY = 3600.0  # seconds
+_LOOK_EVERY = 60.0  # seconds
 
 _log = structlog.get_logger(__name__)
 

@@ -144,19 +144,45 @@ async def test_older_tls_is_refused(identities: Ids, members: list[bytes]) -> No
     assert (await shake(Credentials(a, members).server(), client, a.text)).admitted is None
 
 
+def clock_off_by(error: timedelta) -> type[datetime]:
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime.now(UTC) + error
+
+    return Wrong
+
+
+@pytest.mark.parametrize("days", [-365, 365])
+async def test_a_clock_that_jumps_by_a_year_cuts_nobody_off(
+    identities: Ids, members: list[bytes], monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """From before the jump until the clock is right again: OpenSSL has the right time, so b is wrong as a sees it."""
+    a, b, *_ = identities
+    right, wrong = Credentials(a, members), Credentials(b, members)
+
+    async def talk() -> None:
+        assert (await shake(right.server(), wrong.client(a.id), a.text)).admitted == b.id
+        assert (await shake(wrong.server(), right.client(b.id), b.text)).admitted == a.id
+
+    await talk()
+    with monkeypatch.context() as patch:
+        patch.setattr(node.tls, "datetime", clock_off_by(timedelta(days=days)))
+        assert wrong.renew()
+        await talk()
+        wrong = Credentials(b, members)  # as after a restart
+        await talk()
+    assert wrong.renew()
+    await talk()
+
+
 async def test_an_outdated_certificate_is_refused_until_renewed(
     identities: Ids, members: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, *_ = identities
     server = Credentials(a, members).server()
-
-    class LongAgo(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:
-            return datetime.now(UTC) - timedelta(days=30)
-
     with monkeypatch.context() as patch:
-        patch.setattr(node.tls, "datetime", LongAgo)
+        patch.setattr(node.tls, "datetime", clock_off_by(timedelta(days=-1000)))
         credentials = Credentials(b, members)
         assert not credentials.renew()
     assert (await shake(server, credentials.client(a.id), a.text)).admitted is None
@@ -174,7 +200,7 @@ async def test_a_renewal_that_fails_is_tried_again(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Credentials, "renew", renew)
-    with trio.move_on_after(3 * 3600 + 1):
+    with trio.move_on_after(3 * 60 + 1):
         await Credentials(identities[0], members).keep_renewed()
     assert len(tries) == 3
 

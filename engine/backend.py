@@ -144,7 +144,8 @@ class Executor(Protocol):
     """Where kernels run.
 
     `launch` returns when all threads have run. Its arguments are the kernel, the number of threads, 0 or
-    more, and what follows `first`: NumPy arrays (C-contiguous), integers, `Lanes`.
+    more, and what follows `first`: NumPy arrays (C-contiguous), integers, `Lanes`. `engine.device.Device` takes
+    arrays of its own besides, and does not wait where there are no others.
     """
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None: ...

@@ -127,7 +127,8 @@ class DeviceGames:
                 default its place.
 
         Returns:
-            int32[games] on the device, how many moves were played: fewer than `steps` where a game ended.
+            int32[games] on the device, how many moves were played: fewer than `steps` where a game ended, and
+            minus the number of legal moves where they did not fit.
         """
         streams = self._numbers
         if numbers is not None:

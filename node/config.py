@@ -20,6 +20,7 @@ ROLES = ("selfplay", "train", "match")
 _ABSENT = "write one with: ringrift-node init DIR --members 4"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; others make the resolver raise
 _HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
+_ANCHOR = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
 _HTTP_OFFSET = 1000  # the local page is this far from the port for peers, if nobody says otherwise
 
@@ -48,6 +49,7 @@ class SwarmMember:
     name: str
     address: Address
     weight: int
+    anchor: bytes | None  # what its preimages are held against; without, it adds nothing to seeds
     line: int
 
 
@@ -120,7 +122,8 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     roles = _read_roles(node) if node.has("roles") else None
     node.offer("http", "roles").finish()
     try:
-        genesis = make_genesis(name, (Member(member.id, member.weight) for member in members), settings)
+        listed = (Member(member.id, member.weight, member.anchor) for member in members)
+        genesis = make_genesis(name, listed, settings)
     except GenesisError as error:
         raise swarm.error(str(error)) from None
     return SwarmConfig(path, genesis, members, http, roles)
@@ -220,13 +223,25 @@ def _read_member(table: Table) -> SwarmMember:
         raise table.error(f"weight {weight} of {name} must be 1 or more; {remedy}", "weight")
     if weight > WEIGHT_LIMIT:
         raise table.error(f"weight {weight} of {name} must be {WEIGHT_LIMIT} or less; only ratios matter", "weight")
-    table.finish()
-    return SwarmMember(member_id, name, address, weight, table.line("address"))
+    anchor = _read_anchor(table) if table.has("anchor") else None
+    table.offer("anchor").finish()
+    return SwarmMember(member_id, name, address, weight, anchor, table.line("address"))
+
+
+def _read_anchor(table: Table) -> bytes:
+    text = table.text("anchor")
+    if not _ANCHOR.fullmatch(text):
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        remedy = "copy the line that `ringrift-node id KEYFILE` prints, or leave it out"
+        raise table.error(f'anchor "{shown}" is not 64 of the digits 0-9 and a-f; {remedy}', "anchor")
+    return bytes.fromhex(text)
 
 
 def _check_distinct(table: Table, member: SwarmMember, other: SwarmMember) -> None:
     if member.id == other.id:
         raise table.error(f"this id is also the id of {other.name}; every member has a key of its own", "id")
+    if member.anchor is not None and member.anchor == other.anchor:
+        raise table.error(f"this anchor is also that of {other.name}; each key has its own", "anchor")
     if member.address == other.address:
         raise table.error(
             f"address {member.address} is also the address of {other.name} (line {other.line}); give each its own port",

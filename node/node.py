@@ -39,6 +39,11 @@ from node.work.device import device_name
 from node.work.office import Office
 from node.work.workshop import ProcessWorkshop
 
+_WRONG_ANCHOR = (
+    "the anchor that swarm.toml has for this node is not its key's; before the first start of the swarm, write "
+    "there what `ringrift-node id KEYFILE` prints; after it, run the key that belongs to the anchor"
+)
+
 log = structlog.get_logger("node")
 
 
@@ -94,6 +99,8 @@ class _Node:
             clock=SystemClock(),
             chance=chance,
         )
+        if me.anchor is not None and not self._member.replica.reveals:
+            log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         peers = [member.id for member in config.members if member.id != identity.id]

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from consensus.keys import id_text
+from consensus.preimages import Preimages
 from consensus.settings import Settings, SettingsError
 from node.config import Address, parse_config, split_address
 from node.files import sync_directory
 from node.identity import IdentityError, create_identity
-from node.swarm_text import render_swarm
+from node.swarm_text import Listing, render_swarm
 from node.toml import ConfigError
 
 CONFIG_NAME = "swarm.toml"
@@ -50,24 +51,24 @@ def found_swarm(
         identities = [create_identity(key) for key in keys]
     except IdentityError as error:
         raise ConfigError(str(error)) from None
-    _write_new(config, _render(name, labels, [identity.text for identity in identities], places, rules))
+    members = [
+        Listing(label, identity.text, place, 1, Preimages(identity.key, 0).anchor.hex())
+        for label, place, identity in zip(labels, places, identities, strict=True)
+    ]
+    _write_new(config, render_swarm(name, members, rules))
     return Founded(config, keys)
-
-
-def _render(
-    name: str, labels: Sequence[str], ids: Sequence[str], places: Sequence[Address], settings: Settings
-) -> str:
-    members = [(label, member, place, 1) for label, member, place in zip(labels, ids, places, strict=True)]
-    return render_swarm(name, members, settings)
 
 
 def _check_names(
     config: Path, name: str, labels: Sequence[str], places: Sequence[Address], settings: Settings
 ) -> None:
     """Check all but the ids before the first key is made, so that a mistake leaves nothing behind."""
-    nobody = [id_text(number.to_bytes(32)) for number in range(len(places))]
+    nobody = [
+        Listing(label, id_text(number.to_bytes(32)), place, 1)
+        for number, (label, place) in enumerate(zip(labels, places, strict=True))
+    ]
     try:
-        parse_config(config, _render(name, labels, nobody, places, settings))
+        parse_config(config, render_swarm(name, nobody, settings))
     except ConfigError as error:
         raise ConfigError(str(error).partition(": ")[2]) from None  # the file and line are not there yet
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from fractions import Fraction
+from typing import NamedTuple
 
 from consensus.settings import SECTIONS, Settings
 from node.config import Address
@@ -23,16 +24,17 @@ configurations = [{configurations}]
 """
 
 _MEMBERS = """\
-# One table a member. `id` is its public key, as `ringrift-node id KEYFILE` prints it; `address` is where
-# the other members reach it; `weight` counts in every vote (with four or more members each must have
-# less than a third of all).
+# One table a member. `id` is its public key and `anchor` what it adds to seeds will be held against, as
+# `ringrift-node id KEYFILE` prints them (without an anchor it adds nothing); `address` is where the
+# other members reach it; `weight` counts in every vote (with four or more members each must have less
+# than a third of all).
 """
 
 _MEMBER = """\
 [[member]]
 name = {name}
 id = {id}
-address = {address}
+{anchor}address = {address}
 weight = {weight}
 """
 
@@ -92,13 +94,20 @@ _WORDS: dict[str, dict[str, str]] = {
 }
 
 
-def render_swarm(name: str, members: Sequence[tuple[str, str, Address, int]], settings: Settings) -> str:
-    """Return a swarm.toml. Members are (name, id, address, weight)."""
+class Listing(NamedTuple):
+    """One [[member]]; id and anchor as text."""
+
+    name: str
+    id: str
+    address: Address
+    weight: int
+    anchor: str | None = None
+
+
+def render_swarm(name: str, members: Sequence[Listing], settings: Settings) -> str:
+    """Return a swarm.toml."""
     configurations = ", ".join(quote(configuration) for configuration in settings.configurations)
-    tables = [
-        _MEMBER.format(name=quote(label), id=quote(member), address=quote(str(address)), weight=weight)
-        for label, member, address, weight in members
-    ]
+    tables = [_render_member(member) for member in members]
     return "\n".join(
         [
             _HEAD,
@@ -115,6 +124,16 @@ def quote(text: str) -> str:
     """Return a TOML basic string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
+
+
+def _render_member(member: Listing) -> str:
+    return _MEMBER.format(
+        name=quote(member.name),
+        id=quote(member.id),
+        anchor="" if member.anchor is None else f"anchor = {quote(member.anchor)}\n",
+        address=quote(str(member.address)),
+        weight=member.weight,
+    )
 
 
 def _render_section(section: str, settings: Settings) -> str:

@@ -31,9 +31,9 @@ COMMANDS = {
     "models": Command("node.cli.read", "show the canonical models and their history"),
     "certificates": Command("node.cli.read", "show the certificates, or save one to a file"),
     "verify": Command("node.cli.verify", "check a certificate offline"),
-    "keygen": Command("node.cli.keys", "make a key for one more member and print its id"),
+    "keygen": Command("node.cli.keys", "make a key for one more member and print its id and anchor"),
     "replay": Command("node.cli.replay", "show recorded games: moves, positions, pictures"),
-    "id": Command("node.cli.keys", "print the member id of a key"),
+    "id": Command("node.cli.keys", "print id and anchor of a key, as they stand in a [[member]]"),
 }
 
 

@@ -1,8 +1,9 @@
-"""`ringrift-node keygen` and `id`: a key for a new member, and the id that swarm.toml lists it by."""
+"""`ringrift-node keygen` and `id`: a key for a new member, and the two lines that swarm.toml lists it by."""
 
 import argparse
 from pathlib import Path
 
+from consensus.preimages import Preimages
 from node.identity import IdentityError, create_identity, load_identity
 from node.toml import ConfigError
 
@@ -13,10 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the id of the key, which `keygen` makes first."""
+    """Print id and anchor of the key, which `keygen` makes first, as they stand in a [[member]]."""
     try:
         identity = create_identity(options.key) if options.command == "keygen" else load_identity(options.key)
     except IdentityError as error:
         raise ConfigError(str(error)) from None
-    print(identity.text)
+    print(f'id = "{identity.text}"')
+    print(f'anchor = "{Preimages(identity.key, 0).anchor.hex()}"')
     return 0

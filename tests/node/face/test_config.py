@@ -88,6 +88,33 @@ MISTAKES = {
         f"id: not a member id (lower-case base32, letters a-z and digits 2-7): '{ALDER[:-1]}1'; "
         "copy the 52 characters that `ringrift-node id KEYFILE` prints",
     ),
+    "anchor too short": (
+        "weight = 1",
+        'weight = 1\nanchor = "00ff"',
+        10,
+        'anchor "00ff" is not 64 of the digits 0-9 and a-f; '
+        "copy the line that `ringrift-node id KEYFILE` prints, or leave it out",
+    ),
+    "an id as anchor": (
+        "weight = 1",
+        f'weight = 1\nanchor = "{BIRCH}"',
+        10,
+        f'anchor "{BIRCH}" is not 64 of the digits 0-9 and a-f; '
+        "copy the line that `ringrift-node id KEYFILE` prints, or leave it out",
+    ),
+    "anchor of no text": (
+        "weight = 1",
+        "weight = 1\nanchor = 5",
+        10,
+        "anchor must be text in quotes, not 5",
+    ),
+    "the same anchor twice": (
+        SECOND_ADDRESS,
+        f'{SECOND_ADDRESS}\nanchor = "{"ab" * 32}"\n\n[[member]]\n'
+        f'id = "{CEDAR}"\naddress = "127.0.0.1:7402"\nanchor = "{"ab" * 32}"',
+        19,
+        f"this anchor is also that of {BIRCH[:8]}; each key has its own",
+    ),
     "no id": (f'id = "{ALDER}"\n', "", 5, "[member] has no id; add a line id = ... to it"),
     "duplicate id": (BIRCH, ALDER, 12, "this id is also the id of alder; every member has a key of its own"),
     "duplicate address": (

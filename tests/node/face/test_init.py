@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from consensus.preimages import Preimages
+from consensus.roster import Member
 from consensus.settings import Settings
 from node.cli import main
 from node.config import load_config
@@ -25,7 +27,9 @@ def test_members_on_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert [member.weight for member in config.members] == [1] * 4
     for member in config.members:
         key = directory / f"{member.name}.key"
-        assert load_identity(key).id == member.id
+        identity = load_identity(key)
+        assert identity.id == member.id
+        assert Preimages(identity.key, 0).anchor == member.anchor == config.genesis.roster.member(member.id).anchor
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
     text = capsys.readouterr().out
     assert f"ringrift-node run {directory}/swarm.toml --key {directory}/node4.key" in text
@@ -83,7 +87,11 @@ def test_keygen_and_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     made = capsys.readouterr().out
     assert main(["id", str(key)]) == 0
     assert capsys.readouterr().out == made
-    assert made.strip() == load_identity(key).text
+    identity = load_identity(key)
+    assert made == f'id = "{identity.text}"\nanchor = "{Preimages(identity.key, 0).anchor.hex()}"\n'
+    config = tmp_path / "swarm.toml"
+    config.write_text(f'[swarm]\nname = "mine"\n[[member]]\n{made}address = "127.0.0.1:7400"\n')
+    assert load_config(config).genesis.members == (Member(identity.id, 1, Preimages(identity.key, 0).anchor),)
     assert main(["keygen", str(key)]) == 2
     assert "never overwritten" in capsys.readouterr().err
     key.chmod(0o644)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -82,6 +83,18 @@ def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
     assert {line["level"] for line in lines} == {"info"}
     assert lines[-1]["event"] == "ending"
     assert read_note(place.data) is None
+
+
+def test_an_anchor_that_is_not_the_key_s_is_one_warning_and_no_harm(place: Place) -> None:
+    config = place.founded.config
+    config.write_text(re.sub('(?m)^anchor = .*$', f'anchor = "{"ab" * 32}"', config.read_text()))
+    with place.running("--log-json") as process:
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=10)
+    assert process.returncode == 0
+    warnings = [line for line in map(json.loads, log.splitlines()) if line["level"] != "info"]
+    assert [line["event"] for line in warnings] == ["adds nothing to seeds"]
+    assert "ringrift-node id KEYFILE" in warnings[0]["reason"]
 
 
 def test_a_second_node_on_the_same_data_or_ports_is_refused(place: Place, tmp_path: Path) -> None:
@@ -175,6 +188,8 @@ def test_an_address_of_another_machine(place: Place) -> None:
 def test_id(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     key = place.founded.keys[0]
     assert main(["id", str(key)]) == 0
-    assert capsys.readouterr().out == load_identity(key).text + "\n"
+    printed = capsys.readouterr().out
+    assert printed.startswith(f'id = "{load_identity(key).text}"\nanchor = "')
+    assert set(printed.splitlines()) <= set(place.founded.config.read_text().splitlines())
     assert main(["id", os.devnull]) == 2
     assert capsys.readouterr().err == f"ringrift-node: {os.devnull}: not a regular file\n"

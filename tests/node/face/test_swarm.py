@@ -13,7 +13,7 @@ from consensus.settings import SECTIONS, MatchSettings, Settings, TrainingSettin
 from node.config import load_config
 from node.identity import load_identity
 from node.swarm import found_swarm
-from node.swarm_text import render_swarm
+from node.swarm_text import Listing, render_swarm
 from node.toml import ConfigError
 
 SAMPLE = Path(__file__).parents[3] / "swarm.toml"
@@ -84,8 +84,10 @@ def test_every_setting_is_written_out(tmp_path: Path) -> None:
 def test_the_sample_is_what_init_writes() -> None:
     config = load_config(SAMPLE)
     (member,) = config.members
+    assert member.anchor is not None
+    listing = Listing(member.name, id_text(member.id), member.address, 1, member.anchor.hex())
     head, text = SAMPLE.read_text().split("\n\n", 1)
-    assert text == render_swarm("sample", [(member.name, id_text(member.id), member.address, 1)], Settings())
+    assert text == render_swarm("sample", [listing], Settings())
     assert all(line.startswith("#") for line in head.splitlines())
     assert (config.http, config.roles) == (None, None)
 

@@ -18,7 +18,7 @@ from consensus.ledger import transactions as t
 from consensus.statement import canonical_json, pae
 from node.cli import main
 from node.config import Address
-from node.swarm_text import render_swarm
+from node.swarm_text import Listing, render_swarm
 from tests.consensus.ledger.swarm import SMALL, Swarm
 
 WEIGHTS = b"some weights"
@@ -77,7 +77,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     members = [
-        (f"node{number}", id_text(member.id), Address("127.0.0.1", 7400 + number), member.weight)
+        Listing(f"node{number}", id_text(member.id), Address("127.0.0.1", 7400 + number), member.weight)
         for number, member in enumerate(SWARM.genesis.members)
     ]
     found = Desk(tmp_path / "certificate.json", tmp_path / "swarm.toml", tmp_path / "model")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from consensus.hashgraph.ancestry import NONE, Ancestry
 
+_AT_ONCE = 1024  # events whose times are looked for together, for each judge
+
 Times = NDArray[np.int64]
 Indices = NDArray[np.int64]
 
@@ -84,21 +86,27 @@ class Receiver:
                 rows += ancestry.by_member[member][start : self._done[member]]
         if not rows:
             return {}
-        events = np.array(rows)
-        creators = np.array([ancestry.creator[row] for row in rows])
-        times = np.array([self._times[self._first_after(chain, events, creators)] for chain in chains])
-        return dict(zip(rows, _middle(times).tolist(), strict=True))
+        raw: dict[int, int] = {}
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            creators = np.array([ancestry.creator[row] for row in some])
+            times = self._times[self._firsts_after(chains, np.array(some), creators)]
+            raw.update(zip(some, _middle(times).tolist(), strict=True))
+        return raw
 
-    def _first_after(self, chain: list[int], events: Indices, creators: Indices) -> Indices:
-        """Per event the first of `chain` that has it as an ancestor; the end of `chain` has them all."""
-        line = np.array(chain)
-        low, high = np.zeros(len(events), np.int64), np.full(len(events), len(chain) - 1)
-        for _ in range((len(chain) - 1).bit_length()):
+    def _firsts_after(self, chains: list[list[int]], events: Indices, creators: Indices) -> Indices:
+        """Per chain and event the first of the chain that has the event as an ancestor; its end has them all."""
+        longest = max(map(len, chains))
+        lines = np.array([chain + chain[-1:] * (longest - len(chain)) for chain in chains])
+        line = np.arange(len(chains))[:, None]
+        low = np.zeros((len(chains), len(events)), np.int64)
+        high = np.full_like(low, longest - 1)
+        for _ in range((longest - 1).bit_length()):
             middle = (low + high) >> 1
-            reaches = self._ancestry.last[line[middle], creators] >= events
+            reaches = self._ancestry.last[lines[line, middle], creators] >= events
             high = np.where(reaches, middle, high)
             low = np.where(reaches, low, middle + 1)
-        firsts: Indices = line[high]
+        firsts: Indices = lines[line, high]
         return firsts
 
     def _walk(self, judges: tuple[int, ...], chains: list[list[int]]) -> dict[int, int]:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consensus.hashgraph.ancestry import NONE, Ancestry, Rows, grown
+from consensus.hashgraph.reach import NOTHING, Bits, Reach
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Rounds:
         self.earlier: Rows = np.full(64, NONE, np.int32)  # of a witness: the one before it on its self-chain
         self.place: Rows = np.full(64, NONE, np.int32)  # of a witness: its index among those of its round
         self.witnesses: list[Witnesses] = [Witnesses(), Witnesses()]  # by round number; round 0 stays empty
+        self._reach = Reach(weights, self.quorum)
         self._silent = 1  # witnesses of rounds up to this one vote in no election that is still open
 
     def add(self, row: int) -> bool:
@@ -41,7 +44,8 @@ class Rounds:
         if row + 1 == len(self.round):
             self._grow()
         creator, self_parent = self.ancestry.creator[row], self.ancestry.self_parent[row]
-        number, strong = self._judge(row, creator, self_parent, self.ancestry.parents[row])
+        number, strong, bits = self._judge(row, creator, self_parent, self.ancestry.parents[row])
+        self._reach.add(creator, bits)
         self.round[row] = number
         if self_parent != NONE and self.round.item(self_parent) == number:
             self.witness[row] = self.witness[self_parent]
@@ -53,18 +57,28 @@ class Rounds:
 
     def preview(self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]) -> tuple[int, bool]:
         """The round that the event of `row`, drafted and not added, would have, and whether it is a witness."""
-        number, _ = self._judge(row, creator, self_parent, parents)
+        number, _, _ = self._judge(row, creator, self_parent, parents)
         return number, self_parent == NONE or self.round.item(self_parent) != number
 
     def _judge(
         self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]
-    ) -> tuple[int, Rows | None]:
-        """S7, from the ancestry of `row`: the round, and the witnesses strongly seen that raised it, if any."""
+    ) -> tuple[int, Rows | None, Bits]:
+        """S7, from the ancestry of `row`: the round, the witnesses strongly seen that raised it, if any, and
+        what is known of whom it reaches in its round."""
         if not parents:
-            return 1, None
-        number = max([self.round.item(parent) for parent in parents])
-        strong = self._strongly_seen(row, self._newest_witnesses(row, creator, self_parent, number))
-        return number + (strong is not None), strong
+            return 1, None, NOTHING
+        rounds = [self.round.item(parent) for parent in parents]
+        number = max(rounds)
+        newest = [parent for parent, at in zip(parents, rounds, strict=True) if at == number]
+        bits = self._reach.join(creator, newest)
+        if not self._reach.may_see_strongly(bits):
+            return number, None, bits
+        witnesses = self._newest_witnesses(row, creator, self_parent, number)
+        reached = self._reached(row, witnesses)
+        strong = self._supermajority(witnesses, reached)
+        if strong is not None:
+            return number + 1, strong, NOTHING
+        return number, None, self._reach.after_failure(bits, reached.tolist())
 
     def silence(self, number: int) -> None:
         """Forgets with what the witnesses of rounds up to `number` vote: no open election asks them."""
@@ -77,20 +91,17 @@ class Rounds:
         self.round, self.place = grown(self.round, 0), grown(self.place, NONE)
         self.witness, self.earlier = grown(self.witness, NONE), grown(self.earlier, NONE)
 
-    def _newest_witnesses(self, row: int, creator: int, self_parent: int, number: int) -> Rows | None:
+    def _newest_witnesses(self, row: int, creator: int, self_parent: int, number: int) -> Rows:
         """Per member its round-`number` witness among the proper ancestors of `row` that `row` sees, or NONE.
 
         `number` is the highest round of a parent: a member has such a witness iff the last of its events
-        that is seen is of that round. None if these members together are no supermajority.
+        that is seen is of that round.
         """
         seen = self.ancestry.seen_rows(row)
         if seen.item(creator) == row:
             seen = seen.copy()
             seen[creator] = self_parent
-        present = self.round.take(seen) == number
-        if self.weights.dot(present) < self.quorum:
-            return None
-        return np.where(present, self.witness.take(seen), np.int32(NONE))
+        return np.where(self.round.take(seen) == number, self.witness.take(seen), np.int32(NONE))
 
     def _earlier_witnesses(self, row: int) -> Rows:
         """Per member its witness of the round before that of `row` that `row` sees, or NONE."""
@@ -99,17 +110,19 @@ class Rounds:
         found = np.where(self.round.take(found) == number, self.earlier.take(found), found)
         return np.where(self.round.take(found) == number - 1, found, np.int32(NONE))
 
-    def _strongly_seen(self, row: int, witnesses: Rows | None) -> Rows | None:
-        """The `witnesses` (per member, or NONE) that `row` strongly sees (S6); None if no supermajority.
+    def _reached(self, row: int, witnesses: Rows) -> NDArray[np.int64]:
+        """Through how much weight `row` reaches each of `witnesses` (S6; per member, or NONE).
 
         `row` sees them all, hence none of its ancestors sees their creators fork, and the last event seen of
         each member k reaches a witness w of member m iff `last[last[row, k], m] >= w`.
         """
-        if witnesses is None:
-            return None
-        last = self.ancestry.last
-        reaches = last.take(self.ancestry.seen_rows(row), axis=0) >= witnesses
-        strong = (self.weights.dot(reaches) >= self.quorum) & (witnesses != NONE)
+        reaches = self.ancestry.last.take(self.ancestry.seen_rows(row), axis=0) >= witnesses
+        reached: NDArray[np.int64] = self.weights.dot(reaches) * (witnesses != NONE)
+        return reached
+
+    def _supermajority(self, witnesses: Rows, reached: NDArray[np.int64]) -> Rows | None:
+        """Those of `witnesses` that are strongly seen (S6); None if their members are no supermajority."""
+        strong = reached >= self.quorum
         return witnesses[strong] if self.weights.dot(strong) >= self.quorum else None
 
     def _add_witness(self, row: int, number: int, strong: Rows | None) -> None:
@@ -129,7 +142,8 @@ class Rounds:
         """S9, for rows of round 2 and above; `record` is that of their round."""
         deficient = []
         while row not in record.proxy_of:
-            strong = self._strongly_seen(row, self._earlier_witnesses(row))
+            earlier = self._earlier_witnesses(row)
+            strong = self._supermajority(earlier, self._reached(row, earlier))
             if strong is not None:
                 record.electors[row] = self.place.take(strong)
                 record.proxy_of[row] = row

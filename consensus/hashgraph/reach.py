@@ -1,0 +1,81 @@
+"""A cheap bound on strongly seeing (SPEC S6), as bits: most events need no closer look."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Bits(NamedTuple):
+    """What is kept about one event x of round r; N members."""
+
+    present: int  # bit m: a round-r event by m is in anc(x)
+    through: int  # bit k * N + m: a round-r event by m is an ancestor of one by k in anc(x)
+    needed: int  # a descendant of round r + 1 has at least so many bits in `through` before it is given its round
+
+
+NOTHING = Bits(0, 0, 0)
+
+
+class Reach:
+    """Through whom each event reaches whose witnesses of its own round, forks not considered.
+
+    The bits of an event are those of its parents of the same round and its own: with Python's integers a few
+    operations each. A supermajority has at least `fewest` members, so whoever strongly sees one has `fewest`
+    bits in `present` and their square in `through`. And if an event was looked at closely and some pairs were
+    missing, its descendants need as many new bits. With forks the bits say too much, never too little: a pair
+    that has its bit and does not count is due to a fork below the event, and will not count further up either.
+    So what the bits rule out is out.
+
+    Kept for the newest rows only; about an older one the bits say that all is possible.
+    """
+
+    def __init__(self, weights: Sequence[int], quorum: int) -> None:
+        self._members = len(weights)
+        self._heaviest = max(weights)
+        self._quorum = quorum
+        self._fewest = _fewest(weights, quorum)
+        self._kept = 64 * self._members
+        self._rows: list[Bits] = []
+        self._all = Bits((1 << self._members) - 1, (1 << self._members**2) - 1, 0)
+
+    def join(self, creator: int, parents: Iterable[int]) -> Bits:
+        """The bits of a new event by `creator`, from its `parents` of the highest round."""
+        present = through = 0
+        needed = self._fewest**2
+        for parent in parents:
+            bits = self._rows[parent]
+            present |= bits.present
+            through |= bits.through
+            needed = max(needed, bits.needed)
+        return Bits(present, through | present << creator * self._members, needed)
+
+    def may_see_strongly(self, bits: Bits) -> bool:
+        """Whether an event with these bits can strongly see witnesses of a supermajority."""
+        return bits.through.bit_count() >= bits.needed and bits.present.bit_count() >= self._fewest
+
+    def after_failure(self, bits: Bits, reached: Sequence[int]) -> Bits:
+        """The bits of an event that does not, if each member's witness was `reached` by so much weight."""
+        if bits.through == self._all.through:
+            return bits  # there is a row below of which the bits are not kept
+        lacks = sorted(-((weight - self._quorum) // self._heaviest) for weight in reached if weight < self._quorum)
+        missing = self._fewest - (self._members - len(lacks))
+        return bits._replace(needed=bits.through.bit_count() + sum(lacks[: max(missing, 1)]))
+
+    def add(self, creator: int, bits: Bits) -> None:
+        """Takes in the bits of the newest row: those of `join` if it is of its parents' round, else NOTHING."""
+        own = 1 << creator
+        through = bits.through | own << creator * self._members
+        self._rows.append(Bits(bits.present | own, through, bits.needed))
+        old = len(self._rows) - self._kept - 1
+        if old >= 0:
+            self._rows[old] = self._all
+
+
+def _fewest(weights: Sequence[int], quorum: int) -> int:
+    """The size of the smallest set of members that weighs `quorum`."""
+    count = 0
+    for weight in sorted(weights, reverse=True):
+        if quorum <= 0:
+            break
+        quorum -= weight
+        count += 1
+    return count

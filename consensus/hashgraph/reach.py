@@ -12,6 +12,7 @@ class Bits(NamedTuple):
     needed: int  # a descendant of round r + 1 has at least so many bits in `through` before it is given its round
 
 
+KEPT = 64  # newest rows, for each member
 NOTHING = Bits(0, 0, 0)
 
 
@@ -33,7 +34,7 @@ class Reach:
         self._heaviest = max(weights)
         self._quorum = quorum
         self._fewest = _fewest(weights, quorum)
-        self._kept = 64 * self._members
+        self._kept = KEPT * self._members
         self._rows: list[Bits] = []
         self._all = Bits((1 << self._members) - 1, (1 << self._members**2) - 1, 0)
 

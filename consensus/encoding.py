@@ -15,6 +15,9 @@ MAX_DEPTH = 16
 _MAX_INT = 2**64 - 1
 
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_SHORT_BYTES = _BYTES << 5 | 24  # a byte string with one byte of length
+_SHORT_TEXT = _TEXT << 5  # the empty text; those of up to 23 bytes follow
+_CUT = 256  # no byte
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
@@ -47,25 +50,25 @@ def decode(data: bytes, *, limit: int) -> Decoded:
 
 
 def _write(out: bytearray, value: Value, depth: int) -> None:
-    if value is None:
+    if isinstance(value, bytes):
+        _write_head(out, _BYTES, len(value))
+        out += value
+    elif isinstance(value, str):
+        out += _text(value)
+    elif value is None:
         out.append(_SIMPLE << 5 | 22)
     elif isinstance(value, bool):
         out.append(_SIMPLE << 5 | (21 if value else 20))
     elif isinstance(value, int):
         _write_int(out, value)
-    elif isinstance(value, bytes):
-        _write_head(out, _BYTES, len(value))
-        out += value
-    elif isinstance(value, str):
-        out += _text(value)
     elif depth == MAX_DEPTH:
         raise EncodingError(f"more than {MAX_DEPTH} nested arrays and maps")
-    elif isinstance(value, Mapping):
-        _write_map(out, value, depth + 1)
     elif isinstance(value, list | tuple):
         _write_head(out, _ARRAY, len(value))
         for item in value:
             _write(out, item, depth + 1)
+    elif isinstance(value, Mapping):
+        _write_map(out, value, depth + 1)
     else:
         raise EncodingError(f"{type(value).__name__} has no encoding")
 
@@ -93,6 +96,8 @@ def _text(text: str) -> bytes:
         data = text.encode()
     except UnicodeEncodeError:
         raise EncodingError("text with a lone surrogate has no UTF-8 form") from None
+    if len(data) < 24:
+        return bytes((_TEXT << 5 | len(data),)) + data
     out = bytearray()
     _write_head(out, _TEXT, len(data))
     return bytes(out + data)
@@ -115,14 +120,35 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
 
 
 def _read(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
-    """The value that starts at byte `at`, and the byte after its end."""
+    """The value that starts at byte `at`, and the byte after its end.
+
+    What events mostly consist of comes first and without further calls: small integers, byte strings of up
+    to 255 bytes, short texts. Whatever is not quite that takes the general way, which finds every fault.
+    """
+    head = data[at] if at < len(data) else _CUT
+    if head < 24:
+        return head, at + 1
+    if head == _SHORT_BYTES:
+        end = at + 2 + data[at + 1] if at + 1 < len(data) else at
+        if at + 26 <= end <= len(data):
+            return data[at + 2 : end], end
+    elif _SHORT_TEXT <= head < _SHORT_TEXT + 24:
+        end = at + 1 + head - _SHORT_TEXT
+        if end <= len(data):
+            return _read_text(data, at + 1, end), end
+    return _read_any(data, at, depth)
+
+
+def _read_any(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
     major, number, start = _read_head(data, at)
     if major == _UINT:
         return number, start
     if major == _BYTES:
-        return data[start : _end(data, start, number)], start + number
+        end = _end(data, start, number)
+        return data[start:end], end
     if major == _TEXT:
-        return _read_text(data, start, number), start + number
+        end = _end(data, start, number)
+        return _read_text(data, start, end), end
     if major == _NEGATIVE:
         return -1 - number, start
     if major == _SIMPLE:
@@ -165,9 +191,9 @@ def _end(data: bytes, start: int, length: int) -> int:
     return start + length
 
 
-def _read_text(data: bytes, start: int, length: int) -> str:
+def _read_text(data: bytes, start: int, end: int) -> str:
     try:
-        return data[start : _end(data, start, length)].decode()
+        return data[start:end].decode()
     except UnicodeDecodeError:
         raise EncodingError(f"byte {start}: text that is not UTF-8") from None
 
@@ -188,10 +214,11 @@ def _read_map(data: bytes, at: int, length: int, depth: int) -> tuple[Decoded, i
         major, size, start = _read_head(data, at)
         if major != _TEXT:
             raise EncodingError(f"byte {at}: a map key that is not text")
-        name = _read_text(data, start, size)
-        key = data[at : start + size]
+        end = _end(data, start, size)
+        name = _read_text(data, start, end)
+        key = data[at:end]
         if key <= previous:
             raise EncodingError(f"byte {at}: map keys are repeated or not in ascending order")
         previous = key
-        items[name], at = _read(data, start + size, depth)
+        items[name], at = _read(data, end, depth)
     return items, at

@@ -1,6 +1,10 @@
 """Received bytes become events only if everything about them is right."""
 
+import os
+import threading
+
 import pytest
+import trio
 
 from consensus.encoding import decode, encode
 from consensus.event import EventError, make_event
@@ -55,3 +59,47 @@ async def test_one_bad_event_spoils_the_message(opener: Opener, bad: bytes, posi
     for _ in range(2):
         with pytest.raises(EventError):
             await opener.open([*raws[:position], bad, *raws[position:]], nothing)
+
+
+async def test_a_message_is_checked_by_several_threads_and_all_messages_share_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two checks meet, so they run at the same time; there are never more than the cores allow."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    both = threading.Barrier(2, timeout=30)
+    running, most, lock = 0, 0, threading.Lock()
+
+    def known(digest: bytes) -> bool:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        if digest in first:
+            both.wait()
+        with lock:
+            running -= 1
+        return False
+
+    opener = ThreadOpener(EPOCH)
+    raws = [raw(seq) for seq in range(100)]
+    opened = await SharedOpener(EPOCH).open(raws, nothing)
+    first = {opened[0].hash, opened[50].hash}
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(opener.open, raws, known)
+        nursery.start_soon(opener.open, raws[10:40], nothing)
+    assert most == 2
+
+
+async def test_what_follows_a_bad_event_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    looked: list[bytes] = []
+    raws = [raw(seq) for seq in range(250)]
+    raws[3] = with_bad_signature(raws[3])
+
+    def known(digest: bytes) -> bool:
+        looked.append(digest)
+        return False
+
+    with pytest.raises(EventError, match="is not signed by it"):
+        await ThreadOpener(EPOCH).open(raws, known)
+    assert len(looked) <= 64

@@ -1,8 +1,8 @@
 """The certificate of a promotion as a file: a DSSE envelope around the statement, a signature per seal.
 
-Besides DSSE's own fields the envelope holds `chain`: base64 of the canonical genesis record (later also of
-the epoch records that lead to the roster which sealed), so that whoever knows the genesis digest needs
-nothing else.
+Besides DSSE's own fields the envelope holds `chain`: base64 of the genesis record and of the sealed epoch
+records that changed the roster since (the short chain of `consensus.epoch`), up to the roster that sealed. So
+whoever knows the genesis digest needs nothing else.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
-from consensus.genesis import Genesis
 from consensus.keys import MemberId, id_text
 from consensus.ledger.entities import Promotion
+from consensus.ledger.views import Views
 from consensus.statement import PAYLOAD_TYPE, canonical_json
 
 
-def certificate(promotion: Promotion, genesis: Genesis) -> bytes | None:
-    """The certificate of a promotion, the same bytes on every node; None while seals are missing."""
-    if not promotion.certified:
+def certificate(promotion: Promotion, ledger: Views) -> bytes | None:
+    """The certificate of a promotion, the same bytes on every node; None while seals are missing.
+
+    Either those of the statement, or those of the record that opened the epoch of its roster.
+    """
+    chain = ledger.chain_to(promotion.roster_version)
+    if not promotion.certified or chain is None:
         return None
     seals = [(entry.author, entry.signature) for entry in promotion.seals[: promotion.certified]]
-    return envelope(promotion.statement, seals, [genesis.raw])
+    return envelope(promotion.statement, seals, [ledger.genesis.raw, *(sealed.raw for sealed in chain)])
 
 
 def envelope(statement: bytes, seals: Iterable[tuple[MemberId, bytes]], chain: Iterable[bytes]) -> bytes:

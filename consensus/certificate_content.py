@@ -15,6 +15,7 @@ from consensus.ledger.matches import SMALL_SWARM
 from consensus.ledger.scores import counted_slots, most_of_block, results_digest, test_of
 from consensus.ledger.testimony import roster_of, verdict_numbers, votes_digest
 from consensus.ledger.transactions import model_digest
+from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
 from consensus.sprt import decimal_text, read_prefix
 from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json
@@ -55,18 +56,29 @@ class _Slot:
     size: int
 
 
-def read_content(statement: bytes, genesis: Genesis) -> Content:
-    """The content of a statement that members of `genesis` sealed; or a CertificateError."""
+@dataclass(frozen=True)
+class Sealers:
+    """Who seals, as the chain of a certificate shows it."""
+
+    genesis: Genesis
+    roster: Roster
+    version: int  # of the roster
+    smallest: int  # members of the smallest roster on the way
+    ever: frozenset[MemberId]  # everybody who was in this roster or one before: their work counts
+
+
+def read_content(statement: bytes, sealers: Sealers) -> Content:
+    """The content of a statement that members of a roster sealed; or a CertificateError."""
     whole = _parse(statement)
     whole["_type"].must_be(STATEMENT_TYPE, f"must be {STATEMENT_TYPE}")
     whole["predicateType"].must_be(PREDICATE_TYPE, f"only {PREDICATE_TYPE} is known here")
     predicate = whole["predicate"]
-    _check_swarm(predicate, genesis)
+    _check_swarm(predicate, sealers)
     subjects = _read_subjects(whole["subject"])
     model = _check_model(predicate["model"], subjects)
-    scores, settings = _check_match(predicate, genesis)
-    results = _check_results(predicate, genesis, settings, scores)
-    approved = _check_votes(predicate["votes"], genesis, results)
+    scores, settings = _check_match(predicate)
+    results = _check_results(predicate, sealers, settings, scores)
+    approved = _check_votes(predicate["votes"], sealers.roster, results)
     order, test = predicate["order"], predicate["test"]
     return Content(
         statement=hashlib.sha256(statement).digest(),
@@ -110,11 +122,12 @@ def _decimal(part: Part) -> int:
     return int(text)
 
 
-def _check_swarm(predicate: Part, genesis: Genesis) -> None:
-    swarm = predicate["swarm"]
+def _check_swarm(predicate: Part, sealers: Sealers) -> None:
+    swarm, genesis = predicate["swarm"], sealers.genesis
     swarm["genesis"].must_be(genesis.digest.hex(), "is of another swarm than the genesis in the chain")
     swarm["name"].must_be(genesis.swarm, "is not the name in the genesis")
-    predicate["roster"].must_be(roster_of(genesis), "is not the roster of the genesis")
+    expected = roster_of(sealers.roster, sealers.version)
+    predicate["roster"].must_be(expected, "is not the roster to which the chain leads")
     if predicate["configuration"].text() not in genesis.settings.configurations:
         raise predicate["configuration"].refuse("is not played by this swarm")
 
@@ -138,7 +151,7 @@ def _check_model(part: Part, subjects: Mapping[str, bytes]) -> bytes:
     return digest
 
 
-def _check_match(predicate: Part, genesis: Genesis) -> tuple[tuple[int, ...], MatchSettings]:
+def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     """Block scores and settings, after seeds and test were computed again."""
     match, configuration = predicate["match"], predicate["configuration"].text()
     try:
@@ -166,7 +179,7 @@ def _check_match(predicate: Part, genesis: Genesis) -> tuple[tuple[int, ...], Ma
 
 
 def _check_results(
-    predicate: Part, genesis: Genesis, settings: MatchSettings, scores: tuple[int, ...]
+    predicate: Part, sealers: Sealers, settings: MatchSettings, scores: tuple[int, ...]
 ) -> bytes:
     """The results digest, after the slots were held against the scores and the rules of the match."""
     part, candidate = predicate["results"], predicate["proposal"]["candidate"].digest()
@@ -188,36 +201,36 @@ def _check_results(
         raise part["slots"].refuse("are not those of the counted blocks")
     if tuple(score for slot in slots for score in slot.scores)[: len(scores)] != scores:
         raise part["slots"].refuse("have other scores than the match")
-    _check_holders(predicate, genesis, [slot.author for slot in slots])
+    _check_holders(predicate, sealers, [slot.author for slot in slots])
     digest = results_digest(candidate, len(scores), slots)
     part["digest"].must_be(digest.hex(), "is not the digest of the slots")
     return digest
 
 
-def _check_holders(predicate: Part, genesis: Genesis, holders: list[MemberId]) -> None:
+def _check_holders(predicate: Part, sealers: Sealers, holders: list[MemberId]) -> None:
     part, author = predicate["results"]["slots"], predicate["proposal"]["member"].member()
-    if any(member not in genesis.roster.weights for member in (author, *holders)):
-        raise part.refuse("were played or proposed by somebody who is no member")
-    if len(genesis.members) > SMALL_SWARM:
+    if any(member not in sealers.ever for member in (author, *holders)):
+        raise part.refuse("were played or proposed by somebody who was never a member")
+    if sealers.smallest > SMALL_SWARM:
         if author in holders:
             raise part.refuse("the author of the candidate played some")
         if any(first == second for first, second in zip(holders[::2], holders[1::2], strict=False)):
             raise part.refuse("one member played both slots of a pair")
 
 
-def _check_votes(part: Part, genesis: Genesis, results: bytes) -> int:
+def _check_votes(part: Part, roster: Roster, results: bytes) -> int:
     """The approving weight, after it was counted again."""
     votes = [
         (item["member"].member(), item["approve"].boolean(), item["checked"].digest(), item["event"].digest())
         for item in part["cast"].items()
     ]
     members = [member for member, *_ in votes]
-    if len(set(members)) != len(members) or any(member not in genesis.roster.weights for member in members):
+    if len(set(members)) != len(members) or any(member not in roster for member in members):
         raise part["cast"].refuse("must be of distinct members")
     approving = [member for member, approve, checked, _ in votes if approve and checked == results]
-    if not genesis.roster.supermajority(approving):
+    if not roster.supermajority(approving):
         raise part["cast"].refuse("do not approve with more than two thirds of the weight")
-    weight = sum(genesis.roster.weights[member] for member in approving)
+    weight = roster.weight(approving)
     part["approved"].must_be(weight, "is not the weight of the approvals")
     part["digest"].must_be(votes_digest(votes).hex(), "is not the digest of the votes")
     return weight

@@ -10,10 +10,12 @@ from typing import Any
 
 from consensus import keys
 from consensus.certificate import to_base64
-from consensus.certificate_content import Content, read_content
+from consensus.certificate_content import Content, Sealers, read_content
 from consensus.certificate_parts import CertificateError
+from consensus.epoch import EpochError, SealedRecord, decode_sealed, walk
 from consensus.genesis import Genesis, GenesisError, decode_genesis
 from consensus.keys import MemberId, id_text, parse_id
+from consensus.roster import Roster
 from consensus.statement import MANIFEST, PAYLOAD_TYPE, canonical_json, pae
 
 __all__ = ["CertificateError", "UnreadableError", "Verified", "verify"]
@@ -31,6 +33,7 @@ class Verified:
     """What a certificate proves."""
 
     genesis: Genesis
+    roster: Roster  # to which the chain leads, and which sealed
     content: Content
     sealed_by: tuple[MemberId, ...]
     sealed_weight: int
@@ -45,15 +48,15 @@ def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes]
     CertificateError if it is one that must not be believed.
     """
     table = _parse(data)
-    founding = _chain(table["chain"], genesis)
+    sealers = _chain(table["chain"], genesis)
     statement = _base64(table["payload"], "payload")
     if table["payloadType"] != PAYLOAD_TYPE:
         raise CertificateError(f"payloadType must be {PAYLOAD_TYPE}")
-    sealed_by = _check_seals(table["signatures"], statement, founding)
-    content = read_content(statement, founding)
+    sealed_by = _check_seals(table["signatures"], statement, sealers.roster)
+    content = read_content(statement, sealers)
     checked = 0 if files is None else _check_files(content, files)
-    weight = sum(founding.roster.weights[member] for member in sealed_by)
-    return Verified(founding, content, sealed_by, weight, checked)
+    weight = sealers.roster.weight(sealed_by)
+    return Verified(sealers.genesis, sealers.roster, content, sealed_by, weight, checked)
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -100,8 +103,8 @@ def _base64(text: object, where: str) -> bytes:
     return data
 
 
-def _chain(chain: object, expected: bytes | None) -> Genesis:
-    if not isinstance(chain, list) or len(chain) != 1:
+def _chain(chain: object, expected: bytes | None) -> Sealers:
+    if not isinstance(chain, list) or not chain:
         raise CertificateError("chain: must hold the genesis record")
     try:
         genesis = decode_genesis(_base64(chain[0], "chain"))
@@ -111,17 +114,25 @@ def _chain(chain: object, expected: bytes | None) -> Genesis:
         raise CertificateError(
             f"the certificate is of the swarm with genesis {genesis.digest.hex()}, not {expected.hex()}"
         )
-    return genesis
+    try:
+        records: list[SealedRecord] = [decode_sealed(_base64(entry, "chain")) for entry in chain[1:]]
+        opening = walk(genesis, records, complete=False)
+    except EpochError as error:
+        raise CertificateError(f"chain: {error}") from None
+    rosters = [genesis.roster, *(sealed.record.roster for sealed in records)]
+    ever = frozenset(member for roster in rosters for member in roster.ids)
+    smallest = min(len(roster) for roster in rosters)
+    return Sealers(genesis, opening.roster, opening.roster_version, smallest, ever)
 
 
-def _check_seals(signatures: object, statement: bytes, genesis: Genesis) -> tuple[MemberId, ...]:
+def _check_seals(signatures: object, statement: bytes, roster: Roster) -> tuple[MemberId, ...]:
     if not isinstance(signatures, list):
         raise CertificateError("signatures: must be a list")
     sealed: list[MemberId] = []
     for entry in signatures:
         if not isinstance(entry, dict) or sorted(entry) != ["keyid", "sig"]:
             raise CertificateError("signatures: each must have keyid and sig and nothing else")
-        member = _member(entry["keyid"], genesis)
+        member = _member(entry["keyid"], roster)
         if sealed and member <= sealed[-1]:
             order = "seals twice" if member in sealed else "is out of order (seals are sorted by member id)"
             raise CertificateError(f"member {id_text(member)} {order}")
@@ -130,20 +141,20 @@ def _check_seals(signatures: object, statement: bytes, genesis: Genesis) -> tupl
                 f"the seal of member {id_text(member)} does not verify over this statement"
             )
         sealed.append(member)
-    if not genesis.roster.supermajority(sealed):
-        weight = sum(genesis.roster.weights[member] for member in sealed)
+    if not roster.supermajority(sealed):
+        weight = roster.weight(sealed)
         raise CertificateError(
-            f"sealed by weight {weight} of {genesis.roster.total_weight}; more than two thirds are needed"
+            f"sealed by weight {weight} of {roster.total_weight}; more than two thirds are needed"
         )
     return tuple(sealed)
 
 
-def _member(text: object, genesis: Genesis) -> MemberId:
+def _member(text: object, roster: Roster) -> MemberId:
     try:
         member = parse_id(text if isinstance(text, str) else "")
     except ValueError as error:
         raise CertificateError(f"keyid: {_first_line(error)}") from None
-    if member not in genesis.roster.weights:
+    if member not in roster:
         raise CertificateError(f"{text} seals, but is no member of the swarm")
     return member
 

@@ -171,6 +171,33 @@ class TimingSettings(Section):
 
 
 @dataclass(frozen=True)
+class EpochSettings(Section):
+    """When an epoch ends although nobody came or left."""
+
+    NAME = "epoch"
+    events: int = 65_536  # received ones; with the round that passes this the epoch closes
+
+
+@dataclass(frozen=True)
+class MembershipSettings(Section):
+    """How members come and go, in seconds of the ledger's clock."""
+
+    NAME = "membership"
+    MAY_BE_ZERO = frozenset({"absence_s", "expel"})
+    vote_s: int = 86_400  # a proposal without enough ballots
+    absence_s: int = 0  # so long without an ordered event proposes that a member leaves; 0: never
+    expel: int = 0  # 1: a proven equivocation proposes it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("vote_s", "absence_s"):
+            if getattr(self, name) > LONGEST_S:
+                raise SettingsError(f"settings.membership.{name}: must be {LONGEST_S} or less")
+        if self.expel > 1:
+            raise SettingsError(f"settings.membership.expel: must be 0 or 1, not {self.expel}")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the members agreed on besides who they are."""
 
@@ -179,6 +206,8 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     match: MatchSettings = field(default_factory=MatchSettings)
     timing: TimingSettings = field(default_factory=TimingSettings)
+    epoch: EpochSettings = field(default_factory=EpochSettings)
+    membership: MembershipSettings = field(default_factory=MembershipSettings)
 
     def __post_init__(self) -> None:
         if not self.configurations:
@@ -215,5 +244,8 @@ class Settings:
 
 
 SECTIONS: dict[str, type[Section]] = {
-    kind.NAME: kind for kind in (SelfplaySettings, TrainingSettings, MatchSettings, TimingSettings)
+    kind.NAME: kind
+    for kind in (
+        SelfplaySettings, TrainingSettings, MatchSettings, TimingSettings, EpochSettings, MembershipSettings,
+    )
 }

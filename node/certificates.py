@@ -23,16 +23,18 @@ async def keep_certificates(desk: Desk, directory: Path) -> None:
         for promotion in desk.ledger.promotions():
             if promotion.certified and promotion.digest not in written:
                 try:
-                    _write(directory, desk, promotion)
-                    written.add(promotion.digest)
+                    if _write(directory, desk, promotion):
+                        written.add(promotion.digest)
                 except OSError as error:
                     _log.warning("certificate not written", directory=str(directory), reason=str(error))
         await desk.moved(moves)
 
 
-def _write(directory: Path, desk: Desk, promotion: Promotion) -> None:
+def _write(directory: Path, desk: Desk, promotion: Promotion) -> bool:
+    """Whether there is a certificate to write yet: the record of its roster may still lack seals."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
-    data = certificate(promotion, desk.genesis)
+    data = certificate(promotion, desk.ledger)
     if data is not None and not path.exists():
         write_atomically(path, data)
+    return data is not None

@@ -91,6 +91,16 @@ _WORDS: dict[str, dict[str, str]] = {
         "idle_s": "a match without a new result; then the candidate is dropped",
         "gap_s": "a longer gap between two events counts as this, so that an outage ends no lease",
     },
+    "epoch": {
+        "": "When the swarm turns a page: what is older needs no memory.",
+        "events": "ordered events, after which the epoch closes",
+    },
+    "membership": {
+        "": "How members come and go.",
+        "vote_s": "a proposal without enough ballots; then it is dropped",
+        "absence_s": "so long without an event proposes that a member leaves; 0: never",
+        "expel": "1: whoever provably signed two histories is proposed to leave",
+    },
 }
 
 

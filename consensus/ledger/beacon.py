@@ -31,9 +31,12 @@ class Pledge(Entity):
     withheld: int = 0  # times that a preimage was owed, and none or a wrong one shown
 
 
-def open_pledges(roster: Roster) -> dict[MemberId, Pledge]:
-    """What the members of the first epoch owe."""
-    return {member.id: Pledge(member.id, 0, member.anchor) for member in roster.members}
+def open_pledges(roster: Roster, last: int = 0, before: Iterable[Pledge] = ()) -> dict[MemberId, Pledge]:
+    """What the members of an epoch owe that begins after round `last`; what they withheld is not forgotten."""
+    counts = {pledge.member: pledge.withheld for pledge in before}
+    return {
+        member.id: Pledge(member.id, last, member.anchor, counts.get(member.id, 0)) for member in roster.members
+    }
 
 
 def settle(pledge: Pledge, number: int, reveal: bytes | None) -> Pledge:

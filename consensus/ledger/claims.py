@@ -70,9 +70,19 @@ def expire(state: State, place: Place) -> None:
     """Ends the leases that have run out by the ledger's clock."""
     due = [claim for claim in state.claims.values() if claim.deadline <= state.clock]
     for claim in sorted(due, key=lambda claim: (claim.deadline, claim.key)):
-        end(state, claim.key)
-        about = _about(claim)
-        state.emit("expired", place, claim.author, **about, candidate=claim.candidate, slot=claim.slot)
+        _expire(state, place, claim)
+
+
+def revoke(state: State, place: Place, claim: Claim) -> None:
+    """Ends the claim of a member that is gone; its slot is as if nobody had ever had it."""
+    _expire(state, place, claim)
+    matches.vacate(state, claim)
+
+
+def _expire(state: State, place: Place, claim: Claim) -> None:
+    end(state, claim.key)
+    about = _about(claim)
+    state.emit("expired", place, claim.author, **about, candidate=claim.candidate, slot=claim.slot)
 
 
 def end(state: State, key: ClaimKey) -> None:

@@ -210,6 +210,7 @@ class Promotion(Entity):
     most: int  # of one block
     llr: str
     place: Place
+    roster_version: int = 1  # of the roster that voted and seals
     seals: tuple[SealEntry, ...] = ()  # in order
     certified: int = 0  # how many of them made the certificate; 0: not complete yet
 

@@ -45,6 +45,7 @@ def _add(state: State, place: Place, author: MemberId, news: Games) -> int:
     state.shards[name].append(shard)
     state.shard_names[news.shard] = name
     state.shard_chain.add(shard.fingerprint)
+    state.played[author] = state.played.get(author, 0) + news.games
     configuration = state.configurations[name]
     games, plies = configuration.games + news.games, configuration.plies + news.plies
     state.configurations[name] = replace(

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from consensus.epoch import EpochRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import candidates, claims, games, matches, promotion, results, seeds, votes
-from consensus.ledger.effects import Effect
-from consensus.ledger.entities import (
-    Candidacy,
-    Claim,
-    Closed,
-    Configuration,
-    Place,
-    Promotion,
-    Shard,
+from consensus.ledger import (
+    candidates,
+    claims,
+    games,
+    history,
+    membership,
+    promotion,
+    results,
+    seeds,
+    snapshot,
+    votes,
 )
+from consensus.ledger.effects import Effect
+from consensus.ledger.entities import Place
 from consensus.ledger.fields import MalformedError
 from consensus.ledger.parsing import parse
-from consensus.ledger.scores import Standing, standing
-from consensus.ledger.state import MemberProfile, RefusedError, State
+from consensus.ledger.state import MemberProfile, RefusedError, State, UsedIds
 from consensus.ledger.transactions import (
+    Ballot,
     Candidate,
     Games,
     MatchClaim,
+    Open,
     Profile,
     Progress,
+    Propose,
     Release,
     Result,
     Seal,
@@ -35,21 +43,37 @@ from consensus.ledger.transactions import (
     Transaction,
     Vote,
 )
+from consensus.ledger.views import Views
 from consensus.ordered import DecidedRound, Ordered
 
 TYPE_SHOWN = 64  # characters of a refused transaction's type
 
 
-class Ledger:
+class Closing(NamedTuple):
+    """An epoch's end: what opens the next, the ledger that it begins with, and what the close did."""
+
+    record: EpochRecord
+    snapshot: bytes
+    effects: tuple[Effect, ...]
+
+
+class Ledger(Views):
     """The state machine of a swarm. Same rounds in, same effects and digests out, on every node.
 
     Everything it shows is frozen: what was read before a round stays what it was.
     """
 
     def __init__(self, genesis: Genesis) -> None:
-        self.genesis = genesis
-        self._state = State(genesis)
+        super().__init__(State(genesis))
         self._digest = self._state.digest()
+
+    @classmethod
+    def restore(cls, genesis: Genesis, record: EpochRecord, data: bytes) -> Ledger:
+        """The ledger with which the epoch of `record` begins; SnapshotError if `data` is not its snapshot."""
+        ledger = cls.__new__(cls)
+        Views.__init__(ledger, snapshot.read_snapshot(genesis, record, data))
+        ledger._digest = ledger._state.digest()
+        return ledger
 
     def apply_round(self, decided: DecidedRound) -> tuple[Effect, ...]:
         """Applies the next decided round; ValueError if it is not later than the last."""
@@ -62,8 +86,50 @@ class Ledger:
             seeds.fix(state, decided)
         for ordered in decided.events:
             self._apply_event(ordered)
+        membership.notice_absence(state, self._place())
         self._digest = state.digest()
         return tuple(state.effects)
+
+    def close(self, decided: DecidedRound) -> Closing:
+        """Ends the epoch with its closing round, the one applied last; `closing` says that it has to."""
+        state, before = self._state, self._state.tenure
+        reason = self.closing
+        if reason is None or decided.number != state.round:
+            raise ValueError(f"the epoch does not close with round {decided.number}")
+        state.effects = []
+        membership.succeed(state, self._place())
+        history.shorten(state)
+        data = snapshot.write_snapshot(state)
+        record = EpochRecord(
+            genesis=state.genesis.digest,
+            number=before.number + 1,
+            previous=before.epoch,
+            old=before.roster.digest,
+            roster=state.roster,
+            roster_version=state.tenure.version,
+            ledger=self._digest,
+            snapshot=hashlib.sha256(data).digest(),
+            round=state.round,
+            ordered=state.index + 1,
+            time=state.time,
+            judges=tuple(judge.hash for judge in decided.judges),
+        )
+        state.tenure.enter(record)
+        self._tell_of(record, reason)
+        self._digest = state.digest()
+        return Closing(record, data, tuple(state.effects))
+
+    def _tell_of(self, record: EpochRecord, reason: str) -> None:
+        self._state.emit(
+            "epoch", self._place(), None, epoch=record.number, record=record.digest, reason=reason,
+            members=len(record.roster), weight=record.roster.total_weight, version=record.roster_version,
+            ordered=record.ordered,
+        )  # fmt: skip
+
+    def _place(self) -> Place:
+        """The present, of what no event has brought about."""
+        state = self._state
+        return Place(state.round, state.time, state.index, bytes(32), state.clock)
 
     def digest(self) -> bytes:
         """SHA-256 over the whole state after the last round."""
@@ -76,10 +142,26 @@ class Ledger:
             state.clock += min(max(ordered.time - state.time, 0), gap)
         state.time, state.index = ordered.time, ordered.index
         place = Place(state.round, ordered.time, ordered.index, event.hash, state.clock)
+        if event.creator in state.heard:
+            state.heard[event.creator] = state.clock
+        if state.tenure.recount:
+            self._recount(place)
         claims.expire(state, place)
         candidates.expire(state, place)
+        membership.expire(state, place)
         for table in event.transactions:
             self._apply_transaction(place, event.creator, table)
+
+    def _recount(self, place: Place) -> None:
+        """Counts all open votes by the new weights: what they decide now is decided."""
+        state = self._state
+        state.tenure.recount = False
+        for candidate in sorted(state.candidates):
+            candidacy = state.candidates.get(candidate)  # one that is promoted drops others
+            if candidacy is not None and candidacy.ripe is not None:
+                votes.settle(state, place, candidacy, self._digest)
+        for _, proposal in sorted(state.proposals.items()):
+            membership.settle(state, place, proposal)
 
     def _apply_transaction(self, place: Place, author: MemberId, table: Mapping[str, object]) -> None:
         state = self._state
@@ -101,12 +183,13 @@ class Ledger:
     def _act(self, place: Place, author: MemberId, table: Mapping[str, object]) -> None:
         """Parses and handles one transaction. Its id is used up when it is first ordered, granted or not."""
         state = self._state
-        if author not in state.used:
+        if author not in state.roster:
             raise RefusedError("not a member")
         number = table.get("id")
         if type(number) is not int or number < 0:
             raise RefusedError("malformed", "field id must be a whole number")
-        if not state.used[author].use(number):
+        opens = table.get("type") == Open.TYPE  # acts once per epoch, and takes no id
+        if not opens and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")
         try:
             transaction = parse(table)
@@ -139,111 +222,13 @@ class Ledger:
                 votes.cast(state, place, author, transaction, self._digest)
             case Seal():
                 promotion.seal(state, place, author, transaction)
+            case Propose():
+                membership.propose(state, place, author, transaction)
+            case Ballot():
+                membership.ballot(state, place, author, transaction)
+            case Open():
+                membership.open_epoch(state, place, author, transaction)
             case Profile():
                 state.profiles[author] = MemberProfile.of(author, transaction, place)
                 roles = " ".join(transaction.roles)
                 state.emit("profile", place, author, roles=roles, device=transaction.device)
-
-    # What it shows.
-
-    @property
-    def round(self) -> int:
-        """The last round applied; 0 before the first."""
-        return self._state.round
-
-    @property
-    def time(self) -> int:
-        """Consensus time of the last ordered event, ns; 0 before the first."""
-        return self._state.time
-
-    @property
-    def clock(self) -> int:
-        """The clock that leases run on, ns: consensus time with every gap cut to `timing.gap_s`."""
-        return self._state.clock
-
-    @property
-    def ordered(self) -> int:
-        """How many events have been applied."""
-        return self._state.index + 1
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a claim or a candidate waits for the beacon of a further decided round."""
-        unlit = (claim.seed is None and claim.kind != "match" for claim in self._state.claims.values())
-        return any(unlit) or any(entry.beacon is None for entry in self._state.candidates.values())
-
-    def withheld(self) -> Mapping[MemberId, int]:
-        """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
-        pledges = sorted(self._state.pledges.items())
-        return {member: pledge.withheld for member, pledge in pledges if pledge.withheld}
-
-    def configuration(self, name: str) -> Configuration:
-        """The canonical model of a configuration and its counts; KeyError if the swarm does not play it."""
-        return self._state.configurations[name]
-
-    def configurations(self) -> tuple[Configuration, ...]:
-        """All configurations by name."""
-        return tuple(entry for _, entry in sorted(self._state.configurations.items()))
-
-    def profiles(self) -> Mapping[MemberId, MemberProfile]:
-        """The latest profile of each member that has told one."""
-        return dict(sorted(self._state.profiles.items()))
-
-    def claim(self, author: MemberId, number: int) -> Claim | None:
-        """The live claim of this author and transaction id."""
-        return self._state.claims.get((author, number))
-
-    def claims(self) -> tuple[Claim, ...]:
-        """All live claims in the order in which they were granted."""
-        return tuple(sorted(self._state.claims.values(), key=lambda claim: (claim.place.index, claim.key)))
-
-    def claims_of(self, member: MemberId) -> tuple[Claim, ...]:
-        """The live claims of one member, oldest first."""
-        return tuple(claim for claim in self.claims() if claim.author == member)
-
-    def candidate(self, name: bytes) -> Candidacy | None:
-        """The open candidate of this id."""
-        return self._state.candidates.get(name)
-
-    def candidates(self) -> tuple[Candidacy, ...]:
-        """Open candidates in the order in which they were nominated."""
-        return tuple(sorted(self._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
-
-    def standing(self, candidacy: Candidacy) -> Standing:
-        """The score and the test of a match so far."""
-        return standing(candidacy)
-
-    def is_free(self, candidacy: Candidacy, slot: int) -> bool:
-        """Whether nobody has played the slot or plays it."""
-        return matches.is_free(self._state, candidacy, slot)
-
-    def may_take(self, candidacy: Candidacy, slot: int, member: MemberId) -> bool:
-        """Whether the rules of the match let the member hold this slot, free or not."""
-        return matches.may_take(self._state, candidacy, slot, member)
-
-    def closed(self) -> tuple[Closed, ...]:
-        """Candidates that were not promoted, oldest first."""
-        return tuple(self._state.closed)
-
-    def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
-        """Promotions, oldest first, of one configuration or of all."""
-        return tuple(
-            entry for entry in self._state.promotions if configuration in (None, entry.configuration)
-        )
-
-    def promotion(self, statement: bytes) -> Promotion | None:
-        """The promotion whose statement has this digest."""
-        number = self._state.by_statement.get(statement)
-        return None if number is None else self._state.promotions[number]
-
-    def shards(self, configuration: str) -> tuple[Shard, ...]:
-        """The shards of a configuration, oldest first."""
-        return tuple(self._state.shards[configuration])
-
-    def accepted(self) -> Mapping[str, int]:
-        """How many transactions took effect, by type."""
-        return dict(sorted(self._state.accepted.items()))
-
-    def rejected(self) -> Mapping[str, int]:
-        """How many transactions were refused, by reason."""
-        return dict(sorted(self._state.refused.items()))

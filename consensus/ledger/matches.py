@@ -39,7 +39,7 @@ def is_free(state: State, candidacy: Candidacy, number: int) -> bool:
 
 def may_take(state: State, candidacy: Candidacy, number: int, member: MemberId) -> bool:
     """Whether the member may hold this slot, free or not."""
-    if len(state.genesis.members) <= SMALL_SWARM:
+    if len(state.roster) <= SMALL_SWARM:
         return True
     return member != candidacy.author and _holder(state, candidacy, number ^ 1) != member
 
@@ -48,7 +48,7 @@ def assign(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> No
     """Grants the slot; the member's claim on the other half, if it ran out, counts no more."""
     slots = list(candidacy.slots)
     other = slots[number ^ 1]
-    if len(state.genesis.members) > SMALL_SWARM and other.claim is not None and other.claim[0] == key[0]:
+    if len(state.roster) > SMALL_SWARM and other.claim is not None and other.claim[0] == key[0]:
         slots[number ^ 1] = replace(other, claim=None)
     slots[number] = Slot(claim=key)
     state.candidates[candidacy.id] = replace(candidacy, slots=tuple(slots))

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from consensus.ledger.fields import FILE, NAME, Fields, MalformedError, digest, matching, score, signed, whole
+from consensus.encoding import Decoded
+from consensus.keys import SIGNATURE_BYTES
+from consensus.ledger.changes import FIELDS, KINDS, Change
+from consensus.ledger.fields import (
+    FILE,
+    NAME,
+    Fields,
+    MalformedError,
+    digest,
+    line,
+    matching,
+    score,
+    signed,
+    sized,
+    whole,
+)
 from consensus.ledger.transactions import (
     ROLES,
     SHARDS_LIMIT,
+    Ballot,
     Candidate,
     Games,
     MatchClaim,
+    Open,
     Profile,
     Progress,
+    Propose,
     Release,
     Result,
     Seal,
@@ -22,6 +40,7 @@ from consensus.ledger.transactions import (
     Vote,
     model_digest,
 )
+from consensus.roster import ADDRESS_LIMIT, WEIGHT_LIMIT
 from consensus.statement import MANIFEST
 
 SIZE_LIMIT = 1 << 48  # bytes of a blob
@@ -142,6 +161,45 @@ def _seal(source: Fields, number: int) -> Transaction:
     return Seal(number, source.digest("statement"), source.signature("signature"))
 
 
+def _propose(source: Fields, number: int) -> Transaction:
+    return Propose(number, _change(source.raw("change")), source.text("reason"))
+
+
+def _change(value: Decoded) -> Change:
+    if not isinstance(value, dict):
+        raise MalformedError("field change must be a map")
+    source = Fields(value)
+    kind = source.raw("kind")
+    known = [name for name in KINDS if name == kind]
+    if not known:
+        raise MalformedError(f"field kind must be one of {', '.join(KINDS)}")
+    change = Change(
+        known[0],
+        source.digest("member"),
+        source.maybe("weight", lambda value, name: whole(value, name, 0, WEIGHT_LIMIT)),
+        source.maybe("address", lambda value, name: line(value, name, ADDRESS_LIMIT)),
+        source.maybe("key", digest),
+        source.maybe("anchor", digest),
+    )
+    source.done()
+    for name in ("weight", "address", "key", "anchor"):
+        given = getattr(change, name) is not None
+        if given and name not in FIELDS[change.kind]:
+            raise MalformedError(f"field {name} has no place in a change of kind {change.kind}")
+        if not given and name in FIELDS[change.kind] and name != "anchor":
+            raise MalformedError(f"field {name} is missing in a change of kind {change.kind}")
+    return change
+
+
+def _ballot(source: Fields, number: int) -> Transaction:
+    return Ballot(number, source.digest("proposal"), source.boolean("approve"))
+
+
+def _open(source: Fields, number: int) -> Transaction:
+    seal = source.maybe("seal", lambda value, name: sized(value, name, SIGNATURE_BYTES))
+    return Open(number, seal, source.maybe("anchor", digest))
+
+
 READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "profile": _profile,
     "claim": _claim,
@@ -152,4 +210,7 @@ READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "result": _result,
     "vote": _vote,
     "seal": _seal,
+    "propose": _propose,
+    "ballot": _ballot,
+    "open": _open,
 }

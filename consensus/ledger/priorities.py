@@ -58,7 +58,8 @@ def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
     return tuple(
         promotion
         for promotion in ledger.promotions()
-        if all(entry.author != member for entry in promotion.seals)
+        if member in ledger.roster_of(promotion)
+        and all(entry.author != member for entry in promotion.seals)
     )
 
 
@@ -136,7 +137,7 @@ def _horizon(ledger: Ledger, candidacy: Candidacy) -> int:
     complete = 0
     while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
         complete += 1
-    return min(len(candidacy.slots), complete + 2 * len(ledger.genesis.members))
+    return min(len(candidacy.slots), complete + 2 * len(ledger.roster))
 
 
 def _rank(ledger: Ledger, candidacy: Candidacy, member: MemberId) -> int:
@@ -146,7 +147,7 @@ def _rank(ledger: Ledger, candidacy: Candidacy, member: MemberId) -> int:
     profiles = ledger.profiles()
     others = [
         other.id
-        for other in ledger.genesis.members
+        for other in ledger.roster.members
         if other.id not in busy
         and other.id != candidacy.author
         and (other.id not in profiles or "match" in profiles[other.id].roles)

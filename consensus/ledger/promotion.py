@@ -20,7 +20,10 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
     """Makes the model canonical, fixes the statement, and drops the other candidates of the configuration."""
     assert candidacy.ripe is not None
     configuration = state.configurations[candidacy.configuration]
-    statement = statement_of(state.genesis, configuration, candidacy, place, ledger_digest)
+    tenure = state.tenure
+    statement = statement_of(
+        state.genesis, tenure.roster, tenure.version, configuration, candidacy, place, ledger_digest
+    )
     promotion = Promotion(
         configuration.promotions + 1,
         candidacy.id,
@@ -35,10 +38,10 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
         most_of_block(candidacy.configuration),
         candidacy.ripe.llr,
         place,
+        tenure.version,
     )
     close(state, candidacy)
-    state.by_statement[promotion.digest] = len(state.promotions)
-    state.promotions.append(promotion)
+    state.promotions[promotion.digest] = promotion
     state.promotion_chain.add(promotion.fingerprint)
     state.configurations[configuration.name] = replace(
         configuration,
@@ -73,31 +76,30 @@ def _announce(state: State, place: Place, promotion: Promotion) -> None:
 
 def seal(state: State, place: Place, author: MemberId, news: Seal) -> None:
     """Keeps a member's first valid seal; those that first exceed 2/3 of the weight are the certificate."""
-    number = state.by_statement.get(news.statement)
-    if number is None:
+    promotion = state.promotions.get(news.statement)
+    if promotion is None:
         raise RefusedError("unknown statement")
-    promotion = state.promotions[number]
+    roster = state.tenure.roster_of(promotion.roster_version)
+    if author not in roster:
+        raise RefusedError("not of the roster that seals")
     if any(entry.author == author for entry in promotion.seals):
         raise RefusedError("member has sealed")
     if not keys.verify(author, pae(promotion.statement), news.signature):
         raise RefusedError("seal does not verify")
     promotion = replace(promotion, seals=(*promotion.seals, SealEntry(author, news.signature)))
-    complete = not promotion.certified and state.genesis.roster.supermajority(
-        entry.author for entry in promotion.seals
-    )
+    complete = not promotion.certified and roster.supermajority(entry.author for entry in promotion.seals)
     if complete:
         promotion = replace(promotion, certified=len(promotion.seals))
-    state.promotions[number] = promotion
+    state.promotions[promotion.digest] = promotion
     state.seal_chain.add(news.statement, author, news.signature)
-    weights = state.genesis.roster.weights
     state.emit(
         "seal",
         place,
         author,
         statement=news.statement,
         configuration=promotion.configuration,
-        sealed=sum(weights[entry.author] for entry in promotion.seals),
-        weight=state.genesis.roster.total_weight,
+        sealed=roster.weight(entry.author for entry in promotion.seals),
+        weight=roster.total_weight,
     )
     if complete:
         state.emit(

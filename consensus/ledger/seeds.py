@@ -14,7 +14,7 @@ def fix(state: State, decided: DecidedRound) -> None:
     """Takes the judges' preimages, and gives seeds to claims and candidates of earlier rounds that have none."""
     place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
     valid = [judge for judge in decided.judges if _settle(state, place, judge)]
-    value = beacon.beacon(state.genesis.digest, decided.number, decided.judges, valid)
+    value = beacon.beacon(state.tenure.epoch, decided.number, decided.judges, valid)
     for key, claim in sorted(state.claims.items()):
         if claim.seed is None and claim.kind != "match":
             seed = beacon.claim_seed(value, *key)
@@ -35,4 +35,4 @@ def _settle(state: State, place: Place, judge: Judge) -> bool:
     if after.withheld > before.withheld:
         shown = judge.reveal is not None
         state.emit("withheld", place, judge.creator, shown=shown, times=after.withheld)
-    return after.value is not None and state.genesis.roster.weights[judge.creator] > 0
+    return after.value is not None and state.roster.weights[judge.creator] > 0

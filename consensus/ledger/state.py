@@ -10,6 +10,7 @@ from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.beacon import open_pledges
+from consensus.ledger.changes import Proposal
 from consensus.ledger.effects import Effect, Scalar
 from consensus.ledger.entities import (
     Candidacy,
@@ -23,7 +24,9 @@ from consensus.ledger.entities import (
     Promotion,
     Shard,
 )
+from consensus.ledger.tenure import Tenure
 from consensus.ledger.transactions import UNIFORM, Profile
+from consensus.roster import Roster
 
 IDS_KEPT = 1024
 UNIFORM_MODEL = Model(UNIFORM, {}, "uniform", None)
@@ -44,6 +47,11 @@ class UsedIds:
     def __init__(self) -> None:
         self.floor = 0
         self.above: set[int] = set()
+
+    @property
+    def last(self) -> int:
+        """The highest id used, -1 if none."""
+        return max(self.above, default=self.floor - 1)
 
     def use(self, number: int) -> bool:
         """Marks the id as used; False if it was. Leaving many gaps gives up the oldest of them."""
@@ -102,22 +110,25 @@ class State:
     def __init__(self, genesis: Genesis) -> None:
         self.genesis = genesis
         self.settings = genesis.settings
+        self.tenure = Tenure(genesis)
         self.round = 0
         self.time = 0
         self.index = -1
         self.clock = 0
         self.profiles: dict[MemberId, MemberProfile] = {}
-        self.used = {member.id: UsedIds() for member in genesis.members}
+        self.used: dict[MemberId, UsedIds] = {}  # of everybody who ever was a member
+        self.heard = dict.fromkeys(genesis.roster.ids, 0)  # clock at each member's last event
         self.pledges = open_pledges(genesis.roster)
         self.claims: dict[ClaimKey, Claim] = {}
         self.candidates: dict[bytes, Candidacy] = {}
+        self.proposals: dict[bytes, Proposal] = {}
         self.configurations = {
             name: Configuration(name, UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
         }
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
-        self.shard_names: dict[bytes, str] = {}  # digest of every shard: its configuration
-        self.promotions: list[Promotion] = []
-        self.by_statement: dict[bytes, int] = {}  # index in promotions
+        self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
+        self.played: dict[MemberId, int] = {}  # games that each member announced, ever
+        self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed: list[Closed] = []
         self.failed: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test turned down
         self.accepted: dict[str, int] = {}  # transactions by type
@@ -127,6 +138,11 @@ class State:
         self.seal_chain = Chain()
         self.closed_chain = Chain()
         self.effects: list[Effect] = []
+
+    @property
+    def roster(self) -> Roster:
+        """Who decides in this epoch."""
+        return self.tenure.roster
 
     def emit(self, effect: str, place: Place, member: MemberId | None, /, **fields: Scalar) -> None:
         """Notes what happened."""
@@ -151,11 +167,14 @@ class State:
         """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
         tables: Value = [
             ["ringrift/ledger/2", self.genesis.digest, self.round, self.time, self.index, self.clock],
+            self.tenure.table(),
             [[member, used.floor, sorted(used.above)] for member, used in sorted(self.used.items())],
+            [[member, clock] for member, clock in sorted(self.heard.items())],
             [record.fingerprint for _, record in sorted(self.profiles.items())],
             [record.fingerprint for _, record in sorted(self.pledges.items())],
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
+            [record.fingerprint for _, record in sorted(self.proposals.items())],
             [record.fingerprint for _, record in sorted(self.configurations.items())],
             [self.accepted, self.refused],
             [

@@ -11,20 +11,27 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger.beacon import block_seed
 from consensus.ledger.entities import Candidacy, Configuration, Place, Ripe
 from consensus.ledger.scores import most_of_block, results_of, test_of
+from consensus.roster import Roster
 from consensus.settings import MatchSettings, players
 from consensus.sprt import decimal_text
 from consensus.statement import Json, statement_bytes
 
 
 def statement_of(
-    genesis: Genesis, configuration: Configuration, candidacy: Candidacy, place: Place, ledger_digest: bytes
+    genesis: Genesis,
+    roster: Roster,
+    version: int,
+    configuration: Configuration,
+    candidacy: Candidacy,
+    place: Place,
+    ledger_digest: bytes,
 ) -> bytes:
     """The statement's bytes; `configuration` is as it was before, `ledger_digest` that of the last round."""
     assert candidacy.ripe is not None
     ripe = candidacy.ripe
     predicate: dict[str, Json] = {
         "swarm": {"name": genesis.swarm, "genesis": genesis.digest.hex()},
-        "roster": roster_of(genesis),
+        "roster": roster_of(roster, version),
         "configuration": configuration.name,
         "number": configuration.promotions + 1,
         "order": _order(place),
@@ -43,7 +50,7 @@ def statement_of(
         "match": _match(candidacy, ripe),
         "test": verdict_numbers(candidacy.settings, ripe.blocks, ripe.score, ripe.llr),
         "results": _results(candidacy, ripe),
-        "votes": _votes(genesis, candidacy),
+        "votes": _votes(roster, candidacy),
         "ledger": ledger_digest.hex(),
     }
     return statement_bytes(candidacy.model.digest, candidacy.model.files, predicate)
@@ -58,13 +65,13 @@ def _order(place: Place) -> Json:
     return {"round": place.round, "index": place.index, "time_ns": str(place.time), "event": event}
 
 
-def roster_of(genesis: Genesis) -> Json:
+def roster_of(roster: Roster, version: int) -> Json:
     """The roster that votes and seals."""
     return {
-        "version": 1,
-        "digest": genesis.roster.digest.hex(),
-        "weight": genesis.roster.total_weight,
-        "members": [{"id": id_text(member.id), "weight": member.weight} for member in genesis.members],
+        "version": version,
+        "digest": roster.digest.hex(),
+        "weight": roster.total_weight,
+        "members": [{"id": id_text(member.id), "weight": member.weight} for member in roster.members],
     }
 
 
@@ -128,7 +135,7 @@ def votes_digest(ballots: Iterable[tuple[MemberId, bool, bytes, bytes]]) -> byte
     return hashlib.sha256(encode(["ringrift/votes/1", rows])).digest()
 
 
-def _votes(genesis: Genesis, candidacy: Candidacy) -> Json:
+def _votes(roster: Roster, candidacy: Candidacy) -> Json:
     ballots = sorted(candidacy.ballots, key=lambda ballot: ballot.author)
     cast: list[Json] = [
         {
@@ -140,5 +147,5 @@ def _votes(genesis: Genesis, candidacy: Candidacy) -> Json:
         for ballot in ballots
     ]
     rows = [(ballot.author, ballot.approve, ballot.checked, ballot.place.event) for ballot in ballots]
-    approved = sum(genesis.roster.weights[ballot.author] for ballot in ballots if ballot.approve)
+    approved = roster.weight(ballot.author for ballot in ballots if ballot.approve)
     return {"digest": votes_digest(rows).hex(), "approved": approved, "cast": cast}

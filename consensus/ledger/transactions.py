@@ -20,6 +20,13 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 |        | size (bytes), games |
 | vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
+| propose | change {kind, member d32, weight?, address?, key d32?, anchor d32?}, reason text; see `changes` |
+| ballot | proposal d32, approve bool |
+| open | seal (64 bytes, of the record that opened this epoch; null in the first one), anchor d32? (of the |
+|      | author's preimages in the next epoch) |
+
+`open` is in the author's first event of every epoch. Its id is the number of the epoch and takes none of the
+author's other ids: it acts once per epoch, and nobody puts it forward again.
 
 What belongs together (`games` and the `release` after it, say) goes into one event: the order keeps the order
 inside an event, but two events of one author that reach the judges together may be ordered either way.
@@ -33,6 +40,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from consensus.encoding import Value, encode
+from consensus.ledger.changes import Change
 
 ROLES = ("match", "selfplay", "train")
 SHARDS_LIMIT = 4096  # named by a candidate: with them all it still fits into an event
@@ -54,6 +62,8 @@ class Transaction:
 
 
 def _plain(value: object) -> Value:
+    if isinstance(value, Change):
+        return value.table()
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
     if isinstance(value, Mapping):
@@ -187,6 +197,33 @@ class Seal(Transaction):
     signature: bytes
 
 
+@dataclass(frozen=True)
+class Propose(Transaction):
+    """Wants a change of the roster; to propose is to approve."""
+
+    TYPE = "propose"
+    change: Change
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ballot(Transaction):
+    """What a member says to a proposal."""
+
+    TYPE = "ballot"
+    proposal: bytes
+    approve: bool
+
+
+@dataclass(frozen=True)
+class Open(Transaction):
+    """The author goes on from the record that opened this epoch, and fixes its preimages in the next."""
+
+    TYPE = "open"
+    seal: bytes | None
+    anchor: bytes | None
+
+
 def manifest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:
     """Canonical bytes of a model's manifest; `files` maps each file name to its SHA-256."""
     return encode({"files": dict(files), "architecture": architecture, "parent": parent})
@@ -204,3 +241,8 @@ UNIFORM = model_digest({}, "uniform", None)
 def candidate_id(author: bytes, number: int) -> bytes:
     """The digest that names a candidate: its author and transaction id; the author knows it beforehand."""
     return hashlib.sha256(encode(["ringrift/candidate/1", author, number])).digest()
+
+
+def proposal_id(author: bytes, number: int) -> bytes:
+    """The digest that names a proposal: its author and transaction id."""
+    return hashlib.sha256(encode(["ringrift/proposal/1", author, number])).digest()

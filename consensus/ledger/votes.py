@@ -37,16 +37,22 @@ def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest
         reason=news.reason,
         approved=approved,
         rejected=rejected,
-        weight=state.genesis.roster.total_weight,
+        weight=state.roster.total_weight,
     )
-    if 3 * approved > 2 * state.genesis.roster.total_weight:
+    settle(state, place, candidacy, ledger_digest)
+
+
+def settle(state: State, place: Place, candidacy: Candidacy, ledger_digest: bytes) -> None:
+    """Ends the vote if it is decided."""
+    approved, rejected = tally(state, candidacy)
+    if 3 * approved > 2 * state.roster.total_weight:
         promote(state, place, candidacy, ledger_digest)
-    elif 3 * rejected >= state.genesis.roster.total_weight:
+    elif 3 * rejected >= state.roster.total_weight:
         drop(state, place, candidacy, "votes", "a third of the weight or more rejects")
 
 
 def tally(state: State, candidacy: Candidacy) -> tuple[int, int]:
     """Weight of the approvals and of the rejections."""
-    weights = state.genesis.roster.weights
+    weights = state.roster.weights
     approved = sum(weights[ballot.author] for ballot in candidacy.ballots if ballot.approve)
     return approved, sum(weights[ballot.author] for ballot in candidacy.ballots) - approved

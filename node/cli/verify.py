@@ -103,7 +103,7 @@ def _facts(verified: Verified) -> dict[str, Any]:
         "approved": content.approved,
         "sealed": verified.sealed_weight,
         "sealed_by": [id_text(member) for member in verified.sealed_by],
-        "weight": genesis.roster.total_weight,
+        "weight": verified.roster.total_weight,
         "files_checked": verified.files_checked,
     }
 
@@ -119,8 +119,8 @@ def _tell(options: argparse.Namespace, verified: Verified) -> None:
         "when": f"{words.moment(content.time)} UTC, round {content.round:,}",
         "match": f"{content.score} of {most} points in {words.plural(content.blocks, 'block')}, "
         f"log-likelihood ratio {content.llr}",
-        "approved": f"weight {content.approved} of {genesis.roster.total_weight} replayed the games and voted for it",
-        "sealed": f"weight {verified.sealed_weight} of {genesis.roster.total_weight}, "
+        "approved": f"weight {content.approved} of {verified.roster.total_weight} replayed the games and voted for it",
+        "sealed": f"weight {verified.sealed_weight} of {verified.roster.total_weight}, "
         f"by {words.plural(len(verified.sealed_by), 'member')}",
     }
     if options.model is not None:

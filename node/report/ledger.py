@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-from consensus.genesis import Genesis
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.entities import Candidacy, Claim, Closed, Promotion
@@ -74,9 +73,8 @@ def models(ledger: Ledger, names: Names) -> list[ModelInfo]:
     return answer
 
 
-def certificates(ledger: Ledger, genesis: Genesis) -> list[CertificateInfo]:
+def certificates(ledger: Ledger) -> list[CertificateInfo]:
     """One entry a promotion, oldest first."""
-    weights = genesis.roster.weights
     return [
         {
             "id": promotion.digest.hex(),
@@ -86,8 +84,8 @@ def certificates(ledger: Ledger, genesis: Genesis) -> list[CertificateInfo]:
             "round": promotion.place.round,
             "time": promotion.place.time,
             "seals": len(promotion.seals),
-            "sealed": sum(weights[entry.author] for entry in promotion.seals),
-            "weight": genesis.roster.total_weight,
+            "sealed": ledger.roster_of(promotion).weight(entry.author for entry in promotion.seals),
+            "weight": ledger.roster_of(promotion).total_weight,
             "complete": bool(promotion.certified),
         }
         for promotion in ledger.promotions()
@@ -128,8 +126,8 @@ def _claim(ledger: Ledger, names: Names, claim: Claim) -> ClaimInfo:
 
 def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> CandidateInfo:
     now = ledger.standing(entry)
-    approve = sum(ledger.genesis.roster.weights[vote.author] for vote in entry.ballots if vote.approve)
-    reject = sum(ledger.genesis.roster.weights[vote.author] for vote in entry.ballots if not vote.approve)
+    approve = ledger.roster.weight(vote.author for vote in entry.ballots if vote.approve)
+    reject = ledger.roster.weight(vote.author for vote in entry.ballots if not vote.approve)
     return {
         "candidate": entry.id.hex(),
         "model": entry.model.digest.hex(),
@@ -150,7 +148,7 @@ def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> Candidate
 
 def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> CandidateInfo:
     cast = json.loads(entry.statement)["predicate"]["votes"]["cast"]
-    weights = {id_text(member.id): member.weight for member in ledger.genesis.members}
+    weights = {id_text(member.id): member.weight for member in ledger.roster_of(entry).members}
     return {
         "candidate": entry.candidate.hex(),
         "model": entry.model.digest.hex(),

@@ -87,7 +87,7 @@ class NodeReport:
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""
-        return shown.certificates(self._ledger, self._config.genesis)
+        return shown.certificates(self._ledger)
 
     def certificate(self, certificate: str) -> bytes | None:
         """See `StatusSource.certificate`."""
@@ -97,7 +97,7 @@ class NodeReport:
             return None
         if promotion is None:
             return None
-        return certificate_of(promotion, self._config.genesis)
+        return certificate_of(promotion, self._ledger)
 
     def log(self, after: int) -> list[LogEntry]:
         """See `StatusSource.log`."""

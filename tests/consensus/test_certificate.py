@@ -33,7 +33,7 @@ def promoted(count: int = 4, seals: tuple[int, ...] = (2, 0, 1, 3), **options: A
 
 
 def certificate_of(swarm: Swarm) -> bytes:
-    data = certificate(swarm.ledger.promotions()[-1], swarm.genesis)
+    data = certificate(swarm.ledger.promotions()[-1], swarm.ledger)
     assert data is not None
     return data
 
@@ -85,18 +85,18 @@ def test_every_node_makes_the_same_bytes_and_later_seals_change_nothing() -> Non
     swarm = promoted(4, (3, 1, 0))
     before = certificate_of(swarm)
     swarm.certify(swarm.ledger.promotions()[0].digest, (2,))
-    assert certificate_of(swarm) == before == certificate(swarm.replayed().promotions()[0], swarm.genesis)
+    assert certificate_of(swarm) == before == certificate(swarm.replayed().promotions()[0], swarm.ledger)
 
 
 def test_no_certificate_before_two_thirds() -> None:
     swarm = promoted(4, (0, 1))
-    assert certificate(swarm.ledger.promotions()[0], swarm.genesis) is None
+    assert certificate(swarm.ledger.promotions()[0], swarm.ledger) is None
 
 
 def test_the_chain_of_certificates_of_a_configuration() -> None:
     swarm = promoted()
     swarm.certify(swarm.promote(1, "second"), (0, 1, 2))
-    first, second = (verify(certificate(entry, swarm.genesis) or b"") for entry in swarm.ledger.promotions())
+    first, second = (verify(certificate(entry, swarm.ledger) or b"") for entry in swarm.ledger.promotions())
     assert first.content.previous is None
     assert second.content.previous == first.content.statement
     assert second.content.incumbent == first.content.model

@@ -72,7 +72,8 @@ def test_all_come_to_the_same_certificate(count: int, dead: int) -> None:
     for member in living:
         common = mesh.digests[member].keys() & mesh.digests[living[0]].keys()
         assert all(mesh.digests[member][number] == mesh.digests[living[0]][number] for number in common)
-    made = {certificate(mesh.replicas[member].ledger.promotions()[0], mesh.genesis) for member in living}
+    ledgers = [mesh.replicas[member].ledger for member in living]
+    made = {certificate(ledger.promotions()[0], ledger) for ledger in ledgers}
     (data,) = made
     assert data is not None
     assert verify(data, mesh.genesis.digest).content.configuration == "hex8-2"

@@ -72,7 +72,8 @@ MISTAKES = {
         "[settings.match]",
         "[settings.games]",
         15,
-        'unknown key "games" in [settings]; remove it, or use one of: selfplay, training, match, timing',
+        'unknown key "games" in [settings]; remove it, or use one of: selfplay, training, match, timing, '
+        "epoch, membership",
     ),
     "id too short": (
         ALDER,

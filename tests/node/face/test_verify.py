@@ -35,7 +35,7 @@ class Trained(Swarm):
 SWARM = Trained()
 SWARM.certify(SWARM.promote(0), (0, 1, 2, 3))
 PROMOTION = SWARM.ledger.promotions()[0]
-GOOD = certificate(PROMOTION, SWARM.genesis) or b""
+GOOD = certificate(PROMOTION, SWARM.ledger) or b""
 SEALS = json.loads(GOOD)["signatures"]
 STRANGER = SigningKey(bytes([99]) * 32)
 NO_SEAL = "does not verify over this statement"

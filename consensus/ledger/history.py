@@ -1,0 +1,38 @@
+"""What the ledger forgets when an epoch closes, so that its state and its snapshot stay bounded.
+
+The newest of everything is kept; of the rest only the counts and the running hashes. Every node forgets the
+same, as it does so at the same place in the order.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from consensus.ledger.state import State
+
+SHARDS_KEPT = 1024  # of each configuration: far more than a training window
+CLOSED_KEPT = 64
+PROMOTIONS_KEPT = 64  # and all that still lack seals, among the last twice as many
+
+
+def shorten(state: State) -> None:
+    """Drops what is old."""
+    for name, shards in state.shards.items():
+        for shard in shards[:-SHARDS_KEPT]:
+            del state.shard_names[shard.digest]
+        state.shards[name] = shards[-SHARDS_KEPT:]
+    del state.closed[:-CLOSED_KEPT]
+    canonical = {entry.model.digest for entry in state.configurations.values()}
+    # Against a model that is not canonical nobody can nominate; should it become so again, it has to be
+    # beaten once more by whoever wants to.
+    state.failed = {pair for pair in state.failed if pair[1] in canonical}
+    _shorten_promotions(state)
+
+
+def _shorten_promotions(state: State) -> None:
+    current = {entry.statement for entry in state.configurations.values()}
+    excess = len(state.promotions) - PROMOTIONS_KEPT
+    for number, digest in enumerate(list(islice(state.promotions, max(0, excess)))):
+        lacking = not state.promotions[digest].certified and number >= excess - PROMOTIONS_KEPT
+        if not lacking and digest not in current:
+            del state.promotions[digest]

@@ -1,0 +1,203 @@
+"""How the roster changes: proposals, ballots on them, members that open an epoch, members that are gone.
+
+More than 2/3 of the weight approve a change, or it does not happen. What is approved is applied to the roster
+of the next epoch, and closes this one (`Ledger.closing`); until then the present roster decides alone. The
+members that stay must weigh more than 2/3 before and after, as they seal the record that links both rosters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from consensus.encoding import encode
+from consensus.epoch import stays_sealable
+from consensus.keys import MemberId
+from consensus.ledger import claims
+from consensus.ledger.beacon import open_pledges
+from consensus.ledger.changes import Change, Proposal, Voice
+from consensus.ledger.entities import Place
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import Ballot, Open, Propose, proposal_id
+from consensus.roster import Roster, RosterError
+
+OPEN_PROPOSALS = 4  # of one member
+
+
+def propose(state: State, place: Place, author: MemberId, news: Propose) -> None:
+    """Opens a vote on a change that fits the roster as it would be without this one."""
+    mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
+    if len(mine) >= OPEN_PROPOSALS:
+        raise RefusedError("too many open proposals")
+    if any(proposal.change == news.change for proposal in state.proposals.values()):
+        raise RefusedError("change is proposed already")
+    _roster_with(state, news.change)
+    identity = proposal_id(author, news.id)
+    voices = (Voice(author, approve=True),)
+    _put(state, Proposal(identity, author, news.change, news.reason, place, _deadline(state), voices))
+    settle(state, place, state.proposals[identity])
+
+
+def ballot(state: State, place: Place, author: MemberId, news: Ballot) -> None:
+    """Counts the first ballot of a member."""
+    proposal = state.proposals.get(news.proposal)
+    if proposal is None:
+        raise RefusedError("no open proposal")
+    if any(voice.author == author for voice in proposal.voices):
+        raise RefusedError("member has voted")
+    proposal = replace(proposal, voices=(*proposal.voices, Voice(author, news.approve)))
+    state.proposals[proposal.id] = proposal
+    approved, rejected = tally(state.roster, proposal)
+    state.emit(
+        "ballot", place, author, proposal=proposal.id, change=proposal.change.kind,
+        subject=proposal.change.member, approve=news.approve,
+        approved=approved, rejected=rejected, weight=state.roster.total_weight,
+    )  # fmt: skip
+    settle(state, place, proposal)
+
+
+def settle(state: State, place: Place, proposal: Proposal) -> None:
+    """Ends the vote if it is decided."""
+    approved, rejected = tally(state.roster, proposal)
+    if 3 * approved > 2 * state.roster.total_weight:
+        _adopt(state, place, proposal)
+    elif 3 * rejected >= state.roster.total_weight:
+        _shelve(state, place, proposal, "a third of the weight or more rejects")
+
+
+def tally(roster: Roster, proposal: Proposal) -> tuple[int, int]:
+    """Weight of the approvals and of the rejections."""
+    approved = roster.weight(voice.author for voice in proposal.voices if voice.approve)
+    return approved, roster.weight(voice.author for voice in proposal.voices) - approved
+
+
+def expire(state: State, place: Place) -> None:
+    """Drops the proposals whose time is over."""
+    for _, proposal in sorted(state.proposals.items()):
+        if proposal.deadline <= state.clock:
+            _shelve(state, place, proposal, "not enough ballots in time")
+
+
+def notice_absence(state: State, place: Place) -> None:
+    """If the genesis says so, members of whom nothing was ordered for long are proposed to leave."""
+    limit = state.settings.membership.absence_s * 10**9
+    if not limit:
+        return
+    for member in state.roster.ids:
+        if state.clock - state.heard[member] >= limit:
+            state.heard[member] = state.clock  # if they vote to keep it, not at once again
+            suggest(state, place, Change("leave", member), "nothing of it was ordered for long")
+
+
+def suggest(state: State, place: Place, change: Change, reason: str) -> None:
+    """A proposal that the rules of the genesis make, unless there is the same already, or it cannot be."""
+    if any(proposal.change == change for proposal in state.proposals.values()):
+        return
+    try:
+        _roster_with(state, change)
+    except RefusedError:
+        return
+    name: bytes = encode(["ringrift/suggestion/1", change.table(), place.index])
+    _put(state, Proposal(hashlib.sha256(name).digest(), None, change, reason, place, _deadline(state)))
+
+
+def open_epoch(state: State, place: Place, author: MemberId, news: Open) -> None:
+    """A member goes on from the record that opened this epoch, and fixes its preimages of the next."""
+    tenure = state.tenure
+    if news.id != tenure.number:
+        raise RefusedError("opens another epoch")
+    if author in tenure.opened:
+        raise RefusedError("member has opened the epoch")
+    if (tenure.record is None) != (news.seal is None):
+        raise RefusedError("seal does not verify")
+    if tenure.record is not None and news.seal is not None and not tenure.record.is_seal(author, news.seal):
+        raise RefusedError("seal does not verify")
+    if tenure.open(author, news.seal, news.anchor):
+        assert tenure.sealed is not None
+        state.emit(
+            "sealed", place, None, epoch=tenure.number, record=tenure.epoch, seals=len(tenure.sealed.seals)
+        )
+
+
+def require_change(state: State, change: Change) -> None:
+    """Applies a change without a vote: it follows from proof. RefusedError if it does not fit."""
+    state.tenure.next = _roster_with(state, change)
+
+
+def succeed(state: State, place: Place) -> None:
+    """Hands over to the next epoch's roster; what members that are gone had begun ends."""
+    state.tenure = state.tenure.successor(state.index + 1)
+    roster = state.roster
+    for key in [key for key in sorted(state.claims) if key[0] not in roster]:
+        claim = state.claims[key]
+        claims.revoke(state, place, claim)
+    state.profiles = {member: told for member, told in state.profiles.items() if member in roster}
+    state.pledges = open_pledges(roster, state.round, state.pledges.values())
+    state.heard = {member: state.heard.get(member, state.clock) for member in roster.ids}
+    for candidate, candidacy in state.candidates.items():
+        ballots = tuple(entry for entry in candidacy.ballots if entry.author in roster)
+        if ballots != candidacy.ballots:
+            state.candidates[candidate] = replace(candidacy, ballots=ballots)
+    for _, proposal in sorted(state.proposals.items()):
+        _carry_over(state, place, proposal)
+
+
+def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
+    try:
+        _roster_with(state, proposal.change)
+    except RefusedError as refused:
+        _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
+    else:
+        voices = tuple(voice for voice in proposal.voices if voice.author in state.roster)
+        state.proposals[proposal.id] = replace(proposal, voices=voices)
+
+
+def _roster_with(state: State, change: Change) -> Roster:
+    """The coming roster with this change; RefusedError if it cannot be."""
+    coming = state.roster if state.tenure.next is None else state.tenure.next
+    try:
+        roster = change.applied(coming)
+    except RosterError as error:
+        raise RefusedError("change does not fit", str(error)) from None
+    if not stays_sealable(state.roster, roster):
+        detail = "the members that stay must weigh more than 2/3 before and after; change in smaller steps"
+        raise RefusedError("change is too large", detail)
+    return roster
+
+
+def _deadline(state: State) -> int:
+    return state.clock + state.settings.membership.vote_s * 10**9
+
+
+def _put(state: State, proposal: Proposal) -> None:
+    state.proposals[proposal.id] = proposal
+    change = proposal.change
+    state.emit(
+        "proposal", proposal.place, proposal.author, proposal=proposal.id, change=change.kind,
+        subject=change.member, weight=change.weight, address=change.address, key=change.key,
+        reason=proposal.reason,
+    )  # fmt: skip
+
+
+def _adopt(state: State, place: Place, proposal: Proposal) -> None:
+    try:
+        state.tenure.next = _roster_with(state, proposal.change)
+    except RefusedError as refused:
+        _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
+        return
+    del state.proposals[proposal.id]
+    change = proposal.change
+    state.emit(
+        "roster", place, proposal.author, proposal=proposal.id, change=change.kind, subject=change.member,
+        weight=change.weight, address=change.address, key=change.key,
+    )  # fmt: skip
+
+
+def _shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
+    del state.proposals[proposal.id]
+    change = proposal.change
+    state.emit(
+        "shelved", place, proposal.author, proposal=proposal.id, change=change.kind, subject=change.member,
+        reason=reason,
+    )  # fmt: skip
+

@@ -1,0 +1,168 @@
+"""The whole ledger as bytes, at the close of an epoch, and back: canonical, strict, complete.
+
+A snapshot is believed because its SHA-256 stands in a sealed record. It is read as if it were not: every
+field is held against the type of its entity, and the bytes must be the only ones for what was read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from consensus.encoding import Decoded, EncodingError, Value, decode, encode
+from consensus.epoch import EpochError, EpochRecord, decode_sealed
+from consensus.genesis import Genesis
+from consensus.ledger.changes import Proposal
+from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Promotion, Shard, plain
+from consensus.ledger.reading import ShapeError, read, read_all
+from consensus.ledger.state import Chain, MemberProfile, State, UsedIds
+from consensus.ledger.tenure import Tenure
+from consensus.roster import RosterError, read_roster
+
+VERSION = 1
+SIZE_LIMIT = 1 << 26
+
+
+class SnapshotError(ValueError):
+    """Bytes that are not the snapshot they should be; one line."""
+
+
+def write_snapshot(state: State) -> bytes:
+    """The canonical bytes of a state in which an epoch has just been closed."""
+    tenure = state.tenure
+    table: dict[str, Value] = {
+        "version": VERSION,
+        "genesis": state.genesis.digest,
+        "order": [state.round, state.time, state.index, state.clock],
+        "epoch": [tenure.number, tenure.version, tenure.first_index, tenure.recount],
+        "roster": tenure.roster.table(),
+        "before": tenure.before.table(),
+        "chain": [sealed.raw for sealed in tenure.chain],
+        "used": [[member, used.floor, sorted(used.above)] for member, used in sorted(state.used.items())],
+        "heads": [chain.head for chain in _chains(state)],
+        "failed": [list(pair) for pair in sorted(state.failed)],
+        "heard": [list(pair) for pair in sorted(state.heard.items())],
+        "played": [list(pair) for pair in sorted(state.played.items())],
+    }
+    for name in ("accepted", "refused"):
+        table[name] = dict(getattr(state, name))
+    for name, (_, records) in LISTS.items():
+        table[name] = [plain(record) for record in records(state)]
+    return encode(table)
+
+
+def read_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
+    """The state with which the epoch of `record` begins; SnapshotError if `data` is not its snapshot."""
+    if hashlib.sha256(data).digest() != record.snapshot:
+        raise SnapshotError("snapshot: not the one that the epoch record names")
+    try:
+        table = decode(data, limit=SIZE_LIMIT)
+        state = _read(genesis, table)
+        written = write_snapshot(state)
+    except (EncodingError, ShapeError, RosterError, EpochError) as error:
+        raise SnapshotError(f"snapshot: {error}") from None
+    if written != data:
+        raise SnapshotError("snapshot: not in canonical form")
+    _check_record(state, record)
+    state.tenure.enter(record)
+    return state
+
+
+def _chains(state: State) -> tuple[Chain, ...]:
+    return state.shard_chain, state.promotion_chain, state.seal_chain, state.closed_chain
+
+
+LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
+    "profiles": (MemberProfile, lambda state: [told for _, told in sorted(state.profiles.items())]),
+    "claims": (Claim, lambda state: [claim for _, claim in sorted(state.claims.items())]),
+    "candidates": (Candidacy, lambda state: [entry for _, entry in sorted(state.candidates.items())]),
+    "proposals": (Proposal, lambda state: [entry for _, entry in sorted(state.proposals.items())]),
+    "configurations": (Configuration, lambda state: [e for _, e in sorted(state.configurations.items())]),
+    "shards": (Shard, lambda state: [entry for name in sorted(state.shards) for entry in state.shards[name]]),
+    "promotions": (Promotion, lambda state: state.promotions.values()),
+    "closed": (Closed, lambda state: state.closed),
+}
+"""Tables of entities: the type, and the records of a state in their order."""
+
+FIELDS = {
+    "version", "genesis", "order", "epoch", "roster", "before", "chain", "used", "heads", "failed", "heard",
+    "played", "accepted", "refused", *LISTS,
+}  # fmt: skip
+
+
+def _read(genesis: Genesis, table: Decoded) -> State:
+    if not isinstance(table, dict) or table.keys() != FIELDS:
+        raise ShapeError("must have exactly the fields of its version")
+    if type(table["version"]) is not int or table["version"] != VERSION:
+        raise ShapeError(f"version {table['version']!r:.40} is unknown; this program knows {VERSION}")
+    if table["genesis"] != genesis.digest:
+        raise ShapeError("is of another swarm")
+    state = State(genesis)
+    state.tenure = _read_tenure(genesis, table)
+    order = read(tuple[int, int, int, int], table["order"], "order")
+    state.round, state.time, state.index, state.clock = order
+    for member, floor, above in read(
+        tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"
+    ):  # fmt: skip
+        used = state.used[member] = UsedIds()
+        used.floor, used.above = floor, set(above)
+    heads = read(tuple[bytes, bytes, bytes, bytes], table["heads"], "heads")
+    for chain, head in zip(_chains(state), heads, strict=True):
+        chain.head = head
+    state.failed = set(read(tuple[tuple[bytes, bytes], ...], table["failed"], "failed"))
+    state.heard = dict(read(tuple[tuple[bytes, int], ...], table["heard"], "heard"))
+    state.played = dict(read(tuple[tuple[bytes, int], ...], table["played"], "played"))
+    state.accepted = read(dict[str, int], table["accepted"], "accepted")
+    state.refused = read(dict[str, int], table["refused"], "refused")
+    _fill(state, {name: read_all(kind, table[name], name) for name, (kind, _) in LISTS.items()})
+    return state
+
+
+def _fill(state: State, records: dict[str, Any]) -> None:
+    """Puts the entities into their tables."""
+    state.profiles = {told.member: told for told in records["profiles"]}
+    state.claims = {claim.key: claim for claim in records["claims"]}
+    state.candidates = {entry.id: entry for entry in records["candidates"]}
+    state.proposals = {entry.id: entry for entry in records["proposals"]}
+    if [entry.name for entry in records["configurations"]] != sorted(state.configurations):
+        raise ShapeError("configurations: are not those of the genesis")
+    state.configurations = {entry.name: entry for entry in records["configurations"]}
+    for shard in records["shards"]:
+        if shard.configuration not in state.shards:
+            raise ShapeError("shards: of a configuration that is not played")
+        state.shards[shard.configuration].append(shard)
+        state.shard_names[shard.digest] = shard.configuration
+    state.promotions = {entry.digest: entry for entry in records["promotions"]}
+    state.closed = list(records["closed"])
+    if set(state.heard) != set(state.roster.ids):
+        raise ShapeError("heard: must name every member")
+
+
+def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> Tenure:
+    tenure = Tenure(genesis)
+    numbers = read(tuple[int, int, int, bool], table["epoch"], "epoch")
+    tenure.number, tenure.version, tenure.first_index, tenure.recount = numbers
+    tenure.roster, tenure.before = read_roster(table["roster"]), read_roster(table["before"])
+    tenure.chain = [decode_sealed(raw) for raw in read(tuple[bytes, ...], table["chain"], "chain")]
+    return tenure
+
+
+def _check_record(state: State, record: EpochRecord) -> None:
+    """That the snapshot says what its record says."""
+    tenure = state.tenure
+    pairs: list[tuple[object, object]] = [
+        (state.genesis.digest, record.genesis),
+        (tenure.number, record.number),
+        (tenure.version, record.roster_version),
+        (tenure.roster, record.roster),
+        (tenure.before.digest, record.old),
+        (tenure.first_index, record.ordered),
+        (state.index + 1, record.ordered),
+        (state.round, record.round),
+        (state.time, record.time),
+        (len(tenure.chain), record.roster_version - 1 - record.changes_roster),
+    ]
+    if any(here != there for here, there in pairs):
+        raise SnapshotError("snapshot: says something else than the epoch record that names it")
+

@@ -1,0 +1,93 @@
+"""The epoch as the ledger has it: its roster, the record that opened it and its seals, the changes to come."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from consensus.encoding import Value, encode
+from consensus.epoch import EpochRecord, SealedRecord, enough_seals
+from consensus.genesis import Genesis
+from consensus.keys import MemberId
+from consensus.roster import Roster
+
+
+class Tenure:
+    """Which members decide now, with what right, and who will after this epoch."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self._genesis = genesis
+        self.number = 0  # of the epoch
+        self.epoch = genesis.digest  # digest of what opened it
+        self.record: EpochRecord | None = None  # what opened it, unless it is the first
+        self.roster = genesis.roster
+        self.version = 1  # of the roster
+        self.before = genesis.roster  # the roster of the epoch before
+        self.first_index = 0  # position in the order of this epoch's first event
+        self.opened: dict[MemberId, bytes | None] = {}  # who went on from the record, with its seal
+        self.anchors: dict[MemberId, bytes] = {}  # announced for the next epoch
+        self.sealed: SealedRecord | None = None  # the record with the first seals that were enough
+        self.chain: list[SealedRecord] = []  # the sealed records that changed the roster
+        self.next: Roster | None = None  # with the changes that were approved in this epoch
+        self.recount = False  # votes weigh otherwise than when they were last counted
+
+    @property
+    def secure(self) -> bool:
+        """Whether what opened this epoch is a genesis, or sealed by enough members: it may close only then."""
+        return self.number == 0 or self.sealed is not None
+
+    def open(self, member: MemberId, seal: bytes | None, anchor: bytes | None) -> bool:
+        """Notes that a member goes on, with its checked seal; whether the record has just become sealed."""
+        self.opened[member] = seal
+        if anchor is not None:
+            self.anchors[member] = anchor
+        seals = tuple(sorted((author, given) for author, given in self.opened.items() if given is not None))
+        if self.record is None or self.sealed is not None:
+            return False
+        if not enough_seals(self.record, self.before, [author for author, _ in seals]):
+            return False
+        self.sealed = SealedRecord(self.record, seals)
+        if self.record.changes_roster:
+            self.chain.append(self.sealed)
+        return True
+
+    def enter(self, record: EpochRecord) -> None:
+        """Names the record that opened this epoch; all that it says is here already."""
+        self.record, self.epoch = record, record.digest
+
+    def roster_of(self, version: int) -> Roster:
+        """The roster of a version up to the present one."""
+        if version == self.version:
+            return self.roster
+        return self._genesis.roster if version == 1 else self.chain[version - 2].record.roster
+
+    def chain_to(self, version: int) -> tuple[SealedRecord, ...] | None:
+        """The sealed records that lead from the genesis to a roster; None while the last one lacks seals."""
+        return tuple(self.chain[: version - 1]) if version - 1 <= len(self.chain) else None
+
+    def successor(self, first_index: int) -> Tenure:
+        """The next epoch, but for the record that opens it."""
+        following = Tenure(self._genesis)
+        following.number = self.number + 1
+        following.roster = self._next_roster()
+        following.before = self.roster
+        following.version = self.version + (following.roster.digest != self.roster.digest)
+        following.first_index = first_index
+        following.chain = self.chain
+        following.recount = following.version != self.version
+        return following
+
+    def _next_roster(self) -> Roster:
+        """Who decides next; a member whose anchor was not announced has none, and adds to no beacon."""
+        listed = (self.roster if self.next is None else self.next).members
+        return Roster(tuple(
+            replace(member, anchor=self.anchors.get(member.id)) if member.id in self.roster else member
+            for member in listed
+        ))  # fmt: skip
+
+    def table(self) -> Value:
+        """What the ledger's digest covers; the epoch's digest stands for all that was when it opened."""
+        members: list[Value] = [[member, seal] for member, seal in sorted(self.opened.items())]
+        anchors: list[Value] = [[member, anchor] for member, anchor in sorted(self.anchors.items())]
+        coming = None if self.next is None else hashlib.sha256(encode(self.next.table())).digest()
+        return [self.number, self.epoch, members, anchors, coming, self.recount]

@@ -1,0 +1,197 @@
+"""What the ledger shows: frozen records, so that what was read before a round stays what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from consensus.epoch import SealedRecord
+from consensus.genesis import Genesis
+from consensus.keys import MemberId
+from consensus.ledger import matches
+from consensus.ledger.changes import Proposal
+from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Promotion, Shard
+from consensus.ledger.membership import tally
+from consensus.ledger.scores import Standing, standing
+from consensus.ledger.state import MemberProfile, State
+from consensus.roster import Roster
+
+
+class Views:
+    """Reading access to a `State`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def genesis(self) -> Genesis:
+        """What founded the swarm."""
+        return self._state.genesis
+
+    @property
+    def epoch(self) -> int:
+        """The number of the open epoch, from 0."""
+        return self._state.tenure.number
+
+    @property
+    def roster(self) -> Roster:
+        """Who decides in this epoch."""
+        return self._state.tenure.roster
+
+    @property
+    def roster_version(self) -> int:
+        """1 for the roster of the genesis, one more with each change of ids or weights."""
+        return self._state.tenure.version
+
+    @property
+    def next_roster(self) -> Roster | None:
+        """With the changes that were approved in this epoch; None if none was."""
+        return self._state.tenure.next
+
+    def roster_of(self, promotion: Promotion) -> Roster:
+        """The roster that voted on a promotion, and seals it."""
+        return self._state.tenure.roster_of(promotion.roster_version)
+
+    @property
+    def sealed(self) -> SealedRecord | None:
+        """The record that opened this epoch, once enough members have sealed it in the order."""
+        return self._state.tenure.sealed
+
+    def chain_to(self, version: int) -> tuple[SealedRecord, ...] | None:
+        """The short chain from the genesis to a roster (`consensus.epoch`); None while its end lacks seals."""
+        return self._state.tenure.chain_to(version)
+
+    @property
+    def closing(self) -> str | None:
+        """Why the epoch has to close now: "roster", "length"; None if it goes on.
+
+        It never closes before what opened it is sealed: so every record is sealed, within the order.
+        """
+        tenure = self._state.tenure
+        if not tenure.secure:
+            return None
+        if tenure.next is not None:
+            return "roster"
+        received = self._state.index + 1 - tenure.first_index
+        return "length" if received > self._state.settings.epoch.events else None
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Open proposals, oldest first."""
+        proposals = self._state.proposals.values()
+        return tuple(sorted(proposals, key=lambda entry: (entry.place.index, entry.id)))
+
+    def proposal(self, name: bytes) -> Proposal | None:
+        """The open proposal of this id."""
+        return self._state.proposals.get(name)
+
+    def tally(self, proposal: Proposal) -> tuple[int, int]:
+        """Weight for and against a proposal so far."""
+        return tally(self._state.roster, proposal)
+
+    def last_id(self, member: MemberId) -> int:
+        """The highest transaction id that the member has used, -1 if none."""
+        used = self._state.used.get(member)
+        return -1 if used is None else used.last
+
+    def played(self, member: MemberId) -> int:
+        """How many self-play games the member has announced, ever."""
+        return self._state.played.get(member, 0)
+
+    @property
+    def round(self) -> int:
+        """The last round applied; 0 before the first."""
+        return self._state.round
+
+    @property
+    def time(self) -> int:
+        """Consensus time of the last ordered event, ns; 0 before the first."""
+        return self._state.time
+
+    @property
+    def clock(self) -> int:
+        """The clock that leases run on, ns: consensus time with every gap cut to `timing.gap_s`."""
+        return self._state.clock
+
+    @property
+    def ordered(self) -> int:
+        """How many events have been applied."""
+        return self._state.index + 1
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a claim or a candidate waits for the beacon of a further decided round."""
+        unlit = (claim.seed is None and claim.kind != "match" for claim in self._state.claims.values())
+        return any(unlit) or any(entry.beacon is None for entry in self._state.candidates.values())
+
+    def withheld(self) -> Mapping[MemberId, int]:
+        """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
+        pledges = sorted(self._state.pledges.items())
+        return {member: pledge.withheld for member, pledge in pledges if pledge.withheld}
+
+    def configuration(self, name: str) -> Configuration:
+        """The canonical model of a configuration and its counts; KeyError if the swarm does not play it."""
+        return self._state.configurations[name]
+
+    def configurations(self) -> tuple[Configuration, ...]:
+        """All configurations by name."""
+        return tuple(entry for _, entry in sorted(self._state.configurations.items()))
+
+    def profiles(self) -> Mapping[MemberId, MemberProfile]:
+        """The latest profile of each member that has told one."""
+        return dict(sorted(self._state.profiles.items()))
+
+    def claim(self, author: MemberId, number: int) -> Claim | None:
+        """The live claim of this author and transaction id."""
+        return self._state.claims.get((author, number))
+
+    def claims(self) -> tuple[Claim, ...]:
+        """All live claims in the order in which they were granted."""
+        return tuple(sorted(self._state.claims.values(), key=lambda claim: (claim.place.index, claim.key)))
+
+    def claims_of(self, member: MemberId) -> tuple[Claim, ...]:
+        """The live claims of one member, oldest first."""
+        return tuple(claim for claim in self.claims() if claim.author == member)
+
+    def candidate(self, name: bytes) -> Candidacy | None:
+        """The open candidate of this id."""
+        return self._state.candidates.get(name)
+
+    def candidates(self) -> tuple[Candidacy, ...]:
+        """Open candidates in the order in which they were nominated."""
+        return tuple(sorted(self._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
+
+    def standing(self, candidacy: Candidacy) -> Standing:
+        """The score and the test of a match so far."""
+        return standing(candidacy)
+
+    def is_free(self, candidacy: Candidacy, slot: int) -> bool:
+        """Whether nobody has played the slot or plays it."""
+        return matches.is_free(self._state, candidacy, slot)
+
+    def may_take(self, candidacy: Candidacy, slot: int, member: MemberId) -> bool:
+        """Whether the rules of the match let the member hold this slot, free or not."""
+        return matches.may_take(self._state, candidacy, slot, member)
+
+    def closed(self) -> tuple[Closed, ...]:
+        """Candidates that were not promoted, oldest first."""
+        return tuple(self._state.closed)
+
+    def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
+        """Promotions, oldest first, of one configuration or of all."""
+        promotions = self._state.promotions.values()
+        return tuple(entry for entry in promotions if configuration in (None, entry.configuration))
+
+    def promotion(self, statement: bytes) -> Promotion | None:
+        """The promotion whose statement has this digest."""
+        return self._state.promotions.get(statement)
+
+    def shards(self, configuration: str) -> tuple[Shard, ...]:
+        """The shards of a configuration, oldest first."""
+        return tuple(self._state.shards[configuration])
+
+    def accepted(self) -> Mapping[str, int]:
+        """How many transactions took effect, by type."""
+        return dict(sorted(self._state.accepted.items()))
+
+    def rejected(self) -> Mapping[str, int]:
+        """How many transactions were refused, by reason."""
+        return dict(sorted(self._state.refused.items()))

@@ -84,6 +84,25 @@ def _certificate(fields: Fields) -> str:
     return f"certificate {short(fields['statement'])} is complete with {fields['seals']} seals"
 
 
+def _change(fields: Fields) -> str:
+    member = short(fields["subject"])
+    if fields["change"] == "weight":
+        return f"weight {fields['weight']} of {member}" if "weight" in fields else f"another weight of {member}"
+    if fields["change"] in ("key", "address"):
+        return f"another {fields['change']} of {member}"
+    return f"that {member} {fields['change']}s"
+
+
+def _ballot(fields: Fields) -> str:
+    verb = "approves" if fields["approve"] else "rejects"
+    change = _change({name: fields[name] for name in ("change", "subject")})
+    return f"{verb} {change} ({fields['approved']} for, {fields['rejected']} against, of {fields['weight']})"
+
+
+def _epoch(fields: Fields) -> str:
+    return f"epoch {fields['epoch']} begins with {fields['members']} members, after {fields['ordered']} events"
+
+
 def _number(text: str) -> str:
     return f"{float(text):.2f}"
 
@@ -102,4 +121,10 @@ SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     "dropped": _dropped,
     "seal": _seal,
     "certificate": _certificate,
+    "proposal": lambda fields: f"proposes {_change(fields)}: {fields['reason']}",
+    "ballot": _ballot,
+    "roster": lambda fields: f"is agreed with: {_change(fields)} from the next epoch on",
+    "shelved": lambda fields: f"is not agreed with: {_change(fields)} ({fields['reason']})",
+    "sealed": lambda fields: f"the record of epoch {fields['epoch']} is sealed by {fields['seals']} members",
+    "epoch": _epoch,
 }

@@ -63,11 +63,11 @@ def _check(state: State, author: MemberId, news: Candidate) -> None:
     # Tested again until it passes, the bounds on the errors would be void.
     if (news.model, news.incumbent) in state.failed:
         raise RefusedError("model failed against this incumbent")
-    for other in state.candidates.values():
-        if other.configuration == news.configuration and other.model.digest == news.model:
-            raise RefusedError("model is a candidate")
-        if other.configuration == news.configuration and other.author == author:
-            raise RefusedError("author has an open candidate")
+    others = [other for other in state.candidates.values() if other.configuration == news.configuration]
+    if any(other.model.digest == news.model for other in others):
+        raise RefusedError("model is a candidate")
+    if any(other.author == author for other in others):
+        raise RefusedError("author has an open candidate")
     if any(state.shard_names.get(shard) != news.configuration for shard in news.shards):
         raise RefusedError("unknown shard")
 

@@ -35,6 +35,12 @@ class Effect:
                  reason, blocks, score, llr
     seal         statement, configuration, sealed, weight
     certificate  statement, configuration, model, number, seals
+    proposal     proposal, change (its kind), subject (whom it concerns), weight, address, key, reason
+    ballot       proposal, change, subject, approve, approved, rejected, weight
+    roster       proposal, change, subject, weight, address, key: in force from the next epoch on
+    shelved      proposal, change, subject, reason: the proposal is over without having been agreed on
+    sealed       epoch, record, seals: what opened the epoch has enough seals
+    epoch        epoch (the one that begins), record, reason (roster, length), members, weight, version, ordered
     rejected     type, id, reason, detail
     """
 

@@ -13,6 +13,8 @@ from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Effect, Ledger
 from consensus.ledger import transactions as t
+from consensus.ledger.changes import Change
+from consensus.ledger.ledger import Closing
 from consensus.ordered import DecidedRound, Judge, Ordered
 from consensus.roster import Member
 from consensus.settings import MatchSettings, Settings
@@ -44,6 +46,44 @@ class Swarm:
         self.index = 0
         self.ids = dict.fromkeys(range(count), 0)
         self.last: tuple[Effect, ...] = ()
+        self.closings: dict[int, Closing] = {}  # by closing round
+        self.by_id = {key.id: key for key in keys}
+
+    def enlist(self, seed: int) -> int:
+        """A key that is in no roster yet; its number."""
+        key = SigningKey(bytes([seed]) * 32)
+        self.keys.append(key)
+        self.by_id[key.id] = key
+        self.ids[len(self.keys) - 1] = 0
+        return len(self.keys) - 1
+
+    def opening(self, member: bytes) -> dict[str, Any]:
+        """The transaction with which a member goes on from the record that opened this epoch."""
+        record = self.closings[max(self.closings)].record if self.closings else None
+        seal = None if record is None else record.seal(self.by_id[member])
+        anchor = digest_of("anchor", member, self.ledger.epoch + 1)
+        return t.Open(self.ledger.epoch, seal, anchor).as_table()
+
+    def open(self, *members: int) -> tuple[Effect, ...]:
+        """One round in which these members open the epoch."""
+        return self.order(*((self.id(member), [self.opening(self.id(member))]) for member in members))
+
+    def close(self) -> Closing:
+        """Closes the epoch with the last round, as the ledger says that it has to."""
+        closing = self.closings[len(self.rounds)] = self.ledger.close(self.rounds[-1])
+        return closing
+
+    def propose(self, member: int, change: Change) -> bytes:
+        """The id of a proposal, which is ordered now."""
+        number = self.next_id(member)
+        self.act(member, t.Propose(number, change, "why not"))
+        return t.proposal_id(self.id(member), number)
+
+    def agree(self, change: Change, *members: int) -> None:
+        """The first member proposes, the others approve."""
+        proposal = self.propose(members[0], change)
+        for member in members[1:]:
+            self.act(member, t.Ballot(self.next_id(member), proposal, approve=True))
 
     def id(self, member: int) -> bytes:
         return self.keys[member].id
@@ -107,6 +147,8 @@ class Swarm:
         ledger = Ledger(self.genesis)
         for decided in self.rounds:
             ledger.apply_round(decided)
+            if decided.number in self.closings:
+                assert ledger.close(decided) == self.closings[decided.number]
         return ledger
 
     # Ready-made work.

@@ -13,6 +13,7 @@ from typing import Any
 from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.epoch import EpochError, EpochRecord, decode_sealed
 from consensus.genesis import Genesis
+from consensus.ledger.beacon import Pledge
 from consensus.ledger.changes import Proposal
 from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Promotion, Shard, plain
 from consensus.ledger.reading import ShapeError, read, read_all
@@ -75,6 +76,7 @@ def _chains(state: State) -> tuple[Chain, ...]:
 
 LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "profiles": (MemberProfile, lambda state: [told for _, told in sorted(state.profiles.items())]),
+    "pledges": (Pledge, lambda state: [pledge for _, pledge in sorted(state.pledges.items())]),
     "claims": (Claim, lambda state: [claim for _, claim in sorted(state.claims.items())]),
     "candidates": (Candidacy, lambda state: [entry for _, entry in sorted(state.candidates.items())]),
     "proposals": (Proposal, lambda state: [entry for _, entry in sorted(state.proposals.items())]),
@@ -122,6 +124,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
 def _fill(state: State, records: dict[str, Any]) -> None:
     """Puts the entities into their tables."""
     state.profiles = {told.member: told for told in records["profiles"]}
+    state.pledges = {pledge.member: pledge for pledge in records["pledges"]}
     state.claims = {claim.key: claim for claim in records["claims"]}
     state.candidates = {entry.id: entry for entry in records["candidates"]}
     state.proposals = {entry.id: entry for entry in records["proposals"]}
@@ -135,8 +138,8 @@ def _fill(state: State, records: dict[str, Any]) -> None:
         state.shard_names[shard.digest] = shard.configuration
     state.promotions = {entry.digest: entry for entry in records["promotions"]}
     state.closed = list(records["closed"])
-    if set(state.heard) != set(state.roster.ids):
-        raise ShapeError("heard: must name every member")
+    if not state.heard.keys() == state.pledges.keys() == state.roster.weights.keys():
+        raise ShapeError("heard, pledges: must name every member")
 
 
 def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> Tenure:

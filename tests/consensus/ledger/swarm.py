@@ -115,7 +115,7 @@ class Swarm:
             ordered.append(Ordered(event, number, self.time, self.index))
             self.index += 1
         if judges is None:
-            judges = (Judge(digest_of("judge", number), self.id(0), None),)
+            judges = (Judge(digest_of("judge", number), self.ledger.roster.ids[0], None),)
         decided = DecidedRound(number, judges, tuple(ordered))
         self.rounds.append(decided)
         self.last = self.ledger.apply_round(decided)

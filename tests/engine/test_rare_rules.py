@@ -378,3 +378,21 @@ def test_whose_rings_lie_on_the_board_decides_what_may_be_claimed(stacks, claims
     sizes = {int(text.split()[2]) for text in texts(games) if text.startswith("TR")}
     assert {size + (size in (23, 31)) for size in sizes} == set(claims), "with the marker's cell or without"
     assert set(texts(games)) == legal_set(SQUARE, games.states[0])
+
+
+@pytest.mark.parametrize(("streak", "winner"), [(0, 0), (1, 0), (2, 1)])
+def test_the_last_player_standing_needs_three_rounds(streak: int, winner: int) -> None:
+    games = position(
+        config("square8-2"),
+        player=2,
+        phase=record.TERRITORIES,
+        stacks={(0, 0): "1", (7, 7): "2"},
+        collapsed={(6, 7): 1, (7, 6): 2, (6, 6): 1},
+    )
+    row = games.states[0]
+    row[record.LEADER], row[record.MASK], row[record.STREAK] = 1, 0b10, streak
+    row[record.STREAK_OWNER] = 1 if streak else 0
+    row[record.ELIMINATED + 1] = 0  # nobody wins by rings
+    row[record.ACTED] = 1  # no forced elimination
+    games.apply([notation.text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
+    assert (int(games.winner()[0]), int(games.states[0, record.STREAK])) == (winner, streak + 1)

@@ -1,7 +1,7 @@
 """The recent effects of the order, numbered as every node numbers them, for /log and for who waits."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger.effects import Effect, Scalar
@@ -14,8 +14,8 @@ ANSWERED = 500
 class EffectLog:
     """Effects since the first round; the numbers count all of them, the last `KEPT` are kept."""
 
-    def __init__(self, names: Mapping[MemberId, str]) -> None:
-        self._names = names
+    def __init__(self, name: Callable[[MemberId], str]) -> None:
+        self._name = name
         self._entries: deque[LogEntry] = deque(maxlen=KEPT)
         self._count = 0
 
@@ -29,7 +29,7 @@ class EffectLog:
                     "number": self._count,
                     "kind": effect.kind,
                     "member": "" if member is None else id_text(member),
-                    "name": "" if member is None else self._names[member],
+                    "name": "" if member is None else self._name(member),
                     "round": effect.round,
                     "time": effect.time,
                     "fields": {name: _plain(value) for name, value in effect.fields.items()},

@@ -21,6 +21,8 @@ from node.blobs.files import FileBlobs
 from node.certificates import keep_certificates
 from node.clock import SystemClock
 from node.config import RunOptions, SwarmConfig
+from node.directory import Directory
+from node.doors import Doors
 from node.effects import EffectLog
 from node.gossip import PATH as GOSSIP_PATH
 from node.gossip import Gossip
@@ -87,10 +89,8 @@ class _Node:
         genesis, me = config.genesis, config.member(identity.id)
         self._config, self._options, self._data = config, options, data
         self._identity, self._me = identity, me
-        self._credentials = Credentials(identity, [member.id for member in config.members])
-        self._transport = HttpTransport(
-            self._credentials, {member.id: str(member.address) for member in config.members}
-        )
+        self._credentials = Credentials(identity, [])
+        self._transport = HttpTransport(self._credentials, {})
         self._member = Member(
             genesis=genesis,
             identity=identity,
@@ -103,9 +103,14 @@ class _Node:
             log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
-        peers = [member.id for member in config.members if member.id != identity.id]
-        fetcher = BlobFetcher(self._blobs, self._transport, peers, chance)
-        self._effects = EffectLog({member.id: member.name for member in config.members})
+        fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
+        self._directory = Directory(config, lambda: self._member.replica.ledger.roster)
+        self._reception = Reception([], {GOSSIP_PATH: self._gossip.route(), BLOBS_PATH: blob_route(self._blobs)})
+        self._doors = Doors(
+            identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
+        )
+        self._rounds = self._member.subscribe()
+        self._effects = EffectLog(self._directory.name)
         self._office = Office(
             self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
         )
@@ -116,7 +121,8 @@ class _Node:
         """Start everything in `nursery`; returns when the node serves and gossips."""
         device = device_name()
         report = NodeReport(
-            self._config, self._identity, self._member, self._gossip, self._office, self._effects, device
+            self._config, self._identity, self._directory,
+            self._member, self._gossip, self._office, self._effects, device,
         )
         nursery.start_soon(self._office.run)
         await nursery.start(self._member.run)
@@ -139,9 +145,9 @@ class _Node:
             await self._transport.close()
 
     async def _serve_peers(self, nursery: trio.Nursery) -> None:
-        routes = {GOSSIP_PATH: self._gossip.route(), BLOBS_PATH: blob_route(self._blobs)}
-        reception = Reception([member.id for member in self._config.members], routes)
-        server = PeerServer(self._credentials.server(), reception)
+        await self._doors.adjust()
+        nursery.start_soon(self._doors.follow, self._rounds)
+        server = PeerServer(self._credentials.server, self._reception)
         listen = self._options.listen
         try:
             await nursery.start(server.serve, listen.host, listen.port)

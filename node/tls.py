@@ -37,36 +37,47 @@ _log = structlog.get_logger(__name__)
 
 
 class Credentials:
-    """What a node needs to speak TLS: its own certificate, and an anchor for each other member."""
+    """What a node needs to speak TLS: its own certificate, and an anchor for each other member.
+
+    Ask for a context anew for every connection: it changes with the members.
+    """
 
     def __init__(self, identity: Identity, members: Iterable[bytes]) -> None:
         self._identity = identity
         self._issued = datetime.now(UTC)
-        certificate = _issue(identity, self._issued)
-        anchors = {member: _anchor(member) for member in sorted(set(members) - {identity.id})}
-        self._server = _context(ssl.PROTOCOL_TLS_SERVER, anchors.values(), certificate)
+        self._certificate = _issue(identity, self._issued)
+        self._anchors: dict[bytes, x509.Certificate] = {}
+        self._clients: dict[bytes, ssl.SSLContext] = {}
+        self.set_members(members)
+
+    def set_members(self, members: Iterable[bytes]) -> None:
+        """From now on, `server` admits these and no one else."""
+        others = sorted(set(members) - {self._identity.id})
+        self._anchors = {member: self._anchors.get(member) or _anchor(member) for member in others}
+        self._clients = {member: context for member, context in self._clients.items() if member in self._anchors}
+        self._server = _context(ssl.PROTOCOL_TLS_SERVER, self._anchors.values(), self._certificate)
         self._server.num_tickets = 0  # no resumption: every connection shows its certificate
-        self._clients = {
-            member: _context(ssl.PROTOCOL_TLS_CLIENT, [anchor], certificate)
-            for member, anchor in anchors.items()
-        }
 
     def server(self) -> ssl.SSLContext:
         """A context that admits every other member and no one else."""
         return self._server
 
     def client(self, peer: bytes) -> ssl.SSLContext:
-        """A context that talks to `peer` alone; use `id_text(peer)` as the server's host name."""
-        return self._clients[peer]
+        """A context that talks to `peer` alone, member or not; use `id_text(peer)` as the server's host name."""
+        context = self._clients.get(peer)
+        if context is None:
+            anchor = self._anchors.get(peer) or _anchor(peer)
+            context = self._clients[peer] = _context(ssl.PROTOCOL_TLS_CLIENT, [anchor], self._certificate)
+        return context
 
     def renew(self) -> bool:
         """Gives all contexts a fresh certificate if the present one is days old; tells whether it did."""
         now = datetime.now(UTC)
         if abs(now - self._issued) < _RENEW_AFTER:  # abs: the clock may have been set back
             return False
-        certificate = _issue(self._identity, now)
+        self._certificate = _issue(self._identity, now)
         for context in (self._server, *self._clients.values()):
-            _load(context, certificate)
+            _load(context, self._certificate)
         self._issued = now
         return True
 

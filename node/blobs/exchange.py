@@ -121,9 +121,13 @@ class BlobFetcher:
         self._transport = transport
         self._peers = sorted(peers)
         self._random = chance
-        self._lies: dict[bytes, int] = dict.fromkeys(self._peers, 0)
+        self._lies: Counter[bytes] = Counter()
         self._away: dict[bytes, float] = {}  # who let us wait for nothing, and until when it is not asked
         self._running: dict[bytes, trio.Event] = {}
+
+    def set_peers(self, peers: Iterable[bytes]) -> None:
+        """From now on, these are asked."""
+        self._peers = sorted(peers)
 
     async def fetch(self, digest: bytes, *, limit: int, likely: Iterable[bytes] = ()) -> None:
         """Returns when the blob, of at most `limit` bytes, is here and verified.

@@ -1,7 +1,7 @@
 """Ledger entities as the plain JSON of `node.web.source`; pure functions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
@@ -18,7 +18,7 @@ from node.web.source import (
     Work,
 )
 
-Names = Mapping[MemberId, str]
+Names = Callable[[MemberId], str]
 SECOND = 10**9
 CLOSED_SHOWN = 20
 
@@ -116,7 +116,7 @@ def _claim(ledger: Ledger, names: Names, claim: Claim) -> ClaimInfo:
         "configuration": claim.configuration,
         "subject": _subject(claim),
         "member": id_text(claim.author),
-        "name": names[claim.author],
+        "name": names(claim.author),
         "done": max(claim.done, claim.delivered),
         "wished": claim.amount,
         "age_s": (ledger.clock - claim.place.clock) / SECOND,
@@ -134,7 +134,7 @@ def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> Candidate
         "configuration": entry.configuration,
         "incumbent": entry.incumbent.hex(),
         "member": id_text(entry.author),
-        "name": names[entry.author],
+        "name": names(entry.author),
         "state": "match" if entry.ripe is None else "ripe",
         "reason": "",
         "counted": now.blocks,
@@ -155,7 +155,7 @@ def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> Candi
         "configuration": entry.configuration,
         "incumbent": entry.previous.hex(),
         "member": id_text(entry.author),
-        "name": names[entry.author],
+        "name": names(entry.author),
         "state": "promoted",
         "reason": "",
         "counted": entry.blocks,
@@ -174,7 +174,7 @@ def _closed_candidate(ledger: Ledger, names: Names, entry: Closed) -> CandidateI
         "configuration": entry.configuration,
         "incumbent": entry.incumbent.hex(),
         "member": id_text(entry.author),
-        "name": names[entry.author],
+        "name": names(entry.author),
         "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
         "reason": entry.reason,
         "counted": entry.blocks,
@@ -211,6 +211,6 @@ def _model(names: Names, promotion: Promotion, *, is_canonical: bool) -> ModelIn
         "parent": None if promotion.model.parent is None else promotion.model.parent.hex(),
         "candidate": promotion.candidate.hex(),
         "member": id_text(promotion.author),
-        "name": names[promotion.author],
+        "name": names(promotion.author),
         "certificate": promotion.digest.hex() if promotion.certified else None,
     }

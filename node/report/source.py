@@ -5,7 +5,9 @@ import trio
 from consensus.certificate import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
-from node.config import SwarmConfig, SwarmMember
+from consensus.roster import Member as Listed
+from node.config import SwarmConfig
+from node.directory import Directory
 from node.effects import EffectLog
 from node.gossip import Gossip, PeerStatus
 from node.identity import Identity
@@ -37,6 +39,7 @@ class NodeReport:
         self,
         config: SwarmConfig,
         identity: Identity,
+        directory: Directory,
         member: Member,
         gossip: Gossip,
         office: Office,
@@ -44,14 +47,14 @@ class NodeReport:
         device: str,
     ) -> None:
         self._config = config
-        self._self = config.member(identity.id)
+        self._me = identity.id
+        self._directory = directory
         self._member = member
         self._gossip = gossip
         self._office = office
         self._effects = effects
         self._device = device
         self._started = trio.current_time()
-        self._names = {listed.id: listed.name for listed in config.members}
 
     @property
     def _ledger(self) -> Ledger:
@@ -75,15 +78,15 @@ class NodeReport:
     def members(self) -> list[MemberInfo]:
         """See `StatusSource.members`."""
         peers = {peer.id: peer for peer in self._gossip.statuses()}
-        return [self._member_info(listed, peers.get(listed.id)) for listed in self._config.members]
+        return [self._member_info(listed, peers.get(listed.id)) for listed in self._directory.members()]
 
     def work(self) -> Work:
         """See `StatusSource.work`."""
-        return shown.work(self._ledger, self._names)
+        return shown.work(self._ledger, self._directory.name)
 
     def models(self) -> list[ModelInfo]:
         """See `StatusSource.models`."""
-        return shown.models(self._ledger, self._names)
+        return shown.models(self._ledger, self._directory.name)
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""
@@ -109,13 +112,13 @@ class NodeReport:
 
     def _node(self) -> NodeInfo:
         return {
-            "id": id_text(self._self.id),
-            "name": self._self.name,
+            "id": id_text(self._me),
+            "name": self._directory.name(self._me),
             "version": version(),
             "uptime_s": trio.current_time() - self._started,
             "roles": list(self._office.roles),
             "device": self._device,
-            "address": str(self._self.address),
+            "address": self._directory.address(self._me),
         }
 
     def _swarm(self) -> SwarmInfo:
@@ -123,8 +126,8 @@ class NodeReport:
         return {
             "name": genesis.swarm,
             "genesis": genesis.digest.hex(),
-            "members": len(genesis.members),
-            "weight": genesis.roster.total_weight,
+            "members": len(self._directory.roster),
+            "weight": self._directory.roster.total_weight,
         }
 
     def _readiness(self) -> tuple[bool, str]:
@@ -136,12 +139,11 @@ class NodeReport:
         return True, "level with members of more than 2/3 of the weight"
 
     def _peer(self, peer: PeerStatus) -> Peer:
-        listed = self._config.member(peer.id)
         return {
             "id": id_text(peer.id),
-            "name": listed.name,
-            "address": str(listed.address),
-            "weight": listed.weight,
+            "name": self._directory.name(peer.id),
+            "address": self._directory.address(peer.id),
+            "weight": self._directory.roster.weight([peer.id]),
             "last_contact_s": peer.contacted_s,
             "lag_events": None if peer.contacted_s is None else peer.lag,
             "state": STATES[peer.state],
@@ -149,7 +151,7 @@ class NodeReport:
 
     def _consensus(self) -> Consensus:
         standing = self._member.standing()
-        roster = self._config.genesis.members
+        roster = self._directory.roster.members
         decided = standing.decided_at
         return {
             "round": standing.round,
@@ -174,27 +176,21 @@ class NodeReport:
             "since_s": trio.current_time() - work.since,
         }
 
-    def _member_info(self, listed: SwarmMember, peer: PeerStatus | None) -> MemberInfo:
+    def _member_info(self, listed: Listed, peer: PeerStatus | None) -> MemberInfo:
         profile = self._ledger.profiles().get(listed.id)
         newest = self._member.replica.newest(listed.id)
-        games = sum(
-            shard.games
-            for configuration in self._ledger.configurations()
-            for shard in self._ledger.shards(configuration.name)
-            if shard.author == listed.id
-        )
         return {
             "id": id_text(listed.id),
-            "name": listed.name,
-            "address": str(listed.address),
+            "name": self._directory.name(listed.id),
+            "address": self._directory.address(listed.id),
             "weight": listed.weight,
             "roles": [] if profile is None else list(profile.roles),
             "device": "" if profile is None else profile.device,
             "version": "" if profile is None else profile.software.hex()[:12],
             "events": 0 if newest is None else newest.seq + 1,
-            "games": games,
+            "games": self._ledger.played(listed.id),
             "work": shown.claims_in_words(self._ledger, listed.id),
             "last_contact_s": None if peer is None else peer.contacted_s,
             "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,
-            "state": "self" if peer is None else STATES[peer.state],
+            "state": "self" if listed.id == self._me else "never" if peer is None else STATES[peer.state],
         }

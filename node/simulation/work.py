@@ -47,7 +47,7 @@ class WorkingSwarm(SimulatedSwarm):
         directory.mkdir(exist_ok=True)
         blobs = self._blobs[node.number]
         fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
-        effects = EffectLog({listed.id: listed.id.hex()[:8] for listed in self.genesis.members})
+        effects = EffectLog(lambda member: member.hex()[:8])
         office = Office(member, node.identity, ROLES, blobs, fetcher, directory, effects)
         self.offices[node.number] = office
 

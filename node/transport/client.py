@@ -1,8 +1,9 @@
 """The asking side on real sockets: HTTP/1.1 over mutual TLS, on connections that are kept for a while."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h11
 import trio
@@ -20,6 +21,7 @@ _MAX_REASON = 200  # characters
 @dataclass(frozen=True)
 class _Kept:
     conversation: Conversation
+    address: str
     until: float
 
 
@@ -35,14 +37,25 @@ class HttpTransport:
         self._kept: defaultdict[bytes, list[_Kept]] = defaultdict(list)
         self._closed = False
 
+    async def set_addresses(self, addresses: Mapping[bytes, str]) -> None:
+        """From now on, members are asked at these; connections to elsewhere are closed once they are idle."""
+        self._addresses = dict(addresses)
+        for peer, connections in self._kept.items():
+            stale = [kept for kept in connections if kept.address != addresses.get(peer)]
+            connections[:] = [kept for kept in connections if kept not in stale]
+            for kept in stale:
+                await kept.conversation.close()
+
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
     ) -> bytes:
         """See `Transport.ask`."""
-        address = self._addresses[peer]
+        address = self._addresses.get(peer)
+        if address is None:
+            raise Unreachable(f"{id_text(peer)}: no address of this member is known")
         try:
             with trio.fail_after(seconds):
-                status, answer = await self._ask(peer, path, body, limit)
+                status, answer = await self._ask(peer, address, path, body, limit)
         except trio.TooSlowError:
             raise Unreachable(f"{address}: no answer within {seconds:g} s") from None
         except (Hangup, OSError, trio.BrokenResourceError, UnicodeError) as error:  # UnicodeError: a host name
@@ -58,25 +71,26 @@ class HttpTransport:
             while kept:
                 await kept.pop().conversation.close()
 
-    async def _ask(self, peer: bytes, path: str, body: bytes, limit: int) -> tuple[int, bytes]:
-        kept = await self._take(peer)
+    async def _ask(self, peer: bytes, address: str, path: str, body: bytes, limit: int) -> tuple[int, bytes]:
+        kept = await self._take(peer, address)
         if kept is not None:
             try:
                 return await self._exchange(peer, kept, path, body, limit)
             except Hangup:
                 pass  # most likely closed while it waited: try a fresh one; all questions may be repeated
-        return await self._exchange(peer, await self._connect(peer), path, body, limit)
+        fresh = _Kept(await self._connect(peer, address), address, math.inf)
+        return await self._exchange(peer, fresh, path, body, limit)
 
-    async def _take(self, peer: bytes) -> Conversation | None:
+    async def _take(self, peer: bytes, address: str) -> _Kept | None:
         while self._kept[peer]:
             kept = self._kept[peer].pop()
-            if trio.current_time() < kept.until:
-                return kept.conversation
+            if trio.current_time() < kept.until and kept.address == address:
+                return kept
             await kept.conversation.close()
         return None
 
-    async def _connect(self, peer: bytes) -> Conversation:
-        host, _, port = self._addresses[peer].rpartition(":")
+    async def _connect(self, peer: bytes, address: str) -> Conversation:
+        host, _, port = address.rpartition(":")
         raw = await trio.open_tcp_stream(host.strip("[]"), int(port))
         # The name checked in the handshake is the node id: another node at the address is refused.
         stream = trio.SSLStream(
@@ -89,21 +103,22 @@ class HttpTransport:
             raise
         return Conversation(stream, h11.CLIENT)
 
-    async def _exchange(
-        self, peer: bytes, conversation: Conversation, path: str, body: bytes, limit: int
-    ) -> tuple[int, bytes]:
-        keep = False
+    async def _exchange(self, peer: bytes, used: _Kept, path: str, body: bytes, limit: int) -> tuple[int, bytes]:
+        conversation, keep = used.conversation, False
         try:
             headers = [("host", id_text(peer)), ("content-length", str(len(body)))]
             await conversation.send(h11.Request(method="POST", target=path, headers=headers), body)
             status, answer = await _read_answer(conversation, limit)
-            keep = conversation.again() and len(self._kept[peer]) < _MAX_KEPT and not self._closed
+            keep = conversation.again() and self._may_keep(peer, used.address)
         finally:
             if not keep:
                 await conversation.close()
         if keep:
-            self._kept[peer].append(_Kept(conversation, trio.current_time() + _KEEP))
+            self._kept[peer].append(replace(used, until=trio.current_time() + _KEEP))
         return status, answer
+
+    def _may_keep(self, peer: bytes, address: str) -> bool:
+        return len(self._kept[peer]) < _MAX_KEPT and not self._closed and self._addresses.get(peer) == address
 
 
 async def _read_answer(conversation: Conversation, limit: int) -> tuple[int, bytes]:

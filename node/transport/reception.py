@@ -57,6 +57,13 @@ class Reception:
         self._routes = dict(routes)
         self._budgets: dict[tuple[bytes, str], _Budget] = {}
 
+    def set_members(self, members: Iterable[bytes]) -> None:
+        """From now on, these are answered and no one else."""
+        self._members = frozenset(members)
+        gone = [key for key in self._budgets if key[0] not in self._members]
+        for key in gone:
+            del self._budgets[key]
+
     def admit(self, path: str, size: int) -> Route:
         """The route of a request whose body has `size` bytes. Raises Refusal: 404, 413."""
         route = self._routes.get(path)

@@ -6,6 +6,7 @@ stalls, on a request as well as on its answer, loses its connection and holds up
 
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,9 +39,14 @@ class Limits:
 
 
 class PeerServer:
-    """Serves a `Reception` to members; anyone else fails in the TLS handshake."""
+    """Serves a `Reception` to members; anyone else fails in the TLS handshake.
 
-    def __init__(self, context: ssl.SSLContext, reception: Reception, limits: Limits | None = None) -> None:
+    `context` is asked at every connection, so that who is a member may change.
+    """
+
+    def __init__(
+        self, context: Callable[[], ssl.SSLContext], reception: Reception, limits: Limits | None = None
+    ) -> None:
         self._context = context
         self._reception = reception
         self._limits = limits or Limits()
@@ -56,7 +62,7 @@ class PeerServer:
         await trio.serve_listeners(self._connection, listeners)
 
     async def _connection(self, raw: trio.SocketStream) -> None:
-        stream = trio.SSLStream(raw, self._context, server_side=True, https_compatible=True)
+        stream = trio.SSLStream(raw, self._context(), server_side=True, https_compatible=True)
         try:
             member = await self._admit(stream)
             if self._by_member[member] < self._limits.connections_per_member:

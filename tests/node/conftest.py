@@ -38,7 +38,7 @@ class Loopback:
         self, identity: Identity, routes: Mapping[str, Route], limits: Limits | None = None
     ) -> int:
         server = PeerServer(
-            Credentials(identity, self.members).server(), Reception(self.members, routes), limits
+            Credentials(identity, self.members).server, Reception(self.members, routes), limits
         )
         port: int = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))
         self.addresses[identity.id] = f"127.0.0.1:{port}"

@@ -205,7 +205,7 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_our_exit(
     """anycorn 0.20.1 sends under a shield and waits for such a peer for ever."""
     a, b, *_ = identities
     reception = Reception(members, {"/big": Route(big, limit=100)})
-    server = PeerServer(Credentials(a, members).server(), reception, Limits())
+    server = PeerServer(Credentials(a, members).server, reception, Limits())
     stopped = trio.Event()
 
     async def run(*, task_status: trio.TaskStatus[tuple[int, trio.CancelScope]]) -> None:

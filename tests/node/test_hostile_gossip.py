@@ -99,14 +99,14 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         field.transports.append(transport)
         field.stores.append(store)
         gossip = Gossip(member, transport, random.Random(2), RHYTHM)
-        server = PeerServer(credentials.server(), Reception(roster, {PATH: gossip.route()}))
+        server = PeerServer(credentials.server, Reception(roster, {PATH: gossip.route()}))
         port = await nursery.start(partial(server.serve, "127.0.0.1", 0))
         addresses[identity.id] = f"127.0.0.1:{port}"
         await nursery.start(member.run)
         field.members.append(member)
         field.gossips.append(gossip)
     credentials = Credentials(field.hostile, roster)
-    server = PeerServer(credentials.server(), Reception(roster, {PATH: answers}))
+    server = PeerServer(credentials.server, Reception(roster, {PATH: answers}))
     port = await nursery.start(partial(server.serve, "127.0.0.1", 0))
     addresses[field.hostile.id] = f"127.0.0.1:{port}"
     field.transports.append(HttpTransport(credentials, addresses))

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from consensus.encoding import decode, encode
 from consensus.genesis import make_genesis
+from consensus.keys import id_text
 from consensus.ledger.transactions import Candidate, Release
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
@@ -45,7 +46,7 @@ def office(network: Network, tmp_path: Path) -> Office:
     )
     blobs = FileBlobs(tmp_path / "blobs")
     fetcher = BlobFetcher(blobs, network.transport(ME.id), [PEER.id], random.Random(2))
-    return Office(member, ME, (), blobs, fetcher, tmp_path, EffectLog({}))
+    return Office(member, ME, (), blobs, fetcher, tmp_path, EffectLog(id_text))
 
 
 async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
@@ -126,7 +127,7 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(
             genesis=genesis, identity=ME, store=MemoryStore(disk), opener=SharedOpener(genesis.digest),
             clock=SimulatedClock(), chance=random.Random(life),
         )
-        effects = EffectLog({ME.id: "me"})
+        effects = EffectLog({ME.id: "me"}.__getitem__)
         fetcher = BlobFetcher(blobs, Network(1).transport(ME.id), [], random.Random(2))
         office = Office(member, ME, (), blobs, fetcher, tmp_path, effects)
         async with trio.open_nursery() as nursery:

@@ -5,20 +5,16 @@ from node.report import ledger as shown
 from tests.consensus.ledger.swarm import Swarm
 
 
-def names(swarm: Swarm) -> dict[bytes, str]:
-    return {member.id: id_text(member.id)[:4] for member in swarm.genesis.members}
-
-
 def test_a_promoted_candidate_keeps_its_votes() -> None:
     swarm = Swarm(4)
     candidate = swarm.nominate(0)
     swarm.ripen(candidate)
     swarm.vote(1, candidate, approve=False)
-    (open_one,) = shown.work(swarm.ledger, names(swarm))["candidates"]
+    (open_one,) = shown.work(swarm.ledger, id_text)["candidates"]
     assert (open_one["state"], open_one["approve"], open_one["reject"]) == ("ripe", 0, 1)
     for member in (0, 2, 3):
         swarm.vote(member, candidate)
-    (promoted,) = shown.work(swarm.ledger, names(swarm))["candidates"]
+    (promoted,) = shown.work(swarm.ledger, id_text)["candidates"]
     assert (promoted["state"], promoted["approve"], promoted["reject"]) == ("promoted", 3, 1)
     assert promoted["counted"] <= promoted["limit"] == swarm.genesis.settings.match.block_limit
     assert (promoted["score"], promoted["null_score"]) == (promoted["counted"] * 4, promoted["counted"] * 2)
@@ -30,7 +26,7 @@ def test_votes_on_a_dropped_candidate_are_not_known() -> None:
     swarm.ripen(candidate)
     for member in (1, 2):
         swarm.vote(member, candidate, approve=False)
-    (dropped,) = shown.work(swarm.ledger, names(swarm))["candidates"]
+    (dropped,) = shown.work(swarm.ledger, id_text)["candidates"]
     assert dropped["state"] == "dropped"
     assert dropped["reason"]
     assert (dropped["approve"], dropped["reject"]) == (None, None)

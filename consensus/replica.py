@@ -109,6 +109,10 @@ class Replica:
             return "a parent was refused"
         return None if self.dag.lacking(event) else self.dag.fault(event)
 
+    def refusals(self) -> list[Refusal]:
+        """The latest events that broke a rule, oldest first."""
+        return list(self._refusals.values())
+
     def _refuse(self, event: Event, reason: str) -> None:
         self.refused[reason] += 1
         dropped = self._orphans.drop_descendants(event.hash)

@@ -1,19 +1,27 @@
-"""What must hold in every run, whatever happens: agreement, no honest fork, progress."""
+"""What must hold in every run, whatever happens: agreement, nothing lost, no honest member accused, progress."""
+
+import trio
 
 from consensus.keys import MemberId, id_text
+from consensus.ledger import Ledger
 from consensus.replica import RoundEffects
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 
 
 class Violation(Exception):  # noqa: N818 - what the simulator looks for
-    """Something that must never happen did; one line."""
+    """Something that must never happen did; one line. `kind` says what, whatever the nodes and numbers."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.at = trio.current_time() if trio.lowlevel.in_trio_run() else 0.0  # virtual seconds
 
 
 class Agreement:
     """Compares every round that an honest node decides, at first or after a restart, with the others'."""
 
     def __init__(self) -> None:
-        self.rounds: dict[int, tuple[object, bytes]] = {}
+        self.rounds: dict[int, tuple[object, object, bytes]] = {}
         self.ordered = 0
 
     def watch(self, node: SimulatedNode, effects: RoundEffects) -> None:
@@ -21,38 +29,86 @@ class Agreement:
         if not node.honest:
             return
         number = effects.round.number
-        order = (effects.round.judges, [(place.event.hash, place.time) for place in effects.round.events])
+        places = tuple((place.event.hash, place.time, place.index) for place in effects.round.events)
+        order = (effects.round.judges, places)
         if number not in self.rounds:
-            self.rounds[number] = order, effects.digest
-            self.ordered += len(effects.round.events)
-        known_order, known_digest = self.rounds[number]
+            self.rounds[number] = order, effects.effects, effects.digest
+            self.ordered += len(places)
+        known_order, known_effects, known_digest = self.rounds[number]
         if order != known_order:
-            raise Violation(f"node {node.number} orders round {number} in another way")
-        if effects.digest != known_digest:
-            raise Violation(f"node {node.number} has another ledger after round {number}")
+            raise Violation("order", f"node {node.number} orders round {number} in another way")
+        if effects.digest != known_digest or effects.effects != known_effects:
+            raise Violation("ledger", f"node {node.number} has another ledger after round {number}")
+
+
+class History:
+    """Remembers all that was promoted and certified on any honest node: it is never lost nor contradicted."""
+
+    def __init__(self) -> None:
+        self.promoted: list[tuple[bytes, bytes]] = []  # digest and statement, in order
+        self.certified: dict[bytes, int] = {}  # by digest: the round after which a node had it so
+
+    def inspect(self, node: SimulatedNode, ledger: Ledger, decided: int) -> None:
+        """Looks at a ledger after `decided` rounds. Raises Violation."""
+        promotions = ledger.promotions()
+        shown = [(promotion.digest, promotion.statement) for promotion in promotions]
+        known = self.promoted[: len(shown)]
+        if shown[: len(known)] != known:
+            raise Violation("history", f"node {node.number} has other promotions than were seen before")
+        self.promoted += shown[len(known) :]
+        certified = {promotion.digest for promotion in promotions if promotion.certified}
+        for digest, since in self.certified.items():
+            if since <= decided and digest not in certified:
+                raise Violation("history", f"node {node.number} has lost the certificate {digest.hex()[:12]}")
+        for digest in certified:
+            self.certified.setdefault(digest, decided)
 
 
 class Honesty:
-    """Looks through all that nodes have for two events of an honest member with one sequence number."""
+    """Looks through all that nodes have for honest members that forked, or are treated as if they had."""
 
     def __init__(self, swarm: SimulatedSwarm) -> None:
         self._swarm = swarm
         self._honest = {node.identity.id for node in swarm.honest}
-        self._found: dict[tuple[MemberId, int], bytes] = {}
-        self._looked_at: dict[int, int] = {}  # start of a node: rows
+        self._found: dict[tuple[bytes, MemberId, int], bytes] = {}
+        self._looked_at: dict[object, int] = {}  # by run of a node: rows
 
     def inspect(self) -> None:
         """Looks at what came since the last time. Raises Violation."""
         for node in self._swarm.nodes:
-            if node.member is None:
-                continue
-            events = node.member.replica.dag.events
-            run = node.number + len(self._swarm.nodes) * node.starts
-            for event in events[self._looked_at.get(run, 0) :]:
-                known = self._found.setdefault((event.creator, event.seq), event.hash)
-                if event.creator in self._honest and known != event.hash:
-                    raise Violation(f"honest {id_text(event.creator)[:8]} signed two events {event.seq}")
-            self._looked_at[run] = len(events)
+            if node.member is not None:
+                self._inspect_events(node)
+                if node.honest:
+                    self._inspect_opinions(node)
+
+    def _inspect_events(self, node: SimulatedNode) -> None:
+        assert node.member is not None
+        replica = node.member.replica
+        run, events = (node.number, node.starts, replica.epoch), replica.dag.events
+        for event in events[self._looked_at.get(run, 0) :]:
+            if event.creator in self._honest:
+                known = self._found.setdefault((event.epoch, event.creator, event.seq), event.hash)
+                if known != event.hash:
+                    text = f"honest {id_text(event.creator)[:8]} signed two events {event.seq}"
+                    raise Violation("honest fork", text)
+        self._looked_at[run] = len(events)
+
+    def _inspect_opinions(self, node: SimulatedNode) -> None:
+        """What an honest node thinks of others."""
+        assert node.member is not None
+        assert node.gossip is not None
+        replica = node.member.replica
+        for member in replica.hashgraph.forkers():
+            if replica.dag.members[member] in self._honest:
+                raise Violation("accused", f"node {node.number} takes an honest member for a forker")
+        for refusal in replica.refusals():
+            if refusal.creator in self._honest:
+                text = f"node {node.number} refuses an event of an honest member: {refusal.reason}"
+                raise Violation("accused", text)
+        for peer in node.gossip.peers.values():
+            if peer.id in self._honest and peer.trusted_at > 0:
+                text = f"node {node.number} says that an honest peer misbehaves: {peer.error}"
+                raise Violation("accused", text)
 
 
 def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:

@@ -1,54 +1,33 @@
-"""Faults: a schedule drawn from a seed, and how each is brought about and healed."""
+"""Faults: how each of a schedule is brought about and healed. Several can overlap."""
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import trio
 
+from node.simulation.schedule import Fault
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
 
-KINDS = ("loss", "delay", "duplicate", "partition", "oneway", "crash", "skew", "slowdisk")
+YEAR_NS = 365 * 86_400 * 10**9
 
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that goes wrong at `at` and is over `lasts` seconds later. `nodes` are numbers."""
-
-    kind: str
-    at: float
-    lasts: float
-    nodes: tuple[int, ...]
-    strength: float  # 0..1; what it means depends on the kind
-
-    def __str__(self) -> str:
-        when = f"from {self.at:.2f} s for {self.lasts:.2f} s"
-        return f"{self.kind} of {','.join(map(str, self.nodes))} {when}, strength {self.strength:.2f}"
-
-
-def draw_faults(seed: int, nodes: int, seconds: float, kinds: Sequence[str] = KINDS) -> list[Fault]:
-    """A schedule of faults of these kinds that all are over after `seconds`."""
-    chance = random.Random(f"faults {seed}")
-    faults = []
-    for _ in range(round(seconds / 3) if kinds else 0):
-        at = chance.uniform(0, 0.8 * seconds)
-        lasts = min(chance.uniform(0.5, 0.4 * seconds), seconds - at)
-        some = tuple(sorted(chance.sample(range(nodes), chance.randint(1, max(1, nodes - 1)))))
-        faults.append(Fault(chance.choice(kinds), at, lasts, some, chance.random()))
-    return sorted(faults, key=lambda fault: fault.at)
+_SKEW_NS = 600 * 10**9  # the most that a skewed clock is off: five minutes to either side
+_FLAP = 1.5  # seconds at most that a flapping node is up, or down
 
 
 class Faults:
-    """Lets faults happen to a swarm. Several can overlap; a link that any of them cuts is cut."""
+    """Lets faults happen to a swarm. What several do to one thing adds up: a link that any cuts is cut."""
 
-    def __init__(self, swarm: SimulatedSwarm) -> None:
+    def __init__(self, swarm: SimulatedSwarm, seed: int) -> None:
         self._swarm = swarm
+        self._random = random.Random(f"flaps {seed}")
         self._active: list[Fault] = []
         self._calm = swarm.network.conditions(b"", b"")
+        self.happened = 0
 
     async def happen(self, faults: Sequence[Fault]) -> None:
-        """Brings all of them about, each at its time; returns when all are over."""
+        """Brings all of them about, each at its time; returns when all are over and all nodes are up."""
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
             for fault in faults:
@@ -56,35 +35,43 @@ class Faults:
 
     async def _happen(self, fault: Fault, start: float) -> None:
         await trio.sleep_until(start + fault.at)
-        nodes = [self._swarm.nodes[number] for number in fault.nodes]
-        if fault.kind == "crash":
-            await self._crash(nodes, fault.lasts)
-        elif fault.kind in ("skew", "slowdisk"):
-            await self._trouble(nodes, fault)
-        else:
-            self._active.append(fault)
-            self._set_network()
-            await trio.sleep(fault.lasts)
+        self.happened += 1
+        over = trio.current_time() + fault.lasts
+        self._active.append(fault)
+        await self._set()
+        while fault.kind == "flap" and trio.current_time() < over:
+            await trio.sleep(min(self._random.random() * _FLAP, over - trio.current_time()))
             self._active.remove(fault)
-            self._set_network()
+            await self._set()
+            await trio.sleep(self._random.random() * _FLAP)
+            self._active.append(fault)
+            await self._set()
+        await trio.sleep_until(over)
+        self._active.remove(fault)
+        await self._set()
 
-    async def _crash(self, nodes: Sequence[SimulatedNode], lasts: float) -> None:
-        up = [node for node in nodes if node.member is not None]
-        for node in up:
+    async def _set(self) -> None:
+        """Makes everything as the active faults want it."""
+        self._set_network()
+        for node in self._swarm.nodes:
+            self._set_machine(node, [fault for fault in self._active if node.number in fault.nodes])
+        for node in self._swarm.nodes:
+            if not node.running and not self._wants_down(node):
+                await self._swarm.start(node)
+
+    def _wants_down(self, node: SimulatedNode) -> bool:
+        kinds = ("crash", "flap")
+        return any(fault.kind in kinds and node.number in fault.nodes for fault in self._active)
+
+    def _set_machine(self, node: SimulatedNode, faults: Sequence[Fault]) -> None:
+        skews = [_skew(fault) for fault in faults]
+        node.clock.skew_ns = sum(skews)
+        node.disk.sync_seconds = sum(fault.strength for fault in faults if fault.kind == "slowdisk")
+        bad = [fault.strength for fault in faults if fault.kind == "baddisk"]
+        node.disk.full = any(strength < 0.5 for strength in bad)
+        node.disk.unsyncable = any(strength >= 0.5 for strength in bad)
+        if node.running and any(fault.kind in ("crash", "flap") for fault in faults):
             self._swarm.crash(node)
-        await trio.sleep(lasts)
-        for node in up:
-            await self._swarm.start(node)
-
-    async def _trouble(self, nodes: Sequence[SimulatedNode], fault: Fault) -> None:
-        for node in nodes:
-            if fault.kind == "skew":
-                node.clock.skew_ns += round((fault.strength - 0.5) * 600e9)
-            else:
-                node.disk.sync_seconds = fault.strength
-        await trio.sleep(fault.lasts)
-        for node in nodes:
-            node.clock.skew_ns, node.disk.sync_seconds = 0, 0.0
 
     def _set_network(self) -> None:
         network, numbers = self._swarm.network, range(len(self._swarm.nodes))
@@ -109,4 +96,13 @@ class Faults:
                 conditions = replace(conditions, delay=strength, jitter=2 * strength)
             elif fault.kind == "duplicate" and any(inside):
                 conditions = replace(conditions, duplicate=strength)
+            elif fault.kind == "reorder" and any(inside):
+                conditions = replace(conditions, held=strength)
         return conditions
+
+
+def _skew(fault: Fault) -> int:
+    """What the fault adds to its nodes' clocks, ns."""
+    if fault.kind == "jump":
+        return YEAR_NS if fault.strength < 0.5 else -YEAR_NS
+    return round((fault.strength - 0.5) * _SKEW_NS) if fault.kind == "skew" else 0

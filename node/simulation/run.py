@@ -1,8 +1,7 @@
-"""One simulated run: a swarm, its users and its faults, from the first event to the last check."""
+"""One simulated run: a swarm, its users, liars and faults, from the first event to the last check."""
 
 import hashlib
-import random
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -10,14 +9,22 @@ import trio.testing
 
 from node.gossip import Rhythm
 from node.member import Member, Pace
-from node.simulation.agreement import Agreement, Honesty, Violation, unfinished
-from node.simulation.faults import KINDS, Fault, Faults, draw_faults
-from node.simulation.malice import Equivocator
-from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.simulation import malice
+from node.simulation.agreement import Agreement, History, Honesty, Violation, unfinished
+from node.simulation.faults import Faults
+from node.simulation.schedule import Schedule
+from node.simulation.swarm import SimulatedSwarm
+from node.simulation.users import SETTINGS, User
 
-_RECOVERY = 60.0  # virtual seconds after the last fault in which all has to be in order again
-_LOOK_EVERY = 0.5  # virtual seconds
+RECOVERY_S = 60.0
+"""Virtual seconds after the last fault within which all honest nodes go on and have ordered what waited."""
+
+RECOVERY_ROUNDS = 12
+"""Rounds, beyond the highest that any event had when the last fault healed, in which the same is so."""
+
 _MORE_ROUNDS = 3  # that all have to decide after the last fault
+_LOOK_EVERY = 0.5  # virtual seconds
+_LARGE = 10  # nodes; a larger swarm makes fewer events a node, so that it does not make more of them together
 
 
 @dataclass(frozen=True)
@@ -28,34 +35,39 @@ class Report:
     nodes: int
     seconds: float  # virtual
     faults: int
+    liars: int
     rounds: int
     events: int  # in the order
+    attached: int  # events, all nodes together
     crashes: int
+    stops: int  # of nodes that stopped by themselves, as their disk failed
     forks: int  # members that an honest node has seen to fork
+    refused: int  # events that broke a rule, all honest nodes together
+    promotions: int
+    certified: int
     asked: int  # questions between nodes
     recovery: float  # virtual seconds from the last fault until all was in order
-    trace: str  # digest of the order and the traffic: the same for the same seed
+    recovery_rounds: int  # from the highest round of any event then to the last decided one at the end
+    trace: str  # digest of the order and the traffic: the same for the same schedule
 
 
-def simulate(
-    seed: int, nodes: int, seconds: float, *, kinds: Sequence[str] = KINDS, malice: bool = True,
-    faults: Sequence[Fault] | None = None, make_member: type[Member] = Member,
-) -> Report:
-    """Runs a swarm with faults for `seconds` of virtual time, then lets it recover. Raises Violation.
+def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member) -> Report:
+    """Runs a swarm with faults for as long as the schedule says, then lets it recover. Raises Violation.
 
-    `faults` replaces the schedule that the seed would give. `make_member` makes the honest nodes. With
-    `malice` one member equivocates, if the swarm is large enough to bear it (N > 3).
+    `make_member` makes the honest nodes' members. That something in a node raises an error is a violation, too.
     """
-    schedule = draw_faults(seed, nodes, seconds, kinds) if faults is None else list(faults)
-    run = _Run(seed, nodes, seconds, schedule, malice, make_member)
-    make_deterministic(seed)
+    run = _Run(schedule, make_member)
+    make_deterministic(schedule.seed)
     try:
         return trio.run(run.run, clock=trio.testing.MockClock(autojump_threshold=0))
     except BaseExceptionGroup as group:
-        violations, others = group.split(Violation)
-        if violations is None or others is not None:
+        if isinstance(first := _first(group), Violation):
+            raise first from None
+        if not isinstance(first, Exception):
             raise
-        raise _first(violations) from None
+        violation = Violation("error", f"{type(first).__name__} in a node: {first}")
+        violation.at = run.last_look
+        raise violation from first
 
 
 def make_deterministic(seed: int) -> None:
@@ -64,93 +76,85 @@ def make_deterministic(seed: int) -> None:
     trio._core._run._r.seed(seed)
 
 
-def _first(group: BaseExceptionGroup[Violation]) -> Violation:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _first(error: BaseException) -> BaseException:
+    """An error that is no group; one that is no Violation if there is such."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    firsts = [_first(inner) for inner in error.exceptions]
+    return next((first for first in firsts if not isinstance(first, Violation)), firsts[0])
 
 
 class _Run:
-    def __init__(
-        self, seed: int, nodes: int, seconds: float, faults: Sequence[Fault], malice: bool,
-        make_member: type[Member],
-    ) -> None:
-        self._seed, self._count, self._seconds, self._faults = seed, nodes, seconds, faults
-        self._malice = malice and nodes > 3
-        self._make_member = make_member
-        self._random = random.Random(f"users {seed}")
-        self._agreement = Agreement()
+    def __init__(self, schedule: Schedule, make_member: Callable[..., Member]) -> None:
+        self._schedule = schedule
+        self._agreement, self._history = Agreement(), History()
+        slower = max(1.0, schedule.nodes / _LARGE)
+        self._swarm = SimulatedSwarm(
+            schedule.nodes, schedule.seed, pace=Pace(busy=0.4 * slower),
+            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=self._agreement.watch,
+            liars={
+                liar.node: [malice.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
+                for liar in schedule.liars
+            },
+            make_member=make_member, settings=SETTINGS,
+        )
+        self.last_look = 0.0
 
     async def run(self) -> Report:
-        swarm = SimulatedSwarm(
-            self._count, self._seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2, deadline=5.0),
-            watch=self._agreement.watch, dishonest=Equivocator if self._malice else None,
-        )
-        for node in swarm.honest:
-            node.make_member = self._make_member
+        swarm, schedule = self._swarm, self._schedule
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             nursery.start_soon(self._inspect, Honesty(swarm))
             for node in swarm.nodes:
-                nursery.start_soon(self._use, node)
-            await Faults(swarm).happen(self._faults)
-            await trio.sleep_until(self._seconds)
-            recovery = await self._recover(swarm)
-            report = self._report(swarm, recovery)
+                nursery.start_soon(User(node, schedule.seed).run, schedule.seconds)
+            await Faults(swarm, schedule.seed).happen(schedule.faults)
+            await trio.sleep_until(schedule.seconds)
+            recovery = await self._recover()
+            report = self._report(*recovery)
             nursery.cancel_scope.cancel()
         return report
 
-    async def _use(self, node: SimulatedNode) -> None:
-        """A user of one node puts transactions forward until the faults are over."""
-        number = 0
-        while trio.current_time() < self._seconds:
-            await trio.sleep(self._random.expovariate(0.5))
-            if node.member is not None:
-                group = [_transaction(self._random, number), {"type": "more", "id": number + 1}]
-                node.member.submit(group)
-                number += len(group)
-
     async def _inspect(self, honesty: Honesty) -> None:
         while True:
+            self.last_look = trio.current_time()
             honesty.inspect()
+            for node in self._swarm.honest:
+                if node.member is not None:
+                    self._history.inspect(node, node.member.replica.ledger, node.member.standing().round)
             await trio.sleep(_LOOK_EVERY)
 
-    async def _recover(self, swarm: SimulatedSwarm) -> float:
-        healed = trio.current_time()
+    async def _recover(self) -> tuple[float, int]:
+        """Seconds and rounds until all is in order."""
+        healed, begun = trio.current_time(), self._highest_round()
         wanted = max(self._agreement.rounds, default=0) + _MORE_ROUNDS
-        while (reason := unfinished(swarm, wanted)) is not None:
-            if trio.current_time() > healed + _RECOVERY:
-                raise Violation(f"{_RECOVERY:g} s after the last fault {reason}")
+        while (reason := unfinished(self._swarm, wanted)) is not None:
+            rounds = max(self._agreement.rounds, default=0) - begun
+            if trio.current_time() > healed + RECOVERY_S:
+                raise Violation("progress", f"{RECOVERY_S:g} s after the last fault {reason}")
+            if rounds > RECOVERY_ROUNDS:
+                raise Violation("progress", f"{rounds} rounds after the last fault {reason}")
             await trio.sleep(_LOOK_EVERY)
-        return trio.current_time() - healed
+        return trio.current_time() - healed, max(self._agreement.rounds) - begun
 
-    def _report(self, swarm: SimulatedSwarm, recovery: float) -> Report:
+    def _highest_round(self) -> int:
+        members = [node.member for node in self._swarm.honest if node.member is not None]
+        graphs = [member.replica.hashgraph for member in members]
+        return max((graph.round_of(row) for graph in graphs for row in range(len(graph))), default=0)
+
+    def _report(self, recovery: float, recovery_rounds: int) -> Report:
+        swarm, schedule = self._swarm, self._schedule
         trace = hashlib.sha256(repr((
             sorted(self._agreement.rounds.items()), swarm.network.traffic, trio.current_time(),
         )).encode()).hexdigest()
-        forks = {
-            member for node in swarm.honest if node.member is not None
-            for member in node.member.replica.hashgraph.forkers()
-        }
+        honest = [node.member.replica for node in swarm.honest if node.member is not None]
         return Report(
-            seed=self._seed, nodes=self._count, seconds=trio.current_time(), faults=len(self._faults),
-            rounds=len(self._agreement.rounds), events=self._agreement.ordered,
-            crashes=sum(node.starts - 1 for node in swarm.nodes), forks=len(forks),
-            asked=swarm.network.traffic.asked, recovery=recovery, trace=trace,
+            seed=schedule.seed, nodes=schedule.nodes, seconds=trio.current_time(),
+            faults=len(schedule.faults), liars=len(schedule.liars), rounds=len(self._agreement.rounds),
+            events=self._agreement.ordered, attached=sum(len(replica.dag) for replica in honest),
+            crashes=sum(max(0, node.starts - 1 - len(node.stops)) for node in swarm.nodes),
+            stops=sum(len(node.stops) for node in swarm.nodes),
+            forks=len({member for replica in honest for member in replica.hashgraph.forkers()}),
+            refused=sum(replica.refused.total() for replica in honest),
+            promotions=len(self._history.promoted), certified=len(self._history.certified),
+            asked=swarm.network.traffic.asked, recovery=recovery, recovery_rounds=recovery_rounds, trace=trace,
         )
-
-
-def _transaction(chance: random.Random, number: int) -> dict[str, object]:
-    """Something that the ledger takes, rejects or ignores."""
-    kind = chance.choice(("profile", "claim", "malformed", "unknown"))
-    if kind == "profile":
-        return {
-            "type": "profile", "id": number, "roles": ["selfplay"], "device": "simulated",
-            "software": bytes(32), "rates": {"games": chance.randrange(1000)}, "cost": 0, "life": 0,
-        }
-    if kind == "claim":
-        return {
-            "type": "claim", "id": number, "kind": "selfplay", "configuration": "hex8-2",
-            "amount": chance.randrange(1, 64),
-        }
-    name = "claim" if kind == "malformed" else "novelty"
-    return {"type": name, "id": number, "text": "x" * chance.randrange(99)}

@@ -14,7 +14,8 @@ class MemoryDisk:
 
     def __init__(self, *, sync_seconds: float = 0.0) -> None:
         self.sync_seconds = sync_seconds
-        self.failing = False  # every write raises StoreError
+        self.full = False  # a write raises StoreError, and leaves some of what it was to write
+        self.unsyncable = False  # a sync raises StoreError; what was written may be lost in a crash, or not
         self.records: list[tuple[int | None, bytes]] = []  # (own seq or None, raw)
         self.synced = 0
 
@@ -42,16 +43,19 @@ class MemoryStore:
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
         await trio.lowlevel.checkpoint()
-        self._check()
-        self._disk.records.extend((None, event.raw) for event in events)
+        room = len(events) // 2 if self._disk.full else len(events)
+        self._disk.records.extend((None, event.raw) for event in events[:room])
+        self._require_room()
 
     async def append_own(self, event: Event) -> None:
         """See `Store.append_own`."""
-        self._check()
         if event.seq in self._own:
             raise StoreError(f"a second own event with sequence number {event.seq}")
+        self._require_room()
         self._disk.records.append((event.seq, event.raw))
         await trio.sleep(self._disk.sync_seconds)  # a crash may come here, as the write is under way
+        if self._disk.unsyncable:
+            raise StoreError("the disk in memory cannot sync")
         self._own.add(event.seq)
         self._disk.synced = len(self._disk.records)
 
@@ -65,6 +69,6 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         self._disk.synced = len(self._disk.records)
 
-    def _check(self) -> None:
-        if self._disk.failing:
-            raise StoreError("the disk fails")
+    def _require_room(self) -> None:
+        if self._disk.full:
+            raise StoreError("the disk in memory is full")

@@ -9,6 +9,8 @@ import trio
 from node.transport import MAX_ANSWER, BadAnswer, Refused, Unreachable
 from node.transport.reception import Reception, Refusal
 
+HOLD = 2.0  # seconds
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -18,6 +20,7 @@ class Conditions:
     jitter: float = 0.005  # added to the delay, uniformly
     loss: float = 0.0
     duplicate: float = 0.0
+    held: float = 0.0  # held back for up to HOLD seconds more, so that later messages overtake it
     cut: bool = False
 
 
@@ -29,6 +32,7 @@ class Traffic:
     answered: int = 0
     lost: int = 0
     duplicated: int = 0
+    held: int = 0
     bytes: int = 0
 
 
@@ -128,7 +132,11 @@ class Network:
         if conditions.cut or self._random.random() < conditions.loss:
             self.traffic.lost += 1
             await trio.sleep_forever()
-        await trio.sleep(conditions.delay + self._random.random() * conditions.jitter)
+        seconds = conditions.delay + self._random.random() * conditions.jitter
+        if conditions.held and self._random.random() < conditions.held:
+            self.traffic.held += 1
+            seconds += self._random.random() * HOLD
+        await trio.sleep(seconds)
         self.traffic.bytes += size
         return conditions
 

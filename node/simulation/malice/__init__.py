@@ -1,0 +1,43 @@
+"""Members that do not keep to the protocol: each way a small class, known by a name."""
+
+from node.simulation.malice.forks import Branches, Fork, LateBranch, TwoFaces, Withhold
+from node.simulation.malice.junk import (
+    BadParents,
+    BadSignature,
+    Burst,
+    Frame,
+    LyingTips,
+    Orphans,
+    OtherEpoch,
+    Oversized,
+    Replay,
+    TwoSignatures,
+)
+from node.simulation.malice.liar import Malice
+from node.simulation.malice.silence import Selfish, Stall, Starve
+from node.simulation.malice.values import Grind, UnknownVotes, YearOff
+
+KINDS: dict[str, type[Malice]] = {
+    "fork": Fork,
+    "branches": Branches,
+    "late-branch": LateBranch,
+    "two-faces": TwoFaces,
+    "withhold": Withhold,
+    "stall": Stall,
+    "starve": Starve,
+    "selfish": Selfish,
+    "bad-signature": BadSignature,
+    "two-signatures": TwoSignatures,
+    "frame": Frame,
+    "other-epoch": OtherEpoch,
+    "bad-parents": BadParents,
+    "oversized": Oversized,
+    "orphans": Orphans,
+    "burst": Burst,
+    "replay": Replay,
+    "lying-tips": LyingTips,
+    "year-off": YearOff,
+    "grind": Grind,
+    "unknown-votes": UnknownVotes,
+}
+"""All ways by name."""

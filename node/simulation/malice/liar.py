@@ -1,0 +1,165 @@
+"""Where a member can depart from the protocol: what it signs, and what it tells whom."""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import trio
+
+from consensus.event import Event, Transaction, make_event
+from consensus.keys import MemberId, SigningKey
+from consensus.sync import Tip
+from node.creation import Plan
+from node.gossip import PATH
+from node.member import Member
+from node.messages import SyncAnswer, SyncRequest, decode_answer, decode_request
+from node.transport import MAX_ANSWER, Transport
+from node.transport.reception import Route
+
+_LIES = 0.4  # of its own events, the share that a liar makes in one of its ways
+
+
+class Malice:
+    """One way of breaking the protocol, in one member. As it stands it breaks nothing.
+
+    It outlives crashes of its member, as the mind of an attacker would.
+    """
+
+    def __init__(self, seed: object) -> None:
+        self.random = random.Random(f"malice {type(self).__name__} {seed}")
+
+    def sign(self, liar: "Liar", plan: Plan) -> Sequence[Event] | None:
+        """The events to sign now, attached in the liar's own replica; None for the next one as it should be."""
+        return None
+
+    def told(self, liar: "Liar", peer: MemberId, raws: Sequence[bytes]) -> Sequence[bytes]:
+        """The raw events to send to `peer`, instead of `raws`."""
+        return raws
+
+    def tips(self, liar: "Liar", peer: MemberId, tips: Sequence[Tip]) -> Sequence[Tip]:
+        """What the liar says to `peer` that it has, instead of `tips`."""
+        return tips
+
+    def wanted(self, liar: "Liar", want: Sequence[bytes]) -> Sequence[bytes]:
+        """What the liar asks for by hash, instead of `want`."""
+        return want
+
+    def delay(self) -> float:
+        """Seconds by which an answer comes late."""
+        return 0.0
+
+
+class Liar(Member):
+    """A member that has the ways of `make_liar`, and tools for them."""
+
+    ways: Sequence[Malice] = ()
+    seed: bytes  # of its key
+
+    @property
+    def key(self) -> SigningKey:
+        """Its own."""
+        return self._key
+
+    def newest(self) -> Event | None:
+        """Its own newest event."""
+        return self.replica.newest(self.id)
+
+    def own(self) -> list[Event]:
+        """All its own events here, in order of attachment."""
+        return [event for event in self.replica.dag.events if event.creator == self.id]
+
+    def next_event(
+        self, plan: Plan, transactions: Sequence[Transaction] = (), *, after: Event | None = None,
+        **changes: Any,
+    ) -> Event:
+        """What would be signed next by `plan`, but after `after` (its newest event by default) and changed."""
+        parent = self.newest() if after is None else after
+        now = self._clock.time_ns()
+        fields: dict[str, Any] = {
+            "epoch": self.replica.epoch,
+            "seq": 0 if parent is None else parent.seq + 1,
+            "self_parent": None if parent is None else parent.hash,
+            "other_parents": plan.other_parents,
+            "time": now if parent is None else max(now, parent.time + 1),
+            "transactions": tuple(transactions),
+        }
+        return make_event(self.key, **(fields | changes))
+
+    async def _create(self, plan: Plan) -> None:
+        events = None
+        if self.ways and self._random.random() < _LIES:
+            events = self._random.choice(self.ways).sign(self, plan)
+        if events is None:
+            await super()._create(plan)
+            return
+        self._set_pace()
+        await self._store.append(events)
+        self._attached(self.replica.insert(events))
+
+
+def make_liar(ways: Sequence[Malice]) -> Callable[..., Liar]:
+    """What makes members that lie in these ways."""
+
+    def make(**parts: Any) -> Liar:
+        liar = Liar(**parts)
+        liar.seed = parts["identity"].private.private_bytes_raw()
+        liar.ways = ways
+        return liar
+
+    return make
+
+
+class Mask:
+    """What others see of a node's gossip: changed in each of the ways, one after the other."""
+
+    def __init__(self, ways: Iterable[Malice] = ()) -> None:
+        self.ways = list(ways)
+
+    def transport(self, inner: Transport, member: Member) -> Transport:
+        """The asking side."""
+        return _MaskedTransport(inner, self, member) if isinstance(member, Liar) else inner
+
+    def route(self, route: Route, member: Member) -> Route:
+        """The answering side."""
+        if not isinstance(member, Liar):
+            return route
+
+        async def answer(asking: MemberId, body: bytes) -> bytes:
+            await trio.sleep(sum(way.delay() for way in self.ways))
+            truth = decode_answer(await route.handler(asking, body), len(member.genesis.members))
+            return self._answer(member, asking, truth).encode()
+
+        return replace(route, handler=answer)
+
+    def request(self, liar: Liar, peer: MemberId, truth: SyncRequest) -> SyncRequest:
+        """What is asked instead."""
+        for way in self.ways:
+            truth = replace(
+                truth, tips=way.tips(liar, peer, truth.tips), want=way.wanted(liar, truth.want),
+                events=way.told(liar, peer, truth.events),
+            )
+        return truth
+
+    def _answer(self, liar: Liar, peer: MemberId, truth: SyncAnswer) -> SyncAnswer:
+        for way in self.ways:
+            truth = replace(
+                truth, tips=way.tips(liar, peer, truth.tips), events=way.told(liar, peer, truth.events)
+            )
+        return truth
+
+
+class _MaskedTransport:
+    """`Transport` that changes the questions of a sync."""
+
+    def __init__(self, inner: Transport, mask: Mask, liar: Liar) -> None:
+        self._inner, self._mask, self._liar = inner, mask, liar
+
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
+    ) -> bytes:
+        """See `Transport.ask`."""
+        if path == PATH:
+            truth = decode_request(body, len(self._liar.genesis.members))
+            body = self._mask.request(self._liar, peer, truth).encode()
+        return await self._inner.ask(peer, path, body, seconds=seconds, limit=limit)

@@ -1,0 +1,51 @@
+"""Well-formed events with false or chosen contents: times, hashes, transactions."""
+
+from collections.abc import Sequence
+
+from consensus.event import Event
+from consensus.ledger import transactions as ledger
+from node.creation import Plan
+from node.simulation.malice.liar import Liar, Malice
+
+YEAR_NS = 365 * 86_400 * 10**9
+
+_TRIES = 16
+
+
+class YearOff(Malice):
+    """Times a year ahead or behind, as far as the own chain allows."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
+        """See `Malice`."""
+        honest = liar.next_event(plan)
+        parent = liar.newest()
+        least = 0 if parent is None else parent.time + 1
+        time = honest.time + self.random.choice((-YEAR_NS, -YEAR_NS, YEAR_NS))
+        return [liar.next_event(plan, time=max(least, time))]
+
+
+class Grind(Malice):
+    """Tries several events until its coin is as wished, and its hash the lowest."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
+        """See `Malice`."""
+        wish = self.random.getrandbits(1)
+        first = liar.next_event(plan)
+        tried = [first, *(liar.next_event(plan, time=first.time + later) for later in range(1, _TRIES))]
+        return [min(tried, key=lambda event: (event.hash[16] & 1 != wish, event.hash))]
+
+
+class UnknownVotes(Malice):
+    """Votes, seals, results and progress about what nobody has proposed, promoted or claimed."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
+        """See `Malice`."""
+        unknown, number = self.random.randbytes(32), self.random.randrange(1 << 40)
+        said = [
+            ledger.Vote(number, unknown, True, unknown, "seen"),
+            ledger.Seal(number + 1, unknown, unknown + unknown),
+            ledger.Progress(number + 2, number, 1),
+            ledger.Release(number + 3, number, "tired"),
+            ledger.Result(number + 4, number, ((0, 2),), unknown, unknown, 1000, 4),
+        ]
+        return [liar.next_event(plan, [transaction.as_table() for transaction in said])]

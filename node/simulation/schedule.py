@@ -1,0 +1,142 @@
+"""A run's schedule: who lies, what goes wrong when; drawn from a seed, kept as JSON, the same run every time."""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from node.simulation import malice
+
+FREQUENCIES = {
+    "loss": 1.0, "delay": 1.0, "duplicate": 0.6, "reorder": 1.0, "partition": 1.2, "oneway": 1.0,
+    "crash": 1.5, "flap": 0.5, "skew": 0.5, "jump": 0.5, "slowdisk": 0.7, "baddisk": 0.7,
+}
+"""How often each kind of fault is drawn, relative to the others."""
+
+KINDS = tuple(FREQUENCIES)
+LIES = tuple(malice.KINDS)
+
+_SECONDS_A_FAULT = 2.5  # of the run, on average
+_LIES_AT_MOST = 3  # kinds of malice in one member
+
+
+class ScheduleError(ValueError):
+    """A text that is no schedule; one line that says why."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong at `at` and is over `lasts` seconds later. `nodes` are numbers."""
+
+    kind: str
+    at: float
+    lasts: float
+    nodes: tuple[int, ...]
+    strength: float  # 0..1; what it means depends on the kind
+
+    def __str__(self) -> str:
+        when = f"from {self.at:.2f} s for {self.lasts:.2f} s"
+        return f"{self.kind} of {','.join(map(str, self.nodes))} {when}, strength {self.strength:.2f}"
+
+
+@dataclass(frozen=True)
+class Liar:
+    """A member that does not keep to the protocol, in these ways."""
+
+    node: int
+    kinds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"node {self.node} lies: {', '.join(self.kinds)}"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All that decides a run: the same schedule gives the same run on the same code."""
+
+    seed: int  # of everything that is not listed here: keys, users, the network's chances
+    nodes: int
+    seconds: float  # virtual, in which users are busy and faults happen
+    faults: tuple[Fault, ...] = ()
+    liars: tuple[Liar, ...] = ()
+
+    def encode(self) -> str:
+        """As JSON, a line for each fault and liar."""
+        table = asdict(self)
+        lists = {name: [json.dumps(entry) for entry in table.pop(name)] for name in ("faults", "liars")}
+        lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in table.items()]
+        for name, entries in lists.items():
+            listed = ",\n  ".join(entries)
+            lines.append(f'"{name}": [\n  {listed}\n]' if entries else f'"{name}": []')
+        return "{" + ",\n".join(lines) + "}\n"
+
+
+def decode_schedule(text: str) -> Schedule:
+    """The schedule that `Schedule.encode` wrote. Raises ScheduleError."""
+    try:
+        table = json.loads(text)
+        faults = tuple(_read(Fault, entry, "nodes") for entry in table.pop("faults", ()))
+        liars = tuple(_read(Liar, entry, "kinds") for entry in table.pop("liars", ()))
+        schedule = Schedule(**table, faults=faults, liars=liars)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ScheduleError(f"not a schedule: {error}") from None
+    _check(schedule)
+    return schedule
+
+
+def _read(kind: type[Any], entry: Mapping[str, Any], listed: str) -> Any:
+    return kind(**{**entry, listed: tuple(entry[listed])})
+
+
+def _check(schedule: Schedule) -> None:
+    numbers = [number for fault in schedule.faults for number in fault.nodes]
+    numbers += [liar.node for liar in schedule.liars]
+    if not all(number in range(schedule.nodes) for number in numbers):
+        raise ScheduleError(f"a schedule of {schedule.nodes} nodes names one that is not among them")
+    for fault in schedule.faults:
+        if fault.kind not in KINDS:
+            raise ScheduleError(f"unknown fault {fault.kind!r}; known are {', '.join(KINDS)}")
+    for liar in schedule.liars:
+        for kind in liar.kinds:
+            if kind not in LIES:
+                raise ScheduleError(f"unknown malice {kind!r}; known are {', '.join(LIES)}")
+
+
+def draw_schedule(
+    seed: int, nodes: int, seconds: float, *, faults: Mapping[str, float] | None = None,
+    lies: Sequence[str] = LIES,
+) -> Schedule:
+    """A schedule whose faults are over after `seconds`, with as many liars as the swarm must bear, or fewer.
+
+    `faults` are the kinds with their relative frequencies, all by default.
+    """
+    drawn = _draw_faults(seed, nodes, seconds, FREQUENCIES if faults is None else faults)
+    return Schedule(seed, nodes, seconds, drawn, _draw_liars(seed, nodes, lies))
+
+
+def _draw_faults(
+    seed: int, nodes: int, seconds: float, frequencies: Mapping[str, float]
+) -> tuple[Fault, ...]:
+    chance = random.Random(f"faults {seed}")
+    faults = []
+    for _ in range(round(seconds / _SECONDS_A_FAULT) if frequencies else 0):
+        kind = chance.choices(list(frequencies), list(frequencies.values()))[0]
+        at = round(chance.uniform(0, 0.85 * seconds), 2)
+        lasts = round(min(chance.uniform(0.3, 0.3 * seconds), seconds - at), 2)
+        most = max(1, nodes // 2 if chance.random() < 0.8 else nodes)
+        some = tuple(sorted(chance.sample(range(nodes), chance.randint(1, most))))
+        faults.append(Fault(kind, at, lasts, some, round(chance.random(), 3)))
+    return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def _draw_liars(seed: int, nodes: int, lies: Sequence[str]) -> tuple[Liar, ...]:
+    """The last nodes; together they are below 1/3 of the weight, as all weigh the same."""
+    chance = random.Random(f"liars {seed}")
+    count = chance.randint(min(1, (nodes - 1) // 3), (nodes - 1) // 3) if lies else 0
+    return tuple(Liar(nodes - 1 - place, _draw_lies(chance, lies)) for place in range(count))
+
+
+def _draw_lies(chance: random.Random, lies: Sequence[str]) -> tuple[str, ...]:
+    count = min(len(lies), chance.randint(1, _LIES_AT_MOST))
+    return tuple(sorted(chance.sample(lies, count)))

@@ -1,4 +1,4 @@
-"""Hunts for failures: swarms of real nodes in virtual time, with faults and a traitor, seed after seed."""
+"""Hunts for failures: swarms of real nodes in virtual time, with faults and liars, seed after seed."""
 
 import argparse
 import json
@@ -7,50 +7,70 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from multiprocessing import get_context
+from pathlib import Path
 
 import structlog
 
 from node.simulation.agreement import Violation
-from node.simulation.faults import KINDS, draw_faults
+from node.simulation.mutants import MUTANTS
 from node.simulation.run import Report, simulate
+from node.simulation.schedule import (
+    FREQUENCIES,
+    LIES,
+    Schedule,
+    ScheduleError,
+    decode_schedule,
+    draw_schedule,
+)
+from node.simulation.shrink import shrink
 
-Job = tuple[int, int, float, tuple[str, ...], bool]
+Job = tuple[Schedule, str | None]
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs all seeds; 0 if none violated anything, 1 at the first that did."""
-    arguments = _parser().parse_args(argv)
-    counts = list(arguments.nodes)
-    jobs = [
-        (seed, counts[seed % len(counts)], arguments.seconds, tuple(arguments.faults), not arguments.loyal)
-        for seed in arguments.seeds
-    ]
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        schedules = _schedules(arguments)
+    except (OSError, ScheduleError) as error:
+        parser.error(f"{arguments.schedule}: {error}")
     started, reports = time.monotonic(), []
+    jobs = [(schedule, arguments.broken) for schedule in schedules]
     with get_context("spawn").Pool(min(arguments.jobs, len(jobs)), _quiet) as pool:
-        for job, result in pool.imap_unordered(_run, jobs):
-            if isinstance(result, str):
-                _tell_violation(job, result)
-                return 1
-            reports.append(result)
-            _tell(result, arguments.json)
-    _tell_all(reports, time.monotonic() - started, arguments.json)
+        for schedule, result in pool.imap_unordered(_run, jobs):
+            if isinstance(result, Report):
+                reports.append(result)
+                _tell(result, arguments.json)
+                continue
+            pool.terminate()
+            _hunt_down(schedule, result, arguments)
+            return 1
+    _tell_all(reports, schedules, time.monotonic() - started, arguments.json)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
-    parser.add_argument("--nodes", type=_span, default="4..7", help="N, or A..B by seed (%(default)s)")
-    parser.add_argument("--seeds", type=_span, default="1..200", help="one seed, or A..B (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=40, help="virtual seconds with faults (%(default)s)")
-    parser.add_argument(
-        "--faults", type=_kinds, default=KINDS, help=f"some of {','.join(KINDS)}, or none; all by default"
-    )
-    parser.add_argument("--loyal", action="store_true", help="nobody equivocates (one does, if N > 3)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add = parser.add_argument
+    add("--nodes", type=_span, default="4..10", help="N, or A..B by seed (%(default)s)")
+    add("--seeds", type=_span, default="1..100", help="one seed, or A..B (%(default)s)")
+    add("--seconds", type=float, default=20, help="virtual seconds with faults (%(default)s)")
+    add("--faults", type=_faults, default=FREQUENCIES, metavar="KIND[=HOW OFTEN],...",
+        help=f"some of {', '.join(FREQUENCIES)}, or none; by default all, each at a frequency of its own")
+    add("--malice", type=_lies, default=LIES, metavar="KIND,...",
+        help=f"in which ways members below 1/3 may lie: some of {', '.join(LIES)}, or none; all by default")
+    add("--schedule", type=Path, help="run this file, which a violation left behind, instead of seeds")
+    add("--shrink", type=int, default=150, metavar="RUNS", help="at most, to shrink what failed (%(default)s)")
+    add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="for the schedule of a violation")
+    add("--broken", choices=MUTANTS, help="take a safeguard out of all nodes: this must fail")
+    add("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    add("--json", action="store_true", help="one JSON object a line")
     return parser
 
 
@@ -65,26 +85,85 @@ def _span(text: str) -> range:
     return span
 
 
-def _kinds(text: str) -> tuple[str, ...]:
+def _faults(text: str) -> Mapping[str, float]:
+    chosen = {}
+    for part in () if text == "none" else text.split(","):
+        kind, _, often = part.partition("=")
+        _require_known(kind, FREQUENCIES, "fault")
+        try:
+            chosen[kind] = float(often) if often else FREQUENCIES[kind]
+        except ValueError:
+            chosen[kind] = -1.0
+        if not 0 < chosen[kind] < 1000:
+            raise argparse.ArgumentTypeError(f"{part!r}: how often must be a number above 0, such as crash=2.5")
+    return chosen
+
+
+def _lies(text: str) -> tuple[str, ...]:
     kinds = () if text == "none" else tuple(text.split(","))
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"unknown fault {unknown[0]!r}; known are {', '.join(KINDS)}")
+    for kind in kinds:
+        _require_known(kind, LIES, "malice")
     return kinds
+
+
+def _require_known(kind: str, known: Iterable[str], what: str) -> None:
+    if kind not in known:
+        raise argparse.ArgumentTypeError(f"unknown {what} {kind!r}; known are {', '.join(known)}")
+
+
+def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
+    if arguments.schedule is not None:
+        return [decode_schedule(arguments.schedule.read_text())]
+    counts = list(arguments.nodes)
+    return [
+        draw_schedule(
+            seed, counts[seed % len(counts)], arguments.seconds, faults=arguments.faults, lies=arguments.malice
+        )
+        for seed in arguments.seeds
+    ]
 
 
 def _quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
-def _run(job: Job) -> tuple[Job, Report | str]:
-    seed, nodes, seconds, kinds, malice = job
+def _run(job: Job) -> tuple[Schedule, Report | tuple[str, str, float, str]]:
+    """The report, or the violation's kind, text, time and the trace of an error in a node."""
+    schedule, broken = job
     try:
-        return job, simulate(seed, nodes, seconds, kinds=kinds, malice=malice)
+        with MUTANTS[broken]() if broken else nullcontext():
+            return schedule, simulate(schedule)
     except Violation as violation:
-        return job, str(violation)
-    except Exception:
-        return job, f"a node crashed\n{traceback.format_exc()}"
+        cause = violation.__cause__
+        trace = "" if cause is None else "".join(traceback.format_exception(cause))
+        return schedule, (violation.kind, str(violation), violation.at, trace)
+
+
+def _hunt_down(schedule: Schedule, found: tuple[str, str, float, str], arguments: argparse.Namespace) -> None:
+    """Shrinks what failed, and tells what is left of it and how to see it again."""
+    _quiet()
+    kind, text, at, trace = found
+    print(f"seed {schedule.seed}: VIOLATION: {text}\n{trace}", end="", flush=True)
+    before = f"{len(schedule.faults)} faults and {len(schedule.liars)} liars in {schedule.seconds:g} s"
+    violation = Violation(kind, text)
+    violation.at = at
+
+    def attempt(smaller: Schedule) -> Violation | None:
+        _, result = _run((smaller, arguments.broken))
+        if isinstance(result, Report):
+            return None
+        other = Violation(result[0], result[1])
+        other.at = result[2]
+        return other
+
+    schedule, violation = shrink(schedule, violation, attempt, arguments.shrink)
+    print(f"shrunk from {before}: {violation} at {violation.at:.1f} s of {schedule.seconds:g}")
+    for line in (*schedule.liars, *schedule.faults):
+        print(f"  {line}")
+    path = arguments.keep / f"violation-{schedule.seed}.json"
+    path.write_text(schedule.encode())
+    broken = f" --broken {arguments.broken}" if arguments.broken else ""
+    print(f"again: scripts/simulate --schedule {path}{broken}")
 
 
 def _tell(report: Report, as_json: bool) -> None:
@@ -92,37 +171,35 @@ def _tell(report: Report, as_json: bool) -> None:
         print(json.dumps(asdict(report)), flush=True)
         return
     print(
-        f"seed {report.seed}: {report.nodes} nodes, {report.seconds:.1f} s, {report.faults} faults, "
-        f"{report.crashes} crashes, {report.rounds} rounds, {report.events} events ordered, in order again "
-        f"after {report.recovery:.1f} s, trace {report.trace[:12]}", flush=True,
+        f"seed {report.seed}: {report.nodes} nodes, {report.liars} liars, {report.faults} faults, "
+        f"{report.crashes} crashes, {report.rounds} rounds, {report.events} events ordered, "
+        f"{report.certified} certificates, in order again after {report.recovery:.1f} s, "
+        f"trace {report.trace[:12]}", flush=True,
     )
 
 
-def _tell_violation(job: Job, violation: str) -> None:
-    seed, nodes, seconds, kinds, malice = job
-    loyal = "" if malice else " --loyal"
-    print(f"seed {seed}: VIOLATION: {violation}")
-    for fault in draw_faults(seed, nodes, seconds, kinds):
-        print(f"  {fault}")
-    print(
-        f"again: scripts/simulate --nodes {nodes} --seeds {seed} --seconds {seconds:g} "
-        f"--faults {','.join(kinds) or 'none'}{loyal}"
-    )
-
-
-def _tell_all(reports: Sequence[Report], wall: float, as_json: bool) -> None:
-    summary = {
+def _tell_all(
+    reports: Sequence[Report], schedules: Sequence[Schedule], wall: float, as_json: bool
+) -> None:
+    added = ("faults", "liars", "crashes", "stops", "events", "attached", "rounds", "refused", "promotions",
+             "certified", "asked")
+    summary: dict[str, object] = {
         "seeds": len(reports),
         "violations": 0,
         "virtual_s": round(sum(report.seconds for report in reports)),
-        "faults": sum(report.faults for report in reports),
-        "crashes": sum(report.crashes for report in reports),
-        "events": sum(report.events for report in reports),
-        "rounds": sum(report.rounds for report in reports),
-        "questions": sum(report.asked for report in reports),
+        **{name: sum(getattr(report, name) for report in reports) for name in added},
+        "slowest_recovery_s": max(report.recovery for report in reports),
+        "slowest_recovery_rounds": max(report.recovery_rounds for report in reports),
         "wall_s": round(wall, 1),
     }
-    print(json.dumps(summary) if as_json else ", ".join(f"{name} {value}" for name, value in summary.items()))
+    kinds = Counter(fault.kind for schedule in schedules for fault in schedule.faults)
+    lies = Counter(kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds)
+    if as_json:
+        print(json.dumps(summary | {"fault_kinds": kinds, "lies": lies}))
+        return
+    print(", ".join(f"{name} {value}" for name, value in summary.items()))
+    for name, counts in (("faults", kinds), ("lies", lies)):
+        print(f"{name}: " + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class Faults:
         over = trio.current_time() + fault.lasts
         self._active.append(fault)
         await self._set()
+        await self._set_lives(fault, twice=True)
         while fault.kind == "flap" and trio.current_time() < over:
             await trio.sleep(min(self._random.random() * _FLAP, over - trio.current_time()))
             self._active.remove(fault)
@@ -48,6 +49,7 @@ class Faults:
             await self._set()
         await trio.sleep_until(over)
         self._active.remove(fault)
+        await self._set_lives(fault, twice=False)
         await self._set()
 
     async def _set(self) -> None:
@@ -58,6 +60,11 @@ class Faults:
         for node in self._swarm.nodes:
             if not node.running and not self._wants_down(node):
                 await self._swarm.start(node)
+
+    async def _set_lives(self, fault: Fault, *, twice: bool) -> None:
+        if fault.kind == "split":
+            for node in self._swarm.nodes:
+                await self._swarm.live_twice(node, twice)
 
     def _wants_down(self, node: SimulatedNode) -> bool:
         kinds = ("crash", "flap")
@@ -88,7 +95,8 @@ class Faults:
             inside, strength = (source in fault.nodes, target in fault.nodes), fault.strength
             apart = fault.kind == "partition" and inside[0] != inside[1]
             mute = fault.kind == "oneway" and inside == (True, False)
-            if apart or mute:
+            torn = fault.kind == "split" and (source - target) % 2 == 1 and self._honest(source, target)
+            if apart or mute or torn:
                 conditions = replace(conditions, cut=True)
             elif fault.kind == "loss" and any(inside):
                 conditions = replace(conditions, loss=0.5 * strength)
@@ -99,6 +107,9 @@ class Faults:
             elif fault.kind == "reorder" and any(inside):
                 conditions = replace(conditions, held=strength)
         return conditions
+
+    def _honest(self, *numbers: int) -> bool:
+        return all(self._swarm.nodes[number].honest for number in numbers)
 
 
 def _skew(fault: Fault) -> int:

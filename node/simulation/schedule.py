@@ -9,7 +9,7 @@ from typing import Any
 from node.simulation import malice
 
 FREQUENCIES = {
-    "loss": 1.0, "delay": 1.0, "duplicate": 0.6, "reorder": 1.0, "partition": 1.2, "oneway": 1.0,
+    "loss": 1.0, "delay": 1.0, "duplicate": 0.6, "reorder": 1.0, "partition": 1.2, "oneway": 1.0, "split": 1.2,
     "crash": 1.5, "flap": 0.5, "skew": 0.5, "jump": 0.5, "slowdisk": 0.7, "baddisk": 0.7,
 }
 """How often each kind of fault is drawn, relative to the others."""
@@ -19,6 +19,7 @@ LIES = tuple(malice.KINDS)
 
 _SECONDS_A_FAULT = 2.5  # of the run, on average
 _LIES_AT_MOST = 3  # kinds of malice in one member
+_OFTEN = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # against 1 for the other kinds
 
 
 class ScheduleError(ValueError):
@@ -123,7 +124,8 @@ def _draw_faults(
     for _ in range(round(seconds / _SECONDS_A_FAULT) if frequencies else 0):
         kind = chance.choices(list(frequencies), list(frequencies.values()))[0]
         at = round(chance.uniform(0, 0.85 * seconds), 2)
-        lasts = round(min(chance.uniform(0.3, 0.3 * seconds), seconds - at), 2)
+        longest = (0.6 if kind == "split" else 0.3) * seconds
+        lasts = round(min(chance.uniform(0.3, longest), seconds - at), 2)
         most = max(1, nodes // 2 if chance.random() < 0.8 else nodes)
         some = tuple(sorted(chance.sample(range(nodes), chance.randint(1, most))))
         faults.append(Fault(kind, at, lasts, some, round(chance.random(), 3)))
@@ -131,12 +133,20 @@ def _draw_faults(
 
 
 def _draw_liars(seed: int, nodes: int, lies: Sequence[str]) -> tuple[Liar, ...]:
-    """The last nodes; together they are below 1/3 of the weight, as all weigh the same."""
+    """The last nodes; together they are below 1/3 of the weight, as all weigh the same.
+
+    Half of the time they conspire: all lie in the same ways.
+    """
     chance = random.Random(f"liars {seed}")
-    count = chance.randint(min(1, (nodes - 1) // 3), (nodes - 1) // 3) if lies else 0
-    return tuple(Liar(nodes - 1 - place, _draw_lies(chance, lies)) for place in range(count))
+    most = (nodes - 1) // 3
+    numbers = [nodes - 1 - place for place in range(chance.randint(min(1, most), most) if lies else 0)]
+    if chance.random() < 0.5:
+        together = _draw_lies(chance, lies)
+        return tuple(Liar(number, together) for number in numbers)
+    return tuple(Liar(number, _draw_lies(chance, lies)) for number in numbers)
 
 
 def _draw_lies(chance: random.Random, lies: Sequence[str]) -> tuple[str, ...]:
-    count = min(len(lies), chance.randint(1, _LIES_AT_MOST))
-    return tuple(sorted(chance.sample(lies, count)))
+    weights = [_OFTEN.get(kind, 1.0) for kind in lies]
+    drawn = chance.choices(lies, weights, k=chance.randint(1, _LIES_AT_MOST)) if lies else []
+    return tuple(sorted(set(drawn)))

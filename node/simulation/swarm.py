@@ -1,8 +1,8 @@
 """A swarm of nodes in memory, which can be crashed, restarted, cut off and looked into."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -42,11 +42,13 @@ class SimulatedNode:
     honest: bool = True
     member: Member | None = None  # None while it is down
     gossip: Gossip | None = None
+    second_disk: Sequence[MemoryDisk] = ()  # of its second life, while it lives twice
     running: bool = False  # switched on, though it may have stopped by itself for a moment
     starts: int = 0
     stops: list[StoreError] = field(default_factory=list)  # why it stopped by itself
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    ended: trio.Event | None = None  # of the last time it was switched on
+    power: trio.Event = field(default_factory=trio.Event)  # set while it is switched on
+    up: trio.Event = field(default_factory=trio.Event)  # set when it has read its disk, or could not
 
 
 class SimulatedSwarm:
@@ -83,62 +85,89 @@ class SimulatedSwarm:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts all nodes and keeps them running until cancelled."""
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
             for node in self.nodes:
+                nursery.start_soon(self._supervise, node)
                 await self.start(node)
             task_status.started()
             await trio.sleep_forever()
 
     async def start(self, node: SimulatedNode) -> None:
         """Switches a node on; returns when it has read its disk, or could not, or was crashed again."""
-        node.running = True
-        if node.ended is not None:
-            await node.ended.wait()
-        up, node.ended, node.scope = trio.Event(), trio.Event(), trio.CancelScope()
-        self._nursery.start_soon(self._keep_alive, node, up, node.ended)
-        await up.wait()
+        node.running, node.up = True, trio.Event()
+        node.power.set()
+        await node.up.wait()
 
     def crash(self, node: SimulatedNode) -> None:
         """Pulls the plug: the node stops where it is, and its disk forgets what was not synced."""
-        node.scope.cancel()
         node.running, node.member, node.gossip = False, None, None
+        node.power = trio.Event()
+        node.up.set()
+        node.scope.cancel()
 
-    async def _keep_alive(self, node: SimulatedNode, up: trio.Event, ended: trio.Event) -> None:
-        try:
-            with node.scope:
-                while True:
-                    try:
-                        await self._live(node, up)
-                    except* StoreError as group:
-                        node.stops += [error for error in group.exceptions if isinstance(error, StoreError)]
-                    finally:
-                        node.disk.crash(self.random)
-                        up.set()
+    async def live_twice(self, node: SimulatedNode, twice: bool) -> None:
+        """Lets a liar run a copy of itself for every second node, or no more. It is started anew for that."""
+        if node.running and node.mask.lives_twice:
+            self.crash(node)
+            node.second_disk = (node.disk.copy(),) if twice else ()
+            await self.start(node)
+
+    async def _supervise(self, node: SimulatedNode) -> None:
+        while True:
+            await node.power.wait()
+            up, stops = node.up, len(node.stops)
+            with trio.CancelScope() as node.scope:
+                try:
+                    await self._live(node)
+                except* StoreError as group:
+                    node.stops += [error for error in group.exceptions if isinstance(error, StoreError)]
                     node.member = node.gossip = None
-                    await trio.sleep(RESTART_S)
-        finally:
-            ended.set()
+            node.disk.crash(self.random)
+            up.set()
+            if len(node.stops) > stops:
+                await trio.sleep(RESTART_S)
 
-    async def _live(self, node: SimulatedNode, up: trio.Event) -> None:
+    async def _live(self, node: SimulatedNode) -> None:
         node.starts += 1
         chance = random.Random(f"node {node.identity.text} {node.starts}")
+        lives = [self._life(node, disk, chance) for disk in (node.disk, *node.second_disk)]
+        if len(lives) > 1:
+            self._part(lives)
+        members = {peer: life for life in lives for peer in life.gossip.peers}
+
+        async def answer(asking: bytes, body: bytes) -> bytes:
+            return await members[asking].route.handler(asking, body)
+
+        route = replace(lives[0].route, handler=answer)
+        reception = Reception(self.genesis.roster.weights, {PATH: route, **self.routes(node)})
+        async with trio.open_nursery() as nursery:
+            for life in lives:
+                await nursery.start(life.member.run)
+                nursery.start_soon(self._report, node, life.decided)
+            await nursery.start(self.network.serve, node.identity.id, reception)
+            for life in lives:
+                nursery.start_soon(life.gossip.run)
+            first = lives[0]
+            nursery.start_soon(self.live, node, first.member, first.gossip, first.transport, chance)
+            node.member, node.gossip = first.member, first.gossip
+            node.up.set()
+
+    def _life(self, node: SimulatedNode, disk: MemoryDisk, chance: random.Random) -> "_Life":
+        """A member that reads this disk, and its gossip."""
         member = node.make_member(
-            genesis=self.genesis, identity=node.identity, store=MemoryStore(node.disk),
-            opener=self._opener, clock=node.clock, chance=chance, pace=self._pace,
+            genesis=self.genesis, identity=node.identity, store=MemoryStore(disk), opener=self._opener,
+            clock=node.clock, chance=chance, pace=self._pace,
         )
-        decided = member.subscribe()
         transport = node.mask.transport(self.network.transport(node.identity.id), member)
         gossip = Gossip(member, transport, chance, self._rhythm)
-        routes = {PATH: node.mask.route(gossip.route(), member), **self.routes(node)}
-        reception = Reception(self.genesis.roster.weights, routes)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(member.run)
-            nursery.start_soon(self._report, node, decided)
-            await nursery.start(self.network.serve, node.identity.id, reception)
-            nursery.start_soon(gossip.run)
-            nursery.start_soon(self.live, node, member, gossip, transport, chance)
-            node.member, node.gossip = member, gossip
-            up.set()
+        route = node.mask.route(gossip.route(), member)
+        return _Life(member, member.subscribe(), transport, gossip, route)
+
+    def _part(self, lives: Sequence["_Life"]) -> None:
+        """Lets each of several lives of one member know every second node only."""
+        for place, life in enumerate(lives):
+            for other in self.nodes:
+                if other.number % len(lives) != place:
+                    life.gossip.peers.pop(other.identity.id, None)
 
     def routes(self, _node: SimulatedNode) -> Mapping[str, Route]:
         """What a node answers besides gossip; for swarms that do more than order."""
@@ -152,3 +181,14 @@ class SimulatedSwarm:
     async def _report(self, node: SimulatedNode, decided: trio.MemoryReceiveChannel[RoundEffects]) -> None:
         async for effects in decided:
             self._watch(node, effects)
+
+
+@dataclass(frozen=True)
+class _Life:
+    """What runs on a node: once, unless it is one that lives twice."""
+
+    member: Member
+    decided: trio.MemoryReceiveChannel[RoundEffects]
+    transport: Transport
+    gossip: Gossip
+    route: Route

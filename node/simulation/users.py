@@ -52,7 +52,7 @@ class User:
     async def run(self, until: float) -> None:
         """Puts transactions forward every few seconds until then."""
         while trio.current_time() < until:
-            await trio.sleep(self._random.expovariate(1.2))
+            await trio.sleep(self._random.expovariate(2.0))
             member = self._node.member
             if member is None:
                 continue

@@ -19,6 +19,12 @@ class MemoryDisk:
         self.records: list[tuple[int | None, bytes]] = []  # (own seq or None, raw)
         self.synced = 0
 
+    def copy(self) -> "MemoryDisk":
+        """Another disk with the same content."""
+        disk = MemoryDisk()
+        disk.records, disk.synced = list(self.records), self.synced
+        return disk
+
     def crash(self, chance: random.Random) -> int:
         """Power loss: keeps some prefix that has at least all synced records; returns how many were lost."""
         kept = chance.randint(self.synced, len(self.records))

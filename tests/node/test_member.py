@@ -21,7 +21,7 @@ from node.member import Member, Pace
 from node.opening import SharedOpener
 from node.pending import BacklogError
 from node.simulation.agreement import Agreement, Honesty
-from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.simulation.swarm import RESTART_S, SimulatedNode, SimulatedSwarm
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 
@@ -217,24 +217,17 @@ async def test_a_failing_disk_stops_the_node_before_anything_is_sent(
     await swarm.settle()
     node = swarm.nodes[0]
     before = swarm.own_seqs(0)
-    swarm.crash(node)
-    await trio.sleep(0.1)
-    failure: list[BaseException] = []
-
-    async def live() -> None:
-        try:
-            await swarm._live(node, task_status=trio.TASK_STATUS_IGNORED)
-        except BaseExceptionGroup as group:
-            failure.extend(group.exceptions)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(live)
-        await trio.sleep(0.05)
-        node.disk.failing = True
-        swarm.member(0).submit([note(1)])
-    assert isinstance(failure[0], StoreError)
-    node.member = None
+    node.disk.full = True
+    swarm.member(0).submit([note(1)])
+    await trio.sleep(0.9)
+    assert [str(stop) for stop in node.stops] == ["the disk in memory is full"]
+    assert node.member is None
     assert swarm.own_seqs(0) == before
+    node.disk.full = False
+    await trio.sleep(RESTART_S + 1)
+    swarm.member(0).submit([note(1)])
+    await swarm.settle()
+    assert len(swarm.own_seqs(0)) > len(before)
 
 
 async def test_a_minority_stops_and_goes_on_when_healed(swarm: Swarm, autojump_clock: MockClock) -> None:

@@ -99,13 +99,24 @@ def test_a_crash_of_the_disk_in_memory_loses_unsynced_events_only() -> None:
     assert lengths == set(range(4, 11))
 
 
-@pytest.mark.parametrize("call", ["append", "append_own"])
-async def test_a_failing_disk_in_memory_is_an_error(call: str) -> None:
+async def test_a_full_disk_in_memory_is_an_error() -> None:
     disk = MemoryDisk()
     store = MemoryStore(disk)
-    disk.failing = True
-    with pytest.raises(StoreError):
-        await (store.append(chain(OTHER, 1)) if call == "append" else store.append_own(chain(ME, 1)[0]))
+    disk.full = True
+    with pytest.raises(StoreError, match="full"):
+        await store.append(chain(OTHER, 4))
+    with pytest.raises(StoreError, match="full"):
+        await store.append_own(chain(ME, 1)[0])
+    assert len(disk.records) == 2  # as much as there was room for
+
+
+async def test_a_disk_in_memory_that_cannot_sync_may_keep_what_was_written() -> None:
+    disk = MemoryDisk()
+    disk.unsyncable = True
+    with pytest.raises(StoreError, match="sync"):
+        await MemoryStore(disk).append_own(chain(ME, 1)[0])
+    kept = {disk.copy().crash(random.Random(seed)) for seed in range(20)}
+    assert kept == {0, 1}
 
 
 async def test_one_directory_serves_one_node_at_a_time(tmp_path: Path) -> None:

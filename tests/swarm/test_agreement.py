@@ -1,26 +1,45 @@
-"""Whole swarms in virtual time under faults, with a member that equivocates: they agree, and they go on."""
+"""Whole swarms in virtual time under faults, with members that lie: they agree, and they go on."""
 
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from consensus.event import Event
 from node.member import Member
-from node.simulation.agreement import Agreement, Violation
-from node.simulation.faults import KINDS, draw_faults
-from node.simulation.run import simulate
-from node.store.memory import MemoryStore
+from node.simulation.agreement import Agreement, History, Violation
+from node.simulation.run import Report, simulate
+from node.simulation.schedule import (
+    FREQUENCIES,
+    KINDS,
+    LIES,
+    Fault,
+    Liar,
+    Schedule,
+    ScheduleError,
+    decode_schedule,
+    draw_schedule,
+)
 
 ROOT = Path(__file__).parents[2]
+CODE = "from node.simulation.{0} import *; from node.simulation.schedule import *; print(simulate({1}))"
 
 
-@pytest.mark.parametrize("seed", range(1, 29))
+def calm(seed: int, nodes: int, seconds: float, *lies: str) -> Schedule:
+    """Nothing goes wrong, but the last node lies in these ways, if any."""
+    liars = (Liar(nodes - 1, lies),) if lies else ()
+    return Schedule(seed, nodes, seconds, liars=liars)
+
+
+@pytest.mark.parametrize("seed", range(1, 15))
 def test_seeded_swarms_agree(seed: int) -> None:
-    report = simulate(seed, nodes=4 + seed % 4, seconds=15)
+    report = simulate(draw_schedule(seed, 4 + seed % 4, 12))
     assert report.rounds >= 4
     assert report.events > 30
 
@@ -28,19 +47,35 @@ def test_seeded_swarms_agree(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 201))
 def test_two_hundred_seeded_swarms_agree(seed: int) -> None:
-    report = simulate(seed, nodes=4 + seed % 4, seconds=40)
+    report = simulate(draw_schedule(seed, 4 + seed % 7, 30))
     assert report.rounds >= 5
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 3])
 def test_small_swarms_without_malice_agree(nodes: int) -> None:
-    report = simulate(3, nodes=nodes, seconds=15, malice=False, kinds=["crash", "slowdisk", "skew"])
+    kinds = dict.fromkeys(("crash", "flap", "slowdisk", "baddisk", "skew", "jump"), 1.0)
+    schedule = draw_schedule(3, nodes, 15, faults=kinds)
+    assert not schedule.liars
+    report = simulate(schedule)
     assert report.rounds >= 5
     assert report.forks == 0
 
 
+@pytest.mark.parametrize("kind", LIES)
+def test_each_way_to_lie_is_borne(kind: str) -> None:
+    report = simulate(calm(3, 4, 8, kind))
+    assert report.liars == 1
+    assert report.rounds > 5
+
+
+def test_a_calm_swarm_certifies() -> None:
+    report = simulate(calm(3, 4, 25))
+    assert report.certified > 0
+    assert report.recovery < 10
+
+
 def test_a_seed_gives_the_same_run_every_time() -> None:
-    code = "from node.simulation.run import simulate; print(simulate(5, nodes=5, seconds=12))"
+    code = CODE.format("run", "draw_schedule(5, 5, 10)")
     runs = [
         subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True,
@@ -50,63 +85,110 @@ def test_a_seed_gives_the_same_run_every_time() -> None:
     ]
     assert runs[0].startswith("Report(")
     assert runs[0] == runs[1]
-    assert simulate(6, nodes=5, seconds=12).trace not in runs[0]
+    assert simulate(draw_schedule(6, 5, 10)).trace not in runs[0]
 
 
-def test_the_faults_do_happen() -> None:
-    reports = [simulate(seed, nodes=5, seconds=15) for seed in range(100, 106)]
-    assert all(report.faults for report in reports)
-    assert sum(report.crashes for report in reports) > 0
-    assert sum(report.forks for report in reports) == len(reports)
-    drawn = {fault.kind for seed in range(30) for fault in draw_faults(seed, 5, 30)}
-    assert drawn == set(KINDS)
+def test_every_kind_is_drawn_and_those_asked_for_only() -> None:
+    schedules = [draw_schedule(seed, 7, 30) for seed in range(60)]
+    kinds = Counter(fault.kind for schedule in schedules for fault in schedule.faults)
+    assert kinds.keys() == set(KINDS)
+    assert kinds["crash"] > kinds["flap"]
+    assert {kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds} == set(LIES)
+    assert all(3 * len(schedule.liars) < 7 for schedule in schedules)
+    assert all(fault.at + fault.lasts <= 30.001 for schedule in schedules for fault in schedule.faults)
+    chosen = draw_schedule(1, 7, 30, faults={"loss": 1.0}, lies=("fork",))
+    assert {fault.kind for fault in chosen.faults} == {"loss"}
+    assert {kind for liar in chosen.liars for kind in liar.kinds} == {"fork"}
 
 
-# The simulator has to catch a broken node; each of these is one.
+@pytest.mark.parametrize(
+    ("kind", "strength", "shows"),
+    [
+        ("crash", 0.5, lambda report: report.crashes == 1),
+        ("flap", 0.5, lambda report: report.crashes > 1),
+        ("baddisk", 0.2, lambda report: report.stops > 0),  # full
+        ("baddisk", 0.8, lambda report: report.stops > 0),  # cannot sync
+    ],
+)
+def test_machines_do_fail(kind: str, strength: float, shows: Any) -> None:
+    fault = Fault(kind, 2.0, 4.0, (1,), strength)
+    report = simulate(Schedule(1, 4, 8.0, (fault,)))
+    assert shows(report), report
 
 
-class Forgetful(Member):
-    """Sends own events before they are on disk, and does not listen after a start."""
+@pytest.mark.parametrize("kind", ["loss", "delay", "duplicate", "reorder", "partition", "oneway", "split",
+                                  "skew", "jump", "slowdisk"])
+def test_every_other_fault_changes_the_run(kind: str) -> None:
+    fault = Fault(kind, 1.0, 5.0, (0, 1), 0.9)
+    assert simulate(Schedule(1, 4, 6.0, (fault,))).trace != CALM.trace
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._listening = None
-        assert isinstance(self._store, MemoryStore)
-        self._store.append_own = self._append_unsynced  # type: ignore[method-assign]
 
-    async def _append_unsynced(self, event: Event) -> None:
-        await self._store.append([event])
+CALM: Report = simulate(Schedule(1, 4, 6.0))
+
+
+# Schedules as text.
+
+
+def test_a_schedule_is_text_and_back() -> None:
+    schedule = draw_schedule(11, 10, 20)
+    assert schedule.faults
+    assert schedule.liars
+    assert decode_schedule(schedule.encode()) == schedule
+    empty = Schedule(1, 4, 5.0)
+    assert decode_schedule(empty.encode()) == empty
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nonsense", "not a schedule"),
+        ("[]", "not a schedule"),
+        ('{"seed": 1}', "not a schedule"),
+        (Schedule(1, 4, 5.0, (Fault("fire", 1, 1, (0,), 1),)).encode(), "unknown fault 'fire'"),
+        (Schedule(1, 4, 5.0, (Fault("loss", 1, 1, (4,), 1),)).encode(), "not among them"),
+        (Schedule(1, 4, 5.0, liars=(Liar(3, ("boast",)),)).encode(), "unknown malice 'boast'"),
+        (Schedule(1, 4, 5.0, liars=(Liar(9, ("fork",)),)).encode(), "not among them"),
+    ],
+)
+def test_what_is_no_schedule_is_one_line(text: str, reason: str) -> None:
+    with pytest.raises(ScheduleError, match=reason) as caught:
+        decode_schedule(text)
+    assert "\n" not in str(caught.value)
+
+
+# The simulator has to notice what is wrong.
 
 
 class Deaf(Member):
     """Never builds on others' events."""
 
     async def _create(self, plan: Any) -> None:
-        await super()._create(type(plan)(other_parents=(), advances=True))
+        await super()._create(replace(plan, other_parents=()))
 
 
-def violation(make_member: type[Member], seeds: range, **options: Any) -> str:
-    """What the simulator says of swarms of such nodes, or nothing."""
-    for seed in seeds:
-        try:
-            simulate(seed, nodes=4, seconds=15, make_member=make_member, malice=False, **options)
-        except Violation as found:
-            return str(found)
-    return ""
+class Broken(Member):
+    """Raises an error in the middle of its work."""
+
+    async def _create(self, plan: Any) -> None:
+        if len(self.replica.dag) > 30:
+            raise KeyError("lost")
+        await super()._create(plan)
 
 
-def test_a_node_that_forgets_what_it_sent_is_caught() -> None:
-    assert "signed two events" in violation(Forgetful, range(1, 30), kinds=["crash", "delay"])
+@pytest.mark.parametrize(
+    ("make_member", "kind", "text"),
+    [(Deaf, "progress", "without a place"), (Broken, "error", "KeyError in a node: 'lost'")],
+)
+def test_a_broken_node_is_noticed(make_member: type[Member], kind: str, text: str) -> None:
+    with pytest.raises(Violation, match=text) as caught:
+        simulate(calm(1, 4, 6), make_member=make_member)
+    assert caught.value.kind == kind
+    assert caught.value.at > 0
 
 
-def test_a_node_that_does_not_build_on_others_is_caught() -> None:
-    assert "without a place" in violation(Deaf, range(1, 2), kinds=[])
-
-
-def test_two_orders_and_two_ledgers_are_caught() -> None:
-    from dataclasses import replace
-
-    taken: list[Any] = []
+def recorded(schedule: Schedule) -> list[tuple[Any, Any]]:
+    """Every round that a node decided in a run, with the node."""
+    taken: list[tuple[Any, Any]] = []
 
     class Recording(Agreement):
         def watch(self, node: Any, effects: Any) -> None:
@@ -115,13 +197,53 @@ def test_two_orders_and_two_ledgers_are_caught() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("node.simulation.run.Agreement", Recording)
-        simulate(1, nodes=4, seconds=5, kinds=[], malice=False)
-    node, effects = next(item for item in taken if len(item[1].round.events) > 1)
+        simulate(schedule)
+    return taken
+
+
+def test_two_orders_and_two_ledgers_are_noticed() -> None:
+    node, effects = next(item for item in recorded(calm(1, 4, 5)) if len(item[1].round.events) > 1)
     agreement = Agreement()
     agreement.watch(node, effects)
     with pytest.raises(Violation, match="another ledger"):
         agreement.watch(node, replace(effects, digest=bytes(32)))
+    with pytest.raises(Violation, match="another ledger"):
+        agreement.watch(node, replace(effects, effects=(*effects.effects, "more")))
     swapped = replace(effects.round, events=effects.round.events[::-1])
     with pytest.raises(Violation, match="in another way"):
         agreement.watch(node, replace(effects, round=swapped))
+    later = replace(effects.round.events[0], time=1)
+    with pytest.raises(Violation, match="in another way"):
+        agreement.watch(node, replace(effects, round=replace(effects.round, events=(later,))))
 
+
+class Promotions:
+    """As much of a ledger as `History` looks at."""
+
+    def __init__(self, *entries: tuple[bytes, bytes, int]) -> None:
+        self.entries = entries
+
+    def promotions(self) -> Sequence[Any]:
+        return [SimpleNamespace(digest=d, statement=s, certified=c) for d, s, c in self.entries]
+
+
+def test_what_was_certified_may_not_change_nor_go() -> None:
+    node: Any = SimpleNamespace(number=1)
+    history = History()
+    look: Any = history.inspect
+    look(node, Promotions((b"a", b"x", 3)), 5)
+    look(node, Promotions((b"a", b"x", 3), (b"b", b"y", 0)), 6)
+    look(node, Promotions(), 2)  # one that is behind
+    look(node, Promotions((b"a", b"x", 0)), 4)
+    with pytest.raises(Violation, match="has lost the certificate"):
+        look(node, Promotions((b"a", b"x", 0)), 5)
+    with pytest.raises(Violation, match="has lost the certificate"):
+        look(node, Promotions(), 7)
+    with pytest.raises(Violation, match="other promotions"):
+        look(node, Promotions((b"c", b"x", 3)), 5)
+    with pytest.raises(Violation, match="other promotions"):
+        look(node, Promotions((b"a", b"z", 3)), 5)
+
+
+def test_the_frequencies_are_of_known_kinds() -> None:
+    assert all(often > 0 for often in FREQUENCIES.values())

@@ -31,8 +31,40 @@ def test_it_runs_seeds_and_sums_up() -> None:
     assert first["trace"][:12] in again.stdout
 
 
-@pytest.mark.parametrize("wrong", [["--seeds", "0"], ["--seeds", "5..4"], ["--nodes", "x"], ["--faults", "fire"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [["--seeds", "0"], ["--seeds", "5..4"], ["--nodes", "x"], ["--faults", "fire"], ["--faults", "crash=often"],
+     ["--malice", "boast"], ["--broken", "glass"]],
+)
 def test_what_makes_no_sense_is_one_line_and_status_2(wrong: list[str]) -> None:
     done = simulate(*wrong)
     assert done.returncode == 2
-    assert repr(wrong[1]) in done.stderr.splitlines()[-1]
+    assert wrong[1].split("=")[0] in done.stderr.splitlines()[-1]
+
+
+def test_a_file_that_is_no_schedule_is_one_line_and_status_2(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.json"
+    for text in (None, "{}"):
+        if text is not None:
+            path.write_text(text)
+        done = simulate("--schedule", str(path))
+        assert done.returncode == 2
+        assert str(path) in done.stderr.splitlines()[-1]
+
+
+def test_a_violation_is_shrunk_and_can_be_repeated(tmp_path: Path) -> None:
+    mix = ("--nodes", "5", "--seconds", "12", "--faults", "split,delay", "--malice", "two-lives")
+    found = simulate(*mix, "--broken", "half", "--seeds", "1..9", "--shrink", "6", "--keep", str(tmp_path))
+    assert found.returncode == 1
+    path = next(tmp_path.iterdir())
+    lines = found.stdout.splitlines()
+    assert "VIOLATION: node" in lines[-1 - next(i for i, line in enumerate(lines[::-1]) if "VIOLATION" in line)]
+    assert lines[-1] == f"again: scripts/simulate --schedule {path} --broken half"
+    assert any(line.startswith("shrunk from") for line in lines)
+    again = simulate("--schedule", str(path), "--broken", "half", "--shrink", "0", "--keep", str(tmp_path))
+    assert again.returncode == 1
+    shrunk = next(line for line in lines if line.startswith("shrunk from"))
+    violation = again.stdout.splitlines()[0].partition("VIOLATION: ")[2]
+    assert violation in shrunk
+    whole = simulate("--schedule", str(path))
+    assert whole.returncode == 0

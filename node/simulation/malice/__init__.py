@@ -1,6 +1,6 @@
 """Members that do not keep to the protocol: each way a small class, known by a name."""
 
-from node.simulation.malice.forks import Branches, Fork, LateBranch, TwoFaces, Withhold
+from node.simulation.malice.forks import Branches, Fork, LateBranch, TwoFaces, TwoLives, Withhold
 from node.simulation.malice.junk import (
     BadParents,
     BadSignature,
@@ -22,6 +22,7 @@ KINDS: dict[str, type[Malice]] = {
     "branches": Branches,
     "late-branch": LateBranch,
     "two-faces": TwoFaces,
+    "two-lives": TwoLives,
     "withhold": Withhold,
     "stall": Stall,
     "starve": Starve,

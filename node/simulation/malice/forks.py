@@ -118,6 +118,12 @@ class Withhold(Hiding):
         return [raw for raw in raws if not self.hides(raw, peer)]
 
 
+class TwoLives(Malice):
+    """While the others are split it runs a copy of itself, so that each side has one of its own."""
+
+    lives_twice = True
+
+
 def older(liar: Liar, back: int) -> Event | None:
     """An own event so many before the newest, or the first."""
     own = liar.own()

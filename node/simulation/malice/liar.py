@@ -18,6 +18,7 @@ from node.transport import MAX_ANSWER, Transport
 from node.transport.reception import Route
 
 _LIES = 0.4  # of its own events, the share that a liar makes in one of its ways
+_STRAYS = 8
 
 
 class Malice:
@@ -45,6 +46,8 @@ class Malice:
         """What the liar asks for by hash, instead of `want`."""
         return want
 
+    lives_twice = False  # runs a copy of itself for each side of a `split`
+
     def delay(self) -> float:
         """Seconds by which an answer comes late."""
         return 0.0
@@ -55,11 +58,17 @@ class Liar(Member):
 
     ways: Sequence[Malice] = ()
     seed: bytes  # of its key
+    stray: Sequence[bytes] = ()  # raw events that it signed and its own replica does not take
 
     @property
     def key(self) -> SigningKey:
         """Its own."""
         return self._key
+
+    def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
+        """See `Member`. It does not care that somebody knows own events that are not here."""
+        if not any(way.lives_twice for way in self.ways):
+            super().hear(peer, tips)
 
     def newest(self) -> Event | None:
         """Its own newest event."""
@@ -96,6 +105,8 @@ class Liar(Member):
         self._set_pace()
         await self._store.append(events)
         self._attached(self.replica.insert(events))
+        stray = [event.raw for event in events if not self.knows(event.hash)]
+        self.stray = [*self.stray, *stray][-_STRAYS:]
 
 
 def make_liar(ways: Sequence[Malice]) -> Callable[..., Liar]:
@@ -105,6 +116,8 @@ def make_liar(ways: Sequence[Malice]) -> Callable[..., Liar]:
         liar = Liar(**parts)
         liar.seed = parts["identity"].private.private_bytes_raw()
         liar.ways = ways
+        if any(way.lives_twice for way in ways):
+            liar._listening = None
         return liar
 
     return make
@@ -115,6 +128,7 @@ class Mask:
 
     def __init__(self, ways: Iterable[Malice] = ()) -> None:
         self.ways = list(ways)
+        self.lives_twice = any(way.lives_twice for way in self.ways)
 
     def transport(self, inner: Transport, member: Member) -> Transport:
         """The asking side."""
@@ -134,6 +148,7 @@ class Mask:
 
     def request(self, liar: Liar, peer: MemberId, truth: SyncRequest) -> SyncRequest:
         """What is asked instead."""
+        truth = replace(truth, events=[*truth.events, *liar.stray])
         for way in self.ways:
             truth = replace(
                 truth, tips=way.tips(liar, peer, truth.tips), want=way.wanted(liar, truth.want),
@@ -142,6 +157,7 @@ class Mask:
         return truth
 
     def _answer(self, liar: Liar, peer: MemberId, truth: SyncAnswer) -> SyncAnswer:
+        truth = replace(truth, events=[*truth.events, *liar.stray])
         for way in self.ways:
             truth = replace(
                 truth, tips=way.tips(liar, peer, truth.tips), events=way.told(liar, peer, truth.events)

@@ -48,7 +48,7 @@ def test_a_broken_build_is_found_where_it_was_found_before(
     mutant: str, kind: str, nodes: int, faults: Sequence[str], lies: Sequence[str], first: int
 ) -> None:
     chosen = {name: FREQUENCIES[name] for name in faults}
-    schedule, violation = hunt(mutant, range(first, first + 20), [nodes], 12, chosen, lies)
+    schedule, violation = hunt(mutant, range(first, first + 40), [nodes], 12, chosen, lies)
     assert violation.kind == kind
     simulate(schedule)  # the build that is whole bears it
 

@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
-
 from consensus.dag import Dag
 from consensus.event import Event
-from consensus.hashgraph.ancestry import NONE, Ancestry
+from consensus.hashgraph.ancestry import Ancestry
+from consensus.hashgraph.reach import Reach
 from consensus.hashgraph.rounds import Rounds, Witnesses
 from consensus.roster import Roster
 from node.creation import Creation
@@ -24,6 +23,7 @@ def half_is_enough() -> Iterator[None]:
     def make_halved(self: Rounds, ancestry: Ancestry, weights: Any) -> None:
         make(self, ancestry, weights)
         self.quorum = sum(weights) // 2 + 1
+        self._reach = Reach(weights, self.quorum)
 
     def roster(self: Roster, members: Any) -> bool:
         return 2 * self.weight(members) > self.total_weight
@@ -93,9 +93,8 @@ def no_proxy() -> Iterator[None]:
     def proxy(self: Rounds, row: int, record: Witnesses) -> int:
         if row not in record.electors:
             witnesses = self._earlier_witnesses(row)
-            reaches = self.ancestry.last.take(self.ancestry.seen_rows(row), axis=0) >= witnesses
-            strong = (self.weights.dot(reaches) >= self.quorum) & (witnesses != NONE)
-            record.electors[row] = self.place.take(witnesses[np.flatnonzero(strong)])
+            strong = self._reached(row, witnesses) >= self.quorum
+            record.electors[row] = self.place.take(witnesses[strong])
         record.proxy_of[row] = row
         return row
 

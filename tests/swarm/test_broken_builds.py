@@ -1,6 +1,10 @@
 """Builds with a safeguard taken out: the simulator finds each of them, and shrinks what it found."""
 
+import runpy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,6 +14,9 @@ from node.simulation.run import simulate
 from node.simulation.schedule import FREQUENCIES, LIES, Schedule, draw_schedule
 from node.simulation.shrink import shrink
 
+ROOT = Path(__file__).parents[2]
+SELECTION = ROOT / "tests" / "data" / "vectors" / "selection.jsonl.gz"
+VECTORS: Any = SimpleNamespace(**runpy.run_path(str(ROOT / "scripts" / "vectors.py")))
 EVERYTHING = dict(FREQUENCIES)
 
 # Mixes in which a few seeds are enough: name, kind of violation, nodes, faults, lies, first seed that finds it.
@@ -58,6 +65,15 @@ def test_a_broken_build_is_found_where_it_was_found_before(
 def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
     _, violation = hunt(mutant, range(1, 201), range(4, 11), 20, EVERYTHING, LIES)
     assert violation.kind in ("order", "ledger", "accused", "honest fork")
+
+
+def test_without_the_proxy_the_vectors_do_not_hold() -> None:
+    dags = [dag for dag in VECTORS.read_dags(SELECTION) if dag.kind in ("deficient", "mutant")]
+    assert len(dags) >= 2
+    assert all(VECTORS.check(dag) == [] for dag in dags)
+    with MUTANTS["no-proxy"]():
+        wrong = [dag.kind for dag in dags if VECTORS.check(dag)]
+    assert "deficient" in wrong
 
 
 def test_what_was_found_is_shrunk_and_fails_again() -> None:

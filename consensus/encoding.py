@@ -21,6 +21,22 @@ _CUT = 256  # no byte
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
+class _Room:
+    """What is left of the bounds while a value is read."""
+
+    __slots__ = ("depth", "items")
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+        self.depth = MAX_DEPTH
+
+    def take(self, count: int, at: int) -> None:
+        """For `count` values more; EncodingError if they are too many."""
+        self.items -= count
+        if self.items < 0:
+            raise EncodingError(f"byte {at}: more values than are allowed here")
+
+
 class EncodingError(ValueError):
     """One line that says what is wrong with a value or with received bytes, and at which byte."""
 
@@ -36,14 +52,16 @@ def encode(value: Value) -> bytes:
     return bytes(out)
 
 
-def decode(data: bytes, *, limit: int) -> Decoded:
+def decode(data: bytes, *, limit: int, items: int | None = None) -> Decoded:
     """The value whose encoding is exactly `data`; `limit` is the largest length accepted, in bytes.
 
     Raises EncodingError for anything that `encode` does not produce, in time and memory linear in `data`.
+    A byte can be a value of its own that takes a microsecond and 70 bytes of memory: where large `data` of others
+    has few values, as messages do, `items` says how many may be in arrays and maps, keys included.
     """
     if len(data) > limit:
         raise EncodingError(f"{len(data)} bytes where at most {limit} are allowed")
-    value, end = _read(data, 0, 0)
+    value, end = _read(data, 0, _Room(len(data) if items is None else items))
     if end != len(data):
         raise EncodingError(f"byte {end}: {len(data) - end} bytes after the end of the value")
     return value
@@ -119,7 +137,7 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
         out += number.to_bytes(8)
 
 
-def _read(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
+def _read(data: bytes, at: int, room: _Room) -> tuple[Decoded, int]:
     """The value that starts at byte `at`, and the byte after its end.
 
     What events mostly consist of comes first and without further calls: small integers, byte strings of up
@@ -136,10 +154,10 @@ def _read(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
         end = at + 1 + head - _SHORT_TEXT
         if end <= len(data):
             return _read_text(data, at + 1, end), end
-    return _read_any(data, at, depth)
+    return _read_any(data, at, room)
 
 
-def _read_any(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
+def _read_any(data: bytes, at: int, room: _Room) -> tuple[Decoded, int]:
     major, number, start = _read_head(data, at)
     if major == _UINT:
         return number, start
@@ -157,11 +175,13 @@ def _read_any(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
         return _CONSTANTS[number], start
     if major == _TAG:
         raise EncodingError(f"byte {at}: tags are not allowed")
-    if depth == MAX_DEPTH:
+    if room.depth == 0:
         raise EncodingError(f"byte {at}: more than {MAX_DEPTH} nested arrays and maps")
-    if major == _MAP:
-        return _read_map(data, start, number, depth + 1)
-    return _read_array(data, start, number, depth + 1)
+    room.depth -= 1
+    read = _read_map if major == _MAP else _read_array
+    value, end = read(data, start, number, room)
+    room.depth += 1
+    return value, end
 
 
 def _read_head(data: bytes, at: int) -> tuple[int, int, int]:
@@ -198,16 +218,19 @@ def _read_text(data: bytes, start: int, end: int) -> str:
         raise EncodingError(f"byte {start}: text that is not UTF-8") from None
 
 
-def _read_array(data: bytes, at: int, length: int, depth: int) -> tuple[Decoded, int]:
+def _read_array(data: bytes, at: int, length: int, room: _Room) -> tuple[Decoded, int]:
     _end(data, at, length)  # an item takes a byte at least: no list is made for a length that cannot be
+    room.take(length, at)
     items = []
     for _ in range(length):
-        item, at = _read(data, at, depth)
+        item, at = _read(data, at, room)
         items.append(item)
     return items, at
 
 
-def _read_map(data: bytes, at: int, length: int, depth: int) -> tuple[Decoded, int]:
+def _read_map(data: bytes, at: int, length: int, room: _Room) -> tuple[Decoded, int]:
+    _end(data, at, 2 * length)
+    room.take(2 * length, at)
     items: dict[str, Decoded] = {}
     previous = b""
     for _ in range(length):
@@ -220,5 +243,5 @@ def _read_map(data: bytes, at: int, length: int, depth: int) -> tuple[Decoded, i
         if key <= previous:
             raise EncodingError(f"byte {at}: map keys are repeated or not in ascending order")
         previous = key
-        items[name], at = _read(data, end, depth)
+        items[name], at = _read(data, end, room)
     return items, at

@@ -15,6 +15,7 @@ MAX_EVENT_BYTES = 256 * 1024
 MAX_HEADER_BYTES = 512
 MAX_OTHER_PARENTS = 4
 MAX_TRANSACTIONS = 1024
+MAX_VALUES = 1 << 16  # in the transactions of an event, so that no event takes long to read
 MAX_INT = 2**63 - 1  # of sequence numbers, times, rounds and transaction ids
 
 _CONTEXT = b"ringrift/event/2\0"
@@ -105,14 +106,14 @@ def decode_event(raw: bytes, epoch: bytes) -> Event:
     Raises EventError for anything but the exact canonical bytes of an event within the limits above.
     """
     try:
-        wire = decode(raw, limit=MAX_EVENT_BYTES)
+        wire = decode(raw, limit=MAX_EVENT_BYTES, items=3)
         header, signature, payload = _wire_parts(wire)
         fields = _header_fields(header, signature)
         if fields["epoch"] != epoch:
             raise EventError("the event is of another epoch or swarm")
         if fields["payload_digest"] != sha256(payload).digest():
             raise EventError("the payload is not the one that the header names")
-        transactions = _transactions(decode(payload, limit=MAX_EVENT_BYTES))
+        transactions = _transactions(decode(payload, limit=MAX_EVENT_BYTES, items=MAX_VALUES))
     except EncodingError as error:
         raise EventError(f"not an event: {error}") from None
     return Event(**fields, transactions=transactions, payload=payload, raw=raw)

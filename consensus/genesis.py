@@ -11,7 +11,7 @@ from functools import cached_property
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.keys import id_text
 from consensus.roster import Member, Roster, RosterError, read_roster
-from consensus.settings import Settings, SettingsError
+from consensus.settings import Settings, SettingsError, shown
 
 VERSION = 2
 SIZE_LIMIT = 1 << 16
@@ -32,7 +32,7 @@ class Genesis:
 
     def __post_init__(self) -> None:
         if NAME.fullmatch(self.swarm) is None:
-            raise GenesisError(f"swarm name {self.swarm!r}: must be one line of 1 to 64 characters")
+            raise GenesisError(f"swarm name {shown(self.swarm)}: must be one line of 1 to 64 characters")
         for member in self.members:
             if type(member.weight) is int and member.weight == 0:
                 raise GenesisError(f"member {id_text(member.id)}: weight must be a whole number from 1, not 0")
@@ -82,7 +82,7 @@ def decode_genesis(data: bytes) -> Genesis:
     if not isinstance(value, dict) or sorted(value) != ["members", "settings", "swarm", "version"]:
         raise GenesisError("genesis: must have the fields members, settings, swarm, version")
     if value["version"] != VERSION:
-        raise GenesisError(f"genesis: version {value['version']!r} is unknown; this program knows {VERSION}")
+        raise GenesisError(f"genesis: version {shown(value['version'])} is unknown; this program knows {VERSION}")
     genesis = Genesis(_text(value["swarm"]), _members(value["members"]), _settings(value["settings"]))
     if genesis.raw != data:
         raise GenesisError("genesis: not in canonical form (sorted members, all settings, lowest terms)")

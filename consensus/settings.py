@@ -16,15 +16,27 @@ LONGEST_S = 10**9
 SHARD_GAMES = 65_536  # a shard holds no more
 
 
+_FRACTION = re.compile(r"[0-9]{1,20}([./][0-9]{1,20})?")  # no exponent: 1e999999999 would be computed for ever
+
+
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names the setting and what it must be."""
+
+
+def shown(value: object) -> str:
+    """A value as it stands in a message: in short, whatever it is."""
+    try:
+        text = str(value) if isinstance(value, Fraction) else repr(value)
+    except ValueError:  # Python writes no numbers of so many digits
+        text = "a number of very many digits"
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def players(configuration: str) -> int:
     """Number of players of a configuration such as `hex8-2`."""
     match = CONFIGURATION.fullmatch(configuration)
     if match is None:
-        raise SettingsError(f"configuration {configuration!r}: must be board-players, such as hex8-2")
+        raise SettingsError(f"configuration {shown(configuration)}: must be board-players, such as hex8-2")
     return int(match[2])
 
 
@@ -42,17 +54,16 @@ class Section:
         where = f"settings.{self.NAME}.{name}"
         if isinstance(default, Fraction):
             if not isinstance(value, Fraction) or not 0 < value < 1:
-                shown = str(value) if isinstance(value, Fraction) else repr(value)
-                raise SettingsError(f"{where}: must be between 0 and 1, not {shown}")
+                raise SettingsError(f"{where}: must be between 0 and 1, not {shown(value)}")
             if max(value.numerator, value.denominator) > LARGEST:
                 raise SettingsError(f"{where}: has too many digits")
         elif isinstance(default, str):
             if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
-                raise SettingsError(f"{where}: must be 1 to 64 of letters, digits and ._-, not {value!r}")
+                raise SettingsError(f"{where}: must be 1 to 64 of letters, digits and ._-, not {shown(value)}")
         else:
             least = 0 if name in self.MAY_BE_ZERO else 1
             if type(value) is not int or not least <= value <= LARGEST:
-                raise SettingsError(f"{where}: must be a whole number of {least} or more, not {value!r}")
+                raise SettingsError(f"{where}: must be a whole number of {least} or more, not {shown(value)}")
 
     def table(self) -> dict[str, Value]:
         """The section as CBOR values; a fraction is [numerator, denominator] in lowest terms."""
@@ -75,7 +86,7 @@ class Section:
         for name in sorted(table, key=str):
             if name not in defaults:
                 known = ", ".join(defaults)
-                raise SettingsError(f"settings.{cls.NAME}.{name}: unknown setting; known are {known}")
+                raise SettingsError(f"settings.{cls.NAME}.{str(name)[:80]}: unknown setting; known are {known}")
             value = table[name]
             values[name] = _fraction(value) if isinstance(defaults[name], Fraction) else value
         return cls(**values)
@@ -83,7 +94,7 @@ class Section:
 
 def _fraction(value: object) -> object:
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and _FRACTION.fullmatch(value):
             return Fraction(value)
         if isinstance(value, list) and len(value) == 2 and all(type(part) is int for part in value):
             return Fraction(value[0], value[1])
@@ -238,7 +249,7 @@ class Settings:
             raise SettingsError("settings: must be tables")
         unknown = sorted(str(name) for name in tables if name not in SECTIONS)
         if unknown:
-            raise SettingsError(f"settings.{unknown[0]}: unknown table; known are {', '.join(SECTIONS)}")
+            raise SettingsError(f"settings.{unknown[0][:80]}: unknown table; known are {', '.join(SECTIONS)}")
         sections: dict[str, Any] = {name: kind.read(tables.get(name, {})) for name, kind in SECTIONS.items()}
         return cls(tuple(sorted(set(names))), **sections)
 

@@ -22,6 +22,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; others ma
 _HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
 _ANCHOR = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
+_LARGEST_EXPONENT = 300  # of a number with a point; 1e-999999999 as a fraction would be computed for ever
 _HTTP_OFFSET = 1000  # the local page is this far from the port for peers, if nobody says otherwise
 
 
@@ -278,4 +279,6 @@ def _exact(value: Any, default: object) -> Any:
     """Take 0.65 as 13/20 where a fraction is wanted; elsewhere a point is a mistake, to be shown as written."""
     if not isinstance(value, Decimal):
         return value
-    return Fraction(value) if isinstance(default, Fraction) and value.is_finite() else float(value)
+    if isinstance(default, Fraction) and value.is_finite() and abs(value.adjusted()) < _LARGEST_EXPONENT:
+        return Fraction(value)
+    return float(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.event import MAX_EVENT_BYTES, EventError
 from consensus.replica import MAX_WANTED
-from consensus.sync import Tip, read_tips
+from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
 
 MAX_EVENTS = 1000  # in one message
 MAX_EVENTS_SIZE = 512 * 1024  # bytes of events in one message, or one event
@@ -47,7 +47,7 @@ class SyncAnswer:
 
 def decode_request(data: bytes, members: int) -> SyncRequest:
     """A request in a swarm of `members`. Raises MessageError."""
-    fields = _fields(data, {"epoch", "tips", "want", "events"})
+    fields = _fields(data, {"epoch", "tips", "want", "events"}, members)
     epoch = fields["epoch"]
     if not isinstance(epoch, bytes) or len(epoch) != 32:
         raise MessageError("epoch is not 32 bytes")
@@ -57,17 +57,17 @@ def decode_request(data: bytes, members: int) -> SyncRequest:
 
 def decode_answer(data: bytes, members: int) -> SyncAnswer:
     """An answer in a swarm of `members`. Raises MessageError."""
-    fields = _fields(data, {"tips", "events", "more"})
+    fields = _fields(data, {"tips", "events", "more"}, members)
     more = fields["more"]
     if not isinstance(more, bool):
         raise MessageError("more is neither true nor false")
     return SyncAnswer(_tips(fields["tips"], members), _events(fields["events"]), more)
 
 
-
-def _fields(data: bytes, names: set[str]) -> dict[str, Decoded]:
+def _fields(data: bytes, names: set[str], members: int) -> dict[str, Decoded]:
+    values = 2 * len(names) + 4 * TIPS_PER_MEMBER * members + MAX_WANTED + MAX_EVENTS
     try:
-        value = decode(data, limit=MAX_MESSAGE)
+        value = decode(data, limit=MAX_MESSAGE, items=values)
     except EncodingError as error:
         raise MessageError(str(error)) from None
     if not isinstance(value, dict) or value.keys() != names:

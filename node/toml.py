@@ -8,8 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from consensus.settings import shown
+
 Where = tuple[str | int, ...]  # a path into the document: ("member", 1, "weight")
 
+_BITS = 1000  # of a whole number
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -140,7 +143,7 @@ class Table:
 
 
 def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
+    text = str(value) if isinstance(value, Decimal) else shown(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
@@ -161,9 +164,21 @@ def parse_toml(path: Path, text: str) -> Table:
     """Parse the text of the file at `path`. Raise ConfigError."""
     try:
         values = tomllib.loads(text, parse_float=Decimal)
+        _require_short(values)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(path, text, str(error)) from None
+    except (ValueError, ArithmeticError, RecursionError):  # of Python, about numbers; and of the parser, too deep
+        what = "a number of very many digits, or brackets in brackets in brackets"
+        raise ConfigError(f"{path}: cannot be read: {what}; write it as ringrift-node init does") from None
     return Table(path, text, (), values)
+
+
+def _require_short(value: object) -> None:
+    """ValueError for a number that Python could not even write into a message."""
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        raise ValueError
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _require_short(part)
 
 
 def _syntax_error(path: Path, text: str, message: str) -> ConfigError:

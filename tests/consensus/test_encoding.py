@@ -132,3 +132,11 @@ def test_what_has_no_encoding_is_refused(value, reason):
 def test_maps_are_sorted_by_encoded_key_whatever_the_order_of_insertion():
     assert encode({"b": 1, "aa": 2, "a": 3}).hex() == "a361610361620162616102"
     assert encode({"aa": 2, "a": 3, "b": 1}) == encode({"b": 1, "aa": 2, "a": 3})
+
+
+def test_the_number_of_values_can_be_limited():
+    value = [1, {"a": [], "b": [None, 2]}, "x"]  # 3 + 4 + 0 + 2
+    assert decode(encode(value), limit=99, items=9) == value
+    with pytest.raises(EncodingError, match="more values than are allowed"):
+        decode(encode(value), limit=99, items=8)
+    assert decode(encode([[[]]] * 3), limit=99, items=6) == [[[]]] * 3

@@ -1,5 +1,7 @@
 """Sync messages: what is sent is read, and nothing else is."""
 
+import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -83,3 +85,17 @@ def test_no_bytes_make_it_fail_otherwise(noise: bytes, place: int, byte: int) ->
                 read(data, 4)
             except MessageError:
                 continue
+
+
+@pytest.mark.parametrize("unit", [b"\x80", b"\xa0", b"\x00", b"\x81\x80", b"\xa1\x61a\xf6"])
+def test_the_densest_message_takes_no_time_and_no_memory(unit: bytes) -> None:
+    """Two million values would take seconds, in which the node does nothing else, and 150 MB."""
+    count = (MAX_MESSAGE - 5) // len(unit)
+    data = b"\x9a" + count.to_bytes(4) + unit * count
+    tracemalloc.start()
+    started = time.perf_counter()
+    with pytest.raises(MessageError, match="more values than are allowed"):
+        decode_request(data, 100)
+    assert time.perf_counter() - started < 0.5
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()

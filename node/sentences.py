@@ -28,7 +28,7 @@ def _claim(fields: Fields) -> str:
         return f"claims self-play, {fields['amount']} games of {fields['configuration']} with {short(fields['model'])}"
     if fields["kind"] == "train":
         return f"claims training of {fields['configuration']} {fields['family']}, {fields['amount']} steps"
-    return f"claims slot {fields['slot']} of the match of candidate {short(fields['candidate'])}"
+    return f"asks for a slot of the match of candidate {short(fields['candidate'])}"
 
 
 def _withheld(fields: Fields) -> str:
@@ -112,6 +112,7 @@ SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     "release": lambda fields: f"gives back {fields['kind']} of {fields['configuration']}: {fields['reason']}",
     "expired": lambda fields: f"lost its lease on {fields['kind']} of {fields['configuration']}",
     "withheld": _withheld,
+    "slot": lambda fields: f"is drawn to play slot {fields['slot']} of candidate {short(fields['candidate'])}",
     "games": _games,
     "candidate": _candidate,
     "result": _result,

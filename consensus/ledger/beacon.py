@@ -69,6 +69,11 @@ def claim_seed(round_beacon: bytes, author: MemberId, claim: int) -> bytes:
     return hashlib.sha256(encode(["ringrift/claim/1", round_beacon, author, claim])).digest()
 
 
+def slot_lot(round_beacon: bytes, author: MemberId, claim: int) -> int:
+    """The number by which a slot is drawn for a match claim, of 256 bits."""
+    return int.from_bytes(hashlib.sha256(encode(["ringrift/slot/1", round_beacon, author, claim])).digest())
+
+
 def block_seed(round_beacon: bytes, candidate: bytes, block: int) -> bytes:
     """The seed of one block of a match: 32 bytes."""
     return hashlib.sha256(encode(["ringrift/block/1", round_beacon, candidate, block])).digest()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from consensus.keys import MemberId
 from consensus.ledger import matches
+from consensus.ledger.beacon import slot_lot
 from consensus.ledger.effects import Scalar
 from consensus.ledger.entities import Claim, ClaimKey, Configuration, Place
 from consensus.ledger.state import RefusedError, State
@@ -34,19 +35,34 @@ def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) 
 
 
 def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) -> None:
-    """One live claim per slot, within the rules of `matches.may_take`."""
+    """One live claim on a match for each member; the slot is drawn by the beacon of the next decided round."""
     candidacy = matches.open_match(state, wish.candidate)
-    if wish.slot >= len(candidacy.slots):
-        raise RefusedError("no such slot")
-    if not matches.is_free(state, candidacy, wish.slot):
-        raise RefusedError("slot is taken")
-    if not matches.may_take(state, candidacy, wish.slot, author):
-        raise RefusedError("not this member's slot")
+    for claim in state.claims.values():
+        if (claim.author, claim.candidate) == (author, wish.candidate):
+            raise RefusedError("member has a claim on this match")
+    if not matches.open_slots(state, candidacy, author):
+        raise RefusedError("no slot for this member")
     name = candidacy.configuration
     games = candidacy.settings.slot_blocks * players(name)
-    matches.assign(state, candidacy, wish.slot, (author, wish.id))
     claim = Claim(author, wish.id, "match", name, candidacy.incumbent, games, place)
-    _grant(state, replace(claim, candidate=wish.candidate, slot=wish.slot))
+    _grant(state, replace(claim, candidate=wish.candidate))
+
+
+def draw_slots(state: State, place: Place, round_beacon: bytes) -> None:
+    """Gives slots to the match claims that wait for one, first come first served; ends those that go empty."""
+    waiting = [claim for claim in state.claims.values() if claim.kind == "match" and claim.slot is None]
+    for claim in sorted(waiting, key=lambda claim: (claim.place.index, claim.key)):
+        assert claim.candidate is not None
+        candidacy = state.candidates[claim.candidate]
+        slots = matches.open_slots(state, candidacy, claim.author)
+        if not slots:
+            end(state, claim.key)
+            state.emit("release", place, claim.author, **_about(claim), reason="no slot is left")
+            continue
+        number = slots[slot_lot(round_beacon, *claim.key) % len(slots)]
+        matches.assign(state, candidacy, number, claim.key)
+        state.renew(replace(claim, slot=number))
+        state.emit("slot", place, claim.author, **_about(claim), candidate=claim.candidate, slot=number)
 
 
 def progress(state: State, place: Place, author: MemberId, news: Progress) -> None:
@@ -62,7 +78,6 @@ def release(state: State, place: Place, author: MemberId, news: Release) -> None
     """Frees a claim at once."""
     claim = state.live((author, news.claim))
     end(state, claim.key)
-    matches.vacate(state, claim)
     state.emit("release", place, author, **_about(claim), reason=news.reason)
 
 
@@ -114,7 +129,6 @@ def _grant(state: State, claim: Claim) -> None:
         amount=claim.amount,
         family=claim.family,
         candidate=claim.candidate,
-        slot=claim.slot,
     )
 
 

@@ -19,7 +19,8 @@ class Effect:
     (digests are bytes, the rest text and whole numbers):
 
     profile      roles, device
-    claim        claim (id), kind, configuration, model, amount, family, candidate, slot
+    claim        claim (id), kind, configuration, model, amount, family, candidate
+    slot         claim, kind, configuration, candidate, slot
     beacon       claim (id) or candidate, seed (of the claim, or the beacon itself for a match), configuration
     withheld     shown (whether the judge shows a preimage at all: then it is wrong), times
     progress     claim, kind, configuration, done, amount

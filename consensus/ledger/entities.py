@@ -67,7 +67,7 @@ class Claim(Entity):
     place: Place
     family: str = ""  # of a training claim
     candidate: bytes | None = None  # of a match claim
-    slot: int | None = None
+    slot: int | None = None  # of a match claim, once it is drawn
     deadline: int = 0
     done: int = 0  # by the author's word
     delivered: int = 0  # games announced in shards
@@ -76,6 +76,11 @@ class Claim(Entity):
     @property
     def key(self) -> ClaimKey:
         return self.author, self.id
+
+    @property
+    def waits(self) -> bool:
+        """Whether its seed or slot is still to come, from the beacon of the next decided round."""
+        return (self.slot if self.kind == "match" else self.seed) is None
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class SlotResult(Entity):
 
 @dataclass(frozen=True)
 class Slot(Entity):
-    """A run of blocks. `claim` is the last grant; it stays after its lease ran out, until somebody else's."""
+    """A run of blocks. `claim` is the last grant; it stays when it has ended, until somebody else's."""
 
     claim: ClaimKey | None = None
     result: SlotResult | None = None

@@ -1,11 +1,14 @@
-"""The slots of a match: who may play which.
+"""The slots of a match: who may play which. Nobody chooses: a member asks for one, and the beacon draws it.
 
 Slots come in pairs (0 and 1, 2 and 3, ...), and in swarms of three or more no member may hold both slots of
 a pair, so nobody holds more than half of the slots, nor of any even number of first slots: an early verdict
 cannot rest on one member. Nor may the author of the candidate hold any. Two other members that are alive
 can always finish a match: whatever is left of a pair, one of them did not play its other half. With one
-member or two all may play. A slot whose lease ran out is free, but remembers its claim until somebody else
-is granted it (or the claim's member its other half), so that a late result still counts.
+member or two all may play.
+
+A member has one claim on a match at a time. A slot that was given back, or whose lease ran out, is free, but
+remembers its claim until somebody else is granted it: a late result still counts, and if the member asks
+again it gets this slot and no other, so that nobody draws until it likes what it gets.
 """
 
 from __future__ import annotations
@@ -31,36 +34,52 @@ def open_match(state: State, candidate: bytes) -> Candidacy:
     return candidacy
 
 
-def is_free(state: State, candidacy: Candidacy, number: int) -> bool:
+def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
+    """The slots of which one would be drawn for the member now; it has no live claim on the match."""
+    slots = candidacy.slots
+    free = [
+        number
+        for number in range(len(slots))
+        if _is_free(state, slots[number]) and _may_take(state, candidacy, number, member)
+    ]
+    dropped = tuple(number for number in free if (claim := slots[number].claim) is not None and claim[0] == member)
+    return dropped or tuple(number for number in free if number < _horizon(state, candidacy))
+
+
+def assign(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
+    """Grants the slot."""
+    _put(state, candidacy, number, Slot(claim=key))
+
+
+def vacate(state: State, claim: Claim) -> None:
+    """Forgets a claim whose member is gone."""
+    if claim.candidate is not None and claim.slot is not None:
+        _put(state, state.candidates[claim.candidate], claim.slot, Slot())
+
+
+def _put(state: State, candidacy: Candidacy, number: int, slot: Slot) -> None:
+    slots = (*candidacy.slots[:number], slot, *candidacy.slots[number + 1 :])
+    state.candidates[candidacy.id] = replace(candidacy, slots=slots)
+
+
+def _horizon(state: State, candidacy: Candidacy) -> int:
+    """First slots in play: two a member beyond the complete prefix, since later ones may never count."""
+    complete = 0
+    while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
+        complete += 1
+    return complete + 2 * len(state.roster)
+
+
+def _is_free(state: State, slot: Slot) -> bool:
     """Whether nobody has played the slot or plays it."""
-    slot = candidacy.slots[number]
     return slot.result is None and (slot.claim is None or slot.claim not in state.claims)
 
 
-def may_take(state: State, candidacy: Candidacy, number: int, member: MemberId) -> bool:
+def _may_take(state: State, candidacy: Candidacy, number: int, member: MemberId) -> bool:
     """Whether the member may hold this slot, free or not."""
     if len(state.roster) <= SMALL_SWARM:
         return True
     return member != candidacy.author and _holder(state, candidacy, number ^ 1) != member
-
-
-def assign(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
-    """Grants the slot; the member's claim on the other half, if it ran out, counts no more."""
-    slots = list(candidacy.slots)
-    other = slots[number ^ 1]
-    if len(state.roster) > SMALL_SWARM and other.claim is not None and other.claim[0] == key[0]:
-        slots[number ^ 1] = replace(other, claim=None)
-    slots[number] = Slot(claim=key)
-    state.candidates[candidacy.id] = replace(candidacy, slots=tuple(slots))
-
-
-def vacate(state: State, claim: Claim) -> None:
-    """Forgets a claim that was given back."""
-    if claim.candidate is not None and claim.slot is not None:
-        candidacy = state.candidates[claim.candidate]
-        slots = list(candidacy.slots)
-        slots[claim.slot] = Slot()
-        state.candidates[candidacy.id] = replace(candidacy, slots=tuple(slots))
 
 
 def _holder(state: State, candidacy: Candidacy, number: int) -> MemberId | None:

@@ -86,7 +86,7 @@ def _claim(source: Fields, number: int) -> Transaction:
     if kind == "train":
         return TrainClaim(number, source.name("configuration"), source.name("family"))
     if kind == "match":
-        return MatchClaim(number, source.digest("candidate"), source.whole("slot", 0, 1 << 20))
+        return MatchClaim(number, source.digest("candidate"))
     raise MalformedError("field kind must be selfplay, train or match")
 
 

@@ -1,9 +1,9 @@
 """What a member should do next: pure functions of the ledger, the same on every node; nobody hands out work.
 
 They may be a few seconds of order behind; claims settle who works. What is due at once comes first
-(`due_seals`, `due_votes`), then `next_work`: a free slot of an open match, training where enough new games
-lie, else self-play where games are needed most. Members that choose at the same moment differ by a hash of
-their id.
+(`due_seals`, `due_votes`), then `next_work`: an open match with free slots, training where enough new games
+lie, else self-play where games are needed most. Members that choose a configuration at the same moment
+differ by a hash of their id.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ class Work:
     model: bytes  # canonical now: plays, is the parent, or is the incumbent of the match
     family: str = ""  # training: the architecture
     candidate: bytes | None = None  # match
-    slot: int | None = None
 
     @property
     def subject(self) -> Subject:
-        """What it is about, whatever the slot."""
+        """What it is about."""
         return self.kind, self.configuration, self.candidate
 
     def claim(self, number: int) -> Transaction:
@@ -49,8 +48,7 @@ class Work:
         if self.kind == "train":
             return TrainClaim(number, self.configuration, self.family)
         assert self.candidate is not None
-        assert self.slot is not None
-        return MatchClaim(number, self.candidate, self.slot)
+        return MatchClaim(number, self.candidate)
 
 
 def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
@@ -108,52 +106,20 @@ def training_shards(
 
 
 def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
+    """A match with more slots for the member than are about to be drawn for others."""
     for candidacy in ledger.candidates():
         if candidacy.beacon is None or candidacy.ripe is not None:
             continue
         if ("match", candidacy.configuration, candidacy.id) in avoided:
             continue
-        free = [
-            slot
-            for slot in range(_horizon(ledger, candidacy))
-            if ledger.is_free(candidacy, slot) and ledger.may_take(candidacy, slot, member)
-        ]
-        if free:
-            slot = free[_rank(ledger, candidacy, member) % len(free)]
+        claims = [claim for claim in ledger.claims() if claim.candidate == candidacy.id]
+        if any(claim.author == member for claim in claims):
+            continue
+        if len(ledger.open_slots(candidacy, member)) > sum(claim.waits for claim in claims):
             games = candidacy.settings.slot_blocks * players(candidacy.configuration)
-            return Work(
-                "match",
-                candidacy.configuration,
-                games,
-                candidacy.incumbent,
-                candidate=candidacy.id,
-                slot=slot,
-            )
+            name = candidacy.configuration
+            return Work("match", name, games, candidacy.incumbent, candidate=candidacy.id)
     return None
-
-
-def _horizon(ledger: Ledger, candidacy: Candidacy) -> int:
-    """First slots in play: two a member beyond the complete prefix, since later ones may never count."""
-    complete = 0
-    while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
-        complete += 1
-    return min(len(candidacy.slots), complete + 2 * len(ledger.roster))
-
-
-def _rank(ledger: Ledger, candidacy: Candidacy, member: MemberId) -> int:
-    """The member's place among those that could take a slot now; shuffled anew with every grant."""
-    granted = sum(slot.claim is not None for slot in candidacy.slots)
-    busy = {claim.author for claim in ledger.claims() if claim.kind == "match"}
-    profiles = ledger.profiles()
-    others = [
-        other.id
-        for other in ledger.roster.members
-        if other.id not in busy
-        and other.id != candidacy.author
-        and (other.id not in profiles or "match" in profiles[other.id].roles)
-    ]
-    mine = _hash(member, candidacy.id, granted)
-    return sum(_hash(other, candidacy.id, granted) < mine for other in others if other != member)
 
 
 def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:

@@ -1,26 +1,27 @@
-"""What the beacon of a decided round fixes: the seeds of all that was ordered before the round and waits."""
+"""What the beacon of a decided round fixes: seeds and slots for all that was ordered before it and waits."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from consensus.ledger import beacon
+from consensus.ledger import beacon, claims
 from consensus.ledger.entities import Place
 from consensus.ledger.state import State
 from consensus.ordered import DecidedRound, Judge
 
 
 def fix(state: State, decided: DecidedRound) -> None:
-    """Takes the judges' preimages, and gives seeds to claims and candidates of earlier rounds that have none."""
+    """Takes the judges' preimages, and gives claims and candidates of earlier rounds the seeds and slots they lack."""
     place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
     valid = [judge for judge in decided.judges if _settle(state, place, judge)]
     value = beacon.beacon(state.tenure.epoch, decided.number, decided.judges, valid)
     for key, claim in sorted(state.claims.items()):
-        if claim.seed is None and claim.kind != "match":
+        if claim.waits and claim.kind != "match":
             seed = beacon.claim_seed(value, *key)
             state.claims[key] = replace(claim, seed=seed)
             name = claim.configuration
             state.emit("beacon", place, claim.author, claim=claim.id, configuration=name, seed=seed)
+    claims.draw_slots(state, place, value)
     for candidate, entry in sorted(state.candidates.items()):
         if entry.beacon is None:
             state.candidates[candidate] = replace(entry, beacon=value, beacon_round=decided.number)

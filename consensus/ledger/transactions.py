@@ -9,7 +9,7 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 |         | cost int, life int |
 | claim | kind "selfplay": configuration, amount (games) |
 |       | kind "train": configuration, family |
-|       | kind "match": candidate d32, slot |
+|       | kind "match": candidate d32 |
 | progress | claim (id of the author's claim), done int |
 | release | claim, reason text |
 | games | claim, configuration, model d32, shard d32, size (bytes), games, plies, |
@@ -107,11 +107,10 @@ class TrainClaim(Transaction):
 
 @dataclass(frozen=True)
 class MatchClaim(Transaction):
-    """Wants to play one slot of a candidate's match."""
+    """Wants to play a slot of a candidate's match; which one is drawn."""
 
     TYPE = "claim"
     candidate: bytes
-    slot: int
     kind: Literal["match"] = "match"
 
 

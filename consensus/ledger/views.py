@@ -119,8 +119,8 @@ class Views:
     @property
     def waiting(self) -> bool:
         """Whether a claim or a candidate waits for the beacon of a further decided round."""
-        unlit = (claim.seed is None and claim.kind != "match" for claim in self._state.claims.values())
-        return any(unlit) or any(entry.beacon is None for entry in self._state.candidates.values())
+        claims, candidates = self._state.claims.values(), self._state.candidates.values()
+        return any(claim.waits for claim in claims) or any(entry.beacon is None for entry in candidates)
 
     def withheld(self) -> Mapping[MemberId, int]:
         """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
@@ -163,13 +163,9 @@ class Views:
         """The score and the test of a match so far."""
         return standing(candidacy)
 
-    def is_free(self, candidacy: Candidacy, slot: int) -> bool:
-        """Whether nobody has played the slot or plays it."""
-        return matches.is_free(self._state, candidacy, slot)
-
-    def may_take(self, candidacy: Candidacy, slot: int, member: MemberId) -> bool:
-        """Whether the rules of the match let the member hold this slot, free or not."""
-        return matches.may_take(self._state, candidacy, slot, member)
+    def open_slots(self, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
+        """The slots of which one would be drawn for the member now, if it has no claim on the match."""
+        return matches.open_slots(self._state, candidacy, member)
 
     def closed(self) -> tuple[Closed, ...]:
         """Candidates that were not promoted, oldest first."""

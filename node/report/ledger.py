@@ -106,7 +106,8 @@ def _certificate_of(ledger: Ledger, statement: bytes | None) -> str | None:
 def _subject(claim: Claim) -> str:
     if claim.candidate is None:
         return claim.configuration
-    return f"{claim.configuration} candidate {claim.candidate.hex()[:8]} slot {claim.slot}"
+    slot = "a slot" if claim.slot is None else f"slot {claim.slot}"
+    return f"{claim.configuration} candidate {claim.candidate.hex()[:8]} {slot}"
 
 
 def _claim(ledger: Ledger, names: Names, claim: Claim) -> ClaimInfo:

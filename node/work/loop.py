@@ -64,13 +64,9 @@ async def _claim_something(desk: Desk, avoided: Collection[Subject]) -> Claim | 
     number = desk.next_id()
     await desk.submit(wish.claim(number))
     await desk.ordered(number)
-    while (claim := desk.ledger.claim(desk.me, number)) is not None and not _has_seed(claim):
-        await desk.moved(desk.moves)  # the next decided round fixes it
+    while (claim := desk.ledger.claim(desk.me, number)) is not None and claim.waits:
+        await desk.moved(desk.moves)  # the next decided round fixes seed or slot
     return claim
-
-
-def _has_seed(claim: Claim) -> bool:
-    return claim.kind == "match" or claim.seed is not None
 
 
 async def _fulfil(desk: Desk, workshop: Workshop, claim: Claim) -> None:

@@ -11,7 +11,7 @@ from consensus.encoding import decode, encode
 from consensus.event import Event
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
-from consensus.ledger import Effect, Ledger
+from consensus.ledger import Effect, Ledger, beacon
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
 from consensus.ledger.ledger import Closing
@@ -186,10 +186,31 @@ class Swarm:
         self.order()
         return t.candidate_id(self.id(member), news.id)
 
-    def claim_slot(self, member: int, candidate: bytes, slot: int) -> int:
+    def ask(self, member: int, candidate: bytes) -> int:
+        """Asks for a slot, which the next round draws."""
         number = self.next_id(member)
-        self.act(member, t.MatchClaim(number, candidate, slot))
+        self.act(member, t.MatchClaim(number, candidate))
         return number
+
+    def claim_slot(self, member: int, candidate: bytes, slot: int) -> int:
+        """Asks for a slot and, if that is allowed, lets the one judge of a round have a hash that draws `slot`."""
+        number = self.ask(member, candidate)
+        if self.refusal() is None:
+            open_ = self.ledger.candidate(candidate)
+            assert open_ is not None
+            slots = self.ledger.open_slots(open_, self.id(member))
+            assert slot in slots, (slot, slots)
+            self.order(judges=(self._judge_that_draws(self.id(member), number, slots, slot),))
+        return number
+
+    def _judge_that_draws(self, author: bytes, claim: int, slots: tuple[int, ...], slot: int) -> Judge:
+        epoch, number = self.ledger._state.tenure.epoch, len(self.rounds) + 1
+        for salt in range(10_000):
+            judge = Judge(digest_of("judge", number, salt), self.ledger.roster.ids[0], None)
+            value = beacon.beacon(epoch, number, (judge,), ())
+            if slots[beacon.slot_lot(value, author, claim) % len(slots)] == slot:
+                return judge
+        raise AssertionError("no hash draws the slot")
 
     def result(self, member: int, claim: int, slot: int, score: int, size: int = 2) -> t.Result:
         blocks = tuple((slot * size + number, score) for number in range(size))

@@ -196,9 +196,9 @@ def test_strangers_and_nonsense_are_counted() -> None:
     swarm = Swarm()
     swarm.order((bytes(32), [t.SelfplayClaim(0, "hex8-2", 1).as_table()]))
     swarm.order((swarm.id(0), [{"type": "claim", "id": 0}]))
-    swarm.order((swarm.id(0), [{"type": "ballot", "id": 1}]))
+    swarm.order((swarm.id(0), [{"type": "weather", "id": 1}]))
     assert swarm.last == ()
-    swarm.order((swarm.id(0), [{"type": "ballot", "id": 1}]))
+    swarm.order((swarm.id(0), [{"type": "weather", "id": 1}]))
     assert swarm.ledger.rejected() == {"id was used before": 1, "malformed": 1, "not a member": 1}
     assert swarm.rounds[-1].number == 4
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from consensus.ledger import transactions as t
+from consensus.ledger.beacon import beacon, slot_lot
+from consensus.ordered import Judge
 from consensus.settings import MatchSettings
 from tests.consensus.ledger.swarm import Swarm, digest_of, settings
 
@@ -51,9 +54,9 @@ def test_slots_wait_for_the_seeds() -> None:
     swarm = Swarm()
     news = swarm.candidate(0)
     candidate = t.candidate_id(swarm.id(0), news.id)
-    swarm.order((swarm.id(0), [news.as_table()]), (swarm.id(1), [t.MatchClaim(0, candidate, 0).as_table()]))
+    swarm.order((swarm.id(0), [news.as_table()]), (swarm.id(1), [t.MatchClaim(0, candidate).as_table()]))
     assert swarm.refusal() == "seeds are not fixed yet"
-    swarm.claim_slot(2, candidate, 0)
+    swarm.ask(2, candidate)
     assert swarm.kinds() == ["beacon", "claim"]
 
 
@@ -61,20 +64,87 @@ def test_who_may_take_which_slot() -> None:
     swarm = Swarm()
     candidate = swarm.nominate(0)
 
-    def outcome(member: int, slot: int) -> str | None:
-        swarm.claim_slot(member, candidate, slot)
-        return swarm.refusal()
+    def open_to(member: int) -> set[int]:
+        open_ = swarm.ledger.candidate(candidate)
+        assert open_ is not None
+        return set(swarm.ledger.open_slots(open_, swarm.id(member)))
 
-    assert outcome(0, 0) == "not this member's slot"
-    assert outcome(1, 0) is None
-    assert outcome(2, 0) == "slot is taken"
-    assert outcome(1, 1) == "not this member's slot"
-    assert outcome(1, 3) is None
-    assert outcome(1, 2) == "not this member's slot"
-    assert outcome(2, 2) is None
-    assert outcome(3, 16) == "no such slot"
-    swarm.act(3, t.MatchClaim(swarm.next_id(3), bytes(32), 0))
+    assert open_to(0) == set()  # the author
+    swarm.ask(0, candidate)
+    assert swarm.refusal() == "no slot for this member"
+    assert open_to(1) == open_to(2) == set(range(8))  # two a member, of sixteen
+    swarm.play_slot(1, candidate, 0)
+    assert open_to(1) == set(range(2, 9))
+    assert open_to(2) == set(range(1, 9))
+    swarm.play_slot(1, candidate, 3)
+    assert open_to(1) == {4, 5, 6, 7, 8}
+    swarm.claim_slot(2, candidate, 2)
+    assert open_to(3) == {1, 4, 5, 6, 7, 8}
+    swarm.ask(2, candidate)
+    assert swarm.refusal() == "member has a claim on this match"
+    swarm.ask(3, bytes(32))
     assert swarm.refusal() == "no open candidate"
+
+
+def test_the_slot_is_drawn_by_the_beacon_of_the_round_after_the_claim() -> None:
+    drawn = Counter[int | None]()
+    for number in range(200):
+        swarm = Swarm()
+        candidate = swarm.nominate(0)
+        claim = swarm.ask(1, candidate)
+        (live,) = swarm.ledger.claims()
+        assert live.waits
+        assert swarm.ledger.waiting
+        swarm.order(judges=())  # no judge, no beacon
+        assert swarm.ledger.waiting
+        judge = Judge(digest_of(number), swarm.id(2), None)
+        swarm.order(judges=(judge,))
+        lot = slot_lot(beacon(swarm.genesis.digest, len(swarm.rounds), (judge,), ()), swarm.id(1), claim)
+        (live,) = swarm.ledger.claims()
+        assert live.slot == lot % 8
+        assert swarm.last[0].kind == "slot"
+        assert swarm.last[0].fields["slot"] == live.slot
+        drawn[live.slot] += 1
+    assert set(drawn) == set(range(8))
+    assert max(drawn.values()) < 50  # of 25 each; more has a chance below 1 in 100,000
+
+
+def test_who_gives_a_slot_back_or_lets_it_lapse_draws_no_other_one() -> None:
+    swarm = Swarm()
+    candidate = swarm.nominate(0)
+    drawn = []
+    for turn in range(6):
+        claim = swarm.ask(1, candidate)
+        swarm.order()
+        drawn += [live.slot for live in swarm.ledger.claims()]
+        if turn % 2:
+            swarm.wait(130)
+        else:
+            swarm.act(1, t.Release(swarm.next_id(1), claim, "I would rather have another"))
+        assert swarm.ledger.claims() == ()
+    (slot,) = set(drawn)
+    assert slot is not None
+    swarm.claim_slot(2, candidate, slot)  # now somebody else has it
+    open_ = swarm.ledger.candidate(candidate)
+    assert open_ is not None
+    assert set(swarm.ledger.open_slots(open_, swarm.id(1))) == set(range(8)) - {slot}
+
+
+def test_claims_that_find_no_slot_left_end_and_say_so() -> None:
+    swarm = Swarm(4, settings(match=MatchSettings(slot_blocks=2, block_limit=4)))
+    candidate = swarm.nominate(0)
+    swarm.order(*(
+        (swarm.id(member), [t.MatchClaim(swarm.next_id(member), candidate).as_table()]) for member in (3, 1, 2)
+    ))
+    assert swarm.kinds() == ["claim"] * 3
+    swarm.order()
+    assert [(effect.kind, effect.member) for effect in swarm.last] == [
+        ("slot", swarm.id(3)),
+        ("slot", swarm.id(1)),
+        ("release", swarm.id(2)),
+    ]
+    assert swarm.last[2].fields["reason"] == "no slot is left"
+    assert {claim.author for claim in swarm.ledger.claims()} == {swarm.id(1), swarm.id(3)}
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -87,16 +157,17 @@ def test_small_swarms_play_their_own(count: int) -> None:
 
 
 def test_two_of_three_others_finish_every_match() -> None:
-    """The third holds slots and dies; whatever it held, the other two can play all of it."""
+    """The third plays some, holds one and dies; whatever it held, the other two can play all of it."""
     swarm = Swarm(settings=settings(match=MatchSettings(slot_blocks=2, block_limit=16)))
     candidate = swarm.nominate(0)
-    for slot in (0, 3, 5):
-        swarm.claim_slot(3, candidate, slot)
+    for slot in (0, 3):
+        swarm.play_slot(3, candidate, slot, score=2)
+    swarm.claim_slot(3, candidate, 5)
     swarm.wait(130)
-    for slot in range(8):
+    for slot in (1, 2, 4, 5, 6, 7):
         open_ = swarm.ledger.candidate(candidate)
         assert open_ is not None
-        takers = [member for member in (1, 2) if swarm.ledger.may_take(open_, slot, swarm.id(member))]
+        takers = [member for member in (1, 2) if slot in swarm.ledger.open_slots(open_, swarm.id(member))]
         assert takers
         swarm.play_slot(takers[-1], candidate, slot, score=2)
     assert swarm.ledger.closed()[-1].outcome == "limit"
@@ -118,28 +189,13 @@ def test_a_late_result_counts_if_nobody_else_was_granted_the_slot() -> None:
     assert swarm.refusal() == "claim not live"
 
 
-def test_a_released_slot_is_forgotten() -> None:
+def test_a_result_after_all_of_a_slot_that_was_given_back_counts_too() -> None:
     swarm = Swarm()
     candidate = swarm.nominate(0)
     claim = swarm.claim_slot(1, candidate, 0)
     swarm.act(1, t.Release(swarm.next_id(1), claim, ""))
     swarm.act(1, swarm.result(1, claim, 0, 4))
-    assert swarm.refusal() == "claim not live"
-    swarm.claim_slot(1, candidate, 1)
-    assert swarm.refusal() is None
-
-
-def test_a_member_that_takes_the_other_half_gives_up_its_late_one() -> None:
-    swarm = Swarm()
-    candidate = swarm.nominate(0)
-    late = swarm.claim_slot(1, candidate, 0)
-    swarm.wait(130)
-    now = swarm.claim_slot(1, candidate, 1)
-    assert swarm.refusal() is None
-    swarm.act(1, swarm.result(1, late, 0, 4))
-    assert swarm.refusal() == "claim not live"
-    swarm.act(1, swarm.result(1, now, 1, 4))
-    assert swarm.refusal() is None
+    assert swarm.kinds() == ["result"]
 
 
 def test_results_must_be_of_the_claimed_blocks_and_possible() -> None:
@@ -165,7 +221,7 @@ def test_results_must_be_of_the_claimed_blocks_and_possible() -> None:
 
 
 def test_only_the_complete_prefix_counts() -> None:
-    swarm = Swarm()
+    swarm = Swarm(5)  # ten slots are in play
     candidate = swarm.nominate(0)
     for slot in (1, 3, 4, 5, 6, 7, 8, 9):
         swarm.play_slot(1 + slot % 3, candidate, slot)
@@ -197,7 +253,7 @@ def test_the_verdict_does_not_depend_on_the_order_of_arrival() -> None:
     }
     verdicts = set()
     for order in (list(range(16)), list(range(15, -1, -1)), [slot ^ 5 for slot in range(16)]):
-        swarm = Swarm()
+        swarm = Swarm(8)  # all sixteen slots are in play
         candidate = swarm.nominate(0)
         for slot in order:
             if swarm.ledger.candidates()[0].ripe is None:
@@ -211,12 +267,12 @@ def test_the_verdict_does_not_depend_on_the_order_of_arrival() -> None:
 def test_a_ripe_match_ends_the_claims_on_it() -> None:
     swarm = Swarm()
     candidate = swarm.nominate(0)
-    claim = swarm.claim_slot(3, candidate, 9)
+    claim = swarm.claim_slot(3, candidate, 7)
     swarm.ripen(candidate)
     assert swarm.ledger.claims() == ()
-    swarm.act(3, swarm.result(3, claim, 9, 4))
+    swarm.act(3, swarm.result(3, claim, 7, 4))
     assert swarm.refusal() == "match is over"
-    swarm.claim_slot(3, candidate, 10)
+    swarm.ask(3, candidate)
     assert swarm.refusal() == "match is over"
 
 

@@ -62,7 +62,7 @@ def test_who_has_left_counts_for_nothing() -> None:
     assert [effect.kind for effect in effects] == ["expired", "shelved", "epoch"]
     open_ = swarm.ledger.candidate(candidate)
     assert open_ is not None
-    assert swarm.ledger.is_free(open_, 0)
+    assert 0 in swarm.ledger.open_slots(open_, swarm.id(1))
     assert open_.slots[0].claim is None
     left = swarm.ledger.proposal(proposal)
     assert left is not None

@@ -9,8 +9,8 @@ import pytest
 
 from consensus.ledger import transactions as t
 from consensus.ledger.priorities import Subject, next_work, training_shards
-from consensus.settings import Settings, TrainingSettings
-from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
+from consensus.settings import MatchSettings, Settings, TrainingSettings
+from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 from tests.consensus.ledger.worker import QUICK, ROLES, Worker
 
 
@@ -108,11 +108,35 @@ def test_training_waits_for_games_for_the_open_candidate_and_for_the_trainer() -
     assert next_work(swarm.ledger, swarm.id(2), ("train",)) is None
 
 
-def test_members_that_choose_at_once_choose_different_slots() -> None:
+def test_members_that_ask_at_once_are_drawn_different_slots() -> None:
     swarm = Swarm(7)
     swarm.nominate(0)
     chosen = [next_work(swarm.ledger, swarm.id(member), ROLES) for member in range(1, 7)]
-    assert len({work.slot for work in chosen if work is not None and work.kind == "match"}) == 6
+    swarm.order(*(
+        (swarm.id(member), [work.claim(swarm.next_id(member)).as_table()])
+        for member, work in enumerate(chosen, 1)
+        if work is not None and work.kind == "match"
+    ))
+    assert swarm.kinds() == ["claim"] * 6
+    assert swarm.ledger.waiting
+    swarm.order()
+    assert swarm.kinds() == ["slot"] * 6
+    assert len({claim.slot for claim in swarm.ledger.claims()}) == 6
+    assert not swarm.ledger.waiting
+
+
+def test_nobody_asks_for_a_slot_that_is_about_to_be_drawn_for_others() -> None:
+    swarm = Swarm(4, settings(match=MatchSettings(slot_blocks=2, block_limit=4)))
+    candidate = swarm.nominate(0)
+    for member in (1, 2):
+        assert kind_of_work(swarm, member) == "match"
+        swarm.order((swarm.id(member), [t.MatchClaim(swarm.next_id(member), candidate).as_table()]), judges=())
+    assert kind_of_work(swarm, 1) == kind_of_work(swarm, 3) == "selfplay"
+
+
+def kind_of_work(swarm: Swarm, member: int) -> str | None:
+    work = next_work(swarm.ledger, swarm.id(member), ROLES)
+    return work and work.kind
 
 
 def test_the_author_never_evaluates_among_three_or_more() -> None:

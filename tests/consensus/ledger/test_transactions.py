@@ -21,7 +21,7 @@ SAMPLES: list[t.Transaction] = [
     t.Profile(0, ("match", "train"), "cpu, 2 cores", A, {"plies": 10_000}, 0, 3600),
     t.SelfplayClaim(1, "hex8-2", 32),
     t.TrainClaim(2, "hex8-2", "c16b2"),
-    t.MatchClaim(3, A, 5),
+    t.MatchClaim(3, A),
     t.Progress(4, 1, 12),
     t.Release(5, 1, "the worker was killed"),
     t.Games(6, 1, "hex8-2", A, B, 4096, 32, 3000, C),
@@ -39,7 +39,7 @@ def test_comes_back(transaction: t.Transaction) -> None:
 
 
 def test_unknown_types_are_nobody_s_business() -> None:
-    assert parse({"type": "ballot", "id": 0}) is None
+    assert parse({"type": "weather", "id": 0}) is None
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ class Worker:
             wishes.append(t.Vote(self.next_id(), open_.id, True, open_.ripe.results, "replayed"))
         mine = ledger.claims_of(self.key.id)
         for claim in mine:
+            if claim.waits:
+                continue
             left = self.left.setdefault(claim.id, self.random.randrange(1, 12)) - 1
             self.left[claim.id] = left
             wishes.append(

@@ -25,6 +25,7 @@ from node.transport import AskError, BadAnswer, Transport
 from node.transport.reception import Refusal, Route
 
 PATH = "/gossip/sync"
+_MANY = 8  # events, for each member
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Rhythm:
 
     busy: float = 0.1  # from one question to the next, whoever is asked
     idle: float = 1.5  # the same, if nobody needs anything
+    calm: float = 2.0  # after nobody waits for rounds any more; then heartbeats are fetched, not brought
     deadline: float = 10.0  # for an answer
     exchanges: int = 16  # in a row with one peer
     recent: float = 10.0  # a peer heard so long ago, and `idle` longer for each member, is not out of touch
@@ -69,6 +71,7 @@ class Gossip:
         self._rhythm = rhythm or Rhythm()
         self._roster = len(member.genesis.members)
         self._idled_at = -math.inf
+        self._busy_at = -math.inf  # when somebody last waited for rounds
 
     # Asking.
 
@@ -101,13 +104,25 @@ class Gossip:
         return [peer for peer in self.peers.values() if not peer.busy and peer.next_at <= now]
 
     def _needy(self) -> list[Peer]:
-        ours = seqs_of(self._replica.tips())
+        ours, enough = seqs_of(self._replica.tips()), self._enough()
         wanting = len(self._replica.wanted()) > 0
         return [
             peer for peer in self._askable()
             if peer.contacted_at is None
-            or ((wanting or peer.lacks(ours) or peer.leads(ours)) and peer.settled != self._state(peer))
+            or ((wanting or peer.lacks(ours) >= enough or peer.leads(ours)) and peer.settled != self._state(peer))
         ]
+
+    def _enough(self) -> int:
+        """How many events a peer has to lack to be told.
+
+        What it lacks is known only from when it last spoke: by now it may have them from others. So heartbeats,
+        for which nobody waits, are fetched by who asks next; brought are only what is new while somebody
+        waits, and more heartbeats than members make between two questions to the same peer.
+        """
+        now = trio.current_time()
+        if self._member.outstanding():
+            self._busy_at = now
+        return 1 if now < self._busy_at + self._rhythm.calm else _MANY * self._roster
 
     def _state(self, peer: Peer) -> object:
         """If this has not changed since the last contact, another one would be in vain."""
@@ -131,8 +146,10 @@ class Gossip:
 
     async def _exchange(self, peer: Peer) -> bool:
         """One sync; returns whether another one would help."""
-        lacking = self._replica.missing(peer.tips, MAX_EVENTS, (), MAX_EVENTS_SIZE)
-        told = [event.raw for event in lacking] if peer.contacted_at is not None else []
+        told: list[bytes] = []
+        if peer.contacted_at is not None and peer.lacks(seqs_of(self._replica.tips())) >= self._enough():
+            lacking = self._replica.missing(peer.tips, MAX_EVENTS, (), MAX_EVENTS_SIZE)
+            told = [event.raw for event in lacking]
         request = SyncRequest(self._replica.epoch, self._replica.tips(), self._replica.wanted(), told)
         body = request.encode()
         peer.sent += len(body)
@@ -145,7 +162,7 @@ class Gossip:
         await self._member.take(events)
         first = peer.contacted_at is None
         self._heard(peer, answer)
-        still_lacking = peer.lacks(seqs_of(self._replica.tips())) > 0
+        still_lacking = peer.lacks(seqs_of(self._replica.tips())) >= self._enough()
         return (answer.more and bool(events)) or (still_lacking and (first or bool(told) or bool(events)))
 
     # Answering.

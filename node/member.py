@@ -121,6 +121,10 @@ class Member:
         """Whether the event is attached."""
         return digest in self.replica.dag
 
+    def outstanding(self) -> bool:
+        """Whether somebody waits for rounds: own transactions here, anybody's without a place, the ledger."""
+        return len(self._pending) > 0 or self.replica.undecided()
+
     def standing(self) -> Standing:
         """For status pages and metrics."""
         return Standing(
@@ -212,7 +216,7 @@ class Member:
             if not self._listening.over(now):
                 return self._listening.deadline
             self._listening = None
-        urgent = len(self._pending) > 0 or self.replica.undecided()
+        urgent = self.outstanding()
         heartbeat = self._created_at + self._pace.heartbeat
         due = self._created_at + self._gap if urgent else heartbeat
         if now < due:

@@ -1,0 +1,160 @@
+"""Measures, in virtual time, how long a swarm without faults takes to put a transaction in its final place.
+
+Real node objects with the paces of production on a simulated network: what is computed costs no time here, so
+these are the delays that gossip and the rounds themselves need. Idle traffic is measured in the same swarms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from statistics import mean, quantiles
+from typing import Any
+
+import structlog
+import trio
+import trio.testing
+from rich.console import Console
+from rich.table import Table
+
+from consensus.replica import RoundEffects
+from node.gossip import Rhythm
+from node.member import Pace
+from node.simulation.run import make_deterministic
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.transport.memory import Conditions
+
+_START_S = 8.0  # until everybody has met everybody
+_DRAIN_S = 8.0  # in which the last transactions come to their places
+_IDLE_S = 60.0
+_LINKS = {"lan": (0.001, 0.001), "wan": (0.050, 0.150)}  # seconds one way, drawn for each link
+
+
+@dataclass
+class Watched:
+    """What was submitted when, and what came of it at the node that submitted it."""
+
+    submitted: dict[tuple[int, int], float] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    rounds: list[int] = field(default_factory=list)  # round received - round created, of events with transactions
+    decided: set[int] = field(default_factory=set)
+    events: int = 0  # ordered, with transactions, while they were submitted
+
+    def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
+        self.decided.add(effects.round.number)
+        if node.member is None:
+            return
+        for place in effects.round.events:
+            if place.event.creator != node.identity.id or not place.event.transactions:
+                continue
+            graph, dag = node.member.replica.hashgraph, node.member.replica.dag
+            self.events += 1
+            self.rounds.append(place.round - graph.round_of(dag.rows[place.event.hash]))
+            for transaction in place.event.transactions:
+                begun = self.submitted.pop((node.number, transaction["id"]))
+                self.seconds.append(trio.current_time() - begun)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    purpose = (__doc__ or "").split("\n")[0]
+    parser = argparse.ArgumentParser(prog="scripts/bench finality", description=purpose)
+    parser.add_argument("--nodes", type=int, action="append", metavar="N", help="only swarms of N (4, 7, 10, 40)")
+    parser.add_argument("--links", choices=_LINKS, action="append", help="only these delays")
+    parser.add_argument("--rate", type=float, default=1.0, help="transactions a second and node (1)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="virtual, under load (20)")
+    parser.add_argument("--json", action="store_true", help="print one object for programs")
+    return parser.parse_args(argv)
+
+
+def measure(nodes: int, links: str, rate: float, seconds: float, seed: int = 1) -> dict[str, Any]:
+    make_deterministic(seed)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(_measure, nodes, links, rate, seconds, seed, clock=clock)
+
+
+async def _measure(nodes: int, links: str, rate: float, seconds: float, seed: int) -> dict[str, Any]:
+    watched = Watched()
+    swarm = SimulatedSwarm(nodes, seed, pace=Pace(), rhythm=Rhythm(), watch=watched.see)
+    set_delays(swarm, *_LINKS[links], random.Random(seed))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(swarm.run)
+        await trio.sleep(_START_S)
+        decided, begin = len(watched.decided), trio.current_time()
+        async with trio.open_nursery() as users:
+            for node in swarm.nodes:
+                users.start_soon(use, node, watched, rate, begin + seconds, random.Random(f"{seed} {node.number}"))
+        rounds = len(watched.decided) - decided
+        await trio.sleep(_DRAIN_S)
+        before, decided = replace(swarm.network.traffic), len(watched.decided)
+        await trio.sleep(_IDLE_S)
+        after, idle_rounds = swarm.network.traffic, len(watched.decided) - decided
+        nursery.cancel_scope.cancel()
+    p = quantiles(watched.seconds, n=100)
+    return {
+        "nodes": nodes,
+        "links": links,
+        "transactions": len(watched.seconds),
+        "unordered": len(watched.submitted),
+        "rounds_to_finality": round(mean(watched.rounds), 2),
+        "round_s": round(seconds / max(rounds, 1), 3),
+        "seconds_p50": round(p[49], 3),
+        "seconds_p99": round(p[98], 3),
+        "transactions_per_event": round(len(watched.seconds) / watched.events, 2),
+        "idle_rounds_per_min": round(60 * idle_rounds / _IDLE_S, 1),
+        "idle_questions_per_s": round((after.asked - before.asked) / _IDLE_S / nodes, 3),
+        "idle_bytes_per_s": round((after.bytes - before.bytes) / _IDLE_S / nodes),
+    }
+
+
+def set_delays(swarm: SimulatedSwarm, least: float, most: float, chance: random.Random) -> None:
+    """Gives each link, both ways, a delay of its own, and each message up to a tenth more."""
+    ids = [node.identity.id for node in swarm.nodes]
+    for number, one in enumerate(ids):
+        for other in ids[:number]:
+            delay = chance.uniform(least, most)
+            for source, target in ((one, other), (other, one)):
+                swarm.network.set(source, target, Conditions(delay=delay, jitter=delay / 10))
+
+
+async def use(node: SimulatedNode, watched: Watched, rate: float, until: float, chance: random.Random) -> None:
+    """One node's user, who submits notes at random times."""
+    number = 0
+    while True:
+        await trio.sleep(chance.expovariate(rate))
+        if trio.current_time() >= until or node.member is None:
+            return
+        watched.submitted[node.number, number] = trio.current_time()
+        node.member.submit([{"type": "note", "id": number, "text": "a transaction of usual size"}])
+        number += 1
+
+
+def show(results: Sequence[dict[str, Any]]) -> None:
+    table = Table(
+        "nodes", "links", "rounds", "round, s", "p50, s", "p99, s", "tx/event", "idle q/s", "idle B/s", "rounds/min"
+    )
+    for column in table.columns:
+        column.justify = "right"
+    for row in results:
+        keys = ("nodes", "links", "rounds_to_finality", "round_s", "seconds_p50", "seconds_p99")
+        more = ("transactions_per_event", "idle_questions_per_s", "idle_bytes_per_s", "idle_rounds_per_min")
+        table.add_row(*(str(row[key]) for key in (*keys, *more)))
+    Console().print(table)
+
+
+def main(argv: list[str]) -> int:
+    arguments = parse(argv)
+    results = [
+        measure(nodes, links, arguments.rate, arguments.seconds)
+        for links in arguments.links or _LINKS
+        for nodes in arguments.nodes or (4, 7, 10, 40)
+    ]
+    if arguments.json:
+        print(json.dumps({"results": results}))
+    else:
+        show(results)
+    return 0

@@ -1,0 +1,184 @@
+"""Idle, busy, slow and cut-off swarms in virtual time: events are made when they are of use, and not otherwise."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from consensus.replica import RoundEffects
+from node.gossip import Rhythm
+from node.member import Member, Pace
+from node.pending import BacklogError
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.transport.memory import Conditions
+
+COUNT = 7
+MEET_S = 8.0  # until everybody knows everybody, and has come to rest
+
+
+@dataclass
+class Watched:
+    """What was decided at node 0, and how long each node's transactions took to come back to it."""
+
+    rounds: int = 0
+    submitted: dict[tuple[int, int], float] = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)
+    filled: list[int] = field(default_factory=list)  # transactions of each ordered event that has any
+
+    def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
+        self.rounds += node.number == 0
+        for place in effects.round.events:
+            if place.event.creator == node.identity.id and place.event.transactions:
+                self.filled.append(len(place.event.transactions))
+                for transaction in place.event.transactions:
+                    begun = self.submitted.pop((node.number, transaction["id"]))
+                    self.waits.append(trio.current_time() - begun)
+
+    async def use(self, node: SimulatedNode, every: float, until: float) -> None:
+        number = 0
+        while trio.current_time() < until:
+            self.submitted[node.number, number] = trio.current_time()
+            member_of(node).submit([{"type": "note", "id": number, "text": "a transaction of usual size"}])
+            number += 1
+            await trio.sleep(every)
+
+
+def member_of(node: SimulatedNode) -> Member:
+    assert node.member is not None
+    return node.member
+
+
+def make_swarm(watched: Watched, conditions: Conditions | None = None) -> SimulatedSwarm:
+    return SimulatedSwarm(COUNT, 5, pace=Pace(), rhythm=Rhythm(), watch=watched.see, conditions=conditions)
+
+
+def events_by(swarm: SimulatedSwarm, node: SimulatedNode) -> int:
+    newest = member_of(node).replica.newest(node.identity.id)
+    return 0 if newest is None else newest.seq + 1
+
+
+async def test_an_idle_swarm_stays_alive_with_little_traffic(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    watched = Watched()
+    swarm = make_swarm(watched)
+    await nursery.start(swarm.run)
+    await trio.sleep(MEET_S)
+    before, rounds = replace(swarm.network.traffic), watched.rounds
+    made = sum(events_by(swarm, node) for node in swarm.nodes)
+    await trio.sleep(120)
+    traffic = swarm.network.traffic
+    each_second = 120 * COUNT
+    assert traffic.asked - before.asked <= 1.1 * each_second
+    assert traffic.bytes - before.bytes <= 2000 * each_second
+    assert sum(events_by(swarm, node) for node in swarm.nodes) - made <= 120 / 5 * COUNT + COUNT  # heartbeats
+    assert watched.rounds - rounds >= 6  # consensus time goes on
+    for node in swarm.nodes:
+        assert node.gossip is not None
+        assert node.gossip.caught_up()
+        assert all(status.state == "ok" for status in node.gossip.statuses())
+
+
+async def test_a_busy_swarm_fills_its_events(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    watched = Watched()
+    swarm = make_swarm(watched)
+    await nursery.start(swarm.run)
+    await trio.sleep(MEET_S)
+    async with trio.open_nursery() as users:
+        for node in swarm.nodes:
+            users.start_soon(watched.use, node, 1 / 50, trio.current_time() + 10)
+    await trio.sleep(5)
+    assert not watched.submitted  # 350 a second, all ordered
+    assert len(watched.waits) >= 10 * 50 * COUNT
+    assert sum(watched.filled) / len(watched.filled) > 8  # of the 10 that come in while an event must wait
+    assert max(watched.waits) < 3
+
+
+async def test_a_slow_member_is_not_starved(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Its messages take a second and its events come late; still others build on each within a few rounds."""
+    watched = Watched()
+    swarm = make_swarm(watched)
+    slow = swarm.nodes[-1]
+    for node in swarm.nodes[:-1]:
+        for ends in ((slow, node), (node, slow)):
+            source, target = (end.identity.id for end in ends)
+            swarm.network.set(source, target, Conditions(delay=1.0, jitter=0.2))
+    await nursery.start(swarm.run)
+    await trio.sleep(MEET_S)
+    async with trio.open_nursery() as users:
+        for node in swarm.nodes:
+            users.start_soon(watched.use, node, 0.5, trio.current_time() + 30)
+    await trio.sleep(15)
+    assert not watched.submitted
+    dag = member_of(swarm.nodes[0]).replica.dag
+    graph = dag.hashgraph
+    mine = [event for event in dag.events if event.creator == slow.identity.id and event.transactions]
+    assert len(mine) >= 10
+    built_on: dict[bytes, int] = {}
+    for row, event in enumerate(dag.events):
+        for parent in event.other_parents:
+            built_on.setdefault(parent, graph.round_of(row))
+    # An event that is not itself a parent is below a later one that is.
+    waits, found = [], None
+    for event in reversed(mine):
+        found = built_on.get(event.hash, found)
+        if found is not None:
+            waits.append(found - graph.round_of(dag.rows[event.hash]))
+    assert len(waits) >= len(mine) - 2
+    assert max(waits) <= 8
+    assert max(watched.waits) < 12
+
+
+async def test_a_cut_off_minority_stops_and_goes_on_when_it_is_back(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    watched = Watched()
+    swarm = make_swarm(watched)
+    await nursery.start(swarm.run)
+    await trio.sleep(MEET_S)
+    few, many = swarm.nodes[:2], swarm.nodes[2:]
+    ids = [[node.identity.id for node in side] for side in (few, many)]
+    swarm.network.cut(ids[0], ids[1])
+    swarm.network.cut(ids[1], ids[0])
+    for node in few:
+        watched.submitted[node.number, 1] = trio.current_time()
+        member_of(node).submit([{"type": "note", "id": 1}])
+    before = [events_by(swarm, node) for node in few]
+    await trio.sleep(60)
+    stopped = [events_by(swarm, node) for node in few]
+    assert all(after - earlier <= 8 for after, earlier in zip(stopped, before, strict=True))
+    await trio.sleep(600)
+    assert [events_by(swarm, node) for node in few] == stopped
+    going = [events_by(swarm, node) for node in many]
+    assert min(going) > 60  # 5 of 7 are a quorum
+    swarm.network.heal()
+    await trio.sleep(90)
+    assert not watched.submitted
+    assert all(events_by(swarm, node) > earlier for node, earlier in zip(few, stopped, strict=True))
+
+
+async def test_who_cannot_get_rid_of_transactions_is_told_so(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Alone, a node takes what its queue holds and one event more, and no memory beyond that."""
+    watched = Watched()
+    swarm = make_swarm(watched)
+    await nursery.start(swarm.run)
+    await trio.sleep(MEET_S)
+    alone = swarm.nodes[0]
+    others = [node.identity.id for node in swarm.nodes[1:]]
+    swarm.network.cut([alone.identity.id], others)
+    swarm.network.cut(others, [alone.identity.id])
+    taken = 0
+    with pytest.raises(BacklogError, match="wait already; is there a quorum"):
+        for number in range(1000):
+            watched.submitted[0, number] = trio.current_time()
+            member_of(alone).submit([{"type": "note", "id": number, "text": "x" * 190_000}])
+            taken += 1
+            await trio.sleep(1)
+    assert 16 * 2**20 / 190_000 - 2 <= taken <= 16 * 2**20 / 190_000 + 12
+    full = member_of(alone).standing().pending
+    swarm.network.heal()
+    await trio.sleep(10)
+    assert member_of(alone).standing().pending < full - 10

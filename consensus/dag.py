@@ -10,9 +10,9 @@ from consensus.keys import MemberId
 class Dag:
     """Events whose parents are all here; rows count from 0 as they are attached, members go by index."""
 
-    def __init__(self, members: Sequence[tuple[MemberId, int]]) -> None:
-        """`members` are ids with weights, in roster order."""
-        self.hashgraph = Hashgraph([weight for _, weight in members])
+    def __init__(self, members: Sequence[tuple[MemberId, int]], last_time: int | None = None) -> None:
+        """`members` are ids with weights, in roster order; `last_time` see `Hashgraph`."""
+        self.hashgraph = Hashgraph([weight for _, weight in members], last_time)
         self.members = [member for member, _ in members]
         self.index = {member: index for index, member in enumerate(self.members)}
         self.events: list[Event] = []

@@ -1,69 +1,87 @@
 """One node's copy of the swarm: events in, rounds and ledger effects out, own events that never fork."""
 
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from __future__ import annotations
 
-from consensus.dag import Dag
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from consensus.epoch import EpochRecord, Opening
 from consensus.event import Event, EventError, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.hashgraph import Decision
 from consensus.keys import MemberId, SigningKey
-from consensus.ledger import Effect, Ledger
+from consensus.ledger import Ledger
+from consensus.ledger.transactions import Open
+from consensus.open_epoch import MAX_SYNC_BYTES, MAX_WANTED, OpenEpoch, Refusal
 from consensus.ordered import DecidedRound, Judge, Ordered
-from consensus.orphans import Orphans
+from consensus.outcome import Closed, ForkError, RoundEffects
 from consensus.preimages import Preimages
-from consensus.sync import Tip, missing_rows, own_tips
+from consensus.roster import Roster
+from consensus.sync import Tip
 
-MAX_WANTED = 256
-MAX_SYNC_BYTES = 8 << 20
-_MAX_REFUSALS = 4096
-
-
-class ForkError(RuntimeError):
-    """An own event cannot be made now without the danger of a fork; one line that says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An event that breaks a rule, and the rule."""
-
-    hash: bytes
-    creator: MemberId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RoundEffects:
-    """A decided round, what it did to the ledger, and the ledger's digest after it."""
-
-    round: DecidedRound
-    effects: tuple[Effect, ...]
-    digest: bytes
+__all__ = ["Closed", "ForkError", "Replica", "RoundEffects"]
 
 
 class Replica:
     """Sans-I/O. The same events, in whatever order and batches, lead to the same rounds, effects and digests.
 
-    To recover after a restart, insert what was stored and advance; then listen to the others before `create`.
+    Epochs follow each other by themselves: when `advance` reports that one is closed, all that speaks of
+    "the epoch" (`epoch`, `roster`, `dag`, `hashgraph`, `tips` ...) is already about the next one, which is
+    empty. The closed one can be `served` to peers that have not closed it yet.
+
+    To recover after a restart, `resume` from the last record, insert what was stored of its epoch and advance;
+    then listen to the others before `create`.
     """
 
     def __init__(self, genesis: Genesis, key: SigningKey | None = None) -> None:
+        self._begin(genesis, key, Opening.of_genesis(genesis), Ledger(genesis))
+
+    @classmethod
+    def resume(
+        cls, genesis: Genesis, key: SigningKey | None, record: EpochRecord, snapshot: bytes
+    ) -> Replica:
+        """A replica in the epoch that `record` opened. The caller knows that the record is to be believed.
+
+        SnapshotError if `snapshot` is not the record's.
+        """
+        replica = cls.__new__(cls)
+        replica._begin(genesis, key, Opening.of_record(record), Ledger.restore(genesis, record, snapshot))
+        replica._decided = record.round, record.ledger
+        return replica
+
+    def _begin(self, genesis: Genesis, key: SigningKey | None, opening: Opening, ledger: Ledger) -> None:
         self.genesis = genesis
-        self.epoch = genesis.digest
-        self.ledger = Ledger(genesis)
-        self.dag = Dag([(member.id, member.weight) for member in genesis.members])
-        self.hashgraph = self.dag.hashgraph
+        self.ledger = ledger
         self.refused: Counter[str] = Counter()  # how many events broke which rule
         self._key = key
-        self._preimages = None if key is None else Preimages(key, 0)
-        self._orphans = Orphans()
-        self._refusals: dict[bytes, Refusal] = {}  # the latest, so that what descends from them is known
+        self._served: OpenEpoch | None = None
+        self._ordered = opening.ordered
+        self._decided: tuple[int, bytes] | None = None  # the last round, and the ledger's digest after it
+        self._enter(opening)
+
+    def _enter(self, opening: Opening) -> None:
+        self.opening = opening
+        self._open = OpenEpoch(opening, self.refused)
+        self.dag = self._open.dag
+        self.hashgraph = self.dag.hashgraph
+        self._preimages = None if self._key is None else Preimages(self._key, opening.number)
         self._claims: dict[MemberId, Tip] = {}  # by peer: an own event that it speaks of and we lack
         self._created: Event | None = None  # the last own event, until it is inserted
-        self._ordered = 0
-        self._unordered: dict[int, None] = {}  # rows with transactions and without a place in the order
+
+    @property
+    def epoch(self) -> bytes:
+        """The digest that all events of the open epoch name."""
+        return self.opening.digest
+
+    @property
+    def number(self) -> int:
+        """The number of the open epoch, from 0."""
+        return self.opening.number
+
+    @property
+    def roster(self) -> Roster:
+        """The members of the open epoch."""
+        return self.opening.roster
 
     # Events in.
 
@@ -71,72 +89,57 @@ class Replica:
         """Attaches what can be attached, and returns it, parents first; the caller has verified signatures.
 
         An event whose parents are missing waits for them, within bounds; one that breaks a rule is dropped
-        with all that wait for it, and counted in `refused`. Nothing that a peer can send makes this raise.
+        with all that wait for it, and counted in `refused`. So is one of an epoch that is not open; but what
+        still comes of the epoch closed last is only dropped. Nothing that a peer can send makes this raise.
         """
-        attached: list[Event] = []
-        for event in events:
-            ready = deque([event])
-            while ready:
-                taken = ready.popleft()
-                if self._take(taken):
-                    attached.append(taken)
-                    ready += self._orphans.release(taken.hash)
+        served = None if self._served is None else self._served.opening.digest
+        attached = self._open.insert(event for event in events if event.epoch != served)
+        if attached and self._served is not None and self._all_went_on(self._served):
+            self._served = None
         return attached
 
-    def _take(self, event: Event) -> bool:
-        """Whether `event` is new and was attached; otherwise it is known, waits, or is refused."""
-        if event.hash in self.dag or event.hash in self._orphans or event.hash in self._refusals:
-            return False
-        reason = self._fault(event)
-        if reason is not None:
-            self._refuse(event, reason)
-            return False
-        missing = self.dag.lacking(event)
-        if missing:
-            self._orphans.add(event, missing)
-            return False
-        row = self.dag.attach(event)
-        if event.transactions:
-            self._unordered[row] = None
-        return True
-
-    def _fault(self, event: Event) -> str | None:
-        if event.epoch != self.epoch:
-            return "the event is of another epoch or swarm"
-        if event.creator not in self.dag.index:
-            return "the creator is no member"
-        if any(parent in self._refusals for parent in event.parents):
-            return "a parent was refused"
-        return None if self.dag.lacking(event) else self.dag.fault(event)
+    def _all_went_on(self, closed: OpenEpoch) -> bool:
+        """Whether no member can still need the closed epoch: all that are in both are heard in this one."""
+        both = {member for member in closed.opening.roster.ids if member in self.roster}
+        return both <= self._open.heard()
 
     def refusals(self) -> list[Refusal]:
-        """The latest events that broke a rule, oldest first."""
-        return list(self._refusals.values())
-
-    def _refuse(self, event: Event, reason: str) -> None:
-        self.refused[reason] += 1
-        dropped = self._orphans.drop_descendants(event.hash)
-        if dropped:
-            self.refused["a parent was refused"] += dropped
-        self._refusals[event.hash] = Refusal(event.hash, event.creator, reason)
-        if len(self._refusals) > _MAX_REFUSALS:
-            del self._refusals[next(iter(self._refusals))]
+        """The latest events of the open epoch that broke a rule, oldest first."""
+        return self._open.refusals()
 
     # Rounds out.
 
     def advance(self) -> list[RoundEffects]:
-        """The rounds that have become decided, each applied to the ledger, in order."""
-        return [self._apply(decision) for decision in self.hashgraph.decide()]
+        """The rounds that have become decided, each applied to the ledger, in order.
+
+        The round that closes the epoch is the last one: what the DAG says beyond it counts for nothing.
+        """
+        results: list[RoundEffects] = []
+        for decision in self.hashgraph.decide():
+            results.append(self._apply(decision))
+            if results[-1].closed is not None:
+                break
+        return results
 
     def _apply(self, decision: Decision) -> RoundEffects:
-        events = []
+        number, events = self.opening.round + decision.round, []
         for row, _, time in decision.received:
-            events.append(Ordered(self.dag.events[row], decision.round, time, self._ordered))
+            events.append(Ordered(self.dag.events[row], number, time, self._ordered))
             self._ordered += 1
-            self._unordered.pop(row, None)
-        decided = DecidedRound(decision.round, self._judges(decision), tuple(events))
+            self._open.unordered.pop(row, None)
+        decided = DecidedRound(number, self._judges(decision), tuple(events))
+        was_sealed = self.ledger.sealed
         effects = self.ledger.apply_round(decided)
-        return RoundEffects(decided, effects, self.ledger.digest())
+        digest, sealed = self.ledger.digest(), self.ledger.sealed if was_sealed is None else None
+        self._decided = number, digest
+        if self.ledger.closing is None:
+            return RoundEffects(decided, effects, digest, sealed)
+        closing = self.ledger.close(decided)
+        unreceived = () if self._key is None else self._open.unreceived(self._key.id)
+        self._served = self._open
+        self._enter(Opening.of_record(closing.record))
+        closed = Closed(closing.record, closing.snapshot, unreceived)
+        return RoundEffects(decided, effects + closing.effects, digest, sealed, closed)
 
     def _judges(self, decision: Decision) -> tuple[Judge, ...]:
         events = (self.dag.events[row] for row in decision.judges)
@@ -144,15 +147,35 @@ class Replica:
         return tuple(sorted(judges, key=lambda judge: judge.hash))
 
     def undecided(self) -> bool:
-        """Whether further rounds are needed: by a transaction without a place, or the ledger for a seed."""
-        members = (self.dag.index[self.dag.events[row].creator] for row in self._unordered)
-        return self.ledger.waiting or any(not self.dag.has_forked(member) for member in members)
+        """Whether further rounds are needed: for a transaction without a place, for a seed, for our seal."""
+        members = (self.dag.index[self.dag.events[row].creator] for row in self._open.unordered)
+        unplaced = any(not self.dag.has_forked(member) for member in members)
+        return self.ledger.waiting or unplaced or (self.number > 0 and self._unopened())
+
+    def _unopened(self) -> bool:
+        """Whether we are a member that has not gone on into this epoch yet."""
+        return self._key is not None and self._key.id in self.roster and self.newest(self._key.id) is None
 
     # What others have and lack.
 
+    def served(self, epoch: bytes) -> OpenEpoch | None:
+        """The events of an epoch that peers can ask for: the open one, or the one closed last."""
+        if epoch == self.epoch:
+            return self._open
+        if self._served is not None and epoch == self._served.opening.digest:
+            return self._served
+        return None
+
+    def serve(self, opening: Opening, events: Iterable[Event]) -> None:
+        """Serves the epoch before this one from its stored events, after a restart; see `served`."""
+        closed = OpenEpoch(opening, self.refused)
+        closed.insert(events)
+        if not self._all_went_on(closed):
+            self._served = closed
+
     def tips(self) -> list[Tip]:
         """What we have, for a sync message: events without a self-child, in roster order."""
-        return own_tips(self.dag)
+        return self._open.tips()
 
     def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
         """Notes whether a peer has own events that are not here: `create` has to continue from them.
@@ -177,24 +200,13 @@ class Replica:
     def missing(
         self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES
     ) -> list[Event]:
-        """What a peer with `tips` lacks, and what it wants by hash, parents first.
-
-        At most `limit` events of at most `size` bytes together (but one at least). If that cuts something
-        off, a further sync with the new tips goes on from there.
-        """
-        events: list[Event] = []
-        for row in islice(missing_rows(self.dag, tips, want, limit), limit):
-            event = self.dag.events[row]
-            size -= len(event.raw)
-            if size < 0 and events:
-                break
-            events.append(event)
-        return events
+        """What a peer in this epoch lacks; see `OpenEpoch.missing`."""
+        return self._open.missing(tips, limit, want, size)
 
     def wanted(self) -> list[bytes]:
         """Hashes of events to ask peers for: own ones that they spoke of, then missing parents."""
-        lost = {tip.hash: None for tip in self._lost() if tip.hash not in self._orphans}
-        return [*lost, *(digest for digest in self._orphans.wanted() if digest not in lost)][:MAX_WANTED]
+        lost = {tip.hash: None for tip in self._lost() if tip.hash not in self._open.orphans}
+        return [*lost, *(digest for digest in self._open.wanted() if digest not in lost)][:MAX_WANTED]
 
     def events(self, hashes: Iterable[bytes]) -> list[Event]:
         """The attached events among `hashes`, parents first."""
@@ -204,20 +216,20 @@ class Replica:
     # Own events.
 
     def newest(self, member: MemberId) -> Event | None:
-        """The attached event of the highest seq by `member`; of several (a fork), that of the lowest hash."""
-        tips = (self.dag.events[row] for row in self.dag.tips(self.dag.index[member]))
-        return min(tips, key=lambda event: (-event.seq, event.hash), default=None)
+        """The newest attached event of a member in this epoch; see `OpenEpoch.newest`."""
+        return self._open.newest(member)
 
     def create(
         self, time: int, transactions: Sequence[Transaction] = (), other_parents: Sequence[bytes] = ()
     ) -> Event:
         """A new own event that continues the newest one, at `time` (ns) or just after that one.
 
+        The first one of an epoch also carries the `open` transaction, before `transactions`.
         `other_parents` are hashes of attached events by distinct other members. The caller writes the event
         to disk, then inserts it, then sends it. ForkError if an own event is known of but not attached;
         EventError if the fields make no event.
         """
-        if self._key is None or self._key.id not in self.dag.index:
+        if self._key is None or self._key.id not in self.roster:
             raise ForkError("this replica has no key of a member to sign with")
         newest = self.newest(self._key.id)
         self._require_all_own_events(self._key.id)
@@ -232,8 +244,8 @@ class Replica:
             other_parents=tuple(other_parents),
             time=time if newest is None else max(time, newest.time + 1),
             reveal=self._reveal(self._key.id, self_parent, other_parents),
-            ledger=(self.ledger.round, self.ledger.digest()) if self.ledger.round else None,
-            transactions=tuple(transactions),
+            ledger=self._decided,
+            transactions=(*self._opening_words(newest), *transactions),
         )
         reason = self.dag.fault(event)
         if reason is not None:
@@ -241,15 +253,23 @@ class Replica:
         self._created = event
         return event
 
+    def _opening_words(self, newest: Event | None) -> tuple[Transaction, ...]:
+        """What the first own event of an epoch begins with: our seal, and the anchor for the next epoch."""
+        if newest is not None or self._key is None:
+            return ()
+        record = self.ledger.record
+        seal = None if record is None else record.seal(self._key)
+        return (dict(Open(self.number, seal, Preimages(self._key, self.number + 1).anchor).as_table()),)
+
     @property
     def reveals(self) -> bool:
         """Whether own witnesses show preimages: the roster has an anchor for our key, and it is ours.
 
         The first look takes 50 ms (see `Preimages`), so take it before the node has anything else to do.
         """
-        if self._key is None or self._preimages is None or self._key.id not in self.genesis.roster:
+        if self._key is None or self._preimages is None or self._key.id not in self.roster:
             return False
-        anchor = self.genesis.roster.member(self._key.id).anchor
+        anchor = self.roster.member(self._key.id).anchor
         return anchor is not None and anchor == self._preimages.anchor
 
     def _reveal(self, own: MemberId, self_parent: bytes | None, others: Sequence[bytes]) -> bytes | None:
@@ -262,7 +282,7 @@ class Replica:
     def _require_all_own_events(self, own: MemberId) -> None:
         if self._created is not None and self._created.hash not in self.dag:
             raise ForkError(f"own event {self._created.seq} was made before and has not been inserted")
-        waiting = self._orphans.of(own)
+        waiting = self._open.orphans.of(own)
         if waiting:
             raise ForkError(f"own event {waiting[0].seq} waits for parents that are missing here")
         for lost in self._lost():

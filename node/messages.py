@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.event import MAX_EVENT_BYTES, EventError
-from consensus.replica import MAX_WANTED
+from consensus.open_epoch import MAX_WANTED
 from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
 
 MAX_EVENTS = 1000  # in one message

@@ -18,15 +18,18 @@ __all__ = ["Decision", "Hashgraph", "Received"]
 class Hashgraph:
     """All events of one epoch. `add` events, then `decide` takes what has become final."""
 
-    def __init__(self, weights: Sequence[int]) -> None:
-        """`weights[m]` >= 0 is the weight of member m; ValueError unless their sum is in 1 .. 2^63 - 1."""
+    def __init__(self, weights: Sequence[int], last_time: int | None = None) -> None:
+        """`weights[m]` >= 0 is the weight of member m; ValueError unless their sum is in 1 .. 2^63 - 1.
+
+        `last_time` (ns) is the final time with which the epoch before ended: times go on ascending (S18).
+        """
         if not weights or min(weights) < 0 or not 0 < sum(weights) < 2**63:
             raise ValueError("weights must not be negative, and their sum must be in 1 .. 2^63 - 1")
         self._hashes: list[bytes] = []
         self._famous: set[int] = set()  # witnesses of decided rounds
         self._ancestry = Ancestry(len(weights))
         self._rounds = Rounds(self._ancestry, weights)
-        self._receiver = Receiver(self._ancestry, self._hashes)
+        self._receiver = Receiver(self._ancestry, self._hashes, last_time)
         self._election = self._open_election(1)
         self._witness_came = False
 

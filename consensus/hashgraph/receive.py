@@ -42,13 +42,13 @@ class Receiver:
     was received before has only received ancestors, so every search stops there.
     """
 
-    def __init__(self, ancestry: Ancestry, hashes: list[bytes]) -> None:
+    def __init__(self, ancestry: Ancestry, hashes: list[bytes], last_time: int | None = None) -> None:
         self._ancestry = ancestry
         self._hashes = hashes
         self._times: Times = np.zeros(64, np.int64)
         self._received: list[bool] = []
         self._done = [0] * ancestry.members  # received events, of members that are not known to have forked
-        self._last_time: int | None = None
+        self._last_time = last_time
 
     def add(self, row: int, time: int) -> None:
         """Notes the creation time (ns) of `row`, the newest one."""

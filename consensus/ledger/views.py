@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from consensus.epoch import SealedRecord
+from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger import matches
@@ -50,6 +50,11 @@ class Views:
     def roster_of(self, promotion: Promotion) -> Roster:
         """The roster that voted on a promotion, and seals it."""
         return self._state.tenure.roster_of(promotion.roster_version)
+
+    @property
+    def record(self) -> EpochRecord | None:
+        """What opened this epoch; None for the first one."""
+        return self._state.tenure.record
 
     @property
     def sealed(self) -> SealedRecord | None:

@@ -19,17 +19,18 @@ def keys_of(count):
     return sorted((SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id)
 
 
-def genesis_of(keys, weights=None, anchored=False):
+def genesis_of(keys, weights=None, anchored=False, settings=None):
     """The genesis of a swarm in which all have these weights, and their anchors if they are to reveal."""
     weights = weights or [1] * len(keys)
     anchors = [Preimages(key, 0).anchor if anchored else None for key in keys]
     members = [Member(*member) for member in zip((key.id for key in keys), weights, anchors, strict=True)]
-    return make_genesis("test", members, Settings())
+    return make_genesis("test", members, settings or Settings())
 
 
 def sync(asker, other, limit=1000):
     """One round trip of gossip: what `asker` lacks comes over; returns what was attached."""
-    return asker.insert(other.missing(asker.tips(), limit, asker.wanted()))
+    served = other.served(asker.epoch)
+    return asker.insert(served.missing(asker.tips(), limit, asker.wanted())) if served else []
 
 
 class Gossip:
@@ -79,7 +80,7 @@ class Gossip:
         base = self.rng.choice([None, *own[-3:]])
         return make_event(
             key,
-            epoch=self.genesis.digest,
+            epoch=replica.epoch,
             seq=base.seq + 1 if base else 0,
             self_parent=base.hash if base else None,
             other_parents=tuple(parents),

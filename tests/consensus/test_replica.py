@@ -228,7 +228,7 @@ def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept():
     rng.shuffle(flood)
     replica.insert(short[1:])
     replica.insert(flood)
-    assert len(replica._orphans) == 256 + 2
+    assert len(replica.served(replica.epoch).orphans) == 256 + 2
     assert replica.insert(long[:1]) == long[:257]
     assert replica.insert(long) == long[257:]
     assert replica.insert(short[:1]) == short
@@ -252,7 +252,7 @@ def test_orphans_are_bounded_in_bytes():
             )
         )
     replica.insert(events[:0:-1])
-    assert sum(len(event.raw) for event in replica._orphans.of(KEYS[0].id)) <= 4 << 20
+    assert sum(len(event.raw) for event in replica.served(replica.epoch).orphans.of(KEYS[0].id)) <= 4 << 20
     assert replica.insert([first]) == events[:21]
 
 

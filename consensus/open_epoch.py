@@ -1,0 +1,143 @@
+"""The events of one epoch at one node: attached ones, orphans, refusals; and what a peer lacks of them."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from consensus.dag import Dag
+from consensus.epoch import Opening
+from consensus.event import Event, Transaction
+from consensus.keys import MemberId
+from consensus.ledger.transactions import Open
+from consensus.orphans import Orphans
+from consensus.sync import Tip, missing_rows, own_tips
+
+MAX_WANTED = 256
+MAX_SYNC_BYTES = 8 << 20
+_MAX_REFUSALS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that breaks a rule, and the rule."""
+
+    hash: bytes
+    creator: MemberId
+    reason: str
+
+
+class OpenEpoch:
+    """One epoch's DAG with all that waits for it. It says nothing about what the order means."""
+
+    def __init__(self, opening: Opening, refused: Counter[str]) -> None:
+        """`refused` counts how many events broke which rule, over all epochs."""
+        self.opening = opening
+        members = [(member.id, member.weight) for member in opening.roster.members]
+        self.dag = Dag(members, last_time=opening.time)
+        self.orphans = Orphans()
+        self.refused = refused
+        self.unordered: dict[int, None] = {}  # rows with transactions and without a place in the order
+        self._refusals: dict[bytes, Refusal] = {}  # the latest, so that what descends from them is known
+
+    def insert(self, events: Iterable[Event]) -> list[Event]:
+        """Attaches what can be attached, and returns it, parents first; see `Replica.insert`."""
+        attached: list[Event] = []
+        for event in events:
+            ready = deque([event])
+            while ready:
+                taken = ready.popleft()
+                if self._take(taken):
+                    attached.append(taken)
+                    ready += self.orphans.release(taken.hash)
+        return attached
+
+    def _take(self, event: Event) -> bool:
+        """Whether `event` is new and was attached; otherwise it is known, waits, or is refused."""
+        if event.hash in self.dag or event.hash in self.orphans or event.hash in self._refusals:
+            return False
+        reason = self._fault(event)
+        if reason is not None:
+            self._refuse(event, reason)
+            return False
+        missing = self.dag.lacking(event)
+        if missing:
+            self.orphans.add(event, missing)
+            return False
+        row = self.dag.attach(event)
+        if event.transactions:
+            self.unordered[row] = None
+        return True
+
+    def _fault(self, event: Event) -> str | None:
+        if event.epoch != self.opening.digest:
+            return "the event is of another epoch or swarm"
+        if event.creator not in self.dag.index:
+            return "the creator is no member"
+        if any(parent in self._refusals for parent in event.parents):
+            return "a parent was refused"
+        return None if self.dag.lacking(event) else self.dag.fault(event)
+
+    def refusals(self) -> list[Refusal]:
+        """The latest events that broke a rule, oldest first."""
+        return list(self._refusals.values())
+
+    def _refuse(self, event: Event, reason: str) -> None:
+        self.refused[reason] += 1
+        dropped = self.orphans.drop_descendants(event.hash)
+        if dropped:
+            self.refused["a parent was refused"] += dropped
+        self._refusals[event.hash] = Refusal(event.hash, event.creator, reason)
+        if len(self._refusals) > _MAX_REFUSALS:
+            del self._refusals[next(iter(self._refusals))]
+
+    def tips(self) -> list[Tip]:
+        """What is here, for a sync message: events without a self-child, in roster order."""
+        return own_tips(self.dag)
+
+    def missing(
+        self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES
+    ) -> list[Event]:
+        """What a peer with `tips` lacks, and what it wants by hash, parents first.
+
+        At most `limit` events of at most `size` bytes together (but one at least). If that cuts something
+        off, a further sync with the new tips goes on from there.
+        """
+        events: list[Event] = []
+        for row in islice(missing_rows(self.dag, tips, want, limit), limit):
+            event = self.dag.events[row]
+            size -= len(event.raw)
+            if size < 0 and events:
+                break
+            events.append(event)
+        return events
+
+    def wanted(self) -> list[bytes]:
+        """Hashes of missing parents to ask peers for."""
+        return self.orphans.wanted()[:MAX_WANTED]
+
+    def newest(self, member: MemberId) -> Event | None:
+        """The attached event of the highest seq by `member`; of several (a fork), that of the lowest hash."""
+        index = self.dag.index.get(member)
+        if index is None:
+            return None
+        tips = (self.dag.events[row] for row in self.dag.tips(index))
+        return min(tips, key=lambda event: (-event.seq, event.hash), default=None)
+
+    def heard(self) -> set[MemberId]:
+        """The members of whom an event is attached."""
+        return {member for member in self.dag.members if self.newest(member) is not None}
+
+    def unreceived(self, member: MemberId) -> tuple[tuple[Transaction, ...], ...]:
+        """A member's transactions without a place in the order, as they were grouped in events, in their order.
+
+        Without what belongs to this epoch alone.
+        """
+        rows = [row for row in self.unordered if self.dag.events[row].creator == member]
+        events = sorted((self.dag.events[row] for row in rows), key=lambda event: event.seq)
+        groups = (
+            tuple(entry for entry in event.transactions if entry["type"] != Open.TYPE) for event in events
+        )
+        return tuple(group for group in groups if group)

@@ -258,7 +258,7 @@ async def test_deep_orphan_chains_are_bounded(field: Battlefield, start: Start) 
             events.append(event)
             parent = event.hash
         await field.ask(field.request(events=[event.raw for event in events]), seconds=30)
-    assert len(field.members[0].replica._orphans) <= 256
+    assert len(field.members[0].replica._open.orphans) <= 256
     await field.assert_unharmed()
 
 

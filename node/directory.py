@@ -24,6 +24,11 @@ class Directory:
         """Who decides now."""
         return self._roster()
 
+    @property
+    def founders(self) -> tuple[MemberId, ...]:
+        """The members of swarm.toml, in its order; some may be gone."""
+        return tuple(self._names)
+
     def members(self) -> list[Member]:
         """Those of the roster: first who founded the swarm, as swarm.toml lists them, then the others by id."""
         ranks = {member: rank for rank, member in enumerate(self._names)}

@@ -1,7 +1,7 @@
 """The recent effects of the order, numbered as every node numbers them, for /log and for who waits."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger.effects import Effect, Scalar
@@ -32,9 +32,14 @@ class EffectLog:
                     "name": "" if member is None else self._name(member),
                     "round": effect.round,
                     "time": effect.time,
-                    "fields": {name: _plain(value) for name, value in effect.fields.items()},
+                    "fields": self._fields(effect.fields),
                 }
             )
+
+    def _fields(self, fields: Mapping[str, Scalar]) -> dict[str, str | int | bool | None]:
+        plain = {name: _plain(value) for name, value in fields.items()}
+        subject = fields.get("subject")  # the member whom a change of the roster concerns
+        return plain | {"subject_name": self._name(subject)} if isinstance(subject, bytes) else plain
 
     def after(self, number: int) -> list[LogEntry]:
         """The oldest entries with a larger number, at most `ANSWERED` of them."""

@@ -21,6 +21,7 @@ from node.blobs.files import FileBlobs
 from node.certificates import keep_certificates
 from node.clock import SystemClock
 from node.config import RunOptions, SwarmConfig
+from node.council import Council
 from node.directory import Directory
 from node.doors import Doors
 from node.effects import EffectLog
@@ -29,6 +30,7 @@ from node.gossip import Gossip
 from node.identity import Identity, load_identity
 from node.member import Member
 from node.opening import ThreadOpener
+from node.proposals import Proposals
 from node.report.source import NodeReport
 from node.store.sqlite import SqliteStore
 from node.tls import Credentials
@@ -109,7 +111,7 @@ class _Node:
         self._doors = Doors(
             identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
         )
-        self._rounds = self._member.subscribe()
+        self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
         self._effects = EffectLog(self._directory.name)
         self._office = Office(
             self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
@@ -122,12 +124,14 @@ class _Node:
         device = device_name()
         report = NodeReport(
             self._config, self._identity, self._directory,
-            self._member, self._gossip, self._office, self._effects, device,
+            self._member, self._gossip, self._office, self._effects, self._proposals, device,
         )
+        council = Council(self._office, self._directory, self._proposals, report.readiness)
         nursery.start_soon(self._office.run)
+        nursery.start_soon(self._proposals.follow, self._member.subscribe())
         await nursery.start(self._member.run)
         await self._serve_peers(nursery)
-        url = await nursery.start(serve_local, report, self._options.http, self._data)
+        url = await nursery.start(serve_local, report, self._options.http, self._data, council)
         nursery.start_soon(self._gossip.run)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
@@ -146,7 +150,7 @@ class _Node:
 
     async def _serve_peers(self, nursery: trio.Nursery) -> None:
         await self._doors.adjust()
-        nursery.start_soon(self._doors.follow, self._rounds)
+        nursery.start_soon(self._doors.follow, self._member.subscribe())
         server = PeerServer(self._credentials.server, self._reception)
         listen = self._options.listen
         try:

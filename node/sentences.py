@@ -84,8 +84,20 @@ def _certificate(fields: Fields) -> str:
     return f"certificate {short(fields['statement'])} is complete with {fields['seals']} seals"
 
 
+def change_in_words(kind: str, name: str, weight: int | None, address: str | None, key: str | None) -> str:
+    """What a change of the roster does, such as "delta leaves"; `key` is a member id in base32."""
+    words = {
+        "join": f"{name} joins with weight {weight} at {address}",
+        "leave": f"{name} leaves",
+        "weight": f"{name} gets weight {weight}",
+        "key": f"{name} goes on with the key {key}",
+        "address": f"{name} is reached at {address}",
+    }
+    return words[kind]
+
+
 def _change(fields: Fields) -> str:
-    member = short(fields["subject"])
+    member = fields.get("subject_name") or short(fields["subject"])
     if fields["change"] == "weight":
         return f"weight {fields['weight']} of {member}" if "weight" in fields else f"another weight of {member}"
     if fields["change"] in ("key", "address"):
@@ -95,7 +107,7 @@ def _change(fields: Fields) -> str:
 
 def _ballot(fields: Fields) -> str:
     verb = "approves" if fields["approve"] else "rejects"
-    change = _change({name: fields[name] for name in ("change", "subject")})
+    change = _change({name: fields[name] for name in ("change", "subject", "subject_name") if name in fields})
     return f"{verb} {change} ({fields['approved']} for, {fields['rejected']} against, of {fields['weight']})"
 
 

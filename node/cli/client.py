@@ -2,12 +2,13 @@
 
 import http.client
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from node.toml import ConfigError
-from node.web.note import read_note
+from node.web.note import TOKEN_HEADER, read_note, read_token
 
 _DEADLINE_S = 5.0
 
@@ -23,15 +24,31 @@ class Client:
         """Return the body of a good answer. Raise ConfigError if no node answers, or not well."""
         for url in self._urls:
             try:
-                status, body = _ask(url, path)
+                status, body = _ask(url, "GET", path)
             except (OSError, http.client.HTTPException):
                 continue
             self._urls = [url]
             if status != 200:
                 raise ConfigError(f"{url}{path}: the node answered {status}: {_error_text(body)}")
             return body
+        raise self._nobody()
+
+    def post(self, path: str, token: str, wish: Mapping[str, Any]) -> Any:
+        """Make the node do something; return its JSON answer. Raise ConfigError with its reason if it will not."""
+        headers = {"content-type": "application/json", TOKEN_HEADER: token}
+        for url in self._urls:
+            try:
+                status, body = _ask(url, "POST", path, json.dumps(wish).encode(), headers)
+            except (OSError, http.client.HTTPException):
+                continue
+            if status != 200:
+                raise ConfigError(_error_text(body))
+            return json.loads(body)
+        raise self._nobody()
+
+    def _nobody(self) -> ConfigError:
         places = " nor ".join(self._urls)
-        raise ConfigError(
+        return ConfigError(
             f"no node answers at {places} ({self._asked_for}); start it with ringrift-node run, or name another"
         )
 
@@ -51,7 +68,7 @@ def find_node(url: str | None, data: Path) -> Client:
     """
     if url is not None:
         return Client([_checked(url)], "--node")
-    folders = [data, *sorted(path.parent for path in data.glob("*/http.json"))]
+    folders = [data, *_with_note(data)]
     urls = [note for folder in folders if (note := read_note(folder)) is not None]
     if urls:
         return Client(urls, f"as {data} says")
@@ -61,6 +78,31 @@ def find_node(url: str | None, data: Path) -> Client:
         f"{data}: no node runs with its data here (there is no http.json); start one with "
         "ringrift-node run, or say where it is: --data DIR as in run, or --node URL"
     )
+
+
+def find_own_node(data: Path) -> tuple[Client, str]:
+    """Return a client for the one node whose data folder is `data` or lies in it, and the token it obeys.
+
+    Raise ConfigError if no node runs there, more than one does, or the token is not for this user to read.
+    """
+    folders = [folder for folder in (data, *_with_note(data)) if read_note(folder) is not None]
+    if not folders:
+        remedy = "start one with ringrift-node run, or say where it is with --data DIR as in run"
+        raise ConfigError(f"{data}: no node runs with its data here; {remedy}")
+    if len(folders) > 1:
+        names = ", ".join(str(folder) for folder in folders)
+        raise ConfigError(f"{data}: {len(folders)} nodes run with their data here; say which one acts: --data {names}")
+    (folder,) = folders
+    try:
+        token = read_token(folder)
+    except OSError as error:
+        remedy = "run this as the user who runs the node"
+        raise ConfigError(f"{folder}: the node's token cannot be read ({error.strerror}); {remedy}") from None
+    return Client([read_note(folder) or ""], f"as {folder} says"), token
+
+
+def _with_note(data: Path) -> list[Path]:
+    return sorted(path.parent for path in data.glob("*/http.json"))
 
 
 def _default_urls(path: Path) -> list[str]:
@@ -84,11 +126,13 @@ def _checked(url: str) -> str:
     return f"http://{parts.netloc}"
 
 
-def _ask(url: str, path: str) -> tuple[int, bytes]:
+def _ask(
+    url: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_DEADLINE_S)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body, dict(headers or {}))
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

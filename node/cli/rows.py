@@ -29,6 +29,12 @@ _STYLES = {
     "earlier": "dim",
     "complete": "green",
     "being sealed": "yellow",
+    "left": "dim",
+    "no vote": "red",
+    "open": "cyan",
+    "sent": "yellow",
+    "approved": "green",
+    "in force": "bold green",
 }
 
 

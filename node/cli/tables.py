@@ -7,7 +7,7 @@ from rich.console import Console
 
 from node.cli.rows import Row, model_text, print_table, state_text
 from node.cli.status import show_status
-from node.web.source import CandidateInfo, CertificateInfo, ClaimInfo, MemberInfo, ModelInfo, Work
+from node.web.source import CandidateInfo, CertificateInfo, ClaimInfo, MemberInfo, ModelInfo, ProposalInfo, Work
 from node.words import age, ago, count, moment, plural, short
 
 _PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
@@ -21,6 +21,7 @@ def show(command: str, answer: Any) -> None:
         "work": _show_work,
         "models": _show_models,
         "certificates": _show_certificates,
+        "proposals": _show_proposals,
     }
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -29,7 +30,10 @@ def show(command: str, answer: Any) -> None:
 
 
 def _show_members(console: Console, members: list[MemberInfo]) -> None:
-    columns = ("name", "?id", "?address", "state", "?#weight", "works on", "?#events", "#games", "#contact", "?#lacks")
+    columns = (
+        "name", "?id", "?address", "state", "#weight", "?standing", "works on",
+        "?#events", "#games", "#contact", "?#lacks",
+    )  # fmt: skip
     print_table(console, "Members", columns, [_member_row(member) for member in members], "none")
 
 
@@ -41,6 +45,7 @@ def _member_row(member: MemberInfo) -> Row:
         member["address"],
         state_text("this node" if is_self else member["state"]),
         count(member["weight"]),
+        state_text(member["standing"]),
         member["work"] or "–",
         count(member["events"]),
         count(member["games"]),
@@ -98,6 +103,23 @@ def _model_row(model: ModelInfo) -> Row:
         model["name"] or "–",
         short(model["parent"]),
         count(model["since_round"]),
+    )
+
+
+def _show_proposals(console: Console, proposals: list[ProposalInfo]) -> None:
+    columns = ("proposal", "change", "?by", "state", "votes", "?#ends in", "reason")
+    print_table(console, "Proposals", columns, [_proposal_row(entry) for entry in proposals], "none")
+
+
+def _proposal_row(entry: ProposalInfo) -> Row:
+    return (
+        short(entry["proposal"]),
+        entry["text"],
+        entry["by_name"] or "the genesis",
+        state_text(entry["state"]),
+        f"{count(entry['approve'])} : {count(entry['reject'])}, needs {count(entry['needs'])}",
+        "–" if entry["ends_s"] is None else age(entry["ends_s"]),
+        f"{entry['reason']}: {entry['outcome']}" if entry["outcome"] else entry["reason"],
     )
 
 

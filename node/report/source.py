@@ -12,7 +12,9 @@ from node.effects import EffectLog
 from node.gossip import Gossip, PeerStatus
 from node.identity import Identity
 from node.member import Member
+from node.proposals import Proposals
 from node.report import ledger as shown
+from node.report import membership
 from node.software import version
 from node.web.source import (
     CertificateInfo,
@@ -23,6 +25,7 @@ from node.web.source import (
     ModelInfo,
     NodeInfo,
     Peer,
+    ProposalInfo,
     Status,
     SwarmInfo,
     Work,
@@ -44,6 +47,7 @@ class NodeReport:
         gossip: Gossip,
         office: Office,
         effects: EffectLog,
+        proposals: Proposals,
         device: str,
     ) -> None:
         self._config = config
@@ -53,6 +57,7 @@ class NodeReport:
         self._gossip = gossip
         self._office = office
         self._effects = effects
+        self._proposals = proposals
         self._device = device
         self._started = trio.current_time()
 
@@ -62,7 +67,7 @@ class NodeReport:
 
     def status(self) -> Status:
         """See `StatusSource.status`."""
-        ready, reason = self._readiness()
+        ready, reason = self.readiness()
         return {
             "node": self._node(),
             "swarm": self._swarm(),
@@ -78,7 +83,12 @@ class NodeReport:
     def members(self) -> list[MemberInfo]:
         """See `StatusSource.members`."""
         peers = {peer.id: peer for peer in self._gossip.statuses()}
-        return [self._member_info(listed, peers.get(listed.id)) for listed in self._directory.members()]
+        present = [self._member_info(listed, peers.get(listed.id)) for listed in self._directory.members()]
+        return [*present, *membership.gone(self._directory)]
+
+    def proposals(self) -> list[ProposalInfo]:
+        """See `StatusSource.proposals`."""
+        return membership.proposals(self._proposals, self._ledger, self._directory)
 
     def work(self) -> Work:
         """See `StatusSource.work`."""
@@ -128,9 +138,11 @@ class NodeReport:
             "genesis": genesis.digest.hex(),
             "members": len(self._directory.roster),
             "weight": self._directory.roster.total_weight,
+            "open_proposals": len(self._ledger.proposals()),
         }
 
-    def _readiness(self) -> tuple[bool, str]:
+    def readiness(self) -> tuple[bool, str]:
+        """Whether this node is level with the swarm, and why it is or not."""
         standing = self._member.standing()
         if standing.listening:
             return False, "listening to the others before the first own event"
@@ -154,6 +166,8 @@ class NodeReport:
         roster = self._directory.roster.members
         decided = standing.decided_at
         return {
+            "epoch": self._ledger.epoch,
+            "roster_version": self._ledger.roster_version,
             "round": standing.round,
             "round_age_s": None if decided is None else trio.current_time() - decided,
             "events": standing.events,
@@ -184,6 +198,7 @@ class NodeReport:
             "name": self._directory.name(listed.id),
             "address": self._directory.address(listed.id),
             "weight": listed.weight,
+            "standing": membership.standing(listed, self._directory),
             "roles": [] if profile is None else list(profile.roles),
             "device": "" if profile is None else profile.device,
             "version": "" if profile is None else profile.software.hex()[:12],

@@ -47,12 +47,17 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily("ringrift_members", "Members in the roster", swarm["members"])
     yield GaugeMetricFamily("ringrift_weight", "Weight of all members together", swarm["weight"])
+    yield GaugeMetricFamily(
+        "ringrift_open_proposals", "Proposals to change the roster that wait for ballots", swarm["open_proposals"]
+    )
     yield GaugeMetricFamily("ringrift_uptime_seconds", "Seconds since the node started", node["uptime_s"])
     yield GaugeMetricFamily("ringrift_ready", "1 if the node has caught up with a quorum", int(status["ready"]))
 
 
 def _consensus_metrics(status: Status) -> Iterator[Metric]:
     consensus = status["consensus"]
+    yield GaugeMetricFamily("ringrift_epoch", "Number of the open epoch", consensus["epoch"])
+    yield GaugeMetricFamily("ringrift_roster_version", "1 for the genesis's", consensus["roster_version"])
     yield GaugeMetricFamily("ringrift_round", "Last decided round", consensus["round"])
     if consensus["round_age_s"] is not None:
         yield GaugeMetricFamily(

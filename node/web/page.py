@@ -19,6 +19,7 @@ def render_page(source: StatusSource) -> str:
         status=source.status(),
         members=source.members(),
         work=source.work(),
+        proposals=source.proposals(),
         certificates=source.certificates(),
         log=_news(source.latest(_LOG_SEARCHED)),
     )

@@ -67,19 +67,19 @@ class Routes:
 
     def answer(self, method: str, target: str, host: str) -> Answer:
         """Answer one request. `target` is the request's path and query, `host` its Host header. Never raises."""
-        if self.only_local and _PORT.sub("", host).lower() not in _LOCAL_NAMES:
-            return _error(400, f"this node answers requests for {', '.join(_LOCAL_NAMES)} only")
+        if self.only_local and not is_local_name(host):
+            return error_answer(400, f"this node answers requests for {', '.join(_LOCAL_NAMES)} only")
         if method not in ("GET", "HEAD"):
-            return _error(405, "only GET: nothing here can be changed", allow="GET, HEAD")
+            return error_answer(405, "only GET: nothing here can be changed", allow="GET, HEAD")
         try:
             return self._find(target)
         except _NotFound as error:
-            return _error(404, str(error))
+            return error_answer(404, str(error))
         except _BadRequest as error:
-            return _error(400, str(error))
+            return error_answer(400, str(error))
         except Exception as error:
             _log.error("request failed", target=target, exc_info=error)
-            return _error(500, "the node failed to answer this; its log says why")
+            return error_answer(500, "the node failed to answer this; its log says why")
 
     def _find(self, target: str) -> Answer:
         raw_path, _, query = target.partition("?")
@@ -103,19 +103,20 @@ class Routes:
         after = parse_qs(query, keep_blank_values=True).get("after", ["0"])[-1]
         if not re.fullmatch("[0-9]{1,18}", after):
             raise _BadRequest("after must be the number of the last entry you have, such as /log?after=120")
-        return _json(self.source.log(int(after)))
+        return json_answer(self.source.log(int(after)))
 
 
 def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
     routes: dict[str, Callable[[], Answer]] = {
         "/": lambda: _content("text/html; charset=utf-8", render_page(source).encode()),
-        "/health": lambda: _json({"alive": True}),
+        "/health": lambda: json_answer({"alive": True}),
         "/ready": lambda: _ready(source),
-        "/status": lambda: _json(source.status()),
-        "/members": lambda: _json(source.members()),
-        "/work": lambda: _json(source.work()),
-        "/models": lambda: _json(source.models()),
-        "/certificates": lambda: _json(source.certificates()),
+        "/status": lambda: json_answer(source.status()),
+        "/members": lambda: json_answer(source.members()),
+        "/work": lambda: json_answer(source.work()),
+        "/models": lambda: json_answer(source.models()),
+        "/proposals": lambda: json_answer(source.proposals()),
+        "/certificates": lambda: json_answer(source.certificates()),
         "/metrics": lambda: _content(CONTENT_TYPE_LATEST, render_metrics(source.status())),
     }
     for name, media_type in (("style.css", "text/css"), ("live.js", "text/javascript")):
@@ -126,10 +127,17 @@ def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
 def _ready(source: StatusSource) -> Answer:
     status = source.status()
     body = {"ready": status["ready"], "reason": status["ready_reason"]}
-    return _json(body, 200 if status["ready"] else 503)
+    return json_answer(body, 200 if status["ready"] else 503)
 
 
-def _json(value: Any, status: int = 200) -> Answer:
+def is_local_name(host: str, bound: str = "127.0.0.1") -> bool:
+    """Whether a Host header says a loopback name, or the address `bound` at which we listen."""
+    name = _PORT.sub("", host).lower()
+    return name in (*_LOCAL_NAMES, bound, f"[{bound}]")
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """An answer in JSON."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode())
 
@@ -138,6 +146,7 @@ def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None
     return Answer(200, {**_HEADERS, "content-type": media_type, **(more or {})}, body)
 
 
-def _error(status: int, reason: str, **headers: str) -> Answer:
-    answer = _json({"error": reason}, status)
+def error_answer(status: int, reason: str, **headers: str) -> Answer:
+    """An answer that says in one line what is wrong."""
+    answer = json_answer({"error": reason}, status)
     return Answer(status, {**answer.headers, **headers}, answer.body)

@@ -12,7 +12,8 @@ import trio
 
 from node.config import Address, address_error
 from node.transport.http1 import Conversation, Hangup
-from node.web.note import remove_note, write_note
+from node.web.control import Actions, Control
+from node.web.note import remove_note, write_note, write_token
 from node.web.routes import Answer, Routes
 from node.web.source import StatusSource
 
@@ -21,24 +22,27 @@ _IDLE_S = 30.0  # without a request on an open connection
 _REQUEST_S = 10.0  # from the first byte of a request to its last
 _ANSWER_S = 10.0  # to get an answer off
 _DRAIN_S = 1.0  # to read on before closing
-_BODY_BYTES = 64 * 1024  # of a request; none of ours needs one
+_BODY_BYTES = 64 * 1024  # of a request; ours are far smaller
 
 
 async def serve_local(
     source: StatusSource,
     address: Address,
     data: Path,
+    actions: Actions | None = None,
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled. Report the URL once bound, and write it to `data`/http.json.
 
     Raise ConfigError if the address cannot be bound. On a loopback address only requests for a loopback name are
-    answered; whoever binds another address opens the (read-only) routes to everybody who reaches it.
+    answered; whoever binds another address opens what can be read to everybody who reaches it. `actions` need the
+    token that is written to `data`/http.token.
     """
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(_bind(address)))
-    server = _Server(Routes(source, only_local=address.is_local))
     try:
+        control = None if actions is None else Control(actions, write_token(data), address.host)
+        server = _Server(Routes(source, only_local=address.is_local), control)
         url = f"http://{Address(*listener.socket.getsockname()[:2])}"
         write_note(data, url)
         task_status.started(url)
@@ -50,8 +54,9 @@ async def serve_local(
 class _Server:
     """Answers on every connection, one request after the other."""
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, routes: Routes, control: Control | None) -> None:
         self._routes = routes
+        self._control = control
         self._connections = 0
 
     async def connection(self, stream: trio.SocketStream) -> None:
@@ -71,30 +76,34 @@ class _Server:
             with trio.fail_after(_IDLE_S):
                 await conversation.wait()
             with trio.fail_after(_REQUEST_S):
-                request = await _read_request(conversation)
-            await self._respond(conversation, request)
+                request, body = await _read_request(conversation)
+            await self._respond(conversation, request, body)
             if not conversation.again():
                 break
         with trio.fail_after(_DRAIN_S):
             await conversation.drain(_BODY_BYTES)
 
-    async def _respond(self, conversation: Conversation, request: h11.Request) -> None:
+    async def _respond(self, conversation: Conversation, request: h11.Request, body: bytes) -> None:
         method, target = request.method.decode(), request.target.decode()
-        host = next((value.decode("latin-1") for name, value in request.headers if name == b"host"), "")
-        answer = self._routes.answer(method, target, host)
+        given = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+        if method == "POST" and self._control is not None:
+            answer = await self._control.answer(target, given, body)
+        else:
+            answer = self._routes.answer(method, target, given.get("host", ""))
         head = h11.Response(status_code=answer.status, headers=_headers(answer, conversation))
         with trio.fail_after(_ANSWER_S):
             await conversation.send(head, b"" if method == "HEAD" else answer.body)
 
 
-async def _read_request(conversation: Conversation) -> h11.Request:
+async def _read_request(conversation: Conversation) -> tuple[h11.Request, bytes]:
+    """A request and its body, or as much of it as is read at most."""
     request = await conversation.receive()
     if not isinstance(request, h11.Request):
         raise Hangup("no request")
-    size = 0
-    while size <= _BODY_BYTES and isinstance(event := await conversation.receive(), h11.Data):
-        size += len(event.data)
-    return request
+    body = bytearray()
+    while len(body) <= _BODY_BYTES and isinstance(event := await conversation.receive(), h11.Data):
+        body += event.data
+    return request, bytes(body)
 
 
 def _headers(answer: Answer, conversation: Conversation) -> list[tuple[str, str]]:

@@ -20,12 +20,16 @@ class NodeInfo(TypedDict):
 
 
 class SwarmInfo(TypedDict):
-    """The swarm it belongs to: digest of the genesis in hex, number of members, the weight of all of them."""
+    """The swarm it belongs to: digest of the genesis in hex, number of members now, the weight of all of them.
+
+    `open_proposals` counts the proposals to change the roster that wait for ballots.
+    """
 
     name: str
     genesis: str
     members: int
     weight: int
+    open_proposals: int
 
 
 class Peer(TypedDict):
@@ -46,8 +50,14 @@ class Peer(TypedDict):
 
 
 class Consensus(TypedDict):
-    """How far the order has come. `round` is the last decided one (0 before the first)."""
+    """How far the order has come. `round` is the last decided one (0 before the first).
 
+    `epoch` is the number of the open epoch, from 0; `roster_version` is 1 for the roster of the genesis and grows
+    by one with every change of who decides. `events` are those held of the open epoch.
+    """
+
+    epoch: int
+    roster_version: int
     round: int
     round_age_s: float | None
     events: int
@@ -104,7 +114,9 @@ class Status(TypedDict):
 
 
 class MemberInfo(TypedDict):
-    """A member of the roster, this node included (`state` is "self" then).
+    """A member of the roster, this node included (`state` is "self" then), or one that founded it and is gone.
+
+    `standing` is "founder", "joined" (later), "no vote" (weight 0) or "left" (`weight` is 0 then, too).
 
     `roles`, `device` and `version` are what it last announced in the order (empty before that), `events`
     how many of its events this node holds, `work` a few words on its live claims.
@@ -114,6 +126,7 @@ class MemberInfo(TypedDict):
     name: str
     address: str
     weight: int
+    standing: str
     roles: list[str]
     device: str
     version: str
@@ -194,6 +207,48 @@ class CertificateInfo(TypedDict):
     complete: bool
 
 
+class BallotInfo(TypedDict):
+    """What one member says to a proposal. Its weight is that of the present roster."""
+
+    member: str
+    name: str
+    approve: bool
+    weight: int
+
+
+class ProposalInfo(TypedDict):
+    """A proposal to change the roster.
+
+    `change` is "join", "leave", "weight", "key" or "address", of `member`; `weight`, `address` and `key` (a member
+    id) are what it becomes, None where the change has none; `text` says all that in words. `by` is None for what
+    the rules of the genesis propose. `state` is "sent" (not ordered yet), "open", "approved" (in force from the
+    next epoch on), "in force", "dropped" or "refused" (the ledger did not take it), and `outcome` says why for the
+    last two. What is over is known since the node started. `approve` and `reject` are weights of `total`; `needs`
+    is the least weight that decides. `ends_s` from now an open one is dropped; `round` is where it was ordered.
+    """
+
+    proposal: str
+    change: str
+    member: str
+    name: str
+    weight: int | None
+    address: str | None
+    key: str | None
+    text: str
+    by: str | None
+    by_name: str
+    reason: str
+    state: str
+    outcome: str
+    votes: list[BallotInfo]
+    approve: int
+    reject: int
+    needs: int
+    total: int
+    ends_s: float | None
+    round: int | None
+
+
 class LogEntry(TypedDict):
     """One effect of the order. `number` grows by one each; ask for those after the last one you have."""
 
@@ -228,6 +283,10 @@ class StatusSource(Protocol):
 
     def certificate(self, certificate: str) -> bytes | None:
         """Return the envelope's exact bytes, or None if no complete certificate has this id."""
+        ...
+
+    def proposals(self) -> list[ProposalInfo]:
+        """Return open proposals, oldest first, after them the last ones that are over, newest first."""
         ...
 
     def log(self, after: int) -> list[LogEntry]:

@@ -11,6 +11,7 @@ from node.web.source import (
     LogEntry,
     MemberInfo,
     ModelInfo,
+    ProposalInfo,
     Status,
     Work,
 )
@@ -65,11 +66,13 @@ class FakeSource:
                 "device": "cpu",
                 "address": "127.0.0.1:7400",
             },
-            "swarm": {"name": "workshop", "genesis": digest("genesis"), "members": 4, "weight": 4},
+            "swarm": {"name": "workshop", "genesis": digest("genesis"), "members": 4, "weight": 4, "open_proposals": 1},
             "ready": True,
             "ready_reason": "caught up with 4 of 4 of the weight",
             "peers": [self._peer(number) for number in (1, 2, 3)],
             "consensus": {
+                "epoch": 2,
+                "roster_version": 2,
                 "round": 1187,
                 "round_age_s": 0.41,
                 "events": 9512,
@@ -131,6 +134,7 @@ class FakeSource:
         return [
             {
                 **self._peer(number),
+                "standing": ("founder", "founder", "no vote", "joined")[number],
                 "roles": ["selfplay", "train", "match"] if number < 3 else ["selfplay"],
                 "device": "cpu" if number < 3 else "cuda",
                 "version": "0.1.0",
@@ -234,6 +238,40 @@ class FakeSource:
 
     def certificate(self, certificate: str) -> bytes | None:
         return b'{"payload": "e30="}' if certificate == digest("certificate 1") else None
+
+    def proposals(self) -> list[ProposalInfo]:
+        leave: ProposalInfo = {
+            "proposal": digest("proposal 1"),
+            "change": "leave",
+            "member": IDS[2],
+            "name": "cedar",
+            "weight": None,
+            "address": None,
+            "key": None,
+            "text": "cedar leaves",
+            "by": IDS[0],
+            "by_name": "anvil",
+            "reason": "its <disk> fails",
+            "state": "open",
+            "outcome": "",
+            "votes": [{"member": IDS[0], "name": "anvil", "approve": True, "weight": 1}],
+            "approve": 1,
+            "reject": 0,
+            "needs": 3,
+            "total": 4,
+            "ends_s": 3600.0,
+            "round": 1100,
+        }
+        gone: ProposalInfo = {
+            **leave,
+            "proposal": digest("proposal 0"),
+            "by": None,
+            "by_name": "",
+            "state": "dropped",
+            "outcome": "not enough ballots in time",
+            "ends_s": None,
+        }
+        return [leave, gone]
 
     def log(self, after: int) -> list[LogEntry]:
         entries: list[LogEntry] = [

@@ -38,6 +38,7 @@ async def ask(*arguments: str | Path) -> int:
         ("members", ["<dune>", "127.0.0.1:7403", "self-play hex8-2", "this node", "2,401"]),
         ("work", ["train", "1,200 of 2,000", "21 of 200", "the test says it is not stronger"]),
         ("models", ["square8-2", "uniform (built in)", "canonical", "2026-11-20 13:48:09"]),
+        ("proposals", ["cedar leaves", "1 : 0, needs 3", "the genesis", "not enough ballots in time"]),
         ("certificates", [digest("certificate 1")[:10], "4 members, 4 of 4", "complete"]),
     ],
 )
@@ -68,7 +69,7 @@ async def test_a_folder_with_a_swarm_toml_is_enough(
     )
 
 
-@pytest.mark.parametrize("command", ["status", "members", "work", "models", "certificates"])
+@pytest.mark.parametrize("command", ["status", "members", "work", "models", "certificates", "proposals"])
 async def test_json_is_the_node_s_answer(
     data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

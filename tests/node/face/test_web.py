@@ -12,7 +12,10 @@ from node.web.page import render_page
 from node.web.routes import Answer, Routes
 from tests.node.face.conftest import IDS, FakeSource, digest
 
-READS = ["/", "/health", "/ready", "/status", "/members", "/work", "/models", "/certificates", "/log", "/metrics"]
+READS = [
+    "/", "/health", "/ready", "/status", "/members", "/work", "/models", "/proposals", "/certificates", "/log",
+    "/metrics",
+]  # fmt: skip
 
 
 def get(source: FakeSource, target: str, host: str = "127.0.0.1:8400") -> Answer:
@@ -34,7 +37,7 @@ def test_every_answer_is_good_and_carries_the_policy(source: FakeSource, path: s
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/status", "/members", "/work", "/models", "/certificates"])
+@pytest.mark.parametrize("path", ["/status", "/members", "/work", "/models", "/proposals", "/certificates"])
 def test_json_is_what_the_source_says(source: FakeSource, path: str) -> None:
     assert body(get(source, path)) == json.loads(json.dumps(getattr(source, path[1:])()))
 
@@ -112,6 +115,8 @@ def test_page_shows_the_same(source: FakeSource) -> None:
         "anvil", "workshop", "ready", "1,187", "decided 0.4 s ago", "9,498", "8,123", "551,204 plies",
         "412 of 500", "of 3 candidates", "silent", "5 min ago", "the test says it is not stronger",
         "uniform, built in", "2026-11-20 13:48:09", "4 of 4 of the weight", "2 × claim not live",
+        "cedar leaves", "1 for, 0 against 3 needed anvil: yes", "not enough ballots in time", "weight 4, epoch 2",
+        "no vote", "127.0.0.1:7403",
     ):  # fmt: skip
         assert shown in text, shown
     assert f"/certificates/{digest('certificate 1')}" in page.links

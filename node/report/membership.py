@@ -1,0 +1,117 @@
+"""Members and proposals as the plain JSON of `node.web.source`; pure functions."""
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from consensus.keys import id_text
+from consensus.ledger import Ledger
+from consensus.ledger.changes import Change, Voice
+from consensus.roster import Member
+from node.directory import Directory
+from node.proposals import Motion, Proposals
+from node.sentences import change_in_words
+from node.web.source import BallotInfo, MemberInfo, ProposalInfo
+
+SECOND = 10**9
+
+
+class _Wording(TypedDict):
+    """What `ProposalInfo` says of the change itself."""
+
+    change: str
+    member: str
+    name: str
+    weight: int | None
+    address: str | None
+    key: str | None
+    text: str
+
+
+def needed(total: int) -> int:
+    """The least weight that is more than 2/3 of `total`."""
+    return 2 * total // 3 + 1
+
+
+def proposals(tracked: Proposals, ledger: Ledger, directory: Directory) -> list[ProposalInfo]:
+    """Open proposals, oldest first, after them those that are over, newest first."""
+    return [proposal(motion, ledger, directory) for motion in tracked.motions()]
+
+
+def proposal(motion: Motion, ledger: Ledger, directory: Directory) -> ProposalInfo:
+    """One proposal as of now."""
+    roster = directory.roster
+    deadline = motion.deadline if motion.state == "open" else None
+    return {
+        "proposal": motion.id.hex(),
+        **change_info(motion.change, directory),
+        "by": None if motion.author is None else id_text(motion.author),
+        "by_name": "" if motion.author is None else directory.name(motion.author),
+        "reason": motion.reason,
+        "state": motion.state,
+        "outcome": motion.outcome,
+        "votes": _votes(motion.voices, directory),
+        "approve": roster.weight(voice.author for voice in motion.voices if voice.approve),
+        "reject": roster.weight(voice.author for voice in motion.voices if not voice.approve),
+        "needs": needed(roster.total_weight),
+        "total": roster.total_weight,
+        "ends_s": None if deadline is None else (deadline - ledger.clock) / SECOND,
+        "round": motion.round,
+    }
+
+
+def change_info(change: Change, directory: Directory) -> _Wording:
+    """A change, in fields and in words."""
+    name = directory.name(change.member)
+    key = None if change.key is None else id_text(change.key)
+    return {
+        "change": change.kind,
+        "member": id_text(change.member),
+        "name": name,
+        "weight": change.weight,
+        "address": change.address,
+        "key": key,
+        "text": change_in_words(change.kind, name, change.weight, change.address, key),
+    }
+
+
+def gone(directory: Directory) -> list[MemberInfo]:
+    """The founders that are no members any more."""
+    return [
+        {
+            "id": id_text(member),
+            "name": directory.name(member),
+            "address": "",
+            "weight": 0,
+            "standing": "left",
+            "roles": [],
+            "device": "",
+            "version": "",
+            "events": 0,
+            "games": 0,
+            "work": "",
+            "last_contact_s": None,
+            "lag_events": None,
+            "state": "left",
+        }
+        for member in directory.founders
+        if member not in directory.roster
+    ]
+
+
+def standing(listed: Member, directory: Directory) -> str:
+    """See `MemberInfo`."""
+    if listed.weight == 0:
+        return "no vote"
+    return "founder" if listed.id in directory.founders else "joined"
+
+
+def _votes(voices: Iterable[Voice], directory: Directory) -> list[BallotInfo]:
+    return [
+        {
+            "member": id_text(voice.author),
+            "name": directory.name(voice.author),
+            "approve": voice.approve,
+            "weight": directory.roster.weight([voice.author]),
+        }
+        for voice in voices
+    ]

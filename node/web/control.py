@@ -1,0 +1,84 @@
+"""What a person on this machine can make the node do, over HTTP: only with the token from its data folder.
+
+Reading is open to whoever can connect; acting is not. The token is in a file that only the node's user can read,
+so another user of the machine has none. A page in the user's browser has none either, and is turned away at once:
+browsers say where a request comes from, our commands do not.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+
+from node.council import CouncilError
+from node.web.note import TOKEN_HEADER
+from node.web.routes import Answer, error_answer, is_local_name, json_answer
+from node.web.source import ProposalInfo
+
+_log = structlog.get_logger("node.web")
+
+
+class Actions(Protocol):
+    """See `node.council.Council`."""
+
+    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo: ...
+
+    async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo: ...
+
+
+class Control:
+    """Answers POST requests."""
+
+    def __init__(self, actions: Actions, token: str, host: str) -> None:
+        """`host` is where the server listens: the only name besides the loopback ones by which it may be called."""
+        self._actions = actions
+        self._token = token
+        self._host = host
+        self._paths: dict[str, Callable[[Mapping[str, Any]], Awaitable[ProposalInfo]]] = {
+            "/propose": actions.propose, "/vote": self._vote,
+        }  # fmt: skip
+
+    async def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answers one request; `headers` by their lower-case names. Never raises."""
+        refusal = self._refusal(headers)
+        if refusal is not None:
+            return refusal
+        act = self._paths.get(target)
+        if act is None:
+            return error_answer(404, f"nothing is done at {target}; try {' or '.join(self._paths)}")
+        try:
+            return json_answer(await act(_wish(body)))
+        except CouncilError as error:
+            return error_answer(error.status, str(error))
+        except Exception as error:
+            _log.error("action failed", target=target, exc_info=error)
+            return error_answer(500, "the node failed to do this; its log says why")
+
+    def _refusal(self, headers: Mapping[str, str]) -> Answer | None:
+        if not is_local_name(headers.get("host", ""), self._host):
+            return error_answer(400, "this node acts on requests to its own address only")
+        if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
+            return error_answer(403, "this node does not act for web pages; use the command ringrift-node")
+        if not hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self._token.encode()):
+            return error_answer(403, "the token is missing, or another node's; say which node acts with --data DIR")
+        if headers.get("content-type") != "application/json":
+            return error_answer(415, "the body must be application/json")
+        return None
+
+    async def _vote(self, wish: Mapping[str, Any]) -> ProposalInfo:
+        beginning, approve = wish.get("proposal"), wish.get("approve")
+        if not isinstance(beginning, str) or not isinstance(approve, bool):
+            raise CouncilError(400, "a vote needs proposal, as text, and approve, which is true or false")
+        return await self._actions.vote(beginning, approve=approve)
+
+
+def _wish(body: bytes) -> Mapping[str, Any]:
+    try:
+        wish = json.loads(body)
+    except (ValueError, RecursionError):
+        wish = None
+    if not isinstance(wish, dict):
+        raise CouncilError(400, "the body must be a JSON object")
+    return wish

@@ -1,0 +1,263 @@
+"""Proposals and ballots of people: what is put forward, what is turned down with its reason, what becomes of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.keys import MemberId, SigningKey, id_text
+from consensus.ledger import Ledger
+from consensus.ledger import transactions as t
+from consensus.ledger.changes import Change
+from consensus.settings import MembershipSettings
+from node.config import SwarmConfig, parse_config, split_address
+from node.council import Council, CouncilError
+from node.directory import Directory
+from node.proposals import Proposals
+from node.report import membership
+from node.swarm_text import Listing, render_swarm
+from node.web.source import ProposalInfo
+from node.work.workshop import WorkError
+from tests.consensus.ledger.swarm import Swarm, settings
+
+NEWCOMER = SigningKey(b"n" * 32).id
+JOIN = {
+    "change": "join", "member": id_text(NEWCOMER), "weight": 1, "address": "127.0.0.1:7499", "reason": "more hands"
+}  # fmt: skip
+FULL = "too many wait"
+
+
+class Room:
+    """A council of member `number` over the ledger of a swarm; `order` gives what was put forward its place."""
+
+    def __init__(self, swarm: Swarm, number: int = 0) -> None:
+        self.swarm, self.number = swarm, number
+        self.submitted: list[t.Transaction] = []
+        self.ready = (True, "level")
+        self.full = False
+        self.directory = Directory(config_of(swarm), lambda: swarm.ledger.roster)
+        self.proposals = Proposals(self.me, lambda: swarm.ledger)
+        self.council = Council(self, self.directory, self.proposals, lambda: self.ready)
+
+    @property
+    def me(self) -> MemberId:
+        return self.swarm.id(self.number)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.swarm.ledger
+
+    def next_id(self) -> int:
+        return self.swarm.next_id(self.number)
+
+    async def submit(self, *transactions: t.Transaction) -> None:
+        if self.full:
+            raise WorkError(FULL)
+        self.submitted += transactions
+
+    def order(self) -> None:
+        for transaction in self.submitted:
+            self.proposals.note(self.swarm.act(self.number, transaction))
+        self.submitted.clear()
+
+    def ballot(self, member: int, proposal: str, *, approve: bool = True) -> None:
+        ballot = t.Ballot(self.swarm.next_id(member), bytes.fromhex(proposal), approve)
+        self.proposals.note(self.swarm.act(member, ballot))
+
+    def info(self) -> ProposalInfo:
+        (info,) = membership.proposals(self.proposals, self.ledger, self.directory)
+        return info
+
+    async def refusal(self, wish: Mapping[str, Any]) -> str:
+        with pytest.raises(CouncilError) as refused:
+            await self.council.propose({"reason": "why not", **wish})
+        assert not self.submitted
+        return f"{refused.value.status}: {refused.value}"
+
+
+def config_of(swarm: Swarm) -> SwarmConfig:
+    listings = [
+        Listing(f"node{number}", id_text(key.id), split_address(f"127.0.0.1:{7400 + number}"), 1)
+        for number, key in enumerate(swarm.keys, 1)
+    ]
+    return parse_config(Path("swarm.toml"), render_swarm("test", listings, swarm.genesis.settings))
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room(Swarm(4))
+
+
+async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
+    sent = await room.council.propose(JOIN)
+    assert (sent["state"], sent["approve"], sent["needs"], sent["total"]) == ("sent", 1, 3, 4)
+    assert sent["text"] == f"{id_text(NEWCOMER)[:8]} joins with weight 1 at 127.0.0.1:7499"
+    room.order()
+    assert room.info() == {
+        **sent, "state": "open", "round": 1, "ends_s": room.swarm.genesis.settings.membership.vote_s
+    }  # fmt: skip
+    room.ballot(1, sent["proposal"])
+    room.ballot(2, sent["proposal"], approve=False)
+    assert (room.info()["approve"], room.info()["reject"]) == (2, 1)
+    assert [(vote["name"], vote["approve"]) for vote in room.info()["votes"]] == [
+        ("node1", True), ("node2", True), ("node3", False)
+    ]  # fmt: skip
+    room.ballot(3, sent["proposal"])
+    assert (room.info()["state"], room.info()["approve"]) == ("approved", 3)
+    room.proposals.note(room.swarm.close().effects)
+    assert (room.info()["state"], room.info()["total"]) == ("in force", 5)
+    assert NEWCOMER in room.directory.roster
+    joined = room.directory.members()[-1]
+    assert membership.standing(joined, room.directory) == "joined"
+    assert room.directory.addresses()[NEWCOMER] == "127.0.0.1:7499"
+
+
+async def test_a_vote_for_and_one_against(room: Room) -> None:
+    proposal = room.swarm.propose(1, Change("leave", room.swarm.id(3)))
+    room.proposals.note(room.swarm.last)
+    answer = await room.council.vote(proposal.hex()[:6].upper(), approve=False)
+    assert (answer["proposal"], answer["by_name"], answer["text"]) == (proposal.hex(), "node2", "node4 leaves")
+    with pytest.raises(CouncilError, match=r"has voted on .* already"):  # before it is ordered
+        await room.council.vote(proposal.hex(), approve=True)
+    room.order()
+    with pytest.raises(CouncilError, match=r"has voted on .* already"):  # and afterwards
+        await room.council.vote(proposal.hex(), approve=True)
+    room.ballot(2, proposal.hex(), approve=False)
+    assert (room.info()["state"], room.info()["outcome"]) == ("dropped", "a third of the weight or more rejects")
+    with pytest.raises(CouncilError, match="is over: dropped"):
+        await room.council.vote(proposal.hex()[:8], approve=True)
+
+
+async def test_an_own_proposal_is_voted_for_already(room: Room) -> None:
+    sent = await room.council.propose(JOIN)
+    with pytest.raises(CouncilError, match="already"):
+        await room.council.vote(sent["proposal"], approve=True)
+
+
+async def test_members_by_name_by_id_and_by_its_beginning(room: Room) -> None:
+    target = id_text(room.swarm.id(2))
+    for text in ("node3", target, target[:12], target[:12].upper()):
+        await room.council.propose({"change": "weight", "member": text, "weight": 0, "reason": "broken"})
+        (proposal,) = room.submitted
+        assert isinstance(proposal, t.Propose)
+        assert proposal.change == Change("weight", room.swarm.id(2), weight=0)
+        room.submitted.clear()
+        room.proposals = Proposals(room.me, lambda: room.ledger)
+        room.council = Council(room, room.directory, room.proposals, lambda: room.ready)
+
+
+async def test_all_changes(room: Room) -> None:
+    for wish in (
+        {"change": "key", "member": "node2", "key": id_text(NEWCOMER)},
+        {"change": "address", "member": "node2", "address": "beta.example:7400"},
+        {"change": "leave", "member": "node2"},
+        JOIN,
+    ):
+        await room.council.propose({"reason": "so", **wish})
+    room.order()
+    assert room.swarm.refusal() is None
+    assert [entry.change.kind for entry in room.ledger.proposals()] == ["key", "address", "leave", "join"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "complaint"),
+    [
+        ({"change": "leave", "member": "node9"}, '404: no member has the name "node9", or an id that begins so'),
+        ({"change": "leave", "member": ""}, "400: member is missing"),
+        ({"change": "marry", "member": "node2"}, '400: "marry" is no change; changes are join, leave'),
+        ({"change": "weight", "member": "node2", "weight": 2}, "is a third or more of all 5"),
+        ({"change": "weight", "member": "node2", "weight": 1}, "409: that is how it is already"),
+        ({"change": "weight", "member": "node2", "weight": -1}, "400: weight -1 must be a whole number"),
+        ({"change": "weight", "member": "node2"}, "400: weight None must be a whole number"),
+        ({**JOIN, "member": "node2"}, "400: member: "),
+        ({**JOIN, "address": "127.0.0.1"}, "is not host:port"),
+        ({**JOIN, "address": "0.0.0.0:7400"}, "no place that peers can reach"),
+        ({**JOIN, "reason": "two\nlines"}, "400: field reason"),
+        ({**JOIN, "reason": " "}, "400: reason is missing"),
+    ],
+)
+async def test_what_cannot_be_proposed(room: Room, wish: dict[str, Any], complaint: str) -> None:
+    assert complaint in await room.refusal(wish)
+
+
+async def test_a_member_cannot_join_again(room: Room) -> None:
+    assert "it is a member already" in await room.refusal({**JOIN, "member": id_text(room.swarm.id(1))})
+
+
+async def test_too_much_at_once() -> None:
+    room = Room(Swarm(3))
+    refusal = await room.refusal({"change": "leave", "member": "node2"})
+    assert refusal == (
+        "409: too much at once: the members that stay have 2 of the weight 3 before and 2 of 2 after, and must have "
+        "more than 2/3 of both; change in smaller steps"
+    )
+
+
+async def test_nothing_is_proposed_twice_nor_too_much(room: Room) -> None:
+    sent = await room.council.propose(JOIN)
+    assert f"ringrift-node vote {sent['proposal'][:10]} yes" in await _again(room, JOIN)
+    room.order()
+    assert "that is proposed already" in await _again(room, JOIN)
+    for port in (1, 2, 3):
+        await room.council.propose({**JOIN, "address": f"127.0.0.1:{port}"})
+    room.submitted.clear()
+    assert "4 proposals of this node are open" in await _again(room, {**JOIN, "address": "127.0.0.1:4"})
+
+
+async def _again(room: Room, wish: Mapping[str, Any]) -> str:
+    room.order()
+    return await room.refusal(wish)
+
+
+async def test_an_ambiguous_beginning(room: Room) -> None:
+    for port in (1, 2):
+        await room.council.propose({**JOIN, "address": f"127.0.0.1:{port}"})
+    with pytest.raises(CouncilError, match='2 open proposals have an id that begins with ""'):
+        await room.council.vote("", approve=True)
+    with pytest.raises(CouncilError, match='no open proposal has an id that begins with "xyz"'):
+        await room.council.vote("xyz", approve=True)
+
+
+async def test_a_node_that_is_behind_waits(room: Room) -> None:
+    room.ready = (False, "listening")
+    assert await room.refusal(JOIN) == (
+        "503: this node is not ready: listening; try again when ringrift-node status says ready"
+    )
+
+
+async def test_a_node_that_can_hold_no_more(room: Room) -> None:
+    room.full = True
+    assert await room.refusal(JOIN) == f"503: {FULL}"
+
+
+async def test_a_stranger_has_no_voice(room: Room) -> None:
+    room.number = room.swarm.enlist(99)
+    assert "this node is no member" in await room.refusal(JOIN)
+
+
+async def test_what_the_ledger_refuses_is_told(room: Room) -> None:
+    """Another member was faster, in a round that this node had not seen."""
+    await room.council.propose(JOIN)
+    room.swarm.propose(1, Change("join", NEWCOMER, weight=1, address="127.0.0.1:7499"))
+    late = room.proposals.motions
+    room.order()
+    states = {motion.state: motion.outcome for motion in late()}
+    assert states == {"open": "", "refused": "change is proposed already"}
+
+
+async def test_what_the_genesis_proposes_is_shown_with_the_others() -> None:
+    room = Room(Swarm(4, settings(membership=MembershipSettings(absence_s=60))))
+    room.proposals.note(room.swarm.wait(120))
+    absent = membership.proposals(room.proposals, room.ledger, room.directory)
+    assert {entry["text"] for entry in absent} == {f"node{number} leaves" for number in (2, 3, 4)}
+    assert all(entry["by"] is None and entry["votes"] == [] and entry["state"] == "open" for entry in absent)
+    await room.council.vote(absent[0]["proposal"], approve=True)
+
+
+def test_a_founder_that_left_is_still_shown(room: Room) -> None:
+    room.swarm.agree(Change("leave", room.swarm.id(3)), 0, 1, 2)
+    room.swarm.close()
+    (gone,) = membership.gone(room.directory)
+    assert (gone["name"], gone["standing"], gone["weight"]) == ("node4", "left", 0)
+    assert len(room.directory.members()) == 3

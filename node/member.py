@@ -16,14 +16,17 @@ from consensus.replica import ForkError, Replica, RoundEffects
 from consensus.sync import Tip
 from node.clock import Clock, SteadyClock
 from node.creation import Creation, Plan
+from node.health import Health
 from node.identity import Identity
 from node.listening import Listening
 from node.opening import Opener
+from node.peers import seqs_of
 from node.pending import Pending
 from node.store import Store, StoreError
 
 _REPLAYED = 256  # events read from the store at a time
 _SLICE = 64  # events attached at a time, so that others get their turn
+_UNFIT = 0.5  # seconds until an unfit node looks at itself again
 _INBOX = 16  # deliveries that wait for the owner; who brings more waits too
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +51,7 @@ class Standing:
     pending: int  # own transactions without a place in the order
     round: int  # last decided, 0 if none
     decided_at: float | None  # when that was here, in seconds of trio's clock
+    ailment: str = ""  # why no own events are made for now; empty if they are
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Member:
         self._orphans: set[bytes] = set()  # events that are in the store, but not attached
         self._inbox_in, self._inbox = trio.open_memory_channel[_Delivery | None](_INBOX)
         self._subscribers: list[trio.MemorySendChannel[RoundEffects]] = []
+        self.health = Health()
         self._created_at, self._gap = -math.inf, 0.0
         self._decided_at: float | None = None
         self._ordered = 0
@@ -108,11 +113,18 @@ class Member:
         """Hands in events with checked signatures; returns when those that can be attached are."""
         if events:
             delivery = _Delivery(events, trio.Event())
-            await self._inbox_in.send(delivery)
+            self.health.waiting += len(events)
+            try:
+                await self._inbox_in.send(delivery)
+            except trio.Cancelled:
+                self.health.waiting -= len(events)
+                raise
             await delivery.done.wait()
 
     def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
-        """What a peer says it has: matters before the first own event after a start."""
+        """What a peer says it has: matters before the first own event after a start, and if it is much more."""
+        tips = list(tips)
+        self.health.hear(peer, seqs_of(tips), self._seqs())
         if self._listening is not None:
             self._listening.hear(peer, tips)
             self._wake()
@@ -134,7 +146,14 @@ class Member:
             pending=len(self._pending) + sum(self._unordered.values()),
             round=self.replica.hashgraph.decided,
             decided_at=self._decided_at,
+            ailment=self._ailment(),
         )
+
+    def _seqs(self) -> dict[MemberId, int]:
+        return seqs_of(self.replica.tips())
+
+    def _ailment(self) -> str:
+        return self.health.ailment(self.genesis.roster, self._seqs, trio.current_time())
 
     # The owner.
 
@@ -170,16 +189,19 @@ class Member:
             pass
         with trio.move_on_at(until):
             return await self._inbox.receive()
+        self.health.took("a turn of the event loop", trio.current_time() - until, trio.current_time())
         return None
 
     async def _take_in(self, delivery: _Delivery) -> None:
         for start in range(0, len(delivery.events), _SLICE):
-            attached = self.replica.insert(delivery.events[start : start + _SLICE])
+            some = delivery.events[start : start + _SLICE]
+            attached = self.replica.insert(some)
             fresh = [event for event in attached if event.hash not in self._orphans]
             self._orphans.difference_update(event.hash for event in attached)
             if fresh:
                 await self._store.append(fresh)
             self._attached(attached)
+            self.health.waiting -= len(some)
         delivery.done.set()
 
     def _attached(self, events: Sequence[Event]) -> None:
@@ -221,6 +243,8 @@ class Member:
         due = self._created_at + self._gap if urgent else heartbeat
         if now < due:
             return due
+        if self._ailment():
+            return now + _UNFIT
         plan = self._creation.plan(self.replica.hashgraph.forkers())
         if plan is None or not (plan.advances or len(self._pending) > 0 or now >= heartbeat):
             return heartbeat if now < heartbeat else math.inf
@@ -235,7 +259,9 @@ class Member:
         except ForkError as error:
             _log.warning("no own event", reason=str(error))
             return
+        begun = trio.current_time()
         await self._store.append_own(event)
+        self.health.took("a write to the disk", trio.current_time() - begun, trio.current_time())
         self._pending.taken(len(transactions))
         self._attached(self.replica.insert([event]))
 

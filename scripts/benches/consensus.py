@@ -1,122 +1,237 @@
-"""Measures how many events a second one core puts in order, without and with signatures.
+"""Measures how many events a second are put in order: without and with signatures, long runs, and replay.
 
-Every figure is for the whole way of an event: from its bytes through decoding, the replica and the
-hashgraph into the ledger. Events are random gossip among N members, all creators equally busy.
+An event goes its whole way: from its bytes through decoding, the replica and the hashgraph into the ledger.
+"One core" is processor time of one thread. "Node" is what a node does: its threads check signatures on the cores
+there are, and the event loop orders; that is time by the clock, so only an idle machine shows it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
+import runpy
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
 from typing import Any
 
+import trio
 from rich.console import Console
 from rich.table import Table
 
-from consensus.event import Event, decode_event, make_event
-from consensus.genesis import Genesis, make_genesis
-from consensus.keys import SigningKey
+from consensus.event import Event, decode_event
+from consensus.genesis import Genesis
 from consensus.replica import Replica
-from consensus.roster import Member
-from consensus.settings import Settings
+from node.opening import ThreadOpener
+from node.store.sqlite import SqliteStore
+
+Talk = runpy.run_path(str(Path(__file__).parent / "_talk.py"))["Talk"]
 
 _SYNC = 50  # events a sync brings, after which the replica is asked for decided rounds
+_MESSAGE = 1000  # events in the largest message of a node that catches up
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     purpose = (__doc__ or "").split("\n")[0]
     parser = argparse.ArgumentParser(prog="scripts/bench consensus", description=purpose)
-    parser.add_argument("--members", type=int, action="append", help="only swarms of this size (4, 10, 40)")
+    parser.add_argument("--members", type=int, action="append", help="only swarms of this size (4, 10, 40, 100)")
     parser.add_argument("--other-parents", type=int, action="append", help="only so many an event (1 to 4)")
     parser.add_argument("--events", type=int, default=5000, help="events in each measurement (5000)")
+    parser.add_argument("--runs", type=int, default=3, help="of each measurement; the median counts (3)")
+    parser.add_argument("--long", type=int, default=60_000, help="events of the run that shows growth (60000)")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
 
 
-def gossip(members: int, other_parents: int, count: int) -> tuple[Genesis, list[Event]]:
-    """`count` signed events in which random members take the newest events of random others."""
-    rng = random.Random(members * 10 + other_parents)
-    keys = sorted((SigningKey(rng.randbytes(32)) for _ in range(members)), key=lambda key: key.id)
-    genesis = make_genesis("bench", [Member(key.id, 1) for key in keys], Settings())
-    newest: dict[int, Event] = {}
-    events = []
-    for number in range(count):
-        creator = rng.randrange(members)
-        known = [member for member in sorted(newest) if member != creator]
-        others = rng.sample(known, min(other_parents, len(known)))
-        mine = newest.get(creator)
-        seq = mine.seq + 1 if mine else 0
-        note = {"type": "note", "id": seq, "text": "a transaction of usual size", "of": rng.randbytes(32)}
-        event = newest[creator] = make_event(
-            keys[creator],
-            epoch=genesis.digest,
-            seq=seq,
-            self_parent=mine.hash if mine else None,
-            other_parents=tuple(newest[other].hash for other in others),
-            time=number * 1_000_000,
-            transactions=(note,),
-        )
-        events.append(event)
-    return genesis, events
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time that `work` takes."""
+def processor(work: Callable[[], object]) -> float:
+    """Processor seconds of this process that `work` takes."""
     begin = time.process_time()
     work()
     return time.process_time() - begin
 
 
-def order(genesis: Genesis, raws: list[bytes], signed: bool) -> int:
-    """Takes events in from their bytes, as a node does; returns the number that was ordered."""
+def clock(work: Callable[[], object]) -> float:
+    """Seconds by the clock."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def order(genesis: Genesis, events: Sequence[Event]) -> int:
+    """Puts decoded events in order; returns how many have their place."""
     replica, ordered = Replica(genesis), 0
+    for start in range(0, len(events), _SYNC):
+        ordered += take(replica, events[start : start + _SYNC])
+    return ordered
+
+
+def take(replica: Replica, events: Sequence[Event]) -> int:
+    replica.insert(events)
+    return sum(len(result.round.events) for result in replica.advance())
+
+
+def order_bytes(genesis: Genesis, raws: Sequence[bytes], signed: bool) -> None:
+    """The same from bytes, in one thread."""
+    replica = Replica(genesis)
     for start in range(0, len(raws), _SYNC):
         events = [decode_event(raw, genesis.digest) for raw in raws[start : start + _SYNC]]
         if signed and not all(event.verify() for event in events):
             raise AssertionError("an event of our own does not verify")
-        replica.insert(events)
-        ordered += sum(len(result.round.events) for result in replica.advance())
-    return ordered
+        take(replica, events)
 
 
-def measure(members: int, other_parents: int, count: int) -> dict[str, Any]:
-    genesis, events = gossip(members, other_parents, count)
+async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> None:
+    """The same as a node does it that catches up: threads open each message, then its events are ordered."""
+    replica, opener = Replica(genesis), ThreadOpener(genesis.digest)
+    for start in range(0, len(raws), _MESSAGE):
+        events = await opener.open(raws[start : start + _MESSAGE], replica.dag.rows.__contains__)
+        for begin in range(0, len(events), _SYNC):
+            take(replica, events[begin : begin + _SYNC])
+
+
+def measure(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
+    talk = Talk(members, other_parents, signed=True)
+    genesis, events = talk.genesis, list(talk.events(count))
     raws = [event.raw for event in events]
-    ordered = order(genesis, raws, signed=False)
-    assert ordered
+
+    def verify() -> None:
+        for event in events:
+            event.verify()
+
+    times: dict[str, list[float]] = {}
+    for _ in range(runs):  # in turn, so that all meet the same machine
+        for name, taken in (
+            ("decoded", processor(lambda: order(genesis, events))),
+            ("raw", processor(lambda: order_bytes(genesis, raws, signed=False))),
+            ("signed", processor(lambda: order_bytes(genesis, raws, signed=True))),
+            ("verify", processor(verify)),
+            ("node", clock(lambda: trio.run(order_as_a_node, genesis, raws))),
+            ("verify_clock", clock(verify)),
+        ):
+            times.setdefault(name, []).append(taken)
+    rate = {name: count / median(taken) for name, taken in times.items()}
     return {
+        "kind": "order",
         "n": members,
         "other_parents": other_parents,
         "events": count,
-        "ordered": ordered,
+        "ordered": order(genesis, events),
         "bytes_per_event": round(sum(map(len, raws)) / count),
-        "events_per_s": round(count / seconds(lambda: order(genesis, raws, signed=False))),
-        "events_per_s_signed": round(count / seconds(lambda: order(genesis, raws, signed=True))),
-        "verify_per_s": round(count / seconds(lambda: [event.verify() for event in events])),
+        "events_per_s_decoded": round(rate["decoded"]),
+        "events_per_s": round(rate["raw"]),
+        "events_per_s_signed": round(rate["signed"]),
+        "verify_per_s": round(rate["verify"]),
+        "signed_of_verify": round(rate["signed"] / rate["verify"], 3),
+        "node_events_per_s_signed": round(rate["node"]),
+        "node_of_verify": round(rate["node"] / rate["verify_clock"], 3),
     }
 
 
-def show(results: list[dict[str, Any]]) -> None:
-    table = Table("members", "parents", "events/s", "with signatures", "signatures alone/s", "bytes")
+def grow(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
+    """The first and the last sixth of a long run in one epoch, from decoded events without signatures."""
+    talk = Talk(members, other_parents, signed=False)
+    events = list(talk.events(count))
+    part = count // 6 // _SYNC * _SYNC
+    firsts, lasts = [], []
+    for _ in range(runs):
+        replica, times = Replica(talk.genesis), []
+        for start in range(0, count, _SYNC):
+            some = events[start : start + _SYNC]
+            times.append(processor(lambda replica=replica, some=some: take(replica, some)))  # type: ignore[misc]
+        firsts.append(sum(times[: part // _SYNC]))
+        lasts.append(sum(times[-(part // _SYNC) :]))
+    return {
+        "kind": "growth",
+        "n": members,
+        "other_parents": other_parents,
+        "events": count,
+        "part": part,
+        "first_per_s": round(part / median(firsts)),
+        "last_per_s": round(part / median(lasts)),
+    }
+
+
+def replay(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
+    """From the store on disk to the state before a restart, as a node does it when it starts."""
+    talk = Talk(members, other_parents, signed=True)
+    genesis, events = talk.genesis, list(talk.events(count))
+    written, read = [], []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as directory:
+            taken = trio.run(_store_and_replay, Path(directory), genesis, events)
+        written.append(taken[0])
+        read.append(taken[1])
+    return {
+        "kind": "replay",
+        "n": members,
+        "other_parents": other_parents,
+        "events": count,
+        "stored_per_s": round(count / median(written)),
+        "replayed_per_s": round(count / median(read)),
+    }
+
+
+async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[Event]) -> tuple[float, float]:
+    member = genesis.members[0].id
+    store = SqliteStore(directory, genesis=genesis.digest, member=member)
+    begin = time.perf_counter()
+    for start in range(0, len(events), _SYNC):
+        await store.append(events[start : start + _SYNC])
+    await store.close()
+    written = time.perf_counter()
+    store = SqliteStore(directory, genesis=genesis.digest, member=member)
+    replica, opener, position = Replica(genesis), ThreadOpener(genesis.digest), 0
+    while raws := await store.read(position, 256):
+        take(replica, await opener.open(raws, replica.dag.rows.__contains__))
+        position += len(raws)
+    await store.close()
+    assert len(replica.dag) == len(events)
+    return written - begin, time.perf_counter() - written
+
+
+def show(results: Sequence[dict[str, Any]]) -> None:
+    console = Console()
+    names = "N parents decoded/s bytes/s signed/s of_bare node/s of_bare size"
+    table = Table(*(name.replace("_", " ") for name in names.split()))
     for column in table.columns:
         column.justify = "right"
     for row in results:
-        speeds = (f"{row[key]:,}" for key in ("events_per_s", "events_per_s_signed", "verify_per_s"))
-        table.add_row(str(row["n"]), str(row["other_parents"]), *speeds, str(row["bytes_per_event"]))
-    Console().print(table)
+        if row["kind"] == "order":
+            speeds = [f"{row[key]:,}" for key in ("events_per_s_decoded", "events_per_s", "events_per_s_signed")]
+            node = f"{row['node_events_per_s_signed']:,}"
+            shares = [f"{row[key]:.0%}" for key in ("signed_of_verify", "node_of_verify")]
+            table.add_row(
+                str(row["n"]), str(row["other_parents"]), *speeds, shares[0], node, shares[1],
+                str(row["bytes_per_event"]),
+            )
+    console.print(table)
+    for row in results:
+        if row["kind"] == "growth":
+            console.print(
+                f"growth: {row['first_per_s']:,}/s over the first {row['part']:,} of {row['events']:,} events, "
+                f"{row['last_per_s']:,}/s over the last (N = {row['n']})"
+            )
+        if row["kind"] == "replay":
+            console.print(
+                f"store: {row['stored_per_s']:,} events/s written in syncs of {_SYNC}, "
+                f"{row['replayed_per_s']:,}/s replayed with signatures (N = {row['n']})"
+            )
 
 
 def main(argv: list[str]) -> int:
     arguments = parse(argv)
+    sizes = arguments.members or [4, 10, 40, 100]
     results = [
-        measure(members, other_parents, arguments.events)
-        for members in arguments.members or (4, 10, 40)
+        measure(members, other_parents, arguments.events, arguments.runs)
+        for members in sizes
         for other_parents in arguments.other_parents or (1, 2, 3, 4)
         if other_parents < members
     ]
+    typical = 40 if 40 in sizes else sizes[0]
+    results.append(grow(typical, min(2, typical - 1), arguments.long, arguments.runs))
+    results.append(replay(typical, min(2, typical - 1), arguments.events, arguments.runs))
     if arguments.json:
         print(json.dumps({"results": results}))
     else:

@@ -4,18 +4,40 @@ import json
 import runpy
 from pathlib import Path
 
-BENCH = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "benches" / "consensus.py"))
+import pytest
+
+BENCHES = Path(__file__).parents[2] / "scripts" / "benches"
+FEW = ["--members", "4", "--other-parents", "1", "--events", "300", "--long", "1200", "--runs", "1"]
 
 
-def test_the_bench_gives_one_object_with_every_figure(capsys):
-    assert BENCH["main"](["--members", "4", "--other-parents", "1", "--events", "300", "--json"]) == 0
-    (result,) = json.loads(capsys.readouterr().out)["results"]
-    assert (result["n"], result["other_parents"], result["events"]) == (4, 1, 300)
-    assert 200 < result["ordered"] <= 300
-    assert result["events_per_s"] > result["events_per_s_signed"] > 0
-    assert result["verify_per_s"] > result["events_per_s_signed"]
+@pytest.fixture(scope="module")
+def main():
+    return runpy.run_path(str(BENCHES / "consensus.py"))["main"]
 
 
-def test_the_bench_prints_a_table(capsys):
-    assert BENCH["main"](["--members", "3", "--other-parents", "2", "--events", "200"]) == 0
-    assert "with signatures" in capsys.readouterr().out
+def test_the_bench_gives_one_object_with_every_figure(main, capsys):
+    assert main([*FEW, "--json"]) == 0
+    order, growth, replay = json.loads(capsys.readouterr().out)["results"]
+    assert (order["kind"], order["n"], order["other_parents"], order["events"]) == ("order", 4, 1, 300)
+    assert 200 < order["ordered"] <= 300
+    assert 200 < order["bytes_per_event"] < 500
+    assert order["events_per_s_decoded"] > order["events_per_s_signed"] > 0
+    assert order["events_per_s"] > order["events_per_s_signed"]
+    assert order["verify_per_s"] > order["events_per_s_signed"]
+    assert order["signed_of_verify"] < 1
+    assert order["node_events_per_s_signed"] > 0
+    assert order["node_of_verify"] > 0
+    assert (growth["kind"], growth["events"], growth["part"]) == ("growth", 1200, 200)
+    assert growth["first_per_s"] > 0
+    assert growth["last_per_s"] > 0
+    assert (replay["kind"], replay["events"]) == ("replay", 300)
+    assert replay["stored_per_s"] > 0
+    assert replay["replayed_per_s"] > 0
+
+
+def test_the_bench_prints_a_table(main, capsys):
+    assert main(FEW) == 0
+    printed = capsys.readouterr().out
+    assert "of bare" in printed
+    assert "growth: " in printed
+    assert "replayed with signatures" in printed

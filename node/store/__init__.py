@@ -1,8 +1,15 @@
-"""What a node keeps of its epoch on disk: every event, in the order in which they were attached."""
+"""What a node keeps on disk: the chain of epoch records, and the events of each epoch in order of arrival.
 
+The current epoch is the newest one with a ledger snapshot; 0, that of the genesis, begins without one. The chain
+of records may reach beyond it: a node that was away fetches records first, then the snapshot of the last.
+"""
+
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from consensus.epoch import EpochError, EpochRecord, SealedRecord, decode_record
 from consensus.event import Event
 
 
@@ -13,23 +20,45 @@ class StoreError(Exception):
     """
 
 
+@dataclass(frozen=True)
+class StoredRecord:
+    """A link of the chain: the record that opens epoch `number`."""
+
+    number: int
+    record: bytes  # `EpochRecord.raw`
+    sealed: bytes | None = None  # `SealedRecord.raw`, once enough seals are known
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the current epoch began with. The snapshot is the one that the record names."""
+
+    record: EpochRecord
+    snapshot: bytes
+
+
 class Store(Protocol):
-    """Events in their order of arrival. `append_own` also makes durable what was appended before it."""
+    """Events, records and snapshots. What makes one thing durable also does so for all that was written before."""
 
     @property
     def place(self) -> str:
         """Where it is, for messages to people."""
         ...
 
+    @property
+    def number(self) -> int:
+        """Of the current epoch."""
+        ...
+
     async def append(self, events: Sequence[Event]) -> None:
-        """Writes received events. A power loss may take the last of them: peers have them.
+        """Writes received events of the current epoch. A power loss may take the last of them: peers have them.
 
         Raises StoreError.
         """
         ...
 
     async def append_own(self, event: Event) -> None:
-        """Writes an own event, and returns when it would survive a power loss. Raises StoreError.
+        """Writes an own event of the current epoch; returns when it would survive a power loss. Raises StoreError.
 
         Only then may the event be shown to anybody: one that is forgotten after it was sent would be
         followed by another with the same sequence number, and that is an equivocation.
@@ -37,9 +66,87 @@ class Store(Protocol):
         ...
 
     async def read(self, start: int, count: int) -> list[bytes]:
-        """Up to `count` raw events from the position `start` on; fewer only at the end. Raises StoreError."""
+        """Up to `count` raw events of the current epoch from the position `start` on; fewer only at the end.
+
+        Raises StoreError.
+        """
+        ...
+
+    async def read_epoch(self, number: int, start: int, count: int) -> list[bytes]:
+        """The same of any epoch; nothing of one that was pruned, or jumped over. Raises StoreError."""
+        ...
+
+    async def turn(self, record: EpochRecord, snapshot: bytes) -> None:
+        """Makes the epoch that `record` opens the current one; returns when this would survive a power loss.
+
+        The record before it must be in the chain. Only then may an own event of that epoch be shown: without its
+        record the node would start again in the old one. Turning to the current epoch again changes nothing.
+        Raises StoreError, also if the chain or the current epoch has other bytes.
+        """
+        ...
+
+    async def opening(self) -> Opened | None:
+        """What the current epoch began with; None in the first one. Raises StoreError."""
+        ...
+
+    async def snapshot(self, number: int) -> bytes | None:
+        """The ledger snapshot with which epoch `number` began, if it is here. Raises StoreError."""
+        ...
+
+    async def seal(self, sealed: SealedRecord) -> None:
+        """Puts the seals to a record of the chain; the first ones stay. A power loss may take them.
+
+        Raises StoreError if the chain has not this record.
+        """
+        ...
+
+    async def extend(self, chain: Sequence[SealedRecord]) -> None:
+        """Writes verified records that follow the chain, or are in it. A power loss may take the last of them.
+
+        Raises StoreError if one does not follow, or the chain has other bytes for it.
+        """
+        ...
+
+    async def records(self, first: int, limit: int) -> list[StoredRecord]:
+        """Up to `limit` links of the chain from that of epoch `first` on, in order. Raises StoreError."""
+        ...
+
+    async def prune(self, keep: int) -> None:
+        """Forgets events and snapshots of all but the newest `keep` (1 or more) epochs; records stay for ever.
+
+        Raises StoreError.
+        """
         ...
 
     async def close(self) -> None:
         """Writes what is outstanding. The store must not be used afterwards."""
         ...
+
+
+def read_opened(number: int, record: bytes, snapshot: bytes) -> Opened:
+    """The stored opening of epoch `number`; ValueError, with a few words, if it was damaged."""
+    try:
+        opened = Opened(decode_record(record), snapshot)
+    except EpochError as error:
+        raise ValueError(str(error)) from None
+    if opened.record.number != number:
+        raise ValueError(f"the record of epoch {opened.record.number} in the place of {number}")
+    if opened.record.snapshot != hashlib.sha256(snapshot).digest():
+        raise ValueError(f"the snapshot of epoch {number} is not the one that its record names")
+    return opened
+
+
+def join(newest: int, known: dict[int, bytes], chain: Sequence[EpochRecord]) -> None:
+    """Checks that `chain` continues a stored one or repeats it; StoreError, without a place, if it does neither.
+
+    `newest` is the number of the last stored record, 0 if there is none; `known` has the raw ones among `chain`.
+    """
+    for record in chain:
+        if record.number > newest + 1:
+            raise StoreError(f"epoch {record.number} cannot follow epoch {newest}: records between are missing")
+        if record.number in known and known[record.number] != record.raw:
+            raise StoreError(
+                f"epoch {record.number} was opened by another record here; move the file away and start again: "
+                "the node fetches everything from its peers"
+            )
+        newest = max(newest, record.number)

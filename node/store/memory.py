@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import trio
 
+from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event
-from node.store import StoreError
+from node.store import Opened, StoredRecord, StoreError, join, read_opened
 
 
 class MemoryDisk:
@@ -16,28 +18,64 @@ class MemoryDisk:
         self.sync_seconds = sync_seconds
         self.full = False  # a write raises StoreError, and leaves some of what it was to write
         self.unsyncable = False  # a sync raises StoreError; what was written may be lost in a crash, or not
-        self.records: list[tuple[int | None, bytes]] = []  # (own seq or None, raw)
-        self.synced = 0
+        self.number = 0  # of the current epoch
+        self.records: list[tuple[int | None, bytes]] = []  # of the current epoch: (own seq or None, raw)
+        self.synced = 0  # of them
+        self.older: dict[int, list[bytes]] = {}  # raw events of earlier epochs
+        self.chain: dict[int, StoredRecord] = {}
+        self.fresh: list[int] = []  # links of the chain that were written and not synced
+        self.snapshots: dict[int, bytes] = {}
+        self.turning: Opened | None = None  # is being written
 
     def copy(self) -> "MemoryDisk":
         """Another disk with the same content."""
         disk = MemoryDisk()
-        disk.records, disk.synced = list(self.records), self.synced
+        disk.number, disk.records, disk.synced = self.number, list(self.records), self.synced
+        disk.older, disk.chain = dict(self.older), dict(self.chain)
+        disk.fresh, disk.snapshots, disk.turning = list(self.fresh), dict(self.snapshots), self.turning
         return disk
 
     def crash(self, chance: random.Random) -> int:
-        """Power loss: keeps some prefix that has at least all synced records; returns how many were lost."""
+        """Power loss: keeps some prefix of what was written that has at least all that was synced.
+
+        Returns how many events of the current epoch were lost.
+        """
+        if self.turning is not None and chance.random() < 0.5:
+            self.finish_turn()
+        self.turning = None
         kept = chance.randint(self.synced, len(self.records))
         lost = len(self.records) - kept
         del self.records[kept:]
         self.synced = kept
+        for number in self.fresh[chance.randint(0, len(self.fresh)) :]:
+            link = self.chain.pop(number)
+            if number <= self.number:  # what was lost are its seals
+                self.chain[number] = replace(link, sealed=None)
+        self.fresh.clear()
         return lost
+
+    def sync(self) -> None:
+        """All that was written is on the platter."""
+        self.synced = len(self.records)
+        self.fresh.clear()
+
+    def finish_turn(self) -> None:
+        """The turn that was being written is on the platter, and so is what was written before it."""
+        if self.turning is not None:
+            record, snapshot = self.turning.record, self.turning.snapshot
+            self.older[self.number] = [raw for _, raw in self.records]
+            self.number, self.records = record.number, []
+            self.chain.setdefault(self.number, StoredRecord(self.number, record.raw))
+            self.snapshots[self.number] = snapshot
+            self.turning = None
+            self.sync()
 
 
 class MemoryStore:
     """`Store` on a `MemoryDisk`, as one run of a node opens it."""
 
     def __init__(self, disk: MemoryDisk) -> None:
+        disk.finish_turn()
         self._disk = disk
         self._own = {seq for seq, _ in disk.records if seq is not None}
 
@@ -45,6 +83,11 @@ class MemoryStore:
     def place(self) -> str:
         """See `Store.place`."""
         return "the disk in memory"
+
+    @property
+    def number(self) -> int:
+        """See `Store.number`."""
+        return self._disk.number
 
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
@@ -59,22 +102,91 @@ class MemoryStore:
             raise StoreError(f"a second own event with sequence number {event.seq}")
         self._require_room()
         self._disk.records.append((event.seq, event.raw))
-        await trio.sleep(self._disk.sync_seconds)  # a crash may come here, as the write is under way
-        if self._disk.unsyncable:
-            raise StoreError("the disk in memory cannot sync")
+        await self._let_sync()  # a crash may come here, as the write is under way
         self._own.add(event.seq)
-        self._disk.synced = len(self._disk.records)
+        self._disk.sync()
 
     async def read(self, start: int, count: int) -> list[bytes]:
         """See `Store.read`."""
+        return await self.read_epoch(self._disk.number, start, count)
+
+    async def read_epoch(self, number: int, start: int, count: int) -> list[bytes]:
+        """See `Store.read_epoch`."""
         await trio.lowlevel.checkpoint()
-        return [raw for _, raw in self._disk.records[start : start + count]]
+        if number == self._disk.number:
+            return [raw for _, raw in self._disk.records[start : start + count]]
+        return self._disk.older.get(number, [])[start : start + count]
+
+    async def turn(self, record: EpochRecord, snapshot: bytes) -> None:
+        """See `Store.turn`."""
+        self._join([record])
+        if record.number > self._disk.number:
+            self._require_room()
+            self._disk.turning = Opened(record, snapshot)
+            await self._let_sync()
+            self._disk.finish_turn()
+            self._own.clear()
+
+    async def opening(self) -> Opened | None:
+        """See `Store.opening`."""
+        await trio.lowlevel.checkpoint()
+        number = self._disk.number
+        if number == 0:
+            return None
+        try:
+            return read_opened(number, self._disk.chain[number].record, self._disk.snapshots[number])
+        except ValueError as error:
+            raise StoreError(f"{self.place}: damaged ({error}); start with another") from None
+
+    async def snapshot(self, number: int) -> bytes | None:
+        """See `Store.snapshot`."""
+        await trio.lowlevel.checkpoint()
+        return self._disk.snapshots.get(number)
+
+    async def seal(self, sealed: SealedRecord) -> None:
+        """See `Store.seal`."""
+        if sealed.record.number not in self._disk.chain:
+            raise StoreError(f"epoch {sealed.record.number} is not in the chain")
+        await self.extend([sealed])
+
+    async def extend(self, chain: Sequence[SealedRecord]) -> None:
+        """See `Store.extend`."""
+        await trio.lowlevel.checkpoint()
+        self._join([sealed.record for sealed in chain])
+        self._require_room()
+        for sealed in chain:
+            number = sealed.record.number
+            if number not in self._disk.chain or self._disk.chain[number].sealed is None:
+                self._disk.chain[number] = StoredRecord(number, sealed.record.raw, sealed.raw)
+                self._disk.fresh.append(number)
+
+    async def records(self, first: int, limit: int) -> list[StoredRecord]:
+        """See `Store.records`."""
+        await trio.lowlevel.checkpoint()
+        return [self._disk.chain[number] for number in sorted(self._disk.chain) if number >= first][:limit]
+
+    async def prune(self, keep: int) -> None:
+        """See `Store.prune`."""
+        await trio.lowlevel.checkpoint()
+        for number in [*self._disk.older, *self._disk.snapshots]:
+            if number <= self._disk.number - keep:
+                self._disk.older.pop(number, None)
+                self._disk.snapshots.pop(number, None)
 
     async def close(self) -> None:
         """See `Store.close`."""
         await trio.lowlevel.checkpoint()
-        self._disk.synced = len(self._disk.records)
+        self._disk.sync()
+
+    def _join(self, chain: Sequence[EpochRecord]) -> None:
+        known = {number: link.record for number, link in self._disk.chain.items()}
+        join(max(self._disk.chain, default=0), known, chain)
 
     def _require_room(self) -> None:
         if self._disk.full:
             raise StoreError("the disk in memory is full")
+
+    async def _let_sync(self) -> None:
+        await trio.sleep(self._disk.sync_seconds)
+        if self._disk.unsyncable:
+            raise StoreError("the disk in memory cannot sync")

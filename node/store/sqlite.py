@@ -1,32 +1,37 @@
 """The store on disk: SQLite in WAL mode, one connection, one thread at a time."""
 
+import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar, TypeVarTuple
 
 import trio
 
+from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event
-from node.store import StoreError
+from node.store import Opened, StoredRecord, StoreError, join, read_opened
 
-_FORMAT = 1
+_FORMAT = 2
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+CREATE TABLE records (number INTEGER PRIMARY KEY, record BLOB NOT NULL, sealed BLOB) STRICT;
+CREATE TABLE snapshots (number INTEGER PRIMARY KEY, snapshot BLOB NOT NULL) STRICT;
 CREATE TABLE events (
-    position INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL UNIQUE,
-    own_seq INTEGER UNIQUE, -- null for received events: the database itself refuses a second own event
+    position INTEGER PRIMARY KEY, -- epoch << 40 | number in it, from 1
+    own_seq INTEGER UNIQUE, -- epoch << 40 | seq; null for received events: a second own event is refused here
     raw BLOB NOT NULL
 ) STRICT;
 """
+_EPOCH = 1 << 40  # positions of one epoch
+_PRUNED = 4096  # events deleted at a time, so that own events can be stored between
 _REFETCH = "move the file away and start again: the node fetches all events from its peers"
 
 _FAILURES = (sqlite3.Error, UnicodeDecodeError)
 
-_Row: TypeAlias = tuple[bytes, int | None, bytes]  # hash, own seq, raw
+_Row: TypeAlias = tuple[int | None, bytes]  # own seq, raw
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
 
@@ -41,6 +46,7 @@ class SqliteStore:
         self._path = directory / "events.sqlite"
         self._limiter = trio.CapacityLimiter(1)
         self._lock = _lock(directory / "lock")
+        self._number = self._newest = self._count = 0  # current epoch, last record, events of the current epoch
         try:
             self._database = self._open(genesis, member)
         except BaseException:
@@ -52,20 +58,62 @@ class SqliteStore:
         """See `Store.place`."""
         return str(self._path)
 
+    @property
+    def number(self) -> int:
+        """See `Store.number`."""
+        return self._number
+
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
-        rows: list[_Row] = [(event.hash, None, event.raw) for event in events]
+        rows: list[_Row] = [(None, event.raw) for event in events]
         await self._run(self._insert, "NORMAL", rows)
 
     async def append_own(self, event: Event) -> None:
         """See `Store.append_own`."""
-        rows: list[_Row] = [(event.hash, event.seq, event.raw)]
+        rows: list[_Row] = [(event.seq, event.raw)]
         with trio.CancelScope(shield=True):  # a write that was begun is waited for: its outcome must be known
             await self._run(self._insert, "FULL", rows)
 
     async def read(self, start: int, count: int) -> list[bytes]:
         """See `Store.read`."""
-        return await self._run(self._select, start, count)
+        return await self.read_epoch(self._number, start, count)
+
+    async def read_epoch(self, number: int, start: int, count: int) -> list[bytes]:
+        """See `Store.read_epoch`."""
+        return await self._run(self._select, number, start, count)
+
+    async def turn(self, record: EpochRecord, snapshot: bytes) -> None:
+        """See `Store.turn`."""
+        with trio.CancelScope(shield=True):
+            await self._run(self._turn, record, snapshot)
+
+    async def opening(self) -> Opened | None:
+        """See `Store.opening`."""
+        return await self._run(self._opening) if self._number else None
+
+    async def snapshot(self, number: int) -> bytes | None:
+        """See `Store.snapshot`."""
+        return await self._run(self._snapshot, number)
+
+    async def seal(self, sealed: SealedRecord) -> None:
+        """See `Store.seal`."""
+        if sealed.record.number > self._newest:
+            raise StoreError(f"{self._path}: epoch {sealed.record.number} is not in the chain")
+        await self.extend([sealed])
+
+    async def extend(self, chain: Sequence[SealedRecord]) -> None:
+        """See `Store.extend`."""
+        with trio.CancelScope(shield=True):
+            await self._run(self._extend, chain)
+
+    async def records(self, first: int, limit: int) -> list[StoredRecord]:
+        """See `Store.records`."""
+        return await self._run(self._records, first, limit)
+
+    async def prune(self, keep: int) -> None:
+        """See `Store.prune`."""
+        while await self._run(self._prune, self._number - keep):
+            pass
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -79,19 +127,88 @@ class SqliteStore:
         except _FAILURES as error:
             raise self._explained(error) from None
 
-    def _insert(self, synchronous: str, rows: list[_Row]) -> None:
+    @contextlib.contextmanager
+    def _transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
         self._database.execute(f"PRAGMA synchronous={synchronous}")
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT INTO events (hash, own_seq, raw) VALUES (?, ?, ?)", rows)
+            yield self._database
 
-    def _select(self, start: int, count: int) -> list[bytes]:
-        # Positions count from 1 without gaps: nothing is ever deleted.
-        query = "SELECT position, raw FROM events WHERE position > ? ORDER BY position LIMIT ?"
-        rows = self._database.execute(query, (start, count)).fetchall()
-        if rows and rows[-1][0] != start + len(rows):
+    def _insert(self, synchronous: str, rows: list[_Row]) -> None:
+        base = self._number * _EPOCH
+        placed = [
+            (base + place, None if seq is None else base + seq, raw)
+            for place, (seq, raw) in enumerate(rows, self._count + 1)
+        ]
+        with self._transaction(synchronous) as database:
+            database.executemany("INSERT INTO events VALUES (?, ?, ?)", placed)
+        self._count += len(rows)
+
+    def _select(self, number: int, start: int, count: int) -> list[bytes]:
+        # Positions count from 1 without gaps: events are deleted by whole epochs only.
+        base = number * _EPOCH
+        query = "SELECT position, raw FROM events WHERE position > ? AND position < ? ORDER BY position LIMIT ?"
+        rows = self._database.execute(query, (base + start, base + _EPOCH, count)).fetchall()
+        if rows and rows[-1][0] != base + start + len(rows):
             raise StoreError(f"{self._path}: damaged (a gap after event {start}); {_REFETCH}")
         return [raw for _, raw in rows]
+
+    def _turn(self, record: EpochRecord, snapshot: bytes) -> None:
+        self._join([record])
+        if record.number <= self._number:
+            return
+        with self._transaction("FULL") as database:
+            database.execute(
+                "INSERT OR IGNORE INTO records (number, record) VALUES (?, ?)", (record.number, record.raw)
+            )
+            database.execute("INSERT INTO snapshots VALUES (?, ?)", (record.number, snapshot))
+        self._number, self._count = record.number, 0
+        self._newest = max(self._newest, record.number)
+
+    def _opening(self) -> Opened:
+        (link,) = self._records(self._number, 1)
+        snapshot = self._snapshot(self._number)
+        try:
+            return read_opened(self._number, link.record, snapshot or b"")
+        except ValueError as error:
+            raise StoreError(f"{self._path}: damaged ({error}); {_REFETCH}") from None
+
+    def _snapshot(self, number: int) -> bytes | None:
+        query = "SELECT snapshot FROM snapshots WHERE number = ?"
+        row: tuple[bytes] | None = self._database.execute(query, (number,)).fetchone()
+        return None if row is None else row[0]
+
+    def _extend(self, chain: Sequence[SealedRecord]) -> None:
+        self._join([sealed.record for sealed in chain])
+        rows = [(sealed.record.number, sealed.record.raw, sealed.raw) for sealed in chain]
+        with self._transaction("NORMAL") as database:
+            database.executemany(
+                "INSERT INTO records VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET sealed = excluded.sealed WHERE sealed IS NULL",
+                rows,
+            )
+        self._newest = max([self._newest, *(number for number, _, _ in rows)])
+
+    def _records(self, first: int, limit: int) -> list[StoredRecord]:
+        query = "SELECT number, record, sealed FROM records WHERE number >= ? ORDER BY number LIMIT ?"
+        return [StoredRecord(*row) for row in self._database.execute(query, (first, limit))]
+
+    def _join(self, chain: Sequence[EpochRecord]) -> None:
+        try:
+            known = {link.number: link.record for record in chain for link in self._records(record.number, 1)}
+            join(self._newest, known, chain)
+        except StoreError as error:
+            raise StoreError(f"{self._path}: {error}") from None
+
+    def _prune(self, last: int) -> bool:
+        """Deletes something of the epochs up to `last`; whether there may be more."""
+        with self._transaction("NORMAL") as database:
+            database.execute("DELETE FROM snapshots WHERE number <= ?", (last,))
+            deleted = database.execute(
+                "DELETE FROM events WHERE position IN (SELECT position FROM events WHERE position < ? LIMIT ?)",
+                ((last + 1) * _EPOCH, _PRUNED),
+            ).rowcount
+        return deleted == _PRUNED
 
     def _open(self, genesis: bytes, member: bytes) -> sqlite3.Connection:
         database = None
@@ -101,6 +218,7 @@ class SqliteStore:
             if mode != "wal":
                 raise StoreError(f"{self._path}: the file system cannot hold a WAL; use a local disk")
             self._set_up(database, {"format": b"%d" % _FORMAT, "genesis": genesis, "member": member})
+            self._find_place(database)
             return database
         except BaseException as error:
             if database is not None:
@@ -122,6 +240,19 @@ class SqliteStore:
             if found.get(name) != value:
                 raise StoreError(f"{self._path}: belongs to another {name}; give this node its own directory")
 
+    def _find_place(self, database: sqlite3.Connection) -> None:
+        """Reads which epoch is the current one, and checks that the chain leads to it."""
+        (self._number,) = database.execute("SELECT COALESCE(MAX(number), 0) FROM snapshots").fetchone()
+        count, least, self._newest = database.execute(
+            "SELECT COUNT(*), COALESCE(MIN(number), 1), COALESCE(MAX(number), 0) FROM records"
+        ).fetchone()
+        if least != 1 or count != self._newest or self._number > self._newest:
+            raise StoreError(f"{self._path}: damaged (the chain of epoch records has gaps); {_REFETCH}")
+        (newest,) = database.execute("SELECT COALESCE(MAX(position), 0) FROM events").fetchone()
+        self._count = max(0, newest - self._number * _EPOCH)
+        if self._count >= _EPOCH:
+            raise StoreError(f"{self._path}: damaged (events of an epoch that was not opened); {_REFETCH}")
+
     def _explained(self, error: Exception) -> StoreError:
         if isinstance(error, UnicodeDecodeError):  # SQLite quotes names of a damaged schema as they are
             return StoreError(f"{self._path}: damaged (text that is not UTF-8); {_REFETCH}")
@@ -131,7 +262,9 @@ class SqliteStore:
             remedy = f"nothing was written; start again, and should it say so again: {_REFETCH}"
         elif isinstance(error, sqlite3.OperationalError) and code & 0xFF != sqlite3.SQLITE_ERROR:
             remedy = "check free space, permissions and the disk, and start again"  # not the file's fault
-        return StoreError(f"{self._path}: {str(error).splitlines()[0]}; {remedy}")
+        # SQLite quotes what it found: of a damaged schema perhaps control characters.
+        what = "".join(letter if letter.isprintable() else "?" for letter in str(error).splitlines()[0])
+        return StoreError(f"{self._path}: {what}; {remedy}")
 
 
 def _lock(path: Path) -> int:

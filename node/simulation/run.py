@@ -1,12 +1,15 @@
 """One simulated run: a swarm, its users, liars and faults, from the first event to the last check."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import trio
 import trio.testing
 
+from consensus import preimages
 from node.gossip import Rhythm
 from node.member import Member, Pace
 from node.simulation import malice
@@ -24,6 +27,7 @@ RECOVERY_ROUNDS = 12
 
 _MORE_ROUNDS = 3  # that all have to decide after the last fault
 _LOOK_EVERY = 0.5  # virtual seconds
+_ROUNDS_AT_MOST = 4096  # of a run
 _LARGE = 10  # nodes; a larger swarm makes fewer events a node, so that it does not make more of them together
 
 
@@ -56,8 +60,13 @@ def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member)
 
     `make_member` makes the honest nodes' members. That something in a node raises an error is a violation, too.
     """
-    run = _Run(schedule, make_member)
     make_deterministic(schedule.seed)
+    with _short_chains():
+        run = _Run(schedule, make_member)
+        return _checked(run)
+
+
+def _checked(run: "_Run") -> Report:
     try:
         return trio.run(run.run, clock=trio.testing.MockClock(autojump_threshold=0))
     except BaseExceptionGroup as group:
@@ -68,6 +77,15 @@ def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member)
         violation = Violation("error", f"{type(first).__name__} in a node: {first}")
         violation.at = run.last_look
         raise violation from first
+
+
+@contextmanager
+def _short_chains() -> Iterator[None]:
+    """Chains of preimages for as many rounds as a short run can have: a whole one takes 50 ms a member."""
+    preimages._checkpoints.cache_clear()
+    with patch.object(preimages, "LENGTH", _ROUNDS_AT_MOST):
+        yield
+    preimages._checkpoints.cache_clear()
 
 
 def make_deterministic(seed: int) -> None:
@@ -96,7 +114,7 @@ class _Run:
                 liar.node: [malice.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
-            make_member=make_member, settings=SETTINGS,
+            make_member=make_member, settings=SETTINGS, anchors=True,
         )
         self.last_look = 0.0
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from consensus.genesis import make_genesis
+from consensus.preimages import Preimages
 from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
@@ -57,16 +58,19 @@ class SimulatedSwarm:
     def __init__(
         self, count: int, seed: int, *, pace: Pace, rhythm: Rhythm, watch: Watcher,
         liars: Mapping[int, Iterable[Malice]] | None = None, make_member: MemberFactory = Member,
-        conditions: Conditions | None = None, settings: Settings | None = None,
+        conditions: Conditions | None = None, settings: Settings | None = None, anchors: bool = False,
     ) -> None:
-        """`liars` do not keep to the protocol, in these ways; `make_member` makes the others' members."""
+        """`liars` do not keep to the protocol, in these ways; `make_member` makes the others' members.
+
+        With `anchors` the members' preimages make the beacon, as in swarms that are founded well.
+        """
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
         self._pace, self._rhythm, self._watch = pace, rhythm, watch
         identities = [Identity(self.random.randbytes(32)) for _ in range(count)]
-        self.genesis = make_genesis(
-            f"simulated {seed}", [Listed(identity.id, 1) for identity in identities], settings or Settings()
-        )
+        ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in identities]
+        members = [Listed(identity.id, 1, anchor) for identity, anchor in zip(identities, ends, strict=True)]
+        self.genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
         self._opener = SharedOpener(self.genesis.digest)
         self.nodes = [
             SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member)

@@ -15,7 +15,7 @@ from node.simulation.malice.junk import (
 )
 from node.simulation.malice.liar import Malice
 from node.simulation.malice.silence import Selfish, Stall, Starve
-from node.simulation.malice.values import Grind, UnknownVotes, YearOff
+from node.simulation.malice.values import FalseLedger, FalseReveal, Grind, Mute, UnknownVotes, YearOff
 
 KINDS: dict[str, type[Malice]] = {
     "fork": Fork,
@@ -39,6 +39,9 @@ KINDS: dict[str, type[Malice]] = {
     "lying-tips": LyingTips,
     "year-off": YearOff,
     "grind": Grind,
+    "mute": Mute,
+    "false-reveal": FalseReveal,
+    "false-ledger": FalseLedger,
     "unknown-votes": UnknownVotes,
 }
 """All ways by name."""

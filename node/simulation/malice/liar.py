@@ -95,6 +95,14 @@ class Liar(Member):
         }
         return make_event(self.key, **(fields | changes))
 
+    def altered(self, plan: Plan, **changes: Any) -> Event:
+        """The next event as it should be, reveal and ledger digest included, but for `changes`."""
+        now = self._clock.time_ns()
+        event = self.replica.create(now, (), plan.other_parents)
+        self.replica._created = None  # it is not the one that will be inserted
+        names = ("epoch", "seq", "self_parent", "other_parents", "time", "reveal", "ledger", "transactions")
+        return make_event(self.key, **({name: getattr(event, name) for name in names} | changes))
+
     async def _create(self, plan: Plan) -> None:
         events = None
         if self.ways and self._random.random() < _LIES:

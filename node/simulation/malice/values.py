@@ -1,9 +1,11 @@
 """Well-formed events with false or chosen contents: times, hashes, transactions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from consensus.event import Event
 from consensus.ledger import transactions as ledger
+from consensus.replica import ForkError
 from node.creation import Plan
 from node.simulation.malice.liar import Liar, Malice
 
@@ -49,3 +51,42 @@ class UnknownVotes(Malice):
             ledger.Result(number + 4, number, ((0, 2),), unknown, unknown, 1000, 4),
         ]
         return [liar.next_event(plan, [transaction.as_table() for transaction in said])]
+
+
+class Altered(Malice):
+    """Signs the next event as it should be, but for some fields."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
+        """See `Malice`."""
+        try:
+            return [liar.altered(plan, **self.changes(liar))]
+        except ForkError:
+            return None
+
+    def changes(self, liar: Liar) -> dict[str, Any]:
+        """Fields and what they hold instead."""
+        raise NotImplementedError
+
+
+class Mute(Altered):
+    """Holds its preimages back, and does not say what its ledger is."""
+
+    def changes(self, liar: Liar) -> dict[str, Any]:
+        """See `Altered`."""
+        return {"reveal": None, "ledger": None}
+
+
+class FalseReveal(Altered):
+    """Shows preimages that are none, where there should be one and where there should not."""
+
+    def changes(self, liar: Liar) -> dict[str, Any]:
+        """See `Altered`."""
+        return {"reveal": self.random.randbytes(32)}
+
+
+class FalseLedger(Altered):
+    """Says that its ledger is another one, or of a round that is not decided yet."""
+
+    def changes(self, liar: Liar) -> dict[str, Any]:
+        """See `Altered`."""
+        return {"ledger": (max(1, liar.standing().round + self.random.choice((0, -1, 1000))), bytes(32))}

@@ -24,7 +24,7 @@ also if records between the two are not shown.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -206,9 +206,12 @@ def decode_sealed(data: bytes) -> SealedRecord:
     return SealedRecord(decode_record(raw), tuple(pairs))
 
 
-def stays_sealable(old: Roster, new: Roster) -> bool:
-    """Whether the members of both rosters weigh more than 2/3 of each, so that they can seal the change."""
-    staying = [member for member in old.ids if member in new]
+def stays_sealable(old: Roster, new: Roster, without: Collection[MemberId] = ()) -> bool:
+    """Whether the members of both rosters weigh more than 2/3 of each, so that they can seal the change.
+
+    On those `without` nobody can count: they are proven to be faulty.
+    """
+    staying = [member for member in old.ids if member in new and member not in without]
     return old.supermajority(staying) and new.supermajority(staying)
 
 

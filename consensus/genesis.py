@@ -10,7 +10,7 @@ from functools import cached_property
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.keys import id_text
-from consensus.roster import Member, Roster, RosterError, read_roster
+from consensus.roster import Member, Roster, RosterError, read_roster, require_balance
 from consensus.settings import Settings, SettingsError, shown
 
 VERSION = 2
@@ -42,9 +42,11 @@ class Genesis:
     def roster(self) -> Roster:
         """The members of the first epoch."""
         try:
-            return Roster(self.members)
+            roster = Roster(self.members)
+            require_balance(roster)
         except RosterError as error:
             raise GenesisError(str(error)) from None
+        return roster
 
     @cached_property
     def raw(self) -> bytes:

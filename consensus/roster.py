@@ -79,6 +79,13 @@ class Roster:
         """Whether these distinct members weigh more than 2/3 of all (SPEC S2)."""
         return 3 * self.weight(members) > 2 * self.total_weight
 
+    @property
+    def outweighing(self) -> Member | None:
+        """Of four or more voters, one that has a third of the weight or more, and so a veto; None if there is none."""
+        voters = [member for member in self.members if member.weight]
+        heavy = (member for member in voters if 3 * member.weight >= self.total_weight)
+        return next(heavy, None) if len(voters) >= 4 else None
+
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of the ids and weights alone: addresses and anchors decide nothing."""
@@ -97,6 +104,16 @@ class Roster:
 def make_roster(members: Iterable[Member]) -> Roster:
     """A roster with the members put in order; RosterError says what is wrong."""
     return Roster(tuple(sorted(members, key=lambda member: member.id)))
+
+
+def require_balance(roster: Roster) -> None:
+    """RosterError if one of four or more voters has a veto. Only what the members agree on has to be so."""
+    member = roster.outweighing
+    if member is not None:
+        raise RosterError(
+            f"member {id_text(member.id)}: weight {member.weight} is a third or more of all "
+            f"{roster.total_weight}; with four or more members each must have less"
+        )
 
 
 def read_roster(value: Decoded) -> Roster:
@@ -130,16 +147,8 @@ def _check_members(members: tuple[Member, ...]) -> None:
             raise RosterError(f"member {id_text(later)}: named twice")
         if earlier > later:
             raise RosterError("members: must be sorted by id")
-    total = sum(member.weight for member in members)
-    if total == 0:
+    if not any(member.weight for member in members):
         raise RosterError("members: at least one must have a weight above 0")
-    voters = [member for member in members if member.weight]
-    for member in voters:
-        if len(voters) >= 4 and 3 * member.weight >= total:
-            raise RosterError(
-                f"member {id_text(member.id)}: weight {member.weight} is a third or more of all {total}; "
-                "with four or more members each must have less"
-            )
 
 
 def _check_member(member: Member) -> None:

@@ -40,6 +40,8 @@ class Effect:
     ballot       proposal, change, subject, approve, approved, rejected, weight
     roster       proposal, change, subject, weight, address, key: in force from the next epoch on
     shelved      proposal, change, subject, reason: the proposal is over without having been agreed on
+    evidence     accused, epoch (of its two events), seq, first, second (their hashes), weight (which it loses
+                 with this epoch), voids (whether changes agreed on in this epoch do not come into force)
     sealed       epoch, record, seals: what opened the epoch has enough seals
     epoch        epoch (the one that begins), record, reason (roster, length), members, weight, version, ordered
     rejected     type, id, reason, detail

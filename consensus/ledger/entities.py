@@ -221,6 +221,19 @@ class Promotion(Entity):
 
 
 @dataclass(frozen=True)
+class Conviction(Entity):
+    """A member that is proven to have signed two different events of one number."""
+
+    member: MemberId
+    epoch: int  # number of the epoch of these events
+    seq: int
+    first: bytes  # their hashes, ascending
+    second: bytes
+    during: int  # number of the epoch in which the proof was ordered
+    place: Place
+
+
+@dataclass(frozen=True)
 class Configuration(Entity):
     """What is canonical in one configuration, and what has been played."""
 

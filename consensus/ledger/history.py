@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import islice
 
 from consensus.ledger.state import State
+from consensus.ledger.tenure import RECENT
 
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window
 CLOSED_KEPT = 64
@@ -26,6 +27,12 @@ def shorten(state: State) -> None:
     # Against a model that is not canonical nobody can nominate; should it become so again, it has to be
     # beaten once more by whoever wants to.
     state.failed = {pair for pair in state.failed if pair[1] in canonical}
+    # No proof of an epoch so long ago is heard any more.
+    oldest = state.tenure.number - RECENT
+    state.convictions = {
+        member: entry for member, entry in state.convictions.items()
+        if member in state.roster or entry.during >= oldest
+    }
     _shorten_promotions(state)
 
 

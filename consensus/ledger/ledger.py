@@ -12,6 +12,7 @@ from consensus.keys import MemberId
 from consensus.ledger import (
     candidates,
     claims,
+    evidence,
     games,
     history,
     membership,
@@ -29,6 +30,7 @@ from consensus.ledger.state import MemberProfile, RefusedError, State, UsedIds
 from consensus.ledger.transactions import (
     Ballot,
     Candidate,
+    Evidence,
     Games,
     MatchClaim,
     Open,
@@ -188,8 +190,11 @@ class Ledger(Views):
         number = table.get("id")
         if type(number) is not int or number < 0:
             raise RefusedError("malformed", "field id must be a whole number")
-        opens = table.get("type") == Open.TYPE  # acts once per epoch, and takes no id
-        if not opens and not state.used.setdefault(author, UsedIds()).use(number):
+        kind = table.get("type")
+        if kind != Open.TYPE and state.silenced(author):
+            raise RefusedError("author is a proven equivocator")
+        takes_id = kind not in (Open.TYPE, Evidence.TYPE)  # these act once by what they say
+        if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")
         try:
             transaction = parse(table)
@@ -226,6 +231,8 @@ class Ledger(Views):
                 membership.propose(state, place, author, transaction)
             case Ballot():
                 membership.ballot(state, place, author, transaction)
+            case Evidence():
+                evidence.prove(state, place, author, transaction)
             case Open():
                 membership.open_epoch(state, place, author, transaction)
             case Profile():

@@ -19,7 +19,7 @@ from consensus.ledger.changes import Change, Proposal, Voice
 from consensus.ledger.entities import Place
 from consensus.ledger.state import RefusedError, State
 from consensus.ledger.transactions import Ballot, Open, Propose, proposal_id
-from consensus.roster import Roster, RosterError
+from consensus.roster import Roster, RosterError, require_balance
 
 OPEN_PROPOSALS = 4  # of one member
 
@@ -119,11 +119,6 @@ def open_epoch(state: State, place: Place, author: MemberId, news: Open) -> None
         )
 
 
-def require_change(state: State, change: Change) -> None:
-    """Applies a change without a vote: it follows from proof. RefusedError if it does not fit."""
-    state.tenure.next = _roster_with(state, change)
-
-
 def succeed(state: State, place: Place) -> None:
     """Hands over to the next epoch's roster; what members that are gone had begun ends."""
     state.tenure = state.tenure.successor(state.index + 1)
@@ -157,9 +152,11 @@ def _roster_with(state: State, change: Change) -> Roster:
     coming = state.roster if state.tenure.next is None else state.tenure.next
     try:
         roster = change.applied(coming)
+        if coming.outweighing is None:
+            require_balance(roster)
     except RosterError as error:
         raise RefusedError("change does not fit", str(error)) from None
-    if not stays_sealable(state.roster, roster):
+    if not stays_sealable(state.roster, roster, without=state.guilty()):
         detail = "the members that stay must weigh more than 2/3 before and after; change in smaller steps"
         raise RefusedError("change is too large", detail)
     return roster

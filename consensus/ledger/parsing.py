@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from consensus.encoding import Decoded
+from consensus.event import MAX_HEADER_BYTES
 from consensus.keys import SIGNATURE_BYTES
 from consensus.ledger.changes import FIELDS, KINDS, Change
 from consensus.ledger.fields import (
@@ -25,6 +26,7 @@ from consensus.ledger.transactions import (
     SHARDS_LIMIT,
     Ballot,
     Candidate,
+    Evidence,
     Games,
     MatchClaim,
     Open,
@@ -195,6 +197,20 @@ def _ballot(source: Fields, number: int) -> Transaction:
     return Ballot(number, source.digest("proposal"), source.boolean("approve"))
 
 
+def _evidence(source: Fields, number: int) -> Transaction:
+    return Evidence(number, _signed_header(source, "first"), _signed_header(source, "second"))
+
+
+def _signed_header(source: Fields, name: str) -> tuple[bytes, bytes]:
+    value = source.raw(name)
+    if not isinstance(value, list) or len(value) != 2:
+        raise MalformedError(f"field {name} must be [header, signature]")
+    header, signature = value
+    if not isinstance(header, bytes) or len(header) > MAX_HEADER_BYTES:
+        raise MalformedError(f"field {name} must hold a header of at most {MAX_HEADER_BYTES} bytes")
+    return header, sized(signature, name, SIGNATURE_BYTES)
+
+
 def _open(source: Fields, number: int) -> Transaction:
     seal = source.maybe("seal", lambda value, name: sized(value, name, SIGNATURE_BYTES))
     return Open(number, seal, source.maybe("anchor", digest))
@@ -212,5 +228,6 @@ READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "seal": _seal,
     "propose": _propose,
     "ballot": _ballot,
+    "evidence": _evidence,
     "open": _open,
 }

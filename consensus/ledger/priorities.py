@@ -56,7 +56,8 @@ def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
     return tuple(
         promotion
         for promotion in ledger.promotions()
-        if member in ledger.roster_of(promotion)
+        if not ledger.silenced(member)
+        and member in ledger.roster_of(promotion)
         and all(entry.author != member for entry in promotion.seals)
     )
 
@@ -66,7 +67,9 @@ def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
     return tuple(
         candidacy
         for candidacy in ledger.candidates()
-        if candidacy.ripe is not None and all(ballot.author != member for ballot in candidacy.ballots)
+        if candidacy.ripe is not None
+        and not ledger.silenced(member)
+        and all(ballot.author != member for ballot in candidacy.ballots)
     )
 
 
@@ -78,6 +81,8 @@ def next_work(
     What the member has lately failed at is `avoided`: it must not keep it from everything else.
     """
     work = None
+    if ledger.silenced(member):
+        return None
     if "match" in roles:
         work = _match(ledger, member, avoided)
     if work is None and "train" in roles:

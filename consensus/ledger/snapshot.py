@@ -15,10 +15,10 @@ from consensus.epoch import EpochError, EpochRecord, decode_sealed
 from consensus.genesis import Genesis
 from consensus.ledger.beacon import Pledge
 from consensus.ledger.changes import Proposal
-from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Promotion, Shard, plain
+from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard, plain
 from consensus.ledger.reading import ShapeError, read, read_all
 from consensus.ledger.state import Chain, MemberProfile, State, UsedIds
-from consensus.ledger.tenure import Tenure
+from consensus.ledger.tenure import RECENT, Tenure
 from consensus.roster import RosterError, read_roster
 
 VERSION = 1
@@ -40,6 +40,7 @@ def write_snapshot(state: State) -> bytes:
         "roster": tenure.roster.table(),
         "before": tenure.before.table(),
         "chain": [sealed.raw for sealed in tenure.chain],
+        "recent": list(tenure.recent),
         "used": [[member, used.floor, sorted(used.above)] for member, used in sorted(state.used.items())],
         "heads": [chain.head for chain in _chains(state)],
         "failed": [list(pair) for pair in sorted(state.failed)],
@@ -80,6 +81,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "claims": (Claim, lambda state: [claim for _, claim in sorted(state.claims.items())]),
     "candidates": (Candidacy, lambda state: [entry for _, entry in sorted(state.candidates.items())]),
     "proposals": (Proposal, lambda state: [entry for _, entry in sorted(state.proposals.items())]),
+    "convictions": (Conviction, lambda state: [entry for _, entry in sorted(state.convictions.items())]),
     "configurations": (Configuration, lambda state: [e for _, e in sorted(state.configurations.items())]),
     "shards": (Shard, lambda state: [entry for name in sorted(state.shards) for entry in state.shards[name]]),
     "promotions": (Promotion, lambda state: state.promotions.values()),
@@ -88,7 +90,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 """Tables of entities: the type, and the records of a state in their order."""
 
 FIELDS = {
-    "version", "genesis", "order", "epoch", "roster", "before", "chain", "used", "heads", "failed", "heard",
+    "version", "genesis", "order", "epoch", "roster", "before", "chain", "recent", "used", "heads", "failed", "heard",
     "played", "accepted", "refused", *LISTS,
 }  # fmt: skip
 
@@ -128,6 +130,7 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.claims = {claim.key: claim for claim in records["claims"]}
     state.candidates = {entry.id: entry for entry in records["candidates"]}
     state.proposals = {entry.id: entry for entry in records["proposals"]}
+    state.convictions = {entry.member: entry for entry in records["convictions"]}
     if [entry.name for entry in records["configurations"]] != sorted(state.configurations):
         raise ShapeError("configurations: are not those of the genesis")
     state.configurations = {entry.name: entry for entry in records["configurations"]}
@@ -148,6 +151,7 @@ def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> Tenure:
     tenure.number, tenure.version, tenure.first_index, tenure.recount = numbers
     tenure.roster, tenure.before = read_roster(table["roster"]), read_roster(table["before"])
     tenure.chain = [decode_sealed(raw) for raw in read(tuple[bytes, ...], table["chain"], "chain")]
+    tenure.recent = read(tuple[bytes, ...], table["recent"], "recent")
     return tenure
 
 
@@ -164,6 +168,8 @@ def _check_record(state: State, record: EpochRecord) -> None:
         (state.index + 1, record.ordered),
         (state.round, record.round),
         (state.time, record.time),
+        (len(tenure.recent), min(record.number, RECENT)),
+        (tenure.recent[-1:], (record.previous,)),
         (len(tenure.chain), record.roster_version - 1 - record.changes_roster),
     ]
     if any(here != there for here, there in pairs):

@@ -18,6 +18,7 @@ from consensus.ledger.entities import (
     ClaimKey,
     Closed,
     Configuration,
+    Conviction,
     Entity,
     Model,
     Place,
@@ -122,6 +123,7 @@ class State:
         self.claims: dict[ClaimKey, Claim] = {}
         self.candidates: dict[bytes, Candidacy] = {}
         self.proposals: dict[bytes, Proposal] = {}
+        self.convictions: dict[MemberId, Conviction] = {}  # the last one of each member
         self.configurations = {
             name: Configuration(name, UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
         }
@@ -143,6 +145,17 @@ class State:
     def roster(self) -> Roster:
         """Who decides in this epoch."""
         return self.tenure.roster
+
+    def silenced(self, member: MemberId) -> bool:
+        """Whether nothing that the member says is heard: proven to be faulty, and not given a weight again since."""
+        conviction = self.convictions.get(member)
+        if conviction is None:
+            return False
+        return conviction.during == self.tenure.number or not self.roster.weights.get(member)
+
+    def guilty(self) -> tuple[MemberId, ...]:
+        """The members of the present roster that are silenced."""
+        return tuple(member for member in self.roster.ids if self.silenced(member))
 
     def emit(self, effect: str, place: Place, member: MemberId | None, /, **fields: Scalar) -> None:
         """Notes what happened."""
@@ -166,7 +179,7 @@ class State:
     def digest(self) -> bytes:
         """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
         tables: Value = [
-            ["ringrift/ledger/2", self.genesis.digest, self.round, self.time, self.index, self.clock],
+            ["ringrift/ledger/3", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.tenure.table(),
             [[member, used.floor, sorted(used.above)] for member, used in sorted(self.used.items())],
             [[member, clock] for member, clock in sorted(self.heard.items())],
@@ -175,6 +188,7 @@ class State:
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
             [record.fingerprint for _, record in sorted(self.proposals.items())],
+            [record.fingerprint for _, record in sorted(self.convictions.items())],
             [record.fingerprint for _, record in sorted(self.configurations.items())],
             [self.accepted, self.refused],
             [

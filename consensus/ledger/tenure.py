@@ -11,6 +11,8 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster
 
+RECENT = 64  # epochs before the open one of whose events the ledger hears evidence
+
 
 class Tenure:
     """Which members decide now, with what right, and who will after this epoch."""
@@ -28,6 +30,7 @@ class Tenure:
         self.anchors: dict[MemberId, bytes] = {}  # announced for the next epoch
         self.sealed: SealedRecord | None = None  # the record with the first seals that were enough
         self.chain: list[SealedRecord] = []  # the sealed records that changed the roster
+        self.recent: tuple[bytes, ...] = ()  # what opened the epochs before this one, the newest last
         self.next: Roster | None = None  # with the changes that were approved in this epoch
         self.recount = False  # votes weigh otherwise than when they were last counted
 
@@ -55,6 +58,14 @@ class Tenure:
         """Names the record that opened this epoch; all that it says is here already."""
         self.record, self.epoch = record, record.digest
 
+    def number_of(self, epoch: bytes) -> int | None:
+        """The number of the epoch that this digest opened, if it is the open one or one of the recent ones."""
+        if epoch == self.epoch:
+            return self.number
+        if epoch in self.recent:
+            return self.number - len(self.recent) + self.recent.index(epoch)
+        return None
+
     def roster_of(self, version: int) -> Roster:
         """The roster of a version up to the present one."""
         if version == self.version:
@@ -74,6 +85,7 @@ class Tenure:
         following.version = self.version + (following.roster.digest != self.roster.digest)
         following.first_index = first_index
         following.chain = self.chain
+        following.recent = (*self.recent, self.epoch)[-RECENT:]
         following.recount = following.version != self.version
         return following
 

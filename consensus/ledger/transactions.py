@@ -22,11 +22,14 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
 | propose | change {kind, member d32, weight?, address?, key d32?, anchor d32?}, reason text; see `changes` |
 | ballot | proposal d32, approve bool |
+| evidence | first [header, signature], second [header, signature]: of two events by one member, with the same |
+|          | epoch and seq, ascending by their hashes |
 | open | seal (64 bytes, of the record that opened this epoch; null in the first one), anchor d32? (of the |
 |      | author's preimages in the next epoch) |
 
-`open` is in the author's first event of every epoch. Its id is the number of the epoch and takes none of the
-author's other ids: it acts once per epoch, and nobody puts it forward again.
+`open` is in the author's first event of every epoch, and its id is the number of the epoch. The id of `evidence`
+is the seq of its two events. Neither takes one of the author's other ids, as they act once by what they say; it
+is `Replica.create` that adds them to an event, and nobody puts them forward again.
 
 What belongs together (`games` and the `release` after it, say) goes into one event: the order keeps the order
 inside an event, but two events of one author that reach the judges together may be ordered either way.
@@ -212,6 +215,15 @@ class Ballot(Transaction):
     TYPE = "ballot"
     proposal: bytes
     approve: bool
+
+
+@dataclass(frozen=True)
+class Evidence(Transaction):
+    """Two signed headers of different events that one member made with one number."""
+
+    TYPE = "evidence"
+    first: tuple[bytes, bytes]  # header and signature
+    second: tuple[bytes, bytes]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import matches
+from consensus.ledger import evidence, matches
 from consensus.ledger.changes import Proposal
-from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Promotion, Shard
+from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
 from consensus.ledger.membership import tally
 from consensus.ledger.scores import Standing, standing
 from consensus.ledger.state import MemberProfile, State
@@ -31,6 +31,11 @@ class Views:
     def epoch(self) -> int:
         """The number of the open epoch, from 0."""
         return self._state.tenure.number
+
+    @property
+    def epoch_digest(self) -> bytes:
+        """Of what opened this epoch; all its events name it."""
+        return self._state.tenure.epoch
 
     @property
     def roster(self) -> Roster:
@@ -91,6 +96,18 @@ class Views:
     def tally(self, proposal: Proposal) -> tuple[int, int]:
         """Weight for and against a proposal so far."""
         return tally(self._state.roster, proposal)
+
+    def convictions(self) -> tuple[Conviction, ...]:
+        """The members that are proven to have equivocated, by id, each with the last proof that counted."""
+        return tuple(entry for _, entry in sorted(self._state.convictions.items()))
+
+    def silenced(self, member: MemberId) -> bool:
+        """Whether a proven equivocation lets nothing count that the member says."""
+        return self._state.silenced(member)
+
+    def convictable(self, member: MemberId, epoch: int) -> bool:
+        """Whether proof of two events of this epoch would count against a member."""
+        return evidence.convictable(self._state, member, epoch)
 
     def last_id(self, member: MemberId) -> int:
         """The highest transaction id that the member has used, -1 if none."""

@@ -26,6 +26,7 @@ from consensus.settings import (
     TimingSettings,
     TrainingSettings,
 )
+from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
 
 ROOT = Path(__file__).parents[3]
@@ -68,6 +69,7 @@ class Author:
             self.seal,
             self.seal,
             self.ballot,
+            self.evidence,
         ]
 
     def event(self) -> tuple[bytes, list[dict[str, Any]]]:
@@ -194,6 +196,13 @@ class Author:
         }  # fmt: skip
         chosen = {name: about[name] for name in sorted(FIELDS[kind])}
         return t.Propose(self.swarm.next_id(member), Change(kind, subject, **chosen), "because")
+
+    def evidence(self, member: int) -> t.Transaction | None:
+        """Against a few only, and not often true: else nobody would be left to do anything."""
+        if self.random.random() < 0.9:
+            return None
+        accused = 0 if len(self.swarm.keys) > 4 and self.random.random() < 0.2 else None
+        return forged(self.swarm) if accused is None else fork(self.swarm, accused)
 
     def ballot(self, member: int) -> t.Transaction | None:
         proposals = self.swarm.ledger.proposals()
@@ -328,7 +337,7 @@ def test_the_random_author_reaches_everything() -> None:
     everything = (
         "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     )
-    later = "proposal ballot roster shelved sealed slot withheld"
+    later = "proposal ballot roster shelved sealed slot withheld evidence"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
     assert len(refusals) >= 28

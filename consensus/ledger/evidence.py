@@ -1,0 +1,116 @@
+"""Proof that a member signed two different events of one number, and what follows from it.
+
+Nobody else can make such a proof: it takes two signatures of the member, over headers that name the same
+epoch and number, and an honest member signs one. From the proof's place in the order on nothing is heard of
+what the member says, but for its `open`, as its seal of what the old roster did is as good as any. In the
+thresholds of the running epoch its weight stays, as it does in the DAG; with the epoch, which the proof closes,
+the weight is 0. Those who have a third of the weight or more between them are convicted like others; but then
+it takes their own seals to show outsiders the change of the roster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from consensus.epoch import stays_sealable
+from consensus.event import EventError, Header, read_header
+from consensus.keys import MemberId
+from consensus.ledger import claims, membership
+from consensus.ledger.changes import Change
+from consensus.ledger.entities import Conviction, Place
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import Evidence
+from consensus.roster import Roster, RosterError, make_roster
+
+
+def prove(state: State, place: Place, author: MemberId, news: Evidence) -> None:
+    """Takes the say of a proven equivocator away. The first proof counts, further ones are refused."""
+    first, second = _read(news.first), _read(news.second)
+    accused = first.creator
+    if accused not in state.roster:
+        raise RefusedError("accused is no member")
+    number = state.tenure.number_of(first.epoch)
+    if number is None:
+        raise RefusedError("events of an unknown epoch")
+    if not convictable(state, accused, number):
+        raise RefusedError("equivocation is proven already")
+    _require_proof(news, first, second)
+    convicted = [*state.guilty(), accused]
+    fallback = _without_say(state.roster, convicted)
+    if fallback is None:
+        raise RefusedError("nobody else has a say")
+    entry = Conviction(accused, number, first.seq, first.hash, second.hash, state.tenure.number, place)
+    state.convictions[accused] = entry
+    voids = _strip(state, accused, convicted, fallback)
+    state.emit(
+        "evidence", place, author, accused=accused, epoch=number, seq=first.seq, first=first.hash,
+        second=second.hash, weight=state.roster.weights[accused], voids=voids,
+    )  # fmt: skip
+    _silence(state, place, accused)
+    if state.settings.membership.expel:
+        membership.suggest(state, place, Change("leave", accused), "proven equivocation")
+
+
+def convictable(state: State, member: MemberId, epoch: int) -> bool:
+    """Whether proof of events of this epoch would count against a member.
+
+    What was done up to the epoch of the last proof is settled with it, also if the member is given a weight again.
+    """
+    if member not in state.roster or state.silenced(member):
+        return False
+    conviction = state.convictions.get(member)
+    return conviction is None or epoch > conviction.during
+
+
+def _read(signed: tuple[bytes, bytes]) -> Header:
+    try:
+        return read_header(*signed)
+    except EventError as error:
+        raise RefusedError("no proof", str(error)) from None
+
+
+def _require_proof(news: Evidence, first: Header, second: Header) -> None:
+    same = first.epoch == second.epoch and first.creator == second.creator and first.seq == second.seq
+    if not same or news.id != first.seq:
+        raise RefusedError("no proof", "the events are not of one epoch, creator and seq, with this seq as the id")
+    if first.hash >= second.hash:
+        raise RefusedError("no proof", "the events are not two, ascending by their hashes")
+    if not (first.verify() and second.verify()):
+        raise RefusedError("no proof", "a signature does not verify")
+
+
+def _without_say(roster: Roster, members: Collection[MemberId]) -> Roster | None:
+    """The roster with weight 0 for these members; None if no weight is left."""
+    listed = (replace(entry, weight=0) if entry.id in members else entry for entry in roster.members)
+    try:
+        return make_roster(listed)
+    except RosterError:
+        return None
+
+
+def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fallback: Roster) -> bool:
+    """Sets the weight to 0 from the next epoch on; whether that voids changes that were agreed on in this one.
+
+    It does if the member is no more in the coming roster (it may have another key there), or if those who
+    are left could not seal all of it together.
+    """
+    tenure = state.tenure
+    agreed = state.roster if tenure.next is None else tenure.next
+    coming = _without_say(agreed, convicted) if accused in agreed else None
+    fits = coming is not None and stays_sealable(state.roster, coming, without=convicted)
+    result = coming if coming is not None and fits else fallback
+    tenure.next = None if result == state.roster else result
+    return result != coming
+
+
+def _silence(state: State, place: Place, accused: MemberId) -> None:
+    """Ends what the member holds, and strikes what it said in votes that are open."""
+    for key in [key for key in sorted(state.claims) if key[0] == accused]:
+        claims.revoke(state, place, state.claims[key])
+    for candidate, candidacy in state.candidates.items():
+        ballots = tuple(entry for entry in candidacy.ballots if entry.author != accused)
+        state.candidates[candidate] = replace(candidacy, ballots=ballots)
+    for name, proposal in state.proposals.items():
+        voices = tuple(voice for voice in proposal.voices if voice.author != accused)
+        state.proposals[name] = replace(proposal, voices=voices)

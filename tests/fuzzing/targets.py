@@ -296,8 +296,9 @@ def forge_sealed(mutator: Mutator) -> bytes:
 
 
 def snapshot_samples() -> list[bytes]:
-    """Each the record of a close and the snapshot that it names."""
-    return [encode([closing.record.raw, closing.snapshot]) for closing in history().closings.values()][-3:]
+    """Each the record of a close and the snapshot that it names: the smallest, so that many can be tried."""
+    pairs = [encode([closing.record.raw, closing.snapshot]) for closing in history().closings.values()]
+    return sorted(pairs, key=len)[:3]
 
 
 def check_snapshot(data: bytes) -> None:

@@ -7,6 +7,7 @@ in consensus, a fork after a reconnect, rounds that ran backwards), the gap in t
 
 import random
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -15,12 +16,15 @@ from consensus.hashgraph import Hashgraph
 from consensus.hashgraph.fame import Election
 from consensus.hashgraph.rounds import Rounds
 from consensus.keys import SigningKey
+from consensus.ledger.changes import Change
 from consensus.replica import ForkError, Replica
 from consensus.roster import Member, make_roster
 from node.opening import ThreadOpener
 from tests.consensus.brute_force import BruteForce
 from tests.consensus.gossip import Gossip, genesis_of, keys_of, sync
 from tests.consensus.random_dags import random_dag
+from tests.consensus.test_epochs import Swarm as EpochSwarm
+from tests.consensus.test_epochs import ordered_of
 from tests.consensus.test_vectors import DAGS, vectors
 
 
@@ -191,6 +195,29 @@ def test_rounds_computed_again_with_other_weights_would_run_backwards():
             for parent in (self_parent, *others) if parent is not None
         )
     assert backwards > 3
+
+
+def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on():
+    """Through several changes of weights: along every edge, and from epoch to epoch, nothing runs backwards."""
+    swarm = EpochSwarm(7, seed=4)
+    swarm.run(30)
+    for version, member, weight in ((2, 0, 2), (3, 1, 2), (4, 0, 1)):
+        swarm.agree(Change("weight", swarm.keys[member].id, weight), *range(1, 7))
+        swarm.run_until(lambda replica, version=version: replica.ledger.roster_version == version)
+    rounds = swarm.run(40).settle().agreement()
+    assert [result.round.number for result in rounds] == list(range(1, len(rounds) + 1))
+    place = {ordered.event.hash: ordered for ordered in ordered_of(rounds)}
+    epochs = {}
+    last = -1
+    for ordered in ordered_of(rounds):
+        assert ordered.time > last
+        last = ordered.time
+        epochs.setdefault(ordered.event.epoch, []).append(ordered.round)
+        for parent in ordered.event.parents:
+            assert place[parent].round <= ordered.round
+            assert place[parent].event.epoch == ordered.event.epoch, "no edge leads from epoch to epoch"
+    spans = [(min(numbers), max(numbers)) for numbers in epochs.values()]
+    assert all(end < start for (_, end), (start, _) in pairwise(spans))
 
 
 # The fork that makes a witness lose sight of a quorum (SPEC section 7).

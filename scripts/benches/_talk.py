@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from consensus.event import Event, make_event
+from consensus.epoch import EpochRecord
+from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis, make_genesis
-from consensus.keys import SigningKey
+from consensus.keys import MemberId, SigningKey
+from consensus.ledger.transactions import Open
 from consensus.roster import Member
 from consensus.settings import Settings
 
@@ -24,19 +26,33 @@ class Talk:
 
     def __init__(self, members: int, other_parents: int, *, signed: bool, settings: Settings | None = None) -> None:
         self._rng = random.Random(members * 10 + other_parents)
-        make = SigningKey if signed else UnsignedKey
-        keys = (make(self._rng.randbytes(32)) for _ in range(members))
-        self._keys: Sequence[SigningKey] = sorted(keys, key=lambda key: key.id)
+        seeds = [self._rng.randbytes(32) for _ in range(members)]
+        self._sealers = sorted((SigningKey(seed) for seed in seeds), key=lambda key: key.id)
+        unsigned = sorted((UnsignedKey(seed) for seed in seeds), key=lambda key: key.id)
+        self._keys: Sequence[SigningKey] = self._sealers if signed else unsigned
         self._others = other_parents
         listed = [Member(key.id, 1) for key in self._keys]
         self.genesis: Genesis = make_genesis("bench", listed, settings or Settings())
         self._made = 0
-        self.enter(self.genesis.digest)
+        self._placed: dict[MemberId, int] = {}  # transactions of each author that have their place in the order
+        self._begin(self.genesis.digest, None)
 
-    def enter(self, epoch: bytes) -> None:
-        """Begins new self-chains in `epoch`."""
-        self._epoch = epoch
+    def _begin(self, epoch: bytes, record: EpochRecord | None) -> None:
+        self._epoch, self._record = epoch, record
         self._newest: dict[int, Event] = {}
+        self._next = dict(self._placed)
+
+    def enter(self, record: EpochRecord) -> None:
+        """Begins new self-chains in the epoch that `record` opens; each begins with a seal.
+
+        What was not `heard` in the order is put forward again.
+        """
+        self._begin(record.digest, record)
+
+    def heard(self, ordered: Iterable[Event]) -> None:
+        """Events have their places."""
+        for event in ordered:
+            self._placed[event.creator] = event.transactions[-1]["id"] + 1
 
     def events(self, count: int) -> Iterator[Event]:
         """The next `count` events, each with one transaction of usual size."""
@@ -49,7 +65,6 @@ class Talk:
         known = [member for member in sorted(self._newest) if member != creator]
         others = rng.sample(known, min(self._others, len(known)))
         mine = self._newest.get(creator)
-        note = {"type": "note", "id": self._made, "text": "a transaction of usual size", "of": rng.randbytes(32)}
         self._made += 1
         event = self._newest[creator] = make_event(
             self._keys[creator],
@@ -58,6 +73,19 @@ class Talk:
             self_parent=mine.hash if mine else None,
             other_parents=tuple(self._newest[other].hash for other in others),
             time=self._made * 1_000_000,
-            transactions=(note,),
+            transactions=tuple(self._transactions(creator, first=mine is None)),
         )
         return event
+
+    def _transactions(self, creator: int, first: bool) -> Iterator[Transaction]:
+        if first and self._record is not None:
+            yield dict(Open(self._record.number, self._record.seal(self._sealers[creator]), None).as_table())
+        number = self._id(creator)
+        yield {"type": "note", "id": number, "text": "a transaction of usual size", "of": self._rng.randbytes(32)}
+
+    def _id(self, creator: int) -> int:
+        """Each author counts its transactions without gaps: what the ledger keeps of them is then one number."""
+        author = self._keys[creator].id
+        number = self._next.get(author, 0)
+        self._next[author] = number + 1
+        return number

@@ -1,0 +1,70 @@
+"""A whole node whose work is to submit notes at random times, and to write down when they have their places.
+
+`ringrift-node run ...` with its options, after four words: when to begin (seconds since 1970), for how long, how many
+a second, and the file for what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from node import node as composition
+from node.cli import main
+from node.gossip import Gossip
+from node.member import Member
+from node.work.desk import Desk
+
+_DRAIN_S = 15.0
+
+
+async def submit_notes(
+    begin: float, seconds: float, rate: float, result: Path,
+    desk: Desk, member: Member, gossip: Gossip, *_rest: object,
+) -> None:
+    """Takes the place of the work that a node does."""
+    submitted: dict[int, float] = {}
+    waits: list[float] = []
+    decided = member.subscribe()
+
+    async def watch() -> None:
+        async for effects in decided:
+            for place in effects.round.events:
+                if place.event.creator == member.id:
+                    ids = [transaction["id"] for transaction in place.event.transactions]
+                    waits.extend(time.perf_counter() - submitted.pop(number) for number in ids if number in submitted)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        await trio.sleep(max(0.0, begin - time.time()))
+        ready = gossip.caught_up() and not member.standing().listening
+        round_before = member.standing().round
+        chance, end = random.Random(desk.next_id()), time.perf_counter() + seconds
+        while (pause := chance.expovariate(rate)) + time.perf_counter() < end:
+            await trio.sleep(pause)
+            number = desk.next_id()
+            submitted[number] = time.perf_counter()
+            member.submit([{"type": "note", "id": number, "text": "a transaction of usual size"}])
+        rounds = member.standing().round - round_before
+        with trio.move_on_after(_DRAIN_S):
+            while submitted:
+                await trio.sleep(0.1)
+        nursery.cancel_scope.cancel()
+    measured: dict[str, Any] = {"ready": ready, "waits": waits, "unordered": len(submitted), "rounds": rounds}
+    result.with_suffix(".part").write_text(json.dumps(measured))
+    result.with_suffix(".part").rename(result)
+    await trio.sleep_forever()
+
+
+if __name__ == "__main__":
+    begin, seconds, rate, result, *rest = sys.argv[1:]
+    work = partial(submit_notes, float(begin), float(seconds), float(rate), Path(result))
+    composition.work_for_the_swarm = work  # type: ignore[assignment]
+    sys.exit(main(rest))

@@ -1,0 +1,22 @@
+"""Transaction ids with gaps: each counts once, all are part of the digest, and they are kept small."""
+
+from consensus.ledger.state import IDS_KEPT, UsedIds
+
+
+def test_ids_above_the_floor_are_packed_in_ascending_order():
+    used = UsedIds()
+    for number in (0, 1, 9, 2**63 - 1, 5):
+        assert used.use(number)
+    assert used.floor == 2
+    assert used.packed() == bytes.fromhex("0000000000000005" "0000000000000009" "7fffffffffffffff")
+    assert not used.use(9)
+
+
+def test_two_sets_of_ids_never_pack_alike_and_no_more_than_the_newest_are_kept():
+    packs = set()
+    used = UsedIds()
+    for number in range(1, 6 * IDS_KEPT, 2):
+        used.use(number)
+        packs.add((used.floor, used.packed()))
+        assert len(used.packed()) <= 8 * IDS_KEPT
+    assert len(packs) == 3 * IDS_KEPT

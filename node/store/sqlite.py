@@ -218,6 +218,9 @@ class SqliteStore:
             if mode != "wal":
                 raise StoreError(f"{self._path}: the file system cannot hold a WAL; use a local disk")
             self._set_up(database, {"format": b"%d" % _FORMAT, "genesis": genesis, "member": member})
+            # What a run left that was cut off may be in the system's memory only, and will be shown to others soon.
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._find_place(database)
             return database
         except BaseException as error:

@@ -75,7 +75,7 @@ class Target:
             self.check(data)
         except self.refusals as refusal:
             text = str(refusal)
-            if "\n" in text or len(text) > 6000:
+            if "\n" in text or len(text) > 3000 + len(data):  # it may quote what it refuses
                 raise AssertionError(f"a refusal that is not one short line: {text[:300]!r}") from None
             return False
         return True

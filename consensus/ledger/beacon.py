@@ -30,6 +30,11 @@ class Pledge(Entity):
     value: bytes | None  # None: nothing is owed, nothing counts
     withheld: int = 0  # times that a preimage was owed, and none or a wrong one shown
 
+    @property
+    def row(self) -> Value:
+        """For the ledger's digest: nearly all pledges change in every round, so a fingerprint would cost more."""
+        return [self.member, self.round, self.value, self.withheld]
+
 
 def open_pledges(roster: Roster, last: int = 0, before: Iterable[Pledge] = ()) -> dict[MemberId, Pledge]:
     """What the members of an epoch owe that begins after round `last`; what they withheld is not forgotten."""

@@ -188,7 +188,7 @@ class State:
             [[member, used.floor, used.packed()] for member, used in sorted(self.used.items())],
             [[member, clock] for member, clock in sorted(self.heard.items())],
             [record.fingerprint for _, record in sorted(self.profiles.items())],
-            [record.fingerprint for _, record in sorted(self.pledges.items())],
+            [pledge.row for _, pledge in sorted(self.pledges.items())],
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
             [record.fingerprint for _, record in sorted(self.proposals.items())],

@@ -35,7 +35,7 @@ def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) 
 
 
 def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) -> None:
-    """One live claim on a match for each member; the slot is drawn by the beacon of the next decided round."""
+    """One live claim on a match for each member; the slot is drawn by the beacon of a later round."""
     candidacy = matches.open_match(state, wish.candidate)
     for claim in state.claims.values():
         if (claim.author, claim.candidate) == (author, wish.candidate):
@@ -48,10 +48,11 @@ def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) 
     _grant(state, replace(claim, candidate=wish.candidate))
 
 
-def draw_slots(state: State, place: Place, round_beacon: bytes) -> None:
-    """Gives slots to the match claims that wait for one, first come first served; ends those that go empty."""
-    waiting = [claim for claim in state.claims.values() if claim.kind == "match" and claim.slot is None]
-    for claim in sorted(waiting, key=lambda claim: (claim.place.index, claim.key)):
+def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> None:
+    """Gives slots to the match claims up to round `last` that wait, in their order; ends those that go empty."""
+    waiting = [claim for claim in state.claims.values() if claim.kind == "match" and claim.waits]
+    due = [claim for claim in waiting if claim.place.round <= last]
+    for claim in sorted(due, key=lambda claim: (claim.place.index, claim.key)):
         assert claim.candidate is not None
         candidacy = state.candidates[claim.candidate]
         slots = matches.open_slots(state, candidacy, claim.author)

@@ -79,7 +79,7 @@ class Claim(Entity):
 
     @property
     def waits(self) -> bool:
-        """Whether its seed or slot is still to come, from the beacon of the next decided round."""
+        """Whether its seed or slot is still to come, from the beacon of a later round."""
         return (self.slot if self.kind == "match" else self.seed) is None
 
 

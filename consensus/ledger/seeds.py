@@ -1,4 +1,8 @@
-"""What the beacon of a decided round fixes: seeds and slots for all that was ordered before it and waits."""
+"""What the beacon of a decided round fixes: seeds and slots for what was received two rounds before it.
+
+Every witness of round r + 2 has every event received in round r among its ancestors (docs/seeds.md), so when
+the first preimage for round r + 2 was shown, whatever asks for a seed had been said for good.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,24 @@ from consensus.ledger.entities import Place
 from consensus.ledger.state import State
 from consensus.ordered import DecidedRound, Judge
 
+DISTANCE = 2  # rounds
+
 
 def fix(state: State, decided: DecidedRound) -> None:
-    """Takes the judges' preimages, and gives claims and candidates of earlier rounds the seeds and slots they lack."""
+    """Takes the judges' preimages, and gives claims and candidates the seeds and slots that are due."""
     place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
     valid = [judge for judge in decided.judges if _settle(state, place, judge)]
     value = beacon.beacon(state.tenure.epoch, decided.number, decided.judges, valid)
+    due = decided.number - DISTANCE
     for key, claim in sorted(state.claims.items()):
-        if claim.waits and claim.kind != "match":
+        if claim.waits and claim.kind != "match" and claim.place.round <= due:
             seed = beacon.claim_seed(value, *key)
             state.claims[key] = replace(claim, seed=seed)
             name = claim.configuration
             state.emit("beacon", place, claim.author, claim=claim.id, configuration=name, seed=seed)
-    claims.draw_slots(state, place, value)
+    claims.draw_slots(state, place, value, due)
     for candidate, entry in sorted(state.candidates.items()):
-        if entry.beacon is None:
+        if entry.beacon is None and entry.place.round <= due:
             state.candidates[candidate] = replace(entry, beacon=value, beacon_round=decided.number)
             name = entry.configuration
             state.emit("beacon", place, entry.author, candidate=candidate, configuration=name, seed=value)

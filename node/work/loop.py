@@ -65,7 +65,7 @@ async def _claim_something(desk: Desk, avoided: Collection[Subject]) -> Claim | 
     await desk.submit(wish.claim(number))
     await desk.ordered(number)
     while (claim := desk.ledger.claim(desk.me, number)) is not None and claim.waits:
-        await desk.moved(desk.moves)  # the next decided round fixes seed or slot
+        await desk.moved(desk.moves)  # a later round fixes its seed or slot
     return claim
 
 

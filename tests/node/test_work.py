@@ -17,6 +17,7 @@ from consensus.keys import SigningKey
 from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
 from consensus.ledger.entities import Claim, Place
+from consensus.ledger.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from node.certificates import keep_certificates
 from node.simulation.workshop import SimulatedWorkshop
@@ -67,7 +68,8 @@ class OrderDesk:
         await trio.lowlevel.checkpoint()
         self.said += transactions
         self.swarm.act(0, *transactions)
-        self.swarm.order()
+        for _ in range(DISTANCE):
+            self.swarm.order()
         self.stir()
 
     def stir(self) -> None:

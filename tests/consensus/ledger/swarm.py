@@ -184,10 +184,11 @@ class Swarm:
         news = self.candidate(member, name, configuration)
         self.act(member, news)
         self.order()
+        self.order()
         return t.candidate_id(self.id(member), news.id)
 
     def ask(self, member: int, candidate: bytes) -> int:
-        """Asks for a slot, which the next round draws."""
+        """Asks for a slot, which the round after the next draws."""
         number = self.next_id(member)
         self.act(member, t.MatchClaim(number, candidate))
         return number
@@ -196,6 +197,7 @@ class Swarm:
         """Asks for a slot and, if that is allowed, lets the one judge of a round have a hash that draws `slot`."""
         number = self.ask(member, candidate)
         if self.refusal() is None:
+            self.order()
             open_ = self.ledger.candidate(candidate)
             assert open_ is not None
             slots = self.ledger.open_slots(open_, self.id(member))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -15,7 +16,7 @@ from consensus.ledger import Effect, Ledger
 from consensus.ledger.beacon import Pledge, settle
 from consensus.ordered import DecidedRound, Judge
 from consensus.preimages import LENGTH, Preimages
-from consensus.roster import Member
+from consensus.roster import Member, Roster
 from tests.consensus.gossip import Gossip, digests
 from tests.consensus.ledger.swarm import SMALL, Swarm, digest_of
 
@@ -66,10 +67,10 @@ def expected(founded: Genesis, number: int, reveals: Mapping[int, bytes | None])
 
 def test_the_beacon_is_the_hash_of_the_preimages_and_of_nothing_that_a_judge_can_choose() -> None:
     founded = genesis()
-    value = expected(founded, 2, right(2, 0, 1, 3))
+    value = expected(founded, 3, right(3, 0, 1, 3))
     for salt in range(3):  # other events by the same judges
-        assert Candidate(founded).shine(judged(2, right(2, 3, 0, 1), salt)) == value
-    assert Candidate(founded).shine(judged(2, right(2, 0, 1))) == expected(founded, 2, right(2, 0, 1)) != value
+        assert Candidate(founded).shine(judged(3, right(3, 3, 0, 1), salt)) == value
+    assert Candidate(founded).shine(judged(3, right(3, 0, 1))) == expected(founded, 3, right(3, 0, 1)) != value
     assert Candidate(founded).shine(judged(7, right(7, 0, 1, 3))) == expected(founded, 7, right(7, 0, 1, 3))
 
 
@@ -78,22 +79,22 @@ def test_the_beacon_is_the_hash_of_the_preimages_and_of_nothing_that_a_judge_can
     [
         (None, False),
         (bytes(32), True),
-        (CHAINS[2].preimage(2), True),  # that of another member
-        (CHAINS[1].preimage(3), True),  # that of another round
+        (CHAINS[2].preimage(3), True),  # that of another member
+        (CHAINS[1].preimage(4), True),  # that of another round
         (CHAINS[1].anchor, True),
     ],
 )
 def test_who_does_not_show_what_it_owes_adds_nothing_any_more(shown: bytes | None, wrong: bool) -> None:
     founded = genesis()
     world = Candidate(founded)
-    assert world.shine(judged(2, right(2, 0, 2) | {1: shown})) == expected(founded, 2, right(2, 0, 2))
+    assert world.shine(judged(3, right(3, 0, 2) | {1: shown})) == expected(founded, 3, right(3, 0, 2))
     withheld = [effect for effect in world.effects if effect.kind == "withheld"]
     assert [(effect.member, dict(effect.fields)) for effect in withheld] == [
         (KEYS[1].id, {"shown": wrong, "times": 1})
     ]
     assert world.ledger.withheld() == {KEYS[1].id: 1}
-    assert not effects_of(world.ledger, judged(3, right(3, 0, 1, 2)))
-    assert not effects_of(world.ledger, judged(4, right(4, 0, 2) | {1: None}))
+    assert not effects_of(world.ledger, judged(4, right(4, 0, 1, 2)))
+    assert not effects_of(world.ledger, judged(5, right(5, 0, 2) | {1: None}))
     assert world.ledger.withheld() == {KEYS[1].id: 1}
 
 
@@ -101,7 +102,7 @@ def test_what_was_withheld_once_does_not_count_later() -> None:
     founded = genesis()
     ledger = Ledger(founded)
     ledger.apply_round(judged(1, right(1, 0, 2) | {1: None}))
-    assert Candidate(founded, ledger).shine(judged(3, right(3, 0, 1, 2))) == expected(founded, 3, right(3, 0, 2))
+    assert Candidate(founded, ledger).shine(judged(4, right(4, 0, 1, 2))) == expected(founded, 4, right(4, 0, 2))
 
 
 def effects_of(ledger: Ledger, decided: DecidedRound) -> list[Effect]:
@@ -121,10 +122,10 @@ def test_who_was_no_judge_for_long_is_believed_again() -> None:
 def test_without_any_preimage_the_judges_hashes_make_the_beacon(anchored: int) -> None:
     founded = genesis(anchored)
     nothing: dict[int, bytes | None] = {2: None, 3: bytes(32)}
-    value = Candidate(founded).shine(judged(2, nothing))
-    hashes = sorted(judge.hash for judge in judged(2, nothing).judges)
-    assert value == sha256(encode(["ringrift/beacon/2", founded.digest, 2, ["judges", hashes]])).digest()
-    assert Candidate(founded).shine(judged(2, nothing, salt=1)) != value
+    value = Candidate(founded).shine(judged(3, nothing))
+    hashes = sorted(judge.hash for judge in judged(3, nothing).judges)
+    assert value == sha256(encode(["ringrift/beacon/2", founded.digest, 3, ["judges", hashes]])).digest()
+    assert Candidate(founded).shine(judged(3, nothing, salt=1)) != value
     assert Candidate(founded).ledger.withheld() == {}
 
 
@@ -160,6 +161,15 @@ def test_a_member_costs_at_most_two_chains_of_hashes_whatever_it_shows(monkeypat
     for number in range(LENGTH - 100, LENGTH):
         fresh = settle(fresh, number, bytes(32))
     assert hashes < 2 * LENGTH
+
+
+def test_a_member_without_weight_adds_nothing() -> None:
+    founded = genesis()
+    world = Candidate(founded)
+    members = tuple(replace(member, weight=int(member.id != KEYS[1].id)) for member in founded.members)
+    world.ledger._state.tenure.roster = Roster(members)
+    assert world.shine(judged(3, right(3, 0, 1, 3))) == expected(founded, 3, right(3, 0, 3))
+    assert world.ledger.withheld() == {}
 
 
 @pytest.mark.parametrize(("count", "forkers"), [(1, ()), (2, ()), (4, (1,)), (7, (2, 5))])

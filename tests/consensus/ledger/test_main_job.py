@@ -16,7 +16,7 @@ def test_from_self_play_to_certificate() -> None:
     claim = swarm.next_id(3)
     swarm.act(3, t.TrainClaim(claim, "hex8-2", "c16b2"))
     swarm.act(3, t.Progress(swarm.next_id(3), claim, 100))
-    assert swarm.kinds() == ["beacon", "progress"]
+    assert swarm.kinds() == ["progress"]
     model, files = swarm.model("first")
     news = t.Candidate(
         swarm.next_id(3),
@@ -31,7 +31,7 @@ def test_from_self_play_to_certificate() -> None:
         {"policy": 2_100_000},
     )
     swarm.act(3, news)
-    assert swarm.kinds() == ["candidate"]
+    assert swarm.kinds() == ["beacon", "candidate"]
     assert swarm.ledger.claims() == ()
     assert swarm.ledger.configuration("hex8-2").new_games == 0
     candidate = t.candidate_id(swarm.id(3), news.id)
@@ -73,7 +73,7 @@ def test_the_statement_says_what_happened() -> None:
     }
 
 
-def test_seeds_come_from_the_round_after_the_one_that_ordered() -> None:
+def test_seeds_come_from_the_second_round_after_the_one_that_ordered() -> None:
     swarm = Swarm()
     claim = swarm.next_id(1)
     swarm.act(1, t.SelfplayClaim(claim, "hex8-2", 8))
@@ -81,15 +81,19 @@ def test_seeds_come_from_the_round_after_the_one_that_ordered() -> None:
     swarm.act(0, news)
     live = swarm.ledger.claim(swarm.id(1), claim)
     assert live is not None
-    following = swarm.rounds[1]
+    assert live.waits
+    swarm.order()
+    live = swarm.ledger.claim(swarm.id(1), claim)
+    assert live is not None
+    following = swarm.rounds[2]
     value = beacon(swarm.genesis.digest, following.number, following.judges, ())
     assert live.seed == claim_seed(value, swarm.id(1), claim)
     assert swarm.ledger.waiting
     swarm.order()
     assert not swarm.ledger.waiting
     (open_,) = swarm.ledger.candidates()
-    third = swarm.rounds[2]
-    assert open_.beacon == beacon(swarm.genesis.digest, third.number, third.judges, ())
+    fourth = swarm.rounds[3]
+    assert open_.beacon == beacon(swarm.genesis.digest, fourth.number, fourth.judges, ())
     seeds = {block_seed(open_.beacon, open_.id, block) for block in range(32)}
     assert len(seeds) == 32
 

@@ -46,7 +46,7 @@ def test_a_candidate_ends_its_training_claim() -> None:
     claim = swarm.next_id(0)
     swarm.act(0, t.TrainClaim(claim, "hex8-2", "c16b2"))
     swarm.act(0, replace(news, id=swarm.next_id(0), claim=claim))
-    assert swarm.kinds() == ["beacon", "candidate"]
+    assert swarm.kinds() == ["candidate"]
     assert [live.family for live in swarm.ledger.claims()] == ["c32b4"]
 
 
@@ -57,6 +57,8 @@ def test_slots_wait_for_the_seeds() -> None:
     swarm.order((swarm.id(0), [news.as_table()]), (swarm.id(1), [t.MatchClaim(0, candidate).as_table()]))
     assert swarm.refusal() == "seeds are not fixed yet"
     swarm.ask(2, candidate)
+    assert swarm.refusal() == "seeds are not fixed yet"
+    swarm.ask(3, candidate)
     assert swarm.kinds() == ["beacon", "claim"]
 
 
@@ -86,7 +88,7 @@ def test_who_may_take_which_slot() -> None:
     assert swarm.refusal() == "no open candidate"
 
 
-def test_the_slot_is_drawn_by_the_beacon_of_the_round_after_the_claim() -> None:
+def test_the_slot_is_drawn_by_the_beacon_of_the_second_round_after_the_claim() -> None:
     drawn = Counter[int | None]()
     for number in range(200):
         swarm = Swarm()
@@ -95,6 +97,7 @@ def test_the_slot_is_drawn_by_the_beacon_of_the_round_after_the_claim() -> None:
         (live,) = swarm.ledger.claims()
         assert live.waits
         assert swarm.ledger.waiting
+        swarm.order()
         swarm.order(judges=())  # no judge, no beacon
         assert swarm.ledger.waiting
         judge = Judge(digest_of(number), swarm.id(2), None)
@@ -115,6 +118,7 @@ def test_who_gives_a_slot_back_or_lets_it_lapse_draws_no_other_one() -> None:
     drawn = []
     for turn in range(6):
         claim = swarm.ask(1, candidate)
+        swarm.order()
         swarm.order()
         drawn += [live.slot for live in swarm.ledger.claims()]
         if turn % 2:
@@ -137,6 +141,7 @@ def test_claims_that_find_no_slot_left_end_and_say_so() -> None:
         (swarm.id(member), [t.MatchClaim(swarm.next_id(member), candidate).as_table()]) for member in (3, 1, 2)
     ))
     assert swarm.kinds() == ["claim"] * 3
+    swarm.order()
     swarm.order()
     assert [(effect.kind, effect.member) for effect in swarm.last] == [
         ("slot", swarm.id(3)),

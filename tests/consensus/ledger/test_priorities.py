@@ -118,6 +118,7 @@ def test_members_that_ask_at_once_are_drawn_different_slots() -> None:
         if work is not None and work.kind == "match"
     ))
     assert swarm.kinds() == ["claim"] * 6
+    swarm.order()
     assert swarm.ledger.waiting
     swarm.order()
     assert swarm.kinds() == ["slot"] * 6

@@ -215,7 +215,7 @@ def test_who_is_given_a_weight_again_answers_only_for_what_it_does_then() -> Non
     swarm.act(0, fork(swarm, 3, epoch=first))
     assert swarm.refusal() == "equivocation is proven already"
     swarm.act(0, fork(swarm, 3))
-    assert swarm.kinds() == ["evidence", "expired"]
+    assert swarm.kinds()[-2:] == ["evidence", "expired"]
 
 
 def test_proof_of_an_epoch_of_some_time_ago_counts_and_older_proof_does_not() -> None:

@@ -244,10 +244,18 @@ def walk(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: bool = Tr
     """
     opening = Opening.of_genesis(genesis)
     for sealed in chain:
-        _check_step(genesis, opening, sealed.record, complete)
-        check_link(sealed, opening.roster)
-        opening = Opening.of_record(sealed.record)
+        opening = follow(genesis, opening, sealed, complete=complete)
     return opening
+
+
+def follow(genesis: Genesis, before: Opening, sealed: SealedRecord, *, complete: bool = True) -> Opening:
+    """What `sealed` opens, one checked step from what opened the epoch before; EpochError if it does not follow.
+
+    The step need not be from one epoch to the next if the chain is not to be complete; see `walk`.
+    """
+    _check_step(genesis, before, sealed.record, complete)
+    check_link(sealed, before.roster)
+    return Opening.of_record(sealed.record)
 
 
 def _check_step(genesis: Genesis, before: Opening, record: EpochRecord, complete: bool) -> None:

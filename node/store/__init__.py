@@ -50,6 +50,11 @@ class Store(Protocol):
         """Of the current epoch."""
         ...
 
+    @property
+    def newest(self) -> int:
+        """The number of the last link of the chain; 0 if it has none."""
+        ...
+
     async def append(self, events: Sequence[Event]) -> None:
         """Writes received events of the current epoch. A power loss may take the last of them: peers have them.
 

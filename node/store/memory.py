@@ -89,6 +89,11 @@ class MemoryStore:
         """See `Store.number`."""
         return self._disk.number
 
+    @property
+    def newest(self) -> int:
+        """See `Store.newest`."""
+        return max(self._disk.chain, default=0)
+
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
         await trio.lowlevel.checkpoint()
@@ -180,7 +185,7 @@ class MemoryStore:
 
     def _join(self, chain: Sequence[EpochRecord]) -> None:
         known = {number: link.record for number, link in self._disk.chain.items()}
-        join(max(self._disk.chain, default=0), known, chain)
+        join(self.newest, known, chain)
 
     def _require_room(self) -> None:
         if self._disk.full:

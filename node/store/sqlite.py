@@ -63,6 +63,11 @@ class SqliteStore:
         """See `Store.number`."""
         return self._number
 
+    @property
+    def newest(self) -> int:
+        """See `Store.newest`."""
+        return self._newest
+
     async def append(self, events: Sequence[Event]) -> None:
         """See `Store.append`."""
         rows: list[_Row] = [(None, event.raw) for event in events]

@@ -1,0 +1,121 @@
+"""The asking side: when a node jumps to a later epoch, and all that has to be verified before it does."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import structlog
+import trio
+
+from consensus.epoch import EpochError, EpochRecord
+from consensus.genesis import Genesis
+from consensus.keys import id_text
+from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError
+from node.blobs import BlobError, Blobs
+from node.blobs.exchange import BlobFetcher
+from node.messages import MessageError
+from node.peers import Peer
+from node.statesync.chain import Chain
+from node.store import Store
+from node.transport import AskError, BadAnswer, Refused, Transport
+
+_LOOK = 2.0  # seconds between two looks whether we are stranded
+_RETRY = 5.0  # seconds after an attempt that led nowhere
+_TEACHERS = 3  # asked at a time for the chain
+_BUSY = 429
+_PAUSE = 0.5  # seconds before a busy teacher is asked again
+_PATIENCE = 10  # times that a busy teacher is asked again
+
+_log = structlog.get_logger(__name__)
+
+
+class Seat(Protocol):
+    """The part in the swarm of the node that catches up."""
+
+    @property
+    def number(self) -> int:
+        """Of the epoch that it is in."""
+        ...
+
+    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+        """Leaves that epoch for the one of `record`, durably, with the ledger in `snapshot`, whose digest is checked.
+
+        Raises SnapshotError if it is no ledger, StoreError.
+        """
+        ...
+
+
+class CatchUp:
+    """Brings a node to the newest sealed epoch, whenever no peer serves its own any more."""
+
+    def __init__(
+        self, genesis: Genesis, store: Store, seat: Seat, peers: Callable[[], Iterable[Peer]],
+        transport: Transport, blobs: Blobs, fetcher: BlobFetcher, chance: random.Random,
+    ) -> None:
+        self._genesis, self._store, self._seat = genesis, store, seat
+        self._peers, self._transport = peers, transport
+        self._blobs, self._fetcher, self._random = blobs, fetcher, chance
+
+    async def run(self, stranded: Callable[[], bool]) -> None:
+        """Until cancelled. `stranded` says whether peers answer, and none of them serves our epoch.
+
+        Raises StoreError.
+        """
+        while True:
+            await trio.sleep(_LOOK)
+            if stranded() and not await self.jump():
+                await trio.sleep(_RETRY)
+
+    async def jump(self) -> bool:
+        """Fetches what is needed to enter the newest sealed epoch, and enters it; False if that led nowhere.
+
+        Whatever was verified when it is interrupted is not fetched again. Raises StoreError.
+        """
+        chain = Chain(self._genesis, self._store)
+        await chain.load()
+        await self._learn(chain)
+        record = chain.newest
+        if record is None or record.number <= self._seat.number:
+            return False
+        try:
+            await self._fetcher.fetch(record.snapshot, limit=SIZE_LIMIT)
+            snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
+            _log.info("catches up", epoch=self._seat.number, to=record.number, ledger=len(snapshot))
+            await self._seat.enter(record, snapshot)
+        except (BlobError, SnapshotError) as error:
+            _log.warning("cannot catch up", epoch=record.number, reason=str(error))
+            return False
+        return True
+
+    async def _learn(self, chain: Chain) -> None:
+        """Asks all peers, several at a time and turn by turn, until none of them tells more."""
+        peers = sorted(self._peers(), key=lambda peer: peer.id)
+        self._random.shuffle(peers)
+        waiting = deque(peer for peer in peers if peer.trusted_at <= trio.current_time())
+        async with trio.open_nursery() as nursery:
+            for _ in range(_TEACHERS):
+                nursery.start_soon(self._attend, chain, waiting)
+
+    async def _attend(self, chain: Chain, waiting: deque[Peer]) -> None:
+        while waiting:
+            peer = waiting.popleft()
+            if await self._hear(chain, peer):
+                waiting.append(peer)
+
+    async def _hear(self, chain: Chain, peer: Peer) -> bool:
+        """Lets a peer tell once; whether it told something new, so that it may know more."""
+        try:
+            for _ in range(_PATIENCE):
+                try:
+                    return await chain.learn(peer, self._transport)
+                except Refused as refused:
+                    if refused.status != _BUSY:
+                        raise
+                await trio.sleep(_PAUSE)
+        except (MessageError, EpochError, BadAnswer) as error:
+            peer.misbehaved(str(error), trio.current_time())
+            _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
+        except AskError as error:
+            peer.failed(str(error), trio.current_time(), self._random)
+        return False

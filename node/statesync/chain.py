@@ -2,7 +2,7 @@
 
 import trio
 
-from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, decode_record, follow
+from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, follow
 from consensus.genesis import Genesis
 from node.messages import MessageError
 from node.peers import Peer
@@ -27,9 +27,8 @@ class Chain:
     async def load(self) -> None:
         """Finds where the sealed part ends. Raises StoreError."""
         for number in range(self._store.newest, 0, -1):
-            (link,) = await self._store.records(number, 1)
-            if link.sealed is not None:
-                self._advance(decode_record(link.record))
+            if sealed := await self._store.records(number, 1):
+                self._advance(sealed[0].record)
                 break
 
     async def learn(self, peer: Peer, transport: Transport) -> bool:

@@ -1,6 +1,8 @@
 """The answering side: the chain of records from the store, and snapshots among the blobs."""
 
-from consensus.epoch import SealedRecord, decode_record, decode_sealed
+import hashlib
+
+from consensus.epoch import SealedRecord
 from node.blobs import Blobs
 from node.messages import MessageError
 from node.statesync.messages import (
@@ -27,11 +29,11 @@ def chain_route(store: Store) -> Route:
             raise Refusal(400, str(error)) from None
         records: list[SealedRecord] = []
         size = 0
-        for link in await store.records(request.first, MAX_RECORDS):
-            size += len(link.sealed or b"")
-            if link.sealed is None or (size > MAX_RECORDS_SIZE and records):
+        for sealed in await store.records(request.first, MAX_RECORDS):
+            size += len(sealed.raw)
+            if size > MAX_RECORDS_SIZE and records:
                 break
-            records.append(decode_sealed(link.sealed))
+            records.append(sealed)
         return ChainAnswer(store.number, records).encode()
 
     return Route(answer, limit=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0)
@@ -42,12 +44,9 @@ async def offer_snapshots(store: Store, blobs: Blobs) -> None:
 
     To be called at the start and after every turn. Raises StoreError, BlobError.
     """
-    first = max(1, store.number - _OFFERED)
-    for link in await store.records(first, _OFFERED + 1):
-        digest = decode_record(link.record).snapshot
-        if link.number <= store.number - _OFFERED:
-            await blobs.remove(digest)
-        elif blobs.size(digest) is None:
-            snapshot = await store.snapshot(link.number)
-            if snapshot is not None:
-                await blobs.add(snapshot)
+    for number in range(max(1, store.number - _OFFERED), store.number + 1):
+        snapshot = await store.snapshot(number)
+        if snapshot is not None and number > store.number - _OFFERED:
+            await blobs.add(snapshot)
+        elif snapshot is not None:
+            await blobs.remove(hashlib.sha256(snapshot).digest())

@@ -6,11 +6,14 @@ of records may reach beyond it: a node that was away fetches records first, then
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from consensus.encoding import EncodingError, decode, encode
 from consensus.epoch import EpochError, EpochRecord, SealedRecord, decode_record
-from consensus.event import Event
+from consensus.event import Event, Transaction
+from consensus.outcome import Closed
+
+_GROUPS_LIMIT = 1 << 26  # bytes
 
 
 class StoreError(Exception):
@@ -18,23 +21,6 @@ class StoreError(Exception):
 
     After a failed write nobody knows what the disk holds: the node has to stop and read it again.
     """
-
-
-@dataclass(frozen=True)
-class StoredRecord:
-    """A link of the chain: the record that opens epoch `number`."""
-
-    number: int
-    record: bytes  # `EpochRecord.raw`
-    sealed: bytes | None = None  # `SealedRecord.raw`, once enough seals are known
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What the current epoch began with. The snapshot is the one that the record names."""
-
-    record: EpochRecord
-    snapshot: bytes
 
 
 class Store(Protocol):
@@ -81,24 +67,28 @@ class Store(Protocol):
         """The same of any epoch; nothing of one that was pruned, or jumped over. Raises StoreError."""
         ...
 
-    async def turn(self, record: EpochRecord, snapshot: bytes) -> None:
-        """Makes the epoch that `record` opens the current one; returns when this would survive a power loss.
+    async def read_closed(self, start: int, count: int) -> list[bytes]:
+        """The same of the epoch before the current one. Raises StoreError."""
+        ...
+
+    async def turn(self, closed: Closed) -> None:
+        """Makes the epoch that `closed` opens the current one; returns when this would survive a power loss.
 
         The record before it must be in the chain. Only then may an own event of that epoch be shown: without its
         record the node would start again in the old one. Turning to the current epoch again changes nothing.
-        Raises StoreError, also if the chain or the current epoch has other bytes.
+        Raises StoreError, also if the chain has another record for it.
         """
         ...
 
-    async def opening(self) -> Opened | None:
-        """What the current epoch began with; None in the first one. Raises StoreError."""
+    async def opened(self) -> Closed | None:
+        """What opened the current epoch, as `turn` got it; None in the first one. Raises StoreError."""
         ...
 
     async def snapshot(self, number: int) -> bytes | None:
         """The ledger snapshot with which epoch `number` began, if it is here. Raises StoreError."""
         ...
 
-    async def seal(self, sealed: SealedRecord) -> None:
+    async def save_seals(self, sealed: SealedRecord) -> None:
         """Puts the seals to a record of the chain; the first ones stay. A power loss may take them.
 
         Raises StoreError if the chain has not this record.
@@ -112,8 +102,11 @@ class Store(Protocol):
         """
         ...
 
-    async def records(self, first: int, limit: int) -> list[StoredRecord]:
-        """Up to `limit` links of the chain from that of epoch `first` on, in order. Raises StoreError."""
+    async def records(self, first: int, count: int) -> list[SealedRecord]:
+        """Up to `count` links from that of epoch `first` on, none left out, as far as they are sealed.
+
+        Raises StoreError.
+        """
         ...
 
     async def prune(self, keep: int) -> None:
@@ -128,17 +121,26 @@ class Store(Protocol):
         ...
 
 
-def read_opened(number: int, record: bytes, snapshot: bytes) -> Opened:
-    """The stored opening of epoch `number`; ValueError, with a few words, if it was damaged."""
-    try:
-        opened = Opened(decode_record(record), snapshot)
-    except EpochError as error:
-        raise ValueError(str(error)) from None
-    if opened.record.number != number:
-        raise ValueError(f"the record of epoch {opened.record.number} in the place of {number}")
-    if opened.record.snapshot != hashlib.sha256(snapshot).digest():
-        raise ValueError(f"the snapshot of epoch {number} is not the one that its record names")
-    return opened
+def write_groups(closed: Closed) -> bytes:
+    """The own transactions that a close cut off, for a store."""
+    return encode([list(group) for group in closed.unreceived])
+
+
+def read_closed(number: int, record: bytes, snapshot: bytes, groups: bytes) -> Closed:
+    """What opened epoch `number`, from a store; ValueError, with a few words, if it was damaged."""
+    opened = decode_record(record)
+    if opened.number != number:
+        raise EpochError(f"the record of epoch {opened.number} in the place of {number}")
+    if opened.snapshot != hashlib.sha256(snapshot).digest():
+        raise EpochError(f"the snapshot of epoch {number} is not the one that its record names")
+    return Closed(opened, snapshot, _read_groups(groups))
+
+
+def _read_groups(groups: bytes) -> tuple[tuple[Transaction, ...], ...]:
+    read = decode(groups, limit=_GROUPS_LIMIT)
+    if not isinstance(read, list) or not all(isinstance(group, list) for group in read):
+        raise EncodingError("transactions that were cut off must be lists")
+    return tuple(tuple(group) for group in read)  # type: ignore[arg-type]  # as they were written
 
 
 def join(newest: int, known: dict[int, bytes], chain: Sequence[EpochRecord]) -> None:

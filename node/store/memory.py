@@ -2,13 +2,22 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import trio
 
-from consensus.epoch import EpochRecord, SealedRecord
+from consensus.epoch import EpochRecord, SealedRecord, decode_sealed
 from consensus.event import Event
-from node.store import Opened, StoredRecord, StoreError, join, read_opened
+from consensus.outcome import Closed
+from node.store import StoreError, join, read_closed, write_groups
+
+
+@dataclass(frozen=True)
+class Link:
+    """A record of the chain, and the same with its seals once there are enough; both raw."""
+
+    record: bytes
+    sealed: bytes | None = None
 
 
 class MemoryDisk:
@@ -22,17 +31,17 @@ class MemoryDisk:
         self.records: list[tuple[int | None, bytes]] = []  # of the current epoch: (own seq or None, raw)
         self.synced = 0  # of them
         self.older: dict[int, list[bytes]] = {}  # raw events of earlier epochs
-        self.chain: dict[int, StoredRecord] = {}
+        self.chain: dict[int, Link] = {}
         self.fresh: list[int] = []  # links of the chain that were written and not synced
-        self.snapshots: dict[int, bytes] = {}
-        self.turning: Opened | None = None  # is being written
+        self.turns: dict[int, tuple[bytes, bytes]] = {}  # snapshot, own transactions that were cut off
+        self.turning: Closed | None = None  # is being written
 
     def copy(self) -> "MemoryDisk":
         """Another disk with the same content."""
         disk = MemoryDisk()
         disk.number, disk.records, disk.synced = self.number, list(self.records), self.synced
         disk.older, disk.chain = dict(self.older), dict(self.chain)
-        disk.fresh, disk.snapshots, disk.turning = list(self.fresh), dict(self.snapshots), self.turning
+        disk.fresh, disk.turns, disk.turning = list(self.fresh), dict(self.turns), self.turning
         return disk
 
     def crash(self, chance: random.Random) -> int:
@@ -62,11 +71,11 @@ class MemoryDisk:
     def finish_turn(self) -> None:
         """The turn that was being written is on the platter, and so is what was written before it."""
         if self.turning is not None:
-            record, snapshot = self.turning.record, self.turning.snapshot
+            record = self.turning.record
             self.older[self.number] = [raw for _, raw in self.records]
             self.number, self.records = record.number, []
-            self.chain.setdefault(self.number, StoredRecord(self.number, record.raw))
-            self.snapshots[self.number] = snapshot
+            self.chain.setdefault(self.number, Link(record.raw))
+            self.turns[self.number] = self.turning.snapshot, write_groups(self.turning)
             self.turning = None
             self.sync()
 
@@ -122,34 +131,38 @@ class MemoryStore:
             return [raw for _, raw in self._disk.records[start : start + count]]
         return self._disk.older.get(number, [])[start : start + count]
 
-    async def turn(self, record: EpochRecord, snapshot: bytes) -> None:
+    async def read_closed(self, start: int, count: int) -> list[bytes]:
+        """See `Store.read_closed`."""
+        return await self.read_epoch(self._disk.number - 1, start, count)
+
+    async def turn(self, closed: Closed) -> None:
         """See `Store.turn`."""
-        self._join([record])
-        if record.number > self._disk.number:
+        self._join([closed.record])
+        if closed.record.number > self._disk.number:
             self._require_room()
-            self._disk.turning = Opened(record, snapshot)
+            self._disk.turning = closed
             await self._let_sync()
             self._disk.finish_turn()
             self._own.clear()
 
-    async def opening(self) -> Opened | None:
-        """See `Store.opening`."""
+    async def opened(self) -> Closed | None:
+        """See `Store.opened`."""
         await trio.lowlevel.checkpoint()
         number = self._disk.number
         if number == 0:
             return None
         try:
-            return read_opened(number, self._disk.chain[number].record, self._disk.snapshots[number])
+            return read_closed(number, self._disk.chain[number].record, *self._disk.turns[number])
         except ValueError as error:
             raise StoreError(f"{self.place}: damaged ({error}); start with another") from None
 
     async def snapshot(self, number: int) -> bytes | None:
         """See `Store.snapshot`."""
         await trio.lowlevel.checkpoint()
-        return self._disk.snapshots.get(number)
+        return self._disk.turns[number][0] if number in self._disk.turns else None
 
-    async def seal(self, sealed: SealedRecord) -> None:
-        """See `Store.seal`."""
+    async def save_seals(self, sealed: SealedRecord) -> None:
+        """See `Store.save_seals`."""
         if sealed.record.number not in self._disk.chain:
             raise StoreError(f"epoch {sealed.record.number} is not in the chain")
         await self.extend([sealed])
@@ -162,21 +175,27 @@ class MemoryStore:
         for sealed in chain:
             number = sealed.record.number
             if number not in self._disk.chain or self._disk.chain[number].sealed is None:
-                self._disk.chain[number] = StoredRecord(number, sealed.record.raw, sealed.raw)
+                self._disk.chain[number] = Link(sealed.record.raw, sealed.raw)
                 self._disk.fresh.append(number)
 
-    async def records(self, first: int, limit: int) -> list[StoredRecord]:
+    async def records(self, first: int, count: int) -> list[SealedRecord]:
         """See `Store.records`."""
         await trio.lowlevel.checkpoint()
-        return [self._disk.chain[number] for number in sorted(self._disk.chain) if number >= first][:limit]
+        found: list[SealedRecord] = []
+        for number in range(first, first + count):
+            link = self._disk.chain.get(number)
+            if link is None or link.sealed is None:
+                break
+            found.append(decode_sealed(link.sealed))
+        return found
 
     async def prune(self, keep: int) -> None:
         """See `Store.prune`."""
         await trio.lowlevel.checkpoint()
-        for number in [*self._disk.older, *self._disk.snapshots]:
+        for number in [*self._disk.older, *self._disk.turns]:
             if number <= self._disk.number - keep:
                 self._disk.older.pop(number, None)
-                self._disk.snapshots.pop(number, None)
+                self._disk.turns.pop(number, None)
 
     async def close(self) -> None:
         """See `Store.close`."""

@@ -1,7 +1,7 @@
 """The store on disk: SQLite in WAL mode, one connection, one thread at a time."""
 
 import contextlib
-import fcntl
+import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +10,21 @@ from typing import TypeAlias, TypeVar, TypeVarTuple
 
 import trio
 
-from consensus.epoch import EpochRecord, SealedRecord
+from consensus.epoch import EpochRecord, SealedRecord, decode_sealed
 from consensus.event import Event
-from node.store import Opened, StoredRecord, StoreError, join, read_opened
+from consensus.outcome import Closed
+from node.store import StoreError, join, read_closed, write_groups
+from node.store.lock import lock_directory
 
 _FORMAT = 2
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE records (number INTEGER PRIMARY KEY, record BLOB NOT NULL, sealed BLOB) STRICT;
-CREATE TABLE snapshots (number INTEGER PRIMARY KEY, snapshot BLOB NOT NULL) STRICT;
+CREATE TABLE turns (
+    number INTEGER PRIMARY KEY, -- of the epoch that was turned to; its record is in the chain
+    snapshot BLOB NOT NULL, -- of the ledger with which it began
+    groups BLOB NOT NULL -- own transactions that the close before it cut off
+) STRICT;
 CREATE TABLE events (
     position INTEGER PRIMARY KEY, -- epoch << 40 | number in it, from 1
     own_seq INTEGER UNIQUE, -- epoch << 40 | seq; null for received events: a second own event is refused here
@@ -45,7 +51,7 @@ class SqliteStore:
     def __init__(self, directory: Path, *, genesis: bytes, member: bytes) -> None:
         self._path = directory / "events.sqlite"
         self._limiter = trio.CapacityLimiter(1)
-        self._lock = _lock(directory / "lock")
+        self._lock = lock_directory(directory / "lock")
         self._number = self._newest = self._count = 0  # current epoch, last record, events of the current epoch
         try:
             self._database = self._open(genesis, member)
@@ -87,21 +93,25 @@ class SqliteStore:
         """See `Store.read_epoch`."""
         return await self._run(self._select, number, start, count)
 
-    async def turn(self, record: EpochRecord, snapshot: bytes) -> None:
+    async def read_closed(self, start: int, count: int) -> list[bytes]:
+        """See `Store.read_closed`."""
+        return await self.read_epoch(self._number - 1, start, count) if self._number else []
+
+    async def turn(self, closed: Closed) -> None:
         """See `Store.turn`."""
         with trio.CancelScope(shield=True):
-            await self._run(self._turn, record, snapshot)
+            await self._run(self._turn, closed)
 
-    async def opening(self) -> Opened | None:
-        """See `Store.opening`."""
-        return await self._run(self._opening) if self._number else None
+    async def opened(self) -> Closed | None:
+        """See `Store.opened`."""
+        return await self._run(self._opened) if self._number else None
 
     async def snapshot(self, number: int) -> bytes | None:
         """See `Store.snapshot`."""
         return await self._run(self._snapshot, number)
 
-    async def seal(self, sealed: SealedRecord) -> None:
-        """See `Store.seal`."""
+    async def save_seals(self, sealed: SealedRecord) -> None:
+        """See `Store.save_seals`."""
         if sealed.record.number > self._newest:
             raise StoreError(f"{self._path}: epoch {sealed.record.number} is not in the chain")
         await self.extend([sealed])
@@ -111,9 +121,9 @@ class SqliteStore:
         with trio.CancelScope(shield=True):
             await self._run(self._extend, chain)
 
-    async def records(self, first: int, limit: int) -> list[StoredRecord]:
+    async def records(self, first: int, count: int) -> list[SealedRecord]:
         """See `Store.records`."""
-        return await self._run(self._records, first, limit)
+        return await self._run(self._records, first, count)
 
     async def prune(self, keep: int) -> None:
         """See `Store.prune`."""
@@ -155,10 +165,11 @@ class SqliteStore:
         query = "SELECT position, raw FROM events WHERE position > ? AND position < ? ORDER BY position LIMIT ?"
         rows = self._database.execute(query, (base + start, base + _EPOCH, count)).fetchall()
         if rows and rows[-1][0] != base + start + len(rows):
-            raise StoreError(f"{self._path}: damaged (a gap after event {start}); {_REFETCH}")
+            raise self._damaged(f"a gap after event {start}")
         return [raw for _, raw in rows]
 
-    def _turn(self, record: EpochRecord, snapshot: bytes) -> None:
+    def _turn(self, closed: Closed) -> None:
+        record = closed.record
         self._join([record])
         if record.number <= self._number:
             return
@@ -166,20 +177,21 @@ class SqliteStore:
             database.execute(
                 "INSERT OR IGNORE INTO records (number, record) VALUES (?, ?)", (record.number, record.raw)
             )
-            database.execute("INSERT INTO snapshots VALUES (?, ?)", (record.number, snapshot))
+            row = (record.number, closed.snapshot, write_groups(closed))
+            database.execute("INSERT INTO turns VALUES (?, ?, ?)", row)
         self._number, self._count = record.number, 0
         self._newest = max(self._newest, record.number)
 
-    def _opening(self) -> Opened:
-        (link,) = self._records(self._number, 1)
-        snapshot = self._snapshot(self._number)
+    def _opened(self) -> Closed:
+        query = "SELECT record, snapshot, groups FROM records JOIN turns USING (number) WHERE number = ?"
+        row: tuple[bytes, bytes, bytes] = self._database.execute(query, (self._number,)).fetchone()
         try:
-            return read_opened(self._number, link.record, snapshot or b"")
+            return read_closed(self._number, *row)
         except ValueError as error:
-            raise StoreError(f"{self._path}: damaged ({error}); {_REFETCH}") from None
+            raise self._damaged(error) from None
 
     def _snapshot(self, number: int) -> bytes | None:
-        query = "SELECT snapshot FROM snapshots WHERE number = ?"
+        query = "SELECT snapshot FROM turns WHERE number = ?"
         row: tuple[bytes] | None = self._database.execute(query, (number,)).fetchone()
         return None if row is None else row[0]
 
@@ -194,21 +206,27 @@ class SqliteStore:
             )
         self._newest = max([self._newest, *(number for number, _, _ in rows)])
 
-    def _records(self, first: int, limit: int) -> list[StoredRecord]:
-        query = "SELECT number, record, sealed FROM records WHERE number >= ? ORDER BY number LIMIT ?"
-        return [StoredRecord(*row) for row in self._database.execute(query, (first, limit))]
+    def _records(self, first: int, count: int) -> list[SealedRecord]:
+        query = "SELECT sealed FROM records WHERE number >= ? ORDER BY number LIMIT ?"
+        rows = self._database.execute(query, (first, count)).fetchall()
+        sealed = [raw for (raw,) in itertools.takewhile(lambda row: row[0] is not None, rows)]
+        try:
+            return [decode_sealed(raw) for raw in sealed]
+        except ValueError as error:
+            raise self._damaged(error) from None
 
     def _join(self, chain: Sequence[EpochRecord]) -> None:
+        query = "SELECT number, record FROM records WHERE number BETWEEN ? AND ?"
+        bounds = (chain[0].number, chain[-1].number) if chain else (1, 0)
         try:
-            known = {link.number: link.record for record in chain for link in self._records(record.number, 1)}
-            join(self._newest, known, chain)
+            join(self._newest, dict(self._database.execute(query, bounds).fetchall()), chain)
         except StoreError as error:
             raise StoreError(f"{self._path}: {error}") from None
 
     def _prune(self, last: int) -> bool:
         """Deletes something of the epochs up to `last`; whether there may be more."""
         with self._transaction("NORMAL") as database:
-            database.execute("DELETE FROM snapshots WHERE number <= ?", (last,))
+            database.execute("DELETE FROM turns WHERE number <= ?", (last,))
             deleted = database.execute(
                 "DELETE FROM events WHERE position IN (SELECT position FROM events WHERE position < ? LIMIT ?)",
                 ((last + 1) * _EPOCH, _PRUNED),
@@ -238,7 +256,7 @@ class SqliteStore:
     def _set_up(self, database: sqlite3.Connection, facts: dict[str, bytes]) -> None:
         ((verdict,),) = database.execute("PRAGMA quick_check(1)").fetchall()
         if verdict != "ok":
-            raise StoreError(f"{self._path}: damaged ({verdict.splitlines()[-1]}); {_REFETCH}")
+            raise self._damaged(verdict.splitlines()[-1])
         if not database.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchall():
             database.executescript(f"BEGIN; {_SCHEMA}")
             database.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
@@ -250,20 +268,23 @@ class SqliteStore:
 
     def _find_place(self, database: sqlite3.Connection) -> None:
         """Reads which epoch is the current one, and checks that the chain leads to it."""
-        (self._number,) = database.execute("SELECT COALESCE(MAX(number), 0) FROM snapshots").fetchone()
+        (self._number,) = database.execute("SELECT COALESCE(MAX(number), 0) FROM turns").fetchone()
         count, least, self._newest = database.execute(
             "SELECT COUNT(*), COALESCE(MIN(number), 1), COALESCE(MAX(number), 0) FROM records"
         ).fetchone()
         if least != 1 or count != self._newest or self._number > self._newest:
-            raise StoreError(f"{self._path}: damaged (the chain of epoch records has gaps); {_REFETCH}")
+            raise self._damaged("the chain of epoch records has gaps")
         (newest,) = database.execute("SELECT COALESCE(MAX(position), 0) FROM events").fetchone()
         self._count = max(0, newest - self._number * _EPOCH)
         if self._count >= _EPOCH:
-            raise StoreError(f"{self._path}: damaged (events of an epoch that was not opened); {_REFETCH}")
+            raise self._damaged("events of an epoch that was not opened")
+
+    def _damaged(self, reason: object) -> StoreError:
+        return StoreError(f"{self._path}: damaged ({reason}); {_REFETCH}")
 
     def _explained(self, error: Exception) -> StoreError:
         if isinstance(error, UnicodeDecodeError):  # SQLite quotes names of a damaged schema as they are
-            return StoreError(f"{self._path}: damaged (text that is not UTF-8); {_REFETCH}")
+            return self._damaged("text that is not UTF-8")
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # Python's own errors have none
         remedy = _REFETCH
         if isinstance(error, sqlite3.IntegrityError):
@@ -273,17 +294,3 @@ class SqliteStore:
         # SQLite quotes what it found: of a damaged schema perhaps control characters.
         what = "".join(letter if letter.isprintable() else "?" for letter in str(error).splitlines()[0])
         return StoreError(f"{self._path}: {what}; {remedy}")
-
-
-def _lock(path: Path) -> int:
-    """Takes the directory for this process: two nodes with one key would equivocate."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"{path.parent}: cannot be used as a data directory: {error.strerror}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StoreError(f"{path.parent}: in use by another running node; stop that one first") from None
-    return descriptor

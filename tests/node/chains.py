@@ -7,6 +7,7 @@ from typing import Any
 
 from consensus.epoch import EpochRecord, Opening, SealedRecord
 from consensus.genesis import Genesis, make_genesis
+from consensus.outcome import Closed
 from consensus.roster import Member, Roster
 from consensus.settings import Settings
 from node.identity import Identity
@@ -22,6 +23,12 @@ class Link:
     @property
     def record(self) -> EpochRecord:
         return self.sealed.record
+
+    @property
+    def closed(self) -> Closed:
+        """What its close leaves to a store: two groups of transactions were cut off."""
+        number = self.record.number
+        return Closed(self.record, self.snapshot, (({"id": number},), ({"id": number + 1}, {"id": number + 2})))
 
 
 def genesis_of(identities: Sequence[Identity]) -> Genesis:

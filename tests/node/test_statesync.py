@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from consensus.encoding import encode
 from consensus.epoch import EpochRecord, Opening, SealedRecord
 from consensus.ledger.snapshot import SnapshotError
+from consensus.outcome import Closed
 from consensus.roster import Member, make_roster
 from node.blobs import PIECE
 from node.blobs.exchange import PATH as BLOBS
@@ -23,7 +24,7 @@ from node.statesync.catchup import CatchUp
 from node.statesync.chain import DEADLINE
 from node.statesync.messages import ChainAnswer, ChainRequest, decode_chain_answer, decode_chain_request
 from node.statesync.teaching import PATH, chain_route, offer_snapshots
-from node.store import Opened, StoreError
+from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import Handler
 from node.transport.memory import Conditions, Network
@@ -52,16 +53,16 @@ class Text:
     async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
         if hashlib.sha256(snapshot).digest() != record.snapshot:
             raise SnapshotError("not the snapshot of the record")
-        await self._store.turn(record, snapshot)
+        await self._store.turn(Closed(record, snapshot, ()))
         self.entered.append(record.number)
 
 
 async def fill(store: MemoryStore, links: Sequence[Link], *, sealed: bool = False) -> None:
     """Takes the store through these epochs; the last record has no seals unless it is `sealed`."""
     for link in links:
-        await store.turn(link.record, link.snapshot)
+        await store.turn(link.closed)
         if sealed or link is not links[-1]:
-            await store.seal(link.sealed)
+            await store.save_seals(link.sealed)
 
 
 Lie = Callable[[Handler], Handler]
@@ -113,9 +114,9 @@ class World:
     async def assert_arrived(self, number: int = HEAD) -> None:
         store = MemoryStore(self.disk)
         link = LINKS[number - 1]
-        assert await store.opening() == Opened(link.record, link.snapshot)
+        assert await store.opened() == Closed(link.record, link.snapshot, ())
         chain = await store.records(1, 999)
-        assert [one.sealed for one in chain] == [one.sealed.raw for one in LINKS[: len(chain)]]
+        assert chain == [one.sealed for one in LINKS[: len(chain)]]
         assert len(chain) >= number
 
 
@@ -169,7 +170,7 @@ async def test_a_node_whose_own_record_is_not_the_sealed_one_stops(
     other = replace(LINKS[4].record, ledger=b"\7" * 32)
     store = MemoryStore(world.disk)
     await fill(store, LINKS[:4], sealed=True)
-    await store.turn(other, LINKS[4].snapshot)
+    await store.turn(Closed(other, LINKS[4].snapshot, ()))
     await world.teach(TEACHERS[0])
     catchup, seat = world.pupil()
     reason = pytest.RaisesExc(StoreError, match="epoch 5 was opened by another record here")
@@ -293,7 +294,7 @@ async def test_liars_are_found_out_and_left_and_nothing_unverified_is_adopted(
         assert reason in peer.error
         assert (peer.trusted_at > trio.current_time()) == (name not in ("stalls", "refuses"))
     chain = await MemoryStore(world.disk).records(1, 999)
-    assert [one.sealed for one in chain] == [one.sealed.raw for one in LINKS[: len(chain)]], "true as far as it goes"
+    assert chain == [one.sealed for one in LINKS[: len(chain)]], "true as far as it goes"
     assert len(chain) <= 1
 
 
@@ -403,7 +404,7 @@ async def test_whenever_it_is_interrupted_it_goes_on_from_there(world: World, au
         store = MemoryStore(world.disk)
         lengths.append(store.newest)
         chain = await store.records(1, 999)
-        assert [one.sealed for one in chain] == [one.sealed.raw for one in LINKS[: len(chain)]]
+        assert chain == [one.sealed for one in LINKS[: len(chain)]]
         assert store.number in (0, HEAD)
         if store.number:
             whole = trio.current_time() - begun

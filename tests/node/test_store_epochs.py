@@ -10,8 +10,9 @@ import pytest
 import trio
 
 from consensus.event import Event, make_event
+from consensus.outcome import Closed
 from node.identity import Identity
-from node.store import Opened, Store, StoreError
+from node.store import Store, StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.store.sqlite import SqliteStore
 from tests.node.chains import Link, links
@@ -55,12 +56,12 @@ async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 async def turn(store: Store, link: Link) -> None:
-    await store.turn(link.record, link.snapshot)
+    await store.turn(link.closed)
 
 
 async def test_each_epoch_has_events_of_its_own(opener: Opener) -> None:
     store = opener()
-    assert (store.number, await store.opening()) == (0, None)
+    assert (store.number, await store.opened()) == (0, None)
     expected = {}
     for number in (1, 2, 3):
         await turn(store, LINKS[number - 1])
@@ -73,7 +74,7 @@ async def test_each_epoch_has_events_of_its_own(opener: Opener) -> None:
     await store.close()
     store = opener()
     assert store.number == 3
-    assert await store.opening() == Opened(LINKS[2].record, LINKS[2].snapshot)
+    assert await store.opened() == LINKS[2].closed
     assert await store.read(0, 99) == expected[3]
     for number, found in expected.items():
         assert await store.read_epoch(number, 1, 3) == found[1:4]
@@ -93,7 +94,7 @@ async def test_a_turn_is_made_once_and_in_order(opener: Opener) -> None:
     assert await store.read(0, 9) == raws(events(OTHER, 1, 2))
     other = replace(LINKS[0].record, ordered=LINKS[0].record.ordered + 1)
     with pytest.raises(StoreError, match=r"opened by another record here; move the file away"):
-        await store.turn(other, LINKS[0].snapshot)
+        await store.turn(replace(LINKS[0].closed, record=other))
     await turn(store, LINKS[1])
     await turn(store, LINKS[0])
     assert store.number == 2
@@ -103,18 +104,16 @@ async def test_a_turn_is_made_once_and_in_order(opener: Opener) -> None:
 async def test_the_chain_keeps_its_first_seals(opener: Opener) -> None:
     store = opener()
     await turn(store, LINKS[0])
-    assert [link.sealed for link in await store.records(0, 9)] == [None]
+    assert (store.newest, await store.records(1, 9)) == (1, [])
     with pytest.raises(StoreError, match="not in the chain"):
-        await store.seal(LINKS[1].sealed)
+        await store.save_seals(LINKS[1].sealed)
     fewer = replace(LINKS[0].sealed, seals=LINKS[0].sealed.seals[:1])
-    await store.seal(LINKS[0].sealed)
-    await store.seal(fewer)
+    await store.save_seals(LINKS[0].sealed)
+    await store.save_seals(fewer)
     await turn(store, LINKS[1])
     await store.close()
-    found = await opener().records(1, 9)
-    assert [(link.number, link.record, link.sealed) for link in found] == [
-        (1, LINKS[0].record.raw, LINKS[0].sealed.raw), (2, LINKS[1].record.raw, None)
-    ]
+    store = opener()
+    assert (store.newest, await store.records(1, 9)) == (2, [LINKS[0].sealed])
 
 
 async def test_a_node_that_was_away_jumps(opener: Opener) -> None:
@@ -134,11 +133,12 @@ async def test_a_node_that_was_away_jumps(opener: Opener) -> None:
     await store.close()
     store = opener()
     assert store.number == 5
-    assert await store.opening() == Opened(LINKS[4].record, LINKS[4].snapshot)
+    assert await store.opened() == LINKS[4].closed
     assert await store.read(0, 9) == raws(events(ME, 5, 1))
     assert await store.read_epoch(1, 0, 9) == raws(events(ME, 1, 1))
     assert await store.read_epoch(3, 0, 9) == []
-    assert [link.sealed for link in await store.records(2, 2)] == [LINKS[1].sealed.raw, LINKS[2].sealed.raw]
+    assert await store.records(2, 2) == [LINKS[1].sealed, LINKS[2].sealed]
+    assert await store.read_closed(0, 9) == []
     await turn(store, LINKS[5])
 
 
@@ -154,7 +154,8 @@ async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(opener: O
     store = opener()
     assert [len(await store.read_epoch(number, 0, 9)) for number in range(5)] == [0, 0, 0, 3, 5]
     assert [await store.snapshot(number) is not None for number in range(1, 5)] == [False, False, True, True]
-    assert len(await store.records(1, 9)) == 4
+    assert store.newest == 4
+    assert await store.read_closed(0, 9) == raws(events(OTHER, 3, 3))
     await store.prune(1)
     assert await store.read_epoch(3, 0, 9) == []
     assert await store.read(0, 9) == raws(events(OTHER, 4, 5))
@@ -174,7 +175,7 @@ def test_a_crash_of_the_disk_in_memory_during_a_turn_leaves_the_old_epoch_or_the
         found = await store.read_epoch(0, 0, 9)
         assert found == raws([events(ME, 1, 1)[0], *events(OTHER, 1, 3)])[: len(found)]
         if store.number == 3:
-            assert await store.opening() == Opened(LINKS[2].record, LINKS[2].snapshot)
+            assert await store.opened() == LINKS[2].closed
         return store.number, len(found), len(await store.records(1, 9))
 
     seen = {trio.run(run, seed) for seed in range(200)}
@@ -213,8 +214,8 @@ async def test_a_turn_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_path: P
         (copy / "events.sqlite").write_bytes(files["events.sqlite"])
         (copy / "events.sqlite-wal").write_bytes(wal[:cut])
         store = open_sqlite(copy)
-        number, opened = store.number, await store.opening()
-        assert opened == Opened(LINKS[number - 1].record, LINKS[number - 1].snapshot)
+        number, opened = store.number, await store.opened()
+        assert opened == LINKS[number - 1].closed
         assert number == 1 + (cut >= turned)
         assert await store.read_epoch(1, 0, 9) == raws(events(ME, 1, 1))
         seen.add((number, len(await store.read(0, 9))))
@@ -228,15 +229,15 @@ async def test_turns_are_synced(tmp_path: Path) -> None:
     store._database.set_trace_callback(lambda line: levels.append(line) if "synchronous" in line else None)
     await store.append(events(OTHER, 1, 1))
     await turn(store, LINKS[0])
-    await store.seal(LINKS[0].sealed)
+    await store.save_seals(LINKS[0].sealed)
     assert levels == [f"PRAGMA synchronous={level}" for level in ("NORMAL", "FULL", "NORMAL")]
     await store.close()
 
 
-async def read_opening(directory: Path) -> Opened | None:
+async def read_opening(directory: Path) -> Closed | None:
     store = open_sqlite(directory)
     try:
-        return await store.opening()
+        return await store.opened()
     finally:
         await store.close()
 
@@ -249,10 +250,11 @@ async def read_opening(directory: Path) -> Opened | None:
             "UPDATE records SET record = (SELECT record FROM records WHERE number = 2) WHERE number = 3",
             "in the place of",
         ),
-        ("UPDATE snapshots SET snapshot = x'00' WHERE number = 3", "not the one that its record names"),
+        ("UPDATE turns SET snapshot = x'00' WHERE number = 3", "not the one that its record names"),
+        ("UPDATE turns SET groups = x'81f6' WHERE number = 3", "transactions that were cut off"),
         ("DELETE FROM records WHERE number = 2", "gaps"),
         ("DELETE FROM records WHERE number = 3", "gaps"),
-        ("UPDATE snapshots SET number = 30 WHERE number = 3", "gaps"),
+        ("UPDATE turns SET number = 30 WHERE number = 3", "gaps"),
     ],
 )
 async def test_a_damaged_chain_is_one_line_with_a_remedy(tmp_path: Path, damage: str, reason: str) -> None:

@@ -1,10 +1,11 @@
 """Members with fixed keys, and servers of theirs on loopback."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
+import structlog
 import trio
 
 from node.identity import Identity
@@ -12,6 +13,13 @@ from node.tls import Credentials
 from node.transport.client import HttpTransport
 from node.transport.reception import Reception, Route
 from node.transport.server import Limits, PeerServer
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A test that ran the command has set up logs for a stderr that is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

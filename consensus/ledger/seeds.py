@@ -37,10 +37,11 @@ def fix(state: State, decided: DecidedRound) -> None:
 
 
 def _settle(state: State, place: Place, judge: Judge) -> bool:
-    """Whether the judge shows the preimage that its creator owed, and this member has a vote."""
+    """Whether the judge shows the preimage that its creator owed, and this member has a say."""
     before = state.pledges[judge.creator]
     after = state.pledges[judge.creator] = beacon.settle(before, place.round, judge.reveal)
     if after.withheld > before.withheld:
         shown = judge.reveal is not None
         state.emit("withheld", place, judge.creator, shown=shown, times=after.withheld)
-    return after.value is not None and state.roster.weights[judge.creator] > 0
+    has_say = state.roster.weights[judge.creator] > 0 and not state.silenced(judge.creator)
+    return after.value is not None and has_say

@@ -18,6 +18,7 @@ from consensus.ordered import DecidedRound, Judge
 from consensus.preimages import LENGTH, Preimages
 from consensus.roster import Member, Roster
 from tests.consensus.gossip import Gossip, digests
+from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import SMALL, Swarm, digest_of
 
 KEYS = sorted((SigningKey(bytes([number + 1]) * 32) for number in range(4)), key=lambda key: key.id)
@@ -51,7 +52,7 @@ class Candidate:
         swarm.genesis, swarm.ledger = founded, ledger or Ledger(founded)
         swarm.rounds = [DecidedRound(number + 1, (), ()) for number in range(swarm.ledger.round)]
         news = swarm.candidate(0)
-        self.ledger = swarm.ledger
+        self.swarm, self.ledger = swarm, swarm.ledger
         swarm.order((swarm.id(0), [news.as_table()]), judges=())
 
     def shine(self, decided: DecidedRound) -> bytes | None:
@@ -170,6 +171,14 @@ def test_a_member_without_weight_adds_nothing() -> None:
     world.ledger._state.tenure.roster = Roster(members)
     assert world.shine(judged(3, right(3, 0, 1, 3))) == expected(founded, 3, right(3, 0, 3))
     assert world.ledger.withheld() == {}
+
+
+def test_a_member_whose_fork_is_proven_adds_nothing() -> None:
+    founded = genesis()
+    world = Candidate(founded)
+    world.swarm.order((KEYS[0].id, [fork(world.swarm, 1).as_table()]), judges=())
+    assert world.ledger.silenced(KEYS[1].id)
+    assert world.shine(judged(3, right(3, 0, 1, 3))) == expected(founded, 3, right(3, 0, 3))
 
 
 @pytest.mark.parametrize(("count", "forkers"), [(1, ()), (2, ()), (4, (1,)), (7, (2, 5))])

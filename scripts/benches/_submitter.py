@@ -38,8 +38,8 @@ async def submit_notes(
         async for effects in decided:
             for place in effects.round.events:
                 if place.event.creator == member.id:
-                    ids = [transaction["id"] for transaction in place.event.transactions]
-                    waits.extend(time.perf_counter() - submitted.pop(number) for number in ids if number in submitted)
+                    notes = [note["id"] for note in place.event.transactions if note["type"] == "note"]
+                    waits.extend(time.perf_counter() - submitted.pop(number) for number in notes)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)

@@ -49,14 +49,15 @@ class Watched:
         if node.member is None:
             return
         for place in effects.round.events:
-            if place.event.creator != node.identity.id or not place.event.transactions:
+            notes = [note["id"] for note in place.event.transactions if note["type"] == "note"]
+            if place.event.creator != node.identity.id or not notes:
                 continue
-            graph, dag = node.member.replica.hashgraph, node.member.replica.dag
+            replica = node.member.replica
+            created = replica.opening.round + replica.hashgraph.round_of(replica.dag.rows[place.event.hash])
             self.events += 1
-            self.rounds.append(place.round - graph.round_of(dag.rows[place.event.hash]))
-            for transaction in place.event.transactions:
-                begun = self.submitted.pop((node.number, transaction["id"]))
-                self.seconds.append(trio.current_time() - begun)
+            self.rounds.append(place.round - created)
+            for number in notes:
+                self.seconds.append(trio.current_time() - self.submitted.pop((node.number, number)))
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

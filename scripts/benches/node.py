@@ -1,4 +1,4 @@
-"""Measures idle nodes: real processes on loopback that gossip and order, and have no work to do."""
+"""Measures real nodes, one process each, on loopback: what they need when idle, how long a transaction takes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ from rich.table import Table
 from node.demo.stage import free_ports
 from node.swarm import found_swarm
 
+_SUBMITTER = Path(__file__).parent / "_submitter.py"
+_RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"  # not as a script:
+# what lies beside it is named after the packages that it needs
 _SETTLE_S = 3.0  # between the last node's readiness and the measurement
 _START_LIMIT_S = 120.0
+_RESULT = "result.json"
 _QUESTIONS = 300  # for /status, one after the other
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -37,13 +41,21 @@ class Running:
 
     process: subprocess.Popen[bytes]
     port: int
-    log: Path
+    data: Path
+
+    @property
+    def log(self) -> Path:
+        return self.data / "node.log"
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench node", description=__doc__)
     parser.add_argument("--nodes", type=_count, action="append", metavar="N", help="nodes to start (default 1, then 4)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch them idle (default 20)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch them (default 20)")
+    parser.add_argument(
+        "--submit", type=float, metavar="RATE",
+        help="instead of idling, each node submits so many transactions a second (then --nodes is 7 by default)",
+    )
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
 
@@ -55,24 +67,25 @@ def _count(text: str) -> int:
 
 
 @contextmanager
-def swarm(directory: Path, count: int) -> Iterator[list[Running]]:
-    """Start `count` nodes without work; end them all on leaving."""
+def swarm(directory: Path, count: int, submit: Sequence[str] = ()) -> Iterator[list[Running]]:
+    """Start `count` nodes without work, or with that of _submitter.py; end them all on leaving."""
     ports = free_ports(2 * count)
     founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"])
     nodes: list[Running] = []
     try:
         for key, port in zip(founded.keys, ports[count:], strict=True):
-            nodes.append(start(founded.config, key, port))
+            nodes.append(start(founded.config, key, port, submit))
         yield nodes
     finally:
         end(nodes)
 
 
-def start(config: Path, key: Path, port: int) -> Running:
+def start(config: Path, key: Path, port: int, submit: Sequence[str]) -> Running:
     data = key.with_suffix("")
     data.mkdir()
     log = data / "node.log"
-    command = [sys.executable, "-m", "node.cli", "run", str(config), "--key", str(key), "--data", str(data)]
+    program = ["-c", _RUN, str(_SUBMITTER), *submit, str(data / _RESULT)] if submit else ["-m", "node.cli"]
+    command = [sys.executable, *program, "run", str(config), "--key", str(key), "--data", str(data)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--http", f"127.0.0.1:{port}", "--roles", "none"],
@@ -81,7 +94,7 @@ def start(config: Path, key: Path, port: int) -> Running:
             stderr=output,
             start_new_session=True,
         )
-    return Running(process, port, log)
+    return Running(process, port, data)
 
 
 def end(nodes: Sequence[Running]) -> None:
@@ -175,8 +188,41 @@ def measure(count: int, seconds: float) -> dict[str, Any]:
     }
 
 
+def measure_finality(count: int, rate: float, seconds: float) -> dict[str, Any]:
+    """How long transactions take from `submit` to their place in the order, at the node that submitted them."""
+    start_s = 5.0 + 2.0 * count
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as directory:
+        words = (str(time.time() + start_s), str(seconds), str(rate))
+        with swarm(Path(directory), count, words) as nodes:
+            wait_until_ready(nodes, began)
+            results = [node.data / _RESULT for node in nodes]
+            time.sleep(max(0.0, began + start_s - time.perf_counter()))
+            before, begin = [processor_seconds(node.process.pid) for node in nodes], time.perf_counter()
+            while not all(path.exists() for path in results):
+                time.sleep(0.2)
+                if time.perf_counter() - begin > seconds + 60:
+                    raise SystemExit(f"bench: no result: {nodes[0].log.read_text()[-2000:]}")
+            spent = [processor_seconds(node.process.pid) for node in nodes]
+            watched = time.perf_counter() - begin
+            measured = [json.loads(path.read_text()) for path in results]
+    waits = [wait for result in measured for wait in result["waits"]]
+    percentiles = quantiles(waits, n=100)
+    return {
+        "nodes": count,
+        "rate": rate,
+        "transactions": len(waits),
+        "unordered": sum(result["unordered"] for result in measured),
+        "ready": all(result["ready"] for result in measured),
+        "round_s": round(seconds / max(1.0, mean(result["rounds"] for result in measured)), 3),
+        "finality_p50_s": round(percentiles[49], 3),
+        "finality_p99_s": round(percentiles[98], 3),
+        "cpu_percent": round(mean(100 * (b - a) / watched for a, b in zip(before, spent, strict=True)), 1),
+    }
+
+
 def show(results: list[dict[str, Any]]) -> None:
-    table = Table("nodes", "idle CPU, % of a core", "memory, MB", "ready, s", "/status p50, ms", "p99, ms")
+    table = Table(*(name.replace("_", " ") for name in results[0]))
     for column in table.columns:
         column.justify = "right"
     for row in results:
@@ -186,7 +232,12 @@ def show(results: list[dict[str, Any]]) -> None:
 
 def main(argv: list[str]) -> int:
     arguments = parse(argv)
-    results = [measure(count, arguments.seconds) for count in arguments.nodes or (1, 4)]
+    if arguments.submit is None:
+        results = [measure(count, arguments.seconds) for count in arguments.nodes or (1, 4)]
+    else:
+        results = [
+            measure_finality(count, arguments.submit, arguments.seconds) for count in arguments.nodes or (7,)
+        ]
     if arguments.json:
         print(json.dumps({"results": results}))
     else:

@@ -28,11 +28,11 @@ class Watched:
     def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
         self.rounds += node.number == 0
         for place in effects.round.events:
-            if place.event.creator == node.identity.id and place.event.transactions:
-                self.filled.append(len(place.event.transactions))
-                for transaction in place.event.transactions:
-                    begun = self.submitted.pop((node.number, transaction["id"]))
-                    self.waits.append(trio.current_time() - begun)
+            notes = [note["id"] for note in place.event.transactions if note["type"] == "note"]
+            if place.event.creator == node.identity.id and notes:
+                self.filled.append(len(notes))
+                for number in notes:
+                    self.waits.append(trio.current_time() - self.submitted.pop((node.number, number)))
 
     async def use(self, node: SimulatedNode, every: float, until: float) -> None:
         number = 0
@@ -124,9 +124,9 @@ async def test_a_slow_member_is_not_starved(nursery: trio.Nursery, autojump_cloc
         found = built_on.get(event.hash, found)
         if found is not None:
             waits.append(found - graph.round_of(dag.rows[event.hash]))
-    assert len(waits) >= len(mine) - 2
-    assert max(waits) <= 8
-    assert max(watched.waits) < 12
+    assert len(waits) >= len(mine) - 6  # the last ones are not built on yet
+    assert max(waits) <= 16  # of 0.4 s, of which the message itself takes 3
+    assert max(watched.waits) < 8
 
 
 async def test_a_cut_off_minority_stops_and_goes_on_when_it_is_back(

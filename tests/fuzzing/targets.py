@@ -52,6 +52,7 @@ from node.messages import (
 from node.toml import ConfigError
 from node.transport.reception import Refusal
 from tests.consensus.gossip import Gossip
+from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
 from tests.fuzzing.mutations import Mutator, to_cbor, to_json
@@ -207,7 +208,8 @@ def transaction_samples() -> list[bytes]:
         for entry in decided.events:
             for table in entry.event.transactions:
                 kinds.setdefault(str(table["type"]), set()).add(encode(table))
-    return [sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12]]
+    proofs = [encode(proof.as_table()) for proof in (fork(history(), 3), fork(history(), 3, seq=0), forged(history()))]
+    return [*(sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12]), *proofs]
 
 
 class LedgerCheck:
@@ -227,6 +229,8 @@ class LedgerCheck:
         if number % 2 and type(table.get("id")) is int:
             table["id"] = 10_000 + number  # so that it is not refused as one that was used before
         self._swarm.order((self._swarm.id(number % 4), [table]))
+        convicted = {entry.member for entry in self._swarm.ledger.convictions()}
+        must(convicted <= {self._swarm.id(3)}, "somebody was convicted who has not signed twice")
         if self._swarm.ledger.closing is not None:
             self._swarm.close()
         parse(table)

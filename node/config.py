@@ -2,11 +2,12 @@
 
 import errno
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from consensus.genesis import Genesis, GenesisError, make_genesis
 from consensus.keys import MemberId, id_text, parse_id
@@ -16,6 +17,10 @@ from engine.config import CONFIGS
 from node.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
+KEEP_LEAST = 2  # epochs
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 _ABSENT = "write one with: ringrift-node init DIR --members 4"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; others make the resolver raise
@@ -58,7 +63,7 @@ class SwarmMember:
 class SwarmConfig:
     """A swarm.toml. Members are in the file's order; the genesis has them sorted by id.
 
-    `http` and `roles` come from the optional [node] table and are None where it does not say.
+    `http`, `roles` and `keep_epochs` come from the optional [node] table and are None where it does not say.
     """
 
     path: Path
@@ -66,6 +71,7 @@ class SwarmConfig:
     members: tuple[SwarmMember, ...]
     http: Address | None
     roles: tuple[str, ...] | None
+    keep_epochs: int | None
 
     def member(self, member_id: MemberId) -> SwarmMember:
         """Return the member with this id. Raise ConfigError if the swarm has none."""
@@ -96,6 +102,7 @@ class RunOptions:
     listen: Address
     http: Address
     roles: tuple[str, ...]
+    keep_epochs: int | None  # whose events and ledgers stay on disk; None: all
     log_json: bool
 
 
@@ -120,14 +127,17 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     settings = _read_settings(swarm, settings_table)
     swarm.finish()
     http = parse_address(node, "http", may_choose=True) if node.has("http") else None
-    roles = _read_roles(node) if node.has("roles") else None
-    node.offer("http", "roles").finish()
+    roles = _checked(node, "roles", split_roles, node.texts("roles")) if node.has("roles") else None
+    keep_epochs = None
+    if node.has("keep_epochs"):
+        keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
+    node.offer("http", "roles", "keep_epochs").finish()
     try:
         listed = (Member(member.id, member.weight, member.anchor) for member in members)
         genesis = make_genesis(name, listed, settings)
     except GenesisError as error:
         raise swarm.error(str(error)) from None
-    return SwarmConfig(path, genesis, members, http, roles)
+    return SwarmConfig(path, genesis, members, http, roles, keep_epochs)
 
 
 def default_http(member: SwarmMember) -> Address:
@@ -168,19 +178,24 @@ def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(role for role in ROLES if role in names)
 
 
+def check_keep_epochs(count: int) -> int:
+    """Check how many epochs to keep. Raise ValueError with what is wrong."""
+    if count < KEEP_LEAST:
+        needed = "the open epoch and the one before are needed"
+        raise ValueError(f"{count} is too few: {needed}; keep {KEEP_LEAST} or more, or all by leaving it out")
+    return count
+
+
 def parse_address(table: Table, key: str, *, may_choose: bool = False) -> Address:
     """Take an address from a table of swarm.toml."""
+    return _checked(table, key, lambda text: split_address(text, may_choose=may_choose), table.text(key))
+
+
+def _checked(table: Table, key: str, check: Callable[[_T], _U], value: _T) -> _U:
     try:
-        return split_address(table.text(key), may_choose=may_choose)
+        return check(value)
     except ValueError as error:
         raise table.error(f"{key}: {error}", key) from None
-
-
-def _read_roles(node: Table) -> tuple[str, ...]:
-    try:
-        return split_roles(node.texts("roles"))
-    except ValueError as error:
-        raise node.error(f"roles: {error}", "roles") from None
 
 
 def _read_members(document: Table, tables: list[Table]) -> tuple[SwarmMember, ...]:

@@ -32,6 +32,9 @@ from node.member import Member
 from node.opening import ThreadOpener
 from node.proposals import Proposals
 from node.report.source import NodeReport
+from node.statesync.teaching import PATH as CHAIN_PATH
+from node.statesync.teaching import chain_route
+from node.statesync.upkeep import follow_epochs
 from node.store.sqlite import SqliteStore
 from node.tls import Credentials
 from node.transport.client import HttpTransport
@@ -93,6 +96,7 @@ class _Node:
         self._identity, self._me = identity, me
         self._credentials = Credentials(identity, [])
         self._transport = HttpTransport(self._credentials, {})
+        self._store = store
         self._member = Member(
             genesis=genesis,
             identity=identity,
@@ -107,7 +111,11 @@ class _Node:
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
         self._directory = Directory(config, lambda: self._member.replica.ledger.roster)
-        self._reception = Reception([], {GOSSIP_PATH: self._gossip.route(), BLOBS_PATH: blob_route(self._blobs)})
+        self._reception = Reception([], {
+            GOSSIP_PATH: self._gossip.route(),
+            BLOBS_PATH: blob_route(self._blobs),
+            CHAIN_PATH: chain_route(store),
+        })
         self._doors = Doors(
             identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
         )
@@ -133,6 +141,7 @@ class _Node:
         await self._serve_peers(nursery)
         url = await nursery.start(serve_local, report, self._options.http, self._data, council)
         nursery.start_soon(self._gossip.run)
+        nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
         nursery.start_soon(

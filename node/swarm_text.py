@@ -52,6 +52,9 @@ _NODE = """\
 # http = "127.0.0.1:8400"
 # What this node works on: "selfplay", "train", "match". [] only orders, votes and serves.
 # roles = ["selfplay", "train", "match"]
+# How many epochs' events and ledgers stay on this disk, the open one among them; the chain of epoch records
+# always does. Without it: all. 2 is enough to take part and to help others catch up.
+# keep_epochs = 2
 """
 
 _WORDS: dict[str, dict[str, str]] = {

@@ -1,6 +1,7 @@
 """`ringrift-node run`: one node, until SIGTERM or Ctrl-C."""
 
 import argparse
+import re
 from pathlib import Path
 
 from node.config import (
@@ -8,6 +9,7 @@ from node.config import (
     Address,
     RunOptions,
     SwarmConfig,
+    check_keep_epochs,
     default_http,
     load_config,
     split_address,
@@ -29,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none"
+    )
+    parser.add_argument(
+        "--keep-epochs", metavar="N", help="forget the events of all but the newest N epochs (default: keep all)"
     )
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
 
@@ -73,6 +78,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: bytes) ->
         listen=member.address if options.listen is None else _address("--listen", options.listen),
         http=config.http or default_http(member) if options.http is None else _address("--http", options.http),
         roles=roles,
+        keep_epochs=config.keep_epochs if options.keep_epochs is None else _keep_epochs(options.keep_epochs),
         log_json=options.log_json,
     )
 
@@ -82,6 +88,15 @@ def _roles(text: str) -> tuple[str, ...]:
         return () if text == "none" else split_roles(tuple(name.strip() for name in text.split(",")))
     except ValueError as error:
         raise ConfigError(f"--roles: {error}, or none") from None
+
+
+def _keep_epochs(text: str) -> int:
+    try:
+        if not re.fullmatch("[0-9]{1,9}", text):
+            raise ValueError(f'"{text}" is not a whole number')
+        return check_keep_epochs(int(text))
+    except ValueError as error:
+        raise ConfigError(f"--keep-epochs: {error}") from None
 
 
 def _address(option: str, text: str) -> Address:

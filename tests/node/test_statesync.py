@@ -14,7 +14,7 @@ from consensus.epoch import EpochRecord, Opening, SealedRecord
 from consensus.ledger.snapshot import SnapshotError
 from consensus.outcome import Closed
 from consensus.roster import Member, make_roster
-from node.blobs import PIECE
+from node.blobs import PIECE, BlobError
 from node.blobs.exchange import PATH as BLOBS
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
@@ -24,6 +24,7 @@ from node.statesync.catchup import CatchUp
 from node.statesync.chain import DEADLINE
 from node.statesync.messages import ChainAnswer, ChainRequest, decode_chain_answer, decode_chain_request
 from node.statesync.teaching import PATH, chain_route, offer_snapshots
+from node.statesync.upkeep import follow_epochs
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import Handler
@@ -464,3 +465,36 @@ async def test_snapshots_are_offered_while_somebody_may_need_them() -> None:
         offered = [n for n in range(1, 9) if blobs.size(LINKS[n - 1].record.snapshot) is not None]
         assert offered == [n for n in (number - 1, number) if n > 0]
 
+
+async def test_after_every_turn_snapshots_are_offered_and_old_epochs_forgotten(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    store, blobs = MemoryStore(MemoryDisk()), MemoryBlobs()
+    nursery.start_soon(follow_epochs, store, blobs, 3)
+    for number in range(1, 8):
+        await store.turn(LINKS[number - 1].closed)
+        await trio.sleep(2)
+        assert blobs.size(LINKS[number - 1].record.snapshot) is not None
+        kept = [n for n in range(1, 9) if await store.snapshot(n) is not None]
+        assert kept == list(range(max(1, number - 2), number + 1))
+    nursery.cancel_scope.cancel()
+
+
+class FullBlobs(MemoryBlobs):
+    """No room for anything."""
+
+    async def add(self, data: bytes) -> bytes:
+        raise BlobError("the disk is full")
+
+
+async def test_a_snapshot_that_finds_no_room_stops_nothing(
+    autojump_clock: MockClock, nursery: trio.Nursery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = MemoryStore(MemoryDisk())
+    await fill(store, LINKS[:4])
+    nursery.start_soon(follow_epochs, store, FullBlobs(), 2)
+    await trio.sleep(5)
+    assert await store.snapshot(2) is None
+    assert await store.snapshot(3) is not None
+    assert capsys.readouterr().out.count("the disk is full") == 1
+    nursery.cancel_scope.cancel()

@@ -249,6 +249,19 @@ MISTAKES = {
         20,
         'roles: "selfplya" is not a role; roles are selfplay, train, match',
     ),
+    "epochs that are no number": (
+        "[node]",
+        '[node]\nkeep_epochs = "2"',
+        19,
+        "keep_epochs must be a whole number, not '2'",
+    ),
+    "too few epochs": (
+        "[node]",
+        "[node]\nkeep_epochs = 1",
+        19,
+        "keep_epochs: 1 is too few: the open epoch and the one before are needed; keep 2 or more, or all by leaving "
+        "it out",
+    ),
     "bad http": (
         '"127.0.0.1:8400"',
         '"8400"',
@@ -312,6 +325,10 @@ def test_a_good_file(path: Path) -> None:
     assert config.genesis.settings.selfplay == Settings().selfplay
     assert config.http == Address("127.0.0.1", 8400)
     assert config.roles == ("selfplay", "match")
+    assert config.keep_epochs is None
+    path.write_text(GOOD.replace("[node]", "[node]\nkeep_epochs = 5"))
+    assert load_config(path).keep_epochs == 5
+    assert load_config(path).genesis == config.genesis
 
 
 def test_what_is_the_same_swarm(path: Path) -> None:

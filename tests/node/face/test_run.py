@@ -155,6 +155,15 @@ def unknown_role(place: Place) -> tuple[list[str], str]:
     return place.arguments(roles="play"), '--roles: "play" is not a role; roles are selfplay, train, match, or none'
 
 
+def too_few_epochs(place: Place) -> tuple[list[str], str]:
+    remedy = "the open epoch and the one before are needed; keep 2 or more, or all by leaving it out"
+    return place.arguments("--keep-epochs", "0"), f"--keep-epochs: 0 is too few: {remedy}"
+
+
+def no_number_of_epochs(place: Place) -> tuple[list[str], str]:
+    return place.arguments("--keep-epochs", "-3"), '--keep-epochs: "-3" is not a whole number'
+
+
 def bad_listen(place: Place) -> tuple[list[str], str]:
     complaint = '--listen: "127.0.0.1" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400'
     return place.arguments(listen="127.0.0.1"), complaint
@@ -172,7 +181,8 @@ def address_of_another_machine(place: Place) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize(
-    "mistake", [no_key, open_key, no_real_key, key_of_a_stranger, unknown_role, bad_listen, data_is_a_file]
+    "mistake", [no_key, open_key, no_real_key, key_of_a_stranger, unknown_role, bad_listen, too_few_epochs,
+     no_number_of_epochs, data_is_a_file]
 )
 def test_mistakes_before_anything_starts(place: Place, capsys: pytest.CaptureFixture[str], mistake: Any) -> None:
     arguments, complaint = mistake(place)

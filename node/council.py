@@ -19,6 +19,12 @@ from node.report.membership import proposal as shown
 from node.web.source import ProposalInfo
 from node.work.workshop import WorkError
 
+# A change of weight alone is never too large: those who stay are all.
+_STEPS = {
+    "join": "let it join with weight 0, and propose its weight when it is there",
+    "leave": "propose weight 0 for it first, then that it leaves",
+    "key": "propose weight 0 for it first, then its key, then its weight",
+}
 _LISTED = "ringrift-node proposals lists them"
 
 
@@ -111,7 +117,9 @@ class Council:
             case "weight":
                 return Change("weight", self._member(wish), weight=_weight(wish))
             case "key":
-                return Change("key", self._member(wish), key=_member_id(wish, "key"))
+                member = self._member(wish)
+                address = _address(wish) if "address" in wish else self._directory.address(member)
+                return Change("key", member, address=address or None, key=_member_id(wish, "key"))
             case "address":
                 return Change("address", self._member(wish), address=_address(wish))
         raise CouncilError(400, f'"{kind}" is no change; changes are {", ".join(KINDS)}')
@@ -130,7 +138,7 @@ class Council:
         motions = [motion for motion in self._proposals.motions() if motion.id.hex().startswith(beginning.lower())]
         found = [motion for motion in motions if motion.state in ("open", "sent")]
         if not found and len(motions) == 1:
-            over = f"{motions[0].state} {motions[0].outcome}".strip()
+            over = f"{motions[0].state}: {motions[0].outcome}".removesuffix(": ")
             raise CouncilError(409, f"proposal {motions[0].id.hex()[:10]} is over: {over}; {_LISTED}")
         if not beginning or len(found) != 1:
             what = f"{len(found)} open proposals have" if found else "no open proposal has"
@@ -157,15 +165,15 @@ class Council:
         except RosterError as error:
             raise CouncilError(409, f"{error}; ringrift-node members shows who is in") from None
         if not stays_sealable(roster, changed):
-            raise CouncilError(409, _too_large(roster, changed))
+            raise CouncilError(409, _too_large(roster, changed, change))
 
 
-def _too_large(roster: Roster, changed: Roster) -> str:
+def _too_large(roster: Roster, changed: Roster, change: Change) -> str:
     staying = [member for member in roster.ids if member in changed]
     before, after = roster.weight(staying), changed.weight(staying)
     return (
         f"too much at once: the members that stay have {before} of the weight {roster.total_weight} before and "
-        f"{after} of {changed.total_weight} after, and must have more than 2/3 of both; change in smaller steps"
+        f"{after} of {changed.total_weight} after, and must have more than 2/3 of both; {_STEPS[change.kind]}"
     )
 
 

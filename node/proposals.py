@@ -40,7 +40,7 @@ class Proposals:
         self._ledger = ledger
         self._sent: dict[bytes, Motion] = {}  # own ones without a place in the order, by proposal
         self._ballots: dict[bytes, Ballot] = {}  # the same, by the proposal that each is about
-        self._heard = {entry.id: _open_motion(entry) for entry in ledger().proposals()}  # open, as far as `note` is
+        self._heard: dict[bytes, Motion] = {}  # open, as far as `note` is
         self._over: dict[bytes, Motion] = {}
 
     async def follow(self, rounds: AsyncIterable[RoundEffects]) -> None:
@@ -50,6 +50,8 @@ class Proposals:
 
     def note(self, effects: Iterable[Effect]) -> None:
         """Takes note of the effects of a round."""
+        for entry in self._ledger().proposals():  # those of earlier epochs, of which no effect tells here
+            self._heard.setdefault(entry.id, _open_motion(entry))
         for effect in effects:
             if effect.kind == "proposal":
                 self._opened(effect)
@@ -94,7 +96,7 @@ class Proposals:
     # What is over has left the ledger, perhaps in the round in which it came: only the effects tell of it.
 
     def _opened(self, effect: Effect) -> None:
-        motion = _opened_motion(effect)
+        motion = _told(effect)
         self._heard[motion.id] = motion
         self._sent.pop(motion.id, None)
 
@@ -104,18 +106,17 @@ class Proposals:
         assert author is not None
         voice = Voice(author, approve=bool(effect.fields["approve"]))
         motion = self._heard.get(proposal)
-        if motion is not None:
+        if motion is not None and all(one.author != author for one in motion.voices):
             self._heard[proposal] = replace(motion, voices=(*motion.voices, voice))
         if author == self._me:
             self._ballots.pop(proposal, None)
 
     def _end(self, effect: Effect) -> None:
-        proposal = effect.fields["proposal"]
-        assert isinstance(proposal, bytes)
-        motion = self._heard.pop(proposal, None)
+        proposal = effect.fields.get("proposal")
+        if not isinstance(proposal, bytes):
+            return  # it follows from proof, without a vote
         self._ballots.pop(proposal, None)
-        if motion is None:
-            return
+        motion = self._heard.pop(proposal, None) or _told(effect)
         if effect.kind == "roster":
             self._keep(replace(motion, state="approved"))
         else:
@@ -148,11 +149,10 @@ def _open_motion(entry: Proposal) -> Motion:
     )
 
 
-def _opened_motion(effect: Effect) -> Motion:
-    """As the effect tells of it."""
+def _told(effect: Effect) -> Motion:
+    """As an effect tells of it."""
     fields: dict[str, Any] = dict(effect.fields)
-    change = Change(fields["change"], fields["subject"], fields["weight"], fields["address"], fields["key"])
+    change = Change(fields["change"], fields["subject"], *(fields.get(name) for name in ("weight", "address", "key")))
     voices = () if effect.member is None else (Voice(effect.member, approve=True),)
-    return Motion(
-        fields["proposal"], effect.member, change, fields["reason"], "open", voices, round=effect.round
-    )
+    reason = fields["reason"] if effect.kind == "proposal" else ""
+    return Motion(fields["proposal"], effect.member, change, reason, "open", voices, round=effect.round)

@@ -90,7 +90,7 @@ def change_in_words(kind: str, name: str, weight: int | None, address: str | Non
         "join": f"{name} joins with weight {weight} at {address}",
         "leave": f"{name} leaves",
         "weight": f"{name} gets weight {weight}",
-        "key": f"{name} goes on with the key {key}",
+        "key": f"{name} goes on with the key {key}" + (f" at {address}" if address else ""),
         "address": f"{name} is reached at {address}",
     }
     return words[kind]

@@ -16,10 +16,12 @@ FIELDS: dict[ChangeKind, frozenset[str]] = {
     "join": frozenset({"weight", "address", "anchor"}),
     "leave": frozenset(),
     "weight": frozenset({"weight"}),
-    "key": frozenset({"key", "anchor"}),
+    "key": frozenset({"key", "anchor", "address"}),
     "address": frozenset({"address"}),
 }
-"""What each kind says besides the member; an anchor may be missing."""
+"""What each kind says besides the member."""
+OPTIONAL: dict[ChangeKind, frozenset[str]] = {"join": frozenset({"anchor"}), "key": frozenset({"anchor", "address"})}
+"""What of it may be missing. A key is one that swarm.toml does not list, so it needs an address from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Change(Entity):
             return replace(present, weight=self.weight or 0)
         if self.kind == "address":
             return replace(present, address=self.address or "")
-        return replace(present, id=self.key or present.id, anchor=self.anchor)
+        address = present.address if self.address is None else self.address
+        return replace(present, id=self.key or present.id, anchor=self.anchor, address=address)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from consensus.encoding import Decoded
 from consensus.event import MAX_HEADER_BYTES
 from consensus.keys import SIGNATURE_BYTES
-from consensus.ledger.changes import FIELDS, KINDS, Change
+from consensus.ledger.changes import FIELDS, KINDS, OPTIONAL, Change
 from consensus.ledger.fields import (
     FILE,
     NAME,
@@ -188,7 +188,7 @@ def _change(value: Decoded) -> Change:
         given = getattr(change, name) is not None
         if given and name not in FIELDS[change.kind]:
             raise MalformedError(f"field {name} has no place in a change of kind {change.kind}")
-        if not given and name in FIELDS[change.kind] and name != "anchor":
+        if not given and name in FIELDS[change.kind] - OPTIONAL.get(change.kind, frozenset()):
             raise MalformedError(f"field {name} is missing in a change of kind {change.kind}")
     return change
 

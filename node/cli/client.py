@@ -91,7 +91,8 @@ def find_own_node(data: Path) -> tuple[Client, str]:
         raise ConfigError(f"{data}: no node runs with its data here; {remedy}")
     if len(folders) > 1:
         names = ", ".join(str(folder) for folder in folders)
-        raise ConfigError(f"{data}: {len(folders)} nodes run with their data here; say which one acts: --data {names}")
+        what = f"{len(folders)} nodes run with their data here"
+        raise ConfigError(f"{data}: {what}; say which one acts with --data: {names}")
     (folder,) = folders
     try:
         token = read_token(folder)
@@ -110,7 +111,8 @@ def _default_urls(path: Path) -> list[str]:
     from node.config import default_http, load_config
 
     config = load_config(path)
-    addresses = [config.http] if config.http is not None else [default_http(member) for member in config.members]
+    usual = [default_http(member.address) for member in config.members]
+    addresses = usual if config.http is None else [config.http]
     return [f"http://{address}" for address in dict.fromkeys(addresses)]
 
 

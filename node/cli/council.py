@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             change.add_argument("weight", type=int, metavar="N", help="only ratios matter")
         if name == "key":
             change.add_argument("key", metavar="ID", help="of the new key, as ringrift-node id KEYFILE prints it")
+            change.add_argument("--address", metavar="HOST:PORT", help="where it is reached (default: where it was)")
         if name == "address":
             change.add_argument("address", metavar="HOST:PORT")
         if name == "join":
@@ -69,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
         wish = {name: value for name in names if (value := getattr(options, name, None)) is not None}
         answer = client.post("/propose", token, wish)
     if not options.json:
-        _tell(options.command, answer)
+        _tell(options, answer)
     status = 0
     if options.wait:
         answer = _wait(client, answer["proposal"])
@@ -81,15 +82,16 @@ def main(options: argparse.Namespace) -> int:
     return status
 
 
-def _tell(command: str, answer: ProposalInfo) -> None:
-    name = answer["proposal"][:10]
-    verb = "voted on" if command == "vote" else "proposed"
-    print(f"{verb} {name}: {answer['text']}")
-    print(
-        f"{answer['approve']} of weight {answer['total']} for it so far, {answer['needs']} needed (more than 2/3); "
-        "when decided, the epoch closes and the next one begins with the change"
-    )
-    if command != "vote" and answer["approve"] < answer["needs"]:
+def _tell(options: argparse.Namespace, answer: ProposalInfo) -> None:
+    name, needs = answer["proposal"][:10], f"{answer['needs']} of weight {answer['total']} decide (more than 2/3)"
+    then = "then this epoch closes and the next begins with the change"
+    if options.command == "vote":
+        print(f"voted {options.verdict} on {name}: {answer['text']}")
+        print(f"before this ballot {answer['approve']} for it, {answer['reject']} against; {needs}, {then}")
+        return
+    print(f"proposed {name}: {answer['text']}")
+    print(f"{answer['approve']} for it so far; {needs}, {then}")
+    if answer["approve"] < answer["needs"]:
         print(f"the others vote with: ringrift-node vote {name} yes --data DIR")
 
 

@@ -155,6 +155,9 @@ async def test_all_changes(room: Room) -> None:
         JOIN,
     ):
         await room.council.propose({"reason": "so", **wish})
+    key = room.submitted[0]
+    assert isinstance(key, t.Propose)
+    assert key.change.address == "127.0.0.1:7402"  # swarm.toml does not list the new key
     room.order()
     assert room.swarm.refusal() is None
     assert [entry.change.kind for entry in room.ledger.proposals()] == ["key", "address", "leave", "join"]
@@ -190,8 +193,13 @@ async def test_too_much_at_once() -> None:
     refusal = await room.refusal({"change": "leave", "member": "node2"})
     assert refusal == (
         "409: too much at once: the members that stay have 2 of the weight 3 before and 2 of 2 after, and must have "
-        "more than 2/3 of both; change in smaller steps"
+        "more than 2/3 of both; propose weight 0 for it first, then that it leaves"
     )
+    for change in (Change("weight", room.swarm.id(1), 0), Change("leave", room.swarm.id(1))):
+        room.swarm.agree(change, *((0, 1, 2) if change.kind == "weight" else (0, 2)))
+        room.swarm.close()
+        room.swarm.open(*((0, 1, 2) if change.kind == "weight" else (0, 2)))
+    assert len(room.directory.roster) == 2
 
 
 async def test_nothing_is_proposed_twice_nor_too_much(room: Room) -> None:

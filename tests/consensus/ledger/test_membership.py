@@ -88,7 +88,12 @@ def test_weight_key_and_address_change() -> None:
     new = swarm.enlist(11)
     changed(swarm, Change("key", swarm.id(3), key=swarm.id(new), anchor=bytes(32)), 0, 1, 2)
     assert swarm.id(3) not in swarm.ledger.roster
-    assert swarm.ledger.roster.member(swarm.id(new)).weight == 1
+    assert swarm.ledger.roster.member(swarm.id(new)) == Member(swarm.id(new), 1, bytes(32), "")
+    changed(swarm, Change("key", swarm.id(2), key=swarm.id(swarm.enlist(12))), 0, 1, new)
+    assert swarm.ledger.roster.member(swarm.id(5)).address == "host:9"  # where the member was
+    moved = Change("key", swarm.id(5), key=swarm.id(swarm.enlist(13)), address="host:8")
+    changed(swarm, moved, 0, 1, new)
+    assert swarm.ledger.roster.member(swarm.id(6)).address == "host:8"
     assert swarm.replayed().digest() == swarm.ledger.digest()
 
 

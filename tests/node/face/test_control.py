@@ -163,8 +163,8 @@ async def test_propose_says_what_will_happen(
     name = digest("proposal 1")[:10]
     assert capsys.readouterr().out == (
         f"proposed {name}: cedar leaves\n"
-        "1 of weight 4 for it so far, 3 needed (more than 2/3); when decided, the epoch closes and the next one "
-        "begins with the change\n"
+        "1 for it so far; 3 of weight 4 decide (more than 2/3), then this epoch closes and the next begins with the "
+        "change\n"
         f"the others vote with: ringrift-node vote {name} yes --data DIR\n"
     )
 
@@ -192,7 +192,7 @@ async def test_vote(data: Path, council: FakeCouncil, capsys: pytest.CaptureFixt
     assert await run("vote", "ab12", "no", "--data", data) == 0
     assert await run("vote", "ab12", "yes", "--data", data) == 0
     assert council.votes == [("ab12", False), ("ab12", True)]
-    assert "voted on" in capsys.readouterr().out
+    assert "voted no on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,8 @@ async def test_where_no_node_runs(data: Path, tmp_path: Path, capsys: pytest.Cap
     other.mkdir()
     (other / "http.json").write_text(note)
     assert await run("vote", "ab", "yes", "--data", tmp_path) == 2
-    assert f"2 nodes run with their data here; say which one acts: --data {data}, {other}" in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert f"2 nodes run with their data here; say which one acts with --data: {data}, {other}" in complaint
     (data / "http.json").write_text('{"url": "http://127.0.0.1:1"}')
     assert await run("vote", "ab", "yes", "--data", data) == 2
     assert "no node answers at http://127.0.0.1:1" in capsys.readouterr().err

@@ -73,19 +73,24 @@ class SwarmConfig:
     roles: tuple[str, ...] | None
     keep_epochs: int | None
 
+    def find(self, member_id: MemberId) -> SwarmMember | None:
+        """Return the member of the file with this id."""
+        return next((member for member in self.members if member.id == member_id), None)
+
     def member(self, member_id: MemberId) -> SwarmMember:
-        """Return the member with this id. Raise ConfigError if the swarm has none."""
-        for member in self.members:
-            if member.id == member_id:
-                return member
+        """Return the member of the file with this id. Raise ConfigError if there is none."""
+        member = self.find(member_id)
+        if member is not None:
+            return member
         raise ConfigError(
             f"{self.path}: no [[member]] has the id {id_text(member_id)}; "
-            "use the key of a member, or add this id to every member's copy of the file"
+            "use the key of a member, or join the swarm: --peer ID@HOST:PORT (a member) --listen HOST:PORT (this node)"
         )
 
-    def listen_error(self, member: SwarmMember, listen: Address, error: OSError) -> ConfigError:
-        """Phrase a failure of this member to listen, at its own address or where --listen said."""
-        if listen != member.address:
+    def listen_error(self, member_id: MemberId, listen: Address, error: OSError) -> ConfigError:
+        """Phrase a failure of this node to listen, at its address in the file or where --listen said."""
+        member = self.find(member_id)
+        if member is None or listen != member.address:
             return address_error(f"--listen {listen}", listen, error, "choose another with --listen HOST:PORT")
         remedy = "change this address, or say --listen HOST:PORT if peers reach it through another"
         return address_error(f"{self.path}:{member.line}", listen, error, remedy)
@@ -97,6 +102,7 @@ class RunOptions:
 
     `listen` is where peers are served (the member's own address unless the machine is behind a port
     mapping), `http` where people are. `roles` is a part of ROLES; () means: order and serve, no work.
+    `peers` are members and where they are reached, as a person said: for whom swarm.toml does not know.
     """
 
     listen: Address
@@ -104,6 +110,7 @@ class RunOptions:
     roles: tuple[str, ...]
     keep_epochs: int | None  # whose events and ledgers stay on disk; None: all
     log_json: bool
+    peers: tuple[tuple[MemberId, Address], ...] = ()
 
 
 def load_config(path: Path) -> SwarmConfig:
@@ -140,10 +147,10 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     return SwarmConfig(path, genesis, members, http, roles, keep_epochs)
 
 
-def default_http(member: SwarmMember) -> Address:
-    """Return where a member serves people if nobody says otherwise: loopback, its port + 1000."""
-    port = member.address.port + _HTTP_OFFSET
-    return Address("127.0.0.1", port if port <= 65535 else member.address.port - _HTTP_OFFSET)
+def default_http(address: Address) -> Address:
+    """Return where who serves peers at `address` serves people if nobody says otherwise: loopback, port + 1000."""
+    port = address.port + _HTTP_OFFSET
+    return Address("127.0.0.1", port if port <= 65535 else address.port - _HTTP_OFFSET)
 
 
 def address_error(where: str, address: Address, error: OSError, remedy: str) -> ConfigError:
@@ -168,6 +175,14 @@ def split_address(text: str, *, may_choose: bool = False) -> Address:
     if not re.fullmatch("[0-9]{1,5}", port) or not least <= int(port) <= 65535:
         raise ValueError(f'"{port}" in "{text}" is not a port; use a number from {least} to 65535')
     return Address(host.strip("[]"), int(port))
+
+
+def split_peer(text: str) -> tuple[MemberId, Address]:
+    """Parse "ID@HOST:PORT". Raise ValueError with what is wrong."""
+    member, at, address = text.partition("@")
+    if not at:
+        raise ValueError(f'"{text}" is not ID@HOST:PORT; ringrift-node members --json shows whole ids')
+    return parse_id(member), split_address(address)
 
 
 def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Keeps in step with the roster: who is admitted, who is asked, and where."""
 
-from collections.abc import AsyncIterable
-
 import structlog
 import trio
 
@@ -14,7 +12,7 @@ from node.tls import Credentials
 from node.transport.client import HttpTransport
 from node.transport.reception import Reception
 
-_AGAIN_S = 5.0
+_LOOK_S = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -22,7 +20,8 @@ _log = structlog.get_logger(__name__)
 class Doors:
     """The connections of one node to the members of its epoch, whoever they are.
 
-    Members that are gone are turned away: in the TLS handshake, and with 403 on connections that are open.
+    Members that are gone are turned away: with 403 while those of the roster before may still open connections, so
+    that they hear of it, and after that in the TLS handshake.
     """
 
     def __init__(
@@ -37,21 +36,25 @@ class Doors:
         self._fetcher = fetcher
         self._open_to: Roster | None = None
 
-    async def follow(self, rounds: AsyncIterable[RoundEffects]) -> None:
-        """Looks at the roster after every round."""
-        async for _ in rounds:
-            while self._open_to != self._directory.roster:
-                try:
-                    await self.adjust()
-                except OSError as error:  # TLS certificates go through a file
-                    _log.warning("new members not admitted yet", reason=str(error))
-                    await trio.sleep(_AGAIN_S)
+    async def follow(self, rounds: trio.MemoryReceiveChannel[RoundEffects]) -> None:
+        """Looks at the roster after every round, and now and then: a node that was away jumps without rounds."""
+        while True:
+            with trio.move_on_after(_LOOK_S):
+                await rounds.receive()
+            if self._open_to == self._directory.roster:
+                continue
+            try:
+                await self.adjust()
+            except OSError as error:  # TLS certificates go through a file
+                _log.warning("new members not admitted yet", reason=str(error))
+                await trio.sleep(_LOOK_S)
 
     async def adjust(self) -> None:
         """Opens to the members of the present roster, and to no one else. Raises OSError with all as it was."""
-        roster = self._directory.roster
-        self._credentials.set_members(roster.ids)
+        roster, before = self._directory.roster, self._open_to
+        self._credentials.set_members((*roster.ids, *(() if before is None else before.ids)))
         self._reception.set_members(roster.ids)
-        self._fetcher.set_peers(member for member in roster.ids if member != self._me)
-        await self._transport.set_addresses(self._directory.addresses())
+        addresses = self._directory.addresses()
+        self._fetcher.set_peers(addresses.keys() - {self._me})
+        await self._transport.set_addresses(addresses)
         self._open_to = roster

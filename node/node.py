@@ -28,6 +28,7 @@ from node.effects import EffectLog
 from node.gossip import PATH as GOSSIP_PATH
 from node.gossip import Gossip
 from node.identity import Identity, load_identity
+from node.joining import tell_while_outside
 from node.member import Member
 from node.opening import ThreadOpener
 from node.proposals import Proposals
@@ -60,7 +61,6 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     Raises `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
     """
     identity = load_identity(key_file)
-    config.member(identity.id)
     data.mkdir(parents=True, exist_ok=True)
     store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id)
     async with AsyncExitStack() as stack:
@@ -91,9 +91,8 @@ class _Node:
         seed = secrets.randbits(64)
         chance = random.Random(seed)
         log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
-        genesis, me = config.genesis, config.member(identity.id)
-        self._config, self._options, self._data = config, options, data
-        self._identity, self._me = identity, me
+        genesis = config.genesis
+        self._config, self._options, self._data, self._identity = config, options, data, identity
         self._credentials = Credentials(identity, [])
         self._transport = HttpTransport(self._credentials, {})
         self._store = store
@@ -105,12 +104,14 @@ class _Node:
             clock=SystemClock(),
             chance=chance,
         )
-        if me.anchor is not None and not self._member.replica.reveals:
+        founder = config.find(identity.id)
+        if founder is not None and founder.anchor is not None and not self._member.replica.reveals:
             log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
-        self._directory = Directory(config, lambda: self._member.replica.ledger.roster)
+        guides = {member: str(address) for member, address in options.peers}
+        self._directory = Directory(config, lambda: self._member.replica.ledger.roster, guides)
         self._reception = Reception([], {
             GOSSIP_PATH: self._gossip.route(),
             BLOBS_PATH: blob_route(self._blobs),
@@ -133,6 +134,7 @@ class _Node:
         report = NodeReport(
             self._config, self._identity, self._directory,
             self._member, self._gossip, self._office, self._effects, self._proposals, device,
+            self._options.listen,
         )
         council = Council(self._office, self._directory, self._proposals, report.readiness)
         nursery.start_soon(self._office.run)
@@ -143,6 +145,7 @@ class _Node:
         nursery.start_soon(self._gossip.run)
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
         nursery.start_soon(self._credentials.keep_renewed)
+        nursery.start_soon(tell_while_outside, report.outside)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
         nursery.start_soon(
             work_for_the_swarm,
@@ -165,4 +168,4 @@ class _Node:
         try:
             await nursery.start(server.serve, listen.host, listen.port)
         except OSError as error:
-            raise self._config.listen_error(self._me, listen, error) from None
+            raise self._config.listen_error(self._identity.id, listen, error) from None

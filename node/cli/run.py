@@ -4,6 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
+from consensus.keys import MemberId
 from node.config import (
     ROLES,
     Address,
@@ -13,6 +14,7 @@ from node.config import (
     default_http,
     load_config,
     split_address,
+    split_peer,
     split_roles,
 )
 from node.toml import ConfigError
@@ -29,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", metavar="HOST:PORT", help="where to serve peers, if not at the address in swarm.toml"
     )
+    parser.add_argument(
+        "--peer", action="append", default=[], metavar="ID@HOST:PORT",
+        help="where a member is reached of whom swarm.toml does not know it; with a key that is not in swarm.toml: "
+        "whom to ask to be let in (may be repeated)",
+    )  # fmt: skip
     parser.add_argument(
         "--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none"
     )
@@ -69,18 +76,27 @@ def _make_directory(data: Path) -> None:
         raise ConfigError(f"{data}: {reason}") from None
 
 
-def _run_options(options: argparse.Namespace, config: SwarmConfig, me: bytes) -> RunOptions:
-    member = config.member(me)
+def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId) -> RunOptions:
+    peers = tuple(_peer(text) for text in options.peer)
+    listen = None if options.listen is None else _address("--listen", options.listen)
+    joins = config.find(me) is None and peers
+    own = listen if joins and listen is not None else config.member(me).address
     roles = ROLES if config.roles is None else config.roles
-    if options.roles is not None:
-        roles = _roles(options.roles)
     return RunOptions(
-        listen=member.address if options.listen is None else _address("--listen", options.listen),
-        http=config.http or default_http(member) if options.http is None else _address("--http", options.http),
-        roles=roles,
+        listen=listen or own,
+        http=config.http or default_http(own) if options.http is None else _address("--http", options.http),
+        roles=roles if options.roles is None else _roles(options.roles),
         keep_epochs=config.keep_epochs if options.keep_epochs is None else _keep_epochs(options.keep_epochs),
         log_json=options.log_json,
+        peers=peers,
     )
+
+
+def _peer(text: str) -> tuple[MemberId, Address]:
+    try:
+        return split_peer(text)
+    except ValueError as error:
+        raise ConfigError(f"--peer: {error}") from None
 
 
 def _roles(text: str) -> tuple[str, ...]:

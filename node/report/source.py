@@ -6,11 +6,12 @@ from consensus.certificate import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.roster import Member as Listed
-from node.config import SwarmConfig
+from node.config import Address, SwarmConfig
 from node.directory import Directory
 from node.effects import EffectLog
 from node.gossip import Gossip, PeerStatus
 from node.identity import Identity
+from node.joining import outside
 from node.member import Member
 from node.proposals import Proposals
 from node.report import ledger as shown
@@ -32,6 +33,7 @@ from node.web.source import (
 )
 from node.work.office import Office
 
+TURNED_AWAY = "refused with 403"  # as `node.transport.Refused` words it
 STATES = {"ok": "ok", "backoff": "silent", "never": "never"}
 
 
@@ -49,6 +51,7 @@ class NodeReport:
         effects: EffectLog,
         proposals: Proposals,
         device: str,
+        listen: Address,
     ) -> None:
         self._config = config
         self._me = identity.id
@@ -58,6 +61,7 @@ class NodeReport:
         self._office = office
         self._effects = effects
         self._proposals = proposals
+        self._listen = listen
         self._device = device
         self._started = trio.current_time()
 
@@ -128,7 +132,7 @@ class NodeReport:
             "uptime_s": trio.current_time() - self._started,
             "roles": list(self._office.roles),
             "device": self._device,
-            "address": self._directory.address(self._me),
+            "address": self._directory.address(self._me) or str(self._listen),
         }
 
     def _swarm(self) -> SwarmInfo:
@@ -141,11 +145,20 @@ class NodeReport:
             "open_proposals": len(self._ledger.proposals()),
         }
 
+    def outside(self) -> str:
+        """Why this node has no part in the swarm; empty if it has."""
+        return outside(self._me, self._listen, self._directory, self._ledger.epoch)
+
     def readiness(self) -> tuple[bool, str]:
         """Whether this node is level with the swarm, and why it is or not."""
+        if reason := self.outside():
+            return False, reason
         standing = self._member.standing()
         if standing.listening:
             return False, "listening to the others before the first own event"
+        away = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]
+        if 3 * self._directory.roster.weight(away) >= self._directory.roster.total_weight:
+            return False, "members turn this node away; if it was voted out, ringrift-node members says so at theirs"
         if not self._gossip.caught_up():
             return False, "not level with members of more than 2/3 of the weight"
         return True, "level with members of more than 2/3 of the weight"
@@ -158,7 +171,7 @@ class NodeReport:
             "weight": self._directory.roster.weight([peer.id]),
             "last_contact_s": peer.contacted_s,
             "lag_events": None if peer.contacted_s is None else peer.lag,
-            "state": STATES[peer.state],
+            "state": _state(peer),
         }
 
     def _consensus(self) -> Consensus:
@@ -207,5 +220,9 @@ class NodeReport:
             "work": shown.claims_in_words(self._ledger, listed.id),
             "last_contact_s": None if peer is None else peer.contacted_s,
             "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,
-            "state": "self" if listed.id == self._me else "never" if peer is None else STATES[peer.state],
+            "state": "self" if listed.id == self._me else "never" if peer is None else _state(peer),
         }
+
+
+def _state(peer: PeerStatus) -> str:
+    return "refused" if peer.error.startswith(TURNED_AWAY) else STATES[peer.state]

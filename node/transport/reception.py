@@ -79,7 +79,7 @@ class Reception:
         Raises Refusal: 403 a stranger, 404, 413, 429 too many, 503 too slow, and the handler's own.
         """
         if member not in self._members:
-            raise Refusal(403, "not a member of this swarm")
+            raise Refusal(403, "not a member of this swarm now")
         route = self.admit(path, len(body))
         budget = self._budgets.get((member, path))
         if budget is None:

@@ -124,6 +124,11 @@ async def test_a_removed_member_is_turned_away(town: Town, identities: Ids) -> N
         await gone.ask(a)  # on the connection that it has
     await gone.transport.set_addresses({})  # which ends it
     await gone.turn(*everybody)
+    with pytest.raises(Refused, match="403: not a member"):
+        await gone.ask(a)  # on a new one it may still hear why
+    await gone.transport.set_addresses({})
+    await gone.turn(*everybody)
+    await a.turn(town.listed(a, 2), town.listed(b, 2))  # one epoch later it may not
     with pytest.raises(Unreachable, match=r"connection (closed|lost)|alert"):
         await gone.ask(a)
     with pytest.raises(Unreachable, match="no address of this member is known"):

@@ -351,7 +351,7 @@ def test_a_stranger_to_the_swarm(path: Path) -> None:
         load_config(path).member(Identity(bytes([9]) * 32).id)
     assert str(caught.value) == (
         f"{path}: no [[member]] has the id {id_text(Identity(bytes([9]) * 32).id)}; "
-        "use the key of a member, or add this id to every member's copy of the file"
+        "use the key of a member, or join the swarm: --peer ID@HOST:PORT (a member) --listen HOST:PORT (this node)"
     )
 
 
@@ -368,8 +368,8 @@ def test_an_address_that_cannot_be_bound_names_its_line(path: Path, number: int,
     path.write_text(GOOD)
     config = load_config(path)
     member, error = config.members[0], OSError(number, "Cannot assign it")
-    assert str(config.listen_error(member, member.address, error)).startswith(f"{path}:8: {words}")
-    elsewhere = str(config.listen_error(member, Address("127.0.0.1", 7999), error))
+    assert str(config.listen_error(member.id, member.address, error)).startswith(f"{path}:8: {words}")
+    elsewhere = str(config.listen_error(member.id, Address("127.0.0.1", 7999), error))
     assert elsewhere.startswith("--listen 127.0.0.1:7999: ")
     assert elsewhere.endswith("choose another with --listen HOST:PORT")
 
@@ -391,7 +391,7 @@ def test_line_of() -> None:
 @pytest.mark.parametrize(("port", "expected"), [(7400, 8400), (64535, 65535), (64536, 63536)])
 def test_the_page_is_by_default_beside_the_port_for_peers(path: Path, port: int, expected: int) -> None:
     path.write_text(GOOD.replace("127.0.0.1:7400", f"127.0.0.1:{port}"))
-    assert default_http(load_config(path).members[0]) == Address("127.0.0.1", expected)
+    assert default_http(load_config(path).members[0].address) == Address("127.0.0.1", expected)
 
 
 def test_the_command_line_passes_the_line_on(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,7 +147,7 @@ def no_real_key(place: Place) -> tuple[list[str], str]:
 def key_of_a_stranger(place: Place) -> tuple[list[str], str]:
     key = place.data.parent / "stranger.key"
     stranger = id_text(create_identity(key).id)
-    remedy = "use the key of a member, or add this id to every member's copy of the file"
+    remedy = "use the key of a member, or join the swarm: --peer ID@HOST:PORT (a member) --listen HOST:PORT (this node)"
     return place.arguments(key=key), f"{place.founded.config}: no [[member]] has the id {stranger}; {remedy}"
 
 
@@ -169,6 +169,11 @@ def bad_listen(place: Place) -> tuple[list[str], str]:
     return place.arguments(listen="127.0.0.1"), complaint
 
 
+def bad_peer(place: Place) -> tuple[list[str], str]:
+    remedy = "ringrift-node members --json shows whole ids"
+    return place.arguments(peer="127.0.0.1:7400"), f'--peer: "127.0.0.1:7400" is not ID@HOST:PORT; {remedy}'
+
+
 def data_is_a_file(place: Place) -> tuple[list[str], str]:
     place.data.write_text("mine")
     return place.arguments(), f"{place.data}: cannot make this directory (File exists); choose another with --data DIR"
@@ -181,7 +186,7 @@ def address_of_another_machine(place: Place) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize(
-    "mistake", [no_key, open_key, no_real_key, key_of_a_stranger, unknown_role, bad_listen, too_few_epochs,
+    "mistake", [no_key, open_key, no_real_key, key_of_a_stranger, unknown_role, bad_listen, bad_peer, too_few_epochs,
      no_number_of_epochs, data_is_a_file]
 )
 def test_mistakes_before_anything_starts(place: Place, capsys: pytest.CaptureFixture[str], mistake: Any) -> None:

@@ -1,0 +1,43 @@
+"""What a node whose key is in no roster it knows of tells people: what it waits for, and what they have to type.
+
+The members' TLS turns strangers away. So such a node does what every node does, which is to ask again and again,
+and the first answer of a member is the news that it was voted in; then it catches up like one that was away.
+"""
+
+import shlex
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from consensus.keys import MemberId, id_text
+from node.config import Address
+from node.directory import Directory
+
+_TELL_S = 60.0  # from one line in the log to the next
+_ANYWHERE = ("0.0.0.0", "::")
+
+_log = structlog.get_logger(__name__)
+
+
+def joining_command(member: MemberId, address: Address) -> str:
+    """What somebody types at a member's machine so that this node, which serves at `address`, may join."""
+    place = f"HOST:{address.port}" if address.host in _ANYWHERE else str(address)
+    words = ["ringrift-node", "propose", "join", id_text(member), "--address", place, "--reason"]
+    return f"{shlex.join(words)} TEXT --data DIR"
+
+
+def outside(me: MemberId, address: Address, directory: Directory, epoch: int) -> str:
+    """Why this node has no part in the swarm for now; empty if it has."""
+    if me in directory.roster:
+        return ""
+    command = joining_command(me, address)
+    return f"no member in epoch {epoch}: waits to be voted in; at a member's machine: {command}"
+
+
+async def tell_while_outside(reason: Callable[[], str]) -> None:
+    """Says so in the log, again and again for as long as it is so."""
+    while True:
+        if reason():
+            _log.warning("outside", reason=reason())
+        await trio.sleep(_TELL_S)

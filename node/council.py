@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from consensus.epoch import stays_sealable
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.ledger import Ledger
 from consensus.ledger.changes import KINDS, Change
 from consensus.ledger.fields import MalformedError
 from consensus.ledger.membership import OPEN_PROPOSALS
 from consensus.ledger.parsing import parse
+from consensus.ledger.state import RefusedError
 from consensus.ledger.transactions import Ballot, Propose, Transaction
-from consensus.roster import Roster, RosterError
 from node.config import split_address
 from node.directory import Directory
 from node.proposals import Motion, Proposals
@@ -25,6 +24,7 @@ _STEPS = {
     "leave": "propose weight 0 for it first, then that it leaves",
     "key": "propose weight 0 for it first, then its key, then its weight",
 }
+_TOO_LARGE = "too much at once: the members that stay must weigh more than 2/3 before and after; {steps}"
 _LISTED = "ringrift-node proposals lists them"
 
 
@@ -158,23 +158,12 @@ class Council:
             raise CouncilError(409, f"{OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}")
 
     def _require_fit(self, change: Change) -> None:
-        roster = self._directory.roster
-        coming = self._voice.ledger.next_roster or roster
         try:
-            changed = change.applied(coming)
-        except RosterError as error:
-            raise CouncilError(409, f"{error}; ringrift-node members shows who is in") from None
-        if not stays_sealable(roster, changed):
-            raise CouncilError(409, _too_large(roster, changed, change))
-
-
-def _too_large(roster: Roster, changed: Roster, change: Change) -> str:
-    staying = [member for member in roster.ids if member in changed]
-    before, after = roster.weight(staying), changed.weight(staying)
-    return (
-        f"too much at once: the members that stay have {before} of the weight {roster.total_weight} before and "
-        f"{after} of {changed.total_weight} after, and must have more than 2/3 of both; {_STEPS[change.kind]}"
-    )
+            self._voice.ledger.roster_with(change)
+        except RefusedError as refused:
+            if refused.reason == "change is too large":
+                raise CouncilError(409, _TOO_LARGE.format(steps=_STEPS[change.kind])) from None
+            raise CouncilError(409, f"{refused.detail}; ringrift-node members shows who is in") from None
 
 
 def _text(wish: Mapping[str, Any], name: str) -> str:

@@ -31,7 +31,7 @@ def propose(state: State, place: Place, author: MemberId, news: Propose) -> None
         raise RefusedError("too many open proposals")
     if any(proposal.change == news.change for proposal in state.proposals.values()):
         raise RefusedError("change is proposed already")
-    _roster_with(state, news.change)
+    roster_with(state, news.change)
     identity = proposal_id(author, news.id)
     voices = (Voice(author, approve=True),)
     _put(state, Proposal(identity, author, news.change, news.reason, place, _deadline(state), voices))
@@ -94,7 +94,7 @@ def suggest(state: State, place: Place, change: Change, reason: str) -> None:
     if any(proposal.change == change for proposal in state.proposals.values()):
         return
     try:
-        _roster_with(state, change)
+        roster_with(state, change)
     except RefusedError:
         return
     name: bytes = encode(["ringrift/suggestion/1", change.table(), place.index])
@@ -139,7 +139,7 @@ def succeed(state: State, place: Place) -> None:
 
 def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
     try:
-        _roster_with(state, proposal.change)
+        roster_with(state, proposal.change)
     except RefusedError as refused:
         _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
     else:
@@ -147,7 +147,7 @@ def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
         state.proposals[proposal.id] = replace(proposal, voices=voices)
 
 
-def _roster_with(state: State, change: Change) -> Roster:
+def roster_with(state: State, change: Change) -> Roster:
     """The coming roster with this change; RefusedError if it cannot be."""
     coming = state.roster if state.tenure.next is None else state.tenure.next
     try:
@@ -178,7 +178,7 @@ def _put(state: State, proposal: Proposal) -> None:
 
 def _adopt(state: State, place: Place, proposal: Proposal) -> None:
     try:
-        state.tenure.next = _roster_with(state, proposal.change)
+        state.tenure.next = roster_with(state, proposal.change)
     except RefusedError as refused:
         _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
         return

@@ -8,9 +8,9 @@ from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger import evidence, matches
-from consensus.ledger.changes import Proposal
+from consensus.ledger.changes import Change, Proposal
 from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
-from consensus.ledger.membership import tally
+from consensus.ledger.membership import roster_with, tally
 from consensus.ledger.scores import Standing, standing
 from consensus.ledger.state import MemberProfile, State
 from consensus.roster import Roster
@@ -83,6 +83,10 @@ class Views:
             return "roster"
         received = self._state.index + 1 - tenure.first_index
         return "length" if received > self._state.settings.epoch.events else None
+
+    def roster_with(self, change: Change) -> Roster:
+        """The roster of the next epoch if this were approved now; RefusedError if it cannot be."""
+        return roster_with(self._state, change)
 
     def proposals(self) -> tuple[Proposal, ...]:
         """Open proposals, oldest first."""

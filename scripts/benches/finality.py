@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consensus.replica import RoundEffects
+from consensus.settings import EpochSettings, Settings
 from node.gossip import Rhythm
 from node.member import Pace
 from node.simulation.run import make_deterministic
@@ -43,9 +45,14 @@ class Watched:
     rounds: list[int] = field(default_factory=list)  # round received - round created, of events with transactions
     decided: set[int] = field(default_factory=set)
     events: int = 0  # ordered, with transactions, while they were submitted
+    closes: list[float] = field(default_factory=list)  # when node 0 closed epochs
+    gaps: list[float] = field(default_factory=list)  # of node 0 between decided rounds, while users were there
+    last: float = math.inf  # when it decided the last of them
 
     def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
         self.decided.add(effects.round.number)
+        if node.number == 0:
+            self._time(effects)
         if node.member is None:
             return
         for place in effects.round.events:
@@ -53,11 +60,20 @@ class Watched:
             if place.event.creator != node.identity.id or not notes:
                 continue
             replica = node.member.replica
-            created = replica.opening.round + replica.hashgraph.round_of(replica.dag.rows[place.event.hash])
             self.events += 1
-            self.rounds.append(place.round - created)
+            if place.event.hash in replica.dag:  # its epoch is still open
+                created = replica.opening.round + replica.hashgraph.round_of(replica.dag.rows[place.event.hash])
+                self.rounds.append(place.round - created)
             for number in notes:
                 self.seconds.append(trio.current_time() - self.submitted.pop((node.number, number)))
+
+    def _time(self, effects: RoundEffects) -> None:
+        now = trio.current_time()
+        if self.submitted:
+            self.gaps.append(now - min(self.last, now))
+        if effects.closed is not None:
+            self.closes.append(now)
+        self.last = now
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -67,20 +83,22 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--links", choices=_LINKS, action="append", help="only these delays")
     parser.add_argument("--rate", type=float, default=1.0, help="transactions a second and node (1)")
     parser.add_argument("--seconds", type=float, default=20.0, help="virtual, under load (20)")
+    parser.add_argument("--epoch", type=int, default=65_536, help="events after which an epoch closes (65536)")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
 
 
-def measure(nodes: int, links: str, rate: float, seconds: float, seed: int = 1) -> dict[str, Any]:
+def measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, seed: int = 1) -> dict[str, Any]:
     make_deterministic(seed)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(_measure, nodes, links, rate, seconds, seed, clock=clock)
+    return trio.run(_measure, nodes, links, rate, seconds, epoch, seed, clock=clock)
 
 
-async def _measure(nodes: int, links: str, rate: float, seconds: float, seed: int) -> dict[str, Any]:
+async def _measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, seed: int) -> dict[str, Any]:
     watched = Watched()
-    swarm = SimulatedSwarm(nodes, seed, pace=Pace(), rhythm=Rhythm(), watch=watched.see)
+    settings = Settings(epoch=EpochSettings(events=epoch))
+    swarm = SimulatedSwarm(nodes, seed, pace=Pace(), rhythm=Rhythm(), watch=watched.see, settings=settings)
     set_delays(swarm, *_LINKS[links], random.Random(seed))
     async with trio.open_nursery() as nursery:
         await nursery.start(swarm.run)
@@ -105,6 +123,8 @@ async def _measure(nodes: int, links: str, rate: float, seconds: float, seed: in
         "round_s": round(seconds / max(rounds, 1), 3),
         "seconds_p50": round(p[49], 3),
         "seconds_p99": round(p[98], 3),
+        "closes": len(watched.closes),
+        "longest_gap_s": round(max(watched.gaps), 3),
         "transactions_per_event": round(len(watched.seconds) / watched.events, 2),
         "idle_rounds_per_min": round(60 * idle_rounds / _IDLE_S, 1),
         "idle_questions_per_s": round((after.asked - before.asked) / _IDLE_S / nodes, 3),
@@ -135,22 +155,18 @@ async def use(node: SimulatedNode, watched: Watched, rate: float, until: float, 
 
 
 def show(results: Sequence[dict[str, Any]]) -> None:
-    table = Table(
-        "nodes", "links", "rounds", "round, s", "p50, s", "p99, s", "tx/event", "idle q/s", "idle B/s", "rounds/min"
-    )
+    table = Table(*(name.replace("_", " ") for name in results[0]))
     for column in table.columns:
         column.justify = "right"
     for row in results:
-        keys = ("nodes", "links", "rounds_to_finality", "round_s", "seconds_p50", "seconds_p99")
-        more = ("transactions_per_event", "idle_questions_per_s", "idle_bytes_per_s", "idle_rounds_per_min")
-        table.add_row(*(str(row[key]) for key in (*keys, *more)))
+        table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
 
 
 def main(argv: list[str]) -> int:
     arguments = parse(argv)
     results = [
-        measure(nodes, links, arguments.rate, arguments.seconds)
+        measure(nodes, links, arguments.rate, arguments.seconds, arguments.epoch)
         for links in arguments.links or _LINKS
         for nodes in arguments.nodes or (4, 7, 10, 40)
     ]

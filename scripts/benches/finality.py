@@ -46,8 +46,8 @@ class Watched:
     decided: set[int] = field(default_factory=set)
     events: int = 0  # ordered, with transactions, while they were submitted
     closes: list[float] = field(default_factory=list)  # when node 0 closed epochs
-    gaps: list[float] = field(default_factory=list)  # of node 0 between decided rounds, while users were there
-    last: float = math.inf  # when it decided the last of them
+    gaps: list[float] = field(default_factory=list)  # of node 0 between decided rounds, while somebody waited for one
+    last: float = -math.inf  # when it decided the last of them
 
     def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
         self.decided.add(effects.round.number)
@@ -70,7 +70,7 @@ class Watched:
     def _time(self, effects: RoundEffects) -> None:
         now = trio.current_time()
         if self.submitted:
-            self.gaps.append(now - min(self.last, now))
+            self.gaps.append(now - max(self.last, min(self.submitted.values())))
         if effects.closed is not None:
             self.closes.append(now)
         self.last = now

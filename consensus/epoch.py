@@ -38,6 +38,7 @@ from consensus.roster import MEMBERS_LIMIT, Roster, RosterError, read_roster
 VERSION = 1
 RECORD_LIMIT = 1 << 18
 SEALED_LIMIT = 1 << 19
+_VALUES = 8 * MEMBERS_LIMIT  # more are in no record and among no seals
 _LARGEST = 2**63 - 1
 _CONTEXT = b"ringrift/epoch/1\0"
 _DIGESTS = ("genesis", "previous", "old", "ledger", "snapshot")
@@ -161,7 +162,7 @@ class Opening:
 def decode_record(data: bytes) -> EpochRecord:
     """The record of these bytes; anything but exact canonical bytes is an EpochError."""
     try:
-        table = decode(data, limit=RECORD_LIMIT)
+        table = decode(data, limit=RECORD_LIMIT, items=_VALUES)
     except EncodingError as error:
         raise EpochError(f"epoch record: {error}") from None
     names = {"version", "roster", "judges", *_DIGESTS, *_NUMBERS}
@@ -190,7 +191,7 @@ def _read_record(table: dict[str, Decoded]) -> EpochRecord:
 def decode_sealed(data: bytes) -> SealedRecord:
     """The sealed record of these bytes; anything but exact canonical bytes is an EpochError."""
     try:
-        value = decode(data, limit=SEALED_LIMIT)
+        value = decode(data, limit=SEALED_LIMIT, items=_VALUES)
     except EncodingError as error:
         raise EpochError(f"sealed record: {error}") from None
     if not isinstance(value, list) or len(value) != 2:

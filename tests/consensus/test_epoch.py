@@ -211,3 +211,17 @@ def test_a_seal_is_of_one_record() -> None:
     key = SigningKey(bytes(32))
     assert record.is_seal(key.id, record.seal(key))
     assert not replace(record, time=10).is_seal(key.id, record.seal(key))
+
+
+def test_the_largest_record_is_read_and_the_densest_bytes_take_no_time():
+    members = [Member(bytes([number]) * 32, 1, bytes(32), "h" * 255) for number in range(256)]
+    judges = tuple(number.to_bytes(32) for number in range(256))
+    record = next_record(Opening.of_genesis(GENESIS), Roster(tuple(members)), judges=judges)
+    seals = tuple((number.to_bytes(32), bytes(64)) for number in range(512))
+    assert decode_sealed(SealedRecord(record, seals).raw).record == record
+    for unit in (b"\x80", b"\xa0", b"\x00"):
+        count = (1 << 18) - 5
+        with pytest.raises(EpochError, match="more values than are allowed"):
+            decode_record(b"\x9a" + count.to_bytes(4) + unit * count)
+        with pytest.raises(EpochError, match="more values than are allowed"):
+            decode_sealed(b"\x82\x41x" + b"\x9a" + count.to_bytes(4) + unit * count)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consensus.event import MAX_OTHER_PARENTS, Event
-from consensus.genesis import Genesis
+from consensus.roster import Roster
 
 _NOTHING = -1  # the seq below the first
 
@@ -26,9 +26,9 @@ class Plan:
 class Creation:
     """Follows all attached events of an epoch and plans the own ones."""
 
-    def __init__(self, genesis: Genesis, member: bytes) -> None:
-        self._index = {listed.id: index for index, listed in enumerate(genesis.members)}
-        self._weights = [listed.weight for listed in genesis.members]
+    def __init__(self, roster: Roster, member: bytes) -> None:
+        self._index = {listed: index for index, listed in enumerate(roster.ids)}
+        self._weights = [listed.weight for listed in roster.members]
         self._own = self._index[member]
         self._seen: dict[bytes, list[int]] = {}  # event: the highest seq of each member among its ancestors
         self._tips: dict[int, Event] = {}  # newest event of each member

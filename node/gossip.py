@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -9,6 +10,9 @@ import trio
 
 from consensus.event import EventError
 from consensus.keys import MemberId, id_text
+from consensus.replica import Replica
+from consensus.roster import MEMBERS_LIMIT
+from consensus.sync import Tip
 from node.member import Member
 from node.messages import (
     MAX_EVENTS,
@@ -62,16 +66,29 @@ class Gossip:
     def __init__(
         self, member: Member, transport: Transport, chance: random.Random, rhythm: Rhythm | None = None
     ) -> None:
-        others = [listed.id for listed in member.genesis.members if listed.id != member.id]
-        self.peers = {peer: Peer(peer) for peer in others}
+        self.peers: dict[MemberId, Peer] = {}
         self._member = member
-        self._replica = member.replica
         self._transport = transport
         self._random = chance
         self._rhythm = rhythm or Rhythm()
-        self._roster = len(member.genesis.members)
+        self._epoch = b""  # for which the peers were set up
+        self._follow()
         self._idled_at = -math.inf
         self._busy_at = -math.inf  # when somebody last waited for rounds
+
+    @property
+    def _replica(self) -> Replica:
+        return self._member.replica
+
+    def _follow(self) -> None:
+        """Keeps in step with the epoch: its members are the peers, and what they have begins anew."""
+        epoch, roster = self._replica.epoch, self._replica.roster
+        if self._epoch != epoch:
+            self._epoch = epoch
+            others = [member for member in roster.ids if member != self._member.id]
+            self.peers = {member: self.peers.get(member) or Peer(member) for member in others}
+            for peer in self.peers.values():
+                peer.follow(epoch)
 
     # Asking.
 
@@ -90,6 +107,7 @@ class Gossip:
 
     def _choose(self) -> Peer | None:
         """A peer that lacks something or has what we lack; now and then whoever was not asked longest."""
+        self._follow()
         needy = self._needy()
         if needy:
             return self._random.choice(needy)
@@ -108,7 +126,7 @@ class Gossip:
         wanting = len(self._replica.wanted()) > 0
         return [
             peer for peer in self._askable()
-            if peer.contacted_at is None
+            if not peer.epoch
             or ((wanting or peer.lacks(ours) >= enough or peer.leads(ours)) and peer.settled != self._state(peer))
         ]
 
@@ -122,11 +140,11 @@ class Gossip:
         now = trio.current_time()
         if self._member.outstanding():
             self._busy_at = now
-        return 1 if now < self._busy_at + self._rhythm.calm else _MANY * self._roster
+        return 1 if now < self._busy_at + self._rhythm.calm else _MANY * len(self._replica.roster)
 
     def _state(self, peer: Peer) -> object:
         """If this has not changed since the last contact, another one would be in vain."""
-        return len(self._replica.dag), self._replica.wanted(), peer.seqs
+        return self._replica.epoch, len(self._replica.dag), self._replica.wanted(), peer.seqs
 
     async def _contact(self, peer: Peer) -> None:
         peer.asked_at = trio.current_time()
@@ -146,24 +164,28 @@ class Gossip:
 
     async def _exchange(self, peer: Peer) -> bool:
         """One sync; returns whether another one would help."""
+        self._follow()
         told: list[bytes] = []
-        if peer.contacted_at is not None and peer.lacks(seqs_of(self._replica.tips())) >= self._enough():
+        epoch, first = self._replica.epoch, not peer.epoch
+        if not first and not peer.ahead and peer.lacks(seqs_of(self._replica.tips())) >= self._enough():
             lacking = self._replica.missing(peer.tips, MAX_EVENTS, (), MAX_EVENTS_SIZE)
             told = [event.raw for event in lacking]
-        request = SyncRequest(self._replica.epoch, self._replica.tips(), self._replica.wanted(), told)
+        request = SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), told)
         body = request.encode()
         peer.sent += len(body)
         raw = await self._transport.ask(
             peer.id, PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE
         )
         peer.received += len(raw)
-        answer = decode_answer(raw, self._roster)
-        events = await self._member.opener.open(answer.events, self._member.knows)
+        answer = decode_answer(raw, MEMBERS_LIMIT)
+        events = await self._member.opener.open(answer.events, epoch, self._member.knows)
         await self._member.take(events)
-        first = peer.contacted_at is None
-        self._heard(peer, answer)
+        self._heard(peer, answer.tips, epoch, ahead=answer.closed)
+        if self._replica.epoch != epoch:
+            return True  # it helped us to close: now for the next epoch
         still_lacking = peer.lacks(seqs_of(self._replica.tips())) >= self._enough()
-        return (answer.more and bool(events)) or (still_lacking and (first or bool(told) or bool(events)))
+        progress = first or bool(told) or bool(events)
+        return (answer.more and bool(events)) or (still_lacking and not answer.closed and progress)
 
     # Answering.
 
@@ -172,46 +194,68 @@ class Gossip:
         return Route(self._answer, limit=MAX_MESSAGE, concurrency=2, rate=30.0, burst=60.0)
 
     async def _answer(self, asking: MemberId, body: bytes) -> bytes:
-        peer = self.peers[asking]
+        self._follow()
+        peer = self.peers.get(asking)
+        if peer is None:
+            raise Refusal(403, "no member of this epoch")
         if trio.current_time() < peer.trusted_at:
             raise Refusal(429, f"not listening to you for now: {peer.error}")
         try:
-            request = decode_request(body, self._roster)
+            request = decode_request(body, MEMBERS_LIMIT)
             if request.epoch != self._replica.epoch:
-                raise Refusal(409, "another swarm or epoch")
+                return self._answer_about_closed(peer, request)
             if not peer.may_tell(len(request.events), trio.current_time()):
                 raise Refusal(429, "too many events; send them later")
-            events = await self._member.opener.open(request.events, self._member.knows)
+            events = await self._member.opener.open(request.events, request.epoch, self._member.knows)
         except (MessageError, EventError) as error:
             peer.misbehaved(str(error), trio.current_time())
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
             raise Refusal(400, str(error)) from None
         await self._member.take(events)
         peer.asked_us(trio.current_time())
-        self._heard(peer, request)
-        lacking = self._replica.missing(request.tips, MAX_EVENTS, request.want, MAX_EVENTS_SIZE)
-        tips = self._replica.tips()
-        more = peer.lacks(seqs_of(tips)) > len(lacking)
-        answer = SyncAnswer(tips, [event.raw for event in lacking], more).encode()
+        self._heard(peer, request.tips, request.epoch)
         peer.received += len(body)
+        answer = self._lacking(request)
         peer.sent += len(answer)
         return answer
 
-    def _heard(self, peer: Peer, message: SyncRequest | SyncAnswer) -> None:
-        peer.heard(message.tips, trio.current_time())
-        self._member.hear(peer.id, message.tips)
+    def _answer_about_closed(self, peer: Peer, request: SyncRequest) -> bytes:
+        """To a peer that has not closed the epoch which we have: with what is missing, it can."""
+        answer = self._lacking(request)
+        peer.asked_us(trio.current_time())
+        peer.sent += len(answer)
+        return answer
+
+    def _lacking(self, request: SyncRequest) -> bytes:
+        """The answer, from the epoch that the request names. Refusal 409 if it is not served."""
+        served = self._replica.served(request.epoch)
+        if served is None:
+            raise Refusal(409, f"not in that epoch; here it is epoch {self._replica.number}")
+        lacking = served.missing(request.tips, MAX_EVENTS, request.want, MAX_EVENTS_SIZE)
+        tips, theirs = served.tips(), seqs_of(request.tips)
+        lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
+        raws, closed = [event.raw for event in lacking], request.epoch != self._replica.epoch
+        return SyncAnswer(tips, raws, lacks > len(lacking), closed).encode()
+
+    def _heard(self, peer: Peer, tips: Sequence[Tip], epoch: bytes, *, ahead: bool = False) -> None:
+        """Takes note of what a peer has, unless the epoch that it spoke of is over here meanwhile."""
+        self._follow()
+        if epoch == self._replica.epoch:
+            peer.heard(tips, trio.current_time(), epoch, ahead=ahead)
+            self._member.hear(peer.id, tips, ahead=ahead)
 
     # For others.
 
     def caught_up(self) -> bool:
         """Whether we lack nothing of what a quorum of members, we among them, lately said to have."""
-        since = trio.current_time() - self._rhythm.recent - self._rhythm.idle * self._roster
+        since = trio.current_time() - self._rhythm.recent - self._rhythm.idle * len(self._replica.roster)
         ours = seqs_of(self._replica.tips())
         level = [
             peer.id for peer in self.peers.values()
-            if peer.contacted_at is not None and peer.contacted_at > since and not peer.leads(ours)
+            if peer.contacted_at is not None and peer.contacted_at > since and peer.epoch
+            and not peer.ahead and not peer.leads(ours)
         ]
-        return self._member.genesis.roster.supermajority([self._member.id, *level])
+        return self._replica.roster.supermajority([self._member.id, *level])
 
     def statuses(self) -> list[PeerStatus]:
         """All peers, in roster order."""

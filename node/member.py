@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from consensus.event import Event, EventError, Transaction, make_event
+from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.replica import ForkError, Replica, RoundEffects
+from consensus.replica import Closed, ForkError, Replica, RoundEffects
 from consensus.sync import Tip
 from node.clock import Clock, SteadyClock
 from node.creation import Creation, Plan
@@ -22,14 +22,17 @@ from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
 from node.pending import Pending
-from node.store import Store, StoreError
+from node.recovery import Recovery, ids_of, not_taken_up
+from node.standing import Standing
+from node.store import Store
 
-_REPLAYED = 256  # events read from the store at a time
 _SLICE = 64  # events attached at a time, so that others get their turn
 _UNFIT = 0.5  # seconds until an unfit node looks at itself again
 _INBOX = 16  # deliveries that wait for the owner; who brings more waits too
 
 _log = structlog.get_logger(__name__)
+
+__all__ = ["Member", "Pace", "Standing"]
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,6 @@ class Pace:
     busy: float = 0.2  # at least between two of them
     heartbeat: float = 5.0  # without anything to do, so that consensus time goes on
     patience: float = 3.0  # for the last members to answer, before the first own event after a start
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A member's state for people, as of now."""
-
-    listening: bool  # own events are not made yet
-    events: int  # attached
-    ordered: int
-    pending: int  # own transactions without a place in the order
-    round: int  # last decided, 0 if none
-    decided_at: float | None  # when that was here, in seconds of trio's clock
-    ailment: str = ""  # why no own events are made for now; empty if they are
 
 
 @dataclass(frozen=True)
@@ -77,17 +67,26 @@ class Member:
         self.news = trio.Event()  # set, and replaced, when events were attached
         self._store, self._clock, self._random = store, SteadyClock(clock), chance
         self._pace = pace or Pace()
-        self._creation = Creation(genesis, identity.id)
-        self._listening: Listening | None = Listening(genesis, self.replica, self.id, self._pace.patience)
+        self._creation: Creation | None = None  # None while we are no member
+        self._listening: Listening | None = None
+        self._begin_epoch(listen=True)
         self._pending = Pending()
-        self._unordered: dict[bytes, int] = {}  # own events: number of transactions
-        self._orphans: set[bytes] = set()  # events that are in the store, but not attached
         self._inbox_in, self._inbox = trio.open_memory_channel[_Delivery | None](_INBOX)
         self._subscribers: list[trio.MemorySendChannel[RoundEffects]] = []
         self.health = Health()
         self._created_at, self._gap = -math.inf, 0.0
         self._decided_at: float | None = None
-        self._ordered = 0
+
+    def _begin_epoch(self, *, listen: bool) -> None:
+        """Sets up what is about one epoch only.
+
+        Who has listened once, among members of more than 2/3 of the weight that were no further than itself,
+        goes on without: what it ever made in a later epoch, it made in this run.
+        """
+        self._unordered: dict[bytes, tuple[int, ...]] = {}  # own events: ids of their transactions
+        self._orphans: set[bytes] = set()  # events that are in the store, but not attached
+        self._creation = Creation(self.replica.roster, self.id) if self.id in self.replica.roster else None
+        self._listening = Listening(self.replica, self.id, self._pace.patience) if listen else None
 
     # For others.
 
@@ -121,17 +120,25 @@ class Member:
                 raise
             await delivery.done.wait()
 
-    def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
-        """What a peer says it has: matters before the first own event after a start, and if it is much more."""
+    def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
+        """What a peer says it has of our epoch, while it is in that one or `ahead` of it.
+
+        It matters before the first own event after a start, and if it is much more.
+        """
         tips = list(tips)
         self.health.hear(peer, seqs_of(tips), self._seqs())
         if self._listening is not None:
-            self._listening.hear(peer, tips)
+            self._listening.hear(peer, tips, ahead=ahead)
             self._wake()
 
     def knows(self, digest: bytes) -> bool:
         """Whether the event is attached."""
         return digest in self.replica.dag
+
+    def last_id(self) -> int:
+        """The highest transaction id that we have used, or put forward without its having a place yet; -1: none."""
+        waiting = [number for ids in self._unordered.values() for number in ids]
+        return max(self.replica.ledger.last_id(self.id), self._pending.last_id(), *waiting, -1)
 
     def outstanding(self) -> bool:
         """Whether somebody waits for rounds: own transactions here, anybody's without a place, the ledger."""
@@ -140,11 +147,12 @@ class Member:
     def standing(self) -> Standing:
         """For status pages and metrics."""
         return Standing(
+            epoch=self.replica.number,
             listening=self._listening is not None,
             events=len(self.replica.dag),
-            ordered=self._ordered,
-            pending=len(self._pending) + sum(self._unordered.values()),
-            round=self.replica.hashgraph.decided,
+            ordered=self.replica.ledger.ordered,
+            pending=len(self._pending) + sum(len(ids) for ids in self._unordered.values()),
+            round=self.replica.ledger.round,
             decided_at=self._decided_at,
             ailment=self._ailment(),
         )
@@ -153,7 +161,7 @@ class Member:
         return seqs_of(self.replica.tips())
 
     def _ailment(self) -> str:
-        return self.health.ailment(self.genesis.roster, self._seqs, trio.current_time())
+        return self.health.ailment(self.replica.roster, self._seqs, trio.current_time())
 
     # The owner.
 
@@ -167,19 +175,21 @@ class Member:
                 await self._take_in(delivery)
 
     async def _replay(self) -> None:
-        position = 0
-        while raws := await self._store.read(position, _REPLAYED):
-            try:
-                events = await self.opener.open(raws, self.knows)
-            except EventError as error:
-                raise StoreError(
-                    f"{self._store.place}: damaged after its event {position} ({error}); "
-                    "move it away and start again: the node fetches all events from its peers"
-                ) from None
-            self._attached(self.replica.insert(events))
+        recovery = Recovery(self._store, self.opener, self.genesis)
+        self.replica, opened = await recovery.resume(self._key)
+        self._begin_epoch(listen=self._listening is not None)
+        position, epoch, taken = 0, self.replica.epoch, set[int]()
+        while self.replica.epoch == epoch and (events := await recovery.read(position, epoch)):
+            position += len(events)
+            attached = self.replica.insert(events)
             self._orphans.update(event.hash for event in events if not self.knows(event.hash))
-            position += len(raws)
-        _log.debug("replayed", events=position, round=self.replica.hashgraph.decided)
+            taken.update(number for event in events if event.creator == self.id for number in ids_of(event))
+            await self._attached(attached)
+        if opened is not None:
+            self._pending.put_back(not_taken_up(opened, taken))
+            if self.replica.epoch == epoch:
+                await recovery.serve_closed(self.replica, opened)
+        _log.debug("replayed", events=position, epoch=self.replica.number, round=self.replica.ledger.round)
 
     async def _next_delivery(self, until: float) -> _Delivery | None:
         """What comes in next; None when it is time to look for other things to do."""
@@ -200,29 +210,44 @@ class Member:
             self._orphans.difference_update(event.hash for event in attached)
             if fresh:
                 await self._store.append(fresh)
-            self._attached(attached)
+            await self._attached(attached)
             self.health.waiting -= len(some)
         delivery.done.set()
 
-    def _attached(self, events: Sequence[Event]) -> None:
+    async def _attached(self, events: Sequence[Event]) -> None:
         for event in events:
-            self._creation.attach(event)
+            if self._creation is not None:
+                self._creation.attach(event)
             if event.creator == self.id:
                 self._clock.reach(event.time)
-                if event.transactions:
-                    self._unordered[event.hash] = len(event.transactions)
+                self._unordered[event.hash] = ids_of(event)
         for decided in self.replica.advance():
             self._publish(decided)
+            if decided.sealed is not None:
+                await self._store.save_seals(decided.sealed)
+            if decided.closed is not None:
+                await self._turn(decided.closed)
         if events:
             self.news.set()
             self.news = trio.Event()
 
+    async def _turn(self, closed: Closed) -> None:
+        """Goes on in the next epoch: on disk first, so that no own event is in it before."""
+        await self._store.turn(closed)
+        self._pending.put_back(closed.unreceived)
+        self.health.forget()
+        self._begin_epoch(listen=self._listening is not None)
+        _log.info(
+            "epoch", number=closed.record.number, members=len(closed.record.roster),
+            ordered=closed.record.ordered, put_forward_again=len(closed.unreceived),
+        )  # fmt: skip
+
     def _publish(self, effects: RoundEffects) -> None:
         ordered = [place.event for place in effects.round.events]
-        self._creation.forget(ordered)
+        if self._creation is not None:
+            self._creation.forget(ordered)
         for event in ordered:
             self._unordered.pop(event.hash, None)
-        self._ordered += len(ordered)
         self._decided_at = trio.current_time()
         self._clock.reach(self.replica.ledger.time)
         for subscriber in list(self._subscribers):
@@ -234,6 +259,8 @@ class Member:
     async def _create_if_due(self) -> float:
         """Makes an own event if there is reason to; returns when to look again if nothing comes in."""
         now = trio.current_time()
+        if self._creation is None:
+            return math.inf
         if self._listening is not None:
             if not self._listening.over(now):
                 return self._listening.deadline
@@ -263,7 +290,7 @@ class Member:
         await self._store.append_own(event)
         self.health.took("a write to the disk", trio.current_time() - begun, trio.current_time())
         self._pending.taken(len(transactions))
-        self._attached(self.replica.insert([event]))
+        await self._attached(self.replica.insert([event]))
 
     def _set_pace(self) -> None:
         self._created_at = trio.current_time()

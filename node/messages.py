@@ -34,15 +34,17 @@ class SyncRequest:
 
 @dataclass(frozen=True)
 class SyncAnswer:
-    """What the answering side has, and events that the asking side lacks; `more` if they did not fit."""
+    """What the answering side has of the epoch, and events that the asking side lacks."""
 
     tips: Sequence[Tip]
     events: Sequence[bytes]  # raw
-    more: bool
+    more: bool  # they did not all fit
+    closed: bool  # the answering side is in a later epoch
 
     def encode(self) -> bytes:
-        """CBOR {tips, events, more}."""
-        return encode({"tips": list(self.tips), "events": list(self.events), "more": self.more})
+        """CBOR {tips, events, more, closed}."""
+        tips, events = list(self.tips), list(self.events)
+        return encode({"tips": tips, "events": events, "more": self.more, "closed": self.closed})
 
 
 def decode_request(data: bytes, members: int) -> SyncRequest:
@@ -57,11 +59,11 @@ def decode_request(data: bytes, members: int) -> SyncRequest:
 
 def decode_answer(data: bytes, members: int) -> SyncAnswer:
     """An answer in a swarm of `members`. Raises MessageError."""
-    fields = _fields(data, {"tips", "events", "more"}, members)
-    more = fields["more"]
-    if not isinstance(more, bool):
-        raise MessageError("more is neither true nor false")
-    return SyncAnswer(_tips(fields["tips"], members), _events(fields["events"]), more)
+    fields = _fields(data, {"tips", "events", "more", "closed"}, members)
+    more, closed = fields["more"], fields["closed"]
+    if not isinstance(more, bool) or not isinstance(closed, bool):
+        raise MessageError("more or closed is neither true nor false")
+    return SyncAnswer(_tips(fields["tips"], members), _events(fields["events"]), more, closed)
 
 
 def _fields(data: bytes, names: set[str], members: int) -> dict[str, Decoded]:

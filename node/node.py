@@ -100,7 +100,7 @@ class _Node:
             genesis=genesis,
             identity=identity,
             store=store,
-            opener=ThreadOpener(genesis.digest),
+            opener=ThreadOpener(),
             clock=SystemClock(),
             chance=chance,
         )

@@ -25,7 +25,9 @@ class Peer:
     """One peer. Times in seconds of trio's clock."""
 
     id: MemberId
-    tips: Sequence[Tip] = ()  # what it said it has
+    epoch: bytes = b""  # of which it spoke last, with us in it
+    ahead: bool = False  # it has closed that epoch
+    tips: Sequence[Tip] = ()  # what it said it has of the epoch
     seqs: dict[MemberId, int] = field(default_factory=dict)  # of its tips, the highest of each member
     contacted_at: float | None = None  # last time it said something correct
     asked_at: float = -math.inf
@@ -40,11 +42,18 @@ class Peer:
     sent: int = 0  # bytes, in questions and answers
     received: int = 0
 
-    def heard(self, tips: Sequence[Tip], now: float) -> None:
-        """It said, correctly, what it has."""
+    def heard(self, tips: Sequence[Tip], now: float, epoch: bytes, *, ahead: bool = False) -> None:
+        """It said, correctly, what it has of our epoch."""
+        self.epoch, self.ahead = epoch, ahead
         self.tips = tips
         self.seqs = seqs_of(tips)
         self.contacted_at = now
+
+    def follow(self, epoch: bytes) -> None:
+        """An epoch has begun: what it has of that one, it has not said yet."""
+        if self.epoch != epoch:
+            self.epoch, self.ahead, self.settled = b"", False, None
+            self.tips, self.seqs = (), {}
 
     def asked_us(self, now: float) -> None:
         """It can reach us, so perhaps we can reach it again."""

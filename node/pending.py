@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Sequence
 
+from consensus.encoding import encode
 from consensus.event import MAX_TRANSACTIONS, Transaction
 
+_MOST = MAX_TRANSACTIONS - 1  # in one event, beside that which opens the epoch
 MAX_FILLED = 192 * 1024  # bytes of transactions in one event; an event may have some more
 
 
@@ -25,7 +27,7 @@ class Pending:
 
     def add(self, transactions: Sequence[Transaction], size: int) -> None:
         """Takes a group of `size` bytes that will travel in one event. Raises BacklogError."""
-        if size > MAX_FILLED or len(transactions) > MAX_TRANSACTIONS:
+        if size > MAX_FILLED or len(transactions) > _MOST:
             raise BacklogError(f"{len(transactions)} transactions of {size} bytes are too much for one event")
         if self._size + size > self._limit:
             raise BacklogError(f"{len(self)} transactions wait already; is there a quorum of members?")
@@ -33,13 +35,24 @@ class Pending:
             self._groups.append((tuple(transactions), size))
             self._size += size
 
+    def put_back(self, groups: Sequence[Sequence[Transaction]]) -> None:
+        """Takes groups that were in own events and found no place in the order; they go before all others."""
+        for group in reversed(groups):
+            size = min(len(encode(group)), MAX_FILLED)  # it was within the limits when it came
+            self._groups.appendleft((tuple(group), size))
+            self._size += size
+
+    def last_id(self) -> int:
+        """The highest transaction id that waits, -1 if none."""
+        return max((entry["id"] for group, _ in self._groups for entry in group), default=-1)
+
     def fill(self) -> tuple[Transaction, ...]:
         """What goes into the next event; it stays here until `taken` is called."""
         filled: list[Transaction] = []
         room = MAX_FILLED
         for group, size in self._groups:
             room -= size
-            if room < 0 or len(filled) + len(group) > MAX_TRANSACTIONS:
+            if room < 0 or len(filled) + len(group) > _MOST:
                 break
             filled += group
         return tuple(filled)

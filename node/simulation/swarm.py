@@ -71,7 +71,7 @@ class SimulatedSwarm:
         ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in identities]
         members = [Listed(identity.id, 1, anchor) for identity, anchor in zip(identities, ends, strict=True)]
         self.genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
-        self._opener = SharedOpener(self.genesis.digest)
+        self._opener = SharedOpener()
         self.nodes = [
             SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member)
             for number, identity in enumerate(identities)

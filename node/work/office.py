@@ -66,7 +66,6 @@ class Office:
         self._moved = trio.Event()
         self._ordered: set[int] = set()
         self._last_id = -1
-        self._rows_seen = 0
 
     async def run(self) -> None:
         """Follow the order."""
@@ -104,13 +103,7 @@ class Office:
 
     def next_id(self) -> int:
         """See `Desk.next_id`: one more than any in an own event, so that a restart repeats none."""
-        events = self._member.replica.dag.events
-        while self._rows_seen < len(events):
-            event = events[self._rows_seen]
-            self._rows_seen += 1
-            if event.creator == self.me:
-                self._last_id = max(self._last_id, *_ids(event.transactions), -1)
-        self._last_id += 1
+        self._last_id = max(self._last_id, self._member.last_id()) + 1
         return self._last_id
 
     async def submit(self, *transactions: Transaction) -> None:

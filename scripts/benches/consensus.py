@@ -84,9 +84,11 @@ def order_bytes(genesis: Genesis, raws: Sequence[bytes], signed: bool) -> None:
 
 async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> None:
     """The same as a node does it that catches up: threads open each message, then its events are ordered."""
-    replica, opener = Replica(genesis), ThreadOpener(genesis.digest)
+    replica, opener = Replica(genesis), ThreadOpener()
     for start in range(0, len(raws), _MESSAGE):
-        events = await opener.open(raws[start : start + _MESSAGE], replica.dag.rows.__contains__)
+        events = await opener.open(
+            raws[start : start + _MESSAGE], replica.epoch, replica.dag.rows.__contains__
+        )
         for begin in range(0, len(events), _SYNC):
             take(replica, events[begin : begin + _SYNC])
 
@@ -182,7 +184,7 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
     await store.close()
     written = time.perf_counter()
     store = SqliteStore(directory, genesis=genesis.digest, member=member)
-    replica, opener, position = Replica(genesis), ThreadOpener(genesis.digest), 0
+    replica, opener, position = Replica(genesis), ThreadOpener(), 0
     while raws := await store.read(position, 256):
         take(replica, await opener.open(raws, replica.dag.rows.__contains__))
         position += len(raws)

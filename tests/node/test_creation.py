@@ -20,7 +20,7 @@ class Table:
         self.identities = sorted(identities, key=lambda identity: identity.id)
         listed = [Listed(identity.id, weights[n]) for n, identity in enumerate(self.identities)]
         self.genesis: Genesis = make_genesis("table", listed, Settings())
-        self.policies = [Creation(self.genesis, identity.id) for identity in self.identities]
+        self.policies = [Creation(self.genesis.roster, identity.id) for identity in self.identities]
         self.newest: list[Event | None] = [None] * len(weights)
         self.time = 0
         self.events: list[tuple[Event, set[int]]] = []

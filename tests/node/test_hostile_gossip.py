@@ -90,7 +90,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         directory.mkdir()
         store = SqliteStore(directory, genesis=field.genesis.digest, member=identity.id)
         member = Member(
-            genesis=field.genesis, identity=identity, store=store, opener=ThreadOpener(field.genesis.digest),
+            genesis=field.genesis, identity=identity, store=store, opener=ThreadOpener(),
             clock=SystemClock(), chance=random.Random(1), pace=PACE,
         )
         credentials = Credentials(identity, roster)
@@ -279,7 +279,7 @@ async def test_a_flood_of_events_is_cut_off(field: Battlefield, start: Start) ->
 async def test_tips_that_are_lies_are_harmless(field: Battlefield, start: Start) -> None:
     async def lie(member: bytes, body: bytes) -> bytes:
         tips = [Tip(identity.id, 2**62, bytes(32)) for identity in field.identities]
-        return SyncAnswer(tips, [], True).encode()
+        return SyncAnswer(tips, [], True, False).encode()
 
     await start(lie)
     lies = [[identity.id, 10**15, bytes([7]) * 32] for identity in field.identities]
@@ -295,9 +295,9 @@ ANSWERS: dict[str, Callable[[Battlefield], bytes]] = {
     "nothing": lambda field: b"",
     "garbage": lambda field: b"\xff" * 100,
     "a request": lambda field: field.request(),
-    "not canonical": lambda field: b"\xbf" + SyncAnswer([], [], False).encode()[1:] + b"\xff",
-    "bad signature": lambda field: SyncAnswer([], [bad_signature(field)], False).encode(),
-    "no event": lambda field: SyncAnswer([], [b"nonsense"], False).encode(),
+    "not canonical": lambda field: b"\xbf" + SyncAnswer([], [], False, False).encode()[1:] + b"\xff",
+    "bad signature": lambda field: SyncAnswer([], [bad_signature(field)], False, False).encode(),
+    "no event": lambda field: SyncAnswer([], [b"nonsense"], False, False).encode(),
     "too large": lambda field: bytes(MAX_MESSAGE + 1),
 }
 

@@ -328,7 +328,7 @@ def lone_member(disk: MemoryDisk, chance: random.Random) -> Member:
     identity = Identity(b"1" * 32)
     genesis = make_genesis("lone", [Listed(identity.id, 1)], Settings())
     return Member(
-        genesis=genesis, identity=identity, store=MemoryStore(disk), opener=SharedOpener(genesis.digest),
+        genesis=genesis, identity=identity, store=MemoryStore(disk), opener=SharedOpener(),
         clock=SimulatedClock(), chance=chance, pace=PACE,
     )
 

@@ -25,14 +25,14 @@ HASH = bytes(range(32))
 TIPS = [Tip(HASH, 3, bytes(32)), Tip(bytes(32), 0, HASH)]
 LISTED = [list(tip) for tip in TIPS]
 REQUEST: dict[str, Any] = {"epoch": HASH, "tips": LISTED, "want": [HASH], "events": [b"e"]}
-ANSWER: dict[str, Any] = {"tips": LISTED, "events": [b"e", b"f"], "more": True}
+ANSWER: dict[str, Any] = {"tips": LISTED, "events": [b"e", b"f"], "more": True, "closed": False}
 
 
 def test_messages_are_read_as_sent() -> None:
     request = SyncRequest(HASH, TIPS, [HASH], [b"e"])
     assert request.encode() == encode(REQUEST)
     assert decode_request(request.encode(), 4) == request
-    answer = SyncAnswer(TIPS, [b"e", b"f"], True)
+    answer = SyncAnswer(TIPS, [b"e", b"f"], True, False)
     assert answer.encode() == encode(ANSWER)
     assert decode_answer(answer.encode(), 4) == answer
 
@@ -46,7 +46,7 @@ WRONG: list[tuple[str, Any]] = [
     ("want", None), ("want", [1]), ("want", [HASH[1:]]), ("want", [HASH] * (MAX_WANTED + 1)), ("want", HASH),
     ("events", None), ("events", ["x"]), ("events", [b"x"] * (MAX_EVENTS + 1)),
     ("events", [bytes(256 * 1024 + 1)]),
-    ("more", 1), ("more", None), ("extra", 1),
+    ("more", 1), ("more", None), ("closed", 0), ("extra", 1),
 ]
 
 

@@ -41,7 +41,7 @@ def network() -> Network:
 def office(network: Network, tmp_path: Path) -> Office:
     genesis = make_genesis("office", [Listed(ME.id, 1), Listed(PEER.id, 1)], Settings())
     member = Member(
-        genesis=genesis, identity=ME, store=MemoryStore(MemoryDisk()), opener=SharedOpener(genesis.digest),
+        genesis=genesis, identity=ME, store=MemoryStore(MemoryDisk()), opener=SharedOpener(),
         clock=SimulatedClock(), chance=random.Random(1),
     )
     blobs = FileBlobs(tmp_path / "blobs")
@@ -124,7 +124,7 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(
     disk, blobs, told = MemoryDisk(), FileBlobs(tmp_path), []
     for life in range(3):
         member = Member(
-            genesis=genesis, identity=ME, store=MemoryStore(disk), opener=SharedOpener(genesis.digest),
+            genesis=genesis, identity=ME, store=MemoryStore(disk), opener=SharedOpener(),
             clock=SimulatedClock(), chance=random.Random(life),
         )
         effects = EffectLog({ME.id: "me"}.__getitem__)

@@ -17,7 +17,7 @@ ME = Identity(b"m" * 32)
 
 @pytest.fixture(params=[ThreadOpener, SharedOpener])
 def opener(request: pytest.FixtureRequest) -> Opener:
-    made: Opener = request.param(EPOCH)
+    made: Opener = request.param()
     return made
 
 
@@ -40,13 +40,13 @@ def nothing(digest: bytes) -> bool:
 async def test_good_events_are_opened_in_order(opener: Opener, count: int) -> None:
     raws = [raw(seq) for seq in range(count)]
     for _ in range(2):
-        assert [event.raw for event in await opener.open(raws, nothing)] == raws
+        assert [event.raw for event in await opener.open(raws, EPOCH, nothing)] == raws
 
 
 async def test_known_events_are_left_out(opener: Opener) -> None:
-    events = await opener.open([raw(seq) for seq in range(9)], nothing)
+    events = await opener.open([raw(seq) for seq in range(9)], EPOCH, nothing)
     known = {events[2].hash, events[5].hash}
-    opened = await opener.open([event.raw for event in events], known.__contains__)
+    opened = await opener.open([event.raw for event in events], EPOCH, known.__contains__)
     assert [event.seq for event in opened] == [0, 1, 3, 4, 6, 7, 8]
 
 
@@ -58,7 +58,7 @@ async def test_one_bad_event_spoils_the_message(opener: Opener, bad: bytes, posi
     raws = [raw(seq) for seq in range(80)]
     for _ in range(2):
         with pytest.raises(EventError):
-            await opener.open([*raws[:position], bad, *raws[position:]], nothing)
+            await opener.open([*raws[:position], bad, *raws[position:]], EPOCH, nothing)
 
 
 async def test_a_message_is_checked_by_several_threads_and_all_messages_share_them(
@@ -80,12 +80,12 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
             running -= 1
         return False
 
-    opener = ThreadOpener(EPOCH)
+    opener = ThreadOpener()
     raws = [raw(seq) for seq in range(100)]
-    opened = await SharedOpener(EPOCH).open(raws, nothing)
+    opened = await SharedOpener().open(raws, EPOCH, nothing)
     first = {opened[0].hash, opened[50].hash}
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(opener.open, raws, known)
+        nursery.start_soon(opener.open, raws, EPOCH, known)
         nursery.start_soon(opener.open, raws[10:40], nothing)
     assert most == 2
 
@@ -101,5 +101,5 @@ async def test_what_follows_a_bad_event_is_not_checked(monkeypatch: pytest.Monke
         return False
 
     with pytest.raises(EventError, match="is not signed by it"):
-        await ThreadOpener(EPOCH).open(raws, known)
+        await ThreadOpener().open(raws, EPOCH, known)
     assert len(looked) <= 64

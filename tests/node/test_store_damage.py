@@ -295,7 +295,7 @@ async def test_a_schema_that_is_no_text_is_one_line(tmp_path: Path) -> None:
 
 def member_on(store: SqliteStore) -> Member:
     return Member(
-        genesis=GENESIS, identity=ME, store=store, opener=ThreadOpener(GENESIS.digest),
+        genesis=GENESIS, identity=ME, store=store, opener=ThreadOpener(),
         clock=SimulatedClock(), chance=random.Random(1), pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),
     )
 

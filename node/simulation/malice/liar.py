@@ -9,6 +9,7 @@ import trio
 
 from consensus.event import Event, Transaction, make_event
 from consensus.keys import MemberId, SigningKey
+from consensus.roster import MEMBERS_LIMIT
 from consensus.sync import Tip
 from node.creation import Plan
 from node.gossip import PATH
@@ -65,10 +66,10 @@ class Liar(Member):
         """Its own."""
         return self._key
 
-    def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
+    def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
         """See `Member`. It does not care that somebody knows own events that are not here."""
         if not any(way.lives_twice for way in self.ways):
-            super().hear(peer, tips)
+            super().hear(peer, tips, ahead=ahead)
 
     def newest(self) -> Event | None:
         """Its own newest event."""
@@ -112,7 +113,7 @@ class Liar(Member):
             return
         self._set_pace()
         await self._store.append(events)
-        self._attached(self.replica.insert(events))
+        await self._attached(self.replica.insert(events))
         stray = [event.raw for event in events if not self.knows(event.hash)]
         self.stray = [*self.stray, *stray][-_STRAYS:]
 
@@ -149,7 +150,7 @@ class Mask:
 
         async def answer(asking: MemberId, body: bytes) -> bytes:
             await trio.sleep(sum(way.delay() for way in self.ways))
-            truth = decode_answer(await route.handler(asking, body), len(member.genesis.members))
+            truth = decode_answer(await route.handler(asking, body), MEMBERS_LIMIT)
             return self._answer(member, asking, truth).encode()
 
         return replace(route, handler=answer)

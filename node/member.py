@@ -22,7 +22,7 @@ from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
 from node.pending import Pending
-from node.recovery import Recovery, ids_of, not_taken_up
+from node.recovery import Recovery, cut_off, ids_of
 from node.standing import Standing
 from node.store import Store
 
@@ -176,19 +176,21 @@ class Member:
 
     async def _replay(self) -> None:
         recovery = Recovery(self._store, self.opener, self.genesis)
-        self.replica, opened = await recovery.resume(self._key)
+        self.replica = await recovery.resume(self._key)
         self._begin_epoch(listen=self._listening is not None)
-        position, epoch, taken = 0, self.replica.epoch, set[int]()
-        while self.replica.epoch == epoch and (events := await recovery.read(position, epoch)):
+        opening, position, taken = self.replica.opening, 0, set[int]()
+        before = await recovery.read_before(opening)
+        if before is not None:
+            self.replica.serve(*before)
+        while self.replica.opening is opening and (events := await recovery.read(position, opening)):
             position += len(events)
             attached = self.replica.insert(events)
             self._orphans.update(event.hash for event in events if not self.knows(event.hash))
             taken.update(number for event in events if event.creator == self.id for number in ids_of(event))
             await self._attached(attached)
-        if opened is not None:
-            self._pending.put_back(not_taken_up(opened, taken))
-            if self.replica.epoch == epoch:
-                await recovery.serve_closed(self.replica, opened)
+        if before is not None:
+            own = [event for event in before[1] if event.creator == self.id]
+            self._pending.put_back(cut_off(self.replica, own, taken))
         _log.debug("replayed", events=position, epoch=self.replica.number, round=self.replica.ledger.round)
 
     async def _next_delivery(self, until: float) -> _Delivery | None:
@@ -224,7 +226,7 @@ class Member:
         for decided in self.replica.advance():
             self._publish(decided)
             if decided.sealed is not None:
-                await self._store.save_seals(decided.sealed)
+                await self._store.seal(decided.sealed)
             if decided.closed is not None:
                 await self._turn(decided.closed)
         if events:
@@ -233,7 +235,7 @@ class Member:
 
     async def _turn(self, closed: Closed) -> None:
         """Goes on in the next epoch: on disk first, so that no own event is in it before."""
-        await self._store.turn(closed)
+        await self._store.turn(closed.record, closed.snapshot)
         self._pending.put_back(closed.unreceived)
         self.health.forget()
         self._begin_epoch(listen=self._listening is not None)

@@ -22,8 +22,8 @@ from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
 from node.pending import Pending
-from node.recovery import Recovery, cut_off, ids_of
-from node.standing import Standing
+from node.recovery import Recovery, ids_of, not_taken_up
+from node.standing import Pace, Standing
 from node.store import Store
 
 _SLICE = 64  # events attached at a time, so that others get their turn
@@ -33,15 +33,6 @@ _INBOX = 16  # deliveries that wait for the owner; who brings more waits too
 _log = structlog.get_logger(__name__)
 
 __all__ = ["Member", "Pace", "Standing"]
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often own events are made. Times in seconds."""
-
-    busy: float = 0.2  # at least between two of them
-    heartbeat: float = 5.0  # without anything to do, so that consensus time goes on
-    patience: float = 3.0  # for the last members to answer, before the first own event after a start
 
 
 @dataclass(frozen=True)
@@ -176,7 +167,7 @@ class Member:
 
     async def _replay(self) -> None:
         recovery = Recovery(self._store, self.opener, self.genesis)
-        self.replica = await recovery.resume(self._key)
+        self.replica, opened = await recovery.resume(self._key)
         self._begin_epoch(listen=self._listening is not None)
         opening, position, taken = self.replica.opening, 0, set[int]()
         before = await recovery.read_before(opening)
@@ -188,9 +179,8 @@ class Member:
             self._orphans.update(event.hash for event in events if not self.knows(event.hash))
             taken.update(number for event in events if event.creator == self.id for number in ids_of(event))
             await self._attached(attached)
-        if before is not None:
-            own = [event for event in before[1] if event.creator == self.id]
-            self._pending.put_back(cut_off(self.replica, own, taken))
+        if opened is not None:
+            self._pending.put_back(not_taken_up(opened, taken))
         _log.debug("replayed", events=position, epoch=self.replica.number, round=self.replica.ledger.round)
 
     async def _next_delivery(self, until: float) -> _Delivery | None:
@@ -226,7 +216,7 @@ class Member:
         for decided in self.replica.advance():
             self._publish(decided)
             if decided.sealed is not None:
-                await self._store.seal(decided.sealed)
+                await self._store.save_seals(decided.sealed)
             if decided.closed is not None:
                 await self._turn(decided.closed)
         if events:
@@ -235,7 +225,7 @@ class Member:
 
     async def _turn(self, closed: Closed) -> None:
         """Goes on in the next epoch: on disk first, so that no own event is in it before."""
-        await self._store.turn(closed.record, closed.snapshot)
+        await self._store.turn(closed)
         self._pending.put_back(closed.unreceived)
         self.health.forget()
         self._begin_epoch(listen=self._listening is not None)

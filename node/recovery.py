@@ -1,14 +1,12 @@
 """After a start: from what the store holds back to the replica as it was, and what is to be put forward again."""
 
-from collections.abc import Sequence
-
-from consensus.epoch import EpochError, Opening, decode_record
+from consensus.epoch import Opening
 from consensus.event import Event, EventError, Transaction
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
 from consensus.ledger.snapshot import SnapshotError
 from consensus.ledger.transactions import Open
-from consensus.replica import Replica
+from consensus.replica import Closed, Replica
 from node.opening import Opener
 from node.store import Store, StoreError
 
@@ -23,13 +21,13 @@ class Recovery:
     def __init__(self, store: Store, opener: Opener, genesis: Genesis) -> None:
         self._store, self._opener, self._genesis = store, opener, genesis
 
-    async def resume(self, key: SigningKey) -> Replica:
-        """A replica at the beginning of the stored epoch."""
-        opened = await self._store.opening()
+    async def resume(self, key: SigningKey) -> tuple[Replica, Closed | None]:
+        """A replica at the beginning of the stored epoch, and what opened that."""
+        opened = await self._store.opened()
         if opened is None:
-            return Replica(self._genesis, key)
+            return Replica(self._genesis, key), None
         try:
-            return Replica.resume(self._genesis, key, opened.record, opened.snapshot)
+            return Replica.resume(self._genesis, key, opened.record, opened.snapshot), opened
         except SnapshotError as error:
             raise StoreError(f"{self._store.place}: damaged ({error}); {_REFETCH}") from None
 
@@ -57,13 +55,8 @@ class Recovery:
             return None
         if number == 1:
             return Opening.of_genesis(self._genesis)
-        links = await self._store.records(number - 1, 1)
-        if not links or links[0].number != number - 1:
-            return None
-        try:
-            return Opening.of_record(decode_record(links[0].record))
-        except EpochError as error:
-            raise StoreError(f"{self._store.place}: damaged ({error}); {_REFETCH}") from None
+        records = await self._store.records(number - 1, 1)
+        return Opening.of_record(records[0].record) if records else None
 
 
 def ids_of(event: Event) -> tuple[int, ...]:
@@ -71,18 +64,7 @@ def ids_of(event: Event) -> tuple[int, ...]:
     return tuple(entry["id"] for entry in event.transactions if entry["type"] != Open.TYPE)
 
 
-def cut_off(replica: Replica, own: Sequence[Event], since: set[int]) -> list[tuple[Transaction, ...]]:
-    """What has to be put forward again of the `own` events of the epoch before, as it was grouped in events.
-
-    That is what had no place in the order when the epoch closed, and was in no own event `since` (ids).
-    """
-    groups: list[tuple[Transaction, ...]] = []
-    for event in sorted(own, key=lambda event: event.seq):
-        open_ids = {number for number in ids_of(event) if not replica.ledger.has_used(event.creator, number)}
-        group = tuple(
-            entry for entry in event.transactions
-            if entry["type"] != Open.TYPE and entry["id"] in open_ids - since
-        )
-        if group:
-            groups.append(group)
-    return groups
+def not_taken_up(opened: Closed, taken: set[int]) -> list[tuple[Transaction, ...]]:
+    """Of the transactions that a close cut off, in their groups, those whose ids are in no own event since."""
+    groups = [tuple(entry for entry in group if entry["id"] not in taken) for group in opened.unreceived]
+    return [group for group in groups if group]

@@ -1,6 +1,15 @@
-"""How a member stands, for status pages, metrics and tests."""
+"""How fast a member may go, and how it stands."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often own events are made. Times in seconds."""
+
+    busy: float = 0.2  # at least between two of them
+    heartbeat: float = 5.0  # without anything to do, so that consensus time goes on
+    patience: float = 3.0  # for the last members to answer, before the first own event after a start
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,9 @@ class UsedIds:
         """`above` in ascending order, 8 bytes each: encoded one by one, many gaps would slow every digest."""
         return b"".join([number.to_bytes(8) for number in sorted(self.above)])
 
-    def __contains__(self, number: int) -> bool:
-        return number < self.floor or number in self.above
-
     def use(self, number: int) -> bool:
         """Marks the id as used; False if it was. Leaving many gaps gives up the oldest of them."""
-        if number in self:
+        if number < self.floor or number in self.above:
             return False
         self.above.add(number)
         if len(self.above) > IDS_KEPT:

@@ -118,11 +118,6 @@ class Views:
         used = self._state.used.get(member)
         return -1 if used is None else used.last
 
-    def has_used(self, member: MemberId, number: int) -> bool:
-        """Whether the member's transaction with this id had its place in the order."""
-        used = self._state.used.get(member)
-        return used is not None and number in used
-
     def played(self, member: MemberId) -> int:
         """How many self-play games the member has announced, ever."""
         return self._state.played.get(member, 0)

@@ -86,7 +86,7 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
     first = {opened[0].hash, opened[50].hash}
     async with trio.open_nursery() as nursery:
         nursery.start_soon(opener.open, raws, EPOCH, known)
-        nursery.start_soon(opener.open, raws[10:40], nothing)
+        nursery.start_soon(opener.open, raws[10:40], EPOCH, nothing)
     assert most == 2
 
 

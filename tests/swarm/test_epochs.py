@@ -18,7 +18,7 @@ from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
 
-EVENTS = 60
+EVENTS = 40
 TINY = Settings(epoch=EpochSettings(events=EVENTS))
 
 
@@ -94,11 +94,11 @@ async def test_epochs_go_by_and_nothing_is_lost_nor_done_twice(
     swarm = make_swarm(count, count, watch)
     await nursery.start(swarm.run)
     honesty = Honesty(swarm)
-    await use(swarm, random.Random(count), put, 40)
+    await use(swarm, random.Random(count), put, 25)
     await at_rest(swarm)
     honesty.inspect()
     same_everywhere(swarm)
-    assert len(watch.closed) >= 3
+    assert len(watch.closed) >= 2
     assert set(watch.notes) == put
     assert set(watch.notes.values()) == {1}
     assert all(len(times) == count for times in watch.closed.values())
@@ -109,8 +109,8 @@ async def test_the_pause_at_a_close_is_short(autojump_clock: MockClock, nursery:
     watch = Watch()
     swarm = make_swarm(7, 3, watch)
     await nursery.start(swarm.run)
-    await use(swarm, random.Random(3), set(), 60)
-    assert len(watch.closed) >= 4
+    await use(swarm, random.Random(3), set(), 25)
+    assert len(watch.closed) >= 3
     pauses = []
     for times in watch.closed.values():
         later = [moment for moment in watch.decided if moment > min(times)]
@@ -120,7 +120,7 @@ async def test_the_pause_at_a_close_is_short(autojump_clock: MockClock, nursery:
     print("pauses at a close, virtual seconds:", [round(pause, 2) for pause in pauses])
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 async def test_crashes_at_the_close_neither_fork_nor_lose(
     seed: int, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
@@ -144,7 +144,7 @@ async def test_crashes_at_the_close_neither_fork_nor_lose(
 
     async with trio.open_nursery() as inner:
         inner.start_soon(crash)
-        await use(swarm, chance, put, 60)
+        await use(swarm, chance, put, 30)
         inner.cancel_scope.cancel()
     for node in swarm.nodes:
         if node.member is None:
@@ -153,7 +153,7 @@ async def test_crashes_at_the_close_neither_fork_nor_lose(
     honesty.inspect()
     same_everywhere(swarm)
     assert sum(node.starts for node in swarm.nodes) > 8
-    assert len(watch.closed) >= 3
+    assert len(watch.closed) >= 2
     assert set(watch.notes) <= put
     assert set(watch.notes.values()) == {1}
 

@@ -11,7 +11,6 @@ import trio
 from consensus.event import EventError
 from consensus.keys import MemberId, id_text
 from consensus.replica import Replica
-from consensus.roster import MEMBERS_LIMIT
 from consensus.sync import Tip
 from node.member import Member
 from node.messages import (
@@ -72,6 +71,7 @@ class Gossip:
         self._random = chance
         self._rhythm = rhythm or Rhythm()
         self._epoch = b""  # for which the peers were set up
+        self._sizes = 0, 0  # of the rosters of the epoch before and of this one
         self._follow()
         self._idled_at = -math.inf
         self._busy_at = -math.inf  # when somebody last waited for rounds
@@ -85,6 +85,7 @@ class Gossip:
         epoch, roster = self._replica.epoch, self._replica.roster
         if self._epoch != epoch:
             self._epoch = epoch
+            self._sizes = self._sizes[1], len(roster)
             others = [member for member in roster.ids if member != self._member.id]
             self.peers = {member: self.peers.get(member) or Peer(member) for member in others}
             for peer in self.peers.values():
@@ -177,7 +178,7 @@ class Gossip:
             peer.id, PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE
         )
         peer.received += len(raw)
-        answer = decode_answer(raw, MEMBERS_LIMIT)
+        answer = decode_answer(raw, max(self._sizes))
         events = await self._member.opener.open(answer.events, epoch, self._member.knows)
         await self._member.take(events)
         self._heard(peer, answer.tips, epoch, ahead=answer.closed)
@@ -201,7 +202,7 @@ class Gossip:
         if trio.current_time() < peer.trusted_at:
             raise Refusal(429, f"not listening to you for now: {peer.error}")
         try:
-            request = decode_request(body, MEMBERS_LIMIT)
+            request = decode_request(body, max(self._sizes))
             if request.epoch != self._replica.epoch:
                 return self._answer_about_closed(peer, request)
             if not peer.may_tell(len(request.events), trio.current_time()):

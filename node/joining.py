@@ -4,6 +4,7 @@ The members' TLS turns strangers away. So such a node does what every node does,
 and the first answer of a member is the news that it was voted in; then it catches up like one that was away.
 """
 
+import math
 import shlex
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from consensus.keys import MemberId, id_text
 from node.config import Address
 from node.directory import Directory
 
+_LOOK_S = 1.0
 _TELL_S = 60.0  # from one line in the log to the next
 _ANYWHERE = ("0.0.0.0", "::")
 
@@ -36,8 +38,14 @@ def outside(me: MemberId, address: Address, directory: Directory, epoch: int) ->
 
 
 async def tell_while_outside(reason: Callable[[], str]) -> None:
-    """Says so in the log, again and again for as long as it is so."""
+    """Says so in the log, again and again for as long as it is so, and once when it is over."""
+    told_at = -math.inf
     while True:
-        if reason():
-            _log.warning("outside", reason=reason())
-        await trio.sleep(_TELL_S)
+        if now_outside := reason():
+            if trio.current_time() >= told_at + _TELL_S:
+                told_at = trio.current_time()
+                _log.warning("outside", reason=now_outside)
+        elif told_at > -math.inf:
+            told_at = -math.inf
+            _log.info("a member now")
+        await trio.sleep(_LOOK_S)

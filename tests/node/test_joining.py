@@ -44,7 +44,9 @@ async def test_it_says_once_a_minute_what_it_waits_for(
         present = roster(a, b, me)
         assert reason() == ""
         await trio.sleep(150)
-        assert "outside" not in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "outside" not in said
+        assert said.count("a member now") == 1
         nursery.cancel_scope.cancel()
 
 

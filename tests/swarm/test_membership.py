@@ -1,0 +1,77 @@
+"""Real processes whose owners vote: the commands of docs/membership.md, on a swarm that runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import trio
+
+from node.demo.processes import run_to_end
+from tests.swarm.processes import QUICK, Processes, processes
+
+NO_WORK = ("--roles", "none")
+
+
+async def type_in(swarm: Processes, number: int, *words: str) -> str:
+    """What a command says at a member's machine; it must succeed."""
+    status, output = await run_to_end((*words, "--data", str(swarm.commands[number].data)))
+    assert status == 0, output
+    return output
+
+
+async def agree(swarm: Processes, members: tuple[int, ...], *change: str) -> str:
+    """The first member proposes, the others vote; the last one waits until it is in force."""
+    first, *others = members
+    answer = json.loads(await type_in(swarm, first, "propose", *change, "--reason", "why not", "--json"))
+    name = answer["proposal"]
+    for number in others:
+        await swarm.until(
+            number, "/proposals", lambda found: any(entry["proposal"] == name for entry in found), 30
+        )
+        wait = ("--wait",) if number == others[-1] else ()
+        said = await type_in(swarm, number, "vote", name[:12], "yes", *wait)
+    return said.splitlines()[-1]
+
+
+@pytest.mark.slow
+async def test_weights_addresses_and_a_member_that_leaves(tmp_path: Path) -> None:
+    async with processes(tmp_path, 4, QUICK, *NO_WORK) as swarm:
+        await swarm.start(0, 1, 2, 3)
+        await swarm.ready(0, 1, 2, 3)
+        assert await agree(swarm, (0, 1, 2), "weight", "node4", "0") == "in force: epoch 1, roster version 2, 4 members"
+        assert await agree(swarm, (3, 0, 1, 2), "address", "node4", "127.0.0.1:9") == (
+            "in force: epoch 2, roster version 2, 4 members"
+        )
+        await swarm.until(1, "/members", lambda found: "127.0.0.1:9" in [entry["address"] for entry in found], 30)
+        assert await agree(swarm, (2, 1, 0), "leave", "node4") == "in force: epoch 3, roster version 3, 3 members"
+        for number in (0, 1, 2):
+            await swarm.until(number, "/status", lambda status: status["consensus"]["epoch"] == 3, 30)
+        members = await swarm.ask(1, "/members")
+        assert [entry["standing"] for entry in members] == ["founder"] * 3 + ["left"]
+        await swarm.until(3, "/ready", lambda answer: "voted" in answer["reason"], 60)
+        await swarm.same_digest(0, 2)
+
+        await swarm.kill(1)  # and what was decided outlives a restart
+        await swarm.start(1)
+        await swarm.ready(0, 1, 2)
+        await swarm.same_digest(1, 0)
+        assert (await swarm.ask(1, "/status"))["consensus"]["epoch"] == 3
+
+
+async def test_who_may_not_act_and_what_cannot_be(tmp_path: Path) -> None:
+    """The swarm of one: it decides alone, and says why something cannot be."""
+    async with processes(tmp_path, 1, QUICK, *NO_WORK) as swarm:
+        await swarm.start(0)
+        await swarm.ready(0)
+        status, output = await run_to_end(
+            ("propose", "leave", "node2", "--reason", "x", "--data", str(swarm.commands[0].data))
+        )
+        assert (status, len(output.splitlines())) == (2, 1)
+        assert 'no member has the name "node2"' in output
+        with trio.fail_after(60):
+            assert await agree_alone(swarm) == "in force: epoch 1, roster version 2, 1 member"
+
+
+async def agree_alone(swarm: Processes) -> str:
+    said = await type_in(swarm, 0, "propose", "weight", "node1", "7", "--reason", "why not", "--wait")
+    return said.splitlines()[-1]

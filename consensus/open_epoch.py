@@ -11,12 +11,13 @@ from consensus.dag import Dag
 from consensus.epoch import Opening
 from consensus.event import Event, Transaction
 from consensus.keys import MemberId
-from consensus.ledger.transactions import Open
+from consensus.ledger.transactions import Evidence, Open
 from consensus.orphans import Orphans
 from consensus.sync import Tip, missing_rows, own_tips
 
 MAX_WANTED = 256
 MAX_SYNC_BYTES = 8 << 20
+REPEATED = (Evidence.TYPE, Open.TYPE)
 _MAX_REFUSALS = 4096
 
 
@@ -40,6 +41,7 @@ class OpenEpoch:
         self.orphans = Orphans()
         self.refused = refused
         self.unordered: dict[int, None] = {}  # rows with transactions and without a place in the order
+        self._glimpsed: dict[MemberId, Event] = {}  # by members with another event of that number here
         self._refusals: dict[bytes, Refusal] = {}  # the latest, so that what descends from them is known
 
     def insert(self, events: Iterable[Event]) -> list[Event]:
@@ -126,6 +128,29 @@ class OpenEpoch:
         tips = (self.dag.events[row] for row in self.dag.tips(index))
         return min(tips, key=lambda event: (-event.seq, event.hash), default=None)
 
+    def glimpse(self, event: Event) -> bool:
+        """Whether the event, which comes after the close, is of this epoch: then all that it can do is show a fork."""
+        if event.epoch != self.opening.digest:
+            return False
+        index = self.dag.index.get(event.creator)
+        if index is not None and not self.dag.has_forked(index):
+            known = self.dag.chain(index, event.seq)[:1]
+            if known and self.dag.events[known[0]].hash != event.hash:
+                self._glimpsed.setdefault(event.creator, event)
+        return True
+
+    def forkers(self) -> list[MemberId]:
+        """The members that are seen to have forked."""
+        members = [self.dag.members[index] for index in self.dag.hashgraph.forkers()]
+        return [*members, *(member for member in self._glimpsed if member not in members)]
+
+    def events_of(self, member: MemberId) -> list[Event]:
+        """The attached events of a member, parents first, and what was glimpsed of it."""
+        if member not in self.dag.index:
+            return []
+        events = [self.dag.events[row] for row in self.dag.chain(self.dag.index[member], 0)]
+        return [*events, self._glimpsed[member]] if member in self._glimpsed else events
+
     def heard(self) -> set[MemberId]:
         """The members of whom an event is attached."""
         return {member for member in self.dag.members if self.newest(member) is not None}
@@ -133,11 +158,11 @@ class OpenEpoch:
     def unreceived(self, member: MemberId) -> tuple[tuple[Transaction, ...], ...]:
         """A member's transactions without a place in the order, as they were grouped in events, in their order.
 
-        Without what belongs to this epoch alone.
+        Without what the replica says by itself, in the next epoch too if there is reason to.
         """
         rows = [row for row in self.unordered if self.dag.events[row].creator == member]
         events = sorted((self.dag.events[row] for row in rows), key=lambda event: event.seq)
         groups = (
-            tuple(entry for entry in event.transactions if entry["type"] != Open.TYPE) for event in events
+            tuple(entry for entry in event.transactions if entry["type"] not in REPEATED) for event in events
         )
         return tuple(group for group in groups if group)

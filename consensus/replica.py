@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.event import Event, EventError, Transaction, make_event
+from consensus.event import MAX_TRANSACTIONS, Event, EventError, Transaction, make_event
+from consensus.forks import Forks
 from consensus.genesis import Genesis
 from consensus.hashgraph import Decision
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger.transactions import Open
+from consensus.ledger.transactions import Evidence, Open
 from consensus.open_epoch import MAX_SYNC_BYTES, MAX_WANTED, OpenEpoch, Refusal
 from consensus.ordered import DecidedRound, Judge, Ordered
 from consensus.outcome import Closed, ForkError, RoundEffects
@@ -55,12 +56,14 @@ class Replica:
         self.refused: Counter[str] = Counter()  # how many events broke which rule
         self._key = key
         self._served: OpenEpoch | None = None
+        self._forks = Forks()
         self._ordered = opening.ordered
         self._decided: tuple[int, bytes] | None = None  # the last round, and the ledger's digest after it
         self._enter(opening)
 
     def _enter(self, opening: Opening) -> None:
         self.opening = opening
+        self._forks.begin()
         self._open = OpenEpoch(opening, self.refused)
         self.dag = self._open.dag
         self.hashgraph = self.dag.hashgraph
@@ -90,18 +93,18 @@ class Replica:
 
         An event whose parents are missing waits for them, within bounds; one that breaks a rule is dropped
         with all that wait for it, and counted in `refused`. So is one of an epoch that is not open; but what
-        still comes of the epoch closed last is only dropped. Nothing that a peer can send makes this raise.
+        still comes of the epoch closed last is only looked at for forks. Nothing that a peer can send makes this raise.
         """
-        served = None if self._served is None else self._served.opening.digest
-        attached = self._open.insert(event for event in events if event.epoch != served)
+        late = self._served
+        attached = self._open.insert(event for event in events if late is None or not late.glimpse(event))
+        self._forks.look(self._open, late)
         if attached and self._served is not None and self._all_went_on(self._served):
             self._served = None
         return attached
 
     def _all_went_on(self, closed: OpenEpoch) -> bool:
         """Whether no member can still need the closed epoch: all that are in both are heard in this one."""
-        both = {member for member in closed.opening.roster.ids if member in self.roster}
-        return both <= self._open.heard()
+        return {member for member in closed.opening.roster.ids if member in self.roster} <= self._open.heard()
 
     def refusals(self) -> list[Refusal]:
         """The latest events of the open epoch that broke a rule, oldest first."""
@@ -147,14 +150,18 @@ class Replica:
         return tuple(sorted(judges, key=lambda judge: judge.hash))
 
     def undecided(self) -> bool:
-        """Whether further rounds are needed: for a transaction without a place, for a seed, for our seal."""
+        """Whether further rounds are needed: for transactions, for a seed, for our seal, for proof of a fork."""
         members = (self.dag.index[self.dag.events[row].creator] for row in self._open.unordered)
         unplaced = any(not self.dag.has_forked(member) for member in members)
-        return self.ledger.waiting or unplaced or (self.number > 0 and self._unopened())
+        return self.ledger.waiting or unplaced or (self.number > 0 and self._unopened()) or bool(self.proofs())
 
     def _unopened(self) -> bool:
         """Whether we are a member that has not gone on into this epoch yet."""
         return self._key is not None and self._key.id in self.roster and self.newest(self._key.id) is None
+
+    def proofs(self) -> list[Evidence]:
+        """Evidence of forks seen here that the ledger has not heard, and no own event of this epoch told it."""
+        return [] if self._key is None else self._forks.untold(self.ledger, self._key.id)
 
     # What others have and lack.
 
@@ -224,7 +231,8 @@ class Replica:
     ) -> Event:
         """A new own event that continues the newest one, at `time` (ns) or just after that one.
 
-        The first one of an epoch also carries the `open` transaction, before `transactions`.
+        The first one of an epoch also carries the `open` transaction, before `transactions`, and one that
+        follows upon a fork the evidence of it, after them.
         `other_parents` are hashes of attached events by distinct other members. The caller writes the event
         to disk, then inserts it, then sends it. ForkError if an own event is known of but not attached;
         EventError if the fields make no event.
@@ -236,6 +244,8 @@ class Replica:
         if not all(parent in self.dag for parent in other_parents):
             raise EventError("an other-parent is not attached")
         self_parent = None if newest is None else newest.hash
+        said = (*self._opening_words(newest), *transactions)
+        proofs = self.proofs()[: MAX_TRANSACTIONS - len(said)]
         event = make_event(
             self._key,
             epoch=self.epoch,
@@ -245,12 +255,13 @@ class Replica:
             time=time if newest is None else max(time, newest.time + 1),
             reveal=self._reveal(self._key.id, self_parent, other_parents),
             ledger=self._decided,
-            transactions=(*self._opening_words(newest), *transactions),
+            transactions=(*said, *(dict(proof.as_table()) for proof in proofs)),
         )
         reason = self.dag.fault(event)
         if reason is not None:
             raise EventError(reason)
         self._created = event
+        self._forks.tell(proofs)
         return event
 
     def _opening_words(self, newest: Event | None) -> tuple[Transaction, ...]:

@@ -33,14 +33,25 @@ def sync(asker, other, limit=1000):
     return asker.insert(served.missing(asker.tips(), limit, asker.wanted())) if served else []
 
 
-class Gossip:
-    """Replicas that take turns: one syncs with another, then makes an event on the other's newest."""
+class Discreet(Replica):
+    """Tells nothing of the forks that it sees, so that the DAG with them goes on."""
 
-    def __init__(self, count, seed=0, weights=None, forkers=(), anchored=False):
+    def proofs(self):
+        return []
+
+
+class Gossip:
+    """Replicas that take turns: one syncs with another, then makes an event on the other's newest.
+
+    Unless they are `discreet`, a fork ends the epoch, and the forker's say.
+    """
+
+    def __init__(self, count, seed=0, weights=None, forkers=(), anchored=False, discreet=True):
         self.rng = random.Random(seed)
         self.keys = keys_of(count)
         self.genesis = genesis_of(self.keys, weights, anchored)
-        self.replicas = [Replica(self.genesis, key) for key in self.keys]
+        kind = Discreet if discreet else Replica
+        self.replicas = [kind(self.genesis, key) for key in self.keys]
         self.forkers = forkers
         self.time = START
         self.ids = 0

@@ -1,0 +1,68 @@
+"""Forks that a node has seen, as the evidence that its next own event will carry."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from consensus.event import Event
+from consensus.keys import MemberId
+from consensus.ledger import Ledger
+from consensus.ledger.transactions import Evidence
+from consensus.open_epoch import OpenEpoch
+
+TOLD_AT_ONCE = 16  # in one event
+
+
+class Forks:
+    """What is found stays found, also when the epoch in which it was is over, until the ledger has heard of it."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, MemberId], Evidence] = {}  # by number of the epoch, and member
+        self._told: set[tuple[int, MemberId]] = set()
+
+    def look(self, *epochs: OpenEpoch | None) -> None:
+        """Notes the members that forked in these epochs."""
+        for epoch in epochs:
+            if epoch is not None:
+                for member in epoch.forkers():
+                    self._note(epoch, member)
+
+    def _note(self, epoch: OpenEpoch, member: MemberId) -> None:
+        key = epoch.opening.number, member
+        fork = None if key in self._found else find_fork(epoch.events_of(member))
+        if fork is not None:
+            self._found[key] = fork
+
+    def untold(self, ledger: Ledger, own: MemberId) -> list[Evidence]:
+        """What would count against others, and no own event of this epoch has said yet; not too much at once."""
+        if own not in ledger.roster or ledger.silenced(own):
+            return []
+        for number, member in list(self._found):
+            if not ledger.convictable(member, number):
+                del self._found[number, member]
+        return [proof for key, proof in sorted(self._found.items()) if key not in self._told][:TOLD_AT_ONCE]
+
+    def tell(self, proofs: Iterable[Evidence]) -> None:
+        """An own event says these."""
+        self._told.update(key for key, proof in self._found.items() if proof in proofs)
+
+    def begin(self) -> None:
+        """An epoch begins: what was not received in the one before has to be said again."""
+        self._told.clear()
+
+
+def find_fork(events: Iterable[Event]) -> Evidence | None:
+    """Of one member's events of one epoch the two with the lowest number, and of these with the lowest hashes.
+
+    So nodes that know the same events write the same proof. None if no two have a number in common.
+    """
+    by_seq: dict[int, dict[bytes, Event]] = defaultdict(dict)
+    for event in events:
+        by_seq[event.seq][event.hash] = event
+    forked = [seq for seq, branches in by_seq.items() if len(branches) > 1]
+    if not forked:
+        return None
+    seq = min(forked)
+    first, second = (by_seq[seq][digest] for digest in sorted(by_seq[seq])[:2])
+    return Evidence(seq, (first.header, first.signature), (second.header, second.signature))

@@ -9,6 +9,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger import evidence, matches
 from consensus.ledger.changes import Change, Proposal
+from consensus.ledger.difference import differences
 from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
 from consensus.ledger.membership import roster_with, tally
 from consensus.ledger.scores import Standing, standing
@@ -121,6 +122,10 @@ class Views:
     def played(self, member: MemberId) -> int:
         """How many self-play games the member has announced, ever."""
         return self._state.played.get(member, 0)
+
+    def differs(self, other: Views) -> list[str]:
+        """The entries of the state that are not as in another ledger of the same round; see `difference`."""
+        return differences(self._state, other._state)
 
     @property
     def round(self) -> int:

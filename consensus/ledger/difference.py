@@ -1,0 +1,47 @@
+"""Where two ledgers of one round differ, entry by entry: for the log of a node that found itself wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from consensus.ledger.state import State
+
+TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
+    "order": lambda state: {"round": state.round, "time": state.time, "index": state.index, "clock": state.clock},
+    "epoch": lambda state: {"open": state.tenure.table()},
+    "used": lambda state: {member: [used.floor, used.packed()] for member, used in state.used.items()},
+    "heard": lambda state: state.heard,
+    "profiles": lambda state: state.profiles,
+    "pledges": lambda state: state.pledges,
+    "claims": lambda state: state.claims,
+    "candidates": lambda state: state.candidates,
+    "proposals": lambda state: state.proposals,
+    "convictions": lambda state: state.convictions,
+    "configurations": lambda state: state.configurations,
+    "accepted": lambda state: state.accepted,
+    "refused": lambda state: state.refused,
+    "chains": lambda state: {
+        "shards": state.shard_chain.head,
+        "promotions": state.promotion_chain.head,
+        "seals": state.seal_chain.head,
+        "closed": state.closed_chain.head,
+    },
+}
+"""All that a digest covers, as tables with keys."""
+
+
+def differences(one: State, other: State) -> list[str]:
+    """The entries that are not in both, or not the same, each as "table key"; sorted within their tables."""
+    found: list[str] = []
+    for name, table in TABLES.items():
+        here, there = table(one), table(other)
+        keys = [key for key in {**here, **there} if key not in here or key not in there or here[key] != there[key]]
+        found += sorted(f"{name} {_shown(key)}" for key in keys)
+    return found
+
+
+def _shown(key: object) -> str:
+    if isinstance(key, bytes):
+        return key.hex()[:16]
+    return " ".join(map(_shown, key)) if isinstance(key, tuple) else str(key)

@@ -68,7 +68,7 @@ class Comparison:
 
     def finding(self, roster: Roster) -> Finding:
         """Who weighs how much is that of the present roster."""
-        for number in sorted(self._digests, reverse=True):
+        for number in reversed(self._digests):
             weights = self._weights(number, roster)
             silent = roster.total_weight - sum(weights.values())
             against = sum(weights.values()) - weights.get(self._digests[number], 0)
@@ -84,7 +84,7 @@ class Comparison:
     def _since(self, number: int, roster: Roster) -> int:
         """The first of the rounds up to `number` after the last one in which the majority has our digest."""
         first = number
-        for earlier in sorted((entry for entry in self._digests if entry < number), reverse=True):
+        for earlier in [entry for entry in reversed(self._digests) if entry < number]:
             majority = self.majority(earlier, roster)
             if majority == self._digests[earlier]:
                 break

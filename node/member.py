@@ -16,6 +16,7 @@ from consensus.replica import Closed, ForkError, Replica, RoundEffects
 from consensus.sync import Tip
 from node.clock import Clock, SteadyClock
 from node.creation import Creation, Plan
+from node.divergence import Divergence
 from node.health import Health
 from node.identity import Identity
 from node.listening import Listening
@@ -65,6 +66,7 @@ class Member:
         self._inbox_in, self._inbox = trio.open_memory_channel[_Delivery | None](_INBOX)
         self._subscribers: list[trio.MemorySendChannel[RoundEffects]] = []
         self.health = Health()
+        self.divergence = Divergence(identity.id)
         self._created_at, self._gap = -math.inf, 0.0
         self._decided_at: float | None = None
 
@@ -133,7 +135,11 @@ class Member:
 
     def outstanding(self) -> bool:
         """Whether somebody waits for rounds: own transactions here, anybody's without a place, the ledger."""
-        return len(self._pending) > 0 or self.replica.undecided()
+        return self._speaks() or self.replica.undecided()
+
+    def _speaks(self) -> bool:
+        """Whether there are own transactions to put forward; while our ledger is not the others', none are."""
+        return len(self._pending) > 0 and not self.divergence.dissent
 
     def standing(self) -> Standing:
         """For status pages and metrics."""
@@ -145,6 +151,7 @@ class Member:
             pending=len(self._pending) + sum(len(ids) for ids in self._unordered.values()),
             round=self.replica.ledger.round,
             decided_at=self._decided_at,
+            dissent=self.divergence.dissent,
             ailment=self._ailment(),
         )
 
@@ -164,6 +171,15 @@ class Member:
             delivery = await self._next_delivery(await self._create_if_due())
             if delivery is not None:
                 await self._take_in(delivery)
+            if self.divergence.wants_cure():
+                await self._resynchronise()
+
+    async def _resynchronise(self) -> None:
+        """Computes the ledger of this epoch again, from what is on disk; what was told of it before stays told."""
+        recovery = Recovery(self._store, self.opener, self.genesis)
+        self.replica, further = await self.divergence.cure(recovery, self._key, self.replica)
+        for decided in further:
+            await self._follow(decided)
 
     async def _replay(self) -> None:
         recovery = Recovery(self._store, self.opener, self.genesis)
@@ -213,15 +229,21 @@ class Member:
             if event.creator == self.id:
                 self._clock.reach(event.time)
                 self._unordered[event.hash] = ids_of(event)
+        self.divergence.hear(events)
         for decided in self.replica.advance():
-            self._publish(decided)
-            if decided.sealed is not None:
-                await self._store.save_seals(decided.sealed)
-            if decided.closed is not None:
-                await self._turn(decided.closed)
+            self.divergence.note(decided)
+            await self._follow(decided)
+        self.divergence.look(self.replica.roster)
         if events:
             self.news.set()
             self.news = trio.Event()
+
+    async def _follow(self, decided: RoundEffects) -> None:
+        self._publish(decided)
+        if decided.sealed is not None:
+            await self._store.save_seals(decided.sealed)
+        if decided.closed is not None:
+            await self._turn(decided.closed)
 
     async def _turn(self, closed: Closed) -> None:
         """Goes on in the next epoch: on disk first, so that no own event is in it before."""
@@ -265,14 +287,14 @@ class Member:
         if self._ailment():
             return now + _UNFIT
         plan = self._creation.plan(self.replica.hashgraph.forkers())
-        if plan is None or not (plan.advances or len(self._pending) > 0 or now >= heartbeat):
+        if plan is None or not (plan.advances or self._speaks() or now >= heartbeat):
             return heartbeat if now < heartbeat else math.inf
         await self._create(plan)
         return self._created_at + self._gap
 
     async def _create(self, plan: Plan) -> None:
         self._set_pace()
-        transactions = self._pending.fill()
+        transactions = self._pending.fill() if self._speaks() else ()
         try:
             event = self.replica.create(self._clock.time_ns(), transactions, plan.other_parents)
         except ForkError as error:

@@ -5,7 +5,7 @@ from consensus.event import Event, EventError, Transaction
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
 from consensus.ledger.snapshot import SnapshotError
-from consensus.ledger.transactions import Open
+from consensus.open_epoch import REPEATED
 from consensus.replica import Closed, Replica
 from node.opening import Opener
 from node.store import Store, StoreError
@@ -60,8 +60,8 @@ class Recovery:
 
 
 def ids_of(event: Event) -> tuple[int, ...]:
-    """The ids of an event's transactions, without that which opens the epoch."""
-    return tuple(entry["id"] for entry in event.transactions if entry["type"] != Open.TYPE)
+    """The ids of an event's transactions, without those that the replica says by itself and that take none."""
+    return tuple(entry["id"] for entry in event.transactions if entry["type"] not in REPEATED)
 
 
 def not_taken_up(opened: Closed, taken: set[int]) -> list[tuple[Transaction, ...]]:

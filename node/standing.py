@@ -23,4 +23,5 @@ class Standing:
     pending: int  # own transactions without a place in the order
     round: int  # last decided, 0 if none
     decided_at: float | None  # when that was here, in seconds of trio's clock
+    dissent: str = ""  # how the ledger here is not that of the others; empty if it is
     ailment: str = ""  # why no own events are made for now; empty if they are

@@ -154,6 +154,8 @@ class NodeReport:
         if reason := self.outside():
             return False, reason
         standing = self._member.standing()
+        if standing.dissent:
+            return False, standing.dissent
         if standing.listening:
             return False, "listening to the others before the first own event"
         away = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]

@@ -22,14 +22,21 @@ async def work_for_the_swarm(
     """Once level with a quorum, say who we are; then work, vote and seal for ever.
 
     Before that, the ledger here is of some time ago: what it would have us claim was decided long since.
-    Checks have a workshop of their own, so that a vote never waits for a long piece of work.
+    Checks have a workshop of their own, so that a vote never waits for a long piece of work. While the ledger
+    here is not that of the others, all of it rests.
     """
     while member.standing().listening or not gossip.caught_up():
         await trio.sleep(LOOK_S)
     roles = tuple(sorted(desk.roles))
     await desk.submit(Profile(desk.next_id(), roles, device, source_digest(), {}, 0, 0))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(seal_all, desk)
-        nursery.start_soon(vote_on_all, desk, checker)
-        if roles:
-            nursery.start_soon(work_on, desk, workshop)
+    while True:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(seal_all, desk)
+            nursery.start_soon(vote_on_all, desk, checker)
+            if roles:
+                nursery.start_soon(work_on, desk, workshop)
+            while not member.divergence.dissent:
+                await trio.sleep(LOOK_S)
+            nursery.cancel_scope.cancel()
+        while member.divergence.dissent:
+            await trio.sleep(LOOK_S)

@@ -1,0 +1,100 @@
+"""What a node makes of a ledger that is not the others': computed again once, and in words."""
+
+from structlog.testing import capture_logs
+
+from consensus.replica import Replica
+from node.divergence import Divergence
+from node.opening import ThreadOpener
+from node.recovery import Recovery
+from node.store.memory import MemoryDisk, MemoryStore
+from tests.consensus.gossip import Gossip
+
+
+async def stored(swarm):
+    """A store with all events of a swarm's first epoch."""
+    store = MemoryStore(MemoryDisk())
+    await store.append(swarm.replicas[0].dag.events)
+    return Recovery(store, ThreadOpener(), swarm.genesis)
+
+
+def compared(swarm, change):
+    """The divergence of member 0, whose ledger was changed after half of the rounds, with its replica."""
+    replica = Replica(swarm.genesis, swarm.keys[0])
+    divergence = Divergence(swarm.keys[0].id)
+    events = swarm.replicas[0].dag.events
+    for start in range(0, len(events), 10):
+        if start == len(events) // 20 * 10:
+            change(replica)
+        divergence.hear(replica.insert(events[start : start + 10]))
+        for decided in replica.advance():
+            divergence.note(decided)
+        divergence.look(replica.roster)
+    return divergence, replica
+
+
+def spoil(replica):
+    replica.ledger._state.accepted["claim"] = 10**6
+
+
+async def test_what_was_wrong_is_computed_again_and_named():
+    swarm = Gossip(4, seed=1).run(300).settle()
+    divergence, replica = compared(swarm, spoil)
+    assert divergence.finding.verdict == "minority"
+    assert divergence.wants_cure()
+    with capture_logs() as logs:
+        cured, further = await divergence.cure(await stored(swarm), swarm.keys[0], replica)
+    assert further == []
+    assert cured.ledger.digest() == swarm.replicas[1].ledger.digest()
+    assert (divergence.finding.verdict, divergence.dissent) == ("agree", "")
+    (line,) = [entry for entry in logs if "computed again" in entry["event"]]
+    assert line["entries"] == "accepted claim"
+    assert line["round"] > 1
+
+
+async def test_rounds_that_the_wrong_replica_had_not_told_come_out():
+    swarm = Gossip(4, seed=1).run(300).settle()
+    divergence, replica = compared(swarm, spoil)
+    told = Replica(swarm.genesis, swarm.keys[0])
+    told.insert(swarm.replicas[0].dag.events[:150])
+    told.advance()
+    _, further = await divergence.cure(await stored(swarm), swarm.keys[0], told)
+    numbers = [decided.round.number for decided in further]
+    assert numbers == list(range(told.ledger.round + 1, replica.ledger.round + 1))
+
+
+async def test_what_comes_out_the_same_is_computed_once_and_stays_silent():
+    """The others' words are of another ledger: here ours is changed in the same way when computed again."""
+    swarm = Gossip(4, seed=2).run(300).settle()
+    divergence, replica = compared(swarm, spoil)
+
+    class Same(Recovery):
+        async def resume(self, key):
+            again, closed = await super().resume(key)
+            spoil_at_half(again, swarm)
+            return again, closed
+
+    recovery = await stored(swarm)
+    recovery.__class__ = Same
+    with capture_logs() as logs:
+        await divergence.cure(recovery, swarm.keys[0], replica)
+    assert divergence.finding.verdict == "minority"
+    assert "does not vote or work" in divergence.dissent
+    assert not divergence.wants_cure()
+    assert any("the ledger is the same" in entry["event"] for entry in logs)
+
+
+def spoil_at_half(replica, swarm):
+    """Changes the ledger as `compared` did, after as many events."""
+    insert, half = replica.insert, len(swarm.replicas[0].dag.events) // 20 * 10
+
+    def spoiling(events):
+        events = list(events)
+        insert(events[:half])
+        replica.spoiled = replica.advance()
+        spoil(replica)
+        return insert(events[half:])
+
+    replica.insert = spoiling
+    advance = replica.advance
+    replica.advance = lambda: [*replica.__dict__.pop("spoiled", []), *advance()]
+

@@ -1,0 +1,91 @@
+"""A member that equivocates, in whole swarms in virtual time: found, proven, without a say, and voted out."""
+
+import pytest
+import trio
+import trio.testing
+
+from consensus.ledger import transactions as t
+from consensus.settings import MembershipSettings, Settings
+from node.gossip import Rhythm
+from node.member import Pace
+from node.simulation.malice import KINDS
+from node.simulation.run import make_deterministic
+from node.simulation.swarm import SimulatedSwarm
+
+
+def in_virtual_time(seed, count, settings, scenario, way="fork"):
+    make_deterministic(seed)
+    rounds = {}
+
+    def watch(node, effects):
+        """Honest nodes tell the same of every round."""
+        if node.honest:
+            known = rounds.setdefault(effects.round.number, effects.digest)
+            assert known == effects.digest
+
+    async def main():
+        swarm = SimulatedSwarm(
+            count, seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2, deadline=5.0), settings=settings,
+            watch=watch, liars={count - 1: [KINDS[way](seed)]},
+        )  # fmt: skip
+        async with trio.open_nursery() as nursery:
+            await nursery.start(swarm.run)
+            for node in swarm.nodes:
+                nursery.start_soon(chat, node)
+            with trio.fail_after(120):
+                await scenario(swarm)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def chat(node):
+    for number in range(1000):
+        await trio.sleep(1.0)
+        node.member.submit([{"type": "note", "id": number}])
+
+
+async def until(condition):
+    while not condition():
+        await trio.sleep(0.2)
+
+
+def ledger_of(node):
+    return node.member.replica.ledger
+
+
+@pytest.mark.parametrize(
+    ("seed", "count", "way"),
+    [(1, 4, "fork"), (2, 7, "fork"), (3, 4, "branches"), (4, 4, "late-branch"), (5, 7, "two-faces")],
+)
+def test_an_equivocator_loses_its_say_and_the_swarm_goes_on(seed, count, way):
+    async def scenario(swarm):
+        liar, honest = swarm.nodes[-1].identity.id, swarm.honest
+        await until(lambda: all(ledger_of(node).convictions() for node in honest))
+        await until(lambda: all(node.member.standing().epoch >= 1 for node in honest))
+        for node in honest:
+            assert [entry.member for entry in ledger_of(node).convictions()] == [liar]
+            assert {member.id: member.weight for member in ledger_of(node).roster.members} == {
+                other.identity.id: int(other.honest) for other in swarm.nodes
+            }
+        before = max(ledger_of(node).round for node in honest)
+        await until(lambda: all(ledger_of(node).round > before + 10 for node in honest))
+        assert all(ledger_of(node).sealed is not None for node in honest)
+        assert all(len(ledger_of(node).convictions()) == 1 for node in honest)
+
+    in_virtual_time(seed, count, Settings(), scenario, way)
+
+
+def test_the_genesis_has_it_proposed_to_leave_and_it_is_gone_after_the_vote():
+    async def scenario(swarm):
+        liar, honest = swarm.nodes[-1].identity.id, swarm.honest
+        await until(lambda: all(ledger_of(node).proposals() for node in honest))
+        (proposal,) = ledger_of(honest[0]).proposals()
+        assert (proposal.author, proposal.change.member) == (None, liar)
+        for number, node in enumerate(honest):
+            node.member.submit([t.Ballot(10**6 + number, proposal.id, approve=True).as_table()])
+        await until(lambda: all(liar not in ledger_of(node).roster for node in honest))
+        before = max(ledger_of(node).round for node in honest)
+        await until(lambda: all(ledger_of(node).round > before + 10 for node in honest))
+
+    in_virtual_time(4, 5, Settings(membership=MembershipSettings(expel=1)), scenario)

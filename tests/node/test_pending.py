@@ -48,3 +48,19 @@ def test_too_much_is_refused() -> None:
         pending.add(group(3, 1), 11)
     pending.taken(3)
     pending.add(group(3, 1), 1000)
+
+
+def test_what_a_close_cut_off_goes_first_and_within_the_limits() -> None:
+    pending = Pending()
+    pending.add(group(50, 2), 100)
+    large = {"type": "note", "id": 9, "data": bytes(MAX_FILLED - 55)}
+    pending.put_back([group(0, 2), [large], group(2, 1)])
+    assert len(pending) == 6
+    assert pending.last_id() == 51
+    assert pending.fill() == (*group(0, 2), large)
+    pending.taken(3)
+    assert pending.fill() == (*group(2, 1), *group(50, 2))
+    pending.taken(3)
+    assert pending.last_id() == -1
+    pending.put_back([group(0, 1022), group(2000, 3)])
+    assert len(pending.fill()) == 1022  # one more place is for what opens an epoch

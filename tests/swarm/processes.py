@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import trio
 
+from consensus.encoding import decode
 from consensus.event import Event, decode_event
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
-from node.config import load_config
 from node.demo.processes import NodeCommand, NodeProcess, end_processes, start_node
 from node.demo.stage import free_ports
 from node.swarm import found_swarm
@@ -98,11 +98,17 @@ class Processes:
             assert seen[first][at] == seen[second][at], f"the ledgers differ after round {at}"
 
     def stored_events(self, number: int) -> list[Event]:
-        """All events in the store of a node that does not run."""
-        config = load_config(self.directory / "swarm.toml")
+        """All events in the store of a node that does not run, of all epochs."""
         with sqlite3.connect(self.commands[number].data / "events.sqlite") as database:
             rows = database.execute("SELECT raw FROM events ORDER BY position").fetchall()
-        return [decode_event(raw, config.genesis.digest) for (raw,) in rows]
+        return [decode_event(raw, _epoch_of(raw)) for (raw,) in rows]
+
+
+def _epoch_of(raw: bytes) -> bytes:
+    header, _, _ = cast(list[bytes], decode(raw, limit=len(raw)))
+    epoch = cast(list[Any], decode(header, limit=len(header)))[1]
+    assert isinstance(epoch, bytes)
+    return epoch
 
 
 @asynccontextmanager

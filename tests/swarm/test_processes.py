@@ -1,11 +1,13 @@
 """Real processes, killed for real: what a swarm must survive, and what it must not do while it cannot decide."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
+from consensus.settings import EpochSettings
 from tests.swarm.processes import QUICK, Processes, processes
 
 NO_WORK = ("--roles", "none")
@@ -46,6 +48,21 @@ async def test_a_trainer_killed_at_work_comes_back_and_nobody_waits_for_it(tmp_p
     _require_no_forks(swarm)
 
 
+@pytest.mark.slow
+async def test_a_node_killed_at_a_close_goes_on_in_the_next_epoch(tmp_path: Path) -> None:
+    settings = replace(QUICK, epoch=EpochSettings(events=12))
+    async with processes(tmp_path, 4, settings, *NO_WORK) as swarm:
+        await swarm.start(0, 1, 2, 3)
+        await swarm.until(0, "/status", lambda status: status["consensus"]["epoch"] >= 1, 120)
+        await swarm.kill(0)
+        await swarm.until(1, "/status", lambda status: status["consensus"]["epoch"] >= 2, 120)
+        await swarm.start(0)
+        status = await swarm.until(0, "/status", lambda status: status["consensus"]["epoch"] >= 2, 60)
+        await swarm.until(0, "/status", lambda now: now["consensus"]["round"] > status["consensus"]["round"], 60)
+        await swarm.same_digest(0, 1)
+    _require_no_forks(swarm)
+
+
 async def _come_to_rest(swarm: Processes, number: int) -> tuple[int, str]:
     """The round and digest at which a node stays for good, once what was under way is decided.
 
@@ -72,9 +89,9 @@ async def _somebody_who_trains(swarm: Processes) -> int:
 
 def _require_no_forks(swarm: Processes) -> None:
     """No member signed two events with one sequence number, by what all stores together hold."""
-    found: dict[tuple[bytes, int], set[bytes]] = defaultdict(set)
+    found: dict[tuple[bytes, bytes, int], set[bytes]] = defaultdict(set)
     for number in range(len(swarm.commands)):
         for event in swarm.stored_events(number):
-            found[event.creator, event.seq].add(event.hash)
+            found[event.epoch, event.creator, event.seq].add(event.hash)
     assert found
     assert all(len(hashes) == 1 for hashes in found.values())

@@ -38,8 +38,10 @@ class EffectLog:
 
     def _fields(self, fields: Mapping[str, Scalar]) -> dict[str, str | int | bool | None]:
         plain = {name: _plain(value) for name, value in fields.items()}
-        subject = fields.get("subject")  # the member whom a change of the roster concerns
-        return plain | {"subject_name": self._name(subject)} if isinstance(subject, bytes) else plain
+        for role in ("subject", "accused"):  # the member whom a change of the roster, or a proof, concerns
+            if isinstance(member := fields.get(role), bytes):
+                plain[f"{role}_name"] = self._name(member)
+        return plain
 
     def after(self, number: int) -> list[LogEntry]:
         """The oldest entries with a larger number, at most `ANSWERED` of them."""

@@ -111,6 +111,11 @@ def _ballot(fields: Fields) -> str:
     return f"{verb} {change} ({fields['approved']} for, {fields['rejected']} against, of {fields['weight']})"
 
 
+def _evidence(fields: Fields) -> str:
+    member = fields.get("accused_name") or short(fields["accused"])
+    return f"proves that {member} signed two events {fields['seq']} in epoch {fields['epoch']}: it has no say any more"
+
+
 def _epoch(fields: Fields) -> str:
     return f"epoch {fields['epoch']} begins with {fields['members']} members, after {fields['ordered']} events"
 
@@ -138,6 +143,7 @@ SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     "ballot": _ballot,
     "roster": lambda fields: f"is agreed with: {_change(fields)} from the next epoch on",
     "shelved": lambda fields: f"is not agreed with: {_change(fields)} ({fields['reason']})",
+    "evidence": _evidence,
     "sealed": lambda fields: f"the record of epoch {fields['epoch']} is sealed by {fields['seals']} members",
     "epoch": _epoch,
 }

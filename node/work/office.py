@@ -1,8 +1,7 @@
 """A node's real `Desk`: its member's voice in the order, its blobs, its folders."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import trio
 
@@ -18,6 +17,7 @@ from node.effects import EffectLog
 from node.identity import Identity
 from node.member import Member
 from node.pending import BacklogError
+from node.recovery import ids_of
 from node.work.desk import Shown
 from node.work.workshop import WorkError
 
@@ -76,7 +76,7 @@ class Office:
         self._effects.add(decided.effects)
         for place in decided.round.events:
             if place.event.creator == self.me:
-                self._ordered.update(_ids(place.event.transactions))
+                self._ordered.update(ids_of(place.event))
         self.moves += 1
         self._moved.set()
         self._moved = trio.Event()
@@ -157,7 +157,3 @@ class Office:
     def show(self, work: Shown | None) -> None:
         """See `Desk.show`."""
         self.work = work
-
-
-def _ids(transactions: tuple[Mapping[str, Any], ...]) -> list[int]:
-    return [number for entry in transactions if isinstance(number := entry.get("id"), int)]

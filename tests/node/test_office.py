@@ -9,9 +9,12 @@ import trio
 from trio.testing import MockClock
 
 from consensus.encoding import decode, encode
+from consensus.event import make_event
 from consensus.genesis import make_genesis
 from consensus.keys import id_text
 from consensus.ledger.transactions import Candidate, Release
+from consensus.ordered import DecidedRound, Ordered
+from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from node.blobs import PIECE
@@ -142,3 +145,19 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(
     assert told[2] == [(number + 1, number) for number in range(6)]
     assert told[:2] == [told[2][:2], told[2][:4]]
     assert member.replica.ledger.rejected() == {"claim not live": 6}
+
+
+async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of_ours(office: Office) -> None:
+    """The id of `open` is a number of an epoch, and that of `evidence` the number of an event."""
+    said = [{"type": "open", "id": 3}, {"type": "evidence", "id": 4}, {"type": "profile", "id": 5}]
+    event = make_event(
+        ME.key, epoch=bytes(32), seq=0, self_parent=None, time=1, transactions=tuple(said)
+    )  # fmt: skip
+    decided = DecidedRound(1, (), (Ordered(event, 1, 1, 0),))
+    office._follow(RoundEffects(decided, (), bytes(32)))
+    with trio.fail_after(1):
+        await office.ordered(5)
+    for number in (3, 4):
+        with trio.move_on_after(0.01) as scope:
+            await office.ordered(number)
+        assert scope.cancelled_caught

@@ -1,7 +1,10 @@
 """The ledger as people read it: each figure of a candidate comes from what was ordered."""
 
 from consensus.keys import id_text
+from node.effects import EffectLog
 from node.report import ledger as shown
+from node.sentences import sentence
+from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import Swarm
 
 
@@ -30,3 +33,11 @@ def test_votes_on_a_dropped_candidate_are_not_known() -> None:
     assert dropped["state"] == "dropped"
     assert dropped["reason"]
     assert (dropped["approve"], dropped["reject"]) == (None, None)
+
+
+def test_a_proof_is_told_with_the_names_of_both() -> None:
+    swarm = Swarm(4)
+    log = EffectLog({swarm.id(1): "alpha", swarm.id(3): "delta"}.__getitem__)
+    log.add(swarm.act(1, fork(swarm, 3)))
+    (told,) = (sentence(entry) for entry in log.latest(1))
+    assert told == "alpha: proves that delta signed two events 3 in epoch 0: it has no say any more"

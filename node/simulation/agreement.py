@@ -1,5 +1,7 @@
 """What must hold in every run, whatever happens: agreement, nothing lost, no honest member accused, progress."""
 
+from collections.abc import Collection
+
 import trio
 
 from consensus.keys import MemberId, id_text
@@ -20,7 +22,9 @@ class Violation(Exception):  # noqa: N818 - what the simulator looks for
 class Agreement:
     """Compares every round that an honest node decides, at first or after a restart, with the others'."""
 
-    def __init__(self) -> None:
+    def __init__(self, honest: Collection[MemberId] = ()) -> None:
+        """`honest` are those who must not be convicted of anything."""
+        self._honest = honest
         self.rounds: dict[int, tuple[object, object, bytes]] = {}
         self.ordered = 0
 
@@ -28,6 +32,9 @@ class Agreement:
         """Takes a decided round. Raises Violation if another node decided otherwise."""
         if not node.honest:
             return
+        for effect in effects.effects:
+            if effect.fields.get("accused") in self._honest:
+                raise Violation("accused", f"node {node.number} convicts an honest member: {effect.kind}")
         number = effects.round.number
         places = tuple((place.event.hash, place.time, place.index) for place in effects.round.events)
         order = (effects.round.judges, places)

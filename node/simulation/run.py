@@ -105,17 +105,18 @@ def _first(error: BaseException) -> BaseException:
 class _Run:
     def __init__(self, schedule: Schedule, make_member: Callable[..., Member]) -> None:
         self._schedule = schedule
-        self._agreement, self._history = Agreement(), History()
+        self._history = History()
         slower = max(1.0, schedule.nodes / _LARGE)
         self._swarm = SimulatedSwarm(
             schedule.nodes, schedule.seed, pace=Pace(busy=0.4 * slower),
-            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=self._agreement.watch,
+            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=lambda *what: self._agreement.watch(*what),
             liars={
                 liar.node: [malice.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
             make_member=make_member, settings=SETTINGS, anchors=True,
         )
+        self._agreement = Agreement({node.identity.id for node in self._swarm.honest})
         self.last_look = 0.0
 
     async def run(self) -> Report:
@@ -123,8 +124,9 @@ class _Run:
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             nursery.start_soon(self._inspect, Honesty(swarm))
+            liars = {node.identity.id for node in swarm.nodes if not node.honest}
             for node in swarm.nodes:
-                nursery.start_soon(User(node, schedule.seed).run, schedule.seconds)
+                nursery.start_soon(User(node, schedule.seed, liars).run, schedule.seconds)
             await Faults(swarm, schedule.seed).happen(schedule.faults)
             await trio.sleep_until(schedule.seconds)
             recovery = await self._recover()

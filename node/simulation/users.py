@@ -2,16 +2,20 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import trio
 
+from consensus.epoch import stays_sealable
+from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
+from consensus.ledger.changes import Change
 from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import due_seals, due_votes, next_work, training_shards
+from consensus.roster import Roster, RosterError
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from consensus.statement import pae
 from node.pending import BacklogError
@@ -29,6 +33,8 @@ SETTINGS = Settings(
 _ROLES = ("match", "selfplay", "train")
 _STRENGTH = 0.9  # the chance that a candidate wins a game
 _NOMINATES = 0.3  # the chance that a model is put forward without a claim, when none is
+_PROPOSES = 0.02  # the chance that a user wants another roster when asked
+_APPROVES = 0.9
 _AGAIN_S = 6.0  # before what was asked for and not granted is asked for again
 
 
@@ -43,8 +49,10 @@ class _Novelty(t.Transaction):
 class User:
     """Follows one node's ledger, whatever becomes of the node. All its work is done at once, and made up."""
 
-    def __init__(self, node: SimulatedNode, seed: int) -> None:
+    def __init__(self, node: SimulatedNode, seed: int, liars: Collection[MemberId] = ()) -> None:
+        """`liars` are known here, and only here: so that no proposal gives them a third of the weight."""
         self._node = node
+        self._liars = liars
         self._random = random.Random(f"user {seed} {node.number}")
         self._number = 0
         self._asked: dict[object, float] = {}
@@ -86,6 +94,7 @@ class User:
         if not ledger.candidates() and self._random.random() < _NOMINATES and self._once("nominate"):
             name = hashlib.sha256(f"{self._node.number} {self._number}".encode()).digest()
             wishes.append(self._candidate(ledger, None, "hex8-2", "simulated", name))
+        wishes += self._council(ledger)
         mine = ledger.claims_of(me)
         wishes += [self._finished(ledger, claim) for claim in mine if self._once(("claim", claim.id))]
         work = None if mine or not self._once("work") else next_work(ledger, me, _ROLES)
@@ -106,6 +115,33 @@ class User:
     def _score(self) -> int:
         """Of a candidate in a block of two games."""
         return sum(2 * (self._random.random() < _STRENGTH) for _ in range(2))
+
+    def _council(self, ledger: Ledger) -> list[t.Transaction]:
+        """Ballots, and now and then a proposal to change the roster."""
+        me = self._node.identity.id
+        ballots: list[t.Transaction] = [
+            t.Ballot(self._next(), proposal.id, self._random.random() < _APPROVES)
+            for proposal in ledger.proposals()
+            if all(voice.author != me for voice in proposal.voices) and self._once(proposal.id)
+        ]
+        if ledger.proposals() or me not in ledger.roster or self._random.random() > _PROPOSES:
+            return ballots
+        change = self._change(ledger.roster)
+        return ballots if change is None else [*ballots, t.Propose(self._next(), change, "for a change")]
+
+    def _change(self, roster: Roster) -> Change | None:
+        """Something that the rules allow and that leaves the liars below 1/3 of the weight."""
+        member = self._random.choice(roster.ids)
+        if member in self._liars and self._random.random() < 0.5:
+            change = Change("leave", member)
+        else:
+            change = Change("weight", member, weight=self._random.randint(1, 3))
+        try:
+            new = change.applied(roster)
+        except RosterError:
+            return None
+        bearable = 3 * new.weight(self._liars) < new.total_weight
+        return change if bearable and stays_sealable(roster, new) else None
 
     def _candidate(
         self, ledger: Ledger, claim: int | None, configuration: str, family: str, name: bytes

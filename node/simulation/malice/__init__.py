@@ -11,11 +11,20 @@ from node.simulation.malice.junk import (
     OtherEpoch,
     Oversized,
     Replay,
+    Stranger,
     TwoSignatures,
 )
 from node.simulation.malice.liar import Malice
 from node.simulation.malice.silence import Selfish, Stall, Starve
-from node.simulation.malice.values import FalseLedger, FalseReveal, Grind, Mute, UnknownVotes, YearOff
+from node.simulation.malice.values import (
+    FalseEvidence,
+    FalseLedger,
+    FalseReveal,
+    Grind,
+    Mute,
+    UnknownVotes,
+    YearOff,
+)
 
 KINDS: dict[str, type[Malice]] = {
     "fork": Fork,
@@ -30,6 +39,7 @@ KINDS: dict[str, type[Malice]] = {
     "bad-signature": BadSignature,
     "two-signatures": TwoSignatures,
     "frame": Frame,
+    "stranger": Stranger,
     "other-epoch": OtherEpoch,
     "bad-parents": BadParents,
     "oversized": Oversized,
@@ -42,6 +52,7 @@ KINDS: dict[str, type[Malice]] = {
     "mute": Mute,
     "false-reveal": FalseReveal,
     "false-ledger": FalseLedger,
+    "false-evidence": FalseEvidence,
     "unknown-votes": UnknownVotes,
 }
 """All ways by name."""

@@ -6,7 +6,7 @@ from typing import Any
 import trio
 
 from consensus.event import MAX_EVENT_BYTES, Event, EventError, make_event
-from consensus.keys import MemberId
+from consensus.keys import MemberId, SigningKey
 from consensus.sync import Tip
 from node.creation import Plan
 from node.simulation.malice.forge import forged, with_another_signature, with_bad_signature
@@ -49,6 +49,19 @@ class Frame(Junk):
         """See `Junk`."""
         victim = self.random.choice(liar.replica.dag.events)
         return [forged(liar.key, victim, lambda fields: fields.__setitem__(6, victim.time + 1))]
+
+
+class Stranger(Junk):
+    """Events by a key that is of no member, or of one no more."""
+
+    def junk(self, liar: Liar, newest: Event) -> Sequence[bytes]:
+        """See `Junk`."""
+        key = SigningKey(liar.seed[::-1])
+        parents = (newest.hash,) if self.random.getrandbits(1) else ()
+        stranger = make_event(
+            key, epoch=newest.epoch, seq=0, self_parent=None, other_parents=parents, time=newest.time
+        )
+        return [stranger.raw]
 
 
 class OtherEpoch(Junk):

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from consensus.event import Event
+from consensus.event import Event, decode_event
 from consensus.ledger import transactions as ledger
 from consensus.replica import ForkError
 from node.creation import Plan
+from node.simulation.malice.forge import forged
 from node.simulation.malice.liar import Liar, Malice
 
 YEAR_NS = 365 * 86_400 * 10**9
@@ -51,6 +52,25 @@ class UnknownVotes(Malice):
             ledger.Result(number + 4, number, ((0, 2),), unknown, unknown, 1000, 4),
         ]
         return [liar.next_event(plan, [transaction.as_table() for transaction in said])]
+
+
+class FalseEvidence(Malice):
+    """Proofs against honest members: with one event twice, with events of two numbers, with a forged one."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
+        """See `Malice`."""
+        if not liar.replica.dag.events:
+            return None
+        victim, other = self.random.choices(liar.replica.dag.events, k=2)
+        forgery = decode_event(forged(liar.key, victim, _later), victim.epoch)
+        second = self.random.choice((victim, other, forgery))
+        pair = sorted((victim, second), key=lambda event: event.hash)
+        said = ledger.Evidence(victim.seq, *((event.header, event.signature) for event in pair))
+        return [liar.next_event(plan, [said.as_table()])]
+
+
+def _later(fields: list[Any]) -> None:
+    fields[6] += 1
 
 
 class Altered(Malice):

@@ -1,9 +1,10 @@
 """What must hold in every run, whatever happens: agreement, nothing lost, no honest member accused, progress."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import trio
 
+from consensus.event import Event
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.replica import RoundEffects
@@ -78,7 +79,8 @@ class Honesty:
         self._swarm = swarm
         self._honest = {node.identity.id for node in swarm.honest}
         self._found: dict[tuple[bytes, MemberId, int], bytes] = {}
-        self._looked_at: dict[object, int] = {}  # by run of a node: rows
+        self._looked_at: dict[object, int] = {}  # by run of a node, and epoch: rows
+        self.attached = 0  # events that were looked at, at all nodes together
 
     def inspect(self) -> None:
         """Looks at what came since the last time. Raises Violation."""
@@ -91,13 +93,21 @@ class Honesty:
     def _inspect_events(self, node: SimulatedNode) -> None:
         assert node.member is not None
         replica = node.member.replica
-        run, events = (node.number, node.starts, replica.epoch), replica.dag.events
-        for event in events[self._looked_at.get(run, 0) :]:
+        closed = replica.ledger.record
+        for epoch in (None if closed is None else closed.previous, replica.epoch):
+            served = None if epoch is None else replica.served(epoch)
+            if served is not None:
+                self._inspect_epoch((node.number, node.starts, epoch), served.dag.events)
+
+    def _inspect_epoch(self, run: object, events: Sequence[Event]) -> None:
+        fresh = events[self._looked_at.get(run, 0) :]
+        for event in fresh:
             if event.creator in self._honest:
                 known = self._found.setdefault((event.epoch, event.creator, event.seq), event.hash)
                 if known != event.hash:
                     text = f"honest {id_text(event.creator)[:8]} signed two events {event.seq}"
                     raise Violation("honest fork", text)
+        self.attached += len(fresh)
         self._looked_at[run] = len(events)
 
     def _inspect_opinions(self, node: SimulatedNode) -> None:
@@ -120,7 +130,11 @@ class Honesty:
 
 def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
     """What honest nodes still wait for, transactions without a place or `rounds` rounds; None if nothing."""
+    newest = max((node.member.replica for node in swarm.honest if node.member is not None),
+                 key=lambda replica: replica.number, default=None)
     for node in swarm.honest:
+        if newest is not None and node.identity.id not in newest.roster:
+            continue
         if node.member is None:
             return f"node {node.number} is down"
         standing = node.member.standing()

@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 import trio
 import trio.testing
 
 from consensus import preimages
+from consensus.keys import MemberId
+from consensus.settings import EpochSettings
 from node.gossip import Rhythm
 from node.member import Member, Pace
 from node.simulation import malice
@@ -45,6 +47,7 @@ class Report:
     attached: int  # events, all nodes together
     crashes: int
     stops: int  # of nodes that stopped by themselves, as their disk failed
+    epochs: int
     forks: int  # members that an honest node has seen to fork
     refused: int  # events that broke a rule, all honest nodes together
     promotions: int
@@ -114,16 +117,19 @@ class _Run:
                 liar.node: [malice.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
-            make_member=make_member, settings=SETTINGS, anchors=True,
+            make_member=make_member, anchors=True,
+            settings=replace(SETTINGS, epoch=EpochSettings(schedule.epoch_events)),
         )
         self._agreement = Agreement({node.identity.id for node in self._swarm.honest})
+        self._honesty = Honesty(self._swarm)
+        self._forkers: set[MemberId] = set()  # that an honest node has seen
         self.last_look = 0.0
 
     async def run(self) -> Report:
         swarm, schedule = self._swarm, self._schedule
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
-            nursery.start_soon(self._inspect, Honesty(swarm))
+            nursery.start_soon(self._inspect)
             liars = {node.identity.id for node in swarm.nodes if not node.honest}
             for node in swarm.nodes:
                 nursery.start_soon(User(node, schedule.seed, liars).run, schedule.seconds)
@@ -134,12 +140,14 @@ class _Run:
             nursery.cancel_scope.cancel()
         return report
 
-    async def _inspect(self, honesty: Honesty) -> None:
+    async def _inspect(self) -> None:
         while True:
             self.last_look = trio.current_time()
-            honesty.inspect()
+            self._honesty.inspect()
             for node in self._swarm.honest:
                 if node.member is not None:
+                    replica = node.member.replica
+                    self._forkers |= {replica.dag.members[index] for index in replica.hashgraph.forkers()}
                     self._history.inspect(node, node.member.replica.ledger, node.member.standing().round)
             await trio.sleep(_LOOK_EVERY)
 
@@ -157,9 +165,11 @@ class _Run:
         return trio.current_time() - healed, max(self._agreement.rounds) - begun
 
     def _highest_round(self) -> int:
-        members = [node.member for node in self._swarm.honest if node.member is not None]
-        graphs = [member.replica.hashgraph for member in members]
-        return max((graph.round_of(row) for graph in graphs for row in range(len(graph))), default=0)
+        replicas = [node.member.replica for node in self._swarm.honest if node.member is not None]
+        return max((
+            replica.opening.round + replica.hashgraph.round_of(row)
+            for replica in replicas for row in range(len(replica.dag))
+        ), default=0)
 
     def _report(self, recovery: float, recovery_rounds: int) -> Report:
         swarm, schedule = self._swarm, self._schedule
@@ -170,10 +180,10 @@ class _Run:
         return Report(
             seed=schedule.seed, nodes=schedule.nodes, seconds=trio.current_time(),
             faults=len(schedule.faults), liars=len(schedule.liars), rounds=len(self._agreement.rounds),
-            events=self._agreement.ordered, attached=sum(len(replica.dag) for replica in honest),
+            events=self._agreement.ordered, attached=self._honesty.attached,
             crashes=sum(max(0, node.starts - 1 - len(node.stops)) for node in swarm.nodes),
             stops=sum(len(node.stops) for node in swarm.nodes),
-            forks=len({member for replica in honest for member in replica.hashgraph.forkers()}),
+            epochs=1 + max((replica.number for replica in honest), default=0), forks=len(self._forkers),
             refused=sum(replica.refused.total() for replica in honest),
             promotions=len(self._history.promoted), certified=len(self._history.certified),
             asked=swarm.network.traffic.asked, recovery=recovery, recovery_rounds=recovery_rounds, trace=trace,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from consensus.settings import EpochSettings
 from node.simulation import malice
 
 FREQUENCIES = {
@@ -19,6 +20,7 @@ LIES = tuple(malice.KINDS)
 
 _SECONDS_A_FAULT = 2.5  # of the run, on average
 _LIES_AT_MOST = 3  # kinds of malice in one member
+_EPOCHS = (None, 15, 25)  # events of each node until an epoch ends; None: it does not
 _OFTEN = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # against 1 for the other kinds
 
 
@@ -61,6 +63,7 @@ class Schedule:
     seconds: float  # virtual, in which users are busy and faults happen
     faults: tuple[Fault, ...] = ()
     liars: tuple[Liar, ...] = ()
+    epoch_events: int = EpochSettings.events  # after so many an epoch ends
 
     def encode(self) -> str:
         """As JSON, a line for each fault and liar."""
@@ -113,7 +116,9 @@ def draw_schedule(
     `faults` are the kinds with their relative frequencies, all by default.
     """
     drawn = _draw_faults(seed, nodes, seconds, FREQUENCIES if faults is None else faults)
-    return Schedule(seed, nodes, seconds, drawn, _draw_liars(seed, nodes, lies))
+    events = random.Random(f"epochs {seed}").choice(_EPOCHS)
+    long = EpochSettings.events if events is None else events * nodes
+    return Schedule(seed, nodes, seconds, drawn, _draw_liars(seed, nodes, lies), long)
 
 
 def _draw_faults(

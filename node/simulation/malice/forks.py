@@ -83,7 +83,7 @@ class TwoFaces(Hiding):
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
         """See `Malice`."""
         two = branches(liar, plan, liar.newest(), 2)
-        others = [listed.id for listed in liar.genesis.members if listed.id != liar.id]
+        others = [member for member in liar.replica.roster.ids if member != liar.id]
         half = frozenset(self.random.sample(others, len(others) // 2))
         seconds = self.random.random() * _HIDDEN_S
         self.hide(two[0], seconds, half)

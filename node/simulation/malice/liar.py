@@ -185,6 +185,6 @@ class _MaskedTransport:
     ) -> bytes:
         """See `Transport.ask`."""
         if path == PATH:
-            truth = decode_request(body, len(self._liar.genesis.members))
+            truth = decode_request(body, MEMBERS_LIMIT)
             body = self._mask.request(self._liar, peer, truth).encode()
         return await self._inner.ask(peer, path, body, seconds=seconds, limit=limit)

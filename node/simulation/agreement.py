@@ -10,6 +10,8 @@ from consensus.ledger import Ledger
 from consensus.replica import RoundEffects
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 
+_LATE = "the event is of another epoch or swarm"  # it was on its way when its epoch closed here: no reproach
+
 
 class Violation(Exception):  # noqa: N818 - what the simulator looks for
     """Something that must never happen did; one line. `kind` says what, whatever the nodes and numbers."""
@@ -119,7 +121,7 @@ class Honesty:
             if replica.dag.members[member] in self._honest:
                 raise Violation("accused", f"node {node.number} takes an honest member for a forker")
         for refusal in replica.refusals():
-            if refusal.creator in self._honest:
+            if refusal.creator in self._honest and refusal.reason != _LATE:
                 text = f"node {node.number} refuses an event of an honest member: {refusal.reason}"
                 raise Violation("accused", text)
         for peer in node.gossip.peers.values():

@@ -167,8 +167,8 @@ class _Run:
     def _highest_round(self) -> int:
         replicas = [node.member.replica for node in self._swarm.honest if node.member is not None]
         return max((
-            replica.opening.round + replica.hashgraph.round_of(row)
-            for replica in replicas for row in range(len(replica.dag))
+            replica.opening.round + max(map(replica.hashgraph.round_of, range(len(replica.dag))), default=0)
+            for replica in replicas
         ), default=0)
 
     def _report(self, recovery: float, recovery_rounds: int) -> Report:

@@ -21,8 +21,11 @@ from node.simulation.schedule import Schedule
 from node.simulation.swarm import SimulatedSwarm
 from node.simulation.users import SETTINGS, User
 
-RECOVERY_S = 60.0
-"""Virtual seconds after the last fault within which all honest nodes go on and have ordered what waited."""
+RECOVERY_S = 40.0
+"""Virtual seconds after the last fault within which all honest nodes go on and have ordered what waited.
+
+Of up to ten nodes; of more, which are as much slower, as much longer.
+"""
 
 RECOVERY_ROUNDS = 12
 """Rounds, beyond the highest that any event had when the last fault healed, in which the same is so."""
@@ -105,11 +108,16 @@ def _first(error: BaseException) -> BaseException:
     return next((first for first in firsts if not isinstance(first, Violation)), firsts[0])
 
 
+def _slowness(nodes: int) -> float:
+    """By how much longer a node of a large swarm waits between events and questions."""
+    return max(1.0, nodes / _LARGE)
+
+
 class _Run:
     def __init__(self, schedule: Schedule, make_member: Callable[..., Member]) -> None:
         self._schedule = schedule
         self._history = History()
-        slower = max(1.0, schedule.nodes / _LARGE)
+        slower = _slowness(schedule.nodes)
         self._swarm = SimulatedSwarm(
             schedule.nodes, schedule.seed, pace=Pace(busy=0.4 * slower),
             rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=lambda *what: self._agreement.watch(*what),
@@ -154,11 +162,12 @@ class _Run:
     async def _recover(self) -> tuple[float, int]:
         """Seconds and rounds until all is in order."""
         healed, begun = trio.current_time(), self._highest_round()
+        limit = RECOVERY_S * _slowness(self._schedule.nodes)
         wanted = max(self._agreement.rounds, default=0) + _MORE_ROUNDS
         while (reason := unfinished(self._swarm, wanted)) is not None:
             rounds = max(self._agreement.rounds, default=0) - begun
-            if trio.current_time() > healed + RECOVERY_S:
-                raise Violation("progress", f"{RECOVERY_S:g} s after the last fault {reason}")
+            if trio.current_time() > healed + limit:
+                raise Violation("progress", f"{limit:g} s after the last fault {reason}")
             if rounds > RECOVERY_ROUNDS:
                 raise Violation("progress", f"{rounds} rounds after the last fault {reason}")
             await trio.sleep(_LOOK_EVERY)

@@ -18,7 +18,7 @@ FREQUENCIES = {
 KINDS = tuple(FREQUENCIES)
 LIES = tuple(malice.KINDS)
 
-_SECONDS_A_FAULT = 2.5  # of the run, on average
+_SECONDS_A_FAULT = 1.6  # of the run, on average
 _LIES_AT_MOST = 3  # kinds of malice in one member
 _EPOCHS = (None, 15, 25)  # events of each node until an epoch ends; None: it does not
 _OFTEN = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # against 1 for the other kinds

@@ -355,7 +355,7 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     genuine = gossip.made[10]
     raw = genuine.raw.replace(genuine.signature, bytes(64))
     assert raw != genuine.raw
-    opener = ThreadOpener(gossip.genesis.digest)
+    opener, epoch = ThreadOpener(), gossip.genesis.digest
     replica = Replica(gossip.genesis)
 
     def knows(digest):
@@ -363,12 +363,12 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
 
     for _ in range(2):
         with pytest.raises(ValueError, match="is not signed by it"):
-            await opener.open([raw], knows)
+            await opener.open([raw], epoch, knows)
     assert len(replica.dag) == 0
     assert not replica.wanted()
-    replica.insert(await opener.open([event.raw for event in gossip.made], knows))
+    replica.insert(await opener.open([event.raw for event in gossip.made], epoch, knows))
     assert len(replica.dag) == len(gossip.made)
-    assert await opener.open([raw], knows) == [], "known already: dropped unseen, and held against nobody"
+    assert await opener.open([raw], epoch, knows) == [], "known already: dropped unseen, and held against nobody"
     (kept,) = replica.events([genuine.hash])
     assert kept.raw == genuine.raw
 

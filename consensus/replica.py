@@ -138,11 +138,15 @@ class Replica:
         if self.ledger.closing is None:
             return RoundEffects(decided, effects, digest, sealed)
         closing = self.ledger.close(decided)
-        unreceived = () if self._key is None else self._open.unreceived(self._key.id)
+        unreceived = self.unreceived()
         self._served = self._open
         self._enter(Opening.of_record(closing.record))
         closed = Closed(closing.record, closing.snapshot, unreceived)
         return RoundEffects(decided, effects + closing.effects, digest, sealed, closed)
+
+    def unreceived(self) -> tuple[tuple[Transaction, ...], ...]:
+        """Own transactions without a place in the order, as they were grouped."""
+        return () if self._key is None else self._open.unreceived(self._key.id)
 
     def _judges(self, decision: Decision) -> tuple[Judge, ...]:
         events = (self.dag.events[row] for row in decision.judges)

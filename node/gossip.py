@@ -24,11 +24,12 @@ from node.messages import (
     decode_request,
 )
 from node.peers import Peer, State, seqs_of
-from node.transport import AskError, BadAnswer, Transport
+from node.transport import AskError, BadAnswer, Refused, Transport
 from node.transport.reception import Refusal, Route
 
 PATH = "/gossip/sync"
 _MANY = 8  # events, for each member
+_ELSEWHERE = 409  # HTTP status: not in that epoch
 
 _log = structlog.get_logger(__name__)
 
@@ -160,6 +161,7 @@ class Gossip:
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
         except AskError as error:
             peer.failed(str(error), trio.current_time(), self._random)
+            peer.elsewhere = peer.elsewhere or (isinstance(error, Refused) and error.status == _ELSEWHERE)
         finally:
             peer.busy = False
 
@@ -231,7 +233,7 @@ class Gossip:
         """The answer, from the epoch that the request names. Refusal 409 if it is not served."""
         served = self._replica.served(request.epoch)
         if served is None:
-            raise Refusal(409, f"not in that epoch; here it is epoch {self._replica.number}")
+            raise Refusal(_ELSEWHERE, f"not in that epoch; here it is epoch {self._replica.number}")
         lacking = served.missing(request.tips, MAX_EVENTS, request.want, MAX_EVENTS_SIZE)
         tips, theirs = served.tips(), seqs_of(request.tips)
         lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
@@ -249,14 +251,21 @@ class Gossip:
 
     def caught_up(self) -> bool:
         """Whether we lack nothing of what a quorum of members, we among them, lately said to have."""
-        since = trio.current_time() - self._rhythm.recent - self._rhythm.idle * len(self._replica.roster)
         ours = seqs_of(self._replica.tips())
-        level = [
-            peer.id for peer in self.peers.values()
-            if peer.contacted_at is not None and peer.contacted_at > since and peer.epoch
-            and not peer.ahead and not peer.leads(ours)
-        ]
+        level = [peer.id for peer in self._recent() if not peer.ahead and not peer.leads(ours)]
         return self._replica.roster.supermajority([self._member.id, *level])
+
+    def stranded(self) -> bool:
+        """Whether peers answer, and none of those that did lately knows our epoch any more."""
+        return any(peer.elsewhere for peer in self.peers.values()) and not self._recent()
+
+    def _recent(self) -> list[Peer]:
+        """The peers that spoke lately of our epoch."""
+        since = trio.current_time() - self._rhythm.recent - self._rhythm.idle * len(self._replica.roster)
+        return [
+            peer for peer in self.peers.values()
+            if peer.epoch and peer.contacted_at is not None and peer.contacted_at > since
+        ]
 
     def statuses(self) -> list[PeerStatus]:
         """All peers, in roster order."""

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import structlog
 import trio
 
+from consensus.epoch import EpochRecord
 from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import Closed, ForkError, Replica, RoundEffects
 from consensus.sync import Tip
+from node.audience import Audience
 from node.clock import Clock, SteadyClock
 from node.creation import Creation, Plan
 from node.divergence import Divergence
@@ -23,7 +25,7 @@ from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
 from node.pending import Pending
-from node.recovery import Recovery, ids_of, not_taken_up
+from node.recovery import Recovery, ids_of, not_taken_up, restore
 from node.standing import Pace, Standing
 from node.store import Store
 
@@ -32,7 +34,6 @@ _UNFIT = 0.5  # seconds until an unfit node looks at itself again
 _INBOX = 16  # deliveries that wait for the owner; who brings more waits too
 
 _log = structlog.get_logger(__name__)
-
 __all__ = ["Member", "Pace", "Standing"]
 
 
@@ -42,6 +43,7 @@ class _Delivery:
 
     events: Sequence[Event]
     done: trio.Event
+    jump: tuple[Replica, Closed] | None = None  # instead: a replica in a later epoch, and what opened that
 
 
 class Member:
@@ -64,7 +66,7 @@ class Member:
         self._begin_epoch(listen=True)
         self._pending = Pending()
         self._inbox_in, self._inbox = trio.open_memory_channel[_Delivery | None](_INBOX)
-        self._subscribers: list[trio.MemorySendChannel[RoundEffects]] = []
+        self._audience = Audience()
         self.health = Health()
         self.divergence = Divergence(identity.id)
         self._created_at, self._gap = -math.inf, 0.0
@@ -89,17 +91,14 @@ class Member:
         Raises EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
         probe = make_event(
-            self._key, epoch=self.genesis.digest, seq=0, self_parent=None, time=0,
-            transactions=tuple(transactions),
+            self._key, epoch=self.genesis.digest, seq=0, self_parent=None, time=0, transactions=tuple(transactions),
         )
         self._pending.add(transactions, len(probe.raw))
         self._wake()
 
     def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
         """Every round decided from now on, in order; from the first one if `run` was not started yet."""
-        send, receive = trio.open_memory_channel[RoundEffects](math.inf)
-        self._subscribers.append(send)
-        return receive
+        return self._audience.join()
 
     async def take(self, events: Sequence[Event]) -> None:
         """Hands in events with checked signatures; returns when those that can be attached are."""
@@ -113,13 +112,20 @@ class Member:
                 raise
             await delivery.done.wait()
 
+    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+        """See `node.statesync.catchup.Seat`."""
+        replica = await restore(self.genesis, self._key, record, snapshot)
+        delivery = _Delivery([], trio.Event(), (replica, Closed(record, snapshot, ())))
+        await self._inbox_in.send(delivery)
+        await delivery.done.wait()
+
     def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
         """What a peer says it has of our epoch, while it is in that one or `ahead` of it.
 
         It matters before the first own event after a start, and if it is much more.
         """
         tips = list(tips)
-        self.health.hear(peer, seqs_of(tips), self._seqs())
+        self.health.hear(peer, seqs_of(tips), seqs_of(self.replica.tips()))
         if self._listening is not None:
             self._listening.hear(peer, tips, ahead=ahead)
             self._wake()
@@ -155,11 +161,9 @@ class Member:
             ailment=self._ailment(),
         )
 
-    def _seqs(self) -> dict[MemberId, int]:
-        return seqs_of(self.replica.tips())
-
     def _ailment(self) -> str:
-        return self.health.ailment(self.replica.roster, self._seqs, trio.current_time())
+        replica = self.replica
+        return self.health.ailment(replica.roster, lambda: seqs_of(replica.tips()), trio.current_time())
 
     # The owner.
 
@@ -171,6 +175,7 @@ class Member:
             delivery = await self._next_delivery(await self._create_if_due())
             if delivery is not None:
                 await self._take_in(delivery)
+                delivery.done.set()
             if self.divergence.wants_cure():
                 await self._resynchronise()
 
@@ -211,6 +216,8 @@ class Member:
         return None
 
     async def _take_in(self, delivery: _Delivery) -> None:
+        if delivery.jump is not None:
+            await self._jump(*delivery.jump)
         for start in range(0, len(delivery.events), _SLICE):
             some = delivery.events[start : start + _SLICE]
             attached = self.replica.insert(some)
@@ -220,7 +227,6 @@ class Member:
                 await self._store.append(fresh)
             await self._attached(attached)
             self.health.waiting -= len(some)
-        delivery.done.set()
 
     async def _attached(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -245,16 +251,21 @@ class Member:
         if decided.closed is not None:
             await self._turn(decided.closed)
 
+    async def _jump(self, replica: Replica, opened: Closed) -> None:
+        """Goes on in a later epoch, unless we came there by ourselves; own events may be there already."""
+        if replica.number > self.replica.number:
+            unreceived = self.replica.unreceived()
+            self.replica, self._listening = replica, Listening(replica, self.id, self._pace.patience)
+            await self._turn(Closed(opened.record, opened.snapshot, unreceived))
+
     async def _turn(self, closed: Closed) -> None:
         """Goes on in the next epoch: on disk first, so that no own event is in it before."""
         await self._store.turn(closed)
         self._pending.put_back(closed.unreceived)
         self.health.forget()
         self._begin_epoch(listen=self._listening is not None)
-        _log.info(
-            "epoch", number=closed.record.number, members=len(closed.record.roster),
-            ordered=closed.record.ordered, put_forward_again=len(closed.unreceived),
-        )  # fmt: skip
+        record, again = closed.record, len(closed.unreceived)
+        _log.info("epoch", number=record.number, members=len(record.roster), ordered=record.ordered, again=again)
 
     def _publish(self, effects: RoundEffects) -> None:
         ordered = [place.event for place in effects.round.events]
@@ -264,11 +275,7 @@ class Member:
             self._unordered.pop(event.hash, None)
         self._decided_at = trio.current_time()
         self._clock.reach(self.replica.ledger.time)
-        for subscriber in list(self._subscribers):
-            try:
-                subscriber.send_nowait(effects)
-            except trio.BrokenResourceError:
-                self._subscribers.remove(subscriber)
+        self._audience.tell(effects)
 
     async def _create_if_due(self) -> float:
         """Makes an own event if there is reason to; returns when to look again if nothing comes in."""

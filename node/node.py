@@ -33,6 +33,7 @@ from node.member import Member
 from node.opening import ThreadOpener
 from node.proposals import Proposals
 from node.report.source import NodeReport
+from node.statesync.catchup import CatchUp
 from node.statesync.teaching import PATH as CHAIN_PATH
 from node.statesync.teaching import chain_route
 from node.statesync.upkeep import follow_epochs
@@ -110,6 +111,10 @@ class _Node:
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
+        self._catchup = CatchUp(
+            genesis, store, self._member, lambda: self._gossip.peers.values(), self._transport, self._blobs, fetcher,
+            chance,
+        )
         guides = {member: str(address) for member, address in options.peers}
         self._directory = Directory(config, lambda: self._member.replica.ledger.roster, guides)
         self._reception = Reception([], {
@@ -143,6 +148,7 @@ class _Node:
         await self._serve_peers(nursery)
         url = await nursery.start(serve_local, report, self._options.http, self._data, council)
         nursery.start_soon(self._gossip.run)
+        nursery.start_soon(self._catchup.run, self._gossip.stranded)
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(tell_while_outside, report.outside)

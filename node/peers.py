@@ -27,6 +27,7 @@ class Peer:
     id: MemberId
     epoch: bytes = b""  # of which it spoke last, with us in it
     ahead: bool = False  # it has closed that epoch
+    elsewhere: bool = False  # it answered that it does not know our epoch, or no more
     tips: Sequence[Tip] = ()  # what it said it has of the epoch
     seqs: dict[MemberId, int] = field(default_factory=dict)  # of its tips, the highest of each member
     contacted_at: float | None = None  # last time it said something correct
@@ -44,7 +45,7 @@ class Peer:
 
     def heard(self, tips: Sequence[Tip], now: float, epoch: bytes, *, ahead: bool = False) -> None:
         """It said, correctly, what it has of our epoch."""
-        self.epoch, self.ahead = epoch, ahead
+        self.epoch, self.ahead, self.elsewhere = epoch, ahead, False
         self.tips = tips
         self.seqs = seqs_of(tips)
         self.contacted_at = now
@@ -52,7 +53,7 @@ class Peer:
     def follow(self, epoch: bytes) -> None:
         """An epoch has begun: what it has of that one, it has not said yet."""
         if self.epoch != epoch:
-            self.epoch, self.ahead, self.settled = b"", False, None
+            self.epoch, self.ahead, self.elsewhere, self.settled = b"", False, False, None
             self.tips, self.seqs = (), {}
 
     def asked_us(self, now: float) -> None:

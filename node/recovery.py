@@ -1,6 +1,8 @@
 """After a start: from what the store holds back to the replica as it was, and what is to be put forward again."""
 
-from consensus.epoch import Opening
+import trio
+
+from consensus.epoch import EpochRecord, Opening
 from consensus.event import Event, EventError, Transaction
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
@@ -11,6 +13,7 @@ from node.opening import Opener
 from node.store import Store, StoreError
 
 _AT_A_TIME = 256  # events
+_LARGE = 1 << 18  # bytes of a snapshot; one of this size holds up all else for some tenths of a second
 
 _REFETCH = "move it away and start again: the node fetches all events from its peers"
 
@@ -48,7 +51,7 @@ class Recovery:
         events: list[Event] = []
         while more := await self.read(len(events), before):
             events += more
-        return before, events
+        return (before, events) if events else None  # none if they were pruned, or jumped over
 
     async def _before(self, number: int) -> Opening | None:
         if number == 0:
@@ -57,6 +60,13 @@ class Recovery:
             return Opening.of_genesis(self._genesis)
         records = await self._store.records(number - 1, 1)
         return Opening.of_record(records[0].record) if records else None
+
+
+async def restore(genesis: Genesis, key: SigningKey, record: EpochRecord, snapshot: bytes) -> Replica:
+    """A replica at the beginning of the epoch of a record that is to be believed. Raises SnapshotError."""
+    if len(snapshot) < _LARGE:
+        return Replica.resume(genesis, key, record, snapshot)
+    return await trio.to_thread.run_sync(Replica.resume, genesis, key, record, snapshot)
 
 
 def ids_of(event: Event) -> tuple[int, ...]:

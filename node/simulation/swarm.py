@@ -11,12 +11,19 @@ from consensus.preimages import Preimages
 from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
+from node.blobs.exchange import PATH as BLOBS_PATH
+from node.blobs.exchange import BlobFetcher, blob_route
+from node.blobs.memory import MemoryBlobs
 from node.clock import SimulatedClock
 from node.gossip import PATH, Gossip, Rhythm
 from node.identity import Identity
 from node.member import Member, Pace
 from node.opening import SharedOpener
 from node.simulation.malice.liar import Malice, Mask, make_liar
+from node.statesync.catchup import CatchUp
+from node.statesync.teaching import PATH as CHAIN_PATH
+from node.statesync.teaching import chain_route
+from node.statesync.upkeep import follow_epochs
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import Transport
@@ -43,6 +50,7 @@ class SimulatedNode:
     honest: bool = True
     member: Member | None = None  # None while it is down
     gossip: Gossip | None = None
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)  # outlive crashes
     second_disk: Sequence[MemoryDisk] = ()  # of its second life, while it lives twice
     running: bool = False  # switched on, though it may have stopped by itself for a moment
     starts: int = 0
@@ -67,6 +75,7 @@ class SimulatedSwarm:
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
         self._pace, self._rhythm, self._watch = pace, rhythm, watch
+        self.keep: int | None = None  # epochs on each node's disk; all if None
         identities = [Identity(self.random.randbytes(32)) for _ in range(count)]
         ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in identities]
         members = [Listed(identity.id, 1, anchor) for identity, anchor in zip(identities, ends, strict=True)]
@@ -142,7 +151,8 @@ class SimulatedSwarm:
             return await members[asking].route.handler(asking, body)
 
         route = replace(lives[0].route, handler=answer)
-        reception = Reception(self.genesis.roster.weights, {PATH: route, **self.routes(node)})
+        routes = {PATH: route, CHAIN_PATH: chain_route(lives[0].store), BLOBS_PATH: blob_route(node.blobs)}
+        reception = Reception(self.genesis.roster.weights, routes)
         async with trio.open_nursery() as nursery:
             for life in lives:
                 await nursery.start(life.member.run)
@@ -151,20 +161,23 @@ class SimulatedSwarm:
             for life in lives:
                 nursery.start_soon(life.gossip.run)
             first = lives[0]
+            nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
+            nursery.start_soon(self._catch_up, node, first, chance)
             nursery.start_soon(self.live, node, first.member, first.gossip, first.transport, chance)
             node.member, node.gossip = first.member, first.gossip
             node.up.set()
 
     def _life(self, node: SimulatedNode, disk: MemoryDisk, chance: random.Random) -> "_Life":
         """A member that reads this disk, and its gossip."""
+        store = MemoryStore(disk)
         member = node.make_member(
-            genesis=self.genesis, identity=node.identity, store=MemoryStore(disk), opener=self._opener,
-            clock=node.clock, chance=chance, pace=self._pace,
+            genesis=self.genesis, identity=node.identity, store=store, opener=self._opener, clock=node.clock,
+            chance=chance, pace=self._pace,
         )
         transport = node.mask.transport(self.network.transport(node.identity.id), member)
         gossip = Gossip(member, transport, chance, self._rhythm)
         route = node.mask.route(gossip.route(), member)
-        return _Life(member, member.subscribe(), transport, gossip, route)
+        return _Life(member, store, member.subscribe(), transport, gossip, route)
 
     def _part(self, lives: Sequence["_Life"]) -> None:
         """Lets each of several lives of one member know every second node only."""
@@ -173,9 +186,13 @@ class SimulatedSwarm:
                 if other.number % len(lives) != place:
                     life.gossip.peers.pop(other.identity.id, None)
 
-    def routes(self, _node: SimulatedNode) -> Mapping[str, Route]:
-        """What a node answers besides gossip; for swarms that do more than order."""
-        return {}
+    async def _catch_up(self, node: SimulatedNode, life: "_Life", chance: random.Random) -> None:
+        fetcher = BlobFetcher(node.blobs, life.transport, life.gossip.peers, chance)
+        catchup = CatchUp(
+            self.genesis, life.store, life.member, lambda: life.gossip.peers.values(), life.transport,
+            node.blobs, fetcher, chance,
+        )
+        await catchup.run(life.gossip.stranded)
 
     async def live(
         self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
@@ -192,6 +209,7 @@ class _Life:
     """What runs on a node: once, unless it is one that lives twice."""
 
     member: Member
+    store: MemoryStore
     decided: trio.MemoryReceiveChannel[RoundEffects]
     transport: Transport
     gossip: Gossip

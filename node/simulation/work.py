@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from node.blobs.exchange import PATH, BlobFetcher, blob_route
+from node.blobs.exchange import BlobFetcher
 from node.blobs.memory import MemoryBlobs
 from node.effects import EffectLog
 from node.gossip import Gossip
@@ -15,7 +15,6 @@ from node.member import Member
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.workshop import SimulatedWorkshop
 from node.transport import Transport
-from node.transport.reception import Route
 from node.work.day import work_for_the_swarm
 from node.work.office import Office
 
@@ -32,12 +31,10 @@ class WorkingSwarm(SimulatedSwarm):
         self._directory = directory
         self._failing = failing
         self._blobs = {node.number: _LooseBlobs(directory / f"blobs{node.number}") for node in self.nodes}
+        for node in self.nodes:
+            node.blobs = self._blobs[node.number]
         self.offices: dict[int, Office] = {}
         self.diary: list[Mapping[str, Any]] = []
-
-    def routes(self, node: SimulatedNode) -> Mapping[str, Route]:
-        """See `SimulatedSwarm.routes`."""
-        return {PATH: blob_route(self._blobs[node.number])}
 
     async def live(
         self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random

@@ -33,13 +33,8 @@ _log = structlog.get_logger(__name__)
 class Seat(Protocol):
     """The part in the swarm of the node that catches up."""
 
-    @property
-    def number(self) -> int:
-        """Of the epoch that it is in."""
-        ...
-
     async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
-        """Leaves that epoch for the one of `record`, durably, with the ledger in `snapshot`, whose digest is checked.
+        """Leaves its epoch for the one of `record`, durably, with the ledger in `snapshot`, whose digest is checked.
 
         Raises SnapshotError if it is no ledger, StoreError.
         """
@@ -76,12 +71,12 @@ class CatchUp:
         await chain.load()
         await self._learn(chain)
         record = chain.newest
-        if record is None or record.number <= self._seat.number:
+        if record is None or record.number <= self._store.number:
             return False
         try:
             await self._fetcher.fetch(record.snapshot, limit=SIZE_LIMIT)
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
-            _log.info("catches up", epoch=self._seat.number, to=record.number, ledger=len(snapshot))
+            _log.info("catches up", epoch=self._store.number, to=record.number, ledger=len(snapshot))
             await self._seat.enter(record, snapshot)
         except (BlobError, SnapshotError) as error:
             _log.warning("cannot catch up", epoch=record.number, reason=str(error))

@@ -47,10 +47,6 @@ class Text:
         self._store = store
         self.entered: list[int] = []
 
-    @property
-    def number(self) -> int:
-        return self._store.number
-
     async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
         if hashlib.sha256(snapshot).digest() != record.snapshot:
             raise SnapshotError("not the snapshot of the record")

@@ -9,6 +9,7 @@ workers are closed behind a shield.
 import random
 import secrets
 import signal
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from node.identity import Identity, load_identity
 from node.joining import tell_while_outside
 from node.member import Member
 from node.opening import ThreadOpener
+from node.peers import Peer
 from node.proposals import Proposals
 from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
@@ -112,11 +114,12 @@ class _Node:
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
         self._catchup = CatchUp(
-            genesis, store, self._member, lambda: self._gossip.peers.values(), self._transport, self._blobs, fetcher,
+            genesis, store, self._member, self._teachers, self._transport, self._blobs, fetcher,
             chance,
         )
-        guides = {member: str(address) for member, address in options.peers}
-        self._directory = Directory(config, lambda: self._member.replica.ledger.roster, guides)
+        self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
+        named = {member: str(address) for member, address in options.peers}
+        self._directory = Directory(config, lambda: self._member.replica.ledger.roster, named)
         self._reception = Reception([], {
             GOSSIP_PATH: self._gossip.route(),
             BLOBS_PATH: blob_route(self._blobs),
@@ -148,7 +151,7 @@ class _Node:
         await self._serve_peers(nursery)
         url = await nursery.start(serve_local, report, self._options.http, self._data, council)
         nursery.start_soon(self._gossip.run)
-        nursery.start_soon(self._catchup.run, self._gossip.stranded)
+        nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.stranded())
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(tell_while_outside, report.outside)
@@ -158,6 +161,10 @@ class _Node:
             self._office, self._member, self._gossip, self._workshop, self._checker, device,
         )
         log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+
+    def _teachers(self) -> Iterable[Peer]:
+        """Whom to ask for later epochs: the members of ours, and whoever a person named."""
+        return (self._guides | self._gossip.peers).values()
 
     async def close(self) -> None:
         """End the child processes and the connections."""

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.demo.processes import run_to_end
+from node.demo.processes import NodeCommand, run_to_end
+from node.demo.stage import free_ports
+from node.identity import create_identity, load_identity
 from tests.swarm.processes import QUICK, Processes, processes
 
 NO_WORK = ("--roles", "none")
@@ -75,3 +77,47 @@ async def test_who_may_not_act_and_what_cannot_be(tmp_path: Path) -> None:
 async def agree_alone(swarm: Processes) -> str:
     said = await type_in(swarm, 0, "propose", "weight", "node1", "7", "--reason", "why not", "--wait")
     return said.splitlines()[-1]
+
+
+@pytest.mark.slow
+async def test_a_machine_joins_with_nothing_but_the_genesis_a_key_and_one_address(tmp_path: Path) -> None:
+    """The line that the newcomer asks for is typed as it stands; then its key is replaced, with an empty folder."""
+    async with processes(tmp_path, 4, QUICK, *NO_WORK) as swarm:
+        await swarm.start(0, 1, 2, 3)
+        await swarm.ready(0, 1, 2, 3)
+        await agree(swarm, (0, 1, 2), "weight", "node4", "0")  # the epoch of the genesis is over
+        newcomer = await enlist(swarm, tmp_path, "echo")
+        waiting = await swarm.until(newcomer, "/ready", lambda answer: "propose join" in answer["reason"], 60)
+        words = waiting["reason"].partition("ringrift-node propose ")[2].split(" --reason ")[0].split()
+        assert await agree(swarm, (1, 2, 0), *words) == "in force: epoch 2, roster version 3, 5 members"
+        await swarm.ready(newcomer)
+        await swarm.same_digest(newcomer, 0)
+
+        heir = await enlist(swarm, tmp_path, "heir", swarm.commands[newcomer].arguments)
+        key = load_identity(tmp_path / "heir.key").text
+        member = load_identity(tmp_path / "echo.key").text
+        await agree(swarm, (0, 1, 2), "key", member[:12], key)
+        await swarm.kill(newcomer)
+        await swarm.start(heir)
+        await swarm.ready(heir)
+        await swarm.same_digest(heir, 1)
+
+
+async def enlist(swarm: Processes, directory: Path, name: str, place: tuple[str, ...] = ()) -> int:
+    """One more node, with a key of its own, which knows one address; not started if it takes the `place` of another."""
+    create_identity(directory / f"{name}.key")
+    peers, http = free_ports(2)
+    if place:
+        peers, http = (int(place[place.index(option) + 1].rpartition(":")[2]) for option in ("--listen", "--http"))
+    (guide, *_) = await swarm.ask(0, "/members")
+    arguments = (
+        str(directory / "swarm.toml"), "--key", str(directory / f"{name}.key"), "--data", str(directory / name),
+        "--http", f"127.0.0.1:{http}", "--listen", f"127.0.0.1:{peers}", "--peer", f"{guide['id']}@{guide['address']}",
+        *NO_WORK,
+    )  # fmt: skip
+    command = NodeCommand(name, directory / f"{name}.key", directory / name, f"http://127.0.0.1:{http}", arguments)
+    swarm.commands = (*swarm.commands, command)
+    number = len(swarm.commands) - 1
+    if not place:
+        await swarm.start(number)
+    return number

@@ -173,7 +173,7 @@ def sync_samples() -> list[bytes]:
         for other in gossip().replicas:
             lacking = [event.raw for event in asker.missing(other.tips()[:2], 20)]
             samples.append(SyncRequest(asker.epoch, asker.tips(), [event.hash for event in gossip().made[:3]], lacking))
-            samples.append(SyncAnswer(asker.tips(), lacking, bool(lacking)))
+            samples.append(SyncAnswer(asker.tips(), lacking, bool(lacking), asker is other))
     return sorted({sample.encode() for sample in samples})
 
 

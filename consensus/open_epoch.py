@@ -60,6 +60,9 @@ class OpenEpoch:
         """Whether `event` is new and was attached; otherwise it is known, waits, or is refused."""
         if event.hash in self.dag or event.hash in self.orphans or event.hash in self._refusals:
             return False
+        if event.epoch != self.opening.digest:  # nobody's fault: it was on its way while the epoch changed
+            self.refused["the event is of another epoch or swarm"] += 1
+            return False
         reason = self._fault(event)
         if reason is not None:
             self._refuse(event, reason)
@@ -74,8 +77,6 @@ class OpenEpoch:
         return True
 
     def _fault(self, event: Event) -> str | None:
-        if event.epoch != self.opening.digest:
-            return "the event is of another epoch or swarm"
         if event.creator not in self.dag.index:
             return "the creator is no member"
         if any(parent in self._refusals for parent in event.parents):

@@ -305,3 +305,13 @@ def test_memory_stays_flat_over_twenty_epochs():
         assert sum(isinstance(item, OpenEpoch) for item in live) <= 2 * len(swarm.replicas)
         del live
     assert most < 3 * 700  # one is shared by all replicas: the open epoch, and at most one closed
+
+
+def test_nobody_is_blamed_for_an_event_that_came_after_its_epoch_was_forgotten():
+    swarm = Swarm(4, seed=6).run(300).settle()
+    old = [event for event in swarm.made if event.epoch == swarm.genesis.digest][:9]
+    replica = swarm.replicas[0]
+    assert replica.served(swarm.genesis.digest) is None
+    assert replica.insert(old) == []
+    assert replica.refused == {"the event is of another epoch or swarm": 9}
+    assert replica.refusals() == []

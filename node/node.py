@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from consensus.epoch import EpochRecord
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
@@ -113,10 +114,6 @@ class _Node:
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
-        self._catchup = CatchUp(
-            genesis, store, self._member, self._teachers, self._transport, self._blobs, fetcher,
-            chance,
-        )
         self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
         named = {member: str(address) for member, address in options.peers}
         self._directory = Directory(config, lambda: self._member.replica.ledger.roster, named)
@@ -127,6 +124,10 @@ class _Node:
         })
         self._doors = Doors(
             identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
+        )
+        self._catchup = CatchUp(
+            genesis, store, _Seat(self._member, self._doors), self._teachers, self._transport,
+            self._blobs, fetcher, chance,
         )
         self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
         self._effects = EffectLog(self._directory.name)
@@ -182,3 +183,18 @@ class _Node:
             await nursery.start(server.serve, listen.host, listen.port)
         except OSError as error:
             raise self._config.listen_error(self._identity.id, listen, error) from None
+
+
+class _Seat:
+    """The member, whose jump may bring it among others than it knew."""
+
+    def __init__(self, member: Member, doors: Doors) -> None:
+        self._member, self._doors = member, doors
+
+    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+        """See `node.statesync.catchup.Seat`."""
+        await self._member.enter(record, snapshot)
+        try:
+            await self._doors.adjust()
+        except OSError as error:  # TLS certificates go through a file; the next round tries again
+            log.warning("new members not admitted yet", reason=str(error))

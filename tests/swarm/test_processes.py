@@ -1,5 +1,6 @@
 """Real processes, killed for real: what a swarm must survive, and what it must not do while it cannot decide."""
 
+import shutil
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,24 @@ async def test_a_node_killed_at_a_close_goes_on_in_the_next_epoch(tmp_path: Path
         await swarm.until(0, "/status", lambda now: now["consensus"]["round"] > status["consensus"]["round"], 60)
         await swarm.same_digest(0, 1)
     _require_no_forks(swarm)
+
+
+@pytest.mark.slow
+async def test_a_node_that_lost_its_disk_jumps_to_the_present(tmp_path: Path) -> None:
+    settings = replace(QUICK, epoch=EpochSettings(events=12))
+    async with processes(tmp_path, 4, settings, *NO_WORK, "--keep-epochs", "2") as swarm:
+        await swarm.start(0, 1, 2, 3)
+        await swarm.until(0, "/status", lambda status: status["consensus"]["epoch"] >= 1, 120)
+        await swarm.kill(0)
+        shutil.rmtree(swarm.commands[0].data)
+        await swarm.until(1, "/status", lambda status: status["consensus"]["epoch"] >= 3, 240)
+        await swarm.start(0)
+        status = await swarm.until(0, "/status", lambda status: status["consensus"]["epoch"] >= 3, 60)
+        await swarm.until(0, "/status", lambda now: now["consensus"]["round"] > status["consensus"]["round"], 60)
+        await swarm.same_digest(0, 1)
+        await swarm.ready(0)
+    _require_no_forks(swarm)
+    assert {event.epoch for event in swarm.stored_events(0)} <= {event.epoch for event in swarm.stored_events(1)}
 
 
 async def _come_to_rest(swarm: Processes, number: int) -> tuple[int, str]:

@@ -186,7 +186,7 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
     store = SqliteStore(directory, genesis=genesis.digest, member=member)
     replica, opener, position = Replica(genesis), ThreadOpener(), 0
     while raws := await store.read(position, 256):
-        take(replica, await opener.open(raws, replica.dag.rows.__contains__))
+        take(replica, await opener.open(raws, replica.epoch, replica.dag.rows.__contains__))
         position += len(raws)
     await store.close()
     assert len(replica.dag) == len(events)

@@ -28,6 +28,7 @@ from node.simulation.schedule import (
 )
 
 ROOT = Path(__file__).parents[2]
+SCHEDULES = sorted((ROOT / "tests" / "data" / "schedules").glob("*.json"))
 CODE = "from node.simulation.{0} import *; from node.simulation.schedule import *; print(simulate({1}))"
 
 
@@ -42,6 +43,11 @@ def test_seeded_swarms_agree(seed: int) -> None:
     report = simulate(draw_schedule(seed, 4 + seed % 4, 10))
     assert report.rounds >= 2
     assert report.events > 10
+
+
+@pytest.mark.parametrize("path", SCHEDULES, ids=lambda path: path.stem)
+def test_what_failed_once_fails_no_more(path: Path) -> None:
+    simulate(decode_schedule(path.read_text()))
 
 
 @pytest.mark.slow

@@ -40,11 +40,12 @@ class HttpTransport:
     async def set_addresses(self, addresses: Mapping[bytes, str]) -> None:
         """From now on, members are asked at these; connections to elsewhere are closed once they are idle."""
         self._addresses = dict(addresses)
+        stale: list[_Kept] = []
         for peer, connections in self._kept.items():
-            stale = [kept for kept in connections if kept.address != addresses.get(peer)]
-            connections[:] = [kept for kept in connections if kept not in stale]
-            for kept in stale:
-                await kept.conversation.close()
+            stale += [kept for kept in connections if kept.address != addresses.get(peer)]
+            connections[:] = [kept for kept in connections if kept.address == addresses.get(peer)]
+        for kept in stale:  # others go on asking meanwhile
+            await kept.conversation.close()
 
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
@@ -67,9 +68,9 @@ class HttpTransport:
     async def close(self) -> None:
         """Closes the connections that wait for another question; no more are kept."""
         self._closed = True
-        for kept in self._kept.values():
-            while kept:
-                await kept.pop().conversation.close()
+        for connections in list(self._kept.values()):
+            while connections:
+                await connections.pop().conversation.close()
 
     async def _ask(self, peer: bytes, address: str, path: str, body: bytes, limit: int) -> tuple[int, bytes]:
         kept = await self._take(peer, address)

@@ -149,6 +149,19 @@ async def test_an_address_changes(town: Town, identities: Ids) -> None:
     await close(a, b, moved)
 
 
+async def test_addresses_change_while_somebody_is_asked(town: Town, identities: Ids) -> None:
+    a, b, c = [await town.build(identity) for identity in identities[:3]]
+    await a.turn(town.listed(a), town.listed(b))
+    await c.turn(town.listed(a), town.listed(c))
+    assert await a.ask(b) == seen(a, b)
+    async with trio.open_nursery() as nursery:
+        await a.turn(town.listed(a), town.listed(c), town.listed(b))
+        nursery.start_soon(a.ask, c)  # for the first time, while the connection to b is closed
+        await a.turn(town.listed(a), town.listed(c))
+    assert await a.ask(c) == seen(a, c)
+    await close(a, b, c)
+
+
 def test_whose_word_on_an_address_counts(identities: Ids) -> None:
     a, b, c, d, _ = (identity.id for identity in identities)
     config = config_of(identities[:2], [7401, 7402])

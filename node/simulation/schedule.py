@@ -20,6 +20,7 @@ LIES = tuple(malice.KINDS)
 
 _SECONDS_A_FAULT = 1.6  # of the run, on average
 _LIES_AT_MOST = 3  # kinds of malice in one member
+_TWINS = ("two-lives",)
 _EPOCHS = (None, 15, 25)  # events of each node until an epoch ends; None: it does not
 _OFTEN = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # against 1 for the other kinds
 
@@ -115,10 +116,14 @@ def draw_schedule(
 
     `faults` are the kinds with their relative frequencies, all by default.
     """
-    drawn = _draw_faults(seed, nodes, seconds, FREQUENCIES if faults is None else faults)
+    frequencies = FREQUENCIES if faults is None else faults
+    drawn, liars = _draw_faults(seed, nodes, seconds, frequencies), _draw_liars(seed, nodes, lies)
+    if "split" in frequencies and liars and all(liar.kinds == _TWINS for liar in liars):
+        long_split = Fault("split", round(0.2 * seconds, 2), round(0.5 * seconds, 2), (0,), 1.0)
+        drawn = tuple(sorted((long_split, *drawn[1::2]), key=lambda fault: fault.at))
     events = random.Random(f"epochs {seed}").choice(_EPOCHS)
     long = EpochSettings.events if events is None else events * nodes
-    return Schedule(seed, nodes, seconds, drawn, _draw_liars(seed, nodes, lies), long)
+    return Schedule(seed, nodes, seconds, drawn, liars, long)
 
 
 def _draw_faults(
@@ -140,10 +145,13 @@ def _draw_faults(
 def _draw_liars(seed: int, nodes: int, lies: Sequence[str]) -> tuple[Liar, ...]:
     """The last nodes; together they are below 1/3 of the weight, as all weigh the same.
 
-    Half of the time they conspire: all lie in the same ways.
+    Half of the time they conspire: all lie in the same ways. And now and then all that there may be live twice,
+    and wait for a split: it is the strongest attack on the threshold.
     """
     chance = random.Random(f"liars {seed}")
     most = (nodes - 1) // 3
+    if _TWINS[0] in lies and chance.random() < 0.1:
+        return tuple(Liar(nodes - 1 - place, _TWINS) for place in range(most))
     numbers = [nodes - 1 - place for place in range(chance.randint(min(1, most), most) if lies else 0)]
     if chance.random() < 0.5:
         together = _draw_lies(chance, lies)

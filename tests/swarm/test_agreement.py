@@ -95,7 +95,7 @@ def test_a_seed_gives_the_same_run_every_time() -> None:
 
 
 def test_every_kind_is_drawn_and_those_asked_for_only() -> None:
-    schedules = [draw_schedule(seed, 7, 30) for seed in range(60)]
+    schedules = [draw_schedule(seed, 7, 30) for seed in range(150)]
     kinds = Counter(fault.kind for schedule in schedules for fault in schedule.faults)
     assert kinds.keys() == set(KINDS)
     assert kinds["crash"] > kinds["flap"]

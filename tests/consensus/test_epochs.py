@@ -302,7 +302,7 @@ def test_memory_stays_flat_over_twenty_epochs():
         gc.collect()
         live = gc.get_objects()
         most = max(most, sum(type(item) is Event for item in live))  # isinstance would ask proxies of others
-        assert sum(isinstance(item, OpenEpoch) for item in live) <= 2 * len(swarm.replicas)
+        assert sum(type(item) is OpenEpoch for item in live) <= 2 * len(swarm.replicas)
         del live
     assert most < 3 * 700  # one is shared by all replicas: the open epoch, and at most one closed
 

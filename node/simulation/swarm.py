@@ -54,10 +54,15 @@ class SimulatedNode:
     second_disk: Sequence[MemoryDisk] = ()  # of its second life, while it lives twice
     running: bool = False  # switched on, though it may have stopped by itself for a moment
     starts: int = 0
-    stops: list[StoreError] = field(default_factory=list)  # why it stopped by itself
+    stops: list[Exception] = field(default_factory=list)  # why it stopped by itself
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     power: trio.Event = field(default_factory=trio.Event)  # set while it is switched on
     up: trio.Event = field(default_factory=trio.Event)  # set when it has read its disk, or could not
+
+    @property
+    def bearable(self) -> type[Exception]:
+        """What may stop it: a disk, and if it lies also what it does to itself by that."""
+        return StoreError if self.honest else Exception
 
 
 class SimulatedSwarm:
@@ -131,8 +136,8 @@ class SimulatedSwarm:
             with trio.CancelScope() as node.scope:
                 try:
                     await self._live(node)
-                except* StoreError as group:
-                    node.stops += [error for error in group.exceptions if isinstance(error, StoreError)]
+                except* node.bearable as group:
+                    node.stops += group.exceptions
                     node.member = node.gossip = None
             node.disk.crash(self.random)
             up.set()

@@ -48,11 +48,6 @@ class Views:
         """1 for the roster of the genesis, one more with each change of ids or weights."""
         return self._state.tenure.version
 
-    @property
-    def next_roster(self) -> Roster | None:
-        """With the changes that were approved in this epoch; None if none was."""
-        return self._state.tenure.next
-
     def roster_of(self, promotion: Promotion) -> Roster:
         """The roster that voted on a promotion, and seals it."""
         return self._state.tenure.roster_of(promotion.roster_version)

@@ -88,10 +88,6 @@ class Network:
         """How messages from `source` to `target` fare now."""
         return self._special.get((source, target), self._default)
 
-    def set_default(self, conditions: Conditions) -> None:
-        """Sets the conditions of every link that has none of its own."""
-        self._default = conditions
-
     def set(self, source: bytes, target: bytes, conditions: Conditions) -> None:
         """Sets the conditions of one direction of one link."""
         self._special[source, target] = conditions

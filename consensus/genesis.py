@@ -13,7 +13,7 @@ from consensus.keys import id_text
 from consensus.roster import Member, Roster, RosterError, read_roster, require_balance
 from consensus.settings import Settings, SettingsError, shown
 
-VERSION = 2
+VERSION = 3
 SIZE_LIMIT = 1 << 16
 NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,64}")
 

@@ -194,10 +194,11 @@ class MembershipSettings(Section):
     """How members come and go, in seconds of the ledger's clock."""
 
     NAME = "membership"
-    MAY_BE_ZERO = frozenset({"absence_s", "expel"})
+    MAY_BE_ZERO = frozenset({"absence_s", "expel", "faults"})
     vote_s: int = 86_400  # a proposal without enough ballots
     absence_s: int = 0  # so long without an ordered event proposes that a member leaves; 0: never
     expel: int = 0  # 1: a proven equivocation proposes it
+    faults: int = 2  # so many match results proven to be wrong, and each further one, propose it; 0: never
 
     def __post_init__(self) -> None:
         super().__post_init__()

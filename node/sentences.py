@@ -65,6 +65,26 @@ def _vote(fields: Fields) -> str:
     return f"rejects: {fields['reason']} ({fields['rejected']} of weight {fields['weight']})"
 
 
+def _suspected(fields: Fields) -> str:
+    member = fields.get("accused_name") or short(fields["accused"])
+    return f"slot {fields['slot']} of candidate {short(fields['candidate'])}, which {member} played,"
+
+
+def _finding(fields: Fields) -> str:
+    if not fields["wrong"]:
+        weight = f"{fields['cleared']} of weight {fields['weight']}"
+        return f"replayed {_suspected(fields)} and finds it right ({weight})"
+    return f"finds {_suspected(fields)} wrong: {fields['reason']} ({fields['against']} of weight {fields['weight']})"
+
+
+def _unproven(fields: Fields) -> str:
+    return f"did not prove that {_suspected(fields)} is wrong: {fields['reason']}"
+
+
+def _fault(fields: Fields) -> str:
+    return f"proved that {_suspected(fields)} is wrong: {fields['reason']}"
+
+
 def _promotion(fields: Fields) -> str:
     return f"model {short(fields['model'])} is canonical for {fields['configuration']}, promotion {fields['number']}"
 
@@ -135,6 +155,9 @@ SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     "result": _result,
     "ripe": _ripe,
     "vote": _vote,
+    "finding": _finding,
+    "unproven": _unproven,
+    "fault": _fault,
     "promotion": _promotion,
     "dropped": _dropped,
     "seal": _seal,

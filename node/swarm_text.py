@@ -103,6 +103,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "vote_s": "a proposal without enough ballots; then it is dropped",
         "absence_s": "so long without an event proposes that a member leaves; 0: never",
         "expel": "1: whoever provably signed two histories is proposed to leave",
+        "faults": "so many match results proven to be wrong propose that a member leaves; 0: never",
     },
 }
 

@@ -17,6 +17,8 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "claims": lambda state: state.claims,
     "candidates": lambda state: state.candidates,
     "proposals": lambda state: state.proposals,
+    "cases": lambda state: state.cases,
+    "faulted": lambda state: state.faulted,
     "convictions": lambda state: state.convictions,
     "configurations": lambda state: state.configurations,
     "accepted": lambda state: state.accepted,
@@ -26,6 +28,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
         "promotions": state.promotion_chain.head,
         "seals": state.seal_chain.head,
         "closed": state.closed_chain.head,
+        "faults": state.fault_chain.head,
     },
 }
 """All that a digest covers, as tables with keys."""

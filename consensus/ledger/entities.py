@@ -171,6 +171,8 @@ class Candidacy(Entity):
     beacon_round: int = 0
     ripe: Ripe | None = None
     ballots: tuple[Ballot, ...] = ()
+    barred: tuple[MemberId, ...] = ()  # who opened a case about a result here that was not proven
+    faulty: tuple[MemberId, ...] = ()  # of whom a result here was proven to be wrong; sorted
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,8 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
     for candidate, candidacy in state.candidates.items():
         ballots = tuple(entry for entry in candidacy.ballots if entry.author != accused)
         state.candidates[candidate] = replace(candidacy, ballots=ballots)
+    for name, case in state.cases.items():
+        state.cases[name] = case.without(accused)
     for name, proposal in state.proposals.items():
         voices = tuple(voice for voice in proposal.voices if voice.author != accused)
         state.proposals[name] = replace(proposal, voices=voices)

@@ -13,6 +13,7 @@ from consensus.ledger.tenure import RECENT
 
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window
 CLOSED_KEPT = 64
+FAULTS_KEPT = 64
 PROMOTIONS_KEPT = 64  # and all that still lack seals, among the last twice as many
 
 
@@ -23,6 +24,7 @@ def shorten(state: State) -> None:
             del state.shard_names[shard.digest]
         state.shards[name] = shards[-SHARDS_KEPT:]
     del state.closed[:-CLOSED_KEPT]
+    del state.faults[:-FAULTS_KEPT]
     canonical = {entry.model.digest for entry in state.configurations.values()}
     # Against a model that is not canonical nobody can nominate; should it become so again, it has to be
     # beaten once more by whoever wants to.

@@ -13,6 +13,7 @@ from consensus.ledger import (
     candidates,
     claims,
     evidence,
+    findings,
     games,
     history,
     membership,
@@ -31,6 +32,7 @@ from consensus.ledger.transactions import (
     Ballot,
     Candidate,
     Evidence,
+    Finding,
     Games,
     MatchClaim,
     Open,
@@ -150,6 +152,7 @@ class Ledger(Views):
             self._recount(place)
         claims.expire(state, place)
         candidates.expire(state, place)
+        findings.expire(state, place)
         membership.expire(state, place)
         for table in event.transactions:
             self._apply_transaction(place, event.creator, table)
@@ -158,6 +161,8 @@ class Ledger(Views):
         """Counts all open votes by the new weights: what they decide now is decided."""
         state = self._state
         state.tenure.recount = False
+        for _, case in sorted(state.cases.items()):
+            findings.settle(state, place, case)
         for candidate in sorted(state.candidates):
             candidacy = state.candidates.get(candidate)  # one that is promoted drops others
             if candidacy is not None and candidacy.ripe is not None:
@@ -225,6 +230,8 @@ class Ledger(Views):
                 results.report(state, place, author, transaction)
             case Vote():
                 votes.cast(state, place, author, transaction, self._digest)
+            case Finding():
+                findings.find(state, place, author, transaction)
             case Seal():
                 promotion.seal(state, place, author, transaction)
             case Propose():

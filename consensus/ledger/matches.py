@@ -77,6 +77,8 @@ def _is_free(state: State, slot: Slot) -> bool:
 
 def _may_take(state: State, candidacy: Candidacy, number: int, member: MemberId) -> bool:
     """Whether the member may hold this slot, free or not."""
+    if member in candidacy.faulty:
+        return False
     if len(state.roster) <= SMALL_SWARM:
         return True
     return member != candidacy.author and _holder(state, candidacy, number ^ 1) != member

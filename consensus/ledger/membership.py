@@ -133,6 +133,9 @@ def succeed(state: State, place: Place) -> None:
         ballots = tuple(entry for entry in candidacy.ballots if entry.author in roster)
         if ballots != candidacy.ballots:
             state.candidates[candidate] = replace(candidacy, ballots=ballots)
+    for name, case in state.cases.items():
+        replays = tuple(entry for entry in case.replays if entry.author in roster)
+        state.cases[name] = replace(case, replays=replays)
     for _, proposal in sorted(state.proposals.items()):
         _carry_over(state, place, proposal)
 

@@ -27,6 +27,7 @@ from consensus.ledger.transactions import (
     Ballot,
     Candidate,
     Evidence,
+    Finding,
     Games,
     MatchClaim,
     Open,
@@ -159,6 +160,17 @@ def _vote(source: Fields, number: int) -> Transaction:
     )
 
 
+def _finding(source: Fields, number: int) -> Transaction:
+    return Finding(
+        number,
+        source.digest("candidate"),
+        source.whole("slot"),
+        source.digest("result"),
+        source.boolean("wrong"),
+        source.text("reason"),
+    )
+
+
 def _seal(source: Fields, number: int) -> Transaction:
     return Seal(number, source.digest("statement"), source.signature("signature"))
 
@@ -225,6 +237,7 @@ READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "candidate": _candidate,
     "result": _result,
     "vote": _vote,
+    "finding": _finding,
     "seal": _seal,
     "propose": _propose,
     "ballot": _ballot,

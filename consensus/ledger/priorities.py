@@ -1,8 +1,8 @@
 """What a member should do next: pure functions of the ledger, the same on every node; nobody hands out work.
 
 They may be a few seconds of order behind; claims settle who works. What is due at once comes first
-(`due_seals`, `due_votes`), then `next_work`: an open match with free slots, training where enough new games
-lie, else self-play where games are needed most. Members that choose a configuration at the same moment
+(`due_seals`, `due_findings`, `due_votes`), then `next_work`: an open match with free slots, training where
+enough new games lie, else self-play where games are needed most. Members that choose a configuration at the same moment
 differ by a hash of their id.
 """
 
@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
+from consensus.ledger.cases import Case
 from consensus.ledger.entities import Candidacy, Configuration, Kind, Promotion, Shard
 from consensus.ledger.ledger import Ledger
 from consensus.ledger.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
@@ -69,7 +70,17 @@ def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
         for candidacy in ledger.candidates()
         if candidacy.ripe is not None
         and not ledger.silenced(member)
+        and member not in candidacy.faulty
         and all(ballot.author != member for ballot in candidacy.ballots)
+    )
+
+
+def due_findings(ledger: Ledger, member: MemberId) -> tuple[Case, ...]:
+    """Open cases in which the member has not yet said what it found, oldest first."""
+    return tuple(
+        case
+        for case in ledger.cases()
+        if not ledger.silenced(member) and all(entry.author != member for entry in case.replays)
     )
 
 

@@ -14,6 +14,7 @@ from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.epoch import EpochError, EpochRecord, decode_sealed
 from consensus.genesis import Genesis
 from consensus.ledger.beacon import Pledge
+from consensus.ledger.cases import Case, Fault
 from consensus.ledger.changes import Proposal
 from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard, plain
 from consensus.ledger.reading import ShapeError, read, read_all
@@ -45,6 +46,7 @@ def write_snapshot(state: State) -> bytes:
         "heads": [chain.head for chain in _chains(state)],
         "failed": [list(pair) for pair in sorted(state.failed)],
         "heard": [list(pair) for pair in sorted(state.heard.items())],
+        "faulted": [list(pair) for pair in sorted(state.faulted.items())],
         "played": [list(pair) for pair in sorted(state.played.items())],
     }
     for name in ("accepted", "refused"):
@@ -72,7 +74,7 @@ def read_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
 
 
 def _chains(state: State) -> tuple[Chain, ...]:
-    return state.shard_chain, state.promotion_chain, state.seal_chain, state.closed_chain
+    return state.shard_chain, state.promotion_chain, state.seal_chain, state.closed_chain, state.fault_chain
 
 
 LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
@@ -81,6 +83,8 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "claims": (Claim, lambda state: [claim for _, claim in sorted(state.claims.items())]),
     "candidates": (Candidacy, lambda state: [entry for _, entry in sorted(state.candidates.items())]),
     "proposals": (Proposal, lambda state: [entry for _, entry in sorted(state.proposals.items())]),
+    "cases": (Case, lambda state: [entry for _, entry in sorted(state.cases.items())]),
+    "faults": (Fault, lambda state: state.faults),
     "convictions": (Conviction, lambda state: [entry for _, entry in sorted(state.convictions.items())]),
     "configurations": (Configuration, lambda state: [e for _, e in sorted(state.configurations.items())]),
     "shards": (Shard, lambda state: [entry for name in sorted(state.shards) for entry in state.shards[name]]),
@@ -91,7 +95,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 
 FIELDS = {
     "version", "genesis", "order", "epoch", "roster", "before", "chain", "recent", "used", "heads", "failed", "heard",
-    "played", "accepted", "refused", *LISTS,
+    "played", "faulted", "accepted", "refused", *LISTS,
 }  # fmt: skip
 
 
@@ -111,12 +115,13 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     ):  # fmt: skip
         used = state.used[member] = UsedIds()
         used.floor, used.above = floor, set(above)
-    heads = read(tuple[bytes, bytes, bytes, bytes], table["heads"], "heads")
+    heads = read(tuple[bytes, bytes, bytes, bytes, bytes], table["heads"], "heads")
     for chain, head in zip(_chains(state), heads, strict=True):
         chain.head = head
     state.failed = set(read(tuple[tuple[bytes, bytes], ...], table["failed"], "failed"))
     state.heard = dict(read(tuple[tuple[bytes, int], ...], table["heard"], "heard"))
     state.played = dict(read(tuple[tuple[bytes, int], ...], table["played"], "played"))
+    state.faulted = dict(read(tuple[tuple[bytes, int], ...], table["faulted"], "faulted"))
     state.accepted = read(dict[str, int], table["accepted"], "accepted")
     state.refused = read(dict[str, int], table["refused"], "refused")
     _fill(state, {name: read_all(kind, table[name], name) for name, (kind, _) in LISTS.items()})
@@ -130,6 +135,8 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.claims = {claim.key: claim for claim in records["claims"]}
     state.candidates = {entry.id: entry for entry in records["candidates"]}
     state.proposals = {entry.id: entry for entry in records["proposals"]}
+    state.cases = {entry.id: entry for entry in records["cases"]}
+    state.faults = list(records["faults"])
     state.convictions = {entry.member: entry for entry in records["convictions"]}
     if [entry.name for entry in records["configurations"]] != sorted(state.configurations):
         raise ShapeError("configurations: are not those of the genesis")

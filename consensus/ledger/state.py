@@ -10,6 +10,7 @@ from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.beacon import open_pledges
+from consensus.ledger.cases import Case, Fault
 from consensus.ledger.changes import Proposal
 from consensus.ledger.effects import Effect, Scalar
 from consensus.ledger.entities import (
@@ -127,6 +128,9 @@ class State:
         self.claims: dict[ClaimKey, Claim] = {}
         self.candidates: dict[bytes, Candidacy] = {}
         self.proposals: dict[bytes, Proposal] = {}
+        self.cases: dict[bytes, Case] = {}  # by the result under suspicion
+        self.faults: list[Fault] = []  # the newest ones, oldest first
+        self.faulted: dict[MemberId, int] = {}  # wrong results of each member, ever
         self.convictions: dict[MemberId, Conviction] = {}  # the last one of each member
         self.configurations = {
             name: Configuration(name, UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
@@ -143,6 +147,7 @@ class State:
         self.promotion_chain = Chain()
         self.seal_chain = Chain()
         self.closed_chain = Chain()
+        self.fault_chain = Chain()
         self.effects: list[Effect] = []
 
     @property
@@ -183,7 +188,7 @@ class State:
     def digest(self) -> bytes:
         """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
         tables: Value = [
-            ["ringrift/ledger/3", self.genesis.digest, self.round, self.time, self.index, self.clock],
+            ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.tenure.table(),
             [[member, used.floor, used.packed()] for member, used in sorted(self.used.items())],
             [[member, clock] for member, clock in sorted(self.heard.items())],
@@ -192,6 +197,8 @@ class State:
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
             [record.fingerprint for _, record in sorted(self.proposals.items())],
+            [record.fingerprint for _, record in sorted(self.cases.items())],
+            [[member, count] for member, count in sorted(self.faulted.items())],
             [record.fingerprint for _, record in sorted(self.convictions.items())],
             [record.fingerprint for _, record in sorted(self.configurations.items())],
             [self.accepted, self.refused],
@@ -200,6 +207,7 @@ class State:
                 self.promotion_chain.head,
                 self.seal_chain.head,
                 self.closed_chain.head,
+                self.fault_chain.head,
             ],
         ]
         return hashlib.sha256(encode(tables)).digest()

@@ -19,6 +19,7 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | result | claim, scores [[block, score]..] ascending, root d32 (Merkle root of the games), blob d32, |
 |        | size (bytes), games |
 | vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
+| finding | candidate d32, slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, reason text |
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
 | propose | change {kind, member d32, weight?, address?, key d32?, anchor d32?}, reason text; see `changes` |
 | ballot | proposal d32, approve bool |
@@ -181,12 +182,24 @@ class Result(Transaction):
 
 @dataclass(frozen=True)
 class Vote(Transaction):
-    """What a member found when it checked a ripe candidate. An approval names the results digest."""
+    """What a member found when it checked a ripe candidate. It names the results digest."""
 
     TYPE = "vote"
     candidate: bytes
     approve: bool
     checked: bytes
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finding(Transaction):
+    """What a member found when it replayed a reported slot."""
+
+    TYPE = "finding"
+    candidate: bytes
+    slot: int
+    result: bytes
+    wrong: bool
     reason: str
 
 

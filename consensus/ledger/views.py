@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import evidence, matches
+from consensus.ledger import evidence, findings, matches
+from consensus.ledger.cases import Case, Fault
 from consensus.ledger.changes import Change, Proposal
 from consensus.ledger.difference import differences
 from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
@@ -97,6 +98,26 @@ class Views:
         """Weight for and against a proposal so far."""
         return tally(self._state.roster, proposal)
 
+    def cases(self) -> tuple[Case, ...]:
+        """Reported slots that members are asked to replay, in the order in which the cases were opened."""
+        return tuple(sorted(self._state.cases.values(), key=lambda entry: (entry.place.index, entry.id)))
+
+    def case(self, result: bytes) -> Case | None:
+        """The open case about the result of this digest."""
+        return self._state.cases.get(result)
+
+    def may_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
+        """Whether a `wrong` of the member about a result of this candidate would open a case now."""
+        return not findings.may_open(self._state, member, candidacy)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Results that are proven to be wrong, oldest first; the ledger keeps the newest."""
+        return tuple(self._state.faults)
+
+    def faulted(self) -> Mapping[MemberId, int]:
+        """How many wrong results each member reported, ever; members without any are left out."""
+        return dict(sorted(self._state.faulted.items()))
+
     def convictions(self) -> tuple[Conviction, ...]:
         """The members that are proven to have equivocated, by id, each with the last proof that counted."""
         return tuple(entry for _, entry in sorted(self._state.convictions.items()))
@@ -113,6 +134,11 @@ class Views:
         """The highest transaction id that the member has used, -1 if none."""
         used = self._state.used.get(member)
         return -1 if used is None else used.last
+
+    def has_used(self, member: MemberId, number: int) -> bool:
+        """Whether the member's transaction with this id has its place in the order, whatever became of it."""
+        used = self._state.used.get(member)
+        return used is not None and (number < used.floor or number in used.above)
 
     def played(self, member: MemberId) -> int:
         """How many self-play games the member has announced, ever."""

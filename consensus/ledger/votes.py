@@ -19,9 +19,11 @@ def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest
         raise RefusedError("no open candidate")
     if candidacy.ripe is None:
         raise RefusedError("candidate is not ripe")
+    if author in candidacy.faulty:
+        raise RefusedError("member reported a wrong result here")
     if any(ballot.author == author for ballot in candidacy.ballots):
         raise RefusedError("member has voted")
-    if news.approve and news.checked != candidacy.ripe.results:
+    if news.checked != candidacy.ripe.results:
         raise RefusedError("vote on other results")
     ballot = Ballot(author, news.approve, news.checked, news.reason, place)
     candidacy = replace(candidacy, ballots=(*candidacy.ballots, ballot))

@@ -16,6 +16,7 @@ import pytest
 
 from consensus.ledger import Effect, Ledger
 from consensus.ledger import transactions as t
+from consensus.ledger.cases import report_of
 from consensus.ledger.changes import FIELDS, KINDS, Change
 from consensus.ledger.entities import Promotion
 from consensus.settings import (
@@ -66,6 +67,8 @@ class Author:
             self.vote,
             self.vote,
             self.vote,
+            self.finding,
+            self.finding,
             self.seal,
             self.seal,
             self.ballot,
@@ -183,6 +186,21 @@ class Author:
         approve = self.random.random() < 0.85
         return t.Vote(self.swarm.next_id(member), chosen.id, approve, chosen.ripe.results, "")  # type: ignore[union-attr]
 
+    def finding(self, member: int) -> t.Transaction | None:
+        """Mostly on what is under suspicion already; now and then against any result."""
+        cases = list(self.swarm.ledger.cases())
+        reports = [case.report for case in cases]
+        if self.random.random() < 0.02:
+            open_ = self.any_candidate()
+            found = [] if open_ is None else [report_of(open_, slot) for slot in range(len(open_.slots))]
+            reports = [report for report in found if report is not None]
+        if not reports:
+            return None
+        chosen = self.random.choice(reports)
+        wrong = not cases or chosen.candidate[1] % 2 > 0
+        number = self.swarm.next_id(member)
+        return t.Finding(number, chosen.candidate, chosen.slot, chosen.digest, wrong, "replayed")
+
     def seal(self, member: int) -> t.Transaction | None:
         promotions = self.swarm.ledger.promotions()
         return self.swarm.seal(member, self.random.choice(promotions).digest) if promotions else None
@@ -257,6 +275,7 @@ def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, A
         assert configuration.promotions == (mine[-1].number if mine else 0)
         assert configuration.model.digest == (mine[-1].model.digest if mine else t.UNIFORM)
         assert configuration.games == sum(shard.games for shard in ledger.shards(configuration.name))
+    check_cases(swarm)
     for promotion in ledger.promotions():
         check_seals(swarm.ledger, promotion)
     for effect in effects:
@@ -286,6 +305,31 @@ def check_match(swarm: Swarm, open_: Any) -> None:
         assert 3 * approved <= 2 * roster.total_weight
         assert 3 * rejected < roster.total_weight
     assert (open_.ripe is not None) == (ledger.standing(open_).verdict == "accept")
+
+
+def check_cases(swarm: Swarm) -> None:
+    ledger, roster = swarm.ledger, swarm.ledger.roster
+    for case in ledger.cases():
+        authors = [entry.author for entry in case.replays]
+        assert len(set(authors)) == len(authors)
+        assert set(authors) <= set(roster.ids)
+        wrong = roster.weight(entry.author for entry in case.replays if entry.wrong)
+        right = roster.weight(entry.author for entry in case.replays if not entry.wrong)
+        if not ledger._state.tenure.recount:
+            assert 3 * wrong <= 2 * roster.total_weight
+            assert 3 * right < roster.total_weight
+    openers = Counter((case.author, case.report.candidate) for case in ledger.cases())
+    assert set(openers.values()) <= {1}
+    for open_ in ledger.candidates():
+        assert not {ballot.author for ballot in open_.ballots} & set(open_.faulty)
+        held = {slot.claim[0] for slot in open_.slots if slot.result is None and slot.claim is not None}
+        assert not held & set(open_.faulty)
+    wrong_results = {fault.id for fault in ledger.faults()}
+    assert len(wrong_results) == len(ledger.faults())
+    assert not wrong_results & {case.id for case in ledger.cases()}
+    for open_ in ledger.candidates():
+        standing_ = [report_of(open_, slot) for slot in range(len(open_.slots))]
+        assert not wrong_results & {report.digest for report in standing_ if report is not None}
 
 
 def check_seals(ledger: Ledger, promotion: Promotion) -> None:
@@ -337,7 +381,7 @@ def test_the_random_author_reaches_everything() -> None:
     everything = (
         "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     )
-    later = "proposal ballot roster shelved sealed slot withheld evidence"
+    later = "proposal ballot roster shelved sealed slot withheld evidence finding fault unproven"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
     assert len(refusals) >= 28
@@ -364,6 +408,8 @@ def visible(ledger: Ledger) -> tuple[object, ...]:
         ledger.configurations(),
         ledger.promotions(),
         ledger.closed(),
+        ledger.cases(),
+        ledger.faults(),
         ledger.accepted(),
         [ledger.shards(configuration.name) for configuration in ledger.configurations()],
     )

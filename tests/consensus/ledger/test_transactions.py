@@ -30,6 +30,7 @@ SAMPLES: list[t.Transaction] = [
     t.Result(9, 3, ((0, 4), (1, 0)), A, B, 100, 4),
     t.Vote(10, A, True, B, ""),
     t.Seal(11, A, bytes(64)),
+    t.Finding(12, A, 3, B, True, "block 7 scores 1, but 4 was claimed for block 7"),
 ]
 
 

@@ -64,6 +64,9 @@ def test_the_first_vote_of_a_member_counts_and_names_what_it_checked() -> None:
     swarm.vote(1, candidate)
     assert swarm.refusal() == "member has voted"
     swarm.act(2, t.Vote(swarm.next_id(2), candidate, False, bytes(32), "game 7 does not replay"))
+    assert swarm.refusal() == "vote on other results"
+    results = swarm.ledger.candidates()[0].ripe.results  # type: ignore[union-attr]
+    swarm.act(2, t.Vote(swarm.next_id(2), candidate, False, results, "game 7 does not replay"))
     assert swarm.last[0].fields["reason"] == "game 7 does not replay"
     assert swarm.kinds() == ["vote", "dropped"]
 

@@ -1,0 +1,159 @@
+"""Findings: members replay a reported slot and say whether it is wrong; more than 2/3 of the weight prove a fault.
+
+Whether a result is wrong follows from the signed event that reported it, the games that it names and the seeds,
+so honest members that replay it find the same, and fewer than a third can neither prove a right result wrong
+nor keep a wrong one from being proven. The ledger cannot replay games itself; it counts who says what.
+
+The first `wrong` opens a case. More than 2/3 of the weight say wrong: proven. A third or more say right, or the
+time is over: the case is closed without proof, and who opened it opens no other one about this candidate, so that
+false alarms cost each member one replay a liar and candidate. Votes go on meanwhile; an alarm delays nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.keys import MemberId
+from consensus.ledger import claims, membership
+from consensus.ledger.cases import Case, Fault, Replay, SlotReport, report_of
+from consensus.ledger.changes import Change
+from consensus.ledger.entities import Candidacy, Place, Slot
+from consensus.ledger.scores import counted_slots
+from consensus.ledger.state import RefusedError, State
+from consensus.ledger.transactions import Finding
+
+OPEN_CASES = 4  # opened by one member: they outlive their candidates
+
+
+def find(state: State, place: Place, author: MemberId, news: Finding) -> None:
+    """Counts the first finding of a member about a result; a `wrong` opens the case if there is none."""
+    case = state.cases.get(news.result)
+    opens = case is None
+    if case is None:
+        case = _open(state, place, author, news)
+    if (case.report.candidate, case.report.slot) != (news.candidate, news.slot):
+        raise RefusedError("finding on another result")
+    if any(entry.author == author for entry in case.replays):
+        raise RefusedError("member has said what it found")
+    case = replace(case, replays=(*case.replays, Replay(author, news.wrong, news.reason, place)))
+    state.cases[case.id] = case
+    wrong, right = tally(state, case)
+    state.emit(
+        "finding", place, author, candidate=news.candidate, configuration=case.report.configuration,
+        slot=news.slot, result=case.id, accused=case.accused, wrong=news.wrong, reason=news.reason, opens=opens,
+        against=wrong, cleared=right, weight=state.roster.total_weight,
+    )  # fmt: skip
+    settle(state, place, case)
+
+
+def may_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
+    """Why the member cannot open a case about this candidate now; empty if it can."""
+    if author in candidacy.barred:
+        return "member raised a false alarm"
+    mine = [case for case in state.cases.values() if case.author == author]
+    if any(case.report.candidate == candidacy.id for case in mine):
+        return "member has an open case"
+    return "too many open cases" if len(mine) >= OPEN_CASES else ""
+
+
+def _open(state: State, place: Place, author: MemberId, news: Finding) -> Case:
+    if not news.wrong:
+        raise RefusedError("no open case")
+    candidacy = state.candidates.get(news.candidate)
+    if candidacy is None:
+        raise RefusedError("no open candidate")
+    report = report_of(candidacy, news.slot)
+    if report is None or report.digest != news.result:
+        raise RefusedError("finding on another result")
+    if obstacle := may_open(state, author, candidacy):
+        raise RefusedError(obstacle)
+    deadline = state.clock + state.settings.timing.vote_s * 10**9
+    return Case(report, author, place, deadline, ())
+
+
+def tally(state: State, case: Case) -> tuple[int, int]:
+    """Weight of those who found the result wrong, and of those who found it right."""
+    wrong = state.roster.weight(entry.author for entry in case.replays if entry.wrong)
+    return wrong, state.roster.weight(entry.author for entry in case.replays) - wrong
+
+
+def settle(state: State, place: Place, case: Case) -> None:
+    """Closes the case if it is decided."""
+    wrong, right = tally(state, case)
+    if 3 * wrong > 2 * state.roster.total_weight:
+        _prove(state, place, case, wrong)
+    elif 3 * right >= state.roster.total_weight:
+        _close(state, place, case, "a third of the weight or more finds it right")
+
+
+def expire(state: State, place: Place) -> None:
+    """Closes the cases whose time is over."""
+    for _, case in sorted(state.cases.items()):
+        if case.deadline <= state.clock:
+            _close(state, place, case, "not enough findings in time")
+
+
+def _close(state: State, place: Place, case: Case, reason: str) -> None:
+    del state.cases[case.id]
+    report = case.report
+    candidacy = state.candidates.get(report.candidate)
+    if candidacy is not None:
+        state.candidates[candidacy.id] = replace(candidacy, barred=(*candidacy.barred, case.author))
+    state.emit(
+        "unproven", place, case.author, candidate=report.candidate, configuration=report.configuration,
+        slot=report.slot, result=case.id, accused=case.accused, reason=reason,
+    )  # fmt: skip
+
+
+def _prove(state: State, place: Place, case: Case, against: int) -> None:
+    del state.cases[case.id]
+    replays = tuple(entry for entry in case.replays if entry.wrong)
+    fault = Fault(case.report, replays[0].reason, replays, state.tenure.version, place)
+    state.faults.append(fault)
+    state.fault_chain.add(fault.fingerprint)
+    count = state.faulted[fault.accused] = state.faulted.get(fault.accused, 0) + 1
+    struck, reopened = _strike(state, place, fault.report)
+    report = fault.report
+    state.emit(
+        "fault", place, case.author, candidate=report.candidate, configuration=report.configuration,
+        slot=report.slot, result=fault.id, accused=fault.accused, reason=fault.reason, against=against,
+        weight=state.roster.total_weight, count=count, struck=struck, reopened=reopened,
+    )  # fmt: skip
+    limit = state.settings.membership.faults
+    if limit and count >= limit:
+        membership.suggest(state, place, Change("leave", fault.accused), f"results proven wrong: {count}")
+
+
+def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
+    """Frees the slot, if its match is still open, and shuts its author out of the match and of the vote.
+
+    Tells whether there was anything to strike, and whether a candidate is ripe no more for it.
+    """
+    candidacy = state.candidates.get(report.candidate)
+    if candidacy is None:
+        return False, False
+    accused = report.result.author
+    for key in sorted(state.claims):
+        claim = state.claims[key]
+        if claim.author == accused and claim.candidate == candidacy.id:
+            claims.revoke(state, place, claim)
+    candidacy = state.candidates[report.candidate]
+    ripe = candidacy.ripe
+    counted = ripe is not None and report.slot < counted_slots(ripe.blocks, candidacy.settings.slot_blocks)
+    ballots = () if counted else tuple(entry for entry in candidacy.ballots if entry.author != accused)
+    state.candidates[candidacy.id] = replace(
+        candidacy,
+        slots=tuple(_without(slot, number, report) for number, slot in enumerate(candidacy.slots)),
+        touched=state.clock,
+        ripe=None if counted else ripe,
+        ballots=ballots,
+        faulty=tuple(sorted({*candidacy.faulty, accused})),
+    )
+    return True, counted
+
+
+def _without(slot: Slot, number: int, report: SlotReport) -> Slot:
+    """A slot as if neither the wrong result nor a claim of its author that may still be met had been."""
+    if slot.result is None:
+        return Slot() if slot.claim is not None and slot.claim[0] == report.result.author else slot
+    return Slot() if number == report.slot else slot

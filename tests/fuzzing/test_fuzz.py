@@ -112,7 +112,7 @@ def test_the_script_runs_in_processes_and_sums_up() -> None:
 
 def genesis_with(alpha: object) -> bytes:
     plain = make_genesis("x", [Member(SigningKey(bytes(32)).id, 1)], Settings())
-    table = {"version": 2, "swarm": "x", "members": plain.roster.table(), "settings": plain.settings.table()}
+    table = {"version": 3, "swarm": "x", "members": plain.roster.table(), "settings": plain.settings.table()}
     settings = dict(plain.settings.table())
     settings["match"] = {**settings["match"], "alpha": alpha}  # type: ignore[dict-item]
     return encode({**table, "settings": settings})  # type: ignore[dict-item]

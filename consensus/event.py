@@ -1,5 +1,6 @@
 """The signed event: its bytes, its hash, and every check that needs no other event."""
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeAlias
@@ -9,6 +10,10 @@ from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.keys import MemberId, SigningKey
 
 Transaction: TypeAlias = dict[str, Any]
+_Ledger: TypeAlias = tuple[int, bytes] | None
+_Fields: TypeAlias = tuple[  # the first fields of Header
+    int, bytes, MemberId, int, bytes | None, tuple[bytes, ...], int, bytes | None, _Ledger, bytes
+]
 
 VERSION = 2
 MAX_EVENT_BYTES = 256 * 1024
@@ -19,7 +24,18 @@ MAX_VALUES = 1 << 16  # in the transactions of an event, so that no event takes 
 MAX_INT = 2**63 - 1  # of sequence numbers, times, rounds and transaction ids
 
 _CONTEXT = b"ringrift/event/2\0"
-_FIELDS = 10
+_LENGTH = 10  # of a header
+
+# The header of every event, as bytes: what matches needs no further look at its encoding.
+_DIGEST = rb"X\x20(.{32})"
+_NATURAL = rb"([\x00-\x17]|\x18[\x18-\xff]|\x19(?!\0).{2}|\x1a(?!\0{2}).{4}|\x1b(?!\0{4})[\x00-\x7f].{7})"
+_PARENTS = rb"(\x80|\x81X\x20.{32}|\x82(?:X\x20.{32}){2}|\x83(?:X\x20.{32}){3}|\x84(?:X\x20.{32}){4})"
+_HEADER = re.compile(
+    rb"\x8a\x02%(digest)b%(digest)b%(natural)b(?:\xf6|%(digest)b)%(parents)b%(natural)b"
+    rb"(?:\xf6|%(digest)b)(?:\xf6|\x82%(natural)b%(digest)b)%(digest)b"
+    % {b"digest": _DIGEST, b"natural": _NATURAL, b"parents": _PARENTS},
+    re.DOTALL,
+)
 
 
 class EventError(ValueError):
@@ -108,15 +124,16 @@ def decode_event(raw: bytes, epoch: bytes) -> Event:
     try:
         wire = decode(raw, limit=MAX_EVENT_BYTES, items=3)
         header, signature, payload = _wire_parts(wire)
-        fields = _header_fields(header, signature)
-        if fields["epoch"] != epoch:
-            raise EventError("the event is of another epoch or swarm")
-        if fields["payload_digest"] != sha256(payload).digest():
-            raise EventError("the payload is not the one that the header names")
+        fields = _fields(header, signature)
         transactions = _transactions(decode(payload, limit=MAX_EVENT_BYTES, items=MAX_VALUES))
     except EncodingError as error:
         raise EventError(f"not an event: {error}") from None
-    return Event(**fields, transactions=transactions, payload=payload, raw=raw)
+    event = Event(*fields, header, signature, sha256(header).digest(), transactions, payload, raw)
+    if event.epoch != epoch:
+        raise EventError("the event is of another epoch or swarm")
+    if event.payload_digest != sha256(payload).digest():
+        raise EventError("the payload is not the one that the header names")
+    return event
 
 
 def read_header(header: bytes, signature: bytes) -> Header:
@@ -125,7 +142,7 @@ def read_header(header: bytes, signature: bytes) -> Header:
     Raises EventError for anything but the exact canonical bytes of a header and 64 bytes of signature.
     """
     try:
-        return Header(**_header_fields(header, signature))
+        return Header(*_fields(header, signature), header, signature, sha256(header).digest())
     except EncodingError as error:
         raise EventError(f"not the header of an event: {error}") from None
 
@@ -138,31 +155,51 @@ def _wire_parts(wire: Decoded) -> list[bytes]:
     raise EventError("not an array of header, signature and payload")
 
 
-def _header_fields(header: bytes, signature: bytes) -> dict[str, Any]:
-    """All fields of a Header, each of them checked."""
+def _fields(header: bytes, signature: bytes) -> _Fields:
+    """What a header says, each field checked; the length of the signature, too."""
     if len(signature) != keys.SIGNATURE_BYTES:
         raise EventError(f"the signature has {len(signature)} bytes, not {keys.SIGNATURE_BYTES}")
+    return _quick_fields(header) or _any_fields(header)
+
+
+def _quick_fields(header: bytes) -> _Fields | None:
+    """What a header says in which nothing is wrong, at a third of the cost; None if anything is."""
+    match = _HEADER.fullmatch(header)
+    if match is None:
+        return None
+    epoch, creator, number, self_parent, listed, time, reveal, decided, ledger, payload_digest = match.groups()
+    seq = _number(number)
+    others = tuple([listed[start : start + 32] for start in range(3, len(listed), 34)])
+    if (self_parent is None) != (seq == 0) or len({self_parent, *others}) != 1 + len(others):
+        return None
+    said = None if ledger is None else (_number(decided), ledger)
+    return VERSION, epoch, creator, seq, self_parent, others, _number(time), reveal, said, payload_digest
+
+
+def _number(coded: bytes) -> int:
+    return coded[0] if len(coded) == 1 else int.from_bytes(coded[1:])
+
+
+def _any_fields(header: bytes) -> _Fields:
+    """What a header says, or a line about what is wrong with it."""
     fields = decode(header, limit=MAX_HEADER_BYTES)
-    if not isinstance(fields, list) or len(fields) != _FIELDS:
-        raise EventError(f"the header is not an array of {_FIELDS} fields")
+    if not isinstance(fields, list) or len(fields) != _LENGTH:
+        raise EventError(f"the header is not an array of {_LENGTH} fields")
     version, epoch, creator, seq, self_parent, other_parents, time, reveal, ledger, payload_digest = fields
     if version != VERSION or isinstance(version, bool):
         raise EventError(f"version {version!r:.40}: only version {VERSION} is known")
-    return {
-        "version": VERSION,
-        "epoch": _digest(epoch, "epoch"),
-        "creator": _digest(creator, "creator"),
-        "seq": _natural(seq, "seq"),
-        "self_parent": _self_parent(self_parent, seq),
-        "other_parents": _other_parents(other_parents, self_parent),
-        "time": _natural(time, "time"),
-        "reveal": None if reveal is None else _digest(reveal, "reveal"),
-        "ledger": _ledger(ledger),
-        "payload_digest": _digest(payload_digest, "payload digest"),
-        "header": header,
-        "signature": signature,
-        "hash": sha256(header).digest(),
-    }
+    return (
+        VERSION,
+        _digest(epoch, "epoch"),
+        _digest(creator, "creator"),
+        _natural(seq, "seq"),
+        _self_parent(self_parent, seq),
+        _other_parents(other_parents, self_parent),
+        _natural(time, "time"),
+        None if reveal is None else _digest(reveal, "reveal"),
+        _ledger(ledger),
+        _digest(payload_digest, "payload digest"),
+    )
 
 
 def _digest(value: Any, name: str) -> bytes:

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.encoding import decode, encode
+from consensus.encoding import EncodingError, decode, encode
 from consensus.event import (
     MAX_EVENT_BYTES,
     MAX_HEADER_BYTES,
     MAX_OTHER_PARENTS,
     MAX_TRANSACTIONS,
     EventError,
+    _any_fields,
+    _quick_fields,
     decode_event,
     make_event,
     read_header,
@@ -145,6 +147,32 @@ def test_a_header_with_its_signature_tells_all_but_the_transactions():
         assert_one_line(caught.value)
     with pytest.raises(EventError, match="63 bytes"):
         read_header(made.header, bytes(63))
+
+
+@pytest.mark.parametrize("seq", [0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63 - 1])
+@pytest.mark.parametrize("others", range(MAX_OTHER_PARENTS + 1))
+def test_a_header_reads_the_same_quickly_and_carefully(seq, others):
+    digests = [bytes([number]) * 32 for number in range(others)]
+    for reveal, ledger in ((None, None), (b"r" * 32, None), (None, (seq, b"l" * 32)), (b"r" * 32, (0, bytes(32)))):
+        made = event(
+            seq=seq, self_parent=b"s" * 32 if seq else None, other_parents=tuple(digests), time=seq, reveal=reveal,
+            ledger=ledger,
+        )
+        fields = _quick_fields(made.header)
+        assert fields is not None  # else a valid one would be read at the cost of a damaged one
+        assert fields == _any_fields(made.header)
+
+
+def test_whatever_bit_of_a_header_flips_it_is_read_or_refused_alike():
+    for made in (event(), event(seq=0, self_parent=None, other_parents=(), reveal=None, ledger=None)):
+        for bit in range(8 * len(made.header)):
+            header = bytearray(made.header)
+            header[bit // 8] ^= 1 << bit % 8
+            try:
+                careful = _any_fields(bytes(header))
+            except (EncodingError, EventError):
+                careful = None
+            assert _quick_fields(bytes(header)) == careful
 
 
 def test_the_largest_header_is_within_its_limit():

@@ -26,7 +26,10 @@ from consensus.epoch import (
 from consensus.event import (
     MAX_EVENT_BYTES,
     EventError,
+    _any_fields,
+    _quick_fields,
     decode_event,
+    make_event,
     read_header,
 )
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
@@ -124,6 +127,30 @@ def check_event(data: bytes) -> None:
     must(event.raw == data, "an event whose raw bytes are others")
     must(read_header(event.header, event.signature) == event, "the header alone reads differently")
     event.verify()
+
+
+def check_header(data: bytes) -> None:
+    """The quick way to read a header takes exactly what the careful one takes, and for the same."""
+    quick = _quick_fields(data)
+    try:
+        careful = _any_fields(data)
+    except (EncodingError, EventError):
+        must(quick is None, "a header that was read too quickly")
+        raise
+    must(quick == careful, f"{quick} if read quickly, else {careful}")
+
+
+def header_samples() -> list[bytes]:
+    """Headers with numbers of every length, and with and without all that may be left out."""
+    digests, samples = [bytes([number]) * 32 for number in range(6)], []
+    for number, seq in enumerate((0, 1, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63 - 1)):
+        made = make_event(
+            gossip().keys[0], epoch=digests[0], seq=seq, self_parent=digests[5] if seq else None,
+            other_parents=tuple(digests[: number % 5]), time=seq, reveal=digests[1] if number % 2 else None,
+            ledger=(seq, digests[2]) if number % 3 else None,
+        )
+        samples.append(made.header)
+    return [*samples, *(event.header for event in gossip().made[:20])]
 
 
 def forge_event(mutator: Mutator) -> bytes:
@@ -383,6 +410,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
         [*sync_samples()[:9], *genesis_samples(), *transaction_samples()[:20]], check_encoding, (EncodingError,)
     ),
     "event": lambda: Target([event.raw for event in gossip().made], check_event, (EventError,)),
+    "header": lambda: Target(header_samples(), check_header, (EncodingError, EventError)),
     "signed-event": lambda: Target(
         [event.raw for event in gossip().made], ReplicaCheck(), (EventError,), forge_event
     ),

@@ -106,7 +106,7 @@ async def world(
     nursery.cancel_scope.cancel()
 
 
-async def test_a_new_node_after_five_epochs_has_the_same_ledger(world: World) -> None:
+async def test_a_new_node_after_five_epochs_has_the_same_ledger(world: World, autojump_clock: MockClock) -> None:
     late = world.swarm.nodes[4]
     await world.use(lambda: world.epoch >= 5)
     await world.swarm.start(late)
@@ -125,7 +125,9 @@ async def test_a_new_node_after_five_epochs_has_the_same_ledger(world: World) ->
     assert set(world.placed.values()) == {1}
 
 
-async def test_a_node_away_for_three_epochs_puts_forward_again_what_had_no_place(world: World) -> None:
+async def test_a_node_away_for_three_epochs_puts_forward_again_what_had_no_place(
+    world: World, autojump_clock: MockClock
+) -> None:
     away = world.swarm.nodes[4]
     await world.swarm.start(away)
     await world.use(lambda: world.epoch >= 1)
@@ -154,7 +156,7 @@ async def test_a_node_away_for_three_epochs_puts_forward_again_what_had_no_place
 
 
 @pytest.mark.slow
-async def test_crashes_while_it_catches_up_only_cost_time(world: World) -> None:
+async def test_crashes_while_it_catches_up_only_cost_time(world: World, autojump_clock: MockClock) -> None:
     late = world.swarm.nodes[4]
     await world.use(lambda: world.epoch >= 4)
     seen = set()
@@ -177,7 +179,7 @@ async def test_crashes_while_it_catches_up_only_cost_time(world: World) -> None:
 
 
 @pytest.mark.slow
-async def test_all_restart_and_the_one_that_jumped_teaches_the_next(world: World) -> None:
+async def test_all_restart_and_the_one_that_jumped_teaches_the_next(world: World, autojump_clock: MockClock) -> None:
     late = world.swarm.nodes[4]
     await world.use(lambda: world.epoch >= 3)
     await world.swarm.start(late)

@@ -1,0 +1,223 @@
+"""A swarm in memory whose members come, go and move: every node is put together as `node.node` does it.
+
+The network knows addresses and TLS: who is not among the members that a node admits gets no connection.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from consensus.keys import MemberId
+from consensus.ledger import Ledger
+from consensus.ledger import transactions as t
+from consensus.ledger.changes import Change
+from node.blobs.exchange import PATH as BLOBS_PATH
+from node.blobs.exchange import BlobFetcher, blob_route
+from node.clock import SimulatedClock
+from node.config import Address, SwarmConfig, parse_config
+from node.directory import Directory
+from node.doors import Doors
+from node.gossip import PATH, Gossip, Rhythm
+from node.identity import Identity
+from node.joining import outside
+from node.member import Member, Pace
+from node.node import _Seat
+from node.peers import Peer
+from node.simulation.run import make_deterministic
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.statesync.catchup import CatchUp
+from node.statesync.teaching import PATH as CHAIN_PATH
+from node.statesync.teaching import chain_route
+from node.statesync.upkeep import follow_epochs
+from node.store.memory import MemoryDisk, MemoryStore
+from node.swarm_text import Listing, render_swarm
+from node.transport import MAX_ANSWER, Unreachable
+from node.transport.memory import Conditions, MemoryTransport, Network
+from node.transport.reception import Reception
+
+
+class Town(Network):
+    """A network with addresses and pinned keys."""
+
+    def __init__(self, seed: int, conditions: Conditions) -> None:
+        super().__init__(seed, conditions)
+        self.homes: dict[str, MemberId] = {}  # who listens at an address
+        self.admitted: dict[MemberId, frozenset[MemberId]] = {}  # whom a node lets in
+
+
+class Credentials:
+    """The part of `node.tls.Credentials` that decides who is let in."""
+
+    def __init__(self, town: Town, me: MemberId) -> None:
+        self._town, self._me = town, me
+
+    def set_members(self, members: Iterable[MemberId]) -> None:
+        self._town.admitted[self._me] = frozenset(members)
+
+
+class Courier(MemoryTransport):
+    """As `HttpTransport`: asks at addresses, and finds there who it expects, or nobody."""
+
+    def __init__(self, town: Town, me: MemberId) -> None:
+        super().__init__(town, me)
+        self._town, self._me = town, me
+        self.addresses: dict[MemberId, str] = {}
+
+    async def set_addresses(self, addresses: dict[MemberId, str]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.addresses = dict(addresses)
+
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
+    ) -> bytes:
+        address = self.addresses.get(peer)
+        if address is None or self._town.homes.get(address) != peer:
+            await trio.sleep(0.001)
+            raise Unreachable(f"nobody of this name at {address}")
+        if self._me not in self._town.admitted.get(peer, ()):
+            await trio.sleep(0.001)
+            raise Unreachable("TLS alert")
+        return await super().ask(peer, path, body, seconds=seconds, limit=limit)
+
+
+class OpenSwarm(SimulatedSwarm):
+    """`count` founders; others can be enlisted, and are nothing to the swarm until they are voted in."""
+
+    def __init__(self, count: int, seed: int, *, watch: Callable[..., None], **options: Any) -> None:
+        make_deterministic(seed)
+        defaults = {"pace": Pace(), "rhythm": Rhythm(), "conditions": Conditions(delay=0.002, jitter=0.002)}
+        super().__init__(count, seed, watch=watch, **(defaults | options))
+        self.network = self.town = Town(seed, Conditions(delay=0.002, jitter=0.002))
+        self._files: dict[int, SwarmConfig] = {}  # each node's swarm.toml
+        self._guides: dict[int, dict[MemberId, str]] = {}  # each node's --peer
+        self.ports: dict[int, int] = {}  # where each node listens, if it is not where it was first
+        self.couriers: dict[int, Courier] = {}
+        for node in self.nodes:
+            self._settle(node, {other.number: address(other.number) for other in self.nodes}, {})
+
+    def _settle(self, node: SimulatedNode, founding: dict[int, str], guides: dict[MemberId, str]) -> None:
+        listings = [
+            Listing(f"n{number}", self.nodes[number].identity.text, Address("10.0.0.1", int(at.split(":")[1])), 1)
+            for number, at in founding.items()
+        ]
+        text = render_swarm("open", listings, self.genesis.settings)
+        self._files[node.number], self._guides[node.number] = parse_config(Path("swarm.toml"), text), guides
+
+    def enlist(
+        self, nursery: trio.Nursery, guide: SimulatedNode, *, moved: bool = True, identity: Identity | None = None
+    ) -> SimulatedNode:
+        """One more machine, off: it has the genesis, its key and one address. The others may have `moved` since."""
+        number = len(self.nodes)
+        identity = identity or Identity(random.Random(f"newcomer {number}").randbytes(32))
+        node = SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), Member)
+        founders = [node.number for node in self.nodes if node.identity.id in self.genesis.roster]
+        self.nodes.append(node)
+        founding = {one: address(one + 1000 * moved) for one in founders}
+        self._settle(node, founding, {guide.identity.id: self.home(guide)})
+        nursery.start_soon(self._supervise, node)
+        return node
+
+    def name_guide(self, node: SimulatedNode, guide: SimulatedNode) -> None:
+        """Its --peer at the next start."""
+        self._guides[node.number] = {guide.identity.id: self.home(guide)}
+
+    def home(self, node: SimulatedNode) -> str:
+        """Where the node listens."""
+        return address(self.ports.get(node.number, node.number))
+
+    async def _live(self, node: SimulatedNode) -> None:
+        node.starts += 1
+        me, chance = node.identity.id, random.Random(f"node {node.number} {node.starts}")
+        store = MemoryStore(node.disk)
+        member = node.make_member(
+            genesis=self.genesis, identity=node.identity, store=store, opener=self._opener, clock=node.clock,
+            chance=chance, pace=self._pace,
+        )
+        decided, for_doors = member.subscribe(), member.subscribe()
+        courier = self.couriers[node.number] = Courier(self.town, me)
+        transport = node.mask.transport(courier, member)
+        gossip = Gossip(member, transport, chance, self._rhythm)
+        fetcher = BlobFetcher(node.blobs, transport, [], chance)
+        guides = self._guides[node.number]
+        directory = Directory(self._files[node.number], lambda: member.replica.ledger.roster, guides)
+        reception = Reception([], {
+            PATH: node.mask.route(gossip.route(), member), CHAIN_PATH: chain_route(store),
+            BLOBS_PATH: blob_route(node.blobs),
+        })
+        doors = Doors(me, directory, Credentials(self.town, me), reception, courier, fetcher)
+        named = {guide: Peer(guide) for guide in guides}
+        catchup = CatchUp(
+            self.genesis, store, _Seat(member, doors), lambda: (named | gossip.peers).values(), transport,
+            node.blobs, fetcher, chance,
+        )
+
+        def stranded() -> bool:
+            here = Address("10.0.0.1", 1)
+            return bool(outside(me, here, directory, member.replica.number)) or gossip.stranded()
+
+        async with trio.open_nursery() as nursery:
+            await nursery.start(member.run)
+            nursery.start_soon(self._report, node, decided)
+            await doors.adjust()
+            nursery.start_soon(doors.follow, for_doors)
+            self.town.homes[self.home(node)] = me
+            await nursery.start(self.network.serve, me, reception)
+            nursery.start_soon(gossip.run)
+            nursery.start_soon(catchup.run, stranded)
+            nursery.start_soon(follow_epochs, store, node.blobs, self.keep)
+            nursery.start_soon(self.live, node, member, gossip, transport, chance)
+            node.member, node.gossip = member, gossip
+            node.up.set()
+
+
+def address(number: int) -> str:
+    return f"10.0.0.1:{7000 + number}"
+
+
+def member_of(node: SimulatedNode) -> Member:
+    assert node.member is not None
+    return node.member
+
+
+def ledger_of(node: SimulatedNode) -> Ledger:
+    return member_of(node).replica.ledger
+
+
+_numbers = count(10**6)  # of transactions; users count from 1
+
+
+def propose(node: SimulatedNode, change: Change) -> bytes:
+    """The id of the proposal that this node puts forward."""
+    number = next(_numbers)
+    member_of(node).submit([t.Propose(number, change, "why not").as_table()])
+    return t.proposal_id(node.identity.id, number)
+
+
+async def agree(swarm: OpenSwarm, change: Change, nodes: Sequence[SimulatedNode], seconds: float = 60) -> bytes:
+    """The first node proposes, the others vote for it; returns at once when all have."""
+    first, *others = nodes
+    proposal = propose(first, change)
+    with trio.fail_after(seconds):
+        for node in others:
+            while node.member is None or ledger_of(node).proposal(proposal) is None:
+                await trio.sleep(0.1)
+            member_of(node).submit([t.Ballot(next(_numbers), proposal, approve=True).as_table()])
+    return proposal
+
+
+async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    with trio.fail_after(seconds):
+        while not condition():
+            await trio.sleep(0.1)
+
+
+def in_force(nodes: Iterable[SimulatedNode], member: MemberId, present: bool = True) -> bool:
+    """Whether the member is, or is not, in the roster that these nodes go by."""
+    return all(
+        node.member is not None and (member in node.member.replica.roster) == present for node in nodes
+    )
+

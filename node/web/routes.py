@@ -139,7 +139,8 @@ def is_local_name(host: str, bound: str = "127.0.0.1") -> bool:
 def json_answer(value: Any, status: int = 200) -> Answer:
     """An answer in JSON."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode())
+    # What a person typed can be no UTF-8, and an error may repeat it.
+    return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode(errors="replace"))
 
 
 def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None) -> Answer:

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import h11
+import structlog
 import trio
 
 from node.config import Address, address_error
@@ -23,6 +24,8 @@ _REQUEST_S = 10.0  # from the first byte of a request to its last
 _ANSWER_S = 10.0  # to get an answer off
 _DRAIN_S = 1.0  # to read on before closing
 _BODY_BYTES = 64 * 1024  # of a request; ours are far smaller
+
+_log = structlog.get_logger("node.web")
 
 
 async def serve_local(
@@ -68,6 +71,8 @@ class _Server:
             await self._converse(Conversation(stream, h11.SERVER))
         except (Hangup, trio.TooSlowError):
             pass  # the client has gone, or might as well have
+        except Exception:
+            _log.exception("connection failed")  # a mistake of ours must not be a way to stop this node
         finally:
             self._connections -= 1
 

@@ -101,6 +101,15 @@ async def test_others_cannot_make_it_act(
     assert not council.wishes
 
 
+async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, council: FakeCouncil) -> None:
+    """A byte of the command line that is no UTF-8 reaches the node as a lone surrogate, and it complains of it."""
+    council.complaint = CouncilError(404, 'no member has the name "\udcff"')
+    wish = json.dumps({"change": "leave", "member": "\udcff"}).encode()
+    assert await post(data, "/propose", wish) == (404, {"error": 'no member has the name "?"'})
+    council.complaint = None
+    assert (await post(data, "/propose", b'{"change": "leave"}'))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

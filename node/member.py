@@ -4,7 +4,7 @@ import contextlib
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
@@ -25,7 +25,7 @@ from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
 from node.pending import Pending
-from node.recovery import Recovery, ids_of, not_taken_up, restore
+from node.recovery import Recovery, ids_of, restore
 from node.standing import Pace, Standing
 from node.store import Store
 
@@ -190,7 +190,9 @@ class Member:
         recovery = Recovery(self._store, self.opener, self.genesis)
         self.replica, opened = await recovery.resume(self._key)
         self._begin_epoch(listen=self._listening is not None)
-        opening, position, taken = self.replica.opening, 0, set[int]()
+        if opened is not None:
+            self._pending.put_back(opened.unreceived)
+        opening, position = self.replica.opening, 0
         before = await recovery.read_before(opening)
         if before is not None:
             self.replica.serve(*before)
@@ -198,10 +200,7 @@ class Member:
             position += len(events)
             attached = self.replica.insert(events)
             self._orphans.update(event.hash for event in events if not self.knows(event.hash))
-            taken.update(number for event in events if event.creator == self.id for number in ids_of(event))
             await self._attached(attached)
-        if opened is not None:
-            self._pending.put_back(not_taken_up(opened, taken))
         _log.debug("replayed", events=position, epoch=self.replica.number, round=self.replica.ledger.round)
 
     async def _next_delivery(self, until: float) -> _Delivery | None:
@@ -235,6 +234,7 @@ class Member:
             if event.creator == self.id:
                 self._clock.reach(event.time)
                 self._unordered[event.hash] = ids_of(event)
+                self._pending.taken(ids_of(event))
         self.divergence.hear(events)
         for decided in self.replica.advance():
             self.divergence.note(decided)
@@ -259,8 +259,12 @@ class Member:
             await self._turn(Closed(opened.record, opened.snapshot, unreceived))
 
     async def _turn(self, closed: Closed) -> None:
-        """Goes on in the next epoch: on disk first, so that no own event is in it before."""
-        await self._store.turn(closed)
+        """Goes on in the next epoch: on disk first, so that no own event is in it before.
+
+        With all that waits: much of it was in own events of earlier epochs, which nobody will read again.
+        """
+        waiting = (*closed.unreceived, *self._pending.groups())
+        await self._store.turn(replace(closed, unreceived=waiting))
         self._pending.put_back(closed.unreceived)
         self.health.forget()
         self._begin_epoch(listen=self._listening is not None)
@@ -310,7 +314,6 @@ class Member:
         begun = trio.current_time()
         await self._store.append_own(event)
         self.health.took("a write to the disk", trio.current_time() - begun, trio.current_time())
-        self._pending.taken(len(transactions))
         await self._attached(self.replica.insert([event]))
 
     def _set_pace(self) -> None:

@@ -1,7 +1,7 @@
 """Transactions of this node that wait for an own event, in groups that stay together."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from consensus.encoding import encode
 from consensus.event import MAX_TRANSACTIONS, Transaction
@@ -42,12 +42,16 @@ class Pending:
             self._groups.appendleft((tuple(group), size))
             self._size += size
 
+    def groups(self) -> tuple[tuple[Transaction, ...], ...]:
+        """All that waits, in its groups."""
+        return tuple(group for group, _ in self._groups)
+
     def last_id(self) -> int:
         """The highest transaction id that waits, -1 if none."""
         return max((entry["id"] for group, _ in self._groups for entry in group), default=-1)
 
     def fill(self) -> tuple[Transaction, ...]:
-        """What goes into the next event; it stays here until `taken` is called."""
+        """What goes into the next event; it stays here until `taken` is told."""
         filled: list[Transaction] = []
         room = MAX_FILLED
         for group, size in self._groups:
@@ -57,9 +61,13 @@ class Pending:
             filled += group
         return tuple(filled)
 
-    def taken(self, count: int) -> None:
-        """Removes the first groups, of `count` transactions together: they are in a stored event."""
-        while count > 0:
-            group, size = self._groups.popleft()
-            self._size -= size
-            count -= len(group)
+    def taken(self, ids: Collection[int]) -> None:
+        """Removes the transactions with these ids: they are in a stored event."""
+        if not ids:
+            return
+        groups, self._groups, self._size = self._groups, deque(), 0
+        for group, size in groups:
+            left = tuple(entry for entry in group if entry["id"] not in ids)
+            if left:
+                self._groups.append((left, size))
+                self._size += size

@@ -3,7 +3,7 @@
 import trio
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.event import Event, EventError, Transaction
+from consensus.event import Event, EventError
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
 from consensus.ledger.snapshot import SnapshotError
@@ -72,9 +72,3 @@ async def restore(genesis: Genesis, key: SigningKey, record: EpochRecord, snapsh
 def ids_of(event: Event) -> tuple[int, ...]:
     """The ids of an event's transactions, without those that the replica says by itself and that take none."""
     return tuple(entry["id"] for entry in event.transactions if entry["type"] not in REPEATED)
-
-
-def not_taken_up(opened: Closed, taken: set[int]) -> list[tuple[Transaction, ...]]:
-    """Of the transactions that a close cut off, in their groups, those whose ids are in no own event since."""
-    groups = [tuple(entry for entry in group if entry["id"] not in taken) for group in opened.unreceived]
-    return [group for group in groups if group]

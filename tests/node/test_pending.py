@@ -16,10 +16,10 @@ def test_groups_come_out_in_order_and_stay_until_taken() -> None:
     pending.add([], 10)
     assert pending.fill() == tuple(group(0, 5)) == pending.fill()
     pending.add(group(5, 1), 100)
-    pending.taken(5)
+    pending.taken(range(5))
     assert pending.fill() == tuple(group(5, 1))
     assert len(pending) == 1
-    pending.taken(1)
+    pending.taken([5])
     assert pending.fill() == ()
 
 
@@ -29,7 +29,7 @@ def test_a_group_is_never_split() -> None:
     pending.add(group(10, 2), 101)
     pending.add(group(12, 1), 10)
     assert pending.fill() == tuple(group(0, 10))
-    pending.taken(10)
+    pending.taken(range(10))
     assert pending.fill() == tuple(group(10, 3))
     pending = Pending()
     pending.add(group(0, 1000), 5000)
@@ -46,7 +46,7 @@ def test_too_much_is_refused() -> None:
     pending.add(group(0, 3), 990)
     with pytest.raises(BacklogError, match="3 transactions wait already"):
         pending.add(group(3, 1), 11)
-    pending.taken(3)
+    pending.taken([0, 1, 2])
     pending.add(group(3, 1), 1000)
 
 
@@ -58,9 +58,11 @@ def test_what_a_close_cut_off_goes_first_and_within_the_limits() -> None:
     assert len(pending) == 6
     assert pending.last_id() == 51
     assert pending.fill() == (*group(0, 2), large)
-    pending.taken(3)
+    pending.taken([0, 1, 9])
     assert pending.fill() == (*group(2, 1), *group(50, 2))
-    pending.taken(3)
+    pending.taken([2, 50])
+    assert pending.groups() == (tuple(group(51, 1)),)
+    pending.taken([51])
     assert pending.last_id() == -1
     pending.put_back([group(0, 1022), group(2000, 3)])
     assert len(pending.fill()) == 1022  # one more place is for what opens an epoch

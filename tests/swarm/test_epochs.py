@@ -158,6 +158,29 @@ async def test_crashes_at_the_close_neither_fork_nor_lose(
     assert set(watch.notes.values()) == {1}
 
 
+async def test_what_waits_at_a_close_survives_it_and_the_next_one_and_a_crash(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    watch = Watch()
+    swarm = make_swarm(4, 12, watch)
+    await nursery.start(swarm.run)
+    node = swarm.nodes[3]
+    await trio.sleep(5)
+    member_of(node).health.waiting = 10**6  # so that it makes no own event
+    member_of(node).submit([{"type": "note", "id": 1000}])
+    number, notes = member_of(node).replica.number, 0
+    with trio.fail_after(60):
+        while member_of(node).replica.number < number + 2:
+            notes += 1
+            member_of(swarm.nodes[notes % 3]).submit([{"type": "note", "id": notes}])
+            await trio.sleep(0.1)
+    swarm.crash(node)
+    await trio.sleep(1)
+    await swarm.start(node)
+    await at_rest(swarm)
+    assert watch.notes[node.identity.id, 1000] == 1
+
+
 def near_close(node: SimulatedNode) -> bool:
     replica = member_of(node).replica
     received = replica.ledger.ordered - replica.opening.ordered

@@ -6,6 +6,8 @@ from consensus.event import Event
 from consensus.hashgraph import Hashgraph
 from consensus.keys import MemberId
 
+LATEST = 1 << 62  # ns, the year 2116; final times grow by 1 ns an event at least (S18), and so stay below 2^63
+
 
 class Dag:
     """Events whose parents are all here; rows count from 0 as they are attached, members go by index."""
@@ -32,6 +34,8 @@ class Dag:
 
     def fault(self, event: Event) -> str | None:
         """Which rule `event`, whose parents are all attached, breaks, in one line; None if none."""
+        if event.time > LATEST:
+            return "the time is beyond the year 2116"
         if event.self_parent is not None:
             parent = self.events[self.rows[event.self_parent]]
             if parent.creator != event.creator:
@@ -71,6 +75,10 @@ class Dag:
     def chain(self, member: int, start: int) -> Sequence[int]:
         """Rows of the events from seq `start` of a member that has not forked."""
         return self._by_member[member][start:]
+
+    def has_events(self, member: int) -> bool:
+        """Whether an event by `member` is attached."""
+        return bool(self._by_member[member])
 
     def has_forked(self, member: int) -> bool:
         """Whether two branches by `member` are attached."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from consensus.event import Event
 from consensus.keys import MemberId
@@ -18,7 +18,8 @@ class Forks:
     """What is found stays found, also when the epoch in which it was is over, until the ledger has heard of it."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[int, MemberId], Evidence] = {}  # by number of the epoch, and member
+        # By number of the epoch, and member; None: it does not count, and is not to be looked for again.
+        self._found: dict[tuple[int, MemberId], Evidence | None] = {}
         self._told: set[tuple[int, MemberId]] = set()
 
     def look(self, *epochs: OpenEpoch | None) -> None:
@@ -40,16 +41,19 @@ class Forks:
             return []
         for number, member in list(self._found):
             if not ledger.convictable(member, number):
-                del self._found[number, member]
-        return [proof for key, proof in sorted(self._found.items()) if key not in self._told][:TOLD_AT_ONCE]
+                self._found[number, member] = None
+        new = [proof for key, proof in sorted(self._found.items()) if key not in self._told]
+        return [proof for proof in new if proof is not None][:TOLD_AT_ONCE]
 
-    def tell(self, proofs: Iterable[Evidence]) -> None:
+    def tell(self, proofs: Collection[Evidence]) -> None:
         """An own event says these."""
-        self._told.update(key for key, proof in self._found.items() if proof in proofs)
+        self._told.update(key for key, proof in self._found.items() if proof is not None and proof in proofs)
 
-    def begin(self) -> None:
-        """An epoch begins: what was not received in the one before has to be said again."""
+    def begin(self, number: int) -> None:
+        """Epoch `number` begins: what was not received in the one before has to be said again."""
         self._told.clear()
+        for key in [key for key, proof in self._found.items() if proof is None and key[0] < number - 1]:
+            del self._found[key]  # nobody looks at so old an epoch any more
 
 
 def find_fork(events: Iterable[Event]) -> Evidence | None:

@@ -154,7 +154,7 @@ class OpenEpoch:
 
     def heard(self) -> set[MemberId]:
         """The members of whom an event is attached."""
-        return {member for member in self.dag.members if self.newest(member) is not None}
+        return {member for index, member in enumerate(self.dag.members) if self.dag.has_events(index)}
 
     def unreceived(self, member: MemberId) -> tuple[tuple[Transaction, ...], ...]:
         """A member's transactions without a place in the order, as they were grouped in events, in their order.

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from consensus.keys import SigningKey
 
-LENGTH = 1 << 17  # rounds; an epoch has fewer, as it ends after 65,536 events and each round has events of its own
+LENGTH = 1 << 17  # rounds; an epoch has fewer, as its settings bound its events and each round has events of its own
 
 _CONTEXT = b"ringrift/preimages/1"
 _STRIDE = 512  # of the chain, one preimage in so many is kept

@@ -63,7 +63,7 @@ class Replica:
 
     def _enter(self, opening: Opening) -> None:
         self.opening = opening
-        self._forks.begin()
+        self._forks.begin(opening.number)
         self._open = OpenEpoch(opening, self.refused)
         self.dag = self._open.dag
         self.hashgraph = self.dag.hashgraph

@@ -9,11 +9,13 @@ from fractions import Fraction
 from typing import Any, Self
 
 from consensus.encoding import Value
+from consensus.preimages import LENGTH
 
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
 SHARD_GAMES = 65_536  # a shard holds no more
+EVENTS_LIMIT = LENGTH - 3  # an epoch of n events has n + 3 rounds at most, and its members a preimage for each
 
 
 _FRACTION = re.compile(r"[0-9]{1,20}([./][0-9]{1,20})?")  # no exponent: 1e999999999 would be computed for ever
@@ -187,6 +189,11 @@ class EpochSettings(Section):
 
     NAME = "epoch"
     events: int = 65_536  # received ones; with the round that passes this the epoch closes
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.events > EVENTS_LIMIT:
+            raise SettingsError(f"settings.epoch.events: must be {EVENTS_LIMIT} or less, not {self.events}")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from consensus.ledger import (
 )
 from consensus.ledger.effects import Effect
 from consensus.ledger.entities import Place
-from consensus.ledger.fields import MalformedError
+from consensus.ledger.fields import LARGEST, MalformedError
 from consensus.ledger.parsing import parse
 from consensus.ledger.state import MemberProfile, RefusedError, State, UsedIds
 from consensus.ledger.transactions import (
@@ -193,8 +193,8 @@ class Ledger(Views):
         if author not in state.roster:
             raise RefusedError("not a member")
         number = table.get("id")
-        if type(number) is not int or number < 0:
-            raise RefusedError("malformed", "field id must be a whole number")
+        if type(number) is not int or not 0 <= number < LARGEST:  # the floor of used ids is one above the highest
+            raise RefusedError("malformed", "field id must be a whole number below 2^63 - 1")
         kind = table.get("type")
         if kind != Open.TYPE and state.silenced(author):
             raise RefusedError("author is a proven equivocator")

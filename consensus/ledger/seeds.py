@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from consensus import preimages
 from consensus.ledger import beacon, claims
 from consensus.ledger.entities import Place
 from consensus.ledger.state import State
@@ -37,7 +38,12 @@ def fix(state: State, decided: DecidedRound) -> None:
 
 
 def _settle(state: State, place: Place, judge: Judge) -> bool:
-    """Whether the judge shows the preimage that its creator owed, and this member has a say."""
+    """Whether the judge shows the preimage that its creator owed, and this member has a say.
+
+    In an epoch that outlives the chains, because it lacks seals, nobody owes anything in the end.
+    """
+    if place.round - state.tenure.last_round > preimages.LENGTH:
+        return False
     before = state.pledges[judge.creator]
     after = state.pledges[judge.creator] = beacon.settle(before, place.round, judge.reveal)
     if after.withheld > before.withheld:

@@ -35,6 +35,11 @@ class Tenure:
         self.recount = False  # votes weigh otherwise than when they were last counted
 
     @property
+    def last_round(self) -> int:
+        """The last round before this epoch."""
+        return 0 if self.record is None else self.record.round
+
+    @property
     def secure(self) -> bool:
         """Whether what opened this epoch is a genesis, or sealed by enough members: it may close only then."""
         return self.number == 0 or self.sealed is not None

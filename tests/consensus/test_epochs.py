@@ -21,12 +21,12 @@ SHORT = Settings(epoch=EpochSettings(events=50))
 class Swarm:
     """Replicas that take turns; each has transactions that it puts forward until they have a place."""
 
-    def __init__(self, founders, seed=0, strangers=0, settings=SHORT):
+    def __init__(self, founders, seed=0, strangers=0, settings=SHORT, weights=None):
         self.rng = random.Random(seed)
         keys = keys_of(founders + strangers)
         self.rng.shuffle(keys)
         self.keys = sorted(keys[:founders], key=lambda key: key.id) + keys[founders:]
-        self.genesis = genesis_of(self.keys[:founders], anchored=True, settings=settings)
+        self.genesis = genesis_of(self.keys[:founders], weights, anchored=True, settings=settings)
         self.replicas = [Replica(self.genesis, key) for key in self.keys]
         self.rounds = [[] for _ in self.keys]
         self.pending = [[] for _ in self.keys]
@@ -35,6 +35,7 @@ class Swarm:
         self.closed = {}  # by number: Closed, the same at all
         self.sealed = {}  # by number: SealedRecord
         self.time = START
+        self.clocks = {}  # by member, where it is not the time
 
     def put(self, member, kind="note", **fields):
         """Puts a transaction forward; its id."""
@@ -86,7 +87,8 @@ class Swarm:
         self.time += self.rng.randrange(SECOND)
         groups, self.pending[asker] = self.pending[asker], []
         words = [entry for group in groups for entry in group]
-        event = replica.create(self.time, words, [newest.hash] if newest and other != asker else [])
+        parents = [newest.hash] if newest and other != asker else []
+        event = replica.create(self.clocks.get(asker, self.time), words, parents)
         self.made.append(event)
         assert event in replica.insert([event])
         self.advance(asker)

@@ -159,7 +159,7 @@ def test_what_was_not_received_before_the_close_is_told_again():
     assert again  # notes; the evidence comes from the replica itself
     assert {entry["type"] for group in again for entry in group} == {"note"}
     assert swarm.replicas[0].proofs() == []
-    swarm.replicas[0]._forks.begin()
+    swarm.replicas[0]._forks.begin(0)
     assert len(swarm.replicas[0].proofs()) == 1
 
 

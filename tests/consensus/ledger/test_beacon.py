@@ -164,6 +164,21 @@ def test_a_member_costs_at_most_two_chains_of_hashes_whatever_it_shows(monkeypat
     assert hashes < 2 * LENGTH
 
 
+def test_nobody_owes_a_preimage_beyond_the_end_of_the_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch that lacks seals goes on for ever; that is not the fault of those who sealed it."""
+    founded = genesis()
+    monkeypatch.setattr(preimages, "LENGTH", 5)
+    world = Candidate(founded)
+    for number in range(2, 6):
+        world.ledger.apply_round(judged(number, right(number, 0, 1)))
+    for number in range(6, 9):
+        assert not effects_of(world.ledger, judged(number, dict.fromkeys(range(4))))
+    assert world.ledger.withheld() == {}
+    other = Candidate(founded)
+    other.ledger.apply_round(judged(4, right(4, 0)))
+    assert other.shine(judged(6, {0: None})) is not None
+
+
 def test_a_member_without_weight_adds_nothing() -> None:
     founded = genesis()
     world = Candidate(founded)

@@ -148,6 +148,7 @@ def test_settings_from_what_a_person_wrote() -> None:
         (["hex8-2"], {"selfplay": {"games": True}}, "settings.selfplay.games"),
         (["hex8-2"], {"selfplay": {"games": 65_537}}, "settings.selfplay.games: must be 65536 or less"),
         (["hex8-2"], {"timing": {"lease_s": 2 * 10**10}}, "settings.timing.lease_s: must be 1000000000 or less"),
+        (["hex8-2"], {"epoch": {"events": 1 << 17}}, "settings.epoch.events: must be 131069 or less, not 131072"),
         (["hex8-2"], {"training": {"architecture": "a b"}}, "settings.training.architecture: must be"),
     ],
 )

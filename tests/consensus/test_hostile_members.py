@@ -1,0 +1,66 @@
+"""What members of little or no weight may do to those who do not lie: no crash, no stall, no memory."""
+
+
+
+from consensus import forks
+from consensus.dag import LATEST
+from consensus.ledger import Ledger
+from consensus.ledger.changes import Change
+from consensus.settings import EpochSettings, Settings
+from tests.consensus.gossip import Gossip
+from tests.consensus.ledger.swarm import Swarm as Orders
+from tests.consensus.test_epochs import Swarm
+from tests.consensus.test_forks import branches
+
+
+def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing():
+    """The median of the times counts judges, not weight: these three, with 3 of 15, are half of them."""
+    swarm = Swarm(6, seed=1, settings=Settings(epoch=EpochSettings(events=40)), weights=[4] * 3 + [1] * 3)
+    swarm.clocks = dict.fromkeys(range(3, 6), LATEST - 40)  # time for 40 events each, and more in all
+    swarm.run(400).settle()
+    swarm.agreement()
+    assert len(swarm.closed) >= 2
+    assert swarm.replicas[0].ledger.time > LATEST
+
+
+def test_a_time_that_no_order_could_go_on_from_is_refused():
+    swarm = Gossip(4, seed=1).run(20).settle()
+    event = swarm.forked(3, [])
+    late = branches(swarm, 3)[0]
+    assert event.time < late.time < LATEST
+    swarm.time = LATEST
+    for other in swarm.replicas[:3]:
+        assert other.insert(branches(swarm, 3)) == []
+        assert other.refused == {"the time is beyond the year 2116": 2}
+        assert other.proofs() == []
+
+
+def test_ids_up_to_the_highest_leave_a_ledger_that_can_be_restored():
+    swarm = Orders(4)
+    for start in range(0, 1100, 550):
+        notes = [{"type": "note", "id": 2**63 - 1100 + start + number} for number in range(550)]
+        swarm.order((swarm.id(3), notes))
+    swarm.agree(Change("weight", swarm.id(0), 0), 0, 1, 2)
+    closing = swarm.close()
+    restored = Ledger.restore(swarm.genesis, closing.record, closing.snapshot)
+    assert restored.digest() == swarm.ledger.digest()
+    assert restored.last_id(swarm.id(3)) == 2**63 - 2
+    assert restored.rejected() == {"malformed": 1}
+
+
+def test_forks_of_a_member_without_a_say_are_looked_for_once(monkeypatch):
+    """Whatever it signs: it cannot lose its weight twice, and nobody else has to pay for it."""
+    swarm = Gossip(5, seed=3, forkers=(4,), discreet=False).run(300).settle()
+    replica = swarm.replicas[0]
+    assert replica.ledger.silenced(swarm.keys[4].id)
+    looks = []
+    monkeypatch.setattr(forks, "find_fork", lambda events: looks.append(1) or found(events))
+    for _ in range(50):
+        swarm.turn(4, 0)
+        replica.insert(swarm.made[-1:])
+        assert replica.proofs() == []
+    assert replica.hashgraph.forkers() == (4,)
+    assert len(looks) <= 1 + replica.number
+
+
+found = forks.find_fork

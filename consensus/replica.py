@@ -177,6 +177,11 @@ class Replica:
             return self._served
         return None
 
+    @property
+    def held(self) -> list[OpenEpoch]:
+        """The epoch closed last, as long as it is served, and the open one."""
+        return [self._open] if self._served is None else [self._served, self._open]
+
     def serve(self, opening: Opening, events: Iterable[Event]) -> None:
         """Serves the epoch before this one from its stored events, after a restart; see `served`."""
         closed = OpenEpoch(opening, self.refused)

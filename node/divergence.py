@@ -1,19 +1,33 @@
 """Whether this node's ledger is that of the others, and what it says and does when it is not."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 import structlog
 
 from consensus.comparison import Comparison, Finding
+from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event
 from consensus.keys import MemberId, SigningKey
+from consensus.ledger import Ledger
 from consensus.replica import Replica, RoundEffects
 from consensus.roster import Roster
 from node.recovery import Recovery
 
 _SHOWN = 8  # entries of a ledger that a line of the log names
+_OPENING = "epoch open"  # differs wherever records do
+_SAME = "computed again, the ledger is the same: this program or its store differs from the others'"
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Mistaken:
+    """An epoch that was opened wrongly: its number, what opened it, and the own digests before that."""
+
+    number: int
+    epoch: bytes
+    comparison: Comparison
 
 
 class Divergence:
@@ -24,6 +38,8 @@ class Divergence:
         self._tried = 0  # the differing round for which a cure was tried
         self.finding = Finding("open")
         self.dissent = ""
+        self._mistake = ""  # about an own record of an epoch
+        self._mistaken: _Mistaken | None = None  # what was wrong, until it was examined
 
     def hear(self, events: Iterable[Event]) -> None:
         """Notes what attached events say."""
@@ -37,15 +53,58 @@ class Divergence:
     def look(self, roster: Roster) -> None:
         """Weighs anew; what has changed for people goes to the log."""
         self.finding = self._comparison.finding(roster)
-        before, self.dissent = self.dissent, _in_words(self.finding, roster)
+        before, self.dissent = self.dissent, self._mistake or _in_words(self.finding, roster)
         if self.dissent and not before:
             _log.error("the ledgers differ", round=self.finding.since, reason=self.dissent)
         elif before and not self.dissent:
             _log.info("the ledgers agree", round=self.finding.round)
 
+    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
+        """The own record of an epoch is not the sealed one: until we `begin` with that, we are silent."""
+        if self._mistake:
+            return
+        names, record = record_differences(own, sealed.record), sealed.record
+        weight = record.roster.weight(member for member, _ in sealed.seals)
+        self._mistake = self.dissent = (
+            f"epoch {record.number} began here with another record than members of weight {weight} of "
+            f"{record.roster.total_weight} sealed ({', '.join(names)}); this node does not vote or work, "
+            "and fetches theirs"
+        )
+        shown = "; ".join(f"{name} {here}, sealed {there}" for name, (here, there) in names.items())
+        _log.error("the record of an epoch is wrong", epoch=record.number, round=record.round, fields=shown)
+
+    def begin(self, record: EpochRecord, ledger: Ledger, wrong: Replica) -> None:
+        """We go on at the beginning of an epoch, with the ledger that others sealed, instead of with `wrong`."""
+        if self._mistake:
+            same = wrong.number == record.number
+            entries = [entry for entry in ledger.differs(wrong.ledger) if entry != _OPENING] if same else []
+            _log.error("the right record took its place", epoch=record.number, entries=_listed(entries))
+            self._mistaken = _Mistaken(wrong.number, wrong.epoch, self._comparison)
+        self._comparison, self.finding = Comparison(self._own), Finding("open")
+        self._mistake = self.dissent = ""
+        self._comparison.note(record.round, record.ledger)
+
+    async def examine(self, recovery: Recovery, key: SigningKey) -> None:
+        """Says in the log what the epoch that a wrong record closed comes to when it is computed again, if it can be.
+
+        Raises StoreError.
+        """
+        mistaken, self._mistaken = self._mistaken, None
+        replica = None if mistaken is None else await recovery.begin(key, mistaken.number - 1)
+        if mistaken is None or replica is None:
+            return
+        rounds = await _compute(replica, recovery)
+        if replica.epoch == mistaken.epoch:
+            _log.error(_SAME, epoch=mistaken.number)
+            return
+        own = mistaken.comparison.own
+        differing = [told.round.number for told in rounds if own(told.round.number) not in (None, told.digest)]
+        first = min(differing, default=None)
+        _log.error("computed again, the epoch closes otherwise", epoch=mistaken.number, round=first)
+
     def wants_cure(self) -> bool:
         """Whether the own ledger is wrong, and was not yet computed again for it."""
-        return self.finding.verdict == "minority" and self.finding.since != self._tried
+        return not self._mistake and self.finding.verdict == "minority" and self.finding.since != self._tried
 
     async def cure(
         self, recovery: Recovery, key: SigningKey, wrong: Replica
@@ -55,7 +114,8 @@ class Divergence:
         What was the matter goes to the log. If it comes out the same again, it is not computed once more.
         Raises StoreError.
         """
-        replica, rounds = await _compute(recovery, key)
+        replica, _ = await recovery.resume(key)
+        rounds = await _compute(replica, recovery)
         old, self._comparison = self._comparison, Comparison(self._own)
         self._tried, first = self.finding.since, 0
         for decided in rounds:
@@ -69,9 +129,25 @@ class Divergence:
         return replica, [decided for decided in rounds if decided.round.number > wrong.ledger.round]
 
 
-async def _compute(recovery: Recovery, key: SigningKey) -> tuple[Replica, list[RoundEffects]]:
-    """The replica of the stored epoch, and all rounds of it."""
-    replica, _ = await recovery.resume(key)
+def record_differences(own: EpochRecord, sealed: EpochRecord) -> dict[str, tuple[str, str]]:
+    """The fields of two records that are not the same, in words: the own one, the sealed one."""
+    pairs = {field.name: (getattr(own, field.name), getattr(sealed, field.name)) for field in fields(EpochRecord)}
+    return {name: (_shown(here), _shown(there)) for name, (here, there) in pairs.items() if here != there}
+
+
+def _shown(value: object) -> str:
+    match value:
+        case bytes():
+            return value.hex()[:16]
+        case Roster():
+            return f"of {len(value)} members, weight {value.total_weight}, {value.digest.hex()[:16]}"
+        case tuple():
+            return " ".join(map(_shown, value))
+    return str(value)
+
+
+async def _compute(replica: Replica, recovery: Recovery) -> list[RoundEffects]:
+    """Takes the replica through its epoch, as that is stored; all rounds of it."""
     opening, position, rounds = replica.opening, 0, list[RoundEffects]()
     before = await recovery.read_before(opening)
     if before is not None:
@@ -80,15 +156,18 @@ async def _compute(recovery: Recovery, key: SigningKey) -> tuple[Replica, list[R
         position += len(events)
         replica.insert(events)
         rounds += replica.advance()
-    return replica, rounds
+    return rounds
 
 
 def _tell(first: int, entries: list[str]) -> None:
     if first:
-        shown = [*entries[:_SHOWN], *(["..."] if len(entries) > _SHOWN else [])]
-        _log.error("the ledger was wrong; it was computed again", round=first, entries=", ".join(shown))
+        _log.error("the ledger was wrong; it was computed again", round=first, entries=_listed(entries))
     else:
-        _log.error("computed again, the ledger is the same: this program or its store differs from the others'")
+        _log.error(_SAME)
+
+
+def _listed(entries: list[str]) -> str:
+    return ", ".join([*entries[:_SHOWN], *(["..."] if len(entries) > _SHOWN else [])])
 
 
 def _in_words(finding: Finding, roster: Roster) -> str:

@@ -256,8 +256,9 @@ class Gossip:
         return self._replica.roster.supermajority([self._member.id, *level])
 
     def stranded(self) -> bool:
-        """Whether peers answer, and none of those that did lately knows our epoch any more."""
-        return any(peer.elsewhere for peer in self.peers.values()) and not self._recent()
+        """Whether a peer answers that it does not know our epoch, and those that lately did cannot go on in it."""
+        with_us = [self._member.id, *(peer.id for peer in self._recent())]
+        return any(peer.elsewhere for peer in self.peers.values()) and not self._replica.roster.supermajority(with_us)
 
     def _recent(self) -> list[Peer]:
         """The peers that spoke lately of our epoch."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 import trio
 
-from consensus.epoch import EpochRecord
+from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
@@ -25,7 +25,7 @@ from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
 from node.pending import Pending
-from node.recovery import Recovery, ids_of, restore
+from node.recovery import Recovery, ids_of, restore, unplaced
 from node.standing import Pace, Standing
 from node.store import Store
 
@@ -43,7 +43,17 @@ class _Delivery:
 
     events: Sequence[Event]
     done: trio.Event
-    jump: tuple[Replica, Closed] | None = None  # instead: a replica in a later epoch, and what opened that
+    jump: "_Jump | None" = None  # instead
+
+
+@dataclass(frozen=True)
+class _Jump:
+    """Another epoch to go on in: a replica at its beginning, what opened it, records in the place of ours."""
+
+    replica: Replica
+    record: EpochRecord
+    snapshot: bytes
+    corrected: Sequence[SealedRecord]
 
 
 class Member:
@@ -112,12 +122,19 @@ class Member:
                 raise
             await delivery.done.wait()
 
-    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
+        """See `node.statesync.catchup.Seat`."""
+        self.divergence.mistaken(own, sealed)
+
+    async def enter(
+        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
+    ) -> None:
         """See `node.statesync.catchup.Seat`."""
         replica = await restore(self.genesis, self._key, record, snapshot)
-        delivery = _Delivery([], trio.Event(), (replica, Closed(record, snapshot, ())))
+        delivery = _Delivery([], trio.Event(), _Jump(replica, record, snapshot, corrected))
         await self._inbox_in.send(delivery)
         await delivery.done.wait()
+        await self.divergence.examine(Recovery(self._store, self.opener, self.genesis), self._key)
 
     def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
         """What a peer says it has of our epoch, while it is in that one or `ahead` of it.
@@ -216,7 +233,7 @@ class Member:
 
     async def _take_in(self, delivery: _Delivery) -> None:
         if delivery.jump is not None:
-            await self._jump(*delivery.jump)
+            await self._jump(delivery.jump)
         for start in range(0, len(delivery.events), _SLICE):
             some = delivery.events[start : start + _SLICE]
             attached = self.replica.insert(some)
@@ -251,21 +268,22 @@ class Member:
         if decided.closed is not None:
             await self._turn(decided.closed)
 
-    async def _jump(self, replica: Replica, opened: Closed) -> None:
-        """Goes on in a later epoch, unless we came there by ourselves; own events may be there already."""
-        if replica.number > self.replica.number:
-            unreceived = self.replica.unreceived()
-            self.replica, self._listening = replica, Listening(replica, self.id, self._pace.patience)
-            await self._turn(Closed(opened.record, opened.snapshot, unreceived))
+    async def _jump(self, jump: _Jump) -> None:
+        """Goes on in a later epoch, unless we came there by ourselves, or in the right one; own events may be there."""
+        if jump.corrected or jump.replica.number > self.replica.number:
+            groups = unplaced(self.replica, self.id, jump.replica.ledger)
+            self.divergence.begin(jump.record, jump.replica.ledger, self.replica)
+            self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._pace.patience)
+            await self._turn(Closed(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
 
-    async def _turn(self, closed: Closed) -> None:
+    async def _turn(self, closed: Closed, corrected: Sequence[SealedRecord] = ()) -> None:
         """Goes on in the next epoch: on disk first, so that no own event is in it before.
 
         With all that waits: much of it was in own events of earlier epochs, which nobody will read again.
         """
-        waiting = (*closed.unreceived, *self._pending.groups())
-        await self._store.turn(replace(closed, unreceived=waiting))
         self._pending.put_back(closed.unreceived)
+        stored = replace(closed, unreceived=self._pending.groups())
+        await (self._store.correct(corrected, stored) if corrected else self._store.turn(stored))
         self.health.forget()
         self._begin_epoch(listen=self._listening is not None)
         record, again = closed.record, len(closed.unreceived)

@@ -9,14 +9,14 @@ workers are closed behind a shield.
 import random
 import secrets
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import structlog
 import trio
 
-from consensus.epoch import EpochRecord
+from consensus.epoch import EpochRecord, SealedRecord
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
@@ -191,9 +191,15 @@ class _Seat:
     def __init__(self, member: Member, doors: Doors) -> None:
         self._member, self._doors = member, doors
 
-    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""
-        await self._member.enter(record, snapshot)
+        self._member.mistaken(own, sealed)
+
+    async def enter(
+        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
+    ) -> None:
+        """See `node.statesync.catchup.Seat`."""
+        await self._member.enter(record, snapshot, corrected)
         try:
             await self._doors.adjust()
         except OSError as error:  # TLS certificates go through a file; the next round tries again

@@ -36,11 +36,17 @@ class Pending:
             self._size += size
 
     def put_back(self, groups: Sequence[Sequence[Transaction]]) -> None:
-        """Takes groups that were in own events and found no place in the order; they go before all others."""
+        """Takes groups that were in own events and found no place in the order; they go before all others.
+
+        What waits here already stays where it is.
+        """
+        waiting = {entry["id"] for group, _ in self._groups for entry in group}
         for group in reversed(groups):
-            size = min(len(encode(group)), MAX_FILLED)  # it was within the limits when it came
-            self._groups.appendleft((tuple(group), size))
-            self._size += size
+            missing = tuple(entry for entry in group if entry["id"] not in waiting)
+            if missing:
+                size = min(len(encode(missing)), MAX_FILLED)  # it was within the limits when it came
+                self._groups.appendleft((missing, size))
+                self._size += size
 
     def groups(self) -> tuple[tuple[Transaction, ...], ...]:
         """All that waits, in its groups."""

@@ -3,9 +3,10 @@
 import trio
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.event import Event, EventError
+from consensus.event import Event, EventError, Transaction
 from consensus.genesis import Genesis
-from consensus.keys import SigningKey
+from consensus.keys import MemberId, SigningKey
+from consensus.ledger import Ledger
 from consensus.ledger.snapshot import SnapshotError
 from consensus.open_epoch import REPEATED
 from consensus.replica import Closed, Replica
@@ -31,6 +32,18 @@ class Recovery:
             return Replica(self._genesis, key), None
         try:
             return Replica.resume(self._genesis, key, opened.record, opened.snapshot), opened
+        except SnapshotError as error:
+            raise StoreError(f"{self._store.place}: damaged ({error}); {_REFETCH}") from None
+
+    async def begin(self, key: SigningKey, number: int) -> Replica | None:
+        """A replica at the beginning of an epoch, also of a former one; None if its ledger is not kept."""
+        if number == 0:
+            return Replica(self._genesis, key)
+        record, snapshot = await self._store.record(number), await self._store.snapshot(number)
+        if record is None or snapshot is None:
+            return None
+        try:
+            return await restore(self._genesis, key, record, snapshot)
         except SnapshotError as error:
             raise StoreError(f"{self._store.place}: damaged ({error}); {_REFETCH}") from None
 
@@ -72,3 +85,19 @@ async def restore(genesis: Genesis, key: SigningKey, record: EpochRecord, snapsh
 def ids_of(event: Event) -> tuple[int, ...]:
     """The ids of an event's transactions, without those that the replica says by itself and that take none."""
     return tuple(entry["id"] for entry in event.transactions if entry["type"] not in REPEATED)
+
+
+def unplaced(replica: Replica, member: MemberId, ledger: Ledger) -> list[tuple[Transaction, ...]]:
+    """Of a member's transactions in the epochs that `replica` holds those that had no effect on `ledger`, as grouped.
+
+    What the replica itself says about their places does not count: it may have gone on from a wrong ledger.
+    """
+    groups: list[tuple[Transaction, ...]] = []
+    taken: set[int] = set()
+    for epoch in replica.held:
+        for event in epoch.events_of(member):
+            ids = [number for number in ids_of(event) if not ledger.has_used(member, number) and number not in taken]
+            taken.update(ids)
+            said = (entry for entry in event.transactions if entry["type"] not in REPEATED)
+            groups.append(tuple(entry for entry in said if entry["id"] in ids))
+    return [group for group in groups if group]

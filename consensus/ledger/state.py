@@ -50,6 +50,9 @@ class UsedIds:
         self.floor = 0
         self.above: set[int] = set()
 
+    def __contains__(self, number: int) -> bool:
+        return number < self.floor or number in self.above
+
     @property
     def last(self) -> int:
         """The highest id used, -1 if none."""
@@ -61,7 +64,7 @@ class UsedIds:
 
     def use(self, number: int) -> bool:
         """Marks the id as used; False if it was. Leaving many gaps gives up the oldest of them."""
-        if number < self.floor or number in self.above:
+        if number in self:
             return False
         self.above.add(number)
         if len(self.above) > IDS_KEPT:

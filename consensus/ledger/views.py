@@ -137,8 +137,7 @@ class Views:
 
     def has_used(self, member: MemberId, number: int) -> bool:
         """Whether the member's transaction with this id has its place in the order, whatever became of it."""
-        used = self._state.used.get(member)
-        return used is not None and (number < used.floor or number in used.above)
+        return number in self._state.used.get(member, ())
 
     def played(self, member: MemberId) -> int:
         """How many self-play games the member has announced, ever."""

@@ -2,13 +2,13 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
 import trio
 
-from consensus.epoch import EpochError, EpochRecord
+from consensus.epoch import EpochError, EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import id_text
 from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError
@@ -33,9 +33,16 @@ _log = structlog.get_logger(__name__)
 class Seat(Protocol):
     """The part in the swarm of the node that catches up."""
 
-    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
+        """Is told that a record of its own is wrong, which it is to leave as soon as it can."""
+        ...
+
+    async def enter(
+        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
+    ) -> None:
         """Leaves its epoch for the one of `record`, durably, with the ledger in `snapshot`, whose digest is checked.
 
+        The records in `corrected`, of which `record` is the last, take the place of those it has: see `Store.correct`.
         Raises SnapshotError if it is no ledger, StoreError.
         """
         ...
@@ -71,17 +78,33 @@ class CatchUp:
         await chain.load()
         await self._learn(chain)
         record = chain.newest
-        if record is None or record.number <= self._store.number:
+        if record is None or not await self._leads_on(chain, record):
             return False
+        if chain.wrong is not None:
+            self._seat.mistaken(chain.wrong, chain.corrected[0])
         try:
             await self._fetcher.fetch(record.snapshot, limit=SIZE_LIMIT)
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
             _log.info("catches up", epoch=self._store.number, to=record.number, ledger=len(snapshot))
-            await self._seat.enter(record, snapshot)
+            await self._seat.enter(record, snapshot, chain.corrected)
+            if chain.wrong is not None:
+                await self._blobs.remove(chain.wrong.snapshot)
         except (BlobError, SnapshotError) as error:
             _log.warning("cannot catch up", epoch=record.number, reason=str(error))
             return False
         return True
+
+    async def _leads_on(self, chain: Chain, record: EpochRecord) -> bool:
+        """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""
+        if record.number > self._store.number:
+            return True
+        if not chain.corrected:
+            return False
+        if record.number < self._store.number:
+            after = await self._store.record(record.number + 1)
+            return after is None or after.previous != record.digest
+        ours = await self._store.record(record.number)
+        return ours is None or ours.digest != record.digest
 
     async def _learn(self, chain: Chain) -> None:
         """Asks all peers, several at a time and turn by turn, until none of them tells more."""

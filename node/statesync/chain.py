@@ -1,9 +1,15 @@
-"""The chain of sealed records as far as it is known here: verified link by link, and kept in the store."""
+"""The chain of sealed records as far as it is known here: verified link by link, and kept in the store.
+
+A record of the store that is not the sealed one is wrong: the seals of more than 2/3 of the roster that decided until
+then are proof of that, and nothing less is. The sealed ones then wait here, until they take its place in the store
+together with the ledger that belongs to them.
+"""
 
 import trio
 
-from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, follow
+from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, check_link, follow
 from consensus.genesis import Genesis
+from consensus.roster import Roster
 from node.messages import MessageError
 from node.peers import Peer
 from node.statesync.messages import MAX_ANSWER, ChainRequest, decode_chain_answer
@@ -23,19 +29,29 @@ class Chain:
         self._opening = Opening.of_genesis(genesis)
         self._learning = trio.Lock()
         self.newest: EpochRecord | None = None  # the last one
+        self.corrected: list[SealedRecord] = []  # from the first on that is not as in the store
+        self.wrong: EpochRecord | None = None  # what the store has in the place of the first of them
 
     async def load(self) -> None:
-        """Finds where the sealed part ends. Raises StoreError."""
+        """Finds where the sealed part ends. What the disk has spoiled is no part of it. Raises StoreError."""
         for number in range(self._store.newest, 0, -1):
             if sealed := await self._store.records(number, 1):
-                self._advance(sealed[0].record)
-                break
+                before = await self._before(number)
+                if before is not None and _is_sealed(sealed[0], before):
+                    self._advance(sealed[0].record)
+                    await self._contradicts(sealed[0])
+                    break
+
+    async def _before(self, number: int) -> Roster | None:
+        """The roster before the record of epoch `number`."""
+        record = await self._store.record(number - 1)
+        return self._genesis.roster if number == 1 else None if record is None else record.roster
 
     async def learn(self, peer: Peer, transport: Transport) -> bool:
         """Asks a peer for what follows, verifies it and keeps it; whether there was anything.
 
         What is right before the first wrong record is kept. Raises AskError, and MessageError or EpochError for
-        what no correct node says; StoreError, also if the own record of an epoch is not the sealed one.
+        what no correct node says; StoreError, also if the store has another record that is sealed as well.
         """
         first = self._opening.number + 1
         body = ChainRequest(first).encode()
@@ -64,10 +80,34 @@ class Chain:
             verified.append(sealed)
             await trio.lowlevel.checkpoint()  # seals take time to check
         if verified:
-            await self._store.extend(verified)
-            self._advance(verified[-1].record)
+            await self._keep(verified)
         if fault is not None:
             raise fault
 
+    async def _keep(self, verified: list[SealedRecord]) -> None:
+        """Takes what follows: into the store as long as that has nothing else in its place."""
+        agreeing = [sealed for sealed in verified if not await self._contradicts(sealed)]
+        if agreeing:
+            await self._store.extend(agreeing)
+        self._advance(verified[-1].record)
+
+    async def _contradicts(self, sealed: SealedRecord) -> bool:
+        """Whether this record, or one before it, is not as in the store; then it is kept here."""
+        if not self.corrected:
+            own = await self._store.record(sealed.record.number)
+            if own is None or own.digest == sealed.record.digest:
+                return False
+            self.wrong = own
+        self.corrected.append(sealed)
+        return True
+
     def _advance(self, record: EpochRecord) -> None:
         self._opening, self.newest = Opening.of_record(record), record
+
+
+def _is_sealed(sealed: SealedRecord, before: Roster) -> bool:
+    try:
+        check_link(sealed, before)
+    except EpochError:
+        return False
+    return True

@@ -84,6 +84,19 @@ class Store(Protocol):
         """What opened the current epoch, as `turn` got it; None in the first one. Raises StoreError."""
         ...
 
+    async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+        """Turns to the epoch of `closed`, the last of `chain`, and leaves what contradicts that, all of it or nothing.
+
+        `chain` are verified records, none left out, that take the place of those here. Snapshots and events of the
+        epochs that had another record are forgotten, and so are all epochs after the last of `chain`. Returns when
+        this would survive a power loss. Raises StoreError, also if `chain` does not begin at or just after a link.
+        """
+        ...
+
+    async def record(self, number: int) -> EpochRecord | None:
+        """The link of the chain that opened epoch `number`, sealed or not; None if there is none. Raises StoreError."""
+        ...
+
     async def snapshot(self, number: int) -> bytes | None:
         """The ledger snapshot with which epoch `number` began, if it is here. Raises StoreError."""
         ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
-from consensus.epoch import EpochRecord, SealedRecord, decode_sealed
+from consensus.epoch import EpochRecord, SealedRecord, decode_record, decode_sealed
 from consensus.event import Event
 from consensus.outcome import Closed
 from node.store import StoreError, join, read_closed, write_groups
@@ -34,7 +34,7 @@ class MemoryDisk:
         self.chain: dict[int, Link] = {}
         self.fresh: list[int] = []  # links of the chain that were written and not synced
         self.turns: dict[int, tuple[bytes, bytes]] = {}  # snapshot, own transactions that were cut off
-        self.turning: Closed | None = None  # is being written
+        self.turning: tuple[Closed, Sequence[SealedRecord]] | None = None  # is being written, with a corrected chain
 
     def copy(self) -> "MemoryDisk":
         """Another disk with the same content."""
@@ -71,13 +71,24 @@ class MemoryDisk:
     def finish_turn(self) -> None:
         """The turn that was being written is on the platter, and so is what was written before it."""
         if self.turning is not None:
-            record = self.turning.record
+            closed, chain = self.turning
             self.older[self.number] = [raw for _, raw in self.records]
-            self.number, self.records = record.number, []
-            self.chain.setdefault(self.number, Link(record.raw))
-            self.turns[self.number] = self.turning.snapshot, write_groups(self.turning)
+            if chain:
+                self._correct(chain)
+            self.number, self.records = closed.record.number, []
+            self.chain.setdefault(self.number, Link(closed.record.raw))
+            self.turns[self.number] = closed.snapshot, write_groups(closed)
             self.turning = None
             self.sync()
+
+    def _correct(self, chain: Sequence[SealedRecord]) -> None:
+        first, right = chain[0].record.number, {one.record.number: Link(one.record.raw, one.raw) for one in chain}
+        for number, link in list(self.chain.items()):
+            if number >= first and (number not in right or link.record != right[number].record):
+                del self.chain[number]
+                self.turns.pop(number, None)
+                self.older.pop(number, None)
+        self.chain.update(right)
 
 
 class MemoryStore:
@@ -140,10 +151,28 @@ class MemoryStore:
         self._join([closed.record])
         if closed.record.number > self._disk.number:
             self._require_room()
-            self._disk.turning = closed
-            await self._let_sync()
-            self._disk.finish_turn()
-            self._own.clear()
+            await self._write_turn(closed)
+
+    async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+        """See `Store.correct`."""
+        join(self.newest, {}, [sealed.record for sealed in chain])
+        self._require_room()
+        await self._write_turn(closed, chain)
+
+    async def _write_turn(self, closed: Closed, chain: Sequence[SealedRecord] = ()) -> None:
+        self._disk.turning = closed, chain
+        await self._let_sync()  # a crash may come here
+        self._disk.finish_turn()
+        self._own.clear()
+
+    async def record(self, number: int) -> EpochRecord | None:
+        """See `Store.record`."""
+        await trio.lowlevel.checkpoint()
+        link = self._disk.chain.get(number)
+        try:
+            return None if link is None else decode_record(link.record)
+        except ValueError as error:
+            raise StoreError(f"{self.place}: damaged ({error}); start with another") from None
 
     async def opened(self) -> Closed | None:
         """See `Store.opened`."""

@@ -10,10 +10,11 @@ from typing import TypeAlias, TypeVar, TypeVarTuple
 
 import trio
 
-from consensus.epoch import EpochRecord, SealedRecord, decode_sealed
+from consensus.epoch import EpochRecord, SealedRecord, decode_record, decode_sealed
 from consensus.event import Event
 from consensus.outcome import Closed
 from node.store import StoreError, join, read_closed, write_groups
+from node.store.correction import EPOCH, correct
 from node.store.lock import lock_directory
 
 _FORMAT = 2
@@ -31,7 +32,6 @@ CREATE TABLE events (
     raw BLOB NOT NULL
 ) STRICT;
 """
-_EPOCH = 1 << 40  # positions of one epoch
 _PRUNED = 4096  # events deleted at a time, so that own events can be stored between
 _REFETCH = "move the file away and start again: the node fetches all events from its peers"
 
@@ -106,6 +106,15 @@ class SqliteStore:
         """See `Store.opened`."""
         return await self._run(self._opened) if self._number else None
 
+    async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+        """See `Store.correct`."""
+        with trio.CancelScope(shield=True):
+            await self._run(self._correct, chain, closed)
+
+    async def record(self, number: int) -> EpochRecord | None:
+        """See `Store.record`."""
+        return await self._run(self._record, number)
+
     async def snapshot(self, number: int) -> bytes | None:
         """See `Store.snapshot`."""
         return await self._run(self._snapshot, number)
@@ -150,7 +159,7 @@ class SqliteStore:
             yield self._database
 
     def _insert(self, synchronous: str, rows: list[_Row]) -> None:
-        base = self._number * _EPOCH
+        base = self._number * EPOCH
         placed = [
             (base + place, None if seq is None else base + seq, raw)
             for place, (seq, raw) in enumerate(rows, self._count + 1)
@@ -161,9 +170,9 @@ class SqliteStore:
 
     def _select(self, number: int, start: int, count: int) -> list[bytes]:
         # Positions count from 1 without gaps: events are deleted by whole epochs only.
-        base = number * _EPOCH
+        base = number * EPOCH
         query = "SELECT position, raw FROM events WHERE position > ? AND position < ? ORDER BY position LIMIT ?"
-        rows = self._database.execute(query, (base + start, base + _EPOCH, count)).fetchall()
+        rows = self._database.execute(query, (base + start, base + EPOCH, count)).fetchall()
         if rows and rows[-1][0] != base + start + len(rows):
             raise self._damaged(f"a gap after event {start}")
         return [raw for _, raw in rows]
@@ -181,6 +190,19 @@ class SqliteStore:
             database.execute("INSERT INTO turns VALUES (?, ?, ?)", row)
         self._number, self._count = record.number, 0
         self._newest = max(self._newest, record.number)
+
+    def _correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+        join(self._newest, {}, [sealed.record for sealed in chain])
+        with self._transaction("FULL") as database:
+            correct(database, chain, closed)
+        self._find_place(self._database)
+
+    def _record(self, number: int) -> EpochRecord | None:
+        row = self._database.execute("SELECT record FROM records WHERE number = ?", (number,)).fetchone()
+        try:
+            return None if row is None else decode_record(row[0])
+        except ValueError as error:
+            raise self._damaged(error) from None
 
     def _opened(self) -> Closed:
         query = "SELECT record, snapshot, groups FROM records JOIN turns USING (number) WHERE number = ?"
@@ -229,7 +251,7 @@ class SqliteStore:
             database.execute("DELETE FROM turns WHERE number <= ?", (last,))
             deleted = database.execute(
                 "DELETE FROM events WHERE position IN (SELECT position FROM events WHERE position < ? LIMIT ?)",
-                ((last + 1) * _EPOCH, _PRUNED),
+                ((last + 1) * EPOCH, _PRUNED),
             ).rowcount
         return deleted == _PRUNED
 
@@ -275,8 +297,8 @@ class SqliteStore:
         if least != 1 or count != self._newest or self._number > self._newest:
             raise self._damaged("the chain of epoch records has gaps")
         (newest,) = database.execute("SELECT COALESCE(MAX(position), 0) FROM events").fetchone()
-        self._count = max(0, newest - self._number * _EPOCH)
-        if self._count >= _EPOCH:
+        self._count = max(0, newest - self._number * EPOCH)
+        if self._count >= EPOCH:
             raise self._damaged("events of an epoch that was not opened")
 
     def _damaged(self, reason: object) -> StoreError:

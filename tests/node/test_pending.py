@@ -66,3 +66,12 @@ def test_what_a_close_cut_off_goes_first_and_within_the_limits() -> None:
     assert pending.last_id() == -1
     pending.put_back([group(0, 1022), group(2000, 3)])
     assert len(pending.fill()) == 1022  # one more place is for what opens an epoch
+
+
+def test_what_waits_already_is_not_put_back_twice() -> None:
+    pending = Pending()
+    pending.add([{"type": "note", "id": 3}, {"type": "note", "id": 4}], 40)
+    pending.put_back([[{"type": "note", "id": 1}], [{"type": "note", "id": 2}, {"type": "note", "id": 3}]])
+    assert [entry["id"] for entry in pending.fill()] == [1, 2, 3, 4]
+    pending.taken({1, 2, 3, 4})
+    assert len(pending) == 0

@@ -142,6 +142,54 @@ async def test_a_node_that_was_away_jumps(opener: Opener) -> None:
     await turn(store, LINKS[5])
 
 
+async def go_wrong(store: Store) -> tuple[Closed, Closed]:
+    """Two epochs that begin rightly and two that do not, each with two events."""
+    wrong = [replace(link.closed, record=replace(link.record, ledger=b"\7" * 32)) for link in LINKS[2:4]]
+    for closed in (*(link.closed for link in LINKS[:2]), *wrong):
+        await store.turn(closed)
+        epoch = closed.record.digest
+        own = make_event(ME.key, epoch=epoch, seq=0, self_parent=None, time=1)
+        await store.append([make_event(OTHER.key, epoch=epoch, seq=0, self_parent=None, time=1)])
+        await store.append_own(own)
+    await store.save_seals(LINKS[0].sealed)
+    return wrong[0], wrong[1]
+
+
+@pytest.mark.parametrize("last", [3, 4, 6])
+@pytest.mark.parametrize("first", [1, 3])
+async def test_a_wrong_chain_is_corrected(opener: Opener, first: int, last: int) -> None:
+    """What was right stays with its events, also if it is written again."""
+    store = opener()
+    wrong, _ = await go_wrong(store)
+    assert await store.record(3) == wrong.record
+    right = [await store.read_epoch(number, 0, 9) for number in (1, 2)]
+    await store.correct([link.sealed for link in LINKS[first - 1 : last]], LINKS[last - 1].closed)
+    await store.append_own(events(ME, last, 1)[0])
+    for _ in range(2):
+        assert (store.number, store.newest) == (last, last)
+        assert await store.opened() == LINKS[last - 1].closed
+        assert [await store.record(number) for number in (3, 7)] == [LINKS[2].record, None]
+        assert [await store.read_epoch(number, 0, 9) for number in (1, 2)] == right
+        assert [len(await store.read_epoch(number, 0, 9)) for number in range(3, 7)] == [
+            int(number == last) for number in range(3, 7)
+        ]
+        assert [await store.snapshot(number) is not None for number in range(1, 7)] == [
+            number in (1, 2, last) for number in range(1, 7)
+        ]
+        assert await store.records(3, 9) == [link.sealed for link in LINKS[2:last]]
+        await store.close()
+        store = opener()
+
+
+async def test_a_correction_begins_where_the_chain_is(opener: Opener) -> None:
+    store = opener()
+    wrong, _ = await go_wrong(store)
+    with pytest.raises(StoreError, match="epoch 6 cannot follow epoch 4"):
+        await store.correct([LINKS[5].sealed], LINKS[5].closed)
+    assert await store.record(3) == wrong.record
+    assert store.number == 4
+
+
 async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(opener: Opener) -> None:
     store = opener()
     for number in range(1, 5):
@@ -223,6 +271,28 @@ async def test_a_turn_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_path: P
     assert seen == {(1, 1), (2, 0), (2, 1)}
 
 
+async def test_a_correction_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_path: Path) -> None:
+    store = open_sqlite(tmp_path)
+    _, wrong = await go_wrong(store)
+    await store.correct([link.sealed for link in LINKS[2:5]], LINKS[4].closed)
+    await store.append_own(events(ME, 5, 1)[0])
+    files = {name: (tmp_path / name).read_bytes() for name in ("events.sqlite", "events.sqlite-wal")}
+    await store.close()
+    wal = files["events.sqlite-wal"]
+    seen = []
+    for cut in range(len(wal) - 30_000, len(wal), 999):
+        copy = tmp_path / str(cut)
+        copy.mkdir()
+        (copy / "events.sqlite").write_bytes(files["events.sqlite"])
+        (copy / "events.sqlite-wal").write_bytes(wal[:cut])
+        store = open_sqlite(copy)
+        assert await store.opened() == (LINKS[4].closed if store.number == 5 else wrong)
+        seen.append((store.number, [len(await store.read_epoch(number, 0, 9)) for number in (3, 4)]))
+        await store.close()
+    assert seen == sorted(seen)
+    assert {(4, (2, 2)), (5, (0, 0))} == {(number, tuple(counts)) for number, counts in seen}
+
+
 async def test_turns_are_synced(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path)
     levels: list[str] = []
@@ -230,7 +300,8 @@ async def test_turns_are_synced(tmp_path: Path) -> None:
     await store.append(events(OTHER, 1, 1))
     await turn(store, LINKS[0])
     await store.save_seals(LINKS[0].sealed)
-    assert levels == [f"PRAGMA synchronous={level}" for level in ("NORMAL", "FULL", "NORMAL")]
+    await store.correct([LINKS[0].sealed], LINKS[0].closed)
+    assert levels == [f"PRAGMA synchronous={level}" for level in ("NORMAL", "FULL", "NORMAL", "FULL")]
     await store.close()
 
 

@@ -6,6 +6,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from consensus.ledger import transactions as t
+from consensus.settings import EpochSettings, Settings
 from node.gossip import Rhythm
 from node.member import Pace
 from node.simulation.run import make_deterministic
@@ -28,8 +29,9 @@ def in_virtual_time(seed, scenario, count=4, settings=None, **options):
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
+            swarm.chat = lambda node: nursery.start_soon(chat, node)
             for node in swarm.honest:
-                nursery.start_soon(chat, node)
+                swarm.chat(node)
             await scenario(swarm, rounds)
             nursery.cancel_scope.cancel()
 
@@ -38,9 +40,12 @@ def in_virtual_time(seed, scenario, count=4, settings=None, **options):
 
 async def chat(node):
     """Claims, so that there is something to be wrong about."""
-    for number in range(1000):
+    member = node.member
+    for number in range(member.last_id() + 1, 1000):
         await trio.sleep(1.0)
-        node.member.submit([t.SelfplayClaim(number, "hex8-2", 1).as_table()])
+        if node.member is not member:
+            break
+        member.submit([t.SelfplayClaim(number, "hex8-2", 1).as_table()])
 
 
 async def until(condition, seconds=60):
@@ -130,3 +135,137 @@ def test_without_a_majority_everybody_says_so():
         await until(lambda: swarm.nodes[3].member.standing().round > first + 3)  # the order needs no ledger
 
     in_virtual_time(5, scenario)
+
+
+# In the rounds in which an epoch closes.
+
+TINY = Settings(epoch=EpochSettings(events=60))
+
+
+def bend_at_close(node, change):
+    """Changes the ledger's state in the round that closes the present epoch."""
+    ledger = ledger_of(node)
+    apply = ledger.apply_round
+
+    def bent(decided):
+        effects = apply(decided)
+        if ledger.closing is not None:
+            change(ledger._state)
+            ledger._digest = ledger._state.digest()
+            del ledger.apply_round
+        return effects
+
+    ledger.apply_round = bent
+
+
+def miscount(state):
+    state.accepted["claim"] = state.accepted.get("claim", 0) + 1
+
+
+def records(node):
+    """What opened each epoch, by the node's disk."""
+    return {number: link.record for number, link in node.disk.chain.items()}
+
+
+def placed(rounds, author):
+    """The ids of a member's claims in the order, as often as they are there."""
+    events = [place.event for decided in rounds for place in decided.round.events]
+    said = [entry for event in events if event.creator == author for entry in event.transactions]
+    return [entry["id"] for entry in said if entry["type"] == "claim"]
+
+
+def listen(node, said):
+    """Keeps what the node says of itself at the moment in which it learns that it is wrong."""
+    mistaken = node.member.mistaken
+
+    def heard(own, sealed):
+        mistaken(own, sealed)
+        said.append((node.number, node.member.standing().dissent))
+
+    node.member.mistaken = heard
+
+
+def lines(logs, *words):
+    return [entry for entry in logs if all(word in entry["event"] for word in words)]
+
+
+async def check_cured(swarm, bent, rounds):
+    """All go on in one order, and nothing that the bent nodes said is lost, or acted twice."""
+    sane = next(node for node in swarm.honest if node not in bent)
+    epoch = sane.member.replica.number
+    await until(lambda: min(node.member.replica.number for node in swarm.nodes) >= epoch + 2, 120)
+    common = min(len(records(node)) for node in swarm.nodes)
+    for node in swarm.nodes:
+        assert {number: records(node)[number] for number in range(1, common + 1)} == {
+            number: records(sane)[number] for number in range(1, common + 1)
+        }
+        assert node.member.standing().dissent == ""
+        assert not node.member.replica.hashgraph.forkers()
+        assert not ledger_of(node).convictions()
+        ids = placed(rounds[sane.number], node.identity.id)
+        assert len(ids) > 10
+        if node in bent:
+            assert sorted(ids) == list(range(len(ids)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wrong_record_of_an_epoch_is_noticed_said_and_replaced_by_the_sealed_one(seed):
+    async def scenario(swarm, rounds):
+        wrong, said = swarm.nodes[0], []
+        listen(wrong, said)
+        bend_at_close(wrong, miscount)
+        with capture_logs() as logs:
+            await until(lambda: wrong.member.replica.number == 1)
+            mistaken = records(wrong)[1]
+            await until(lambda: lines(logs, "computed again"))
+        assert records(wrong)[1] == records(swarm.nodes[1])[1] != mistaken
+        ((number, words),) = said
+        assert number == 0
+        assert "epoch 1 began here with another record than members of weight" in words
+        assert "(ledger, snapshot)" in words
+        (noticed,), (cured,) = lines(logs, "record", "is wrong"), lines(logs, "right record")
+        assert noticed["epoch"] == cured["epoch"] == 1
+        assert cured["entries"] == "accepted claim"
+        (again,) = lines(logs, "closes otherwise")
+        assert again["round"] == noticed["round"]  # that was the round in which it closed
+        await check_cured(swarm, [wrong], rounds)
+
+    in_virtual_time(seed, scenario, settings=TINY)
+
+
+def test_two_of_seven_that_are_wrong_in_the_same_way_are_cured():
+    """They hear each other in their epoch, and are too few to go on in it."""
+
+    async def scenario(swarm, rounds):
+        bent, said = swarm.nodes[2:4], []
+        for node in bent:
+            listen(node, said)
+            bend_at_close(node, miscount)
+        await until(lambda: len(said) == 2)
+        await check_cured(swarm, bent, rounds)
+
+    in_virtual_time(3, scenario, count=7, settings=TINY)
+
+
+@pytest.mark.parametrize("down", [0.5, 20.0])
+def test_a_node_that_crashes_with_a_wrong_record_is_cured_after_its_start(down):
+    """Also if others are epochs ahead then."""
+
+    async def scenario(swarm, rounds):
+        wrong = swarm.nodes[1]
+        bend_at_close(wrong, miscount)
+        await until(lambda: wrong.disk.number == 1)
+        mistaken = records(wrong)[1]
+        swarm.crash(wrong)
+        await trio.sleep(down)
+        with capture_logs() as logs:
+            await swarm.start(wrong)
+            swarm.chat(wrong)
+            assert records(wrong)[1] == mistaken
+            await until(lambda: wrong.member.replica.number > 1 or records(wrong)[1] != mistaken)
+        (noticed,) = lines(logs, "record", "is wrong")
+        assert noticed["epoch"] == 1
+        assert wrong.stops == []
+        await check_cured(swarm, [], rounds)
+
+    in_virtual_time(6, scenario, settings=TINY)

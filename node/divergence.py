@@ -75,11 +75,15 @@ class Divergence:
 
     def begin(self, record: EpochRecord, ledger: Ledger, wrong: Replica) -> None:
         """We go on at the beginning of an epoch, with the ledger that others sealed, instead of with `wrong`."""
+        overdue = wrong.number < record.number and wrong.ledger.round >= record.round
         if self._mistake:
             same = wrong.number == record.number
             entries = [entry for entry in ledger.differs(wrong.ledger) if entry != _OPENING] if same else []
             _log.error("the right record took its place", epoch=record.number, entries=_listed(entries))
-            self._mistaken = _Mistaken(wrong.number, wrong.epoch, self._comparison)
+        elif overdue:
+            _log.error("the epoch before had not closed here", epoch=record.number, round=record.round)
+        if self._mistake or overdue:
+            self._mistaken = _Mistaken(wrong.number + overdue, wrong.epoch, self._comparison)
         self._comparison, self.finding = Comparison(self._own), Finding("open")
         self._mistake = self.dissent = ""
         self._comparison.note(record.round, record.ledger)
@@ -109,7 +113,7 @@ class Divergence:
     async def cure(
         self, recovery: Recovery, key: SigningKey, wrong: Replica
     ) -> tuple[Replica, list[RoundEffects]]:
-        """The replica computed again from the store, and the rounds that it has beyond those of the `wrong` one.
+        """The replica computed again from the store, instead of the `wrong` one, and all its rounds.
 
         What was the matter goes to the log. If it comes out the same again, it is not computed once more.
         Raises StoreError.
@@ -126,7 +130,7 @@ class Divergence:
         _tell(first, replica.ledger.differs(wrong.ledger))
         self.hear(replica.dag.events)
         self.look(replica.roster)
-        return replica, [decided for decided in rounds if decided.round.number > wrong.ledger.round]
+        return replica, rounds
 
 
 def record_differences(own: EpochRecord, sealed: EpochRecord) -> dict[str, tuple[str, str]]:

@@ -30,6 +30,7 @@ from node.transport.reception import Refusal, Route
 PATH = "/gossip/sync"
 _MANY = 8  # events, for each member
 _ELSEWHERE = 409  # HTTP status: not in that epoch
+_OVERDUE = 5.0  # seconds for which all events may be here that closed the epoch elsewhere
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class Gossip:
         self._random = chance
         self._rhythm = rhythm or Rhythm()
         self._epoch = b""  # for which the peers were set up
+        self._overdue_at = math.inf  # when the epoch should have been closed here at the latest
         self._sizes = 0, 0  # of the rosters of the epoch before and of this one
         self._follow()
         self._idled_at = -math.inf
@@ -85,7 +87,7 @@ class Gossip:
         """Keeps in step with the epoch: its members are the peers, and what they have begins anew."""
         epoch, roster = self._replica.epoch, self._replica.roster
         if self._epoch != epoch:
-            self._epoch = epoch
+            self._epoch, self._overdue_at = epoch, math.inf
             self._sizes = self._sizes[1], len(roster)
             others = [member for member in roster.ids if member != self._member.id]
             self.peers = {member: self.peers.get(member) or Peer(member) for member in others}
@@ -256,9 +258,17 @@ class Gossip:
         return self._replica.roster.supermajority([self._member.id, *level])
 
     def stranded(self) -> bool:
-        """Whether a peer answers that it does not know our epoch, and those that lately did cannot go on in it."""
-        with_us = [self._member.id, *(peer.id for peer in self._recent())]
-        return any(peer.elsewhere for peer in self.peers.values()) and not self._replica.roster.supermajority(with_us)
+        """Whether we may be in the wrong epoch. What is true, sealed records tell; so one peer's word will do.
+
+        Either a peer answers that it does not know our epoch, and those that lately did cannot go on in it; or one has
+        closed it, all that it has of it has been here for a while, and it did not close here.
+        """
+        recent, ours, now = self._recent(), seqs_of(self._replica.tips()), trio.current_time()
+        if not any(peer.ahead and not peer.leads(ours) for peer in recent):
+            self._overdue_at = now + _OVERDUE
+        with_us = [self._member.id, *(peer.id for peer in recent)]
+        away = any(peer.elsewhere for peer in self.peers.values())
+        return now >= self._overdue_at or (away and not self._replica.roster.supermajority(with_us))
 
     def _recent(self) -> list[Peer]:
         """The peers that spoke lately of our epoch."""

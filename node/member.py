@@ -197,11 +197,16 @@ class Member:
                 await self._resynchronise()
 
     async def _resynchronise(self) -> None:
-        """Computes the ledger of this epoch again, from what is on disk; what was told of it before stays told."""
-        recovery = Recovery(self._store, self.opener, self.genesis)
-        self.replica, further = await self.divergence.cure(recovery, self._key, self.replica)
-        for decided in further:
-            await self._follow(decided)
+        """Computes the ledger of this epoch again, from what is on disk; what was told of it before stays told.
+
+        It may come to an end that the wrong ledger had not seen, in a round that was told.
+        """
+        recovery, told = Recovery(self._store, self.opener, self.genesis), self.replica.ledger.round
+        self.replica, rounds = await self.divergence.cure(recovery, self._key, self.replica)
+        for decided in rounds:
+            if decided.round.number > told:
+                self._publish(decided)
+            await self._keep(decided)
 
     async def _replay(self) -> None:
         recovery = Recovery(self._store, self.opener, self.genesis)
@@ -263,6 +268,9 @@ class Member:
 
     async def _follow(self, decided: RoundEffects) -> None:
         self._publish(decided)
+        await self._keep(decided)
+
+    async def _keep(self, decided: RoundEffects) -> None:
         if decided.sealed is not None:
             await self._store.save_seals(decided.sealed)
         if decided.closed is not None:

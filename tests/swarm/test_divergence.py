@@ -1,5 +1,7 @@
 """Nodes whose ledger is not that of the others: whole swarms in virtual time."""
 
+from dataclasses import replace
+
 import pytest
 import trio
 import trio.testing
@@ -269,3 +271,44 @@ def test_a_node_that_crashes_with_a_wrong_record_is_cured_after_its_start(down):
         await check_cured(swarm, [], rounds)
 
     in_virtual_time(6, scenario, settings=TINY)
+
+
+def test_a_node_that_does_not_close_an_epoch_follows_the_others():
+    """Its count of events went wrong, of which the digest says nothing; the others close and go on without it."""
+
+    async def scenario(swarm, rounds):
+        wrong, sane = swarm.nodes[:2]
+        await until(lambda: ledger_of(wrong).round >= 3)
+        ledger_of(wrong)._state.tenure.first_index += 1000
+        with capture_logs() as logs:
+            await until(lambda: sane.member.replica.number == 1)
+            await until(lambda: wrong.member.replica.number == 1, 20)
+            await until(lambda: lines(logs, "closes otherwise"))
+        (noticed,) = lines(logs, "had not closed")
+        assert noticed["epoch"] == 1
+        assert sane.member.replica.number == 1  # it did not wait for the next close
+        await check_cured(swarm, [wrong], rounds)
+
+    in_virtual_time(2, scenario, settings=replace(TINY, epoch=EpochSettings(events=300)))
+
+
+def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
+    """The wrong ledger had gone beyond the close, and the others' words said that it was wrong before."""
+
+    async def scenario(swarm, rounds):
+        wrong, sane = swarm.nodes[:2]
+        await until(lambda: ledger_of(wrong).round >= 3)
+        cure = wrong.member.divergence.wants_cure
+        wrong.member.divergence.wants_cure = lambda: ledger_of(sane).epoch == 1 and cure()
+        miscount(ledger_of(wrong)._state)
+        ledger_of(wrong)._state.tenure.first_index += 1000
+        with capture_logs() as logs:
+            await until(lambda: sane.member.replica.number == 1)
+            await until(lambda: wrong.member.replica.number == 1, 20)
+        assert lines(logs, "the ledger was wrong; it was computed again")
+        assert not lines(logs, "catches up")
+        assert wrong.disk.number == 1
+        assert records(wrong)[1] == records(sane)[1]
+        await check_cured(swarm, [wrong], rounds)
+
+    in_virtual_time(2, scenario, settings=TINY)

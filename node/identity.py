@@ -1,5 +1,6 @@
 """A node's identity: one Ed25519 key in a file that only its owner can read."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -61,10 +62,29 @@ def load_identity(path: Path) -> Identity:
     try:
         data = _read_private(path)
     except FileNotFoundError:
-        raise IdentityError(f"{path}: no key file there; `ringrift-node init` makes one") from None
+        raise IdentityError(f"{path}: no key file there; `ringrift-node keygen` makes one") from None
     except OSError as error:
         raise IdentityError(f"{path}: cannot read the key: {error.strerror}") from None
     return Identity(_seed_from_pem(path, data))
+
+
+def hold_key(path: Path) -> int:
+    """Takes the key file for this process, until the descriptor is closed.
+
+    Two nodes with one key, each with data of its own, would sign two events in one place. Raises IdentityError.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise IdentityError(f"{path}: cannot read the key: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise IdentityError(f"{path}: another running node has this key; stop that one first") from None
+    except OSError:
+        pass  # a file system without locks
+    return descriptor
 
 
 def _seed_from_pem(path: Path, data: bytes) -> bytes:

@@ -6,6 +6,7 @@ would claim before that was decided long ago. End: SIGTERM or SIGINT cancels eve
 workers are closed behind a shield.
 """
 
+import os
 import random
 import secrets
 import signal
@@ -29,7 +30,7 @@ from node.doors import Doors
 from node.effects import EffectLog
 from node.gossip import PATH as GOSSIP_PATH
 from node.gossip import Gossip
-from node.identity import Identity, load_identity
+from node.identity import Identity, hold_key, load_identity
 from node.joining import tell_while_outside
 from node.member import Member
 from node.opening import ThreadOpener
@@ -69,6 +70,7 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
+        stack.callback(os.close, hold_key(key_file))
         node = _Node(config, identity, store, data, options)
         stack.push_async_callback(node.close)
         async with trio.open_nursery() as nursery:

@@ -118,14 +118,13 @@ def _default_urls(path: Path) -> list[str]:
 
 def _checked(url: str) -> str:
     whole = url if "://" in url else f"http://{url}"
-    parts = urlsplit(whole)
     try:
-        good = parts.scheme == "http" and parts.hostname and parts.port
+        parts = urlsplit(whole)
+        if parts.scheme == "http" and parts.hostname and parts.port and not parts.path.strip("/") + parts.query:
+            return f"http://{parts.netloc}"
     except ValueError:
-        good = False
-    if not good or parts.path.strip("/") or parts.query:
-        raise ConfigError(f'--node "{url}": write where the node serves people, such as http://127.0.0.1:8400')
-    return f"http://{parts.netloc}"
+        pass
+    raise ConfigError(f'--node "{url}": write where the node serves people, such as http://127.0.0.1:8400')
 
 
 def _ask(

@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `propose` and `vote`."""
     if parser.prog.endswith(" vote"):
         parser.add_argument("proposal", metavar="PROPOSAL", help="its id, or a beginning of it")
-        parser.add_argument("verdict", choices=("yes", "no"), help="the first ballot of a member counts")
+        ballot = "the first one of a member counts"
+        parser.add_argument("verdict", metavar="yes|no", choices=("yes", "no"), help=ballot)
         _add_common(parser)
         return
     changes = parser.add_subparsers(title="changes", metavar="CHANGE", dest="change", required=True)

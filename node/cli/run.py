@@ -63,9 +63,16 @@ def main(options: argparse.Namespace) -> int:
         trio.run(run_node, config, options.key, options.data, run_options)
     except* (ConfigError, IdentityError, StoreError) as group:
         failures = [str(error) for error in _leaves(group)]
+    except* OSError as group:
+        failures = [_told(error, options.data) for error in _leaves(group) if isinstance(error, OSError)]
     if failures:
         raise ConfigError(failures[0])
     return 0
+
+
+def _told(error: OSError, data: Path) -> str:
+    where, what = error.filename or data, error.strerror or error
+    return f"{where}: {what}; check this path, the free space and the permissions, and start again"
 
 
 def _make_directory(data: Path) -> None:

@@ -107,6 +107,7 @@ async def test_a_node_that_does_not_run(tmp_path: Path, capsys: pytest.CaptureFi
         (["status", "--node", "http://127.0.0.1"], ['--node "http://127.0.0.1"', "http://127.0.0.1:8400"]),
         (["status", "--node", "https://127.0.0.1:1"], ["--node"]),
         (["status", "--node", "127.0.0.1:9x"], ["--node"]),
+        (["status", "--node", "http://[::1"], ["--node"]),
     ],
 )
 async def test_mistakes_are_one_line(

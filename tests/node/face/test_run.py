@@ -97,23 +97,41 @@ def test_an_anchor_that_is_not_the_key_s_is_one_warning_and_no_harm(place: Place
     assert "ringrift-node id KEYFILE" in warnings[0]["reason"]
 
 
-def test_a_second_node_on_the_same_data_or_ports_is_refused(place: Place, tmp_path: Path) -> None:
+def test_a_second_node_on_the_same_data_or_with_the_same_key_is_refused(place: Place, tmp_path: Path) -> None:
     with place.running():
-        config, peers, http = place.founded.config, place.peers, place.http
-        lock = refusal(place.arguments(http="127.0.0.1:0"))
-        assert str(place.data) in lock
-        other = place.arguments(data=tmp_path / "other", http="127.0.0.1:0")
+        assert str(place.data) in refusal(place.arguments(http="127.0.0.1:0"))
+        (elsewhere,) = free_ports(1)
+        other = place.arguments(data=tmp_path / "other", http="127.0.0.1:0", listen=f"127.0.0.1:{elsewhere}")
+        key = place.founded.keys[0]
+        assert refusal(other) == f"ringrift-node: {key}: another running node has this key; stop that one first\n"
+
+
+def test_ports_that_are_in_use_are_one_line_each(place: Place) -> None:
+    config, peers, http = place.founded.config, place.peers, place.http
+    with socket.create_server(("127.0.0.1", peers)):
         address = next(n for n, line in enumerate(config.read_text().splitlines(), 1) if line.startswith("address"))
-        assert refusal(other) == (
+        assert refusal(place.arguments()) == (
             f"ringrift-node: {config}:{address}: port {peers} is in use on 127.0.0.1; stop the program that has it "
             "(perhaps this node runs already), or change this address, or say --listen HOST:PORT if peers reach it "
             "through another\n"
         )
-        (elsewhere,) = free_ports(1)
-        assert refusal(place.arguments(data=tmp_path / "other", listen=f"127.0.0.1:{elsewhere}")) == (
+    with socket.create_server(("127.0.0.1", http)):
+        assert refusal(place.arguments()) == (
             f"ringrift-node: --http 127.0.0.1:{http}: port {http} is in use on 127.0.0.1; stop the program that has it "
             "(perhaps this node runs already), or choose another with --http HOST:PORT\n"
         )
+
+
+@pytest.mark.parametrize("name", ["blobs/partial", "http.json", "http.token"])
+def test_what_is_in_the_way_in_the_data_folder_is_one_line(place: Place, name: str) -> None:
+    if name.startswith("blobs"):
+        (place.data / "blobs").mkdir(parents=True)
+        (place.data / name).touch()
+    else:
+        (place.data / name).mkdir(parents=True)
+    complaint = refusal(place.arguments())
+    assert complaint.startswith(f"ringrift-node: {place.data / name}: ")
+    assert complaint.endswith("; check this path, the free space and the permissions, and start again\n")
 
 
 def refusal(arguments: list[str]) -> str:
@@ -128,7 +146,7 @@ def refusal(arguments: list[str]) -> str:
 def no_key(place: Place) -> tuple[list[str], str]:
     key = place.founded.keys[0]
     key.unlink()
-    return place.arguments(), f"{key}: no key file there; `ringrift-node init` makes one"
+    return place.arguments(), f"{key}: no key file there; `ringrift-node keygen` makes one"
 
 
 def open_key(place: Place) -> tuple[list[str], str]:

@@ -11,10 +11,11 @@ class Directory:
     """Looks at the roster as it is at the moment of asking."""
 
     def __init__(
-        self, config: SwarmConfig, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None = None
+        self, config: SwarmConfig, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None = None,
+        former: Callable[[], frozenset[MemberId]] = frozenset,
     ) -> None:
         """`guides` are where a person said that members are ("host:port"): better than swarm.toml, which is older."""
-        self._roster = roster
+        self._roster, self._former = roster, former
         self._names = {listed.id: listed.name for listed in config.members}
         self._founding = {listed.id: str(listed.address) for listed in config.members}
         self._guides = dict(guides or {})
@@ -23,6 +24,11 @@ class Directory:
     def roster(self) -> Roster:
         """Who decides now."""
         return self._roster()
+
+    @property
+    def former(self) -> frozenset[MemberId]:
+        """Who was a member once, and is none now."""
+        return self._former()
 
     @property
     def founders(self) -> tuple[MemberId, ...]:

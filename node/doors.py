@@ -20,8 +20,8 @@ _log = structlog.get_logger(__name__)
 class Doors:
     """The connections of one node to the members of its epoch, whoever they are.
 
-    Members that are gone are turned away: with 403 while those of the roster before may still open connections, so
-    that they hear of it, and after that in the TLS handshake.
+    Strangers are turned away in the TLS handshake; members that are gone with 403, but for the chain of records: one
+    that was behind at the close learns from it that it was voted out.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Doors:
 
     async def adjust(self) -> None:
         """Opens to the members of the present roster, and to no one else. Raises OSError with all as it was."""
-        roster, before = self._directory.roster, self._open_to
-        self._credentials.set_members((*roster.ids, *(() if before is None else before.ids)))
-        self._reception.set_members(roster.ids)
+        roster, former = self._directory.roster, self._directory.former
+        self._credentials.set_members((*roster.ids, *former))
+        self._reception.set_members(roster.ids, former)
         addresses = self._directory.addresses()
         self._fetcher.set_peers(addresses.keys() - {self._me})
         await self._transport.set_addresses(addresses)

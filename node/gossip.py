@@ -31,6 +31,7 @@ PATH = "/gossip/sync"
 _MANY = 8  # events, for each member
 _ELSEWHERE = 409  # HTTP status: not in that epoch
 _OVERDUE = 5.0  # seconds for which all events may be here that closed the epoch elsewhere
+_NO_MEMBER = 403
 
 _log = structlog.get_logger(__name__)
 
@@ -163,7 +164,7 @@ class Gossip:
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
         except AskError as error:
             peer.failed(str(error), trio.current_time(), self._random)
-            peer.elsewhere = peer.elsewhere or (isinstance(error, Refused) and error.status == _ELSEWHERE)
+            peer.elsewhere = peer.elsewhere or (isinstance(error, Refused) and error.status in (_ELSEWHERE, _NO_MEMBER))
         finally:
             peer.busy = False
 
@@ -202,7 +203,7 @@ class Gossip:
         self._follow()
         peer = self.peers.get(asking)
         if peer is None:
-            raise Refusal(403, "no member of this epoch")
+            raise Refusal(_NO_MEMBER, "no member of this epoch")
         if trio.current_time() < peer.trusted_at:
             raise Refusal(429, f"not listening to you for now: {peer.error}")
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from consensus.epoch import EpochRecord
 from consensus.keys import MemberId, id_text
 from node.config import Address
 from node.directory import Directory
@@ -29,11 +30,24 @@ def joining_command(member: MemberId, address: Address) -> str:
     return f"{shlex.join(words)} TEXT --data DIR"
 
 
-def outside(me: MemberId, address: Address, directory: Directory, epoch: int) -> str:
-    """Why this node has no part in the swarm for now; empty if it has."""
+def outside(
+    me: MemberId, address: Address, directory: Directory, epoch: int, removed_by: EpochRecord | None = None
+) -> str:
+    """Why this node has no part in the swarm for now; empty if it has.
+
+    `removed_by` is the sealed record of a later `epoch` than it is in itself, if it was voted out before.
+    """
+    command = joining_command(me, address)
+    if removed_by is not None:
+        return (
+            f"voted out: this key is not in epoch {removed_by.number}, whose record {removed_by.digest.hex()[:16]} has "
+            "the seals of more than 2/3 of the weight (checked here, from the genesis on); ringrift-node members at a "
+            f"member's machine shows who is; to come back: {command}"
+        )
     if me in directory.roster:
         return ""
-    command = joining_command(me, address)
+    if me in directory.former:
+        return f"voted out: this key is not in epoch {epoch}; to come back, at a member's machine: {command}"
     return f"no member in epoch {epoch}: waits to be voted in; at a member's machine: {command}"
 
 

@@ -69,6 +69,7 @@ class Member:
         self.opener = opener
         self._key = identity.key
         self.news = trio.Event()  # set, and replaced, when events were attached
+        self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch, in which we are not
         self._store, self._clock, self._random = store, SteadyClock(clock), chance
         self._pace = pace or Pace()
         self._creation: Creation | None = None  # None while we are no member
@@ -125,6 +126,11 @@ class Member:
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""
         self.divergence.mistaken(own, sealed)
+
+    def excluded(self, record: EpochRecord) -> bool:
+        """See `node.statesync.catchup.Seat`."""
+        self.removed_by = None if self.id in record.roster else record
+        return self.removed_by is not None
 
     async def enter(
         self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()

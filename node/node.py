@@ -118,7 +118,9 @@ class _Node:
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
         self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
         named = {member: str(address) for member, address in options.peers}
-        self._directory = Directory(config, lambda: self._member.replica.ledger.roster, named)
+        self._directory = Directory(
+            config, lambda: self._member.replica.ledger.roster, named, lambda: self._member.replica.ledger.former
+        )
         self._reception = Reception([], {
             GOSSIP_PATH: self._gossip.route(),
             BLOBS_PATH: blob_route(self._blobs),
@@ -196,6 +198,10 @@ class _Seat:
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""
         self._member.mistaken(own, sealed)
+
+    def excluded(self, record: EpochRecord) -> bool:
+        """See `node.statesync.catchup.Seat`."""
+        return self._member.excluded(record)
 
     async def enter(
         self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()

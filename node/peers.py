@@ -27,7 +27,7 @@ class Peer:
     id: MemberId
     epoch: bytes = b""  # of which it spoke last, with us in it
     ahead: bool = False  # it has closed that epoch
-    elsewhere: bool = False  # it answered that it does not know our epoch, or no more
+    elsewhere: bool = False  # it answered that it does not know our epoch, or us, or no more
     tips: Sequence[Tip] = ()  # what it said it has of the epoch
     seqs: dict[MemberId, int] = field(default_factory=dict)  # of its tips, the highest of each member
     contacted_at: float | None = None  # last time it said something correct

@@ -75,6 +75,14 @@ class Proposals:
         """This node puts a ballot forward."""
         self._ballots[ballot.proposal] = ballot
 
+    def left(self) -> None:
+        """This node is no member any more and hears nothing: what was to remove it is in force."""
+        for motion in list(self.motions()):
+            removes = motion.change.kind in ("leave", "key") and motion.change.member == self._me
+            if removes and motion.state in ("sent", "open", "approved"):
+                self._sent.pop(motion.id, None)
+                self._keep(replace(motion, state="in force"))
+
     def has_voted(self, proposal: bytes) -> bool:
         """Whether this node has cast or sent its ballot."""
         motion = self.motion(proposal)
@@ -89,7 +97,7 @@ class Proposals:
         """Open proposals, oldest first, those that were sent, then those that are over, newest first."""
         present = self._ledger().proposals()
         known = {entry.id for entry in present} | self._over.keys()
-        yield from map(_open_motion, present)
+        yield from (_open_motion(entry) for entry in present if entry.id not in self._over)
         yield from (motion for motion in self._sent.values() if motion.id not in known)
         yield from reversed(self._over.values())
 

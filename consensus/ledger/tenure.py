@@ -71,6 +71,11 @@ class Tenure:
             return self.number - len(self.recent) + self.recent.index(epoch)
         return None
 
+    def former(self) -> frozenset[MemberId]:
+        """Who was a member once, and is none now."""
+        rosters = (self._genesis.roster, self.before, *(sealed.record.roster for sealed in self.chain))
+        return frozenset(member for roster in rosters for member in roster.ids if member not in self.roster)
+
     def roster_of(self, version: int) -> Roster:
         """The roster of a version up to the present one."""
         if version == self.version:

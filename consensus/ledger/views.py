@@ -45,6 +45,11 @@ class Views:
         return self._state.tenure.roster
 
     @property
+    def former(self) -> frozenset[MemberId]:
+        """Who was a member of an earlier epoch, and is none of this one."""
+        return self._state.tenure.former()
+
+    @property
     def roster_version(self) -> int:
         """1 for the roster of the genesis, one more with each change of ids or weights."""
         return self._state.tenure.version

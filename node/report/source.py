@@ -92,6 +92,8 @@ class NodeReport:
 
     def proposals(self) -> list[ProposalInfo]:
         """See `StatusSource.proposals`."""
+        if self._member.removed_by is not None:
+            self._proposals.left()
         return membership.proposals(self._proposals, self._ledger, self._directory)
 
     def work(self) -> Work:
@@ -147,7 +149,7 @@ class NodeReport:
 
     def outside(self) -> str:
         """Why this node has no part in the swarm; empty if it has."""
-        return outside(self._me, self._listen, self._directory, self._ledger.epoch)
+        return outside(self._me, self._listen, self._directory, self._ledger.epoch, self._member.removed_by)
 
     def readiness(self) -> tuple[bool, str]:
         """Whether this node is level with the swarm, and why it is or not."""

@@ -37,6 +37,10 @@ class Seat(Protocol):
         """Is told that a record of its own is wrong, which it is to leave as soon as it can."""
         ...
 
+    def excluded(self, record: EpochRecord) -> bool:
+        """Is told of the newest sealed record; whether it has no place for this node."""
+        ...
+
     async def enter(
         self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
     ) -> None:
@@ -78,7 +82,7 @@ class CatchUp:
         await chain.load()
         await self._learn(chain)
         record = chain.newest
-        if record is None or not await self._leads_on(chain, record):
+        if record is None or not await self._leads_on(chain, record) or self._seat.excluded(record):
             return False
         if chain.wrong is not None:
             self._seat.mistaken(chain.wrong, chain.corrected[0])

@@ -30,6 +30,7 @@ class Route:
     concurrency: int = 2  # requests of one member at a time
     rate: float = 50.0  # requests of one member a second, on average
     burst: float = 100.0  # requests of one member at once, after a pause
+    former: bool = False  # who was a member once may ask, too
 
 
 @dataclass
@@ -53,14 +54,14 @@ class Reception:
     """Answers requests of members by path."""
 
     def __init__(self, members: Iterable[bytes], routes: Mapping[str, Route]) -> None:
-        self._members = frozenset(members)
+        self._members, self._former = frozenset(members), frozenset[bytes]()
         self._routes = dict(routes)
         self._budgets: dict[tuple[bytes, str], _Budget] = {}
 
-    def set_members(self, members: Iterable[bytes]) -> None:
-        """From now on, these are answered and no one else."""
-        self._members = frozenset(members)
-        gone = [key for key in self._budgets if key[0] not in self._members]
+    def set_members(self, members: Iterable[bytes], former: Iterable[bytes] = ()) -> None:
+        """From now on, these are answered and no one else; `former` ones where a route says so."""
+        self._members, self._former = frozenset(members), frozenset(former)
+        gone = [key for key in self._budgets if key[0] not in self._members | self._former]
         for key in gone:
             del self._budgets[key]
 
@@ -78,9 +79,9 @@ class Reception:
 
         Raises Refusal: 403 a stranger, 404, 413, 429 too many, 503 too slow, and the handler's own.
         """
-        if member not in self._members:
-            raise Refusal(403, "not a member of this swarm now")
         route = self.admit(path, len(body))
+        if member not in self._members and not (route.former and member in self._former):
+            raise Refusal(403, "not a member of this swarm now")
         budget = self._budgets.get((member, path))
         if budget is None:
             budget = self._budgets[member, path] = _Budget(route.burst, trio.current_time())

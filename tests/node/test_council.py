@@ -129,6 +129,19 @@ async def test_a_vote_for_and_one_against(room: Room) -> None:
         await room.council.vote(proposal.hex()[:8], approve=True)
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_what_removes_this_node_is_in_force_when_a_sealed_record_says_that_it_is_out(
+    room: Room, ordered: bool
+) -> None:
+    """A node that was behind at the close hears nothing more; who waits for the proposal must not wait for ever."""
+    await room.council.propose({"change": "leave", "member": "node1", "reason": "so"})
+    if ordered:
+        room.order()
+    room.proposals.left()
+    room.proposals.left()
+    assert room.info()["state"] == "in force"
+
+
 async def test_an_own_proposal_is_voted_for_already(room: Room) -> None:
     sent = await room.council.propose(JOIN)
     with pytest.raises(CouncilError, match="already"):

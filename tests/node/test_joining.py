@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from consensus.epoch import EpochRecord
 from consensus.keys import id_text
 from consensus.roster import Member, Roster, make_roster
 from consensus.settings import Settings
@@ -48,6 +49,26 @@ async def test_it_says_once_a_minute_what_it_waits_for(
         assert "outside" not in said
         assert said.count("a member now") == 1
         nursery.cancel_scope.cancel()
+
+
+def test_one_that_was_voted_out_says_so_and_by_what_record(identities: Ids) -> None:
+    a, b, me, *_ = identities
+    listing = Listing("a", a.text, split_address("127.0.0.1:7401"), 1)
+    config = parse_config(Path("swarm.toml"), render_swarm("test", [listing], Settings()))
+    directory = Directory(config, lambda: roster(a, b), None, lambda: frozenset([me.id]))
+    command = joining_command(me.id, HERE)
+    assert outside(me.id, HERE, directory, 3) == (
+        f"voted out: this key is not in epoch 3; to come back, at a member's machine: {command}"
+    )
+    behind = Directory(config, lambda: roster(a, b, me))
+    digest = bytes(range(32))
+    record = EpochRecord(
+        genesis=digest, number=4, previous=digest, old=digest, roster=roster(a, b), roster_version=2, ledger=digest,
+        snapshot=digest, round=9, ordered=9, time=9, judges=(digest,),
+    )  # fmt: skip
+    words = outside(me.id, HERE, behind, 3, record)
+    assert words.startswith(f"voted out: this key is not in epoch 4, whose record {record.digest.hex()[:16]} has ")
+    assert words.endswith(f"to come back: {command}")
 
 
 def test_the_command_has_everything_that_others_must_type(identities: Ids) -> None:

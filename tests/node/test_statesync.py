@@ -46,10 +46,14 @@ class Text:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.entered: list[int] = []
+        self.without: set[int] = set()  # epochs in which it has no place
         self.mistakes: list[tuple[EpochRecord, EpochRecord]] = []
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         self.mistakes.append((own, sealed.record))
+
+    def excluded(self, record: EpochRecord) -> bool:
+        return record.number in self.without
 
     async def enter(
         self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()

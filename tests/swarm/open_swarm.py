@@ -143,7 +143,9 @@ class OpenSwarm(SimulatedSwarm):
         gossip = Gossip(member, transport, chance, self._rhythm)
         fetcher = BlobFetcher(node.blobs, transport, [], chance)
         guides = self._guides[node.number]
-        directory = Directory(self._files[node.number], lambda: member.replica.ledger.roster, guides)
+        directory = Directory(
+            self._files[node.number], lambda: member.replica.ledger.roster, guides, lambda: member.replica.ledger.former
+        )
         reception = Reception([], {
             PATH: node.mask.route(gossip.route(), member), CHAIN_PATH: chain_route(store),
             BLOBS_PATH: blob_route(node.blobs),
@@ -157,7 +159,7 @@ class OpenSwarm(SimulatedSwarm):
 
         def stranded() -> bool:
             here = Address("10.0.0.1", 1)
-            return bool(outside(me, here, directory, member.replica.number)) or gossip.stranded()
+            return bool(outside(me, here, directory, member.replica.number, member.removed_by)) or gossip.stranded()
 
         async with trio.open_nursery() as nursery:
             await nursery.start(member.run)

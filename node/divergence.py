@@ -1,7 +1,8 @@
 """Whether this node's ledger is that of the others, and what it says and does when it is not."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -12,8 +13,10 @@ from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
 from consensus.replica import Replica, RoundEffects
 from consensus.roster import Roster
+from node.openings import EARLY, against_peers, against_sealed, is_early, record_differences
 from node.recovery import Recovery
 
+_EARLY = 10.0  # seconds for which others may need to close an epoch that is closed here
 _SHOWN = 8  # entries of a ledger that a line of the log names
 _OPENING = "epoch open"  # differs wherever records do
 _SAME = "computed again, the ledger is the same: this program or its store differs from the others'"
@@ -39,6 +42,8 @@ class Divergence:
         self.finding = Finding("open")
         self.dissent = ""
         self._mistake = ""  # about an own record of an epoch
+        self._odd = ""  # about the record of this epoch and those of peers
+        self._early_since = math.inf  # when others were first seen not to have closed the epoch before
         self._mistaken: _Mistaken | None = None  # what was wrong, until it was examined
 
     def hear(self, events: Iterable[Event]) -> None:
@@ -49,27 +54,35 @@ class Divergence:
     def note(self, decided: RoundEffects) -> None:
         """Notes the own ledger after a decided round."""
         self._comparison.note(decided.round.number, decided.digest)
+        self._odd, self._early_since = "", math.inf  # more than 2/3 are in this epoch
 
     def look(self, roster: Roster) -> None:
         """Weighs anew; what has changed for people goes to the log."""
         self.finding = self._comparison.finding(roster)
-        before, self.dissent = self.dissent, self._mistake or _in_words(self.finding, roster)
+        before, self.dissent = self.dissent, self._mistake or self._odd or _in_words(self.finding, roster)
         if self.dissent and not before:
             _log.error("the ledgers differ", round=self.finding.since, reason=self.dissent)
         elif before and not self.dissent:
             _log.info("the ledgers agree", round=self.finding.round)
 
+    def compare(
+        self, own: EpochRecord | None, said: Mapping[MemberId, EpochRecord | None], roster: Roster, now: float
+    ) -> None:
+        """Notes what peers say opened the epochs in which they are, while the sealed chain does not tell yet."""
+        if self._mistake or own is None:
+            return
+        self._odd = against_peers(self._own, own, said, roster)
+        self._early_since = min(self._early_since, now) if is_early(own, said, roster) else math.inf
+        if now >= self._early_since + _EARLY:
+            self._odd = EARLY.format(number=own.number)
+        self.look(roster)
+
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """The own record of an epoch is not the sealed one: until we `begin` with that, we are silent."""
         if self._mistake:
             return
-        names, record = record_differences(own, sealed.record), sealed.record
-        weight = record.roster.weight(member for member, _ in sealed.seals)
-        self._mistake = self.dissent = (
-            f"epoch {record.number} began here with another record than members of weight {weight} of "
-            f"{record.roster.total_weight} sealed ({', '.join(names)}); this node does not vote or work, "
-            "and fetches theirs"
-        )
+        self._mistake = self.dissent = against_sealed(own, sealed)
+        record, names = sealed.record, record_differences(own, sealed.record)
         shown = "; ".join(f"{name} {here}, sealed {there}" for name, (here, there) in names.items())
         _log.error("the record of an epoch is wrong", epoch=record.number, round=record.round, fields=shown)
 
@@ -85,7 +98,8 @@ class Divergence:
         if self._mistake or overdue:
             self._mistaken = _Mistaken(wrong.number + overdue, wrong.epoch, self._comparison)
         self._comparison, self.finding = Comparison(self._own), Finding("open")
-        self._mistake = self.dissent = ""
+        self._mistake = self._odd = self.dissent = ""
+        self._early_since = math.inf
         self._comparison.note(record.round, record.ledger)
 
     async def examine(self, recovery: Recovery, key: SigningKey) -> None:
@@ -131,23 +145,6 @@ class Divergence:
         self.hear(replica.dag.events)
         self.look(replica.roster)
         return replica, rounds
-
-
-def record_differences(own: EpochRecord, sealed: EpochRecord) -> dict[str, tuple[str, str]]:
-    """The fields of two records that are not the same, in words: the own one, the sealed one."""
-    pairs = {field.name: (getattr(own, field.name), getattr(sealed, field.name)) for field in fields(EpochRecord)}
-    return {name: (_shown(here), _shown(there)) for name, (here, there) in pairs.items() if here != there}
-
-
-def _shown(value: object) -> str:
-    match value:
-        case bytes():
-            return value.hex()[:16]
-        case Roster():
-            return f"of {len(value)} members, weight {value.total_weight}, {value.digest.hex()[:16]}"
-        case tuple():
-            return " ".join(map(_shown, value))
-    return str(value)
 
 
 async def _compute(replica: Replica, recovery: Recovery) -> list[RoundEffects]:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -122,6 +122,10 @@ class Member:
                 self.health.waiting -= len(events)
                 raise
             await delivery.done.wait()
+
+    def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
+        """See `node.statesync.catchup.Seat`."""
+        self.divergence.compare(self.replica.ledger.record, said, self.replica.roster, trio.current_time())
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""

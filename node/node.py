@@ -10,7 +10,7 @@ import os
 import random
 import secrets
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
+from consensus.keys import MemberId
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
@@ -194,6 +195,10 @@ class _Seat:
 
     def __init__(self, member: Member, doors: Doors) -> None:
         self._member, self._doors = member, doors
+
+    def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
+        """See `node.statesync.catchup.Seat`."""
+        self._member.compare(said)
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""

@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -10,7 +10,7 @@ import trio
 
 from consensus.epoch import EpochError, EpochRecord, SealedRecord
 from consensus.genesis import Genesis
-from consensus.keys import id_text
+from consensus.keys import MemberId, id_text
 from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError
 from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher
@@ -32,6 +32,10 @@ _log = structlog.get_logger(__name__)
 
 class Seat(Protocol):
     """The part in the swarm of the node that catches up."""
+
+    def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
+        """Is told what opened the epochs in which peers say they are; None: the first epoch."""
+        ...
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """Is told that a record of its own is wrong, which it is to leave as soon as it can."""
@@ -82,6 +86,7 @@ class CatchUp:
         await chain.load()
         await self._learn(chain)
         record = chain.newest
+        self._seat.compare(chain.said)
         if record is None or not await self._leads_on(chain, record) or self._seat.excluded(record):
             return False
         if chain.wrong is not None:

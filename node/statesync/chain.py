@@ -9,6 +9,7 @@ import trio
 
 from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, check_link, follow
 from consensus.genesis import Genesis
+from consensus.keys import MemberId
 from consensus.roster import Roster
 from node.messages import MessageError
 from node.peers import Peer
@@ -29,6 +30,7 @@ class Chain:
         self._opening = Opening.of_genesis(genesis)
         self._learning = trio.Lock()
         self.newest: EpochRecord | None = None  # the last one
+        self.said: dict[MemberId, EpochRecord | None] = {}  # what opened the epoch in which a peer says it is
         self.corrected: list[SealedRecord] = []  # from the first on that is not as in the store
         self.wrong: EpochRecord | None = None  # what the store has in the place of the first of them
 
@@ -59,6 +61,7 @@ class Chain:
         raw = await transport.ask(peer.id, PATH, body, seconds=DEADLINE, limit=MAX_ANSWER)
         peer.received += len(raw)
         answer = decode_chain_answer(raw)
+        self.said[peer.id] = answer.opened
         if not answer.records and answer.number > first:
             raise MessageError(f"says that it is in epoch {answer.number}, and has no sealed record of epoch {first}")
         if any(one.record.number != number for number, one in enumerate(answer.records, first)):

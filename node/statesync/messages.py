@@ -1,17 +1,27 @@
 """The two messages about the chain of records: from where on, and what follows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
-from consensus.epoch import SEALED_LIMIT, EpochError, SealedRecord, decode_sealed
+from consensus.epoch import (
+    RECORD_LIMIT,
+    SEALED_LIMIT,
+    EpochError,
+    EpochRecord,
+    SealedRecord,
+    decode_record,
+    decode_sealed,
+)
 from node.messages import MessageError
 
 MAX_RECORDS = 64  # in one answer
 MAX_RECORDS_SIZE = 2 * SEALED_LIMIT  # bytes of records in one answer
 MAX_REQUEST = 64  # bytes
-MAX_ANSWER = MAX_RECORDS_SIZE + 1024
+MAX_ANSWER = MAX_RECORDS_SIZE + RECORD_LIMIT + 1024
 _LARGEST = 2**63 - 1
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -27,14 +37,23 @@ class ChainRequest:
 
 @dataclass(frozen=True)
 class ChainAnswer:
-    """Sealed records in order, none left out, and the number of the epoch that the answering side is in."""
+    """Sealed records in order, none left out, and what opened the epoch that the answering side is in.
 
-    number: int
+    Of the latter the seals may be missing, and it is None in the first epoch.
+    """
+
+    opened: EpochRecord | None
     records: Sequence[SealedRecord]
 
+    @property
+    def number(self) -> int:
+        """Of the epoch that the answering side is in."""
+        return 0 if self.opened is None else self.opened.number
+
     def encode(self) -> bytes:
-        """CBOR {number, records}."""
-        return encode({"number": self.number, "records": [sealed.raw for sealed in self.records]})
+        """CBOR {opened, records}."""
+        opened = None if self.opened is None else self.opened.raw
+        return encode({"opened": opened, "records": [sealed.raw for sealed in self.records]})
 
 
 def decode_chain_request(data: bytes) -> ChainRequest:
@@ -45,18 +64,19 @@ def decode_chain_request(data: bytes) -> ChainRequest:
 
 def decode_chain_answer(data: bytes) -> ChainAnswer:
     """An answer whose records have the right form, and no more. Raises MessageError."""
-    fields = _fields(data, MAX_ANSWER, {"number", "records"})
+    fields = _fields(data, MAX_ANSWER, {"opened", "records"})
     raws = fields["records"]
     if not isinstance(raws, list) or len(raws) > MAX_RECORDS:
         raise MessageError(f"records is not an array of at most {MAX_RECORDS}")
-    return ChainAnswer(_number(fields, "number", 0), [_sealed(raw) for raw in raws])
+    opened = None if fields["opened"] is None else _read(decode_record, fields["opened"])
+    return ChainAnswer(opened, [_read(decode_sealed, raw) for raw in raws])
 
 
-def _sealed(raw: Decoded) -> SealedRecord:
+def _read(reader: Callable[[bytes], _T], raw: Decoded) -> _T:
     if not isinstance(raw, bytes):
-        raise MessageError("records holds something that is no record")
+        raise MessageError("what should be a record is none")
     try:
-        return decode_sealed(raw)
+        return reader(raw)
     except EpochError as error:
         raise MessageError(str(error)) from None
 

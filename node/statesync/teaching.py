@@ -34,7 +34,7 @@ def chain_route(store: Store) -> Route:
             if size > MAX_RECORDS_SIZE and records:
                 break
             records.append(sealed)
-        return ChainAnswer(store.number, records).encode()
+        return ChainAnswer(await store.record(store.number), records).encode()
 
     return Route(answer, limit=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0, former=True)
 

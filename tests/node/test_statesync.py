@@ -47,7 +47,11 @@ class Text:
         self._store = store
         self.entered: list[int] = []
         self.without: set[int] = set()  # epochs in which it has no place
+        self.said: Mapping[bytes, EpochRecord | None] = {}
         self.mistakes: list[tuple[EpochRecord, EpochRecord]] = []
+
+    def compare(self, said: Mapping[bytes, EpochRecord | None]) -> None:
+        self.said = dict(said)
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         self.mistakes.append((own, sealed.record))
@@ -310,7 +314,7 @@ def bends(change: Callable[[list[SealedRecord]], list[SealedRecord]]) -> Lie:
     def lie(truth: Handler) -> Handler:
         async def handler(asking: bytes, body: bytes) -> bytes:
             answer = decode_chain_answer(await truth(asking, body))
-            return ChainAnswer(answer.number, change(list(answer.records))).encode()
+            return ChainAnswer(answer.opened, change(list(answer.records))).encode()
 
         return handler
 
@@ -346,20 +350,22 @@ def a_wrong_link(chain: list[SealedRecord]) -> list[SealedRecord]:
 
 async def stall(_asking: bytes, _body: bytes) -> bytes:
     await trio.sleep(9.0)
-    return ChainAnswer(HEAD, []).encode()
+    return ChainAnswer(LINKS[HEAD].record, []).encode()
 
 
 async def refuse(_asking: bytes, _body: bytes) -> bytes:
     raise Refusal(404, "there is no such path")
 
 
+FAR = replace(LINKS[0].record, number=10**9)
+
 LIES: dict[str, tuple[Lie, str]] = {
     "garbage": (says(lambda first: b"\xff" * 99), ""),
     "no map": (says(lambda first: encode([first])), "not a map"),
-    "no record": (says(lambda first: encode({"number": 9, "records": [b"\x00"]})), "sealed record"),
-    "too many": (says(lambda first: encode({"number": 9, "records": [b"\x00"] * 65})), "at most 64"),
-    "a chain that ends nowhere": (says(lambda first: ChainAnswer(10**9, []).encode()), "has no sealed record of epoch"),
-    "always the same": (says(lambda first: ChainAnswer(150, [LINKS[0].sealed]).encode()), "other epochs than"),
+    "no record": (says(lambda first: encode({"opened": None, "records": [b"\x00"]})), "sealed record"),
+    "too many": (says(lambda first: encode({"opened": None, "records": [b"\x00"] * 65})), "at most 64"),
+    "a chain that ends nowhere": (says(lambda first: ChainAnswer(FAR, []).encode()), "has no sealed record of epoch"),
+    "always the same": (says(lambda first: ChainAnswer(FAR, [LINKS[0].sealed]).encode()), "other epochs than"),
     "seals of a minority": (bends(seals_of_a_minority), "two thirds or less"),
     "seals of strangers": (bends(seals_of_strangers), "who is in neither roster"),
     "seals of another record": (bends(seals_of_another_record), "does not verify"),
@@ -504,7 +510,7 @@ async def test_a_chain_of_changing_rosters_is_followed_with_their_own_seals(
     ]
     bad = [good[0], Link(sealed_by(replace(second, ledger=b"\1" * 32), ALL[:4]), b"four of seven")]
     await world.teach(TEACHERS[0], known=[*bad, bad[-1]][:2], lies={
-        PATH: says(lambda first: ChainAnswer(3, [link.sealed for link in bad[first - 1 :]]).encode())
+        PATH: says(lambda first: ChainAnswer(third, [link.sealed for link in bad[first - 1 :]]).encode())
     })
     await world.teach(TEACHERS[1], known=good)
     catchup, seat = world.pupil()
@@ -581,7 +587,7 @@ async def test_an_answer_is_bounded_in_bytes_and_has_one_record_at_least(monkeyp
     for limit, expected in ((10, 1), (size + 10, 1), (3 * size + 10, 3), (10**6, 8)):
         monkeypatch.setattr("node.statesync.teaching.MAX_RECORDS_SIZE", limit)
         answer = decode_chain_answer(await chain_route(store).handler(ME.id, ChainRequest(1).encode()))
-        assert (answer.number, len(answer.records)) == (9, expected)
+        assert (answer.opened, len(answer.records)) == (LINKS[8].record, expected)
     assert [one.record.number for one in answer.records] == list(range(1, 9))
 
 

@@ -1,7 +1,5 @@
 """Nodes whose ledger is not that of the others: whole swarms in virtual time."""
 
-from dataclasses import replace
-
 import pytest
 import trio
 import trio.testing
@@ -289,7 +287,7 @@ def test_a_node_that_does_not_close_an_epoch_follows_the_others():
         assert sane.member.replica.number == 1  # it did not wait for the next close
         await check_cured(swarm, [wrong], rounds)
 
-    in_virtual_time(2, scenario, settings=replace(TINY, epoch=EpochSettings(events=300)))
+    in_virtual_time(2, scenario, settings=Settings(epoch=EpochSettings(events=150)))
 
 
 def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
@@ -299,7 +297,9 @@ def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
         wrong, sane = swarm.nodes[:2]
         await until(lambda: ledger_of(wrong).round >= 3)
         cure = wrong.member.divergence.wants_cure
-        wrong.member.divergence.wants_cure = lambda: ledger_of(sane).epoch == 1 and cure()
+        wrong.member.divergence.wants_cure = lambda: (
+            sane.member.replica.number == 1 and ledger_of(wrong).round >= sane.member.replica.opening.round and cure()
+        )
         miscount(ledger_of(wrong)._state)
         ledger_of(wrong)._state.tenure.first_index += 1000
         with capture_logs() as logs:
@@ -312,3 +312,71 @@ def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
         await check_cured(swarm, [wrong], rounds)
 
     in_virtual_time(2, scenario, settings=TINY)
+
+
+def test_a_node_that_closes_too_early_says_so_and_is_cured_when_the_others_have_closed():
+    async def scenario(swarm, rounds):
+        wrong, sane = swarm.nodes[:2]
+        await until(lambda: ledger_of(wrong).round >= 3)
+        ledger_of(wrong)._state.tenure.first_index -= 150
+        await until(lambda: wrong.member.replica.number == 1)
+        mistaken = records(wrong)[1]
+        await until(lambda: wrong.member.standing().dissent, 40)
+        assert "most members have not closed the one before" in wrong.member.standing().dissent
+        assert sane.member.replica.number == 0
+        assert all(node.member.standing().dissent == "" for node in swarm.nodes[1:])
+        await until(lambda: records(wrong)[1] != mistaken, 120)
+        await check_cured(swarm, [wrong], rounds)
+
+    in_virtual_time(2, scenario, settings=Settings(epoch=EpochSettings(events=230)))
+
+
+def test_without_a_majority_for_a_record_everybody_says_so():
+    """Nobody leaves the own record for another: none has seals."""
+
+    async def scenario(swarm, _rounds):
+        def once_more(state):
+            miscount(state)
+            miscount(state)
+
+        for node in swarm.nodes[:2]:
+            bend_at_close(node, miscount)
+        for node in swarm.nodes[2:4]:
+            bend_at_close(node, once_more)
+        await until(lambda: all(node.member.replica.number == 1 for node in swarm.nodes))
+        before = [records(node) for node in swarm.nodes]
+        await until(lambda: all(node.member.standing().dissent for node in swarm.nodes))
+        for node in swarm.nodes:
+            assert node.member.standing().dissent == (
+                "no record of epoch 1 has the majority of the weight; nobody votes or works"
+            )
+        await trio.sleep(30)
+        assert [records(node) for node in swarm.nodes] == before
+
+    in_virtual_time(3, scenario, count=7, settings=TINY)
+
+
+def test_the_minority_of_an_epoch_that_nobody_can_seal_knows_it():
+    """Four of seven are too few to go on, and are right."""
+
+    async def scenario(swarm, _rounds):
+        for number, node in enumerate(swarm.nodes[:3]):
+            bend_at_close(node, lambda state, number=number: state.refused.update(malformed=number + 1))
+        await until(lambda: all(node.member.standing().dissent for node in swarm.nodes[:3]))
+        for node in swarm.nodes[:3]:
+            assert "members of weight 4 of 7 opened epoch 1 with another record (ledger, snapshot)" in (
+                node.member.standing().dissent
+            )
+        assert all(node.member.standing().dissent == "" for node in swarm.nodes[3:])
+
+    in_virtual_time(3, scenario, count=7, settings=TINY)
+
+
+def test_a_swarm_of_one_goes_on_with_what_it_has():
+    async def scenario(swarm, _rounds):
+        (only,) = swarm.nodes
+        bend_at_close(only, miscount)
+        await until(lambda: only.member.replica.number == 2, 200)
+        assert only.member.standing().dissent == ""
+
+    in_virtual_time(1, scenario, count=1, settings=TINY)

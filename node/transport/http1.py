@@ -10,6 +10,7 @@ import trio
 TlsStream: TypeAlias = trio.SSLStream[trio.SocketStream]
 
 _CHUNK = 64 * 1024
+_MAX_REASON = 200  # characters
 
 
 class Hangup(Exception):  # noqa: N818 - what the other end did
@@ -34,7 +35,7 @@ class Conversation:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                raise Hangup(f"not HTTP: {error}") from None
+                raise Hangup(f"not HTTP: {str(error)[:_MAX_REASON]}") from None  # h11 quotes what it refuses
             if isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 raise Hangup("connection closed")
             if isinstance(event, h11.Event):

@@ -53,12 +53,30 @@ from node.messages import (
     decode_request,
 )
 from node.toml import ConfigError
+from node.transport import BadAnswer
+from node.transport.http1 import Hangup
 from node.transport.reception import Refusal
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
 from tests.fuzzing.mutations import Mutator, to_cbor, to_json
+from tests.fuzzing.talk import (
+    ChainCheck,
+    NoSuccess,
+    WishCheck,
+    chain_samples,
+    check_local_port,
+    check_peer_answer,
+    check_peer_port,
+    forge_chain,
+    forge_http,
+    local_requests,
+    peer_answers,
+    peer_requests,
+    vote_samples,
+    wish_samples,
+)
 
 Check = Callable[[bytes], None]
 Forge = Callable[[Mutator], bytes]
@@ -435,4 +453,13 @@ TARGETS: dict[str, Callable[[], Target]] = {
         certificate_samples(), check_foreign_certificate, (CertificateError, UnreadableError), forge_certificate
     ),
     "toml": lambda: Target(toml_samples(), check_toml, (ConfigError,)),
+    "chain": lambda: Target(
+        chain_samples(chain()), ChainCheck(swarm(), chain()), (MessageError, EpochError, BadAnswer),
+        lambda mutator: forge_chain(chain(), swarm().keys[3], mutator),
+    ),
+    "peer-port": lambda: Target(peer_requests(sync_samples()), check_peer_port, (NoSuccess,), forge_http),
+    "peer-answer": lambda: Target(peer_answers(), check_peer_answer, (Hangup, BadAnswer), forge_http),
+    "local-port": lambda: Target(local_requests(), check_local_port, (NoSuccess,), forge_http),
+    "wish": lambda: Target(wish_samples(), WishCheck("/propose"), (NoSuccess,)),
+    "ballot": lambda: Target(vote_samples(), WishCheck("/vote"), (NoSuccess,)),
 }

@@ -18,11 +18,16 @@ from consensus.roster import Member
 from consensus.settings import Settings, SettingsError
 from node.config import parse_config
 from node.toml import ConfigError
+from node.transport.http1 import Hangup
 from tests.fuzzing.mutations import Mutator
 from tests.fuzzing.running import fuzz_target, make_input
+from tests.fuzzing.talk import check_peer_answer
 from tests.fuzzing.targets import TARGETS, Target, made_toml
 
-SLOW = {"snapshot": 60, "transaction": 500, "forged-certificate": 300, "forged-record": 300, "certificate": 400}
+SLOW = {
+    "snapshot": 60, "transaction": 500, "forged-certificate": 300, "forged-record": 300, "certificate": 400,
+    "local-port": 200, "peer-port": 300, "peer-answer": 500, "chain": 400, "wish": 200, "ballot": 200,
+}  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
 
@@ -157,3 +162,10 @@ def test_an_event_of_very_many_values_is_no_event() -> None:
     fewer = ({"type": "note", "id": 1, "text": [0] * ((1 << 16) - 10)},)
     event = make_event(key, epoch=bytes(32), seq=0, self_parent=None, time=0, transactions=fewer)
     assert decode_event(event.raw, bytes(32)) == event
+
+
+def test_what_is_no_http_is_not_repeated_at_length() -> None:
+    """Sixty thousand bytes of a peer's first line went into the log, and into what is said about that peer."""
+    with pytest.raises(Hangup, match="not HTTP: ") as hangup:
+        check_peer_answer(b"\x81" * 20_000)
+    assert len(str(hangup.value)) < 300

@@ -110,6 +110,7 @@ class RunOptions:
     roles: tuple[str, ...]
     keep_epochs: int | None  # whose events and ledgers stay on disk; None: all
     log_json: bool
+    keep_blobs: bool = False  # also those that the ledger needs no more
     peers: tuple[tuple[MemberId, Address], ...] = ()
 
 

@@ -9,6 +9,7 @@ workers are closed behind a shield.
 import os
 import random
 import secrets
+import shutil
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.keys import MemberId
+from node.blobs.collection import Collector
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
@@ -117,6 +119,9 @@ class _Node:
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
+        self._collector = Collector(
+            lambda: self._member.replica.ledger, store, self._blobs, fetcher, data / "models"
+        )
         self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
         named = {member: str(address) for member, address in options.peers}
         self._directory = Directory(
@@ -139,6 +144,7 @@ class _Node:
         self._office = Office(
             self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
         )
+        shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
         self._workshop = ProcessWorkshop(data / "worker.log")
         self._checker = ProcessWorkshop(data / "checker.log")
 
@@ -159,6 +165,8 @@ class _Node:
         nursery.start_soon(self._gossip.run)
         nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.stranded())
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
+        if not self._options.keep_blobs:
+            nursery.start_soon(self._collector.run, lambda: self._at_rest(report))
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(tell_while_outside, report.outside)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
@@ -167,6 +175,10 @@ class _Node:
             self._office, self._member, self._gossip, self._workshop, self._checker, device,
         )
         log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+
+    def _at_rest(self, report: NodeReport) -> bool:
+        ready, _ = report.readiness()
+        return ready and self._member.standing().pending == 0
 
     def _teachers(self) -> Iterable[Peer]:
         """Whom to ask for later epochs: the members of ours, and whoever a person named."""

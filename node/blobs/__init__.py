@@ -25,7 +25,7 @@ class Blobs(Protocol):
         ...
 
     async def remove(self, digest: bytes) -> None:
-        """Forgets a blob and its pieces, if they are here."""
+        """Forgets a blob and its pieces, if they are here. Raises BlobError."""
         ...
 
     async def pieces(self, digest: bytes) -> frozenset[int]:

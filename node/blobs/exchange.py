@@ -129,6 +129,11 @@ class BlobFetcher:
         """From now on, these are asked."""
         self._peers = sorted(peers)
 
+    @property
+    def running(self) -> frozenset[bytes]:
+        """What is being fetched now."""
+        return frozenset(self._running)
+
     async def fetch(self, digest: bytes, *, limit: int, likely: Iterable[bytes] = ()) -> None:
         """Returns when the blob, of at most `limit` bytes, is here and verified.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ from node.blobs import PIECE, BlobError
 from node.files import sync_directory
 
 _PARTIAL = "partial"
+_NAME = re.compile("[0-9a-f]{64}")
 
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
@@ -56,8 +58,11 @@ class FileBlobs:
 
     async def remove(self, digest: bytes) -> None:
         """See `Blobs.remove`."""
-        self.path(digest).unlink(missing_ok=True)
-        shutil.rmtree(self._pieces(digest), ignore_errors=True)
+        await self._run(self._remove, digest)
+
+    async def digests(self) -> frozenset[bytes]:
+        """All blobs that are here, whole or in pieces. Raises BlobError."""
+        return await self._run(self._digests)
 
     async def pieces(self, digest: bytes) -> frozenset[int]:
         """See `Blobs.pieces`."""
@@ -90,6 +95,14 @@ class FileBlobs:
                 return file.read(length)
         except FileNotFoundError:
             raise BlobError(f"blob {digest.hex()} is not here") from None
+
+    def _remove(self, digest: bytes) -> None:
+        self.path(digest).unlink(missing_ok=True)
+        shutil.rmtree(self._pieces(digest), ignore_errors=True)
+
+    def _digests(self) -> frozenset[bytes]:
+        names = (name for _, folders, files in os.walk(self._directory) for name in (*folders, *files))
+        return frozenset(bytes.fromhex(name) for name in names if _NAME.fullmatch(name))
 
     def _write_piece(self, digest: bytes, number: int, data: bytes) -> None:
         directory = self._pieces(digest)

@@ -42,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-epochs", metavar="N", help="forget the events of all but the newest N epochs (default: keep all)"
     )
+    parser.add_argument(
+        "--keep-blobs", action="store_true",
+        help="keep shards, games and models for ever (default: delete them an hour after the ledger forgot them)",
+    )  # fmt: skip
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
 
 
@@ -95,6 +99,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         roles=roles if options.roles is None else _roles(options.roles),
         keep_epochs=config.keep_epochs if options.keep_epochs is None else _keep_epochs(options.keep_epochs),
         log_json=options.log_json,
+        keep_blobs=options.keep_blobs,
         peers=peers,
     )
 

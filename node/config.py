@@ -1,6 +1,5 @@
 """What a person wrote for a node: swarm.toml and the options of `ringrift-node run`, checked and frozen."""
 
-import errno
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import WEIGHT_LIMIT, Member
 from consensus.settings import SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
+from node.address import Address, address_error, split_address
 from node.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
@@ -23,28 +23,9 @@ _T = TypeVar("_T")
 _U = TypeVar("_U")
 
 _ABSENT = "write one with: ringrift-node init DIR --members 4"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; others make the resolver raise
-_HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
 _ANCHOR = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
 _LARGEST_EXPONENT = 300  # of a number with a point; 1e-999999999 as a fraction would be computed for ever
-_HTTP_OFFSET = 1000  # the local page is this far from the port for peers, if nobody says otherwise
-
-
-@dataclass(frozen=True)
-class Address:
-    """A host (name, IPv4, or IPv6 without brackets) and a TCP port; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only this machine can reach it."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
 @dataclass(frozen=True)
@@ -146,44 +127,6 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     except GenesisError as error:
         raise swarm.error(str(error)) from None
     return SwarmConfig(path, genesis, members, http, roles, keep_epochs)
-
-
-def default_http(address: Address) -> Address:
-    """Return where who serves peers at `address` serves people if nobody says otherwise: loopback, port + 1000."""
-    port = address.port + _HTTP_OFFSET
-    return Address("127.0.0.1", port if port <= 65535 else address.port - _HTTP_OFFSET)
-
-
-def address_error(where: str, address: Address, error: OSError, remedy: str) -> ConfigError:
-    """Phrase a failure to bind `address`, which `where` (a file and line, or an option) asked for."""
-    if error.errno == errno.EADDRINUSE:
-        what = f"port {address.port} is in use on {address.host}"
-        who = "stop the program that has it (perhaps this node runs already)"
-        return ConfigError(f"{where}: {what}; {who}, or {remedy}")
-    if error.errno == errno.EACCES:
-        return ConfigError(f"{where}: port {address.port} is not allowed to this user, 1024 and above are; {remedy}")
-    if error.errno == errno.EADDRNOTAVAIL:
-        return ConfigError(f"{where}: {address.host} is no address of this machine; {remedy}")
-    return ConfigError(f"{where}: cannot listen on {address} ({error.strerror or error}); {remedy}")
-
-
-def split_address(text: str, *, may_choose: bool = False) -> Address:
-    """Parse "host:port" (IPv6 in brackets). `may_choose` admits port 0. Raise ValueError with what is wrong."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not _HOST.fullmatch(host):
-        raise ValueError(f'"{text}" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400')
-    least = 0 if may_choose else 1
-    if not re.fullmatch("[0-9]{1,5}", port) or not least <= int(port) <= 65535:
-        raise ValueError(f'"{port}" in "{text}" is not a port; use a number from {least} to 65535')
-    return Address(host.strip("[]"), int(port))
-
-
-def split_peer(text: str) -> tuple[MemberId, Address]:
-    """Parse "ID@HOST:PORT". Raise ValueError with what is wrong."""
-    member, at, address = text.partition("@")
-    if not at:
-        raise ValueError(f'"{text}" is not ID@HOST:PORT; ringrift-node members --json shows whole ids')
-    return parse_id(member), split_address(address)
 
 
 def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from consensus.ledger.membership import OPEN_PROPOSALS
 from consensus.ledger.parsing import parse
 from consensus.ledger.state import RefusedError
 from consensus.ledger.transactions import Ballot, Propose, Transaction
-from node.config import split_address
+from node.address import split_address
 from node.directory import Directory
 from node.proposals import Motion, Proposals
 from node.report.membership import proposal as shown

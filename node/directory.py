@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from consensus.keys import MemberId, id_text
 from consensus.roster import Member, Roster
-from node.config import SwarmConfig, split_address
+from node.address import split_address
+from node.config import SwarmConfig
 
 
 class Directory:

@@ -13,7 +13,7 @@ import trio
 
 from consensus.epoch import EpochRecord
 from consensus.keys import MemberId, id_text
-from node.config import Address
+from node.address import Address
 from node.directory import Directory
 
 _LOOK_S = 1.0

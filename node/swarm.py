@@ -8,7 +8,8 @@ from pathlib import Path
 from consensus.keys import id_text
 from consensus.preimages import Preimages
 from consensus.settings import Settings, SettingsError
-from node.config import Address, parse_config, split_address
+from node.address import Address, split_address
+from node.config import parse_config
 from node.files import sync_directory
 from node.identity import IdentityError, create_identity
 from node.swarm_text import Listing, render_swarm

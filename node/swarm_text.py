@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from consensus.settings import SECTIONS, Settings
-from node.config import Address
+from node.address import Address
 
 _HEAD = """\
 # A swarm of RingRift nodes. Every member has the same copy of this file; [swarm], [[member]] and

@@ -108,7 +108,8 @@ def _with_note(data: Path) -> list[Path]:
 
 def _default_urls(path: Path) -> list[str]:
     """Where a member of this swarm that runs on this machine serves people, if --http did not say otherwise."""
-    from node.config import default_http, load_config
+    from node.address import default_http
+    from node.config import load_config
 
     config = load_config(path)
     usual = [default_http(member.address) for member in config.members]

@@ -5,18 +5,8 @@ import re
 from pathlib import Path
 
 from consensus.keys import MemberId
-from node.config import (
-    ROLES,
-    Address,
-    RunOptions,
-    SwarmConfig,
-    check_keep_epochs,
-    default_http,
-    load_config,
-    split_address,
-    split_peer,
-    split_roles,
-)
+from node.address import Address, default_http, split_address, split_peer
+from node.config import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, split_roles
 from node.toml import ConfigError
 
 

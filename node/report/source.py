@@ -6,7 +6,8 @@ from consensus.certificate import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.roster import Member as Listed
-from node.config import Address, SwarmConfig
+from node.address import Address
+from node.config import SwarmConfig
 from node.directory import Directory
 from node.effects import EffectLog
 from node.gossip import Gossip, PeerStatus

@@ -11,7 +11,7 @@ import h11
 import structlog
 import trio
 
-from node.config import Address, address_error
+from node.address import Address, address_error
 from node.transport.http1 import Conversation, Hangup
 from node.web.control import Actions, Control
 from node.web.note import remove_note, write_note, write_token

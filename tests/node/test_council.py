@@ -11,7 +11,8 @@ from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
 from consensus.settings import MembershipSettings
-from node.config import SwarmConfig, parse_config, split_address
+from node.address import split_address
+from node.config import SwarmConfig, parse_config
 from node.council import Council, CouncilError
 from node.directory import Directory
 from node.proposals import Proposals

@@ -10,9 +10,10 @@ import trio
 
 from consensus.roster import Member, Roster, make_roster
 from consensus.settings import Settings
+from node.address import split_address
 from node.blobs.exchange import BlobFetcher
 from node.blobs.memory import MemoryBlobs
-from node.config import SwarmConfig, parse_config, split_address
+from node.config import SwarmConfig, parse_config
 from node.directory import Directory
 from node.doors import Doors
 from node.identity import Identity

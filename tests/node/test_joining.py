@@ -10,7 +10,8 @@ from consensus.epoch import EpochRecord
 from consensus.keys import id_text
 from consensus.roster import Member, Roster, make_roster
 from consensus.settings import Settings
-from node.config import Address, parse_config, split_address
+from node.address import Address, split_address
+from node.config import parse_config
 from node.directory import Directory
 from node.identity import Identity
 from node.joining import joining_command, outside, tell_while_outside

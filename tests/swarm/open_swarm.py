@@ -15,10 +15,11 @@ from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
+from node.address import Address
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.clock import SimulatedClock
-from node.config import Address, SwarmConfig, parse_config
+from node.config import SwarmConfig, parse_config
 from node.directory import Directory
 from node.doors import Doors
 from node.gossip import PATH, Gossip, Rhythm

@@ -8,8 +8,9 @@ import pytest
 
 from consensus.keys import id_text
 from consensus.settings import Settings
+from node.address import Address, default_http
 from node.cli import main
-from node.config import Address, default_http, load_config
+from node.config import load_config
 from node.identity import Identity
 from node.toml import ConfigError, line_of
 

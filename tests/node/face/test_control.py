@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import trio
 
+from node.address import Address
 from node.cli import main
-from node.config import Address
 from node.council import CouncilError
 from node.web.note import TOKEN_HEADER, read_note, read_token
 from node.web.server import serve_local

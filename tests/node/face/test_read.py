@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import trio
 
+from node.address import Address
 from node.cli import main
-from node.config import Address
 from node.swarm import found_swarm
 from node.web.note import read_note, write_note
 from node.web.server import serve_local

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.config import Address
+from node.address import Address
 from node.toml import ConfigError
 from node.web.note import read_note
 from node.web.server import serve_local

@@ -16,8 +16,8 @@ from consensus.certificate import certificate
 from consensus.keys import SigningKey, id_text
 from consensus.ledger import transactions as t
 from consensus.statement import canonical_json, pae
+from node.address import Address
 from node.cli import main
-from node.config import Address
 from node.swarm_text import Listing, render_swarm
 from tests.consensus.ledger.swarm import SMALL, Swarm
 

@@ -1,8 +1,11 @@
-"""Numbers as people read them: ages, counts, shares, short identifiers. Shared by page and terminal."""
+"""What page and terminal share: numbers as people read them, short identifiers, what is held against a member."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _SHORT = 10
+_LONG_UNHEARD = 60.0  # seconds; one that is up has an event in the order every few of them
 
 
 def age(seconds: float | None) -> str:
@@ -42,6 +45,22 @@ def short(identifier: str | None) -> str:
     if identifier is None:
         return "–"
     return identifier if len(identifier) <= _SHORT + 2 else identifier[:_SHORT] + "…"
+
+
+def conduct(entry: Mapping[str, Any]) -> str:
+    """Return what is held against a member, from an entry of /status's `conduct`; empty if nothing is."""
+    said = []
+    if entry["equivocated"] is not None:
+        said.append(f"signed two events in one place in epoch {entry['equivocated']}")
+    if entry["silenced"]:
+        said.append("has no say")
+    if entry["wrong_results"]:
+        said.append(plural(entry["wrong_results"], "wrong result"))
+    if entry["withheld"]:
+        said.append(f"{plural(entry['withheld'], 'preimage')} withheld")
+    if entry["unheard_s"] is not None and entry["unheard_s"] > _LONG_UNHEARD:
+        said.append(f"no event in the order for {age(entry['unheard_s'])}")
+    return ", ".join(said)
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

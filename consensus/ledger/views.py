@@ -178,6 +178,10 @@ class Views:
         claims, candidates = self._state.claims.values(), self._state.candidates.values()
         return any(claim.waits for claim in claims) or any(entry.beacon is None for entry in candidates)
 
+    def unheard(self) -> Mapping[MemberId, int]:
+        """How long ago, by the ledger's clock, each member's last event had its place in the order, ns."""
+        return {member: self._state.clock - heard for member, heard in sorted(self._state.heard.items())}
+
     def withheld(self) -> Mapping[MemberId, int]:
         """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
         pledges = sorted(self._state.pledges.items())

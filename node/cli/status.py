@@ -8,7 +8,7 @@ from rich.text import Text
 
 from node.cli.rows import model_text, print_table, state_text
 from node.web.source import Status
-from node.words import age, ago, count, plural, short
+from node.words import age, ago, conduct, count, plural, short
 
 
 def show_status(console: Console, status: Status) -> None:
@@ -48,6 +48,11 @@ def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "events", f"{count(order['ordered'])} in order, {count(order['pending'])} waiting"
     if order["forkers"]:
         yield "forked", ", ".join(order["forkers"])
+    if order["ailment"]:
+        yield "silent", f"makes no events for now: {order['ailment']}"
+    for entry in status["conduct"]:
+        if against := conduct(entry):
+            yield "conduct", f"{entry['name']}: {against}"
 
 
 def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
@@ -61,6 +66,8 @@ def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "games", f"{count(counts['games'])} in {shards}, {count(counts['plies'])} plies"
     promoted = f"{plural(counts['promotions'], 'promotion')}, {plural(counts['certificates'], 'certificate')}"
     yield "models", f"{plural(counts['candidates'], 'candidate')}, {promoted}"
+    if counts["open_cases"] or counts["wrong_results"]:
+        yield "results", f"{count(counts['wrong_results'])} proven wrong, {count(counts['open_cases'])} in doubt"
     if counts["rejected"]:
         rejected = sorted(counts["rejected"].items())
         yield "no effect", ", ".join(f"{count(number)} × {reason}" for reason, number in rejected)

@@ -7,7 +7,17 @@ from rich.console import Console
 
 from node.cli.rows import Row, model_text, print_table, state_text
 from node.cli.status import show_status
-from node.web.source import CandidateInfo, CertificateInfo, ClaimInfo, MemberInfo, ModelInfo, ProposalInfo, Work
+from node.web.source import (
+    CandidateInfo,
+    CaseInfo,
+    CertificateInfo,
+    ClaimInfo,
+    FaultInfo,
+    MemberInfo,
+    ModelInfo,
+    ProposalInfo,
+    Work,
+)
 from node.words import age, ago, count, moment, plural, short
 
 _PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
@@ -61,6 +71,37 @@ def _show_work(console: Console, work: Work) -> None:
     headings = ("candidate", "?by", "configuration", "state", "#blocks", "#score", "?#equal play", "?#votes", "reason")
     candidates = [_candidate_row(entry) for entry in work["candidates"]]
     print_table(console, "Candidates", headings, candidates, "none yet")
+    if work["cases"]:
+        doubts = ("result", "?candidate", "#slot", "member", "?found wrong by", "replays", "#ends in", "reason")
+        print_table(console, "Results in doubt", doubts, [_case_row(entry) for entry in work["cases"]], "none")
+    if work["faults"]:
+        proven = ("result", "?candidate", "#slot", "member", "?#round", "?proven (UTC)", "reason")
+        print_table(console, "Wrong results", proven, [_fault_row(entry) for entry in work["faults"]], "none")
+
+
+def _case_row(entry: CaseInfo) -> Row:
+    return (
+        short(entry["result"]),
+        short(entry["candidate"]),
+        count(entry["slot"]),
+        entry["name"],
+        entry["by_name"],
+        f"{count(entry['wrong'])} wrong, {count(entry['right'])} right, needs {count(entry['needs'])}",
+        age(entry["ends_s"]),
+        entry["reason"] or "–",
+    )
+
+
+def _fault_row(entry: FaultInfo) -> Row:
+    return (
+        short(entry["result"]),
+        short(entry["candidate"]),
+        count(entry["slot"]),
+        entry["name"],
+        count(entry["round"]),
+        moment(entry["time"]),
+        entry["reason"] or "–",
+    )
 
 
 def _claim_row(claim: ClaimInfo) -> Row:

@@ -8,6 +8,7 @@ from consensus.ledger import Ledger
 from consensus.ledger.entities import Candidacy, Claim, Closed, Promotion
 from consensus.ledger.scores import most_of_block
 from consensus.ledger.transactions import UNIFORM
+from node.report.conduct import cases, faults
 from node.web.source import (
     CandidateInfo,
     Canonical,
@@ -46,12 +47,14 @@ def counts(ledger: Ledger) -> Counts:
         "candidates": sum(entry.candidates for entry in configurations),
         "promotions": sum(entry.promotions for entry in configurations),
         "certificates": sum(bool(promotion.certified) for promotion in ledger.promotions()),
+        "wrong_results": sum(ledger.faulted().values()),
+        "open_cases": len(ledger.cases()),
         "rejected": dict(ledger.rejected()),
     }
 
 
 def work(ledger: Ledger, names: Names) -> Work:
-    """Live claims, and candidates: the open ones first, then those closed last."""
+    """Live claims; candidates, the open ones first, then those closed last; results in doubt and proven wrong."""
     return {
         "claims": [_claim(ledger, names, claim) for claim in ledger.claims()],
         "candidates": [
@@ -59,6 +62,8 @@ def work(ledger: Ledger, names: Names) -> Work:
             *(_promoted_candidate(ledger, names, entry) for entry in reversed(ledger.promotions()[-CLOSED_SHOWN:])),
             *(_closed_candidate(ledger, names, entry) for entry in reversed(ledger.closed()[-CLOSED_SHOWN:])),
         ],
+        "cases": cases(ledger, names),
+        "faults": faults(ledger, names),
     }
 
 

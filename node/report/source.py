@@ -17,6 +17,7 @@ from node.member import Member
 from node.proposals import Proposals
 from node.report import ledger as shown
 from node.report import membership
+from node.report.conduct import conduct
 from node.software import version
 from node.web.source import (
     CertificateInfo,
@@ -80,6 +81,7 @@ class NodeReport:
             "ready_reason": reason,
             "peers": [self._peer(peer) for peer in self._gossip.statuses()],
             "consensus": self._consensus(),
+            "conduct": conduct(self._ledger, self._directory.name),
             "work": self._work(),
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
@@ -166,7 +168,8 @@ class NodeReport:
             return False, "members turn this node away; if it was voted out, ringrift-node members says so at theirs"
         if not self._gossip.caught_up():
             return False, "not level with members of more than 2/3 of the weight"
-        return True, "level with members of more than 2/3 of the weight"
+        level = "level with members of more than 2/3 of the weight"
+        return True, f"{level}; makes no events for now: {standing.ailment}" if standing.ailment else level
 
     def _peer(self, peer: PeerStatus) -> Peer:
         return {
@@ -193,6 +196,8 @@ class NodeReport:
             "pending": standing.pending,
             "ledger_digest": self._ledger.digest().hex(),
             "forkers": [id_text(roster[index].id) for index in self._member.replica.hashgraph.forkers()],
+            "dissent": standing.dissent,
+            "ailment": standing.ailment,
         }
 
     def _work(self) -> CurrentWork | None:

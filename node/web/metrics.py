@@ -24,6 +24,7 @@ class _StatusCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _node_metrics(self._status)
         yield from _consensus_metrics(self._status)
+        yield from _conduct_metrics(self._status)
         yield from _peer_metrics(self._status)
         yield from _work_metrics(self._status)
         yield from _count_metrics(self._status)
@@ -69,6 +70,36 @@ def _consensus_metrics(status: Status) -> Iterator[Metric]:
         "ringrift_pending_events", "Events held that wait for their place in the order", consensus["pending"]
     )
     yield GaugeMetricFamily("ringrift_forkers", "Members seen to have forked", len(consensus["forkers"]))
+    yield GaugeMetricFamily(
+        "ringrift_dissent", "1 if the ledger here is not that of the others", int(bool(consensus["dissent"]))
+    )
+    yield GaugeMetricFamily(
+        "ringrift_ailment", "1 if the node is not fit to make events now", int(bool(consensus["ailment"]))
+    )
+
+
+def _conduct_metrics(status: Status) -> Iterator[Metric]:
+    labels = ["member", "id"]
+    unheard = GaugeMetricFamily(
+        "ringrift_member_unheard_seconds", "Time since the member's last event in the order", labels=labels
+    )
+    withheld = CounterMetricFamily(
+        "ringrift_member_withheld_preimages", "Preimages that the member owed as a judge", labels=labels
+    )
+    wrong = CounterMetricFamily(
+        "ringrift_member_wrong_results", "Match results of the member that are proven to be wrong", labels=labels
+    )
+    equivocated = GaugeMetricFamily(
+        "ringrift_member_equivocated", "1 if the member is proven to have signed two events in one place", labels=labels
+    )
+    for entry in status["conduct"]:
+        values = [entry["name"], entry["id"]]
+        if entry["unheard_s"] is not None:
+            unheard.add_metric(values, entry["unheard_s"])
+        withheld.add_metric(values, entry["withheld"])
+        wrong.add_metric(values, entry["wrong_results"])
+        equivocated.add_metric(values, int(entry["equivocated"] is not None))
+    yield from (unheard, withheld, wrong, equivocated)
 
 
 def _peer_metrics(status: Status) -> Iterator[Metric]:
@@ -123,6 +154,8 @@ def _count_metrics(status: Status) -> Iterator[Metric]:
     yield CounterMetricFamily("ringrift_candidates", "Candidates in the order", counts["candidates"])
     yield CounterMetricFamily("ringrift_promotions", "Promotions in the order", counts["promotions"])
     yield CounterMetricFamily("ringrift_certificates", "Complete certificates", counts["certificates"])
+    yield CounterMetricFamily("ringrift_wrong_results", "Match results proven to be wrong", counts["wrong_results"])
+    yield GaugeMetricFamily("ringrift_open_cases", "Results that members are asked to replay", counts["open_cases"])
     rejected = CounterMetricFamily(
         "ringrift_rejected_transactions", "Transactions in the order without effect", labels=["reason"]
     )

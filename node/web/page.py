@@ -15,8 +15,10 @@ _LOG_SEARCHED = 400  # effects among which these are found: most are bookkeeping
 
 def render_page(source: StatusSource) -> str:
     """Return the page as HTML. Everything that comes from peers is escaped."""
+    status = source.status()
     return _template().render(
-        status=source.status(),
+        status=status,
+        conduct=[(entry, text) for entry in status["conduct"] if (text := words.conduct(entry))],
         members=source.members(),
         work=source.work(),
         proposals=source.proposals(),

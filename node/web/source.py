@@ -53,7 +53,9 @@ class Consensus(TypedDict):
     """How far the order has come. `round` is the last decided one (0 before the first).
 
     `epoch` is the number of the open epoch, from 0; `roster_version` is 1 for the roster of the genesis and grows
-    by one with every change of who decides. `events` are those held of the open epoch.
+    by one with every change of who decides. `events` are those held of the open epoch. `forkers` were seen to fork in
+    the open epoch. `dissent` says how the ledger here, or what opened the epoch, is not that of the others, and
+    `ailment` why this node makes no events for now; both are empty if all is well.
     """
 
     epoch: int
@@ -65,6 +67,8 @@ class Consensus(TypedDict):
     pending: int
     ledger_digest: str
     forkers: list[str]
+    dissent: str
+    ailment: str
 
 
 class CurrentWork(TypedDict):
@@ -88,7 +92,10 @@ class Canonical(TypedDict):
 
 
 class Counts(TypedDict):
-    """Totals over the whole ordered history. `rejected` counts transactions without effect by reason."""
+    """Totals over the whole ordered history. `rejected` counts transactions without effect by reason.
+
+    `wrong_results` were proven, `open_cases` are results that members are asked to replay now.
+    """
 
     games: int
     plies: int
@@ -96,7 +103,27 @@ class Counts(TypedDict):
     candidates: int
     promotions: int
     certificates: int
+    wrong_results: int
+    open_cases: int
     rejected: dict[str, int]
+
+
+class Conduct(TypedDict):
+    """What the order says of how a member behaves. The same at every node that is as far.
+
+    `unheard_s` are seconds of the ledger's clock since its last event in the order, None if it is no member any more;
+    `withheld` counts preimages that it owed as a judge and did not show, `wrong_results` match results of it that were
+    proven to be wrong. `equivocated` is the epoch in which it is proven to have signed two events with one number,
+    None if it did not; while it is `silenced` for that, nothing that it says counts.
+    """
+
+    id: str
+    name: str
+    unheard_s: float | None
+    withheld: int
+    wrong_results: int
+    equivocated: int | None
+    silenced: bool
 
 
 class Status(TypedDict):
@@ -108,6 +135,7 @@ class Status(TypedDict):
     ready_reason: str
     peers: list[Peer]
     consensus: Consensus
+    conduct: list[Conduct]
     work: CurrentWork | None
     canonical: dict[str, Canonical]
     counts: Counts
@@ -261,11 +289,48 @@ class LogEntry(TypedDict):
     fields: dict[str, str | int | bool | None]
 
 
+class CaseInfo(TypedDict):
+    """A result of `member` that members are asked to replay, since `by` found it wrong, for that reason.
+
+    `wrong` and `right` are weights of those who have replayed it; more than 2/3, that is `needs`, prove it wrong.
+    """
+
+    result: str
+    candidate: str
+    configuration: str
+    slot: int
+    member: str
+    name: str
+    by: str
+    by_name: str
+    reason: str
+    wrong: int
+    right: int
+    needs: int
+    ends_s: float
+
+
+class FaultInfo(TypedDict):
+    """A result of `member` that is proven to be wrong, and where that was ordered."""
+
+    result: str
+    candidate: str
+    configuration: str
+    slot: int
+    member: str
+    name: str
+    reason: str
+    round: int
+    time: int
+
+
 class Work(TypedDict):
-    """The answer of /work."""
+    """The answer of /work. `faults` are the last ones, newest first."""
 
     claims: list[ClaimInfo]
     candidates: list[CandidateInfo]
+    cases: list[CaseInfo]
+    faults: list[FaultInfo]
 
 
 class StatusSource(Protocol):

@@ -80,7 +80,10 @@ class FakeSource:
                 "pending": 14,
                 "ledger_digest": digest("ledger"),
                 "forkers": [],
+                "dissent": "",
+                "ailment": "",
             },
+            "conduct": [self._conduct(number) for number in range(4)],
             "work": {
                 "kind": "selfplay",
                 "subject": "hex8-2",
@@ -110,6 +113,8 @@ class FakeSource:
                 "candidates": 3,
                 "promotions": 1,
                 "certificates": 1,
+                "wrong_results": 2,
+                "open_cases": 1,
                 "rejected": {"claim not live": 2, 'say "no"\\': 1},
             },
         }
@@ -124,6 +129,18 @@ class FakeSource:
             "last_contact_s": (None, 0.2, 1.4, 318.0)[number],
             "lag_events": (None, 3, 11, 1904)[number],
             "state": ("self", "ok", "ok", "silent")[number],
+        }
+
+    @staticmethod
+    def _conduct(number: int) -> Any:
+        return {
+            "id": IDS[number],
+            "name": NAMES[number],
+            "unheard_s": (0.4, 2.1, 1.0, 318.0)[number],
+            "withheld": (0, 0, 3, 0)[number],
+            "wrong_results": (0, 0, 2, 0)[number],
+            "equivocated": (None, None, 1, None)[number],
+            "silenced": number == 2,
         }
 
     def status(self) -> Status:
@@ -157,6 +174,32 @@ class FakeSource:
                 self._candidate(1, "promoted", 32, 3, 0, ""),
                 self._candidate(0, "rejected", 17, None, None, "the test says it is not stronger"),
             ],
+            "cases": [
+                {
+                    **self._report(3),
+                    "by": IDS[1],
+                    "by_name": NAMES[1],
+                    "reason": "game 3, move 17 is <not> legal",
+                    "wrong": 2,
+                    "right": 1,
+                    "needs": 3,
+                    "ends_s": 540.0,
+                }
+            ],
+            "faults": [
+                {**self._report(2), "reason": "its seeds do not match", "round": 1000, "time": NOW - 600 * 10**9}
+            ],
+        }
+
+    @staticmethod
+    def _report(number: int) -> Any:
+        return {
+            "result": digest(f"result {number}"),
+            "candidate": digest(f"candidate {number}"),
+            "configuration": "hex8-2",
+            "slot": number,
+            "member": IDS[number],
+            "name": NAMES[number],
         }
 
     @staticmethod

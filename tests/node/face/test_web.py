@@ -117,10 +117,24 @@ def test_page_shows_the_same(source: FakeSource) -> None:
         "uniform, built in", "2026-11-20 13:48:09", "4 of 4 of the weight", "2 × claim not live",
         "cedar leaves", "1 for, 0 against 3 needed anvil: yes", "not enough ballots in time", "weight 4, epoch 2",
         "no vote", "127.0.0.1:7403",
+        "signed two events in one place in epoch 1, has no say, 2 wrong results, 3 preimages withheld",
+        "no event in the order for 5 min", "2 wrong, 1 right 3 needed", "game 3, move 17 is <not> legal",
+        "its seeds do not match", "2026-11-20 13:53:09",
     ):  # fmt: skip
         assert shown in text, shown
     assert f"/certificates/{digest('certificate 1')}" in page.links
     assert all(link.startswith(("/", "data:,")) for link in page.links), page.links
+
+
+def test_page_says_why_the_node_is_silent(source: FakeSource) -> None:
+    assert "makes no events" not in render_page(source)
+    source.values["consensus"]["ailment"] = "900 events behind"
+    assert "This node makes no events for now: 900 events behind." in render_page(source)
+
+
+def test_page_of_a_swarm_in_which_all_behave(source: FakeSource) -> None:
+    source.values["conduct"] = source.values["conduct"][:2]
+    assert "holds against members" not in render_page(source)
 
 
 def test_page_tells_the_news_in_sentences_newest_first(source: FakeSource) -> None:
@@ -158,7 +172,8 @@ def test_page_of_a_node_that_has_just_started(source: FakeSource) -> None:
     source.values.update(ready=False, ready_reason="listening to the others", work=None, peers=[])
     source.values["consensus"].update(round=0, round_age_s=None, forkers=[IDS[3]])
     source.values["counts"]["rejected"] = {}
-    source.work = lambda: {"claims": [], "candidates": []}  # type: ignore[method-assign]
+    source.values["conduct"] = []
+    source.work = lambda: {"claims": [], "candidates": [], "cases": [], "faults": []}  # type: ignore[method-assign]
     source.certificates = list  # type: ignore[assignment,method-assign]
     source.latest = lambda count: []  # type: ignore[method-assign]
     text = " ".join(" ".join(_Page(render_page(source)).words).split())
@@ -204,6 +219,14 @@ def test_metrics_have_the_status_s_figures(source: FakeSource) -> None:
     assert value(found["ringrift_work_done"], kind="selfplay", subject="hex8-2") == 412
     assert value(found["ringrift_configuration_promotions"], configuration="hex8-2") == 1
     assert value(found["ringrift_rejected_transactions"], reason='say "no"\\') == 1
+    assert value(found["ringrift_member_unheard_seconds"], member="<dune>") == 318
+    assert value(found["ringrift_member_withheld_preimages"], id=IDS[2]) == 3
+    assert value(found["ringrift_member_wrong_results"], id=IDS[2]) == 2
+    assert value(found["ringrift_member_equivocated"], id=IDS[2]) == 1
+    assert value(found["ringrift_member_equivocated"], id=IDS[1]) == 0
+    assert value(found["ringrift_wrong_results"]) == 2
+    assert value(found["ringrift_open_cases"]) == 1
+    assert value(found["ringrift_dissent"]) == value(found["ringrift_ailment"]) == 0
     assert value(found["ringrift_node_info"], name="anvil", roles="selfplay,train,match") == 1
 
 

@@ -4,7 +4,7 @@ The network knows addresses and TLS: who is not among the members that a node ad
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,9 @@ class Credentials:
 class Courier(MemoryTransport):
     """As `HttpTransport`: asks at addresses, and finds there who it expects, or nobody."""
 
-    def __init__(self, town: Town, me: MemberId) -> None:
+    def __init__(self, town: Town, me: MemberId, deaf: Collection[MemberId]) -> None:
         super().__init__(town, me)
-        self._town, self._me = town, me
+        self._town, self._me, self._deaf = town, me, deaf
         self.addresses: dict[MemberId, str] = {}
 
     async def set_addresses(self, addresses: dict[MemberId, str]) -> None:
@@ -76,6 +76,9 @@ class Courier(MemoryTransport):
         self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
     ) -> bytes:
         address = self.addresses.get(peer)
+        if self._me in self._deaf:
+            await trio.sleep(0.001)
+            raise Unreachable("no route")
         if address is None or self._town.homes.get(address) != peer:
             await trio.sleep(0.001)
             raise Unreachable(f"nobody of this name at {address}")
@@ -97,6 +100,8 @@ class OpenSwarm(SimulatedSwarm):
         self._guides: dict[int, dict[MemberId, str]] = {}  # each node's --peer
         self.ports: dict[int, int] = {}  # where each node listens, if it is not where it was first
         self.couriers: dict[int, Courier] = {}
+        self.fetchers: dict[int, BlobFetcher] = {}
+        self.deaf: set[MemberId] = set()  # who reaches nobody, but can be reached
         for node in self.nodes:
             self._settle(node, {other.number: address(other.number) for other in self.nodes}, {})
 
@@ -126,6 +131,10 @@ class OpenSwarm(SimulatedSwarm):
         """Its --peer at the next start."""
         self._guides[node.number] = {guide.identity.id: self.home(guide)}
 
+    def leaves(self, place: str) -> None:
+        """Nobody listens there any more."""
+        del self.town.homes[place]
+
     def home(self, node: SimulatedNode) -> str:
         """Where the node listens."""
         return address(self.ports.get(node.number, node.number))
@@ -139,10 +148,10 @@ class OpenSwarm(SimulatedSwarm):
             chance=chance, pace=self._pace,
         )
         decided, for_doors = member.subscribe(), member.subscribe()
-        courier = self.couriers[node.number] = Courier(self.town, me)
+        courier = self.couriers[node.number] = Courier(self.town, me, self.deaf)
         transport = node.mask.transport(courier, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
-        fetcher = BlobFetcher(node.blobs, transport, [], chance)
+        fetcher = self.fetchers[node.number] = BlobFetcher(node.blobs, transport, [], chance)
         guides = self._guides[node.number]
         directory = Directory(
             self._files[node.number], lambda: member.replica.ledger.roster, guides, lambda: member.replica.ledger.former

@@ -37,7 +37,7 @@ def prove(state: State, place: Place, author: MemberId, news: Evidence) -> None:
         raise RefusedError("equivocation is proven already")
     _require_proof(news, first, second)
     convicted = [*state.guilty(), accused]
-    fallback = _without_say(state.roster, convicted)
+    fallback = _without_say(state.tenure.staying, convicted)
     if fallback is None:
         raise RefusedError("nobody else has a say")
     entry = Conviction(accused, number, first.seq, first.hash, second.hash, state.tenure.number, place)
@@ -96,11 +96,13 @@ def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fal
     are left could not seal all of it together.
     """
     tenure = state.tenure
-    agreed = state.roster if tenure.next is None else tenure.next
+    if accused in tenure.leaving:
+        return False
+    agreed = tenure.coming
     coming = _without_say(agreed, convicted) if accused in agreed else None
     fits = coming is not None and stays_sealable(state.roster, coming, without=convicted)
     result = coming if coming is not None and fits else fallback
-    tenure.next = None if result == state.roster else result
+    tenure.next = None if result == tenure.staying else result
     return result != coming
 
 

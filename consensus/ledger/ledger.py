@@ -198,6 +198,8 @@ class Ledger(Views):
         kind = table.get("type")
         if kind != Open.TYPE and state.silenced(author):
             raise RefusedError("author is a proven equivocator")
+        if kind != Open.TYPE and author in state.tenure.leaving:
+            raise RefusedError("author is leaving")
         takes_id = kind not in (Open.TYPE, Evidence.TYPE)  # these act once by what they say
         if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")

@@ -3,6 +3,7 @@
 More than 2/3 of the weight approve a change, or it does not happen. What is approved is applied to the roster
 of the next epoch, and closes this one (`Ledger.closing`); until then the present roster decides alone. The
 members that stay must weigh more than 2/3 before and after, as they seal the record that links both rosters.
+Who leaves seals it too: without weight or a voice it is there until enough have, which closes that epoch again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from consensus.ledger.beacon import open_pledges
 from consensus.ledger.changes import Change, Proposal, Voice
 from consensus.ledger.entities import Place
 from consensus.ledger.state import RefusedError, State
+from consensus.ledger.tenure import handover
 from consensus.ledger.transactions import Ballot, Open, Propose, proposal_id
 from consensus.roster import Roster, RosterError, require_balance
 
@@ -122,19 +124,19 @@ def open_epoch(state: State, place: Place, author: MemberId, news: Open) -> None
 def succeed(state: State, place: Place) -> None:
     """Hands over to the next epoch's roster; what members that are gone had begun ends."""
     state.tenure = state.tenure.successor(state.index + 1)
-    roster = state.roster
-    for key in [key for key in sorted(state.claims) if key[0] not in roster]:
+    roster, staying = state.roster, state.tenure.staying
+    for key in [key for key in sorted(state.claims) if key[0] not in staying]:
         claim = state.claims[key]
         claims.revoke(state, place, claim)
-    state.profiles = {member: told for member, told in state.profiles.items() if member in roster}
+    state.profiles = {member: told for member, told in state.profiles.items() if member in staying}
     state.pledges = open_pledges(roster, state.round, state.pledges.values())
     state.heard = {member: state.heard.get(member, state.clock) for member in roster.ids}
     for candidate, candidacy in state.candidates.items():
-        ballots = tuple(entry for entry in candidacy.ballots if entry.author in roster)
+        ballots = tuple(entry for entry in candidacy.ballots if entry.author in staying)
         if ballots != candidacy.ballots:
             state.candidates[candidate] = replace(candidacy, ballots=ballots)
     for name, case in state.cases.items():
-        replays = tuple(entry for entry in case.replays if entry.author in roster)
+        replays = tuple(entry for entry in case.replays if entry.author in staying)
         state.cases[name] = replace(case, replays=replays)
     for _, proposal in sorted(state.proposals.items()):
         _carry_over(state, place, proposal)
@@ -146,15 +148,16 @@ def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
     except RefusedError as refused:
         _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
     else:
-        voices = tuple(voice for voice in proposal.voices if voice.author in state.roster)
+        voices = tuple(voice for voice in proposal.voices if voice.author in state.tenure.staying)
         state.proposals[proposal.id] = replace(proposal, voices=voices)
 
 
 def roster_with(state: State, change: Change) -> Roster:
     """The coming roster with this change; RefusedError if it cannot be."""
-    coming = state.roster if state.tenure.next is None else state.tenure.next
+    coming = state.tenure.coming
     try:
         roster = change.applied(coming)
+        handover(state.roster, roster)
         if coming.outweighing is None:
             require_balance(roster)
     except RosterError as error:

@@ -40,6 +40,7 @@ def write_snapshot(state: State) -> bytes:
         "epoch": [tenure.number, tenure.version, tenure.first_index, tenure.recount],
         "roster": tenure.roster.table(),
         "before": tenure.before.table(),
+        "leaving": list(tenure.leaving),
         "chain": [sealed.raw for sealed in tenure.chain],
         "recent": list(tenure.recent),
         "used": [[member, used.floor, sorted(used.above)] for member, used in sorted(state.used.items())],
@@ -94,8 +95,8 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 """Tables of entities: the type, and the records of a state in their order."""
 
 FIELDS = {
-    "version", "genesis", "order", "epoch", "roster", "before", "chain", "recent", "used", "heads", "failed", "heard",
-    "played", "faulted", "accepted", "refused", *LISTS,
+    "version", "genesis", "order", "epoch", "roster", "before", "leaving", "chain", "recent", "used", "heads", "failed",
+    "heard", "played", "faulted", "accepted", "refused", *LISTS,
 }  # fmt: skip
 
 
@@ -157,6 +158,9 @@ def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> Tenure:
     numbers = read(tuple[int, int, int, bool], table["epoch"], "epoch")
     tenure.number, tenure.version, tenure.first_index, tenure.recount = numbers
     tenure.roster, tenure.before = read_roster(table["roster"]), read_roster(table["before"])
+    tenure.leaving = read(tuple[bytes, ...], table["leaving"], "leaving")
+    if any(tenure.roster.weights.get(member) != 0 for member in tenure.leaving):
+        raise ShapeError("leaving: must be members without weight")
     tenure.chain = [decode_sealed(raw) for raw in read(tuple[bytes, ...], table["chain"], "chain")]
     tenure.recent = read(tuple[bytes, ...], table["recent"], "recent")
     return tenure

@@ -9,9 +9,24 @@ from consensus.encoding import Value, encode
 from consensus.epoch import EpochRecord, SealedRecord, enough_seals
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.roster import Roster
+from consensus.roster import Roster, make_roster
 
 RECENT = 64  # epochs before the open one of whose events the ledger hears evidence
+
+
+def departing(present: Roster, coming: Roster) -> tuple[MemberId, ...]:
+    """The members that have a weight, and are in the coming roster no more."""
+    return tuple(member.id for member in present.members if member.weight and member.id not in coming)
+
+
+def handover(present: Roster, coming: Roster) -> Roster:
+    """The roster of the next epoch: the coming one, and without weight who departs; RosterError if it is too large.
+
+    They stay until the record that ends their say is sealed, and so seal it like all others. If they did not, a
+    few that are silent besides, less than a third of either roster, could keep it unsealed for ever.
+    """
+    going = (replace(present.member(member), weight=0) for member in departing(present, coming))
+    return make_roster([*coming.members, *going])
 
 
 class Tenure:
@@ -32,6 +47,7 @@ class Tenure:
         self.chain: list[SealedRecord] = []  # the sealed records that changed the roster
         self.recent: tuple[bytes, ...] = ()  # what opened the epochs before this one, the newest last
         self.next: Roster | None = None  # with the changes that were approved in this epoch
+        self.leaving: tuple[MemberId, ...] = ()  # here without weight, to seal what opened this epoch, and then gone
         self.recount = False  # votes weigh otherwise than when they were last counted
 
     @property
@@ -86,10 +102,28 @@ class Tenure:
         """The sealed records that lead from the genesis to a roster; None while the last one lacks seals."""
         return tuple(self.chain[: version - 1]) if version - 1 <= len(self.chain) else None
 
+    @property
+    def changes(self) -> bool:
+        """Whether the next epoch's members are others, or other things are said of them."""
+        return self.next is not None or bool(self.leaving)
+
+    @property
+    def staying(self) -> Roster:
+        """The roster without those who are only here to seal."""
+        if not self.leaving:
+            return self.roster
+        return make_roster(member for member in self.roster.members if member.id not in self.leaving)
+
+    @property
+    def coming(self) -> Roster:
+        """Those who stay, with all changes that were approved so far."""
+        return self.staying if self.next is None else self.next
+
     def successor(self, first_index: int) -> Tenure:
         """The next epoch, but for the record that opens it."""
         following = Tenure(self._genesis)
         following.number = self.number + 1
+        following.leaving = departing(self.roster, self.coming)
         following.roster = self._next_roster()
         following.before = self.roster
         following.version = self.version + (following.roster.digest != self.roster.digest)
@@ -101,10 +135,9 @@ class Tenure:
 
     def _next_roster(self) -> Roster:
         """Who decides next; a member whose anchor was not announced has none, and adds to no beacon."""
-        listed = (self.roster if self.next is None else self.next).members
         return Roster(tuple(
             replace(member, anchor=self.anchors.get(member.id)) if member.id in self.roster else member
-            for member in listed
+            for member in handover(self.roster, self.coming).members
         ))  # fmt: skip
 
     def table(self) -> Value:

@@ -50,6 +50,11 @@ class Views:
         return self._state.tenure.former()
 
     @property
+    def leaving(self) -> tuple[MemberId, ...]:
+        """Members of the roster that have lost their weight, and are gone as soon as the epoch is sealed."""
+        return self._state.tenure.leaving
+
+    @property
     def roster_version(self) -> int:
         """1 for the roster of the genesis, one more with each change of ids or weights."""
         return self._state.tenure.version
@@ -81,7 +86,7 @@ class Views:
         tenure = self._state.tenure
         if not tenure.secure:
             return None
-        if tenure.next is not None:
+        if tenure.changes:
             return "roster"
         received = self._state.index + 1 - tenure.first_index
         return "length" if received > self._state.settings.epoch.events else None

@@ -2,10 +2,13 @@
 
 
 
+import pytest
+
 from consensus import forks
 from consensus.dag import LATEST
 from consensus.ledger import Ledger
 from consensus.ledger.changes import Change
+from consensus.ledger.transactions import proposal_id
 from consensus.settings import EpochSettings, Settings
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.swarm import Swarm as Orders
@@ -21,6 +24,32 @@ def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing():
     swarm.agreement()
     assert len(swarm.closed) >= 2
     assert swarm.replicas[0].ledger.time > LATEST
+
+
+@pytest.mark.parametrize("kind", ["leave", "key", "join"])
+def test_a_silent_member_keeps_no_change_of_the_roster_from_being_sealed(kind):
+    """It is one of five, and one of four to six afterwards; all others do what they are to do."""
+    swarm = Swarm(5, seed=1, strangers=1)
+    subject, new = swarm.keys[3].id, swarm.keys[5].id
+    change = {
+        "leave": Change("leave", subject), "key": Change("key", subject, key=new), "join": Change("join", new, 1, ""),
+    }[kind]  # fmt: skip
+    awake = [0, 1, 2, 3, 5]
+    number = swarm.put(0, "propose", change=change.table(), reason="")
+    for member in (1, 2, 3):
+        swarm.put(member, "ballot", proposal=proposal_id(swarm.keys[0].id, number), approve=True)
+    swarm.pending[1:4], late = [[]] * 3, swarm.pending[1:4]
+    while not swarm.replicas[3].ledger.proposals():
+        swarm.run(1, awake)
+    swarm.pending[1:4] = late
+    replica = swarm.replicas[0]
+    for _ in range(30):
+        swarm.run(30, awake)
+        if replica.number >= 4:
+            break
+    assert replica.number >= 4  # epochs follow each other
+    assert (subject in replica.roster) == (kind == "join")
+    assert (new in replica.roster) == (kind != "leave")
 
 
 def test_a_time_that_no_order_could_go_on_from_is_refused():

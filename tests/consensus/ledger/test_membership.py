@@ -8,8 +8,10 @@ from consensus.certificate import certificate
 from consensus.certificate_verify import CertificateError, verify
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
-from consensus.roster import Member
+from consensus.ledger.state import RefusedError
+from consensus.roster import MEMBERS_LIMIT, Member, make_roster
 from consensus.settings import EpochSettings, MembershipSettings
+from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 
 
@@ -18,12 +20,13 @@ def weights(swarm: Swarm) -> list[int]:
 
 
 def changed(swarm: Swarm, change: Change, *members: int) -> None:
-    """Agreed on, and in force, with the record sealed."""
+    """Agreed on, and in force, with the record sealed; who leaves is gone."""
     swarm.agree(change, *members)
-    assert swarm.ledger.closing == "roster"
-    swarm.close()
-    swarm.open(*(n for n, key in enumerate(swarm.keys) if key.id in swarm.ledger.roster))
-    assert swarm.ledger.sealed is not None
+    while swarm.ledger.closing is not None:
+        assert swarm.ledger.closing == "roster"
+        swarm.close()
+        swarm.open(*(n for n, key in enumerate(swarm.keys) if key.id in swarm.ledger.roster))
+        assert swarm.ledger.sealed is not None
 
 
 def test_a_member_joins_when_more_than_two_thirds_want_it() -> None:
@@ -73,7 +76,64 @@ def test_who_has_left_counts_for_nothing() -> None:
         t.Propose(swarm.next_id(4), Change("leave", swarm.id(0)), ""),
     ):
         swarm.act(4, transaction)
-        assert swarm.refusal() == "not a member"
+        assert swarm.refusal() == "author is leaving"
+    swarm.open(0, 1, 2, 4)
+    swarm.close()
+    swarm.act(4, t.Profile(swarm.next_id(4), (), "cpu", bytes(32), {}, 0, 0))
+    assert swarm.refusal() == "not a member"
+
+
+def test_who_leaves_seals_the_record_of_it_and_is_gone_then() -> None:
+    """Else one that is silent besides, less than a third before and after, would keep it unsealed for ever."""
+    swarm = Swarm(5)
+    swarm.agree(Change("leave", swarm.id(3)), 0, 1, 2)
+    swarm.agree(Change("leave", swarm.id(3)), 3)
+    assert swarm.ledger.closing is None  # 4 is silent from the first day on
+    swarm.act(3, t.Ballot(swarm.next_id(3), swarm.ledger.proposals()[0].id, approve=True))
+    assert swarm.ledger.closing == "roster"
+    record = swarm.close().record
+    assert [member.weight for member in record.roster.members] == [1, 1, 1, 0, 1]
+    assert swarm.ledger.leaving == (swarm.id(3),)
+    with pytest.raises(RefusedError, match="does not fit"):
+        swarm.ledger.roster_with(Change("weight", swarm.id(3), 1))
+    swarm.open(0, 1, 2)
+    assert swarm.ledger.closing is None  # 3 of the 5 that decided
+    swarm.open(3)
+    assert swarm.ledger.closing == "roster"
+    assert swarm.ledger.sealed is not None
+    assert len(swarm.close().record.roster) == 4
+    assert swarm.ledger.leaving == ()
+    assert swarm.replayed().digest() == swarm.ledger.digest()
+
+
+def test_who_leaves_can_come_back_at_once_and_is_convicted_like_others() -> None:
+    swarm = Swarm(5)
+    swarm.agree(Change("leave", swarm.id(3)), 0, 1, 2, 4)
+    swarm.close()
+    swarm.agree(Change("join", swarm.id(3), 1, "host:1"), 0, 1, 2)
+    swarm.open(0, 1, 2, 3)
+    swarm.act(0, fork(swarm, 3))
+    assert [entry.member for entry in swarm.ledger.convictions()] == [swarm.id(3)]
+    assert not swarm.last[0].fields["voids"]
+    swarm.close()
+    assert weights(swarm) == [1, 1, 1, 1, 1]  # the members wanted it back
+    assert swarm.ledger.leaving == ()
+    swarm.open(0, 1, 2, 3)
+    swarm.agree(Change("leave", swarm.id(4)), 0, 1, 2, 3)
+    swarm.close()
+    swarm.act(0, fork(swarm, 4))
+    assert swarm.ledger.closing is None
+    swarm.open(0, 1, 2, 3)
+    assert len(swarm.close().record.roster) == 4
+
+
+def test_a_roster_without_room_for_who_leaves_is_refused() -> None:
+    swarm = Swarm(4)
+    listed = [Member(digest_of(number), 0) for number in range(MEMBERS_LIMIT - 4)]
+    swarm.ledger._state.tenure.roster = make_roster([*swarm.genesis.members, *listed])
+    with pytest.raises(RefusedError, match="does not fit"):
+        swarm.ledger.roster_with(Change("key", swarm.id(1), key=digest_of("new")))
+    assert len(swarm.ledger.roster_with(Change("leave", swarm.id(1)))) == MEMBERS_LIMIT - 1
 
 
 def test_weight_key_and_address_change() -> None:
@@ -88,7 +148,9 @@ def test_weight_key_and_address_change() -> None:
     new = swarm.enlist(11)
     changed(swarm, Change("key", swarm.id(3), key=swarm.id(new), anchor=bytes(32)), 0, 1, 2)
     assert swarm.id(3) not in swarm.ledger.roster
-    assert swarm.ledger.roster.member(swarm.id(new)) == Member(swarm.id(new), 1, bytes(32), "")
+    handover = list(swarm.closings.values())[-2].record.roster
+    assert handover.member(swarm.id(new)) == Member(swarm.id(new), 1, bytes(32), "")
+    assert handover.member(swarm.id(3)).weight == 0
     changed(swarm, Change("key", swarm.id(2), key=swarm.id(swarm.enlist(12))), 0, 1, new)
     assert swarm.ledger.roster.member(swarm.id(5)).address == "host:9"  # where the member was
     moved = Change("key", swarm.id(5), key=swarm.id(swarm.enlist(13)), address="host:8")
@@ -195,7 +257,8 @@ def test_absence_proposes_a_leave_by_itself() -> None:
     for member in (0, 1, 2):
         swarm.act(member, t.Ballot(swarm.next_id(member), proposal.id, approve=True))
     assert swarm.ledger.closing == "roster"
-    assert len(swarm.close().record.roster) == 3
+    assert [member.weight for member in swarm.close().record.roster.members] == [1, 1, 1, 0]
+    assert swarm.ledger.leaving == (swarm.id(3),)
 
 
 def test_an_outage_is_no_absence() -> None:
@@ -244,8 +307,8 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
     assert found.roster == swarm.ledger.roster
     assert swarm.id(0) not in found.sealed_by
     assert (found.sealed_weight, found.roster.total_weight) == (3, 4)
-    for cut in (0, 1):
-        chain = [swarm.genesis.raw, *(link.raw for link in swarm.ledger.chain_to(3) or ())]
+    for cut in (0, 1, 2):
+        chain = [swarm.genesis.raw, *(link.raw for link in swarm.ledger.chain_to(4) or ())]
         del chain[1 + cut]
         with pytest.raises(CertificateError):
             verify(rechained(data, chain), swarm.genesis.digest)

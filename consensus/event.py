@@ -76,9 +76,14 @@ class Header:
         """Hashes of the parents: the self-parent first, if any, then the others as listed (SPEC S1)."""
         return self.other_parents if self.self_parent is None else (self.self_parent, *self.other_parents)
 
+    @property
+    def signed(self) -> bytes:
+        """What the signature is over."""
+        return _CONTEXT + self.header
+
     def verify(self) -> bool:
         """Whether the signature is the creator's. Nothing here may be trusted before this has said so."""
-        return keys.verify(self.creator, _CONTEXT + self.header, self.signature)
+        return keys.verify(self.creator, self.signed, self.signature)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Whether this node's ledger is that of the others, and what it says and does when it is not."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -149,14 +149,17 @@ class Divergence:
 
 async def _compute(replica: Replica, recovery: Recovery) -> list[RoundEffects]:
     """Takes the replica through its epoch, as that is stored; all rounds of it."""
-    opening, position, rounds = replica.opening, 0, list[RoundEffects]()
+    opening, rounds = replica.opening, list[RoundEffects]()
     before = await recovery.read_before(opening)
     if before is not None:
         replica.serve(*before)
-    while replica.opening is opening and (events := await recovery.read(position, opening)):
-        position += len(events)
-        replica.insert(events)
-        rounds += replica.advance()
+
+    async def take(events: Sequence[Event]) -> None:
+        if replica.opening is opening:
+            replica.insert(events)
+            rounds.extend(replica.advance())
+
+    await recovery.replay(opening, take)
     return rounds
 
 

@@ -184,14 +184,13 @@ class Gossip:
         )
         peer.received += len(raw)
         answer = decode_answer(raw, max(self._sizes))
-        events = await self._member.opener.open(answer.events, epoch, self._member.knows)
-        await self._member.take(events)
+        opened = await self._member.opener.open(answer.events, epoch, self._member.knows, self._member.take)
         self._heard(peer, answer.tips, epoch, ahead=answer.closed)
         if self._replica.epoch != epoch:
             return True  # it helped us to close: now for the next epoch
         still_lacking = peer.lacks(seqs_of(self._replica.tips())) >= self._enough()
-        progress = first or bool(told) or bool(events)
-        return (answer.more and bool(events)) or (still_lacking and not answer.closed and progress)
+        progress = first or bool(told) or opened > 0
+        return (answer.more and opened > 0) or (still_lacking and not answer.closed and progress)
 
     # Answering.
 
@@ -212,12 +211,13 @@ class Gossip:
                 return self._answer_about_closed(peer, request)
             if not peer.may_tell(len(request.events), trio.current_time()):
                 raise Refusal(429, "too many events; send them later")
-            events = await self._member.opener.open(request.events, request.epoch, self._member.knows)
+            await self._member.opener.open(
+                request.events, request.epoch, self._member.knows, self._member.take
+            )
         except (MessageError, EventError) as error:
             peer.misbehaved(str(error), trio.current_time())
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
             raise Refusal(400, str(error)) from None
-        await self._member.take(events)
         peer.asked_us(trio.current_time())
         self._heard(peer, request.tips, request.epoch)
         peer.received += len(body)

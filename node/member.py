@@ -224,16 +224,19 @@ class Member:
         self._begin_epoch(listen=self._listening is not None)
         if opened is not None:
             self._pending.put_back(opened.unreceived)
-        opening, position = self.replica.opening, 0
+        opening = self.replica.opening
         before = await recovery.read_before(opening)
         if before is not None:
             self.replica.serve(*before)
-        while self.replica.opening is opening and (events := await recovery.read(position, opening)):
-            position += len(events)
-            attached = self.replica.insert(events)
-            self._orphans.update(event.hash for event in events if not self.knows(event.hash))
-            await self._attached(attached)
-        _log.debug("replayed", events=position, epoch=self.replica.number, round=self.replica.ledger.round)
+
+        async def take(events: Sequence[Event]) -> None:
+            if self.replica.opening is opening:
+                attached = self.replica.insert(events)
+                self._orphans.update(event.hash for event in events if not self.knows(event.hash))
+                await self._attached(attached)
+
+        kept = await recovery.replay(opening, take)
+        _log.debug("replayed", events=kept, epoch=self.replica.number, round=self.replica.ledger.round)
 
     async def _next_delivery(self, until: float) -> _Delivery | None:
         """What comes in next; None when it is time to look for other things to do."""

@@ -36,7 +36,7 @@ from node.gossip import Gossip
 from node.identity import Identity, hold_key, load_identity
 from node.joining import tell_while_outside
 from node.member import Member
-from node.opening import ThreadOpener
+from node.opening import CoreOpener
 from node.peers import Peer
 from node.proposals import Proposals
 from node.report.source import NodeReport
@@ -105,11 +105,12 @@ class _Node:
         self._credentials = Credentials(identity, [])
         self._transport = HttpTransport(self._credentials, {})
         self._store = store
+        self._opener = CoreOpener()
         self._member = Member(
             genesis=genesis,
             identity=identity,
             store=store,
-            opener=ThreadOpener(),
+            opener=self._opener,
             clock=SystemClock(),
             chance=chance,
         )
@@ -189,6 +190,7 @@ class _Node:
         with trio.CancelScope(shield=True):
             await self._workshop.aclose()
             await self._checker.aclose()
+            await self._opener.aclose()
             await self._transport.close()
 
     async def _serve_peers(self, nursery: trio.Nursery) -> None:

@@ -1,5 +1,7 @@
 """After a start: from what the store holds back to the replica as it was, and what is to be put forward again."""
 
+from collections.abc import Sequence
+
 import trio
 
 from consensus.epoch import EpochRecord, Opening
@@ -10,10 +12,10 @@ from consensus.ledger import Ledger
 from consensus.ledger.snapshot import SnapshotError
 from consensus.open_epoch import REPEATED
 from consensus.replica import Closed, Replica
-from node.opening import Opener
+from node.opening import Opener, Take
 from node.store import Store, StoreError
 
-_AT_A_TIME = 256  # events
+_AT_A_TIME = 1024  # events
 _LARGE = 1 << 18  # bytes of a snapshot; one of this size holds up all else for some tenths of a second
 
 _REFETCH = "move it away and start again: the node fetches all events from its peers"
@@ -47,14 +49,16 @@ class Recovery:
         except SnapshotError as error:
             raise StoreError(f"{self._store.place}: damaged ({error}); {_REFETCH}") from None
 
-    async def read(self, position: int, opening: Opening) -> list[Event]:
-        """The next stored events of an epoch; none at the end, or if they are not kept."""
-        raws = await self._store.read_epoch(opening.number, position, _AT_A_TIME)
-        try:
-            return await self._opener.open(raws, opening.digest, lambda _: False)
-        except EventError as error:
-            place = self._store.place
-            raise StoreError(f"{place}: damaged after its event {position} ({error}); {_REFETCH}") from None
+    async def replay(self, opening: Opening, take: Take) -> int:
+        """Hands the stored events of an epoch to `take`, some at a time; returns how many are kept."""
+        position = 0
+        while raws := await self._store.read_epoch(opening.number, position, _AT_A_TIME):
+            try:
+                position += await self._opener.open(raws, opening.digest, lambda _: False, take)
+            except EventError as error:
+                place = self._store.place
+                raise StoreError(f"{place}: damaged after its event {position} ({error}); {_REFETCH}") from None
+        return position
 
     async def read_before(self, opening: Opening) -> tuple[Opening, list[Event]] | None:
         """The epoch before with all its events; None if it is not here, as in a node that has joined since."""
@@ -62,8 +66,11 @@ class Recovery:
         if before is None:
             return None
         events: list[Event] = []
-        while more := await self.read(len(events), before):
-            events += more
+
+        async def take(some: Sequence[Event]) -> None:
+            events.extend(some)
+
+        await self.replay(before, take)
         return (before, events) if events else None  # none if they were pruned, or jumped over
 
     async def _before(self, number: int) -> Opening | None:

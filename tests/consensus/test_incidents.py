@@ -19,7 +19,7 @@ from consensus.keys import SigningKey
 from consensus.ledger.changes import Change
 from consensus.replica import ForkError, Replica
 from consensus.roster import Member, make_roster
-from node.opening import ThreadOpener
+from node.opening import CoreOpener
 from tests.consensus.brute_force import BruteForce
 from tests.consensus.gossip import Gossip, genesis_of, keys_of, sync
 from tests.consensus.random_dags import random_dag
@@ -355,20 +355,23 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     genuine = gossip.made[10]
     raw = genuine.raw.replace(genuine.signature, bytes(64))
     assert raw != genuine.raw
-    opener, epoch = ThreadOpener(), gossip.genesis.digest
+    opener, epoch = CoreOpener(), gossip.genesis.digest
     replica = Replica(gossip.genesis)
 
     def knows(digest):
         return digest in replica.dag
 
+    async def take(events):
+        replica.insert(events)
+
     for _ in range(2):
         with pytest.raises(ValueError, match="is not signed by it"):
-            await opener.open([raw], epoch, knows)
+            await opener.open([raw], epoch, knows, take)
     assert len(replica.dag) == 0
     assert not replica.wanted()
-    replica.insert(await opener.open([event.raw for event in gossip.made], epoch, knows))
+    assert await opener.open([event.raw for event in gossip.made], epoch, knows, take) == len(gossip.made)
     assert len(replica.dag) == len(gossip.made)
-    assert await opener.open([raw], epoch, knows) == [], "known already: dropped unseen, and held against nobody"
+    assert await opener.open([raw], epoch, knows, take) == 0, "known already: dropped unseen, and held against nobody"
     (kept,) = replica.events([genuine.hash])
     assert kept.raw == genuine.raw
 

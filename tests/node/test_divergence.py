@@ -4,7 +4,7 @@ from structlog.testing import capture_logs
 
 from consensus.replica import Replica
 from node.divergence import Divergence
-from node.opening import ThreadOpener
+from node.opening import SharedOpener
 from node.recovery import Recovery
 from node.store.memory import MemoryDisk, MemoryStore
 from tests.consensus.gossip import Gossip
@@ -14,7 +14,7 @@ async def stored(swarm):
     """A store with all events of a swarm's first epoch."""
     store = MemoryStore(MemoryDisk())
     await store.append(swarm.replicas[0].dag.events)
-    return Recovery(store, ThreadOpener(), swarm.genesis)
+    return Recovery(store, SharedOpener(), swarm.genesis)
 
 
 def compared(swarm, change):

@@ -20,7 +20,7 @@ from node.gossip import PATH, Gossip, Rhythm
 from node.identity import Identity
 from node.member import Member, Pace
 from node.messages import MAX_EVENTS, MAX_MESSAGE, SyncAnswer, SyncRequest
-from node.opening import ThreadOpener
+from node.opening import CoreOpener
 from node.simulation.agreement import Agreement
 from node.simulation.swarm import SimulatedSwarm
 from node.store.sqlite import SqliteStore
@@ -54,10 +54,13 @@ class Battlefield:
         self.asking: Transport
         self.transports: list[HttpTransport] = []
         self.stores: list[SqliteStore] = []
+        self.openers: list[CoreOpener] = []
 
     async def close(self) -> None:
         for transport in self.transports:
             await transport.close()
+        for opener in self.openers:
+            await opener.aclose()
         for store in self.stores:
             await store.close()
 
@@ -89,8 +92,9 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         directory = tmp_path / identity.text
         directory.mkdir()
         store = SqliteStore(directory, genesis=field.genesis.digest, member=identity.id)
+        opener = CoreOpener()
         member = Member(
-            genesis=field.genesis, identity=identity, store=store, opener=ThreadOpener(),
+            genesis=field.genesis, identity=identity, store=store, opener=opener,
             clock=SystemClock(), chance=random.Random(1), pace=PACE,
         )
         credentials = Credentials(identity, roster)
@@ -98,6 +102,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         transport._addresses = addresses
         field.transports.append(transport)
         field.stores.append(store)
+        field.openers.append(opener)
         gossip = Gossip(member, transport, random.Random(2), RHYTHM)
         server = PeerServer(credentials.server, Reception(roster, {PATH: gossip.route()}))
         port = await nursery.start(partial(server.serve, "127.0.0.1", 0))

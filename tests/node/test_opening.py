@@ -2,27 +2,49 @@
 
 import os
 import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 import trio
 
 from consensus.encoding import decode, encode
-from consensus.event import EventError, make_event
+from consensus.event import Event, EventError, make_event
+from node import opening
 from node.identity import Identity
-from node.opening import Opener, SharedOpener, ThreadOpener
+from node.opening import CoreOpener, Opener, SharedOpener
 
 EPOCH = bytes(32)
 ME = Identity(b"m" * 32)
 
 
-@pytest.fixture(params=[ThreadOpener, SharedOpener])
-def opener(request: pytest.FixtureRequest) -> Opener:
-    made: Opener = request.param()
-    return made
+@pytest.fixture
+async def cores() -> AsyncIterator[CoreOpener]:
+    made = CoreOpener()
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture(params=["cores", "shared"])
+def opener(request: pytest.FixtureRequest, cores: CoreOpener) -> Opener:
+    return cores if request.param == "cores" else SharedOpener()
+
+
+async def opened(
+    opener: Opener, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]
+) -> list[Event]:
+    """All that is taken, if all is well."""
+    taken: list[Event] = []
+
+    async def take(events: Sequence[Event]) -> None:
+        await trio.lowlevel.checkpoint()
+        taken.extend(events)
+
+    assert await opener.open(raws, epoch, known, take) == len(taken)
+    return taken
 
 
 def raw(seq: int, epoch: bytes = EPOCH) -> bytes:
-    parent = None if seq == 0 else bytes(31) + bytes([seq])
+    parent = None if seq == 0 else seq.to_bytes(32)
     return make_event(ME.key, epoch=epoch, seq=seq, self_parent=parent, time=seq).raw
 
 
@@ -36,18 +58,18 @@ def nothing(digest: bytes) -> bool:
     return False
 
 
-@pytest.mark.parametrize("count", [0, 1, 4, 5, 64, 65, 150])
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 64, 65, 150, 300])
 async def test_good_events_are_opened_in_order(opener: Opener, count: int) -> None:
     raws = [raw(seq) for seq in range(count)]
     for _ in range(2):
-        assert [event.raw for event in await opener.open(raws, EPOCH, nothing)] == raws
+        assert [event.raw for event in await opened(opener, raws, EPOCH, nothing)] == raws
 
 
 async def test_known_events_are_left_out(opener: Opener) -> None:
-    events = await opener.open([raw(seq) for seq in range(9)], EPOCH, nothing)
+    events = await opened(opener, [raw(seq) for seq in range(9)], EPOCH, nothing)
     known = {events[2].hash, events[5].hash}
-    opened = await opener.open([event.raw for event in events], EPOCH, known.__contains__)
-    assert [event.seq for event in opened] == [0, 1, 3, 4, 6, 7, 8]
+    new = await opened(opener, [event.raw for event in events], EPOCH, known.__contains__)
+    assert [event.seq for event in new] == [0, 1, 3, 4, 6, 7, 8]
 
 
 @pytest.mark.parametrize("position", [0, 3, 70])
@@ -58,7 +80,7 @@ async def test_one_bad_event_spoils_the_message(opener: Opener, bad: bytes, posi
     raws = [raw(seq) for seq in range(80)]
     for _ in range(2):
         with pytest.raises(EventError):
-            await opener.open([*raws[:position], bad, *raws[position:]], EPOCH, nothing)
+            await opened(opener, [*raws[:position], bad, *raws[position:]], EPOCH, nothing)
 
 
 async def test_a_message_is_checked_by_several_threads_and_all_messages_share_them(
@@ -69,24 +91,23 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
     both = threading.Barrier(2, timeout=30)
     running, most, lock = 0, 0, threading.Lock()
 
-    def known(digest: bytes) -> bool:
+    def check(events: Sequence[Event]) -> bool:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        if digest in first:
+        if events[0].seq in (0, 50):
             both.wait()
         with lock:
             running -= 1
-        return False
+        return True
 
-    opener = ThreadOpener()
+    monkeypatch.setattr(opening, "all_signed", check)
+    opener = CoreOpener()
     raws = [raw(seq) for seq in range(100)]
-    opened = await SharedOpener().open(raws, EPOCH, nothing)
-    first = {opened[0].hash, opened[50].hash}
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(opener.open, raws, EPOCH, known)
-        nursery.start_soon(opener.open, raws[10:40], EPOCH, nothing)
+        nursery.start_soon(opened, opener, raws, EPOCH, nothing)
+        nursery.start_soon(opened, opener, raws[10:40], EPOCH, nothing)
     assert most == 2
 
 
@@ -101,5 +122,44 @@ async def test_what_follows_a_bad_event_is_not_checked(monkeypatch: pytest.Monke
         return False
 
     with pytest.raises(EventError, match="is not signed by it"):
-        await ThreadOpener().open(raws, EPOCH, known)
+        await opened(CoreOpener(), raws, EPOCH, known)
     assert len(looked) <= 64
+
+
+async def test_what_comes_first_is_taken_while_the_rest_is_checked(cores: CoreOpener) -> None:
+    raws = [raw(seq) for seq in range(600)]
+    raws[500] = with_bad_signature(raws[500])
+    taken: list[int] = []
+
+    async def take(events: Sequence[Event]) -> None:
+        await trio.lowlevel.checkpoint()
+        taken.extend(event.seq for event in events)
+
+    with pytest.raises(EventError, match="event 500 of"):
+        await cores.open(raws, EPOCH, nothing, take)
+    assert taken == list(range(len(taken)))
+    assert len(taken) <= 500
+
+
+@pytest.mark.parametrize("count", [3, 100, 300])
+async def test_what_the_taker_raises_comes_out_by_itself(cores: CoreOpener, count: int) -> None:
+    async def take(events: Sequence[Event]) -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyError("no room")
+
+    with pytest.raises(KeyError, match="no room"):
+        await cores.open([raw(seq) for seq in range(count)], EPOCH, nothing, take)
+
+
+async def test_two_large_messages_at_once(cores: CoreOpener) -> None:
+    raws = [raw(seq) for seq in range(400)]
+    spoilt = [*raws[:390], with_bad_signature(raws[390])]
+
+    async def refused() -> None:
+        with pytest.raises(EventError, match="event 390"):
+            await opened(cores, spoilt, EPOCH, nothing)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(refused)
+        assert [event.raw for event in await opened(cores, raws, EPOCH, nothing)] == raws
+    assert [event.raw for event in await opened(cores, raws, EPOCH, nothing)] == raws

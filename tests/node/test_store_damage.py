@@ -27,7 +27,7 @@ from node.config import load_config
 from node.demo.stage import free_ports
 from node.identity import Identity, load_identity
 from node.member import Member, Pace
-from node.opening import ThreadOpener
+from node.opening import CoreOpener
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
 from node.swarm import found_swarm
@@ -310,7 +310,7 @@ async def test_a_schema_that_is_no_text_is_one_line(tmp_path: Path) -> None:
 
 def member_on(store: SqliteStore) -> Member:
     return Member(
-        genesis=GENESIS, identity=ME, store=store, opener=ThreadOpener(),
+        genesis=GENESIS, identity=ME, store=store, opener=CoreOpener(),
         clock=SimulatedClock(), chance=random.Random(1), pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),
     )
 

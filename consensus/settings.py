@@ -189,6 +189,7 @@ class EpochSettings(Section):
 
     NAME = "epoch"
     events: int = 65_536  # received ones; with the round that passes this the epoch closes
+    bytes: int = 1 << 28  # of received events, the same: all of them are in every member's memory
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -97,6 +97,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "epoch": {
         "": "When the swarm turns a page: what is older needs no memory.",
         "events": "ordered events, after which the epoch closes",
+        "bytes": "bytes of them, after which it closes too: all members keep an open epoch in memory",
     },
     "membership": {
         "": "How members come and go.",

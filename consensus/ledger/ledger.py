@@ -145,6 +145,7 @@ class Ledger(Views):
             gap = state.settings.timing.gap_s * 10**9
             state.clock += min(max(ordered.time - state.time, 0), gap)
         state.time, state.index = ordered.time, ordered.index
+        state.tenure.size += len(event.header) + len(event.payload)
         place = Place(state.round, ordered.time, ordered.index, event.hash, state.clock)
         if event.creator in state.heard:
             state.heard[event.creator] = state.clock

@@ -41,6 +41,7 @@ class Tenure:
         self.version = 1  # of the roster
         self.before = genesis.roster  # the roster of the epoch before
         self.first_index = 0  # position in the order of this epoch's first event
+        self.size = 0  # bytes of headers and payloads of this epoch's ordered events
         self.opened: dict[MemberId, bytes | None] = {}  # who went on from the record, with its seal
         self.anchors: dict[MemberId, bytes] = {}  # announced for the next epoch
         self.sealed: SealedRecord | None = None  # the record with the first seals that were enough
@@ -145,4 +146,4 @@ class Tenure:
         members: list[Value] = [[member, seal] for member, seal in sorted(self.opened.items())]
         anchors: list[Value] = [[member, anchor] for member, anchor in sorted(self.anchors.items())]
         coming = None if self.next is None else hashlib.sha256(encode(self.next.table())).digest()
-        return [self.number, self.epoch, members, anchors, coming, self.recount]
+        return [self.number, self.epoch, self.size, members, anchors, coming, self.recount]

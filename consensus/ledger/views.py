@@ -88,8 +88,8 @@ class Views:
             return None
         if tenure.changes:
             return "roster"
-        received = self._state.index + 1 - tenure.first_index
-        return "length" if received > self._state.settings.epoch.events else None
+        received, most = self._state.index + 1 - tenure.first_index, self._state.settings.epoch
+        return "length" if received > most.events or tenure.size > most.bytes else None
 
     def roster_with(self, change: Change) -> Roster:
         """The roster of the next epoch if this were approved now; RefusedError if it cannot be."""

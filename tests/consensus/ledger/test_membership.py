@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from consensus.certificate import certificate
@@ -225,6 +227,29 @@ def test_an_epoch_closes_by_length_but_never_before_its_record_is_sealed() -> No
     sealed = swarm.ledger.sealed
     assert sealed is not None
     assert [member for member, _ in sealed.seals] == sorted(swarm.id(n) for n in (0, 1, 3))
+
+
+def test_an_epoch_of_large_events_closes_before_it_has_many() -> None:
+    """All members hold an open epoch in memory; one that fills its events to the brim must not fill that."""
+    swarm = Swarm(4, settings(epoch=EpochSettings(bytes=300_000)))
+    for _ in range(2):
+        swarm.act(3, Filler(swarm.next_id(3), bytes(100_000)))
+        assert swarm.ledger.closing is None
+    digest = swarm.ledger.digest()
+    swarm.act(3, Filler(swarm.next_id(3), bytes(100_000)))
+    assert swarm.ledger.digest() != digest
+    assert swarm.ledger.closing == "length"
+    swarm.close()
+    swarm.open(0, 1, 2, 3)
+    assert swarm.ledger.closing is None
+
+
+@dataclass(frozen=True)
+class Filler(t.Transaction):
+    """Of a type that nobody knows."""
+
+    TYPE = "filler"
+    data: bytes
 
 
 def test_seals_and_anchors() -> None:

@@ -79,6 +79,12 @@ def slot_lot(round_beacon: bytes, author: MemberId, claim: int) -> int:
     return int.from_bytes(hashlib.sha256(encode(["ringrift/slot/1", round_beacon, author, claim])).digest())
 
 
+def slot_blocks(round_beacon: bytes, candidate: bytes, slot: int, size: int) -> tuple[tuple[int, bytes], ...]:
+    """Number and seed of each of the `size` blocks that a slot of a match consists of."""
+    numbers = range(slot * size, (slot + 1) * size)
+    return tuple((number, block_seed(round_beacon, candidate, number)) for number in numbers)
+
+
 def block_seed(round_beacon: bytes, candidate: bytes, block: int) -> bytes:
     """The seed of one block of a match: 32 bytes."""
     return hashlib.sha256(encode(["ringrift/block/1", round_beacon, candidate, block])).digest()

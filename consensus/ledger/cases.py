@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from consensus.keys import MemberId
-from consensus.ledger.beacon import block_seed
+from consensus.ledger.beacon import slot_blocks
 from consensus.ledger.entities import Candidacy, Entity, Place, SlotResult
 from consensus.settings import MatchSettings
 
@@ -30,9 +30,7 @@ class SlotReport(Entity):
     @cached_property
     def blocks(self) -> tuple[tuple[int, bytes], ...]:
         """Number and seed of each block that the slot consists of."""
-        first = self.slot * self.settings.slot_blocks
-        numbers = range(first, first + self.settings.slot_blocks)
-        return tuple((number, block_seed(self.beacon, self.candidate, number)) for number in numbers)
+        return slot_blocks(self.beacon, self.candidate, self.slot, self.settings.slot_blocks)
 
     @property
     def scores(self) -> tuple[tuple[int, int], ...]:

@@ -127,6 +127,7 @@ class Slot(Entity):
 
     claim: ClaimKey | None = None
     result: SlotResult | None = None
+    again: bool = False  # it had a result that was proven to be wrong
 
 
 @dataclass(frozen=True)

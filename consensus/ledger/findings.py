@@ -155,5 +155,6 @@ def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]
 def _without(slot: Slot, number: int, report: SlotReport) -> Slot:
     """A slot as if neither the wrong result nor a claim of its author that may still be met had been."""
     if slot.result is None:
-        return Slot() if slot.claim is not None and slot.claim[0] == report.result.author else slot
-    return Slot() if number == report.slot else slot
+        is_theirs = slot.claim is not None and slot.claim[0] == report.result.author
+        return replace(slot, claim=None) if is_theirs else slot
+    return Slot(again=True) if number == report.slot else slot

@@ -8,7 +8,8 @@ member or two all may play.
 
 A member has one claim on a match at a time. A slot that was given back, or whose lease ran out, is free, but
 remembers its claim until somebody else is granted it: a late result still counts, and if the member asks
-again it gets this slot and no other, so that nobody draws until it likes what it gets.
+again it gets this slot and no other, so that nobody draws until it likes what it gets. A slot whose result was
+struck goes before new ones: others wait for nothing but it.
 """
 
 from __future__ import annotations
@@ -43,18 +44,20 @@ def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[in
         if _is_free(state, slots[number]) and _may_take(state, candidacy, number, member)
     ]
     dropped = tuple(number for number in free if (claim := slots[number].claim) is not None and claim[0] == member)
-    return dropped or tuple(number for number in free if number < _horizon(state, candidacy))
+    again = tuple(number for number in free if slots[number].again)
+    return dropped or again or tuple(number for number in free if number < _horizon(state, candidacy))
 
 
 def assign(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
     """Grants the slot."""
-    _put(state, candidacy, number, Slot(claim=key))
+    _put(state, candidacy, number, replace(candidacy.slots[number], claim=key))
 
 
 def vacate(state: State, claim: Claim) -> None:
     """Forgets a claim whose member is gone."""
     if claim.candidate is not None and claim.slot is not None:
-        _put(state, state.candidates[claim.candidate], claim.slot, Slot())
+        candidacy = state.candidates[claim.candidate]
+        _put(state, candidacy, claim.slot, replace(candidacy.slots[claim.slot], claim=None))
 
 
 def _put(state: State, candidacy: Candidacy, number: int, slot: Slot) -> None:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from consensus.ledger.beacon import block_seed
-from consensus.ledger.entities import Candidacy, Claim
+from consensus.ledger.beacon import slot_blocks
+from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.transactions import Candidate, Games, Result, Transaction, model_digest
 from node.work.desk import Desk
@@ -106,13 +105,15 @@ async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
     candidate = await model_directory(desk, candidacy.model)
     incumbent = await model_directory(desk, known_model(desk.ledger, candidacy.incumbent))
     settings = candidacy.settings
+    assert candidacy.beacon is not None  # no slot is drawn before
+    blocks = slot_blocks(candidacy.beacon, candidacy.id, claim.slot, settings.slot_blocks)
     done = await workshop.perform(
         {
             "job": "match",
             "config": claim.configuration,
             "candidate": _text(candidate),
             "incumbent": _text(incumbent),
-            "blocks": slot_blocks(candidacy, claim.slot),
+            "blocks": [list(block) for block in blocks],
             "settings": {
                 "simulations": settings.simulations,
                 "considered": settings.considered,
@@ -125,16 +126,6 @@ async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
     blob, size = await desk.keep(Path(done["blob"]))
     scores = tuple((block, score) for block, score in done["scores"])
     return Result(desk.next_id(), claim.id, scores, done["root"], blob, size, done["games"])
-
-
-def slot_blocks(candidacy: Candidacy, slot: int) -> list[list[Any]]:
-    """The blocks of a slot as [number, seed], the seeds fixed by the match's beacon."""
-    assert candidacy.beacon is not None
-    first = slot * candidacy.settings.slot_blocks
-    return [
-        [block, block_seed(candidacy.beacon, candidacy.id, block)]
-        for block in range(first, first + candidacy.settings.slot_blocks)
-    ]
 
 
 async def _fetch_shards(desk: Desk, configuration: str, report: Report) -> Mapping[bytes, Path]:

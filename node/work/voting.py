@@ -1,14 +1,20 @@
-"""Voting on ripe candidates: every counted game is fetched and replayed here before this node says yes."""
+"""Votes and findings: every counted game is fetched and replayed here before this node says yes.
+
+What it finds wrong it puts before the others (`consensus.ledger.findings`), and votes when they have decided:
+if they agree, the result is struck and there is nothing to vote on; if they do not, it rejects.
+"""
 
 import structlog
 import trio
 
-from consensus.ledger.entities import Candidacy, SlotResult
-from consensus.ledger.priorities import Subject, due_votes
-from consensus.ledger.transactions import Vote
+from consensus.ledger.cases import Case, SlotReport, report_of
+from consensus.ledger.entities import Candidacy
+from consensus.ledger.priorities import Subject, due_findings, due_votes
+from consensus.ledger.scores import counted_slots
+from consensus.ledger.transactions import Finding, Vote
 from node.work.desk import Desk, as_reason
 from node.work.failures import Failures
-from node.work.jobs import slot_blocks
+from node.work.replays import Replays, unless_over
 from node.work.workshop import WorkError, Workshop
 
 log = structlog.get_logger()
@@ -19,87 +25,135 @@ LONGEST_PAUSE_S = 60.0
 
 
 async def vote_on_all(desk: Desk, workshop: Workshop) -> None:
-    """Vote on each candidate that is ripe, for ever.
+    """Vote on each candidate that is ripe, and replay each slot that somebody found wrong, for ever.
 
     What cannot be checked now (a games file that nobody who answers has, a worker that died) is tried again
-    after a pause; a candidate's time to be voted on is limited by the ledger, not here.
+    after a pause; the time for it is limited by the ledger, not here.
     """
-    voted: set[bytes] = set()
+    voice = _Voice(desk, Replays(desk, workshop))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_answer_all, desk, voice)
+        await _vote_on_all(desk, voice)
+
+
+class _Voice:
+    """What this node says about reported slots."""
+
+    def __init__(self, desk: Desk, replays: Replays) -> None:
+        self._desk = desk
+        self.replays = replays
+        self._said: dict[bytes, int] = {}  # the id of our finding, by the digest of the result
+
+    async def say(self, report: SlotReport, wrong: str) -> None:
+        """Our one finding about a result."""
+        if report.digest in self._said:
+            return
+        number = self._said[report.digest] = self._desk.next_id()
+        found = Finding(number, report.candidate, report.slot, report.digest, bool(wrong), as_reason(wrong))
+        try:
+            await self._desk.submit(found)
+        except WorkError:
+            del self._said[report.digest]
+            raise
+
+    def is_pending(self, report: SlotReport) -> bool:
+        """Whether what is found of this result is being decided."""
+        number, ledger = self._said.get(report.digest), self._desk.ledger
+        waits = number is not None and not ledger.has_used(self._desk.me, number)
+        return waits or ledger.case(report.digest) is not None
+
+    def may_accuse(self, candidacy: Candidacy, report: SlotReport) -> bool:
+        """Whether a `wrong` of ours would put this result before the others."""
+        return report.digest not in self._said and self._desk.ledger.may_open_case(self._desk.me, candidacy)
+
+
+async def _answer_all(desk: Desk, voice: _Voice) -> None:
+    """Answer open cases side by side: one whose games nobody has must not keep us from the others."""
+    begun: set[bytes] = set()
+    async with trio.open_nursery() as nursery:
+        while True:
+            moves = desk.moves
+            cases = desk.ledger.cases()
+            begun &= {case.id for case in cases}
+            for case in due_findings(desk.ledger, desk.me):
+                if case.id not in begun:
+                    begun.add(case.id)
+                    nursery.start_soon(_answer, desk, voice, case)
+            await desk.moved(moves)
+
+
+async def _answer(desk: Desk, voice: _Voice, case: Case) -> None:
+    """Replay what is under suspicion and say what we found, unless the case is closed before."""
+    failures = Failures(LONGEST_PAUSE_S)
+    subject: Subject = ("match", case.report.configuration, case.id)
+
+    def is_open() -> bool:
+        return desk.ledger.case(case.id) is not None
+
+    while is_open():
+        try:
+            wrong = await unless_over(desk, is_open, lambda: voice.replays.find(case.report))
+            if wrong is not None:
+                await voice.say(case.report, wrong)
+            return
+        except WorkError as trouble:
+            failures.note(subject)
+            log.warning("finding put off", result=case.id.hex()[:12], why=str(trouble))
+        await trio.sleep_until(failures.next_end())
+
+
+async def _vote_on_all(desk: Desk, voice: _Voice) -> None:
+    voted: set[bytes] = set()  # digests of the results on which we did
     failures = Failures(LONGEST_PAUSE_S)
     while True:
         moves = desk.moves
         for candidacy in due_votes(desk.ledger, desk.me):
+            assert candidacy.ripe is not None
             subject: Subject = ("match", candidacy.configuration, candidacy.id)
-            if candidacy.id in voted or subject in failures.avoided():
+            if candidacy.ripe.results in voted or subject in failures.avoided():
                 continue
             try:
-                vote = await _judge(desk, workshop, candidacy)
+                vote = await _judge(desk, voice, candidacy)
+                if vote is not None:
+                    await desk.submit(vote)
+                    voted.add(candidacy.ripe.results)
             except WorkError as trouble:
                 failures.note(subject)
                 log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
-                continue
-            if vote is not None:
-                voted.add(candidacy.id)
-                await desk.submit(vote)
         with trio.move_on_at(failures.next_end()):
             await desk.moved(moves)
 
 
-async def _judge(desk: Desk, workshop: Workshop, candidacy: Candidacy) -> Vote | None:
-    """Our vote; None if the candidate was closed before we knew. Raises `WorkError`."""
+async def _judge(desk: Desk, voice: _Voice, candidacy: Candidacy) -> Vote | None:
+    """Our vote; None if there is none now: the candidate is over, or what we found is put to the others first."""
     assert candidacy.ripe is not None
-    vote: Vote | None = None
-    trouble: WorkError | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_stop_when_closed, desk, candidacy.id, nursery.cancel_scope)
-        try:
-            wrong = await _check(desk, workshop, candidacy)
-            results = candidacy.ripe.results
-            vote = Vote(desk.next_id(), candidacy.id, wrong is None, results, as_reason(wrong or ""))
-        except WorkError as error:
-            trouble = error
-        nursery.cancel_scope.cancel()
-    if trouble is not None:
-        raise trouble
-    return vote
+    results = candidacy.ripe.results
+
+    def is_open() -> bool:
+        present = desk.ledger.candidate(candidacy.id)
+        return present is not None and present.ripe is not None and present.ripe.results == results
+
+    first = await unless_over(desk, is_open, lambda: _first_wrong(voice.replays, candidacy))
+    present = desk.ledger.candidate(candidacy.id)
+    if first is None or present is None or not is_open():
+        return None
+    report, wrong = first
+    if report is None:
+        return Vote(desk.next_id(), candidacy.id, True, results, "")
+    if voice.is_pending(report):
+        return None
+    if voice.may_accuse(present, report):
+        await voice.say(report, wrong)
+        return None
+    return Vote(desk.next_id(), candidacy.id, False, results, as_reason(f"slot {report.slot}: {wrong}"))
 
 
-async def _stop_when_closed(desk: Desk, candidate: bytes, scope: trio.CancelScope) -> None:
-    while desk.ledger.candidate(candidate) is not None:
-        await desk.moved(desk.moves)
-    scope.cancel()
-
-
-async def _check(desk: Desk, workshop: Workshop, candidacy: Candidacy) -> str | None:
-    """None if every counted slot is as it was reported, else one line that says what is wrong."""
+async def _first_wrong(replays: Replays, candidacy: Candidacy) -> tuple[SlotReport | None, str]:
+    """The first counted slot that is not as it was reported, and why; None if all are right."""
     assert candidacy.ripe is not None
-    counted = -(-candidacy.ripe.blocks // candidacy.settings.slot_blocks)
-    for number in range(counted):
-        result = candidacy.slots[number].result
-        assert result is not None
-        wrong = await _check_slot(desk, workshop, candidacy, number, result)
-        if wrong is not None:
-            return f"slot {number}: {wrong}"
-    return None
-
-
-async def _check_slot(
-    desk: Desk, workshop: Workshop, candidacy: Candidacy, number: int, result: SlotResult
-) -> str | None:
-    blob = await desk.fetch(result.blob, result.size)
-    if (size := blob.stat().st_size) != result.size:
-        return f"the games have {size} bytes, but {result.size} were claimed"
-    blocks = slot_blocks(candidacy, number)
-    done = await workshop.perform(
-        {
-            "job": "check",
-            "config": candidacy.configuration,
-            "blob": str(blob),
-            "blocks": blocks,
-            "scores": [[block, score] for (block, _), score in zip(blocks, result.scores, strict=True)],
-            "root": result.root,
-            "settings": {"opening_plies": candidacy.settings.opening_plies},
-        },
-        lambda _progress: None,
-    )
-    return None if done["ok"] else str(done["reason"])
+    for number in range(counted_slots(candidacy.ripe.blocks, candidacy.settings.slot_blocks)):
+        report = report_of(candidacy, number)
+        assert report is not None
+        if wrong := await replays.find(report):
+            return report, wrong
+    return None, ""

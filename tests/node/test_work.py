@@ -24,9 +24,8 @@ from node.simulation.workshop import SimulatedWorkshop
 from node.work.desk import Shown, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
-from node.work.voting import vote_on_all
 from node.work.workshop import Report, WorkError
-from tests.consensus.ledger.swarm import Swarm, digest_of
+from tests.consensus.ledger.swarm import Swarm
 
 SETTINGS = Settings(
     selfplay=SelfplaySettings(games=8, ceiling=64),
@@ -298,85 +297,6 @@ async def test_a_report_that_cannot_be_said_gives_the_claim_back(
     await trio.sleep(30)
     nursery.cancel_scope.cancel()
     assert {type(entry) for entry in desk.said} == {t.SelfplayClaim, t.Release}
-
-
-async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
-    """The games of one candidate are held back, its check hangs; the votes on the next one are cast in time."""
-    candidate = swarm.nominate(3)
-    swarm.ripen(candidate)
-    fetched = Counter[bytes]()
-    fetch = desk.fetch
-
-    async def counted(digest: bytes, size: int | None) -> Path:
-        fetched[digest] += 1
-        return await fetch(digest, size)
-
-    desk.fetch = counted  # type: ignore[method-assign]
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
-    await trio.sleep(120)
-    assert not desk.said
-    assert 3 <= sum(fetched.values()) <= 8
-    ripe = swarm.ledger.candidate(candidate)
-    assert ripe is not None
-    result = ripe.slots[0].result
-    assert result is not None
-    (tmp_path / "games").write_bytes(b"other than what was claimed")
-    desk.files[result.blob] = tmp_path / "games"
-    await trio.sleep(61)
-    (vote,) = desk.said
-    assert isinstance(vote, t.Vote)
-    assert not vote.approve
-    assert vote.reason == "slot 0: the games have 27 bytes, but 100 were claimed"
-    nursery.cancel_scope.cancel()
-
-
-async def test_a_check_that_hangs_ends_with_its_candidate(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
-    class Hanging(Breaking):
-        async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-            self.tried["check"] += 1
-            await trio.sleep_forever()
-            return {}
-
-    hanging = Hanging()
-    (tmp_path / "games").write_bytes(bytes(100))
-    for slot in range(16):
-        desk.files[digest_of("blob", slot)] = tmp_path / "games"
-    nursery.start_soon(vote_on_all, desk, hanging)
-    for number, name in enumerate(("first", "second")):
-        candidate = swarm.nominate(3, name)
-        swarm.ripen(candidate)
-        desk.stir()
-        await trio.sleep(5)
-        assert hanging.tried["check"] == number + 1
-        swarm.vote(1, candidate, approve=False)
-        swarm.vote(2, candidate, approve=False)
-        desk.stir()
-        await trio.sleep(1)
-    nursery.cancel_scope.cancel()
-
-
-async def test_a_vote_is_cast_whatever_the_check_says(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
-    class Odd(Breaking):
-        async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-            await trio.sleep(1)
-            return {"ok": False, "reason": "header\n\x00 of\u2028" + "y" * 300}
-
-    (tmp_path / "games").write_bytes(bytes(100))
-    for slot in range(16):
-        desk.files[digest_of("blob", slot)] = tmp_path / "games"
-    swarm.ripen(swarm.nominate(3))
-    nursery.start_soon(vote_on_all, desk, Odd())
-    await trio.sleep(5)
-    assert swarm.ledger.rejected() == {}
-    assert swarm.ledger.accepted()["vote"] == 1
-    nursery.cancel_scope.cancel()
 
 
 def test_reasons_are_what_a_transaction_may_hold() -> None:

@@ -99,8 +99,10 @@ def test_what_a_fault_does_to_the_match() -> None:
     assert swarm.refusal() == "no slot for this member"
     swarm.act(1, swarm.result(1, (before.slots[0].claim or (b"", 0))[1], 0, 4))
     assert swarm.refusal() == "claim not live"
-    assert swarm.ledger.open_slots(after, swarm.id(2))[0] == 0
+    assert swarm.ledger.open_slots(after, swarm.id(2)) == (0,)  # before all new ones
     assert not swarm.ledger.open_slots(after, swarm.id(0))  # the candidate's author
+    swarm.act(2, t.Release(swarm.next_id(2), swarm.claim_slot(2, candidate, 0), "later"))
+    assert swarm.ledger.open_slots(open_(swarm, candidate), swarm.id(2)) == (0,)
     swarm.play_slot(2, candidate, 0)
     again = open_(swarm, candidate)
     assert again.ripe is not None

@@ -1,0 +1,98 @@
+"""Replaying reported slots: what this node finds out about the games of a match, and remembers."""
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from consensus.ledger.cases import SlotReport
+from node.work.desk import Desk
+from node.work.workshop import WorkError, Workshop
+
+KEPT = 1024
+"""Results of which it is remembered what was found: far more than the slots of all open matches."""
+
+_CHUNK = 1 << 20  # bytes
+
+T = TypeVar("T")
+
+
+class Replays:
+    """Fetches games and has them replayed in `workshop`, each reported slot once."""
+
+    def __init__(self, desk: Desk, workshop: Workshop) -> None:
+        self._desk = desk
+        self._workshop = workshop
+        self._free = trio.Lock()  # a workshop does one job at a time
+        self._found: dict[bytes, str] = {}  # by the digest of the result
+
+    async def find(self, report: SlotReport) -> str:
+        """Empty if the slot is as it was reported, else one line that says what is wrong. Raises `WorkError`."""
+        found = self._found.get(report.digest)
+        if found is None:
+            found = self._found[report.digest] = await self._replay(report)
+            while len(self._found) > KEPT:
+                del self._found[next(iter(self._found))]
+        return found
+
+    async def _replay(self, report: SlotReport) -> str:
+        result = report.result
+        games = await self._desk.fetch(result.blob, result.size)
+        if (size := games.stat().st_size) != result.size:
+            wrong = f"the games have {size} bytes, but {result.size} were claimed"
+        else:
+            wrong = await self._check(report, games)
+        if wrong and await _digest(games) != result.blob:
+            raise WorkError(f"{games}: damaged on this disk; it is not the file of games that was fetched")
+        return wrong
+
+    async def _check(self, report: SlotReport, games: Path) -> str:
+        job = {
+            "job": "check",
+            "config": report.configuration,
+            "blob": str(games),
+            "blocks": [list(block) for block in report.blocks],
+            "scores": [list(score) for score in report.scores],
+            "root": report.result.root,
+            "settings": {"opening_plies": report.settings.opening_plies},
+        }
+        async with self._free:
+            done = await self._workshop.perform(job, lambda _progress: None)
+        return "" if done["ok"] else str(done["reason"]) or "no reason given"
+
+
+async def _digest(path: Path) -> bytes:
+    """SHA-256 of a file; only of what seems wrong, so that a broken disk accuses nobody."""
+    hasher = sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                hasher.update(chunk)
+                await trio.lowlevel.checkpoint()
+    except OSError as error:
+        raise WorkError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return hasher.digest()
+
+
+async def unless_over(desk: Desk, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
+    """What `work` returns, or None if what it was done for was over before. Raises `WorkError`."""
+    done: T | None = None
+    trouble: WorkError | None = None
+
+    async def watch(scope: trio.CancelScope) -> None:
+        while is_open():
+            await desk.moved(desk.moves)
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch, nursery.cancel_scope)
+        try:
+            done = await work()
+        except WorkError as error:
+            trouble = error
+        nursery.cancel_scope.cancel()
+    if trouble is not None:
+        raise trouble
+    return done

@@ -38,7 +38,7 @@ class EffectLog:
 
     def _fields(self, fields: Mapping[str, Scalar]) -> dict[str, str | int | bool | None]:
         plain = {name: _plain(value) for name, value in fields.items()}
-        for role in ("subject", "accused"):  # the member whom a change of the roster, or a proof, concerns
+        for role in ("subject", "accused", "suspect"):  # whom a change of the roster, a proof or a finding concerns
             if isinstance(member := fields.get(role), bytes):
                 plain[f"{role}_name"] = self._name(member)
         return plain

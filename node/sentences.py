@@ -65,24 +65,25 @@ def _vote(fields: Fields) -> str:
     return f"rejects: {fields['reason']} ({fields['rejected']} of weight {fields['weight']})"
 
 
-def _suspected(fields: Fields) -> str:
-    member = fields.get("accused_name") or short(fields["accused"])
+def _slot_of(fields: Fields, role: str) -> str:
+    member = fields.get(f"{role}_name") or short(fields[role])
     return f"slot {fields['slot']} of candidate {short(fields['candidate'])}, which {member} played,"
 
 
 def _finding(fields: Fields) -> str:
     if not fields["wrong"]:
         weight = f"{fields['cleared']} of weight {fields['weight']}"
-        return f"replayed {_suspected(fields)} and finds it right ({weight})"
-    return f"finds {_suspected(fields)} wrong: {fields['reason']} ({fields['against']} of weight {fields['weight']})"
+        return f"replayed {_slot_of(fields, 'suspect')} and finds it right ({weight})"
+    weight = f"{fields['against']} of weight {fields['weight']}"
+    return f"finds {_slot_of(fields, 'suspect')} wrong: {fields['reason']} ({weight})"
 
 
 def _unproven(fields: Fields) -> str:
-    return f"did not prove that {_suspected(fields)} is wrong: {fields['reason']}"
+    return f"did not prove that {_slot_of(fields, 'suspect')} is wrong: {fields['reason']}"
 
 
 def _fault(fields: Fields) -> str:
-    return f"proved that {_suspected(fields)} is wrong: {fields['reason']}"
+    return f"proved that {_slot_of(fields, 'accused')} is wrong: {fields['reason']}"
 
 
 def _promotion(fields: Fields) -> str:

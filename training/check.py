@@ -63,11 +63,26 @@ def check_match(
         games = read_games(path, config, blocks, settings, report)
     except DataError as error:
         return str(error)
+    wrong = _compare(config, blocks, scores, games)
+    if not wrong and games_root(config, games) != root:
+        return "the games' Merkle root is not the one claimed"
+    return wrong
+
+
+def check_scores(path: Path, config: Config, scores: Sequence[tuple[int, int]]) -> str:
+    """Empty if the games are legal to their end and score so, whatever seeds they were begun with; else a reason."""
+    blocks = [(number, bytes(32)) for number, _ in scores]
+    try:
+        games = read_games(path, config, blocks, MatchSettings(opening_plies=0))
+    except DataError as error:
+        return str(error)
+    return _compare(config, blocks, scores, games)
+
+
+def _compare(
+    config: Config, blocks: Sequence[Block], scores: Sequence[tuple[int, int]], games: Sequence[MatchGame]
+) -> str:
     for (block, claimed), (number, found) in zip(scores, block_scores(config.players, games), strict=False):
         if (block, claimed) != (number, found):
             return f"block {number} scores {found}, but {claimed} was claimed for block {block}"
-    if len(scores) != len(blocks):
-        return f"{len(scores)} scores for {len(blocks)} blocks"
-    if games_root(config, games) != root:
-        return "the games' Merkle root is not the one claimed"
-    return ""
+    return "" if len(scores) == len(blocks) else f"{len(scores)} scores for {len(blocks)} blocks"

@@ -31,9 +31,9 @@ class Effect:
     result       candidate, configuration, slot, score, most, counted (blocks), total (score), llr
     ripe         candidate, configuration, model, blocks, score, most, llr, results
     vote         candidate, configuration, approve, reason, approved, rejected, weight
-    finding      candidate, configuration, slot, result, accused, wrong, reason, opens (whether it opens the case),
+    finding      candidate, configuration, slot, result, suspect, wrong, reason, opens (whether it opens the case),
                  against, cleared (weights so far), weight
-    unproven     candidate, configuration, slot, result, accused, reason: the case is closed without a proof
+    unproven     candidate, configuration, slot, result, suspect, reason: the case is closed without a proof
     fault        candidate, configuration, slot, result, accused, reason, against, weight, count (of the member's
                  wrong results ever), struck (whether the slot is free again), reopened (whether it was ripe)
     promotion    candidate, configuration, model, previous, statement, number, blocks, score, most, llr

@@ -40,7 +40,7 @@ def find(state: State, place: Place, author: MemberId, news: Finding) -> None:
     wrong, right = tally(state, case)
     state.emit(
         "finding", place, author, candidate=news.candidate, configuration=case.report.configuration,
-        slot=news.slot, result=case.id, accused=case.accused, wrong=news.wrong, reason=news.reason, opens=opens,
+        slot=news.slot, result=case.id, suspect=case.accused, wrong=news.wrong, reason=news.reason, opens=opens,
         against=wrong, cleared=right, weight=state.roster.total_weight,
     )  # fmt: skip
     settle(state, place, case)
@@ -101,7 +101,7 @@ def _close(state: State, place: Place, case: Case, reason: str) -> None:
         state.candidates[candidacy.id] = replace(candidacy, barred=(*candidacy.barred, case.author))
     state.emit(
         "unproven", place, case.author, candidate=report.candidate, configuration=report.configuration,
-        slot=report.slot, result=case.id, accused=case.accused, reason=reason,
+        slot=report.slot, result=case.id, suspect=case.accused, reason=reason,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from node.simulation.workshop import SimulatedWorkshop
 from node.transport import Transport
 from node.work.day import work_for_the_swarm
 from node.work.office import Office
+from node.work.workshop import Workshop
 
 ROLES = ("match", "selfplay", "train")
 
@@ -48,14 +49,14 @@ class WorkingSwarm(SimulatedSwarm):
         office = Office(member, node.identity, ROLES, blobs, fetcher, directory, effects)
         self.offices[node.number] = office
 
-        def workshop() -> SimulatedWorkshop:
-            return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
-
+        work, check = (self.workshop(node, chance, directory) for _ in range(2))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(office.run)
-            nursery.start_soon(
-                work_for_the_swarm, office, member, gossip, workshop(), workshop(), "simulated"
-            )
+            nursery.start_soon(work_for_the_swarm, office, member, gossip, work, check, "simulated")
+
+    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> Workshop:
+        """Where a node has its work, or its checks, done."""
+        return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
 
 
 class _LooseBlobs(MemoryBlobs):

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ class SimulatedWorkshop:
     """Writes every job into `diary`; models and games are random bytes.
 
     `strength` is the chance that a candidate wins a game of a match, `failing` that a job breaks at a step.
-    What a job gives depends on `chance` alone, except that a check is honest: it compares the scores it is
-    asked about with those that the games file tells.
+    What a job gives depends on `chance` alone, except that a check is honest: it compares the scores, the seeds
+    and the root that it is asked about with those that the games file tells.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class SimulatedWorkshop:
     def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         scores = [[block, sum(2 * (self._chance.random() < self._strength) for _ in range(2))]
                   for block, _seed in job["blocks"]]
-        told = bytes(score for _, score in scores)
-        blob = self._write(told + self._chance.randbytes(16))
-        return {"scores": scores, "root": self._digest(), "blob": blob, "games": 2 * len(scores)}
+        games = made_up_games(scores, job["blocks"]) + self._chance.randbytes(16)
+        root = hashlib.sha256(games).digest()
+        return {"scores": scores, "root": root, "blob": self._write(games), "games": 2 * len(scores)}
 
     def _write(self, data: bytes) -> str:
         path = self._directory / hashlib.sha256(data).hexdigest()
@@ -78,7 +78,18 @@ class SimulatedWorkshop:
         return self._chance.randbytes(32)
 
 
+def made_up_games(scores: Sequence[Sequence[int]], blocks: Sequence[Sequence[Any]]) -> bytes:
+    """How a games file begins that tells these scores of blocks with these seeds."""
+    return bytes(score for _, score in scores) + hashlib.sha256(b"".join(seed for _, seed in blocks)).digest()
+
+
 def _check(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    told = Path(job["blob"]).read_bytes()
-    claimed = bytes(score for _, score in job["scores"])
-    return {"ok": told[: len(claimed)] == claimed, "reason": "the games tell other scores"}
+    games = Path(job["blob"]).read_bytes()
+    expected = made_up_games(job["scores"], job["blocks"])
+    count = len(job["scores"])
+    if games[:count] != expected[:count]:
+        return {"ok": False, "reason": "the games tell other scores"}
+    if games[: len(expected)] != expected:
+        return {"ok": False, "reason": "not the openings of the blocks' seeds"}
+    ok = hashlib.sha256(games).digest() == job["root"]
+    return {"ok": ok, "reason": "" if ok else "the games' Merkle root is not the one claimed"}

@@ -60,7 +60,7 @@ class Office:
         self._blobs = blobs
         self._fetcher = fetcher
         self._directory = directory
-        self._effects = effects
+        self.effects = effects
         self._rounds = member.subscribe()
         self.moves = 0
         self._moved = trio.Event()
@@ -73,7 +73,7 @@ class Office:
             self._follow(decided)
 
     def _follow(self, decided: RoundEffects) -> None:
-        self._effects.add(decided.effects)
+        self.effects.add(decided.effects)
         for place in decided.round.events:
             if place.event.creator == self.me:
                 self._ordered.update(ids_of(place.event))

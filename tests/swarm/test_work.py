@@ -1,7 +1,7 @@
 """Swarms that work, in virtual time: claims, matches, votes and seals by the real code, up to certificates."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,15 @@ LIMIT_S = 900.0
 """Virtual seconds in which the wished promotions must be certified."""
 
 
-def work(count: int, seed: int, directory: Path, promotions: int, **trouble: object) -> WorkingSwarm:
+def work(
+    count: int, seed: int, directory: Path, promotions: int,
+    make: Callable[..., WorkingSwarm] = WorkingSwarm, **trouble: object,
+) -> WorkingSwarm:
     """Run a swarm until every node has seen `promotions` certificates; checks agreement all along."""
     make_deterministic(seed)
     agreement = Agreement()
     options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy=0.2), "watch": agreement.watch, "settings": SETTINGS}
-    swarm = WorkingSwarm(count, seed, directory, failing=float(str(trouble.get("failing", 0.0))), **options)
+    swarm = make(count, seed, directory, failing=float(str(trouble.get("failing", 0.0))), **options)
     limit = float(str(trouble.get("limit", LIMIT_S)))
     crashes = trouble.get("crashes", ())
     assert isinstance(crashes, Sequence)

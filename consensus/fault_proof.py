@@ -1,0 +1,188 @@
+"""The proof that a member reported a wrong result, as one file that anybody can check without the swarm.
+
+It has the member's signed event that reported the slot, the games that it names, and what the slot had to be played
+with; and the signed findings of members of more than 2/3 of the weight, which name all that by one digest. So the
+event and the games prove by themselves that scores are not those of the games, or the games none by the rules; and
+where the fault is that they were begun with other seeds, the seeds are what those members signed.
+
+Here all is checked but the games, which takes the rules: see `node.fault_check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from consensus.encoding import Decoded, EncodingError, decode, encode
+from consensus.epoch import EpochError, decode_sealed, walk
+from consensus.event import MAX_EVENT_BYTES, Event, EventError, decode_event, read_header
+from consensus.genesis import Genesis, GenesisError, decode_genesis
+from consensus.keys import MemberId, id_text
+from consensus.ledger.cases import Fault, SlotReport
+from consensus.ledger.entities import plain
+from consensus.ledger.fields import MalformedError
+from consensus.ledger.parsing import parse
+from consensus.ledger.reading import ShapeError, read
+from consensus.ledger.transactions import Finding, Result, Transaction
+from consensus.roster import Roster
+
+VERSION = 1
+SIZE_LIMIT = 1 << 27
+FIELDS = ("chain", "event", "findings", "games", "genesis", "report", "version")
+
+T = TypeVar("T", bound=Transaction)
+
+
+class ProofError(ValueError):
+    """A proof that must not be believed; one line."""
+
+
+class NoProofError(ValueError):
+    """The input is no such file at all; one line."""
+
+
+@dataclass(frozen=True)
+class FaultProof:
+    """What a proof says, all but the games checked."""
+
+    genesis: Genesis
+    roster: Roster  # to which the chain leads, and which found the result wrong
+    report: SlotReport
+    event: Event  # which reported it
+    games: bytes
+    found_by: tuple[MemberId, ...]
+    found_weight: int
+
+    @property
+    def accused(self) -> MemberId:
+        return self.event.creator
+
+
+def write_proof(
+    genesis: Genesis, chain: Sequence[bytes], fault: Fault, event: bytes, findings: Sequence[bytes], games: bytes
+) -> bytes:
+    """The file: `chain` are the sealed records that lead to the roster of the findings, `findings` their raw events."""
+    return encode({
+        "version": VERSION, "genesis": genesis.raw, "chain": list(chain), "report": plain(fault.report),
+        "event": event, "findings": list(findings), "games": games,
+    })  # fmt: skip
+
+
+def read_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
+    """Checks all of a proof but its games.
+
+    `genesis` is the digest of the swarm one trusts; without it the file's own genesis is believed. NoProofError if
+    `data` is no such file, ProofError if it is one that must not be believed.
+    """
+    table = _parse(data)
+    try:
+        report = read(SlotReport, table["report"], "report")
+        founding, roster = _roster(table["genesis"], table["chain"], genesis)
+        event = _event(_bytes(table["event"], "event"), "event")
+    except (ShapeError, GenesisError, EpochError) as error:
+        raise ProofError(str(error)) from None
+    if report.settings != founding.settings.match or report.configuration not in founding.settings.configurations:
+        raise ProofError("report: not a match as the genesis has them")
+    _check_result(event, report)
+    games = _bytes(table["games"], "games")
+    if hashlib.sha256(games).digest() != report.result.blob:
+        raise ProofError("games: not those that the event names")
+    found_by = _check_findings(table["findings"], report, roster)
+    return FaultProof(founding, roster, report, event, games, found_by, roster.weight(found_by))
+
+
+def _parse(data: bytes) -> dict[str, Decoded]:
+    if len(data) > SIZE_LIMIT:
+        raise NoProofError(f"no proof of a wrong result: {len(data)} bytes where at most {SIZE_LIMIT} are allowed")
+    try:
+        table = decode(data, limit=SIZE_LIMIT)
+    except EncodingError as error:
+        raise NoProofError(f"no proof of a wrong result: {error}") from None
+    if not isinstance(table, dict) or not {"event", "games", "report"} <= table.keys():
+        raise NoProofError("no proof of a wrong result: must be a map with event, games and report")
+    if sorted(table) != list(FIELDS):
+        raise ProofError(f"must have the fields {', '.join(FIELDS)} and no other")
+    if type(table["version"]) is not int or table["version"] != VERSION:
+        raise ProofError(f"version {table['version']!r:.40} is unknown; this program knows {VERSION}")
+    return table
+
+
+def _bytes(value: Decoded, where: str) -> bytes:
+    if not isinstance(value, bytes):
+        raise ProofError(f"{where}: must be bytes")
+    return value
+
+
+def _list(value: Decoded, where: str) -> list[bytes]:
+    if not isinstance(value, list):
+        raise ProofError(f"{where}: must be a list")
+    return [_bytes(entry, where) for entry in value]
+
+
+def _roster(record: Decoded, chain: Decoded, expected: bytes | None) -> tuple[Genesis, Roster]:
+    genesis = decode_genesis(_bytes(record, "genesis"))
+    if expected is not None and genesis.digest != expected:
+        raise ProofError(f"the proof is of the swarm with genesis {genesis.digest.hex()}, not {expected.hex()}")
+    links = [decode_sealed(raw) for raw in _list(chain, "chain")]
+    return genesis, walk(genesis, links, complete=False).roster
+
+
+def _event(raw: bytes, where: str) -> Event:
+    try:
+        match decode(raw, limit=MAX_EVENT_BYTES, items=3):
+            case [bytes(header), bytes(signature), bytes()]:
+                event = decode_event(raw, read_header(header, signature).epoch)
+            case _:
+                raise EventError("not an array of header, signature and payload")
+    except (EncodingError, EventError) as error:
+        raise ProofError(f"{where}: {error}") from None
+    if not event.verify():
+        raise ProofError(f"{where}: the signature of member {id_text(event.creator)} does not verify")
+    return event
+
+
+def _said(event: Event, kind: type[T]) -> list[T]:
+    """The transactions of one kind in an event, as the ledger reads them."""
+    said: list[T] = []
+    for table in event.transactions:
+        try:
+            transaction = parse(table)
+        except MalformedError:
+            continue
+        if isinstance(transaction, kind):
+            said.append(transaction)
+    return said
+
+
+def _check_result(event: Event, report: SlotReport) -> None:
+    """That the event reports just this; the numbers of its place in the order are the findings' word."""
+    result = report.result
+    if event.hash != result.place.event or event.creator != result.author:
+        raise ProofError("event: not the one that reported the result")
+    if not 0 <= report.slot < report.settings.block_limit // report.settings.slot_blocks:
+        raise ProofError("report: no slot of such a match")
+    if len(result.scores) != report.settings.slot_blocks:
+        raise ProofError("report: not as many scores as blocks")
+    wanted = (report.scores, result.root, result.blob, result.size, result.games)
+    reported = [(said.scores, said.root, said.blob, said.size, said.games) for said in _said(event, Result)]
+    if wanted not in reported:
+        raise ProofError("event: reports no such result")
+
+
+def _check_findings(findings: Decoded, report: SlotReport, roster: Roster) -> tuple[MemberId, ...]:
+    found_by: list[MemberId] = []
+    for raw in _list(findings, "findings"):
+        event = _event(raw, "findings")
+        if event.creator not in roster or event.creator in found_by:
+            raise ProofError(f"findings: {id_text(event.creator)} is no member, or says it twice")
+        wanted = (report.candidate, report.slot, report.digest, True)
+        said = [(entry.candidate, entry.slot, entry.result, entry.wrong) for entry in _said(event, Finding)]
+        if wanted not in said:
+            raise ProofError(f"findings: {id_text(event.creator)} does not say that this result is wrong")
+        found_by.append(event.creator)
+    if not roster.supermajority(found_by):
+        weight = roster.weight(found_by)
+        raise ProofError(f"found by weight {weight} of {roster.total_weight}; more than two thirds are needed")
+    return tuple(found_by)

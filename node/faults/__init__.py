@@ -1,0 +1,1 @@
+"""Proofs of wrong results: written by each node, shown to people, checked by anybody."""

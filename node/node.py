@@ -31,6 +31,7 @@ from node.council import Council
 from node.directory import Directory
 from node.doors import Doors
 from node.effects import EffectLog
+from node.faults.keeping import keep_faults
 from node.gossip import PATH as GOSSIP_PATH
 from node.gossip import Gossip
 from node.identity import Identity, hold_key, load_identity
@@ -59,6 +60,8 @@ _WRONG_ANCHOR = (
     "the anchor that swarm.toml has for this node is not its key's; before the first start of the swarm, write "
     "there what `ringrift-node id KEYFILE` prints; after it, run the key that belongs to the anchor"
 )
+
+FAULTS = "faults"  # the folder of their proofs, in that of the data
 
 log = structlog.get_logger("node")
 
@@ -155,7 +158,7 @@ class _Node:
         report = NodeReport(
             self._config, self._identity, self._directory,
             self._member, self._gossip, self._office, self._effects, self._proposals, device,
-            self._options.listen,
+            self._options.listen, self._data / FAULTS,
         )
         council = Council(self._office, self._directory, self._proposals, report.readiness)
         nursery.start_soon(self._office.run)
@@ -171,6 +174,7 @@ class _Node:
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(tell_while_outside, report.outside)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
+        nursery.start_soon(keep_faults, self._office, self._store, self._data / FAULTS)
         nursery.start_soon(
             work_for_the_swarm,
             self._office, self._member, self._gossip, self._workshop, self._checker, device,

@@ -97,7 +97,7 @@ def read_limited(path: Path) -> bytes:
     """The file's bytes; DataError if it is missing or above FILE_LIMIT."""
     try:
         with path.open("rb") as file:
-            data = file.read(FILE_LIMIT + 1)
+            data = file.read(min(os.fstat(file.fileno()).st_size, FILE_LIMIT) + 1)  # no more room than it takes
     except OSError as error:
         raise DataError(f"{path.name}: cannot be read ({error.strerror})") from None
     if len(data) > FILE_LIMIT:

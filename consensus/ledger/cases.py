@@ -80,6 +80,8 @@ class Fault(Entity):
     reason: str  # as the first of them put it
     replays: tuple[Replay, ...]  # theirs, in order
     roster_version: int  # of the roster whose weights counted
+    weight: int  # of those members then
+    total_weight: int
     place: Place
 
     @property

@@ -108,7 +108,8 @@ def _close(state: State, place: Place, case: Case, reason: str) -> None:
 def _prove(state: State, place: Place, case: Case, against: int) -> None:
     del state.cases[case.id]
     replays = tuple(entry for entry in case.replays if entry.wrong)
-    fault = Fault(case.report, replays[0].reason, replays, state.tenure.version, place)
+    total = state.roster.total_weight
+    fault = Fault(case.report, replays[0].reason, replays, state.tenure.version, against, total, place)
     state.faults.append(fault)
     state.fault_chain.add(fault.fingerprint)
     count = state.faulted[fault.accused] = state.faulted.get(fault.accused, 0) + 1
@@ -117,7 +118,7 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
     state.emit(
         "fault", place, case.author, candidate=report.candidate, configuration=report.configuration,
         slot=report.slot, result=fault.id, accused=fault.accused, reason=fault.reason, against=against,
-        weight=state.roster.total_weight, count=count, struck=struck, reopened=reopened,
+        weight=total, count=count, struck=struck, reopened=reopened,
     )  # fmt: skip
     limit = state.settings.membership.faults
     if limit and count >= limit:

@@ -1,4 +1,4 @@
-"""`status`, `members`, `work`, `models`, `certificates`: what a running node says, as tables or as JSON."""
+"""`status`, `members`, `work`, `models`, `certificates`, `faults`: what a running node says, as tables or as JSON."""
 
 import argparse
 import json
@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     if parser.prog.endswith(" certificates"):
         parser.add_argument("id", nargs="?", metavar="ID", help="certificate to print; a beginning of its id is enough")
         parser.add_argument("--save", type=Path, metavar="FILE", help="write the certificate to a new file instead")
+    if parser.prog.endswith(" faults"):
+        parser.add_argument("id", nargs="?", metavar="ID", help="wrong result; a beginning of its id is enough")
+        parser.add_argument("--save", type=Path, metavar="FILE", help="write the proof to a new file")
     parser.add_argument("--json", action="store_true", help="print the node's answer as one JSON value")
 
 
@@ -30,6 +33,8 @@ def main(options: argparse.Namespace) -> int:
     client = find_node(options.node, options.data)
     if options.command == "certificates" and (options.id or options.save):
         return _one_certificate(client, options.id or "", options.save)
+    if options.command == "faults" and (options.id or options.save):
+        return _one_proof(client, options.id or "", options.save)
     answer = client.json(f"/{options.command}")
     if options.json:
         print(json.dumps(answer, indent=2, sort_keys=True, ensure_ascii=False))
@@ -49,12 +54,28 @@ def _one_certificate(client: Client, beginning: str, file: Path | None) -> int:
     if file is None:
         sys.stdout.buffer.write(envelope)
         return 0
+    _save(file, envelope)
+    print(f"{file}: certificate {found[0]}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    return 0
+
+
+def _one_proof(client: Client, beginning: str, file: Path | None) -> int:
+    found = [entry["result"] for entry in client.json("/faults") if entry["result"].startswith(beginning)]
+    if len(found) != 1:
+        wanted = f'id begins with "{beginning}"' if beginning else "is meant (say its id)"
+        raise ConfigError(f"{len(found)} wrong results whose {wanted}; ringrift-node faults lists them all")
+    if file is None:
+        raise ConfigError(f"the proof of {found[0][:8]} is no text; say with --save FILE where to write it")
+    _save(file, client.get(f"/faults/{found[0]}"))
+    print(f"{file}: proof of {found[0]}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    return 0
+
+
+def _save(file: Path, data: bytes) -> None:
     try:
         with file.open("xb") as target:
-            target.write(envelope)
+            target.write(data)
     except FileExistsError:
         raise ConfigError(f"{file}: is there already and is not overwritten; choose another name") from None
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written ({error.strerror}); choose another place") from None
-    print(f"{file}: certificate {found[0]}; check it with ringrift-node verify {file} --genesis swarm.toml")
-    return 0

@@ -15,6 +15,7 @@ from node.web.source import (
     FaultInfo,
     MemberInfo,
     ModelInfo,
+    ProofInfo,
     ProposalInfo,
     Work,
 )
@@ -31,6 +32,7 @@ def show(command: str, answer: Any) -> None:
         "work": _show_work,
         "models": _show_models,
         "certificates": _show_certificates,
+        "faults": _show_faults,
         "proposals": _show_proposals,
     }
     console = Console(highlight=False)
@@ -180,4 +182,22 @@ def _certificate_row(entry: CertificateInfo) -> Row:
         moment(entry["time"]),
         f"{plural(entry['seals'], 'member')}, {count(entry['sealed'])} of {count(entry['weight'])}",
         state_text("complete" if entry["complete"] else "being sealed"),
+    )
+
+
+def _show_faults(console: Console, faults: list[ProofInfo]) -> None:
+    columns = ("result", "reported by", "?configuration", "slot", "proven (UTC)", "?found by", "reason", "proof")
+    print_table(console, "Wrong results", columns, [_proof_row(entry) for entry in faults], "none")
+
+
+def _proof_row(entry: ProofInfo) -> Row:
+    return (
+        short(entry["result"]),
+        entry["name"],
+        entry["configuration"],
+        f"{count(entry['slot'])} of candidate {short(entry['candidate'])}",
+        moment(entry["time"]),
+        f"weight {count(entry['found'])} of {count(entry['weight'])}",
+        entry["reason"],
+        state_text("kept here" if entry["kept"] else "not here"),
     )

@@ -1,4 +1,4 @@
-"""`ringrift-node verify`: checks a certificate with nothing but its file; no node, no network, no torch."""
+"""`ringrift-node verify`: checks a certificate, or the proof of a wrong result, with nothing but its file."""
 
 import argparse
 import hashlib
@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate_verify import SIZE_LIMIT, CertificateError, UnreadableError, Verified, verify
+from consensus.certificate_verify import CertificateError, UnreadableError, Verified, verify
+from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
 from consensus.ledger.transactions import UNIFORM
@@ -20,7 +21,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `ringrift-node verify`."""
-    parser.add_argument("certificate", type=Path, metavar="CERTIFICATE", help="the file to check")
+    parser.add_argument("certificate", type=Path, metavar="FILE", help="the certificate or the proof to check")
     parser.add_argument(
         "--genesis",
         metavar="FILE",
@@ -28,13 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="also check that the files in DIR are the model")
     parser.add_argument("--json", action="store_true", help="print what was proved as one JSON object")
-    parser.epilog = "Exit status: 0 the certificate holds, 1 it is refused, 2 the input cannot be read."
+    parser.epilog = "Exit status: 0 it holds, 1 it is refused, 2 the input cannot be read."
 
 
 def main(options: argparse.Namespace) -> int:
-    """Check one certificate: 0 it holds, 1 refused with one line, 2 (ConfigError) unreadable."""
-    data = _read(options.certificate, SIZE_LIMIT + 1)
+    """Check one file: 0 it holds, 1 refused with one line, 2 (ConfigError) unreadable."""
+    data = _read(options.certificate, PROOF_LIMIT + 1)
     genesis = None if options.genesis is None else _genesis(options.genesis)
+    if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; no JSON begins so
+        from node.cli.verify_fault import check_proof
+
+        return check_proof(options, data, genesis)
     files = None if options.model is None else _digests(options.model)
     try:
         verified = verify(data, genesis, files)

@@ -6,7 +6,7 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.cases import Case, Fault
 from node.report.membership import needed
-from node.web.source import CaseInfo, Conduct, FaultInfo
+from node.web.source import CaseInfo, Conduct, FaultInfo, ProofInfo
 
 Names = Callable[[MemberId], str]
 SECOND = 10**9
@@ -40,6 +40,28 @@ def cases(ledger: Ledger, names: Names) -> list[CaseInfo]:
 def faults(ledger: Ledger, names: Names) -> list[FaultInfo]:
     """The last results that were proven to be wrong, newest first."""
     return [_fault(names, fault) for fault in reversed(ledger.faults()[-FAULTS_SHOWN:])]
+
+
+def proofs(ledger: Ledger, names: Names, kept: Callable[[bytes], bool]) -> list[ProofInfo]:
+    """The results that were proven to be wrong, oldest first; `kept` says of which there is a proof here."""
+    return [
+        {
+            "result": fault.id.hex(),
+            "member": id_text(fault.accused),
+            "name": names(fault.accused),
+            "configuration": fault.report.configuration,
+            "candidate": fault.report.candidate.hex(),
+            "slot": fault.report.slot,
+            "reason": fault.reason,
+            "found": fault.weight,
+            "weight": fault.total_weight,
+            "round": fault.place.round,
+            "time": fault.place.time,
+            "count": ledger.faulted()[fault.accused],
+            "kept": kept(fault.id),
+        }
+        for fault in ledger.faults()
+    ]
 
 
 def _case(ledger: Ledger, names: Names, case: Case) -> CaseInfo:

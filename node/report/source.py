@@ -1,5 +1,7 @@
 """The node's `StatusSource`: reads the member, the gossip, the ledger and the work at the moment of asking."""
 
+from pathlib import Path
+
 import trio
 
 from consensus.certificate import certificate as certificate_of
@@ -10,6 +12,7 @@ from node.address import Address
 from node.config import SwarmConfig
 from node.directory import Directory
 from node.effects import EffectLog
+from node.faults.keeping import proof_path
 from node.gossip import Gossip, PeerStatus
 from node.identity import Identity
 from node.joining import outside
@@ -17,7 +20,7 @@ from node.member import Member
 from node.proposals import Proposals
 from node.report import ledger as shown
 from node.report import membership
-from node.report.conduct import conduct
+from node.report.conduct import conduct, proofs
 from node.software import version
 from node.web.source import (
     CertificateInfo,
@@ -28,6 +31,7 @@ from node.web.source import (
     ModelInfo,
     NodeInfo,
     Peer,
+    ProofInfo,
     ProposalInfo,
     Status,
     SwarmInfo,
@@ -54,7 +58,9 @@ class NodeReport:
         proposals: Proposals,
         device: str,
         listen: Address,
+        faults: Path,
     ) -> None:
+        """`faults` is the directory with the proofs of wrong results."""
         self._config = config
         self._me = identity.id
         self._directory = directory
@@ -64,6 +70,7 @@ class NodeReport:
         self._effects = effects
         self._proposals = proposals
         self._listen = listen
+        self._faults = faults
         self._device = device
         self._started = trio.current_time()
 
@@ -110,6 +117,18 @@ class NodeReport:
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""
         return shown.certificates(self._ledger)
+
+    def faults(self) -> list[ProofInfo]:
+        """See `StatusSource.faults`."""
+        ledger, names = self._ledger, self._directory.name
+        return proofs(ledger, names, lambda result: proof_path(self._faults, result).exists())
+
+    def fault(self, result: str) -> bytes | None:
+        """See `StatusSource.fault`."""
+        try:
+            return proof_path(self._faults, bytes.fromhex(result)).read_bytes()
+        except (OSError, ValueError):
+            return None
 
     def certificate(self, certificate: str) -> bytes | None:
         """See `StatusSource.certificate`."""

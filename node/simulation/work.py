@@ -10,10 +10,12 @@ import trio
 from node.blobs.exchange import BlobFetcher
 from node.blobs.memory import MemoryBlobs
 from node.effects import EffectLog
+from node.faults.keeping import keep_faults
 from node.gossip import Gossip
 from node.member import Member
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.workshop import SimulatedWorkshop
+from node.store.memory import MemoryStore
 from node.transport import Transport
 from node.work.day import work_for_the_swarm
 from node.work.office import Office
@@ -52,6 +54,7 @@ class WorkingSwarm(SimulatedSwarm):
         work, check = (self.workshop(node, chance, directory) for _ in range(2))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(office.run)
+            nursery.start_soon(keep_faults, office, MemoryStore(node.disk), directory / "faults")
             nursery.start_soon(work_for_the_swarm, office, member, gossip, work, check, "simulated")
 
     def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> Workshop:

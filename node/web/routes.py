@@ -90,6 +90,8 @@ class Routes:
             return self._log_after(query)
         if path.startswith("/certificates/"):
             return self._certificate(path.removeprefix("/certificates/"))
+        if path.startswith("/faults/"):
+            return self._fault(path.removeprefix("/faults/"))
         raise _NotFound(f"there is no {path}; try one of {', '.join(self._plain)}")
 
     def _certificate(self, name: str) -> Answer:
@@ -98,6 +100,13 @@ class Routes:
             raise _NotFound("no complete certificate has this id; /certificates lists them")
         disposition = f'inline; filename="{name[:16]}.certificate.json"'
         return _content("application/json", envelope, {"content-disposition": disposition})
+
+    def _fault(self, name: str) -> Answer:
+        proof = self.source.fault(name) if re.fullmatch("[0-9a-f]{64}", name) else None
+        if proof is None:
+            raise _NotFound("no proof of a wrong result has this id here; /faults lists them")
+        disposition = f'attachment; filename="{name[:16]}.fault"'
+        return _content("application/cbor", proof, {"content-disposition": disposition})
 
     def _log_after(self, query: str) -> Answer:
         after = parse_qs(query, keep_blank_values=True).get("after", ["0"])[-1]
@@ -116,6 +125,7 @@ def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
         "/work": lambda: json_answer(source.work()),
         "/models": lambda: json_answer(source.models()),
         "/proposals": lambda: json_answer(source.proposals()),
+        "/faults": lambda: json_answer(source.faults()),
         "/certificates": lambda: json_answer(source.certificates()),
         "/metrics": lambda: _content(CONTENT_TYPE_LATEST, render_metrics(source.status())),
     }

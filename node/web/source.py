@@ -235,6 +235,28 @@ class CertificateInfo(TypedDict):
     complete: bool
 
 
+class ProofInfo(TypedDict):
+    """A result of a match that was proven to be wrong, and its proof.
+
+    `member` reported it; `found` of `weight` replayed the games and found them wrong; `count` is how many wrong
+    results the member has reported by now. `/faults/<result>` serves the proof, if `kept` says that it is here.
+    """
+
+    result: str
+    member: str
+    name: str
+    configuration: str
+    candidate: str
+    slot: int
+    reason: str
+    found: int
+    weight: int
+    round: int
+    time: int
+    count: int
+    kept: bool
+
+
 class BallotInfo(TypedDict):
     """What one member says to a proposal. Its weight is that of the present roster."""
 
@@ -348,6 +370,14 @@ class StatusSource(Protocol):
 
     def certificate(self, certificate: str) -> bytes | None:
         """Return the envelope's exact bytes, or None if no complete certificate has this id."""
+        ...
+
+    def faults(self) -> list[ProofInfo]:
+        """Return the results that were proven to be wrong, oldest first."""
+        ...
+
+    def fault(self, result: str) -> bytes | None:
+        """Return the proof's exact bytes, from its file, or None if this node keeps none of this name."""
         ...
 
     def proposals(self) -> list[ProposalInfo]:

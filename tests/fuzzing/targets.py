@@ -32,10 +32,14 @@ from consensus.event import (
     make_event,
     read_header,
 )
+from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
+from consensus.ledger.cases import SlotReport
+from consensus.ledger.entities import plain
 from consensus.ledger.fields import MalformedError
 from consensus.ledger.parsing import parse
+from consensus.ledger.reading import ShapeError, read
 from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot
 from consensus.replica import Replica
 from consensus.roster import Member, Roster
@@ -44,6 +48,7 @@ from consensus.statement import pae
 from consensus.sync import Tip
 from node.blobs.exchange import _Lie, _parse_answer, _parse_request
 from node.config import parse_config
+from node.faults.checking import replay
 from node.messages import (
     MAX_MESSAGE,
     MessageError,
@@ -60,6 +65,7 @@ from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
+from tests.faults import proofs
 from tests.fuzzing.mutations import Mutator, to_cbor, to_json
 from tests.fuzzing.talk import (
     ChainCheck,
@@ -395,6 +401,45 @@ def forge_certificate(mutator: Mutator) -> bytes:
     return envelope(statement, seals, [genesis])
 
 
+# Proofs of wrong results.
+
+
+def fault_samples() -> list[bytes]:
+    return [proofs.proof_of(slot) for slot in (proofs.not_games(), proofs.wrong_scores(), proofs.other_seeds())]
+
+
+def check_fault(data: bytes) -> None:
+    """All but the games, which are those of a sample as long as their digest is right."""
+    proof = read_proof(data)
+    must(proof.accused == proofs.ACCUSED.id, "somebody is accused who has signed nothing")
+
+
+def check_forged_fault(data: bytes) -> None:
+    replay(read_proof(data))
+
+
+def forge_fault(mutator: Mutator) -> bytes:
+    """A changed report, or changed games, which the accused and the members signed as they are."""
+    chance = mutator.chance
+    if chance.random() < 0.5:
+        games = bytearray(proofs.honest().games)
+        for _ in range(chance.choice((1, 1, 4))):
+            games[chance.randrange(len(games))] = chance.choice((0, 1, 0x7F, 0xFF, chance.randrange(256)))
+        slot = replace(proofs.honest(), games=bytes(games[: len(games) - chance.choice((0, 0, 0, 8))]))
+        report, reported = proofs.report_of(slot)
+        return proofs.proof(report, reported, slot.games)
+    report, reported = proofs.report_of(proofs.not_games())
+    table = decode(encode(plain(report)), limit=1 << 20)
+    assert isinstance(table, list)
+    at = chance.randrange(len(table))
+    table[at] = mutator.value(table[at])
+    try:
+        changed = read(SlotReport, decode(to_cbor(table), limit=1 << 20), "report")
+        return proofs.proof(changed, reported, proofs.not_games().games)
+    except (EncodingError, EventError, ShapeError):
+        return proofs.changed(proofs.proof(report, reported, proofs.not_games().games), report=bytes(1))
+
+
 # The file that a person writes.
 
 
@@ -452,6 +497,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "forged-certificate": lambda: Target(
         certificate_samples(), check_foreign_certificate, (CertificateError, UnreadableError), forge_certificate
     ),
+    "fault": lambda: Target(fault_samples(), check_fault, (NoProofError, ProofError)),
+    "forged-fault": lambda: Target(fault_samples()[:1], check_forged_fault, (NoProofError, ProofError), forge_fault),
     "toml": lambda: Target(toml_samples(), check_toml, (ConfigError,)),
     "chain": lambda: Target(
         chain_samples(chain()), ChainCheck(swarm(), chain()), (MessageError, EpochError, BadAnswer),

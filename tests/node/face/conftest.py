@@ -11,6 +11,7 @@ from node.web.source import (
     LogEntry,
     MemberInfo,
     ModelInfo,
+    ProofInfo,
     ProposalInfo,
     Status,
     Work,
@@ -281,6 +282,29 @@ class FakeSource:
 
     def certificate(self, certificate: str) -> bytes | None:
         return b'{"payload": "e30="}' if certificate == digest("certificate 1") else None
+
+    def faults(self) -> list[ProofInfo]:
+        return [
+            {
+                "result": digest(f"fault {number}"),
+                "member": IDS[3],
+                "name": NAMES[3],
+                "configuration": "hex8-2",
+                "candidate": digest("candidate 1"),
+                "slot": 3 + number,
+                "reason": "block 13 scores 2, but 4 was claimed for block 13",
+                "found": 3,
+                "weight": 4,
+                "round": 700 + number,
+                "time": NOW - 2000 * 10**9,
+                "count": 2,
+                "kept": number == 1,
+            }
+            for number in (0, 1)
+        ]
+
+    def fault(self, result: str) -> bytes | None:
+        return b"\xa1\x61a\x01" if result == digest("fault 1") else None
 
     def proposals(self) -> list[ProposalInfo]:
         leave: ProposalInfo = {

@@ -46,7 +46,7 @@ def test_help_names_every_command_and_loads_nothing() -> None:
         (["init"], "ringrift-node init: the following arguments are required: DIR; see ringrift-node init --help"),
         (["init", "x", "--members", "two"], "ringrift-node init: argument --members: invalid int value: 'two'; see"),
         (["init", "x", "--members", "2", "--hosts", "a"], "ringrift-node init: argument --hosts: not allowed with"),
-        (["verify"], "ringrift-node verify: the following arguments are required: CERTIFICATE; see"),
+        (["verify"], "ringrift-node verify: the following arguments are required: FILE; see"),
     ],
 )
 def test_mistakes_in_the_command_line_are_one_line(arguments: list[str], words: str, capsys: Output) -> None:

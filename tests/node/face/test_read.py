@@ -42,6 +42,7 @@ async def ask(*arguments: str | Path) -> int:
         ("models", ["square8-2", "uniform (built in)", "canonical", "2026-11-20 13:48:09"]),
         ("proposals", ["cedar leaves", "1 : 0, needs 3", "the genesis", "not enough ballots in time"]),
         ("certificates", [digest("certificate 1")[:10], "4 members, 4 of 4", "complete"]),
+        ("faults", ["<dune>", "3 of candidate", "weight 3 of 4", "4 was claimed for block 13", "kept here"]),
     ],
 )
 async def test_tables_show_what_the_node_says(
@@ -71,7 +72,7 @@ async def test_a_folder_with_a_swarm_toml_is_enough(
     )
 
 
-@pytest.mark.parametrize("command", ["status", "members", "work", "models", "certificates", "proposals"])
+@pytest.mark.parametrize("command", ["status", "members", "work", "models", "certificates", "proposals", "faults"])
 async def test_json_is_the_node_s_answer(
     data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -130,6 +131,23 @@ async def test_a_certificate_is_saved_byte_for_byte(
     assert file.read_bytes() == source.certificate(name)
     assert await ask("certificates", "--save", file, "--data", data) == 2
     assert "not overwritten" in capsys.readouterr().err
+
+
+async def test_a_proof_is_saved_byte_for_byte(
+    data: Path, source: FakeSource, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, name = tmp_path / "saved.fault", digest("fault 1")
+    assert await ask("faults", name[:8], "--save", file, "--data", data) == 0
+    assert file.read_bytes() == source.fault(name)
+    assert "check it with ringrift-node verify" in capsys.readouterr().out
+    for arguments, message in (
+        ((name[:8],), "say with --save FILE where to write it"),
+        ((name[:8], "--save", file), "not overwritten"),
+        (("zz", "--save", file), 'id begins with "zz"'),
+        ((digest("fault 0"), "--save", tmp_path / "other"), "no proof of a wrong result"),
+    ):
+        assert await ask("faults", *arguments, "--data", data) == 2
+        assert message in capsys.readouterr().err
 
 
 async def test_no_such_certificate(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

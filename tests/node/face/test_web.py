@@ -13,8 +13,8 @@ from node.web.routes import Answer, Routes
 from tests.node.face.conftest import IDS, FakeSource, digest
 
 READS = [
-    "/", "/health", "/ready", "/status", "/members", "/work", "/models", "/proposals", "/certificates", "/log",
-    "/metrics",
+    "/", "/health", "/ready", "/status", "/members", "/work", "/models", "/proposals", "/certificates", "/faults",
+    "/log", "/metrics",
 ]  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_every_answer_is_good_and_carries_the_policy(source: FakeSource, path: s
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/status", "/members", "/work", "/models", "/proposals", "/certificates"])
+@pytest.mark.parametrize("path", ["/status", "/members", "/work", "/models", "/proposals", "/certificates", "/faults"])
 def test_json_is_what_the_source_says(source: FakeSource, path: str) -> None:
     assert body(get(source, path)) == json.loads(json.dumps(getattr(source, path[1:])()))
 
@@ -57,9 +57,17 @@ def test_certificates_are_served_byte_for_byte(source: FakeSource) -> None:
     assert answer.headers["content-type"] == "application/json"
 
 
+def test_proofs_of_wrong_results_are_served_byte_for_byte(source: FakeSource) -> None:
+    answer = get(source, "/faults/" + digest("fault 1"))
+    assert answer.body == source.fault(digest("fault 1"))
+    assert answer.headers["content-type"] == "application/cbor"
+
+
 @pytest.mark.parametrize(
     ("target", "status", "words"),
     [
+        ("/faults/" + digest("fault 0"), 404, "no proof of a wrong result"),
+        ("/faults/../http.token", 404, "no proof of a wrong result"),
         ("/certificates/" + "0" * 64, 404, "no complete certificate"),
         ("/certificates/../secret", 404, "no complete certificate"),
         ("/certificates/%2e%2e%2fkey", 404, "no complete certificate"),

@@ -1,0 +1,76 @@
+"""`ringrift-node verify` of the proof of a wrong result: signatures, weights, and the games replayed."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from consensus.fault_proof import FaultProof, NoProofError, ProofError, read_proof
+from consensus.keys import id_text
+from node import words
+from node.faults.checking import Wrong, replay
+from node.toml import ConfigError
+
+
+def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None) -> int:
+    """Check one proof: 0 it holds, 1 refused with one line, 2 (ConfigError) unreadable."""
+    if options.model is not None:
+        raise ConfigError("--model: goes with a certificate; this is the proof of a wrong result")
+    try:
+        proof = read_proof(data, genesis)
+        wrong = replay(proof)
+    except NoProofError as error:
+        raise ConfigError(f"{options.certificate}: {error}") from None
+    except ProofError as error:
+        print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps({**_facts(proof, wrong), "genesis_compared": genesis is not None}, indent=2))
+    else:
+        _tell(options, proof, wrong)
+    return 0
+
+
+def _facts(proof: FaultProof, wrong: Wrong) -> dict[str, Any]:
+    report = proof.report
+    return {
+        "fault": report.digest.hex(),
+        "swarm": proof.genesis.swarm,
+        "genesis": proof.genesis.digest.hex(),
+        "member": id_text(proof.accused),
+        "configuration": report.configuration,
+        "candidate": report.candidate.hex(),
+        "slot": report.slot,
+        "event": proof.event.hash.hex(),
+        "games": report.result.blob.hex(),
+        "seeds": {str(number): seed.hex() for number, seed in report.blocks},
+        "reason": wrong.reason,
+        "by_itself": wrong.by_itself,
+        "found": proof.found_weight,
+        "found_by": [id_text(member) for member in proof.found_by],
+        "weight": proof.roster.total_weight,
+    }
+
+
+def _tell(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -> None:
+    report = proof.report
+    print(f"{options.certificate}: HOLDS: a wrong result")
+    rows = {
+        "swarm": f"{proof.genesis.swarm}, genesis {proof.genesis.digest.hex()}",
+        "member": f"{id_text(proof.accused)} signed it",
+        "result": f"slot {report.slot} of candidate {report.candidate.hex()}, {report.configuration}",
+        "wrong": wrong.reason,
+        "found": f"weight {proof.found_weight} of {proof.roster.total_weight} replayed the games and said so, "
+        f"{words.plural(len(proof.found_by), 'member')}",
+    }
+    for label, text in rows.items():
+        print(f"  {label:<9} {text}")
+    if wrong.by_itself:
+        print("  Its signature and the rules of the game show this; the games were replayed just now.")
+    else:
+        print("  The games were replayed just now and are sound, but not those of this match: that its seeds were")
+        print(f"  these (beacon {report.beacon.hex()}) is the word of the members above.")
+    if options.genesis is None:
+        print("  The genesis is the proof's own word: give --genesis to check that it is the swarm you mean.")
+    else:
+        print("  The genesis is the one that you gave.")

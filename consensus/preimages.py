@@ -11,8 +11,9 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from consensus.keys import SigningKey
+from consensus.settings import ROUNDS_LIMIT
 
-LENGTH = 1 << 17  # rounds; an epoch has fewer, as its settings bound its events and each round has events of its own
+LENGTH = ROUNDS_LIMIT  # of a chain: a preimage for each round that an epoch can have
 
 _CONTEXT = b"ringrift/preimages/1"
 _STRIDE = 512  # of the chain, one preimage in so many is kept

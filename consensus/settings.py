@@ -9,13 +9,13 @@ from fractions import Fraction
 from typing import Any, Self
 
 from consensus.encoding import Value
-from consensus.preimages import LENGTH
 
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
 SHARD_GAMES = 65_536  # a shard holds no more
-EVENTS_LIMIT = LENGTH - 3  # an epoch of n events has n + 3 rounds at most, and its members a preimage for each
+ROUNDS_LIMIT = 1 << 17  # of an epoch: so many preimages has each member for it
+EVENTS_LIMIT = ROUNDS_LIMIT - 3  # an epoch of n events has n + 3 rounds at most, and its members a preimage for each
 
 
 _FRACTION = re.compile(r"[0-9]{1,20}([./][0-9]{1,20})?")  # no exponent: 1e999999999 would be computed for ever

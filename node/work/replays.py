@@ -27,14 +27,21 @@ class Replays:
         self._workshop = workshop
         self._free = trio.Lock()  # a workshop does one job at a time
         self._found: dict[bytes, str] = {}  # by the digest of the result
+        self._begun: dict[bytes, trio.Lock] = {}  # by the same
 
     async def find(self, report: SlotReport) -> str:
         """Empty if the slot is as it was reported, else one line that says what is wrong. Raises `WorkError`."""
-        found = self._found.get(report.digest)
-        if found is None:
-            found = self._found[report.digest] = await self._replay(report)
-            while len(self._found) > KEPT:
-                del self._found[next(iter(self._found))]
+        begun = self._begun.setdefault(report.digest, trio.Lock())
+        try:
+            async with begun:  # who asks meanwhile waits for what comes of it
+                if report.digest not in self._found:
+                    self._found[report.digest] = await self._replay(report)
+        finally:
+            if not begun.locked():
+                self._begun.pop(report.digest, None)
+        found = self._found[report.digest]
+        while len(self._found) > KEPT:
+            del self._found[next(iter(self._found))]
         return found
 
     async def _replay(self, report: SlotReport) -> str:

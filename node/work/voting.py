@@ -1,7 +1,8 @@
 """Votes and findings: every counted game is fetched and replayed here before this node says yes.
 
-What it finds wrong it puts before the others (`consensus.ledger.findings`), and votes when they have decided:
-if they agree, the result is struck and there is nothing to vote on; if they do not, it rejects.
+Results are replayed as they come, so that a wrong one is found while the match can do without it. What this node
+finds wrong it puts before the others (`consensus.ledger.findings`), and votes when they have decided: if they
+agree, the result is struck and there is nothing to vote on; if they do not, it rejects.
 """
 
 import structlog
@@ -25,13 +26,14 @@ LONGEST_PAUSE_S = 60.0
 
 
 async def vote_on_all(desk: Desk, workshop: Workshop) -> None:
-    """Vote on each candidate that is ripe, and replay each slot that somebody found wrong, for ever.
+    """Replay what is reported, and what somebody found wrong, and vote on each candidate that is ripe, for ever.
 
     What cannot be checked now (a games file that nobody who answers has, a worker that died) is tried again
     after a pause; the time for it is limited by the ledger, not here.
     """
     voice = _Voice(desk, Replays(desk, workshop))
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(_look_ahead, desk, voice)
         nursery.start_soon(_answer_all, desk, voice)
         await _vote_on_all(desk, voice)
 
@@ -65,6 +67,50 @@ class _Voice:
     def may_accuse(self, candidacy: Candidacy, report: SlotReport) -> bool:
         """Whether a `wrong` of ours would put this result before the others."""
         return report.digest not in self._said and self._desk.ledger.may_open_case(self._desk.me, candidacy)
+
+
+async def _look_ahead(desk: Desk, voice: _Voice) -> None:
+    """Replay the results of matches that are being played, and put what is wrong before the others."""
+    settled: set[bytes] = set()  # results that are right, or of which we have said that they are not
+    failures = Failures(LONGEST_PAUSE_S)
+    while True:
+        moves = desk.moves
+        reported = [
+            (candidacy, number, slot.result)
+            for candidacy in desk.ledger.candidates()
+            if candidacy.ripe is None
+            for number, slot in enumerate(candidacy.slots)
+            if slot.result is not None
+        ]
+        settled &= {result.fingerprint for _, _, result in reported}
+        for candidacy, number, result in reported:
+            subject: Subject = ("match", candidacy.configuration, result.fingerprint)
+            if result.fingerprint in settled or subject in failures.avoided():
+                continue
+            report = report_of(candidacy, number)
+            assert report is not None
+            try:
+                if await _is_settled(desk, voice, report):
+                    settled.add(result.fingerprint)
+            except WorkError:
+                failures.note(subject)  # who has to vote on it, or to answer for it, says why
+        with trio.move_on_at(failures.next_end()):
+            await desk.moved(moves)
+
+
+async def _is_settled(desk: Desk, voice: _Voice, report: SlotReport) -> bool:
+    """Whether there is no more to say about a result: it is right, or we have said that it is wrong."""
+
+    def is_open() -> bool:
+        present = desk.ledger.candidate(report.candidate)
+        return present is not None and present.slots[report.slot].result == report.result
+
+    wrong = await unless_over(desk, is_open, lambda: voice.replays.find(report))
+    present = desk.ledger.candidate(report.candidate)
+    if wrong and present is not None and not voice.is_pending(report) and voice.may_accuse(present, report):
+        await voice.say(report, wrong)
+        return True
+    return wrong == ""
 
 
 async def _answer_all(desk: Desk, voice: _Voice) -> None:

@@ -12,8 +12,9 @@ import trio
 from trio.testing import MockClock
 
 from consensus.ledger import transactions as t
+from consensus.ledger.beacon import slot_blocks
 from consensus.ledger.cases import SlotReport, report_of
-from node.simulation.workshop import SimulatedWorkshop
+from node.simulation.workshop import SimulatedWorkshop, made_up_games
 from node.work.voting import vote_on_all
 from node.work.workshop import Report, WorkError
 from tests.consensus.ledger.swarm import Swarm
@@ -30,11 +31,17 @@ class PlayedSwarm(Swarm):
         self.lengths: dict[int, int] = {}  # sizes that are claimed, by slot
 
     def result(self, member: int, claim: int, slot: int, score: int, size: int = 2) -> t.Result:
-        told = bytes([0 if slot in self.wrong else score] * size) + bytes([slot]) * 25
-        digest = sha256(told).digest()
-        self.games[digest] = told
+        held = self.ledger.claim(self.id(member), claim)
+        assert held is not None
+        open_ = self.ledger.candidate(held.candidate or b"")
+        assert open_ is not None
+        told = 0 if slot in self.wrong else score
+        blocks = slot_blocks(open_.beacon or b"", open_.id, slot, size)
+        games = made_up_games([(number, told) for number, _ in blocks], blocks) + bytes([slot])
+        digest = sha256(games).digest()
+        self.games[digest] = games
         news = super().result(member, claim, slot, score, size)
-        return replace(news, blob=digest, size=self.lengths.get(slot, len(told)))
+        return replace(news, blob=digest, root=digest, size=self.lengths.get(slot, len(games)))
 
     def report(self, candidate: bytes, slot: int) -> SlotReport:
         open_ = self.ledger.candidate(candidate)
@@ -112,7 +119,7 @@ async def test_what_is_wrong_is_put_before_the_others_and_rejected_if_they_do_no
     (finding,) = desk.said
     assert isinstance(finding, t.Finding)
     assert (finding.slot, finding.result, finding.wrong) == (1, about.digest, True)
-    assert finding.reason == "the games have 27 bytes, but 100 were claimed"
+    assert finding.reason == "the games have 35 bytes, but 100 were claimed"
     swarm.say(1, about, wrong=False)
     swarm.say(2, about, wrong=False)
     assert swarm.kinds()[-1] == "unproven"
@@ -121,7 +128,7 @@ async def test_what_is_wrong_is_put_before_the_others_and_rejected_if_they_do_no
     vote = desk.said[-1]
     assert isinstance(vote, t.Vote)
     assert not vote.approve
-    assert vote.reason == "slot 1: the games have 27 bytes, but 100 were claimed"
+    assert vote.reason == "slot 1: the games have 35 bytes, but 100 were claimed"
     assert len(desk.said) == 2
     assert swarm.ledger.rejected() == {}
     nursery.cancel_scope.cancel()
@@ -193,6 +200,42 @@ async def test_what_others_suspect_is_replayed_and_answered(
     assert [entry.wrong for entry in desk.said if isinstance(entry, t.Finding)] == [False, False]
     await trio.sleep(700)
     assert len(desk.said) == 2
+    assert swarm.ledger.rejected() == {}
+    nursery.cancel_scope.cancel()
+
+
+async def test_results_are_replayed_as_they_come(
+    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """So a wrong one is found long before the match is over, and no slot is replayed again for the vote."""
+    candidate = swarm.nominate(3)
+    swarm.wrong.add(2)
+    checker, jobs = diary(desk, tmp_path)
+    nursery.start_soon(desk.beat)
+    nursery.start_soon(vote_on_all, desk, checker)
+    for slot, member in ((0, 1), (1, 2), (2, 1)):
+        swarm.play_slot(member, candidate, slot)
+        serve(desk, swarm, tmp_path)
+        desk.stir()
+        await trio.sleep(10)
+    (finding,) = desk.said
+    assert isinstance(finding, t.Finding)
+    assert (finding.slot, finding.wrong) == (2, True)
+    about = swarm.report(candidate, 2)
+    swarm.wrong.clear()
+    for member in (2, 3):
+        swarm.say(member, about, wrong=True)
+    desk.stir()
+    swarm.play_slot(2, candidate, 2)
+    slot = 3
+    while "ripe" not in swarm.kinds():
+        swarm.play_slot((2, 0)[slot % 2], candidate, slot)
+        slot += 1
+    serve(desk, swarm, tmp_path)
+    desk.stir()
+    await trio.sleep(30)
+    assert [entry.TYPE for entry in desk.said] == ["finding", "vote"]
+    assert set(Counter(job["blob"] for job in jobs).values()) == {1}
     assert swarm.ledger.rejected() == {}
     nursery.cancel_scope.cancel()
 

@@ -68,7 +68,8 @@ class FaultySwarm(WorkingSwarm):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None:
     """What it reported is in no promotion; false alarms are closed, and cost it nothing but its word."""
-    swarm = work(4, 1, tmp_path, 1, partial(FaultySwarm, way))
+    wished = 2 if way == "scores" else 1
+    swarm = work(4, 1, tmp_path, wished, partial(FaultySwarm, way))
     liar = swarm.nodes[LIAR].identity.id
     ledger = ledgers(swarm)[1]
     faults, promotions = ledger.faults(), ledger.promotions()
@@ -78,9 +79,10 @@ def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None
         said = [entry for entry in swarm.offices[1].effects.latest(5000) if entry["kind"] == "unproven"]
         assert {entry["member"] for entry in said} == {id_text(liar)}
         return
-    assert len(faults) >= 2
+    assert len(faults) >= wished
     assert {fault.accused for fault in faults} == {liar}
-    assert {proposal.change for proposal in ledger.proposals()} == {Change("leave", liar)}
+    expected = [Change("leave", liar)] if len(faults) >= 2 else []
+    assert [proposal.change for proposal in ledger.proposals()] == expected
     assert id_text(liar) not in reporters
     for node in swarm.nodes:
         kept = [proof_path(tmp_path / f"node{node.number}" / "faults", fault.id) for fault in faults]

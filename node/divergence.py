@@ -83,6 +83,7 @@ class Divergence:
             return
         self._mistake = self.dissent = against_sealed(own, sealed)
         record, names = sealed.record, record_differences(own, sealed.record)
+        self._comparison.note(own.round, own.ledger)  # after a start it may not have been noted
         shown = "; ".join(f"{name} {here}, sealed {there}" for name, (here, there) in names.items())
         _log.error("the record of an epoch is wrong", epoch=record.number, round=record.round, fields=shown)
 

@@ -1,11 +1,14 @@
 """Nodes whose ledger is not that of the others: whole swarms in virtual time."""
 
+from functools import partial
+
 import pytest
 import trio
 import trio.testing
 from structlog.testing import capture_logs
 
 from consensus.ledger import transactions as t
+from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 from node.gossip import Rhythm
 from node.member import Pace
@@ -17,8 +20,8 @@ RHYTHM = Rhythm(busy=0.2, deadline=5.0)
 ROUNDS = 6  # after which a node whose ledger is wrong knows it
 
 
-def in_virtual_time(seed, scenario, count=4, settings=None, **options):
-    """Runs `scenario(swarm, rounds)`; `rounds` collects what each node decides."""
+def in_virtual_time(seed, scenario, count=4, settings=None, founded=lambda swarm: None, **options):
+    """Runs `scenario(swarm, rounds)`; `rounds` collects what each node decides. `founded` sees the swarm before."""
     make_deterministic(seed)
     rounds = [[] for _ in range(count)]
 
@@ -27,6 +30,7 @@ def in_virtual_time(seed, scenario, count=4, settings=None, **options):
             count, seed, pace=PACE, rhythm=RHYTHM, settings=settings,
             watch=lambda node, effects: rounds[node.number].append(effects), **options,
         )  # fmt: skip
+        founded(swarm)
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             swarm.chat = lambda node: nursery.start_soon(chat, node)
@@ -380,3 +384,70 @@ def test_a_swarm_of_one_goes_on_with_what_it_has():
         assert only.member.standing().dissent == ""
 
     in_virtual_time(1, scenario, count=1, settings=TINY)
+
+
+@pytest.mark.parametrize(
+    "moments", [[0.3], [2.3], pytest.param([7 + step / 5 for step in range(12)], marks=pytest.mark.slow)], ids=len
+)
+def test_a_crash_at_any_point_of_the_cure_costs_only_time(moments):
+    """The disk takes its time, so that some crashes come while a turn is being written."""
+    seen = set()
+    for moment in moments:
+        in_virtual_time(int(10 * moment), partial(crashed, moment=moment, seen=seen), settings=TINY)
+    assert len(moments) == 1 or seen == {False, True}  # crashed before it was cured, and after
+
+
+async def crashed(swarm, rounds, *, moment, seen):
+    wrong, sane = swarm.nodes[:2]
+    wrong.disk.sync_seconds = 0.3
+    bend_at_close(wrong, miscount)
+    await until(lambda: wrong.disk.number == 1)
+    mistaken = records(wrong)[1]
+    await trio.sleep(moment)
+    swarm.crash(wrong)
+    seen.add(records(wrong)[1] != mistaken)
+    await trio.sleep(1)
+    await swarm.start(wrong)
+    await until(lambda: records(wrong)[1] == records(sane)[1])
+    swarm.chat(wrong)
+    wrong.disk.sync_seconds = 0.0
+    await check_cured(swarm, [], rounds)
+    assert wrong.stops == []
+
+
+def test_a_program_that_is_wrong_stays_silent_and_has_its_entries_named_at_the_next_close(monkeypatch):
+    """Computed again, its ledger is the same: only the ledger that the others seal tells what is wrong with it."""
+    identity = []
+
+    class Faulty(Replica):
+        def _begin(self, genesis, key, opening, ledger):
+            super()._begin(genesis, key, opening, ledger)
+            if key is not None and identity == [key.id] and opening.number == 0:
+                apply = ledger.apply_round
+
+                def misapply(decided):
+                    if decided.number == 4:
+                        ledger._state.refused["malformed"] = 7
+                    return apply(decided)
+
+                ledger.apply_round = misapply
+
+    async def scenario(swarm, rounds):
+        wrong, sane = swarm.nodes[:2]
+        with capture_logs() as logs:
+            await until(lambda: lines(logs, "the ledger is the same"))
+            while sane.member.replica.number == 0:
+                assert "another ledger since round 4" in wrong.member.standing().dissent
+                await trio.sleep(0.2)
+            await until(lambda: lines(logs, "right record"))
+            await trio.sleep(1)
+        (cured,) = lines(logs, "right record")
+        assert cured["entries"] == "refused malformed"
+        assert len(lines(logs, "the ledger is the same")) == 2  # also of the close
+        await check_cured(swarm, [wrong], rounds)
+
+    def founded(swarm):
+        identity.append(swarm.nodes[0].identity.id)
+
+    monkeypatch.setattr("node.recovery.Replica", Faulty)
+    in_virtual_time(2, scenario, settings=Settings(epoch=EpochSettings(events=150)), founded=founded)

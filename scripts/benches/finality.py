@@ -7,20 +7,18 @@ these are the delays that gossip and the rounds themselves need. Idle traffic is
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import random
-from collections.abc import Sequence
+import runpy
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import mean, quantiles
 from typing import Any
 
 import structlog
 import trio
 import trio.testing
-from rich.console import Console
-from rich.table import Table
 
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
@@ -29,6 +27,8 @@ from node.member import Pace
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
+
+tell = runpy.run_path(str(Path(__file__).parent / "_tell.py"))["tell"]
 
 _START_S = 8.0  # until everybody has met everybody
 _DRAIN_S = 8.0  # in which the last transactions come to their places
@@ -154,15 +154,6 @@ async def use(node: SimulatedNode, watched: Watched, rate: float, until: float, 
         number += 1
 
 
-def show(results: Sequence[dict[str, Any]]) -> None:
-    table = Table(*(name.replace("_", " ") for name in results[0]))
-    for column in table.columns:
-        column.justify = "right"
-    for row in results:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
-
-
 def main(argv: list[str]) -> int:
     arguments = parse(argv)
     results = [
@@ -170,8 +161,5 @@ def main(argv: list[str]) -> int:
         for links in arguments.links or _LINKS
         for nodes in arguments.nodes or (4, 7, 10, 40)
     ]
-    if arguments.json:
-        print(json.dumps({"results": results}))
-    else:
-        show(results)
+    tell(results, to_programs=arguments.json)
     return 0

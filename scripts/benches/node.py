@@ -6,6 +6,7 @@ import argparse
 import http.client
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -18,11 +19,10 @@ from pathlib import Path
 from statistics import mean, quantiles
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from node.demo.stage import free_ports
 from node.swarm import found_swarm
+
+tell = runpy.run_path(str(Path(__file__).parent / "_tell.py"))["tell"]
 
 _SUBMITTER = Path(__file__).parent / "_submitter.py"
 _RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"  # not as a script:
@@ -221,15 +221,6 @@ def measure_finality(count: int, rate: float, seconds: float) -> dict[str, Any]:
     }
 
 
-def show(results: list[dict[str, Any]]) -> None:
-    table = Table(*(name.replace("_", " ") for name in results[0]))
-    for column in table.columns:
-        column.justify = "right"
-    for row in results:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
-
-
 def main(argv: list[str]) -> int:
     arguments = parse(argv)
     if arguments.submit is None:
@@ -238,8 +229,5 @@ def main(argv: list[str]) -> int:
         results = [
             measure_finality(count, arguments.submit, arguments.seconds) for count in arguments.nodes or (7,)
         ]
-    if arguments.json:
-        print(json.dumps({"results": results}))
-    else:
-        show(results)
+    tell(results, to_programs=arguments.json)
     return 0

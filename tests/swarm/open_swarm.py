@@ -34,6 +34,7 @@ from node.statesync.catchup import CatchUp
 from node.statesync.teaching import PATH as CHAIN_PATH
 from node.statesync.teaching import chain_route
 from node.statesync.upkeep import follow_epochs
+from node.store import Store
 from node.store.memory import MemoryDisk, MemoryStore
 from node.swarm_text import Listing, render_swarm
 from node.transport import MAX_ANSWER, Unreachable
@@ -139,10 +140,14 @@ class OpenSwarm(SimulatedSwarm):
         """Where the node listens."""
         return address(self.ports.get(node.number, node.number))
 
+    def store_of(self, node: SimulatedNode) -> Store:
+        """As a start of the node opens it."""
+        return MemoryStore(node.disk)
+
     async def _live(self, node: SimulatedNode) -> None:
         node.starts += 1
         me, chance = node.identity.id, random.Random(f"node {node.number} {node.starts}")
-        store = MemoryStore(node.disk)
+        store = self.store_of(node)
         member = node.make_member(
             genesis=self.genesis, identity=node.identity, store=store, opener=self._opener, clock=node.clock,
             chance=chance, pace=self._pace,

@@ -166,6 +166,23 @@ def test_with_another_rule_they_were(wrong: Enough) -> None:
     assert decided_twice(old, successors(old), wrong)
 
 
+def test_those_who_tell_the_truth_can_seal_every_change() -> None:
+    """Whoever lies may also be silent. All rosters of up to five members."""
+    tried = 0
+    for weights in product((None, *WEIGHTS), repeat=len(IDS)):
+        if not any(weights):
+            continue
+        old = roster_of(weights)
+        for new in successors(old):
+            record = record_of(opened_by(old), new)
+            for liars in parts(EVERYBODY):
+                if few(old, liars) and few(new, liars):
+                    tried += 1
+                    honest = [one for one in new.ids if one not in liars]
+                    assert enough_seals(record, old, honest), (old.weights, new.weights, liars)
+    assert tried > 10_000
+
+
 # Chains, as an auditor sees them.
 
 

@@ -28,26 +28,49 @@ class Agreement:
     def __init__(self, honest: Collection[MemberId] = ()) -> None:
         """`honest` are those who must not be convicted of anything."""
         self._honest = honest
-        self.rounds: dict[int, tuple[object, object, bytes]] = {}
+        self.rounds: dict[int, tuple[object, object]] = {}  # judges and places
+        self._ledgers: dict[int, tuple[object, bytes]] = {}  # effects and digest
         self.ordered = 0
+        self.cured = 0  # ledgers that something had bent
 
     def watch(self, node: SimulatedNode, effects: RoundEffects) -> None:
         """Takes a decided round. Raises Violation if another node decided otherwise."""
         if not node.honest:
             return
-        for effect in effects.effects:
-            if effect.fields.get("accused") in self._honest:
-                raise Violation("accused", f"node {node.number} convicts an honest member: {effect.kind}")
+        if node.bent is None or self._is_cured(node, effects):
+            self._watch_ledger(node, effects)
+        self._watch_order(node, effects)
+
+    def trace(self) -> object:
+        """The whole order and every ledger, for comparison with another run."""
+        return sorted(self.rounds.items()), sorted((number, digest) for number, (_, digest) in self._ledgers.items())
+
+    def _is_cured(self, node: SimulatedNode, effects: RoundEffects) -> bool:
+        """Whether a ledger that something had bent is that of the others again."""
+        assert node.bent is not None
+        number = effects.round.number
+        if number > node.bent and number in self._ledgers and self._ledgers[number][1] == effects.digest:
+            node.bent = None
+            self.cured += 1
+        return node.bent is None
+
+    def _watch_order(self, node: SimulatedNode, effects: RoundEffects) -> None:
         number = effects.round.number
         places = tuple((place.event.hash, place.time, place.index) for place in effects.round.events)
         order = (effects.round.judges, places)
         if number not in self.rounds:
-            self.rounds[number] = order, effects.effects, effects.digest
+            self.rounds[number] = order
             self.ordered += len(places)
-        known_order, known_effects, known_digest = self.rounds[number]
-        if order != known_order:
+        if order != self.rounds[number]:
             raise Violation("order", f"node {node.number} orders round {number} in another way")
-        if effects.digest != known_digest or effects.effects != known_effects:
+
+    def _watch_ledger(self, node: SimulatedNode, effects: RoundEffects) -> None:
+        for effect in effects.effects:
+            if effect.fields.get("accused") in self._honest:
+                raise Violation("accused", f"node {node.number} convicts an honest member: {effect.kind}")
+        number = effects.round.number
+        ledger = effects.effects, effects.digest
+        if self._ledgers.setdefault(number, ledger) != ledger:
             raise Violation("ledger", f"node {node.number} has another ledger after round {number}")
 
 
@@ -79,7 +102,7 @@ class Honesty:
 
     def __init__(self, swarm: SimulatedSwarm) -> None:
         self._swarm = swarm
-        self._honest = {node.identity.id for node in swarm.honest}
+        self._honest = swarm.honest_ids
         self._found: dict[tuple[bytes, MemberId, int], bytes] = {}
         self._looked_at: dict[object, int] = {}  # by run of a node, and epoch: rows
         self.attached = 0  # events that were looked at, at all nodes together
@@ -132,13 +155,15 @@ class Honesty:
 
 def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
     """What honest nodes still wait for, transactions without a place or `rounds` rounds; None if nothing."""
-    newest = max((node.member.replica for node in swarm.honest if node.member is not None),
+    newest = max((node.member.replica for node in swarm.honest if node.member is not None and node.bent is None),
                  key=lambda replica: replica.number, default=None)
     for node in swarm.honest:
         if newest is not None and node.identity.id not in newest.roster:
             continue
         if node.member is None:
             return f"node {node.number} is down"
+        if node.bent is not None:
+            return f"node {node.number} has the wrong ledger since round {node.bent}"
         standing = node.member.standing()
         if standing.pending:
             return f"node {node.number} has {standing.pending} transactions without a place"

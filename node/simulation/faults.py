@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import trio
 
+from node.simulation.comings import Comings
 from node.simulation.schedule import Fault
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
@@ -19,8 +20,8 @@ _FLAP = 1.5  # seconds at most that a flapping node is up, or down
 class Faults:
     """Lets faults happen to a swarm. What several do to one thing adds up: a link that any cuts is cut."""
 
-    def __init__(self, swarm: SimulatedSwarm, seed: int) -> None:
-        self._swarm = swarm
+    def __init__(self, swarm: SimulatedSwarm, comings: Comings, seed: int) -> None:
+        self._swarm, self._comings = swarm, comings
         self._random = random.Random(f"flaps {seed}")
         self._active: list[Fault] = []
         self._calm = swarm.network.conditions(b"", b"")
@@ -40,6 +41,7 @@ class Faults:
         self._active.append(fault)
         await self._set()
         await self._set_lives(fault, twice=True)
+        await self._comings.begin(fault)
         while fault.kind == "flap" and trio.current_time() < over:
             await trio.sleep(min(self._random.random() * _FLAP, over - trio.current_time()))
             self._active.remove(fault)
@@ -50,7 +52,13 @@ class Faults:
         await trio.sleep_until(over)
         self._active.remove(fault)
         await self._set_lives(fault, twice=False)
+        await self._comings.end(fault)
         await self._set()
+
+    async def follow(self) -> None:
+        """Whoever has another key by now meets the same conditions as before. To be called again and again."""
+        if await self._comings.look():
+            await self._set()
 
     async def _set(self) -> None:
         """Makes everything as the active faults want it."""
@@ -58,7 +66,7 @@ class Faults:
         for node in self._swarm.nodes:
             self._set_machine(node, [fault for fault in self._active if node.number in fault.nodes])
         for node in self._swarm.nodes:
-            if not node.running and not self._wants_down(node):
+            if node.installed and not node.running and not self._wants_down(node):
                 await self._swarm.start(node)
 
     async def _set_lives(self, fault: Fault, *, twice: bool) -> None:

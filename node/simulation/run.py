@@ -11,14 +11,17 @@ import trio.testing
 
 from consensus import preimages
 from consensus.keys import MemberId
+from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip import Rhythm
 from node.member import Member, Pace
 from node.simulation import malice
+from node.simulation.agenda import Agenda
 from node.simulation.agreement import Agreement, History, Honesty, Violation, unfinished
+from node.simulation.comings import Comings
 from node.simulation.faults import Faults
 from node.simulation.schedule import Schedule
-from node.simulation.swarm import SimulatedSwarm
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.users import SETTINGS, User
 
 RECOVERY_S = 40.0
@@ -55,6 +58,11 @@ class Report:
     refused: int  # events that broke a rule, all honest nodes together
     promotions: int
     certified: int
+    changes: dict[str, int]  # of the roster, in force, by kind
+    offsets: dict[int, int]  # the same by the tenth of an epoch after which they closed it
+    jumps: int  # by which nodes came to a later epoch, by state sync
+    bent: int  # ledgers of honest nodes that were changed in memory
+    cured: int  # of them, without a restart
     asked: int  # questions between nodes
     recovery: float  # virtual seconds from the last fault until all was in order
     recovery_rounds: int  # from the highest round of any event then to the last decided one at the end
@@ -120,15 +128,20 @@ class _Run:
         slower = _slowness(schedule.nodes)
         self._swarm = SimulatedSwarm(
             schedule.nodes, schedule.seed, pace=Pace(busy=0.4 * slower),
-            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=lambda *what: self._agreement.watch(*what),
+            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=self._watch,
             liars={
                 liar.node: [malice.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
             make_member=make_member, anchors=True,
-            settings=replace(SETTINGS, epoch=EpochSettings(schedule.epoch_events)),
+            settings=replace(SETTINGS, epoch=EpochSettings(schedule.epoch_events)), weights=schedule.weights,
+            newcomers=sum(fault.kind == "join" for fault in schedule.faults),
         )
-        self._agreement = Agreement({node.identity.id for node in self._swarm.honest})
+        liars = {node.identity.id for node in self._swarm.nodes if not node.honest}
+        self._agenda = Agenda(self._swarm.genesis.roster, liars, schedule.epoch_events)
+        self._comings = Comings(self._swarm, self._agenda, schedule.seed)
+        self._faults = Faults(self._swarm, self._comings, schedule.seed)
+        self._agreement = Agreement(self._swarm.honest_ids)
         self._honesty = Honesty(self._swarm)
         self._forkers: set[MemberId] = set()  # that an honest node has seen
         self.last_look = 0.0
@@ -138,22 +151,27 @@ class _Run:
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             nursery.start_soon(self._inspect)
-            liars = {node.identity.id for node in swarm.nodes if not node.honest}
             for node in swarm.nodes:
-                nursery.start_soon(User(node, schedule.seed, liars).run, schedule.seconds)
-            await Faults(swarm, schedule.seed).happen(schedule.faults)
+                nursery.start_soon(User(node, schedule.seed, self._agenda).run, schedule.seconds)
+            await self._faults.happen(schedule.faults)
             await trio.sleep_until(schedule.seconds)
             recovery = await self._recover()
             report = self._report(*recovery)
             nursery.cancel_scope.cancel()
         return report
 
+    def _watch(self, node: SimulatedNode, decided: RoundEffects) -> None:
+        self._agreement.watch(node, decided)
+        if node.honest and node.bent is None:
+            self._agenda.watch(decided)
+
     async def _inspect(self) -> None:
         while True:
             self.last_look = trio.current_time()
+            await self._faults.follow()
             self._honesty.inspect()
             for node in self._swarm.honest:
-                if node.member is not None:
+                if node.member is not None and node.bent is None:
                     replica = node.member.replica
                     self._forkers |= {replica.dag.members[index] for index in replica.hashgraph.forkers()}
                     self._history.inspect(node, node.member.replica.ledger, node.member.standing().round)
@@ -183,7 +201,7 @@ class _Run:
     def _report(self, recovery: float, recovery_rounds: int) -> Report:
         swarm, schedule = self._swarm, self._schedule
         trace = hashlib.sha256(repr((
-            sorted(self._agreement.rounds.items()), swarm.network.traffic, trio.current_time(),
+            self._agreement.trace(), swarm.network.traffic, trio.current_time(),
         )).encode()).hexdigest()
         honest = [node.member.replica for node in swarm.honest if node.member is not None]
         return Report(
@@ -195,5 +213,7 @@ class _Run:
             epochs=1 + max((replica.number for replica in honest), default=0), forks=len(self._forkers),
             refused=sum(replica.refused.total() for replica in honest),
             promotions=len(self._history.promoted), certified=len(self._history.certified),
+            changes=dict(sorted(self._agenda.changed.items())), offsets=dict(sorted(self._agenda.offsets.items())),
+            jumps=sum(node.jumps for node in swarm.nodes), bent=self._comings.bent, cured=self._agreement.cured,
             asked=swarm.network.traffic.asked, recovery=recovery, recovery_rounds=recovery_rounds, trace=trace,
         )

@@ -12,6 +12,7 @@ from node.simulation import malice
 FREQUENCIES = {
     "loss": 1.0, "delay": 1.0, "duplicate": 0.6, "reorder": 1.0, "partition": 1.2, "oneway": 1.0, "split": 1.2,
     "crash": 1.5, "flap": 0.5, "skew": 0.5, "jump": 0.5, "slowdisk": 0.7, "baddisk": 0.7,
+    "join": 0.7, "leave": 0.6, "rekey": 0.3, "move": 0.3,
 }
 """How often each kind of fault is drawn, relative to the others."""
 
@@ -20,7 +21,10 @@ LIES = tuple(malice.KINDS)
 
 _SECONDS_A_FAULT = 1.6  # of the run, on average
 _LIES_AT_MOST = 3  # kinds of malice in one member
+_VOTED = ("join", "leave", "rekey", "move")  # they take time: there are votes
 _TWINS = ("two-lives",)
+_VOTERS = 4  # from so many on, nobody may have a third
+_EQUAL, _ANY = 0.6, 0.8
 _EPOCHS = (None, 15, 25)  # events of each node until an epoch ends; None: it does not
 _OFTEN = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # against 1 for the other kinds
 
@@ -65,6 +69,7 @@ class Schedule:
     faults: tuple[Fault, ...] = ()
     liars: tuple[Liar, ...] = ()
     epoch_events: int = EpochSettings.events  # after so many an epoch ends
+    weights: tuple[int, ...] = ()  # of the founders; 1 each if there are none
 
     def encode(self) -> str:
         """As JSON, a line for each fault and liar."""
@@ -83,7 +88,8 @@ def decode_schedule(text: str) -> Schedule:
         table = json.loads(text)
         faults = tuple(_read(Fault, entry, "nodes") for entry in table.pop("faults", ()))
         liars = tuple(_read(Liar, entry, "kinds") for entry in table.pop("liars", ()))
-        schedule = Schedule(**table, faults=faults, liars=liars)
+        weights = tuple(table.pop("weights", ()))
+        schedule = Schedule(**table, faults=faults, liars=liars, weights=weights)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ScheduleError(f"not a schedule: {error}") from None
     _check(schedule)
@@ -99,6 +105,8 @@ def _check(schedule: Schedule) -> None:
     numbers += [liar.node for liar in schedule.liars]
     if not all(number in range(schedule.nodes) for number in numbers):
         raise ScheduleError(f"a schedule of {schedule.nodes} nodes names one that is not among them")
+    if len(schedule.weights) not in (0, schedule.nodes):
+        raise ScheduleError(f"a schedule of {schedule.nodes} nodes has {len(schedule.weights)} weights")
     for fault in schedule.faults:
         if fault.kind not in KINDS:
             raise ScheduleError(f"unknown fault {fault.kind!r}; known are {', '.join(KINDS)}")
@@ -117,13 +125,28 @@ def draw_schedule(
     `faults` are the kinds with their relative frequencies, all by default.
     """
     frequencies = FREQUENCIES if faults is None else faults
-    drawn, liars = _draw_faults(seed, nodes, seconds, frequencies), _draw_liars(seed, nodes, lies)
+    weights = _draw_weights(seed, nodes)
+    drawn = _draw_faults(seed, nodes, seconds, frequencies)
+    liars = _draw_liars(seed, weights or (1,) * nodes, lies)
     if "split" in frequencies and liars and all(liar.kinds == _TWINS for liar in liars):
         long_split = Fault("split", round(0.2 * seconds, 2), round(0.5 * seconds, 2), (0,), 1.0)
         drawn = tuple(sorted((long_split, *drawn[1::2]), key=lambda fault: fault.at))
     events = random.Random(f"epochs {seed}").choice(_EPOCHS)
     long = EpochSettings.events if events is None else events * nodes
-    return Schedule(seed, nodes, seconds, drawn, liars, long)
+    return Schedule(seed, nodes, seconds, drawn, liars, long, weights)
+
+
+def _draw_weights(seed: int, nodes: int) -> tuple[int, ...]:
+    """Mostly equal ones, else any, or one member has as much as it may: just below 1/3."""
+    chance = random.Random(f"weights {seed}")
+    kind = chance.random()
+    if nodes < _VOTERS or kind < _EQUAL:
+        return ()
+    if kind < _ANY:
+        return tuple(chance.randint(2, 4) for _ in range(nodes))
+    weights = [2] * nodes
+    weights[chance.choice((0, -1))] = nodes - 2  # twice that is less than what the others have
+    return tuple(weights)
 
 
 def _draw_faults(
@@ -133,7 +156,7 @@ def _draw_faults(
     faults = []
     for _ in range(round(seconds / _SECONDS_A_FAULT) if frequencies else 0):
         kind = chance.choices(list(frequencies), list(frequencies.values()))[0]
-        at = round(chance.uniform(0, 0.85 * seconds), 2)
+        at = round(chance.uniform(0, (0.4 if kind in _VOTED else 0.85) * seconds), 2)
         longest = (0.6 if kind == "split" else 0.3) * seconds
         lasts = round(min(chance.uniform(0.3, longest), seconds - at), 2)
         most = max(1, nodes // 2 if chance.random() < 0.8 else nodes)
@@ -142,17 +165,18 @@ def _draw_faults(
     return tuple(sorted(faults, key=lambda fault: fault.at))
 
 
-def _draw_liars(seed: int, nodes: int, lies: Sequence[str]) -> tuple[Liar, ...]:
-    """The last nodes; together they are below 1/3 of the weight, as all weigh the same.
+def _draw_liars(seed: int, weights: Sequence[int], lies: Sequence[str]) -> tuple[Liar, ...]:
+    """Some of the last nodes, together below 1/3 of the weight.
 
     Half of the time they conspire: all lie in the same ways. And now and then all that there may be live twice,
     and wait for a split: it is the strongest attack on the threshold.
     """
     chance = random.Random(f"liars {seed}")
-    most = (nodes - 1) // 3
+    most = max(count for count in range(len(weights)) if 3 * sum(weights[len(weights) - count :]) < sum(weights))
+    numbers = [len(weights) - 1 - place for place in range(most)]
     if _TWINS[0] in lies and chance.random() < 0.1:
-        return tuple(Liar(nodes - 1 - place, _TWINS) for place in range(most))
-    numbers = [nodes - 1 - place for place in range(chance.randint(min(1, most), most) if lies else 0)]
+        return tuple(Liar(number, _TWINS) for number in numbers)
+    numbers = numbers[: chance.randint(min(1, most), most) if lies else 0]
     if chance.random() < 0.5:
         together = _draw_lies(chance, lies)
         return tuple(Liar(number, together) for number in numbers)

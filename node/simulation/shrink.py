@@ -43,6 +43,8 @@ def _smaller(schedule: Schedule, violation: Violation) -> Iterator[Schedule]:
     liars, faults = schedule.liars, schedule.faults
     if liars:
         yield replace(schedule, liars=())
+    if schedule.weights:
+        yield replace(schedule, weights=())
     size = len(faults)
     while size:
         for start in range(0, len(faults), size):

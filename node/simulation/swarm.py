@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import cast
 
 import trio
 
+from consensus.epoch import EpochRecord
 from consensus.genesis import make_genesis
+from consensus.keys import MemberId
 from consensus.preimages import Preimages
 from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed
@@ -15,85 +18,84 @@ from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
 from node.clock import SimulatedClock
+from node.doors import Doors
 from node.gossip import PATH, Gossip, Rhythm
 from node.identity import Identity
 from node.member import Member, Pace
 from node.opening import SharedOpener
+from node.simulation.machine import MemberFactory, SimulatedNode
 from node.simulation.malice.liar import Malice, Mask, make_liar
+from node.simulation.roads import NoCredentials, Roads, RoadTransport
 from node.statesync.catchup import CatchUp
 from node.statesync.teaching import PATH as CHAIN_PATH
 from node.statesync.teaching import chain_route
 from node.statesync.upkeep import follow_epochs
-from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
+from node.tls import Credentials
 from node.transport import Transport
+from node.transport.client import HttpTransport
 from node.transport.memory import Conditions, Network
 from node.transport.reception import Reception, Route
 
-MemberFactory = Callable[..., Member]
+__all__ = ["SimulatedNode", "SimulatedSwarm"]
+
 Watcher = Callable[["SimulatedNode", RoundEffects], None]
 
 RESTART_S = 1.0
 """Seconds after which a node that stopped by itself is started again, as a machine's supervisor would."""
 
 
-@dataclass
-class SimulatedNode:
-    """One machine: what outlives a crash, and what runs on it now."""
-
-    number: int
-    identity: Identity
-    disk: MemoryDisk
-    clock: SimulatedClock
-    make_member: MemberFactory
-    mask: Mask = field(default_factory=Mask)  # what others see of its gossip
-    honest: bool = True
-    member: Member | None = None  # None while it is down
-    gossip: Gossip | None = None
-    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)  # outlive crashes
-    second_disk: Sequence[MemoryDisk] = ()  # of its second life, while it lives twice
-    running: bool = False  # switched on, though it may have stopped by itself for a moment
-    starts: int = 0
-    stops: list[Exception] = field(default_factory=list)  # why it stopped by itself
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    power: trio.Event = field(default_factory=trio.Event)  # set while it is switched on
-    up: trio.Event = field(default_factory=trio.Event)  # set when it has read its disk, or could not
-
-    @property
-    def bearable(self) -> type[Exception]:
-        """What may stop it: a disk, and if it lies also what it does to itself by that."""
-        return StoreError if self.honest else Exception
-
-
 class SimulatedSwarm:
-    """`count` nodes of equal weight. All chance comes from `seed`; time is trio's."""
+    """`count` nodes that found a swarm. All chance comes from `seed`; time is trio's."""
 
     def __init__(
         self, count: int, seed: int, *, pace: Pace, rhythm: Rhythm, watch: Watcher,
         liars: Mapping[int, Iterable[Malice]] | None = None, make_member: MemberFactory = Member,
         conditions: Conditions | None = None, settings: Settings | None = None, anchors: bool = False,
+        weights: Sequence[int] = (), newcomers: int = 0,
     ) -> None:
         """`liars` do not keep to the protocol, in these ways; `make_member` makes the others' members.
 
-        With `anchors` the members' preimages make the beacon, as in swarms that are founded well.
+        With `anchors` the members' preimages make the beacon, as in swarms that are founded well. `weights`
+        are those of the founders, 1 each if there are none. `newcomers` are machines that nobody knows yet.
         """
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
         self._pace, self._rhythm, self._watch = pace, rhythm, watch
         self.keep: int | None = None  # epochs on each node's disk; all if None
-        identities = [Identity(self.random.randbytes(32)) for _ in range(count)]
-        ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in identities]
-        members = [Listed(identity.id, 1, anchor) for identity, anchor in zip(identities, ends, strict=True)]
+        identities = [Identity(self.random.randbytes(32)) for _ in range(count + newcomers)]
+        founders = identities[:count]
+        ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in founders]
+        parts = zip(founders, weights or [1] * count, ends, strict=True)
+        members = [Listed(identity.id, weight, anchor) for identity, weight, anchor in parts]
         self.genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
+        self.roads = Roads(self.genesis)
         self._opener = SharedOpener()
         self.nodes = [
-            SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member)
+            SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member, installed=number < count)
             for number, identity in enumerate(identities)
         ]
+        self._switch: trio.Nursery  # in which machines run
+        self.liars_seeds: list[bytes] = []  # of all keys that liars ever had: they share them
         for number, ways in (liars or {}).items():
             node = self.nodes[number]
             node.mask, node.honest = Mask(ways), False
-            node.make_member = make_liar(node.mask.ways)
+            node.make_member = make_liar(node.mask.ways, self.liars_seeds)
+        self.honest_ids: set[MemberId] = set()  # of all keys that honest members ever had
+        for node in self.nodes:
+            self._settle(node, node.identity, f"m{node.number}:7000")
+        for newcomer in self.nodes[count:]:
+            del self.roads.homes[newcomer.identity.id]
+        self.roads.found()
+
+    def _settle(self, node: SimulatedNode, identity: Identity, address: str) -> None:
+        self.roads.homes.pop(node.identity.id, None)
+        self.roads.homes[identity.id] = address
+        node.identity, node.address = identity, address
+        if node.honest:
+            self.honest_ids.add(identity.id)
+        else:
+            self.liars_seeds.append(identity.private.private_bytes_raw())
 
     @property
     def honest(self) -> list[SimulatedNode]:
@@ -102,12 +104,33 @@ class SimulatedSwarm:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts all nodes and keeps them running until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._switch:
             for node in self.nodes:
-                nursery.start_soon(self._supervise, node)
-                await self.start(node)
+                if node.installed:
+                    self._switch.start_soon(self._supervise, node)
+                    await self.start(node)
             task_status.started()
             await trio.sleep_forever()
+
+    async def install(self, node: SimulatedNode, guides: Mapping[MemberId, str] | None) -> None:
+        """Puts up a newcomer's machine. It knows swarm.toml, or only the addresses in `guides`."""
+        node.installed, node.guides = True, guides
+        self.roads.homes[node.identity.id] = node.address
+        self._switch.start_soon(self._supervise, node)
+        await self.start(node)
+
+    async def take_over(self, node: SimulatedNode, identity: Identity) -> None:
+        """Lets another key have the machine, with nothing on its disk."""
+        running = node.running
+        self.crash(node)
+        self._settle(node, identity, node.address)
+        node.disk, node.blobs, node.second_disk, node.bent = MemoryDisk(), MemoryBlobs(), (), None
+        if running:
+            await self.start(node)
+
+    def move(self, node: SimulatedNode, address: str) -> None:
+        """From now on the machine is reached at another address."""
+        node.address = self.roads.homes[node.identity.id] = address
 
     async def start(self, node: SimulatedNode) -> None:
         """Switches a node on; returns when it has read its disk, or could not, or was crashed again."""
@@ -116,8 +139,8 @@ class SimulatedSwarm:
         await node.up.wait()
 
     def crash(self, node: SimulatedNode) -> None:
-        """Pulls the plug: the node stops where it is, and its disk forgets what was not synced."""
-        node.running, node.member, node.gossip = False, None, None
+        """Pulls the plug: the node stops where it is, and its disk and memory forget what was not synced."""
+        node.running, node.member, node.gossip, node.bent = False, None, None, None
         node.power = trio.Event()
         node.up.set()
         node.scope.cancel()
@@ -132,14 +155,14 @@ class SimulatedSwarm:
     async def _supervise(self, node: SimulatedNode) -> None:
         while True:
             await node.power.wait()
-            up, stops = node.up, len(node.stops)
+            up, stops, disk = node.up, len(node.stops), node.disk
             with trio.CancelScope() as node.scope:
                 try:
                     await self._live(node)
                 except* node.bearable as group:
                     node.stops += group.exceptions
                     node.member = node.gossip = None
-            node.disk.crash(self.random)
+            disk.crash(self.random)
             up.set()
             if len(node.stops) > stops:
                 await trio.sleep(RESTART_S)
@@ -150,13 +173,17 @@ class SimulatedSwarm:
         lives = [self._life(node, disk, chance) for disk in (node.disk, *node.second_disk)]
         if len(lives) > 1:
             self._part(lives)
-        members = {peer: life for life in lives for peer in life.gossip.peers}
+        lives_of = {peer: life for life in lives for peer in life.gossip.peers}
 
         async def answer(asking: bytes, body: bytes) -> bytes:
-            return await members[asking].route.handler(asking, body)
+            return await lives_of.get(asking, lives[0]).route.handler(asking, body)
 
-        route = replace(lives[0].route, handler=answer)
-        routes = {PATH: route, CHAIN_PATH: chain_route(lives[0].store), BLOBS_PATH: blob_route(node.blobs)}
+        first = lives[0]
+        routes = {
+            PATH: replace(first.route, handler=answer),
+            CHAIN_PATH: node.mask.chain_route(chain_route(first.store), first.member),
+            BLOBS_PATH: node.mask.blob_route(blob_route(node.blobs), first.member),
+        }
         reception = Reception(self.genesis.roster.weights, routes)
         async with trio.open_nursery() as nursery:
             for life in lives:
@@ -164,8 +191,8 @@ class SimulatedSwarm:
                 nursery.start_soon(self._report, node, life.decided)
             await nursery.start(self.network.serve, node.identity.id, reception)
             for life in lives:
+                await nursery.start(self._open_doors, node, life, reception)
                 nursery.start_soon(life.gossip.run)
-            first = lives[0]
             nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
             nursery.start_soon(self._catch_up, node, first, chance)
             nursery.start_soon(self.live, node, first.member, first.gossip, first.transport, chance)
@@ -179,10 +206,12 @@ class SimulatedSwarm:
             genesis=self.genesis, identity=node.identity, store=store, opener=self._opener, clock=node.clock,
             chance=chance, pace=self._pace,
         )
-        transport = node.mask.transport(self.network.transport(node.identity.id), member)
+        road = self.roads.transport(self.network.transport(node.identity.id))
+        transport = node.mask.transport(road, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
         route = node.mask.route(gossip.route(), member)
-        return _Life(member, store, member.subscribe(), transport, gossip, route)
+        fetcher = BlobFetcher(node.blobs, transport, gossip.peers, chance)
+        return _Life(member, store, member.subscribe(), road, transport, gossip, route, fetcher)
 
     def _part(self, lives: Sequence["_Life"]) -> None:
         """Lets each of several lives of one member know every second node only."""
@@ -191,11 +220,25 @@ class SimulatedSwarm:
                 if other.number % len(lives) != place:
                     life.gossip.peers.pop(other.identity.id, None)
 
+    async def _open_doors(
+        self, node: SimulatedNode, life: "_Life", reception: Reception, *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Knows and admits who is in the roster."""
+        directory = self.roads.directory(lambda: life.member.replica.ledger.roster, node.guides)
+        doors = Doors(
+            node.identity.id, directory, cast(Credentials, NoCredentials()), reception,
+            cast(HttpTransport, life.road), life.fetcher,
+        )
+        rounds = life.member.subscribe()
+        await doors.adjust()
+        task_status.started()
+        await doors.follow(rounds)
+
     async def _catch_up(self, node: SimulatedNode, life: "_Life", chance: random.Random) -> None:
-        fetcher = BlobFetcher(node.blobs, life.transport, life.gossip.peers, chance)
         catchup = CatchUp(
-            self.genesis, life.store, life.member, lambda: life.gossip.peers.values(), life.transport,
-            node.blobs, fetcher, chance,
+            self.genesis, life.store, _Counted(node, life.member), lambda: life.gossip.peers.values(),
+            life.transport, node.blobs, life.fetcher, chance,
         )
         await catchup.run(life.gossip.stranded)
 
@@ -209,6 +252,18 @@ class SimulatedSwarm:
             self._watch(node, effects)
 
 
+class _Counted:
+    """A seat in the swarm that counts how often it was changed for one in a later epoch."""
+
+    def __init__(self, node: SimulatedNode, member: Member) -> None:
+        self._node, self._member = node, member
+
+    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+        """See `Member.enter`."""
+        await self._member.enter(record, snapshot)
+        self._node.jumps += 1
+
+
 @dataclass(frozen=True)
 class _Life:
     """What runs on a node: once, unless it is one that lives twice."""
@@ -216,6 +271,8 @@ class _Life:
     member: Member
     store: MemoryStore
     decided: trio.MemoryReceiveChannel[RoundEffects]
+    road: RoadTransport
     transport: Transport
     gossip: Gossip
     route: Route
+    fetcher: BlobFetcher

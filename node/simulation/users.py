@@ -2,39 +2,43 @@
 
 import hashlib
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import trio
 
-from consensus.epoch import stays_sealable
-from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
 from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import due_seals, due_votes, next_work, training_shards
-from consensus.roster import Roster, RosterError
-from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
+from consensus.roster import Roster
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae
 from node.pending import BacklogError
-from node.simulation.swarm import SimulatedNode
+from node.simulation.agenda import Agenda
+from node.simulation.machine import SimulatedNode
 
 SETTINGS = Settings(
+    configurations=("hex8-2", "square8-2"),
     selfplay=SelfplaySettings(games=8, ceiling=16),
     training=TrainingSettings(games=8),
     match=MatchSettings(
-        slot_blocks=4, block_limit=8, p1=Fraction(3, 4), alpha=Fraction(9, 20), beta=Fraction(9, 20)
+        slot_blocks=2, block_limit=4, p1=Fraction(3, 4), alpha=Fraction(9, 20), beta=Fraction(9, 20)
     ),
+    timing=TimingSettings(lease_s=15, idle_s=30, vote_s=60),
 )
 """Everything small, so that a short run has promotions."""
 
 _ROLES = ("match", "selfplay", "train")
 _STRENGTH = 0.9  # the chance that a candidate wins a game
-_NOMINATES = 0.3  # the chance that a model is put forward without a claim, when none is
+_NOMINATES = 0.2  # the chance that a model is put forward without a claim, when none is
 _PROPOSES = 0.02  # the chance that a user wants another roster when asked
 _APPROVES = 0.9
+_BRINGS = 0.3  # the chance that a user proposes what is wanted when asked
+_LOOKS_A_S = 4.0
+_WORKS_S = 2.0  # from one claim to the next
 _AGAIN_S = 6.0  # before what was asked for and not granted is asked for again
 
 
@@ -49,10 +53,9 @@ class _Novelty(t.Transaction):
 class User:
     """Follows one node's ledger, whatever becomes of the node. All its work is done at once, and made up."""
 
-    def __init__(self, node: SimulatedNode, seed: int, liars: Collection[MemberId] = ()) -> None:
-        """`liars` are known here, and only here: so that no proposal gives them a third of the weight."""
+    def __init__(self, node: SimulatedNode, seed: int, agenda: Agenda) -> None:
         self._node = node
-        self._liars = liars
+        self._agenda = agenda
         self._random = random.Random(f"user {seed} {node.number}")
         self._number = 0
         self._asked: dict[object, float] = {}
@@ -60,7 +63,7 @@ class User:
     async def run(self, until: float) -> None:
         """Puts transactions forward every few seconds until then."""
         while trio.current_time() < until:
-            await trio.sleep(self._random.expovariate(2.0))
+            await trio.sleep(self._random.expovariate(_LOOKS_A_S))
             member = self._node.member
             if member is None:
                 continue
@@ -74,12 +77,12 @@ class User:
         self._number += 1
         return self._number
 
-    def _once(self, what: object) -> bool:
+    def _once(self, what: object, again: float = _AGAIN_S) -> bool:
         """Whether it is time to ask for this, perhaps again."""
         now = trio.current_time()
         if now < self._asked.get(what, 0.0):
             return False
-        self._asked[what] = now + _AGAIN_S
+        self._asked[what] = now + again
         return True
 
     def _wishes(self, ledger: Ledger) -> list[t.Transaction]:
@@ -91,13 +94,15 @@ class User:
         for open_ in due_votes(ledger, me):
             if open_.ripe is not None and self._once(open_.id):
                 wishes.append(t.Vote(self._next(), open_.id, True, open_.ripe.results, "replayed"))
-        if not ledger.candidates() and self._random.random() < _NOMINATES and self._once("nominate"):
-            name = hashlib.sha256(f"{self._node.number} {self._number}".encode()).digest()
-            wishes.append(self._candidate(ledger, None, "hex8-2", "simulated", name))
+        contested = [candidacy.configuration for candidacy in ledger.candidates()]
+        for name in (name for name in SETTINGS.configurations if name not in contested):
+            if self._random.random() < _NOMINATES and self._once(("nominate", name)):
+                digest = hashlib.sha256(f"{self._node.number} {self._number}".encode()).digest()
+                wishes.append(self._candidate(ledger, None, name, "simulated", digest))
         wishes += self._council(ledger)
         mine = ledger.claims_of(me)
-        wishes += [self._finished(ledger, claim) for claim in mine if self._once(("claim", claim.id))]
-        work = None if mine or not self._once("work") else next_work(ledger, me, _ROLES)
+        wishes += [self._finished(ledger, claim) for claim in mine if not claim.waits and self._once(("claim", claim.id))]
+        work = None if mine or not self._once("work", _WORKS_S) else next_work(ledger, me, _ROLES)
         return wishes if work is None else [*wishes, work.claim(self._next())]
 
     def _finished(self, ledger: Ledger, claim: Claim) -> t.Transaction:
@@ -119,29 +124,28 @@ class User:
     def _council(self, ledger: Ledger) -> list[t.Transaction]:
         """Ballots, and now and then a proposal to change the roster."""
         me = self._node.identity.id
-        ballots: list[t.Transaction] = [
-            t.Ballot(self._next(), proposal.id, self._random.random() < _APPROVES)
+        said: list[t.Transaction] = [
+            t.Ballot(self._next(), proposal.id, self._approves(proposal.change))
             for proposal in ledger.proposals()
             if all(voice.author != me for voice in proposal.voices) and self._once(proposal.id)
         ]
-        if ledger.proposals() or me not in ledger.roster or self._random.random() > _PROPOSES:
-            return ballots
-        change = self._change(ledger.roster)
-        return ballots if change is None else [*ballots, t.Propose(self._next(), change, "for a change")]
+        if me not in ledger.roster:
+            return said
+        changes = [change for change in self._agenda.due(ledger) if self._random.random() < _BRINGS]
+        if not ledger.proposals() and self._random.random() < _PROPOSES:
+            changes.append(self._change(ledger.roster))
+        for change in changes:
+            number = self._next()
+            if self._once(change) and self._agenda.may_propose(change, me, number):
+                said.append(t.Propose(number, change, "for a change"))
+        return said
 
-    def _change(self, roster: Roster) -> Change | None:
-        """Something that the rules allow and that leaves the liars below 1/3 of the weight."""
-        member = self._random.choice(roster.ids)
-        if member in self._liars and self._random.random() < 0.5:
-            change = Change("leave", member)
-        else:
-            change = Change("weight", member, weight=self._random.randint(1, 3))
-        try:
-            new = change.applied(roster)
-        except RosterError:
-            return None
-        bearable = 3 * new.weight(self._liars) < new.total_weight
-        return change if bearable and stays_sealable(roster, new) else None
+    def _approves(self, change: Change) -> bool:
+        return change in self._agenda.wanted or self._random.random() < _APPROVES
+
+    def _change(self, roster: Roster) -> Change:
+        """Something that nobody has asked for."""
+        return Change("weight", self._random.choice(roster.ids), weight=self._random.randint(1, 3))
 
     def _candidate(
         self, ledger: Ledger, claim: int | None, configuration: str, family: str, name: bytes

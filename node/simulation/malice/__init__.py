@@ -1,6 +1,7 @@
 """Members that do not keep to the protocol: each way a small class, known by a name."""
 
 from node.simulation.malice.forks import Branches, Fork, LateBranch, TwoFaces, TwoLives, Withhold
+from node.simulation.malice.former import FormerKeys
 from node.simulation.malice.junk import (
     BadParents,
     BadSignature,
@@ -16,6 +17,7 @@ from node.simulation.malice.junk import (
 )
 from node.simulation.malice.liar import Malice
 from node.simulation.malice.silence import Selfish, Stall, Starve
+from node.simulation.malice.teachers import FalseChain, FalseSnapshot
 from node.simulation.malice.values import (
     FalseEvidence,
     FalseLedger,
@@ -54,5 +56,8 @@ KINDS: dict[str, type[Malice]] = {
     "false-ledger": FalseLedger,
     "false-evidence": FalseEvidence,
     "unknown-votes": UnknownVotes,
+    "false-chain": FalseChain,
+    "false-snapshot": FalseSnapshot,
+    "former-keys": FormerKeys,
 }
 """All ways by name."""

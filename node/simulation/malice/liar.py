@@ -15,6 +15,7 @@ from node.creation import Plan
 from node.gossip import PATH
 from node.member import Member
 from node.messages import SyncAnswer, SyncRequest, decode_answer, decode_request
+from node.statesync.messages import ChainAnswer, decode_chain_answer
 from node.transport import MAX_ANSWER, Transport
 from node.transport.reception import Route
 
@@ -47,6 +48,14 @@ class Malice:
         """What the liar asks for by hash, instead of `want`."""
         return want
 
+    def chain(self, liar: "Liar", truth: ChainAnswer) -> bytes | None:
+        """What the liar answers to who asks for the chain of records, in bytes; None for the truth."""
+        return None
+
+    def blob(self, liar: "Liar", truth: bytes) -> bytes:
+        """What the liar answers to who asks for a part of a blob, instead of `truth`."""
+        return truth
+
     lives_twice = False  # runs a copy of itself for each side of a `split`
 
     def delay(self) -> float:
@@ -59,6 +68,7 @@ class Liar(Member):
 
     ways: Sequence[Malice] = ()
     seed: bytes  # of its key
+    conspirators: Sequence[bytes] = ()  # seeds of all keys that liars have or had
     stray: Sequence[bytes] = ()  # raw events that it signed and its own replica does not take
 
     @property
@@ -118,13 +128,13 @@ class Liar(Member):
         self.stray = [*self.stray, *stray][-_STRAYS:]
 
 
-def make_liar(ways: Sequence[Malice]) -> Callable[..., Liar]:
-    """What makes members that lie in these ways."""
+def make_liar(ways: Sequence[Malice], conspirators: Sequence[bytes] = ()) -> Callable[..., Liar]:
+    """What makes members that lie in these ways, and know the seeds of these keys."""
 
     def make(**parts: Any) -> Liar:
         liar = Liar(**parts)
         liar.seed = parts["identity"].private.private_bytes_raw()
-        liar.ways = ways
+        liar.ways, liar.conspirators = ways, conspirators
         if any(way.lives_twice for way in ways):
             liar._listening = None
         return liar
@@ -149,11 +159,41 @@ class Mask:
             return route
 
         async def answer(asking: MemberId, body: bytes) -> bytes:
-            await trio.sleep(sum(way.delay() for way in self.ways))
+            await self._dawdle()
             truth = decode_answer(await route.handler(asking, body), MEMBERS_LIMIT)
             return self._answer(member, asking, truth).encode()
 
         return replace(route, handler=answer)
+
+    def chain_route(self, route: Route, member: Member) -> Route:
+        """The side that tells of the chain of records."""
+        if not isinstance(member, Liar):
+            return route
+
+        async def answer(asking: MemberId, body: bytes) -> bytes:
+            await self._dawdle()
+            truth = decode_chain_answer(await route.handler(asking, body))
+            lies = (way.chain(member, truth) for way in self.ways)
+            return next((lie for lie in lies if lie is not None), None) or truth.encode()
+
+        return replace(route, handler=answer)
+
+    def blob_route(self, route: Route, member: Member) -> Route:
+        """The side that shows snapshots and other blobs."""
+        if not isinstance(member, Liar):
+            return route
+
+        async def answer(asking: MemberId, body: bytes) -> bytes:
+            await self._dawdle()
+            said = await route.handler(asking, body)
+            for way in self.ways:
+                said = way.blob(member, said)
+            return said
+
+        return replace(route, handler=answer)
+
+    async def _dawdle(self) -> None:
+        await trio.sleep(sum(way.delay() for way in self.ways))
 
     def request(self, liar: Liar, peer: MemberId, truth: SyncRequest) -> SyncRequest:
         """What is asked instead."""

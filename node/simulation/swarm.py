@@ -7,7 +7,7 @@ from typing import cast
 
 import trio
 
-from consensus.epoch import EpochRecord
+from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import make_genesis
 from consensus.keys import MemberId
 from consensus.preimages import Preimages
@@ -23,6 +23,7 @@ from node.gossip import PATH, Gossip, Rhythm
 from node.identity import Identity
 from node.member import Member, Pace
 from node.opening import SharedOpener
+from node.peers import Peer
 from node.simulation.machine import MemberFactory, SimulatedNode
 from node.simulation.malice.liar import Malice, Mask, make_liar
 from node.simulation.roads import NoCredentials, Roads, RoadTransport
@@ -83,12 +84,12 @@ class SimulatedSwarm:
             node.make_member = make_liar(node.mask.ways, self.liars_seeds)
         self.honest_ids: set[MemberId] = set()  # of all keys that honest members ever had
         for node in self.nodes:
-            self._settle(node, node.identity, f"m{node.number}:7000")
+            self._house(node, node.identity, f"m{node.number}:7000")
         for newcomer in self.nodes[count:]:
             del self.roads.homes[newcomer.identity.id]
         self.roads.found()
 
-    def _settle(self, node: SimulatedNode, identity: Identity, address: str) -> None:
+    def _house(self, node: SimulatedNode, identity: Identity, address: str) -> None:
         self.roads.homes.pop(node.identity.id, None)
         self.roads.homes[identity.id] = address
         node.identity, node.address = identity, address
@@ -123,7 +124,7 @@ class SimulatedSwarm:
         """Lets another key have the machine, with nothing on its disk."""
         running = node.running
         self.crash(node)
-        self._settle(node, identity, node.address)
+        self._house(node, identity, node.address)
         node.disk, node.blobs, node.second_disk, node.bent = MemoryDisk(), MemoryBlobs(), (), None
         if running:
             await self.start(node)
@@ -184,17 +185,19 @@ class SimulatedSwarm:
             CHAIN_PATH: node.mask.chain_route(chain_route(first.store), first.member),
             BLOBS_PATH: node.mask.blob_route(blob_route(node.blobs), first.member),
         }
-        reception = Reception(self.genesis.roster.weights, routes)
+        reception = Reception([], routes)
         async with trio.open_nursery() as nursery:
             for life in lives:
                 await nursery.start(life.member.run)
                 nursery.start_soon(self._report, node, life.decided)
-            await nursery.start(self.network.serve, node.identity.id, reception)
             for life in lives:
-                await nursery.start(self._open_doors, node, life, reception)
+                doors = self._doors(node, life, reception)
+                await doors.adjust()
+                nursery.start_soon(doors.follow, life.member.subscribe())
                 nursery.start_soon(life.gossip.run)
+            await nursery.start(self.network.serve, node.identity.id, reception)
             nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
-            nursery.start_soon(self._catch_up, node, first, chance)
+            nursery.start_soon(self._catch_up, node, first, reception, chance)
             nursery.start_soon(self.live, node, first.member, first.gossip, first.transport, chance)
             node.member, node.gossip = first.member, first.gossip
             node.up.set()
@@ -220,27 +223,26 @@ class SimulatedSwarm:
                 if other.number % len(lives) != place:
                     life.gossip.peers.pop(other.identity.id, None)
 
-    async def _open_doors(
-        self, node: SimulatedNode, life: "_Life", reception: Reception, *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Knows and admits who is in the roster."""
+    def _doors(self, node: SimulatedNode, life: "_Life", reception: Reception) -> Doors:
+        """What knows and admits who is in the roster."""
         directory = self.roads.directory(lambda: life.member.replica.ledger.roster, node.guides)
-        doors = Doors(
+        return Doors(
             node.identity.id, directory, cast(Credentials, NoCredentials()), reception,
             cast(HttpTransport, life.road), life.fetcher,
         )
-        rounds = life.member.subscribe()
-        await doors.adjust()
-        task_status.started()
-        await doors.follow(rounds)
 
-    async def _catch_up(self, node: SimulatedNode, life: "_Life", chance: random.Random) -> None:
+    async def _catch_up(
+        self, node: SimulatedNode, life: "_Life", reception: Reception, chance: random.Random
+    ) -> None:
+        """As `node.node` does it: a node that is outside looks for later epochs all the time."""
+        me, member = node.identity.id, life.member
+        guides = {guide: Peer(guide) for guide in node.guides or ()}
+        seat = _Seat(node, member, self._doors(node, life, reception))
         catchup = CatchUp(
-            self.genesis, life.store, _Counted(node, life.member), lambda: life.gossip.peers.values(),
+            self.genesis, life.store, seat, lambda: (guides | life.gossip.peers).values(),
             life.transport, node.blobs, life.fetcher, chance,
         )
-        await catchup.run(life.gossip.stranded)
+        await catchup.run(lambda: me not in member.replica.ledger.roster or life.gossip.stranded())
 
     async def live(
         self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
@@ -252,16 +254,23 @@ class SimulatedSwarm:
             self._watch(node, effects)
 
 
-class _Counted:
-    """A seat in the swarm that counts how often it was changed for one in a later epoch."""
+class _Seat:
+    """The member, whose jumps bring it among others than it knew, and are counted."""
 
-    def __init__(self, node: SimulatedNode, member: Member) -> None:
-        self._node, self._member = node, member
+    def __init__(self, node: SimulatedNode, member: Member, doors: Doors) -> None:
+        self._node, self._member, self._doors = node, member, doors
 
-    async def enter(self, record: EpochRecord, snapshot: bytes) -> None:
+    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
+        """See `Member.mistaken`."""
+        self._member.mistaken(own, sealed)
+
+    async def enter(
+        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
+    ) -> None:
         """See `Member.enter`."""
-        await self._member.enter(record, snapshot)
+        await self._member.enter(record, snapshot, corrected)
         self._node.jumps += 1
+        await self._doors.adjust()
 
 
 @dataclass(frozen=True)

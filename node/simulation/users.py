@@ -53,7 +53,8 @@ class _Novelty(t.Transaction):
 class User:
     """Follows one node's ledger, whatever becomes of the node. All its work is done at once, and made up."""
 
-    def __init__(self, node: SimulatedNode, seed: int, agenda: Agenda) -> None:
+    def __init__(self, node: SimulatedNode, seed: int, agenda: Agenda | None = None) -> None:
+        """Without an agenda it proposes no changes, and votes on those of others."""
         self._node = node
         self._agenda = agenda
         self._random = random.Random(f"user {seed} {node.number}")
@@ -129,7 +130,7 @@ class User:
             for proposal in ledger.proposals()
             if all(voice.author != me for voice in proposal.voices) and self._once(proposal.id)
         ]
-        if me not in ledger.roster:
+        if me not in ledger.roster or self._agenda is None:
             return said
         changes = [change for change in self._agenda.due(ledger) if self._random.random() < _BRINGS]
         if not ledger.proposals() and self._random.random() < _PROPOSES:
@@ -141,7 +142,8 @@ class User:
         return said
 
     def _approves(self, change: Change) -> bool:
-        return change in self._agenda.wanted or self._random.random() < _APPROVES
+        wanted = () if self._agenda is None else self._agenda.wanted
+        return change in wanted or self._random.random() < _APPROVES
 
     def _change(self, roster: Roster) -> Change:
         """Something that nobody has asked for."""

@@ -103,8 +103,13 @@ class Replica:
         return attached
 
     def _all_went_on(self, closed: OpenEpoch) -> bool:
-        """Whether no member can still need the closed epoch: all that are in both are heard in this one."""
-        return {member for member in closed.opening.roster.ids if member in self.roster} <= self._open.heard()
+        """Whether no member can still need the closed epoch: all that are in both are heard in this one.
+
+        And its record is sealed, so that who is new can go on from that. Before, all that a new member can do is to
+        close the epoch by itself; and it may be its seal that lacks, if others hold theirs back.
+        """
+        staying = {member for member in closed.opening.roster.ids if member in self.roster}
+        return self.ledger.sealed is not None and staying <= self._open.heard()
 
     def refusals(self) -> list[Refusal]:
         """The latest events of the open epoch that broke a rule, oldest first."""

@@ -164,9 +164,31 @@ class Gossip:
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
         except AskError as error:
             peer.failed(str(error), trio.current_time(), self._random)
-            peer.elsewhere = peer.elsewhere or (isinstance(error, Refused) and error.status in (_ELSEWHERE, _NO_MEMBER))
+            if isinstance(error, Refused) and error.status in (_ELSEWHERE, _NO_MEMBER):
+                peer.elsewhere = True
+                await self._help_on(peer)
         finally:
             peer.busy = False
+
+    async def _help_on(self, peer: Peer) -> None:
+        """Brings what closed the epoch before to a peer that may still be in it, and cannot reach us to fetch it."""
+        record = self._replica.ledger.record
+        closed = None if record is None else self._replica.served(record.previous)
+        if closed is None:
+            return
+        told: list[bytes] = []
+        try:
+            for _ in range(self._rhythm.exchanges):
+                request = SyncRequest(closed.opening.digest, closed.tips(), [], told)
+                raw = await self._transport.ask(
+                    peer.id, PATH, request.encode(), seconds=self._rhythm.deadline, limit=MAX_MESSAGE
+                )
+                tips = decode_answer(raw, max(self._sizes)).tips
+                told = [event.raw for event in closed.missing(tips, MAX_EVENTS, (), MAX_EVENTS_SIZE)]
+                if not told:
+                    break
+        except (MessageError, AskError):
+            return  # it is in another epoch altogether, or away
 
     async def _exchange(self, peer: Peer) -> bool:
         """One sync; returns whether another one would help."""

@@ -24,13 +24,13 @@ from node.simulation.schedule import Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.users import SETTINGS, User
 
-RECOVERY_S = 40.0
+RECOVERY_S = 60.0
 """Virtual seconds after the last fault within which all honest nodes go on and have ordered what waited.
 
 Of up to ten nodes; of more, which are as much slower, as much longer.
 """
 
-RECOVERY_ROUNDS = 12
+RECOVERY_ROUNDS = 20
 """Rounds, beyond the highest that any event had when the last fault healed, in which the same is so."""
 
 _MORE_ROUNDS = 3  # that all have to decide after the last fault

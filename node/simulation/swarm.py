@@ -7,7 +7,6 @@ from typing import cast
 
 import trio
 
-from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import make_genesis
 from consensus.keys import MemberId
 from consensus.preimages import Preimages
@@ -237,11 +236,19 @@ class SimulatedSwarm:
         """As `node.node` does it: a node that is outside looks for later epochs all the time."""
         me, member = node.identity.id, life.member
         guides = {guide: Peer(guide) for guide in node.guides or ()}
-        seat = _Seat(node, member, self._doors(node, life, reception))
         catchup = CatchUp(
-            self.genesis, life.store, seat, lambda: (guides | life.gossip.peers).values(),
+            self.genesis, life.store, member, lambda: (guides | life.gossip.peers).values(),
             life.transport, node.blobs, life.fetcher, chance,
         )
+        doors, jump = self._doors(node, life, reception), catchup.jump
+
+        async def counted_jump() -> bool:
+            jumped = await jump()
+            node.jumps += jumped
+            await doors.adjust()
+            return jumped
+
+        catchup.jump = counted_jump  # type: ignore[method-assign]
         await catchup.run(lambda: me not in member.replica.ledger.roster or life.gossip.stranded())
 
     async def live(
@@ -252,25 +259,6 @@ class SimulatedSwarm:
     async def _report(self, node: SimulatedNode, decided: trio.MemoryReceiveChannel[RoundEffects]) -> None:
         async for effects in decided:
             self._watch(node, effects)
-
-
-class _Seat:
-    """The member, whose jumps bring it among others than it knew, and are counted."""
-
-    def __init__(self, node: SimulatedNode, member: Member, doors: Doors) -> None:
-        self._node, self._member, self._doors = node, member, doors
-
-    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
-        """See `Member.mistaken`."""
-        self._member.mistaken(own, sealed)
-
-    async def enter(
-        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
-    ) -> None:
-        """See `Member.enter`."""
-        await self._member.enter(record, snapshot, corrected)
-        self._node.jumps += 1
-        await self._doors.adjust()
 
 
 @dataclass(frozen=True)

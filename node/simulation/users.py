@@ -96,13 +96,14 @@ class User:
             if open_.ripe is not None and self._once(open_.id):
                 wishes.append(t.Vote(self._next(), open_.id, True, open_.ripe.results, "replayed"))
         contested = [candidacy.configuration for candidacy in ledger.candidates()]
-        for name in (name for name in SETTINGS.configurations if name not in contested):
+        for name in (entry.name for entry in ledger.configurations() if entry.name not in contested):
             if self._random.random() < _NOMINATES and self._once(("nominate", name)):
                 digest = hashlib.sha256(f"{self._node.number} {self._number}".encode()).digest()
                 wishes.append(self._candidate(ledger, None, name, "simulated", digest))
         wishes += self._council(ledger)
         mine = ledger.claims_of(me)
-        wishes += [self._finished(ledger, claim) for claim in mine if not claim.waits and self._once(("claim", claim.id))]
+        begun = [claim for claim in mine if not claim.waits]
+        wishes += [self._finished(ledger, claim) for claim in begun if self._once(("claim", claim.id))]
         work = None if mine or not self._once("work", _WORKS_S) else next_work(ledger, me, _ROLES)
         return wishes if work is None else [*wishes, work.claim(self._next())]
 

@@ -87,7 +87,7 @@ class CatchUp:
         await self._learn(chain)
         record = chain.newest
         self._seat.compare(chain.said)
-        if record is None or not await self._leads_on(chain, record) or self._seat.excluded(record):
+        if record is None or not await self._leads_on(chain, record) or not self._has_place(chain, record):
             return False
         if chain.wrong is not None:
             self._seat.mistaken(chain.wrong, chain.corrected[0])
@@ -102,6 +102,14 @@ class CatchUp:
             _log.warning("cannot catch up", epoch=record.number, reason=str(error))
             return False
         return True
+
+    def _has_place(self, chain: Chain, record: EpochRecord) -> bool:
+        """Whether we are in the epoch of `record`, the newest sealed one, or of a later one that peers speak of.
+
+        That one may lack our own seal: then we follow the events that lead to it.
+        """
+        later = [said for said in chain.said.values() if said is not None and said.number > record.number]
+        return not all(self._seat.excluded(one) for one in (*later, record))
 
     async def _leads_on(self, chain: Chain, record: EpochRecord) -> bool:
         """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""
@@ -135,7 +143,9 @@ class CatchUp:
         try:
             for _ in range(_PATIENCE):
                 try:
-                    return await chain.learn(peer, self._transport)
+                    told = await chain.learn(peer, self._transport)
+                    peer.next_at = min(peer.next_at, trio.current_time())  # it admits us, and may have events
+                    return told
                 except Refused as refused:
                     if refused.status != _BUSY:
                         raise

@@ -1,0 +1,102 @@
+"""Members that come, go, move and get other keys while others fail and lie."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from consensus.event import Event
+from consensus.ledger.changes import Change
+from consensus.outcome import RoundEffects
+from consensus.settings import EpochSettings
+from node.creation import Plan
+from node.gossip import Rhythm
+from node.member import Pace
+from node.simulation.agenda import Agenda
+from node.simulation.agreement import Agreement
+from node.simulation.malice.liar import Liar, Malice
+from node.simulation.run import make_deterministic
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.simulation.users import SETTINGS, User
+
+Scenario = Callable[[SimulatedSwarm, Agenda], Awaitable[None]]
+
+
+def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
+    """Four founders, all with busy users, and the scenario."""
+    make_deterministic(seed)
+
+    async def main() -> None:
+        swarm = SimulatedSwarm(
+            4, seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2, deadline=5.0), watch=lambda *what: watch(*what),
+            **options,
+        )
+        agreement = Agreement()
+
+        def watch(node: SimulatedNode, decided: RoundEffects) -> None:
+            agreement.watch(node, decided)
+            agenda.watch(decided)
+
+        agenda = Agenda(swarm.genesis.roster, (), 1000)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(swarm.run)
+            for node in swarm.nodes:
+                nursery.start_soon(User(node, seed, agenda).run, 10**6)
+            await scenario(swarm, agenda)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    with trio.fail_after(seconds):
+        while not condition():
+            await trio.sleep(0.2)
+
+
+def epoch_of(swarm: SimulatedSwarm, number: int) -> int:
+    member = swarm.nodes[number].member
+    return -1 if member is None else member.replica.number
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int) -> None:
+    """It may be the first to close, with events that the others lack: it has to bring them."""
+
+    async def scenario(swarm: SimulatedSwarm, agenda: Agenda) -> None:
+        swarm.crash(swarm.nodes[3])  # so that the one that moved is needed
+        swarm.move(swarm.nodes[0], "elsewhere:1")
+        await until(lambda: min(epoch_of(swarm, number) for number in range(3)) >= 6)
+
+    in_virtual_time(scenario, seed=seed, settings=replace(SETTINGS, epoch=EpochSettings(events=12)))
+
+
+class SealsNothing(Malice):
+    """Takes part in an epoch without a word about the record that opened it."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
+        return [liar.next_event(plan)] if liar.newest() is None else None
+
+
+def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one of four that never seals, three of five are too few: the record that admits the fifth needs its seal."""
+    monkeypatch.setattr("node.simulation.malice.liar._LIES", 1.0)
+
+    async def scenario(swarm: SimulatedSwarm, agenda: Agenda) -> None:
+        newcomer = swarm.nodes[4]
+        await until(lambda: epoch_of(swarm, 0) >= 2)
+        await swarm.install(newcomer, None)
+        agenda.want(Change("join", newcomer.identity.id, 1, newcomer.address))
+        await until(lambda: newcomer.member is not None and newcomer.identity.id in newcomer.member.replica.roster)
+        member = newcomer.member
+        assert member is not None
+        await until(lambda: member.replica.ledger.sealed is not None)
+        epoch = epoch_of(swarm, 4)
+        await until(lambda: epoch_of(swarm, 4) > epoch)
+
+    in_virtual_time(
+        scenario, newcomers=1, liars={3: [SealsNothing(1)]}, settings=replace(SETTINGS, epoch=EpochSettings(events=60))
+    )

@@ -8,7 +8,8 @@ import trio
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster
-from node.config import SwarmConfig, SwarmMember, split_address
+from node.address import split_address
+from node.config import SwarmConfig, SwarmMember
 from node.directory import Directory
 from node.transport import MAX_ANSWER, Transport, Unreachable
 

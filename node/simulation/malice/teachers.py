@@ -17,16 +17,18 @@ class FalseChain(Malice):
 
     def chain(self, liar: Liar, truth: ChainAnswer) -> bytes | None:
         """See `Malice`."""
-        records = truth.records
+        opened, records = truth.opened, truth.records
+        far = None if opened is None else replace(self._bent(opened), number=_FAR)
         return self.random.choice((
             b"\xff" * 99,
-            encode({"number": truth.number, "records": [b"\x00"]}),
-            ChainAnswer(truth.number + _FAR, ()).encode(),
-            ChainAnswer(truth.number, records[1:]).encode(),
-            ChainAnswer(truth.number, [*records[:1], *records[:1]]).encode(),
-            ChainAnswer(truth.number, [replace(one, seals=one.seals[:1]) for one in records]).encode(),
-            ChainAnswer(truth.number, self._rewritten(liar, records)).encode(),
-            ChainAnswer(truth.number, self._rewritten(liar, records)).encode(),
+            encode({"opened": None, "records": [b"\x00"]}),
+            ChainAnswer(far, ()).encode(),
+            ChainAnswer(None if opened is None else self._bent(opened), records).encode(),
+            ChainAnswer(opened, records[1:]).encode(),
+            ChainAnswer(opened, [*records[:1], *records[:1]]).encode(),
+            ChainAnswer(opened, [replace(one, seals=one.seals[:1]) for one in records]).encode(),
+            ChainAnswer(opened, self._rewritten(liar, records)).encode(),
+            ChainAnswer(opened, self._rewritten(liar, records)).encode(),
             None,
         ))
 

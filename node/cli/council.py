@@ -112,6 +112,9 @@ def _tell_end(client: Client, answer: ProposalInfo) -> None:
         print(f"{answer['state']}: {answer['outcome']}")
         return
     status = client.json("/status")
+    if answer["change"] in ("leave", "key") and answer["member"] == status["node"]["id"]:
+        print("in force: this node's key is a member no more")
+        return
     order, swarm = status["consensus"], status["swarm"]
     members = plural(swarm["members"], "member")
     print(f"in force: epoch {order['epoch']}, roster version {order['roster_version']}, {members}")

@@ -228,6 +228,16 @@ async def test_wait_returns_when_it_is_decided(
     assert capsys.readouterr().out.splitlines()[-1] == words
 
 
+async def test_a_node_that_leaves_does_not_tell_of_an_epoch_that_it_is_not_in(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = source.values["node"]["id"]
+    answer: ProposalInfo = {**source.proposals()[0], "change": "leave", "member": me, "state": "in force"}
+    monkeypatch.setattr(source, "proposals", lambda: [answer])
+    assert await run("propose", "leave", "anvil", "--reason", "so", "--data", data, "--wait") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "in force: this node's key is a member no more"
+
+
 async def test_a_proposal_that_a_restart_forgot(
     data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,9 @@
 """The task that owns a node's replica: takes events in, stores them, makes own ones, tells of rounds."""
 
-import contextlib
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 import trio
@@ -21,6 +20,7 @@ from node.creation import Creation, Plan
 from node.divergence import Divergence
 from node.health import Health
 from node.identity import Identity
+from node.inbox import Delivery, Inbox, Jump
 from node.listening import Listening
 from node.opening import Opener
 from node.peers import seqs_of
@@ -31,29 +31,9 @@ from node.store import Store
 
 _SLICE = 64  # events attached at a time, so that others get their turn
 _UNFIT = 0.5  # seconds until an unfit node looks at itself again
-_INBOX = 16  # deliveries that wait for the owner; who brings more waits too
 
 _log = structlog.get_logger(__name__)
 __all__ = ["Member", "Pace", "Standing"]
-
-
-@dataclass(frozen=True)
-class _Delivery:
-    """Events for the owner, and how it says that they are in."""
-
-    events: Sequence[Event]
-    done: trio.Event
-    jump: "_Jump | None" = None  # instead
-
-
-@dataclass(frozen=True)
-class _Jump:
-    """Another epoch to go on in: a replica at its beginning, what opened it, records in the place of ours."""
-
-    replica: Replica
-    record: EpochRecord
-    snapshot: bytes
-    corrected: Sequence[SealedRecord]
 
 
 class Member:
@@ -76,9 +56,9 @@ class Member:
         self._listening: Listening | None = None
         self._begin_epoch(listen=True)
         self._pending = Pending()
-        self._inbox_in, self._inbox = trio.open_memory_channel[_Delivery | None](_INBOX)
-        self._audience = Audience()
         self.health = Health()
+        self._inbox = Inbox(self.health)
+        self._audience = Audience()
         self.divergence = Divergence(identity.id)
         self._created_at, self._gap = -math.inf, 0.0
         self._decided_at: float | None = None
@@ -105,7 +85,7 @@ class Member:
             self._key, epoch=self.genesis.digest, seq=0, self_parent=None, time=0, transactions=tuple(transactions),
         )
         self._pending.add(transactions, len(probe.raw))
-        self._wake()
+        self._inbox.wake()
 
     def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
         """Every round decided from now on, in order; from the first one if `run` was not started yet."""
@@ -114,14 +94,7 @@ class Member:
     async def take(self, events: Sequence[Event]) -> None:
         """Hands in events with checked signatures; returns when those that can be attached are."""
         if events:
-            delivery = _Delivery(events, trio.Event())
-            self.health.waiting += len(events)
-            try:
-                await self._inbox_in.send(delivery)
-            except trio.Cancelled:
-                self.health.waiting -= len(events)
-                raise
-            await delivery.done.wait()
+            await self._inbox.put(Delivery(events))
 
     def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
         """See `node.statesync.catchup.Seat`."""
@@ -141,9 +114,7 @@ class Member:
     ) -> None:
         """See `node.statesync.catchup.Seat`."""
         replica = await restore(self.genesis, self._key, record, snapshot)
-        delivery = _Delivery([], trio.Event(), _Jump(replica, record, snapshot, corrected))
-        await self._inbox_in.send(delivery)
-        await delivery.done.wait()
+        await self._inbox.put(Delivery(jump=Jump(replica, record, snapshot, corrected)))
         await self.divergence.examine(Recovery(self._store, self.opener, self.genesis), self._key)
 
     def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
@@ -155,7 +126,7 @@ class Member:
         self.health.hear(peer, seqs_of(tips), seqs_of(self.replica.tips()))
         if self._listening is not None:
             self._listening.hear(peer, tips, ahead=ahead)
-            self._wake()
+            self._inbox.wake()
 
     def knows(self, digest: bytes) -> bool:
         """Whether the event is attached."""
@@ -199,7 +170,7 @@ class Member:
         await self._replay()
         task_status.started()
         while True:
-            delivery = await self._next_delivery(await self._create_if_due())
+            delivery = await self._inbox.next(await self._create_if_due())
             if delivery is not None:
                 await self._take_in(delivery)
                 delivery.done.set()
@@ -238,18 +209,7 @@ class Member:
         kept = await recovery.replay(opening, take)
         _log.debug("replayed", events=kept, epoch=self.replica.number, round=self.replica.ledger.round)
 
-    async def _next_delivery(self, until: float) -> _Delivery | None:
-        """What comes in next; None when it is time to look for other things to do."""
-        try:
-            return self._inbox.receive_nowait()  # also if it is late already
-        except trio.WouldBlock:
-            pass
-        with trio.move_on_at(until):
-            return await self._inbox.receive()
-        self.health.took("a turn of the event loop", trio.current_time() - until, trio.current_time())
-        return None
-
-    async def _take_in(self, delivery: _Delivery) -> None:
+    async def _take_in(self, delivery: Delivery) -> None:
         if delivery.jump is not None:
             await self._jump(delivery.jump)
         for start in range(0, len(delivery.events), _SLICE):
@@ -289,7 +249,7 @@ class Member:
         if decided.closed is not None:
             await self._turn(decided.closed)
 
-    async def _jump(self, jump: _Jump) -> None:
+    async def _jump(self, jump: Jump) -> None:
         """Goes on in a later epoch, unless we came there by ourselves, or in the right one; own events may be there."""
         if jump.corrected or jump.replica.number > self.replica.number:
             groups = unplaced(self.replica, self.id, jump.replica.ledger)
@@ -358,7 +318,3 @@ class Member:
     def _set_pace(self) -> None:
         self._created_at = trio.current_time()
         self._gap = self._pace.busy * (0.8 + 0.4 * self._random.random())
-
-    def _wake(self) -> None:
-        with contextlib.suppress(trio.WouldBlock):  # then the owner has work, and will look
-            self._inbox_in.send_nowait(None)

@@ -20,6 +20,7 @@ import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.keys import MemberId
+from node.anchors import compute_anchors
 from node.blobs.collection import Collector
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
@@ -171,6 +172,7 @@ class _Node:
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
         if not self._options.keep_blobs:
             nursery.start_soon(self._collector.run, lambda: self._at_rest(report))
+        nursery.start_soon(compute_anchors, self._member, self._identity.key)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(tell_while_outside, report.outside)
         nursery.start_soon(keep_certificates, self._office, self._data / "certificates")

@@ -12,6 +12,7 @@ from consensus.encoding import decode, encode
 from consensus.event import make_event
 from consensus.genesis import make_genesis
 from consensus.keys import id_text
+from consensus.ledger import Ledger
 from consensus.ledger.transactions import Candidate, Release
 from consensus.ordered import DecidedRound, Ordered
 from consensus.replica import RoundEffects
@@ -145,6 +146,21 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(
     assert told[2] == [(number + 1, number) for number in range(6)]
     assert told[:2] == [told[2][:2], told[2][:4]]
     assert member.replica.ledger.rejected() == {"claim not live": 6}
+
+
+async def test_what_was_ordered_in_an_epoch_that_was_jumped_over_is_not_waited_for(
+    office: Office, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """Its event is in no round that this node was told of, and it is not put forward again: the ledger knows it."""
+    nothing = RoundEffects(DecidedRound(9, (), ()), (), bytes(32))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(office.ordered, 7)
+        await trio.sleep(1)
+        monkeypatch.setattr(Ledger, "has_used", lambda _, member, number: (member, number) == (ME.id, 7))
+        office._follow(nothing)  # the first round after the jump
+        await trio.sleep(1)
+        assert not nursery.child_tasks
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of_ours(office: Office) -> None:

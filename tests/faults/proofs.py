@@ -123,6 +123,14 @@ def proof_of(
 
 
 def proof(report: SlotReport, reported: Event, games: bytes, finders: Sequence[SigningKey] = FINDERS) -> bytes:
+    fault, findings = fault_of(report, reported, finders)
+    return write_proof(genesis(), [], fault, reported.raw, [made.raw for made in findings], games)
+
+
+def fault_of(
+    report: SlotReport, reported: Event, finders: Sequence[SigningKey] = FINDERS
+) -> tuple[Fault, list[Event]]:
+    """What the ledger keeps when these members found the result wrong, and their events."""
     findings = [
         event(key, Finding(1, report.candidate, report.slot, report.digest, True, "wrong"), seq=number)
         for number, key in enumerate(finders)
@@ -131,8 +139,7 @@ def proof(report: SlotReport, reported: Event, games: bytes, finders: Sequence[S
         Replay(made.creator, True, "wrong", place_of(made, 10 + number)) for number, made in enumerate(findings)
     )
     weight = len(finders)
-    fault = Fault(report, "wrong", replays, 1, weight, 4, place_of(reported, 20))
-    return write_proof(genesis(), [], fault, reported.raw, [made.raw for made in findings], games)
+    return Fault(report, "wrong", replays, 1, weight, 4, place_of(reported, 20)), findings
 
 
 def changed(data: bytes, **fields: Value) -> bytes:

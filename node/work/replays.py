@@ -47,7 +47,7 @@ class Replays:
     async def _replay(self, report: SlotReport) -> str:
         result = report.result
         games = await self._desk.fetch(result.blob, result.size)
-        if (size := games.stat().st_size) != result.size:
+        if (size := _size(games)) != result.size:
             wrong = f"the games have {size} bytes, but {result.size} were claimed"
         else:
             wrong = await self._check(report, games)
@@ -68,6 +68,13 @@ class Replays:
         async with self._free:
             done = await self._workshop.perform(job, lambda _progress: None)
         return "" if done["ok"] else str(done["reason"]) or "no reason given"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise WorkError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 async def _digest(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """Whether this node's ledger is that of the others, and what it says and does when it is not."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,9 +11,9 @@ from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.replica import Replica, RoundEffects
+from consensus.replica import Closed, Replica, RoundEffects
 from consensus.roster import Roster
-from node.openings import EARLY, against_peers, against_sealed, is_early, record_differences
+from node.openings import EARLY, Said, against_peers, against_sealed, is_early, record_differences
 from node.recovery import Recovery
 
 _EARLY = 10.0  # seconds for which others may need to close an epoch that is closed here
@@ -43,6 +43,7 @@ class Divergence:
         self.dissent = ""
         self._mistake = ""  # about an own record of an epoch
         self._odd = ""  # about the record of this epoch and those of peers
+        self._looked = b""  # the epoch of which the beginning was computed again
         self._early_since = math.inf  # when others were first seen not to have closed the epoch before
         self._mistaken: _Mistaken | None = None  # what was wrong, until it was examined
 
@@ -66,7 +67,7 @@ class Divergence:
             _log.info("the ledgers agree", round=self.finding.round)
 
     def compare(
-        self, own: EpochRecord | None, said: Mapping[MemberId, EpochRecord | None], roster: Roster, now: float
+        self, own: EpochRecord | None, said: Said, roster: Roster, now: float
     ) -> None:
         """Notes what peers say opened the epochs in which they are, while the sealed chain does not tell yet."""
         if self._mistake or own is None:
@@ -88,9 +89,9 @@ class Divergence:
         _log.error("the record of an epoch is wrong", epoch=record.number, round=record.round, fields=shown)
 
     def begin(self, record: EpochRecord, ledger: Ledger, wrong: Replica) -> None:
-        """We go on at the beginning of an epoch, with the ledger that others sealed, instead of with `wrong`."""
+        """We go on at the beginning of an epoch, with a ledger that is to be believed, instead of with `wrong`."""
         overdue = wrong.number < record.number and wrong.ledger.round >= record.round
-        if self._mistake:
+        if self._mistake or (self._odd and wrong.number == record.number):
             same = wrong.number == record.number
             entries = [entry for entry in ledger.differs(wrong.ledger) if entry != _OPENING] if same else []
             _log.error("the right record took its place", epoch=record.number, entries=_listed(entries))
@@ -113,13 +114,27 @@ class Divergence:
         if mistaken is None or replica is None:
             return
         rounds = await _compute(replica, recovery)
-        if replica.epoch == mistaken.epoch:
-            _log.error(_SAME, epoch=mistaken.number)
-            return
-        own = mistaken.comparison.own
-        differing = [told.round.number for told in rounds if own(told.round.number) not in (None, told.digest)]
-        first = min(differing, default=None)
-        _log.error("computed again, the epoch closes otherwise", epoch=mistaken.number, round=first)
+        _tell_of_close(mistaken, replica.epoch, rounds)
+
+    async def second_look(self, recovery: Recovery, key: SigningKey, said: Said, wrong: Replica) -> Closed | None:
+        """What opened this epoch, computed again, if that is something else than it was, and a peer says the same.
+
+        Only if what peers say is odd, and once in an epoch. So a node can leave a record that its memory has bent also
+        where others are too few to seal theirs, and a right one it comes to again. Raises StoreError.
+        """
+        if not self._odd or self._looked == wrong.epoch:
+            return None
+        self._looked = wrong.epoch
+        replica = await recovery.begin(key, wrong.number - 1)
+        if replica is None:
+            return None
+        rounds = await _compute(replica, recovery)
+        _tell_of_close(_Mistaken(wrong.number, wrong.epoch, self._comparison), replica.epoch, rounds)
+        closed = rounds[-1].closed if rounds else None
+        if closed is None or closed.record.digest == wrong.epoch:
+            return None
+        others = {record.digest for record in said.values() if record is not None}
+        return closed if closed.record.digest in others else None
 
     def wants_cure(self) -> bool:
         """Whether the own ledger is wrong, and was not yet computed again for it."""
@@ -162,6 +177,17 @@ async def _compute(replica: Replica, recovery: Recovery) -> list[RoundEffects]:
 
     await recovery.replay(opening, take)
     return rounds
+
+
+def _tell_of_close(mistaken: _Mistaken, epoch: bytes, rounds: list[RoundEffects]) -> None:
+    if epoch == mistaken.epoch:
+        _log.error(_SAME, epoch=mistaken.number)
+        return
+    own = mistaken.comparison.own
+    differing = [told.round.number for told in rounds if own(told.round.number) not in (None, told.digest)]
+    first, over = min(differing, default=None), bool(rounds) and rounds[-1].closed is not None
+    what = "the epoch before closes otherwise" if over else "the epoch before is not over"
+    _log.error(f"computed again, {what}", epoch=mistaken.number, round=first)
 
 
 def _tell(first: int, entries: list[str]) -> None:

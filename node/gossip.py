@@ -287,8 +287,8 @@ class Gossip:
         closed it, all that it has of it has been here for a while, and it did not close here.
         """
         recent, ours, now = self._recent(), seqs_of(self._replica.tips()), trio.current_time()
-        if not any(peer.ahead and not peer.leads(ours) for peer in recent):
-            self._overdue_at = now + _OVERDUE
+        level = any(peer.ahead and not peer.leads(ours) for peer in recent)
+        self._overdue_at = min(self._overdue_at, now + _OVERDUE) if level else math.inf
         with_us = [self._member.id, *(peer.id for peer in recent)]
         away = any(peer.elsewhere for peer in self.peers.values())
         return now >= self._overdue_at or (away and not self._replica.roster.supermajority(with_us))

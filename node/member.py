@@ -96,9 +96,13 @@ class Member:
         if events:
             await self._inbox.put(Delivery(events))
 
-    def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
+    async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
         """See `node.statesync.catchup.Seat`."""
         self.divergence.compare(self.replica.ledger.record, said, self.replica.roster, trio.current_time())
+        recovery = Recovery(self._store, self.opener, self.genesis)
+        closed = await self.divergence.second_look(recovery, self._key, said, self.replica)
+        if closed is not None:
+            await self.enter(closed.record, closed.snapshot, (SealedRecord(closed.record, ()),))
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""

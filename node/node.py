@@ -216,9 +216,9 @@ class _Seat:
     def __init__(self, member: Member, doors: Doors) -> None:
         self._member, self._doors = member, doors
 
-    def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
+    async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
         """See `node.statesync.catchup.Seat`."""
-        self._member.compare(said)
+        await self._member.compare(said)
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
         """See `node.statesync.catchup.Seat`."""

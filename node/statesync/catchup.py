@@ -33,8 +33,8 @@ _log = structlog.get_logger(__name__)
 class Seat(Protocol):
     """The part in the swarm of the node that catches up."""
 
-    def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
-        """Is told what opened the epochs in which peers say they are; None: the first epoch."""
+    async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
+        """Is told what opened the epochs in which peers say they are; None: the first epoch. Raises StoreError."""
         ...
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
@@ -86,7 +86,8 @@ class CatchUp:
         await chain.load()
         await self._learn(chain)
         record = chain.newest
-        self._seat.compare(chain.said)
+        if not chain.corrected:
+            await self._seat.compare(chain.said)
         if record is None or not await self._leads_on(chain, record) or not self._has_place(chain, record):
             return False
         if chain.wrong is not None:

@@ -87,8 +87,9 @@ class Store(Protocol):
     async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
         """Turns to the epoch of `closed`, the last of `chain`, and leaves what contradicts that, all of it or nothing.
 
-        `chain` are verified records, none left out, that take the place of those here. Snapshots and events of the
-        epochs that had another record are forgotten, and so are all epochs after the last of `chain`. Returns when
+        `chain` are verified records, none left out, that take the place of those here; the last one may have no seals
+        yet. Snapshots and events of the epochs that had another record are forgotten, and so are all epochs after the
+        last of `chain`. Returns when
         this would survive a power loss. Raises StoreError, also if `chain` does not begin at or just after a link.
         """
         ...

@@ -23,7 +23,7 @@ def correct(database: sqlite3.Connection, chain: Sequence[SealedRecord], closed:
             database.execute("DELETE FROM events WHERE position > ? AND position < ?", bounds)
             database.execute("DELETE FROM turns WHERE number = ?", (number,))
     database.execute("DELETE FROM records WHERE number >= ?", (first,))
-    rows = [(sealed.record.number, sealed.record.raw, sealed.raw) for sealed in chain]
+    rows = [(one.record.number, one.record.raw, one.raw if one.seals else None) for one in chain]
     database.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
     row = (last, closed.snapshot, write_groups(closed))
     database.execute("INSERT OR REPLACE INTO turns VALUES (?, ?, ?)", row)

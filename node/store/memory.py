@@ -82,7 +82,8 @@ class MemoryDisk:
             self.sync()
 
     def _correct(self, chain: Sequence[SealedRecord]) -> None:
-        first, right = chain[0].record.number, {one.record.number: Link(one.record.raw, one.raw) for one in chain}
+        first = chain[0].record.number
+        right = {one.record.number: Link(one.record.raw, one.raw if one.seals else None) for one in chain}
         for number, link in list(self.chain.items()):
             if number >= first and (number not in right or link.record != right[number].record):
                 del self.chain[number]

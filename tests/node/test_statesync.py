@@ -50,7 +50,7 @@ class Text:
         self.said: Mapping[bytes, EpochRecord | None] = {}
         self.mistakes: list[tuple[EpochRecord, EpochRecord]] = []
 
-    def compare(self, said: Mapping[bytes, EpochRecord | None]) -> None:
+    async def compare(self, said: Mapping[bytes, EpochRecord | None]) -> None:
         self.said = dict(said)
 
     def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:

@@ -181,6 +181,18 @@ async def test_a_wrong_chain_is_corrected(opener: Opener, first: int, last: int)
         store = opener()
 
 
+async def test_a_corrected_record_may_have_to_wait_for_its_seals(opener: Opener) -> None:
+    store = opener()
+    await go_wrong(store)
+    await store.correct([replace(LINKS[2].sealed, seals=())], LINKS[2].closed)
+    assert (store.number, await store.records(3, 9)) == (3, [])
+    await store.save_seals(LINKS[2].sealed)
+    await store.close()
+    store = opener()
+    assert await store.opened() == LINKS[2].closed
+    assert await store.records(3, 9) == [LINKS[2].sealed]
+
+
 async def test_a_correction_begins_where_the_chain_is(opener: Opener) -> None:
     store = opener()
     wrong, _ = await go_wrong(store)

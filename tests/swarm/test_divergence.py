@@ -335,18 +335,25 @@ def test_a_node_that_closes_too_early_says_so_and_is_cured_when_the_others_have_
     in_virtual_time(2, scenario, settings=Settings(epoch=EpochSettings(events=230)))
 
 
+async def not_again(*_):
+    """No second look: as if the program were wrong."""
+
+
+def miscount_by(number):
+    def change(state):
+        state.refused["malformed"] = number
+
+    return change
+
+
 def test_without_a_majority_for_a_record_everybody_says_so():
     """Nobody leaves the own record for another: none has seals."""
 
     async def scenario(swarm, _rounds):
-        def once_more(state):
-            miscount(state)
-            miscount(state)
-
-        for node in swarm.nodes[:2]:
-            bend_at_close(node, miscount)
-        for node in swarm.nodes[2:4]:
-            bend_at_close(node, once_more)
+        for node in swarm.nodes:
+            node.member.divergence.second_look = not_again
+        for number, node in enumerate(swarm.nodes[:4]):
+            bend_at_close(node, miscount_by(1 + number // 2))
         await until(lambda: all(node.member.replica.number == 1 for node in swarm.nodes))
         before = [records(node) for node in swarm.nodes]
         await until(lambda: all(node.member.standing().dissent for node in swarm.nodes))
@@ -365,7 +372,8 @@ def test_the_minority_of_an_epoch_that_nobody_can_seal_knows_it():
 
     async def scenario(swarm, _rounds):
         for number, node in enumerate(swarm.nodes[:3]):
-            bend_at_close(node, lambda state, number=number: state.refused.update(malformed=number + 1))
+            node.member.divergence.second_look = not_again
+            bend_at_close(node, miscount_by(number))
         await until(lambda: all(node.member.standing().dissent for node in swarm.nodes[:3]))
         for node in swarm.nodes[:3]:
             assert "members of weight 4 of 7 opened epoch 1 with another record (ledger, snapshot)" in (
@@ -374,6 +382,24 @@ def test_the_minority_of_an_epoch_that_nobody_can_seal_knows_it():
         assert all(node.member.standing().dissent == "" for node in swarm.nodes[3:])
 
     in_virtual_time(3, scenario, count=7, settings=TINY)
+
+
+@pytest.mark.parametrize(("count", "wrong"), [(3, 1), (7, 4)])
+def test_where_nobody_can_seal_a_record_the_wrong_ones_are_computed_again(count, wrong):
+    """With three members all are needed for a seal; and with four of seven that are wrong, each in its way."""
+
+    async def scenario(swarm, rounds):
+        bent = swarm.nodes[:wrong]
+        with capture_logs() as logs:
+            for number, node in enumerate(bent):
+                bend_at_close(node, miscount_by(number))
+            await until(lambda: len(lines(logs, "right record")) == wrong, 60)
+        for entry in lines(logs, "right record"):
+            assert entry["entries"] == "refused malformed"
+        assert len(lines(logs, "closes otherwise")) == wrong
+        await check_cured(swarm, bent, rounds)
+
+    in_virtual_time(4, scenario, count=count, settings=TINY)
 
 
 def test_a_swarm_of_one_goes_on_with_what_it_has():

@@ -142,7 +142,7 @@ def test_page_says_why_the_node_is_silent(source: FakeSource) -> None:
 
 def test_page_of_a_swarm_in_which_all_behave(source: FakeSource) -> None:
     source.values["conduct"] = source.values["conduct"][:2]
-    assert "holds against members" not in render_page(source)
+    assert "Conduct of members" not in render_page(source)
 
 
 def test_page_tells_the_news_in_sentences_newest_first(source: FakeSource) -> None:

@@ -38,9 +38,7 @@ class Replica:
         self._begin(genesis, key, Opening.of_genesis(genesis), Ledger(genesis))
 
     @classmethod
-    def resume(
-        cls, genesis: Genesis, key: SigningKey | None, record: EpochRecord, snapshot: bytes
-    ) -> Replica:
+    def resume(cls, genesis: Genesis, key: SigningKey | None, record: EpochRecord, snapshot: bytes) -> Replica:
         """A replica in the epoch that `record` opened. The caller knows that the record is to be believed.
 
         SnapshotError if `snapshot` is not the record's.
@@ -91,9 +89,9 @@ class Replica:
     def insert(self, events: Iterable[Event]) -> list[Event]:
         """Attaches what can be attached, and returns it, parents first; the caller has verified signatures.
 
-        An event whose parents are missing waits for them, within bounds; one that breaks a rule is dropped
-        with all that wait for it, and counted in `refused`. So is one of an epoch that is not open; but what
-        still comes of the epoch closed last is only looked at for forks. Nothing that a peer can send makes this raise.
+        An event whose parents are missing waits for them, within bounds; one that breaks a rule, or is of an epoch
+        that is not open, is dropped with all that wait for it, and counted in `refused`. What still comes of the
+        epoch closed last is only looked at for forks. Nothing that a peer can send makes this raise.
         """
         late = self._served
         attached = self._open.insert(event for event in events if late is None or not late.glimpse(event))
@@ -143,10 +141,9 @@ class Replica:
         if self.ledger.closing is None:
             return RoundEffects(decided, effects, digest, sealed)
         closing = self.ledger.close(decided)
-        unreceived = self.unreceived()
+        closed = Closed(closing.record, closing.snapshot, self.unreceived())
         self._served = self._open
         self._enter(Opening.of_record(closing.record))
-        closed = Closed(closing.record, closing.snapshot, unreceived)
         return RoundEffects(decided, effects + closing.effects, digest, sealed, closed)
 
     def unreceived(self) -> tuple[tuple[Transaction, ...], ...]:
@@ -229,11 +226,6 @@ class Replica:
         lost = {tip.hash: None for tip in self._lost() if tip.hash not in self._open.orphans}
         return [*lost, *(digest for digest in self._open.wanted() if digest not in lost)][:MAX_WANTED]
 
-    def events(self, hashes: Iterable[bytes]) -> list[Event]:
-        """The attached events among `hashes`, parents first."""
-        rows = {self.dag.rows[digest] for digest in hashes if digest in self.dag}
-        return [self.dag.events[row] for row in sorted(rows)]
-
     # Own events.
 
     def newest(self, member: MemberId) -> Event | None:
@@ -257,17 +249,16 @@ class Replica:
         self._require_all_own_events(self._key.id)
         if not all(parent in self.dag for parent in other_parents):
             raise EventError("an other-parent is not attached")
-        self_parent = None if newest is None else newest.hash
         said = (*self._opening_words(newest), *transactions)
         proofs = self.proofs()[: MAX_TRANSACTIONS - len(said)]
         event = make_event(
             self._key,
             epoch=self.epoch,
             seq=0 if newest is None else newest.seq + 1,
-            self_parent=self_parent,
+            self_parent=None if newest is None else newest.hash,
             other_parents=tuple(other_parents),
             time=time if newest is None else max(time, newest.time + 1),
-            reveal=self._reveal(self._key.id, self_parent, other_parents),
+            reveal=self._reveal(newest, other_parents),
             ledger=self._decided,
             transactions=(*said, *(dict(proof.as_table()) for proof in proofs)),
         )
@@ -297,11 +288,11 @@ class Replica:
         anchor = self.roster.member(self._key.id).anchor
         return anchor is not None and anchor == self._preimages.anchor
 
-    def _reveal(self, own: MemberId, self_parent: bytes | None, others: Sequence[bytes]) -> bytes | None:
-        """The preimage that the next own event has to show, if it will be a witness."""
-        if self._preimages is None or not self.reveals:
+    def _reveal(self, newest: Event | None, others: Sequence[bytes]) -> bytes | None:
+        """The preimage that the own event after `newest` has to show, if it will be a witness."""
+        if self._key is None or self._preimages is None or not self.reveals:
             return None
-        number, is_witness = self.dag.preview(own, self_parent, others)
+        number, is_witness = self.dag.preview(self._key.id, None if newest is None else newest.hash, others)
         return self._preimages.preimage(number) if is_witness else None
 
     def _require_all_own_events(self, own: MemberId) -> None:

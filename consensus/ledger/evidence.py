@@ -115,6 +115,9 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
         state.candidates[candidate] = replace(candidacy, ballots=ballots)
     for name, case in state.cases.items():
         state.cases[name] = case.without(accused)
+    for _, proposal in sorted(state.proposals.items()):
+        if (proposal.change.kind, proposal.change.member) == ("weight", accused):  # who voted on it did not know this
+            membership.shelve(state, place, proposal, "the member has equivocated")
     for name, proposal in state.proposals.items():
         voices = tuple(voice for voice in proposal.voices if voice.author != accused)
         state.proposals[name] = replace(proposal, voices=voices)

@@ -64,7 +64,7 @@ def settle(state: State, place: Place, proposal: Proposal) -> None:
     if 3 * approved > 2 * state.roster.total_weight:
         _adopt(state, place, proposal)
     elif 3 * rejected >= state.roster.total_weight:
-        _shelve(state, place, proposal, "a third of the weight or more rejects")
+        shelve(state, place, proposal, "a third of the weight or more rejects")
 
 
 def tally(roster: Roster, proposal: Proposal) -> tuple[int, int]:
@@ -77,7 +77,7 @@ def expire(state: State, place: Place) -> None:
     """Drops the proposals whose time is over."""
     for _, proposal in sorted(state.proposals.items()):
         if proposal.deadline <= state.clock:
-            _shelve(state, place, proposal, "not enough ballots in time")
+            shelve(state, place, proposal, "not enough ballots in time")
 
 
 def notice_absence(state: State, place: Place) -> None:
@@ -146,7 +146,7 @@ def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
     try:
         roster_with(state, proposal.change)
     except RefusedError as refused:
-        _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
+        shelve(state, place, proposal, f"no longer possible: {refused.detail}")
     else:
         voices = tuple(voice for voice in proposal.voices if voice.author in state.tenure.staying)
         state.proposals[proposal.id] = replace(proposal, voices=voices)
@@ -186,7 +186,7 @@ def _adopt(state: State, place: Place, proposal: Proposal) -> None:
     try:
         state.tenure.next = roster_with(state, proposal.change)
     except RefusedError as refused:
-        _shelve(state, place, proposal, f"no longer possible: {refused.detail}")
+        shelve(state, place, proposal, f"no longer possible: {refused.detail}")
         return
     del state.proposals[proposal.id]
     change = proposal.change
@@ -196,7 +196,8 @@ def _adopt(state: State, place: Place, proposal: Proposal) -> None:
     )  # fmt: skip
 
 
-def _shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
+def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
+    """Ends a proposal that was not agreed on."""
     del state.proposals[proposal.id]
     change = proposal.change
     state.emit(

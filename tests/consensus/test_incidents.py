@@ -372,7 +372,7 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     assert await opener.open([event.raw for event in gossip.made], epoch, knows, take) == len(gossip.made)
     assert len(replica.dag) == len(gossip.made)
     assert await opener.open([raw], epoch, knows, take) == 0, "known already: dropped unseen, and held against nobody"
-    (kept,) = replica.events([genuine.hash])
+    kept = replica.dag.events[replica.dag.rows[genuine.hash]]
     assert kept.raw == genuine.raw
 
 

@@ -165,6 +165,21 @@ def test_who_would_have_another_key_is_convicted_first() -> None:
     assert weights(swarm) == [1] * 6 + [0]
 
 
+def test_votes_for_its_weight_that_did_not_know_of_the_proof_count_for_nothing() -> None:
+    swarm = Swarm(7)
+    raised = swarm.propose(0, Change("weight", swarm.id(6), 2))
+    lowered = swarm.propose(0, Change("leave", swarm.id(6)))
+    for member in (1, 2, 3):
+        swarm.act(member, t.Ballot(swarm.next_id(member), raised, approve=True))
+    swarm.act(0, fork(swarm, 6))
+    assert swarm.kinds() == ["evidence", "shelved"]
+    swarm.act(4, t.Ballot(swarm.next_id(4), raised, approve=True))
+    assert swarm.refusal() == "no open proposal"
+    assert swarm.ledger.proposal(lowered) is not None
+    swarm.close()
+    assert weights(swarm) == [1, 1, 1, 1, 1, 1, 0]
+
+
 def test_an_unrelated_change_comes_into_force_with_the_conviction() -> None:
     swarm = Swarm(7)
     new = swarm.enlist(40)

@@ -20,3 +20,13 @@ def test_two_sets_of_ids_never_pack_alike_and_no_more_than_the_newest_are_kept()
         packs.add((used.floor, used.packed()))
         assert len(used.packed()) <= 8 * IDS_KEPT
     assert len(packs) == 3 * IDS_KEPT
+
+
+def test_so_many_gaps_are_kept_and_one_more_gives_up_the_oldest():
+    used = UsedIds()
+    for number in range(1, 2 * IDS_KEPT + 1, 2):
+        assert used.use(number)
+    assert (used.floor, len(used.above)) == (0, IDS_KEPT)
+    assert used.use(2 * IDS_KEPT + 1)
+    assert used.floor == 2
+    assert not used.use(0)

@@ -208,6 +208,15 @@ def test_proposals_end_by_rejection_or_time_and_nobody_floods() -> None:
     assert swarm.ledger.proposals() == ()
 
 
+def test_a_third_of_the_weight_is_enough_to_reject_and_two_thirds_are_not_enough_to_agree() -> None:
+    swarm = Swarm(3)
+    proposal = swarm.propose(0, Change("address", swarm.id(1), address="host:1"))
+    swarm.act(1, t.Ballot(swarm.next_id(1), proposal, approve=True))
+    assert swarm.kinds() == ["ballot"]
+    swarm.act(2, t.Ballot(swarm.next_id(2), proposal, approve=False))
+    assert swarm.kinds() == ["ballot", "shelved"]
+
+
 def test_an_epoch_closes_by_length_but_never_before_its_record_is_sealed() -> None:
     swarm = Swarm(4, settings(epoch=EpochSettings(events=5)))
     for _ in range(5):

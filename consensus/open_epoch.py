@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -63,11 +63,11 @@ class OpenEpoch:
         if event.epoch != self.opening.digest:  # nobody's fault: it was on its way while the epoch changed
             self.refused["the event is of another epoch or swarm"] += 1
             return False
-        reason = self._fault(event)
+        missing = self.dag.lacking(event)
+        reason = self._fault(event, missing)
         if reason is not None:
             self._refuse(event, reason)
             return False
-        missing = self.dag.lacking(event)
         if missing:
             self.orphans.add(event, missing)
             return False
@@ -76,12 +76,12 @@ class OpenEpoch:
             self.unordered[row] = None
         return True
 
-    def _fault(self, event: Event) -> str | None:
+    def _fault(self, event: Event, missing: Sequence[bytes]) -> str | None:
         if event.creator not in self.dag.index:
             return "the creator is no member"
-        if any(parent in self._refusals for parent in event.parents):
+        if not self._refusals.keys().isdisjoint(event.parents):
             return "a parent was refused"
-        return None if self.dag.lacking(event) else self.dag.fault(event)
+        return None if missing else self.dag.fault(event)
 
     def refusals(self) -> list[Refusal]:
         """The latest events that broke a rule, oldest first."""

@@ -92,6 +92,7 @@ class RunOptions:
     keep_epochs: int | None  # whose events and ledgers stay on disk; None: all
     log_json: bool
     keep_blobs: bool = False  # also those that the ledger needs no more
+    attended: bool = False  # ends with its standard input
     peers: tuple[tuple[MemberId, Address], ...] = ()
 
 

@@ -10,7 +10,6 @@ import os
 import random
 import secrets
 import shutil
-import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -32,6 +31,7 @@ from node.council import Council
 from node.directory import Directory
 from node.doors import Doors
 from node.effects import EffectLog
+from node.ending import end_on_signal, end_with_input
 from node.faults.keeping import keep_faults
 from node.gossip import PATH as GOSSIP_PATH
 from node.gossip import Gossip
@@ -68,7 +68,7 @@ log = structlog.get_logger("node")
 
 
 async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: RunOptions) -> None:
-    """Run the node whose key is in `key_file`, keeping everything in `data`, until a signal ends it.
+    """Run the node whose key is in `key_file`, keeping everything in `data`, until `node.ending` says that it ends.
 
     Raises `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
     """
@@ -81,18 +81,10 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
         node = _Node(config, identity, store, data, options)
         stack.push_async_callback(node.close)
         async with trio.open_nursery() as nursery:
-            await nursery.start(_end_on_signal, nursery.cancel_scope)
+            await nursery.start(end_on_signal, nursery.cancel_scope)
+            if options.attended:
+                nursery.start_soon(end_with_input, nursery.cancel_scope)
             await node.start(nursery)
-
-
-async def _end_on_signal(
-    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        task_status.started()
-        async for number in signals:
-            log.info("ending", signal=signal.Signals(number).name)
-            scope.cancel()
 
 
 class _Node:

@@ -1,4 +1,4 @@
-"""`ringrift-node run`: one node, until SIGTERM or Ctrl-C."""
+"""`ringrift-node run`: one node, until something ends it."""
 
 import argparse
 import re
@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-blobs", action="store_true",
         help="keep shards, games and models for ever (default: delete them an hour after the ledger forgot them)",
     )  # fmt: skip
+    parser.add_argument(
+        "--attended", action="store_true", help="end when standard input, a pipe, does: for programs that start nodes"
+    )
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
 
 
@@ -90,6 +93,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         keep_epochs=config.keep_epochs if options.keep_epochs is None else _keep_epochs(options.keep_epochs),
         log_json=options.log_json,
         keep_blobs=options.keep_blobs,
+        attended=options.attended,
         peers=peers,
     )
 

@@ -1,4 +1,4 @@
-"""The demo's node processes: started in their own sessions, stopped for certain."""
+"""The demo's node processes: started in their own sessions, ended for certain, also when the demo is killed."""
 
 import os
 import signal
@@ -45,13 +45,14 @@ async def start_node(command: NodeCommand) -> NodeProcess:
     """Start one node; its output goes to `node.log` in its data directory.
 
     It leads a session of its own, so that a Ctrl-C at the terminal reaches the demo alone and the demo
-    decides the order in which things end.
+    decides the order in which things end. If the demo cannot, for it was killed or its terminal was
+    closed, the node ends with the pipe that the demo held.
     """
     command.data.mkdir(parents=True, exist_ok=True)
     with (command.data / "node.log").open("ab") as log:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "node.cli", "run", *command.arguments],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "node.cli", "run", "--attended", *command.arguments],
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -84,6 +85,8 @@ async def end_processes(processes: list[trio.Process]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        if process.stdin is not None:
+            await process.stdin.aclose()
 
 
 async def run_to_end(command: tuple[str, ...]) -> tuple[int, str]:

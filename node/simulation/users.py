@@ -33,12 +33,12 @@ SETTINGS = Settings(
 
 _ROLES = ("match", "selfplay", "train")
 _STRENGTH = 0.9  # the chance that a candidate wins a game
-_NOMINATES = 0.2  # the chance that a model is put forward without a claim, when none is
+_NOMINATES = 0.1  # the chance that a model is put forward without a claim, when none is
 _PROPOSES = 0.02  # the chance that a user wants another roster when asked
 _APPROVES = 0.9
 _BRINGS = 0.3  # the chance that a user proposes what is wanted when asked
 _LOOKS_A_S = 4.0
-_WORKS_S = 2.0  # from one claim to the next
+_WORKS_S = 1.0  # from one claim to the next
 _AGAIN_S = 6.0  # before what was asked for and not granted is asked for again
 
 
@@ -104,7 +104,8 @@ class User:
         mine = ledger.claims_of(me)
         begun = [claim for claim in mine if not claim.waits]
         wishes += [self._finished(ledger, claim) for claim in begun if self._once(("claim", claim.id))]
-        work = None if mine or not self._once("work", _WORKS_S) else next_work(ledger, me, _ROLES)
+        roles = ("match",) if mine else _ROLES  # what a match waits for goes before all else
+        work = next_work(ledger, me, roles) if self._once("work", _WORKS_S) else None
         return wishes if work is None else [*wishes, work.claim(self._next())]
 
     def _finished(self, ledger: Ledger, claim: Claim) -> t.Transaction:

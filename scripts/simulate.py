@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import resource
 import sys
 import time
 import traceback
@@ -13,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -124,7 +126,7 @@ def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
 
 
 def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def _run(job: Job) -> tuple[Schedule, Report | tuple[str, str, float, str]]:
@@ -181,25 +183,41 @@ def _tell(report: Report, as_json: bool) -> None:
 def _tell_all(
     reports: Sequence[Report], schedules: Sequence[Schedule], wall: float, as_json: bool
 ) -> None:
-    added = ("faults", "liars", "crashes", "stops", "events", "attached", "rounds", "refused", "promotions",
-             "certified", "asked")
+    added = ("faults", "liars", "crashes", "stops", "rounds", "events", "attached", "epochs", "forks", "refused",
+             "promotions", "certified", "jumps", "bent", "cured", "asked")
     summary: dict[str, object] = {
         "seeds": len(reports),
+        "nodes": f"{min(report.nodes for report in reports)}..{max(report.nodes for report in reports)}",
         "violations": 0,
         "virtual_s": round(sum(report.seconds for report in reports)),
         **{name: sum(getattr(report, name) for report in reports) for name in added},
+        "with_promotions": sum(report.promotions > 0 for report in reports),
+        "with_certificates": sum(report.certified > 0 for report in reports),
         "slowest_recovery_s": max(report.recovery for report in reports),
         "slowest_recovery_rounds": max(report.recovery_rounds for report in reports),
         "wall_s": round(wall, 1),
+        "cpu_s": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime),
     }
-    kinds = Counter(fault.kind for schedule in schedules for fault in schedule.faults)
-    lies = Counter(kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds)
+    tables = {
+        "fault_kinds": Counter(fault.kind for schedule in schedules for fault in schedule.faults),
+        "lies": Counter(kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds),
+        "changes": _sum(report.changes for report in reports),
+        "tenths": _sum(report.offsets for report in reports),
+        "effects": _sum(report.effects for report in reports),
+    }
     if as_json:
-        print(json.dumps(summary | {"fault_kinds": kinds, "lies": lies}))
+        print(json.dumps(summary | tables))
         return
     print(", ".join(f"{name} {value}" for name, value in summary.items()))
-    for name, counts in (("faults", kinds), ("lies", lies)):
+    for name, counts in tables.items():
         print(f"{name}: " + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())))
+
+
+def _sum(counts: Iterable[Mapping[Any, int]]) -> Counter[Any]:
+    total: Counter[Any] = Counter()
+    for count in counts:
+        total.update(count)
+    return total
 
 
 if __name__ == "__main__":

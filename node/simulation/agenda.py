@@ -14,6 +14,8 @@ from consensus.outcome import RoundEffects
 from consensus.roster import Roster, RosterError
 
 TENTHS = 10
+TOLD = ("evidence", "fault", "finding", "unproven", "vote", "proposal", "shelved")
+"""The kinds of effects that are counted."""
 
 
 class Agenda:
@@ -31,6 +33,7 @@ class Agenda:
         self._epoch_events = epoch_events
         self.wanted: list[Change] = []
         self.changed: Counter[str] = Counter()  # changes in force, by kind
+        self.effects: Counter[str] = Counter()  # by kind
         self.offsets: Counter[int] = Counter()  # the same by the tenth of the epoch in which they were decided
 
     @property
@@ -77,6 +80,7 @@ class Agenda:
         if decided.round.number <= self._round:
             return
         self._round = decided.round.number
+        self.effects.update(effect.kind for effect in decided.effects if effect.kind in TOLD)
         for effect in decided.effects:
             name = effect.fields.get("proposal")
             if effect.kind == "rejected" and effect.fields["type"] == Propose.TYPE:

@@ -60,6 +60,7 @@ class Report:
     certified: int
     changes: dict[str, int]  # of the roster, in force, by kind
     offsets: dict[int, int]  # the same by the tenth of an epoch after which they closed it
+    effects: dict[str, int]  # of the ledger, of some kinds: proofs of forks and of wrong results, votes ...
     jumps: int  # by which nodes came to a later epoch, by state sync
     bent: int  # ledgers of honest nodes that were changed in memory
     cured: int  # of them, without a restart
@@ -214,6 +215,7 @@ class _Run:
             refused=sum(replica.refused.total() for replica in honest),
             promotions=len(self._history.promoted), certified=len(self._history.certified),
             changes=dict(sorted(self._agenda.changed.items())), offsets=dict(sorted(self._agenda.offsets.items())),
-            jumps=sum(node.jumps for node in swarm.nodes), bent=self._comings.bent, cured=self._agreement.cured,
+            effects=dict(sorted(self._agenda.effects.items())), jumps=sum(node.jumps for node in swarm.nodes),
+            bent=self._comings.bent, cured=self._agreement.cured,
             asked=swarm.network.traffic.asked, recovery=recovery, recovery_rounds=recovery_rounds, trace=trace,
         )

@@ -20,6 +20,7 @@ KINDS = tuple(FREQUENCIES)
 LIES = tuple(malice.KINDS)
 
 _SECONDS_A_FAULT = 1.6  # of the run, on average
+_LONG, _LONGER = 0.25, 2.5  # so many schedules take so much longer
 _LIES_AT_MOST = 3  # kinds of malice in one member
 _VOTED = ("join", "leave", "rekey", "move")  # they take time: there are votes
 _TWINS = ("two-lives",)
@@ -122,11 +123,14 @@ def draw_schedule(
 ) -> Schedule:
     """A schedule whose faults are over after `seconds`, with as many liars as the swarm must bear, or fewer.
 
-    `faults` are the kinds with their relative frequencies, all by default.
+    One in four is longer, with no more faults: then there are promotions to be lost. `faults` are the kinds with
+    their relative frequencies, all by default.
     """
     frequencies = FREQUENCIES if faults is None else faults
     weights = _draw_weights(seed, nodes)
-    drawn = _draw_faults(seed, nodes, seconds, frequencies)
+    count = round(seconds / _SECONDS_A_FAULT)
+    seconds *= _LONGER if random.Random(f"long {seed}").random() < _LONG else 1
+    drawn = _draw_faults(seed, nodes, seconds, frequencies, count)
     liars = _draw_liars(seed, weights or (1,) * nodes, lies)
     if "split" in frequencies and liars and all(liar.kinds == _TWINS for liar in liars):
         long_split = Fault("split", round(0.2 * seconds, 2), round(0.5 * seconds, 2), (0,), 1.0)
@@ -150,11 +154,11 @@ def _draw_weights(seed: int, nodes: int) -> tuple[int, ...]:
 
 
 def _draw_faults(
-    seed: int, nodes: int, seconds: float, frequencies: Mapping[str, float]
+    seed: int, nodes: int, seconds: float, frequencies: Mapping[str, float], count: int
 ) -> tuple[Fault, ...]:
     chance = random.Random(f"faults {seed}")
     faults = []
-    for _ in range(round(seconds / _SECONDS_A_FAULT) if frequencies else 0):
+    for _ in range(count if frequencies else 0):
         kind = chance.choices(list(frequencies), list(frequencies.values()))[0]
         at = round(chance.uniform(0, (0.4 if kind in _VOTED else 0.85) * seconds), 2)
         longest = (0.6 if kind == "split" else 0.3) * seconds

@@ -10,9 +10,10 @@ import trio
 
 from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
+from consensus.ledger.cases import report_of
 from consensus.ledger.changes import Change
-from consensus.ledger.entities import Claim
-from consensus.ledger.priorities import due_seals, due_votes, next_work, training_shards
+from consensus.ledger.entities import Candidacy, Claim, SlotResult
+from consensus.ledger.priorities import due_findings, due_seals, due_votes, next_work, training_shards
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae
@@ -33,6 +34,7 @@ SETTINGS = Settings(
 
 _ROLES = ("match", "selfplay", "train")
 _STRENGTH = 0.9  # the chance that a candidate wins a game
+_CHEATS = 0.3  # the chance that a liar reports games that do not replay
 _NOMINATES = 0.1  # the chance that a model is put forward without a claim, when none is
 _PROPOSES = 0.02  # the chance that a user wants another roster when asked
 _APPROVES = 0.9
@@ -40,6 +42,16 @@ _BRINGS = 0.3  # the chance that a user proposes what is wanted when asked
 _LOOKS_A_S = 4.0
 _WORKS_S = 1.0  # from one claim to the next
 _AGAIN_S = 6.0  # before what was asked for and not granted is asked for again
+
+
+def _is_wrong(result: SlotResult) -> bool:
+    """Whether the made-up games do not replay."""
+    return result.root != result.blob
+
+
+def _wrong_slots(candidacy: Candidacy) -> list[int]:
+    results = ((number, slot.result) for number, slot in enumerate(candidacy.slots))
+    return [number for number, result in results if result is not None and _is_wrong(result)]
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,9 @@ class User:
         ]
         for open_ in due_votes(ledger, me):
             if open_.ripe is not None and self._once(open_.id):
-                wishes.append(t.Vote(self._next(), open_.id, True, open_.ripe.results, "replayed"))
+                fine = not self._node.honest or not _wrong_slots(open_)
+                wishes.append(t.Vote(self._next(), open_.id, fine, open_.ripe.results, "replayed"))
+        wishes += self._findings(ledger)
         contested = [candidacy.configuration for candidacy in ledger.candidates()]
         for name in (entry.name for entry in ledger.configurations() if entry.name not in contested):
             if self._random.random() < _NOMINATES and self._once(("nominate", name)):
@@ -108,6 +122,24 @@ class User:
         work = next_work(ledger, me, roles) if self._once("work", _WORKS_S) else None
         return wishes if work is None else [*wishes, work.claim(self._next())]
 
+    def _findings(self, ledger: Ledger) -> list[t.Transaction]:
+        """What a replay of reported slots shows; of liars nothing, they have ways of their own."""
+        me = self._node.identity.id
+        if not self._node.honest:
+            return []
+        found: list[t.Transaction] = [
+            t.Finding(
+                self._next(), case.report.candidate, case.report.slot, case.id, _is_wrong(case.report.result), "seen"
+            )
+            for case in due_findings(ledger, me) if self._once(case.id)
+        ]
+        for candidacy in ledger.candidates():
+            for slot in _wrong_slots(candidacy):
+                report = report_of(candidacy, slot)
+                if report is not None and ledger.case(report.digest) is None and self._once(("wrong", report.digest)):
+                    found.append(t.Finding(self._next(), candidacy.id, slot, report.digest, True, "seen"))
+        return found
+
     def _finished(self, ledger: Ledger, claim: Claim) -> t.Transaction:
         number, name = self._next(), hashlib.sha256(f"{self._node.number} {claim.id}".encode()).digest()
         if claim.kind == "selfplay":
@@ -118,7 +150,8 @@ class User:
         size = SETTINGS.match.slot_blocks
         first = (claim.slot or 0) * size
         scores = tuple((block, self._score()) for block in range(first, first + size))
-        return t.Result(number, claim.id, scores, name, name, 1000, 2 * size)
+        root = bytes(32) if not self._node.honest and self._random.random() < _CHEATS else name
+        return t.Result(number, claim.id, scores, root, name, 1000, 2 * size)
 
     def _score(self) -> int:
         """Of a candidate in a block of two games."""

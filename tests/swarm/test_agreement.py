@@ -100,8 +100,12 @@ def test_every_kind_is_drawn_and_those_asked_for_only() -> None:
     assert kinds.keys() == set(KINDS)
     assert kinds["crash"] > kinds["flap"]
     assert {kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds} == set(LIES)
-    assert all(3 * len(schedule.liars) < 7 for schedule in schedules)
-    assert all(fault.at + fault.lasts <= 30.001 for schedule in schedules for fault in schedule.faults)
+    for schedule in schedules:
+        weights = schedule.weights or (1,) * 7
+        assert 3 * sum(weights[liar.node] for liar in schedule.liars) < sum(weights)
+        assert 3 * max(weights) < sum(weights)
+        assert all(fault.at + fault.lasts <= schedule.seconds + 0.001 for fault in schedule.faults)
+    assert {schedule.seconds for schedule in schedules} == {30, 75}
     chosen = draw_schedule(1, 7, 30, faults={"loss": 1.0}, lies=("fork",))
     assert {fault.kind for fault in chosen.faults} == {"loss"}
     assert {kind for liar in chosen.liars for kind in liar.kinds} == {"fork"}

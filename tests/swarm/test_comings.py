@@ -18,7 +18,8 @@ from node.member import Pace
 from node.simulation.agenda import Agenda
 from node.simulation.agreement import Agreement
 from node.simulation.malice.liar import Liar, Malice
-from node.simulation.run import make_deterministic
+from node.simulation.run import make_deterministic, simulate
+from node.simulation.schedule import Fault, Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.users import SETTINGS, User
 
@@ -100,3 +101,23 @@ def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypat
     in_virtual_time(
         scenario, newcomers=1, liars={3: [SealsNothing(1)]}, settings=replace(SETTINGS, epoch=EpochSettings(events=60))
     )
+
+
+CHANGES = [  # what happens, and what of it has come about in the end
+    (Fault("join", 1.0, 2.0, (0,), 0.2), lambda report: report.changes == {"join": 1} and report.jumps <= 1),
+    (Fault("join", 1.0, 2.0, (0,), 0.901), lambda report: report.changes == {"join": 1}),
+    (Fault("leave", 1.0, 2.0, (1,), 0.2), lambda report: report.changes == {"leave": 1}),
+    (Fault("leave", 1.0, 6.0, (1,), 0.9), lambda report: report.changes == {"join": 1, "leave": 1}),
+    (Fault("rekey", 1.0, 2.0, (1,), 0.2), lambda report: report.changes == {"key": 1}),
+    (Fault("move", 1.0, 2.0, (1,), 0.2), lambda report: report.changes == {"address": 1}),
+    (Fault("bend", 4.0, 2.0, (1,), 0.2), lambda report: report.bent == report.cured == 1),
+]
+
+
+@pytest.mark.parametrize(("fault", "came_about"), CHANGES, ids=lambda value: getattr(value, "kind", None))
+def test_what_is_on_the_schedule_comes_about(
+    fault: Fault, came_about: Callable[[Any], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.simulation.users._PROPOSES", 0.0)
+    report = simulate(Schedule(2, 5, 25.0, (fault,)))
+    assert came_about(report), report

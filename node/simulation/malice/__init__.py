@@ -1,5 +1,6 @@
 """Members that do not keep to the protocol: each way a small class, known by a name."""
 
+from node.simulation.malice.findings import FalseFindings
 from node.simulation.malice.forks import Branches, Fork, LateBranch, TwoFaces, TwoLives, Withhold
 from node.simulation.malice.former import FormerKeys
 from node.simulation.malice.junk import (
@@ -56,6 +57,7 @@ KINDS: dict[str, type[Malice]] = {
     "false-ledger": FalseLedger,
     "false-evidence": FalseEvidence,
     "unknown-votes": UnknownVotes,
+    "false-findings": FalseFindings,
     "false-chain": FalseChain,
     "false-snapshot": FalseSnapshot,
     "former-keys": FormerKeys,

@@ -37,9 +37,9 @@ class Agreement:
         """Takes a decided round. Raises Violation if another node decided otherwise."""
         if not node.honest:
             return
+        self._watch_order(node, effects)  # first: from another order follows another ledger
         if node.bent is None or self._is_cured(node, effects):
             self._watch_ledger(node, effects)
-        self._watch_order(node, effects)
 
     def trace(self) -> object:
         """The whole order and every ledger, for comparison with another run."""

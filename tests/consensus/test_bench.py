@@ -32,9 +32,10 @@ def test_the_bench_gives_one_object_with_every_figure(main, capsys):
     assert (growth["kind"], growth["events"], growth["part"]) == ("growth", 1200, 200)
     assert growth["first_per_s"] > 0
     assert growth["last_per_s"] > 0
-    assert (replay["kind"], replay["events"]) == ("replay", 300)
+    assert (replay["kind"], replay["events"]) == ("replay", 400)
     assert replay["stored_per_s"] > 0
     assert replay["replayed_per_s"] > 0
+    assert replay["replayed_of_verify"] > 0
 
 
 def test_the_bench_prints_a_table(main, capsys):

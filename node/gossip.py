@@ -88,7 +88,7 @@ class Gossip:
         """Keeps in step with the epoch: its members are the peers, and what they have begins anew."""
         epoch, roster = self._replica.epoch, self._replica.roster
         if self._epoch != epoch:
-            self._epoch, self._overdue_at = epoch, math.inf
+            self._epoch, self._overdue_at = epoch, trio.current_time() + _OVERDUE
             self._sizes = self._sizes[1], len(roster)
             others = [member for member in roster.ids if member != self._member.id]
             self.peers = {member: self.peers.get(member) or Peer(member) for member in others}
@@ -287,8 +287,8 @@ class Gossip:
         closed it, all that it has of it has been here for a while, and it did not close here.
         """
         recent, ours, now = self._recent(), seqs_of(self._replica.tips()), trio.current_time()
-        level = any(peer.ahead and not peer.leads(ours) for peer in recent)
-        self._overdue_at = min(self._overdue_at, now + _OVERDUE) if level else math.inf
+        if not any(peer.ahead and not peer.leads(ours) for peer in recent):
+            self._overdue_at = now + _OVERDUE
         with_us = [self._member.id, *(peer.id for peer in recent)]
         away = any(peer.elsewhere for peer in self.peers.values())
         return now >= self._overdue_at or (away and not self._replica.roster.supermajority(with_us))

@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,13 @@ from consensus.certificate import certificate, envelope
 from consensus.certificate_verify import CertificateError, UnreadableError, verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
+from consensus.ledger import scores
+from consensus.ledger.beacon import block_seed
 from consensus.ledger.scores import results_digest
-from consensus.ledger.testimony import votes_digest
+from consensus.ledger.testimony import verdict_numbers, votes_digest
 from consensus.roster import Member
+from consensus.settings import MatchSettings
+from consensus.sprt import decimal_text
 from consensus.statement import PAYLOAD_TYPE, canonical_json, pae
 from tests.consensus.ledger.swarm import Swarm
 
@@ -299,12 +304,25 @@ def test_values_of_other_types_are_refused() -> None:
             refused(resealed(canonical_json(copy)))
 
 
-def cheat(holders: list[int]) -> bytes:
-    """A sealed statement, right in every digest, in which these members played the slots."""
+def cheat(holders: list[int], score: int = 4, twist: Callable[[list[Any]], object] = id) -> bytes:
+    """A sealed statement, right in every digest and number, in which these members played the slots with such scores.
+
+    `twist` changes the list of the slots alone.
+    """
     whole = json.loads(STATEMENT)
     predicate = whole["predicate"]
-    for slot, holder in zip(predicate["results"]["slots"], holders, strict=True):
-        slot["member"] = id_text(SWARM.id(holder))
+    (slot, *_), match = predicate["results"]["slots"], predicate["match"]
+    predicate["results"]["slots"] = [
+        {**slot, "slot": number, "member": id_text(SWARM.id(holder)), "scores": [score] * 2}
+        for number, holder in enumerate(holders)
+    ]
+    twist(predicate["results"]["slots"])
+    blocks, settings = 2 * len(holders), MatchSettings.read(match["settings"])
+    candidate, beacon = (bytes.fromhex(text) for text in (predicate["proposal"]["candidate"], match["beacon"]["value"]))
+    match["scores"] = [score] * blocks
+    match["seeds"] = [block_seed(beacon, candidate, block).hex() for block in range(blocks)]
+    llr = decimal_text(scores.test_of(settings).ratio(score * blocks, 4, blocks))
+    predicate["test"] = verdict_numbers(settings, blocks, score * blocks, llr)
     slots = [
         SlotFacts(
             parse_id(slot["member"]),
@@ -315,7 +333,7 @@ def cheat(holders: list[int]) -> bytes:
         )
         for slot in predicate["results"]["slots"]
     ]
-    digest = results_digest(bytes.fromhex(predicate["proposal"]["candidate"]), 12, slots)
+    digest = results_digest(candidate, blocks, slots)
     predicate["results"]["digest"] = digest.hex()
     votes = predicate["votes"]
     for vote in votes["cast"]:
@@ -329,6 +347,38 @@ def test_slots_played_by_whom_the_rules_forbid() -> None:
     assert verify(cheat([1, 2, 1, 3, 2, 1]))
     assert "the author of the candidate played some" in refused(cheat([1, 0, 1, 3, 2, 1]))
     assert "both slots of a pair" in refused(cheat([1, 2, 3, 3, 2, 1]))
+    stranger = id_text(SigningKey(b"x" * 32).id)
+    assert "somebody who was never a member" in refused(
+        cheat([1, 2, 1, 3, 2, 1], twist=lambda slots: slots[3].update(member=stranger))
+    )
+
+
+def test_scores_that_do_not_pass_the_test_or_go_on_after_it() -> None:
+    assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2, 1], score=2))
+    assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2, 1, 2, 3]))
+    assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2]))
+    assert "are impossible" in refused(cheat([1, 2, 1, 3, 2], score=5))
+
+
+def test_slots_that_are_not_those_of_the_match() -> None:
+    holders = [1, 2, 1, 3, 2, 1]
+    assert "not those of the counted blocks" in refused(cheat(holders, twist=lambda slots: slots.pop()))
+    more = {"slot": 6, "member": id_text(SWARM.id(2)), "scores": [4, 4], "root": "00" * 32}
+    games = {"sha256": "00" * 32, "size": 1, "count": 4}
+    assert "not those of the counted blocks" in refused(
+        cheat(holders, twist=lambda slots: slots.append({**more, "games": games}))
+    )
+    assert "other scores than the match" in refused(
+        cheat(holders, twist=lambda slots: slots[2].update(scores=[4, 3]))
+    )
+
+
+def test_a_file_that_is_named_twice() -> None:
+    whole = json.loads(STATEMENT)
+    whole["subject"].append({**whole["subject"][0], "digest": {"sha256": "00" * 32}})
+    assert "names a file twice" in refused(resealed(canonical_json(whole)))
+    whole["subject"][0], whole["subject"][-1] = whole["subject"][-1], whole["subject"][0]
+    assert "names a file twice" in refused(resealed(canonical_json(whole)))
 
 
 @dataclass(frozen=True)

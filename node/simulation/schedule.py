@@ -147,7 +147,8 @@ def _draw_weights(seed: int, nodes: int) -> tuple[int, ...]:
     if nodes < _VOTERS or kind < _EQUAL:
         return ()
     if kind < _ANY:
-        return tuple(chance.randint(2, 4) for _ in range(nodes))
+        least = 2 if nodes > 5 else 3  # nobody may have a third
+        return tuple(chance.randint(least, 4) for _ in range(nodes))
     weights = [2] * nodes
     weights[chance.choice((0, -1))] = nodes - 2  # twice that is less than what the others have
     return tuple(weights)

@@ -45,6 +45,12 @@ def test_seeded_swarms_agree(seed: int) -> None:
     assert report.events > 10
 
 
+def test_no_founder_has_a_third_of_the_weight() -> None:
+    drawn = [draw_schedule(seed, nodes, 1).weights for seed in range(300) for nodes in range(4, 11)]
+    assert all(3 * max(weights) < sum(weights) for weights in drawn if weights)
+    assert {max(weights) > min(weights) for weights in drawn if weights} == {True, False}
+
+
 @pytest.mark.parametrize("path", SCHEDULES, ids=lambda path: path.stem)
 def test_what_failed_once_fails_no_more(path: Path) -> None:
     simulate(decode_schedule(path.read_text()))

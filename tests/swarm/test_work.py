@@ -30,9 +30,9 @@ LIMIT_S = 900.0
 
 def work(
     count: int, seed: int, directory: Path, promotions: int,
-    make: Callable[..., WorkingSwarm] = WorkingSwarm, **trouble: object,
+    make: Callable[..., WorkingSwarm] = WorkingSwarm, *, faults: int = 0, **trouble: object,
 ) -> WorkingSwarm:
-    """Run a swarm until every node has seen `promotions` certificates; checks agreement all along."""
+    """Run a swarm until all have seen `promotions` certificates and `faults`; checks agreement all along."""
     make_deterministic(seed)
     agreement = Agreement()
     options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy=0.2), "watch": agreement.watch, "settings": SETTINGS}
@@ -47,7 +47,7 @@ def work(
             for at, number, lasts in crashes:
                 nursery.start_soon(crash, swarm, at, number, lasts)
             with trio.fail_after(limit):
-                while any(certified(ledger) < promotions for ledger in ledgers(swarm)):
+                while any(certified(it) < promotions or len(it.faults()) < faults for it in ledgers(swarm)):
                     await trio.sleep(1)
             Honesty(swarm).inspect()
             nursery.cancel_scope.cancel()

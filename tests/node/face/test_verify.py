@@ -57,8 +57,9 @@ def with_score(points: int) -> bytes:
     return canonical_json({**json.loads(GOOD), "payload": payload}) + b"\n"
 
 
-def flip(place: int) -> bytes:
-    return GOOD[:place] + bytes([GOOD[place] ^ 1]) + GOOD[place + 1 :]
+def other_letter(place: int) -> bytes:
+    letter = b"B" if GOOD[place : place + 1] == b"A" else b"A"  # both are base64
+    return GOOD[:place] + letter + GOOD[place + 1 :]
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ def test_for_programs(desk: Desk, capsys: Output) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "a flipped bit in a seal": (lambda: flip(GOOD.index(b'"sig":"') + 10), NO_SEAL),
-    "a flipped bit in the statement": (lambda: flip(GOOD.index(b'"payload":"') + 32), NO_SEAL),
-    "a flipped bit in the genesis": (lambda: flip(GOOD.index(b'["') + 10), "chain: "),
+    "another letter in a seal": (lambda: other_letter(GOOD.index(b'"sig":"') + 10), NO_SEAL),
+    "another letter in the statement": (lambda: other_letter(GOOD.index(b'"payload":"') + 32), NO_SEAL),
+    "another letter in the genesis": (lambda: other_letter(GOOD.index(b'["') + 10), "chain: "),
     "another score": (lambda: with_score(1), NO_SEAL),
     "too few seals": (lambda: with_seals(SEALS[:2]), "sealed by weight 2 of 4; more than two thirds are needed"),
     "a seal twice": (lambda: with_seals([*SEALS[:2], SEALS[1]]), "seals twice"),

@@ -179,7 +179,7 @@ class Gossip:
         told: list[bytes] = []
         try:
             for _ in range(self._rhythm.exchanges):
-                request = SyncRequest(closed.opening.digest, closed.tips(), [], told)
+                request = SyncRequest(closed.opening.digest, closed.tips(), [], told, closed=True)
                 raw = await self._transport.ask(
                     peer.id, PATH, request.encode(), seconds=self._rhythm.deadline, limit=MAX_MESSAGE
                 )
@@ -241,7 +241,7 @@ class Gossip:
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
             raise Refusal(400, str(error)) from None
         peer.asked_us(trio.current_time())
-        self._heard(peer, request.tips, request.epoch)
+        self._heard(peer, request.tips, request.epoch, ahead=request.closed)
         peer.received += len(body)
         answer = self._lacking(request)
         peer.sent += len(answer)

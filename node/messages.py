@@ -25,11 +25,12 @@ class SyncRequest:
     tips: Sequence[Tip]
     want: Sequence[bytes]
     events: Sequence[bytes]  # raw
+    closed: bool = False  # the asking side is in a later epoch
 
     def encode(self) -> bytes:
-        """CBOR {epoch, tips, want, events}."""
-        want, events = list(self.want), list(self.events)
-        return encode({"epoch": self.epoch, "tips": list(self.tips), "want": want, "events": events})
+        """CBOR {epoch, tips, want, events, closed}."""
+        tips, want, events = list(self.tips), list(self.want), list(self.events)
+        return encode({"epoch": self.epoch, "tips": tips, "want": want, "events": events, "closed": self.closed})
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ class SyncAnswer:
 
 def decode_request(data: bytes, members: int) -> SyncRequest:
     """A request in a swarm of `members`. Raises MessageError."""
-    fields = _fields(data, {"epoch", "tips", "want", "events"}, members)
+    fields = _fields(data, {"epoch", "tips", "want", "events", "closed"}, members)
     epoch = fields["epoch"]
     if not isinstance(epoch, bytes) or len(epoch) != 32:
         raise MessageError("epoch is not 32 bytes")
     tips, want, events = _tips(fields["tips"], members), _want(fields["want"]), _events(fields["events"])
-    return SyncRequest(epoch, tips, want, events)
+    if not isinstance(fields["closed"], bool):
+        raise MessageError("closed is neither true nor false")
+    return SyncRequest(epoch, tips, want, events, fields["closed"])
 
 
 def decode_answer(data: bytes, members: int) -> SyncAnswer:

@@ -69,7 +69,7 @@ class Battlefield:
         return await self.asking.ask(self.identities[0].id, PATH, body, seconds=seconds)
 
     def request(self, **fields: Any) -> bytes:
-        good = {"epoch": self.genesis.digest, "tips": [], "want": [], "events": []}
+        good = {"epoch": self.genesis.digest, "tips": [], "want": [], "events": [], "closed": False}
         return encode(good | fields)
 
     def event(self, identity: Identity | None = None, **fields: Any) -> Event:

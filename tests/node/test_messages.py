@@ -24,12 +24,12 @@ from node.messages import (
 HASH = bytes(range(32))
 TIPS = [Tip(HASH, 3, bytes(32)), Tip(bytes(32), 0, HASH)]
 LISTED = [list(tip) for tip in TIPS]
-REQUEST: dict[str, Any] = {"epoch": HASH, "tips": LISTED, "want": [HASH], "events": [b"e"]}
+REQUEST: dict[str, Any] = {"epoch": HASH, "tips": LISTED, "want": [HASH], "events": [b"e"], "closed": True}
 ANSWER: dict[str, Any] = {"tips": LISTED, "events": [b"e", b"f"], "more": True, "closed": False}
 
 
 def test_messages_are_read_as_sent() -> None:
-    request = SyncRequest(HASH, TIPS, [HASH], [b"e"])
+    request = SyncRequest(HASH, TIPS, [HASH], [b"e"], closed=True)
     assert request.encode() == encode(REQUEST)
     assert decode_request(request.encode(), 4) == request
     answer = SyncAnswer(TIPS, [b"e", b"f"], True, False)

@@ -64,7 +64,7 @@ def test_a_broken_build_is_found_where_it_was_found_before(
 @pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced"])
 def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
     _, violation = hunt(mutant, range(1, 201), range(4, 11), 20, EVERYTHING, LIES)
-    assert violation.kind in ("order", "ledger", "accused", "honest fork")
+    assert violation.kind in ("order", "ledger", "accused", "honest fork", "error")  # what breaks may end a node
 
 
 def test_without_the_proxy_the_vectors_do_not_hold() -> None:

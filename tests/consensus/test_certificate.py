@@ -304,10 +304,13 @@ def test_values_of_other_types_are_refused() -> None:
             refused(resealed(canonical_json(copy)))
 
 
-def cheat(holders: list[int], score: int = 4, twist: Callable[[list[Any]], object] = id) -> bytes:
+Twist = Callable[[list[Any]], object]
+
+
+def cheat(holders: list[int], score: int = 4, twist: Twist = id, ballots: Twist = id) -> bytes:
     """A sealed statement, right in every digest and number, in which these members played the slots with such scores.
 
-    `twist` changes the list of the slots alone.
+    `twist` changes the list of the slots alone, and `ballots` that of the votes.
     """
     whole = json.loads(STATEMENT)
     predicate = whole["predicate"]
@@ -338,7 +341,11 @@ def cheat(holders: list[int], score: int = 4, twist: Callable[[list[Any]], objec
     votes = predicate["votes"]
     for vote in votes["cast"]:
         vote["checked"] = digest.hex()
-    rows = [(parse_id(vote["member"]), True, digest, bytes.fromhex(vote["event"])) for vote in votes["cast"]]
+    ballots(votes["cast"])
+    rows = [
+        (parse_id(vote["member"]), True, bytes.fromhex(vote["checked"]), bytes.fromhex(vote["event"]))
+        for vote in votes["cast"]
+    ]
     votes["digest"] = votes_digest(rows).hex()
     return resealed(canonical_json(whole))
 
@@ -358,6 +365,15 @@ def test_scores_that_do_not_pass_the_test_or_go_on_after_it() -> None:
     assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2, 1, 2, 3]))
     assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2]))
     assert "are impossible" in refused(cheat([1, 2, 1, 3, 2], score=5))
+
+
+def test_votes_twice_by_strangers_or_on_other_results() -> None:
+    holders = [1, 2, 1, 3, 2, 1]
+    stranger = id_text(SigningKey(b"x" * 32).id)
+    assert "distinct members" in refused(cheat(holders, ballots=lambda cast: cast[0].update(member=cast[1]["member"])))
+    more = {"member": stranger, "approve": True, "checked": "00" * 32, "event": "00" * 32}
+    assert "distinct members" in refused(cheat(holders, ballots=lambda cast: cast.append(more)))
+    assert "more than two thirds" in refused(cheat(holders, ballots=lambda cast: cast[0].update(checked="00" * 32)))
 
 
 def test_slots_that_are_not_those_of_the_match() -> None:

@@ -15,7 +15,7 @@ from node.address import split_address
 from node.directory import Directory
 from node.proposals import Motion, Proposals
 from node.report.membership import proposal as shown
-from node.web.source import ProposalInfo
+from node.web.answers import ProposalInfo
 from node.work.workshop import WorkError
 
 # A change of weight alone is never too large: those who stay are all.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger.effects import Effect, Scalar
-from node.web.source import LogEntry
+from node.web.answers import LogEntry
 
 KEPT = 5000
 ANSWERED = 500

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from node.cli.client import Client, find_own_node
 from node.toml import ConfigError
-from node.web.source import ProposalInfo
+from node.web.answers import ProposalInfo
 from node.words import plural
 
 _LOOK_EVERY = 0.5  # seconds

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from node.cli.rows import Row, model_text, print_table, state_text
 from node.cli.status import show_status
-from node.web.source import (
+from node.web.answers import (
     CandidateInfo,
     CaseInfo,
     CertificateInfo,

@@ -6,7 +6,8 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.cases import Case, Fault
 from node.report.membership import needed
-from node.web.source import CaseInfo, Conduct, FaultInfo, ProofInfo
+from node.web.answers import CaseInfo, FaultInfo, ProofInfo
+from node.web.source import Conduct
 
 Names = Callable[[MemberId], str]
 SECOND = 10**9

@@ -9,15 +9,8 @@ from consensus.ledger.entities import Candidacy, Claim, Closed, Promotion
 from consensus.ledger.scores import most_of_block
 from consensus.ledger.transactions import UNIFORM
 from node.report.conduct import cases, faults
-from node.web.source import (
-    CandidateInfo,
-    Canonical,
-    CertificateInfo,
-    ClaimInfo,
-    Counts,
-    ModelInfo,
-    Work,
-)
+from node.web.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, Work
+from node.web.source import Canonical, Counts
 
 Names = Callable[[MemberId], str]
 SECOND = 10**9

@@ -10,7 +10,7 @@ from consensus.roster import Member
 from node.directory import Directory
 from node.proposals import Motion, Proposals
 from node.sentences import change_in_words
-from node.web.source import BallotInfo, MemberInfo, ProposalInfo
+from node.web.answers import BallotInfo, MemberInfo, ProposalInfo
 
 SECOND = 10**9
 

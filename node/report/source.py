@@ -22,21 +22,8 @@ from node.report import ledger as shown
 from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.software import version
-from node.web.source import (
-    CertificateInfo,
-    Consensus,
-    CurrentWork,
-    LogEntry,
-    MemberInfo,
-    ModelInfo,
-    NodeInfo,
-    Peer,
-    ProofInfo,
-    ProposalInfo,
-    Status,
-    SwarmInfo,
-    Work,
-)
+from node.web.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
+from node.web.source import Consensus, CurrentWork, NodeInfo, Peer, Status, SwarmInfo
 from node.work.office import Office
 
 TURNED_AWAY = "refused with 403"  # as `node.transport.Refused` words it

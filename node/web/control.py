@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import structlog
 
 from node.council import CouncilError
+from node.web.answers import ProposalInfo
 from node.web.note import TOKEN_HEADER
 from node.web.routes import Answer, error_answer, is_local_name, json_answer
-from node.web.source import ProposalInfo
 
 _log = structlog.get_logger("node.web")
 

@@ -7,7 +7,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from node import words
 from node.sentences import predicate
-from node.web.source import LogEntry, StatusSource
+from node.web.answers import LogEntry
+from node.web.source import StatusSource
 
 _LOG_LINES = 12
 _LOG_SEARCHED = 400  # effects among which these are found: most are bookkeeping

@@ -18,7 +18,7 @@ from node.directory import Directory
 from node.proposals import Proposals
 from node.report import membership
 from node.swarm_text import Listing, render_swarm
-from node.web.source import ProposalInfo
+from node.web.answers import ProposalInfo
 from node.work.workshop import WorkError
 from tests.consensus.ledger.swarm import Swarm, settings
 

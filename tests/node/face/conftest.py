@@ -6,16 +6,8 @@ from typing import Any
 
 import pytest
 
-from node.web.source import (
-    CertificateInfo,
-    LogEntry,
-    MemberInfo,
-    ModelInfo,
-    ProofInfo,
-    ProposalInfo,
-    Status,
-    Work,
-)
+from node.web.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
+from node.web.source import Status
 
 NOW = 1_795_183_389_000_000_000
 

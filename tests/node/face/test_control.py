@@ -12,9 +12,9 @@ import trio
 from node.address import Address
 from node.cli import main
 from node.council import CouncilError
+from node.web.answers import ProposalInfo
 from node.web.note import TOKEN_HEADER, read_note, read_token
 from node.web.server import serve_local
-from node.web.source import ProposalInfo
 from tests.node.face.conftest import FakeSource, digest
 
 GOOD = {"content-type": "application/json", "host": "127.0.0.1"}

@@ -155,6 +155,8 @@ class SimulatedSwarm:
     async def _supervise(self, node: SimulatedNode) -> None:
         while True:
             await node.power.wait()
+            if not node.running:  # crashed again before it could begin
+                continue
             up, stops, disk = node.up, len(node.stops), node.disk
             with trio.CancelScope() as node.scope:
                 try:

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from node.simulation.agreement import Violation
+from node.simulation.invariants import Violation
 from node.simulation.mutants import MUTANTS
 from node.simulation.run import Report, simulate
 from node.simulation.schedule import (

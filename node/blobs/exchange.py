@@ -10,7 +10,7 @@ import trio
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from node.blobs import PIECE, BlobError, Blobs
 from node.transport import AskError, Refused, Transport, Unreachable
-from node.transport.reception import Refusal, Route
+from node.transport.router import Refusal, Route
 
 PATH = "/blobs/read"
 

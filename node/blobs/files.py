@@ -12,7 +12,7 @@ from typing import TypeVar, TypeVarTuple
 import trio
 
 from node.blobs import PIECE, BlobError
-from node.files import sync_directory
+from node.system.files import sync_directory
 
 _PARTIAL = "partial"
 _NAME = re.compile("[0-9a-f]{64}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from node.toml import ConfigError
+from node.config.toml import ConfigError
 
 PROGRAM = "ringrift-node"
 
@@ -32,11 +32,11 @@ COMMANDS = {
     "certificates": Command("node.cli.read", "show the certificates, or save one to a file"),
     "faults": Command("node.cli.read", "show the results that were proven to be wrong, or save a proof to a file"),
     "proposals": Command("node.cli.read", "show the proposals to change the roster, and who voted"),
-    "propose": Command("node.cli.council", "propose that a member joins, leaves, or changes"),
-    "vote": Command("node.cli.council", "vote on a proposal as the node on this machine"),
+    "propose": Command("node.cli.governance", "propose that a member joins, leaves, or changes"),
+    "vote": Command("node.cli.governance", "vote on a proposal as the node on this machine"),
     "verify": Command("node.cli.verify", "check a certificate, or the proof of a wrong result, offline"),
     "keygen": Command("node.cli.keys", "make a key for one more member and print its id and anchor"),
-    "replay": Command("node.cli.replay", "show recorded games: moves, positions, pictures"),
+    "replay": Command("node.cli.replay.command", "show recorded games: moves, positions, pictures"),
     "id": Command("node.cli.keys", "print id and anchor of a key, as they stand in a [[member]]"),
 }
 
@@ -89,7 +89,7 @@ def _run(arguments: list[str]) -> int:
             module.add_arguments(subparser)
     options = parser.parse_args(arguments)
     if options.version:
-        from node.software import version
+        from node.system.version import version
 
         print(f"{PROGRAM} {version()}")
         return 0

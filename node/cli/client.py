@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from node.toml import ConfigError
-from node.web.note import TOKEN_HEADER, read_note, read_token
+from node.api.endpoint import TOKEN_HEADER, read_note, read_token
+from node.config.toml import ConfigError
 
 _DEADLINE_S = 5.0
 
@@ -108,8 +108,8 @@ def _with_note(data: Path) -> list[Path]:
 
 def _default_urls(path: Path) -> list[str]:
     """Where a member of this swarm that runs on this machine serves people, if --http did not say otherwise."""
-    from node.address import default_http
-    from node.config import load_config
+    from node.config.address import default_http
+    from node.config.swarm_file import load_config
 
     config = load_config(path)
     usual = [default_http(member.address) for member in config.members]

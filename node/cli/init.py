@@ -4,8 +4,8 @@ import argparse
 import shlex
 from pathlib import Path
 
-from node.swarm import DEFAULT_PORT, Founded, found_swarm
-from node.toml import ConfigError
+from node.config.founding import DEFAULT_PORT, Founded, found_swarm
+from node.config.toml import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from consensus.preimages import Preimages
-from node.identity import IdentityError, create_identity, load_identity
-from node.toml import ConfigError
+from node.config.identity import IdentityError, create_identity, load_identity
+from node.config.toml import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from node.cli.client import Client, find_node
-from node.toml import ConfigError
+from node.config.toml import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

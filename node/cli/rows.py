@@ -7,7 +7,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from node.words import short
+from node.text.formatting import short
 
 Row = Sequence[str | Text]
 

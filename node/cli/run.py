@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from consensus.keys import MemberId
-from node.address import Address, default_http, split_address, split_peer
-from node.config import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, split_roles
-from node.toml import ConfigError
+from node.config.address import Address, default_http, split_address, split_peer
+from node.config.swarm_file import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, split_roles
+from node.config.toml import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +46,10 @@ def main(options: argparse.Namespace) -> int:
     """Run the node. Exit status 0 after SIGTERM or Ctrl-C; ConfigError for what a person can mend."""
     import trio
 
-    from node.identity import IdentityError, load_identity
-    from node.logs import configure_logs
-    from node.node import run_node
+    from node.app import run_node
+    from node.config.identity import IdentityError, load_identity
     from node.store import StoreError
+    from node.system.logs import configure_logs
 
     failures: list[str] = []
     try:

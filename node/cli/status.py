@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from node.api.source import Status
 from node.cli.rows import model_text, print_table, state_text
-from node.web.source import Status
-from node.words import age, ago, conduct, count, plural, short
+from node.text.formatting import age, ago, conduct, count, plural, short
 
 
 def show_status(console: Console, status: Status) -> None:

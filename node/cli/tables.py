@@ -5,9 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from node.cli.rows import Row, model_text, print_table, state_text
-from node.cli.status import show_status
-from node.web.answers import (
+from node.api.answers import (
     CandidateInfo,
     CaseInfo,
     CertificateInfo,
@@ -19,7 +17,9 @@ from node.web.answers import (
     ProposalInfo,
     Work,
 )
-from node.words import age, ago, count, moment, plural, short
+from node.cli.rows import Row, model_text, print_table, state_text
+from node.cli.status import show_status
+from node.text.formatting import age, ago, count, moment, plural, short
 
 _PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
 

@@ -13,8 +13,8 @@ from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
 from consensus.ledger.transactions import UNIFORM
-from node import words
-from node.toml import ConfigError
+from node.config.toml import ConfigError
+from node.text import formatting
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -75,7 +75,7 @@ def _genesis(text: str) -> bytes:
             return decode_genesis(data).digest
         except GenesisError as error:
             raise ConfigError(f"{path}: {error}; give the swarm.toml or the digest instead") from None
-    from node.config import load_config
+    from node.config.swarm_file import load_config
 
     return load_config(path).genesis.digest
 
@@ -121,15 +121,15 @@ def _tell(options: argparse.Namespace, verified: Verified) -> None:
         "swarm": f"{genesis.swarm}, genesis {genesis.digest.hex()}",
         "promoted": f"{content.configuration} no. {content.number}: {content.model.hex()} ({content.architecture})",
         "replaces": content.incumbent.hex() + (" (uniform, built in)" if content.incumbent == UNIFORM else ""),
-        "when": f"{words.moment(content.time)} UTC, round {content.round:,}",
-        "match": f"{content.score} of {most} points in {words.plural(content.blocks, 'block')}, "
+        "when": f"{formatting.moment(content.time)} UTC, round {content.round:,}",
+        "match": f"{content.score} of {most} points in {formatting.plural(content.blocks, 'block')}, "
         f"log-likelihood ratio {content.llr}",
         "approved": f"weight {content.approved} of {verified.roster.total_weight} replayed the games and voted for it",
         "sealed": f"weight {verified.sealed_weight} of {verified.roster.total_weight}, "
-        f"by {words.plural(len(verified.sealed_by), 'member')}",
+        f"by {formatting.plural(len(verified.sealed_by), 'member')}",
     }
     if options.model is not None:
-        rows["files"] = f"{words.plural(verified.files_checked, 'file')} in {options.model} match"
+        rows["files"] = f"{formatting.plural(verified.files_checked, 'file')} in {options.model} match"
     for label, text in rows.items():
         print(f"  {label:<9} {text}")
     if options.genesis is not None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from consensus.fault_proof import FaultProof, NoProofError, ProofError, read_proof
 from consensus.keys import id_text
-from node import words
-from node.faults.checking import Wrong, replay
-from node.toml import ConfigError
+from node.config.toml import ConfigError
+from node.proofs.fault_check import Wrong, replay
+from node.text import formatting
 
 
 def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None) -> int:
@@ -61,7 +61,7 @@ def _tell(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -> None:
         "result": f"slot {report.slot} of candidate {report.candidate.hex()}, {report.configuration}",
         "wrong": wrong.reason,
         "found": f"weight {proof.found_weight} of {proof.roster.total_weight} replayed the games and said so, "
-        f"{words.plural(len(proof.found_by), 'member')}",
+        f"{formatting.plural(len(proof.found_by), 'member')}",
     }
     for label, text in rows.items():
         print(f"  {label:<9} {text}")

@@ -16,7 +16,7 @@ from node.demo.processes import NodeProcess, node_processes, run_to_end
 from node.demo.screen import Row, Screen, work_text
 from node.demo.stage import Stage, set_stage
 from node.demo.watch import View, Watcher
-from node.sentences import sentence
+from node.text.effects import sentence
 
 PAUSE_S = 0.5
 """Between two looks at the nodes."""

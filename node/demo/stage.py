@@ -11,9 +11,9 @@ from pathlib import Path
 import trio
 from rich.console import Console
 
-from node.config import load_config
+from node.config.founding import found_swarm
+from node.config.swarm_file import load_config
 from node.demo.processes import NodeCommand
-from node.swarm import found_swarm
 
 ROOT = Path("demo-swarm")
 

@@ -1,13 +1,13 @@
-"""What the order holds against members, as the plain JSON of `node.web.source`; pure functions."""
+"""What the order holds against members, as the plain JSON of `node.api.source`; pure functions."""
 
 from collections.abc import Callable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.cases import Case, Fault
+from node.api.answers import CaseInfo, FaultInfo, ProofInfo
+from node.api.source import Conduct
 from node.report.membership import needed
-from node.web.answers import CaseInfo, FaultInfo, ProofInfo
-from node.web.source import Conduct
 
 Names = Callable[[MemberId], str]
 SECOND = 10**9

@@ -1,4 +1,4 @@
-"""Ledger entities as the plain JSON of `node.web.source`; pure functions."""
+"""Ledger entities as the plain JSON of `node.api.source`; pure functions."""
 
 import json
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from consensus.ledger import Ledger
 from consensus.ledger.entities import Candidacy, Claim, Closed, Promotion
 from consensus.ledger.scores import most_of_block
 from consensus.ledger.transactions import UNIFORM
+from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, Work
+from node.api.source import Canonical, Counts
 from node.report.conduct import cases, faults
-from node.web.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, Work
-from node.web.source import Canonical, Counts
 
 Names = Callable[[MemberId], str]
 SECOND = 10**9

@@ -1,4 +1,4 @@
-"""Members and proposals as the plain JSON of `node.web.source`; pure functions."""
+"""Members and proposals as the plain JSON of `node.api.source`; pure functions."""
 
 from collections.abc import Iterable
 from typing import TypedDict
@@ -7,10 +7,10 @@ from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.ledger.changes import Change, Voice
 from consensus.roster import Member
-from node.directory import Directory
-from node.proposals import Motion, Proposals
-from node.sentences import change_in_words
-from node.web.answers import BallotInfo, MemberInfo, ProposalInfo
+from node.api.answers import BallotInfo, MemberInfo, ProposalInfo
+from node.membership.address_book import Directory
+from node.membership.proposals import Motion, Proposals
+from node.text.effects import change_in_words
 
 SECOND = 10**9
 

@@ -8,23 +8,23 @@ from consensus.certificate import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.roster import Member as Listed
-from node.address import Address
-from node.config import SwarmConfig
-from node.directory import Directory
-from node.effects import EffectLog
-from node.faults.keeping import proof_path
-from node.gossip import Gossip, PeerStatus
-from node.identity import Identity
-from node.joining import outside
-from node.member import Member
-from node.proposals import Proposals
+from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
+from node.api.source import Consensus, CurrentWork, NodeInfo, Peer, Status, SwarmInfo
+from node.config.address import Address
+from node.config.identity import Identity
+from node.config.swarm_file import SwarmConfig
+from node.gossip.gossip import Gossip, PeerStatus
+from node.member.member import Member
+from node.membership.address_book import Directory
+from node.membership.joining import outside
+from node.membership.proposals import Proposals
+from node.proofs.faults import proof_path
 from node.report import ledger as shown
 from node.report import membership
 from node.report.conduct import conduct, proofs
-from node.software import version
-from node.web.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
-from node.web.source import Consensus, CurrentWork, NodeInfo, Peer, Status, SwarmInfo
-from node.work.office import Office
+from node.report.effect_log import EffectLog
+from node.system.version import version
+from node.work.node_context import Office
 
 TURNED_AWAY = "refused with 403"  # as `node.transport.Refused` words it
 STATES = {"ok": "ok", "backoff": "silent", "never": "never"}

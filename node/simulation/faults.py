@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import trio
 
-from node.simulation.comings import Comings
+from node.simulation.churn import Comings
 from node.simulation.schedule import Fault
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions

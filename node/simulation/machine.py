@@ -7,13 +7,13 @@ import trio
 
 from consensus.keys import MemberId
 from node.blobs.memory import MemoryBlobs
-from node.clock import SimulatedClock
-from node.gossip import Gossip
-from node.identity import Identity
-from node.member import Member
-from node.simulation.malice.liar import Mask
+from node.config.identity import Identity
+from node.gossip.gossip import Gossip
+from node.member.member import Member
+from node.simulation.byzantine.adversary import Mask
 from node.store import StoreError
 from node.store.memory import MemoryDisk
+from node.system.clock import SimulatedClock
 
 MemberFactory = Callable[..., Member]
 

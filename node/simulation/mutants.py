@@ -11,7 +11,7 @@ from consensus.hashgraph.ancestry import Ancestry
 from consensus.hashgraph.reach import Reach
 from consensus.hashgraph.rounds import Rounds, Witnesses
 from consensus.roster import Roster
-from node.creation import Creation
+from node.member.creation import Creation
 from node.store.memory import MemoryStore
 
 

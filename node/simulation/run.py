@@ -13,13 +13,13 @@ from consensus import preimages
 from consensus.keys import MemberId
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
-from node.gossip import Rhythm
-from node.member import Member, Pace
-from node.simulation import malice
+from node.gossip.gossip import Rhythm
+from node.member.member import Member, Pace
+from node.simulation import byzantine
 from node.simulation.agenda import Agenda
-from node.simulation.agreement import Agreement, History, Honesty, Violation, unfinished
-from node.simulation.comings import Comings
+from node.simulation.churn import Comings
 from node.simulation.faults import Faults
+from node.simulation.invariants import Agreement, History, Honesty, Violation, unfinished
 from node.simulation.schedule import Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.users import SETTINGS, User
@@ -131,7 +131,7 @@ class _Run:
             schedule.nodes, schedule.seed, pace=Pace(busy=0.4 * slower),
             rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=self._watch,
             liars={
-                liar.node: [malice.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
+                liar.node: [byzantine.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
             make_member=make_member, anchors=True,

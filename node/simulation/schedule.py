@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from consensus.settings import EpochSettings
-from node.simulation import malice
+from node.simulation import byzantine
 
 FREQUENCIES = {
     "loss": 1.0, "delay": 1.0, "duplicate": 0.6, "reorder": 1.0, "partition": 1.2, "oneway": 1.0, "split": 1.2,
@@ -17,7 +17,7 @@ FREQUENCIES = {
 """How often each kind of fault is drawn, relative to the others."""
 
 KINDS = tuple(FREQUENCIES)
-LIES = tuple(malice.KINDS)
+LIES = tuple(byzantine.KINDS)
 
 _SECONDS_A_FAULT = 1.6  # of the run, on average
 _LONG, _LONGER = 0.25, 2.5  # so many schedules take so much longer

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from node.simulation.agreement import Violation
+from node.simulation.invariants import Violation
 from node.simulation.schedule import Fault, Schedule
 
 Attempt = Callable[[Schedule], Violation | None]

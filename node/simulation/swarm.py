@@ -16,26 +16,26 @@ from consensus.settings import Settings
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
-from node.clock import SimulatedClock
-from node.doors import Doors
-from node.gossip import PATH, Gossip, Rhythm
-from node.identity import Identity
-from node.member import Member, Pace
-from node.opening import SharedOpener
-from node.peers import Peer
+from node.config.identity import Identity
+from node.gossip.gossip import PATH, Gossip, Rhythm
+from node.gossip.peers import Peer
+from node.member.member import Member, Pace
+from node.member.verification import SharedOpener
+from node.membership.admission import Doors
+from node.simulation.addressing import NoCredentials, Roads, RoadTransport
+from node.simulation.byzantine.adversary import Malice, Mask, make_liar
 from node.simulation.machine import MemberFactory, SimulatedNode
-from node.simulation.malice.liar import Malice, Mask, make_liar
-from node.simulation.roads import NoCredentials, Roads, RoadTransport
 from node.statesync.catchup import CatchUp
-from node.statesync.teaching import PATH as CHAIN_PATH
-from node.statesync.teaching import chain_route
-from node.statesync.upkeep import follow_epochs
+from node.statesync.pruning import follow_epochs
+from node.statesync.serving import PATH as CHAIN_PATH
+from node.statesync.serving import chain_route
 from node.store.memory import MemoryDisk, MemoryStore
-from node.tls import Credentials
+from node.system.clock import SimulatedClock
 from node.transport import Transport
 from node.transport.client import HttpTransport
 from node.transport.memory import Conditions, Network
-from node.transport.reception import Reception, Route
+from node.transport.router import Reception, Route
+from node.transport.tls import Credentials
 
 __all__ = ["SimulatedNode", "SimulatedSwarm"]
 
@@ -235,7 +235,7 @@ class SimulatedSwarm:
     async def _catch_up(
         self, node: SimulatedNode, life: "_Life", reception: Reception, chance: random.Random
     ) -> None:
-        """As `node.node` does it: a node that is outside looks for later epochs all the time."""
+        """As `node.app` does it: a node that is outside looks for later epochs all the time."""
         me, member = node.identity.id, life.member
         guides = {guide: Peer(guide) for guide in node.guides or ()}
         catchup = CatchUp(

@@ -17,7 +17,7 @@ from consensus.ledger.priorities import due_findings, due_seals, due_votes, next
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae
-from node.pending import BacklogError
+from node.member.transaction_pool import BacklogError
 from node.simulation.agenda import Agenda
 from node.simulation.machine import SimulatedNode
 

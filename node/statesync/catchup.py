@@ -14,8 +14,8 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError
 from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher
-from node.messages import MessageError
-from node.peers import Peer
+from node.gossip.messages import MessageError
+from node.gossip.peers import Peer
 from node.statesync.chain import Chain
 from node.store import Store
 from node.transport import AskError, BadAnswer, Refused, Transport

@@ -11,10 +11,10 @@ from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, chec
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster
-from node.messages import MessageError
-from node.peers import Peer
+from node.gossip.messages import MessageError
+from node.gossip.peers import Peer
 from node.statesync.messages import MAX_ANSWER, ChainRequest, decode_chain_answer
-from node.statesync.teaching import PATH
+from node.statesync.serving import PATH
 from node.store import Store
 from node.transport import Transport
 

@@ -14,7 +14,7 @@ from consensus.epoch import (
     decode_record,
     decode_sealed,
 )
-from node.messages import MessageError
+from node.gossip.messages import MessageError
 
 MAX_RECORDS = 64  # in one answer
 MAX_RECORDS_SIZE = 2 * SEALED_LIMIT  # bytes of records in one answer

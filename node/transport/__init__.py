@@ -29,7 +29,7 @@ class BadAnswer(AskError):  # noqa: N818
 
 
 class Transport(Protocol):
-    """The asking side; `node.transport.reception.Reception` is the answering side."""
+    """The asking side; `node.transport.router.Reception` is the answering side."""
 
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER

@@ -9,9 +9,9 @@ import h11
 import trio
 
 from consensus.keys import id_text
-from node.tls import Credentials
 from node.transport import MAX_ANSWER, BadAnswer, Refused, Unreachable
 from node.transport.http1 import Conversation, Hangup
+from node.transport.tls import Credentials
 
 _KEEP = 45.0  # seconds; less than the server waits, so that we close first
 _MAX_KEPT = 4  # connections to one peer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import trio
 
 from node.transport import MAX_ANSWER, BadAnswer, Refused, Unreachable
-from node.transport.reception import Reception, Refusal
+from node.transport.router import Reception, Refusal
 
 HOLD = 2.0  # seconds
 

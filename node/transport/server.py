@@ -15,9 +15,9 @@ import structlog
 import trio
 
 from consensus.keys import MemberId, id_text
-from node.tls import authenticated_member
 from node.transport.http1 import Conversation, Hangup, TlsStream
-from node.transport.reception import Reception, Refusal
+from node.transport.router import Reception, Refusal
+from node.transport.tls import authenticated_member
 
 _MAX_DRAINED = 4 * 1024 * 1024  # bytes
 

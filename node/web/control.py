@@ -12,16 +12,16 @@ from typing import Any, Protocol
 
 import structlog
 
-from node.council import CouncilError
-from node.web.answers import ProposalInfo
-from node.web.note import TOKEN_HEADER
+from node.api.answers import ProposalInfo
+from node.api.endpoint import TOKEN_HEADER
+from node.membership.governance import CouncilError
 from node.web.routes import Answer, error_answer, is_local_name, json_answer
 
 _log = structlog.get_logger("node.web")
 
 
 class Actions(Protocol):
-    """See `node.council.Council`."""
+    """See `node.membership.governance.Council`."""
 
     async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo: ...
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from node import words
-from node.sentences import predicate
-from node.web.answers import LogEntry
-from node.web.source import StatusSource
+from node.api.answers import LogEntry
+from node.api.source import StatusSource
+from node.text import formatting
+from node.text.effects import predicate
 
 _LOG_LINES = 12
 _LOG_SEARCHED = 400  # effects among which these are found: most are bookkeeping
@@ -19,7 +19,7 @@ def render_page(source: StatusSource) -> str:
     status = source.status()
     return _template().render(
         status=status,
-        conduct=[(entry, text) for entry in status["conduct"] if (text := words.conduct(entry))],
+        conduct=[(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
         members=source.members(),
         work=source.work(),
         proposals=source.proposals(),
@@ -38,7 +38,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     for name in ("age", "ago", "clock", "count", "moment", "plural", "share", "short"):
-        environment.filters[name] = getattr(words, name)
+        environment.filters[name] = getattr(formatting, name)
     return environment.get_template("page.html")
 
 

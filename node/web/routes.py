@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, unquote
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from node.api.source import StatusSource
 from node.web.metrics import render_metrics
 from node.web.page import render_page
-from node.web.source import StatusSource
 
 _HERE = Path(__file__).parent
 # Nothing from elsewhere, nothing inline: what a peer wrote into the ledger can never run here.

@@ -11,12 +11,12 @@ import h11
 import structlog
 import trio
 
-from node.address import Address, address_error
+from node.api.endpoint import remove_note, write_note, write_token
+from node.api.source import StatusSource
+from node.config.address import Address, address_error
 from node.transport.http1 import Conversation, Hangup
 from node.web.control import Actions, Control
-from node.web.note import remove_note, write_note, write_token
 from node.web.routes import Answer, Routes
-from node.web.source import StatusSource
 
 _CONNECTIONS = 64  # at a time
 _IDLE_S = 30.0  # without a request on an open connection

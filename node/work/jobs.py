@@ -7,9 +7,9 @@ from consensus.ledger.beacon import slot_blocks
 from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.transactions import Candidate, Games, Result, Transaction, model_digest
-from node.work.desk import Desk
+from node.work.context import Desk
 from node.work.models import known_model, model_directory
-from node.work.workshop import Report, WorkError, Workshop
+from node.work.worker import Report, WorkError, Workshop
 
 
 async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Transaction:

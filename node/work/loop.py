@@ -9,10 +9,10 @@ import trio
 from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import Subject, next_work
 from consensus.ledger.transactions import Progress, Release, Transaction
-from node.work.desk import Desk, Shown, as_reason
-from node.work.failures import Failures
+from node.work.backoff import Failures
+from node.work.context import Desk, Shown, as_reason
 from node.work.jobs import perform
-from node.work.workshop import WorkError, Workshop
+from node.work.worker import WorkError, Workshop
 
 log = structlog.get_logger()
 

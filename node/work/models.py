@@ -6,8 +6,8 @@ from pathlib import Path
 from consensus.ledger import Ledger
 from consensus.ledger.entities import Model
 from consensus.ledger.transactions import UNIFORM
-from node.work.desk import Desk
-from node.work.workshop import WorkError
+from node.work.context import Desk
+from node.work.worker import WorkError
 
 
 def known_model(ledger: Ledger, digest: bytes) -> Model:

@@ -8,8 +8,8 @@ from typing import TypeVar
 import trio
 
 from consensus.ledger.cases import SlotReport
-from node.work.desk import Desk
-from node.work.workshop import WorkError, Workshop
+from node.work.context import Desk
+from node.work.worker import WorkError, Workshop
 
 KEPT = 1024
 """Results of which it is remembered what was found: far more than the slots of all open matches."""

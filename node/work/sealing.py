@@ -3,7 +3,7 @@
 from consensus.ledger.priorities import due_seals
 from consensus.ledger.transactions import Seal
 from consensus.statement import pae
-from node.work.desk import Desk
+from node.work.context import Desk
 
 
 async def seal_all(desk: Desk) -> None:

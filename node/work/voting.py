@@ -13,10 +13,10 @@ from consensus.ledger.entities import Candidacy
 from consensus.ledger.priorities import Subject, due_findings, due_votes
 from consensus.ledger.scores import counted_slots
 from consensus.ledger.transactions import Finding, Vote
-from node.work.desk import Desk, as_reason
-from node.work.failures import Failures
+from node.work.backoff import Failures
+from node.work.context import Desk, as_reason
 from node.work.replays import Replays, unless_over
-from node.work.workshop import WorkError, Workshop
+from node.work.worker import WorkError, Workshop
 
 log = structlog.get_logger()
 

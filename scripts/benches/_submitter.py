@@ -16,11 +16,11 @@ from typing import Any
 
 import trio
 
-from node import node as composition
+from node import app as composition
 from node.cli import main
-from node.gossip import Gossip
-from node.member import Member
-from node.work.desk import Desk
+from node.gossip.gossip import Gossip
+from node.member.member import Member
+from node.work.context import Desk
 
 _DRAIN_S = 15.0
 

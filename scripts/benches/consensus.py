@@ -28,9 +28,9 @@ from rich.table import Table
 from consensus.event import Event, decode_event
 from consensus.genesis import Genesis
 from consensus.replica import Replica
-from node.checking import all_signed
-from node.opening import CoreOpener
-from node.recovery import Recovery
+from node.member.recovery import Recovery
+from node.member.verification import CoreOpener
+from node.member.verification_worker import all_signed
 from node.store.sqlite import SqliteStore
 
 Talk = runpy.run_path(str(Path(__file__).parent / "_talk.py"))["Talk"]

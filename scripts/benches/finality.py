@@ -22,8 +22,8 @@ import trio.testing
 
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.gossip import Rhythm
-from node.member import Pace
+from node.gossip.gossip import Rhythm
+from node.member.member import Pace
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions

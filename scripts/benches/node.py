@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import mean, quantiles
 from typing import Any
 
+from node.config.founding import found_swarm
 from node.demo.stage import free_ports
-from node.swarm import found_swarm
 
 tell = runpy.run_path(str(Path(__file__).parent / "_tell.py"))["tell"]
 

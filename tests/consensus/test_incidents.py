@@ -19,7 +19,7 @@ from consensus.keys import SigningKey
 from consensus.ledger.changes import Change
 from consensus.replica import ForkError, Replica
 from consensus.roster import Member, make_roster
-from node.opening import CoreOpener
+from node.member.verification import CoreOpener
 from tests.consensus.brute_force import BruteForce
 from tests.consensus.gossip import Gossip, genesis_of, keys_of, sync
 from tests.consensus.random_dags import random_dag

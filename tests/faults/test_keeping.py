@@ -11,8 +11,8 @@ from consensus.event import Event
 from consensus.fault_proof import read_proof
 from consensus.genesis import Genesis
 from consensus.ledger.cases import Fault
-from node.faults.keeping import find_events, keep_faults, proof_path
-from node.work.workshop import WorkError
+from node.proofs.faults import find_events, keep_faults, proof_path
+from node.work.worker import WorkError
 from tests.faults import proofs
 
 
@@ -88,7 +88,7 @@ async def test_a_proof_is_written_when_all_is_there(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("node.files.os.fsync", full)
+        patch.setattr("node.system.files.os.fsync", full)
         await trio.sleep(600)
         desk.chain = ()
         await trio.sleep(700)

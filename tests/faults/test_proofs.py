@@ -21,7 +21,7 @@ from consensus.ledger.entities import plain
 from consensus.ledger.transactions import Finding, Result
 from consensus.roster import Member, make_roster
 from node.cli import main
-from node.faults.checking import replay
+from node.proofs.fault_check import replay
 from tests.faults import proofs
 from tests.faults.proofs import ACCUSED, BEACON, FINDERS, KEYS, changed, event, genesis, proof, proof_of, report_of
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from node.work.replays import Replays
-from node.work.workshop import ProcessWorkshop, WorkError
+from node.work.worker import ProcessWorkshop, WorkError
 from tests.faults import proofs
 
 

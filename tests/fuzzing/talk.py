@@ -19,8 +19,9 @@ from consensus.event import make_event
 from consensus.keys import id_text
 from consensus.ledger.changes import Change
 from consensus.ledger.parsing import parse
-from node.messages import MAX_MESSAGE, MessageError, decode_request
-from node.peers import Peer
+from node.api.endpoint import TOKEN_HEADER
+from node.gossip.messages import MAX_MESSAGE, MessageError, decode_request
+from node.gossip.peers import Peer
 from node.statesync.chain import Chain
 from node.statesync.messages import (
     ChainAnswer,
@@ -28,16 +29,15 @@ from node.statesync.messages import (
     decode_chain_answer,
     decode_chain_request,
 )
-from node.statesync.teaching import PATH as CHAIN
-from node.statesync.teaching import chain_route
+from node.statesync.serving import PATH as CHAIN
+from node.statesync.serving import chain_route
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import MAX_ANSWER, BadAnswer
 from node.transport.client import _read_answer
 from node.transport.http1 import Conversation, Hangup
-from node.transport.reception import Reception, Refusal, Route
+from node.transport.router import Reception, Refusal, Route
 from node.transport.server import PeerServer
 from node.web.control import Control
-from node.web.note import TOKEN_HEADER
 from node.web.routes import Routes
 from node.web.server import _Server
 from tests.consensus.ledger.swarm import Swarm

@@ -47,20 +47,13 @@ from consensus.settings import Settings
 from consensus.statement import pae
 from consensus.sync import Tip
 from node.blobs.exchange import _Lie, _parse_answer, _parse_request
-from node.config import parse_config
-from node.faults.checking import replay
-from node.messages import (
-    MAX_MESSAGE,
-    MessageError,
-    SyncAnswer,
-    SyncRequest,
-    decode_answer,
-    decode_request,
-)
-from node.toml import ConfigError
+from node.config.swarm_file import parse_config
+from node.config.toml import ConfigError
+from node.gossip.messages import MAX_MESSAGE, MessageError, SyncAnswer, SyncRequest, decode_answer, decode_request
+from node.proofs.fault_check import replay
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
-from node.transport.reception import Refusal
+from node.transport.router import Refusal
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of

@@ -16,8 +16,8 @@ from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.roster import Member
 from consensus.settings import Settings, SettingsError
-from node.config import parse_config
-from node.toml import ConfigError
+from node.config.swarm_file import parse_config
+from node.config.toml import ConfigError
 from node.transport.http1 import Hangup
 from tests.fuzzing.mutations import Mutator
 from tests.fuzzing.running import fuzz_target, make_input

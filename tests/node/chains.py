@@ -10,7 +10,7 @@ from consensus.genesis import Genesis, make_genesis
 from consensus.outcome import Closed
 from consensus.roster import Member, Roster
 from consensus.settings import Settings
-from node.identity import Identity
+from node.config.identity import Identity
 
 
 @dataclass(frozen=True)

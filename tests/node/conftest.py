@@ -8,11 +8,11 @@ import pytest
 import structlog
 import trio
 
-from node.identity import Identity
-from node.tls import Credentials
+from node.config.identity import Identity
 from node.transport.client import HttpTransport
-from node.transport.reception import Reception, Route
+from node.transport.router import Reception, Route
 from node.transport.server import Limits, PeerServer
+from node.transport.tls import Credentials
 
 
 @pytest.fixture(autouse=True)

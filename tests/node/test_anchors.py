@@ -8,9 +8,9 @@ import trio
 
 from consensus import preimages
 from consensus.preimages import Preimages
-from node.anchors import compute_anchors
-from node.identity import Identity
-from node.member import Member
+from node.config.identity import Identity
+from node.member.anchors import compute_anchors
+from node.member.member import Member
 
 KEY = Identity(b"a" * 32).key
 

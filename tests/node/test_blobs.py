@@ -15,10 +15,10 @@ from node.blobs import PIECE, BlobError, Blobs
 from node.blobs.exchange import PATH, BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
 from node.blobs.memory import MemoryBlobs
-from node.identity import Identity
+from node.config.identity import Identity
 from node.transport import AskError, Refused
 from node.transport.memory import Conditions, Network
-from node.transport.reception import Reception, Refusal, Route
+from node.transport.router import Reception, Refusal, Route
 
 DATA = random.Random(1).randbytes(3 * PIECE + 12_345)
 DIGEST = sha256(DATA).digest()

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from consensus.encoding import encode
 from consensus.event import Event, decode_event, make_event
-from node import checking
-from node.checking import Checker
-from node.identity import Identity
+from node.config.identity import Identity
+from node.member import verification_worker
+from node.member.verification_worker import Checker
 
 EPOCH = bytes(32)
 KEYS = [Identity(bytes([number]) * 32).key for number in range(3)]
@@ -69,7 +69,7 @@ async def test_a_child_that_was_killed_is_replaced(checker: Checker) -> None:
 async def test_a_child_that_does_not_answer_is_replaced(checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await checker.check(EVENTS)
     os.kill(pid(checker), signal.SIGSTOP)
-    monkeypatch.setattr(checking, "_PATIENCE", 0.1)
+    monkeypatch.setattr(verification_worker, "_PATIENCE", 0.1)
     with capture_logs() as logs:
         assert not await checker.check([*EVENTS, *FORGED])
     assert len(logs) == 1
@@ -80,7 +80,7 @@ async def test_a_child_that_does_not_answer_is_replaced(checker: Checker, monkey
 async def test_a_child_that_cannot_be_started_is_done_without(
     checker: Checker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_COMMAND", ("/nowhere/python",))
+    monkeypatch.setattr(verification_worker, "_COMMAND", ("/nowhere/python",))
     with capture_logs() as logs:
         assert await checker.check(EVENTS)
         assert not await checker.check(FORGED)

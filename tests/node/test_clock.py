@@ -12,11 +12,11 @@ from trio.testing import MockClock
 from consensus.event import MAX_INT
 from consensus.ledger import Ledger
 from consensus.settings import Settings, TimingSettings
-from node.clock import SimulatedClock, SteadyClock, SystemClock
-from node.gossip import Rhythm
-from node.member import Member, Pace
-from node.simulation.agreement import Agreement, Honesty
+from node.gossip.gossip import Rhythm
+from node.member.member import Member, Pace
+from node.simulation.invariants import Agreement, Honesty
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.system.clock import SimulatedClock, SteadyClock, SystemClock
 
 YEAR_NS = 365 * 86_400 * 10**9
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_nothing_but_creation_times_and_certificates_depends_on_the_wall_clock()
         str(path.relative_to(ROOT)) for package in ("consensus", "node", "training", "engine")
         for path in (ROOT / package).rglob("*.py") if wall.search(path.read_text())
     }
-    assert users == {"node/clock.py", "node/tls.py"}
+    assert users == {"node/system/clock.py", "node/transport/tls.py"}
 
 
 class Swarm(SimulatedSwarm):

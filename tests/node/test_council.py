@@ -11,15 +11,15 @@ from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
 from consensus.settings import MembershipSettings
-from node.address import split_address
-from node.config import SwarmConfig, parse_config
-from node.council import Council, CouncilError
-from node.directory import Directory
-from node.proposals import Proposals
+from node.api.answers import ProposalInfo
+from node.config.address import split_address
+from node.config.swarm_file import SwarmConfig, parse_config
+from node.config.template import Listing, render_swarm
+from node.membership.address_book import Directory
+from node.membership.governance import Council, CouncilError
+from node.membership.proposals import Proposals
 from node.report import membership
-from node.swarm_text import Listing, render_swarm
-from node.web.answers import ProposalInfo
-from node.work.workshop import WorkError
+from node.work.worker import WorkError
 from tests.consensus.ledger.swarm import Swarm, settings
 
 NEWCOMER = SigningKey(b"n" * 32).id

@@ -8,8 +8,8 @@ from consensus.event import Event, make_event
 from consensus.genesis import Genesis, make_genesis
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
-from node.creation import Creation, Plan
-from node.identity import Identity
+from node.config.identity import Identity
+from node.member.creation import Creation, Plan
 
 
 class Table:

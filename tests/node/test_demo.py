@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from node.config.founding import found_swarm
 from node.demo.stage import free_ports
-from node.swarm import found_swarm
 
 ROOT = Path(__file__).parents[2]
 

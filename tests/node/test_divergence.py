@@ -3,9 +3,9 @@
 from structlog.testing import capture_logs
 
 from consensus.replica import Replica
-from node.divergence import Divergence
-from node.opening import SharedOpener
-from node.recovery import Recovery
+from node.member.divergence import Divergence
+from node.member.recovery import Recovery
+from node.member.verification import SharedOpener
 from node.store.memory import MemoryDisk, MemoryStore
 from tests.consensus.gossip import Gossip
 

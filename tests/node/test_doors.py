@@ -10,19 +10,19 @@ import trio
 
 from consensus.roster import Member, Roster, make_roster
 from consensus.settings import Settings
-from node.address import split_address
 from node.blobs.exchange import BlobFetcher
 from node.blobs.memory import MemoryBlobs
-from node.config import SwarmConfig, parse_config
-from node.directory import Directory
-from node.doors import Doors
-from node.identity import Identity
-from node.swarm_text import Listing, render_swarm
-from node.tls import Credentials
+from node.config.address import split_address
+from node.config.identity import Identity
+from node.config.swarm_file import SwarmConfig, parse_config
+from node.config.template import Listing, render_swarm
+from node.membership.address_book import Directory
+from node.membership.admission import Doors
 from node.transport import Refused, Unreachable
 from node.transport.client import HttpTransport
-from node.transport.reception import Reception, Route
+from node.transport.router import Reception, Route
 from node.transport.server import PeerServer
+from node.transport.tls import Credentials
 
 Ids = list[Identity]
 

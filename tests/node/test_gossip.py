@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from node.gossip import Gossip, Rhythm
-from node.member import Member, Pace
-from node.simulation.agreement import Agreement
+from node.gossip.gossip import Gossip, Rhythm
+from node.member.member import Member, Pace
+from node.simulation.invariants import Agreement
 from node.simulation.swarm import SimulatedSwarm
 
 PACE, RHYTHM = Pace(busy=0.2, heartbeat=5.0, patience=1.0), Rhythm()

@@ -7,9 +7,9 @@ from trio.testing import MockClock
 from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed
 from consensus.roster import make_roster
-from node.gossip import Rhythm
-from node.health import Bounds, Health
-from node.member import Member, Pace
+from node.gossip.gossip import Rhythm
+from node.member.health import Bounds, Health
+from node.member.member import Member, Pace
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 
 IDS = [bytes([number]) * 32 for number in range(1, 8)]

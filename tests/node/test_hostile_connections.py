@@ -11,14 +11,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import node.tls
 from consensus.keys import id_text
-from node.identity import Identity
-from node.tls import Credentials
-from node.transport import Unreachable
+from node.config.identity import Identity
+from node.transport import Unreachable, tls
 from node.transport.client import HttpTransport
-from node.transport.reception import Reception, Route
+from node.transport.router import Reception, Route
 from node.transport.server import Limits, PeerServer
+from node.transport.tls import Credentials
 from tests.node.conftest import Loopback
 
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
@@ -111,7 +110,7 @@ def nameless_certificate(identity: Identity) -> bytes:
     """Signed by the member, so that the chain holds, but without the name by which it is to be known."""
     key, now = Ed25519PrivateKey.generate(), datetime.now(UTC)
     builder = x509.CertificateBuilder(
-        subject_name=x509.Name([]), issuer_name=node.tls._common_name(identity.text), public_key=key.public_key(),
+        subject_name=x509.Name([]), issuer_name=tls._common_name(identity.text), public_key=key.public_key(),
         serial_number=1, not_valid_before=now - timedelta(days=1), not_valid_after=now + timedelta(days=1),
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -124,7 +123,7 @@ async def test_a_member_whose_certificate_names_nobody_is_hung_up_on(
     a, b, c, *_ = identities
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
     context = Credentials(b, members).client(a.id)
-    node.tls._load(context, nameless_certificate(b))
+    tls._load(context, nameless_certificate(b))
     async with raw_connection(port) as raw:
         stream = trio.SSLStream(raw, context, server_hostname=id_text(a.id), https_compatible=True)
         with suppress(trio.BrokenResourceError):

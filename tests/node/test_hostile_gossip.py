@@ -15,21 +15,21 @@ from consensus.genesis import Genesis, make_genesis
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from consensus.sync import Tip
-from node.clock import SystemClock
-from node.gossip import PATH, Gossip, Rhythm
-from node.identity import Identity
-from node.member import Member, Pace
-from node.messages import MAX_EVENTS, MAX_MESSAGE, SyncAnswer, SyncRequest
-from node.opening import CoreOpener
-from node.simulation.agreement import Agreement
+from node.config.identity import Identity
+from node.gossip.gossip import PATH, Gossip, Rhythm
+from node.gossip.messages import MAX_EVENTS, MAX_MESSAGE, SyncAnswer, SyncRequest
+from node.member.member import Member, Pace
+from node.member.verification import CoreOpener
+from node.simulation.invariants import Agreement
 from node.simulation.swarm import SimulatedSwarm
 from node.store.sqlite import SqliteStore
-from node.tls import Credentials
+from node.system.clock import SystemClock
 from node.transport import AskError, Refused, Transport
 from node.transport.client import HttpTransport
 from node.transport.memory import Conditions
-from node.transport.reception import Reception, Route
+from node.transport.router import Reception, Route
 from node.transport.server import PeerServer
+from node.transport.tls import Credentials
 
 PACE, RHYTHM = Pace(busy=0.05, heartbeat=5.0, patience=0.2), Rhythm(busy=0.03)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consensus.keys import parse_id, verify
-from node.identity import IdentityError, create_identity, load_identity
+from node.config.identity import IdentityError, create_identity, load_identity
 
 
 def test_a_key_that_was_written_is_read_back(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from consensus.epoch import EpochRecord
 from consensus.keys import id_text
 from consensus.roster import Member, Roster, make_roster
 from consensus.settings import Settings
-from node.address import Address, split_address
-from node.config import parse_config
-from node.directory import Directory
-from node.identity import Identity
-from node.joining import joining_command, outside, tell_while_outside
-from node.swarm_text import Listing, render_swarm
+from node.config.address import Address, split_address
+from node.config.identity import Identity
+from node.config.swarm_file import parse_config
+from node.config.template import Listing, render_swarm
+from node.membership.address_book import Directory
+from node.membership.joining import joining_command, outside, tell_while_outside
 
 HERE = Address("127.0.0.1", 7404)
 Ids = list[Identity]

@@ -14,16 +14,16 @@ from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from consensus.sync import Tip
-from node.clock import SimulatedClock
-from node.gossip import Rhythm
-from node.identity import Identity
-from node.member import Member, Pace
-from node.opening import SharedOpener
-from node.pending import BacklogError
-from node.simulation.agreement import Agreement, Honesty
+from node.config.identity import Identity
+from node.gossip.gossip import Rhythm
+from node.member.member import Member, Pace
+from node.member.transaction_pool import BacklogError
+from node.member.verification import SharedOpener
+from node.simulation.invariants import Agreement, Honesty
 from node.simulation.swarm import RESTART_S, SimulatedNode, SimulatedSwarm
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
+from node.system.clock import SimulatedClock
 
 PACE = Pace(busy=0.3, heartbeat=5.0, patience=2.0)
 

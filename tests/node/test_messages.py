@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consensus.encoding import encode
 from consensus.replica import MAX_WANTED
 from consensus.sync import Tip
-from node.messages import (
+from node.gossip.messages import (
     MAX_EVENTS,
     MAX_MESSAGE,
     MessageError,

@@ -21,16 +21,16 @@ from consensus.settings import Settings
 from node.blobs import PIECE
 from node.blobs.exchange import PATH, BlobFetcher
 from node.blobs.files import FileBlobs
-from node.clock import SimulatedClock
-from node.effects import EffectLog
-from node.identity import Identity
-from node.member import Member
-from node.opening import SharedOpener
+from node.config.identity import Identity
+from node.member.member import Member
+from node.member.verification import SharedOpener
+from node.report.effect_log import EffectLog
 from node.store.memory import MemoryDisk, MemoryStore
+from node.system.clock import SimulatedClock
 from node.transport.memory import Network
-from node.transport.reception import Reception, Route
-from node.work.office import FETCH_S, Office
-from node.work.workshop import WorkError
+from node.transport.router import Reception, Route
+from node.work.node_context import FETCH_S, Office
+from node.work.worker import WorkError
 
 ME, PEER = Identity(b"1" * 32), Identity(b"2" * 32)
 DIGEST = sha256(b"games").digest()

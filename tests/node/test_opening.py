@@ -9,9 +9,9 @@ import trio
 
 from consensus.encoding import decode, encode
 from consensus.event import Event, EventError, make_event
-from node import opening
-from node.identity import Identity
-from node.opening import CoreOpener, Opener, SharedOpener
+from node.config.identity import Identity
+from node.member import verification
+from node.member.verification import CoreOpener, Opener, SharedOpener
 
 EPOCH = bytes(32)
 ME = Identity(b"m" * 32)
@@ -102,7 +102,7 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
             running -= 1
         return True
 
-    monkeypatch.setattr(opening, "all_signed", check)
+    monkeypatch.setattr(verification, "all_signed", check)
     opener = CoreOpener()
     raws = [raw(seq) for seq in range(100)]
     async with trio.open_nursery() as nursery:

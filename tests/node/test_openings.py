@@ -6,8 +6,8 @@ import pytest
 
 from consensus.epoch import EpochRecord, Opening
 from consensus.roster import Member, Roster, make_roster
-from node.identity import Identity
-from node.openings import against_peers, against_sealed, is_early, record_differences
+from node.config.identity import Identity
+from node.member.record_comparison import against_peers, against_sealed, is_early, record_differences
 from tests.node.chains import genesis_of, links, next_record, sealed_by
 
 ALL = sorted((Identity(bytes([number]) * 32) for number in range(1, 8)), key=lambda one: one.id)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.pending import MAX_FILLED, BacklogError, Pending
+from node.member.transaction_pool import MAX_FILLED, BacklogError, Pending
 
 
 def group(first: int, count: int) -> list[dict[str, object]]:

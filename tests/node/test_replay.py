@@ -22,8 +22,8 @@ from engine.games import Games
 from engine.position import Position
 from engine.recorded import read_games
 from node.cli import main
-from node.replay.board import EMPTY, MARKERS, STACKS, TERRITORY, board_lines
-from node.replay.games import load_games, replay
+from node.cli.replay.board import EMPTY, MARKERS, STACKS, TERRITORY, board_lines
+from node.cli.replay.games import load_games, replay
 from training.arrays import write_arrays
 from training.match import KIND as MATCH_KIND
 from training.match import MatchGame, write_games

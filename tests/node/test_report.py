@@ -2,11 +2,11 @@
 
 from consensus.keys import id_text
 from consensus.ledger.changes import Change
-from node.effects import EffectLog
 from node.report import ledger as shown
 from node.report.conduct import conduct
-from node.sentences import sentence
-from node.words import conduct as conduct_in_words
+from node.report.effect_log import EffectLog
+from node.text.effects import sentence
+from node.text.formatting import conduct as conduct_in_words
 from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import Swarm
 from tests.consensus.ledger.test_findings import prove, report, say

@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from consensus.event import Event
-from node.gossip import Rhythm
-from node.member import Member, Pace
-from node.simulation.agreement import Agreement
+from node.gossip.gossip import Rhythm
+from node.member.member import Member, Pace
+from node.simulation.invariants import Agreement
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store import Store
 from node.store.memory import MemoryDisk

@@ -18,18 +18,18 @@ from node.blobs import PIECE, BlobError
 from node.blobs.exchange import PATH as BLOBS
 from node.blobs.exchange import BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
-from node.identity import Identity
-from node.peers import Peer
+from node.config.identity import Identity
+from node.gossip.peers import Peer
 from node.statesync.catchup import CatchUp
 from node.statesync.chain import DEADLINE
 from node.statesync.messages import ChainAnswer, ChainRequest, decode_chain_answer, decode_chain_request
-from node.statesync.teaching import PATH, chain_route, offer_snapshots
-from node.statesync.upkeep import follow_epochs
+from node.statesync.pruning import follow_epochs
+from node.statesync.serving import PATH, chain_route, offer_snapshots
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import Handler
 from node.transport.memory import Conditions, Network
-from node.transport.reception import Reception, Refusal
+from node.transport.router import Reception, Refusal
 from tests.node.chains import Link, genesis_of, links, next_record, sealed_by
 
 ME, *TEACHERS = (Identity(bytes([number]) * 32) for number in range(60, 65))
@@ -585,7 +585,7 @@ async def test_an_answer_is_bounded_in_bytes_and_has_one_record_at_least(monkeyp
     await fill(store, LINKS[:9])
     size = len(LINKS[0].sealed.raw)
     for limit, expected in ((10, 1), (size + 10, 1), (3 * size + 10, 3), (10**6, 8)):
-        monkeypatch.setattr("node.statesync.teaching.MAX_RECORDS_SIZE", limit)
+        monkeypatch.setattr("node.statesync.serving.MAX_RECORDS_SIZE", limit)
         answer = decode_chain_answer(await chain_route(store).handler(ME.id, ChainRequest(1).encode()))
         assert (answer.opened, len(answer.records)) == (LINKS[8].record, expected)
     assert [one.record.number for one in answer.records] == list(range(1, 9))

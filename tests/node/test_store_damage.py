@@ -22,15 +22,15 @@ from consensus.roster import Member as Listed
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.cli import main
-from node.clock import SimulatedClock
-from node.config import load_config
+from node.config.founding import found_swarm
+from node.config.identity import Identity, load_identity
+from node.config.swarm_file import load_config
 from node.demo.stage import free_ports
-from node.identity import Identity, load_identity
-from node.member import Member, Pace
-from node.opening import CoreOpener
+from node.member.member import Member, Pace
+from node.member.verification import CoreOpener
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
-from node.swarm import found_swarm
+from node.system.clock import SimulatedClock
 from tests.node import failing_system
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import trio
 
 from consensus.event import Event, make_event
 from consensus.outcome import Closed
-from node.identity import Identity
+from node.config.identity import Identity
 from node.store import Store, StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.store.sqlite import SqliteStore

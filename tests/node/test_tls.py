@@ -13,9 +13,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-import node.tls
-from node.identity import Identity
-from node.tls import Credentials, authenticated_member
+from node.config.identity import Identity
+from node.transport import tls
+from node.transport.tls import Credentials, authenticated_member
 
 Ids = list[Identity]
 
@@ -100,7 +100,7 @@ async def test_a_member_cannot_speak_for_another_to_a_server(identities: Ids, me
     # B's signature over C's name, with B's own name as the issuer, so that the chain ends in B's anchor.
     certificate = _issued_under(forger, issuer=b)
     client = Credentials(forger, members).client(a.id)
-    node.tls._load(client, certificate)
+    tls._load(client, certificate)
     result = await shake(Credentials(a, members).server(), client, a.text)
     assert result.admitted is None
     assert not result.received
@@ -110,16 +110,16 @@ async def test_a_member_cannot_speak_for_another_to_a_client(identities: Ids, me
     a, b, c, *_ = identities
     forger = impostor(b, c)
     server = Credentials(forger, members).server()
-    node.tls._load(server, _issued_under(forger, issuer=b))
+    tls._load(server, _issued_under(forger, issuer=b))
     result = await shake(server, Credentials(a, members).client(c.id), c.text)
     assert isinstance(result.client_error, ssl.SSLCertVerificationError)
 
 
 def _issued_under(forger: Identity, issuer: Identity) -> bytes:
-    name = node.tls._common_name
+    name = tls._common_name
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(node.tls, "_common_name", lambda _: name(issuer.text))
-        return node.tls._issue(forger, datetime.now(UTC))
+        patch.setattr(tls, "_common_name", lambda _: name(issuer.text))
+        return tls._issue(forger, datetime.now(UTC))
 
 
 def test_the_certificate_must_be_signed_by_the_member_it_names(identities: Ids) -> None:
@@ -167,7 +167,7 @@ async def test_a_clock_that_jumps_by_a_year_cuts_nobody_off(
 
     await talk()
     with monkeypatch.context() as patch:
-        patch.setattr(node.tls, "datetime", clock_off_by(timedelta(days=days)))
+        patch.setattr(tls, "datetime", clock_off_by(timedelta(days=days)))
         assert wrong.renew()
         await talk()
         wrong = Credentials(b, members)  # as after a restart
@@ -182,7 +182,7 @@ async def test_an_outdated_certificate_is_refused_until_renewed(
     a, b, *_ = identities
     server = Credentials(a, members).server()
     with monkeypatch.context() as patch:
-        patch.setattr(node.tls, "datetime", clock_off_by(timedelta(days=-1000)))
+        patch.setattr(tls, "datetime", clock_off_by(timedelta(days=-1000)))
         credentials = Credentials(b, members)
         assert not credentials.renew()
     assert (await shake(server, credentials.client(a.id), a.text)).admitted is None
@@ -215,7 +215,7 @@ def test_a_renewal_that_failed_is_not_taken_for_done(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(node.tls, "_load", fail)
+        patch.setattr(tls, "_load", fail)
         with pytest.raises(OSError, match="No space"):
             credentials.renew()
     assert credentials.renew()

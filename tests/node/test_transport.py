@@ -6,10 +6,10 @@ from typing import Protocol
 import pytest
 import trio
 
-from node.identity import Identity
+from node.config.identity import Identity
 from node.transport import AskError, BadAnswer, Refused, Transport, Unreachable
 from node.transport.memory import Conditions, Network
-from node.transport.reception import Reception, Refusal, Route
+from node.transport.router import Reception, Refusal, Route
 from node.transport.server import Limits
 
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]

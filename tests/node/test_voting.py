@@ -14,9 +14,9 @@ from trio.testing import MockClock
 from consensus.ledger import transactions as t
 from consensus.ledger.beacon import slot_blocks
 from consensus.ledger.cases import SlotReport, report_of
-from node.simulation.workshop import SimulatedWorkshop, made_up_games
+from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
 from node.work.voting import vote_on_all
-from node.work.workshop import Report, WorkError
+from node.work.worker import Report, WorkError
 from tests.consensus.ledger.swarm import Swarm
 from tests.node.test_work import SETTINGS, Breaking, OrderDesk, workshop
 

@@ -19,12 +19,12 @@ from consensus.ledger import transactions as t
 from consensus.ledger.entities import Claim, Place
 from consensus.ledger.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
-from node.certificates import keep_certificates
-from node.simulation.workshop import SimulatedWorkshop
-from node.work.desk import Shown, as_reason
+from node.proofs.certificates import keep_certificates
+from node.simulation.fake_worker import SimulatedWorkshop
+from node.work.context import Shown, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
-from node.work.workshop import Report, WorkError
+from node.work.worker import Report, WorkError
 from tests.consensus.ledger.swarm import Swarm
 
 SETTINGS = Settings(
@@ -317,7 +317,7 @@ async def test_certificates_are_written_once_the_disk_has_room_again(
 
     nursery.start_soon(keep_certificates, desk, directory)
     with monkeypatch.context() as patch:
-        patch.setattr("node.files.os.fsync", full)
+        patch.setattr("node.system.files.os.fsync", full)
         swarm.certify(statements[1], (0, 1, 2))
         desk.stir()
         await trio.sleep(1)

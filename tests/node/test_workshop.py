@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.work.workshop import ProcessWorkshop, WorkError
+from node.work.worker import ProcessWorkshop, WorkError
 
 CHILD = '''
 import os, struct, sys, time

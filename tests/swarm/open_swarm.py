@@ -1,4 +1,4 @@
-"""A swarm in memory whose members come, go and move: every node is put together as `node.node` does it.
+"""A swarm in memory whose members come, go and move: every node is put together as `node.app` does it.
 
 The network knows addresses and TLS: who is not among the members that a node admits gets no connection.
 """
@@ -15,31 +15,31 @@ from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
-from node.address import Address
+from node.app import _Seat
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route
-from node.clock import SimulatedClock
-from node.config import SwarmConfig, parse_config
-from node.directory import Directory
-from node.doors import Doors
-from node.gossip import PATH, Gossip, Rhythm
-from node.identity import Identity
-from node.joining import outside
-from node.member import Member, Pace
-from node.node import _Seat
-from node.peers import Peer
+from node.config.address import Address
+from node.config.identity import Identity
+from node.config.swarm_file import SwarmConfig, parse_config
+from node.config.template import Listing, render_swarm
+from node.gossip.gossip import PATH, Gossip, Rhythm
+from node.gossip.peers import Peer
+from node.member.member import Member, Pace
+from node.membership.address_book import Directory
+from node.membership.admission import Doors
+from node.membership.joining import outside
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.statesync.catchup import CatchUp
-from node.statesync.teaching import PATH as CHAIN_PATH
-from node.statesync.teaching import chain_route
-from node.statesync.upkeep import follow_epochs
+from node.statesync.pruning import follow_epochs
+from node.statesync.serving import PATH as CHAIN_PATH
+from node.statesync.serving import chain_route
 from node.store import Store
 from node.store.memory import MemoryDisk, MemoryStore
-from node.swarm_text import Listing, render_swarm
+from node.system.clock import SimulatedClock
 from node.transport import MAX_ANSWER, Unreachable
 from node.transport.memory import Conditions, MemoryTransport, Network
-from node.transport.reception import Reception
+from node.transport.router import Reception
 
 
 class Town(Network):
@@ -52,7 +52,7 @@ class Town(Network):
 
 
 class Credentials:
-    """The part of `node.tls.Credentials` that decides who is let in."""
+    """The part of `node.transport.tls.Credentials` that decides who is let in."""
 
     def __init__(self, town: Town, me: MemberId) -> None:
         self._town, self._me = town, me

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from node.member import Member
-from node.simulation.agreement import Agreement, History, Violation
+from node.member.member import Member
+from node.simulation.invariants import Agreement, History, Violation
 from node.simulation.run import Report, simulate
 from node.simulation.schedule import (
     FREQUENCIES,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from node.simulation.agreement import Violation
+from node.simulation.invariants import Violation
 from node.simulation.mutants import MUTANTS
 from node.simulation.run import simulate
 from node.simulation.schedule import FREQUENCIES, LIES, Schedule, draw_schedule

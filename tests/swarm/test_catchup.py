@@ -10,9 +10,9 @@ from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.gossip import Rhythm
-from node.member import Member, Pace
-from node.simulation.agreement import Agreement, Honesty
+from node.gossip.gossip import Rhythm
+from node.member.member import Member, Pace
+from node.simulation.invariants import Agreement, Honesty
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore

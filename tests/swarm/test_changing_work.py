@@ -17,18 +17,18 @@ from consensus.ledger import transactions as t
 from consensus.ledger.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, MembershipSettings
-from node.effects import EffectLog
-from node.gossip import Gossip, Rhythm
-from node.member import Member, Pace
-from node.simulation.agreement import Agreement, Honesty
-from node.simulation.malice import KINDS
-from node.simulation.malice.liar import Mask, make_liar
+from node.gossip.gossip import Gossip, Rhythm
+from node.member.member import Member, Pace
+from node.report.effect_log import EffectLog
+from node.simulation.byzantine import KINDS
+from node.simulation.byzantine.adversary import Mask, make_liar
+from node.simulation.fake_worker import SimulatedWorkshop
+from node.simulation.invariants import Agreement, Honesty
 from node.simulation.swarm import SimulatedNode
-from node.simulation.work import ROLES, _LooseBlobs
-from node.simulation.workshop import SimulatedWorkshop
+from node.simulation.working_swarm import ROLES, _LooseBlobs
 from node.transport import Transport
-from node.work.day import work_for_the_swarm
-from node.work.office import Office
+from node.work.lifecycle import work_for_the_swarm
+from node.work.node_context import Office
 from tests.swarm.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, until
 from tests.swarm.test_work import SETTINGS
 

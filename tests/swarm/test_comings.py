@@ -12,12 +12,12 @@ from consensus.event import Event
 from consensus.ledger.changes import Change
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
-from node.creation import Plan
-from node.gossip import Rhythm
-from node.member import Pace
+from node.gossip.gossip import Rhythm
+from node.member.creation import Plan
+from node.member.member import Pace
 from node.simulation.agenda import Agenda
-from node.simulation.agreement import Agreement
-from node.simulation.malice.liar import Liar, Malice
+from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.invariants import Agreement
 from node.simulation.run import make_deterministic, simulate
 from node.simulation.schedule import Fault, Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
@@ -84,7 +84,7 @@ class SealsNothing(Malice):
 
 def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one of four that never seals, three of five are too few: the record that admits the fifth needs its seal."""
-    monkeypatch.setattr("node.simulation.malice.liar._LIES", 1.0)
+    monkeypatch.setattr("node.simulation.byzantine.adversary._LIES", 1.0)
 
     async def scenario(swarm: SimulatedSwarm, agenda: Agenda) -> None:
         newcomer = swarm.nodes[4]

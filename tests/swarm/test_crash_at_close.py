@@ -16,7 +16,7 @@ from consensus.encoding import decode
 from consensus.event import decode_event
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.simulation.agreement import Agreement, Honesty
+from node.simulation.invariants import Agreement, Honesty
 from node.simulation.swarm import SimulatedNode
 from node.store import StoreError
 from node.store.sqlite import SqliteStore

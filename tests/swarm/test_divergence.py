@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from consensus.ledger import transactions as t
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
-from node.gossip import Rhythm
-from node.member import Pace
+from node.gossip.gossip import Rhythm
+from node.member.member import Pace
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedSwarm
 
@@ -482,5 +482,5 @@ def test_a_program_that_is_wrong_stays_silent_and_has_its_entries_named_at_the_n
     def founded(swarm):
         identity.append(swarm.nodes[0].identity.id)
 
-    monkeypatch.setattr("node.recovery.Replica", Faulty)
+    monkeypatch.setattr("node.member.recovery.Replica", Faulty)
     in_virtual_time(2, scenario, settings=Settings(epoch=EpochSettings(events=150)), founded=founded)

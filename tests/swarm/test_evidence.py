@@ -6,9 +6,9 @@ import trio.testing
 
 from consensus.ledger import transactions as t
 from consensus.settings import MembershipSettings, Settings
-from node.gossip import Rhythm
-from node.member import Pace
-from node.simulation.malice import KINDS
+from node.gossip.gossip import Rhythm
+from node.member.member import Pace
+from node.simulation.byzantine import KINDS
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedSwarm
 

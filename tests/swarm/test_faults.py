@@ -14,11 +14,11 @@ from consensus.fault_proof import read_proof
 from consensus.keys import id_text
 from consensus.ledger.changes import Change
 from consensus.ledger.entities import Promotion
-from node.faults.keeping import proof_path
+from node.proofs.faults import proof_path
+from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
 from node.simulation.swarm import SimulatedNode
-from node.simulation.work import WorkingSwarm
-from node.simulation.workshop import SimulatedWorkshop, made_up_games
-from node.work.workshop import Report
+from node.simulation.working_swarm import WorkingSwarm
+from node.work.worker import Report
 from tests.swarm.test_work import ledgers, work
 
 WAYS = ("scores", "replay", "seeds", "root", "alarm")

@@ -13,9 +13,9 @@ from consensus.certificate_verify import verify
 from consensus.ledger.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
-from node.gossip import Rhythm
-from node.member import Pace
-from node.simulation.agreement import Agreement, History, Honesty
+from node.gossip.gossip import Rhythm
+from node.member.member import Pace
+from node.simulation.invariants import Agreement, History, Honesty
 from node.simulation.swarm import SimulatedNode
 from node.simulation.users import SETTINGS, User
 from tests.swarm.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, propose, until

@@ -3,7 +3,7 @@
 import trio
 
 from consensus.settings import EpochSettings, Settings
-from node.gossip import Gossip
+from node.gossip.gossip import Gossip
 from tests.swarm.test_divergence import in_virtual_time, until
 
 
@@ -13,7 +13,7 @@ def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatc
     Of the epoch before it lacks much, and no own event.
     """
     mute = []
-    monkeypatch.setattr("node.gossip.MAX_EVENTS", 5)
+    monkeypatch.setattr("node.gossip.gossip.MAX_EVENTS", 5)
     choose = Gossip._choose
     monkeypatch.setattr(Gossip, "_choose", lambda self: None if self._member.id in mute else choose(self))
 

@@ -6,9 +6,9 @@ import trio
 from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
-from node.gossip import Rhythm
-from node.member import Member, Pace
-from node.pending import BacklogError
+from node.gossip.gossip import Rhythm
+from node.member.member import Member, Pace
+from node.member.transaction_pool import BacklogError
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
 

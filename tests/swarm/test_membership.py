@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from node.config.identity import create_identity, load_identity
 from node.demo.processes import NodeCommand, run_to_end
 from node.demo.stage import free_ports
-from node.identity import create_identity, load_identity
 from tests.swarm.processes import QUICK, Processes, processes
 
 NO_WORK = ("--roles", "none")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.simulation.agreement import Violation
+from node.simulation.invariants import Violation
 from node.simulation.schedule import Schedule, draw_schedule
 from node.simulation.shrink import shrink
 

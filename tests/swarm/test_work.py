@@ -12,11 +12,11 @@ from consensus.certificate import certificate
 from consensus.certificate_verify import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
-from node.gossip import Rhythm
-from node.member import Pace
-from node.simulation.agreement import Agreement, Honesty
+from node.gossip.gossip import Rhythm
+from node.member.member import Pace
+from node.simulation.invariants import Agreement, Honesty
 from node.simulation.run import make_deterministic
-from node.simulation.work import WorkingSwarm
+from node.simulation.working_swarm import WorkingSwarm
 
 SETTINGS = Settings(
     selfplay=SelfplaySettings(games=8, ceiling=64),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from node.web.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
-from node.web.source import Status
+from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
+from node.api.source import Status
 
 NOW = 1_795_183_389_000_000_000
 

@@ -8,11 +8,11 @@ import pytest
 
 from consensus.keys import id_text
 from consensus.settings import Settings
-from node.address import Address, default_http
 from node.cli import main
-from node.config import load_config
-from node.identity import Identity
-from node.toml import ConfigError, line_of
+from node.config.address import Address, default_http
+from node.config.identity import Identity
+from node.config.swarm_file import load_config
+from node.config.toml import ConfigError, line_of
 
 ALDER, BIRCH, CEDAR, DOGWOOD = (id_text(Identity(bytes([number]) * 32).id) for number in range(4))
 GOOD = f"""\

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import trio
 
-from node.address import Address
+from node.api.answers import ProposalInfo
+from node.api.endpoint import TOKEN_HEADER, read_note, read_token
 from node.cli import main
-from node.council import CouncilError
-from node.web.answers import ProposalInfo
-from node.web.note import TOKEN_HEADER, read_note, read_token
+from node.config.address import Address
+from node.membership.governance import CouncilError
 from node.web.server import serve_local
 from tests.node.face.conftest import FakeSource, digest
 
@@ -212,7 +212,7 @@ async def test_wait_returns_when_it_is_decided(
     data: Path, source: FakeSource, state: str, status: int, words: str,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("node.cli.council._LOOK_EVERY", 0.01)
+    monkeypatch.setattr("node.cli.governance._LOOK_EVERY", 0.01)
     before, looks = source.proposals(), 0
 
     def proposals() -> list[ProposalInfo]:
@@ -241,7 +241,7 @@ async def test_a_node_that_leaves_does_not_tell_of_an_epoch_that_it_is_not_in(
 async def test_a_proposal_that_a_restart_forgot(
     data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.cli.council._LOOK_EVERY", 0.001)
+    monkeypatch.setattr("node.cli.governance._LOOK_EVERY", 0.001)
     answers = iter([source.proposals()])
     monkeypatch.setattr(source, "proposals", lambda: next(answers, []))
     assert await run("vote", "ab", "yes", "--data", data, "--wait") == 2

@@ -9,11 +9,11 @@ from consensus.preimages import Preimages
 from consensus.roster import Member
 from consensus.settings import Settings
 from node.cli import main
-from node.config import load_config
-from node.identity import load_identity
-from node.swarm import found_swarm
-from node.swarm_text import quote
-from node.toml import ConfigError
+from node.config.founding import found_swarm
+from node.config.identity import load_identity
+from node.config.swarm_file import load_config
+from node.config.template import quote
+from node.config.toml import ConfigError
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from node.logs import configure_logs
+from node.system.logs import configure_logs
 
 
 @pytest.fixture(autouse=True)

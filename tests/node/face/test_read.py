@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import trio
 
-from node.address import Address
+from node.api.endpoint import read_note, write_note
 from node.cli import main
-from node.swarm import found_swarm
-from node.web.note import read_note, write_note
+from node.config.address import Address
+from node.config.founding import found_swarm
 from node.web.server import serve_local
 from tests.node.face.conftest import FakeSource, digest
 

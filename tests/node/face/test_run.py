@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from consensus.keys import id_text
+from node.api.endpoint import read_note
 from node.cli import main
+from node.config.founding import Founded, found_swarm
+from node.config.identity import create_identity, load_identity
 from node.demo.stage import free_ports
-from node.identity import create_identity, load_identity
-from node.swarm import Founded, found_swarm
-from node.web.note import read_note
 
 ROOT = Path(__file__).parents[3]
 

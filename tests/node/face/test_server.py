@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.address import Address
-from node.toml import ConfigError
-from node.web.note import read_note
+from node.api.endpoint import read_note
+from node.config.address import Address
+from node.config.toml import ConfigError
 from node.web.server import serve_local
 from tests.node.face.conftest import FakeSource
 

@@ -10,11 +10,11 @@ import pytest
 
 from consensus.keys import id_text
 from consensus.settings import SECTIONS, MatchSettings, Settings, TrainingSettings
-from node.config import load_config
-from node.identity import load_identity
-from node.swarm import found_swarm
-from node.swarm_text import Listing, render_swarm
-from node.toml import ConfigError
+from node.config.founding import found_swarm
+from node.config.identity import load_identity
+from node.config.swarm_file import load_config
+from node.config.template import Listing, render_swarm
+from node.config.toml import ConfigError
 
 SAMPLE = Path(__file__).parents[3] / "swarm.toml"
 ADDRESSES = ["127.0.0.1:7400", "alpha.example:7400", "[::1]:7401"]

@@ -16,9 +16,9 @@ from consensus.certificate import certificate
 from consensus.keys import SigningKey, id_text
 from consensus.ledger import transactions as t
 from consensus.statement import canonical_json, pae
-from node.address import Address
 from node.cli import main
-from node.swarm_text import Listing, render_swarm
+from node.config.address import Address
+from node.config.template import Listing, render_swarm
 from tests.consensus.ledger.swarm import SMALL, Swarm
 
 WEIGHTS = b"some weights"

@@ -1,0 +1,124 @@
+"""A node's identity: one Ed25519 key in a file that only its owner can read."""
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from consensus.keys import SEED_BYTES, SigningKey, id_text
+from node.system.files import sync_directory
+
+_MAX_KEY_FILE = 4096
+
+
+class IdentityError(Exception):
+    """A key file that cannot be used; the message is one line with the remedy."""
+
+
+class Identity:
+    """The key a node signs with; its public half, `id`, is the node's name everywhere."""
+
+    def __init__(self, seed: bytes) -> None:
+        self.key = SigningKey(seed)  # signs events and seals
+        self.private = Ed25519PrivateKey.from_private_bytes(seed)  # issues TLS certificates
+        self.id = self.key.id
+        self.text = id_text(self.id)
+
+    def __repr__(self) -> str:
+        return f"Identity({self.text})"
+
+
+def create_identity(path: Path) -> Identity:
+    """Makes a new key and writes it to `path` (PEM, PKCS #8, mode 0600).
+
+    Raises IdentityError if the file exists (a key is never overwritten) or cannot be written.
+    """
+    identity = Identity(os.urandom(SEED_BYTES))
+    pem = identity.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        _write_new(path, pem)
+    except FileExistsError:
+        raise IdentityError(f"{path}: a key is already there and is never overwritten; "
+                            "choose another path or move it away") from None
+    except OSError as error:
+        raise IdentityError(f"{path}: cannot write the key: {error.strerror}") from None
+    return identity
+
+
+def load_identity(path: Path) -> Identity:
+    """Reads the key that `create_identity` wrote.
+
+    Raises IdentityError if the file is missing, readable by others than its owner, or no Ed25519 key.
+    """
+    try:
+        data = _read_private(path)
+    except FileNotFoundError:
+        raise IdentityError(f"{path}: no key file there; `ringrift-node keygen` makes one") from None
+    except OSError as error:
+        raise IdentityError(f"{path}: cannot read the key: {error.strerror}") from None
+    return Identity(_seed_from_pem(path, data))
+
+
+def hold_key(path: Path) -> int:
+    """Takes the key file for this process, until the descriptor is closed.
+
+    Two nodes with one key, each with data of its own, would sign two events in one place. Raises IdentityError.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise IdentityError(f"{path}: cannot read the key: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise IdentityError(f"{path}: another running node has this key; stop that one first") from None
+    except OSError:
+        pass  # a file system without locks
+    return descriptor
+
+
+def _seed_from_pem(path: Path, data: bytes) -> bytes:
+    try:
+        private = load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        private = None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise IdentityError(f"{path}: not an Ed25519 private key in PEM form; "
+                            "restore it from a copy or make a new one with `ringrift-node init`")
+    return private.private_bytes_raw()
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # whatever the umask says
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    sync_directory(path.parent)
+
+
+def _read_private(path: Path) -> bytes:
+    # The checks look at the open file, not at the path, so that it cannot be swapped in between.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise IdentityError(f"{path}: not a regular file")
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & 0o077:
+            raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); "
+                                f"run: chmod 600 {path}")
+        data = file.read(_MAX_KEY_FILE + 1)
+    if len(data) > _MAX_KEY_FILE:
+        raise IdentityError(f"{path}: too large for a key file")
+    return data

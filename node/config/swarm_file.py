@@ -1,0 +1,259 @@
+"""What a person wrote for a node: swarm.toml and the options of `ringrift-node run`, checked and frozen."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+from consensus.genesis import Genesis, GenesisError, make_genesis
+from consensus.keys import MemberId, id_text, parse_id
+from consensus.roster import WEIGHT_LIMIT, Member
+from consensus.settings import SECTIONS, Settings, SettingsError
+from engine.config import CONFIGS
+from node.config.address import Address, address_error, split_address
+from node.config.toml import ConfigError, Table, parse_toml, read_toml
+
+ROLES = ("selfplay", "train", "match")
+KEEP_LEAST = 2  # epochs
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+_ABSENT = "write one with: ringrift-node init DIR --members 4"
+_ANCHOR = re.compile("[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
+_LARGEST_EXPONENT = 300  # of a number with a point; 1e-999999999 as a fraction would be computed for ever
+
+
+@dataclass(frozen=True)
+class SwarmMember:
+    """One [[member]] of swarm.toml. `line` is where its address (or the table) stands in the file."""
+
+    id: MemberId
+    name: str
+    address: Address
+    weight: int
+    anchor: bytes | None  # what its preimages are held against; without, it adds nothing to seeds
+    line: int
+
+
+@dataclass(frozen=True)
+class SwarmConfig:
+    """A swarm.toml. Members are in the file's order; the genesis has them sorted by id.
+
+    `http`, `roles` and `keep_epochs` come from the optional [node] table and are None where it does not say.
+    """
+
+    path: Path
+    genesis: Genesis
+    members: tuple[SwarmMember, ...]
+    http: Address | None
+    roles: tuple[str, ...] | None
+    keep_epochs: int | None
+
+    def find(self, member_id: MemberId) -> SwarmMember | None:
+        """Return the member of the file with this id."""
+        return next((member for member in self.members if member.id == member_id), None)
+
+    def member(self, member_id: MemberId) -> SwarmMember:
+        """Return the member of the file with this id. Raise ConfigError if there is none."""
+        member = self.find(member_id)
+        if member is not None:
+            return member
+        raise ConfigError(
+            f"{self.path}: no [[member]] has the id {id_text(member_id)}; "
+            "use the key of a member, or join the swarm: --peer ID@HOST:PORT (a member) --listen HOST:PORT (this node)"
+        )
+
+    def listen_error(self, member_id: MemberId, listen: Address, error: OSError) -> ConfigError:
+        """Phrase a failure of this node to listen, at its address in the file or where --listen said."""
+        member = self.find(member_id)
+        if member is None or listen != member.address:
+            return address_error(f"--listen {listen}", listen, error, "choose another with --listen HOST:PORT")
+        remedy = "change this address, or say --listen HOST:PORT if peers reach it through another"
+        return address_error(f"{self.path}:{member.line}", listen, error, remedy)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How one node runs: decided by the command line, then [node] of swarm.toml, then defaults.
+
+    `listen` is where peers are served (the member's own address unless the machine is behind a port
+    mapping), `http` where people are. `roles` is a part of ROLES; () means: order and serve, no work.
+    `peers` are members and where they are reached, as a person said: for whom swarm.toml does not know.
+    """
+
+    listen: Address
+    http: Address
+    roles: tuple[str, ...]
+    keep_epochs: int | None  # whose events and ledgers stay on disk; None: all
+    log_json: bool
+    keep_blobs: bool = False  # also those that the ledger needs no more
+    attended: bool = False  # ends with its standard input
+    peers: tuple[tuple[MemberId, Address], ...] = ()
+
+
+def load_config(path: Path) -> SwarmConfig:
+    """Read and check a swarm.toml. Raise ConfigError: one line with file, line and remedy."""
+    return _check(path, read_toml(path, _ABSENT))
+
+
+def parse_config(path: Path, text: str) -> SwarmConfig:
+    """Check the text of a swarm.toml that is, or is to be, at `path`. Raise ConfigError as `load_config` does."""
+    return _check(path, parse_toml(path, text))
+
+
+def _check(path: Path, document: Table) -> SwarmConfig:
+    swarm = document.table("swarm")
+    member_tables = document.tables("member")
+    settings_table = document.table("settings")
+    node = document.table("node")
+    document.finish()
+    name = swarm.text("name")
+    members = _read_members(document, member_tables)
+    settings = _read_settings(swarm, settings_table)
+    swarm.finish()
+    http = parse_address(node, "http", may_choose=True) if node.has("http") else None
+    roles = _checked(node, "roles", split_roles, node.texts("roles")) if node.has("roles") else None
+    keep_epochs = None
+    if node.has("keep_epochs"):
+        keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
+    node.offer("http", "roles", "keep_epochs").finish()
+    try:
+        listed = (Member(member.id, member.weight, member.anchor) for member in members)
+        genesis = make_genesis(name, listed, settings)
+    except GenesisError as error:
+        raise swarm.error(str(error)) from None
+    return SwarmConfig(path, genesis, members, http, roles, keep_epochs)
+
+
+def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check role names. Raise ValueError with what is wrong."""
+    for name in names:
+        if name not in ROLES:
+            raise ValueError(f'"{name}" is not a role; roles are {", ".join(ROLES)}')
+    return tuple(role for role in ROLES if role in names)
+
+
+def check_keep_epochs(count: int) -> int:
+    """Check how many epochs to keep. Raise ValueError with what is wrong."""
+    if count < KEEP_LEAST:
+        needed = "the open epoch and the one before are needed"
+        raise ValueError(f"{count} is too few: {needed}; keep {KEEP_LEAST} or more, or all by leaving it out")
+    return count
+
+
+def parse_address(table: Table, key: str, *, may_choose: bool = False) -> Address:
+    """Take an address from a table of swarm.toml."""
+    return _checked(table, key, lambda text: split_address(text, may_choose=may_choose), table.text(key))
+
+
+def _checked(table: Table, key: str, check: Callable[[_T], _U], value: _T) -> _U:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise table.error(f"{key}: {error}", key) from None
+
+
+def _read_members(document: Table, tables: list[Table]) -> tuple[SwarmMember, ...]:
+    if not tables:
+        raise document.error("there is no [[member]]; a swarm needs at least one, with id and address")
+    members: list[SwarmMember] = []
+    for table in tables:
+        member = _read_member(table)
+        for other in members:
+            _check_distinct(table, member, other)
+        members.append(member)
+    total = sum(member.weight for member in members)
+    for table, member in zip(tables, members, strict=True):
+        if len(members) >= 4 and 3 * member.weight >= total:
+            raise table.error(
+                f"weight {member.weight} of {member.name} is a third or more of the {total} of all: "
+                "it alone could stop the swarm; give it less, or the others more",
+                "weight",
+            )
+    return tuple(members)
+
+
+def _read_member(table: Table) -> SwarmMember:
+    try:
+        member_id = parse_id(table.text("id"))
+    except ValueError as error:
+        raise table.error(f"id: {error}; copy the 52 characters that `ringrift-node id KEYFILE` prints", "id") from None
+    name = table.text("name", id_text(member_id)[:8])
+    if not _NAME.fullmatch(name):
+        raise table.error(f'name "{name}" must be 1 to 32 letters, digits, ".", "_" or "-"', "name")
+    address = parse_address(table, "address")
+    if address.host in ("0.0.0.0", "::"):
+        raise table.error(
+            f"address {address} is no place that peers can reach; write the name or address they use, "
+            "and say --listen when you run the node",
+            "address",
+        )
+    weight = table.integer("weight", 1)
+    if weight < 1:
+        remedy = "leave the member out if it has no vote"
+        raise table.error(f"weight {weight} of {name} must be 1 or more; {remedy}", "weight")
+    if weight > WEIGHT_LIMIT:
+        raise table.error(f"weight {weight} of {name} must be {WEIGHT_LIMIT} or less; only ratios matter", "weight")
+    anchor = _read_anchor(table) if table.has("anchor") else None
+    table.offer("anchor").finish()
+    return SwarmMember(member_id, name, address, weight, anchor, table.line("address"))
+
+
+def _read_anchor(table: Table) -> bytes:
+    text = table.text("anchor")
+    if not _ANCHOR.fullmatch(text):
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        remedy = "copy the line that `ringrift-node id KEYFILE` prints, or leave it out"
+        raise table.error(f'anchor "{shown}" is not 64 of the digits 0-9 and a-f; {remedy}', "anchor")
+    return bytes.fromhex(text)
+
+
+def _check_distinct(table: Table, member: SwarmMember, other: SwarmMember) -> None:
+    if member.id == other.id:
+        raise table.error(f"this id is also the id of {other.name}; every member has a key of its own", "id")
+    if member.anchor is not None and member.anchor == other.anchor:
+        raise table.error(f"this anchor is also that of {other.name}; each key has its own", "anchor")
+    if member.address == other.address:
+        raise table.error(
+            f"address {member.address} is also the address of {other.name} (line {other.line}); give each its own port",
+            "address",
+        )
+    if member.name == other.name:
+        raise table.error(f'name "{member.name}" is taken (line {other.line}); names tell members apart', "name")
+
+
+def _read_settings(swarm: Table, table: Table) -> Settings:
+    configurations = swarm.texts("configurations", ("hex8-2",))
+    sections: dict[str, dict[str, Any]] = {}
+    for section in SECTIONS:
+        section_table = table.table(section)
+        defaults = {item.name: item.default for item in fields(SECTIONS[section])}  # type: ignore[arg-type]
+        values = section_table.offer(*defaults).values()
+        section_table.finish()
+        sections[section] = {key: _exact(value, defaults[key]) for key, value in values.items()}
+    table.finish()
+    try:
+        settings = Settings.read(configurations, sections)
+    except SettingsError as error:
+        if found := re.match(r"settings\.(\w+)\.(\w+): ", str(error)):
+            raise table.table(found[1]).error(str(error), found[2]) from None
+        raise swarm.error(str(error), "configurations") from None
+    for name in settings.configurations:
+        if name not in CONFIGS:
+            message = f"configurations: this program cannot play {name}; it plays {', '.join(CONFIGS)}"
+            raise swarm.error(message, "configurations")
+    return settings
+
+
+def _exact(value: Any, default: object) -> Any:
+    """Take 0.65 as 13/20 where a fraction is wanted; elsewhere a point is a mistake, to be shown as written."""
+    if not isinstance(value, Decimal):
+        return value
+    if isinstance(default, Fraction) and value.is_finite() and abs(value.adjusted()) < _LARGEST_EXPONENT:
+        return Fraction(value)
+    return float(value)

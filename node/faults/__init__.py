@@ -1,1 +1,0 @@
-"""Proofs of wrong results: written by each node, shown to people, checked by anybody."""

@@ -1,0 +1,110 @@
+"""Child processes that check signatures while the event loop orders.
+
+A request is the length of what follows (4 bytes), then of each event its creator, its signature, the length of
+what is signed (2 bytes), and that. The answer is one byte: whether all signatures are right. The end of stdin
+ends the child, however its parent came to its end.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import structlog
+import trio
+
+from consensus import keys
+from consensus.event import Event
+from consensus.keys import ID_BYTES, SIGNATURE_BYTES, MemberId
+
+_COMMAND = sys.executable, "-m", "node.member.verification_worker"
+_PATIENCE = 10.0  # seconds for an answer; checking takes a tenth of a millisecond an event
+_GOOD, _BAD = b"\1", b"\0"
+_HEAD = ID_BYTES + SIGNATURE_BYTES + 2
+
+_log = structlog.get_logger(__name__)
+
+
+class Checker:
+    """One child process, started when it is first needed, and again after it was lost."""
+
+    def __init__(self) -> None:
+        self._child: trio.Process | None = None
+        self._lock = trio.Lock()
+
+    async def check(self, events: Sequence[Event]) -> bool:
+        """Whether all signatures are right. If the child fails, that is found out without it."""
+        async with self._lock:
+            try:
+                with trio.fail_after(_PATIENCE):
+                    return await self._ask(_request(events)) == _GOOD
+            except (OSError, EOFError, trio.BrokenResourceError, trio.TooSlowError) as error:
+                _log.warning("a child process that checks signatures was lost", reason=str(error))
+            except trio.Cancelled:  # its answer would be taken for one to the next request
+                await self.aclose()
+                raise
+            await self.aclose()
+        return await trio.to_thread.run_sync(all_signed, events)
+
+    async def _ask(self, request: bytes) -> bytes:
+        if self._child is None:
+            self._child = await trio.lowlevel.open_process(
+                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        await self._child.stdin.send_all(request)
+        answer = await self._child.stdout.receive_some(1)
+        if not answer:
+            raise EOFError(f"it ended with status {await self._child.wait()}")
+        return bytes(answer)
+
+    async def aclose(self) -> None:
+        """Ends the child, if there is one."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with trio.CancelScope(shield=True):
+            child.kill()
+            await child.wait()
+            for stream in (child.stdin, child.stdout):
+                if stream is not None:
+                    await trio.aclose_forcefully(stream)
+
+
+def all_signed(events: Sequence[Event]) -> bool:
+    """Whether all signatures are right."""
+    return all(event.verify() for event in events)
+
+
+def _request(events: Sequence[Event]) -> bytes:
+    parts: list[bytes] = []
+    for event in events:
+        signed = event.signed
+        parts += event.creator, event.signature, len(signed).to_bytes(2), signed
+    body = b"".join(parts)
+    return len(body).to_bytes(4) + body
+
+
+def _parts(body: bytes) -> Iterator[tuple[MemberId, bytes, bytes]]:
+    at = 0
+    while at < len(body):
+        start = at + _HEAD
+        end = start + int.from_bytes(body[start - 2 : start])
+        yield body[at : at + ID_BYTES], body[start:end], body[at + ID_BYTES : start - 2]
+        at = end
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """What the child does: answers until there are no more requests."""
+    while head := requests.read(4):
+        body = requests.read(int.from_bytes(head))
+        good = all(keys.verify(creator, signed, signature) for creator, signed, signature in _parts(body))
+        answers.write(_GOOD if good else _BAD)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: its parent decides
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,60 @@
+"""Keeps in step with the roster: who is admitted, who is asked, and where."""
+
+import structlog
+import trio
+
+from consensus.keys import MemberId
+from consensus.replica import RoundEffects
+from consensus.roster import Roster
+from node.blobs.exchange import BlobFetcher
+from node.membership.address_book import Directory
+from node.transport.client import HttpTransport
+from node.transport.router import Reception
+from node.transport.tls import Credentials
+
+_LOOK_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Doors:
+    """The connections of one node to the members of its epoch, whoever they are.
+
+    Strangers are turned away in the TLS handshake; members that are gone with 403, but for the chain of records: one
+    that was behind at the close learns from it that it was voted out.
+    """
+
+    def __init__(
+        self, me: MemberId, directory: Directory, credentials: Credentials, reception: Reception,
+        transport: HttpTransport, fetcher: BlobFetcher,
+    ) -> None:  # fmt: skip
+        self._me = me
+        self._directory = directory
+        self._credentials = credentials
+        self._reception = reception
+        self._transport = transport
+        self._fetcher = fetcher
+        self._open_to: Roster | None = None
+
+    async def follow(self, rounds: trio.MemoryReceiveChannel[RoundEffects]) -> None:
+        """Looks at the roster after every round, and now and then: a node that was away jumps without rounds."""
+        while True:
+            with trio.move_on_after(_LOOK_S):
+                await rounds.receive()
+            if self._open_to == self._directory.roster:
+                continue
+            try:
+                await self.adjust()
+            except OSError as error:  # TLS certificates go through a file
+                _log.warning("new members not admitted yet", reason=str(error))
+                await trio.sleep(_LOOK_S)
+
+    async def adjust(self) -> None:
+        """Opens to the members of the present roster, and to no one else. Raises OSError with all as it was."""
+        roster, former = self._directory.roster, self._directory.former
+        self._credentials.set_members((*roster.ids, *former))
+        self._reception.set_members(roster.ids, former)
+        addresses = self._directory.addresses()
+        self._fetcher.set_peers(addresses.keys() - {self._me})
+        await self._transport.set_addresses(addresses)
+        self._open_to = roster

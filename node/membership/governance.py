@@ -1,0 +1,197 @@
+"""A person's voice in the roster: checks what somebody at this machine wants, and puts it forward as this node."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from consensus.keys import MemberId, id_text, parse_id
+from consensus.ledger import Ledger
+from consensus.ledger.changes import KINDS, Change
+from consensus.ledger.fields import MalformedError
+from consensus.ledger.membership import OPEN_PROPOSALS
+from consensus.ledger.parsing import parse
+from consensus.ledger.state import RefusedError
+from consensus.ledger.transactions import Ballot, Propose, Transaction
+from node.api.answers import ProposalInfo
+from node.config.address import split_address
+from node.membership.address_book import Directory
+from node.membership.proposals import Motion, Proposals
+from node.report.membership import proposal as shown
+from node.work.worker import WorkError
+
+# A change of weight alone is never too large: those who stay are all.
+_STEPS = {
+    "join": "let it join with weight 0, and propose its weight when it is there",
+    "leave": "propose weight 0 for it first, then that it leaves",
+    "key": "propose weight 0 for it first, then its key, then its weight",
+}
+_TOO_LARGE = "too much at once: the members that stay must weigh more than 2/3 before and after; {steps}"
+_LISTED = "ringrift-node proposals lists them"
+
+
+class CouncilError(Exception):
+    """Why this is not put forward: one line with the remedy. `status` is HTTP's word for the kind of mistake."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Voice(Protocol):
+    """What the council needs of the office."""
+
+    @property
+    def me(self) -> MemberId: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    def next_id(self) -> int: ...
+
+    async def submit(self, *transactions: Transaction) -> None: ...
+
+
+class Council:
+    """Proposals and ballots of one node. Members are named as people name them: by name, id, or its beginning."""
+
+    def __init__(
+        self, voice: Voice, directory: Directory, proposals: Proposals, readiness: Callable[[], tuple[bool, str]]
+    ) -> None:
+        self._voice = voice
+        self._directory = directory
+        self._proposals = proposals
+        self._readiness = readiness
+
+    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
+        """Puts a change forward. `wish`: change, member, reason, and weight, address or key as the change needs.
+
+        Raises CouncilError.
+        """
+        self._require_voice()
+        change = self._change(wish)
+        self._require_new(change)
+        self._require_fit(change)
+        proposal = Propose(self._voice.next_id(), change, _text(wish, "reason"))
+        await self._submit(proposal)
+        return self._shown(self._proposals.sent(proposal))
+
+    async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
+        """Votes on the open proposal whose id begins so. Raises CouncilError."""
+        self._require_voice()
+        motion = self._find(beginning)
+        if self._proposals.has_voted(motion.id):
+            raise CouncilError(409, f"this node has voted on {motion.id.hex()[:10]} already; the first ballot counts")
+        ballot = Ballot(self._voice.next_id(), motion.id, approve)
+        await self._submit(ballot)
+        self._proposals.voted(ballot)
+        return self._shown(motion)
+
+    def _shown(self, motion: Motion) -> ProposalInfo:
+        return shown(self._proposals.motion(motion.id) or motion, self._voice.ledger, self._directory)
+
+    def _require_voice(self) -> None:
+        if self._voice.me not in self._directory.roster:
+            raise CouncilError(409, "this node is no member, so it has no voice; ask at a member's machine")
+        ready, reason = self._readiness()
+        if not ready:
+            raise CouncilError(503, f"this node is not ready: {reason}; try again when ringrift-node status says ready")
+
+    async def _submit(self, transaction: Transaction) -> None:
+        try:
+            parse(transaction.as_table())
+            await self._voice.submit(transaction)
+        except MalformedError as error:
+            raise CouncilError(400, f"{error}; write it otherwise") from None
+        except WorkError as error:
+            raise CouncilError(503, str(error)) from None
+
+    # What is wanted.
+
+    def _change(self, wish: Mapping[str, Any]) -> Change:
+        kind = _text(wish, "change")
+        match kind:
+            case "join":
+                newcomer = _member_id(wish, "member")
+                return Change("join", newcomer, weight=_weight(wish), address=_address(wish))
+            case "leave":
+                return Change("leave", self._member(wish))
+            case "weight":
+                return Change("weight", self._member(wish), weight=_weight(wish))
+            case "key":
+                member = self._member(wish)
+                address = _address(wish) if "address" in wish else self._directory.address(member)
+                return Change("key", member, address=address or None, key=_member_id(wish, "key"))
+            case "address":
+                return Change("address", self._member(wish), address=_address(wish))
+        raise CouncilError(400, f'"{kind}" is no change; changes are {", ".join(KINDS)}')
+
+    def _member(self, wish: Mapping[str, Any]) -> MemberId:
+        text, roster = _text(wish, "member"), self._directory.roster
+        named = [member for member in roster.ids if self._directory.name(member) == text]
+        found = named or [member for member in roster.ids if text and id_text(member).startswith(text.lower())]
+        if len(found) != 1:
+            what = f"{len(found)} members have" if found else "no member has"
+            remedy = "ringrift-node members lists them; a name, an id or its beginning will do"
+            raise CouncilError(404, f'{what} the name "{text}", or an id that begins so; {remedy}')
+        return found[0]
+
+    def _find(self, beginning: str) -> Motion:
+        motions = [motion for motion in self._proposals.motions() if motion.id.hex().startswith(beginning.lower())]
+        found = [motion for motion in motions if motion.state in ("open", "sent")]
+        if not found and len(motions) == 1:
+            over = f"{motions[0].state}: {motions[0].outcome}".removesuffix(": ")
+            raise CouncilError(409, f"proposal {motions[0].id.hex()[:10]} is over: {over}; {_LISTED}")
+        if not beginning or len(found) != 1:
+            what = f"{len(found)} open proposals have" if found else "no open proposal has"
+            raise CouncilError(404, f'{what} an id that begins with "{beginning}"; {_LISTED}')
+        return found[0]
+
+    # What the ledger would refuse is refused here, where somebody reads why.
+
+    def _require_new(self, change: Change) -> None:
+        waiting = [motion for motion in self._proposals.motions() if motion.state in ("open", "sent")]
+        for motion in waiting:
+            if motion.change == change:
+                name = motion.id.hex()[:10]
+                raise CouncilError(409, f"that is proposed already; vote with: ringrift-node vote {name} yes")
+        if sum(motion.author == self._voice.me for motion in waiting) >= OPEN_PROPOSALS:
+            remedy = "wait until one is decided, or propose it at another member's machine"
+            raise CouncilError(409, f"{OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}")
+
+    def _require_fit(self, change: Change) -> None:
+        try:
+            self._voice.ledger.roster_with(change)
+        except RefusedError as refused:
+            if refused.reason == "change is too large":
+                raise CouncilError(409, _TOO_LARGE.format(steps=_STEPS[change.kind])) from None
+            raise CouncilError(409, f"{refused.detail}; ringrift-node members shows who is in") from None
+
+
+def _text(wish: Mapping[str, Any], name: str) -> str:
+    value = wish.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise CouncilError(400, f"{name} is missing; say it as text")
+    return value.strip()
+
+
+def _weight(wish: Mapping[str, Any]) -> int:
+    weight = wish.get("weight")
+    if type(weight) is not int or weight < 0:
+        raise CouncilError(400, f"weight {weight!r:.20} must be a whole number, 0 or more; only ratios matter")
+    return weight
+
+
+def _address(wish: Mapping[str, Any]) -> str:
+    try:
+        address = split_address(_text(wish, "address"))
+    except ValueError as error:
+        raise CouncilError(400, f"address: {error}") from None
+    if address.host in ("0.0.0.0", "::"):
+        raise CouncilError(400, f"address {address} is no place that peers can reach; write the one they use")
+    return str(address)
+
+
+def _member_id(wish: Mapping[str, Any], name: str) -> MemberId:
+    try:
+        return parse_id(_text(wish, name))
+    except ValueError as error:
+        raise CouncilError(400, f"{name}: {error}; copy the id that ringrift-node id KEYFILE prints") from None

@@ -1,0 +1,1 @@
+"""Files that convince outsiders: certificates, and proofs of wrong results."""

@@ -1,0 +1,40 @@
+"""The certificates as files in the node's data directory, for whoever backs it up or copies them by hand."""
+
+from pathlib import Path
+
+import structlog
+
+from consensus.certificate import certificate
+from consensus.ledger.entities import Promotion
+from node.system.files import write_atomically
+from node.work.context import Desk
+
+_log = structlog.get_logger(__name__)
+
+
+async def keep_certificates(desk: Desk, directory: Path) -> None:
+    """Write every complete certificate once, under configuration, number and id, for ever.
+
+    One that cannot be written now (the disk is full) is tried again with the next round.
+    """
+    written: set[bytes] = set()
+    while True:
+        moves = desk.moves
+        for promotion in desk.ledger.promotions():
+            if promotion.certified and promotion.digest not in written:
+                try:
+                    if _write(directory, desk, promotion):
+                        written.add(promotion.digest)
+                except OSError as error:
+                    _log.warning("certificate not written", directory=str(directory), reason=str(error))
+        await desk.moved(moves)
+
+
+def _write(directory: Path, desk: Desk, promotion: Promotion) -> bool:
+    """Whether there is a certificate to write yet: the record of its roster may still lack seals."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
+    data = certificate(promotion, desk.ledger)
+    if data is not None and not path.exists():
+        write_atomically(path, data)
+    return data is not None

@@ -1,0 +1,108 @@
+"""The proofs of wrong results as files in the node's data directory, one each, for ever."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+import trio
+
+from consensus.encoding import EncodingError, decode
+from consensus.event import MAX_EVENT_BYTES
+from consensus.fault_proof import SIZE_LIMIT, write_proof
+from consensus.ledger.cases import Fault
+from consensus.ledger.priorities import Subject
+from consensus.ledger.tenure import RECENT
+from node.store import Store
+from node.system.files import write_atomically
+from node.work.backoff import Failures
+from node.work.context import Desk
+from node.work.worker import WorkError
+
+SUFFIX = ".fault"
+LONGEST_PAUSE_S = 600.0
+
+_AT_ONCE = 512  # events that are read from the store in one go
+
+_log = structlog.get_logger(__name__)
+
+
+async def keep_faults(desk: Desk, store: Store, directory: Path) -> None:
+    """Write the proof of every fault, as far as its events and games can be had, named by the result's digest.
+
+    What is missing now (the games, the seals of a roster, room on the disk) is looked for again after a pause.
+    """
+    written: set[bytes] = set()
+    failures = Failures(LONGEST_PAUSE_S)
+    while True:
+        moves = desk.moves
+        faults = desk.ledger.faults()
+        written &= {fault.id for fault in faults}
+        for fault in faults:
+            subject: Subject = ("match", fault.report.configuration, fault.id)
+            if fault.id in written or subject in failures.avoided():
+                continue
+            path = proof_path(directory, fault.id)
+            try:
+                if not path.exists():
+                    data = await _proof(desk, store, fault)
+                    directory.mkdir(parents=True, exist_ok=True)
+                    write_atomically(path, data)
+                    _log.warning("wrong result", result=fault.id.hex()[:12], reason=fault.reason, proof=str(path))
+                written.add(fault.id)
+            except (OSError, WorkError) as trouble:
+                failures.note(subject)
+                _log.warning("proof not written", result=fault.id.hex()[:12], reason=str(trouble))
+        with trio.move_on_at(failures.next_end()):
+            await desk.moved(moves)
+
+
+def proof_path(directory: Path, result: bytes) -> Path:
+    """Where the proof of a fault is kept."""
+    return directory / f"{result.hex()}{SUFFIX}"
+
+
+async def _proof(desk: Desk, store: Store, fault: Fault) -> bytes:
+    """The bytes of a proof; WorkError says what they lack."""
+    chain = desk.ledger.chain_to(fault.roster_version)
+    if chain is None:
+        raise WorkError("the record of its roster lacks seals")
+    result = fault.report.result
+    hashes = [result.place.event, *(entry.place.event for entry in fault.replays)]
+    events = await find_events(store, hashes)
+    missing = [digest for digest in hashes if digest not in events]
+    if missing:
+        raise WorkError(f"event {missing[0].hex()} is not kept any more")
+    games = (await desk.fetch(result.blob, result.size)).read_bytes()
+    findings = list(dict.fromkeys(events[digest] for digest in hashes[1:]))
+    raws = [sealed.raw for sealed in chain]
+    data = write_proof(desk.genesis, raws, fault, events[result.place.event], findings, games)
+    if len(data) > SIZE_LIMIT:
+        raise WorkError(f"it would have {len(data)} bytes, more than the {SIZE_LIMIT} that are read")
+    return data
+
+
+async def find_events(store: Store, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+    """The raw events with these hashes, as far as the store has them: the newest epochs first, event by event."""
+    wanted, found = set(hashes), dict[bytes, bytes]()
+    for number in range(store.number, max(-1, store.number - RECENT), -1):
+        start = 0
+        while wanted and (raws := await store.read_epoch(number, start, _AT_ONCE)):
+            start += len(raws)
+            for raw in raws:
+                digest = _hash_of(raw)
+                if digest in wanted:
+                    found[digest] = raw
+                    wanted.remove(digest)
+    return found
+
+
+def _hash_of(raw: bytes) -> bytes | None:
+    """The hash of a raw event of our own store."""
+    try:
+        match decode(raw, limit=MAX_EVENT_BYTES, items=3):
+            case [bytes(header), bytes(), bytes()]:
+                return sha256(header).digest()
+    except EncodingError:
+        pass
+    return None

@@ -1,0 +1,32 @@
+"""Lies about match results: right ones are called wrong, and wrong ones right."""
+
+from collections.abc import Sequence
+
+from consensus.event import Event
+from consensus.keys import SigningKey
+from consensus.ledger import transactions as ledger
+from consensus.ledger.cases import report_of
+from node.member.creation import Plan
+from node.simulation.byzantine.adversary import Liar, Malice
+
+
+class FalseFindings(Malice):
+    """Accuses all others of wrong results, and clears liars."""
+
+    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
+        """See `Malice`."""
+        friends = {SigningKey(seed).id for seed in liar.conspirators}
+        view, number = liar.replica.ledger, self.random.randrange(1 << 40)
+        said = [
+            ledger.Finding(
+                number, case.report.candidate, case.report.slot, case.id, case.accused not in friends, "lied"
+            )
+            for case in view.cases()
+        ]
+        for candidacy in view.candidates():
+            for slot in range(len(candidacy.slots)):
+                report = report_of(candidacy, slot)
+                if report is not None and report.result.author not in friends:
+                    said.append(ledger.Finding(number + 1 + slot, candidacy.id, slot, report.digest, True, "lied"))
+        tables = [finding.as_table() for finding in said[:8]]
+        return [liar.next_event(plan, tables)] if tables else None

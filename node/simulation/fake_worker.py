@@ -1,0 +1,95 @@
+"""The workshop's twin for virtual time: jobs take seconds of trio's clock, their results are made up."""
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from node.work.worker import Report, WorkError
+
+SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "check": 0.5}
+STEPS = 4
+
+
+class SimulatedWorkshop:
+    """Writes every job into `diary`; models and games are random bytes.
+
+    `strength` is the chance that a candidate wins a game of a match, `failing` that a job breaks at a step.
+    What a job gives depends on `chance` alone, except that a check is honest: it compares the scores, the seeds
+    and the root that it is asked about with those that the games file tells.
+    """
+
+    def __init__(
+        self,
+        chance: random.Random,
+        directory: Path,
+        diary: list[Mapping[str, Any]],
+        *,
+        strength: float = 0.9,
+        failing: float = 0.0,
+    ) -> None:
+        self._chance = chance
+        self._directory = directory
+        self._diary = diary
+        self._strength = strength
+        self._failing = failing
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """See `Workshop.perform`."""
+        kind = job["job"]
+        self._diary.append(job)
+        for step in range(STEPS):
+            await trio.sleep(SECONDS[kind] / STEPS * self._chance.uniform(0.5, 1.5))
+            report({"games": step})
+            if self._chance.random() < self._failing:
+                raise WorkError("worker process ended: killed by SIGKILL")
+        results = {"selfplay": self._play, "train": self._train, "match": self._match, "check": _check}
+        return results[kind](job)
+
+    async def aclose(self) -> None:
+        """See `Workshop.aclose`."""
+        await trio.lowlevel.checkpoint()
+
+    def _play(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        shard = self._write(self._chance.randbytes(64))
+        return {"shard": shard, "games": job["games"], "plies": 100 * job["games"], "root": self._digest()}
+
+    def _train(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        names = ("config.json", "weights.safetensors")
+        files = {name: self._write(self._chance.randbytes(64)) for name in names}
+        return {"files": files, "architecture": job["settings"]["architecture"], "losses": {"policy": 1}}
+
+    def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        scores = [[block, sum(2 * (self._chance.random() < self._strength) for _ in range(2))]
+                  for block, _seed in job["blocks"]]
+        games = made_up_games(scores, job["blocks"]) + self._chance.randbytes(16)
+        root = hashlib.sha256(games).digest()
+        return {"scores": scores, "root": root, "blob": self._write(games), "games": 2 * len(scores)}
+
+    def _write(self, data: bytes) -> str:
+        path = self._directory / hashlib.sha256(data).hexdigest()
+        path.write_bytes(data)
+        return str(path)
+
+    def _digest(self) -> bytes:
+        return self._chance.randbytes(32)
+
+
+def made_up_games(scores: Sequence[Sequence[int]], blocks: Sequence[Sequence[Any]]) -> bytes:
+    """How a games file begins that tells these scores of blocks with these seeds."""
+    return bytes(score for _, score in scores) + hashlib.sha256(b"".join(seed for _, seed in blocks)).digest()
+
+
+def _check(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    games = Path(job["blob"]).read_bytes()
+    expected = made_up_games(job["scores"], job["blocks"])
+    count = len(job["scores"])
+    if games[:count] != expected[:count]:
+        return {"ok": False, "reason": "the games tell other scores"}
+    if games[: len(expected)] != expected:
+        return {"ok": False, "reason": "not the openings of the blocks' seeds"}
+    ok = hashlib.sha256(games).digest() == job["root"]
+    return {"ok": ok, "reason": "" if ok else "the games' Merkle root is not the one claimed"}

@@ -1,0 +1,82 @@
+"""Simulated swarms that also work: the real work loop, voting and sealing, with made-up games and models."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from node.blobs.exchange import BlobFetcher
+from node.blobs.memory import MemoryBlobs
+from node.gossip.gossip import Gossip
+from node.member.member import Member
+from node.proofs.faults import keep_faults
+from node.report.effect_log import EffectLog
+from node.simulation.fake_worker import SimulatedWorkshop
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.store.memory import MemoryStore
+from node.transport import Transport
+from node.work.lifecycle import work_for_the_swarm
+from node.work.node_context import Office
+from node.work.worker import Workshop
+
+ROLES = ("match", "selfplay", "train")
+
+
+class WorkingSwarm(SimulatedSwarm):
+    """A `SimulatedSwarm` whose nodes also work. Files lie under `directory`; blobs outlive crashes."""
+
+    def __init__(
+        self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: object
+    ) -> None:
+        super().__init__(count, seed, **options)  # type: ignore[arg-type]
+        self._directory = directory
+        self._failing = failing
+        self._blobs = {node.number: _LooseBlobs(directory / f"blobs{node.number}") for node in self.nodes}
+        for node in self.nodes:
+            node.blobs = self._blobs[node.number]
+        self.offices: dict[int, Office] = {}
+        self.diary: list[Mapping[str, Any]] = []
+
+    async def live(
+        self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
+    ) -> None:
+        """See `SimulatedSwarm.live`."""
+        directory = self._directory / f"node{node.number}"
+        directory.mkdir(exist_ok=True)
+        blobs = self._blobs[node.number]
+        fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
+        effects = EffectLog(lambda member: member.hex()[:8])
+        office = Office(member, node.identity, ROLES, blobs, fetcher, directory, effects)
+        self.offices[node.number] = office
+
+        work, check = (self.workshop(node, chance, directory) for _ in range(2))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(office.run)
+            nursery.start_soon(keep_faults, office, MemoryStore(node.disk), directory / "faults")
+            nursery.start_soon(work_for_the_swarm, office, member, gossip, work, check, "simulated")
+
+    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> Workshop:
+        """Where a node has its work, or its checks, done."""
+        return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
+
+
+class _LooseBlobs(MemoryBlobs):
+    """Blobs in memory that can be laid out as files for who needs a path."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        directory.mkdir(exist_ok=True)
+        self._directory = directory
+
+    def path(self, digest: bytes) -> Path:
+        """See `BlobFiles.path`."""
+        path = self._directory / digest.hex()
+        if not path.exists() and digest in self._whole:
+            path.write_bytes(self._whole[digest])
+        return path
+
+    async def add_file(self, source: Path) -> bytes:
+        """See `BlobFiles.add_file`."""
+        return await self.add(source.read_bytes())

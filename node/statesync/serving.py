@@ -1,0 +1,52 @@
+"""The answering side: the chain of records from the store, and snapshots among the blobs."""
+
+import hashlib
+
+from consensus.epoch import SealedRecord
+from node.blobs import Blobs
+from node.gossip.messages import MessageError
+from node.statesync.messages import (
+    MAX_RECORDS,
+    MAX_RECORDS_SIZE,
+    MAX_REQUEST,
+    ChainAnswer,
+    decode_chain_request,
+)
+from node.store import Store
+from node.transport.router import Refusal, Route
+
+PATH = "/gossip/chain"
+_OFFERED = 2  # snapshots: that of the open epoch, and, as its record may lack seals, the one before
+
+
+def chain_route(store: Store) -> Route:
+    """Serves `ChainRequest`, answered by `ChainAnswer`, for the reception."""
+
+    async def answer(_asking: bytes, body: bytes) -> bytes:
+        try:
+            request = decode_chain_request(body)
+        except MessageError as error:
+            raise Refusal(400, str(error)) from None
+        records: list[SealedRecord] = []
+        size = 0
+        for sealed in await store.records(request.first, MAX_RECORDS):
+            size += len(sealed.raw)
+            if size > MAX_RECORDS_SIZE and records:
+                break
+            records.append(sealed)
+        return ChainAnswer(await store.record(store.number), records).encode()
+
+    return Route(answer, limit=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0, former=True)
+
+
+async def offer_snapshots(store: Store, blobs: Blobs) -> None:
+    """Puts the newest snapshots of the store among the blobs, where peers can fetch them, and takes away older ones.
+
+    To be called at the start and after every turn. Raises StoreError, BlobError.
+    """
+    for number in range(max(1, store.number - _OFFERED), store.number + 1):
+        snapshot = await store.snapshot(number)
+        if snapshot is not None and number > store.number - _OFFERED:
+            await blobs.add(snapshot)
+        elif snapshot is not None:
+            await blobs.remove(hashlib.sha256(snapshot).digest())

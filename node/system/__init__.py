@@ -1,0 +1,1 @@
+"""The machine below: clock, files, logs, shutdown, version, device."""

@@ -1,0 +1,1 @@
+"""Values and events of the order as people read them."""

@@ -1,0 +1,188 @@
+"""Mutual TLS 1.3 between members, in which nothing but the roster's public keys is trusted.
+
+For each key of the roster we make a throw-away trust anchor: a CA certificate with that key and the
+node id as its name, signed by a junk key. OpenSSL trusts an anchor because it was given, and does not
+check the anchor's own signature. Each node presents a certificate for a fresh TLS key,
+signed by its identity key, with its node id as the only subject alternative name. So OpenSSL itself
+verifies the chain, the identity key never enters the TLS layer, and no certificate is ever exchanged
+by hand. Name constraints in the anchors keep one member from signing a certificate in another's name.
+"""
+
+import os
+import ssl
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+import trio
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from consensus.keys import id_text, parse_id
+from node.config.identity import Identity
+
+# A clock that is wrong by a year must not cut its owner off, so the dates are wide. That costs nothing: a TLS key is
+# in the memory of its process, as the identity key is, and is gone with it. A certificate is remade
+# (`Credentials.renew`) long before it ends, and soon after the clock was set anew.
+_BACKDATED = timedelta(days=2 * 366)
+_VALID = timedelta(days=2 * 366)
+_RENEW_AFTER = timedelta(days=2)
+_LOOK_EVERY = 60.0  # seconds
+
+_log = structlog.get_logger(__name__)
+
+
+class Credentials:
+    """What a node needs to speak TLS: its own certificate, and an anchor for each other member.
+
+    Ask for a context anew for every connection: it changes with the members.
+    """
+
+    def __init__(self, identity: Identity, members: Iterable[bytes]) -> None:
+        self._identity = identity
+        self._issued = datetime.now(UTC)
+        self._certificate = _issue(identity, self._issued)
+        self._anchors: dict[bytes, x509.Certificate] = {}
+        self._clients: dict[bytes, ssl.SSLContext] = {}
+        self.set_members(members)
+
+    def set_members(self, members: Iterable[bytes]) -> None:
+        """From now on, `server` admits these and no one else."""
+        others = sorted(set(members) - {self._identity.id})
+        self._anchors = {member: self._anchors.get(member) or _anchor(member) for member in others}
+        self._clients = {member: context for member, context in self._clients.items() if member in self._anchors}
+        self._server = _context(ssl.PROTOCOL_TLS_SERVER, self._anchors.values(), self._certificate)
+        self._server.num_tickets = 0  # no resumption: every connection shows its certificate
+
+    def server(self) -> ssl.SSLContext:
+        """A context that admits every other member and no one else."""
+        return self._server
+
+    def client(self, peer: bytes) -> ssl.SSLContext:
+        """A context that talks to `peer` alone, member or not; use `id_text(peer)` as the server's host name."""
+        context = self._clients.get(peer)
+        if context is None:
+            anchor = self._anchors.get(peer) or _anchor(peer)
+            context = self._clients[peer] = _context(ssl.PROTOCOL_TLS_CLIENT, [anchor], self._certificate)
+        return context
+
+    def renew(self) -> bool:
+        """Gives all contexts a fresh certificate if the present one is days old; tells whether it did."""
+        now = datetime.now(UTC)
+        if abs(now - self._issued) < _RENEW_AFTER:  # abs: the clock may have been set back
+            return False
+        self._certificate = _issue(self._identity, now)
+        for context in (self._server, *self._clients.values()):
+            _load(context, self._certificate)
+        self._issued = now
+        return True
+
+    async def keep_renewed(self) -> None:
+        """Renews for as long as the node lives."""
+        while True:
+            await trio.sleep(_LOOK_EVERY)
+            try:
+                self.renew()
+            except OSError as error:  # the certificate goes through a file; there are days left to try again
+                _log.warning("certificate not renewed", reason=str(error))
+
+
+def authenticated_member(certificate: bytes) -> bytes:
+    """The member id for which a verified peer certificate (DER) speaks.
+
+    OpenSSL has verified the chain; that the named member itself signed the certificate is checked
+    once more here, so that the answer does not hang on name constraints alone. Raises ValueError.
+    """
+    parsed = x509.load_der_x509_certificate(certificate)
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(f"the certificate names nobody: {error}") from None
+    (name,) = names.get_values_for_type(x509.DNSName)
+    member = parse_id(name)
+    try:
+        Ed25519PublicKey.from_public_bytes(member).verify(parsed.signature, parsed.tbs_certificate_bytes)
+    except InvalidSignature:
+        raise ValueError(f"the certificate of {name} is signed by another key") from None
+    return member
+
+
+def _anchor(member: bytes) -> x509.Certificate:
+    name = id_text(member)
+    key = Ed25519PublicKey.from_public_bytes(member)
+    only_itself = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_common_name(name))
+        .issuer_name(_common_name(name))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(1970, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(9999, 1, 1, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(sign_certificates=True), critical=True)
+        .add_extension(only_itself, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+    return builder.sign(Ed25519PrivateKey.generate(), None)
+
+
+def _issue(identity: Identity, now: datetime) -> bytes:
+    """A fresh TLS key and its certificate, as PEM."""
+    fresh = Ed25519PrivateKey.generate()
+    purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(identity.private.public_key())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(_common_name(identity.text))
+        .public_key(fresh.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATED)
+        .not_valid_after(now + _VALID)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(sign_certificates=False), critical=True)
+        .add_extension(purposes, critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(identity.text)]), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(fresh.public_key()), critical=False)
+        .add_extension(issuer, critical=False)
+    )
+    private = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private + builder.sign(identity.private, None).public_bytes(Encoding.PEM)
+
+
+def _context(protocol: int, anchors: Iterable[x509.Certificate], certificate: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)  # a client's checks the host name, which is the node id
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    for anchor in anchors:
+        context.load_verify_locations(cadata=anchor.public_bytes(Encoding.DER))
+    _load(context, certificate)
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: bytes) -> None:
+    # The ssl module reads certificates from files only.
+    descriptor, path = tempfile.mkstemp(prefix="ringrift-tls-")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(certificate)
+        context.load_cert_chain(path)
+    finally:
+        os.unlink(path)
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not sign_certificates, key_cert_sign=sign_certificates,
+        content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
+        crl_sign=False, encipher_only=False, decipher_only=False,
+    )

@@ -1,0 +1,42 @@
+"""A node's part beyond ordering: once level with the others, it works, votes and seals."""
+
+import trio
+
+from consensus.ledger.transactions import Profile
+from node.gossip.gossip import Gossip
+from node.member.member import Member
+from node.system.version import source_digest
+from node.work.context import Desk
+from node.work.loop import work_on
+from node.work.sealing import seal_all
+from node.work.voting import vote_on_all
+from node.work.worker import Workshop
+
+LOOK_S = 0.5
+"""Between two looks whether the node is level with the others."""
+
+
+async def work_for_the_swarm(
+    desk: Desk, member: Member, gossip: Gossip, workshop: Workshop, checker: Workshop, device: str
+) -> None:
+    """Once level with a quorum, say who we are; then work, vote and seal for ever.
+
+    Before that, the ledger here is of some time ago: what it would have us claim was decided long since.
+    Checks have a workshop of their own, so that a vote never waits for a long piece of work. While the ledger
+    here is not that of the others, all of it rests.
+    """
+    while member.standing().listening or not gossip.caught_up():
+        await trio.sleep(LOOK_S)
+    roles = tuple(sorted(desk.roles))
+    await desk.submit(Profile(desk.next_id(), roles, device, source_digest(), {}, 0, 0))
+    while True:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(seal_all, desk)
+            nursery.start_soon(vote_on_all, desk, checker)
+            if roles:
+                nursery.start_soon(work_on, desk, workshop)
+            while not member.divergence.dissent:
+                await trio.sleep(LOOK_S)
+            nursery.cancel_scope.cancel()
+        while member.divergence.dissent:
+            await trio.sleep(LOOK_S)

@@ -20,12 +20,12 @@ from consensus.epoch import EpochError, decode_sealed, walk
 from consensus.event import MAX_EVENT_BYTES, Event, EventError, decode_event, read_header
 from consensus.genesis import Genesis, GenesisError, decode_genesis
 from consensus.keys import MemberId, id_text
-from consensus.ledger.cases import Fault, SlotReport
-from consensus.ledger.entities import plain
-from consensus.ledger.fields import MalformedError
-from consensus.ledger.parsing import parse
-from consensus.ledger.reading import ShapeError, read
-from consensus.ledger.transactions import Finding, Result, Transaction
+from consensus.ledger.records.cases import Fault, SlotReport
+from consensus.ledger.records.entities import plain
+from consensus.ledger.records.fields import MalformedError
+from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.reading import ShapeError, read
+from consensus.ledger.records.transactions import Finding, Result, Transaction
 from consensus.roster import Roster
 
 VERSION = 1

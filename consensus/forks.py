@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from consensus.event import Event
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
-from consensus.ledger.transactions import Evidence
+from consensus.ledger.records.transactions import Evidence
 from consensus.open_epoch import OpenEpoch
 
 TOLD_AT_ONCE = 16  # in one event

@@ -11,7 +11,7 @@ from consensus.dag import Dag
 from consensus.epoch import Opening
 from consensus.event import Event, Transaction
 from consensus.keys import MemberId
-from consensus.ledger.transactions import Evidence, Open
+from consensus.ledger.records.transactions import Evidence, Open
 from consensus.orphans import Orphans
 from consensus.sync import Tip, missing_rows, own_tips
 

@@ -12,7 +12,7 @@ from consensus.genesis import Genesis
 from consensus.hashgraph import Decision
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger.transactions import Evidence, Open
+from consensus.ledger.records.transactions import Evidence, Open
 from consensus.open_epoch import MAX_SYNC_BYTES, MAX_WANTED, OpenEpoch, Refusal
 from consensus.ordered import DecidedRound, Judge, Ordered
 from consensus.outcome import Closed, ForkError, RoundEffects

@@ -9,26 +9,11 @@ from typing import NamedTuple
 from consensus.epoch import EpochRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import (
-    candidates,
-    claims,
-    evidence,
-    findings,
-    games,
-    history,
-    membership,
-    promotion,
-    results,
-    seeds,
-    snapshot,
-    votes,
-)
-from consensus.ledger.effects import Effect
-from consensus.ledger.entities import Place
-from consensus.ledger.fields import LARGEST, MalformedError
-from consensus.ledger.parsing import parse
-from consensus.ledger.state import MemberProfile, RefusedError, State, UsedIds
-from consensus.ledger.transactions import (
+from consensus.ledger.records.effects import Effect
+from consensus.ledger.records.entities import Place
+from consensus.ledger.records.fields import LARGEST, MalformedError
+from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.transactions import (
     Ballot,
     Candidate,
     Evidence,
@@ -47,6 +32,20 @@ from consensus.ledger.transactions import (
     Transaction,
     Vote,
 )
+from consensus.ledger.rules import (
+    candidates,
+    claims,
+    evidence,
+    findings,
+    games,
+    membership,
+    promotion,
+    results,
+    seeds,
+    votes,
+)
+from consensus.ledger.state import history, snapshot
+from consensus.ledger.state.state import MemberProfile, RefusedError, State, UsedIds
 from consensus.ledger.views import Views
 from consensus.ordered import DecidedRound, Ordered
 

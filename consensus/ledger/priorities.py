@@ -16,10 +16,10 @@ from typing import TypeAlias
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
-from consensus.ledger.cases import Case
-from consensus.ledger.entities import Candidacy, Configuration, Kind, Promotion, Shard
 from consensus.ledger.ledger import Ledger
-from consensus.ledger.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
+from consensus.ledger.records.cases import Case
+from consensus.ledger.records.entities import Candidacy, Configuration, Kind, Promotion, Shard
+from consensus.ledger.records.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
 from consensus.settings import players
 
 Subject: TypeAlias = tuple[Kind, str, bytes | None]

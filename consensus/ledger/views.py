@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger import evidence, findings, matches
-from consensus.ledger.cases import Case, Fault
-from consensus.ledger.changes import Change, Proposal
-from consensus.ledger.difference import differences
-from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
-from consensus.ledger.membership import roster_with, tally
-from consensus.ledger.scores import Standing, standing
-from consensus.ledger.state import MemberProfile, State
+from consensus.ledger.records.cases import Case, Fault
+from consensus.ledger.records.changes import Change, Proposal
+from consensus.ledger.records.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
+from consensus.ledger.rules import evidence, findings, matches
+from consensus.ledger.rules.membership import roster_with, tally
+from consensus.ledger.rules.scores import Standing, standing
+from consensus.ledger.state.difference import differences
+from consensus.ledger.state.state import MemberProfile, State
 from consensus.roster import Roster
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from consensus.ledger import Ledger
-from consensus.ledger.entities import Promotion
+from consensus.ledger.records.entities import Promotion
 
 _WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
 

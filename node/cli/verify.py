@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate_verify import CertificateError, UnreadableError, Verified, verify
+from consensus.certificate.verification import CertificateError, UnreadableError, Verified, verify
 from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
-from consensus.ledger.transactions import UNIFORM
+from consensus.ledger.records.transactions import UNIFORM
 from node.config.toml import ConfigError
 from node.text import formatting
 

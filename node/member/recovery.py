@@ -9,7 +9,7 @@ from consensus.event import Event, EventError, Transaction
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger.snapshot import SnapshotError
+from consensus.ledger.state.snapshot import SnapshotError
 from consensus.open_epoch import REPEATED
 from consensus.replica import Closed, Replica
 from node.member.verification import Opener, Take

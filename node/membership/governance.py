@@ -5,12 +5,12 @@ from typing import Any, Protocol
 
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.ledger import Ledger
-from consensus.ledger.changes import KINDS, Change
-from consensus.ledger.fields import MalformedError
-from consensus.ledger.membership import OPEN_PROPOSALS
-from consensus.ledger.parsing import parse
-from consensus.ledger.state import RefusedError
-from consensus.ledger.transactions import Ballot, Propose, Transaction
+from consensus.ledger.records.changes import KINDS, Change
+from consensus.ledger.records.fields import MalformedError
+from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.transactions import Ballot, Propose, Transaction
+from consensus.ledger.rules.membership import OPEN_PROPOSALS
+from consensus.ledger.state.state import RefusedError
 from node.api.answers import ProposalInfo
 from node.config.address import split_address
 from node.membership.address_book import Directory

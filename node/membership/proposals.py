@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
-from consensus.ledger.changes import Change, Proposal, Voice
-from consensus.ledger.effects import Effect
-from consensus.ledger.transactions import Ballot, Propose, proposal_id
+from consensus.ledger.records.changes import Change, Proposal, Voice
+from consensus.ledger.records.effects import Effect
+from consensus.ledger.records.transactions import Ballot, Propose, proposal_id
 from consensus.replica import RoundEffects
 
 State = Literal["sent", "open", "approved", "in force", "dropped", "refused"]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import structlog
 
-from consensus.certificate import certificate
-from consensus.ledger.entities import Promotion
+from consensus.certificate.envelope import certificate
+from consensus.ledger.records.entities import Promotion
 from node.system.files import write_atomically
 from node.work.context import Desk
 

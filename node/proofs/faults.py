@@ -10,9 +10,9 @@ import trio
 from consensus.encoding import EncodingError, decode
 from consensus.event import MAX_EVENT_BYTES
 from consensus.fault_proof import SIZE_LIMIT, write_proof
-from consensus.ledger.cases import Fault
 from consensus.ledger.priorities import Subject
-from consensus.ledger.tenure import RECENT
+from consensus.ledger.records.cases import Fault
+from consensus.ledger.state.tenure import RECENT
 from node.store import Store
 from node.system.files import write_atomically
 from node.work.backoff import Failures

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
-from consensus.ledger.cases import Case, Fault
+from consensus.ledger.records.cases import Case, Fault
 from node.api.answers import CaseInfo, FaultInfo, ProofInfo
 from node.api.source import Conduct
 from node.report.membership import needed

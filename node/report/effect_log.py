@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from consensus.keys import MemberId, id_text
-from consensus.ledger.effects import Effect, Scalar
+from consensus.ledger.records.effects import Effect, Scalar
 from node.api.answers import LogEntry
 
 KEPT = 5000

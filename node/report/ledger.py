@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
-from consensus.ledger.entities import Candidacy, Claim, Closed, Promotion
-from consensus.ledger.scores import most_of_block
-from consensus.ledger.transactions import UNIFORM
+from consensus.ledger.records.entities import Candidacy, Claim, Closed, Promotion
+from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.rules.scores import most_of_block
 from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, Work
 from node.api.source import Canonical, Counts
 from node.report.conduct import cases, faults

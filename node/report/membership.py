@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from consensus.keys import id_text
 from consensus.ledger import Ledger
-from consensus.ledger.changes import Change, Voice
+from consensus.ledger.records.changes import Change, Voice
 from consensus.roster import Member
 from node.api.answers import BallotInfo, MemberInfo, ProposalInfo
 from node.membership.address_book import Directory

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import trio
 
-from consensus.certificate import certificate as certificate_of
+from consensus.certificate.envelope import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.roster import Member as Listed

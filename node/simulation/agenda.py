@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from consensus.epoch import stays_sealable
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
-from consensus.ledger.changes import Change
-from consensus.ledger.transactions import Propose, proposal_id
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.transactions import Propose, proposal_id
 from consensus.outcome import RoundEffects
 from consensus.roster import Roster, RosterError
 

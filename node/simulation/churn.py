@@ -3,8 +3,8 @@
 import random
 from dataclasses import replace
 
-from consensus.ledger.changes import Change
-from consensus.ledger.state import State
+from consensus.ledger.records.changes import Change
+from consensus.ledger.state.state import State
 from node.config.identity import Identity
 from node.simulation.agenda import Agenda
 from node.simulation.machine import SimulatedNode

@@ -9,11 +9,11 @@ from fractions import Fraction
 import trio
 
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.cases import report_of
-from consensus.ledger.changes import Change
-from consensus.ledger.entities import Candidacy, Claim, SlotResult
 from consensus.ledger.priorities import due_findings, due_seals, due_votes, next_work, training_shards
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.cases import report_of
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Candidacy, Claim, SlotResult
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae

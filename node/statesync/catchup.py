@@ -11,7 +11,7 @@ import trio
 from consensus.epoch import EpochError, EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, id_text
-from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError
+from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError
 from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher
 from node.gossip.messages import MessageError

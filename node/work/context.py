@@ -7,8 +7,8 @@ from typing import Protocol
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger.fields import LINE
-from consensus.ledger.transactions import Transaction
+from consensus.ledger.records.fields import LINE
+from consensus.ledger.records.transactions import Transaction
 
 REASON = 200  # characters
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from consensus.ledger.beacon import slot_blocks
-from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import training_shards
-from consensus.ledger.transactions import Candidate, Games, Result, Transaction, model_digest
+from consensus.ledger.records.beacon import slot_blocks
+from consensus.ledger.records.entities import Claim
+from consensus.ledger.records.transactions import Candidate, Games, Result, Transaction, model_digest
 from node.work.context import Desk
 from node.work.models import known_model, model_directory
 from node.work.worker import Report, WorkError, Workshop

@@ -2,7 +2,7 @@
 
 import trio
 
-from consensus.ledger.transactions import Profile
+from consensus.ledger.records.transactions import Profile
 from node.gossip.gossip import Gossip
 from node.member.member import Member
 from node.system.version import source_digest

@@ -6,9 +6,9 @@ from typing import Any
 import structlog
 import trio
 
-from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import Subject, next_work
-from consensus.ledger.transactions import Progress, Release, Transaction
+from consensus.ledger.records.entities import Claim
+from consensus.ledger.records.transactions import Progress, Release, Transaction
 from node.work.backoff import Failures
 from node.work.context import Desk, Shown, as_reason
 from node.work.jobs import perform

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from consensus.ledger import Ledger
-from consensus.ledger.entities import Model
-from consensus.ledger.transactions import UNIFORM
+from consensus.ledger.records.entities import Model
+from consensus.ledger.records.transactions import UNIFORM
 from node.work.context import Desk
 from node.work.worker import WorkError
 

@@ -9,7 +9,7 @@ from consensus.event import EventError
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger.transactions import Transaction
+from consensus.ledger.records.transactions import Transaction
 from consensus.replica import RoundEffects
 from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher

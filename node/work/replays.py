@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import trio
 
-from consensus.ledger.cases import SlotReport
+from consensus.ledger.records.cases import SlotReport
 from node.work.context import Desk
 from node.work.worker import WorkError, Workshop
 

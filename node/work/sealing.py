@@ -1,7 +1,7 @@
 """Sealing promotions: this node's signature over each statement that its own ledger computed."""
 
 from consensus.ledger.priorities import due_seals
-from consensus.ledger.transactions import Seal
+from consensus.ledger.records.transactions import Seal
 from consensus.statement import pae
 from node.work.context import Desk
 

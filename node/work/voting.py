@@ -1,18 +1,18 @@
 """Votes and findings: every counted game is fetched and replayed here before this node says yes.
 
 Results are replayed as they come, so that a wrong one is found while the match can do without it. What this node
-finds wrong it puts before the others (`consensus.ledger.findings`), and votes when they have decided: if they
+finds wrong it puts before the others (`consensus.ledger.rules.findings`), and votes when they have decided: if they
 agree, the result is struck and there is nothing to vote on; if they do not, it rejects.
 """
 
 import structlog
 import trio
 
-from consensus.ledger.cases import Case, SlotReport, report_of
-from consensus.ledger.entities import Candidacy
 from consensus.ledger.priorities import Subject, due_findings, due_votes
-from consensus.ledger.scores import counted_slots
-from consensus.ledger.transactions import Finding, Vote
+from consensus.ledger.records.cases import Case, SlotReport, report_of
+from consensus.ledger.records.entities import Candidacy
+from consensus.ledger.records.transactions import Finding, Vote
+from consensus.ledger.rules.scores import counted_slots
 from node.work.backoff import Failures
 from node.work.context import Desk, as_reason
 from node.work.replays import Replays, unless_over

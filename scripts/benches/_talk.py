@@ -9,7 +9,7 @@ from consensus.epoch import EpochRecord
 from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import MemberId, SigningKey
-from consensus.ledger.transactions import Open
+from consensus.ledger.records.transactions import Open
 from consensus.roster import Member
 from consensus.settings import Settings
 

@@ -15,14 +15,14 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 
-from consensus.certificate import certificate, envelope
-from consensus.certificate_verify import CertificateError, UnreadableError, verify
+from consensus.certificate.envelope import certificate, envelope
+from consensus.certificate.verification import CertificateError, UnreadableError, verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
-from consensus.ledger import scores
-from consensus.ledger.beacon import block_seed
-from consensus.ledger.scores import results_digest
-from consensus.ledger.testimony import verdict_numbers, votes_digest
+from consensus.ledger.records.beacon import block_seed
+from consensus.ledger.rules import scores
+from consensus.ledger.rules.scores import results_digest
+from consensus.ledger.rules.testimony import verdict_numbers, votes_digest
 from consensus.roster import Member
 from consensus.settings import MatchSettings
 from consensus.sprt import decimal_text
@@ -407,7 +407,7 @@ class SlotFacts:
 
 
 def test_the_verifier_needs_only_cryptography() -> None:
-    script = "import sys, consensus.certificate_verify; print(*{name.split('.')[0] for name in sys.modules})"
+    script = "import sys, consensus.certificate.verification; print(*{name.split('.')[0] for name in sys.modules})"
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", script]
     found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()

@@ -8,8 +8,8 @@ import pytest
 
 from consensus.epoch import walk
 from consensus.event import Event, make_event
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.open_epoch import OpenEpoch
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings

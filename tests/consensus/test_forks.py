@@ -6,7 +6,7 @@ import pytest
 
 from consensus.event import make_event
 from consensus.forks import find_fork
-from consensus.ledger.tenure import RECENT
+from consensus.ledger.state.tenure import RECENT
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 from tests.consensus.gossip import SECOND, START, Gossip, digests, genesis_of, keys_of, sync

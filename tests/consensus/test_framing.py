@@ -15,7 +15,7 @@ import pytest
 from consensus.encoding import decode
 from consensus.event import decode_event, make_event
 from consensus.ledger import Ledger
-from consensus.ledger.transactions import Evidence
+from consensus.ledger.records.transactions import Evidence
 from consensus.ordered import DecidedRound, Judge, Ordered
 from tests.consensus.gossip import SECOND
 from tests.consensus.test_epochs import Swarm

@@ -7,8 +7,8 @@ import pytest
 from consensus import forks
 from consensus.dag import LATEST
 from consensus.ledger import Ledger
-from consensus.ledger.changes import Change
-from consensus.ledger.transactions import proposal_id
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.transactions import proposal_id
 from consensus.settings import EpochSettings, Settings
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.swarm import Swarm as Orders

@@ -16,7 +16,7 @@ from consensus.hashgraph import Hashgraph
 from consensus.hashgraph.fame import Election
 from consensus.hashgraph.rounds import Rounds
 from consensus.keys import SigningKey
-from consensus.ledger.changes import Change
+from consensus.ledger.records.changes import Change
 from consensus.replica import ForkError, Replica
 from consensus.roster import Member, make_roster
 from node.member.verification import CoreOpener

@@ -17,9 +17,9 @@ import pytest
 from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, enough_seals, walk
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import MemberId, SigningKey
-from consensus.ledger.changes import Change
-from consensus.ledger.membership import roster_with
-from consensus.ledger.state import RefusedError, State
+from consensus.ledger.records.changes import Change
+from consensus.ledger.rules.membership import roster_with
+from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Member, Roster, make_roster
 from consensus.settings import Settings
 

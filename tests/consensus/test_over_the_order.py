@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from consensus.certificate import certificate
-from consensus.certificate_verify import verify
+from consensus.certificate.envelope import certificate
+from consensus.certificate.verification import verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.replica import Replica

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from consensus.hashgraph import Hashgraph
-from consensus.ledger.seeds import DISTANCE
+from consensus.ledger.rules.seeds import DISTANCE
 from tests.consensus.random_dags import random_dag
 from tests.consensus.test_vectors import DAGS
 

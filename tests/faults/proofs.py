@@ -14,10 +14,10 @@ from consensus.event import Event, make_event
 from consensus.fault_proof import write_proof
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
-from consensus.ledger.beacon import slot_blocks
-from consensus.ledger.cases import Fault, Replay, SlotReport
-from consensus.ledger.entities import Place, SlotResult
-from consensus.ledger.transactions import Finding, Profile, Result
+from consensus.ledger.records.beacon import slot_blocks
+from consensus.ledger.records.cases import Fault, Replay, SlotReport
+from consensus.ledger.records.entities import Place, SlotResult
+from consensus.ledger.records.transactions import Finding, Profile, Result
 from consensus.roster import Member
 from consensus.settings import MatchSettings, Settings
 from engine.config import config

@@ -10,7 +10,7 @@ from consensus.epoch import SealedRecord
 from consensus.event import Event
 from consensus.fault_proof import read_proof
 from consensus.genesis import Genesis
-from consensus.ledger.cases import Fault
+from consensus.ledger.records.cases import Fault
 from node.proofs.faults import find_events, keep_faults, proof_path
 from node.work.worker import WorkError
 from tests.faults import proofs

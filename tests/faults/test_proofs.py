@@ -17,8 +17,8 @@ from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import decode_event
 from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.keys import SigningKey, id_text
-from consensus.ledger.entities import plain
-from consensus.ledger.transactions import Finding, Result
+from consensus.ledger.records.entities import plain
+from consensus.ledger.records.transactions import Finding, Result
 from consensus.roster import Member, make_roster
 from node.cli import main
 from node.proofs.fault_check import replay

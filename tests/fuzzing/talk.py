@@ -17,8 +17,8 @@ from consensus.encoding import encode
 from consensus.epoch import EpochError, SealedRecord, decode_record
 from consensus.event import make_event
 from consensus.keys import id_text
-from consensus.ledger.changes import Change
-from consensus.ledger.parsing import parse
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.parsing import parse
 from node.api.endpoint import TOKEN_HEADER
 from node.gossip.messages import MAX_MESSAGE, MessageError, decode_request
 from node.gossip.peers import Peer

@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate import certificate, envelope
-from consensus.certificate_verify import CertificateError, UnreadableError, verify
+from consensus.certificate.envelope import certificate, envelope
+from consensus.certificate.verification import CertificateError, UnreadableError, verify
 from consensus.encoding import EncodingError, decode, encode
 from consensus.epoch import (
     EpochError,
@@ -35,12 +35,12 @@ from consensus.event import (
 from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
-from consensus.ledger.cases import SlotReport
-from consensus.ledger.entities import plain
-from consensus.ledger.fields import MalformedError
-from consensus.ledger.parsing import parse
-from consensus.ledger.reading import ShapeError, read
-from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot
+from consensus.ledger.records.cases import SlotReport
+from consensus.ledger.records.entities import plain
+from consensus.ledger.records.fields import MalformedError
+from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.reading import ShapeError, read
+from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot
 from consensus.replica import Replica
 from consensus.roster import Member, Roster
 from consensus.settings import Settings

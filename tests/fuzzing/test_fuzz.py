@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from consensus.certificate import envelope
-from consensus.certificate_verify import CertificateError, verify
+from consensus.certificate.envelope import envelope
+from consensus.certificate.verification import CertificateError, verify
 from consensus.encoding import encode
 from consensus.event import EventError, decode_event, make_event
 from consensus.genesis import GenesisError, decode_genesis, make_genesis

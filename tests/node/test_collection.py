@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from node.blobs.collection import GRACE_S, LOOK_S, Collector
 from node.blobs.exchange import BlobFetcher
 from node.blobs.files import FileBlobs

@@ -8,8 +8,8 @@ import pytest
 
 from consensus.keys import MemberId, SigningKey, id_text
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.settings import MembershipSettings
 from node.api.answers import ProposalInfo
 from node.config.address import split_address

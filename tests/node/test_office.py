@@ -13,7 +13,7 @@ from consensus.event import make_event
 from consensus.genesis import make_genesis
 from consensus.keys import id_text
 from consensus.ledger import Ledger
-from consensus.ledger.transactions import Candidate, Release
+from consensus.ledger.records.transactions import Candidate, Release
 from consensus.ordered import DecidedRound, Ordered
 from consensus.replica import RoundEffects
 from consensus.roster import Member as Listed

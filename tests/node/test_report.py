@@ -1,7 +1,7 @@
 """The ledger as people read it: each figure of a candidate comes from what was ordered."""
 
 from consensus.keys import id_text
-from consensus.ledger.changes import Change
+from consensus.ledger.records.changes import Change
 from node.report import ledger as shown
 from node.report.conduct import conduct
 from node.report.effect_log import EffectLog

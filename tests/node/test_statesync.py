@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from consensus.encoding import encode
 from consensus.epoch import EpochRecord, Opening, SealedRecord
-from consensus.ledger.snapshot import SnapshotError
+from consensus.ledger.state.snapshot import SnapshotError
 from consensus.outcome import Closed
 from consensus.roster import Member, make_roster
 from node.blobs import PIECE, BlobError

@@ -11,9 +11,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.ledger import transactions as t
-from consensus.ledger.beacon import slot_blocks
-from consensus.ledger.cases import SlotReport, report_of
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.beacon import slot_blocks
+from consensus.ledger.records.cases import SlotReport, report_of
 from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
 from node.work.voting import vote_on_all
 from node.work.worker import Report, WorkError

@@ -15,9 +15,9 @@ from trio.testing import MockClock
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.entities import Claim, Place
-from consensus.ledger.seeds import DISTANCE
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.entities import Claim, Place
+from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from node.proofs.certificates import keep_certificates
 from node.simulation.fake_worker import SimulatedWorkshop

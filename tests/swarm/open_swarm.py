@@ -13,8 +13,8 @@ import trio
 
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from node.app import _Seat
 from node.blobs.exchange import PATH as BLOBS_PATH
 from node.blobs.exchange import BlobFetcher, blob_route

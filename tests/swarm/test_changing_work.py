@@ -10,11 +10,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.certificate import certificate
-from consensus.certificate_verify import verify
+from consensus.certificate.envelope import certificate
+from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, MembershipSettings
 from node.gossip.gossip import Gossip, Rhythm

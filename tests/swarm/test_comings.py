@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from consensus.event import Event
-from consensus.ledger.changes import Change
+from consensus.ledger.records.changes import Change
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.gossip import Rhythm

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 from node.gossip.gossip import Rhythm

@@ -7,8 +7,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.gossip import Rhythm

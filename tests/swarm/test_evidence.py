@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from consensus.settings import MembershipSettings, Settings
 from node.gossip.gossip import Rhythm
 from node.member.member import Pace

@@ -12,8 +12,8 @@ import pytest
 
 from consensus.fault_proof import read_proof
 from consensus.keys import id_text
-from consensus.ledger.changes import Change
-from consensus.ledger.entities import Promotion
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Promotion
 from node.proofs.faults import proof_path
 from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
 from node.simulation.swarm import SimulatedNode

@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.certificate import certificate
-from consensus.certificate_verify import verify
-from consensus.ledger.changes import Change
+from consensus.certificate.envelope import certificate
+from consensus.certificate.verification import verify
+from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.gossip import Rhythm

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.ledger.changes import Change
+from consensus.ledger.records.changes import Change
 from consensus.settings import EpochSettings, Settings
 from tests.swarm.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, until
 

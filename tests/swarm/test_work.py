@@ -8,8 +8,8 @@ import pytest
 import trio
 import trio.testing
 
-from consensus.certificate import certificate
-from consensus.certificate_verify import verify
+from consensus.certificate.envelope import certificate
+from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from node.gossip.gossip import Rhythm

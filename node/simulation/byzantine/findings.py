@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from consensus.event import Event
 from consensus.keys import SigningKey
-from consensus.ledger import transactions as ledger
-from consensus.ledger.cases import report_of
+from consensus.ledger.records import transactions as ledger
+from consensus.ledger.records.cases import report_of
 from node.member.creation import Plan
 from node.simulation.byzantine.adversary import Liar, Malice
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from consensus.event import Event, Transaction, make_event
 from consensus.keys import SigningKey
-from consensus.ledger import transactions as ledger
+from consensus.ledger.records import transactions as ledger
 from consensus.statement import pae
 from node.simulation.byzantine.adversary import Liar, Malice
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from consensus.event import Event, decode_event
-from consensus.ledger import transactions as ledger
+from consensus.ledger.records import transactions as ledger
 from consensus.replica import ForkError
 from node.member.creation import Plan
 from node.simulation.byzantine.adversary import Liar, Malice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.event import Header, make_event
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from tests.consensus.ledger.swarm import Swarm, digest_of
 
 

@@ -11,10 +11,11 @@ from consensus.encoding import decode, encode
 from consensus.event import Event
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
-from consensus.ledger import Effect, Ledger, beacon
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
+from consensus.ledger import Effect, Ledger
 from consensus.ledger.ledger import Closing
+from consensus.ledger.records import beacon
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.ordered import DecidedRound, Judge, Ordered
 from consensus.roster import Member
 from consensus.settings import MatchSettings, Settings

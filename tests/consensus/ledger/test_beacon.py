@@ -13,7 +13,7 @@ from consensus.encoding import encode
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Effect, Ledger
-from consensus.ledger.beacon import Pledge, settle
+from consensus.ledger.records.beacon import Pledge, settle
 from consensus.ordered import DecidedRound, Judge
 from consensus.preimages import LENGTH, Preimages
 from consensus.roster import Member, Roster

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from consensus.settings import Settings, TimingSettings
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 

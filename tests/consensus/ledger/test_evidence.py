@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from consensus.encoding import decode, encode
 from consensus.event import Header, read_header
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
-from consensus.ledger.tenure import RECENT
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
+from consensus.ledger.state.tenure import RECENT
 from consensus.settings import EpochSettings, MembershipSettings
 from tests.consensus.ledger.forks import evidence, fork, signed
 from tests.consensus.ledger.swarm import Swarm, digest_of

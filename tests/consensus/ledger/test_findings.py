@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.cases import SlotReport, report_of
-from consensus.ledger.changes import Change
-from consensus.ledger.entities import Candidacy
 from consensus.ledger.priorities import due_findings, due_votes
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.cases import SlotReport, report_of
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Candidacy
 from consensus.settings import EpochSettings, MembershipSettings, TimingSettings
 from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import Swarm, settings

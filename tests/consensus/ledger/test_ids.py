@@ -1,6 +1,6 @@
 """Transaction ids with gaps: each counts once, all are part of the digest, and they are kept small."""
 
-from consensus.ledger.state import IDS_KEPT, UsedIds
+from consensus.ledger.state.state import IDS_KEPT, UsedIds
 
 
 def test_ids_above_the_floor_are_packed_in_ascending_order():

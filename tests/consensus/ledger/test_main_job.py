@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from consensus.ledger import transactions as t
-from consensus.ledger.beacon import beacon, block_seed, claim_seed
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.beacon import beacon, block_seed, claim_seed
 from tests.consensus.ledger.swarm import Swarm
 
 

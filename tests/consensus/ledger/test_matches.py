@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.ledger import transactions as t
-from consensus.ledger.beacon import beacon, slot_lot
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.beacon import beacon, slot_lot
 from consensus.ordered import Judge
 from consensus.settings import MatchSettings
 from tests.consensus.ledger.swarm import Swarm, digest_of, settings

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from consensus.certificate import certificate
-from consensus.certificate_verify import CertificateError, verify
-from consensus.ledger import transactions as t
-from consensus.ledger.changes import Change
-from consensus.ledger.state import RefusedError
+from consensus.certificate.envelope import certificate
+from consensus.certificate.verification import CertificateError, verify
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
+from consensus.ledger.state.state import RefusedError
 from consensus.roster import MEMBERS_LIMIT, Member, make_roster
 from consensus.settings import EpochSettings, MembershipSettings
 from tests.consensus.ledger.forks import fork
@@ -351,7 +351,7 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
 def rechained(data: bytes, chain: list[bytes]) -> bytes:
     import json
 
-    from consensus.certificate import to_base64
+    from consensus.certificate.envelope import to_base64
     from consensus.statement import canonical_json
 
     table = json.loads(data)
@@ -394,7 +394,7 @@ def test_a_malformed_change_is_refused(change: dict[str, object]) -> None:
 
 
 def test_history_is_bounded_and_ids_stay_used() -> None:
-    from consensus.ledger import history
+    from consensus.ledger.state import history
 
     swarm = Swarm(1, settings(epoch=EpochSettings(events=2 * history.SHARDS_KEPT + 10)))
     shards = [swarm.play(0) for _ in range(history.SHARDS_KEPT + 8)]

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.ledger import transactions as t
 from consensus.ledger.priorities import Subject, next_work, training_shards
+from consensus.ledger.records import transactions as t
 from consensus.settings import MatchSettings, Settings, TrainingSettings
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 from tests.consensus.ledger.worker import QUICK, ROLES, Worker

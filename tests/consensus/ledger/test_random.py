@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from consensus.ledger import Effect, Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.cases import report_of
-from consensus.ledger.changes import FIELDS, KINDS, Change
-from consensus.ledger.entities import Promotion
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.cases import report_of
+from consensus.ledger.records.changes import FIELDS, KINDS, Change
+from consensus.ledger.records.entities import Promotion
 from consensus.settings import (
     EpochSettings,
     MatchSettings,

@@ -11,8 +11,8 @@ import pytest
 
 from consensus.encoding import decode, encode
 from consensus.ledger import Ledger
-from consensus.ledger.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot, write_snapshot
-from consensus.ledger.state import State
+from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot, write_snapshot
+from consensus.ledger.state.state import State
 from tests.consensus.ledger.swarm import Swarm
 from tests.consensus.ledger.test_random import run, visible
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.encoding import MAX_DEPTH, decode, encode
-from consensus.ledger import transactions as t
-from consensus.ledger.fields import MalformedError
-from consensus.ledger.parsing import parse
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.fields import MalformedError
+from consensus.ledger.records.parsing import parse
 
 A, B, C = (bytes([number]) * 32 for number in (1, 2, 3))
 FILES = {"weights.safetensors": A, "config.json": B}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from tests.consensus.ledger.swarm import Swarm
 
 

@@ -6,9 +6,9 @@ import random
 
 from consensus.keys import SigningKey
 from consensus.ledger import Ledger
-from consensus.ledger import transactions as t
-from consensus.ledger.entities import Claim
 from consensus.ledger.priorities import due_seals, due_votes, next_work, training_shards
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.entities import Claim
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae
 from tests.consensus.ledger.swarm import digest_of

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from consensus.certificate import certificate
+from consensus.certificate.envelope import certificate
 from consensus.keys import SigningKey, id_text
-from consensus.ledger import transactions as t
+from consensus.ledger.records import transactions as t
 from consensus.statement import canonical_json, pae
 from node.cli import main
 from node.config.address import Address

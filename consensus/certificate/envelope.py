@@ -11,7 +11,7 @@ import base64
 from collections.abc import Iterable
 
 from consensus.keys import MemberId, id_text
-from consensus.ledger.entities import Promotion
+from consensus.ledger.records.entities import Promotion
 from consensus.ledger.views import Views
 from consensus.statement import PAYLOAD_TYPE, canonical_json
 

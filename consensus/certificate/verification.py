@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from consensus import keys
-from consensus.certificate import to_base64
-from consensus.certificate_content import Content, Sealers, read_content
-from consensus.certificate_parts import CertificateError
+from consensus.certificate.content import Content, Sealers, read_content
+from consensus.certificate.envelope import to_base64
+from consensus.certificate.parts import CertificateError
 from consensus.epoch import EpochError, SealedRecord, decode_sealed, walk
 from consensus.genesis import Genesis, GenesisError, decode_genesis
 from consensus.keys import MemberId, id_text, parse_id

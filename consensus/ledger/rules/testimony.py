@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, id_text
-from consensus.ledger.beacon import block_seed
-from consensus.ledger.entities import Candidacy, Configuration, Place, Ripe
-from consensus.ledger.scores import most_of_block, results_of, test_of
+from consensus.ledger.records.beacon import block_seed
+from consensus.ledger.records.entities import Candidacy, Configuration, Place, Ripe
+from consensus.ledger.rules.scores import most_of_block, results_of, test_of
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, players
 from consensus.sprt import decimal_text

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from consensus.ledger.state import State
-from consensus.ledger.tenure import RECENT
+from consensus.ledger.state.state import State
+from consensus.ledger.state.tenure import RECENT
 
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window
 CLOSED_KEPT = 64

@@ -13,13 +13,22 @@ from typing import Any
 from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.epoch import EpochError, EpochRecord, decode_sealed
 from consensus.genesis import Genesis
-from consensus.ledger.beacon import Pledge
-from consensus.ledger.cases import Case, Fault
-from consensus.ledger.changes import Proposal
-from consensus.ledger.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard, plain
-from consensus.ledger.reading import ShapeError, read, read_all
-from consensus.ledger.state import Chain, MemberProfile, State, UsedIds
-from consensus.ledger.tenure import RECENT, Tenure
+from consensus.ledger.records.beacon import Pledge
+from consensus.ledger.records.cases import Case, Fault
+from consensus.ledger.records.changes import Proposal
+from consensus.ledger.records.entities import (
+    Candidacy,
+    Claim,
+    Closed,
+    Configuration,
+    Conviction,
+    Promotion,
+    Shard,
+    plain,
+)
+from consensus.ledger.records.reading import ShapeError, read, read_all
+from consensus.ledger.state.state import Chain, MemberProfile, State, UsedIds
+from consensus.ledger.state.tenure import RECENT, Tenure
 from consensus.roster import RosterError, read_roster
 
 VERSION = 1

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from consensus import keys
 from consensus.keys import MemberId
-from consensus.ledger.candidates import close, drop
-from consensus.ledger.entities import Candidacy, Place, Promotion, SealEntry
-from consensus.ledger.scores import most_of_block
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.testimony import statement_of
-from consensus.ledger.transactions import Seal
+from consensus.ledger.records.entities import Candidacy, Place, Promotion, SealEntry
+from consensus.ledger.records.transactions import Seal
+from consensus.ledger.rules.candidates import close, drop
+from consensus.ledger.rules.scores import most_of_block
+from consensus.ledger.rules.testimony import statement_of
+from consensus.ledger.state.state import RefusedError, State
 from consensus.statement import pae
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.candidates import drop
-from consensus.ledger.entities import Ballot, Candidacy, Place
-from consensus.ledger.promotion import promote
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import Vote
+from consensus.ledger.records.entities import Ballot, Candidacy, Place
+from consensus.ledger.records.transactions import Vote
+from consensus.ledger.rules.candidates import drop
+from consensus.ledger.rules.promotion import promote
+from consensus.ledger.state.state import RefusedError, State
 
 
 def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest: bytes) -> None:

@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.entities import Candidacy, Claim, ClaimKey, Slot
-from consensus.ledger.state import RefusedError, State
+from consensus.ledger.records.entities import Candidacy, Claim, ClaimKey, Slot
+from consensus.ledger.state.state import RefusedError, State
 
 SMALL_SWARM = 2
 

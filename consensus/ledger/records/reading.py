@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from consensus.encoding import Decoded
-from consensus.ledger.entities import Entity
+from consensus.ledger.records.entities import Entity
 from consensus.settings import Section, SettingsError
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class ShapeError(ValueError):
 
 
 def read(kind: type[T], value: Decoded, where: str) -> T:
-    """`value` as a `kind`, the inverse of `consensus.ledger.entities.plain`; ShapeError if it is none.
+    """`value` as a `kind`, the inverse of `consensus.ledger.records.entities.plain`; ShapeError if it is none.
 
     Known are int (64 bits), bool, bytes, str, None, unions, Literal, tuples, mappings with text keys,
     settings, and entities with fields of such types.

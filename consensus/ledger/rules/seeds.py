@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus import preimages
-from consensus.ledger import beacon, claims
-from consensus.ledger.entities import Place
-from consensus.ledger.state import State
+from consensus.ledger.records import beacon
+from consensus.ledger.records.entities import Place
+from consensus.ledger.rules import claims
+from consensus.ledger.state.state import State
 from consensus.ordered import DecidedRound, Judge
 
 DISTANCE = 2  # rounds

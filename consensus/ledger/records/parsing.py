@@ -7,8 +7,8 @@ from collections.abc import Callable
 from consensus.encoding import Decoded
 from consensus.event import MAX_HEADER_BYTES
 from consensus.keys import SIGNATURE_BYTES
-from consensus.ledger.changes import FIELDS, KINDS, OPTIONAL, Change
-from consensus.ledger.fields import (
+from consensus.ledger.records.changes import FIELDS, KINDS, OPTIONAL, Change
+from consensus.ledger.records.fields import (
     FILE,
     NAME,
     Fields,
@@ -21,7 +21,7 @@ from consensus.ledger.fields import (
     sized,
     whole,
 )
-from consensus.ledger.transactions import (
+from consensus.ledger.records.transactions import (
     ROLES,
     SHARDS_LIMIT,
     Ballot,

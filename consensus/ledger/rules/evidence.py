@@ -16,11 +16,11 @@ from dataclasses import replace
 from consensus.epoch import stays_sealable
 from consensus.event import EventError, Header, read_header
 from consensus.keys import MemberId
-from consensus.ledger import claims, membership
-from consensus.ledger.changes import Change
-from consensus.ledger.entities import Conviction, Place
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import Evidence
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Conviction, Place
+from consensus.ledger.records.transactions import Evidence
+from consensus.ledger.rules import claims, membership
+from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, make_roster
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
-from consensus.ledger.entities import Entity
+from consensus.ledger.records.entities import Entity
 from consensus.ordered import Judge
 from consensus.preimages import follows
 from consensus.roster import Roster

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
-from consensus.ledger.entities import Candidacy, SlotResult
+from consensus.ledger.records.entities import Candidacy, SlotResult
 from consensus.settings import MatchSettings, players
 from consensus.sprt import SequentialTest, Verdict, decimal_text, read_prefix, sequential_test
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from consensus.keys import MemberId
-from consensus.ledger.beacon import slot_blocks
-from consensus.ledger.entities import Candidacy, Entity, Place, SlotResult
+from consensus.ledger.records.beacon import slot_blocks
+from consensus.ledger.records.entities import Candidacy, Entity, Place, SlotResult
 from consensus.settings import MatchSettings
 
 

@@ -7,14 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consensus.certificate_parts import CertificateError, Part
+from consensus.certificate.parts import CertificateError, Part
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger.beacon import block_seed
-from consensus.ledger.matches import SMALL_SWARM
-from consensus.ledger.scores import counted_slots, most_of_block, results_digest, test_of
-from consensus.ledger.testimony import roster_of, verdict_numbers, votes_digest
-from consensus.ledger.transactions import model_digest
+from consensus.ledger.records.beacon import block_seed
+from consensus.ledger.records.transactions import model_digest
+from consensus.ledger.rules.matches import SMALL_SWARM
+from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, test_of
+from consensus.ledger.rules.testimony import roster_of, verdict_numbers, votes_digest
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
 from consensus.sprt import decimal_text, read_prefix

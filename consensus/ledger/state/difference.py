@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from consensus.ledger.state import State
+from consensus.ledger.state.state import State
 
 TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "order": lambda state: {"round": state.round, "time": state.time, "index": state.index, "clock": state.clock},

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.candidates import drop, stop_playing
-from consensus.ledger.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
-from consensus.ledger.matches import open_match
-from consensus.ledger.scores import Standing, most_of_block, results_digest, results_of, standing
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import Result
+from consensus.ledger.records.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
+from consensus.ledger.records.transactions import Result
+from consensus.ledger.rules.candidates import drop, stop_playing
+from consensus.ledger.rules.matches import open_match
+from consensus.ledger.rules.scores import Standing, most_of_block, results_digest, results_of, standing
+from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.claims import configuration_of, end
-from consensus.ledger.entities import Place, Shard
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import Games
+from consensus.ledger.records.entities import Place, Shard
+from consensus.ledger.records.transactions import Games
+from consensus.ledger.rules.claims import configuration_of, end
+from consensus.ledger.state.state import RefusedError, State
 
 
 def announce(state: State, place: Place, author: MemberId, news: Games) -> None:

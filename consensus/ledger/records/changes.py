@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from consensus.encoding import Value
 from consensus.keys import MemberId
-from consensus.ledger.entities import Entity, Place
+from consensus.ledger.records.entities import Entity, Place
 from consensus.roster import Member, Roster, RosterError, make_roster
 
 ChangeKind = Literal["join", "leave", "weight", "key", "address"]

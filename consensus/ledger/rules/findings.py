@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger import claims, membership
-from consensus.ledger.cases import Case, Fault, Replay, SlotReport, report_of
-from consensus.ledger.changes import Change
-from consensus.ledger.entities import Candidacy, Place, Slot
-from consensus.ledger.scores import counted_slots
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import Finding
+from consensus.ledger.records.cases import Case, Fault, Replay, SlotReport, report_of
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Candidacy, Place, Slot
+from consensus.ledger.records.transactions import Finding
+from consensus.ledger.rules import claims, membership
+from consensus.ledger.rules.scores import counted_slots
+from consensus.ledger.state.state import RefusedError, State
 
 OPEN_CASES = 4  # opened by one member: they outlive their candidates
 

@@ -14,13 +14,13 @@ from dataclasses import replace
 from consensus.encoding import encode
 from consensus.epoch import stays_sealable
 from consensus.keys import MemberId
-from consensus.ledger import claims
-from consensus.ledger.beacon import open_pledges
-from consensus.ledger.changes import Change, Proposal, Voice
-from consensus.ledger.entities import Place
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.tenure import handover
-from consensus.ledger.transactions import Ballot, Open, Propose, proposal_id
+from consensus.ledger.records.beacon import open_pledges
+from consensus.ledger.records.changes import Change, Proposal, Voice
+from consensus.ledger.records.entities import Place
+from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
+from consensus.ledger.rules import claims
+from consensus.ledger.state.state import RefusedError, State
+from consensus.ledger.state.tenure import handover
 from consensus.roster import Roster, RosterError, require_balance
 
 OPEN_PROPOSALS = 4  # of one member

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
-from consensus.ledger.claims import configuration_of, end
-from consensus.ledger.entities import Candidacy, Closed, Model, Outcome, Place, Slot
-from consensus.ledger.scores import standing
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import Candidate, candidate_id
+from consensus.ledger.records.entities import Candidacy, Closed, Model, Outcome, Place, Slot
+from consensus.ledger.records.transactions import Candidate, candidate_id
+from consensus.ledger.rules.claims import configuration_of, end
+from consensus.ledger.rules.scores import standing
+from consensus.ledger.state.state import RefusedError, State
 
 
 def nominate(state: State, place: Place, author: MemberId, news: Candidate) -> None:

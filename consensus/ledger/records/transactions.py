@@ -44,7 +44,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from consensus.encoding import Value, encode
-from consensus.ledger.changes import Change
+from consensus.ledger.records.changes import Change
 
 ROLES = ("match", "selfplay", "train")
 SHARDS_LIMIT = 4096  # named by a candidate: with them all it still fits into an event

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger import matches
-from consensus.ledger.beacon import slot_lot
-from consensus.ledger.effects import Scalar
-from consensus.ledger.entities import Claim, ClaimKey, Configuration, Place
-from consensus.ledger.state import RefusedError, State
-from consensus.ledger.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
+from consensus.ledger.records.beacon import slot_lot
+from consensus.ledger.records.effects import Scalar
+from consensus.ledger.records.entities import Claim, ClaimKey, Configuration, Place
+from consensus.ledger.records.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
+from consensus.ledger.rules import matches
+from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
 HELD = 64  # live claims of one member; who works holds a few

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger.beacon import open_pledges
-from consensus.ledger.cases import Case, Fault
-from consensus.ledger.changes import Proposal
-from consensus.ledger.effects import Effect, Scalar
-from consensus.ledger.entities import (
+from consensus.ledger.records.beacon import open_pledges
+from consensus.ledger.records.cases import Case, Fault
+from consensus.ledger.records.changes import Proposal
+from consensus.ledger.records.effects import Effect, Scalar
+from consensus.ledger.records.entities import (
     Candidacy,
     Claim,
     ClaimKey,
@@ -26,8 +26,8 @@ from consensus.ledger.entities import (
     Promotion,
     Shard,
 )
-from consensus.ledger.tenure import Tenure
-from consensus.ledger.transactions import UNIFORM, Profile
+from consensus.ledger.records.transactions import UNIFORM, Profile
+from consensus.ledger.state.tenure import Tenure
 from consensus.roster import Roster
 
 IDS_KEPT = 1024

@@ -1,0 +1,1 @@
+"""What the ledger reads and keeps: transactions, entities, effects, and their forms as bytes."""

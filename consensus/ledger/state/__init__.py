@@ -1,0 +1,1 @@
+"""The state that the ledger keeps: tables, epochs, snapshots, differences."""

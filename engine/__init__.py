@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.backend import PLAIN as PLAIN
+    from engine.backend.cpu import cpu as cpu
+    from engine.backend.cuda import Device as Device
+    from engine.backend.cuda import DeviceError as DeviceError
+    from engine.backend.cuda import cuda_devices as cuda_devices
+    from engine.backend.dialect import PLAIN as PLAIN
     from engine.boards import BOARDS as BOARDS
     from engine.boards import Board as Board
-    from engine.compiled import cpu as cpu
     from engine.config import CONFIGS as CONFIGS
     from engine.config import Config as Config
-    from engine.device import Device as Device
-    from engine.device import DeviceError as DeviceError
-    from engine.device import cuda_devices as cuda_devices
     from engine.device_games import DeviceGames as DeviceGames
     from engine.device_games import DeviceGamesError as DeviceGamesError
     from engine.games import Games as Games
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from engine.perft import count_sequences as count_sequences
     from engine.position import Position as Position
     from engine.position import read_position as read_position
+    from engine.position_parser import PositionError as PositionError
+    from engine.position_parser import set_up as set_up
     from engine.record import GameRecord as GameRecord
     from engine.search import Evaluation as Evaluation
     from engine.search import evaluate_uniformly as evaluate_uniformly
     from engine.search import gumbel_search as gumbel_search
-    from engine.setup import PositionError as PositionError
-    from engine.setup import set_up as set_up
     from engine.symmetry import Symmetry as Symmetry
     from engine.symmetry import symmetries as symmetries
     from engine.symmetry import transform_games as transform_games
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from engine.symmetry import transform_planes as transform_planes
 
 _HOMES = {
-    "engine.backend": ("PLAIN",),
+    "engine.backend.dialect": ("PLAIN",),
     "engine.boards": ("BOARDS", "Board"),
-    "engine.compiled": ("cpu",),
+    "engine.backend.cpu": ("cpu",),
     "engine.config": ("CONFIGS", "Config"),
-    "engine.device": ("Device", "DeviceError", "cuda_devices"),
+    "engine.backend.cuda": ("Device", "DeviceError", "cuda_devices"),
     "engine.device_games": ("DeviceGames", "DeviceGamesError"),
     "engine.games": ("Games", "IllegalMoveError", "Legal"),
     "engine.moves": ("Kind",),
@@ -57,7 +57,7 @@ _HOMES = {
     "engine.position": ("Position", "read_position"),
     "engine.record": ("GameRecord",),
     "engine.search": ("Evaluation", "evaluate_uniformly", "gumbel_search"),
-    "engine.setup": ("PositionError", "set_up"),
+    "engine.position_parser": ("PositionError", "set_up"),
     "engine.symmetry": ("Symmetry", "symmetries", "transform_games", "transform_moves", "transform_planes"),
 }
 __all__ = ["warm", *(name for names in _HOMES.values() for name in names)]
@@ -82,7 +82,7 @@ def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
         progress: called before each module with its name, its place and their number, and once at the end
             with ("", n, n).
     """
-    from engine.compiled import compile_kernels
+    from engine.backend.cpu import compile_kernels
 
     total = len(KERNEL_MODULES)
     for place, name in enumerate(KERNEL_MODULES):

@@ -10,9 +10,9 @@ import numpy as np
 
 from engine import kernels
 from engine.arguments import within
-from engine.backend import Kernel, Lanes
+from engine.backend.cuda import Device, DeviceArray
+from engine.backend.dialect import Kernel, Lanes
 from engine.config import Config
-from engine.device import Device, DeviceArray
 from engine.features import PLANES, SCALARS, frame
 from engine.games import Games
 from engine.rules.sizes import move_bound, scratch_width, state_width

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pettingzoo.utils.env import AECEnv
 
 from engine.actions import action_count, number_moves
-from engine.backend import Executor
+from engine.backend.dialect import Executor
 from engine.config import config
 from engine.features import PLANES, SCALARS, frame
 from engine.games import Games

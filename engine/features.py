@@ -39,7 +39,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Float, Floats, Int, Ints, Row, func
+from engine.backend.dialect import Float, Floats, Int, Ints, Row, func
 from engine.boards import board
 from engine.rules.stacks import height, ring_below, ring_owner
 from engine.rules.state import (

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from engine import config as configurations
 from engine import kernels, notation
 from engine.arguments import integers, within
-from engine.backend import Executor, Lanes
-from engine.compiled import cpu
+from engine.backend.cpu import cpu
+from engine.backend.dialect import Executor, Lanes
 from engine.config import Config
 from engine.features import PLANES, SCALARS, frame
 from engine.rules import state as record
@@ -74,8 +74,8 @@ class Games:
         Args:
             config: a configuration or its name, such as "hex8-2".
             swap: whether the pie rule is on (2 players only).
-            executor: where kernels run: `engine.compiled.cpu(threads)` (the default, with one thread) or
-                `engine.backend.PLAIN`.
+            executor: where kernels run: `engine.backend.cpu.cpu(threads)` (the default, with one thread) or
+                `engine.backend.dialect.PLAIN`.
 
         Raises:
             ValueError: there is no such configuration, it has no pie rule, or `count` is negative.

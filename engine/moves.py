@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from engine.backend import Long, func
+from engine.backend.dialect import Long, func
 
 NO_MOVE = -1  # what a game that is over is given instead of a move
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Row, plain_row
+from engine.backend.dialect import Row, plain_row
 from engine.boards import board
 from engine.config import Config
 from engine.moves import Kind, move_a, move_b, move_c, move_kind

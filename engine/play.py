@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Ints, Longs, Row, Word, func
+from engine.backend.dialect import Int, Ints, Longs, Row, Word, func
 from engine.random import random_below
 from engine.rules.legal import legal_moves
 from engine.rules.state import is_over, plies

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import plain_row
+from engine.backend.dialect import plain_row
 from engine.boards import board
 from engine.config import Config
 from engine.notation import PHASE_NAMES, ending_text, rings_on

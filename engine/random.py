@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Word, func
+from engine.backend.dialect import Word, func
 
 
 @func

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 import engine
-from engine.compiled import BLOCK, compile_for_cuda
-from engine.cubin import read_kernels, resident_warps
+from engine.backend.cpu import BLOCK, compile_for_cuda
+from engine.backend.cubin import read_kernels, resident_warps
 from training.warm import KERNEL_MODULES
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from engine.backend import PLAIN
+from engine.backend.dialect import PLAIN
 from engine.config import CONFIGS
-from engine.recorded import (
+from engine.reference_games import (
     Mismatch,
     Outcome,
     Recorded,

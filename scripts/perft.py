@@ -22,7 +22,7 @@ from rich.table import Table
 from engine.config import CONFIGS, config
 from engine.games import Games
 from engine.perft import count_sequences
-from engine.recorded import Recorded, moves_of, read_games
+from engine.reference_games import Recorded, moves_of, read_games
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 TABLE = DATA / "perft.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, IntRows, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
+from engine.backend.dialect import Int, IntRows, Ints, LongRows, Longs, Row, Rows, Word, Words, kernel, thread
 from engine.random import random_below
 from engine.rules import apply_move, is_over, legal_moves
 

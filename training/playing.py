@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Kernel, Lanes
+from engine.backend.dialect import Kernel, Lanes
 from engine.boards import board
 from engine.config import Config
 from engine.games import Games

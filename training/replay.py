@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Lanes
+from engine.backend.dialect import Lanes
 from engine.config import Config, config
 from engine.games import Games
 from engine.rules import move_bound, scratch_width, tables

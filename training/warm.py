@@ -11,7 +11,7 @@ KERNEL_MODULES = ("training.kernels",)
 def main() -> int:
     """Compile, or load from the cache; prints one line a module."""
     engine.warm(lambda name, place, total: print(f"{place} of {total} {name}", flush=True))
-    from engine.compiled import compile_kernels
+    from engine.backend.cpu import compile_kernels
 
     for name in KERNEL_MODULES:
         print(name, flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Ints, Longs, Row, func
+from engine.backend.dialect import Ints, Longs, Row, func
 from engine.moves import Kind, pack
 from engine.rules.lines import elimination_moves, line_phase_moves
 from engine.rules.movement import movement_moves, stack_moves

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Row, Short, func
+from engine.backend.dialect import Row, Short, func
 from engine.rules.state import BLOCKED, BOARD, EMPTY, MARKERS, TERRITORY, add, content
 from engine.rules.tables import step
 

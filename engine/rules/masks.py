@@ -7,7 +7,7 @@ shifts or adds beyond the bit after the last column, so int32 is wide enough.
 
 from __future__ import annotations
 
-from engine.backend import Int, Ints, Row, func
+from engine.backend.dialect import Int, Ints, Row, func
 from engine.rules.tables import ROW_CELL, ROW_LOW, SIDE, SLANT, XS, YS
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Longs, Row, func
+from engine.backend.dialect import Int, Longs, Row, func
 from engine.moves import Kind, pack
 from engine.rules.markers import is_marker, pass_over, put_marker, take_marker
 from engine.rules.output import emit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Long, Longs, func
+from engine.backend.dialect import Long, Longs, func
 
 
 @func

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Longs, Row, func
+from engine.backend.dialect import Int, Longs, Row, func
 from engine.moves import Kind, pack
 from engine.rules.movement import any_stack_can_act, can_act, free_run
 from engine.rules.output import emit

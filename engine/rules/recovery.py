@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Longs, Row, Short, func
+from engine.backend.dialect import Int, Longs, Row, Short, func
 from engine.moves import Kind, pack
 from engine.rules.lines import collapse_run, run_length
 from engine.rules.markers import put_marker, take_marker

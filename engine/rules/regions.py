@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Ints, Row, func
+from engine.backend.dialect import Int, Ints, Row, func
 from engine.rules.masks import beside, flood
 from engine.rules.stacks import has_buried
 from engine.rules.state import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Row, Short, func
+from engine.backend.dialect import Int, Row, Short, func
 from engine.rules.state import (
     BOARD,
     ELIMINATED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Row, Short, func
+from engine.backend.dialect import Row, Short, func
 from engine.rules.state import ACTIVE, BLOCKED, BOARD, HAND, PLAYER, SWAP
 from engine.rules.tables import CELLS, PLAYERS, RINGS, WIDTH
 

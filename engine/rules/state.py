@@ -26,7 +26,7 @@ F + 384 + 1 + 16 (F + 1) = 22,875 moves.
 
 from __future__ import annotations
 
-from engine.backend import Row, Short, func
+from engine.backend.dialect import Row, Short, func
 
 PLAYER = 0  # to act, 1 .. players; 0 when the game is over
 PHASE = 1

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Row, func
+from engine.backend.dialect import Row, func
 from engine.boards import Board, board
 from engine.config import Config
 from engine.rules.state import BOARD

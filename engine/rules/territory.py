@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Ints, Longs, Row, func
+from engine.backend.dialect import Int, Ints, Longs, Row, func
 from engine.moves import Kind, pack
 from engine.rules.lines import elimination_moves
 from engine.rules.markers import collapse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Ints, Long, Row, Short, func
+from engine.backend.dialect import Int, Ints, Long, Row, Short, func
 from engine.moves import Kind, move_a, move_b, move_c, move_kind
 from engine.rules.lines import any_line, collapse_run, owes_ring
 from engine.rules.movement import capture, capture_follows, move

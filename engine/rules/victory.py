@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import Int, Row, Short, func
+from engine.backend.dialect import Int, Row, Short, func
 from engine.rules.movement import any_stack_can_act
 from engine.rules.placement import can_place
 from engine.rules.state import (

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.arguments import integers
-from engine.backend import Lanes
+from engine.backend.dialect import Lanes
 from engine.games import Games
 from engine.rules import move_bound, scratch_width, tables
 from engine.search import kernels

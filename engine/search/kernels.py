@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backend import (
+from engine.backend.dialect import (
     Float,
     FloatRows,
     Int,

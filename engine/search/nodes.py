@@ -9,7 +9,7 @@ is player p's), and whoever chooses at a node looks at his own component (max^n)
 
 from __future__ import annotations
 
-from engine.backend import FloatRows, Int, IntRows, Ints, Longs, Row, func
+from engine.backend.dialect import FloatRows, Int, IntRows, Ints, Longs, Row, func
 from engine.rules import apply_move, is_over, legal_moves
 
 # Columns of a node's integers.

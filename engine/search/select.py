@@ -6,7 +6,7 @@ Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel": equ
 
 from __future__ import annotations
 
-from engine.backend import Float, FloatRows, Int, IntRows, exp, func
+from engine.backend.dialect import Float, FloatRows, Int, IntRows, exp, func
 from engine.search.nodes import COUNT, FIRST, LOGIT, NOISE, PLAYER, SCORE, TOTALS, VISITS
 
 VISIT_OFFSET = 50.0  # c_visit of equation 8

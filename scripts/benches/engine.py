@@ -26,8 +26,8 @@ from rich.table import Table
 
 import engine
 from engine import kernels
-from engine.backend import PLAIN, Executor, Lanes
-from engine.compiled import cpu
+from engine.backend.cpu import cpu
+from engine.backend.dialect import PLAIN, Executor, Lanes
 from engine.config import CONFIGS, Config, config
 from engine.games import Games
 from engine.rules import move_bound, scratch_width, state_width, tables

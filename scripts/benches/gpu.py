@@ -16,9 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engine.compiled import cpu
+from engine.backend.cpu import cpu
+from engine.backend.cuda import Device, DeviceError
 from engine.config import CONFIGS, Config, config
-from engine.device import Device, DeviceError
 from engine.device_games import DeviceGames
 from engine.games import Games
 

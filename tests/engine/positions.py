@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.backend import PLAIN, plain_row
+from engine.backend.dialect import PLAIN, plain_row
 from engine.boards import Cell, board
 from engine.config import Config
 from engine.games import Games

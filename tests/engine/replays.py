@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.config import Config
 from engine.games import Games
-from engine.recorded import moves_of, read_games
+from engine.reference_games import moves_of, read_games
 
 DATA = Path(__file__).parent.parent / "data"
 

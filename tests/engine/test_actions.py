@@ -8,7 +8,7 @@ from engine.config import CONFIGS, Config
 from engine.games import Games
 from engine.moves import Kind
 from engine.notation import text_to_move
-from engine.setup import set_up
+from engine.position_parser import set_up
 from tests.engine.replays import recorded_positions
 from tests.engine.test_unusual_positions import positions
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.backend import Kernel
-from engine.compiled import Cpu, cache_directory, cpu
+from engine.backend.cpu import Cpu, cache_directory, cpu
+from engine.backend.dialect import Kernel
 
 PROGRAM = """
 import engine, hashlib, sys

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine.backend import Kernel
-from engine.compiled import compile_for_cuda
-from engine.cubin import KernelUse, read_kernels, resident_warps
+from engine.backend.cpu import compile_for_cuda
+from engine.backend.cubin import KernelUse, read_kernels, resident_warps
+from engine.backend.dialect import Kernel
 from training.warm import KERNEL_MODULES
 
 MODULES = [*engine.KERNEL_MODULES, *KERNEL_MODULES]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.compiled import cpu, warp
+from engine.backend.cpu import cpu, warp
+from engine.backend.cuda import Device, DeviceError, cuda_devices
 from engine.config import Config, config
-from engine.device import Device, DeviceError, cuda_devices
 from engine.device_games import ROOM, DeviceGames, DeviceGamesError
 from engine.games import Games
 from engine.rules import move_bound, scratch_width

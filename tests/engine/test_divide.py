@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from engine.backend import plain_row
+from engine.backend.dialect import plain_row
 from engine.boards import BOARDS, Board, board
 from engine.config import Config, config
 from engine.games import Games

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine import notation
-from engine.backend import PLAIN
-from engine.compiled import cpu
+from engine.backend.cpu import cpu
+from engine.backend.dialect import PLAIN
 from engine.config import config
 from engine.games import Games, IllegalMoveError
 

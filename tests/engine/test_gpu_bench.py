@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.device import cuda_devices
+from engine.backend.cuda import cuda_devices
 
 BENCH = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "benches" / "gpu.py"))
 TINY = ["--device", "cpu", "--config", "hex8-2", "--games", "2", "--games", "5", "--runs", "1"]

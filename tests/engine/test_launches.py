@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from engine.backend import Lanes
-from engine.compiled import cpu
+from engine.backend.cpu import cpu
+from engine.backend.dialect import Lanes
 from engine.config import CONFIGS, Config, config
 from engine.games import Games
 from engine.kernels import find_legal

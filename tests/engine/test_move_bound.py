@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from engine.backend import PLAIN, plain_row
+from engine.backend.cpu import cpu
+from engine.backend.dialect import PLAIN, plain_row
 from engine.boards import board
-from engine.compiled import cpu
 from engine.config import config
 from engine.games import Games
 from engine.play import play_randomly, replay
+from engine.position_parser import set_up
 from engine.rules import legal_moves, move_bound, scratch_width, tables
-from engine.setup import set_up
 
 
 def crowded(name: str) -> Games:

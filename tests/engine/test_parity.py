@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.backend import PLAIN
+from engine.backend.dialect import PLAIN
 from engine.config import CONFIGS
 from engine.moves import Kind
-from engine.recorded import RecordedGamesError, check_games, read_games
+from engine.reference_games import RecordedGamesError, check_games, read_games
 
 DATA = Path(__file__).parent.parent / "data" / "parity"
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine import notation
-from engine.backend import PLAIN
+from engine.backend.dialect import PLAIN
 from engine.boards import BOARDS, board
 from engine.config import config
 from engine.games import Games
@@ -21,7 +21,7 @@ from engine.picture import LastMove, draw
 from engine.picture.colours import PLAYERS
 from engine.picture.layout import layout
 from engine.position import cap_of, read_position
-from engine.recorded import configuration_of, read_games
+from engine.reference_games import configuration_of, read_games
 
 SVG = "{http://www.w3.org/2000/svg}"
 RECORDED = Path(__file__).parents[1] / "data" / "parity"

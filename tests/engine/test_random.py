@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from engine.backend import Word
+from engine.backend.dialect import Word
 from engine.config import Config, config
 from engine.games import Games
 from engine.random import mix, random_below, random_word

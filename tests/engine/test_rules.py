@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.backend import PLAIN, Word, plain_row
+from engine.backend.dialect import PLAIN, Word, plain_row
 from engine.boards import board
 from engine.config import Config, config
 from engine.games import Games

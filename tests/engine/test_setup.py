@@ -5,8 +5,8 @@ import pytest
 from engine.config import Config
 from engine.games import Games
 from engine.notation import legal_texts
+from engine.position_parser import PositionError, set_up
 from engine.rules import state as record
-from engine.setup import PositionError, set_up
 from tests.engine.audit import audit
 
 TEXT = """b square8 2

@@ -13,8 +13,8 @@ from engine.config import Config
 from engine.games import Games
 from engine.moves import Kind, move_kind
 from engine.notation import PHASE_NAMES, cell_names, legal_texts
+from engine.position_parser import set_up
 from engine.rules import state as record
-from engine.setup import set_up
 from tests.engine.audit import audit
 from tests.engine.oracle import legal_set
 from tests.engine.replays import recorded_positions

@@ -16,11 +16,11 @@ import pytest
 import resvg_py
 
 from engine import notation
-from engine.backend import PLAIN
+from engine.backend.dialect import PLAIN
 from engine.config import config
 from engine.games import Games
 from engine.position import Position
-from engine.recorded import read_games
+from engine.reference_games import read_games
 from node.cli import main
 from node.cli.replay.board import EMPTY, MARKERS, STACKS, TERRITORY, board_lines
 from node.cli.replay.games import load_games, replay

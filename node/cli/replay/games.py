@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import notation
-from engine.backend import PLAIN
+from engine.backend.dialect import PLAIN
 from engine.config import CONFIGS, Config, config
 from engine.games import Games, IllegalMoveError
 from engine.picture import LastMove
 from engine.position import Position, read_position
-from engine.recorded import Recorded, RecordedGamesError, configuration_of, read_games
+from engine.reference_games import Recorded, RecordedGamesError, configuration_of, read_games
 from node.config.toml import ConfigError
 from node.text.formatting import plural, short
 

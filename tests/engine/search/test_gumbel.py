@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.backend import PLAIN
+from engine.backend.dialect import PLAIN
 from engine.config import config
 from engine.games import Games
 from engine.search import evaluate_uniformly, gumbel_search

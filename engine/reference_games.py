@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import notation
-from engine.backend import Executor
+from engine.backend.dialect import Executor
 from engine.config import CONFIGS, config
 from engine.games import Games
 

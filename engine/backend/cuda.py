@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Kernel, Lanes
-from engine.compiled import BLOCK, warp, warp_kernel
+from engine.backend.cpu import BLOCK, warp, warp_kernel
+from engine.backend.dialect import Kernel, Lanes
 
 DeviceArray = Any
 """A Warp array: NumPy, torch and others share its memory through DLPack or `__cuda_array_interface__`."""
@@ -100,7 +100,7 @@ class Device:
         warp().synchronize_device(self._device)
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None:
-        """Run a kernel (see `engine.backend.Executor`), without waiting for its end.
+        """Run a kernel (see `engine.backend.dialect.Executor`), without waiting for its end.
 
         Arguments may also be arrays on the device. A NumPy array is copied there, and back if it is
         writeable, which does wait: that is for tests and for single answers, not for play.

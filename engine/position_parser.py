@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Executor, Row, plain_row
+from engine.backend.dialect import Executor, Row, plain_row
 from engine.config import Config, config
 from engine.games import Games
 from engine.notation import PHASE_NAMES, cell_names

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backend import Lanes
+from engine.backend.dialect import Lanes
 
 
 class RecordedLaunch:

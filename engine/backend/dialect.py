@@ -2,7 +2,7 @@
 
 A module written in the dialect begins with `from __future__ import annotations`, takes its types from here,
 and imports other dialect functions by name. Under plain Python the types below are ordinary Python and rows
-are memoryviews of NumPy rows, so a value that does not fit raises instead of wrapping. `engine.compiled`
+are memoryviews of NumPy rows, so a value that does not fit raises instead of wrapping. `engine.backend.cpu`
 runs the same code objects through Warp with these names bound to Warp's.
 
 What the dialect allows: scalars, rows and tables as typed parameters; `if`, `while`, `for ... in range`,
@@ -144,7 +144,7 @@ class Executor(Protocol):
     """Where kernels run.
 
     `launch` returns when all threads have run. Its arguments are the kernel, the number of threads, 0 or
-    more, and what follows `first`: NumPy arrays (C-contiguous), integers, `Lanes`. `engine.device.Device` takes
+    more, and what follows `first`: NumPy arrays (C-contiguous), integers, `Lanes`. `engine.backend.cuda.Device` takes
     arrays of its own besides, and does not wait where there are no others.
     """
 

@@ -2,7 +2,7 @@
 
 Warp is imported and started by the first launch or `compile_kernels`, never before. A Python module with
 kernels becomes one Warp module, compiled with every function its kernels reach and kept in a cache by the
-hash of that code, so that only the first process after a change compiles. `engine.device` runs on GPUs.
+hash of that code, so that only the first process after a change compiles. `engine.backend.cuda` runs on GPUs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from engine import backend
-from engine.backend import Kernel
-from engine.launches import RecordedLaunch
+from engine.backend import dialect
+from engine.backend.dialect import Kernel
+from engine.backend.launches import RecordedLaunch
 
 _NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
 BLOCK = 32
@@ -82,7 +82,7 @@ def warp() -> ModuleType:
 
 @cache
 def _names() -> dict[str, Any]:
-    """What each name of `engine.backend` is under Warp."""
+    """What each name of `engine.backend.dialect` is under Warp."""
     wp = warp()
     scalars = {"Short": "int16", "Byte": "int8", "Int": "int32", "Long": "int64", "Word": "uint64"}
     scalars["Float"] = "float32"
@@ -111,7 +111,7 @@ class _Converter:
         if name not in self._namespaces:
             space = dict(function.__globals__)
             for word, meaning in _names().items():
-                if word in space and space[word] is getattr(backend, word):
+                if word in space and space[word] is getattr(dialect, word):
                     space[word] = meaning
             self._namespaces[name] = space
         return self._namespaces[name]
@@ -215,7 +215,7 @@ class Cpu:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None:
-        """Run a kernel (see `engine.backend.Executor`)."""
+        """Run a kernel (see `engine.backend.dialect.Executor`)."""
         if count == 0:
             return
         slices = min(self.threads, count)

@@ -1,0 +1,1 @@
+"""Where kernels run: the dialect, plain Python, Warp on the CPU and on CUDA."""

@@ -17,9 +17,9 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.faults import proofs
-from tests.fuzzing.running import Finding, Result, bound_memory, fuzz
-from tests.fuzzing.targets import TARGETS
+from tests.fuzz.running import Finding, Result, bound_memory, fuzz
+from tests.fuzz.targets import TARGETS
+from tests.node.proofs import fault_proofs
 
 _PORTION = 2000  # inputs that a process tries at a time
 
@@ -79,7 +79,7 @@ def _run(jobs: Sequence[Job], processes: int, memory: int) -> dict[str, Result]:
 
 
 def _prepare(memory: int) -> None:
-    proofs.honest()  # the library with the rules takes more room than any input may
+    fault_proofs.honest()  # the library with the rules takes more room than any input may
     bound_memory(memory)
 
 

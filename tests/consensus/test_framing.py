@@ -19,7 +19,7 @@ from consensus.ledger.records.transactions import Evidence
 from consensus.ordered import DecidedRound, Judge, Ordered
 from tests.consensus.gossip import SECOND
 from tests.consensus.test_epochs import Swarm
-from tests.fuzzing.mutations import Mutator, to_cbor
+from tests.fuzz.mutations import Mutator, to_cbor
 
 LIARS = (1, 4)  # of seven members
 CONTEXT = b"ringrift/event/2\0"

@@ -13,6 +13,7 @@ from node.transport.client import HttpTransport
 from node.transport.router import Reception, Route
 from node.transport.server import Limits, PeerServer
 from node.transport.tls import Credentials
+from tests.node.fake_source import FakeSource
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +76,8 @@ def echo() -> Echo:
         return member + body
 
     return handler
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource()

@@ -1,0 +1,50 @@
+"""What the hashgraph says of an event before it is added is what it says afterwards, and asking changes nothing."""
+
+import random
+
+import pytest
+
+from consensus.hashgraph import Hashgraph
+from tests.consensus.hashgraph.test_vectors import DAGS
+from tests.consensus.random_dags import random_dag
+
+
+def outcome(graph):
+    """All that follows from what was added."""
+    rows = range(len(graph))
+    rounds = [(graph.round_of(row), graph.is_witness(row), graph.fame(row)) for row in rows]
+    return rounds, graph.decided, graph.forkers()
+
+
+def check(dag, rng):
+    """Adds the DAG twice, once with questions before every event; the number of witnesses and of forks asked for."""
+    plain, asked = Hashgraph(dag.weights), Hashgraph(dag.weights)
+    witnesses, forks = 0, 0
+    for number, (creator, self_parent, others, time, digest) in enumerate(dag.events):
+        for _ in range(rng.randrange(3)):
+            other = rng.choice(dag.events[: number + 1])
+            asked.preview(*other[:3])  # of an event that is there already, or by another: mostly a fork
+            forks += other[1] is None or other is not dag.events[number]
+        told = asked.preview(creator, self_parent, others)
+        row = asked.add(creator, self_parent, others, time, digest)
+        assert plain.add(creator, self_parent, others, time, digest) == row
+        assert told == (asked.round_of(row), asked.is_witness(row))
+        witnesses += told[1]
+        if rng.random() < 0.2:
+            assert asked.decide() == plain.decide()
+    assert asked.decide() == plain.decide()
+    assert outcome(asked) == outcome(plain)
+    return witnesses, forks
+
+
+@pytest.mark.parametrize("start", range(0, 600, 100))
+def test_random_dags_are_foretold(start):
+    for seed in range(start, start + 100):
+        witnesses, forks = check(random_dag(seed), random.Random(seed))
+        assert witnesses > 0
+        assert forks > 0
+
+
+@pytest.mark.parametrize("dag", DAGS, ids=lambda dag: dag.name)
+def test_known_dags_are_foretold(dag):
+    check(dag, random.Random(dag.name))

@@ -1,0 +1,395 @@
+"""What comes over connections: HTTP/1.1 at the port for peers, at the one for people, and as a peer's answer;
+what a person's commands say in it; and the chain of records that a peer tells.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
+from typing import Any
+
+import h11
+import trio
+import trio.testing
+
+from consensus.encoding import encode
+from consensus.epoch import EpochError, SealedRecord, decode_record
+from consensus.event import make_event
+from consensus.keys import id_text
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.parsing import parse
+from node.api.endpoint import TOKEN_HEADER
+from node.gossip.messages import MAX_MESSAGE, MessageError, decode_request
+from node.gossip.peers import Peer
+from node.statesync.chain import Chain
+from node.statesync.messages import (
+    ChainAnswer,
+    ChainRequest,
+    decode_chain_answer,
+    decode_chain_request,
+)
+from node.statesync.serving import PATH as CHAIN
+from node.statesync.serving import chain_route
+from node.store.memory import MemoryDisk, MemoryStore
+from node.transport import MAX_ANSWER, BadAnswer
+from node.transport.client import _read_answer
+from node.transport.http1 import Conversation, Hangup
+from node.transport.router import Reception, Refusal, Route
+from node.transport.server import PeerServer
+from node.web.control import Control
+from node.web.routes import Routes
+from node.web.server import _Server
+from tests.consensus.ledger.swarm import Swarm
+from tests.fuzz.mutations import Mutator, to_json
+from tests.node.fake_source import FakeSource
+from tests.node.membership.test_governance import JOIN, Room
+
+TOKEN = "f" * 64
+
+
+class NoSuccess(Exception):  # noqa: N818 - a refusal
+    """Nothing that was asked was answered with 200."""
+
+
+def must(holds: bool, what: str) -> None:
+    """AssertionError unless it holds."""
+    if not holds:
+        raise AssertionError(what)
+
+
+def in_virtual_time(work: Callable[[], Awaitable[Any]]) -> Any:
+    return trio.run(work, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def converse(serve: Callable[[Any], Awaitable[None]], data: bytes) -> bytes:
+    """All that a server says to somebody who sends these bytes in pieces and then listens."""
+    said = bytearray()
+
+    async def run() -> None:
+        client, server = trio.testing.memory_stream_pair()
+
+        async def answer() -> None:
+            try:
+                await serve(server)
+            except (Hangup, trio.TooSlowError, trio.BrokenResourceError):
+                pass
+            finally:
+                await server.aclose()
+
+        async def listen() -> None:
+            async for part in client:
+                said.extend(part)
+
+        async def send() -> None:
+            size = 1 + len(data) // 3
+            try:
+                for start in range(0, len(data), size):
+                    await client.send_all(data[start : start + size])
+                await client.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass  # it has heard enough
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer)
+            nursery.start_soon(listen)
+            nursery.start_soon(send)
+
+    in_virtual_time(run)
+    return bytes(said)
+
+
+def methods(data: bytes) -> list[str]:
+    """Of the requests as far as they are well formed: an answer to HEAD has no body."""
+    reader, found = h11.Connection(h11.SERVER), []
+    reader.receive_data(data)
+    reader.receive_data(b"")
+    try:
+        while not isinstance(event := reader.next_event(), h11.ConnectionClosed) and event is not h11.NEED_DATA:
+            if isinstance(event, h11.Request):
+                found.append(event.method.decode())
+            if isinstance(event, h11.EndOfMessage):
+                reader.send(h11.Response(status_code=204, headers=[]))
+                reader.send(h11.EndOfMessage())
+                reader.start_next_cycle()
+    except h11.ProtocolError:
+        pass
+    return found
+
+
+def statuses(data: bytes, said: bytes) -> list[int]:
+    """Of the answers to `data`, which have to be HTTP; none may say that something went wrong in the node."""
+    found = []
+    for method in methods(data):
+        if not said:
+            break
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method=method, target="/", headers=[("host", "x"), ("content-length", "0")]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(said)
+        while not isinstance(event := reader.next_event(), h11.EndOfMessage):
+            must(event is not h11.NEED_DATA, "an answer that has no end")
+            if isinstance(event, h11.Response):
+                found.append(event.status_code)
+        said = bytes(reader.trailing_data[0])
+    must(not said, "more answers than questions")
+    must(all(status != 500 for status in found), "a mistake in the node")
+    return found
+
+
+# The port for peers. Who speaks there is a member: TLS is not what is tried here.
+
+
+@cache
+def peer_server() -> PeerServer:
+    async def sync(_member: bytes, body: bytes) -> bytes:
+        try:
+            return b"%d" % len(decode_request(body, 7).events)
+        except MessageError as error:
+            raise Refusal(400, str(error)) from None
+
+    plenty = {"rate": 1e9, "burst": 1e9}
+    routes = {
+        "/gossip/sync": Route(sync, limit=MAX_MESSAGE, **plenty),
+        CHAIN: Route(chain_route(MemoryStore(MemoryDisk())).handler, limit=64, **plenty),
+    }
+    return PeerServer(lambda: None, Reception([bytes(32)], routes))  # type: ignore[arg-type, return-value]
+
+
+def check_peer_port(data: bytes) -> None:
+    found = statuses(data, converse(lambda stream: peer_server()._converse(stream, bytes(32)), data))
+    if 200 not in found:
+        raise NoSuccess(f"{found}")
+
+
+def check_peer_answer(data: bytes) -> None:
+    """As the asking side reads it."""
+
+    async def read() -> None:
+        stream, other = trio.testing.memory_stream_pair()
+        conversation = Conversation(stream, h11.CLIENT)
+        await conversation.send(h11.Request(method="POST", target="/", headers=[("host", "x")]), b"")
+        await other.send_all(data)
+        await other.send_eof()
+        status, answer = await _read_answer(conversation, 1000)
+        must(100 <= status < 1000 and len(answer) <= 1000, "more than was asked for")
+        conversation.again()
+
+    in_virtual_time(read)
+
+
+# The port for people.
+
+
+def check_local_port(data: bytes) -> None:
+    room = Room(council_swarm())
+    server = _Server(Routes(source()), Control(room.council, TOKEN, "127.0.0.1"))
+    found = statuses(data, converse(lambda stream: server._converse(Conversation(stream, h11.SERVER)), data))
+    _check_submitted(room)
+    if 200 not in found:
+        raise NoSuccess(f"{found}")
+
+
+class WishCheck:
+    """The body of a command: a proposal where `path` says so, or a vote."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __call__(self, data: bytes) -> None:
+        room = Room(council_swarm())
+        control = Control(room.council, TOKEN, "127.0.0.1")
+        headers = {"host": "127.0.0.1", TOKEN_HEADER: TOKEN, "content-type": "application/json"}
+        answer = in_virtual_time(partial(control.answer, self._path, headers, data))
+        said = json.loads(answer.body)
+        _check_submitted(room)
+        must(answer.status != 500, "a mistake in the node")
+        if answer.status != 200:
+            raise NoSuccess(str(said["error"]))
+
+
+def _check_submitted(room: Room) -> None:
+    """What the council puts forward can be part of an event, and the ledger understands it."""
+    for transaction in room.submitted:
+        table = transaction.as_table()
+        parse(table)
+        make_event(room.swarm.keys[0], epoch=bytes(32), seq=0, self_parent=None, time=0, transactions=(table,))
+
+
+@cache
+def council_swarm() -> Any:
+    """A swarm of four with an open proposal."""
+    made = Swarm(4)
+    made.propose(1, Change("weight", made.id(3), 0))
+    return made
+
+
+@cache
+def source() -> FakeSource:
+    return FakeSource()
+
+
+def wish_samples() -> list[bytes]:
+    """One for every change, as the commands write them."""
+    member = {"member": id_text(council_swarm().id(2)), "reason": "why not"}
+    return [to_json(wish) for wish in (
+        JOIN, {"change": "leave", **member}, {"change": "weight", "weight": 2, **member},
+        {"change": "key", "key": JOIN["member"], "address": "[::1]:7400", **member},
+        {"change": "address", "address": "x.example:7400", **member}, {"change": "leave", **member, "reason": "\ud800"},
+    )]  # fmt: skip
+
+
+def vote_samples() -> list[bytes]:
+    (proposal,) = council_swarm().ledger.proposals()
+    name = proposal.id.hex()
+    return [to_json({"proposal": text, "approve": yes}) for text in (name, name[:6], "\udfff") for yes in (True, False)]
+
+
+# Requests, well formed and not.
+
+_LINES = (
+    "content-length: 5", "content-length: 0", "content-length: -1", "content-length: " + "9" * 30,
+    "content-length: " + "9" * 5000, "content-length: 0x10", "content-length: 5, 5", "transfer-encoding: chunked",
+    "transfer-encoding: gzip, chunked", "transfer-encoding: identity", "expect: 100-continue", "connection: close",
+    "connection: upgrade", "upgrade: h2c", "host: 127.0.0.1", "host: evil.example", "host: [::1]:99999", "host:",
+    "origin: http://evil.example", "sec-fetch-site: cross-site", f"{TOKEN_HEADER}: {TOKEN}",
+    f"{TOKEN_HEADER}: \xff\xfe",
+    "content-type: application/json", "content-type: text/plain", " folded", "x" * 70_000, "a: " + "b" * 20_000,
+    ": x", "a: \x00", "cookie: " + "; ".join("c=1" for _ in range(500)),
+)  # fmt: skip
+_TARGETS = (
+    "/", "/status", "/log?after=" + "9" * 5000, "/log?after=-1", "/certificates/" + "0" * 64, "/certificates/%00", "*",
+    "http://127.0.0.1/status", "//", "/%ff%fe", "/propose", "/vote", CHAIN, "/gossip/sync", "/" + "a" * 60_000, "/\xff",
+)
+_METHODS = ("GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PRI", "", "get", "G\x00T")
+_CHUNKS = (b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"5;" + b"x" * 70_000, b"-1\r\n\r\n")
+_VERSIONS = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/1.9", "http/1.1", "")
+
+
+def request(method: str, target: str, body: bytes = b"", *lines: str) -> bytes:
+    size = [f"content-length: {len(body)}"] if body else []
+    head = (f"{method} {target} HTTP/1.1", "host: 127.0.0.1", *lines, *size)
+    return "\r\n".join((*head, "", "")).encode("latin-1") + body
+
+
+def response(status: int, body: bytes) -> bytes:
+    return f"HTTP/1.1 {status} \r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def forge_http(mutator: Mutator) -> bytes:
+    """One to three messages one after the other, with a changed start, changed headers or a changed body."""
+    chance = mutator.chance
+    made = b"".join(_forge_message(mutator) for _ in range(chance.choice((1, 1, 1, 2, 3))))
+    return Mutator(f"{chance.random()}", [made]).bytes_input() if chance.random() < 0.3 else made
+
+
+def _forge_message(mutator: Mutator) -> bytes:
+    chance = mutator.chance
+    head, _, body = chance.choice(mutator.samples).partition(b"\r\n\r\n")
+    start, *lines = head.decode("latin-1").split("\r\n")
+    if chance.random() < 0.3 and not start.startswith("HTTP/"):
+        start = " ".join(chance.choice(words) for words in (_METHODS, _TARGETS, _VERSIONS))
+    for _ in range(chance.choice((0, 0, 1, 2, 4))):
+        at = chance.randint(0, len(lines))
+        lines[at : at + chance.randint(0, 1)] = [chance.choice(_LINES)]
+    if body and chance.random() < 0.5:
+        body = mutator.structure(body)
+        lines = [line for line in lines if not line.startswith("content-length")]
+        lines.append(f"content-length: {len(body)}")
+    elif chance.random() < 0.2:
+        lines.append("transfer-encoding: chunked")
+        body = chance.choice(_CHUNKS)
+    return "\r\n".join((start, *lines, "", "")).encode("latin-1") + body
+
+
+def peer_requests(bodies: list[bytes]) -> list[bytes]:
+    chain = [request("POST", CHAIN, ChainRequest(number).encode()) for number in (1, 2**40)]
+    return [*(request("POST", "/gossip/sync", body) for body in bodies[:12]), *chain]
+
+
+def local_requests() -> list[bytes]:
+    paths = ("/", "/health", "/ready", "/status", "/members", "/proposals", "/metrics", "/log?after=3", "/live.js")
+    acting = (f"{TOKEN_HEADER}: {TOKEN}", "content-type: application/json")
+    return [
+        *(request(method, path) for path in paths for method in ("GET", "HEAD")),
+        *(request("POST", "/propose", body, *acting) for body in wish_samples()),
+        *(request("POST", "/vote", body, *acting) for body in vote_samples()),
+    ]
+
+
+def peer_answers() -> list[bytes]:
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    return [response(200, b"x" * 1000), response(200, b""), response(403, b"not a member"), response(204, b""), chunked]
+
+
+# The chain of records.
+
+
+class ChainCheck:
+    """A teacher's answer, as a new node takes it. All but one of the members are honest: it believes the true chain."""
+
+    def __init__(self, swarm: Any, true: list[SealedRecord]) -> None:
+        self._genesis, self._true = swarm.genesis, {link.record.digest for link in true}
+
+    def __call__(self, data: bytes) -> None:
+        try:
+            request = decode_chain_request(data)
+        except MessageError:
+            answer = decode_chain_answer(data)
+            must(answer.encode() == data, "an answer that reads back differently")
+            in_virtual_time(partial(self._learn, data))
+        else:
+            must(request.encode() == data, "a request that reads back differently")
+            in_virtual_time(partial(chain_route(MemoryStore(MemoryDisk())).handler, bytes(32), data))
+
+    async def _learn(self, data: bytes) -> None:
+        class Teacher:
+            async def ask(
+                self, _peer: bytes, _path: str, _body: bytes, *, seconds: float, limit: int = MAX_ANSWER
+            ) -> bytes:
+                await trio.lowlevel.checkpoint()
+                if len(data) > limit:
+                    raise BadAnswer("too large")
+                return data
+
+        store = MemoryStore(MemoryDisk())
+        chain = Chain(self._genesis, store)
+        try:
+            await chain.learn(Peer(bytes(32)), Teacher())
+        finally:
+            kept = await store.records(1, 99)
+            must({link.record.digest for link in kept} <= self._true, "what was never sealed was believed")
+            must(chain.newest is None or chain.newest.digest == kept[-1].record.digest, "more than was kept")
+
+
+def chain_samples(true: list[SealedRecord]) -> list[bytes]:
+    return [
+        ChainRequest(1).encode(), ChainRequest(2**63 - 1).encode(), ChainAnswer(true[-1].record, true).encode(),
+        ChainAnswer(true[1].record, true[:1]).encode(), ChainAnswer(None, []).encode(),
+    ]  # fmt: skip
+
+
+def forge_chain(true: list[SealedRecord], liar: Any, mutator: Mutator) -> bytes:
+    """Records changed by a member that seals anything, among the seals that the others gave to the true ones."""
+    chance, links = mutator.chance, list(true)
+    if chance.random() < 0.3:
+        return mutator.bytes_input()
+    raws = []
+    for link in links:
+        raw = mutator.structure(link.record.raw) if chance.random() < 0.5 else link.record.raw
+        seals = [list(seal) for seal in link.seals]
+        try:
+            record = decode_record(raw)
+            seals = [[one, record.seal(liar) if one == liar.id else seal] for one, seal in seals]
+        except EpochError:
+            pass
+        if chance.random() < 0.3:
+            seals = mutator.value(seals)
+        try:
+            raws.append(encode([raw, seals]))
+        except (ValueError, TypeError):
+            raws.append(link.raw)
+    if chance.random() < 0.2:
+        chance.shuffle(raws)
+    opened = chance.choice((None, *(link.record.raw for link in links), mutator.structure(links[-1].record.raw)))
+    return encode({"opened": opened, "records": raws[: chance.randint(0, 3)]})

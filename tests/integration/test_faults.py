@@ -1,0 +1,99 @@
+"""Members that report wrong results, in virtual time with the real work loop: found out, struck, replayed by others."""
+
+import json
+import random
+from collections.abc import Mapping
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.fault_proof import read_proof
+from consensus.keys import id_text
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Promotion
+from node.proofs.faults import proof_path
+from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
+from node.simulation.swarm import SimulatedNode
+from node.simulation.working_swarm import WorkingSwarm
+from node.work.worker import Report
+from tests.integration.test_work import ledgers, work
+
+WAYS = ("scores", "replay", "seeds", "root", "alarm")
+LIAR = 1
+
+
+class LyingWorkshop(SimulatedWorkshop):
+    """Plays every slot wrongly in one way, and finds it right; or finds wrong what others played rightly."""
+
+    way = "scores"
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        done = await super().perform(job, report)
+        if job["job"] == "check":
+            alarm = self.way == "alarm"
+            return {"ok": not alarm, "reason": "I do not like it" if alarm else ""}
+        if job["job"] != "match" or self.way == "alarm":
+            return done
+        scores = [[block, 4] for block, _ in job["blocks"]]
+        games = made_up_games(done["scores"], job["blocks"])
+        if self.way == "replay":
+            games = b"no games at all"
+        if self.way == "seeds":
+            games = made_up_games(scores, [(block, bytes(32)) for block, _ in job["blocks"]])
+        if self.way == "root":
+            games = made_up_games(scores, job["blocks"])
+        games += b"by the liar" + self._chance.randbytes(8)
+        root = bytes(32) if self.way == "root" else sha256(games).digest()
+        return {**done, "scores": scores, "blob": self._write(games), "root": root}
+
+
+class FaultySwarm(WorkingSwarm):
+    """Node `LIAR` lies in `way`."""
+
+    def __init__(self, way: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._way = way
+
+    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> SimulatedWorkshop:
+        if node.number != LIAR:
+            return SimulatedWorkshop(chance, directory, self.diary)
+        made = LyingWorkshop(chance, directory, self.diary, strength=0.0)
+        made.way = self._way
+        return made
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None:
+    """What it reported is in no promotion; false alarms are closed, and cost it nothing but its word."""
+    wished = 2 if way == "scores" else 1
+    swarm = work(4, 1, tmp_path, wished, partial(FaultySwarm, way), faults=0 if way == "alarm" else wished)
+    liar = swarm.nodes[LIAR].identity.id
+    ledger = ledgers(swarm)[1]
+    faults, promotions = ledger.faults(), ledger.promotions()
+    reporters = {slot["member"] for promotion in promotions for slot in results_of(promotion)}
+    if way == "alarm":
+        assert not faults
+        said = [entry for entry in swarm.offices[1].effects.latest(5000) if entry["kind"] == "unproven"]
+        assert {entry["member"] for entry in said} == {id_text(liar)}
+        return
+    assert len(faults) >= wished
+    assert {fault.accused for fault in faults} == {liar}
+    expected = [Change("leave", liar)] if len(faults) >= 2 else []
+    assert [proposal.change for proposal in ledger.proposals()] == expected
+    assert id_text(liar) not in reporters
+    for node in swarm.nodes:
+        kept = [proof_path(tmp_path / f"node{node.number}" / "faults", fault.id) for fault in faults]
+        proofs = [read_proof(path.read_bytes(), swarm.genesis.digest) for path in kept if path.exists()]
+        assert len(proofs) >= len(faults) - 1  # the last one may be on its way
+        assert all(proof.accused == liar and proof.found_weight == 3 for proof in proofs)
+    again = [(fault.report.candidate, fault.report.slot) for fault in faults]
+    assert len(set(again)) == len(again)
+
+
+def results_of(promotion: Promotion) -> list[dict[str, Any]]:
+    predicate = json.loads(promotion.statement)["predicate"]
+    slots: list[dict[str, Any]] = predicate["results"]["slots"]
+    return slots

@@ -1,0 +1,41 @@
+"""A node whose disk went back in time listens, in every epoch, before it says anything there."""
+
+import trio
+
+from consensus.settings import EpochSettings, Settings
+from node.gossip.gossip import Gossip
+from tests.integration.test_divergence import in_virtual_time, until
+
+
+def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatch):
+    """It asks nobody, as if it could not, so it hears only of those that ask it; it had been in the next epoch.
+
+    Of the epoch before it lacks much, and no own event.
+    """
+    mute = []
+    monkeypatch.setattr("node.gossip.gossip.MAX_EVENTS", 5)
+    choose = Gossip._choose
+    monkeypatch.setattr(Gossip, "_choose", lambda self: None if self._member.id in mute else choose(self))
+
+    async def scenario(swarm, _rounds):
+        late = swarm.nodes[0]
+        await until(lambda: late.member.replica.newest(late.identity.id))
+        swarm.crash(late)
+        before = late.disk.copy()
+        await until(lambda: all(node.member.replica.number == 1 for node in swarm.nodes[1:]))
+        await swarm.start(late)
+        swarm.chat(late)
+        await until(lambda: late.member.replica.number == 1)
+        await until(lambda: sum(event.creator == late.identity.id for event in late.member.replica.dag.events) > 3)
+        swarm.crash(late)
+        late.disk = before
+        mute.append(late.identity.id)
+        await swarm.start(late)
+        await until(lambda: late.member.replica.number == 1)
+        assert late.member.standing().listening
+        await trio.sleep(5)
+        mute.clear()
+        await until(lambda: not late.member.standing().listening)
+        assert not any(node.member.replica.hashgraph.forkers() for node in swarm.nodes)
+
+    in_virtual_time(0, scenario, settings=Settings(epoch=EpochSettings(events=100)))

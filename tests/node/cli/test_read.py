@@ -1,0 +1,167 @@
+"""The commands that read a running node, against a real local server."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from node.api.endpoint import read_note, write_note
+from node.cli import main
+from node.config.address import Address
+from node.config.founding import found_swarm
+from node.web.server import serve_local
+from tests.node.fake_source import FakeSource, digest
+
+
+@pytest.fixture
+async def data(source: FakeSource, tmp_path: Path) -> AsyncIterator[Path]:
+    """The data folder of a node that runs."""
+    folder = tmp_path / "node1"
+    folder.mkdir()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_local, source, Address("127.0.0.1", 0), folder)
+        yield folder
+        nursery.cancel_scope.cancel()
+
+
+async def ask(*arguments: str | Path) -> int:
+    return await trio.to_thread.run_sync(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("status", ["anvil", "workshop", "ready", "1,187", "412 of 500", "8,123", "silent", "13 d 6 h ago", "1,904",
+                    "cedar: signed two events in one place in epoch 1, has no say", "2 proven wrong, 1 in doubt"]),
+        ("members", ["<dune>", "127.0.0.1:7403", "self-play hex8-2", "this node", "2,401"]),
+        ("work", ["train", "1,200 of 2,000", "21 of 200", "the test says it is not stronger",
+                  "2 wrong, 1 right, needs 3", "its seeds do not match"]),
+        ("models", ["square8-2", "uniform (built in)", "canonical", "2026-11-20 13:48:09"]),
+        ("proposals", ["cedar leaves", "1 : 0, needs 3", "the genesis", "not enough ballots in time"]),
+        ("certificates", [digest("certificate 1")[:10], "4 members, 4 of 4", "complete"]),
+        ("faults", ["<dune>", "3 of candidate", "weight 3 of 4", "4 was claimed for block 13", "kept here"]),
+    ],
+)
+async def test_tables_show_what_the_node_says(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], command: str, shown: list[str]
+) -> None:
+    source.values["peers"][2]["last_contact_s"] = 318.4 * 3600
+    assert await ask(command, "--data", data) == 0
+    text = capsys.readouterr().out
+    for words in shown:
+        assert words in text
+
+
+async def test_a_folder_with_a_swarm_toml_is_enough(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = (read_note(data) or "").removeprefix("http://")
+    folder = tmp_path / "swarm"
+    config = found_swarm(folder, ["127.0.0.1:7400"], ["hex8-2"]).config
+    config.write_text(config.read_text().replace('# http = "127.0.0.1:8400"', f'http = "{place}"'))
+    assert await ask("status", "--data", folder) == 0
+    assert capsys.readouterr().out.startswith("anvil in workshop, ready")
+    config.write_text(config.read_text().replace(f'"{place}"', '"127.0.0.1:1"'))
+    assert await ask("status", "--data", folder) == 2
+    assert capsys.readouterr().err == (
+        f"ringrift-node: no node answers at http://127.0.0.1:1 (where {config} has it by default); "
+        "start it with ringrift-node run, or name another\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["status", "members", "work", "models", "certificates", "proposals", "faults"])
+async def test_json_is_the_node_s_answer(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert await ask(command, "--json", "--data", data) == 0
+    expected: Any = getattr(source, command)()
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(expected))
+
+
+async def test_the_folder_of_the_whole_swarm_will_do(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await ask("status", "--data", data.parent) == 0
+    assert "anvil" in capsys.readouterr().out
+
+
+async def test_a_stale_note_does_not_hide_a_node_that_runs(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dead = data.parent / "node0"
+    dead.mkdir()
+    write_note(dead, "http://127.0.0.1:9")
+    assert await ask("status", "--data", data.parent) == 0
+    assert "anvil" in capsys.readouterr().out
+
+
+async def test_a_node_that_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_note(tmp_path, "http://127.0.0.1:9")
+    assert await ask("status", "--data", tmp_path) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "no node answers at http://127.0.0.1:9" in error
+    assert "ringrift-node run" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["status", "--data", "nowhere"], ["nowhere", "no node runs", "--node URL"]),
+        (["status", "--node", "http://127.0.0.1"], ['--node "http://127.0.0.1"', "http://127.0.0.1:8400"]),
+        (["status", "--node", "https://127.0.0.1:1"], ["--node"]),
+        (["status", "--node", "127.0.0.1:9x"], ["--node"]),
+        (["status", "--node", "http://[::1"], ["--node"]),
+    ],
+)
+async def test_mistakes_are_one_line(
+    arguments: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await ask(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert all(word in error for word in words)
+
+
+async def test_a_certificate_is_saved_byte_for_byte(
+    data: Path, source: FakeSource, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "saved.json"
+    name = digest("certificate 1")
+    assert await ask("certificates", name[:8], "--save", file, "--data", data) == 0
+    assert file.read_bytes() == source.certificate(name)
+    assert await ask("certificates", "--save", file, "--data", data) == 2
+    assert "not overwritten" in capsys.readouterr().err
+
+
+async def test_a_proof_is_saved_byte_for_byte(
+    data: Path, source: FakeSource, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, name = tmp_path / "saved.fault", digest("fault 1")
+    assert await ask("faults", name[:8], "--save", file, "--data", data) == 0
+    assert file.read_bytes() == source.fault(name)
+    assert "check it with ringrift-node verify" in capsys.readouterr().out
+    for arguments, message in (
+        ((name[:8],), "say with --save FILE where to write it"),
+        ((name[:8], "--save", file), "not overwritten"),
+        (("zz", "--save", file), 'id begins with "zz"'),
+        ((digest("fault 0"), "--save", tmp_path / "other"), "no proof of a wrong result"),
+    ):
+        assert await ask("faults", *arguments, "--data", data) == 2
+        assert message in capsys.readouterr().err
+
+
+async def test_no_such_certificate(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await ask("certificates", "zz", "--data", data) == 2
+    assert 'id begins with "zz"' in capsys.readouterr().err
+
+
+async def test_a_narrow_terminal_loses_columns_not_letters(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "80")
+    assert await ask("members", "--data", data) == 0
+    text = capsys.readouterr().out
+    assert "match of candidate 5a01…" in text
+    assert "5 min ago" in text
+    assert "127.0.0.1:7403" not in text

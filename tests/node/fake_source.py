@@ -1,0 +1,349 @@
+"""A node that is not there: a StatusSource with the figures of a four-member swarm after one promotion."""
+
+import base64
+import hashlib
+from typing import Any
+
+from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
+from node.api.source import Status
+
+NOW = 1_795_183_389_000_000_000
+
+
+def member_id(number: int) -> str:
+    digest = hashlib.sha256(b"member %d" % number).digest()
+    return base64.b32encode(digest).decode().lower().rstrip("=")
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+NAMES = ("anvil", "birch", "cedar", "<dune>")
+IDS = [member_id(number) for number in range(4)]
+
+HAPPENED: list[tuple[str, dict[str, Any]]] = [
+    (
+        "claim",
+        {"kind": "selfplay", "configuration": "hex8-2", "amount": 500, "model": digest("uniform"), "claim": 7},
+    ),
+    ("beacon", {"claim": 7, "configuration": "hex8-2", "seed": digest("seed")}),
+    ("progress", {"claim": 7, "kind": "selfplay", "configuration": "hex8-2", "done": 100, "amount": 500}),
+    ("games", {"configuration": "hex8-2", "games": 500, "plies": 33_120, "total": 7623}),
+    (
+        "candidate",
+        {"model": digest("model 1"), "candidate": digest("candidate 1"), "shards": 16, "incumbent": digest("uniform")},
+    ),
+    ("result", {"slot": 2, "score": 11, "most": 16, "counted": 12, "llr": "1.204839"}),
+    ("ripe", {"candidate": digest("candidate 1"), "score": 75, "most": 4, "blocks": 32}),
+    ("vote", {"approve": True, "approved": 3, "rejected": 0, "weight": 4, "reason": ""}),
+    ("promotion", {"model": digest("model 1"), "configuration": "hex8-2", "number": 1}),
+    ("seal", {"statement": digest("certificate 1"), "sealed": 3, "weight": 4}),
+    ("certificate", {"statement": digest("certificate 1"), "seals": 3}),
+]
+
+
+class FakeSource:
+    """Answers like a node. Tests change `values` to see other weather."""
+
+    def __init__(self) -> None:
+        self.values: Status = {
+            "node": {
+                "id": IDS[0],
+                "name": "anvil",
+                "version": "0.1.0",
+                "uptime_s": 4520.4,
+                "roles": ["selfplay", "train", "match"],
+                "device": "cpu",
+                "address": "127.0.0.1:7400",
+            },
+            "swarm": {"name": "workshop", "genesis": digest("genesis"), "members": 4, "weight": 4, "open_proposals": 1},
+            "ready": True,
+            "ready_reason": "caught up with 4 of 4 of the weight",
+            "peers": [self._peer(number) for number in (1, 2, 3)],
+            "consensus": {
+                "epoch": 2,
+                "roster_version": 2,
+                "round": 1187,
+                "round_age_s": 0.41,
+                "events": 9512,
+                "ordered": 9498,
+                "pending": 14,
+                "ledger_digest": digest("ledger"),
+                "forkers": [],
+                "dissent": "",
+                "ailment": "",
+            },
+            "conduct": [self._conduct(number) for number in range(4)],
+            "work": {
+                "kind": "selfplay",
+                "subject": "hex8-2",
+                "claim": digest("claim 0"),
+                "done": 412,
+                "wished": 500,
+                "since_s": 96.2,
+            },
+            "canonical": {
+                "hex8-2": {
+                    "model": digest("model 1"),
+                    "since_round": 903,
+                    "promotions": 1,
+                    "certificate": digest("certificate 1"),
+                },
+                "square8-2": {
+                    "model": digest("uniform"),
+                    "since_round": 0,
+                    "promotions": 0,
+                    "certificate": None,
+                },
+            },
+            "counts": {
+                "games": 8123,
+                "plies": 551_204,
+                "shards": 17,
+                "candidates": 3,
+                "promotions": 1,
+                "certificates": 1,
+                "wrong_results": 2,
+                "open_cases": 1,
+                "rejected": {"claim not live": 2, 'say "no"\\': 1},
+            },
+        }
+
+    @staticmethod
+    def _peer(number: int) -> Any:
+        return {
+            "id": IDS[number],
+            "name": NAMES[number],
+            "address": f"127.0.0.1:{7400 + number}",
+            "weight": 1,
+            "last_contact_s": (None, 0.2, 1.4, 318.0)[number],
+            "lag_events": (None, 3, 11, 1904)[number],
+            "state": ("self", "ok", "ok", "silent")[number],
+        }
+
+    @staticmethod
+    def _conduct(number: int) -> Any:
+        return {
+            "id": IDS[number],
+            "name": NAMES[number],
+            "unheard_s": (0.4, 2.1, 1.0, 318.0)[number],
+            "withheld": (0, 0, 3, 0)[number],
+            "wrong_results": (0, 0, 2, 0)[number],
+            "equivocated": (None, None, 1, None)[number],
+            "silenced": number == 2,
+        }
+
+    def status(self) -> Status:
+        return self.values
+
+    def members(self) -> list[MemberInfo]:
+        work = ("self-play hex8-2", "training hex8-2", "match of candidate 5a01…", "")
+        return [
+            {
+                **self._peer(number),
+                "standing": ("founder", "founder", "no vote", "joined")[number],
+                "roles": ["selfplay", "train", "match"] if number < 3 else ["selfplay"],
+                "device": "cpu" if number < 3 else "cuda",
+                "version": "0.1.0",
+                "events": (2401, 2398, 2390, 2309)[number],
+                "games": (3012, 2511, 2100, 500)[number],
+                "work": work[number],
+            }
+            for number in range(4)
+        ]
+
+    def work(self) -> Work:
+        return {
+            "claims": [
+                self._claim(0, "selfplay", "hex8-2", 412, 500),
+                self._claim(1, "train", "hex8-2", 1200, 2000),
+                self._claim(2, "match", "blocks 8 to 15", 3, 8),
+            ],
+            "candidates": [
+                self._candidate(2, "match", 21, 0, 0, ""),
+                self._candidate(1, "promoted", 32, 3, 0, ""),
+                self._candidate(0, "rejected", 17, None, None, "the test says it is not stronger"),
+            ],
+            "cases": [
+                {
+                    **self._report(3),
+                    "by": IDS[1],
+                    "by_name": NAMES[1],
+                    "reason": "game 3, move 17 is <not> legal",
+                    "wrong": 2,
+                    "right": 1,
+                    "needs": 3,
+                    "ends_s": 540.0,
+                }
+            ],
+            "faults": [
+                {**self._report(2), "reason": "its seeds do not match", "round": 1000, "time": NOW - 600 * 10**9}
+            ],
+        }
+
+    @staticmethod
+    def _report(number: int) -> Any:
+        return {
+            "result": digest(f"result {number}"),
+            "candidate": digest(f"candidate {number}"),
+            "configuration": "hex8-2",
+            "slot": number,
+            "member": IDS[number],
+            "name": NAMES[number],
+        }
+
+    @staticmethod
+    def _claim(number: int, kind: str, subject: str, done: int, wished: int) -> Any:
+        return {
+            "claim": digest(f"claim {number}"),
+            "kind": kind,
+            "configuration": "hex8-2",
+            "subject": subject,
+            "member": IDS[number],
+            "name": NAMES[number],
+            "done": done,
+            "wished": wished,
+            "age_s": 96.2 + 40 * number,
+            "lease_s": 58.0,
+        }
+
+    @staticmethod
+    def _candidate(number: int, state: str, counted: int, approve: int | None, reject: int | None, reason: str) -> Any:
+        return {
+            "candidate": digest(f"candidate {number}"),
+            "model": digest(f"model {number}"),
+            "configuration": "hex8-2",
+            "incumbent": digest("uniform"),
+            "member": IDS[number],
+            "name": NAMES[number],
+            "state": state,
+            "reason": reason,
+            "counted": counted,
+            "limit": 200,
+            "score": counted * 2 + 11,
+            "null_score": counted * 2,
+            "approve": approve,
+            "reject": reject,
+        }
+
+    def models(self) -> list[ModelInfo]:
+        uniform: ModelInfo = {
+            "model": digest("uniform"),
+            "configuration": "hex8-2",
+            "canonical": False,
+            "since_round": 0,
+            "time": NOW - 5000 * 10**9,
+            "parent": None,
+            "candidate": None,
+            "member": None,
+            "name": None,
+            "certificate": None,
+        }
+        first: ModelInfo = {
+            "model": digest("model 1"),
+            "configuration": "hex8-2",
+            "canonical": True,
+            "since_round": 903,
+            "time": NOW - 900 * 10**9,
+            "parent": digest("uniform"),
+            "candidate": digest("candidate 1"),
+            "member": IDS[1],
+            "name": NAMES[1],
+            "certificate": digest("certificate 1"),
+        }
+        return [first, uniform, {**uniform, "configuration": "square8-2", "canonical": True}]
+
+    def certificates(self) -> list[CertificateInfo]:
+        return [
+            {
+                "id": digest("certificate 1"),
+                "configuration": "hex8-2",
+                "model": digest("model 1"),
+                "parent": digest("uniform"),
+                "round": 903,
+                "time": NOW - 900 * 10**9,
+                "seals": 4,
+                "sealed": 4,
+                "weight": 4,
+                "complete": True,
+            }
+        ]
+
+    def certificate(self, certificate: str) -> bytes | None:
+        return b'{"payload": "e30="}' if certificate == digest("certificate 1") else None
+
+    def faults(self) -> list[ProofInfo]:
+        return [
+            {
+                "result": digest(f"fault {number}"),
+                "member": IDS[3],
+                "name": NAMES[3],
+                "configuration": "hex8-2",
+                "candidate": digest("candidate 1"),
+                "slot": 3 + number,
+                "reason": "block 13 scores 2, but 4 was claimed for block 13",
+                "found": 3,
+                "weight": 4,
+                "round": 700 + number,
+                "time": NOW - 2000 * 10**9,
+                "count": 2,
+                "kept": number == 1,
+            }
+            for number in (0, 1)
+        ]
+
+    def fault(self, result: str) -> bytes | None:
+        return b"\xa1\x61a\x01" if result == digest("fault 1") else None
+
+    def proposals(self) -> list[ProposalInfo]:
+        leave: ProposalInfo = {
+            "proposal": digest("proposal 1"),
+            "change": "leave",
+            "member": IDS[2],
+            "name": "cedar",
+            "weight": None,
+            "address": None,
+            "key": None,
+            "text": "cedar leaves",
+            "by": IDS[0],
+            "by_name": "anvil",
+            "reason": "its <disk> fails",
+            "state": "open",
+            "outcome": "",
+            "votes": [{"member": IDS[0], "name": "anvil", "approve": True, "weight": 1}],
+            "approve": 1,
+            "reject": 0,
+            "needs": 3,
+            "total": 4,
+            "ends_s": 3600.0,
+            "round": 1100,
+        }
+        gone: ProposalInfo = {
+            **leave,
+            "proposal": digest("proposal 0"),
+            "by": None,
+            "by_name": "",
+            "state": "dropped",
+            "outcome": "not enough ballots in time",
+            "ends_s": None,
+        }
+        return [leave, gone]
+
+    def log(self, after: int) -> list[LogEntry]:
+        entries: list[LogEntry] = [
+            {
+                "number": number,
+                "kind": kind,
+                "member": IDS[number % 4],
+                "name": NAMES[number % 4],
+                "round": 890 + number,
+                "time": NOW - (1000 - 12 * number) * 10**9,
+                "fields": fields,
+            }
+            for number, (kind, fields) in enumerate(HAPPENED, 1)
+        ]
+        return [entry for entry in entries if entry["number"] > after]
+
+    def latest(self, count: int) -> list[LogEntry]:
+        return self.log(0)[-count:]

@@ -1,0 +1,68 @@
+"""What peers say opened the epoch, weighed: who may silence a node, and who may not."""
+
+from dataclasses import replace
+
+import pytest
+
+from consensus.epoch import EpochRecord, Opening
+from consensus.roster import Member, Roster, make_roster
+from node.config.identity import Identity
+from node.member.record_comparison import against_peers, against_sealed, is_early, record_differences
+from tests.node.statesync.chains import genesis_of, links, next_record, sealed_by
+
+ALL = sorted((Identity(bytes([number]) * 32) for number in range(1, 8)), key=lambda one: one.id)
+ME, *PEERS = (one.id for one in ALL)
+CHAIN = [link.record for link in links(ALL, 3)]
+OWN = CHAIN[1]
+OTHER, THIRD = (replace(OWN, snapshot=bytes([number]) * 32) for number in (1, 2))
+
+
+def roster(*weights: int) -> Roster:
+    return make_roster(Member(one.id, weight) for one, weight in zip(ALL, weights or [1] * 7, strict=True))
+
+
+def said(*records: EpochRecord | None) -> dict[bytes, EpochRecord | None]:
+    return dict(zip(PEERS, records, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("words", "weights", "expected"),
+    [
+        (said(), (), ""),
+        (said(OTHER, OTHER, OTHER), (), ""),  # three of seven: too few
+        (said(OTHER, OTHER, OTHER, OTHER), (), "members of weight 4 of 7 opened epoch 2 with another record (snap"),
+        (said(OTHER, OTHER, OTHER, OWN, OWN, OWN), (), ""),
+        (said(OTHER, OTHER), (3, 2, 2, 0, 0, 0, 0), "members of weight 4 of 7"),
+        (said(OTHER, OTHER, OTHER), (4, 1, 1, 1, 0, 0, 0), ""),  # we alone are the majority
+        (said(OTHER, OTHER, OTHER, OWN, THIRD, THIRD), (), "no record of epoch 2 has the majority"),
+        (said(OTHER, OTHER, OTHER, OWN, THIRD), (), ""),  # the last one may still make it four
+        (said(OTHER, OTHER, OTHER, OWN, THIRD, CHAIN[2]), (), ""),
+        (said(*[CHAIN[0]] * 6), (), ""),
+        (said(*[CHAIN[2]] * 6), (), ""),
+    ],
+)
+def test_a_record_has_the_majority_with_more_than_half_of_the_weight(
+    words: dict[bytes, EpochRecord | None], weights: tuple[int, ...], expected: str
+) -> None:
+    found = against_peers(ME, OWN, words, roster(*weights))
+    assert found.startswith(expected)
+    assert bool(found) == bool(expected)
+
+
+def test_who_is_early_is_ahead_of_more_than_half_of_the_weight() -> None:
+    assert not is_early(OWN, said(None, CHAIN[0], CHAIN[0]), roster())
+    assert is_early(OWN, said(None, CHAIN[0], CHAIN[0], CHAIN[0]), roster())
+    assert not is_early(OWN, said(OWN, OTHER, CHAIN[2], CHAIN[2]), roster())
+
+
+def test_differences_are_told_field_by_field() -> None:
+    genesis, heavier = genesis_of(ALL), roster(2, 1, 1, 1, 1, 1, 1)
+    judges = (b"\2" * 32, b"\3" * 32)
+    other = next_record(genesis, Opening.of_record(CHAIN[0]), b"other", roster=heavier, judges=judges)
+    found = record_differences(OWN, other)
+    assert list(found) == ["roster", "roster_version", "snapshot", "judges"]
+    assert found["roster_version"] == ("1", "2")
+    assert found["judges"] == ("01" * 8, "02" * 8 + " " + "03" * 8)
+    assert "weight 8" in found["roster"][1]
+    line = against_sealed(OWN, sealed_by(other, ALL[:6]))
+    assert "another record than members of weight 7 of 8 sealed (roster, roster_version, snapshot, judges)" in line

@@ -1,0 +1,232 @@
+"""Proofs of wrong results: each way to be wrong holds, whatever is changed is refused, nobody honest is framed."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.encoding import decode, encode
+from consensus.epoch import EpochRecord, SealedRecord
+from consensus.event import decode_event
+from consensus.fault_proof import NoProofError, ProofError, read_proof
+from consensus.keys import SigningKey, id_text
+from consensus.ledger.records.entities import plain
+from consensus.ledger.records.transactions import Finding, Result
+from consensus.roster import Member, make_roster
+from node.cli import main
+from node.proofs.fault_check import replay
+from tests.node.proofs import fault_proofs
+from tests.node.proofs.fault_proofs import (
+    ACCUSED,
+    BEACON,
+    FINDERS,
+    KEYS,
+    changed,
+    event,
+    genesis,
+    proof,
+    proof_of,
+    report_of,
+)
+
+WAYS: dict[str, tuple[Callable[[], fault_proofs.Slot], int | None, str, bool]] = {
+    "scores": (fault_proofs.wrong_scores, None, "but [04] was claimed", True),
+    "no games": (fault_proofs.not_games, None, "not a readable safetensors file", True),
+    "illegal": (fault_proofs.illegal, None, "game 0", True),
+    "size": (fault_proofs.honest, 100_000, "bytes, but 100000 were claimed", True),
+    "seeds": (fault_proofs.other_seeds, None, "not the opening of the block's seed", False),
+    "root": (fault_proofs.wrong_root, None, "Merkle root", False),
+}
+
+
+def check(data: bytes, trusted: bytes | None = None) -> tuple[str, bool]:
+    wrong = replay(read_proof(data, genesis().digest if trusted is None else trusted))
+    return wrong.reason, wrong.by_itself
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_wrong_result_is_proven(way: str) -> None:
+    slot, size, reason, by_itself = WAYS[way]
+    found, alone = check(proof_of(slot(), size))
+    assert re.search(reason, found), found
+    assert alone is by_itself
+
+
+def test_a_right_result_cannot_be_proven_wrong_even_by_everybody() -> None:
+    """But that the match had other seeds is the word of those who say so: of more than 2/3 of the weight."""
+    with pytest.raises(ProofError, match="nothing is wrong with them"):
+        check(proof_of(fault_proofs.honest(), finders=KEYS))
+    reason, by_itself = check(proof_of(fault_proofs.honest(), beacon=bytes(32)))
+    assert not by_itself
+    assert "opening" in reason
+    for finders in (FINDERS[:2], FINDERS[:1], ()):
+        with pytest.raises(ProofError, match=r"found by weight \d of 4; more than two thirds are needed"):
+            check(proof_of(fault_proofs.honest(), beacon=bytes(32), finders=finders))
+
+
+def test_only_different_members_count() -> None:
+    stranger = SigningKey(b"stranger" * 4)
+    for finders in ((*FINDERS[:2], stranger), (*FINDERS[:2], FINDERS[0])):
+        with pytest.raises(ProofError, match="is no member, or says it twice"):
+            check(proof_of(fault_proofs.wrong_scores(), finders=finders))
+
+
+def test_every_byte_counts() -> None:
+    """No change of a byte anywhere leaves a proof that holds."""
+    data = proof_of(fault_proofs.wrong_scores())
+    chance = random.Random(7)
+    table = decode(data, limit=1 << 27)
+    assert isinstance(table, dict)
+    places = set(chance.sample(range(len(data)), 400))
+    for name in ("event", "genesis"):
+        at = data.index(table[name])  # type: ignore[arg-type]
+        places |= set(range(at, at + len(table[name]), 3))  # type: ignore[arg-type]
+    for at in sorted(places):
+        for bit in (1, 0x80):
+            damaged = data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
+            with pytest.raises((ProofError, NoProofError)):
+                read_proof(damaged, genesis().digest)
+
+
+def test_parts_of_other_proofs_do_not_fit() -> None:
+    data = proof_of(fault_proofs.wrong_scores())
+    report, reported = report_of(fault_proofs.wrong_scores())
+    other = event(ACCUSED, Result(2, 1, fault_proofs.honest().scores, *_tail(report)), seq=1)
+    honest, _ = report_of(fault_proofs.honest())
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"games": fault_proofs.honest().games + b"\0"}, "games: not those that the event names"),
+        ({"event": other.raw}, "event: not the one that reported the result"),
+        ({"event": 7}, "event: must be bytes"),
+        ({"event": b"\x80"}, "event: not an array of header"),
+        ({"report": plain(honest)}, "event: (not the one|reports no such)"),
+        ({"report": plain(replace(report, beacon=bytes(32)))}, "does not say that this result is wrong"),
+        ({"report": plain(replace(report, slot=2))}, "event: reports no such result"),
+        ({"report": plain(replace(report, slot=16))}, "report: no slot of such a match"),
+        ({"report": plain(replace(report, slot=2**63 - 1))}, "report: no slot of such a match"),
+        ({"report": plain(replace(report, slot=-1))}, "report: no slot of such a match"),
+        ({"report": plain(replace(report, configuration="hex8-3"))}, "report: not a match as the genesis has them"),
+        ({"report": plain(replace(report, candidate=bytes(32)))}, "does not say that this result is wrong"),
+        ({"report": plain(report)[:5]}, "report"),  # type: ignore[index]
+        ({"report": None}, "report"),
+        ({"chain": [b"\x80"]}, "sealed record"),
+        ({"chain": 1}, "chain: must be a list"),
+        ({"findings": [reported.raw] * 3}, "does not say"),
+        ({"findings": {}}, "findings: must be a list"),
+        ({"version": 2}, "version 2 is unknown"),
+        ({"version": True}, "version True is unknown"),
+        ({"more": 1}, "must have the fields"),
+    ]
+    for fields, message in cases:
+        with pytest.raises(ProofError, match=message):
+            read_proof(changed(data, **fields), genesis().digest)
+
+
+def _tail(report: Any) -> tuple[bytes, bytes, int, int]:
+    return report.result.root, report.result.blob, report.result.size, report.result.games
+
+
+def test_findings_that_say_something_else_do_not_count() -> None:
+    report, reported = report_of(fault_proofs.wrong_scores())
+    for said in (
+        Finding(1, report.candidate, report.slot, report.digest, False, "right"),
+        Finding(1, report.candidate, 2, report.digest, True, ""),
+        Finding(1, bytes(32), report.slot, report.digest, True, ""),
+        Finding(1, report.candidate, report.slot, bytes(32), True, ""),
+    ):
+        findings = [event(key, said).raw for key in FINDERS]
+        data = changed(proof(report, reported, fault_proofs.wrong_scores().games), findings=findings)
+        with pytest.raises(ProofError, match="does not say that this result is wrong"):
+            read_proof(data)
+
+
+def test_a_forged_signature_of_the_accused_is_found() -> None:
+    """Liars can write an event for an honest member, but not sign it."""
+    report, reported = report_of(fault_proofs.wrong_scores())
+    parts = decode(reported.raw, limit=1 << 20)
+    assert isinstance(parts, list)
+    forged = decode_event(encode([parts[0], KEYS[0].sign(b"ringrift/event/2\0"), parts[2]]), genesis().digest)
+    assert forged.hash == reported.hash
+    with pytest.raises(ProofError, match=r"signature of member .* does not verify"):
+        read_proof(proof(report, forged, fault_proofs.wrong_scores().games))
+
+
+def test_the_genesis_is_compared() -> None:
+    data = proof_of(fault_proofs.wrong_scores())
+    assert read_proof(data).accused == ACCUSED.id
+    with pytest.raises(ProofError, match="is of the swarm with genesis"):
+        read_proof(data, bytes(32))
+
+
+def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
+    """A member that came later counts among those who found it, once the change is sealed."""
+    newcomer = SigningKey(b"newcomer" * 4)
+    old = genesis().roster
+    new = make_roster([*old.members, Member(newcomer.id, 1, None, "there:1")])
+    record = EpochRecord(
+        genesis().digest, 1, genesis().digest, old.digest, new, 2, bytes(32), bytes(32), 5, 50, 500, (bytes(32),)
+    )
+    sealed = SealedRecord(record, tuple(sorted((key.id, record.seal(key)) for key in KEYS)))
+    finders = (*FINDERS[:2], newcomer, KEYS[3])
+    data = proof_of(fault_proofs.wrong_scores(), finders=finders)
+    with pytest.raises(ProofError, match="is no member"):
+        read_proof(data)
+    found = read_proof(changed(data, chain=[sealed.raw]), genesis().digest)
+    assert (found.found_weight, found.roster.total_weight) == (4, 5)
+    few = SealedRecord(record, sealed.seals[:2])
+    with pytest.raises(ProofError, match="sealed by two thirds or less"):
+        read_proof(changed(data, chain=[few.raw]))
+
+
+@pytest.mark.parametrize("data", [b"", b"\xa0", b"{}", b"\xa1\x61a\x01", b"\x81\x01", b"\xff" * 100])
+def test_what_is_no_proof_is_said_to_be_none(data: bytes) -> None:
+    with pytest.raises(NoProofError, match="no proof of a wrong result"):
+        read_proof(data)
+
+
+def test_verify_tells_what_a_proof_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, trusted = tmp_path / "a.fault", tmp_path / "genesis"
+    trusted.write_bytes(genesis().raw)
+    file.write_bytes(proof_of(fault_proofs.wrong_scores()))
+    assert main(["verify", str(file), "--genesis", str(trusted)]) == 0
+    told = capsys.readouterr().out
+    assert "HOLDS: a wrong result" in told
+    assert id_text(ACCUSED.id) in told
+    assert "weight 3 of 4" in told
+    assert "Its signature and the rules of the game show this" in told
+    assert main(["verify", str(file), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["by_itself"] is True
+    assert facts["genesis_compared"] is False
+    assert facts["member"] == id_text(ACCUSED.id)
+    file.write_bytes(proof_of(fault_proofs.other_seeds()))
+    assert main(["verify", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert f"beacon {BEACON.hex()}" in told
+    assert "is the word of the members above" in told
+    assert "give --genesis" in told
+
+
+def test_verify_refuses_and_says_why_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.fault"
+    for data, status, message in (
+        (proof_of(fault_proofs.honest()), 1, "REFUSED: the games are as they were reported"),
+        (proof_of(fault_proofs.wrong_scores(), finders=FINDERS[:2]), 1, "REFUSED: found by weight 2 of 4"),
+        (b"\xa1\x61a\x01", 2, "no proof of a wrong result"),
+    ):
+        file.write_bytes(data)
+        assert main(["verify", str(file)]) == status
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert message in told.err
+        assert told.err.count("\n") == 1
+    file.write_bytes(proof_of(fault_proofs.wrong_scores()))
+    assert main(["verify", str(file), "--genesis", "0" * 64]) == 1
+    assert "is of the swarm with genesis" in capsys.readouterr().err
+    assert main(["verify", str(file), "--model", str(tmp_path)]) == 2

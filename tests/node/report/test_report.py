@@ -1,0 +1,85 @@
+"""The ledger as people read it: each figure of a candidate comes from what was ordered."""
+
+from consensus.keys import id_text
+from consensus.ledger.records.changes import Change
+from node.report import ledger as shown
+from node.report.conduct import conduct
+from node.report.effect_log import EffectLog
+from node.text.effects import sentence
+from node.text.formatting import conduct as conduct_in_words
+from tests.consensus.ledger.forks import fork
+from tests.consensus.ledger.rules.test_findings import prove, report, say
+from tests.consensus.ledger.swarm import Swarm
+
+
+def test_a_promoted_candidate_keeps_its_votes() -> None:
+    swarm = Swarm(4)
+    candidate = swarm.nominate(0)
+    swarm.ripen(candidate)
+    swarm.vote(1, candidate, approve=False)
+    (open_one,) = shown.work(swarm.ledger, id_text)["candidates"]
+    assert (open_one["state"], open_one["approve"], open_one["reject"]) == ("ripe", 0, 1)
+    for member in (0, 2, 3):
+        swarm.vote(member, candidate)
+    (promoted,) = shown.work(swarm.ledger, id_text)["candidates"]
+    assert (promoted["state"], promoted["approve"], promoted["reject"]) == ("promoted", 3, 1)
+    assert promoted["counted"] <= promoted["limit"] == swarm.genesis.settings.match.block_limit
+    assert (promoted["score"], promoted["null_score"]) == (promoted["counted"] * 4, promoted["counted"] * 2)
+
+
+def test_votes_on_a_dropped_candidate_are_not_known() -> None:
+    swarm = Swarm(4)
+    candidate = swarm.nominate(0)
+    swarm.ripen(candidate)
+    for member in (1, 2):
+        swarm.vote(member, candidate, approve=False)
+    (dropped,) = shown.work(swarm.ledger, id_text)["candidates"]
+    assert dropped["state"] == "dropped"
+    assert dropped["reason"]
+    assert (dropped["approve"], dropped["reject"]) == (None, None)
+
+
+def test_a_proof_is_told_with_the_names_of_both() -> None:
+    swarm = Swarm(4)
+    log = EffectLog({swarm.id(1): "alpha", swarm.id(3): "delta"}.__getitem__)
+    log.add(swarm.act(1, fork(swarm, 3)))
+    (told,) = (sentence(entry) for entry in log.latest(1))
+    assert told == "alpha: proves that delta signed two events 3 in epoch 0: it has no say any more"
+
+
+def test_what_the_order_holds_against_members() -> None:
+    swarm = Swarm(4)
+    clean = conduct(swarm.ledger, id_text)
+    assert [entry["id"] for entry in clean] == [id_text(member) for member in swarm.ledger.roster.ids]
+    assert not any(conduct_in_words(entry) for entry in clean)
+    candidate = swarm.nominate(0)
+    swarm.ripen(candidate)
+    first, second = report(swarm, candidate, 0), report(swarm, candidate, 1)
+    prove(swarm, first, 0, 2, 3)
+    say(swarm, 0, second, reason="move 9 is not legal")
+    (case,) = shown.work(swarm.ledger, id_text)["cases"]
+    assert (case["result"], case["reason"]) == (second.digest.hex(), "move 9 is not legal")
+    assert (case["wrong"], case["right"]) == (1, 0)
+    assert case["needs"] == 3
+    (fault,) = shown.work(swarm.ledger, id_text)["faults"]
+    assert (fault["slot"], fault["member"], fault["reason"]) == (0, id_text(first.result.author), "does not replay")
+    counts = shown.counts(swarm.ledger)
+    assert (counts["wrong_results"], counts["open_cases"]) == (1, 1)
+    swarm.act(1, fork(swarm, 3))
+    swarm.wait(90)
+    words = {entry["name"]: conduct_in_words(entry) for entry in conduct(swarm.ledger, str)}
+    assert "1 wrong result" in words[str(first.result.author)]
+    assert words[str(swarm.id(3))].startswith("signed two events in one place in epoch 0, has no say")
+    assert "no event in the order for" in words[str(swarm.id(3))]
+
+
+def test_who_left_is_still_named_with_what_was_proven() -> None:
+    swarm = Swarm(5)
+    swarm.act(1, fork(swarm, 4))
+    swarm.close()
+    swarm.open(0, 1, 2, 3)
+    swarm.agree(Change("leave", swarm.id(4)), 0, 1, 2, 3)
+    swarm.close()
+    gone = conduct(swarm.ledger, id_text)[-1]
+    assert gone["id"] == id_text(swarm.id(4))
+    assert (gone["equivocated"], gone["unheard_s"]) == (0, None)

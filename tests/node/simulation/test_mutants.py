@@ -1,0 +1,88 @@
+"""Builds with a safeguard taken out: the simulator finds each of them, and shrinks what it found."""
+
+import runpy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from node.simulation.invariants import Violation
+from node.simulation.mutants import MUTANTS
+from node.simulation.run import simulate
+from node.simulation.schedule import FREQUENCIES, LIES, Schedule, draw_schedule
+from node.simulation.shrink import shrink
+
+ROOT = Path(__file__).parents[3]
+SELECTION = ROOT / "tests" / "data" / "vectors" / "selection.jsonl.gz"
+VECTORS: Any = SimpleNamespace(**runpy.run_path(str(ROOT / "scripts" / "vectors.py")))
+EVERYTHING = dict(FREQUENCIES)
+
+# Mixes in which a few seeds are enough: name, kind of violation, nodes, faults, lies, first seed that finds it.
+FOUND = [
+    ("half", "order", 5, ("split", "delay"), ("two-lives",), 1),
+    ("half", "order", 7, ("split", "delay"), ("two-lives",), 3),
+    ("overwrite", "order", 4, ("delay", "loss"), ("fork", "two-faces"), 1),
+    ("first-wins", "accused", 4, ("delay", "loss"), ("fork", "two-faces"), 1),
+    ("unsynced", "honest fork", 4, ("crash", "delay", "loss"), (), 1),
+]
+
+
+def hunt(
+    mutant: str, seeds: range, nodes: Sequence[int], seconds: float, faults: Mapping[str, float],
+    lies: Sequence[str],
+) -> tuple[Schedule, Violation]:
+    """The first schedule that makes this build fail."""
+    for seed in seeds:
+        schedule = draw_schedule(seed, nodes[seed % len(nodes)], seconds, faults=faults, lies=lies)
+        if (violation := failure(mutant, schedule)) is not None:
+            return schedule, violation
+    raise AssertionError(f"{mutant} was not noticed in seeds {seeds}")
+
+
+def failure(mutant: str, schedule: Schedule) -> Violation | None:
+    with MUTANTS[mutant]():
+        try:
+            simulate(schedule)
+        except Violation as violation:
+            return violation
+    return None
+
+
+@pytest.mark.parametrize(("mutant", "kind", "nodes", "faults", "lies", "first"), FOUND)
+def test_a_broken_build_is_found_where_it_was_found_before(
+    mutant: str, kind: str, nodes: int, faults: Sequence[str], lies: Sequence[str], first: int
+) -> None:
+    chosen = {name: FREQUENCIES[name] for name in faults}
+    schedule, violation = hunt(mutant, range(first, first + 40), [nodes], 12, chosen, lies)
+    assert violation.kind == kind
+    simulate(schedule)  # the build that is whole bears it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced"])
+def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
+    _, violation = hunt(mutant, range(1, 201), range(4, 11), 20, EVERYTHING, LIES)
+    assert violation.kind in ("order", "ledger", "accused", "honest fork", "error")  # what breaks may end a node
+
+
+def test_without_the_proxy_the_vectors_do_not_hold() -> None:
+    dags = [dag for dag in VECTORS.read_dags(SELECTION) if dag.kind in ("deficient", "mutant")]
+    assert len(dags) >= 2
+    assert all(VECTORS.check(dag) == [] for dag in dags)
+    with MUTANTS["no-proxy"]():
+        wrong = [dag.kind for dag in dags if VECTORS.check(dag)]
+    assert "deficient" in wrong
+
+
+def test_what_was_found_is_shrunk_and_fails_again() -> None:
+    chosen = {name: FREQUENCIES[name] for name in ("crash", "delay", "loss", "skew", "slowdisk")}
+    schedule, violation = hunt("unsynced", range(1, 40), [4], 12, chosen, LIES)
+    smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 12)
+    assert again.kind == violation.kind == "honest fork"
+    assert len(smaller.faults) + len(smaller.liars) < len(schedule.faults) + len(schedule.liars)
+    assert smaller.seconds <= schedule.seconds
+    repeated = failure("unsynced", smaller)
+    assert str(repeated) == str(again)
+    simulate(smaller)

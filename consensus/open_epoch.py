@@ -163,7 +163,5 @@ class OpenEpoch:
         """
         rows = [row for row in self.unordered if self.dag.events[row].creator == member]
         events = sorted((self.dag.events[row] for row in rows), key=lambda event: event.seq)
-        groups = (
-            tuple(entry for entry in event.transactions if entry["type"] not in REPEATED) for event in events
-        )
+        groups = (tuple(entry for entry in event.transactions if entry["type"] not in REPEATED) for event in events)
         return tuple(group for group in groups if group)

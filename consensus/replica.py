@@ -232,9 +232,7 @@ class Replica:
         """The newest attached event of a member in this epoch; see `OpenEpoch.newest`."""
         return self._open.newest(member)
 
-    def create(
-        self, time: int, transactions: Sequence[Transaction] = (), other_parents: Sequence[bytes] = ()
-    ) -> Event:
+    def create(self, time: int, transactions: Sequence[Transaction] = (), other_parents: Sequence[bytes] = ()) -> Event:
         """A new own event that continues the newest one, at `time` (ns) or just after that one.
 
         The first one of an epoch also carries the `open` transaction, before `transactions`, and one that

@@ -266,6 +266,11 @@ class Settings:
 SECTIONS: dict[str, type[Section]] = {
     kind.NAME: kind
     for kind in (
-        SelfplaySettings, TrainingSettings, MatchSettings, TimingSettings, EpochSettings, MembershipSettings,
+        SelfplaySettings,
+        TrainingSettings,
+        MatchSettings,
+        TimingSettings,
+        EpochSettings,
+        MembershipSettings,
     )
 }

@@ -125,4 +125,3 @@ def _places(config: Config, group: tuple[Kind, ...], moves: NDArray[np.int64]) -
         case Kind.EL:
             return a
     return np.searchsorted(np.array(_ALONE), moves & 255).astype(np.int64)
-

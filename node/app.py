@@ -116,31 +116,34 @@ class _Node:
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
-        self._collector = Collector(
-            lambda: self._member.replica.ledger, store, self._blobs, fetcher, data / "models"
-        )
+        self._collector = Collector(lambda: self._member.replica.ledger, store, self._blobs, fetcher, data / "models")
         self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
         named = {member: str(address) for member, address in options.peers}
         self._directory = Directory(
             config, lambda: self._member.replica.ledger.roster, named, lambda: self._member.replica.ledger.former
         )
-        self._reception = Reception([], {
-            GOSSIP_PATH: self._gossip.route(),
-            BLOBS_PATH: blob_route(self._blobs),
-            CHAIN_PATH: chain_route(store),
-        })
-        self._doors = Doors(
-            identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
+        self._reception = Reception(
+            [],
+            {
+                GOSSIP_PATH: self._gossip.route(),
+                BLOBS_PATH: blob_route(self._blobs),
+                CHAIN_PATH: chain_route(store),
+            },
         )
+        self._doors = Doors(identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher)
         self._catchup = CatchUp(
-            genesis, store, _Seat(self._member, self._doors), self._teachers, self._transport,
-            self._blobs, fetcher, chance,
+            genesis,
+            store,
+            _Seat(self._member, self._doors),
+            self._teachers,
+            self._transport,
+            self._blobs,
+            fetcher,
+            chance,
         )
         self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
         self._effects = EffectLog(self._directory.name)
-        self._office = Office(
-            self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
-        )
+        self._office = Office(self._member, identity, options.roles, self._blobs, fetcher, data, self._effects)
         shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
         self._workshop = ProcessWorkshop(data / "worker.log")
         self._checker = ProcessWorkshop(data / "checker.log")
@@ -149,9 +152,17 @@ class _Node:
         """Start everything in `nursery`; returns when the node serves and gossips."""
         device = device_name()
         report = NodeReport(
-            self._config, self._identity, self._directory,
-            self._member, self._gossip, self._office, self._effects, self._proposals, device,
-            self._options.listen, self._data / FAULTS,
+            self._config,
+            self._identity,
+            self._directory,
+            self._member,
+            self._gossip,
+            self._office,
+            self._effects,
+            self._proposals,
+            device,
+            self._options.listen,
+            self._data / FAULTS,
         )
         council = Council(self._office, self._directory, self._proposals, report.readiness)
         nursery.start_soon(self._office.run)
@@ -171,7 +182,12 @@ class _Node:
         nursery.start_soon(keep_faults, self._office, self._store, self._data / FAULTS)
         nursery.start_soon(
             work_for_the_swarm,
-            self._office, self._member, self._gossip, self._workshop, self._checker, device,
+            self._office,
+            self._member,
+            self._gossip,
+            self._workshop,
+            self._checker,
+            device,
         )
         log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
 
@@ -220,9 +236,7 @@ class _Seat:
         """See `node.statesync.catchup.Seat`."""
         return self._member.excluded(record)
 
-    async def enter(
-        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
-    ) -> None:
+    async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         """See `node.statesync.catchup.Seat`."""
         await self._member.enter(record, snapshot, corrected)
         try:

@@ -63,8 +63,7 @@ def _jobs(names: Sequence[str], arguments: argparse.Namespace) -> list[Job]:
     starts = range(arguments.first, arguments.first + each, _PORTION)
     end = arguments.first + each
     return [
-        (name, arguments.seed, start, min(_PORTION, end - start), arguments.limit)
-        for start in starts for name in names
+        (name, arguments.seed, start, min(_PORTION, end - start), arguments.limit) for start in starts for name in names
     ]
 
 

@@ -102,14 +102,10 @@ def show(console: Console, tallies: dict[str, Tally], first: Mismatch | None) ->
     for name in CONFIGS:
         if name in tallies:
             tally = tallies[name]
-            table.add_row(
-                name, f"{tally.games:,}", f"{tally.swaps:,}", f"{tally.steps:,}", f"{tally.mismatches:,}"
-            )
+            table.add_row(name, f"{tally.games:,}", f"{tally.swaps:,}", f"{tally.steps:,}", f"{tally.mismatches:,}")
     console.print(table)
     if first is not None:
-        console.print(
-            f"\nfirst mismatch: game {first.game}, step {first.step}: {first.what}", highlight=False
-        )
+        console.print(f"\nfirst mismatch: game {first.game}, step {first.step}: {first.what}", highlight=False)
         console.print(f"ours:     {first.ours}\nrecorded: {first.recorded}", highlight=False, soft_wrap=True)
         console.print(f"position:\n{first.position}", highlight=False)
 

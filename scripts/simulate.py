@@ -63,10 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--nodes", type=_span, default="4..10", help="N, or A..B by seed (%(default)s)")
     add("--seeds", type=_span, default="1..100", help="one seed, or A..B (%(default)s)")
     add("--seconds", type=float, default=20, help="virtual seconds with faults (%(default)s)")
-    add("--faults", type=_faults, default=FREQUENCIES, metavar="KIND[=HOW OFTEN],...",
-        help=f"some of {', '.join(FREQUENCIES)}, or none; by default all, each at a frequency of its own")
-    add("--malice", type=_lies, default=LIES, metavar="KIND,...",
-        help=f"in which ways members below 1/3 may lie: some of {', '.join(LIES)}, or none; all by default")
+    add(
+        "--faults",
+        type=_faults,
+        default=FREQUENCIES,
+        metavar="KIND[=HOW OFTEN],...",
+        help=f"some of {', '.join(FREQUENCIES)}, or none; by default all, each at a frequency of its own",
+    )
+    add(
+        "--malice",
+        type=_lies,
+        default=LIES,
+        metavar="KIND,...",
+        help=f"in which ways members below 1/3 may lie: some of {', '.join(LIES)}, or none; all by default",
+    )
     add("--schedule", type=Path, help="run this file, which a violation left behind, instead of seeds")
     add("--shrink", type=int, default=150, metavar="RUNS", help="at most, to shrink what failed (%(default)s)")
     add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="for the schedule of a violation")
@@ -176,15 +186,30 @@ def _tell(report: Report, as_json: bool) -> None:
         f"seed {report.seed}: {report.nodes} nodes, {report.liars} liars, {report.faults} faults, "
         f"{report.crashes} crashes, {report.rounds} rounds, {report.events} events ordered, "
         f"{report.certified} certificates, in order again after {report.recovery:.1f} s, "
-        f"trace {report.trace[:12]}", flush=True,
+        f"trace {report.trace[:12]}",
+        flush=True,
     )
 
 
-def _tell_all(
-    reports: Sequence[Report], schedules: Sequence[Schedule], wall: float, as_json: bool
-) -> None:
-    added = ("faults", "liars", "crashes", "stops", "rounds", "events", "attached", "epochs", "forks", "refused",
-             "promotions", "certified", "jumps", "bent", "cured", "asked")
+def _tell_all(reports: Sequence[Report], schedules: Sequence[Schedule], wall: float, as_json: bool) -> None:
+    added = (
+        "faults",
+        "liars",
+        "crashes",
+        "stops",
+        "rounds",
+        "events",
+        "attached",
+        "epochs",
+        "forks",
+        "refused",
+        "promotions",
+        "certified",
+        "jumps",
+        "bent",
+        "cured",
+        "asked",
+    )
     summary: dict[str, object] = {
         "seeds": len(reports),
         "nodes": f"{min(report.nodes for report in reports)}..{max(report.nodes for report in reports)}",

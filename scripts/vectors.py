@@ -200,8 +200,7 @@ def compare(dag: Dag, order: str, found: dict[str, Any]) -> list[Mismatch]:
             pairs = [("the whole", dag.expect[what], found[what])]
         else:
             pairs = [
-                (f"event {index}", *pair)
-                for index, pair in enumerate(zip(dag.expect[what], found[what], strict=True))
+                (f"event {index}", *pair) for index, pair in enumerate(zip(dag.expect[what], found[what], strict=True))
             ]
         for where, expected, got in pairs:
             if expected != got:

@@ -43,9 +43,7 @@ def _from_mover(by_seat: NDArray[np.float32], mover: NDArray[np.int64]) -> NDArr
     return turned
 
 
-def _chances(
-    experience: Experience, games: NDArray[np.int64], plies: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _chances(experience: Experience, games: NDArray[np.int64], plies: NDArray[np.int64]) -> NDArray[np.float32]:
     """float32[N, P]: each player's chance to win: half the result, half what a search found, if any."""
     players = experience.config.players
     winners = experience.winners[games]
@@ -85,9 +83,7 @@ def _policy(
     return target, weight
 
 
-def _ownership(
-    experience: Experience, games: NDArray[np.int64], mover: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _ownership(experience: Experience, games: NDArray[np.int64], mover: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[N, H * W]: whose territory the square ends up as, 1 the mover's, 0 nobody's; -1 off the board."""
     lie = frame(experience.config.board)
     players = experience.config.players

@@ -42,9 +42,7 @@ def read_games(
         number, rotation = divmod(i, config.players)
         opening = openings[number]
         if not np.array_equal(played[: len(opening)], opening):
-            raise DataError(
-                f"block {blocks[number][0]}, game {rotation}: not the opening of the block's seed"
-            )
+            raise DataError(f"block {blocks[number][0]}, game {rotation}: not the opening of the block's seed")
         games.append(MatchGame(blocks[number], rotation, len(opening), played, winner))
     return games
 

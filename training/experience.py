@@ -63,9 +63,7 @@ class Experience:
         local = offsets_of(lengths)
         plies = np.repeat(self.offsets[games] - local[:-1], lengths) + np.arange(int(local[-1]))
         owners = np.repeat(np.arange(len(games)), lengths)
-        eligible = (self.options[plies] > 1) & (
-            plies - self.offsets[games][owners] >= self.openings[games][owners]
-        )
+        eligible = (self.options[plies] > 1) & (plies - self.offsets[games][owners] >= self.openings[games][owners])
         keys = np.where(eligible, random.random(len(plies)), 2.0)
         order = np.lexsort((keys, owners))
         rank = np.arange(len(plies)) - local[:-1][owners]

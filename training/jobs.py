@@ -85,9 +85,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         raise DataError(f"none of {len(request['shards'])} shards can be used: {'; '.join(skipped)}")
     experience = Experience(settings, sources)
     parent = None if request["parent"] is None else load_model(Path(request["parent"]))
-    trained = train(
-        experience, parent, request["seed"], read_settings(TrainSettings, request["settings"]), report
-    )
+    trained = train(experience, parent, request["seed"], read_settings(TrainSettings, request["settings"]), report)
     saved = save_model(Path(request["out"]), trained.network)
     return {
         "files": {name: str(path) for name, path in saved.files.items()},

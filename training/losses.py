@@ -54,9 +54,7 @@ def losses(network: Network, geometry: Geometry, batch: Batch) -> dict[str, Tens
     return {
         "policy": -(weights * chosen).sum() / batch.policy_weight.sum().clamp(min=1.0),
         "winner": winner,
-        "ownership": functional.cross_entropy(
-            heads.ownership.transpose(1, 2), batch.ownership, ignore_index=-1
-        ),
+        "ownership": functional.cross_entropy(heads.ownership.transpose(1, 2), batch.ownership, ignore_index=-1),
         "margin": functional.smooth_l1_loss(heads.margin[:, :players], batch.margin),
     }
 

@@ -78,9 +78,7 @@ def game_records(config: Config, games: Sequence[MatchGame]) -> list[GameRecord]
             opening_plies=game.opening,
             moves=game.moves,
             winner=game.winner,
-            seats=tuple(
-                b"candidate" if seat == game.rotation else b"incumbent" for seat in range(config.players)
-            ),
+            seats=tuple(b"candidate" if seat == game.rotation else b"incumbent" for seat in range(config.players)),
         )
         for game in games
     ]

@@ -30,9 +30,7 @@ class Replayed:
     places: NDArray[np.int32]  # [plies]: which of them was played
 
 
-def replay_games(
-    settings: Config, moves: NDArray[np.int64], lengths: NDArray[np.int32], report: Report
-) -> Replayed:
+def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np.int32], report: Report) -> Replayed:
     """Replays games and checks that every move is legal and every game is played to its end.
 
     Raises DataError, naming the first game and ply at fault. A game may stop early only at the ply limit.

@@ -50,9 +50,7 @@ def train(
     average = Average(network, settings.average_decay)
     history: list[torch.Tensor] = []
     names: list[str] = []
-    for step, batch in enumerate(
-        _batches(experience, np.random.default_rng(seed_word(seed, "positions")), settings)
-    ):
+    for step, batch in enumerate(_batches(experience, np.random.default_rng(seed_word(seed, "positions")), settings)):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, settings.steps)
         parts = losses(network, geometry, batch)

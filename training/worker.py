@@ -33,7 +33,6 @@ HEARTBEAT_SECONDS: Final = 2.0
 """A job that reports nothing for so long (compiling, say) has its last progress repeated."""
 
 
-
 class Worker:
     """Runs the jobs that arrive on `inputs` and answers on `outputs`."""
 

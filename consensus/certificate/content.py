@@ -172,15 +172,11 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     if verdict != "accept" or blocks != len(scores):
         raise match["scores"].refuse("do not make the test accept at the last block")
     llr = decimal_text(test.ratio(score, most, blocks))
-    predicate["test"].must_be(
-        verdict_numbers(settings, blocks, score, llr), "does not follow from the scores"
-    )
+    predicate["test"].must_be(verdict_numbers(settings, blocks, score, llr), "does not follow from the scores")
     return scores, settings
 
 
-def _check_results(
-    predicate: Part, sealers: Sealers, settings: MatchSettings, scores: tuple[int, ...]
-) -> bytes:
+def _check_results(predicate: Part, sealers: Sealers, settings: MatchSettings, scores: tuple[int, ...]) -> bytes:
     """The results digest, after the slots were held against the scores and the rules of the match."""
     part, candidate = predicate["results"], predicate["proposal"]["candidate"].digest()
     slots: list[_Slot] = []

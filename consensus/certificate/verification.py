@@ -137,15 +137,11 @@ def _check_seals(signatures: object, statement: bytes, roster: Roster) -> tuple[
             order = "seals twice" if member in sealed else "is out of order (seals are sorted by member id)"
             raise CertificateError(f"member {id_text(member)} {order}")
         if not keys.verify(member, pae(statement), _base64(entry["sig"], "sig")):
-            raise CertificateError(
-                f"the seal of member {id_text(member)} does not verify over this statement"
-            )
+            raise CertificateError(f"the seal of member {id_text(member)} does not verify over this statement")
         sealed.append(member)
     if not roster.supermajority(sealed):
         weight = roster.weight(sealed)
-        raise CertificateError(
-            f"sealed by weight {weight} of {roster.total_weight}; more than two thirds are needed"
-        )
+        raise CertificateError(f"sealed by weight {weight} of {roster.total_weight}; more than two thirds are needed")
     return tuple(sealed)
 
 

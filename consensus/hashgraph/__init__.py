@@ -36,9 +36,7 @@ class Hashgraph:
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def add(
-        self, creator: int, self_parent: int | None, other_parents: Sequence[int], time: int, digest: bytes
-    ) -> int:
+    def add(self, creator: int, self_parent: int | None, other_parents: Sequence[int], time: int, digest: bytes) -> int:
         """Adds an event as S1 describes it and returns its row; rows count from 0.
 
         The parents are rows; `time` is in ns and fits 64 bits; `digest` is the event's hash, 32 bytes. The

@@ -103,9 +103,7 @@ def next_work(
     return work
 
 
-def training_shards(
-    ledger: Ledger, configuration: str, lost: Collection[bytes] = ()
-) -> tuple[Shard, ...]:
+def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
     """The newest shards that together reach the training window, but no more than a candidate may name.
 
     Oldest first. Those in `lost` are passed over: older ones take their place.
@@ -145,9 +143,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         for candidacy in ledger.candidates()
         if ("match", candidacy.configuration, candidacy.id) not in avoided
     }
-    trained = {
-        claim.configuration for claim in ledger.claims() if claim.family == settings.architecture
-    }
+    trained = {claim.configuration for claim in ledger.claims() if claim.family == settings.architecture}
     ready = [
         configuration
         for configuration in ledger.configurations()

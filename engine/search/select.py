@@ -82,9 +82,7 @@ def choose_below(node: int, nodes: IntRows, values: FloatRows, links: IntRows, s
 
 
 @func
-def choose_at_root(
-    root: int, wanted: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows
-) -> int:
+def choose_at_root(root: int, wanted: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> int:
     """The edge of the highest noise + score among those with exactly `wanted` visits; ties: the first."""
     score_edges(root, nodes, values, links, stats)
     first = int(nodes[root][FIRST])

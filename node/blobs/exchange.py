@@ -114,9 +114,7 @@ def _count(size: int) -> int:
 class BlobFetcher:
     """Fetches blobs from peers into `blobs`; a peer whose data did not verify is asked last from then on."""
 
-    def __init__(
-        self, blobs: Blobs, transport: Transport, peers: Iterable[bytes], chance: random.Random
-    ) -> None:
+    def __init__(self, blobs: Blobs, transport: Transport, peers: Iterable[bytes], chance: random.Random) -> None:
         self._blobs = blobs
         self._transport = transport
         self._peers = sorted(peers)

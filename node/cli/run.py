@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where a member is reached of whom swarm.toml does not know it; with a key that is not in swarm.toml: "
         "whom to ask to be let in (may be repeated)",
     )  # fmt: skip
-    parser.add_argument(
-        "--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none"
-    )
+    parser.add_argument("--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none")
     parser.add_argument(
         "--keep-epochs", metavar="N", help="forget the events of all but the newest N epochs (default: keep all)"
     )

@@ -60,9 +60,7 @@ def found_swarm(
     return Founded(config, keys)
 
 
-def _check_names(
-    config: Path, name: str, labels: Sequence[str], places: Sequence[Address], settings: Settings
-) -> None:
+def _check_names(config: Path, name: str, labels: Sequence[str], places: Sequence[Address], settings: Settings) -> None:
     """Check all but the ids before the first key is made, so that a mistake leaves nothing behind."""
     nobody = [
         Listing(label, id_text(number.to_bytes(32)), place, 1)

@@ -47,8 +47,9 @@ def create_identity(path: Path) -> Identity:
     try:
         _write_new(path, pem)
     except FileExistsError:
-        raise IdentityError(f"{path}: a key is already there and is never overwritten; "
-                            "choose another path or move it away") from None
+        raise IdentityError(
+            f"{path}: a key is already there and is never overwritten; choose another path or move it away"
+        ) from None
     except OSError as error:
         raise IdentityError(f"{path}: cannot write the key: {error.strerror}") from None
     return identity
@@ -93,8 +94,10 @@ def _seed_from_pem(path: Path, data: bytes) -> bytes:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         private = None
     if not isinstance(private, Ed25519PrivateKey):
-        raise IdentityError(f"{path}: not an Ed25519 private key in PEM form; "
-                            "restore it from a copy or make a new one with `ringrift-node init`")
+        raise IdentityError(
+            f"{path}: not an Ed25519 private key in PEM form; "
+            "restore it from a copy or make a new one with `ringrift-node init`"
+        )
     return private.private_bytes_raw()
 
 
@@ -116,8 +119,7 @@ def _read_private(path: Path) -> bytes:
             raise IdentityError(f"{path}: not a regular file")
         mode = stat.S_IMODE(status.st_mode)
         if mode & 0o077:
-            raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); "
-                                f"run: chmod 600 {path}")
+            raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); run: chmod 600 {path}")
         data = file.read(_MAX_KEY_FILE + 1)
     if len(data) > _MAX_KEY_FILE:
         raise IdentityError(f"{path}: too large for a key file")

@@ -71,7 +71,7 @@ class Table:
         if not isinstance(value, str):
             raise self.error(f"{key} must be text in quotes, not {_shown(value)}", key)
         if not value.strip():
-            raise self.error(f'{key} is empty; write something between the quotes', key)
+            raise self.error(f"{key} is empty; write something between the quotes", key)
         return value
 
     def integer(self, key: str, default: int | None = None) -> int:

@@ -31,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=_count, default=4, metavar="N", help="nodes to start (default 4)")
     parser.add_argument("--board", choices=("hex8", "square8"), default="hex8", help="default hex8")
     parser.add_argument("--players", type=int, choices=(2, 3, 4), default=2, help="default 2")
-    parser.add_argument(
-        "--promotions", type=_count, default=1, metavar="N", help="stop after N promotions (default 1)"
-    )
+    parser.add_argument("--promotions", type=_count, default=1, metavar="N", help="stop after N promotions (default 1)")
     parser.add_argument("--keep", action="store_true", help="go on until Ctrl-C")
     parser.add_argument(
         "--dir", type=Path, metavar="DIR", help="where the swarm lives (default demo-swarm/N, the next free N)"

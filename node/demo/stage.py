@@ -54,9 +54,7 @@ async def set_stage(options: argparse.Namespace, console: Console) -> Stage:
         await _compile(configuration, console)
     now = time.monotonic()
     names = tuple(member.name for member in load_config(founded.config).members)
-    return Stage(
-        directory, founded.config, names, founded.keys, tuple(http), now - started, now - compile_started
-    )
+    return Stage(directory, founded.config, names, founded.keys, tuple(http), now - started, now - compile_started)
 
 
 def free_ports(count: int) -> list[int]:

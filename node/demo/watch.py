@@ -21,9 +21,7 @@ class Watcher:
     """Asks all nodes for their status, and one of them for what the order brought."""
 
     views: list[View]
-    client: httpx.AsyncClient = field(
-        default_factory=lambda: httpx.AsyncClient(timeout=ANSWER_S, trust_env=False)
-    )
+    client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=ANSWER_S, trust_env=False))
     seen: int = 0
     source: str | None = None
     games: dict[str, int] = field(default_factory=dict)

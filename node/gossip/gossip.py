@@ -130,7 +130,8 @@ class Gossip:
         ours, enough = seqs_of(self._replica.tips()), self._enough()
         wanting = len(self._replica.wanted()) > 0
         return [
-            peer for peer in self._askable()
+            peer
+            for peer in self._askable()
             if not peer.epoch
             or ((wanting or peer.lacks(ours) >= enough or peer.leads(ours)) and peer.settled != self._state(peer))
         ]
@@ -201,9 +202,7 @@ class Gossip:
         request = SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), told)
         body = request.encode()
         peer.sent += len(body)
-        raw = await self._transport.ask(
-            peer.id, PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE
-        )
+        raw = await self._transport.ask(peer.id, PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE)
         peer.received += len(raw)
         answer = decode_answer(raw, max(self._sizes))
         opened = await self._member.opener.open(answer.events, epoch, self._member.knows, self._member.take)
@@ -233,9 +232,7 @@ class Gossip:
                 return self._answer_about_closed(peer, request)
             if not peer.may_tell(len(request.events), trio.current_time()):
                 raise Refusal(429, "too many events; send them later")
-            await self._member.opener.open(
-                request.events, request.epoch, self._member.knows, self._member.take
-            )
+            await self._member.opener.open(request.events, request.epoch, self._member.knows, self._member.take)
         except (MessageError, EventError) as error:
             peer.misbehaved(str(error), trio.current_time())
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
@@ -297,7 +294,8 @@ class Gossip:
         """The peers that spoke lately of our epoch."""
         since = trio.current_time() - self._rhythm.recent - self._rhythm.idle * len(self._replica.roster)
         return [
-            peer for peer in self.peers.values()
+            peer
+            for peer in self.peers.values()
             if peer.epoch and peer.contacted_at is not None and peer.contacted_at > since
         ]
 

@@ -71,7 +71,8 @@ class Creation:
         """
         seen = self._own_seen()
         fresh = {
-            member: tip for member, tip in self._tips.items()
+            member: tip
+            for member, tip in self._tips.items()
             if tip.seq > seen[member] and member != self._own and member not in excluded
         }
         parents: list[bytes] = []
@@ -107,7 +108,8 @@ class Creation:
     def _advanced(self, seen: list[int]) -> int:
         """Weight of the other members of whom `seen` has more than the snapshot."""
         return sum(
-            weight for member, weight in enumerate(self._weights)
+            weight
+            for member, weight in enumerate(self._weights)
             if member != self._own and seen[member] > self._snapshot[member]
         )
 

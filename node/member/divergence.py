@@ -66,9 +66,7 @@ class Divergence:
         elif before and not self.dissent:
             _log.info("the ledgers agree", round=self.finding.round)
 
-    def compare(
-        self, own: EpochRecord | None, said: Said, roster: Roster, now: float
-    ) -> None:
+    def compare(self, own: EpochRecord | None, said: Said, roster: Roster, now: float) -> None:
         """Notes what peers say opened the epochs in which they are, while the sealed chain does not tell yet."""
         if self._mistake or own is None:
             return
@@ -140,9 +138,7 @@ class Divergence:
         """Whether the own ledger is wrong, and was not yet computed again for it."""
         return not self._mistake and self.finding.verdict == "minority" and self.finding.since != self._tried
 
-    async def cure(
-        self, recovery: Recovery, key: SigningKey, wrong: Replica
-    ) -> tuple[Replica, list[RoundEffects]]:
+    async def cure(self, recovery: Recovery, key: SigningKey, wrong: Replica) -> tuple[Replica, list[RoundEffects]]:
         """The replica computed again from the store, instead of the `wrong` one, and all its rounds.
 
         What was the matter goes to the log. If it comes out the same again, it is not computed once more.

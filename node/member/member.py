@@ -40,8 +40,15 @@ class Member:
     """This node's part in the swarm. `run` owns the replica; all others read it, or hand things in."""
 
     def __init__(
-        self, *, genesis: Genesis, identity: Identity, store: Store, opener: Opener, clock: Clock,
-        chance: random.Random, pace: Pace | None = None,
+        self,
+        *,
+        genesis: Genesis,
+        identity: Identity,
+        store: Store,
+        opener: Opener,
+        clock: Clock,
+        chance: random.Random,
+        pace: Pace | None = None,
     ) -> None:
         self.id = identity.id
         self.genesis = genesis
@@ -82,7 +89,12 @@ class Member:
         Raises EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
         probe = make_event(
-            self._key, epoch=self.genesis.digest, seq=0, self_parent=None, time=0, transactions=tuple(transactions),
+            self._key,
+            epoch=self.genesis.digest,
+            seq=0,
+            self_parent=None,
+            time=0,
+            transactions=tuple(transactions),
         )
         self._pending.add(transactions, len(probe.raw))
         self._inbox.wake()
@@ -113,9 +125,7 @@ class Member:
         self.removed_by = None if self.id in record.roster else record
         return self.removed_by is not None
 
-    async def enter(
-        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
-    ) -> None:
+    async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         """See `node.statesync.catchup.Seat`."""
         replica = await restore(self.genesis, self._key, record, snapshot)
         await self._inbox.put(Delivery(jump=Jump(replica, record, snapshot, corrected)))

@@ -49,9 +49,7 @@ class Checker:
 
     async def _ask(self, request: bytes) -> bytes:
         if self._child is None:
-            self._child = await trio.lowlevel.open_process(
-                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            self._child = await trio.lowlevel.open_process(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         await self._child.stdin.send_all(request)

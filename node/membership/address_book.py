@@ -12,7 +12,10 @@ class Directory:
     """Looks at the roster as it is at the moment of asking."""
 
     def __init__(
-        self, config: SwarmConfig, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None = None,
+        self,
+        config: SwarmConfig,
+        roster: Callable[[], Roster],
+        guides: Mapping[MemberId, str] | None = None,
         former: Callable[[], frozenset[MemberId]] = frozenset,
     ) -> None:
         """`guides` are where a person said that members are ("host:port"): better than swarm.toml, which is older."""

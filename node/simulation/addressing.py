@@ -54,9 +54,7 @@ class RoadTransport:
         self._addresses = addresses
         await trio.lowlevel.checkpoint()
 
-    async def ask(
-        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
-    ) -> bytes:
+    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """See `Transport.ask`."""
         address = self._addresses.get(peer)
         if address is None or address != self._homes.get(peer):

@@ -93,7 +93,8 @@ class Comings:
         """Changes something in a ledger, unless so many are wrong that no ledger would have the majority."""
         roster = self._agenda.roster
         sound = [
-            node.identity.id for node in self._swarm.honest
+            node.identity.id
+            for node in self._swarm.honest
             if node.identity.id in roster and node.bent is None and node.number != fault.nodes[0]
         ]
         node = self._swarm.nodes[fault.nodes[0]]

@@ -63,8 +63,10 @@ class SimulatedWorkshop:
         return {"files": files, "architecture": job["settings"]["architecture"], "losses": {"policy": 1}}
 
     def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
-        scores = [[block, sum(2 * (self._chance.random() < self._strength) for _ in range(2))]
-                  for block, _seed in job["blocks"]]
+        scores = [
+            [block, sum(2 * (self._chance.random() < self._strength) for _ in range(2))]
+            for block, _seed in job["blocks"]
+        ]
         games = made_up_games(scores, job["blocks"]) + self._chance.randbytes(16)
         root = hashlib.sha256(games).digest()
         return {"scores": scores, "root": root, "blob": self._write(games), "games": 2 * len(scores)}

@@ -93,9 +93,7 @@ class Faults:
         for source in numbers:
             for target in numbers:
                 conditions = self._conditions(source, target)
-                network.set(
-                    self._swarm.nodes[source].identity.id, self._swarm.nodes[target].identity.id, conditions
-                )
+                network.set(self._swarm.nodes[source].identity.id, self._swarm.nodes[target].identity.id, conditions)
 
     def _conditions(self, source: int, target: int) -> Conditions:
         conditions = self._calm

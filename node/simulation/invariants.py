@@ -155,8 +155,11 @@ class Honesty:
 
 def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
     """What honest nodes still wait for, transactions without a place or `rounds` rounds; None if nothing."""
-    newest = max((node.member.replica for node in swarm.honest if node.member is not None and node.bent is None),
-                 key=lambda replica: replica.number, default=None)
+    newest = max(
+        (node.member.replica for node in swarm.honest if node.member is not None and node.bent is None),
+        key=lambda replica: replica.number,
+        default=None,
+    )
     for node in swarm.honest:
         if newest is not None and node.identity.id not in newest.roster:
             continue

@@ -128,14 +128,19 @@ class _Run:
         self._history = History()
         slower = _slowness(schedule.nodes)
         self._swarm = SimulatedSwarm(
-            schedule.nodes, schedule.seed, pace=Pace(busy=0.4 * slower),
-            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0), watch=self._watch,
+            schedule.nodes,
+            schedule.seed,
+            pace=Pace(busy=0.4 * slower),
+            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0),
+            watch=self._watch,
             liars={
                 liar.node: [byzantine.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
-            make_member=make_member, anchors=True,
-            settings=replace(SETTINGS, epoch=EpochSettings(schedule.epoch_events)), weights=schedule.weights,
+            make_member=make_member,
+            anchors=True,
+            settings=replace(SETTINGS, epoch=EpochSettings(schedule.epoch_events)),
+            weights=schedule.weights,
             newcomers=sum(fault.kind == "join" for fault in schedule.faults),
         )
         liars = {node.identity.id for node in self._swarm.nodes if not node.honest}
@@ -194,28 +199,50 @@ class _Run:
 
     def _highest_round(self) -> int:
         replicas = [node.member.replica for node in self._swarm.honest if node.member is not None]
-        return max((
-            replica.opening.round + max(map(replica.hashgraph.round_of, range(len(replica.dag))), default=0)
-            for replica in replicas
-        ), default=0)
+        return max(
+            (
+                replica.opening.round + max(map(replica.hashgraph.round_of, range(len(replica.dag))), default=0)
+                for replica in replicas
+            ),
+            default=0,
+        )
 
     def _report(self, recovery: float, recovery_rounds: int) -> Report:
         swarm, schedule = self._swarm, self._schedule
-        trace = hashlib.sha256(repr((
-            self._agreement.trace(), swarm.network.traffic, trio.current_time(),
-        )).encode()).hexdigest()
+        trace = hashlib.sha256(
+            repr(
+                (
+                    self._agreement.trace(),
+                    swarm.network.traffic,
+                    trio.current_time(),
+                )
+            ).encode()
+        ).hexdigest()
         honest = [node.member.replica for node in swarm.honest if node.member is not None]
         return Report(
-            seed=schedule.seed, nodes=schedule.nodes, seconds=trio.current_time(),
-            faults=len(schedule.faults), liars=len(schedule.liars), rounds=len(self._agreement.rounds),
-            events=self._agreement.ordered, attached=self._honesty.attached,
+            seed=schedule.seed,
+            nodes=schedule.nodes,
+            seconds=trio.current_time(),
+            faults=len(schedule.faults),
+            liars=len(schedule.liars),
+            rounds=len(self._agreement.rounds),
+            events=self._agreement.ordered,
+            attached=self._honesty.attached,
             crashes=sum(max(0, node.starts - 1 - len(node.stops)) for node in swarm.nodes),
             stops=sum(len(node.stops) for node in swarm.nodes),
-            epochs=1 + max((replica.number for replica in honest), default=0), forks=len(self._forkers),
+            epochs=1 + max((replica.number for replica in honest), default=0),
+            forks=len(self._forkers),
             refused=sum(replica.refused.total() for replica in honest),
-            promotions=len(self._history.promoted), certified=len(self._history.certified),
-            changes=dict(sorted(self._agenda.changed.items())), offsets=dict(sorted(self._agenda.offsets.items())),
-            effects=dict(sorted(self._agenda.effects.items())), jumps=sum(node.jumps for node in swarm.nodes),
-            bent=self._comings.bent, cured=self._agreement.cured,
-            asked=swarm.network.traffic.asked, recovery=recovery, recovery_rounds=recovery_rounds, trace=trace,
+            promotions=len(self._history.promoted),
+            certified=len(self._history.certified),
+            changes=dict(sorted(self._agenda.changed.items())),
+            offsets=dict(sorted(self._agenda.offsets.items())),
+            effects=dict(sorted(self._agenda.effects.items())),
+            jumps=sum(node.jumps for node in swarm.nodes),
+            bent=self._comings.bent,
+            cured=self._agreement.cured,
+            asked=swarm.network.traffic.asked,
+            recovery=recovery,
+            recovery_rounds=recovery_rounds,
+            trace=trace,
         )

@@ -10,9 +10,24 @@ from consensus.settings import EpochSettings
 from node.simulation import byzantine
 
 FREQUENCIES = {
-    "loss": 1.0, "delay": 1.0, "duplicate": 0.6, "reorder": 1.0, "partition": 1.2, "oneway": 1.0, "split": 1.2,
-    "crash": 1.5, "flap": 0.5, "skew": 0.5, "jump": 0.5, "slowdisk": 0.7, "baddisk": 0.7,
-    "join": 0.7, "leave": 0.6, "rekey": 0.3, "move": 0.3, "bend": 0.4,
+    "loss": 1.0,
+    "delay": 1.0,
+    "duplicate": 0.6,
+    "reorder": 1.0,
+    "partition": 1.2,
+    "oneway": 1.0,
+    "split": 1.2,
+    "crash": 1.5,
+    "flap": 0.5,
+    "skew": 0.5,
+    "jump": 0.5,
+    "slowdisk": 0.7,
+    "baddisk": 0.7,
+    "join": 0.7,
+    "leave": 0.6,
+    "rekey": 0.3,
+    "move": 0.3,
+    "bend": 0.4,
 }
 """How often each kind of fault is drawn, relative to the others."""
 
@@ -118,7 +133,11 @@ def _check(schedule: Schedule) -> None:
 
 
 def draw_schedule(
-    seed: int, nodes: int, seconds: float, *, faults: Mapping[str, float] | None = None,
+    seed: int,
+    nodes: int,
+    seconds: float,
+    *,
+    faults: Mapping[str, float] | None = None,
     lies: Sequence[str] = LIES,
 ) -> Schedule:
     """A schedule whose faults are over after `seconds`, with as many liars as the swarm must bear, or fewer.

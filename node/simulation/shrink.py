@@ -65,7 +65,8 @@ def _cut(schedule: Schedule, seconds: float) -> Schedule:
     """The schedule without what comes after so many seconds."""
     faults = tuple(
         replace(fault, lasts=round(min(fault.lasts, seconds - fault.at), 2))
-        for fault in schedule.faults if fault.at < seconds
+        for fault in schedule.faults
+        if fault.at < seconds
     )
     return replace(schedule, seconds=seconds, faults=faults)
 

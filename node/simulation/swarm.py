@@ -49,10 +49,20 @@ class SimulatedSwarm:
     """`count` nodes that found a swarm. All chance comes from `seed`; time is trio's."""
 
     def __init__(
-        self, count: int, seed: int, *, pace: Pace, rhythm: Rhythm, watch: Watcher,
-        liars: Mapping[int, Iterable[Malice]] | None = None, make_member: MemberFactory = Member,
-        conditions: Conditions | None = None, settings: Settings | None = None, anchors: bool = False,
-        weights: Sequence[int] = (), newcomers: int = 0,
+        self,
+        count: int,
+        seed: int,
+        *,
+        pace: Pace,
+        rhythm: Rhythm,
+        watch: Watcher,
+        liars: Mapping[int, Iterable[Malice]] | None = None,
+        make_member: MemberFactory = Member,
+        conditions: Conditions | None = None,
+        settings: Settings | None = None,
+        anchors: bool = False,
+        weights: Sequence[int] = (),
+        newcomers: int = 0,
     ) -> None:
         """`liars` do not keep to the protocol, in these ways; `make_member` makes the others' members.
 
@@ -207,8 +217,13 @@ class SimulatedSwarm:
         """A member that reads this disk, and its gossip."""
         store = MemoryStore(disk)
         member = node.make_member(
-            genesis=self.genesis, identity=node.identity, store=store, opener=self._opener, clock=node.clock,
-            chance=chance, pace=self._pace,
+            genesis=self.genesis,
+            identity=node.identity,
+            store=store,
+            opener=self._opener,
+            clock=node.clock,
+            chance=chance,
+            pace=self._pace,
         )
         road = self.roads.transport(self.network.transport(node.identity.id))
         transport = node.mask.transport(road, member)
@@ -228,19 +243,27 @@ class SimulatedSwarm:
         """What knows and admits who is in the roster."""
         directory = self.roads.directory(lambda: life.member.replica.ledger.roster, node.guides)
         return Doors(
-            node.identity.id, directory, cast(Credentials, NoCredentials()), reception,
-            cast(HttpTransport, life.road), life.fetcher,
+            node.identity.id,
+            directory,
+            cast(Credentials, NoCredentials()),
+            reception,
+            cast(HttpTransport, life.road),
+            life.fetcher,
         )
 
-    async def _catch_up(
-        self, node: SimulatedNode, life: "_Life", reception: Reception, chance: random.Random
-    ) -> None:
+    async def _catch_up(self, node: SimulatedNode, life: "_Life", reception: Reception, chance: random.Random) -> None:
         """As `node.app` does it: a node that is outside looks for later epochs all the time."""
         me, member = node.identity.id, life.member
         guides = {guide: Peer(guide) for guide in node.guides or ()}
         catchup = CatchUp(
-            self.genesis, life.store, member, lambda: (guides | life.gossip.peers).values(),
-            life.transport, node.blobs, life.fetcher, chance,
+            self.genesis,
+            life.store,
+            member,
+            lambda: (guides | life.gossip.peers).values(),
+            life.transport,
+            node.blobs,
+            life.fetcher,
+            chance,
         )
         doors, jump = self._doors(node, life, reception), catchup.jump
 

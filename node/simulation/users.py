@@ -25,9 +25,7 @@ SETTINGS = Settings(
     configurations=("hex8-2", "square8-2"),
     selfplay=SelfplaySettings(games=8, ceiling=16),
     training=TrainingSettings(games=8),
-    match=MatchSettings(
-        slot_blocks=2, block_limit=4, p1=Fraction(3, 4), alpha=Fraction(9, 20), beta=Fraction(9, 20)
-    ),
+    match=MatchSettings(slot_blocks=2, block_limit=4, p1=Fraction(3, 4), alpha=Fraction(9, 20), beta=Fraction(9, 20)),
     timing=TimingSettings(lease_s=15, idle_s=30, vote_s=60),
 )
 """Everything small, so that a short run has promotions."""
@@ -102,7 +100,8 @@ class User:
         me, key = self._node.identity.id, self._node.identity.key
         wishes: list[t.Transaction] = [
             t.Seal(self._next(), promotion.digest, key.sign(pae(promotion.statement)))
-            for promotion in due_seals(ledger, me) if self._once(promotion.digest)
+            for promotion in due_seals(ledger, me)
+            if self._once(promotion.digest)
         ]
         for open_ in due_votes(ledger, me):
             if open_.ripe is not None and self._once(open_.id):
@@ -131,7 +130,8 @@ class User:
             t.Finding(
                 self._next(), case.report.candidate, case.report.slot, case.id, _is_wrong(case.report.result), "seen"
             )
-            for case in due_findings(ledger, me) if self._once(case.id)
+            for case in due_findings(ledger, me)
+            if self._once(case.id)
         ]
         for candidacy in ledger.candidates():
             for slot in _wrong_slots(candidacy):
@@ -197,10 +197,12 @@ class User:
     def _nonsense(self) -> Sequence[t.Transaction]:
         """Something that the ledger takes, rejects or ignores."""
         number = self._next()
-        return self._random.choice((
-            *([],) * 6,
-            [t.Profile(number, ("selfplay",), "simulated", bytes(32), {"games": number}, 0, 0)],
-            [t.SelfplayClaim(number, "hex8-2", self._random.randrange(1, 64))],
-            [t.SelfplayClaim(number, "unknown", -1)],
-            [_Novelty(number, "x" * self._random.randrange(99))],
-        ))
+        return self._random.choice(
+            (
+                *([],) * 6,
+                [t.Profile(number, ("selfplay",), "simulated", bytes(32), {"games": number}, 0, 0)],
+                [t.SelfplayClaim(number, "hex8-2", self._random.randrange(1, 64))],
+                [t.SelfplayClaim(number, "unknown", -1)],
+                [_Novelty(number, "x" * self._random.randrange(99))],
+            )
+        )

@@ -27,9 +27,7 @@ ROLES = ("match", "selfplay", "train")
 class WorkingSwarm(SimulatedSwarm):
     """A `SimulatedSwarm` whose nodes also work. Files lie under `directory`; blobs outlive crashes."""
 
-    def __init__(
-        self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: object
-    ) -> None:
+    def __init__(self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: object) -> None:
         super().__init__(count, seed, **options)  # type: ignore[arg-type]
         self._directory = directory
         self._failing = failing

@@ -45,9 +45,7 @@ class Seat(Protocol):
         """Is told of the newest sealed record; whether it has no place for this node."""
         ...
 
-    async def enter(
-        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
-    ) -> None:
+    async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         """Leaves its epoch for the one of `record`, durably, with the ledger in `snapshot`, whose digest is checked.
 
         The records in `corrected`, of which `record` is the last, take the place of those it has: see `Store.correct`.
@@ -60,8 +58,15 @@ class CatchUp:
     """Brings a node to the newest sealed epoch, whenever no peer serves its own any more."""
 
     def __init__(
-        self, genesis: Genesis, store: Store, seat: Seat, peers: Callable[[], Iterable[Peer]],
-        transport: Transport, blobs: Blobs, fetcher: BlobFetcher, chance: random.Random,
+        self,
+        genesis: Genesis,
+        store: Store,
+        seat: Seat,
+        peers: Callable[[], Iterable[Peer]],
+        transport: Transport,
+        blobs: Blobs,
+        fetcher: BlobFetcher,
+        chance: random.Random,
     ) -> None:
         self._genesis, self._store, self._seat = genesis, store, seat
         self._peers, self._transport = peers, transport

@@ -31,9 +31,7 @@ class BadAnswer(AskError):  # noqa: N818
 class Transport(Protocol):
     """The asking side; `node.transport.router.Reception` is the answering side."""
 
-    async def ask(
-        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
-    ) -> bytes:
+    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """Sends `body` to the member `peer` and returns its answer, of at most `limit` bytes.
 
         Raises AskError, after `seconds` at the latest.

@@ -47,9 +47,7 @@ class HttpTransport:
         for kept in stale:  # others go on asking meanwhile
             await kept.conversation.close()
 
-    async def ask(
-        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
-    ) -> bytes:
+    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """See `Transport.ask`."""
         address = self._addresses.get(peer)
         if address is None:

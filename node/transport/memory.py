@@ -72,8 +72,9 @@ class Network:
         """The asking side of the node `source`."""
         return MemoryTransport(self, source)
 
-    async def serve(self, member: bytes, reception: Reception, *,
-                    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(
+        self, member: bytes, reception: Reception, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Answers for `member` until cancelled; then it is as if the machine were off."""
         async with trio.open_nursery() as nursery:
             host = self._hosts[member] = _Host(reception, nursery)
@@ -145,9 +146,7 @@ class Network:
         finally:  # also when the host dies meanwhile
             exchange.finish(answer, failure)
 
-    async def _deliver_later(
-        self, host: _Host, seconds: float, source: bytes, path: str, body: bytes
-    ) -> None:
+    async def _deliver_later(self, host: _Host, seconds: float, source: bytes, path: str, body: bytes) -> None:
         await trio.sleep(seconds)
         await self._deliver(host, _Exchange(), source, path, body)
 
@@ -159,9 +158,7 @@ class MemoryTransport:
         self._network = network
         self._source = source
 
-    async def ask(
-        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
-    ) -> bytes:
+    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """See `Transport.ask`."""
         try:
             with trio.fail_after(seconds):

@@ -98,9 +98,7 @@ class ProcessWorkshop:
             )
         return self._child
 
-    async def _converse(
-        self, child: trio.Process, job: Mapping[str, Any], report: Report
-    ) -> Mapping[str, Any]:
+    async def _converse(self, child: trio.Process, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         assert child.stdin is not None
         assert child.stdout is not None
         await child.stdin.send_all(_frame(job))

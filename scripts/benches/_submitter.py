@@ -26,8 +26,14 @@ _DRAIN_S = 15.0
 
 
 async def submit_notes(
-    begin: float, seconds: float, rate: float, result: Path,
-    desk: Desk, member: Member, gossip: Gossip, *_rest: object,
+    begin: float,
+    seconds: float,
+    rate: float,
+    result: Path,
+    desk: Desk,
+    member: Member,
+    gossip: Gossip,
+    *_rest: object,
 ) -> None:
     """Takes the place of the work that a node does."""
     submitted: dict[int, float] = {}

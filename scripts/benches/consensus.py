@@ -238,8 +238,14 @@ def show(results: Sequence[dict[str, Any]]) -> None:
             node = f"{row['node_events_per_s_signed']:,}"
             shares = [f"{row[key]:.0%}" for key in ("signed_of_verify", "node_of_verify")]
             table.add_row(
-                str(row["n"]), str(row["other_parents"]), *speeds, shares[0], node, shares[1],
-                f"{row['cores_of_verify']:.1f}", str(row["bytes_per_event"]),
+                str(row["n"]),
+                str(row["other_parents"]),
+                *speeds,
+                shares[0],
+                node,
+                shares[1],
+                f"{row['cores_of_verify']:.1f}",
+                str(row["bytes_per_event"]),
             )
     console.print(table)
     for row in results:

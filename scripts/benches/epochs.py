@@ -79,20 +79,24 @@ class Run:
         closed = next((result.closed for result in results if result.closed is not None), None)
         if closed is not None:
             self._talk.enter(closed.record)
-            self.closes.append({
-                "epoch": closed.record.number - 1,
-                "events": self.ordered,
-                "pause_ms": round(1000 * (end - inserted), 2),
-                "snapshot_bytes": len(closed.snapshot),
-            })
+            self.closes.append(
+                {
+                    "epoch": closed.record.number - 1,
+                    "events": self.ordered,
+                    "pause_ms": round(1000 * (end - inserted), 2),
+                    "snapshot_bytes": len(closed.snapshot),
+                }
+            )
 
     def _sample(self, ordered: int) -> None:
         gc.collect()
-        self.samples.append({
-            "events": self.ordered,
-            "rss_mb": round(resident_mb(), 1),
-            "events_per_s": round(ordered / self.seconds),
-        })
+        self.samples.append(
+            {
+                "events": self.ordered,
+                "rss_mb": round(resident_mb(), 1),
+                "events_per_s": round(ordered / self.seconds),
+            }
+        )
         self.seconds = 0.0
 
 

@@ -53,7 +53,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--nodes", type=_count, action="append", metavar="N", help="nodes to start (default 1, then 4)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch them (default 20)")
     parser.add_argument(
-        "--submit", type=float, metavar="RATE",
+        "--submit",
+        type=float,
+        metavar="RATE",
         help="instead of idling, each node submits so many transactions a second (then --nodes is 7 by default)",
     )
     parser.add_argument("--json", action="store_true", help="print one object for programs")
@@ -226,8 +228,6 @@ def main(argv: list[str]) -> int:
     if arguments.submit is None:
         results = [measure(count, arguments.seconds) for count in arguments.nodes or (1, 4)]
     else:
-        results = [
-            measure_finality(count, arguments.submit, arguments.seconds) for count in arguments.nodes or (7,)
-        ]
+        results = [measure_finality(count, arguments.submit, arguments.seconds) for count in arguments.nodes or (7,)]
     tell(results, to_programs=arguments.json)
     return 0

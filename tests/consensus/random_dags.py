@@ -100,11 +100,7 @@ class Maker:
         return own[-1] if own else None
 
     def pick_others(self, creator):
-        near = [
-            m
-            for m in range(self.members)
-            if m != creator and self.own[m] and self.camps[m] == self.camps[creator]
-        ]
+        near = [m for m in range(self.members) if m != creator and self.own[m] and self.camps[m] == self.camps[creator]]
         chosen = self.rng.sample(near, min(len(near), self.rng.randint(1, self.most_parents)))
         return [self.pick_event(member) for member in chosen]
 

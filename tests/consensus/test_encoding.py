@@ -9,13 +9,7 @@ from consensus.encoding import MAX_DEPTH, EncodingError, decode, encode
 
 LIMIT = 1 << 16
 
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**64), 2**64 - 1)
-    | st.binary(max_size=300)
-    | st.text(max_size=300)
-)
+scalars = st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=300) | st.text(max_size=300)
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.text(max_size=40), inner, max_size=30),

@@ -155,7 +155,11 @@ def test_a_header_reads_the_same_quickly_and_carefully(seq, others):
     digests = [bytes([number]) * 32 for number in range(others)]
     for reveal, ledger in ((None, None), (b"r" * 32, None), (None, (seq, b"l" * 32)), (b"r" * 32, (0, bytes(32)))):
         made = event(
-            seq=seq, self_parent=b"s" * 32 if seq else None, other_parents=tuple(digests), time=seq, reveal=reveal,
+            seq=seq,
+            self_parent=b"s" * 32 if seq else None,
+            other_parents=tuple(digests),
+            time=seq,
+            reveal=reveal,
             ledger=ledger,
         )
         fields = _quick_fields(made.header)
@@ -302,11 +306,7 @@ def test_changed_bytes_are_refused_or_fail_the_signature(data):
 
 
 json_like = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**64), 2**64 - 1)
-    | st.binary(max_size=33)
-    | st.text(max_size=9),
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=33) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(["type", "id", "x"]), inner),
     max_leaves=8,
 )

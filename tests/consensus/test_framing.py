@@ -127,7 +127,11 @@ class Court:
         """Orders an event of `author` with this evidence; who stands convicted then."""
         ledger = Ledger.restore(self.swarm.genesis, self.closed.record, self.closed.snapshot)
         event = make_event(
-            self.swarm.keys[author], epoch=self.closed.record.digest, seq=0, self_parent=None, time=1,
+            self.swarm.keys[author],
+            epoch=self.closed.record.digest,
+            seq=0,
+            self_parent=None,
+            time=1,
             transactions=tuple(entry.as_table() for entry in evidence),
         )
         number = ledger.round + 1

@@ -1,7 +1,5 @@
 """What members of little or no weight may do to those who do not lie: no crash, no stall, no memory."""
 
-
-
 import pytest
 
 from consensus import forks

@@ -52,9 +52,7 @@ def test_no_block_adds_more_than_the_bernoulli_bound(most: int, data: st.DataObj
     score = data.draw(st.integers(0, most))
     share = Fraction(score, most)
     bound = share * Fraction(13, 10) + (1 - share) * Fraction(7, 10)
-    assert STANDARD.ratio(score, most, 1).exp() <= Decimal(bound.numerator) / bound.denominator + Decimal(
-        "1e-20"
-    )
+    assert STANDARD.ratio(score, most, 1).exp() <= Decimal(bound.numerator) / bound.denominator + Decimal("1e-20")
 
 
 def error_rate(distribution: dict[int, Fraction], most: int, limit: int, verdict: str) -> Fraction:

@@ -170,11 +170,26 @@ class Mutator:
 
     def _scalar(self) -> Any:
         wrapped = self.chance.randrange(16)
-        plain = self.chance.choice((
-            None, True, False, 1.5, float("inf"), "", b"", [], {}, self.chance.choice(_NUMBERS),
-            -self.chance.choice(_NUMBERS), self.chance.choice(_TEXTS), self.chance.randbytes(32),
-            self.chance.randbytes(64), [[]], {"a": None},
-        ))
+        plain = self.chance.choice(
+            (
+                None,
+                True,
+                False,
+                1.5,
+                float("inf"),
+                "",
+                b"",
+                [],
+                {},
+                self.chance.choice(_NUMBERS),
+                -self.chance.choice(_NUMBERS),
+                self.chance.choice(_TEXTS),
+                self.chance.randbytes(32),
+                self.chance.randbytes(64),
+                [[]],
+                {"a": None},
+            )
+        )
         return [plain] if wrapped == 0 else {"x": plain} if wrapped == 1 else plain
 
     def _lines(self, data: bytes) -> bytes:

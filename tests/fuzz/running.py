@@ -64,9 +64,7 @@ def fuzz(name: str, seed: int, start: int, count: int, limit: float, most: int =
     return fuzz_target(name, target, seed, start, count, limit, most)
 
 
-def fuzz_target(
-    name: str, target: Target, seed: int, start: int, count: int, limit: float, most: int = 3
-) -> Result:
+def fuzz_target(name: str, target: Target, seed: int, start: int, count: int, limit: float, most: int = 3) -> Result:
     """As `fuzz`, for a target at hand."""
     result = Result(name)
     began = time.perf_counter()
@@ -112,7 +110,8 @@ def bound_memory(more: int) -> None:
 def describe(error: BaseException) -> str:
     """The error in one line, with the innermost line of this house."""
     frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__)
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
         if str(ROOT) in frame.filename and frame.filename != __file__
     ]
     where = f"{Path(frames[-1].filename).relative_to(ROOT)}:{frames[-1].lineno}" if frames else "?"

@@ -258,8 +258,22 @@ _LINES = (
     ": x", "a: \x00", "cookie: " + "; ".join("c=1" for _ in range(500)),
 )  # fmt: skip
 _TARGETS = (
-    "/", "/status", "/log?after=" + "9" * 5000, "/log?after=-1", "/certificates/" + "0" * 64, "/certificates/%00", "*",
-    "http://127.0.0.1/status", "//", "/%ff%fe", "/propose", "/vote", CHAIN, "/gossip/sync", "/" + "a" * 60_000, "/\xff",
+    "/",
+    "/status",
+    "/log?after=" + "9" * 5000,
+    "/log?after=-1",
+    "/certificates/" + "0" * 64,
+    "/certificates/%00",
+    "*",
+    "http://127.0.0.1/status",
+    "//",
+    "/%ff%fe",
+    "/propose",
+    "/vote",
+    CHAIN,
+    "/gossip/sync",
+    "/" + "a" * 60_000,
+    "/\xff",
 )
 _METHODS = ("GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PRI", "", "get", "G\x00T")
 _CHUNKS = (b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"5;" + b"x" * 70_000, b"-1\r\n\r\n")

@@ -137,9 +137,15 @@ def test_a_fraction_whose_digits_never_end_is_refused_at_once(alpha: str) -> Non
 @pytest.mark.parametrize(
     "line",
     [
-        "alpha = 1e-999999999", "alpha = 1e999999999", "alpha = 1e99999999999999999999", "alpha = nan",
-        'alpha = "1e999999999"', "block_limit = " + "9" * 5000, "block_limit = 0x1" + "0" * 5000,
-        "block_limit = " + "[" * 5000, "block_limit = {a=" * 2000,
+        "alpha = 1e-999999999",
+        "alpha = 1e999999999",
+        "alpha = 1e99999999999999999999",
+        "alpha = nan",
+        'alpha = "1e999999999"',
+        "block_limit = " + "9" * 5000,
+        "block_limit = 0x1" + "0" * 5000,
+        "block_limit = " + "[" * 5000,
+        "block_limit = {a=" * 2000,
     ],
 )
 def test_numbers_and_nesting_beyond_all_bounds_in_swarm_toml_are_one_line(line: str) -> None:

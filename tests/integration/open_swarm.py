@@ -73,9 +73,7 @@ class Courier(MemoryTransport):
         await trio.lowlevel.checkpoint()
         self.addresses = dict(addresses)
 
-    async def ask(
-        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
-    ) -> bytes:
+    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         address = self.addresses.get(peer)
         if self._me in self._deaf:
             await trio.sleep(0.001)
@@ -149,8 +147,13 @@ class OpenSwarm(SimulatedSwarm):
         me, chance = node.identity.id, random.Random(f"node {node.number} {node.starts}")
         store = self.store_of(node)
         member = node.make_member(
-            genesis=self.genesis, identity=node.identity, store=store, opener=self._opener, clock=node.clock,
-            chance=chance, pace=self._pace,
+            genesis=self.genesis,
+            identity=node.identity,
+            store=store,
+            opener=self._opener,
+            clock=node.clock,
+            chance=chance,
+            pace=self._pace,
         )
         decided, for_doors = member.subscribe(), member.subscribe()
         courier = self.couriers[node.number] = Courier(self.town, me, self.deaf)
@@ -161,15 +164,25 @@ class OpenSwarm(SimulatedSwarm):
         directory = Directory(
             self._files[node.number], lambda: member.replica.ledger.roster, guides, lambda: member.replica.ledger.former
         )
-        reception = Reception([], {
-            PATH: node.mask.route(gossip.route(), member), CHAIN_PATH: chain_route(store),
-            BLOBS_PATH: blob_route(node.blobs),
-        })
+        reception = Reception(
+            [],
+            {
+                PATH: node.mask.route(gossip.route(), member),
+                CHAIN_PATH: chain_route(store),
+                BLOBS_PATH: blob_route(node.blobs),
+            },
+        )
         doors = Doors(me, directory, Credentials(self.town, me), reception, courier, fetcher)
         named = {guide: Peer(guide) for guide in guides}
         catchup = CatchUp(
-            self.genesis, store, _Seat(member, doors), lambda: (named | gossip.peers).values(), transport,
-            node.blobs, fetcher, chance,
+            self.genesis,
+            store,
+            _Seat(member, doors),
+            lambda: (named | gossip.peers).values(),
+            transport,
+            node.blobs,
+            fetcher,
+            chance,
         )
 
         def stranded() -> bool:
@@ -234,7 +247,4 @@ async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 def in_force(nodes: Iterable[SimulatedNode], member: MemberId, present: bool = True) -> bool:
     """Whether the member is, or is not, in the roster that these nodes go by."""
-    return all(
-        node.member is not None and (member in node.member.replica.roster) == present for node in nodes
-    )
-
+    return all(node.member is not None and (member in node.member.replica.roster) == present for node in nodes)

@@ -115,9 +115,7 @@ def _epoch_of(raw: bytes) -> bytes:
 async def processes(directory: Path, count: int, settings: Settings, *options: str) -> AsyncIterator[Processes]:
     """A swarm of `count` nodes, none started yet; whatever runs at the end is ended."""
     ports = free_ports(2 * count)
-    founded = found_swarm(
-        directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"], settings=settings
-    )
+    founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"], settings=settings)
     commands = []
     for number, (key, port) in enumerate(zip(founded.keys, ports[count:], strict=True)):
         data = directory / f"data{number}"

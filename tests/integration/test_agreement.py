@@ -90,7 +90,11 @@ def test_a_seed_gives_the_same_run_every_time() -> None:
     code = CODE.format("run", "draw_schedule(5, 5, 10)")
     runs = [
         subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True,
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
             env=os.environ | {"PYTHONHASHSEED": hashseed},
         ).stdout.splitlines()[-1]
         for hashseed in ("1", "2")
@@ -132,8 +136,9 @@ def test_machines_do_fail(kind: str, strength: float, shows: Any) -> None:
     assert shows(report), report
 
 
-@pytest.mark.parametrize("kind", ["loss", "delay", "duplicate", "reorder", "partition", "oneway", "split",
-                                  "skew", "jump", "slowdisk"])
+@pytest.mark.parametrize(
+    "kind", ["loss", "delay", "duplicate", "reorder", "partition", "oneway", "split", "skew", "jump", "slowdisk"]
+)
 def test_every_other_fault_changes_the_run(kind: str) -> None:
     fault = Fault(kind, 1.0, 5.0, (0, 1), 0.9)
     assert simulate(Schedule(1, 4, 6.0, (fault,))).trace != CALM.trace

@@ -38,7 +38,12 @@ class World:
         self._seen = 0
         self._number = 0
         self.swarm = SimulatedSwarm(
-            5, seed, pace=Pace(), rhythm=Rhythm(), watch=self._see, settings=TINY,
+            5,
+            seed,
+            pace=Pace(),
+            rhythm=Rhythm(),
+            watch=self._see,
+            settings=TINY,
             conditions=Conditions(delay=0.002, jitter=0.002),
         )
         self.swarm.keep = keep

@@ -49,7 +49,12 @@ class Watch:
 def make_swarm(count: int, seed: int, watch: Watch, settings: Settings = TINY) -> SimulatedSwarm:
     make_deterministic(seed)
     return SimulatedSwarm(
-        count, seed, pace=Pace(), rhythm=Rhythm(), watch=watch.see, settings=settings,
+        count,
+        seed,
+        pace=Pace(),
+        rhythm=Rhythm(),
+        watch=watch.see,
+        settings=settings,
         conditions=Conditions(delay=0.002, jitter=0.002),
     )
 
@@ -73,10 +78,13 @@ async def use(swarm: SimulatedSwarm, chance: random.Random, put: set[tuple[bytes
 
 async def at_rest(swarm: SimulatedSwarm) -> None:
     with trio.fail_after(60):
-        while any(
-            node.member is None or node.member.standing().pending or node.member.replica.undecided()
-            for node in swarm.nodes
-        ) or len({member_of(node).replica.ledger.round for node in swarm.nodes}) > 1:
+        while (
+            any(
+                node.member is None or node.member.standing().pending or node.member.replica.undecided()
+                for node in swarm.nodes
+            )
+            or len({member_of(node).replica.ledger.round for node in swarm.nodes}) > 1
+        ):
             await trio.sleep(0.1)
 
 
@@ -187,9 +195,7 @@ def near_close(node: SimulatedNode) -> bool:
     return received > EVENTS - 10 or (replica.number > 0 and received < 5)
 
 
-async def test_a_node_that_was_away_over_a_close_catches_up(
-    autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
+async def test_a_node_that_was_away_over_a_close_catches_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     watch = Watch()
     swarm = make_swarm(4, 9, watch)
     await nursery.start(swarm.run)

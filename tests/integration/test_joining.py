@@ -31,7 +31,12 @@ class World:
         self.agreement, self.history = Agreement(), History()
         self.done: defaultdict[tuple[str, bytes | None], list[int]] = defaultdict(list)  # rounds, by effect and member
         self.swarm = OpenSwarm(
-            founders, seed, watch=self._see, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2), anchors=True,
+            founders,
+            seed,
+            watch=self._see,
+            pace=Pace(busy=0.4),
+            rhythm=Rhythm(busy=0.2),
+            anchors=True,
             settings=replace(SETTINGS, epoch=EpochSettings(events=EVENTS)),
         )
         self.founders = list(self.swarm.nodes)
@@ -111,7 +116,8 @@ class World:
     def certificates(self, node: SimulatedNode) -> list[bytes]:
         """All that this node can show, verified with nothing but the genesis digest."""
         made = [
-            data for promotion in ledger_of(node).promotions()
+            data
+            for promotion in ledger_of(node).promotions()
             if (data := certificate(promotion, ledger_of(node))) is not None
         ]
         for data in made:

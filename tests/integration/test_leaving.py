@@ -40,7 +40,6 @@ async def world(autojump_clock: MockClock, nursery: trio.Nursery) -> World:
     return world
 
 
-
 async def test_one_that_was_away_learns_that_it_was_voted_out(world: World, autojump_clock: MockClock) -> None:
     gone = world.gone
     world.swarm.crash(gone)

@@ -57,9 +57,7 @@ def events_by(swarm: SimulatedSwarm, node: SimulatedNode) -> int:
     return 0 if newest is None else newest.seq + 1
 
 
-async def test_an_idle_swarm_stays_alive_with_little_traffic(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
+async def test_an_idle_swarm_stays_alive_with_little_traffic(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     watched = Watched()
     swarm = make_swarm(watched)
     await nursery.start(swarm.run)
@@ -157,9 +155,7 @@ async def test_a_cut_off_minority_stops_and_goes_on_when_it_is_back(
     assert all(events_by(swarm, node) > earlier for node, earlier in zip(few, stopped, strict=True))
 
 
-async def test_who_cannot_get_rid_of_transactions_is_told_so(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
+async def test_who_cannot_get_rid_of_transactions_is_told_so(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """Alone, a node takes what its queue holds and one event more, and no memory beyond that."""
     watched = Watched()
     swarm = make_swarm(watched)

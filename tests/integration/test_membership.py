@@ -27,9 +27,7 @@ async def agree(swarm: Processes, members: tuple[int, ...], *change: str) -> str
     answer = json.loads(await type_in(swarm, first, "propose", *change, "--reason", "why not", "--json"))
     name = answer["proposal"]
     for number in others:
-        await swarm.until(
-            number, "/proposals", lambda found: any(entry["proposal"] == name for entry in found), 30
-        )
+        await swarm.until(number, "/proposals", lambda found: any(entry["proposal"] == name for entry in found), 30)
         wait = ("--wait",) if number == others[-1] else ()
         said = await type_in(swarm, number, "vote", name[:12], "yes", *wait)
     return said.splitlines()[-1]

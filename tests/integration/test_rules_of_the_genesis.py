@@ -21,8 +21,11 @@ async def proposed_by_the_genesis(swarm: Processes, number: int, name: str, seco
     """The id of the proposal that this member leaves."""
 
     def which(found: Any) -> list[str]:
-        return [entry["proposal"] for entry in found
-                if (entry["by"], entry["change"], entry["name"], entry["state"]) == (None, "leave", name, "open")]
+        return [
+            entry["proposal"]
+            for entry in found
+            if (entry["by"], entry["change"], entry["name"], entry["state"]) == (None, "leave", name, "open")
+        ]
 
     return which(await swarm.until(number, "/proposals", lambda found: bool(which(found)), seconds))[0]
 

@@ -29,8 +29,14 @@ LIMIT_S = 900.0
 
 
 def work(
-    count: int, seed: int, directory: Path, promotions: int,
-    make: Callable[..., WorkingSwarm] = WorkingSwarm, *, faults: int = 0, **trouble: object,
+    count: int,
+    seed: int,
+    directory: Path,
+    promotions: int,
+    make: Callable[..., WorkingSwarm] = WorkingSwarm,
+    *,
+    faults: int = 0,
+    **trouble: object,
 ) -> WorkingSwarm:
     """Run a swarm until all have seen `promotions` certificates and `faults`; checks agreement all along."""
     make_deterministic(seed)

@@ -43,12 +43,8 @@ class Loopback:
     addresses: dict[bytes, str]
     transports: list[HttpTransport]
 
-    async def serve(
-        self, identity: Identity, routes: Mapping[str, Route], limits: Limits | None = None
-    ) -> int:
-        server = PeerServer(
-            Credentials(identity, self.members).server, Reception(self.members, routes), limits
-        )
+    async def serve(self, identity: Identity, routes: Mapping[str, Route], limits: Limits | None = None) -> int:
+        server = PeerServer(Credentials(identity, self.members).server, Reception(self.members, routes), limits)
         port: int = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))
         self.addresses[identity.id] = f"127.0.0.1:{port}"
         return port

@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[2]
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--jobs", "1", *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=120,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -33,8 +37,15 @@ def test_it_runs_seeds_and_sums_up() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--seeds", "0"], ["--seeds", "5..4"], ["--nodes", "x"], ["--faults", "fire"], ["--faults", "crash=often"],
-     ["--malice", "boast"], ["--broken", "glass"]],
+    [
+        ["--seeds", "0"],
+        ["--seeds", "5..4"],
+        ["--nodes", "x"],
+        ["--faults", "fire"],
+        ["--faults", "crash=often"],
+        ["--malice", "boast"],
+        ["--broken", "glass"],
+    ],
 )
 def test_what_makes_no_sense_is_one_line_and_status_2(wrong: list[str]) -> None:
     done = simulate(*wrong)

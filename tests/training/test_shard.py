@@ -78,9 +78,7 @@ def test_a_bad_shard_is_refused(
 
 def test_moves_after_the_end_of_a_game_are_illegal(random_shard: Shard, tmp_path: Path) -> None:
     longer = np.insert(random_shard.moves, random_shard.offsets[1], 0)
-    bad = replace(
-        random_shard, moves=longer, lengths=_changed(random_shard.lengths, 0, random_shard.lengths[0] + 1)
-    )
+    bad = replace(random_shard, moves=longer, lengths=_changed(random_shard.lengths, 0, random_shard.lengths[0] + 1))
     with pytest.raises(DataError, match=f"game 0: its move {random_shard.lengths[0]} is illegal"):
         load_shard(write_shard(tmp_path, bad).path, HEX, silent)
 

@@ -43,9 +43,7 @@ def test_equal_input_gives_equal_models(random_shard: Shard, searched_shard: Sha
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_parent_is_continued_and_left_alone(
-    random_shard: Shard, small_network: Network, tmp_path: Path
-) -> None:
+def test_a_parent_is_continued_and_left_alone(random_shard: Shard, small_network: Network, tmp_path: Path) -> None:
     experience = _experience(tmp_path, random_shard)
     before = save_model(tmp_path / "before", small_network).digests
     settings = TrainSettings(architecture="c32b4", steps=1, batch=16, learning_rate=1e-6)

@@ -23,9 +23,7 @@ def test_one_generation(tmp_path: Path) -> None:
     blocks = [[7, b"a" * 32], [8, b"b" * 32]]
     common: dict[str, Any] = {"config": "hex8-2", "out": out, "seed": SEED}
     with WorkerProcess() as worker:
-        first = worker.done(
-            job="selfplay", id=1, model=None, model_digest=MODEL, games=5, settings={}, **common
-        )
+        first = worker.done(job="selfplay", id=1, model=None, model_digest=MODEL, games=5, settings={}, **common)
         assert hashlib.sha256(Path(first["shard"]).read_bytes()).digest() == first["digest"]
         assert (first["games"], len(first["root"])) == (5, 32)
         broken = tmp_path / "broken"

@@ -39,9 +39,7 @@ class Pledge(Entity):
 def open_pledges(roster: Roster, last: int = 0, before: Iterable[Pledge] = ()) -> dict[MemberId, Pledge]:
     """What the members of an epoch owe that begins after round `last`; what they withheld is not forgotten."""
     counts = {pledge.member: pledge.withheld for pledge in before}
-    return {
-        member.id: Pledge(member.id, last, member.anchor, counts.get(member.id, 0)) for member in roster.members
-    }
+    return {member.id: Pledge(member.id, last, member.anchor, counts.get(member.id, 0)) for member in roster.members}
 
 
 def settle(pledge: Pledge, number: int, reveal: bytes | None) -> Pledge:

@@ -74,9 +74,7 @@ class Fields:
             raise MalformedError(f"field {name} must be a list of at most {most}")
         return tuple(read(entry, name) for entry in value)
 
-    def table(
-        self, name: str, most: int, key: re.Pattern[str], read: Callable[[Decoded, str], T]
-    ) -> Mapping[str, T]:
+    def table(self, name: str, most: int, key: re.Pattern[str], read: Callable[[Decoded, str], T]) -> Mapping[str, T]:
         """A map whose keys match the pattern; the result is sorted by key and read-only."""
         value = self.raw(name)
         if not isinstance(value, dict) or len(value) > most:

@@ -48,7 +48,5 @@ def _add(state: State, place: Place, author: MemberId, news: Games) -> int:
     state.played[author] = state.played.get(author, 0) + news.games
     configuration = state.configurations[name]
     games, plies = configuration.games + news.games, configuration.plies + news.plies
-    state.configurations[name] = replace(
-        configuration, shards=configuration.shards + 1, games=games, plies=plies
-    )
+    state.configurations[name] = replace(configuration, shards=configuration.shards + 1, games=games, plies=plies)
     return games

@@ -116,9 +116,7 @@ def open_epoch(state: State, place: Place, author: MemberId, news: Open) -> None
         raise RefusedError("seal does not verify")
     if tenure.open(author, news.seal, news.anchor):
         assert tenure.sealed is not None
-        state.emit(
-            "sealed", place, None, epoch=tenure.number, record=tenure.epoch, seals=len(tenure.sealed.seals)
-        )
+        state.emit("sealed", place, None, epoch=tenure.number, record=tenure.epoch, seals=len(tenure.sealed.seals))
 
 
 def succeed(state: State, place: Place) -> None:
@@ -204,4 +202,3 @@ def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
         "shelved", place, proposal.author, proposal=proposal.id, change=change.kind, subject=change.member,
         reason=reason,
     )  # fmt: skip
-

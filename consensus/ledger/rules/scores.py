@@ -78,7 +78,5 @@ def results_of(candidacy: Candidacy, blocks: int) -> tuple[SlotResult, ...]:
 
 def results_digest(candidate: bytes, blocks: int, results: Iterable[SlotFacts]) -> bytes:
     """Digest of counted results, slot by slot: what voters check and approvals name."""
-    rows: list[Value] = [
-        [entry.author, entry.scores, entry.root, entry.blob, entry.size] for entry in results
-    ]
+    rows: list[Value] = [[entry.author, entry.scores, entry.root, entry.blob, entry.size] for entry in results]
     return hashlib.sha256(encode(["ringrift/results/1", candidate, blocks, rows])).digest()

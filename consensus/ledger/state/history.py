@@ -32,8 +32,7 @@ def shorten(state: State) -> None:
     # No proof of an epoch so long ago is heard any more.
     oldest = state.tenure.number - RECENT
     state.convictions = {
-        member: entry for member, entry in state.convictions.items()
-        if member in state.roster or entry.during >= oldest
+        member: entry for member, entry in state.convictions.items() if member in state.roster or entry.during >= oldest
     }
     _shorten_promotions(state)
 

@@ -194,4 +194,3 @@ def _check_record(state: State, record: EpochRecord) -> None:
     ]
     if any(here != there for here, there in pairs):
         raise SnapshotError("snapshot: says something else than the epoch record that names it")
-

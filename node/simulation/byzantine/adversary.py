@@ -90,7 +90,11 @@ class Liar(Member):
         return [event for event in self.replica.dag.events if event.creator == self.id]
 
     def next_event(
-        self, plan: Plan, transactions: Sequence[Transaction] = (), *, after: Event | None = None,
+        self,
+        plan: Plan,
+        transactions: Sequence[Transaction] = (),
+        *,
+        after: Event | None = None,
         **changes: Any,
     ) -> Event:
         """What would be signed next by `plan`, but after `after` (its newest event by default) and changed."""
@@ -200,7 +204,9 @@ class Mask:
         truth = replace(truth, events=[*truth.events, *liar.stray])
         for way in self.ways:
             truth = replace(
-                truth, tips=way.tips(liar, peer, truth.tips), want=way.wanted(liar, truth.want),
+                truth,
+                tips=way.tips(liar, peer, truth.tips),
+                want=way.wanted(liar, truth.want),
                 events=way.told(liar, peer, truth.events),
             )
         return truth
@@ -208,9 +214,7 @@ class Mask:
     def _answer(self, liar: Liar, peer: MemberId, truth: SyncAnswer) -> SyncAnswer:
         truth = replace(truth, events=[*truth.events, *liar.stray])
         for way in self.ways:
-            truth = replace(
-                truth, tips=way.tips(liar, peer, truth.tips), events=way.told(liar, peer, truth.events)
-            )
+            truth = replace(truth, tips=way.tips(liar, peer, truth.tips), events=way.told(liar, peer, truth.events))
         return truth
 
 
@@ -220,9 +224,7 @@ class _MaskedTransport:
     def __init__(self, inner: Transport, mask: Mask, liar: Liar) -> None:
         self._inner, self._mask, self._liar = inner, mask, liar
 
-    async def ask(
-        self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER
-    ) -> bytes:
+    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """See `Transport.ask`."""
         if path == PATH:
             truth = decode_request(body, MEMBERS_LIMIT)

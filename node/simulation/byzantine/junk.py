@@ -58,9 +58,7 @@ class Stranger(Junk):
         """See `Junk`."""
         key = SigningKey(liar.seed[::-1])
         parents = (newest.hash,) if self.random.getrandbits(1) else ()
-        stranger = make_event(
-            key, epoch=newest.epoch, seq=0, self_parent=None, other_parents=parents, time=newest.time
-        )
+        stranger = make_event(key, epoch=newest.epoch, seq=0, self_parent=None, other_parents=parents, time=newest.time)
         return [stranger.raw]
 
 

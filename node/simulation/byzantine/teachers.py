@@ -19,18 +19,20 @@ class FalseChain(Malice):
         """See `Malice`."""
         opened, records = truth.opened, truth.records
         far = None if opened is None else replace(self._bent(opened), number=_FAR)
-        return self.random.choice((
-            b"\xff" * 99,
-            encode({"opened": None, "records": [b"\x00"]}),
-            ChainAnswer(far, ()).encode(),
-            ChainAnswer(None if opened is None else self._bent(opened), records).encode(),
-            ChainAnswer(opened, records[1:]).encode(),
-            ChainAnswer(opened, [*records[:1], *records[:1]]).encode(),
-            ChainAnswer(opened, [replace(one, seals=one.seals[:1]) for one in records]).encode(),
-            ChainAnswer(opened, self._rewritten(liar, records)).encode(),
-            ChainAnswer(opened, self._rewritten(liar, records)).encode(),
-            None,
-        ))
+        return self.random.choice(
+            (
+                b"\xff" * 99,
+                encode({"opened": None, "records": [b"\x00"]}),
+                ChainAnswer(far, ()).encode(),
+                ChainAnswer(None if opened is None else self._bent(opened), records).encode(),
+                ChainAnswer(opened, records[1:]).encode(),
+                ChainAnswer(opened, [*records[:1], *records[:1]]).encode(),
+                ChainAnswer(opened, [replace(one, seals=one.seals[:1]) for one in records]).encode(),
+                ChainAnswer(opened, self._rewritten(liar, records)).encode(),
+                ChainAnswer(opened, self._rewritten(liar, records)).encode(),
+                None,
+            )
+        )
 
     def _rewritten(self, liar: Liar, records: Sequence[SealedRecord]) -> list[SealedRecord]:
         """The same epochs with other contents from some record on, linked, and sealed by the liars alone."""
@@ -43,10 +45,14 @@ class FalseChain(Malice):
 
     def _bent(self, record: EpochRecord) -> EpochRecord:
         lie = self.random.randbytes(32)
-        return self.random.choice((
-            replace(record, ledger=lie), replace(record, snapshot=lie), replace(record, ordered=record.ordered + 1),
-            replace(record, round=record.round + 1),
-        ))
+        return self.random.choice(
+            (
+                replace(record, ledger=lie),
+                replace(record, snapshot=lie),
+                replace(record, ordered=record.ordered + 1),
+                replace(record, round=record.round + 1),
+            )
+        )
 
 
 def _sealed_by(liar: Liar, truth: SealedRecord, record: EpochRecord) -> SealedRecord:
@@ -69,12 +75,14 @@ class FalseSnapshot(Malice):
         size, data = answer["size"], answer["data"]
         assert isinstance(size, int)
         assert isinstance(data, bytes)
-        return self.random.choice((
-            truth,
-            encode({"size": size, "data": data[::-1]}),
-            encode({"size": size, "data": data[:-1] + bytes(min(1, len(data)))}),
-            encode({"size": size + 1, "data": data + bytes(min(1, len(data)))}),
-            encode({"size": 1 << 60, "data": data}),
-            encode({"size": size, "data": data[:-1]}),
-            b"\xff",
-        ))
+        return self.random.choice(
+            (
+                truth,
+                encode({"size": size, "data": data[::-1]}),
+                encode({"size": size, "data": data[:-1] + bytes(min(1, len(data)))}),
+                encode({"size": size + 1, "data": data + bytes(min(1, len(data)))}),
+                encode({"size": 1 << 60, "data": data}),
+                encode({"size": size, "data": data[:-1]}),
+                b"\xff",
+            )
+        )

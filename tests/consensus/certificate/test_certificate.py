@@ -117,9 +117,7 @@ def test_somebody_else_s_code_verifies_it() -> None:
     assert len(found.verify(keys, 3)) == 3
 
 
-@pytest.mark.parametrize(
-    "stride", [pytest.param(101, id="sampled"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("stride", [pytest.param(101, id="sampled"), pytest.param(1, id="all", marks=pytest.mark.slow)])
 def test_every_flipped_bit_is_refused(stride: int) -> None:
     """In the file as it lies on a disk; a flip inside a value is damage, not an unreadable file."""
     first_value = GOOD.index(b'["')
@@ -384,9 +382,7 @@ def test_slots_that_are_not_those_of_the_match() -> None:
     assert "not those of the counted blocks" in refused(
         cheat(holders, twist=lambda slots: slots.append({**more, "games": games}))
     )
-    assert "other scores than the match" in refused(
-        cheat(holders, twist=lambda slots: slots[2].update(scores=[4, 3]))
-    )
+    assert "other scores than the match" in refused(cheat(holders, twist=lambda slots: slots[2].update(scores=[4, 3])))
 
 
 def test_a_file_that_is_named_twice() -> None:

@@ -192,7 +192,8 @@ def test_rounds_computed_again_with_other_weights_would_run_backwards():
         backwards += any(
             mixed[index] < mixed[parent]
             for index, (_, self_parent, others, _, _) in enumerate(events)
-            for parent in (self_parent, *others) if parent is not None
+            for parent in (self_parent, *others)
+            if parent is not None
         )
     assert backwards > 3
 
@@ -246,6 +247,7 @@ def test_without_the_proxy_the_vectors_fail_and_only_those_with_forks(monkeypatc
 
 def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch):
     """One of them decided before the event came that decides otherwise; with the proxy nobody can."""
+
     def disagreements():
         found = 0
         for dag in (dag for dag in DAGS if dag.kind == "deficient"):
@@ -307,8 +309,13 @@ def test_a_round_is_never_taken_from_an_event():
     newest = replica.newest(liar.id)
     before = replica.hashgraph.round_of(replica.dag.rows[newest.hash])
     lie = make_event(
-        liar, epoch=gossip.genesis.digest, seq=newest.seq + 1, self_parent=newest.hash, time=newest.time + 1,
-        reveal=bytes(32), ledger=(1_000_000, bytes(32)),
+        liar,
+        epoch=gossip.genesis.digest,
+        seq=newest.seq + 1,
+        self_parent=newest.hash,
+        time=newest.time + 1,
+        reveal=bytes(32),
+        ledger=(1_000_000, bytes(32)),
     )
     assert lie in replica.insert([lie])
     assert replica.hashgraph.round_of(replica.dag.rows[lie.hash]) in (before, before + 1)

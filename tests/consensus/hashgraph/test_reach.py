@@ -12,9 +12,7 @@ def rounds_of(dag):
         graph.add(*event)
         graph.decide()
     rows = range(len(dag.events))
-    electors = [
-        {row: places.tolist() for row, places in record.electors.items()} for record in graph._rounds.witnesses
-    ]
+    electors = [{row: places.tolist() for row, places in record.electors.items()} for record in graph._rounds.witnesses]
     return [graph.round_of(row) for row in rows], [graph.is_witness(row) for row in rows], electors
 
 

@@ -34,9 +34,7 @@ class Swarm:
     """Members 0..n-1 with keys; `act` orders transactions in a round; an event takes a second."""
 
     def __init__(self, count: int = 4, settings: Settings = SMALL, weights: tuple[int, ...] = ()) -> None:
-        keys = sorted(
-            (SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id
-        )
+        keys = sorted((SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id)
         weights = weights or (1,) * count
         members = [Member(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
         self.keys = keys
@@ -176,9 +174,7 @@ class Swarm:
         """A nomination without a claim, not yet ordered."""
         incumbent = self.ledger.configuration(configuration).model.digest
         model, files = self.model(name)
-        return t.Candidate(
-            self.next_id(member), None, configuration, model, files, "c16b2", None, incumbent, (), {}
-        )
+        return t.Candidate(self.next_id(member), None, configuration, model, files, "c16b2", None, incumbent, (), {})
 
     def nominate(self, member: int, name: str = "first", configuration: str = "hex8-2") -> bytes:
         """Nominates, waits for the beacon; the candidate's id."""

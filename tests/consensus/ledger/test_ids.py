@@ -8,7 +8,7 @@ def test_ids_above_the_floor_are_packed_in_ascending_order():
     for number in (0, 1, 9, 2**63 - 1, 5):
         assert used.use(number)
     assert used.floor == 2
-    assert used.packed() == bytes.fromhex("0000000000000005" "0000000000000009" "7fffffffffffffff")
+    assert used.packed() == bytes.fromhex("000000000000000500000000000000097fffffffffffffff")
     assert not used.use(9)
 
 

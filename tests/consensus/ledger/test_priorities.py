@@ -112,11 +112,13 @@ def test_members_that_ask_at_once_are_drawn_different_slots() -> None:
     swarm = Swarm(7)
     swarm.nominate(0)
     chosen = [next_work(swarm.ledger, swarm.id(member), ROLES) for member in range(1, 7)]
-    swarm.order(*(
-        (swarm.id(member), [work.claim(swarm.next_id(member)).as_table()])
-        for member, work in enumerate(chosen, 1)
-        if work is not None and work.kind == "match"
-    ))
+    swarm.order(
+        *(
+            (swarm.id(member), [work.claim(swarm.next_id(member)).as_table()])
+            for member, work in enumerate(chosen, 1)
+            if work is not None and work.kind == "match"
+        )
+    )
     assert swarm.kinds() == ["claim"] * 6
     swarm.order()
     assert swarm.ledger.waiting
@@ -176,10 +178,13 @@ def test_no_more_shards_are_trained_on_than_a_candidate_may_name() -> None:
     for batch in range(9):
         claim = swarm.next_id(0)
         swarm.act(0, t.SelfplayClaim(claim, "hex8-2", 1 << 20))
-        swarm.act(0, *(
-            t.Games(swarm.next_id(0), claim, "hex8-2", model, digest_of(batch, number), 1, 1, 9, bytes(32))
-            for number in range(500)
-        ))
+        swarm.act(
+            0,
+            *(
+                t.Games(swarm.next_id(0), claim, "hex8-2", model, digest_of(batch, number), 1, 1, 9, bytes(32))
+                for number in range(500)
+            ),
+        )
     shards = training_shards(swarm.ledger, "hex8-2")
     assert len(shards) == t.SHARDS_LIMIT
     candidate = swarm.candidate(0)

@@ -109,9 +109,7 @@ class Author:
         name = self.random.choice([item.name for item in fields(transaction)])
         value = getattr(transaction, name)
         others = {bytes: digest_of(self.random.random()), str: "square8-3", int: self.random.randrange(8)}
-        return (
-            replace(transaction, **{name: others.get(type(value), value)}) if name != "kind" else transaction
-        )
+        return replace(transaction, **{name: others.get(type(value), value)}) if name != "kind" else transaction
 
     def any_claim(self, member: int, kind: str) -> Any:
         claims = [claim for claim in self.swarm.ledger.claims_of(self.swarm.id(member)) if claim.kind == kind]
@@ -205,7 +203,6 @@ class Author:
         promotions = self.swarm.ledger.promotions()
         return self.swarm.seal(member, self.random.choice(promotions).digest) if promotions else None
 
-
     def propose(self, member: int) -> t.Transaction:
         kind = self.random.choice(KINDS)
         subject, other = (self.swarm.id(self.random.randrange(len(self.swarm.keys))) for _ in range(2))
@@ -226,9 +223,7 @@ class Author:
         proposals = self.swarm.ledger.proposals()
         if not proposals:
             return None
-        return t.Ballot(
-            self.swarm.next_id(member), self.random.choice(proposals).id, self.random.random() < 0.9
-        )
+        return t.Ballot(self.swarm.next_id(member), self.random.choice(proposals).id, self.random.random() < 0.9)
 
 
 def run(seed: int, count: int, rounds: int = 250) -> tuple[Swarm, list[tuple[bytes, tuple[Effect, ...]]]]:
@@ -343,9 +338,7 @@ def check_seals(ledger: Ledger, promotion: Promotion) -> None:
         assert not roster.supermajority(authors)
 
 
-def check_promotion(
-    swarm: Swarm, effect: Effect, effects: tuple[Effect, ...], before: dict[bytes, Any]
-) -> None:
+def check_promotion(swarm: Swarm, effect: Effect, effects: tuple[Effect, ...], before: dict[bytes, Any]) -> None:
     """Its votes, of this round and of earlier ones, weigh more than two thirds."""
     candidate = effect.fields["candidate"]
     approving = {ballot.author for ballot in before[candidate].ballots if ballot.approve}
@@ -378,9 +371,7 @@ def test_the_random_author_reaches_everything() -> None:
         kinds.update(effect.kind for _, effects in trace for effect in effects)
         outcomes.update(entry.outcome for entry in swarm.ledger.closed())
         refusals.update(swarm.ledger.rejected())
-    everything = (
-        "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
-    )
+    everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     later = "proposal ballot roster shelved sealed slot withheld evidence finding fault unproven"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
@@ -424,9 +415,7 @@ def test_the_digest_tells_states_apart() -> None:
 
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
 def test_python_s_hash_seed_does_not_matter(hash_seed: str) -> None:
-    script = (
-        "from tests.consensus.ledger.test_random import run; print(run(2, 7, 80)[0].ledger.digest().hex())"
-    )
+    script = "from tests.consensus.ledger.test_random import run; print(run(2, 7, 80)[0].ledger.digest().hex())"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script]
     found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

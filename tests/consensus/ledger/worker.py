@@ -51,9 +51,7 @@ class Worker:
                 continue
             left = self.left.setdefault(claim.id, self.random.randrange(1, 12)) - 1
             self.left[claim.id] = left
-            wishes.append(
-                self.finish(ledger, claim) if left <= 0 else t.Progress(self.next_id(), claim.id, claim.done)
-            )
+            wishes.append(self.finish(ledger, claim) if left <= 0 else t.Progress(self.next_id(), claim.id, claim.done))
         work = None if mine else next_work(ledger, self.key.id, ROLES)
         if work is not None:
             wishes.append(work.claim(self.next_id()))

@@ -218,9 +218,7 @@ async def test_an_honest_peer_is_not_blamed_for_a_liar(lan: Lan) -> None:
     assert all(lan.fetcher._lies[MEMBERS[number]] == 0 for number in range(2, 6))
 
 
-async def test_a_peer_that_stalls_costs_patience_and_no_more(
-    lan: Lan, autojump_clock: MockClock
-) -> None:
+async def test_a_peer_that_stalls_costs_patience_and_no_more(lan: Lan, autojump_clock: MockClock) -> None:
     for number in range(1, 6):
         await lan.peer(number, silent if number < 3 else honest())
     started = trio.current_time()
@@ -228,9 +226,7 @@ async def test_a_peer_that_stalls_costs_patience_and_no_more(
     assert trio.current_time() - started < 1
 
 
-async def test_a_peer_that_stalls_on_its_piece_is_overtaken(
-    lan: Lan, autojump_clock: MockClock
-) -> None:
+async def test_a_peer_that_stalls_on_its_piece_is_overtaken(lan: Lan, autojump_clock: MockClock) -> None:
     async def stall_on_data(member: bytes, body: bytes) -> bytes:
         if decode(body, limit=999)["length"]:  # type: ignore[index, call-overload]
             await trio.sleep_forever()
@@ -344,13 +340,19 @@ async def test_what_is_here_is_not_fetched(lan: Lan) -> None:
     assert lan.asked[MEMBERS[1]] == 0
 
 
-@pytest.mark.parametrize("request_", [
-    b"", b"\xff", encode({}), encode({"digest": DIGEST, "offset": 0, "length": PIECE + 1}),
-    encode({"digest": DIGEST, "offset": -1, "length": 1}),
-    encode({"digest": DIGEST[1:], "offset": 0, "length": 1}),
-    encode({"digest": "x", "offset": 0, "length": 1}),
-    encode({"digest": DIGEST, "offset": 2**63, "length": 1}),
-])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        b"\xff",
+        encode({}),
+        encode({"digest": DIGEST, "offset": 0, "length": PIECE + 1}),
+        encode({"digest": DIGEST, "offset": -1, "length": 1}),
+        encode({"digest": DIGEST[1:], "offset": 0, "length": 1}),
+        encode({"digest": "x", "offset": 0, "length": 1}),
+        encode({"digest": DIGEST, "offset": 2**63, "length": 1}),
+    ],
+)
 async def test_malformed_requests_for_ranges_are_refused(blobs: Blobs, request_: bytes) -> None:
     await blobs.add(DATA)
     with pytest.raises(Refusal) as refusal:

@@ -34,11 +34,34 @@ async def ask(*arguments: str | Path) -> int:
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
-        ("status", ["anvil", "workshop", "ready", "1,187", "412 of 500", "8,123", "silent", "13 d 6 h ago", "1,904",
-                    "cedar: signed two events in one place in epoch 1, has no say", "2 proven wrong, 1 in doubt"]),
+        (
+            "status",
+            [
+                "anvil",
+                "workshop",
+                "ready",
+                "1,187",
+                "412 of 500",
+                "8,123",
+                "silent",
+                "13 d 6 h ago",
+                "1,904",
+                "cedar: signed two events in one place in epoch 1, has no say",
+                "2 proven wrong, 1 in doubt",
+            ],
+        ),
         ("members", ["<dune>", "127.0.0.1:7403", "self-play hex8-2", "this node", "2,401"]),
-        ("work", ["train", "1,200 of 2,000", "21 of 200", "the test says it is not stronger",
-                  "2 wrong, 1 right, needs 3", "its seeds do not match"]),
+        (
+            "work",
+            [
+                "train",
+                "1,200 of 2,000",
+                "21 of 200",
+                "the test says it is not stronger",
+                "2 wrong, 1 right, needs 3",
+                "its seeds do not match",
+            ],
+        ),
         ("models", ["square8-2", "uniform (built in)", "canonical", "2026-11-20 13:48:09"]),
         ("proposals", ["cedar leaves", "1 : 0, needs 3", "the genesis", "not enough ballots in time"]),
         ("certificates", [digest("certificate 1")[:10], "4 members, 4 of 4", "complete"]),

@@ -87,7 +87,7 @@ def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
 
 def test_an_anchor_that_is_not_the_key_s_is_one_warning_and_no_harm(place: Place) -> None:
     config = place.founded.config
-    config.write_text(re.sub('(?m)^anchor = .*$', f'anchor = "{"ab" * 32}"', config.read_text()))
+    config.write_text(re.sub("(?m)^anchor = .*$", f'anchor = "{"ab" * 32}"', config.read_text()))
     with place.running("--log-json") as process:
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=10)
@@ -204,8 +204,19 @@ def address_of_another_machine(place: Place) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize(
-    "mistake", [no_key, open_key, no_real_key, key_of_a_stranger, unknown_role, bad_listen, bad_peer, too_few_epochs,
-     no_number_of_epochs, data_is_a_file]
+    "mistake",
+    [
+        no_key,
+        open_key,
+        no_real_key,
+        key_of_a_stranger,
+        unknown_role,
+        bad_listen,
+        bad_peer,
+        too_few_epochs,
+        no_number_of_epochs,
+        data_is_a_file,
+    ],
 )
 def test_mistakes_before_anything_starts(place: Place, capsys: pytest.CaptureFixture[str], mistake: Any) -> None:
     arguments, complaint = mistake(place)

@@ -209,9 +209,7 @@ def test_unreadable_input(desk: Desk, capsys: Output, data: bytes, arguments: tu
 
 def test_a_certificate_that_is_not_there(desk: Desk, capsys: Output) -> None:
     assert main(["verify", str(desk.certificate)]) == 2
-    assert capsys.readouterr().err == (
-        f"ringrift-node: {desk.certificate}: there is no such file; check the path\n"
-    )
+    assert capsys.readouterr().err == (f"ringrift-node: {desk.certificate}: there is no such file; check the path\n")
 
 
 def test_it_needs_neither_node_nor_network_nor_torch(desk: Desk) -> None:

@@ -46,10 +46,16 @@ def _write_private(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"no key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-    bytes(range(256)), b"x" * 10_000,
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no key",
+        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        bytes(range(256)),
+        b"x" * 10_000,
+    ],
+)
 def test_what_is_no_key_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
     _write_private(tmp_path / "key", data)
     with pytest.raises(IdentityError) as error:

@@ -212,7 +212,7 @@ MISTAKES = {
         '["hex8-2"]',
         '"hex8-2"',
         3,
-        "configurations must be a list of texts such as [\"a\", \"b\"], not 'hex8-2'",
+        'configurations must be a list of texts such as ["a", "b"], not \'hex8-2\'',
     ),
     "setting out of range": (
         "p1 = 0.6",

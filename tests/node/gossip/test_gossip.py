@@ -51,9 +51,7 @@ async def latency(swarm: SimulatedSwarm, submitting: int) -> float:
 
 
 @pytest.mark.parametrize("count", [4, 7])
-async def test_a_black_hole_slows_nobody(
-    count: int, nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
+async def test_a_black_hole_slows_nobody(count: int, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     swarm = make_swarm(count)
     await nursery.start(swarm.run)
     await trio.sleep(2)
@@ -105,9 +103,7 @@ async def test_a_dead_peer_is_asked_ever_less_and_soon_after_it_is_back(
     assert gossip_of(swarm, 0).caught_up()
 
 
-async def test_who_comes_and_goes_is_kept_at_a_distance(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
+async def test_who_comes_and_goes_is_kept_at_a_distance(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     swarm = make_swarm(4)
     await nursery.start(swarm.run)
     await trio.sleep(5)
@@ -123,9 +119,7 @@ async def test_who_comes_and_goes_is_kept_at_a_distance(
     assert peer.penalty > 1
 
 
-async def test_a_new_node_catches_up_with_a_long_history(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
+async def test_a_new_node_catches_up_with_a_long_history(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     swarm = make_swarm(4)
     late = swarm.nodes[3]
     await nursery.start(swarm.run)

@@ -94,8 +94,13 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         store = SqliteStore(directory, genesis=field.genesis.digest, member=identity.id)
         opener = CoreOpener()
         member = Member(
-            genesis=field.genesis, identity=identity, store=store, opener=opener,
-            clock=SystemClock(), chance=random.Random(1), pace=PACE,
+            genesis=field.genesis,
+            identity=identity,
+            store=store,
+            opener=opener,
+            clock=SystemClock(),
+            chance=random.Random(1),
+            pace=PACE,
         )
         credentials = Credentials(identity, roster)
         transport = HttpTransport(credentials, {})
@@ -121,9 +126,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
 
 
 async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nursery) -> None:
-    swarm = SimulatedSwarm(
-        5, 3, pace=PACE, rhythm=RHYTHM, watch=Agreement().watch, conditions=Conditions(0.001, 0.001)
-    )
+    swarm = SimulatedSwarm(5, 3, pace=PACE, rhythm=RHYTHM, watch=Agreement().watch, conditions=Conditions(0.001, 0.001))
     field.identities = [node.identity for node in swarm.nodes]
     field.hostile, field.genesis = field.identities[4], swarm.genesis
     swarm.nodes.pop()

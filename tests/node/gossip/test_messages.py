@@ -38,15 +38,32 @@ def test_messages_are_read_as_sent() -> None:
 
 
 WRONG: list[tuple[str, Any]] = [
-    ("epoch", b"short"), ("epoch", None), ("epoch", 7),
-    ("tips", None), ("tips", {}), ("tips", [[HASH, 1]]), ("tips", [[HASH, -1, HASH]]),
+    ("epoch", b"short"),
+    ("epoch", None),
+    ("epoch", 7),
+    ("tips", None),
+    ("tips", {}),
+    ("tips", [[HASH, 1]]),
+    ("tips", [[HASH, -1, HASH]]),
     ("tips", [[HASH, 2**63, HASH]]),
-    ("tips", [[HASH, True, HASH]]), ("tips", [["x", 1, HASH]]), ("tips", [[HASH, 1, HASH[1:]]]),
-    ("tips", [[HASH, 1, HASH]] * 33), ("tips", [HASH]),
-    ("want", None), ("want", [1]), ("want", [HASH[1:]]), ("want", [HASH] * (MAX_WANTED + 1)), ("want", HASH),
-    ("events", None), ("events", ["x"]), ("events", [b"x"] * (MAX_EVENTS + 1)),
+    ("tips", [[HASH, True, HASH]]),
+    ("tips", [["x", 1, HASH]]),
+    ("tips", [[HASH, 1, HASH[1:]]]),
+    ("tips", [[HASH, 1, HASH]] * 33),
+    ("tips", [HASH]),
+    ("want", None),
+    ("want", [1]),
+    ("want", [HASH[1:]]),
+    ("want", [HASH] * (MAX_WANTED + 1)),
+    ("want", HASH),
+    ("events", None),
+    ("events", ["x"]),
+    ("events", [b"x"] * (MAX_EVENTS + 1)),
     ("events", [bytes(256 * 1024 + 1)]),
-    ("more", 1), ("more", None), ("closed", 0), ("extra", 1),
+    ("more", 1),
+    ("more", None),
+    ("closed", 0),
+    ("extra", 1),
 ]
 
 
@@ -65,10 +82,22 @@ def test_missing_fields_are_refused(name: str) -> None:
         decode_request(encode({key: value for key, value in REQUEST.items() if key != name}), 4)
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"\xff", b"\xa0", b"\x80", encode(REQUEST)[:-1], encode(REQUEST) + b"\0", bytes(MAX_MESSAGE + 1),
-    b"\x9f" + b"\x80" * 100, b"\x81" * 100_000, b"\xbb" + b"\xff" * 8, b"\x5b" + b"\xff" * 8,
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"\xa0",
+        b"\x80",
+        encode(REQUEST)[:-1],
+        encode(REQUEST) + b"\0",
+        bytes(MAX_MESSAGE + 1),
+        b"\x9f" + b"\x80" * 100,
+        b"\x81" * 100_000,
+        b"\xbb" + b"\xff" * 8,
+        b"\x5b" + b"\xff" * 8,
+    ],
+)
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     for read in (decode_request, decode_answer):
         with pytest.raises(MessageError):

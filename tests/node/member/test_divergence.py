@@ -95,4 +95,3 @@ def spoil_at_half(replica, swarm):
     replica.insert = spoiling
     advance = replica.advance
     replica.advance = lambda: [*replica.__dict__.pop("spoiled", []), *advance()]
-

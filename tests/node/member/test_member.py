@@ -57,8 +57,11 @@ class Swarm(SimulatedSwarm):
         """Sequence numbers of a member's events, as anybody knows them."""
         own = self.nodes[number].identity.id
         known = {
-            event.hash: event.seq for node in self.nodes if node.member is not None
-            for event in node.member.replica.dag.events if event.creator == own
+            event.hash: event.seq
+            for node in self.nodes
+            if node.member is not None
+            for event in node.member.replica.dag.events
+            if event.creator == own
         }
         return sorted(known.values())
 
@@ -98,9 +101,7 @@ async def test_a_restarted_member_goes_on_where_it_was(swarm: Swarm, autojump_cl
     assert seqs == list(range(len(seqs)))
 
 
-async def test_many_crashes_never_make_two_events_with_one_number(
-    swarm: Swarm, autojump_clock: MockClock
-) -> None:
+async def test_many_crashes_never_make_two_events_with_one_number(swarm: Swarm, autojump_clock: MockClock) -> None:
     chance = random.Random(4)
     for number in range(40):
         node = chance.choice(swarm.nodes)
@@ -211,9 +212,7 @@ async def test_a_liar_about_our_events_cannot_silence_us(swarm: Swarm, autojump_
     assert not swarm.member(0).standing().listening
 
 
-async def test_a_failing_disk_stops_the_node_before_anything_is_sent(
-    swarm: Swarm, autojump_clock: MockClock
-) -> None:
+async def test_a_failing_disk_stops_the_node_before_anything_is_sent(swarm: Swarm, autojump_clock: MockClock) -> None:
     await swarm.settle()
     node = swarm.nodes[0]
     before = swarm.own_seqs(0)
@@ -251,9 +250,7 @@ async def test_a_minority_stops_and_goes_on_when_healed(swarm: Swarm, autojump_c
     assert not any(swarm.member(number).standing().pending for number in range(4))
 
 
-async def test_two_of_four_dead_decide_nothing_and_lose_nothing(
-    swarm: Swarm, autojump_clock: MockClock
-) -> None:
+async def test_two_of_four_dead_decide_nothing_and_lose_nothing(swarm: Swarm, autojump_clock: MockClock) -> None:
     swarm.member(3).submit([note(1)])
     await swarm.settle()
     for node in swarm.nodes[2:]:
@@ -309,10 +306,18 @@ async def test_subscribers_hear_every_round_in_order(swarm: Swarm, autojump_cloc
     assert [effects.round.number for effects in rounds] == list(range(first, last + 1))
 
 
-@pytest.mark.parametrize("bad", [
-    {"id": 1}, {"type": "x"}, {"type": 5, "id": 1}, {"type": "x", "id": -1}, {"type": "x", "id": 1, "f": 0.5},
-    {"type": "x", "id": 2**63}, {"type": "x", "id": 1, "data": bytes(300_000)},
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"id": 1},
+        {"type": "x"},
+        {"type": 5, "id": 1},
+        {"type": "x", "id": -1},
+        {"type": "x", "id": 1, "f": 0.5},
+        {"type": "x", "id": 2**63},
+        {"type": "x", "id": 1, "data": bytes(300_000)},
+    ],
+)
 async def test_what_cannot_be_in_an_event_is_refused_at_once(
     swarm: Swarm, autojump_clock: MockClock, bad: dict[str, Any]
 ) -> None:
@@ -328,8 +333,13 @@ def lone_member(disk: MemoryDisk, chance: random.Random) -> Member:
     identity = Identity(b"1" * 32)
     genesis = make_genesis("lone", [Listed(identity.id, 1)], Settings())
     return Member(
-        genesis=genesis, identity=identity, store=MemoryStore(disk), opener=SharedOpener(),
-        clock=SimulatedClock(), chance=chance, pace=PACE,
+        genesis=genesis,
+        identity=identity,
+        store=MemoryStore(disk),
+        opener=SharedOpener(),
+        clock=SimulatedClock(),
+        chance=chance,
+        pace=PACE,
     )
 
 
@@ -347,8 +357,12 @@ async def test_one_node_is_a_swarm(autojump_clock: MockClock, nursery: trio.Nurs
                         await trio.sleep(0.1)
                 scope.cancel()
         for effects in iter(rounds.receive_nowait, None):
-            groups.update(transaction["id"] for place in effects.round.events
-                          for transaction in place.event.transactions if transaction["type"] != "open")
+            groups.update(
+                transaction["id"]
+                for place in effects.round.events
+                for transaction in place.event.transactions
+                if transaction["type"] != "open"
+            )
             if effects.round.number == member.standing().round:
                 break
     assert groups == {0: 3, 100: 3, 1: 2, 101: 2, 2: 1, 102: 1}
@@ -372,9 +386,7 @@ async def test_a_damaged_event_in_the_store_is_one_clear_line(
     assert "\n" not in str(error.value)
 
 
-async def test_events_stored_without_their_parents_wait_for_them(
-    swarm: Swarm, autojump_clock: MockClock
-) -> None:
+async def test_events_stored_without_their_parents_wait_for_them(swarm: Swarm, autojump_clock: MockClock) -> None:
     """A store that lost its beginning: what is left is used once the peers have given the rest."""
     await swarm.settle()
     swarm.member(0).submit([note(5)])

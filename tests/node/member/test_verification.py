@@ -29,9 +29,7 @@ def opener(request: pytest.FixtureRequest, cores: CoreOpener) -> Opener:
     return cores if request.param == "cores" else SharedOpener()
 
 
-async def opened(
-    opener: Opener, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]
-) -> list[Event]:
+async def opened(opener: Opener, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]) -> list[Event]:
     """All that is taken, if all is well."""
     taken: list[Event] = []
 
@@ -73,9 +71,18 @@ async def test_known_events_are_left_out(opener: Opener) -> None:
 
 
 @pytest.mark.parametrize("position", [0, 3, 70])
-@pytest.mark.parametrize("bad", [
-    b"", b"\xff", raw(5)[:-1], raw(5) + b"\0", raw(5, b"e" * 32), with_bad_signature(raw(5)), bytes(64),
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"\xff",
+        raw(5)[:-1],
+        raw(5) + b"\0",
+        raw(5, b"e" * 32),
+        with_bad_signature(raw(5)),
+        bytes(64),
+    ],
+)
 async def test_one_bad_event_spoils_the_message(opener: Opener, bad: bytes, position: int) -> None:
     raws = [raw(seq) for seq in range(80)]
     for _ in range(2):

@@ -27,7 +27,11 @@ async def checker() -> AsyncIterator[Checker]:
 
 def event(seq: int, note: str = "") -> Event:
     return make_event(
-        KEYS[seq % 3], epoch=EPOCH, seq=seq, self_parent=b"p" * 32 if seq else None, time=seq,
+        KEYS[seq % 3],
+        epoch=EPOCH,
+        seq=seq,
+        self_parent=b"p" * 32 if seq else None,
+        time=seq,
         transactions=({"type": "note", "id": seq, "text": note},) if note else (),
     )
 

@@ -189,5 +189,3 @@ async def test_blobs_are_fetched_from_members_only(town: Town, identities: Ids) 
     assert a.fetcher._order(()) == [b.identity.id]
     await a.turn(town.listed(a))
     assert a.fetcher._order(()) == []
-
-

@@ -127,9 +127,7 @@ def proof(report: SlotReport, reported: Event, games: bytes, finders: Sequence[S
     return write_proof(genesis(), [], fault, reported.raw, [made.raw for made in findings], games)
 
 
-def fault_of(
-    report: SlotReport, reported: Event, finders: Sequence[SigningKey] = FINDERS
-) -> tuple[Fault, list[Event]]:
+def fault_of(report: SlotReport, reported: Event, finders: Sequence[SigningKey] = FINDERS) -> tuple[Fault, list[Event]]:
     """What the ledger keeps when these members found the result wrong, and their events."""
     findings = [
         event(key, Finding(1, report.candidate, report.slot, report.digest, True, "wrong"), seq=number)

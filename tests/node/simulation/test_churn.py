@@ -32,7 +32,11 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
 
     async def main() -> None:
         swarm = SimulatedSwarm(
-            4, seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy=0.2, deadline=5.0), watch=lambda *what: watch(*what),
+            4,
+            seed,
+            pace=Pace(busy=0.4),
+            rhythm=Rhythm(busy=0.2, deadline=5.0),
+            watch=lambda *what: watch(*what),
             **options,
         )
         agreement = Agreement()

@@ -30,7 +30,11 @@ FOUND = [
 
 
 def hunt(
-    mutant: str, seeds: range, nodes: Sequence[int], seconds: float, faults: Mapping[str, float],
+    mutant: str,
+    seeds: range,
+    nodes: Sequence[int],
+    seconds: float,
+    faults: Mapping[str, float],
     lies: Sequence[str],
 ) -> tuple[Schedule, Violation]:
     """The first schedule that makes this build fail."""

@@ -75,5 +75,6 @@ def test_faults_after_the_violation_go_first() -> None:
     assert first[0].seconds == 10.5
     assert first[0].faults == tuple(
         replace(fault, lasts=round(min(fault.lasts, 10.5 - fault.at), 2))
-        for fault in schedule.faults if fault.at < 10.5
+        for fault in schedule.faults
+        if fault.at < 10.5
     )

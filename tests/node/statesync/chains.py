@@ -43,10 +43,18 @@ def next_record(genesis: Genesis, before: Opening, snapshot: bytes, **changes: A
     """A record that follows; `changes` replace fields."""
     roster: Roster = changes.pop("roster", before.roster)
     record = EpochRecord(
-        genesis=genesis.digest, number=before.number + 1, previous=before.digest, old=before.roster.digest,
-        roster=roster, roster_version=before.roster_version + (roster.digest != before.roster.digest),
-        ledger=bytes([before.number]) * 32, snapshot=hashlib.sha256(snapshot).digest(),
-        round=before.round + 5, ordered=before.ordered + 50, time=(before.time or 0) + 9, judges=(b"\1" * 32,),
+        genesis=genesis.digest,
+        number=before.number + 1,
+        previous=before.digest,
+        old=before.roster.digest,
+        roster=roster,
+        roster_version=before.roster_version + (roster.digest != before.roster.digest),
+        ledger=bytes([before.number]) * 32,
+        snapshot=hashlib.sha256(snapshot).digest(),
+        round=before.round + 5,
+        ordered=before.ordered + 50,
+        time=(before.time or 0) + 9,
+        judges=(b"\1" * 32,),
     )
     return replace(record, **changes)
 

@@ -59,9 +59,7 @@ class Text:
     def excluded(self, record: EpochRecord) -> bool:
         return record.number in self.without
 
-    async def enter(
-        self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()
-    ) -> None:
+    async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         if hashlib.sha256(snapshot).digest() != record.snapshot:
             raise SnapshotError("not the snapshot of the record")
         closed = Closed(record, snapshot, ())
@@ -92,7 +90,11 @@ class World:
     asked: list[tuple[bytes, str]] = field(default_factory=list)
 
     async def teach(
-        self, teacher: Identity, *, lies: Mapping[str, Lie] | None = None, known: Sequence[Link] = LINKS,
+        self,
+        teacher: Identity,
+        *,
+        lies: Mapping[str, Lie] | None = None,
+        known: Sequence[Link] = LINKS,
         sealed: bool = False,
     ) -> None:
         store, blobs = MemoryStore(MemoryDisk()), MemoryBlobs()
@@ -119,9 +121,7 @@ class World:
         seat = Text(store)
         transport = self.network.transport(ME.id)
         fetcher = BlobFetcher(self.blobs, transport, self.peers, chance)
-        catchup = CatchUp(
-            GENESIS, store, seat, self.peers.values, transport, self.blobs, fetcher, chance
-        )
+        catchup = CatchUp(GENESIS, store, seat, self.peers.values, transport, self.blobs, fetcher, chance)
         return catchup, seat
 
     async def assert_arrived(self, number: int = HEAD) -> None:
@@ -417,9 +417,7 @@ async def test_liars_are_found_out_and_left_and_nothing_unverified_is_adopted(
 @pytest.mark.parametrize(
     "name", ["seals of a minority", "seals of strangers", "seals of another record", "too few seals", "a wrong link"]
 )
-async def test_liars_do_not_make_a_node_leave_its_record(
-    world: World, autojump_clock: MockClock, name: str
-) -> None:
+async def test_liars_do_not_make_a_node_leave_its_record(world: World, autojump_clock: MockClock, name: str) -> None:
     """Its own record is right, and has no seals yet."""
     await fill(MemoryStore(world.disk), LINKS[:5])
     for liar in TEACHERS:
@@ -447,9 +445,7 @@ async def test_a_liar_that_begins_with_the_truth_helps_as_far_as_it_goes(
     assert len(first) == 4, "three for the records from 10 to 149, and that there are no more"
 
 
-async def test_a_teacher_that_was_left_is_not_asked_while_others_are(
-    world: World, autojump_clock: MockClock
-) -> None:
+async def test_a_teacher_that_was_left_is_not_asked_while_others_are(world: World, autojump_clock: MockClock) -> None:
     await world.teach(TEACHERS[0], lies={PATH: bends(too_few_seals)})
     catchup, _ = world.pupil()
     await catchup.jump()
@@ -509,9 +505,11 @@ async def test_a_chain_of_changing_rosters_is_followed_with_their_own_seals(
         Link(sealed_by(third, everyone), snapshots[2]),
     ]
     bad = [good[0], Link(sealed_by(replace(second, ledger=b"\1" * 32), ALL[:4]), b"four of seven")]
-    await world.teach(TEACHERS[0], known=[*bad, bad[-1]][:2], lies={
-        PATH: says(lambda first: ChainAnswer(third, [link.sealed for link in bad[first - 1 :]]).encode())
-    })
+    await world.teach(
+        TEACHERS[0],
+        known=[*bad, bad[-1]][:2],
+        lies={PATH: says(lambda first: ChainAnswer(third, [link.sealed for link in bad[first - 1 :]]).encode())},
+    )
     await world.teach(TEACHERS[1], known=good)
     catchup, seat = world.pupil()
     assert await catchup.jump()
@@ -572,8 +570,18 @@ async def test_pieces_of_a_snapshot_that_came_before_an_interruption_are_not_fet
 # The messages and the teacher.
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00", encode({"first": 0}), encode({"first": -1}), encode({"first": True}),
-                                  encode({"first": 2**63}), encode({"first": 1, "count": 2})])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\x00",
+        encode({"first": 0}),
+        encode({"first": -1}),
+        encode({"first": True}),
+        encode({"first": 2**63}),
+        encode({"first": 1, "count": 2}),
+    ],
+)
 async def test_a_wrong_question_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal) as refusal:
         await chain_route(MemoryStore(MemoryDisk())).handler(ME.id, body)

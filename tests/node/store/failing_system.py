@@ -19,9 +19,7 @@ _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 
 
 class _Instruction(ctypes.Structure):
-    _fields_ = (
-        ("code", ctypes.c_ushort), ("true", ctypes.c_ubyte), ("false", ctypes.c_ubyte), ("k", ctypes.c_uint32)
-    )
+    _fields_ = (("code", ctypes.c_ushort), ("true", ctypes.c_ubyte), ("false", ctypes.c_ubyte), ("k", ctypes.c_uint32))
 
 
 class _Program(ctypes.Structure):
@@ -41,9 +39,7 @@ def fail_syncs() -> None:
     ]
     program = _Program(len(code), (_Instruction * len(code))(*code))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(
-        seccomp, _SET_FILTER, _ALL_THREADS, ctypes.byref(program)
-    ):
+    if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(seccomp, _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
         raise OSError(ctypes.get_errno(), "no system-call filter can be set here")
 
 

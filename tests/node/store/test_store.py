@@ -26,9 +26,7 @@ def chain(identity: Identity, length: int, branch: int = 0) -> list[Event]:
     events: list[Event] = []
     for seq in range(length):
         parent = events[-1].hash if events else None
-        events.append(make_event(
-            identity.key, epoch=EPOCH, seq=seq, self_parent=parent, time=1000 * seq + branch
-        ))
+        events.append(make_event(identity.key, epoch=EPOCH, seq=seq, self_parent=parent, time=1000 * seq + branch))
     return events
 
 
@@ -241,9 +239,7 @@ def test_an_own_event_survives_a_kill_right_after_it_was_stored(tmp_path: Path) 
     assert trio.run(read) == [event.raw for event in (*chain(OTHER, 5), *chain(ME, 3))]
 
 
-async def test_own_events_are_synced_and_received_ones_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_own_events_are_synced_and_received_ones_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_sqlite(tmp_path)
     levels: list[int] = []
     insert = store._insert
@@ -258,8 +254,6 @@ async def test_own_events_are_synced_and_received_ones_are_not(
     await store.append(chain(OTHER, 2)[1:])
     assert levels == [1, 2, 1]  # NORMAL, FULL, NORMAL
     await store.close()
-
-
 
 
 async def test_a_store_says_where_it_is(tmp_path: Path) -> None:

@@ -35,9 +35,7 @@ from tests.node.store import failing_system
 
 ROOT = Path(__file__).parents[3]
 ME, *PEERS = (Identity(bytes([number]) * 32) for number in range(30, 34))
-GENESIS: Genesis = make_genesis(
-    "damage", [Listed(identity.id, 1) for identity in (ME, *PEERS)], Settings()
-)
+GENESIS: Genesis = make_genesis("damage", [Listed(identity.id, 1) for identity in (ME, *PEERS)], Settings())
 NAMES = ("events.sqlite", "events.sqlite-wal")
 SMALL_PAGE = 512  # bytes; with SQLite's usual 4096, trying every byte takes eight times as long
 
@@ -48,7 +46,10 @@ def chain(identity: Identity, length: int, size: int = 37) -> list[Event]:
     for seq in range(length):
         events.append(
             make_event(
-                identity.key, epoch=GENESIS.digest, seq=seq, time=1000 * seq,
+                identity.key,
+                epoch=GENESIS.digest,
+                seq=seq,
+                time=1000 * seq,
                 self_parent=events[-1].hash if events else None,
                 transactions=({"type": "note", "id": seq, "text": "x" * (seq % 5 * size)},),
             )
@@ -212,9 +213,7 @@ async def test_a_checkpoint_cut_at_any_byte_loses_nothing(written: Written, quic
         assert await recover(restore(directory, files)) == written.raws, f"cut at byte {at}"
 
 
-async def test_a_file_without_its_tail_is_refused_or_its_prefix_recovered(
-    written: Written, quick_path: Path
-) -> None:
+async def test_a_file_without_its_tail_is_refused_or_its_prefix_recovered(written: Written, quick_path: Path) -> None:
     directory = restore(quick_path / "whole", written.files)
     await recover(directory)
     whole = (directory / NAMES[0]).read_bytes()
@@ -284,9 +283,7 @@ async def test_a_damaged_position_does_not_make_the_node_read_for_ever(tmp_path:
         ("UPDATE facts SET name = CAST(x'ff' AS TEXT) WHERE name = 'member'", "; move the file away"),
     ],
 )
-async def test_a_damaged_schema_has_the_remedy_of_a_damaged_file(
-    tmp_path: Path, damage: str, reason: str
-) -> None:
+async def test_a_damaged_schema_has_the_remedy_of_a_damaged_file(tmp_path: Path, damage: str, reason: str) -> None:
     await open_store(tmp_path).close()
     database = sqlite3.connect(tmp_path / NAMES[0])
     with database:
@@ -310,8 +307,13 @@ async def test_a_schema_that_is_no_text_is_one_line(tmp_path: Path) -> None:
 
 def member_on(store: SqliteStore) -> Member:
     return Member(
-        genesis=GENESIS, identity=ME, store=store, opener=CoreOpener(),
-        clock=SimulatedClock(), chance=random.Random(1), pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),
+        genesis=GENESIS,
+        identity=ME,
+        store=store,
+        opener=CoreOpener(),
+        clock=SimulatedClock(),
+        chance=random.Random(1),
+        pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),
     )
 
 
@@ -359,17 +361,19 @@ async def test_a_node_on_any_prefix_listens_and_never_signs_a_number_twice(
 
 def run_in_process(directory: Path, body: str, status: int = 0) -> list[str]:
     """Runs `body` as the inside of an async function in a process of its own; returns the lines it printed."""
-    program = "\n".join([
-        "import sys, trio",
-        "from pathlib import Path",
-        "from node.store import StoreError",
-        "from tests.node import failing_system",
-        "from tests.node.store.test_store_damage import LARGE, OWN, RECEIVED, open_store",
-        f"directory = Path({str(directory)!r})",
-        "async def main():",
-        textwrap.indent(textwrap.dedent(body), "    "),
-        "trio.run(main)",
-    ])
+    program = "\n".join(
+        [
+            "import sys, trio",
+            "from pathlib import Path",
+            "from node.store import StoreError",
+            "from tests.node import failing_system",
+            "from tests.node.store.test_store_damage import LARGE, OWN, RECEIVED, open_store",
+            f"directory = Path({str(directory)!r})",
+            "async def main():",
+            textwrap.indent(textwrap.dedent(body), "    "),
+            "trio.run(main)",
+        ]
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
@@ -379,7 +383,9 @@ def run_in_process(directory: Path, body: str, status: int = 0) -> list[str]:
 
 @pytest.mark.skipif(not failing_system.POSSIBLE, reason="needs system-call filters")
 def test_a_failing_sync_is_one_line_and_the_event_is_not_taken_for_durable(tmp_path: Path) -> None:
-    lines = run_in_process(tmp_path, """
+    lines = run_in_process(
+        tmp_path,
+        """
         store = open_store(directory)
         await store.append_own(OWN[0])
         await store.append(RECEIVED[:3])
@@ -393,7 +399,8 @@ def test_a_failing_sync_is_one_line_and_the_event_is_not_taken_for_durable(tmp_p
         except StoreError as error:
             print(error)
         await store.close()
-    """)
+    """,
+    )
     if lines == ["not allowed"]:
         pytest.skip("system-call filters are not allowed here")
     (line,) = lines
@@ -437,13 +444,16 @@ async def open_and_look(directory: Path) -> None:
 @pytest.mark.skipif(not failing_system.POSSIBLE, reason="needs system-call filters")
 def test_a_run_does_not_go_on_from_what_it_cannot_make_durable(tmp_path: Path) -> None:
     assert run_in_process(tmp_path, KILLED, status=-9)
-    lines = run_in_process(tmp_path, """
+    lines = run_in_process(
+        tmp_path,
+        """
         try:
             failing_system.fail_syncs()
             open_store(directory)
         except (OSError, StoreError) as error:
             print(type(error).__name__, error)
-    """)
+    """,
+    )
     if not lines[0].startswith("StoreError"):
         pytest.skip("system-call filters are not allowed here")
     assert "disk I/O error; check free space, permissions and the disk" in lines[0]
@@ -451,7 +461,9 @@ def test_a_run_does_not_go_on_from_what_it_cannot_make_durable(tmp_path: Path) -
 
 def test_a_disk_that_is_full_at_any_point_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
     prepare(tmp_path / "empty")
-    lines = run_in_process(tmp_path / "disk", """
+    lines = run_in_process(
+        tmp_path / "disk",
+        """
         import json, shutil
         for most in range(30_000, 110_000, 2500):
             shutil.rmtree(directory, ignore_errors=True)
@@ -473,7 +485,8 @@ def test_a_disk_that_is_full_at_any_point_is_one_line_and_loses_nothing(tmp_path
             found = await store.read(0, 99)
             await store.close()
             print(json.dumps([most, len(stored), error, found == [event.raw for event in stored]]))
-    """)
+    """,
+    )
     outcomes = [json.loads(line) for line in lines]
     counts = {stored for _, stored, _, _ in outcomes}
     assert {0, len(LARGE)} < counts
@@ -498,7 +511,10 @@ def events_of_a_node(directory: Path) -> tuple[list[str], Path]:
         previous = None
         for seq in range(20):
             previous = make_event(
-                key.key, epoch=genesis.digest, seq=seq, time=seq,
+                key.key,
+                epoch=genesis.digest,
+                seq=seq,
+                time=seq,
                 self_parent=previous.hash if previous else None,
             )
             await store.append_own(previous)
@@ -548,12 +564,24 @@ def test_a_node_whose_disk_fails_ends_with_one_line_and_status_2(tmp_path: Path,
         pytest.skip("needs system-call filters")
     founded = found_swarm(tmp_path, [f"127.0.0.1:{free_ports(1)[0]}"], ["hex8-2"])
     arguments = [
-        "run", str(founded.config), "--key", str(founded.keys[0]), "--data", str(tmp_path / "data"),
-        "--http", f"127.0.0.1:{free_ports(1)[0]}", "--roles", "none",
+        "run",
+        str(founded.config),
+        "--key",
+        str(founded.keys[0]),
+        "--data",
+        str(tmp_path / "data"),
+        "--http",
+        f"127.0.0.1:{free_ports(1)[0]}",
+        "--roles",
+        "none",
     ]
     done = subprocess.run(
         [sys.executable, "-c", RUN.format(how=how, arguments=arguments)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     if "no system-call filter" in done.stderr:
         pytest.skip("system-call filters are not allowed here")

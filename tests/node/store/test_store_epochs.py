@@ -28,9 +28,9 @@ def events(identity: Identity, number: int, count: int) -> list[Event]:
     made: list[Event] = []
     for seq in range(count):
         parent = made[-1].hash if made else None
-        made.append(make_event(
-            identity.key, epoch=LINKS[number - 1].record.digest, seq=seq, self_parent=parent, time=seq
-        ))
+        made.append(
+            make_event(identity.key, epoch=LINKS[number - 1].record.digest, seq=seq, self_parent=parent, time=seq)
+        )
     return made
 
 

@@ -64,8 +64,10 @@ def test_nothing_but_creation_times_and_certificates_depends_on_the_wall_clock()
     """Deadlines, backoff, pauses and leases of the work loop run on trio's clock, which nobody can set."""
     wall = re.compile(r"\btime\.(time|time_ns|localtime|gmtime|ctime)\(|\bdatetime\.(now|utcnow|today)\(")
     users = {
-        str(path.relative_to(ROOT)) for package in ("consensus", "node", "training", "engine")
-        for path in (ROOT / package).rglob("*.py") if wall.search(path.read_text())
+        str(path.relative_to(ROOT))
+        for package in ("consensus", "node", "training", "engine")
+        for path in (ROOT / package).rglob("*.py")
+        if wall.search(path.read_text())
     }
     assert users == {"node/system/clock.py", "node/transport/tls.py"}
 
@@ -77,7 +79,11 @@ class Swarm(SimulatedSwarm):
         self.agreement = Agreement()
         timing = TimingSettings(lease_s=24, gap_s=6)
         super().__init__(
-            4, 11, pace=Pace(busy=0.4, heartbeat=2.0, patience=2.0), rhythm=Rhythm(), watch=self.look,
+            4,
+            11,
+            pace=Pace(busy=0.4, heartbeat=2.0, patience=2.0),
+            rhythm=Rhythm(),
+            watch=self.look,
             settings=Settings(timing=timing),
         )
         self.honesty = Honesty(self)
@@ -120,8 +126,13 @@ class Swarm(SimulatedSwarm):
 @pytest.mark.parametrize(
     ("nodes", "years", "restart"),
     [
-        ((3,), 1, False), ((3,), -1, True), ((1, 2, 3), 1, True), ((1, 2, 3), -1, False),
-        ((0, 1, 2, 3), 1, False), ((0, 1, 2, 3), 1, True), ((0, 1, 2, 3), -1, True),
+        ((3,), 1, False),
+        ((3,), -1, True),
+        ((1, 2, 3), 1, True),
+        ((1, 2, 3), -1, False),
+        ((0, 1, 2, 3), 1, False),
+        ((0, 1, 2, 3), 1, True),
+        ((0, 1, 2, 3), -1, True),
     ],
 )
 async def test_clocks_that_jump_by_a_year_and_back_change_nothing(

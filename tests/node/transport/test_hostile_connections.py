@@ -110,8 +110,12 @@ def nameless_certificate(identity: Identity) -> bytes:
     """Signed by the member, so that the chain holds, but without the name by which it is to be known."""
     key, now = Ed25519PrivateKey.generate(), datetime.now(UTC)
     builder = x509.CertificateBuilder(
-        subject_name=x509.Name([]), issuer_name=tls._common_name(identity.text), public_key=key.public_key(),
-        serial_number=1, not_valid_before=now - timedelta(days=1), not_valid_after=now + timedelta(days=1),
+        subject_name=x509.Name([]),
+        issuer_name=tls._common_name(identity.text),
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=now - timedelta(days=1),
+        not_valid_after=now + timedelta(days=1),
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return pem + builder.sign(identity.private, None).public_bytes(Encoding.PEM)
@@ -142,9 +146,7 @@ async def test_plain_http_is_hung_up_on(loopback: Loopback, identities: Ids, ech
     await assert_served(loopback, a, b)
 
 
-async def test_a_handshake_that_stalls_is_hung_up_on(
-    loopback: Loopback, identities: Ids, echo: Handler
-) -> None:
+async def test_a_handshake_that_stalls_is_hung_up_on(loopback: Loopback, identities: Ids, echo: Handler) -> None:
     a, b, *_ = identities
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
     async with raw_connection(port) as silent, raw_connection(port) as half:
@@ -229,7 +231,8 @@ async def test_one_member_cannot_use_up_the_connections(
     limits = Limits(connections_per_member=2)
     port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
     async with (
-        member_connection(port, a, b, members), member_connection(port, a, b, members),
+        member_connection(port, a, b, members),
+        member_connection(port, a, b, members),
         member_connection(port, a, b, members) as third,
     ):
         await until_closed(third, 5)
@@ -261,7 +264,9 @@ async def test_strangers_of_one_host_cannot_use_up_the_handshakes_of_others(
         await until_closed(last, 5)
         from_elsewhere = await trio.open_tcp_stream("127.0.0.1", port, local_address="127.0.0.2")
         stream = trio.SSLStream(
-            from_elsewhere, Credentials(b, loopback.members).client(a.id), server_hostname=a.text,
+            from_elsewhere,
+            Credentials(b, loopback.members).client(a.id),
+            server_hostname=a.text,
             https_compatible=True,
         )
         heard = bytearray()

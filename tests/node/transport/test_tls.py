@@ -125,7 +125,7 @@ def _issued_under(forger: Identity, issuer: Identity) -> bytes:
 def test_the_certificate_must_be_signed_by_the_member_it_names(identities: Ids) -> None:
     _, b, c, *_ = identities
     pem = _issued_under(impostor(b, c), issuer=b)
-    der = ssl.PEM_cert_to_DER_cert(pem[pem.index(b"-----BEGIN CERTIFICATE"):].decode())
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index(b"-----BEGIN CERTIFICATE") :].decode())
     with pytest.raises(ValueError, match="signed by another key"):
         authenticated_member(der)
 

@@ -34,9 +34,7 @@ class MemoryWires:
 
 
 @pytest.fixture(params=["http", "memory"])
-def wires(
-    request: pytest.FixtureRequest, loopback: Wires, members: list[bytes], nursery: trio.Nursery
-) -> Wires:
+def wires(request: pytest.FixtureRequest, loopback: Wires, members: list[bytes], nursery: trio.Nursery) -> Wires:
     return loopback if request.param == "http" else MemoryWires(members, nursery)
 
 
@@ -193,9 +191,7 @@ async def test_a_name_that_is_no_host_s_is_unreachable(loopback: Wires, identiti
         await loopback.transport(b).ask(a.id, "/echo", b"", seconds=5)
 
 
-async def test_a_handler_that_fails_is_an_answer_and_no_crash(
-    loopback: Wires, identities: Ids, echo: Handler
-) -> None:
+async def test_a_handler_that_fails_is_an_answer_and_no_crash(loopback: Wires, identities: Ids, echo: Handler) -> None:
     async def fail(member: bytes, body: bytes) -> bytes:
         raise RuntimeError("a mistake of ours")
 

@@ -267,9 +267,7 @@ async def test_where_no_node_runs(data: Path, tmp_path: Path, capsys: pytest.Cap
     )
     (data / "http.token").write_text("0" * 64)
     assert await run("vote", "ab", "yes", "--data", data) == 2
-    assert "the token is missing, or another node's; say which node acts with --data DIR" in (
-        capsys.readouterr().err
-    )
+    assert "the token is missing, or another node's; say which node acts with --data DIR" in (capsys.readouterr().err)
     (data / "http.token").write_text(token)
     other = tmp_path / "node2"
     other.mkdir()

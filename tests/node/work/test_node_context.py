@@ -45,8 +45,12 @@ def network() -> Network:
 def office(network: Network, tmp_path: Path) -> Office:
     genesis = make_genesis("office", [Listed(ME.id, 1), Listed(PEER.id, 1)], Settings())
     member = Member(
-        genesis=genesis, identity=ME, store=MemoryStore(MemoryDisk()), opener=SharedOpener(),
-        clock=SimulatedClock(), chance=random.Random(1),
+        genesis=genesis,
+        identity=ME,
+        store=MemoryStore(MemoryDisk()),
+        opener=SharedOpener(),
+        clock=SimulatedClock(),
+        chance=random.Random(1),
     )
     blobs = FileBlobs(tmp_path / "blobs")
     fetcher = BlobFetcher(blobs, network.transport(ME.id), [PEER.id], random.Random(2))
@@ -121,15 +125,17 @@ async def test_a_report_that_no_event_can_hold_fails_the_job(office: Office) -> 
         await office.submit(report)
 
 
-async def test_ids_and_numbers_of_effects_go_on_after_a_restart(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
+async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, autojump_clock: MockClock) -> None:
     genesis = make_genesis("alone", [Listed(ME.id, 1)], Settings())
     disk, blobs, told = MemoryDisk(), FileBlobs(tmp_path), []
     for life in range(3):
         member = Member(
-            genesis=genesis, identity=ME, store=MemoryStore(disk), opener=SharedOpener(),
-            clock=SimulatedClock(), chance=random.Random(life),
+            genesis=genesis,
+            identity=ME,
+            store=MemoryStore(disk),
+            opener=SharedOpener(),
+            clock=SimulatedClock(),
+            chance=random.Random(life),
         )
         effects = EffectLog({ME.id: "me"}.__getitem__)
         fetcher = BlobFetcher(blobs, Network(1).transport(ME.id), [], random.Random(2))

@@ -305,7 +305,11 @@ def test_reasons_are_what_a_transaction_may_hold() -> None:
 
 
 async def test_certificates_are_written_once_the_disk_has_room_again(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch,
+    swarm: Swarm,
+    desk: OrderDesk,
+    tmp_path: Path,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
     autojump_clock: MockClock,
 ) -> None:
     """The second one first: the first still lacks seals."""

@@ -10,7 +10,7 @@ import trio
 
 from node.work.worker import ProcessWorkshop, WorkError
 
-CHILD = '''
+CHILD = """
 import os, struct, sys, time
 import cbor2
 
@@ -42,7 +42,7 @@ while (job := read()) is not None:
         for done in range(3):
             write({"id": name, "progress": {"done": done}})
         write({"id": name, "done": {"pid": os.getpid(), "echo": job["echo"]}})
-'''
+"""
 
 
 @pytest.fixture
@@ -74,9 +74,7 @@ async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: ProcessW
     ("job", "reason"),
     [("die", "SIGKILL"), ("babble", "frame of 4294967295 bytes"), ("mumble", "not CBOR")],
 )
-async def test_a_child_that_dies_or_babbles_costs_one_job(
-    workshop: ProcessWorkshop, job: str, reason: str
-) -> None:
+async def test_a_child_that_dies_or_babbles_costs_one_job(workshop: ProcessWorkshop, job: str, reason: str) -> None:
     with pytest.raises(WorkError, match=reason):
         await workshop.perform({"job": job}, lambda _told: None)
     done = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)

@@ -90,9 +90,7 @@ def test_who_does_not_show_what_it_owes_adds_nothing_any_more(shown: bytes | Non
     world = Candidate(founded)
     assert world.shine(judged(3, right(3, 0, 2) | {1: shown})) == expected(founded, 3, right(3, 0, 2))
     withheld = [effect for effect in world.effects if effect.kind == "withheld"]
-    assert [(effect.member, dict(effect.fields)) for effect in withheld] == [
-        (KEYS[1].id, {"shown": wrong, "times": 1})
-    ]
+    assert [(effect.member, dict(effect.fields)) for effect in withheld] == [(KEYS[1].id, {"shown": wrong, "times": 1})]
     assert world.ledger.withheld() == {KEYS[1].id: 1}
     assert not effects_of(world.ledger, judged(4, right(4, 0, 1, 2)))
     assert not effects_of(world.ledger, judged(5, right(5, 0, 2) | {1: None}))

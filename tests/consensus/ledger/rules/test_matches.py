@@ -137,9 +137,9 @@ def test_who_gives_a_slot_back_or_lets_it_lapse_draws_no_other_one() -> None:
 def test_claims_that_find_no_slot_left_end_and_say_so() -> None:
     swarm = Swarm(4, settings(match=MatchSettings(slot_blocks=2, block_limit=4)))
     candidate = swarm.nominate(0)
-    swarm.order(*(
-        (swarm.id(member), [t.MatchClaim(swarm.next_id(member), candidate).as_table()]) for member in (3, 1, 2)
-    ))
+    swarm.order(
+        *((swarm.id(member), [t.MatchClaim(swarm.next_id(member), candidate).as_table()]) for member in (3, 1, 2))
+    )
     assert swarm.kinds() == ["claim"] * 3
     swarm.order()
     swarm.order()

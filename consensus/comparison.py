@@ -22,7 +22,7 @@ Verdict = Literal["open", "agree", "minority", "none"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class LedgerVerdict:
     """What the last round says of which enough members have spoken; "open" before the first."""
 
     verdict: Verdict
@@ -66,7 +66,7 @@ class Comparison:
                 return digest
         return None
 
-    def finding(self, roster: Roster) -> Finding:
+    def finding(self, roster: Roster) -> LedgerVerdict:
         """Who weighs how much is that of the present roster."""
         for number in reversed(self._digests):
             weights = self._weights(number, roster)
@@ -75,11 +75,11 @@ class Comparison:
             best = max(weights.values(), default=0)
             if 2 * best > roster.total_weight:
                 if self.majority(number, roster) == self._digests[number]:
-                    return Finding("agree", number, 0, against)
-                return Finding("minority", number, self._since(number, roster), against)
+                    return LedgerVerdict("agree", number, 0, against)
+                return LedgerVerdict("minority", number, self._since(number, roster), against)
             if 2 * (best + silent) <= roster.total_weight:
-                return Finding("none", number, self._since(number, roster), against)
-        return Finding("open")
+                return LedgerVerdict("none", number, self._since(number, roster), against)
+        return LedgerVerdict("open")
 
     def _since(self, number: int, roster: Roster) -> int:
         """The first of the rounds up to `number` after the last one in which the majority has our digest."""

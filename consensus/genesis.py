@@ -10,7 +10,7 @@ from functools import cached_property
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.keys import id_text
-from consensus.roster import Member, Roster, RosterError, read_roster, require_balance
+from consensus.roster import Roster, RosterError, RosterMember, read_roster, require_balance
 from consensus.settings import Settings, SettingsError, shown
 
 VERSION = 3
@@ -27,7 +27,7 @@ class Genesis:
     """Name, founding members sorted by id, settings. Checked."""
 
     swarm: str
-    members: tuple[Member, ...]
+    members: tuple[RosterMember, ...]
     settings: Settings
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Genesis:
         return hashlib.sha256(self.raw).digest()
 
 
-def make_genesis(swarm: str, members: Iterable[Member], settings: Settings) -> Genesis:
+def make_genesis(swarm: str, members: Iterable[RosterMember], settings: Settings) -> Genesis:
     """A genesis with the members put in order; GenesisError says what is wrong."""
     return Genesis(swarm, tuple(sorted(members, key=lambda member: member.id)), settings)
 
@@ -97,7 +97,7 @@ def _text(value: Decoded) -> str:
     return value
 
 
-def _members(value: Decoded) -> tuple[Member, ...]:
+def _members(value: Decoded) -> tuple[RosterMember, ...]:
     try:
         return read_roster(value).members
     except RosterError as error:

@@ -9,7 +9,7 @@ from consensus.event import Transaction
 from consensus.ledger import Effect
 from consensus.ordered import DecidedRound
 
-__all__ = ["Closed", "ForkError", "RoundEffects"]
+__all__ = ["ClosedEpoch", "ForkError", "RoundEffects"]
 
 
 class ForkError(RuntimeError):
@@ -17,7 +17,7 @@ class ForkError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedEpoch:
     """An epoch that a round has closed: what opens the next one, and what has to be put forward again."""
 
     record: EpochRecord
@@ -33,4 +33,4 @@ class RoundEffects:
     effects: tuple[Effect, ...]  # with those of the close, if it closed the epoch
     digest: bytes  # before the close
     sealed: SealedRecord | None = None  # what opened this epoch, if it became sealed with this round
-    closed: Closed | None = None
+    closed: ClosedEpoch | None = None

@@ -15,12 +15,12 @@ from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Evidence, Open
 from consensus.open_epoch import MAX_SYNC_BYTES, MAX_WANTED, OpenEpoch, Refusal
 from consensus.ordered import DecidedRound, Judge, Ordered
-from consensus.outcome import Closed, ForkError, RoundEffects
+from consensus.outcome import ClosedEpoch, ForkError, RoundEffects
 from consensus.preimages import Preimages
 from consensus.roster import Roster
 from consensus.sync import Tip
 
-__all__ = ["Closed", "ForkError", "Replica", "RoundEffects"]
+__all__ = ["ClosedEpoch", "ForkError", "Replica", "RoundEffects"]
 
 
 class Replica:
@@ -141,7 +141,7 @@ class Replica:
         if self.ledger.closing is None:
             return RoundEffects(decided, effects, digest, sealed)
         closing = self.ledger.close(decided)
-        closed = Closed(closing.record, closing.snapshot, self.unreceived())
+        closed = ClosedEpoch(closing.record, closing.snapshot, self.unreceived())
         self._served = self._open
         self._enter(Opening.of_record(closing.record))
         return RoundEffects(decided, effects + closing.effects, digest, sealed, closed)

@@ -21,7 +21,7 @@ class RosterError(ValueError):
 
 
 @dataclass(frozen=True)
-class Member:
+class RosterMember:
     """A member by its Ed25519 public key (32 bytes) and its weight in every vote.
 
     Weight 0 is for a member that has lost its say: it still gossips, and decides nothing.
@@ -41,7 +41,7 @@ class Member:
 class Roster:
     """The members of one epoch, sorted by id; their order is the member index of the hashgraph. Checked."""
 
-    members: tuple[Member, ...]
+    members: tuple[RosterMember, ...]
 
     def __post_init__(self) -> None:
         _check_members(self.members)
@@ -67,7 +67,7 @@ class Roster:
     def __len__(self) -> int:
         return len(self.members)
 
-    def member(self, member_id: MemberId) -> Member:
+    def member(self, member_id: MemberId) -> RosterMember:
         """The member with this id; KeyError if there is none."""
         return self._by_id[member_id]
 
@@ -80,7 +80,7 @@ class Roster:
         return 3 * self.weight(members) > 2 * self.total_weight
 
     @property
-    def outweighing(self) -> Member | None:
+    def outweighing(self) -> RosterMember | None:
         """Of four or more voters, one that has a third of the weight or more, and so a veto; None if there is none."""
         voters = [member for member in self.members if member.weight]
         heavy = (member for member in voters if 3 * member.weight >= self.total_weight)
@@ -97,11 +97,11 @@ class Roster:
         return [member.table() for member in self.members]
 
     @cached_property
-    def _by_id(self) -> dict[MemberId, Member]:
+    def _by_id(self) -> dict[MemberId, RosterMember]:
         return {member.id: member for member in self.members}
 
 
-def make_roster(members: Iterable[Member]) -> Roster:
+def make_roster(members: Iterable[RosterMember]) -> Roster:
     """A roster with the members put in order; RosterError says what is wrong."""
     return Roster(tuple(sorted(members, key=lambda member: member.id)))
 
@@ -123,7 +123,7 @@ def read_roster(value: Decoded) -> Roster:
     return Roster(tuple(_read_member(entry) for entry in value))
 
 
-def _read_member(entry: Decoded) -> Member:
+def _read_member(entry: Decoded) -> RosterMember:
     if not isinstance(entry, list) or len(entry) != 4:
         raise RosterError("a member must be [id, weight, anchor, address]")
     identity, weight, anchor, address = entry
@@ -133,10 +133,10 @@ def _read_member(entry: Decoded) -> Member:
         raise RosterError("an anchor must be 32 bytes or null")
     if not isinstance(address, str):
         raise RosterError("an address must be text")
-    return Member(identity, weight, anchor, address)
+    return RosterMember(identity, weight, anchor, address)
 
 
-def _check_members(members: tuple[Member, ...]) -> None:
+def _check_members(members: tuple[RosterMember, ...]) -> None:
     if not 1 <= len(members) <= MEMBERS_LIMIT:
         raise RosterError(f"members: a swarm has 1 to {MEMBERS_LIMIT} members, not {len(members)}")
     for member in members:
@@ -151,7 +151,7 @@ def _check_members(members: tuple[Member, ...]) -> None:
         raise RosterError("members: at least one must have a weight above 0")
 
 
-def _check_member(member: Member) -> None:
+def _check_member(member: RosterMember) -> None:
     if not isinstance(member.id, bytes) or len(member.id) != 32:
         raise RosterError("members: an id is a public key of 32 bytes")
     where = f"member {id_text(member.id)}"

@@ -20,20 +20,18 @@ import trio
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.keys import MemberId
 from node.blobs.collection import Collector
-from node.blobs.exchange import PATH as BLOBS_PATH
-from node.blobs.exchange import BlobFetcher, blob_route
+from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
 from node.config.identity import Identity, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
-from node.gossip.gossip import PATH as GOSSIP_PATH
-from node.gossip.gossip import Gossip
+from node.gossip.gossip import SYNC_PATH, Gossip
 from node.gossip.peers import Peer
 from node.member.anchors import compute_anchors
 from node.member.member import Member
-from node.member.verification import CoreOpener
-from node.membership.address_book import Directory
-from node.membership.admission import Doors
-from node.membership.governance import Council
+from node.member.verification import ParallelVerifier
+from node.membership.address_book import AddressBook
+from node.membership.admission import Admission
+from node.membership.governance import Governance
 from node.membership.joining import tell_while_outside
 from node.membership.proposals import Proposals
 from node.proofs.certificates import keep_certificates
@@ -42,20 +40,19 @@ from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import follow_epochs
-from node.statesync.serving import PATH as CHAIN_PATH
-from node.statesync.serving import chain_route
+from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock
 from node.system.device import device_name
 from node.system.shutdown import end_on_signal, end_with_input
 from node.transport.client import HttpTransport
-from node.transport.router import Reception
+from node.transport.router import Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 from node.web.server import serve_local
 from node.work.lifecycle import work_for_the_swarm
-from node.work.node_context import Office
-from node.work.worker import ProcessWorkshop
+from node.work.node_context import NodeWorkContext
+from node.work.worker import WorkerProcess
 
 _WRONG_ANCHOR = (
     "the anchor that swarm.toml has for this node is not its key's; before the first start of the swarm, write "
@@ -101,7 +98,7 @@ class _Node:
         self._credentials = Credentials(identity, [])
         self._transport = HttpTransport(self._credentials, {})
         self._store = store
-        self._opener = CoreOpener()
+        self._opener = ParallelVerifier()
         self._member = Member(
             genesis=genesis,
             identity=identity,
@@ -119,18 +116,20 @@ class _Node:
         self._collector = Collector(lambda: self._member.replica.ledger, store, self._blobs, fetcher, data / "models")
         self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
         named = {member: str(address) for member, address in options.peers}
-        self._directory = Directory(
+        self._directory = AddressBook(
             config, lambda: self._member.replica.ledger.roster, named, lambda: self._member.replica.ledger.former
         )
-        self._reception = Reception(
+        self._reception = Router(
             [],
             {
-                GOSSIP_PATH: self._gossip.route(),
-                BLOBS_PATH: blob_route(self._blobs),
+                SYNC_PATH: self._gossip.route(),
+                BLOB_PATH: blob_route(self._blobs),
                 CHAIN_PATH: chain_route(store),
             },
         )
-        self._doors = Doors(identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher)
+        self._doors = Admission(
+            identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
+        )
         self._catchup = CatchUp(
             genesis,
             store,
@@ -143,10 +142,10 @@ class _Node:
         )
         self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
         self._effects = EffectLog(self._directory.name)
-        self._office = Office(self._member, identity, options.roles, self._blobs, fetcher, data, self._effects)
+        self._office = NodeWorkContext(self._member, identity, options.roles, self._blobs, fetcher, data, self._effects)
         shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
-        self._workshop = ProcessWorkshop(data / "worker.log")
-        self._checker = ProcessWorkshop(data / "checker.log")
+        self._workshop = WorkerProcess(data / "worker.log")
+        self._checker = WorkerProcess(data / "checker.log")
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in `nursery`; returns when the node serves and gossips."""
@@ -164,7 +163,7 @@ class _Node:
             self._options.listen,
             self._data / FAULTS,
         )
-        council = Council(self._office, self._directory, self._proposals, report.readiness)
+        council = Governance(self._office, self._directory, self._proposals, report.readiness)
         nursery.start_soon(self._office.run)
         nursery.start_soon(self._proposals.follow, self._member.subscribe())
         await nursery.start(self._member.run)
@@ -221,7 +220,7 @@ class _Node:
 class _Seat:
     """The member, whose jump may bring it among others than it knew."""
 
-    def __init__(self, member: Member, doors: Doors) -> None:
+    def __init__(self, member: Member, doors: Admission) -> None:
         self._member, self._doors = member, doors
 
     async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:

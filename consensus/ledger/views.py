@@ -9,7 +9,15 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Change, Proposal
-from consensus.ledger.records.entities import Candidacy, Claim, Closed, Configuration, Conviction, Promotion, Shard
+from consensus.ledger.records.entities import (
+    Candidacy,
+    Claim,
+    ClosedCandidate,
+    Configuration,
+    Conviction,
+    Promotion,
+    Shard,
+)
 from consensus.ledger.rules import evidence, findings, matches
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
@@ -232,7 +240,7 @@ class Views:
         """The slots of which one would be drawn for the member now, if it has no claim on the match."""
         return matches.open_slots(self._state, candidacy, member)
 
-    def closed(self) -> tuple[Closed, ...]:
+    def closed(self) -> tuple[ClosedCandidate, ...]:
         """Candidates that were not promoted, oldest first."""
         return tuple(self._state.closed)
 

@@ -12,7 +12,7 @@ from node.blobs import PIECE, BlobError, Blobs
 from node.transport import AskError, Refused, Transport, Unreachable
 from node.transport.router import Refusal, Route
 
-PATH = "/blobs/read"
+BLOB_PATH = "/blobs/read"
 
 _MAX_REQUEST = 128
 _MAX_ANSWER = PIECE + 128
@@ -225,12 +225,12 @@ class BlobFetcher:
         """A peer that has had too many requests of ours has the blob all the same, a little later."""
         for pause in _PAUSES:
             try:
-                return await self._transport.ask(source, PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
+                return await self._transport.ask(source, BLOB_PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
             except Refused as refused:
                 if refused.status != 429:
                     raise
             await trio.sleep(pause)
-        return await self._transport.ask(source, PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
+        return await self._transport.ask(source, BLOB_PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
 
 
 def _parse_answer(raw: bytes) -> tuple[int, bytes]:

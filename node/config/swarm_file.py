@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from consensus.genesis import Genesis, GenesisError, make_genesis
 from consensus.keys import MemberId, id_text, parse_id
-from consensus.roster import WEIGHT_LIMIT, Member
+from consensus.roster import WEIGHT_LIMIT, RosterMember
 from consensus.settings import SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
 from node.config.address import Address, address_error, split_address
@@ -123,7 +123,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
     node.offer("http", "roles", "keep_epochs").finish()
     try:
-        listed = (Member(member.id, member.weight, member.anchor) for member in members)
+        listed = (RosterMember(member.id, member.weight, member.anchor) for member in members)
         genesis = make_genesis(name, listed, settings)
     except GenesisError as error:
         raise swarm.error(str(error)) from None

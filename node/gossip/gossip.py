@@ -27,7 +27,7 @@ from node.member.member import Member
 from node.transport import AskError, BadAnswer, Refused, Transport
 from node.transport.router import Refusal, Route
 
-PATH = "/gossip/sync"
+SYNC_PATH = "/gossip/sync"
 _MANY = 8  # events, for each member
 _ELSEWHERE = 409  # HTTP status: not in that epoch
 _OVERDUE = 5.0  # seconds for which all events may be here that closed the epoch elsewhere
@@ -182,7 +182,7 @@ class Gossip:
             for _ in range(self._rhythm.exchanges):
                 request = SyncRequest(closed.opening.digest, closed.tips(), [], told, closed=True)
                 raw = await self._transport.ask(
-                    peer.id, PATH, request.encode(), seconds=self._rhythm.deadline, limit=MAX_MESSAGE
+                    peer.id, SYNC_PATH, request.encode(), seconds=self._rhythm.deadline, limit=MAX_MESSAGE
                 )
                 tips = decode_answer(raw, max(self._sizes)).tips
                 told = [event.raw for event in closed.missing(tips, MAX_EVENTS, (), MAX_EVENTS_SIZE)]
@@ -202,7 +202,7 @@ class Gossip:
         request = SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), told)
         body = request.encode()
         peer.sent += len(body)
-        raw = await self._transport.ask(peer.id, PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE)
+        raw = await self._transport.ask(peer.id, SYNC_PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE)
         peer.received += len(raw)
         answer = decode_answer(raw, max(self._sizes))
         opened = await self._member.opener.open(answer.events, epoch, self._member.knows, self._member.take)
@@ -216,7 +216,7 @@ class Gossip:
     # Answering.
 
     def route(self) -> Route:
-        """For the reception, under `PATH`."""
+        """For the reception, under `SYNC_PATH`."""
         return Route(self._answer, limit=MAX_MESSAGE, concurrency=2, rate=30.0, burst=60.0)
 
     async def _answer(self, asking: MemberId, body: bytes) -> bytes:

@@ -7,7 +7,7 @@ import trio
 from consensus.outcome import RoundEffects
 
 
-class Audience:
+class RoundBroadcast:
     """Hands rounds to any number of listeners; who does not listen any more is forgotten."""
 
     def __init__(self) -> None:

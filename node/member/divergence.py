@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from consensus.comparison import Comparison, Finding
+from consensus.comparison import Comparison, LedgerVerdict
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
-from consensus.replica import Closed, Replica, RoundEffects
+from consensus.replica import ClosedEpoch, Replica, RoundEffects
 from consensus.roster import Roster
 from node.member.record_comparison import EARLY, Said, against_peers, against_sealed, is_early, record_differences
 from node.member.recovery import Recovery
@@ -39,7 +39,7 @@ class Divergence:
     def __init__(self, own: MemberId) -> None:
         self._own, self._comparison = own, Comparison(own)
         self._tried = 0  # the differing round for which a cure was tried
-        self.finding = Finding("open")
+        self.finding = LedgerVerdict("open")
         self.dissent = ""
         self._mistake = ""  # about an own record of an epoch
         self._odd = ""  # about the record of this epoch and those of peers
@@ -97,7 +97,7 @@ class Divergence:
             _log.error("the epoch before had not closed here", epoch=record.number, round=record.round)
         if self._mistake or overdue:
             self._mistaken = _Mistaken(wrong.number + overdue, wrong.epoch, self._comparison)
-        self._comparison, self.finding = Comparison(self._own), Finding("open")
+        self._comparison, self.finding = Comparison(self._own), LedgerVerdict("open")
         self._mistake = self._odd = self.dissent = ""
         self._early_since = math.inf
         self._comparison.note(record.round, record.ledger)
@@ -114,7 +114,7 @@ class Divergence:
         rounds = await _compute(replica, recovery)
         _tell_of_close(mistaken, replica.epoch, rounds)
 
-    async def second_look(self, recovery: Recovery, key: SigningKey, said: Said, wrong: Replica) -> Closed | None:
+    async def second_look(self, recovery: Recovery, key: SigningKey, said: Said, wrong: Replica) -> ClosedEpoch | None:
         """What opened this epoch, computed again, if that is something else than it was, and a peer says the same.
 
         Only if what peers say is odd, and once in an epoch. So a node can leave a record that its memory has bent also
@@ -197,7 +197,7 @@ def _listed(entries: list[str]) -> str:
     return ", ".join([*entries[:_SHOWN], *(["..."] if len(entries) > _SHOWN else [])])
 
 
-def _in_words(finding: Finding, roster: Roster) -> str:
+def _in_words(finding: LedgerVerdict, roster: Roster) -> str:
     if finding.verdict == "minority":
         return (
             f"members of weight {finding.against} of {roster.total_weight} have another ledger "

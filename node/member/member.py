@@ -12,20 +12,20 @@ from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.replica import Closed, ForkError, Replica, RoundEffects
+from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
 from consensus.sync import Tip
 from node.config.identity import Identity
 from node.gossip.peers import seqs_of
-from node.member.broadcast import Audience
+from node.member.broadcast import RoundBroadcast
 from node.member.creation import Creation, Plan
 from node.member.divergence import Divergence
 from node.member.health import Health
 from node.member.inbox import Delivery, Inbox, Jump
 from node.member.listening import Listening
 from node.member.recovery import Recovery, ids_of, restore, unplaced
-from node.member.status import Pace, Standing
-from node.member.transaction_pool import Pending
-from node.member.verification import Opener
+from node.member.status import MemberStatus, Pace
+from node.member.transaction_pool import TransactionPool
+from node.member.verification import EventVerifier
 from node.store import Store
 from node.system.clock import Clock, SteadyClock
 
@@ -33,7 +33,7 @@ _SLICE = 64  # events attached at a time, so that others get their turn
 _UNFIT = 0.5  # seconds until an unfit node looks at itself again
 
 _log = structlog.get_logger(__name__)
-__all__ = ["Member", "Pace", "Standing"]
+__all__ = ["Member", "MemberStatus", "Pace"]
 
 
 class Member:
@@ -45,7 +45,7 @@ class Member:
         genesis: Genesis,
         identity: Identity,
         store: Store,
-        opener: Opener,
+        opener: EventVerifier,
         clock: Clock,
         chance: random.Random,
         pace: Pace | None = None,
@@ -62,10 +62,10 @@ class Member:
         self._creation: Creation | None = None  # None while we are no member
         self._listening: Listening | None = None
         self._begin_epoch(listen=True)
-        self._pending = Pending()
+        self._pending = TransactionPool()
         self.health = Health()
         self._inbox = Inbox(self.health)
-        self._audience = Audience()
+        self._audience = RoundBroadcast()
         self.divergence = Divergence(identity.id)
         self._created_at, self._gap = -math.inf, 0.0
         self._decided_at: float | None = None
@@ -159,9 +159,9 @@ class Member:
         """Whether there are own transactions to put forward; while our ledger is not the others', none are."""
         return len(self._pending) > 0 and not self.divergence.dissent
 
-    def standing(self) -> Standing:
+    def standing(self) -> MemberStatus:
         """For status pages and metrics."""
-        return Standing(
+        return MemberStatus(
             epoch=self.replica.number,
             listening=self._listening is not None,
             events=len(self.replica.dag),
@@ -269,9 +269,9 @@ class Member:
             groups = unplaced(self.replica, self.id, jump.replica.ledger)
             self.divergence.begin(jump.record, jump.replica.ledger, self.replica)
             self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._pace.patience)
-            await self._turn(Closed(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
+            await self._turn(ClosedEpoch(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
 
-    async def _turn(self, closed: Closed, corrected: Sequence[SealedRecord] = ()) -> None:
+    async def _turn(self, closed: ClosedEpoch, corrected: Sequence[SealedRecord] = ()) -> None:
         """Goes on in the next epoch: on disk first, so that no own event is in it before.
 
         With all that waits: much of it was in own events of earlier epochs, which nobody will read again.

@@ -11,8 +11,8 @@ from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
 from consensus.ledger.state.snapshot import SnapshotError
 from consensus.open_epoch import REPEATED
-from consensus.replica import Closed, Replica
-from node.member.verification import Opener, Take
+from consensus.replica import ClosedEpoch, Replica
+from node.member.verification import EventVerifier, Take
 from node.store import Store, StoreError
 
 _AT_A_TIME = 1024  # events
@@ -24,10 +24,10 @@ _REFETCH = "move it away and start again: the node fetches all events from its p
 class Recovery:
     """Reads the stored events of the open epoch and of the one before. All raise StoreError."""
 
-    def __init__(self, store: Store, opener: Opener, genesis: Genesis) -> None:
+    def __init__(self, store: Store, opener: EventVerifier, genesis: Genesis) -> None:
         self._store, self._opener, self._genesis = store, opener, genesis
 
-    async def resume(self, key: SigningKey) -> tuple[Replica, Closed | None]:
+    async def resume(self, key: SigningKey) -> tuple[Replica, ClosedEpoch | None]:
         """A replica at the beginning of the stored epoch, and what opened that."""
         opened = await self._store.opened()
         if opened is None:

@@ -13,7 +13,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Standing:
+class MemberStatus:
     """A member's state for people, as of now."""
 
     epoch: int  # its number

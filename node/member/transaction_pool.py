@@ -14,7 +14,7 @@ class BacklogError(Exception):
     """Transactions that cannot be taken; one line that says why."""
 
 
-class Pending:
+class TransactionPool:
     """First in, first out; bounded, as a node without a quorum cannot get rid of anything."""
 
     def __init__(self, limit: int = 16 * 1024 * 1024) -> None:

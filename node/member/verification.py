@@ -14,7 +14,7 @@ import trio
 
 from consensus.event import Event, EventError, decode_event
 from consensus.keys import id_text
-from node.member.verification_worker import Checker, all_signed
+from node.member.verification_worker import SignatureWorker, all_signed
 
 _INLINE = 4  # events; below it a thread costs more than it spares the event loop
 _SLICES = 16, 64  # events checked at a time: at least, so that a thread pays, and at most
@@ -29,7 +29,7 @@ _Decode: TypeAlias = Callable[[Sequence[bytes]], Sequence[Event]]
 _Check: TypeAlias = Callable[[Sequence[Event]], Awaitable[bool]]
 
 
-class Opener(Protocol):
+class EventVerifier(Protocol):
     """Opens raw events."""
 
     async def open(self, raws: Sequence[bytes], epoch: bytes, known: Known, take: Take) -> int:
@@ -50,7 +50,7 @@ class _Part:
     done: trio.Event = field(default_factory=trio.Event)
 
 
-class CoreOpener:
+class ParallelVerifier:
     """Checks on as many cores as there are to use: in threads, and the signatures of large messages in processes.
 
     A thread that orders and one that checks hand the interpreter to each other after every check, and are
@@ -61,7 +61,7 @@ class CoreOpener:
     def __init__(self) -> None:
         cores = min(len(os.sched_getaffinity(0)), _MOST_CORES)
         self._limiter = trio.CapacityLimiter(cores)  # all messages share the threads
-        self._children = [Checker() for _ in range(_CHILDREN)]
+        self._children = [SignatureWorker() for _ in range(_CHILDREN)]
 
     async def aclose(self) -> None:
         """Ends the processes."""
@@ -69,7 +69,7 @@ class CoreOpener:
             await child.aclose()
 
     async def open(self, raws: Sequence[bytes], epoch: bytes, known: Known, take: Take) -> int:
-        """See `Opener.open`."""
+        """See `EventVerifier.open`."""
         if len(raws) <= _INLINE:
             events = _decode(raws, epoch, known)
             _require_signatures(events)
@@ -121,14 +121,14 @@ def _cut(raws: Sequence[bytes], shares: int) -> list[_Part]:
     return [_Part(raws[start : start + size]) for start in range(0, len(raws), size)]
 
 
-class SharedOpener:
+class CachingVerifier:
     """For many nodes in one process: each event is checked once, in line, and the result shared."""
 
     def __init__(self) -> None:
         self._opened: dict[bytes, dict[bytes, Event]] = {}  # by epoch and bytes
 
     async def open(self, raws: Sequence[bytes], epoch: bytes, known: Known, take: Take) -> int:
-        """See `Opener.open`."""
+        """See `EventVerifier.open`."""
         await trio.lowlevel.checkpoint()
         opened = self._opened.setdefault(epoch, {})
         if len(self._opened) > _EPOCHS:

@@ -26,7 +26,7 @@ _HEAD = ID_BYTES + SIGNATURE_BYTES + 2
 _log = structlog.get_logger(__name__)
 
 
-class Checker:
+class SignatureWorker:
     """One child process, started when it is first needed, and again after it was lost."""
 
     def __init__(self) -> None:

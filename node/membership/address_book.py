@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from consensus.keys import MemberId, id_text
-from consensus.roster import Member, Roster
+from consensus.roster import Roster, RosterMember
 from node.config.address import split_address
 from node.config.swarm_file import SwarmConfig
 
 
-class Directory:
+class AddressBook:
     """Looks at the roster as it is at the moment of asking."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Directory:
         """The members of swarm.toml, in its order; some may be gone."""
         return tuple(self._names)
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[RosterMember]:
         """Those of the roster: first who founded the swarm, as swarm.toml lists them, then the others by id."""
         ranks = {member: rank for rank, member in enumerate(self._names)}
         return sorted(self.roster.members, key=lambda member: ranks.get(member.id, len(ranks)))

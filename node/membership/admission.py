@@ -7,9 +7,9 @@ from consensus.keys import MemberId
 from consensus.replica import RoundEffects
 from consensus.roster import Roster
 from node.blobs.exchange import BlobFetcher
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 from node.transport.client import HttpTransport
-from node.transport.router import Reception
+from node.transport.router import Router
 from node.transport.tls import Credentials
 
 _LOOK_S = 2.0
@@ -17,7 +17,7 @@ _LOOK_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class Doors:
+class Admission:
     """The connections of one node to the members of its epoch, whoever they are.
 
     Strangers are turned away in the TLS handshake; members that are gone with 403, but for the chain of records: one
@@ -25,7 +25,7 @@ class Doors:
     """
 
     def __init__(
-        self, me: MemberId, directory: Directory, credentials: Credentials, reception: Reception,
+        self, me: MemberId, directory: AddressBook, credentials: Credentials, reception: Router,
         transport: HttpTransport, fetcher: BlobFetcher,
     ) -> None:  # fmt: skip
         self._me = me

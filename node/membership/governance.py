@@ -13,7 +13,7 @@ from consensus.ledger.rules.membership import OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
 from node.api.answers import ProposalInfo
 from node.config.address import split_address
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
 from node.report.membership import proposal as shown
 from node.work.worker import WorkError
@@ -36,7 +36,7 @@ class CouncilError(Exception):
         self.status = status
 
 
-class Voice(Protocol):
+class Submitter(Protocol):
     """What the council needs of the office."""
 
     @property
@@ -50,11 +50,11 @@ class Voice(Protocol):
     async def submit(self, *transactions: Transaction) -> None: ...
 
 
-class Council:
+class Governance:
     """Proposals and ballots of one node. Members are named as people name them: by name, id, or its beginning."""
 
     def __init__(
-        self, voice: Voice, directory: Directory, proposals: Proposals, readiness: Callable[[], tuple[bool, str]]
+        self, voice: Submitter, directory: AddressBook, proposals: Proposals, readiness: Callable[[], tuple[bool, str]]
     ) -> None:
         self._voice = voice
         self._directory = directory

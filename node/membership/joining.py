@@ -14,7 +14,7 @@ import trio
 from consensus.epoch import EpochRecord
 from consensus.keys import MemberId, id_text
 from node.config.address import Address
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 
 _LOOK_S = 1.0
 _TELL_S = 60.0  # from one line in the log to the next
@@ -31,7 +31,7 @@ def joining_command(member: MemberId, address: Address) -> str:
 
 
 def outside(
-    me: MemberId, address: Address, directory: Directory, epoch: int, removed_by: EpochRecord | None = None
+    me: MemberId, address: Address, directory: AddressBook, epoch: int, removed_by: EpochRecord | None = None
 ) -> str:
     """Why this node has no part in the swarm for now; empty if it has.
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
-from consensus.ledger.records.changes import Change, Proposal, Voice
+from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
 from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.transactions import Ballot, Propose, proposal_id
 from consensus.replica import RoundEffects
@@ -25,7 +25,7 @@ class Motion:
     change: Change
     reason: str
     state: State
-    voices: tuple[Voice, ...] = ()
+    voices: tuple[ProposalBallot, ...] = ()
     deadline: int | None = None  # ns of the ledger's clock
     round: int | None = None
     outcome: str = ""
@@ -67,7 +67,7 @@ class Proposals:
     def sent(self, proposal: Propose) -> Motion:
         """This node puts a proposal forward."""
         name = proposal_id(self._me, proposal.id)
-        voices = (Voice(self._me, approve=True),)
+        voices = (ProposalBallot(self._me, approve=True),)
         motion = self._sent[name] = Motion(name, self._me, proposal.change, proposal.reason, "sent", voices)
         return motion
 
@@ -112,7 +112,7 @@ class Proposals:
         proposal, author = effect.fields["proposal"], effect.member
         assert isinstance(proposal, bytes)
         assert author is not None
-        voice = Voice(author, approve=bool(effect.fields["approve"]))
+        voice = ProposalBallot(author, approve=bool(effect.fields["approve"]))
         motion = self._heard.get(proposal)
         if motion is not None and all(one.author != author for one in motion.voices):
             self._heard[proposal] = replace(motion, voices=(*motion.voices, voice))
@@ -161,6 +161,6 @@ def _told(effect: Effect) -> Motion:
     """As an effect tells of it."""
     fields: dict[str, Any] = dict(effect.fields)
     change = Change(fields["change"], fields["subject"], *(fields.get(name) for name in ("weight", "address", "key")))
-    voices = () if effect.member is None else (Voice(effect.member, approve=True),)
+    voices = () if effect.member is None else (ProposalBallot(effect.member, approve=True),)
     reason = fields["reason"] if effect.kind == "proposal" else ""
     return Motion(fields["proposal"], effect.member, change, reason, "open", voices, round=effect.round)

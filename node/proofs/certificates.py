@@ -7,12 +7,12 @@ import structlog
 from consensus.certificate.envelope import certificate
 from consensus.ledger.records.entities import Promotion
 from node.system.files import write_atomically
-from node.work.context import Desk
+from node.work.context import WorkContext
 
 _log = structlog.get_logger(__name__)
 
 
-async def keep_certificates(desk: Desk, directory: Path) -> None:
+async def keep_certificates(desk: WorkContext, directory: Path) -> None:
     """Write every complete certificate once, under configuration, number and id, for ever.
 
     One that cannot be written now (the disk is full) is tried again with the next round.
@@ -30,7 +30,7 @@ async def keep_certificates(desk: Desk, directory: Path) -> None:
         await desk.moved(moves)
 
 
-def _write(directory: Path, desk: Desk, promotion: Promotion) -> bool:
+def _write(directory: Path, desk: WorkContext, promotion: Promotion) -> bool:
     """Whether there is a certificate to write yet: the record of its roster may still lack seals."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"

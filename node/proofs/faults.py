@@ -15,8 +15,8 @@ from consensus.ledger.records.cases import Fault
 from consensus.ledger.state.tenure import RECENT
 from node.store import Store
 from node.system.files import write_atomically
-from node.work.backoff import Failures
-from node.work.context import Desk
+from node.work.backoff import Backoff
+from node.work.context import WorkContext
 from node.work.worker import WorkError
 
 SUFFIX = ".fault"
@@ -27,13 +27,13 @@ _AT_ONCE = 512  # events that are read from the store in one go
 _log = structlog.get_logger(__name__)
 
 
-async def keep_faults(desk: Desk, store: Store, directory: Path) -> None:
+async def keep_faults(desk: WorkContext, store: Store, directory: Path) -> None:
     """Write the proof of every fault, as far as its events and games can be had, named by the result's digest.
 
     What is missing now (the games, the seals of a roster, room on the disk) is looked for again after a pause.
     """
     written: set[bytes] = set()
-    failures = Failures(LONGEST_PAUSE_S)
+    failures = Backoff(LONGEST_PAUSE_S)
     while True:
         moves = desk.moves
         faults = desk.ledger.faults()
@@ -62,7 +62,7 @@ def proof_path(directory: Path, result: bytes) -> Path:
     return directory / f"{result.hex()}{SUFFIX}"
 
 
-async def _proof(desk: Desk, store: Store, fault: Fault) -> bytes:
+async def _proof(desk: WorkContext, store: Store, fault: Fault) -> bytes:
     """The bytes of a proof; WorkError says what they lack."""
     chain = desk.ledger.chain_to(fault.roster_version)
     if chain is None:

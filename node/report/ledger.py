@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
-from consensus.ledger.records.entities import Candidacy, Claim, Closed, Promotion
+from consensus.ledger.records.entities import Candidacy, Claim, ClosedCandidate, Promotion
 from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.scores import most_of_block
 from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, Work
@@ -166,7 +166,7 @@ def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> Candi
     }
 
 
-def _closed_candidate(ledger: Ledger, names: Names, entry: Closed) -> CandidateInfo:
+def _closed_candidate(ledger: Ledger, names: Names, entry: ClosedCandidate) -> CandidateInfo:
     return {
         "candidate": entry.candidate.hex(),
         "model": entry.model.hex(),

@@ -5,10 +5,10 @@ from typing import TypedDict
 
 from consensus.keys import id_text
 from consensus.ledger import Ledger
-from consensus.ledger.records.changes import Change, Voice
-from consensus.roster import Member
+from consensus.ledger.records.changes import Change, ProposalBallot
+from consensus.roster import RosterMember
 from node.api.answers import BallotInfo, MemberInfo, ProposalInfo
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
 from node.text.effects import change_in_words
 
@@ -32,12 +32,12 @@ def needed(total: int) -> int:
     return 2 * total // 3 + 1
 
 
-def proposals(tracked: Proposals, ledger: Ledger, directory: Directory) -> list[ProposalInfo]:
+def proposals(tracked: Proposals, ledger: Ledger, directory: AddressBook) -> list[ProposalInfo]:
     """Open proposals, oldest first, after them those that are over, newest first."""
     return [proposal(motion, ledger, directory) for motion in tracked.motions()]
 
 
-def proposal(motion: Motion, ledger: Ledger, directory: Directory) -> ProposalInfo:
+def proposal(motion: Motion, ledger: Ledger, directory: AddressBook) -> ProposalInfo:
     """One proposal as of now."""
     roster = directory.roster
     deadline = motion.deadline if motion.state == "open" else None
@@ -59,7 +59,7 @@ def proposal(motion: Motion, ledger: Ledger, directory: Directory) -> ProposalIn
     }
 
 
-def change_info(change: Change, directory: Directory) -> _Wording:
+def change_info(change: Change, directory: AddressBook) -> _Wording:
     """A change, in fields and in words."""
     name = directory.name(change.member)
     key = None if change.key is None else id_text(change.key)
@@ -74,7 +74,7 @@ def change_info(change: Change, directory: Directory) -> _Wording:
     }
 
 
-def gone(directory: Directory) -> list[MemberInfo]:
+def gone(directory: AddressBook) -> list[MemberInfo]:
     """The founders that are no members any more."""
     return [
         {
@@ -98,14 +98,14 @@ def gone(directory: Directory) -> list[MemberInfo]:
     ]
 
 
-def standing(listed: Member, directory: Directory) -> str:
+def standing(listed: RosterMember, directory: AddressBook) -> str:
     """See `MemberInfo`."""
     if listed.weight == 0:
         return "no vote"
     return "founder" if listed.id in directory.founders else "joined"
 
 
-def _votes(voices: Iterable[Voice], directory: Directory) -> list[BallotInfo]:
+def _votes(voices: Iterable[ProposalBallot], directory: AddressBook) -> list[BallotInfo]:
     return [
         {
             "member": id_text(voice.author),

@@ -7,7 +7,7 @@ import trio
 from consensus.certificate.envelope import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
 from node.api.source import Consensus, CurrentWork, NodeInfo, Peer, Status, SwarmInfo
 from node.config.address import Address
@@ -15,7 +15,7 @@ from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig
 from node.gossip.gossip import Gossip, PeerStatus
 from node.member.member import Member
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 from node.membership.joining import outside
 from node.membership.proposals import Proposals
 from node.proofs.faults import proof_path
@@ -24,7 +24,7 @@ from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.effect_log import EffectLog
 from node.system.version import version
-from node.work.node_context import Office
+from node.work.node_context import NodeWorkContext
 
 TURNED_AWAY = "refused with 403"  # as `node.transport.Refused` words it
 STATES = {"ok": "ok", "backoff": "silent", "never": "never"}
@@ -37,10 +37,10 @@ class NodeReport:
         self,
         config: SwarmConfig,
         identity: Identity,
-        directory: Directory,
+        directory: AddressBook,
         member: Member,
         gossip: Gossip,
-        office: Office,
+        office: NodeWorkContext,
         effects: EffectLog,
         proposals: Proposals,
         device: str,
@@ -219,7 +219,7 @@ class NodeReport:
             "since_s": trio.current_time() - work.since,
         }
 
-    def _member_info(self, listed: Listed, peer: PeerStatus | None) -> MemberInfo:
+    def _member_info(self, listed: RosterMember, peer: PeerStatus | None) -> MemberInfo:
         profile = self._ledger.profiles().get(listed.id)
         newest = self._member.replica.newest(listed.id)
         return {

@@ -10,13 +10,13 @@ from consensus.keys import MemberId
 from consensus.roster import Roster
 from node.config.address import split_address
 from node.config.swarm_file import SwarmConfig, SwarmMember
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 from node.transport import MAX_ANSWER, Transport, Unreachable
 
 _REFUSED_S = 0.01  # until a machine that listens elsewhere by now has refused the connection
 
 
-class Roads:
+class Addressing:
     """The present address of every key."""
 
     def __init__(self, genesis: Genesis) -> None:
@@ -31,18 +31,18 @@ class Roads:
             for number, (member, home) in enumerate(self.homes.items())
         )
 
-    def directory(self, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None) -> Directory:
+    def directory(self, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None) -> AddressBook:
         """What a node knows of addresses: swarm.toml and the roster, or what it was told instead of swarm.toml."""
         listed = self._founding if guides is None else ()
         config = SwarmConfig(Path("swarm.toml"), self._genesis, listed, None, None, None)
-        return Directory(config, roster, guides)
+        return AddressBook(config, roster, guides)
 
-    def transport(self, inner: Transport) -> "RoadTransport":
+    def transport(self, inner: Transport) -> "AddressedTransport":
         """A node's asking side."""
-        return RoadTransport(inner, self.homes)
+        return AddressedTransport(inner, self.homes)
 
 
-class RoadTransport:
+class AddressedTransport:
     """`Transport` to where members were said to be: it finds those who are there."""
 
     def __init__(self, inner: Transport, homes: Mapping[MemberId, str]) -> None:

@@ -15,7 +15,7 @@ _LATER = 0.5  # the strength from which on the other order of things is tried
 _HEAVIEST = 3  # weight of a newcomer
 
 
-class Comings:
+class Churn:
     """Brings such faults about. What needs votes is put on the agenda, and what follows from it is done in `look`."""
 
     def __init__(self, swarm: SimulatedSwarm, agenda: Agenda, seed: int) -> None:

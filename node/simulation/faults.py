@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import trio
 
-from node.simulation.churn import Comings
+from node.simulation.churn import Churn
 from node.simulation.schedule import Fault
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
@@ -20,7 +20,7 @@ _FLAP = 1.5  # seconds at most that a flapping node is up, or down
 class Faults:
     """Lets faults happen to a swarm. What several do to one thing adds up: a link that any cuts is cut."""
 
-    def __init__(self, swarm: SimulatedSwarm, comings: Comings, seed: int) -> None:
+    def __init__(self, swarm: SimulatedSwarm, comings: Churn, seed: int) -> None:
         self._swarm, self._comings = swarm, comings
         self._random = random.Random(f"flaps {seed}")
         self._active: list[Fault] = []

@@ -22,7 +22,7 @@ class Violation(Exception):  # noqa: N818 - what the simulator looks for
         self.at = trio.current_time() if trio.lowlevel.in_trio_run() else 0.0  # virtual seconds
 
 
-class Agreement:
+class Invariants:
     """Compares every round that an honest node decides, at first or after a restart, with the others'."""
 
     def __init__(self, honest: Collection[MemberId] = ()) -> None:

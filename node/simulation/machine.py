@@ -10,7 +10,7 @@ from node.blobs.memory import MemoryBlobs
 from node.config.identity import Identity
 from node.gossip.gossip import Gossip
 from node.member.member import Member
-from node.simulation.byzantine.adversary import Mask
+from node.simulation.byzantine.adversary import Behaviour
 from node.store import StoreError
 from node.store.memory import MemoryDisk
 from node.system.clock import SimulatedClock
@@ -27,7 +27,7 @@ class SimulatedNode:
     disk: MemoryDisk
     clock: SimulatedClock
     make_member: MemberFactory
-    mask: Mask = field(default_factory=Mask)  # what others see of its gossip
+    mask: Behaviour = field(default_factory=Behaviour)  # what others see of its gossip
     honest: bool = True
     address: str = ""  # host:port where it is reached
     guides: Mapping[MemberId, str] | None = None  # addresses that it was told by hand; None: it has swarm.toml's

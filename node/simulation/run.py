@@ -17,9 +17,9 @@ from node.gossip.gossip import Rhythm
 from node.member.member import Member, Pace
 from node.simulation import byzantine
 from node.simulation.agenda import Agenda
-from node.simulation.churn import Comings
+from node.simulation.churn import Churn
 from node.simulation.faults import Faults
-from node.simulation.invariants import Agreement, History, Honesty, Violation, unfinished
+from node.simulation.invariants import History, Honesty, Invariants, Violation, unfinished
 from node.simulation.schedule import Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.simulation.users import SETTINGS, User
@@ -145,9 +145,9 @@ class _Run:
         )
         liars = {node.identity.id for node in self._swarm.nodes if not node.honest}
         self._agenda = Agenda(self._swarm.genesis.roster, liars, schedule.epoch_events)
-        self._comings = Comings(self._swarm, self._agenda, schedule.seed)
+        self._comings = Churn(self._swarm, self._agenda, schedule.seed)
         self._faults = Faults(self._swarm, self._comings, schedule.seed)
-        self._agreement = Agreement(self._swarm.honest_ids)
+        self._agreement = Invariants(self._swarm.honest_ids)
         self._honesty = Honesty(self._swarm)
         self._forkers: set[MemberId] = set()  # that an honest node has seen
         self.last_look = 0.0

@@ -11,30 +11,28 @@ from consensus.genesis import make_genesis
 from consensus.keys import MemberId
 from consensus.preimages import Preimages
 from consensus.replica import RoundEffects
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from consensus.settings import Settings
-from node.blobs.exchange import PATH as BLOBS_PATH
-from node.blobs.exchange import BlobFetcher, blob_route
+from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
 from node.config.identity import Identity
-from node.gossip.gossip import PATH, Gossip, Rhythm
+from node.gossip.gossip import SYNC_PATH, Gossip, Rhythm
 from node.gossip.peers import Peer
 from node.member.member import Member, Pace
-from node.member.verification import SharedOpener
-from node.membership.admission import Doors
-from node.simulation.addressing import NoCredentials, Roads, RoadTransport
-from node.simulation.byzantine.adversary import Malice, Mask, make_liar
+from node.member.verification import CachingVerifier
+from node.membership.admission import Admission
+from node.simulation.addressing import AddressedTransport, Addressing, NoCredentials
+from node.simulation.byzantine.adversary import Adversary, Behaviour, make_liar
 from node.simulation.machine import MemberFactory, SimulatedNode
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import follow_epochs
-from node.statesync.serving import PATH as CHAIN_PATH
-from node.statesync.serving import chain_route
+from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
 from node.system.clock import SimulatedClock
 from node.transport import Transport
 from node.transport.client import HttpTransport
 from node.transport.memory import Conditions, Network
-from node.transport.router import Reception, Route
+from node.transport.router import Route, Router
 from node.transport.tls import Credentials
 
 __all__ = ["SimulatedNode", "SimulatedSwarm"]
@@ -56,7 +54,7 @@ class SimulatedSwarm:
         pace: Pace,
         rhythm: Rhythm,
         watch: Watcher,
-        liars: Mapping[int, Iterable[Malice]] | None = None,
+        liars: Mapping[int, Iterable[Adversary]] | None = None,
         make_member: MemberFactory = Member,
         conditions: Conditions | None = None,
         settings: Settings | None = None,
@@ -77,10 +75,10 @@ class SimulatedSwarm:
         founders = identities[:count]
         ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in founders]
         parts = zip(founders, weights or [1] * count, ends, strict=True)
-        members = [Listed(identity.id, weight, anchor) for identity, weight, anchor in parts]
+        members = [RosterMember(identity.id, weight, anchor) for identity, weight, anchor in parts]
         self.genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
-        self.roads = Roads(self.genesis)
-        self._opener = SharedOpener()
+        self.roads = Addressing(self.genesis)
+        self._opener = CachingVerifier()
         self.nodes = [
             SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member, installed=number < count)
             for number, identity in enumerate(identities)
@@ -89,7 +87,7 @@ class SimulatedSwarm:
         self.liars_seeds: list[bytes] = []  # of all keys that liars ever had: they share them
         for number, ways in (liars or {}).items():
             node = self.nodes[number]
-            node.mask, node.honest = Mask(ways), False
+            node.mask, node.honest = Behaviour(ways), False
             node.make_member = make_liar(node.mask.ways, self.liars_seeds)
         self.honest_ids: set[MemberId] = set()  # of all keys that honest members ever had
         for node in self.nodes:
@@ -192,11 +190,11 @@ class SimulatedSwarm:
 
         first = lives[0]
         routes = {
-            PATH: replace(first.route, handler=answer),
+            SYNC_PATH: replace(first.route, handler=answer),
             CHAIN_PATH: node.mask.chain_route(chain_route(first.store), first.member),
-            BLOBS_PATH: node.mask.blob_route(blob_route(node.blobs), first.member),
+            BLOB_PATH: node.mask.blob_route(blob_route(node.blobs), first.member),
         }
-        reception = Reception([], routes)
+        reception = Router([], routes)
         async with trio.open_nursery() as nursery:
             for life in lives:
                 await nursery.start(life.member.run)
@@ -239,10 +237,10 @@ class SimulatedSwarm:
                 if other.number % len(lives) != place:
                     life.gossip.peers.pop(other.identity.id, None)
 
-    def _doors(self, node: SimulatedNode, life: "_Life", reception: Reception) -> Doors:
+    def _doors(self, node: SimulatedNode, life: "_Life", reception: Router) -> Admission:
         """What knows and admits who is in the roster."""
         directory = self.roads.directory(lambda: life.member.replica.ledger.roster, node.guides)
-        return Doors(
+        return Admission(
             node.identity.id,
             directory,
             cast(Credentials, NoCredentials()),
@@ -251,7 +249,7 @@ class SimulatedSwarm:
             life.fetcher,
         )
 
-    async def _catch_up(self, node: SimulatedNode, life: "_Life", reception: Reception, chance: random.Random) -> None:
+    async def _catch_up(self, node: SimulatedNode, life: "_Life", reception: Router, chance: random.Random) -> None:
         """As `node.app` does it: a node that is outside looks for later epochs all the time."""
         me, member = node.identity.id, life.member
         guides = {guide: Peer(guide) for guide in node.guides or ()}
@@ -293,7 +291,7 @@ class _Life:
     member: Member
     store: MemoryStore
     decided: trio.MemoryReceiveChannel[RoundEffects]
-    road: RoadTransport
+    road: AddressedTransport
     transport: Transport
     gossip: Gossip
     route: Route

@@ -18,8 +18,8 @@ from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
 from node.transport import Transport
 from node.work.lifecycle import work_for_the_swarm
-from node.work.node_context import Office
-from node.work.worker import Workshop
+from node.work.node_context import NodeWorkContext
+from node.work.worker import JobRunner
 
 ROLES = ("match", "selfplay", "train")
 
@@ -34,7 +34,7 @@ class WorkingSwarm(SimulatedSwarm):
         self._blobs = {node.number: _LooseBlobs(directory / f"blobs{node.number}") for node in self.nodes}
         for node in self.nodes:
             node.blobs = self._blobs[node.number]
-        self.offices: dict[int, Office] = {}
+        self.offices: dict[int, NodeWorkContext] = {}
         self.diary: list[Mapping[str, Any]] = []
 
     async def live(
@@ -46,7 +46,7 @@ class WorkingSwarm(SimulatedSwarm):
         blobs = self._blobs[node.number]
         fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
         effects = EffectLog(lambda member: member.hex()[:8])
-        office = Office(member, node.identity, ROLES, blobs, fetcher, directory, effects)
+        office = NodeWorkContext(member, node.identity, ROLES, blobs, fetcher, directory, effects)
         self.offices[node.number] = office
 
         work, check = (self.workshop(node, chance, directory) for _ in range(2))
@@ -55,7 +55,7 @@ class WorkingSwarm(SimulatedSwarm):
             nursery.start_soon(keep_faults, office, MemoryStore(node.disk), directory / "faults")
             nursery.start_soon(work_for_the_swarm, office, member, gossip, work, check, "simulated")
 
-    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> Workshop:
+    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:
         """Where a node has its work, or its checks, done."""
         return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
 

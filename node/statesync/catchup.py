@@ -16,7 +16,7 @@ from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher
 from node.gossip.messages import MessageError
 from node.gossip.peers import Peer
-from node.statesync.chain import Chain
+from node.statesync.chain import RecordChain
 from node.store import Store
 from node.transport import AskError, BadAnswer, Refused, Transport
 
@@ -30,7 +30,7 @@ _PATIENCE = 10  # times that a busy teacher is asked again
 _log = structlog.get_logger(__name__)
 
 
-class Seat(Protocol):
+class CatchUpTarget(Protocol):
     """The part in the swarm of the node that catches up."""
 
     async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
@@ -61,7 +61,7 @@ class CatchUp:
         self,
         genesis: Genesis,
         store: Store,
-        seat: Seat,
+        seat: CatchUpTarget,
         peers: Callable[[], Iterable[Peer]],
         transport: Transport,
         blobs: Blobs,
@@ -87,7 +87,7 @@ class CatchUp:
 
         Whatever was verified when it is interrupted is not fetched again. Raises StoreError.
         """
-        chain = Chain(self._genesis, self._store)
+        chain = RecordChain(self._genesis, self._store)
         await chain.load()
         await self._learn(chain)
         record = chain.newest
@@ -109,7 +109,7 @@ class CatchUp:
             return False
         return True
 
-    def _has_place(self, chain: Chain, record: EpochRecord) -> bool:
+    def _has_place(self, chain: RecordChain, record: EpochRecord) -> bool:
         """Whether we are in the epoch of `record`, the newest sealed one, or of a later one that peers speak of.
 
         That one may lack our own seal: then we follow the events that lead to it.
@@ -117,7 +117,7 @@ class CatchUp:
         later = [said for said in chain.said.values() if said is not None and said.number > record.number]
         return not all(self._seat.excluded(one) for one in (*later, record))
 
-    async def _leads_on(self, chain: Chain, record: EpochRecord) -> bool:
+    async def _leads_on(self, chain: RecordChain, record: EpochRecord) -> bool:
         """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""
         if record.number > self._store.number:
             return True
@@ -129,7 +129,7 @@ class CatchUp:
         ours = await self._store.record(record.number)
         return ours is None or ours.digest != record.digest
 
-    async def _learn(self, chain: Chain) -> None:
+    async def _learn(self, chain: RecordChain) -> None:
         """Asks all peers, several at a time and turn by turn, until none of them tells more."""
         peers = sorted(self._peers(), key=lambda peer: peer.id)
         self._random.shuffle(peers)
@@ -138,13 +138,13 @@ class CatchUp:
             for _ in range(_TEACHERS):
                 nursery.start_soon(self._attend, chain, waiting)
 
-    async def _attend(self, chain: Chain, waiting: deque[Peer]) -> None:
+    async def _attend(self, chain: RecordChain, waiting: deque[Peer]) -> None:
         while waiting:
             peer = waiting.popleft()
             if await self._hear(chain, peer):
                 waiting.append(peer)
 
-    async def _hear(self, chain: Chain, peer: Peer) -> bool:
+    async def _hear(self, chain: RecordChain, peer: Peer) -> bool:
         """Lets a peer tell once; whether it told something new, so that it may know more."""
         try:
             for _ in range(_PATIENCE):

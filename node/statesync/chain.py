@@ -14,14 +14,14 @@ from consensus.roster import Roster
 from node.gossip.messages import MessageError
 from node.gossip.peers import Peer
 from node.statesync.messages import MAX_ANSWER, ChainRequest, decode_chain_answer
-from node.statesync.serving import PATH
+from node.statesync.serving import CHAIN_PATH
 from node.store import Store
 from node.transport import Transport
 
 DEADLINE = 5.0  # seconds, for an answer
 
 
-class Chain:
+class RecordChain:
     """The sealed part of the stored chain. Only one at a time may `learn` for a store."""
 
     def __init__(self, genesis: Genesis, store: Store) -> None:
@@ -58,7 +58,7 @@ class Chain:
         first = self._opening.number + 1
         body = ChainRequest(first).encode()
         peer.sent += len(body)
-        raw = await transport.ask(peer.id, PATH, body, seconds=DEADLINE, limit=MAX_ANSWER)
+        raw = await transport.ask(peer.id, CHAIN_PATH, body, seconds=DEADLINE, limit=MAX_ANSWER)
         peer.received += len(raw)
         answer = decode_chain_answer(raw)
         self.said[peer.id] = answer.opened

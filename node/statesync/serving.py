@@ -15,7 +15,7 @@ from node.statesync.messages import (
 from node.store import Store
 from node.transport.router import Refusal, Route
 
-PATH = "/gossip/chain"
+CHAIN_PATH = "/gossip/chain"
 _OFFERED = 2  # snapshots: that of the open epoch, and, as its record may lack seals, the one before
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from consensus.encoding import EncodingError, decode, encode
 from consensus.epoch import EpochError, EpochRecord, SealedRecord, decode_record
 from consensus.event import Event, Transaction
-from consensus.outcome import Closed
+from consensus.outcome import ClosedEpoch
 
 _GROUPS_LIMIT = 1 << 26  # bytes
 
@@ -71,7 +71,7 @@ class Store(Protocol):
         """The same of the epoch before the current one. Raises StoreError."""
         ...
 
-    async def turn(self, closed: Closed) -> None:
+    async def turn(self, closed: ClosedEpoch) -> None:
         """Makes the epoch that `closed` opens the current one; returns when this would survive a power loss.
 
         The record before it must be in the chain. Only then may an own event of that epoch be shown: without its
@@ -80,11 +80,11 @@ class Store(Protocol):
         """
         ...
 
-    async def opened(self) -> Closed | None:
+    async def opened(self) -> ClosedEpoch | None:
         """What opened the current epoch, as `turn` got it; None in the first one. Raises StoreError."""
         ...
 
-    async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+    async def correct(self, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
         """Turns to the epoch of `closed`, the last of `chain`, and leaves what contradicts that, all of it or nothing.
 
         `chain` are verified records, none left out, that take the place of those here; the last one may have no seals
@@ -135,19 +135,19 @@ class Store(Protocol):
         ...
 
 
-def write_groups(closed: Closed) -> bytes:
+def write_groups(closed: ClosedEpoch) -> bytes:
     """The own transactions that a close cut off, for a store."""
     return encode([list(group) for group in closed.unreceived])
 
 
-def read_closed(number: int, record: bytes, snapshot: bytes, groups: bytes) -> Closed:
+def read_closed(number: int, record: bytes, snapshot: bytes, groups: bytes) -> ClosedEpoch:
     """What opened epoch `number`, from a store; ValueError, with a few words, if it was damaged."""
     opened = decode_record(record)
     if opened.number != number:
         raise EpochError(f"the record of epoch {opened.number} in the place of {number}")
     if opened.snapshot != hashlib.sha256(snapshot).digest():
         raise EpochError(f"the snapshot of epoch {number} is not the one that its record names")
-    return Closed(opened, snapshot, _read_groups(groups))
+    return ClosedEpoch(opened, snapshot, _read_groups(groups))
 
 
 def _read_groups(groups: bytes) -> tuple[tuple[Transaction, ...], ...]:

@@ -4,14 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from consensus.epoch import SealedRecord
-from consensus.outcome import Closed
+from consensus.outcome import ClosedEpoch
 from node.store import write_groups
 
 EPOCH = 1 << 40
 """Positions of events that one epoch has for itself."""
 
 
-def correct(database: sqlite3.Connection, chain: Sequence[SealedRecord], closed: Closed) -> None:
+def correct(database: sqlite3.Connection, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
     """The statements of `Store.correct`, within a transaction."""
     first, last = chain[0].record.number, closed.record.number
     query = "SELECT number, record FROM records WHERE number >= ?"

@@ -8,7 +8,7 @@ import trio
 
 from consensus.epoch import EpochRecord, SealedRecord, decode_record, decode_sealed
 from consensus.event import Event
-from consensus.outcome import Closed
+from consensus.outcome import ClosedEpoch
 from node.store import StoreError, join, read_closed, write_groups
 
 
@@ -34,7 +34,9 @@ class MemoryDisk:
         self.chain: dict[int, Link] = {}
         self.fresh: list[int] = []  # links of the chain that were written and not synced
         self.turns: dict[int, tuple[bytes, bytes]] = {}  # snapshot, own transactions that were cut off
-        self.turning: tuple[Closed, Sequence[SealedRecord]] | None = None  # is being written, with a corrected chain
+        self.turning: tuple[ClosedEpoch, Sequence[SealedRecord]] | None = (
+            None  # is being written, with a corrected chain
+        )
 
     def copy(self) -> "MemoryDisk":
         """Another disk with the same content."""
@@ -147,20 +149,20 @@ class MemoryStore:
         """See `Store.read_closed`."""
         return await self.read_epoch(self._disk.number - 1, start, count)
 
-    async def turn(self, closed: Closed) -> None:
+    async def turn(self, closed: ClosedEpoch) -> None:
         """See `Store.turn`."""
         self._join([closed.record])
         if closed.record.number > self._disk.number:
             self._require_room()
             await self._write_turn(closed)
 
-    async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+    async def correct(self, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
         """See `Store.correct`."""
         join(self.newest, {}, [sealed.record for sealed in chain])
         self._require_room()
         await self._write_turn(closed, chain)
 
-    async def _write_turn(self, closed: Closed, chain: Sequence[SealedRecord] = ()) -> None:
+    async def _write_turn(self, closed: ClosedEpoch, chain: Sequence[SealedRecord] = ()) -> None:
         self._disk.turning = closed, chain
         await self._let_sync()  # a crash may come here
         self._disk.finish_turn()
@@ -175,7 +177,7 @@ class MemoryStore:
         except ValueError as error:
             raise StoreError(f"{self.place}: damaged ({error}); start with another") from None
 
-    async def opened(self) -> Closed | None:
+    async def opened(self) -> ClosedEpoch | None:
         """See `Store.opened`."""
         await trio.lowlevel.checkpoint()
         number = self._disk.number

@@ -12,7 +12,7 @@ import trio
 
 from consensus.epoch import EpochRecord, SealedRecord, decode_record, decode_sealed
 from consensus.event import Event
-from consensus.outcome import Closed
+from consensus.outcome import ClosedEpoch
 from node.store import StoreError, join, read_closed, write_groups
 from node.store.correction import EPOCH, correct
 from node.store.lock import lock_directory
@@ -97,16 +97,16 @@ class SqliteStore:
         """See `Store.read_closed`."""
         return await self.read_epoch(self._number - 1, start, count) if self._number else []
 
-    async def turn(self, closed: Closed) -> None:
+    async def turn(self, closed: ClosedEpoch) -> None:
         """See `Store.turn`."""
         with trio.CancelScope(shield=True):
             await self._run(self._turn, closed)
 
-    async def opened(self) -> Closed | None:
+    async def opened(self) -> ClosedEpoch | None:
         """See `Store.opened`."""
         return await self._run(self._opened) if self._number else None
 
-    async def correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+    async def correct(self, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
         """See `Store.correct`."""
         with trio.CancelScope(shield=True):
             await self._run(self._correct, chain, closed)
@@ -177,7 +177,7 @@ class SqliteStore:
             raise self._damaged(f"a gap after event {start}")
         return [raw for _, raw in rows]
 
-    def _turn(self, closed: Closed) -> None:
+    def _turn(self, closed: ClosedEpoch) -> None:
         record = closed.record
         self._join([record])
         if record.number <= self._number:
@@ -191,7 +191,7 @@ class SqliteStore:
         self._number, self._count = record.number, 0
         self._newest = max(self._newest, record.number)
 
-    def _correct(self, chain: Sequence[SealedRecord], closed: Closed) -> None:
+    def _correct(self, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
         join(self._newest, {}, [sealed.record for sealed in chain])
         with self._transaction("FULL") as database:
             correct(database, chain, closed)
@@ -204,7 +204,7 @@ class SqliteStore:
         except ValueError as error:
             raise self._damaged(error) from None
 
-    def _opened(self) -> Closed:
+    def _opened(self) -> ClosedEpoch:
         query = "SELECT record, snapshot, groups FROM records JOIN turns USING (number) WHERE number = ?"
         row: tuple[bytes, bytes, bytes] = self._database.execute(query, (self._number,)).fetchone()
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import trio
 
 from node.transport import MAX_ANSWER, BadAnswer, Refused, Unreachable
-from node.transport.router import Reception, Refusal
+from node.transport.router import Refusal, Router
 
 HOLD = 2.0  # seconds
 
@@ -39,7 +39,7 @@ class Traffic:
 class _Host:
     """A node that listens: its reception and the nursery in which its handlers live and die."""
 
-    def __init__(self, reception: Reception, nursery: trio.Nursery) -> None:
+    def __init__(self, reception: Router, nursery: trio.Nursery) -> None:
         self.reception = reception
         self.nursery = nursery
 
@@ -73,7 +73,7 @@ class Network:
         return MemoryTransport(self, source)
 
     async def serve(
-        self, member: bytes, reception: Reception, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, member: bytes, reception: Router, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Answers for `member` until cancelled; then it is as if the machine were off."""
         async with trio.open_nursery() as nursery:

@@ -1,6 +1,6 @@
 """Who may ask what, how much and how often: the rules every request meets before its handler.
 
-Both transports, the real one and the one in memory, answer through a `Reception`.
+Both transports, the real one and the one in memory, answer through a `Router`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ class _Budget:
         self.tokens -= 1
 
 
-class Reception:
+class Router:
     """Answers requests of members by path."""
 
     def __init__(self, members: Iterable[bytes], routes: Mapping[str, Route]) -> None:

@@ -16,7 +16,7 @@ import trio
 
 from consensus.keys import MemberId, id_text
 from node.transport.http1 import Conversation, Hangup, TlsStream
-from node.transport.router import Reception, Refusal
+from node.transport.router import Refusal, Router
 from node.transport.tls import authenticated_member
 
 _MAX_DRAINED = 4 * 1024 * 1024  # bytes
@@ -39,14 +39,12 @@ class Limits:
 
 
 class PeerServer:
-    """Serves a `Reception` to members; anyone else fails in the TLS handshake.
+    """Serves a `Router` to members; anyone else fails in the TLS handshake.
 
     `context` is asked at every connection, so that who is a member may change.
     """
 
-    def __init__(
-        self, context: Callable[[], ssl.SSLContext], reception: Reception, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, context: Callable[[], ssl.SSLContext], reception: Router, limits: Limits | None = None) -> None:
         self._context = context
         self._reception = reception
         self._limits = limits or Limits()

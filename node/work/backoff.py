@@ -9,7 +9,7 @@ from consensus.ledger.priorities import Subject
 FIRST_S = 5.0
 
 
-class Failures:
+class Backoff:
     """Each failure at one subject in a row doubles the pause, from `FIRST_S` to `longest` seconds.
 
     So what cannot be done (a model that nobody has, a broken machine) neither fills the order with claims that

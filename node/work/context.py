@@ -14,7 +14,7 @@ REASON = 200  # characters
 
 
 @dataclass(frozen=True)
-class Shown:
+class CurrentWork:
     """What is being worked on, for people. `since` is trio's clock in seconds."""
 
     kind: str
@@ -25,7 +25,7 @@ class Shown:
     since: float
 
 
-class Desk(Protocol):
+class WorkContext(Protocol):
     """One node as its working tasks see it."""
 
     @property
@@ -91,7 +91,7 @@ class Desk(Protocol):
         """A directory of this node's own for scratch files; created if missing."""
         ...
 
-    def show(self, work: Shown | None) -> None:
+    def show(self, work: CurrentWork | None) -> None:
         """Say on the status page what is being worked on (None: nothing)."""
         ...
 

@@ -7,12 +7,12 @@ from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import Candidate, Games, Result, Transaction, model_digest
-from node.work.context import Desk
+from node.work.context import WorkContext
 from node.work.models import known_model, model_directory
-from node.work.worker import Report, WorkError, Workshop
+from node.work.worker import JobRunner, Report, WorkError
 
 
-async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Transaction:
+async def perform(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Transaction:
     """Do the work of a granted claim; the transaction returned reports it. Raises `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
     try:
@@ -21,7 +21,7 @@ async def perform(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
         raise WorkError(f"{error.filename or 'disk'}: {error.strerror or error}") from error
 
 
-async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Games:
+async def play(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Games:
     """Self-play with the model that was canonical when the claim was granted."""
     model = known_model(desk.ledger, claim.model)
     settings = desk.genesis.settings.selfplay
@@ -56,7 +56,7 @@ async def play(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> 
     )
 
 
-async def train(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Candidate:
+async def train(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Candidate:
     """Train on the newest shards, starting from the canonical model if that is of the claimed family."""
     settings = desk.genesis.settings.training
     start = known_model(desk.ledger, claim.model)
@@ -97,7 +97,7 @@ async def train(desk: Desk, workshop: Workshop, claim: Claim, report: Report) ->
     )
 
 
-async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) -> Result:
+async def measure(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Result:
     """Play one slot of a match."""
     candidacy = desk.ledger.candidate(claim.candidate or b"")
     if candidacy is None or claim.slot is None:
@@ -128,7 +128,7 @@ async def measure(desk: Desk, workshop: Workshop, claim: Claim, report: Report) 
     return Result(desk.next_id(), claim.id, scores, done["root"], blob, size, done["games"])
 
 
-async def _fetch_shards(desk: Desk, configuration: str, report: Report) -> Mapping[bytes, Path]:
+async def _fetch_shards(desk: WorkContext, configuration: str, report: Report) -> Mapping[bytes, Path]:
     """The shards to train on, oldest first; older ones take the place of those that nobody has any more."""
     found: dict[bytes, Path] = {}
     lost: set[bytes] = set()

@@ -6,18 +6,18 @@ from consensus.ledger.records.transactions import Profile
 from node.gossip.gossip import Gossip
 from node.member.member import Member
 from node.system.version import source_digest
-from node.work.context import Desk
+from node.work.context import WorkContext
 from node.work.loop import work_on
 from node.work.sealing import seal_all
 from node.work.voting import vote_on_all
-from node.work.worker import Workshop
+from node.work.worker import JobRunner
 
 LOOK_S = 0.5
 """Between two looks whether the node is level with the others."""
 
 
 async def work_for_the_swarm(
-    desk: Desk, member: Member, gossip: Gossip, workshop: Workshop, checker: Workshop, device: str
+    desk: WorkContext, member: Member, gossip: Gossip, workshop: JobRunner, checker: JobRunner, device: str
 ) -> None:
     """Once level with a quorum, say who we are; then work, vote and seal for ever.
 

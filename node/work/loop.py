@@ -9,10 +9,10 @@ import trio
 from consensus.ledger.priorities import Subject, next_work
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import Progress, Release, Transaction
-from node.work.backoff import Failures
-from node.work.context import Desk, Shown, as_reason
+from node.work.backoff import Backoff
+from node.work.context import CurrentWork, WorkContext, as_reason
 from node.work.jobs import perform
-from node.work.worker import WorkError, Workshop
+from node.work.worker import JobRunner, WorkError
 
 log = structlog.get_logger()
 
@@ -20,11 +20,11 @@ LONGEST_PAUSE_S = 600.0
 """After many failures at one thing; others can do it meanwhile."""
 
 
-async def work_on(desk: Desk, workshop: Workshop) -> None:
+async def work_on(desk: WorkContext, workshop: JobRunner) -> None:
     """Do what the swarm needs most, one claim at a time, for ever."""
     born = desk.next_id()
     given_back: set[int] = set()
-    failures = Failures(LONGEST_PAUSE_S)
+    failures = Backoff(LONGEST_PAUSE_S)
     while True:
         moves = desk.moves
         await _give_back(desk, born, given_back)
@@ -45,7 +45,7 @@ async def work_on(desk: Desk, workshop: Workshop) -> None:
             desk.show(None)
 
 
-async def _give_back(desk: Desk, born: int, given_back: set[int]) -> None:
+async def _give_back(desk: WorkContext, born: int, given_back: set[int]) -> None:
     """Release what this member claimed in an earlier life (ids below `born`): nobody works on it any more.
 
     A claim of then may get its place in the order, and be granted, only now.
@@ -56,7 +56,7 @@ async def _give_back(desk: Desk, born: int, given_back: set[int]) -> None:
             await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
 
 
-async def _claim_something(desk: Desk, avoided: Collection[Subject]) -> Claim | None:
+async def _claim_something(desk: WorkContext, avoided: Collection[Subject]) -> Claim | None:
     """Claim the most wanted work; None if there is none, or if the order gave it to somebody else."""
     wish = next_work(desk.ledger, desk.me, desk.roles, avoided)
     if wish is None:
@@ -69,7 +69,7 @@ async def _claim_something(desk: Desk, avoided: Collection[Subject]) -> Claim | 
     return claim
 
 
-async def _fulfil(desk: Desk, workshop: Workshop, claim: Claim) -> None:
+async def _fulfil(desk: WorkContext, workshop: JobRunner, claim: Claim) -> None:
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
     tally = _Tally(desk, claim)
     report: Transaction | None = None
@@ -91,7 +91,7 @@ async def _fulfil(desk: Desk, workshop: Workshop, claim: Claim) -> None:
 class _Tally:
     """How much of a claim is done, by the worker's own count."""
 
-    def __init__(self, desk: Desk, claim: Claim) -> None:
+    def __init__(self, desk: WorkContext, claim: Claim) -> None:
         self._desk = desk
         self._claim = claim
         self._since = trio.current_time()
@@ -111,10 +111,10 @@ class _Tally:
         subject = claim.configuration
         if claim.slot is not None and claim.candidate is not None:
             subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
-        self._desk.show(Shown(claim.kind, subject, claim.id, self.done, claim.amount, self._since))
+        self._desk.show(CurrentWork(claim.kind, subject, claim.id, self.done, claim.amount, self._since))
 
 
-async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:
+async def _renew(desk: WorkContext, claim: Claim, tally: _Tally) -> None:
     """Renew the lease as long as the worker gives any sign of life."""
     pause = desk.genesis.settings.timing.lease_s / 4
     while True:
@@ -126,13 +126,13 @@ async def _renew(desk: Desk, claim: Claim, tally: _Tally) -> None:
             await desk.ordered(number)  # without a quorum they would only pile up
 
 
-async def _stop_when_unwanted(desk: Desk, claim: Claim, scope: trio.CancelScope) -> None:
+async def _stop_when_unwanted(desk: WorkContext, claim: Claim, scope: trio.CancelScope) -> None:
     while _is_wanted(desk, claim):
         await desk.moved(desk.moves)
     scope.cancel()
 
 
-def _is_wanted(desk: Desk, claim: Claim) -> bool:
+def _is_wanted(desk: WorkContext, claim: Claim) -> bool:
     """Whether the result could count: a slot's does after its lease, until somebody else has the slot."""
     if desk.ledger.claim(claim.author, claim.id) is not None:
         return True

@@ -6,7 +6,7 @@ from pathlib import Path
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Model
 from consensus.ledger.records.transactions import UNIFORM
-from node.work.context import Desk
+from node.work.context import WorkContext
 from node.work.worker import WorkError
 
 
@@ -20,7 +20,7 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
     raise WorkError(f"model {digest.hex()[:12]} was never canonical")
 
 
-async def model_directory(desk: Desk, model: Model) -> Path | None:
+async def model_directory(desk: WorkContext, model: Model) -> Path | None:
     """A directory with the model's files under their names; None for the built-in model, which has none.
 
     Raises `WorkError` if a file can be had from nobody.

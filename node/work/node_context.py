@@ -18,7 +18,7 @@ from node.member.member import Member
 from node.member.recovery import ids_of
 from node.member.transaction_pool import BacklogError
 from node.report.effect_log import EffectLog
-from node.work.context import Shown
+from node.work.context import CurrentWork
 from node.work.worker import WorkError
 
 LARGEST_BLOB = 256 * 1024 * 1024
@@ -40,7 +40,7 @@ class BlobFiles(Blobs, Protocol):
         ...
 
 
-class Office:
+class NodeWorkContext:
     """See `Desk`. `run` must be running for `moved` and `ordered` to return."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Office:
         effects: EffectLog,
     ) -> None:
         self.roles = roles
-        self.work: Shown | None = None
+        self.work: CurrentWork | None = None
         self._member = member
         self._identity = identity
         self._blobs = blobs
@@ -154,6 +154,6 @@ class Office:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def show(self, work: Shown | None) -> None:
+    def show(self, work: CurrentWork | None) -> None:
         """See `Desk.show`."""
         self.work = work

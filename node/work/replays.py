@@ -8,8 +8,8 @@ from typing import TypeVar
 import trio
 
 from consensus.ledger.records.cases import SlotReport
-from node.work.context import Desk
-from node.work.worker import WorkError, Workshop
+from node.work.context import WorkContext
+from node.work.worker import JobRunner, WorkError
 
 KEPT = 1024
 """Results of which it is remembered what was found: far more than the slots of all open matches."""
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Replays:
     """Fetches games and has them replayed in `workshop`, each reported slot once."""
 
-    def __init__(self, desk: Desk, workshop: Workshop) -> None:
+    def __init__(self, desk: WorkContext, workshop: JobRunner) -> None:
         self._desk = desk
         self._workshop = workshop
         self._free = trio.Lock()  # a workshop does one job at a time
@@ -90,7 +90,7 @@ async def _digest(path: Path) -> bytes:
     return hasher.digest()
 
 
-async def unless_over(desk: Desk, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
+async def unless_over(desk: WorkContext, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
     """What `work` returns, or None if what it was done for was over before. Raises `WorkError`."""
     done: T | None = None
     trouble: WorkError | None = None

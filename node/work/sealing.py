@@ -3,10 +3,10 @@
 from consensus.ledger.priorities import due_seals
 from consensus.ledger.records.transactions import Seal
 from consensus.statement import pae
-from node.work.context import Desk
+from node.work.context import WorkContext
 
 
-async def seal_all(desk: Desk) -> None:
+async def seal_all(desk: WorkContext) -> None:
     """Seal every promotion that does not carry our seal yet, for ever."""
     sealed: set[bytes] = set()
     while True:

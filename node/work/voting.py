@@ -13,10 +13,10 @@ from consensus.ledger.records.cases import Case, SlotReport, report_of
 from consensus.ledger.records.entities import Candidacy
 from consensus.ledger.records.transactions import Finding, Vote
 from consensus.ledger.rules.scores import counted_slots
-from node.work.backoff import Failures
-from node.work.context import Desk, as_reason
+from node.work.backoff import Backoff
+from node.work.context import WorkContext, as_reason
 from node.work.replays import Replays, unless_over
-from node.work.worker import WorkError, Workshop
+from node.work.worker import JobRunner, WorkError
 
 log = structlog.get_logger()
 
@@ -25,23 +25,23 @@ LONGEST_PAUSE_S = 60.0
 """After several failures at one candidate; its time to be voted on is limited."""
 
 
-async def vote_on_all(desk: Desk, workshop: Workshop) -> None:
+async def vote_on_all(desk: WorkContext, workshop: JobRunner) -> None:
     """Replay what is reported, and what somebody found wrong, and vote on each candidate that is ripe, for ever.
 
     What cannot be checked now (a games file that nobody who answers has, a worker that died) is tried again
     after a pause; the time for it is limited by the ledger, not here.
     """
-    voice = _Voice(desk, Replays(desk, workshop))
+    voice = _Findings(desk, Replays(desk, workshop))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_look_ahead, desk, voice)
         nursery.start_soon(_answer_all, desk, voice)
         await _vote_on_all(desk, voice)
 
 
-class _Voice:
+class _Findings:
     """What this node says about reported slots."""
 
-    def __init__(self, desk: Desk, replays: Replays) -> None:
+    def __init__(self, desk: WorkContext, replays: Replays) -> None:
         self._desk = desk
         self.replays = replays
         self._said: dict[bytes, int] = {}  # the id of our finding, by the digest of the result
@@ -69,10 +69,10 @@ class _Voice:
         return report.digest not in self._said and self._desk.ledger.may_open_case(self._desk.me, candidacy)
 
 
-async def _look_ahead(desk: Desk, voice: _Voice) -> None:
+async def _look_ahead(desk: WorkContext, voice: _Findings) -> None:
     """Replay the results of matches that are being played, and put what is wrong before the others."""
     settled: set[bytes] = set()  # results that are right, or of which we have said that they are not
-    failures = Failures(LONGEST_PAUSE_S)
+    failures = Backoff(LONGEST_PAUSE_S)
     while True:
         moves = desk.moves
         reported = [
@@ -98,7 +98,7 @@ async def _look_ahead(desk: Desk, voice: _Voice) -> None:
             await desk.moved(moves)
 
 
-async def _is_settled(desk: Desk, voice: _Voice, report: SlotReport) -> bool:
+async def _is_settled(desk: WorkContext, voice: _Findings, report: SlotReport) -> bool:
     """Whether there is no more to say about a result: it is right, or we have said that it is wrong."""
 
     def is_open() -> bool:
@@ -113,7 +113,7 @@ async def _is_settled(desk: Desk, voice: _Voice, report: SlotReport) -> bool:
     return wrong == ""
 
 
-async def _answer_all(desk: Desk, voice: _Voice) -> None:
+async def _answer_all(desk: WorkContext, voice: _Findings) -> None:
     """Answer open cases side by side: one whose games nobody has must not keep us from the others."""
     begun: set[bytes] = set()
     async with trio.open_nursery() as nursery:
@@ -128,9 +128,9 @@ async def _answer_all(desk: Desk, voice: _Voice) -> None:
             await desk.moved(moves)
 
 
-async def _answer(desk: Desk, voice: _Voice, case: Case) -> None:
+async def _answer(desk: WorkContext, voice: _Findings, case: Case) -> None:
     """Replay what is under suspicion and say what we found, unless the case is closed before."""
-    failures = Failures(LONGEST_PAUSE_S)
+    failures = Backoff(LONGEST_PAUSE_S)
     subject: Subject = ("match", case.report.configuration, case.id)
 
     def is_open() -> bool:
@@ -148,9 +148,9 @@ async def _answer(desk: Desk, voice: _Voice, case: Case) -> None:
         await trio.sleep_until(failures.next_end())
 
 
-async def _vote_on_all(desk: Desk, voice: _Voice) -> None:
+async def _vote_on_all(desk: WorkContext, voice: _Findings) -> None:
     voted: set[bytes] = set()  # digests of the results on which we did
-    failures = Failures(LONGEST_PAUSE_S)
+    failures = Backoff(LONGEST_PAUSE_S)
     while True:
         moves = desk.moves
         for candidacy in due_votes(desk.ledger, desk.me):
@@ -170,7 +170,7 @@ async def _vote_on_all(desk: Desk, voice: _Voice) -> None:
             await desk.moved(moves)
 
 
-async def _judge(desk: Desk, voice: _Voice, candidacy: Candidacy) -> Vote | None:
+async def _judge(desk: WorkContext, voice: _Findings, candidacy: Candidacy) -> Vote | None:
     """Our vote; None if there is none now: the candidate is over, or what we found is put to the others first."""
     assert candidacy.ripe is not None
     results = candidacy.ripe.results

@@ -1,6 +1,6 @@
 """A workshop does one job at a time away from the node's own process, so no fault of a job reaches the node.
 
-`ProcessWorkshop` keeps a warm child, `python -m training.worker`, and speaks CBOR frames with it over pipes:
+`WorkerProcess` keeps a warm child, `python -m training.worker`, and speaks CBOR frames with it over pipes:
 starting one costs seconds of imports, so it serves job after job. Whatever goes wrong with the child (killed
 for memory, a CUDA fault, a broken frame) ends in `WorkError` for the one job that ran; the next job gets a
 fresh child. Cancelling `perform` kills the child: a job that nobody waits for must not run on.
@@ -28,7 +28,7 @@ class WorkError(Exception):
     """The job did not end well; the text is one line that says why."""
 
 
-class Workshop(Protocol):
+class JobRunner(Protocol):
     """Somewhere jobs are done, one at a time."""
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
@@ -43,7 +43,7 @@ class Workshop(Protocol):
         ...
 
 
-class ProcessWorkshop:
+class WorkerProcess:
     """Jobs in a child process that is started when first needed and kept for the next job."""
 
     def __init__(self, log: Path, command: tuple[str, ...] = WORKER) -> None:
@@ -53,7 +53,7 @@ class ProcessWorkshop:
         self._jobs = 0
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-        """See `Workshop.perform`."""
+        """See `JobRunner.perform`."""
         self._jobs += 1
         child_is_well = False
         try:

@@ -20,7 +20,7 @@ from node import app as composition
 from node.cli import main
 from node.gossip.gossip import Gossip
 from node.member.member import Member
-from node.work.context import Desk
+from node.work.context import WorkContext
 
 _DRAIN_S = 15.0
 
@@ -30,7 +30,7 @@ async def submit_notes(
     seconds: float,
     rate: float,
     result: Path,
-    desk: Desk,
+    desk: WorkContext,
     member: Member,
     gossip: Gossip,
     *_rest: object,

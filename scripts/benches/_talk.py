@@ -10,7 +10,7 @@ from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger.records.transactions import Open
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 
 
@@ -31,7 +31,7 @@ class Talk:
         unsigned = sorted((UnsignedKey(seed) for seed in seeds), key=lambda key: key.id)
         self._keys: Sequence[SigningKey] = self._sealers if signed else unsigned
         self._others = other_parents
-        listed = [Member(key.id, 1) for key in self._keys]
+        listed = [RosterMember(key.id, 1) for key in self._keys]
         self.genesis: Genesis = make_genesis("bench", listed, settings or Settings())
         self._made = 0
         self._placed: dict[MemberId, int] = {}  # transactions of each author that have their place in the order

@@ -29,7 +29,7 @@ from consensus.event import Event, decode_event
 from consensus.genesis import Genesis
 from consensus.replica import Replica
 from node.member.recovery import Recovery
-from node.member.verification import CoreOpener
+from node.member.verification import ParallelVerifier
 from node.member.verification_worker import all_signed
 from node.store.sqlite import SqliteStore
 
@@ -93,7 +93,7 @@ async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> float:
 
     Seconds by the clock, from when all that works is running.
     """
-    opener = CoreOpener()
+    opener = ParallelVerifier()
     await _follow(opener, genesis, raws[:_MESSAGE])
     begin = time.perf_counter()
     await _follow(opener, genesis, raws)
@@ -102,7 +102,7 @@ async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> float:
     return seconds
 
 
-async def _follow(opener: CoreOpener, genesis: Genesis, raws: Sequence[bytes]) -> None:
+async def _follow(opener: ParallelVerifier, genesis: Genesis, raws: Sequence[bytes]) -> None:
     replica = Replica(genesis)
 
     async def put_in_order(events: Sequence[Event]) -> None:
@@ -212,7 +212,7 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
         await store.append(events[start : start + _SYNC])
     await store.close()
     written = time.perf_counter()
-    store, opener = SqliteStore(directory, genesis=genesis.digest, member=member), CoreOpener()
+    store, opener = SqliteStore(directory, genesis=genesis.digest, member=member), ParallelVerifier()
     replica = Replica(genesis)
 
     async def put_in_order(some: Sequence[Event]) -> None:

@@ -7,7 +7,7 @@ from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.preimages import Preimages
 from consensus.replica import Replica
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 
 SECOND = 10**9
@@ -23,7 +23,7 @@ def genesis_of(keys, weights=None, anchored=False, settings=None):
     """The genesis of a swarm in which all have these weights, and their anchors if they are to reveal."""
     weights = weights or [1] * len(keys)
     anchors = [Preimages(key, 0).anchor if anchored else None for key in keys]
-    members = [Member(*member) for member in zip((key.id for key in keys), weights, anchors, strict=True)]
+    members = [RosterMember(*member) for member in zip((key.id for key in keys), weights, anchors, strict=True)]
     return make_genesis("test", members, settings or Settings())
 
 

@@ -5,17 +5,17 @@ from itertools import product
 
 import pytest
 
-from consensus.comparison import KEPT, Comparison, Finding
+from consensus.comparison import KEPT, Comparison, LedgerVerdict
 from consensus.event import make_event
 from consensus.keys import SigningKey
-from consensus.roster import Member, Roster, make_roster
+from consensus.roster import Roster, RosterMember, make_roster
 from tests.consensus.ledger.swarm import Swarm, digest_of
 
 KEYS = sorted((SigningKey(bytes([number + 1]) * 32) for number in range(7)), key=lambda key: key.id)
 
 
 def roster_of(weights: tuple[int, ...]) -> Roster:
-    return make_roster(Member(key.id, weight) for key, weight in zip(KEYS, weights, strict=False))
+    return make_roster(RosterMember(key.id, weight) for key, weight in zip(KEYS, weights, strict=False))
 
 
 def say(comparison: Comparison, member: int, number: int, digest: bytes, seq: int = 0) -> None:
@@ -25,7 +25,7 @@ def say(comparison: Comparison, member: int, number: int, digest: bytes, seq: in
     comparison.hear(make_event(KEYS[member], epoch=bytes(32), seq=seq, self_parent=parent, time=1, ledger=said))
 
 
-def compared(own: str, others: str, weights: tuple[int, ...] = ()) -> Finding:
+def compared(own: str, others: str, weights: tuple[int, ...] = ()) -> LedgerVerdict:
     """Node 0 has digest `own` after round 1, the others say what the letters are; "." says nothing."""
     comparison = Comparison(KEYS[0].id)
     comparison.note(1, own.encode() * 32)
@@ -75,7 +75,7 @@ def test_liars_below_a_third_put_no_honest_node_into_the_minority_and_take_no_ma
 
 def test_the_first_differing_round_is_named() -> None:
     comparison, roster = Comparison(KEYS[0].id), roster_of((1, 1, 1, 1))
-    assert comparison.finding(roster) == Finding("open")
+    assert comparison.finding(roster) == LedgerVerdict("open")
     for number in range(1, 9):
         comparison.note(number, digest_of("mine" if number >= 5 else "all", number))
         if number != 6:  # of which nobody speaks
@@ -94,7 +94,7 @@ def test_words_count_when_we_get_there_and_the_first_one_counts() -> None:
         say(comparison, member, 1, digest_of("b"), seq=1)
     assert comparison.finding(roster).verdict == "open"
     comparison.note(1, digest_of("a"))
-    assert comparison.finding(roster) == Finding("agree", 1)
+    assert comparison.finding(roster) == LedgerVerdict("agree", 1)
 
 
 def test_own_events_say_nothing_new_and_a_member_that_left_weighs_nothing() -> None:

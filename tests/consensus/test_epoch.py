@@ -22,7 +22,7 @@ from consensus.epoch import (
     walk,
 )
 from consensus.keys import SigningKey
-from consensus.roster import Member, Roster, make_roster
+from consensus.roster import Roster, RosterMember, make_roster
 from tests.consensus.gossip import genesis_of, keys_of
 
 KEYS = keys_of(7)
@@ -31,7 +31,7 @@ GENESIS = genesis_of(KEYS[:4])
 
 
 def roster_of(weights: dict[int, int]) -> Roster:
-    return make_roster(Member(KEYS[number].id, weight) for number, weight in weights.items())
+    return make_roster(RosterMember(KEYS[number].id, weight) for number, weight in weights.items())
 
 
 def next_record(before: Opening, roster: Roster | None = None, **changes: object) -> EpochRecord:
@@ -215,7 +215,7 @@ def test_a_seal_is_of_one_record() -> None:
 
 
 def test_the_largest_record_is_read_and_the_densest_bytes_take_no_time():
-    members = [Member(bytes([number]) * 32, 1, bytes(32), "h" * 255) for number in range(256)]
+    members = [RosterMember(bytes([number]) * 32, 1, bytes(32), "h" * 255) for number in range(256)]
     judges = tuple(number.to_bytes(32) for number in range(256))
     record = next_record(Opening.of_genesis(GENESIS), Roster(tuple(members)), judges=judges)
     seals = tuple((number.to_bytes(32), bytes(64)) for number in range(512))

@@ -10,12 +10,12 @@ import pytest
 
 from consensus.encoding import decode, encode
 from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, players
 
 
-def member(number: int, weight: int = 1) -> Member:
-    return Member(bytes([number]) * 32, weight)
+def member(number: int, weight: int = 1) -> RosterMember:
+    return RosterMember(bytes([number]) * 32, weight)
 
 
 FOUR = make_genesis("test", [member(3), member(1), member(2), member(4)], Settings())
@@ -43,12 +43,12 @@ def test_every_setting_changes_the_digest() -> None:
         ([member(1, 0)], "weight must be a whole number from 1, not 0"),
         ([member(1, -1)], "weight must be"),
         ([member(1, True)], "weight must be"),
-        ([Member(b"short", 1)], "32 bytes"),
+        ([RosterMember(b"short", 1)], "32 bytes"),
         ([member(1, 2), member(2), member(3), member(4)], "a third or more of all 5"),
         ([member(1, 2), member(2, 2), member(3), member(4)], "a third or more of all 6"),
     ],
 )
-def test_refuses_members(members: list[Member], message: str) -> None:
+def test_refuses_members(members: list[RosterMember], message: str) -> None:
     with pytest.raises(GenesisError, match=message) as error:
         make_genesis("test", members, Settings())
     assert "\n" not in str(error.value)

@@ -20,13 +20,13 @@ from consensus.keys import MemberId, SigningKey
 from consensus.ledger.records.changes import Change
 from consensus.ledger.rules.membership import roster_with
 from consensus.ledger.state.state import RefusedError, State
-from consensus.roster import Member, Roster, make_roster
+from consensus.roster import Roster, RosterMember, make_roster
 from consensus.settings import Settings
 
 KEYS = sorted((SigningKey(bytes([number]) * 32) for number in range(1, 6)), key=lambda key: key.id)
 IDS = [key.id for key in KEYS]
 WEIGHTS = (0, 1, 2)
-GENESIS = make_genesis("small", [Member(one, 1) for one in IDS], Settings())
+GENESIS = make_genesis("small", [RosterMember(one, 1) for one in IDS], Settings())
 EVERYBODY = frozenset(IDS)
 
 Enough = Callable[[EpochRecord, Roster, Iterable[MemberId]], bool]
@@ -35,7 +35,9 @@ Part = frozenset[MemberId]
 
 def roster_of(weights: Iterable[int | None]) -> Roster:
     """The weight of each of the five; None: no member."""
-    return make_roster(Member(one, weight) for one, weight in zip(IDS, weights, strict=False) if weight is not None)
+    return make_roster(
+        RosterMember(one, weight) for one, weight in zip(IDS, weights, strict=False) if weight is not None
+    )
 
 
 def changes_of(roster: Roster) -> Iterator[Change]:

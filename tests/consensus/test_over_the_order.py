@@ -11,7 +11,7 @@ from consensus.certificate.verification import verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.replica import Replica
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from tests.consensus.ledger.worker import QUICK, Worker
 
 SECOND = 10**9
@@ -23,7 +23,7 @@ class Mesh:
 
     def __init__(self, count: int, seed: int) -> None:
         keys = [SigningKey(bytes([number + 1]) * 32) for number in range(count)]
-        self.genesis = make_genesis("mesh", [Member(key.id, 1) for key in keys], QUICK)
+        self.genesis = make_genesis("mesh", [RosterMember(key.id, 1) for key in keys], QUICK)
         self.replicas = [Replica(self.genesis, key) for key in keys]
         self.workers = [Worker(key, seed * 100 + number) for number, key in enumerate(keys)]
         self.said: list[set[bytes]] = [set() for _ in keys]

@@ -12,7 +12,7 @@ from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.preimages import Preimages
 from consensus.replica import ForkError, Replica
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
 from tests.consensus.gossip import SECOND, START, Gossip, digests, genesis_of, keys_of, sync
@@ -130,7 +130,7 @@ def test_own_witnesses_and_no_other_events_show_the_preimage_of_their_round(coun
 def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key():
     a, b = KEYS[:2]
     strangers = Preimages(KEYS[3], 0).anchor
-    genesis = make_genesis("test", [Member(a.id, 1, strangers), Member(b.id, 1)], Settings())
+    genesis = make_genesis("test", [RosterMember(a.id, 1, strangers), RosterMember(b.id, 1)], Settings())
     for key in (a, b):
         replica = Replica(genesis, key)
         assert not replica.reveals

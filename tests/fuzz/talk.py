@@ -22,20 +22,19 @@ from consensus.ledger.records.parsing import parse
 from node.api.endpoint import TOKEN_HEADER
 from node.gossip.messages import MAX_MESSAGE, MessageError, decode_request
 from node.gossip.peers import Peer
-from node.statesync.chain import Chain
+from node.statesync.chain import RecordChain
 from node.statesync.messages import (
     ChainAnswer,
     ChainRequest,
     decode_chain_answer,
     decode_chain_request,
 )
-from node.statesync.serving import PATH as CHAIN
-from node.statesync.serving import chain_route
+from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import MAX_ANSWER, BadAnswer
 from node.transport.client import _read_answer
 from node.transport.http1 import Conversation, Hangup
-from node.transport.router import Reception, Refusal, Route
+from node.transport.router import Refusal, Route, Router
 from node.transport.server import PeerServer
 from node.web.control import Control
 from node.web.routes import Routes
@@ -151,9 +150,9 @@ def peer_server() -> PeerServer:
     plenty = {"rate": 1e9, "burst": 1e9}
     routes = {
         "/gossip/sync": Route(sync, limit=MAX_MESSAGE, **plenty),
-        CHAIN: Route(chain_route(MemoryStore(MemoryDisk())).handler, limit=64, **plenty),
+        CHAIN_PATH: Route(chain_route(MemoryStore(MemoryDisk())).handler, limit=64, **plenty),
     }
-    return PeerServer(lambda: None, Reception([bytes(32)], routes))  # type: ignore[arg-type, return-value]
+    return PeerServer(lambda: None, Router([bytes(32)], routes))  # type: ignore[arg-type, return-value]
 
 
 def check_peer_port(data: bytes) -> None:
@@ -270,7 +269,7 @@ _TARGETS = (
     "/%ff%fe",
     "/propose",
     "/vote",
-    CHAIN,
+    CHAIN_PATH,
     "/gossip/sync",
     "/" + "a" * 60_000,
     "/\xff",
@@ -317,7 +316,7 @@ def _forge_message(mutator: Mutator) -> bytes:
 
 
 def peer_requests(bodies: list[bytes]) -> list[bytes]:
-    chain = [request("POST", CHAIN, ChainRequest(number).encode()) for number in (1, 2**40)]
+    chain = [request("POST", CHAIN_PATH, ChainRequest(number).encode()) for number in (1, 2**40)]
     return [*(request("POST", "/gossip/sync", body) for body in bodies[:12]), *chain]
 
 
@@ -367,7 +366,7 @@ class ChainCheck:
                 return data
 
         store = MemoryStore(MemoryDisk())
-        chain = Chain(self._genesis, store)
+        chain = RecordChain(self._genesis, store)
         try:
             await chain.learn(Peer(bytes(32)), Teacher())
         finally:

@@ -42,7 +42,7 @@ from consensus.ledger.records.parsing import parse
 from consensus.ledger.records.reading import ShapeError, read
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot
 from consensus.replica import Replica
-from consensus.roster import Member, Roster
+from consensus.roster import Roster, RosterMember
 from consensus.settings import Settings
 from consensus.statement import pae
 from consensus.sync import Tip
@@ -296,13 +296,13 @@ def check_genesis(data: bytes) -> None:
 
 def genesis_samples() -> list[bytes]:
     keys = [SigningKey(bytes([number]) * 32) for number in range(1, 6)]
-    plain = make_genesis("plain", [Member(key.id, 3) for key in keys], Settings())
+    plain = make_genesis("plain", [RosterMember(key.id, 3) for key in keys], Settings())
     full = make_genesis(
         "full",
-        [Member(key.id, 7 - place, bytes([place]) * 32, f"h{place}:1") for place, key in enumerate(keys)],
+        [RosterMember(key.id, 7 - place, bytes([place]) * 32, f"h{place}:1") for place, key in enumerate(keys)],
         Settings(("hex8-2", "square8-3")),
     )
-    alone = make_genesis("é", [Member(keys[0].id, 1)], Settings())
+    alone = make_genesis("é", [RosterMember(keys[0].id, 1)], Settings())
     return [plain.raw, full.raw, alone.raw, swarm().genesis.raw]
 
 
@@ -313,7 +313,9 @@ def chain() -> list[SealedRecord]:
     previous, roster = genesis.digest, genesis.roster
     for number in (1, 2):
         new = (
-            roster if number == 1 else Roster((*roster.members[:3], Member(roster.ids[3], 0, bytes(32), "elsewhere:7")))
+            roster
+            if number == 1
+            else Roster((*roster.members[:3], RosterMember(roster.ids[3], 0, bytes(32), "elsewhere:7")))
         )
         record = EpochRecord(
             genesis.digest, number, previous, roster.digest, new, number, digest_of("ledger", number),

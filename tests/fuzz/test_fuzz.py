@@ -14,7 +14,7 @@ from consensus.encoding import encode
 from consensus.event import EventError, decode_event, make_event
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import Settings, SettingsError
 from node.config.swarm_file import parse_config
 from node.config.toml import ConfigError
@@ -116,7 +116,7 @@ def test_the_script_runs_in_processes_and_sums_up() -> None:
 
 
 def genesis_with(alpha: object) -> bytes:
-    plain = make_genesis("x", [Member(SigningKey(bytes(32)).id, 1)], Settings())
+    plain = make_genesis("x", [RosterMember(SigningKey(bytes(32)).id, 1)], Settings())
     table = {"version": 3, "swarm": "x", "members": plain.roster.table(), "settings": plain.settings.table()}
     settings = dict(plain.settings.table())
     settings["match"] = {**settings["match"], "alpha": alpha}  # type: ignore[dict-item]

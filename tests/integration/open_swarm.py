@@ -16,30 +16,28 @@ from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from node.app import _Seat
-from node.blobs.exchange import PATH as BLOBS_PATH
-from node.blobs.exchange import BlobFetcher, blob_route
+from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.config.address import Address
 from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
-from node.gossip.gossip import PATH, Gossip, Rhythm
+from node.gossip.gossip import SYNC_PATH, Gossip, Rhythm
 from node.gossip.peers import Peer
 from node.member.member import Member, Pace
-from node.membership.address_book import Directory
-from node.membership.admission import Doors
+from node.membership.address_book import AddressBook
+from node.membership.admission import Admission
 from node.membership.joining import outside
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import follow_epochs
-from node.statesync.serving import PATH as CHAIN_PATH
-from node.statesync.serving import chain_route
+from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import Store
 from node.store.memory import MemoryDisk, MemoryStore
 from node.system.clock import SimulatedClock
 from node.transport import MAX_ANSWER, Unreachable
 from node.transport.memory import Conditions, MemoryTransport, Network
-from node.transport.router import Reception
+from node.transport.router import Router
 
 
 class Town(Network):
@@ -161,18 +159,18 @@ class OpenSwarm(SimulatedSwarm):
         gossip = Gossip(member, transport, chance, self._rhythm)
         fetcher = self.fetchers[node.number] = BlobFetcher(node.blobs, transport, [], chance)
         guides = self._guides[node.number]
-        directory = Directory(
+        directory = AddressBook(
             self._files[node.number], lambda: member.replica.ledger.roster, guides, lambda: member.replica.ledger.former
         )
-        reception = Reception(
+        reception = Router(
             [],
             {
-                PATH: node.mask.route(gossip.route(), member),
+                SYNC_PATH: node.mask.route(gossip.route(), member),
                 CHAIN_PATH: chain_route(store),
-                BLOBS_PATH: blob_route(node.blobs),
+                BLOB_PATH: blob_route(node.blobs),
             },
         )
-        doors = Doors(me, directory, Credentials(self.town, me), reception, courier, fetcher)
+        doors = Admission(me, directory, Credentials(self.town, me), reception, courier, fetcher)
         named = {guide: Peer(guide) for guide in guides}
         catchup = CatchUp(
             self.genesis,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from node.member.member import Member
-from node.simulation.invariants import Agreement, History, Violation
+from node.simulation.invariants import History, Invariants, Violation
 from node.simulation.run import Report, simulate
 from node.simulation.schedule import (
     FREQUENCIES,
@@ -211,7 +211,7 @@ def recorded(schedule: Schedule) -> list[tuple[Any, Any]]:
     """Every round that a node decided in a run, with the node."""
     taken: list[tuple[Any, Any]] = []
 
-    class Recording(Agreement):
+    class Recording(Invariants):
         def watch(self, node: Any, effects: Any) -> None:
             super().watch(node, effects)
             taken.append((node, effects))
@@ -225,7 +225,7 @@ def recorded(schedule: Schedule) -> list[tuple[Any, Any]]:
 def test_two_orders_and_two_ledgers_are_noticed() -> None:
     recording = recorded(calm(1, 4, 5))
     node, effects = next(item for item in recording if len(item[1].round.events) > 1 and item[1].effects)
-    agreement = Agreement()
+    agreement = Invariants()
     agreement.watch(node, effects)
     with pytest.raises(Violation, match="another ledger"):
         agreement.watch(node, replace(effects, digest=bytes(32)))
@@ -243,9 +243,9 @@ def test_a_conviction_of_an_honest_member_is_noticed() -> None:
     node, effects = next(item for item in recorded(calm(1, 4, 5)) if item[1].effects)
     proof = replace(effects.effects[0], kind="evidence", fields={"accused": b"an honest one"})
     convicting = replace(effects, effects=(proof,))
-    Agreement({b"another"}).watch(node, convicting)
+    Invariants({b"another"}).watch(node, convicting)
     with pytest.raises(Violation, match="convicts an honest member"):
-        Agreement({b"an honest one"}).watch(node, convicting)
+        Invariants({b"an honest one"}).watch(node, convicting)
 
 
 class Promotions:

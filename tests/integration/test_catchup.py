@@ -12,7 +12,7 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.gossip import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Agreement, Honesty
+from node.simulation.invariants import Honesty, Invariants
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
@@ -31,7 +31,7 @@ class World:
 
     def __init__(self, seed: int, keep: int | None) -> None:
         make_deterministic(seed)
-        self.agreement = Agreement()
+        self.agreement = Invariants()
         self.chance = random.Random(seed)
         self.placed: Counter[tuple[bytes, int]] = Counter()
         self.put: set[tuple[bytes, int]] = set()

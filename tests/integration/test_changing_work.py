@@ -21,14 +21,14 @@ from node.gossip.gossip import Gossip, Rhythm
 from node.member.member import Member, Pace
 from node.report.effect_log import EffectLog
 from node.simulation.byzantine import KINDS
-from node.simulation.byzantine.adversary import Mask, make_liar
+from node.simulation.byzantine.adversary import Behaviour, make_liar
 from node.simulation.fake_worker import SimulatedWorkshop
-from node.simulation.invariants import Agreement, Honesty
+from node.simulation.invariants import Honesty, Invariants
 from node.simulation.swarm import SimulatedNode
 from node.simulation.working_swarm import ROLES, _LooseBlobs
 from node.transport import Transport
 from node.work.lifecycle import work_for_the_swarm
-from node.work.node_context import Office
+from node.work.node_context import NodeWorkContext
 from tests.integration.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, until
 from tests.integration.test_work import SETTINGS
 
@@ -40,11 +40,11 @@ class WorkingTown(OpenSwarm):
 
     def __init__(self, count: int, seed: int, directory: Path, **options: Any) -> None:
         self.directory = directory
-        self.offices: dict[int, Office] = {}
+        self.offices: dict[int, NodeWorkContext] = {}
         self.diaries: dict[int, list[Mapping[str, Any]]] = {}
         self.undecided: set[int] = set()  # nodes whose checks take until they are not in here any more
         self.effects: list[tuple[str, bytes | None, int]] = []  # kind, member, epoch in which it happened
-        self.agreement, self._seen = Agreement(), 0
+        self.agreement, self._seen = Invariants(), 0
         pace, rhythm = Pace(busy=0.4), Rhythm(busy=0.2)
         super().__init__(count, seed, watch=self._look, pace=pace, rhythm=rhythm, **{"settings": WORK} | options)
 
@@ -64,7 +64,7 @@ class WorkingTown(OpenSwarm):
         effects = EffectLog(lambda member: member.hex()[:8])
         fetcher = self.fetchers[node.number]
         assert isinstance(node.blobs, _LooseBlobs)
-        office = Office(member, node.identity, ROLES, node.blobs, fetcher, directory, effects)
+        office = NodeWorkContext(member, node.identity, ROLES, node.blobs, fetcher, directory, effects)
         self.offices[node.number] = office
         diary = self.diaries.setdefault(node.number, [])
         workshop = SimulatedWorkshop(chance, directory, diary)
@@ -276,7 +276,7 @@ async def test_who_is_away_for_long_and_who_lies_are_proposed_to_leave_by_the_ge
 ) -> None:
     town = make(7, 36, settings=RULES)
     liar, away = town.nodes[6], town.nodes[5]
-    liar.mask, liar.honest = Mask([KINDS["fork"](36)]), False
+    liar.mask, liar.honest = Behaviour([KINDS["fork"](36)]), False
     liar.make_member = make_liar(liar.mask.ways)
     await nursery.start(town.run)
     others = town.nodes[:5]

@@ -16,7 +16,7 @@ from consensus.encoding import decode
 from consensus.event import decode_event
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.simulation.invariants import Agreement, Honesty
+from node.simulation.invariants import Honesty, Invariants
 from node.simulation.swarm import SimulatedNode
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
@@ -77,7 +77,7 @@ class World(OpenSwarm):
 
     def __init__(self, seed: int, directory: Path) -> None:
         self.directory, self.chance = directory, random.Random(seed)
-        self.agreement, self.placed, self._seen = Agreement(), Counter[tuple[bytes, int]](), 0
+        self.agreement, self.placed, self._seen = Invariants(), Counter[tuple[bytes, int]](), 0
         self.trap: Trap | None = None
         self.owed: set[int] = set()  # notes of the first node that are on its disk
         self.lives = 0

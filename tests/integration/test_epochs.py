@@ -13,7 +13,7 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.gossip import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Agreement, Honesty
+from node.simulation.invariants import Honesty, Invariants
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
@@ -26,7 +26,7 @@ class Watch:
     """What all nodes agree on, when epochs closed, and which transactions had a place."""
 
     def __init__(self) -> None:
-        self.agreement = Agreement()
+        self.agreement = Invariants()
         self.closed: dict[int, list[float]] = {}  # by epoch that begins: when each node closed the one before
         self.decided: list[float] = []  # at node 0
         self.notes: Counter[tuple[bytes, int]] = Counter()

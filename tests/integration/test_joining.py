@@ -15,7 +15,7 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.gossip import Rhythm
 from node.member.member import Pace
-from node.simulation.invariants import Agreement, History, Honesty
+from node.simulation.invariants import History, Honesty, Invariants
 from node.simulation.swarm import SimulatedNode
 from node.simulation.users import SETTINGS, User
 from tests.integration.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, propose, until
@@ -28,7 +28,7 @@ class World:
 
     def __init__(self, nursery: trio.Nursery, founders: int, seed: int) -> None:
         self.nursery = nursery
-        self.agreement, self.history = Agreement(), History()
+        self.agreement, self.history = Invariants(), History()
         self.done: defaultdict[tuple[str, bytes | None], list[int]] = defaultdict(list)  # rounds, by effect and member
         self.swarm = OpenSwarm(
             founders,

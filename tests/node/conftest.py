@@ -10,7 +10,7 @@ import trio
 
 from node.config.identity import Identity
 from node.transport.client import HttpTransport
-from node.transport.router import Reception, Route
+from node.transport.router import Route, Router
 from node.transport.server import Limits, PeerServer
 from node.transport.tls import Credentials
 from tests.node.fake_source import FakeSource
@@ -44,7 +44,7 @@ class Loopback:
     transports: list[HttpTransport]
 
     async def serve(self, identity: Identity, routes: Mapping[str, Route], limits: Limits | None = None) -> int:
-        server = PeerServer(Credentials(identity, self.members).server, Reception(self.members, routes), limits)
+        server = PeerServer(Credentials(identity, self.members).server, Router(self.members, routes), limits)
         port: int = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))
         self.addresses[identity.id] = f"127.0.0.1:{port}"
         return port

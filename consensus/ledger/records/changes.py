@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from consensus.encoding import Value
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Entity, Place
-from consensus.roster import Member, Roster, RosterError, make_roster
+from consensus.roster import Roster, RosterError, RosterMember, make_roster
 
 ChangeKind = Literal["join", "leave", "weight", "key", "address"]
 KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
@@ -47,7 +47,7 @@ class Change(Entity):
         if self.kind == "join":
             if self.member in roster:
                 raise RosterError("it is a member already")
-            joining = Member(self.member, self.weight or 0, self.anchor, self.address or "")
+            joining = RosterMember(self.member, self.weight or 0, self.anchor, self.address or "")
             return make_roster([*roster.members, joining])
         if self.member not in roster:
             raise RosterError("it is no member")
@@ -60,7 +60,7 @@ class Change(Entity):
             raise RosterError("that is how it is already")
         return make_roster([*others, changed])
 
-    def _changed(self, present: Member) -> Member:
+    def _changed(self, present: RosterMember) -> RosterMember:
         if self.kind == "weight":
             return replace(present, weight=self.weight or 0)
         if self.kind == "address":
@@ -70,7 +70,7 @@ class Change(Entity):
 
 
 @dataclass(frozen=True)
-class Voice(Entity):
+class ProposalBallot(Entity):
     """What one member says to a proposal."""
 
     author: MemberId
@@ -87,4 +87,4 @@ class Proposal(Entity):
     reason: str
     place: Place
     deadline: int  # by the ledger's clock, ns
-    voices: tuple[Voice, ...] = ()
+    voices: tuple[ProposalBallot, ...] = ()

@@ -177,7 +177,7 @@ class Candidacy(Entity):
 
 
 @dataclass(frozen=True)
-class Closed(Entity):
+class ClosedCandidate(Entity):
     """A candidate that was not promoted, and why."""
 
     candidate: bytes

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Candidacy, Closed, Model, Outcome, Place, Slot
+from consensus.ledger.records.entities import Candidacy, ClosedCandidate, Model, Outcome, Place, Slot
 from consensus.ledger.records.transactions import Candidate, candidate_id
 from consensus.ledger.rules.claims import configuration_of, end
 from consensus.ledger.rules.scores import standing
@@ -83,7 +83,7 @@ def _finish_training(state: State, author: MemberId, news: Candidate) -> None:
 def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, reason: str) -> None:
     """Closes a candidate that was not promoted, and frees who was still playing its match."""
     now = standing(candidacy)
-    closed = Closed(
+    closed = ClosedCandidate(
         candidacy.id,
         candidacy.author,
         candidacy.configuration,

@@ -15,7 +15,7 @@ from consensus.encoding import encode
 from consensus.epoch import stays_sealable
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import open_pledges
-from consensus.ledger.records.changes import Change, Proposal, Voice
+from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
 from consensus.ledger.rules import claims
@@ -35,7 +35,7 @@ def propose(state: State, place: Place, author: MemberId, news: Propose) -> None
         raise RefusedError("change is proposed already")
     roster_with(state, news.change)
     identity = proposal_id(author, news.id)
-    voices = (Voice(author, approve=True),)
+    voices = (ProposalBallot(author, approve=True),)
     _put(state, Proposal(identity, author, news.change, news.reason, place, _deadline(state), voices))
     settle(state, place, state.proposals[identity])
 
@@ -47,7 +47,7 @@ def ballot(state: State, place: Place, author: MemberId, news: Ballot) -> None:
         raise RefusedError("no open proposal")
     if any(voice.author == author for voice in proposal.voices):
         raise RefusedError("member has voted")
-    proposal = replace(proposal, voices=(*proposal.voices, Voice(author, news.approve)))
+    proposal = replace(proposal, voices=(*proposal.voices, ProposalBallot(author, news.approve)))
     state.proposals[proposal.id] = proposal
     approved, rejected = tally(state.roster, proposal)
     state.emit(

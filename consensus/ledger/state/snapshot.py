@@ -19,7 +19,7 @@ from consensus.ledger.records.changes import Proposal
 from consensus.ledger.records.entities import (
     Candidacy,
     Claim,
-    Closed,
+    ClosedCandidate,
     Configuration,
     Conviction,
     Promotion,
@@ -27,8 +27,8 @@ from consensus.ledger.records.entities import (
     plain,
 )
 from consensus.ledger.records.reading import ShapeError, read, read_all
-from consensus.ledger.state.state import Chain, MemberProfile, State, UsedIds
-from consensus.ledger.state.tenure import RECENT, Tenure
+from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
+from consensus.ledger.state.tenure import RECENT, EpochState
 from consensus.roster import RosterError, read_roster
 
 VERSION = 1
@@ -83,7 +83,7 @@ def read_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
     return state
 
 
-def _chains(state: State) -> tuple[Chain, ...]:
+def _chains(state: State) -> tuple[RunningHash, ...]:
     return state.shard_chain, state.promotion_chain, state.seal_chain, state.closed_chain, state.fault_chain
 
 
@@ -99,7 +99,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "configurations": (Configuration, lambda state: [e for _, e in sorted(state.configurations.items())]),
     "shards": (Shard, lambda state: [entry for name in sorted(state.shards) for entry in state.shards[name]]),
     "promotions": (Promotion, lambda state: state.promotions.values()),
-    "closed": (Closed, lambda state: state.closed),
+    "closed": (ClosedCandidate, lambda state: state.closed),
 }
 """Tables of entities: the type, and the records of a state in their order."""
 
@@ -162,8 +162,8 @@ def _fill(state: State, records: dict[str, Any]) -> None:
         raise ShapeError("heard, pledges: must name every member")
 
 
-def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> Tenure:
-    tenure = Tenure(genesis)
+def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> EpochState:
+    tenure = EpochState(genesis)
     numbers = read(tuple[int, int, int, bool], table["epoch"], "epoch")
     tenure.number, tenure.version, tenure.first_index, tenure.recount = numbers
     tenure.roster, tenure.before = read_roster(table["roster"]), read_roster(table["before"])

@@ -17,7 +17,7 @@ from consensus.ledger.records.entities import (
     Candidacy,
     Claim,
     ClaimKey,
-    Closed,
+    ClosedCandidate,
     Configuration,
     Conviction,
     Entity,
@@ -27,7 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.transactions import UNIFORM, Profile
-from consensus.ledger.state.tenure import Tenure
+from consensus.ledger.state.tenure import EpochState
 from consensus.roster import Roster
 
 IDS_KEPT = 1024
@@ -75,7 +75,7 @@ class UsedIds:
         return True
 
 
-class Chain:
+class RunningHash:
     """A growing list of records with a running hash, so that its past costs nothing to digest again."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ class State:
     def __init__(self, genesis: Genesis) -> None:
         self.genesis = genesis
         self.settings = genesis.settings
-        self.tenure = Tenure(genesis)
+        self.tenure = EpochState(genesis)
         self.round = 0
         self.time = 0
         self.index = -1
@@ -142,15 +142,15 @@ class State:
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
         self.played: dict[MemberId, int] = {}  # games that each member announced, ever
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
-        self.closed: list[Closed] = []
+        self.closed: list[ClosedCandidate] = []
         self.failed: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test turned down
         self.accepted: dict[str, int] = {}  # transactions by type
         self.refused: dict[str, int] = {}  # transactions by reason
-        self.shard_chain = Chain()
-        self.promotion_chain = Chain()
-        self.seal_chain = Chain()
-        self.closed_chain = Chain()
-        self.fault_chain = Chain()
+        self.shard_chain = RunningHash()
+        self.promotion_chain = RunningHash()
+        self.seal_chain = RunningHash()
+        self.closed_chain = RunningHash()
+        self.fault_chain = RunningHash()
         self.effects: list[Effect] = []
 
     @property

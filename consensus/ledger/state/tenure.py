@@ -29,7 +29,7 @@ def handover(present: Roster, coming: Roster) -> Roster:
     return make_roster([*coming.members, *going])
 
 
-class Tenure:
+class EpochState:
     """Which members decide now, with what right, and who will after this epoch."""
 
     def __init__(self, genesis: Genesis) -> None:
@@ -120,9 +120,9 @@ class Tenure:
         """Those who stay, with all changes that were approved so far."""
         return self.staying if self.next is None else self.next
 
-    def successor(self, first_index: int) -> Tenure:
+    def successor(self, first_index: int) -> EpochState:
         """The next epoch, but for the record that opens it."""
-        following = Tenure(self._genesis)
+        following = EpochState(self._genesis)
         following.number = self.number + 1
         following.leaving = departing(self.roster, self.coming)
         following.roster = self._next_roster()

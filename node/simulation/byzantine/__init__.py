@@ -1,6 +1,6 @@
 """Members that do not keep to the protocol: each way a small class, known by a name."""
 
-from node.simulation.byzantine.adversary import Malice
+from node.simulation.byzantine.adversary import Adversary
 from node.simulation.byzantine.findings import FalseFindings
 from node.simulation.byzantine.forks import Branches, Fork, LateBranch, TwoFaces, TwoLives, Withhold
 from node.simulation.byzantine.former import FormerKeys
@@ -21,7 +21,7 @@ from node.simulation.byzantine.silence import Selfish, Stall, Starve
 from node.simulation.byzantine.teachers import FalseChain, FalseSnapshot
 from node.simulation.byzantine.values import FalseEvidence, FalseLedger, FalseReveal, Grind, Mute, UnknownVotes, YearOff
 
-KINDS: dict[str, type[Malice]] = {
+KINDS: dict[str, type[Adversary]] = {
     "fork": Fork,
     "branches": Branches,
     "late-branch": LateBranch,

@@ -11,7 +11,7 @@ from consensus.event import Event, Transaction, make_event
 from consensus.keys import MemberId, SigningKey
 from consensus.roster import MEMBERS_LIMIT
 from consensus.sync import Tip
-from node.gossip.gossip import PATH
+from node.gossip.gossip import SYNC_PATH
 from node.gossip.messages import SyncAnswer, SyncRequest, decode_answer, decode_request
 from node.member.creation import Plan
 from node.member.member import Member
@@ -23,7 +23,7 @@ _LIES = 0.4  # of its own events, the share that a liar makes in one of its ways
 _STRAYS = 8
 
 
-class Malice:
+class Adversary:
     """One way of breaking the protocol, in one member. As it stands it breaks nothing.
 
     It outlives crashes of its member, as the mind of an attacker would.
@@ -66,7 +66,7 @@ class Malice:
 class Liar(Member):
     """A member that has the ways of `make_liar`, and tools for them."""
 
-    ways: Sequence[Malice] = ()
+    ways: Sequence[Adversary] = ()
     seed: bytes  # of its key
     conspirators: Sequence[bytes] = ()  # seeds of all keys that liars have or had
     stray: Sequence[bytes] = ()  # raw events that it signed and its own replica does not take
@@ -132,7 +132,7 @@ class Liar(Member):
         self.stray = [*self.stray, *stray][-_STRAYS:]
 
 
-def make_liar(ways: Sequence[Malice], conspirators: Sequence[bytes] = ()) -> Callable[..., Liar]:
+def make_liar(ways: Sequence[Adversary], conspirators: Sequence[bytes] = ()) -> Callable[..., Liar]:
     """What makes members that lie in these ways, and know the seeds of these keys."""
 
     def make(**parts: Any) -> Liar:
@@ -146,10 +146,10 @@ def make_liar(ways: Sequence[Malice], conspirators: Sequence[bytes] = ()) -> Cal
     return make
 
 
-class Mask:
+class Behaviour:
     """What others see of a node's gossip: changed in each of the ways, one after the other."""
 
-    def __init__(self, ways: Iterable[Malice] = ()) -> None:
+    def __init__(self, ways: Iterable[Adversary] = ()) -> None:
         self.ways = list(ways)
         self.lives_twice = any(way.lives_twice for way in self.ways)
 
@@ -221,12 +221,12 @@ class Mask:
 class _MaskedTransport:
     """`Transport` that changes the questions of a sync."""
 
-    def __init__(self, inner: Transport, mask: Mask, liar: Liar) -> None:
+    def __init__(self, inner: Transport, mask: Behaviour, liar: Liar) -> None:
         self._inner, self._mask, self._liar = inner, mask, liar
 
     async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """See `Transport.ask`."""
-        if path == PATH:
+        if path == SYNC_PATH:
             truth = decode_request(body, MEMBERS_LIMIT)
             body = self._mask.request(self._liar, peer, truth).encode()
         return await self._inner.ask(peer, path, body, seconds=seconds, limit=limit)

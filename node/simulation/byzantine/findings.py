@@ -7,14 +7,14 @@ from consensus.keys import SigningKey
 from consensus.ledger.records import transactions as ledger
 from consensus.ledger.records.cases import report_of
 from node.member.creation import Plan
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 
 
-class FalseFindings(Malice):
+class FalseFindings(Adversary):
     """Accuses all others of wrong results, and clears liars."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
-        """See `Malice`."""
+        """See `Adversary`."""
         friends = {SigningKey(seed).id for seed in liar.conspirators}
         view, number = liar.replica.ledger, self.random.randrange(1 << 40)
         said = [

@@ -8,29 +8,29 @@ from consensus.event import Event
 from consensus.keys import MemberId
 from consensus.sync import Tip
 from node.member.creation import Plan
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 
 _BRANCHES = 6
 _HIDDEN_S = 12.0  # at most
 
 
-class Fork(Malice):
+class Fork(Adversary):
     """Signs two next events, now and then after an older one, and goes on from either."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         return branches(liar, plan, older(liar, self.random.choice((0, 0, 0, 1, 3))), 2)
 
 
-class Branches(Malice):
+class Branches(Adversary):
     """Signs up to six events after one of its older ones."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         return branches(liar, plan, older(liar, self.random.randrange(6)), self.random.randint(3, _BRANCHES))
 
 
-class Hiding(Malice):
+class Hiding(Adversary):
     """Keeps some events from some peers for a while; whoever has them from others has them."""
 
     def __init__(self, seed: object) -> None:
@@ -51,11 +51,11 @@ class Hiding(Malice):
         return trio.current_time() < until and (peers is None or peer in peers)
 
     def told(self, liar: Liar, peer: MemberId, raws: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`."""
+        """See `Adversary`."""
         return [raw for raw in raws if not self.hides(raw, peer)]
 
     def tips(self, liar: Liar, peer: MemberId, tips: Sequence[Tip]) -> Sequence[Tip]:
-        """See `Malice`."""
+        """See `Adversary`."""
         return [tip for tip in tips if not self.hides(self._hashes.get(tip.hash), peer)]
 
 
@@ -63,7 +63,7 @@ class LateBranch(Hiding):
     """Grows a second branch that nobody sees until it is long after the time."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
-        """See `Malice`."""
+        """See `Adversary`."""
         own = liar.own()
         if len(own) < 5:
             return None
@@ -81,7 +81,7 @@ class TwoFaces(Hiding):
     """Signs two next events, and tells one half of the swarm of the one, the other half of the other."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         two = branches(liar, plan, liar.newest(), 2)
         others = [member for member in liar.replica.roster.ids if member != liar.id]
         half = frozenset(self.random.sample(others, len(others) // 2))
@@ -99,7 +99,7 @@ class Withhold(Hiding):
         self._until = 0.0
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         now = trio.current_time()
         if now >= self._until:
             self._until = now + self.random.random() * _HIDDEN_S
@@ -108,17 +108,17 @@ class Withhold(Hiding):
         return [event]
 
     def tips(self, liar: Liar, peer: MemberId, tips: Sequence[Tip]) -> Sequence[Tip]:
-        """See `Malice`."""
+        """See `Adversary`."""
         return [tip for tip in tips if tip.creator != liar.id or trio.current_time() >= self._until]
 
     def told(self, liar: Liar, peer: MemberId, raws: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`. What follows from what is hidden comes with it."""
+        """See `Adversary`. What follows from what is hidden comes with it."""
         if trio.current_time() >= self._until:
             return raws
         return [raw for raw in raws if not self.hides(raw, peer)]
 
 
-class TwoLives(Malice):
+class TwoLives(Adversary):
     """While the others are split it runs a copy of itself, so that each side has one of its own."""
 
     lives_twice = True

@@ -6,17 +6,17 @@ from consensus.event import Event, Transaction, make_event
 from consensus.keys import SigningKey
 from consensus.ledger.records import transactions as ledger
 from consensus.statement import pae
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 
 _OFTEN = 0.3  # of the messages that hold events
 _IDS = 1 << 40
 
 
-class FormerKeys(Malice):
+class FormerKeys(Adversary):
     """Uses every key that a liar has had and that is in the roster no more, through a liar that still is in it."""
 
     def told(self, liar: Liar, peer: bytes, raws: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`."""
+        """See `Adversary`."""
         if self.random.random() > _OFTEN:
             return raws
         former = [key for key in map(SigningKey, liar.conspirators) if key.id not in liar.replica.roster]

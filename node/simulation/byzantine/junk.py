@@ -9,7 +9,7 @@ from consensus.event import MAX_EVENT_BYTES, Event, EventError, make_event
 from consensus.keys import MemberId, SigningKey
 from consensus.sync import Tip
 from node.member.creation import Plan
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 from node.simulation.byzantine.forge import forged, with_another_signature, with_bad_signature
 
 _OFTEN = 0.15  # of the messages that hold events
@@ -17,13 +17,13 @@ _CHAIN = 40  # orphans at a time
 _REPLAYED = 20
 
 
-class Junk(Malice):
+class Junk(Adversary):
     """Puts something into messages now and then."""
 
     share = _OFTEN
 
     def told(self, liar: Liar, peer: MemberId, raws: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`."""
+        """See `Adversary`."""
         newest = liar.newest()
         if newest is None or self.random.random() > self.share:
             return raws
@@ -133,7 +133,7 @@ class Replay(Junk):
         return [event.raw for event in liar.replica.dag.events[:_REPLAYED]]
 
 
-class TwoSignatures(Malice):
+class TwoSignatures(Adversary):
     """Signs its events a second time, so that peers hold other bytes under the same hash."""
 
     def __init__(self, seed: object) -> None:
@@ -141,7 +141,7 @@ class TwoSignatures(Malice):
         self._second: dict[bytes, bytes] = {}
 
     def told(self, liar: Liar, peer: MemberId, raws: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`."""
+        """See `Adversary`."""
         if peer[0] & 1:
             return raws
         newest = liar.newest()
@@ -151,11 +151,11 @@ class TwoSignatures(Malice):
         return [self._second.get(raw, raw) for raw in raws]
 
 
-class LyingTips(Malice):
+class LyingTips(Adversary):
     """Claims to have events that there are not, of the peer itself too, and asks for such."""
 
     def tips(self, liar: Liar, peer: MemberId, tips: Sequence[Tip]) -> Sequence[Tip]:
-        """See `Malice`."""
+        """See `Adversary`."""
         lied = []
         for tip in tips:
             if self.random.random() < _OFTEN:
@@ -165,12 +165,12 @@ class LyingTips(Malice):
         return lied
 
     def wanted(self, liar: Liar, want: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`."""
+        """See `Adversary`."""
         known = [event.hash for event in liar.replica.dag.events[-3:]]
         return [*want[:200], *known, self.random.randbytes(32)]
 
 
-class Burst(Malice):
+class Burst(Adversary):
     """Many events of its own at once, more than it may make others look at."""
 
     def __init__(self, seed: object) -> None:
@@ -178,7 +178,7 @@ class Burst(Malice):
         self._next_at = 0.0
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
-        """See `Malice`."""
+        """See `Adversary`."""
         if trio.current_time() < self._next_at:
             return None
         self._next_at = trio.current_time() + 10

@@ -7,32 +7,32 @@ import trio
 from consensus.event import Event
 from consensus.keys import MemberId
 from node.member.creation import Plan
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 
 _SLOWEST = 20.0  # seconds
 _MOOD_S = 5.0  # for so long the same peers get nothing
 
 
-class Stall(Malice):
+class Stall(Adversary):
     """A teacher that answers late, often when nobody waits any more."""
 
     def delay(self) -> float:
-        """See `Malice`."""
+        """See `Adversary`."""
         return self.random.random() ** 3 * _SLOWEST
 
 
-class Starve(Malice):
+class Starve(Adversary):
     """Says what it has, and gives none of it to some peers, other ones every few seconds."""
 
     def told(self, liar: Liar, peer: MemberId, raws: Sequence[bytes]) -> Sequence[bytes]:
-        """See `Malice`."""
+        """See `Adversary`."""
         mood = int(trio.current_time() / _MOOD_S)
         return [] if (peer[0] ^ peer[1] ^ mood) & 1 else raws
 
 
-class Selfish(Malice):
+class Selfish(Adversary):
     """Makes events without other-parents: it helps nobody's events on."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         return [liar.next_event(Plan((), True))]

@@ -6,17 +6,17 @@ from dataclasses import replace
 from consensus.encoding import decode, encode
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.keys import SigningKey
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 from node.statesync.messages import MAX_ANSWER, ChainAnswer
 
 _FAR = 10**9  # an epoch that there is not
 
 
-class FalseChain(Malice):
+class FalseChain(Adversary):
     """Another history at every question: forged records with the seals of all liars, gaps, and no records at all."""
 
     def chain(self, liar: Liar, truth: ChainAnswer) -> bytes | None:
-        """See `Malice`."""
+        """See `Adversary`."""
         opened, records = truth.opened, truth.records
         far = None if opened is None else replace(self._bent(opened), number=_FAR)
         return self.random.choice(
@@ -65,11 +65,11 @@ def _sealed_by(liar: Liar, truth: SealedRecord, record: EpochRecord) -> SealedRe
     return SealedRecord(record, tuple(sorted(seals.items())))
 
 
-class FalseSnapshot(Malice):
+class FalseSnapshot(Adversary):
     """Blobs of other bytes, of other sizes, and cut short."""
 
     def blob(self, liar: Liar, truth: bytes) -> bytes:
-        """See `Malice`."""
+        """See `Adversary`."""
         answer = decode(truth, limit=MAX_ANSWER)
         assert isinstance(answer, dict)
         size, data = answer["size"], answer["data"]

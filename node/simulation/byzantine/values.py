@@ -7,7 +7,7 @@ from consensus.event import Event, decode_event
 from consensus.ledger.records import transactions as ledger
 from consensus.replica import ForkError
 from node.member.creation import Plan
-from node.simulation.byzantine.adversary import Liar, Malice
+from node.simulation.byzantine.adversary import Adversary, Liar
 from node.simulation.byzantine.forge import forged
 
 YEAR_NS = 365 * 86_400 * 10**9
@@ -15,11 +15,11 @@ YEAR_NS = 365 * 86_400 * 10**9
 _TRIES = 16
 
 
-class YearOff(Malice):
+class YearOff(Adversary):
     """Times a year ahead or behind, as far as the own chain allows."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         honest = liar.next_event(plan)
         parent = liar.newest()
         least = 0 if parent is None else parent.time + 1
@@ -27,22 +27,22 @@ class YearOff(Malice):
         return [liar.next_event(plan, time=max(least, time))]
 
 
-class Grind(Malice):
+class Grind(Adversary):
     """Tries several events until its coin is as wished, and its hash the lowest."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         wish = self.random.getrandbits(1)
         first = liar.next_event(plan)
         tried = [first, *(liar.next_event(plan, time=first.time + later) for later in range(1, _TRIES))]
         return [min(tried, key=lambda event: (event.hash[16] & 1 != wish, event.hash))]
 
 
-class UnknownVotes(Malice):
+class UnknownVotes(Adversary):
     """Votes, seals, results and progress about what nobody has proposed, promoted or claimed."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event]:
-        """See `Malice`."""
+        """See `Adversary`."""
         unknown, number = self.random.randbytes(32), self.random.randrange(1 << 40)
         said = [
             ledger.Vote(number, unknown, True, unknown, "seen"),
@@ -54,11 +54,11 @@ class UnknownVotes(Malice):
         return [liar.next_event(plan, [transaction.as_table() for transaction in said])]
 
 
-class FalseEvidence(Malice):
+class FalseEvidence(Adversary):
     """Proofs against honest members: with one event twice, with events of two numbers, with a forged one."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
-        """See `Malice`."""
+        """See `Adversary`."""
         if not liar.replica.dag.events:
             return None
         victim, other = self.random.choices(liar.replica.dag.events, k=2)
@@ -73,11 +73,11 @@ def _later(fields: list[Any]) -> None:
     fields[6] += 1
 
 
-class Altered(Malice):
+class Altered(Adversary):
     """Signs the next event as it should be, but for some fields."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
-        """See `Malice`."""
+        """See `Adversary`."""
         try:
             return [liar.altered(plan, **self.changes(liar))]
         except ForkError:

@@ -23,7 +23,7 @@ from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.rules import scores
 from consensus.ledger.rules.scores import results_digest
 from consensus.ledger.rules.testimony import verdict_numbers, votes_digest
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import MatchSettings
 from consensus.sprt import decimal_text
 from consensus.statement import PAYLOAD_TYPE, canonical_json, pae
@@ -171,7 +171,7 @@ def test_another_genesis() -> None:
     seals = [(SWARM.id(member), SWARM.keys[member].sign(pae(STATEMENT))) for member in (0, 1, 2)]
     grafted = envelope(STATEMENT, seals, [other.raw])
     assert "another swarm than the genesis in the chain" in refused(grafted)
-    heavy = make_genesis("test", [Member(SWARM.id(0), 1)], SWARM.genesis.settings)
+    heavy = make_genesis("test", [RosterMember(SWARM.id(0), 1)], SWARM.genesis.settings)
     assert "another swarm" in refused(envelope(STATEMENT, seals[:1], [heavy.raw]))
 
 

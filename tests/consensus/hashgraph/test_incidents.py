@@ -18,8 +18,8 @@ from consensus.hashgraph.rounds import Rounds
 from consensus.keys import SigningKey
 from consensus.ledger.records.changes import Change
 from consensus.replica import ForkError, Replica
-from consensus.roster import Member, make_roster
-from node.member.verification import CoreOpener
+from consensus.roster import RosterMember, make_roster
+from node.member.verification import ParallelVerifier
 from tests.consensus.brute_force import BruteForce
 from tests.consensus.gossip import Gossip, genesis_of, keys_of, sync
 from tests.consensus.hashgraph.test_vectors import DAGS, vectors
@@ -268,7 +268,7 @@ def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch
 @pytest.mark.parametrize(("members", "needed"), [(1, 1), (2, 2), (3, 3), (4, 3), (6, 5), (7, 5), (9, 7), (10, 7)])
 def test_two_thirds_are_not_enough(members, needed):
     """Elsewhere ceil(2n/3) was: 2 of 3, 4 of 6, 6 of 9."""
-    roster = make_roster(Member(key.id, 1) for key in keys_of(members))
+    roster = make_roster(RosterMember(key.id, 1) for key in keys_of(members))
     assert roster.supermajority(roster.ids[:needed])
     assert not roster.supermajority(roster.ids[: needed - 1])
     graph = Hashgraph([1] * members)
@@ -292,7 +292,7 @@ def test_two_thirds_are_not_enough(members, needed):
 
 def test_a_member_counts_once_whatever_it_signs():
     """Elsewhere one process voted under three names, and one name by many events."""
-    roster = make_roster(Member(key.id, 1) for key in keys_of(4))
+    roster = make_roster(RosterMember(key.id, 1) for key in keys_of(4))
     stranger = SigningKey(b"s" * 32).id
     assert not roster.supermajority([stranger] * 9)
     assert not roster.supermajority({roster.ids[0], stranger, SigningKey(b"t" * 32).id})
@@ -362,7 +362,7 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     genuine = gossip.made[10]
     raw = genuine.raw.replace(genuine.signature, bytes(64))
     assert raw != genuine.raw
-    opener, epoch = CoreOpener(), gossip.genesis.digest
+    opener, epoch = ParallelVerifier(), gossip.genesis.digest
     replica = Replica(gossip.genesis)
 
     def knows(digest):

@@ -17,7 +17,7 @@ from consensus.ledger.records import beacon
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.ordered import DecidedRound, Judge, Ordered
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import MatchSettings, Settings
 from consensus.statement import pae
 
@@ -36,7 +36,7 @@ class Swarm:
     def __init__(self, count: int = 4, settings: Settings = SMALL, weights: tuple[int, ...] = ()) -> None:
         keys = sorted((SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id)
         weights = weights or (1,) * count
-        members = [Member(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
+        members = [RosterMember(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
         self.keys = keys
         self.genesis: Genesis = make_genesis("test", members, settings)
         self.ledger = Ledger(self.genesis)

@@ -12,13 +12,13 @@ from trio.testing import MockClock
 
 from consensus.encoding import decode, encode
 from node.blobs import PIECE, BlobError, Blobs
-from node.blobs.exchange import PATH, BlobFetcher, blob_route
+from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
 from node.blobs.memory import MemoryBlobs
 from node.config.identity import Identity
 from node.transport import AskError, Refused
 from node.transport.memory import Conditions, Network
-from node.transport.router import Reception, Refusal, Route
+from node.transport.router import Refusal, Route, Router
 
 DATA = random.Random(1).randbytes(3 * PIECE + 12_345)
 DIGEST = sha256(DATA).digest()
@@ -158,8 +158,8 @@ class Lan:
             self.asked[member] += 1
             return await behaviour(asking, body)
 
-        routes = {PATH: Route(answer, limit=999, concurrency=9, rate=1e9, burst=1e9, seconds=100)}
-        await self.nursery.start(self.network.serve, member, Reception(MEMBERS, routes))
+        routes = {BLOB_PATH: Route(answer, limit=999, concurrency=9, rate=1e9, burst=1e9, seconds=100)}
+        await self.nursery.start(self.network.serve, member, Router(MEMBERS, routes))
         return member
 
 
@@ -318,7 +318,7 @@ async def test_who_asks_too_often_asks_again(nursery: trio.Nursery, autojump_clo
     holder = MemoryBlobs()
     blobs = [random.Random(number).randbytes(99) for number in range(300)]
     digests = [await holder.add(data) for data in blobs]
-    reception = Reception(MEMBERS, {PATH: blob_route(holder)})
+    reception = Router(MEMBERS, {BLOB_PATH: blob_route(holder)})
     await nursery.start(lan.network.serve, MEMBERS[1], reception)
     for digest in digests:
         await lan.fetcher.fetch(digest, limit=99)
@@ -365,13 +365,13 @@ async def test_a_blob_goes_over_real_sockets(loopback, identities, tmp_path: Pat
     for holder in (a, b):
         blobs = FileBlobs(tmp_path / holder.text)
         await blobs.add(DATA)
-        await loopback.serve(holder, {PATH: blob_route(blobs)})
+        await loopback.serve(holder, {BLOB_PATH: blob_route(blobs)})
     mine = FileBlobs(tmp_path / c.text)
     transport = loopback.transport(c)
     await BlobFetcher(mine, transport, [a.id, b.id], random.Random(1)).fetch(DIGEST, limit=len(DATA))
     assert mine.path(DIGEST).read_bytes() == DATA
     absent_digest = encode({"digest": bytes(32), "offset": 0, "length": 1})
     with pytest.raises(Refused, match="404"):
-        await transport.ask(a.id, PATH, absent_digest, seconds=5)
+        await transport.ask(a.id, BLOB_PATH, absent_digest, seconds=5)
     with pytest.raises(AskError):
-        await transport.ask(a.id, PATH, b"x" * 999, seconds=5)
+        await transport.ask(a.id, BLOB_PATH, b"x" * 999, seconds=5)

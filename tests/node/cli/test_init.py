@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consensus.preimages import Preimages
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from node.cli import main
 from node.config.founding import found_swarm
@@ -91,7 +91,7 @@ def test_keygen_and_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert made == f'id = "{identity.text}"\nanchor = "{Preimages(identity.key, 0).anchor.hex()}"\n'
     config = tmp_path / "swarm.toml"
     config.write_text(f'[swarm]\nname = "mine"\n[[member]]\n{made}address = "127.0.0.1:7400"\n')
-    assert load_config(config).genesis.members == (Member(identity.id, 1, Preimages(identity.key, 0).anchor),)
+    assert load_config(config).genesis.members == (RosterMember(identity.id, 1, Preimages(identity.key, 0).anchor),)
     assert main(["keygen", str(key)]) == 2
     assert "never overwritten" in capsys.readouterr().err
     key.chmod(0o644)

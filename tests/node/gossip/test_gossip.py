@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from node.gossip.gossip import Gossip, Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Agreement
+from node.simulation.invariants import Invariants
 from node.simulation.swarm import SimulatedSwarm
 
 PACE, RHYTHM = Pace(busy=0.2, heartbeat=5.0, patience=1.0), Rhythm()
@@ -21,7 +21,7 @@ def note(number: int) -> dict[str, Any]:
 
 
 def make_swarm(count: int) -> SimulatedSwarm:
-    return SimulatedSwarm(count, 3, pace=PACE, rhythm=RHYTHM, watch=Agreement().watch)
+    return SimulatedSwarm(count, 3, pace=PACE, rhythm=RHYTHM, watch=Invariants().watch)
 
 
 def member_of(swarm: SimulatedSwarm, number: int) -> Member:

@@ -12,22 +12,22 @@ import trio
 from consensus.encoding import encode
 from consensus.event import Event, make_event
 from consensus.genesis import Genesis, make_genesis
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.config.identity import Identity
-from node.gossip.gossip import PATH, Gossip, Rhythm
+from node.gossip.gossip import SYNC_PATH, Gossip, Rhythm
 from node.gossip.messages import MAX_EVENTS, MAX_MESSAGE, SyncAnswer, SyncRequest
 from node.member.member import Member, Pace
-from node.member.verification import CoreOpener
-from node.simulation.invariants import Agreement
+from node.member.verification import ParallelVerifier
+from node.simulation.invariants import Invariants
 from node.simulation.swarm import SimulatedSwarm
 from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock
 from node.transport import AskError, Refused, Transport
 from node.transport.client import HttpTransport
 from node.transport.memory import Conditions
-from node.transport.router import Reception, Route
+from node.transport.router import Route, Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 
@@ -47,14 +47,14 @@ class Battlefield:
     def __init__(self) -> None:
         self.identities = [Identity(bytes([number + 1]) * 32) for number in range(5)]
         self.hostile = self.identities[4]
-        listed = [Listed(identity.id, 1) for identity in self.identities]
+        listed = [RosterMember(identity.id, 1) for identity in self.identities]
         self.genesis: Genesis = make_genesis("battlefield", listed, Settings())
         self.members: list[Member] = []
         self.gossips: list[Gossip] = []
         self.asking: Transport
         self.transports: list[HttpTransport] = []
         self.stores: list[SqliteStore] = []
-        self.openers: list[CoreOpener] = []
+        self.openers: list[ParallelVerifier] = []
 
     async def close(self) -> None:
         for transport in self.transports:
@@ -66,7 +66,7 @@ class Battlefield:
 
     async def ask(self, body: bytes, seconds: float = 5) -> bytes:
         """Asks the first member as the hostile one."""
-        return await self.asking.ask(self.identities[0].id, PATH, body, seconds=seconds)
+        return await self.asking.ask(self.identities[0].id, SYNC_PATH, body, seconds=seconds)
 
     def request(self, **fields: Any) -> bytes:
         good = {"epoch": self.genesis.digest, "tips": [], "want": [], "events": [], "closed": False}
@@ -92,7 +92,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         directory = tmp_path / identity.text
         directory.mkdir()
         store = SqliteStore(directory, genesis=field.genesis.digest, member=identity.id)
-        opener = CoreOpener()
+        opener = ParallelVerifier()
         member = Member(
             genesis=field.genesis,
             identity=identity,
@@ -109,14 +109,14 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         field.stores.append(store)
         field.openers.append(opener)
         gossip = Gossip(member, transport, random.Random(2), RHYTHM)
-        server = PeerServer(credentials.server, Reception(roster, {PATH: gossip.route()}))
+        server = PeerServer(credentials.server, Router(roster, {SYNC_PATH: gossip.route()}))
         port = await nursery.start(partial(server.serve, "127.0.0.1", 0))
         addresses[identity.id] = f"127.0.0.1:{port}"
         await nursery.start(member.run)
         field.members.append(member)
         field.gossips.append(gossip)
     credentials = Credentials(field.hostile, roster)
-    server = PeerServer(credentials.server, Reception(roster, {PATH: answers}))
+    server = PeerServer(credentials.server, Router(roster, {SYNC_PATH: answers}))
     port = await nursery.start(partial(server.serve, "127.0.0.1", 0))
     addresses[field.hostile.id] = f"127.0.0.1:{port}"
     field.transports.append(HttpTransport(credentials, addresses))
@@ -126,12 +126,14 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
 
 
 async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nursery) -> None:
-    swarm = SimulatedSwarm(5, 3, pace=PACE, rhythm=RHYTHM, watch=Agreement().watch, conditions=Conditions(0.001, 0.001))
+    swarm = SimulatedSwarm(
+        5, 3, pace=PACE, rhythm=RHYTHM, watch=Invariants().watch, conditions=Conditions(0.001, 0.001)
+    )
     field.identities = [node.identity for node in swarm.nodes]
     field.hostile, field.genesis = field.identities[4], swarm.genesis
     swarm.nodes.pop()
     await nursery.start(swarm.run)
-    reception = Reception(field.genesis.roster.weights, {PATH: answers})
+    reception = Router(field.genesis.roster.weights, {SYNC_PATH: answers})
     await nursery.start(swarm.network.serve, field.hostile.id, reception)
     field.members = [node.member for node in swarm.nodes if node.member is not None]
     field.gossips = [node.gossip for node in swarm.nodes if node.gossip is not None]

@@ -6,7 +6,7 @@ import pytest
 
 from consensus.event import Event, make_event
 from consensus.genesis import Genesis, make_genesis
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from node.config.identity import Identity
 from node.member.creation import Creation, Plan
@@ -18,7 +18,7 @@ class Table:
     def __init__(self, weights: Sequence[int]) -> None:
         identities = [Identity(bytes([number]) * 32) for number in range(len(weights))]
         self.identities = sorted(identities, key=lambda identity: identity.id)
-        listed = [Listed(identity.id, weights[n]) for n, identity in enumerate(self.identities)]
+        listed = [RosterMember(identity.id, weights[n]) for n, identity in enumerate(self.identities)]
         self.genesis: Genesis = make_genesis("table", listed, Settings())
         self.policies = [Creation(self.genesis.roster, identity.id) for identity in self.identities]
         self.newest: list[Event | None] = [None] * len(weights)

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 from consensus.replica import Replica
 from node.member.divergence import Divergence
 from node.member.recovery import Recovery
-from node.member.verification import SharedOpener
+from node.member.verification import CachingVerifier
 from node.store.memory import MemoryDisk, MemoryStore
 from tests.consensus.gossip import Gossip
 
@@ -14,7 +14,7 @@ async def stored(swarm):
     """A store with all events of a swarm's first epoch."""
     store = MemoryStore(MemoryDisk())
     await store.append(swarm.replicas[0].dag.events)
-    return Recovery(store, SharedOpener(), swarm.genesis)
+    return Recovery(store, CachingVerifier(), swarm.genesis)
 
 
 def compared(swarm, change):

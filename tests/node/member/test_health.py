@@ -5,15 +5,14 @@ import trio
 from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
-from consensus.roster import Member as Listed
-from consensus.roster import make_roster
+from consensus.roster import RosterMember, make_roster
 from node.gossip.gossip import Rhythm
 from node.member.health import Bounds, Health
 from node.member.member import Member, Pace
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 
 IDS = [bytes([number]) * 32 for number in range(1, 8)]
-ROSTER = make_roster([Listed(identity, 1) for identity in IDS])
+ROSTER = make_roster([RosterMember(identity, 1) for identity in IDS])
 OURS = dict.fromkeys(IDS, 10)
 
 

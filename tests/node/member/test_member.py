@@ -11,15 +11,15 @@ from trio.testing import MockClock
 from consensus.event import EventError, make_event
 from consensus.genesis import make_genesis
 from consensus.replica import RoundEffects
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.config.identity import Identity
 from node.gossip.gossip import Rhythm
 from node.member.member import Member, Pace
 from node.member.transaction_pool import BacklogError
-from node.member.verification import SharedOpener
-from node.simulation.invariants import Agreement, Honesty
+from node.member.verification import CachingVerifier
+from node.simulation.invariants import Honesty, Invariants
 from node.simulation.swarm import RESTART_S, SimulatedNode, SimulatedSwarm
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
@@ -36,7 +36,7 @@ class Swarm(SimulatedSwarm):
     """Watched for agreement and honest forks."""
 
     def __init__(self, count: int, **options: Any) -> None:
-        self.agreement = Agreement()
+        self.agreement = Invariants()
         super().__init__(count, 7, pace=PACE, rhythm=Rhythm(), watch=self.agreement.watch, **options)
         self.honesty = Honesty(self)
 
@@ -331,12 +331,12 @@ async def test_what_cannot_be_in_an_event_is_refused_at_once(
 
 def lone_member(disk: MemoryDisk, chance: random.Random) -> Member:
     identity = Identity(b"1" * 32)
-    genesis = make_genesis("lone", [Listed(identity.id, 1)], Settings())
+    genesis = make_genesis("lone", [RosterMember(identity.id, 1)], Settings())
     return Member(
         genesis=genesis,
         identity=identity,
         store=MemoryStore(disk),
-        opener=SharedOpener(),
+        opener=CachingVerifier(),
         clock=SimulatedClock(),
         chance=chance,
         pace=PACE,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.roster import Member, Roster, make_roster
+from consensus.roster import Roster, RosterMember, make_roster
 from node.config.identity import Identity
 from node.member.record_comparison import against_peers, against_sealed, is_early, record_differences
 from tests.node.statesync.chains import genesis_of, links, next_record, sealed_by
@@ -18,7 +18,7 @@ OTHER, THIRD = (replace(OWN, snapshot=bytes([number]) * 32) for number in (1, 2)
 
 
 def roster(*weights: int) -> Roster:
-    return make_roster(Member(one.id, weight) for one, weight in zip(ALL, weights or [1] * 7, strict=True))
+    return make_roster(RosterMember(one.id, weight) for one, weight in zip(ALL, weights or [1] * 7, strict=True))
 
 
 def said(*records: EpochRecord | None) -> dict[bytes, EpochRecord | None]:

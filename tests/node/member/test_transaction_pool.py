@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.member.transaction_pool import MAX_FILLED, BacklogError, Pending
+from node.member.transaction_pool import MAX_FILLED, BacklogError, TransactionPool
 
 
 def group(first: int, count: int) -> list[dict[str, object]]:
@@ -10,7 +10,7 @@ def group(first: int, count: int) -> list[dict[str, object]]:
 
 
 def test_groups_come_out_in_order_and_stay_until_taken() -> None:
-    pending = Pending()
+    pending = TransactionPool()
     pending.add(group(0, 3), 100)
     pending.add(group(3, 2), 100)
     pending.add([], 10)
@@ -24,21 +24,21 @@ def test_groups_come_out_in_order_and_stay_until_taken() -> None:
 
 
 def test_a_group_is_never_split() -> None:
-    pending = Pending()
+    pending = TransactionPool()
     pending.add(group(0, 10), MAX_FILLED - 100)
     pending.add(group(10, 2), 101)
     pending.add(group(12, 1), 10)
     assert pending.fill() == tuple(group(0, 10))
     pending.taken(range(10))
     assert pending.fill() == tuple(group(10, 3))
-    pending = Pending()
+    pending = TransactionPool()
     pending.add(group(0, 1000), 5000)
     pending.add(group(1000, 25), 100)
     assert len(pending.fill()) == 1000
 
 
 def test_too_much_is_refused() -> None:
-    pending = Pending(limit=1000)
+    pending = TransactionPool(limit=1000)
     with pytest.raises(BacklogError, match="too much for one event"):
         pending.add(group(0, 1), MAX_FILLED + 1)
     with pytest.raises(BacklogError, match="too much for one event"):
@@ -51,7 +51,7 @@ def test_too_much_is_refused() -> None:
 
 
 def test_what_a_close_cut_off_goes_first_and_within_the_limits() -> None:
-    pending = Pending()
+    pending = TransactionPool()
     pending.add(group(50, 2), 100)
     large = {"type": "note", "id": 9, "data": bytes(MAX_FILLED - 55)}
     pending.put_back([group(0, 2), [large], group(2, 1)])
@@ -69,7 +69,7 @@ def test_what_a_close_cut_off_goes_first_and_within_the_limits() -> None:
 
 
 def test_what_waits_already_is_not_put_back_twice() -> None:
-    pending = Pending()
+    pending = TransactionPool()
     pending.add([{"type": "note", "id": 3}, {"type": "note", "id": 4}], 40)
     pending.put_back([[{"type": "note", "id": 1}], [{"type": "note", "id": 2}, {"type": "note", "id": 3}]])
     assert [entry["id"] for entry in pending.fill()] == [1, 2, 3, 4]

@@ -11,25 +11,27 @@ from consensus.encoding import decode, encode
 from consensus.event import Event, EventError, make_event
 from node.config.identity import Identity
 from node.member import verification
-from node.member.verification import CoreOpener, Opener, SharedOpener
+from node.member.verification import CachingVerifier, EventVerifier, ParallelVerifier
 
 EPOCH = bytes(32)
 ME = Identity(b"m" * 32)
 
 
 @pytest.fixture
-async def cores() -> AsyncIterator[CoreOpener]:
-    made = CoreOpener()
+async def cores() -> AsyncIterator[ParallelVerifier]:
+    made = ParallelVerifier()
     yield made
     await made.aclose()
 
 
 @pytest.fixture(params=["cores", "shared"])
-def opener(request: pytest.FixtureRequest, cores: CoreOpener) -> Opener:
-    return cores if request.param == "cores" else SharedOpener()
+def opener(request: pytest.FixtureRequest, cores: ParallelVerifier) -> EventVerifier:
+    return cores if request.param == "cores" else CachingVerifier()
 
 
-async def opened(opener: Opener, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]) -> list[Event]:
+async def opened(
+    opener: EventVerifier, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]
+) -> list[Event]:
     """All that is taken, if all is well."""
     taken: list[Event] = []
 
@@ -57,13 +59,13 @@ def nothing(digest: bytes) -> bool:
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 64, 65, 150, 300])
-async def test_good_events_are_opened_in_order(opener: Opener, count: int) -> None:
+async def test_good_events_are_opened_in_order(opener: EventVerifier, count: int) -> None:
     raws = [raw(seq) for seq in range(count)]
     for _ in range(2):
         assert [event.raw for event in await opened(opener, raws, EPOCH, nothing)] == raws
 
 
-async def test_known_events_are_left_out(opener: Opener) -> None:
+async def test_known_events_are_left_out(opener: EventVerifier) -> None:
     events = await opened(opener, [raw(seq) for seq in range(9)], EPOCH, nothing)
     known = {events[2].hash, events[5].hash}
     new = await opened(opener, [event.raw for event in events], EPOCH, known.__contains__)
@@ -83,7 +85,7 @@ async def test_known_events_are_left_out(opener: Opener) -> None:
         bytes(64),
     ],
 )
-async def test_one_bad_event_spoils_the_message(opener: Opener, bad: bytes, position: int) -> None:
+async def test_one_bad_event_spoils_the_message(opener: EventVerifier, bad: bytes, position: int) -> None:
     raws = [raw(seq) for seq in range(80)]
     for _ in range(2):
         with pytest.raises(EventError):
@@ -110,7 +112,7 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
         return True
 
     monkeypatch.setattr(verification, "all_signed", check)
-    opener = CoreOpener()
+    opener = ParallelVerifier()
     raws = [raw(seq) for seq in range(100)]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(opened, opener, raws, EPOCH, nothing)
@@ -129,11 +131,11 @@ async def test_what_follows_a_bad_event_is_not_checked(monkeypatch: pytest.Monke
         return False
 
     with pytest.raises(EventError, match="is not signed by it"):
-        await opened(CoreOpener(), raws, EPOCH, known)
+        await opened(ParallelVerifier(), raws, EPOCH, known)
     assert len(looked) <= 64
 
 
-async def test_what_comes_first_is_taken_while_the_rest_is_checked(cores: CoreOpener) -> None:
+async def test_what_comes_first_is_taken_while_the_rest_is_checked(cores: ParallelVerifier) -> None:
     raws = [raw(seq) for seq in range(600)]
     raws[500] = with_bad_signature(raws[500])
     taken: list[int] = []
@@ -149,7 +151,7 @@ async def test_what_comes_first_is_taken_while_the_rest_is_checked(cores: CoreOp
 
 
 @pytest.mark.parametrize("count", [3, 100, 300])
-async def test_what_the_taker_raises_comes_out_by_itself(cores: CoreOpener, count: int) -> None:
+async def test_what_the_taker_raises_comes_out_by_itself(cores: ParallelVerifier, count: int) -> None:
     async def take(events: Sequence[Event]) -> None:
         await trio.lowlevel.checkpoint()
         raise KeyError("no room")
@@ -158,7 +160,7 @@ async def test_what_the_taker_raises_comes_out_by_itself(cores: CoreOpener, coun
         await cores.open([raw(seq) for seq in range(count)], EPOCH, nothing, take)
 
 
-async def test_two_large_messages_at_once(cores: CoreOpener) -> None:
+async def test_two_large_messages_at_once(cores: ParallelVerifier) -> None:
     raws = [raw(seq) for seq in range(400)]
     spoilt = [*raws[:390], with_bad_signature(raws[390])]
 

@@ -12,15 +12,15 @@ from consensus.encoding import encode
 from consensus.event import Event, decode_event, make_event
 from node.config.identity import Identity
 from node.member import verification_worker
-from node.member.verification_worker import Checker
+from node.member.verification_worker import SignatureWorker
 
 EPOCH = bytes(32)
 KEYS = [Identity(bytes([number]) * 32).key for number in range(3)]
 
 
 @pytest.fixture
-async def checker() -> AsyncIterator[Checker]:
-    made = Checker()
+async def checker() -> AsyncIterator[SignatureWorker]:
+    made = SignatureWorker()
     yield made
     await made.aclose()
 
@@ -44,12 +44,12 @@ FORGED = [
 ]
 
 
-def pid(checker: Checker) -> int:
+def pid(checker: SignatureWorker) -> int:
     assert checker._child is not None
     return checker._child.pid
 
 
-async def test_good_signatures_are_told_from_bad_ones_wherever_they_are(checker: Checker) -> None:
+async def test_good_signatures_are_told_from_bad_ones_wherever_they_are(checker: SignatureWorker) -> None:
     assert await checker.check(EVENTS)
     child = pid(checker)
     for bad in FORGED:
@@ -59,7 +59,7 @@ async def test_good_signatures_are_told_from_bad_ones_wherever_they_are(checker:
     assert pid(checker) == child
 
 
-async def test_a_child_that_was_killed_is_replaced(checker: Checker) -> None:
+async def test_a_child_that_was_killed_is_replaced(checker: SignatureWorker) -> None:
     assert await checker.check(EVENTS)
     first = pid(checker)
     os.kill(first, signal.SIGKILL)
@@ -70,7 +70,9 @@ async def test_a_child_that_was_killed_is_replaced(checker: Checker) -> None:
     assert pid(checker) != first
 
 
-async def test_a_child_that_does_not_answer_is_replaced(checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_child_that_does_not_answer_is_replaced(
+    checker: SignatureWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert await checker.check(EVENTS)
     os.kill(pid(checker), signal.SIGSTOP)
     monkeypatch.setattr(verification_worker, "_PATIENCE", 0.1)
@@ -82,7 +84,7 @@ async def test_a_child_that_does_not_answer_is_replaced(checker: Checker, monkey
 
 
 async def test_a_child_that_cannot_be_started_is_done_without(
-    checker: Checker, monkeypatch: pytest.MonkeyPatch
+    checker: SignatureWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification_worker, "_COMMAND", ("/nowhere/python",))
     with capture_logs() as logs:
@@ -91,7 +93,7 @@ async def test_a_child_that_cannot_be_started_is_done_without(
     assert len(logs) == 2
 
 
-async def test_an_answer_that_nobody_waited_for_is_nobody_elses(checker: Checker) -> None:
+async def test_an_answer_that_nobody_waited_for_is_nobody_elses(checker: SignatureWorker) -> None:
     assert await checker.check(EVENTS)
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
@@ -102,7 +104,7 @@ async def test_an_answer_that_nobody_waited_for_is_nobody_elses(checker: Checker
     assert await checker.check(EVENTS)
 
 
-async def test_the_child_ends_with_its_parent(checker: Checker) -> None:
+async def test_the_child_ends_with_its_parent(checker: SignatureWorker) -> None:
     """However that ends, the kernel closes the pipe."""
     assert await checker.check(EVENTS)
     child = checker._child

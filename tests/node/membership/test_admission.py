@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from consensus.roster import Member, Roster, make_roster
+from consensus.roster import Roster, RosterMember, make_roster
 from consensus.settings import Settings
 from node.blobs.exchange import BlobFetcher
 from node.blobs.memory import MemoryBlobs
@@ -16,11 +16,11 @@ from node.config.address import split_address
 from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
-from node.membership.address_book import Directory
-from node.membership.admission import Doors
+from node.membership.address_book import AddressBook
+from node.membership.admission import Admission
 from node.transport import Refused, Unreachable
 from node.transport.client import HttpTransport
-from node.transport.router import Reception, Route
+from node.transport.router import Route, Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 
@@ -33,13 +33,13 @@ class Station:
 
     identity: Identity
     roster: Roster
-    doors: Doors
+    doors: Admission
     transport: HttpTransport
     fetcher: BlobFetcher
     port: int = 0
     seen: frozenset[bytes] = frozenset()
 
-    async def turn(self, *members: Member) -> None:
+    async def turn(self, *members: RosterMember) -> None:
         self.seen |= frozenset(self.roster.ids)
         self.roster = make_roster(members)
         await self.doors.adjust()
@@ -70,22 +70,22 @@ class Town:
             return member + b"%d" % station.port
 
         roster = self.config.genesis.roster
-        directory = Directory(
+        directory = AddressBook(
             self.config, lambda: station.roster, guides, lambda: station.seen - frozenset(station.roster.ids)
         )
         credentials = Credentials(identity, roster.ids)
         routes = {"/echo": Route(echo, limit=9), "/why": Route(echo, limit=9, former=True)}
-        reception = Reception(roster.ids, routes)
+        reception = Router(roster.ids, routes)
         transport = HttpTransport(credentials, {})
         fetcher = BlobFetcher(MemoryBlobs(), transport, [], random.Random(1))
-        doors = Doors(identity.id, directory, credentials, reception, transport, fetcher)
+        doors = Admission(identity.id, directory, credentials, reception, transport, fetcher)
         station = Station(identity, roster, doors, transport, fetcher)
         server = PeerServer(credentials.server, reception)
         station.port = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))
         return station
 
-    def listed(self, station: Station, weight: int = 1) -> Member:
-        return Member(station.identity.id, weight, None, f"127.0.0.1:{station.port}")
+    def listed(self, station: Station, weight: int = 1) -> RosterMember:
+        return RosterMember(station.identity.id, weight, None, f"127.0.0.1:{station.port}")
 
 
 @pytest.fixture
@@ -171,11 +171,13 @@ async def test_addresses_change_while_somebody_is_asked(town: Town, identities: 
 def test_whose_word_on_an_address_counts(identities: Ids) -> None:
     a, b, c, d, _ = (identity.id for identity in identities)
     config = config_of(identities[:2], [7401, 7402])
-    roster = make_roster([Member(a, 1), Member(b, 1, None, "beta.example:7"), Member(c, 1, None, "no address")])
-    directory = Directory(config, lambda: roster, {a: "127.0.0.1:9001", b: "127.0.0.1:9002", d: "127.0.0.1:9004"})
+    roster = make_roster(
+        [RosterMember(a, 1), RosterMember(b, 1, None, "beta.example:7"), RosterMember(c, 1, None, "no address")]
+    )
+    directory = AddressBook(config, lambda: roster, {a: "127.0.0.1:9001", b: "127.0.0.1:9002", d: "127.0.0.1:9004"})
     assert directory.address(b) == "beta.example:7"  # the members agreed on it
     assert directory.address(a) == "127.0.0.1:9001"  # a person says so
-    assert Directory(config, lambda: roster).address(a) == "127.0.0.1:7401"
+    assert AddressBook(config, lambda: roster).address(a) == "127.0.0.1:7401"
     assert directory.address(c) == ""
     assert directory.addresses() == {a: "127.0.0.1:9001", b: "beta.example:7", d: "127.0.0.1:9004"}
     assert directory.name(a) == "node7401"

@@ -15,8 +15,8 @@ from node.api.answers import ProposalInfo
 from node.config.address import split_address
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
-from node.membership.address_book import Directory
-from node.membership.governance import Council, CouncilError
+from node.membership.address_book import AddressBook
+from node.membership.governance import CouncilError, Governance
 from node.membership.proposals import Proposals
 from node.report import membership
 from node.work.worker import WorkError
@@ -37,9 +37,9 @@ class Room:
         self.submitted: list[t.Transaction] = []
         self.ready = (True, "level")
         self.full = False
-        self.directory = Directory(config_of(swarm), lambda: swarm.ledger.roster)
+        self.directory = AddressBook(config_of(swarm), lambda: swarm.ledger.roster)
         self.proposals = Proposals(self.me, lambda: swarm.ledger)
-        self.council = Council(self, self.directory, self.proposals, lambda: self.ready)
+        self.council = Governance(self, self.directory, self.proposals, lambda: self.ready)
 
     @property
     def me(self) -> MemberId:
@@ -158,7 +158,7 @@ async def test_members_by_name_by_id_and_by_its_beginning(room: Room) -> None:
         assert proposal.change == Change("weight", room.swarm.id(2), weight=0)
         room.submitted.clear()
         room.proposals = Proposals(room.me, lambda: room.ledger)
-        room.council = Council(room, room.directory, room.proposals, lambda: room.ready)
+        room.council = Governance(room, room.directory, room.proposals, lambda: room.ready)
 
 
 async def test_all_changes(room: Room) -> None:

@@ -8,13 +8,13 @@ from trio.testing import MockClock
 
 from consensus.epoch import EpochRecord
 from consensus.keys import id_text
-from consensus.roster import Member, Roster, make_roster
+from consensus.roster import Roster, RosterMember, make_roster
 from consensus.settings import Settings
 from node.config.address import Address, split_address
 from node.config.identity import Identity
 from node.config.swarm_file import parse_config
 from node.config.template import Listing, render_swarm
-from node.membership.address_book import Directory
+from node.membership.address_book import AddressBook
 from node.membership.joining import joining_command, outside, tell_while_outside
 
 HERE = Address("127.0.0.1", 7404)
@@ -22,7 +22,7 @@ Ids = list[Identity]
 
 
 def roster(*identities: Identity) -> Roster:
-    return make_roster(Member(identity.id, 1) for identity in identities)
+    return make_roster(RosterMember(identity.id, 1) for identity in identities)
 
 
 async def test_it_says_once_a_minute_what_it_waits_for(
@@ -32,7 +32,7 @@ async def test_it_says_once_a_minute_what_it_waits_for(
     present = roster(a, b)
     listing = Listing("a", a.text, split_address("127.0.0.1:7401"), 1)
     config = parse_config(Path("swarm.toml"), render_swarm("test", [listing], Settings()))
-    directory = Directory(config, lambda: present)
+    directory = AddressBook(config, lambda: present)
 
     def reason() -> str:
         return outside(me.id, HERE, directory, 3)
@@ -56,12 +56,12 @@ def test_one_that_was_voted_out_says_so_and_by_what_record(identities: Ids) -> N
     a, b, me, *_ = identities
     listing = Listing("a", a.text, split_address("127.0.0.1:7401"), 1)
     config = parse_config(Path("swarm.toml"), render_swarm("test", [listing], Settings()))
-    directory = Directory(config, lambda: roster(a, b), None, lambda: frozenset([me.id]))
+    directory = AddressBook(config, lambda: roster(a, b), None, lambda: frozenset([me.id]))
     command = joining_command(me.id, HERE)
     assert outside(me.id, HERE, directory, 3) == (
         f"voted out: this key is not in epoch 3; to come back, at a member's machine: {command}"
     )
-    behind = Directory(config, lambda: roster(a, b, me))
+    behind = AddressBook(config, lambda: roster(a, b, me))
     digest = bytes(range(32))
     record = EpochRecord(
         genesis=digest, number=4, previous=digest, old=digest, roster=roster(a, b), roster_version=2, ledger=digest,

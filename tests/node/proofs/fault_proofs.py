@@ -18,7 +18,7 @@ from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.cases import Fault, Replay, SlotReport
 from consensus.ledger.records.entities import Place, SlotResult
 from consensus.ledger.records.transactions import Finding, Profile, Result
-from consensus.roster import Member
+from consensus.roster import RosterMember
 from consensus.settings import MatchSettings, Settings
 from engine.config import config
 from engine.search import evaluate_uniformly
@@ -35,7 +35,7 @@ BLOCKS = list(slot_blocks(BEACON, CANDIDATE, SLOT, MATCH.slot_blocks))
 
 @cache
 def genesis() -> Genesis:
-    return make_genesis("proofs", [Member(key.id, 1) for key in KEYS], Settings(match=MATCH))
+    return make_genesis("proofs", [RosterMember(key.id, 1) for key in KEYS], Settings(match=MATCH))
 
 
 @dataclass(frozen=True)

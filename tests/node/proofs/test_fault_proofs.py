@@ -19,7 +19,7 @@ from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.entities import plain
 from consensus.ledger.records.transactions import Finding, Result
-from consensus.roster import Member, make_roster
+from consensus.roster import RosterMember, make_roster
 from node.cli import main
 from node.proofs.fault_check import replay
 from tests.node.proofs import fault_proofs
@@ -168,7 +168,7 @@ def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
     """A member that came later counts among those who found it, once the change is sealed."""
     newcomer = SigningKey(b"newcomer" * 4)
     old = genesis().roster
-    new = make_roster([*old.members, Member(newcomer.id, 1, None, "there:1")])
+    new = make_roster([*old.members, RosterMember(newcomer.id, 1, None, "there:1")])
     record = EpochRecord(
         genesis().digest, 1, genesis().digest, old.digest, new, 2, bytes(32), bytes(32), 5, 50, 500, (bytes(32),)
     )

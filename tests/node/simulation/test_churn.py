@@ -16,8 +16,8 @@ from node.gossip.gossip import Rhythm
 from node.member.creation import Plan
 from node.member.member import Pace
 from node.simulation.agenda import Agenda
-from node.simulation.byzantine.adversary import Liar, Malice
-from node.simulation.invariants import Agreement
+from node.simulation.byzantine.adversary import Adversary, Liar
+from node.simulation.invariants import Invariants
 from node.simulation.run import make_deterministic, simulate
 from node.simulation.schedule import Fault, Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
@@ -39,7 +39,7 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
             watch=lambda *what: watch(*what),
             **options,
         )
-        agreement = Agreement()
+        agreement = Invariants()
 
         def watch(node: SimulatedNode, decided: RoundEffects) -> None:
             agreement.watch(node, decided)
@@ -79,7 +79,7 @@ def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int)
     in_virtual_time(scenario, seed=seed, settings=replace(SETTINGS, epoch=EpochSettings(events=12)))
 
 
-class SealsNothing(Malice):
+class SealsNothing(Adversary):
     """Takes part in an epoch without a word about the record that opened it."""
 
     def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:

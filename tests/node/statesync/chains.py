@@ -7,8 +7,8 @@ from typing import Any
 
 from consensus.epoch import EpochRecord, Opening, SealedRecord
 from consensus.genesis import Genesis, make_genesis
-from consensus.outcome import Closed
-from consensus.roster import Member, Roster
+from consensus.outcome import ClosedEpoch
+from consensus.roster import Roster, RosterMember
 from consensus.settings import Settings
 from node.config.identity import Identity
 
@@ -25,14 +25,14 @@ class Link:
         return self.sealed.record
 
     @property
-    def closed(self) -> Closed:
+    def closed(self) -> ClosedEpoch:
         """What its close leaves to a store: two groups of transactions were cut off."""
         number = self.record.number
-        return Closed(self.record, self.snapshot, (({"id": number},), ({"id": number + 1}, {"id": number + 2})))
+        return ClosedEpoch(self.record, self.snapshot, (({"id": number},), ({"id": number + 1}, {"id": number + 2})))
 
 
 def genesis_of(identities: Sequence[Identity]) -> Genesis:
-    return make_genesis("chains", [Member(identity.id, 1) for identity in identities], Settings())
+    return make_genesis("chains", [RosterMember(identity.id, 1) for identity in identities], Settings())
 
 
 def sealed_by(record: EpochRecord, identities: Sequence[Identity]) -> SealedRecord:

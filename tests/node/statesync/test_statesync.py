@@ -12,11 +12,10 @@ from trio.testing import MockClock
 from consensus.encoding import encode
 from consensus.epoch import EpochRecord, Opening, SealedRecord
 from consensus.ledger.state.snapshot import SnapshotError
-from consensus.outcome import Closed
-from consensus.roster import Member, make_roster
+from consensus.outcome import ClosedEpoch
+from consensus.roster import RosterMember, make_roster
 from node.blobs import PIECE, BlobError
-from node.blobs.exchange import PATH as BLOBS
-from node.blobs.exchange import BlobFetcher, blob_route
+from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
 from node.config.identity import Identity
 from node.gossip.peers import Peer
@@ -24,12 +23,12 @@ from node.statesync.catchup import CatchUp
 from node.statesync.chain import DEADLINE
 from node.statesync.messages import ChainAnswer, ChainRequest, decode_chain_answer, decode_chain_request
 from node.statesync.pruning import follow_epochs
-from node.statesync.serving import PATH, chain_route, offer_snapshots
+from node.statesync.serving import CHAIN_PATH, chain_route, offer_snapshots
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import Handler
 from node.transport.memory import Conditions, Network
-from node.transport.router import Reception, Refusal
+from node.transport.router import Refusal, Router
 from tests.node.statesync.chains import Link, genesis_of, links, next_record, sealed_by
 
 ME, *TEACHERS = (Identity(bytes([number]) * 32) for number in range(60, 65))
@@ -62,7 +61,7 @@ class Text:
     async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         if hashlib.sha256(snapshot).digest() != record.snapshot:
             raise SnapshotError("not the snapshot of the record")
-        closed = Closed(record, snapshot, ())
+        closed = ClosedEpoch(record, snapshot, ())
         await (self._store.correct(corrected, closed) if corrected else self._store.turn(closed))
         self.entered.append(record.number)
 
@@ -101,11 +100,11 @@ class World:
         await fill(store, known, sealed=sealed)
         await offer_snapshots(store, blobs)
         routes = {}
-        for path, route in {PATH: chain_route(store), BLOBS: blob_route(blobs)}.items():
+        for path, route in {CHAIN_PATH: chain_route(store), BLOB_PATH: blob_route(blobs)}.items():
             lie = (lies or {}).get(path)
             handler = lie(route.handler) if lie else route.handler
             routes[path] = replace(route, handler=self._noted(teacher.id, path, handler))
-        await self.nursery.start(self.network.serve, teacher.id, Reception([ME.id], routes))
+        await self.nursery.start(self.network.serve, teacher.id, Router([ME.id], routes))
         self.peers[teacher.id] = Peer(teacher.id)
 
     def _noted(self, teacher: bytes, path: str, handler: Handler) -> Handler:
@@ -127,7 +126,7 @@ class World:
     async def assert_arrived(self, number: int = HEAD) -> None:
         store = MemoryStore(self.disk)
         link = LINKS[number - 1]
-        assert await store.opened() == Closed(link.record, link.snapshot, ())
+        assert await store.opened() == ClosedEpoch(link.record, link.snapshot, ())
         chain = await store.records(1, 999)
         assert chain == [one.sealed for one in LINKS[: len(chain)]]
         assert len(chain) >= number
@@ -147,7 +146,7 @@ async def test_a_new_node_comes_to_the_newest_sealed_epoch(world: World, autojum
     await world.assert_arrived()
     assert not await catchup.jump(), "there is nothing newer"
     assert {peer.error for peer in world.peers.values()} == {""}
-    assert len({teacher for teacher, path in world.asked if path == BLOBS}) > 1
+    assert len({teacher for teacher, path in world.asked if path == BLOB_PATH}) > 1
 
 
 @pytest.mark.parametrize("sealed", [True, False])
@@ -160,7 +159,7 @@ async def test_a_node_that_was_away_goes_on_from_its_own_record(
     assert await catchup.jump()
     assert seat.entered == [HEAD]
     await world.assert_arrived()
-    assert len([path for _, path in world.asked if path == PATH]) == 2, "30 records, and that there are no more"
+    assert len([path for _, path in world.asked if path == CHAIN_PATH]) == 2, "30 records, and that there are no more"
 
 
 async def test_a_node_waits_until_it_is_stranded(world: World, autojump_clock: MockClock) -> None:
@@ -221,7 +220,7 @@ async def test_several_wrong_records_in_a_row_are_replaced(world: World, autojum
     store = MemoryStore(world.disk)
     await fill(store, LINKS[:4], sealed=True)
     await store.turn(first.closed)
-    await store.turn(Closed(second, b"second", ()))
+    await store.turn(ClosedEpoch(second, b"second", ()))
     await world.teach(TEACHERS[0], known=LINKS[:6])
     catchup, seat = world.pupil()
     assert await catchup.jump()
@@ -381,7 +380,7 @@ LIES: dict[str, tuple[Lie, str]] = {
 async def test_among_liars_one_honest_teacher_is_enough(world: World, autojump_clock: MockClock, name: str) -> None:
     lie, reason = LIES[name]
     for liar in TEACHERS[:3]:
-        await world.teach(liar, lies={PATH: lie})
+        await world.teach(liar, lies={CHAIN_PATH: lie})
     await world.teach(TEACHERS[3])
     begun = trio.current_time()
     catchup, seat = world.pupil()
@@ -401,7 +400,7 @@ async def test_liars_are_found_out_and_left_and_nothing_unverified_is_adopted(
 ) -> None:
     lie, reason = LIES[name]
     for liar in TEACHERS:
-        await world.teach(liar, lies={PATH: lie})
+        await world.teach(liar, lies={CHAIN_PATH: lie})
     catchup, seat = world.pupil()
     assert not await catchup.jump()
     assert not seat.entered
@@ -421,7 +420,7 @@ async def test_liars_do_not_make_a_node_leave_its_record(world: World, autojump_
     """Its own record is right, and has no seals yet."""
     await fill(MemoryStore(world.disk), LINKS[:5])
     for liar in TEACHERS:
-        await world.teach(liar, known=LINKS[:5], sealed=True, lies={PATH: LIES[name][0]})
+        await world.teach(liar, known=LINKS[:5], sealed=True, lies={CHAIN_PATH: LIES[name][0]})
     before = world.disk.copy()
     catchup, seat = world.pupil()
     assert not await catchup.jump()
@@ -434,19 +433,19 @@ async def test_liars_do_not_make_a_node_leave_its_record(world: World, autojump_
 async def test_a_liar_that_begins_with_the_truth_helps_as_far_as_it_goes(
     world: World, autojump_clock: MockClock
 ) -> None:
-    await world.teach(TEACHERS[0], lies={PATH: bends(lambda chain: chain[:9] + too_few_seals(chain[9:]))})
+    await world.teach(TEACHERS[0], lies={CHAIN_PATH: bends(lambda chain: chain[:9] + too_few_seals(chain[9:]))})
     catchup, seat = world.pupil()
     assert not await catchup.jump(), "its snapshots are gone"
     await world.teach(TEACHERS[1])
     assert await catchup.jump()
     assert seat.entered == [HEAD]
     await world.assert_arrived()
-    first = [path for teacher, path in world.asked if teacher == TEACHERS[1].id and path == PATH]
+    first = [path for teacher, path in world.asked if teacher == TEACHERS[1].id and path == CHAIN_PATH]
     assert len(first) == 4, "three for the records from 10 to 149, and that there are no more"
 
 
 async def test_a_teacher_that_was_left_is_not_asked_while_others_are(world: World, autojump_clock: MockClock) -> None:
-    await world.teach(TEACHERS[0], lies={PATH: bends(too_few_seals)})
+    await world.teach(TEACHERS[0], lies={CHAIN_PATH: bends(too_few_seals)})
     catchup, _ = world.pupil()
     await catchup.jump()
     world.asked.clear()
@@ -468,7 +467,7 @@ async def test_a_snapshot_that_does_not_fit_its_record_is_never_entered(
         return handler
 
     for liar in TEACHERS[:3]:
-        await world.teach(liar, lies={BLOBS: other_bytes})
+        await world.teach(liar, lies={BLOB_PATH: other_bytes})
     catchup, seat = world.pupil()
     assert not await catchup.jump()
     assert not seat.entered
@@ -493,7 +492,7 @@ async def test_a_chain_of_changing_rosters_is_followed_with_their_own_seals(
     world: World, autojump_clock: MockClock
 ) -> None:
     """After a change the new roster decides; the seals of the old one alone move nothing."""
-    grown = make_roster([*GENESIS.members, *(Member(Identity(bytes([n]) * 32).id, 1) for n in (80, 81))])
+    grown = make_roster([*GENESIS.members, *(RosterMember(Identity(bytes([n]) * 32).id, 1) for n in (80, 81))])
     everyone = [*ALL, Identity(b"\x50" * 32), Identity(b"\x51" * 32)]
     snapshots = [b"ledger with %d" % number * 50 for number in range(3)]
     first = next_record(GENESIS, Opening.of_genesis(GENESIS), snapshots[0], roster=grown)
@@ -508,7 +507,7 @@ async def test_a_chain_of_changing_rosters_is_followed_with_their_own_seals(
     await world.teach(
         TEACHERS[0],
         known=[*bad, bad[-1]][:2],
-        lies={PATH: says(lambda first: ChainAnswer(third, [link.sealed for link in bad[first - 1 :]]).encode())},
+        lies={CHAIN_PATH: says(lambda first: ChainAnswer(third, [link.sealed for link in bad[first - 1 :]]).encode())},
     )
     await world.teach(TEACHERS[1], known=good)
     catchup, seat = world.pupil()
@@ -564,7 +563,7 @@ async def test_pieces_of_a_snapshot_that_came_before_an_interruption_are_not_fet
     catchup, seat = world.pupil()
     assert await catchup.jump()
     assert seat.entered == [HEAD]
-    assert len([path for _, path in world.asked if path == BLOBS]) == 2, "the size, and the other piece"
+    assert len([path for _, path in world.asked if path == BLOB_PATH]) == 2, "the size, and the other piece"
 
 
 # The messages and the teacher.

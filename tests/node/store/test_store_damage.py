@@ -18,7 +18,7 @@ from trio.testing import MockClock
 
 from consensus.event import Event, decode_event, make_event
 from consensus.genesis import Genesis, make_genesis
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.cli import main
@@ -27,7 +27,7 @@ from node.config.identity import Identity, load_identity
 from node.config.swarm_file import load_config
 from node.demo.stage import free_ports
 from node.member.member import Member, Pace
-from node.member.verification import CoreOpener
+from node.member.verification import ParallelVerifier
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
 from node.system.clock import SimulatedClock
@@ -35,7 +35,7 @@ from tests.node.store import failing_system
 
 ROOT = Path(__file__).parents[3]
 ME, *PEERS = (Identity(bytes([number]) * 32) for number in range(30, 34))
-GENESIS: Genesis = make_genesis("damage", [Listed(identity.id, 1) for identity in (ME, *PEERS)], Settings())
+GENESIS: Genesis = make_genesis("damage", [RosterMember(identity.id, 1) for identity in (ME, *PEERS)], Settings())
 NAMES = ("events.sqlite", "events.sqlite-wal")
 SMALL_PAGE = 512  # bytes; with SQLite's usual 4096, trying every byte takes eight times as long
 
@@ -310,7 +310,7 @@ def member_on(store: SqliteStore) -> Member:
         genesis=GENESIS,
         identity=ME,
         store=store,
-        opener=CoreOpener(),
+        opener=ParallelVerifier(),
         clock=SimulatedClock(),
         chance=random.Random(1),
         pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from consensus.event import Event, make_event
-from consensus.outcome import Closed
+from consensus.outcome import ClosedEpoch
 from node.config.identity import Identity
 from node.store import Store, StoreError
 from node.store.memory import MemoryDisk, MemoryStore
@@ -142,7 +142,7 @@ async def test_a_node_that_was_away_jumps(opener: Opener) -> None:
     await turn(store, LINKS[5])
 
 
-async def go_wrong(store: Store) -> tuple[Closed, Closed]:
+async def go_wrong(store: Store) -> tuple[ClosedEpoch, ClosedEpoch]:
     """Two epochs that begin rightly and two that do not, each with two events."""
     wrong = [replace(link.closed, record=replace(link.record, ledger=b"\7" * 32)) for link in LINKS[2:4]]
     for closed in (*(link.closed for link in LINKS[:2]), *wrong):
@@ -317,7 +317,7 @@ async def test_turns_are_synced(tmp_path: Path) -> None:
     await store.close()
 
 
-async def read_opening(directory: Path) -> Closed | None:
+async def read_opening(directory: Path) -> ClosedEpoch | None:
     store = open_sqlite(directory)
     try:
         return await store.opened()

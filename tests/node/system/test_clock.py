@@ -14,7 +14,7 @@ from consensus.ledger import Ledger
 from consensus.settings import Settings, TimingSettings
 from node.gossip.gossip import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Agreement, Honesty
+from node.simulation.invariants import Honesty, Invariants
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.system.clock import SimulatedClock, SteadyClock, SystemClock
 
@@ -76,7 +76,7 @@ class Swarm(SimulatedSwarm):
     """Four nodes, watched for agreement, honest forks and consensus times that go back."""
 
     def __init__(self) -> None:
-        self.agreement = Agreement()
+        self.agreement = Invariants()
         timing = TimingSettings(lease_s=24, gap_s=6)
         super().__init__(
             4,

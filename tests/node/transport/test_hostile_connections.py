@@ -15,7 +15,7 @@ from consensus.keys import id_text
 from node.config.identity import Identity
 from node.transport import Unreachable, tls
 from node.transport.client import HttpTransport
-from node.transport.router import Reception, Route
+from node.transport.router import Route, Router
 from node.transport.server import Limits, PeerServer
 from node.transport.tls import Credentials
 from tests.node.conftest import Loopback
@@ -205,7 +205,7 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_our_exit(
 ) -> None:
     """anycorn 0.20.1 sends under a shield and waits for such a peer for ever."""
     a, b, *_ = identities
-    reception = Reception(members, {"/big": Route(big, limit=100)})
+    reception = Router(members, {"/big": Route(big, limit=100)})
     server = PeerServer(Credentials(a, members).server, reception, Limits())
     stopped = trio.Event()
 

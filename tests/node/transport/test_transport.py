@@ -9,7 +9,7 @@ import trio
 from node.config.identity import Identity
 from node.transport import AskError, BadAnswer, Refused, Transport, Unreachable
 from node.transport.memory import Conditions, Network
-from node.transport.router import Reception, Refusal, Route
+from node.transport.router import Refusal, Route, Router
 from node.transport.server import Limits
 
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
@@ -27,7 +27,7 @@ class MemoryWires:
         self.members, self.nursery = members, nursery
 
     async def serve(self, identity: Identity, routes: Mapping[str, Route]) -> None:
-        await self.nursery.start(self.network.serve, identity.id, Reception(self.members, routes))
+        await self.nursery.start(self.network.serve, identity.id, Router(self.members, routes))
 
     def transport(self, identity: Identity) -> Transport:
         return self.network.transport(identity.id)

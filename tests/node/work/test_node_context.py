@@ -16,20 +16,20 @@ from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Candidate, Release
 from consensus.ordered import DecidedRound, Ordered
 from consensus.replica import RoundEffects
-from consensus.roster import Member as Listed
+from consensus.roster import RosterMember
 from consensus.settings import Settings
 from node.blobs import PIECE
-from node.blobs.exchange import PATH, BlobFetcher
+from node.blobs.exchange import BLOB_PATH, BlobFetcher
 from node.blobs.files import FileBlobs
 from node.config.identity import Identity
 from node.member.member import Member
-from node.member.verification import SharedOpener
+from node.member.verification import CachingVerifier
 from node.report.effect_log import EffectLog
 from node.store.memory import MemoryDisk, MemoryStore
 from node.system.clock import SimulatedClock
 from node.transport.memory import Network
-from node.transport.router import Reception, Route
-from node.work.node_context import FETCH_S, Office
+from node.transport.router import Route, Router
+from node.work.node_context import FETCH_S, NodeWorkContext
 from node.work.worker import WorkError
 
 ME, PEER = Identity(b"1" * 32), Identity(b"2" * 32)
@@ -42,29 +42,29 @@ def network() -> Network:
 
 
 @pytest.fixture
-def office(network: Network, tmp_path: Path) -> Office:
-    genesis = make_genesis("office", [Listed(ME.id, 1), Listed(PEER.id, 1)], Settings())
+def office(network: Network, tmp_path: Path) -> NodeWorkContext:
+    genesis = make_genesis("office", [RosterMember(ME.id, 1), RosterMember(PEER.id, 1)], Settings())
     member = Member(
         genesis=genesis,
         identity=ME,
         store=MemoryStore(MemoryDisk()),
-        opener=SharedOpener(),
+        opener=CachingVerifier(),
         clock=SimulatedClock(),
         chance=random.Random(1),
     )
     blobs = FileBlobs(tmp_path / "blobs")
     fetcher = BlobFetcher(blobs, network.transport(ME.id), [PEER.id], random.Random(2))
-    return Office(member, ME, (), blobs, fetcher, tmp_path, EffectLog(id_text))
+    return NodeWorkContext(member, ME, (), blobs, fetcher, tmp_path, EffectLog(id_text))
 
 
 async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
-    office: Office, network: Network, nursery: trio.Nursery
+    office: NodeWorkContext, network: Network, nursery: trio.Nursery
 ) -> None:
     async def endless(_member: bytes, body: bytes) -> bytes:
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
         return encode({"size": 1 << 48, "data": bytes(length)})
 
-    reception = Reception([ME.id], {PATH: Route(endless, limit=999)})
+    reception = Router([ME.id], {BLOB_PATH: Route(endless, limit=999)})
     await nursery.start(network.serve, PEER.id, reception)
     for size in (1 << 48, None):
         with pytest.raises(WorkError):
@@ -73,20 +73,22 @@ async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
 
 
 async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
-    office: Office, network: Network, nursery: trio.Nursery, autojump_clock: MockClock
+    office: NodeWorkContext, network: Network, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async def trickle(_member: bytes, body: bytes) -> bytes:
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
         await trio.sleep(15)
         return encode({"size": 100 * PIECE, "data": bytes(length)})
 
-    await nursery.start(network.serve, PEER.id, Reception([ME.id], {PATH: Route(trickle, limit=999, seconds=19)}))
+    await nursery.start(network.serve, PEER.id, Router([ME.id], {BLOB_PATH: Route(trickle, limit=999, seconds=19)}))
     with pytest.raises(WorkError, match="not here within 120 s"):
         await office.fetch(DIGEST, 100 * PIECE)
     assert trio.current_time() == pytest.approx(FETCH_S)
 
 
-async def test_a_dead_peer_is_not_waited_for_with_every_blob(office: Office, autojump_clock: MockClock) -> None:
+async def test_a_dead_peer_is_not_waited_for_with_every_blob(
+    office: NodeWorkContext, autojump_clock: MockClock
+) -> None:
     """Nobody answers, nobody refuses: as a machine does that was switched off."""
 
     async def nothing(*_: object, **__: object) -> bytes:
@@ -101,7 +103,7 @@ async def test_a_dead_peer_is_not_waited_for_with_every_blob(office: Office, aut
 
 
 async def test_a_result_that_cannot_be_kept_fails_the_job(
-    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: NodeWorkContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(WorkError, match="No such file"):
         await office.keep(tmp_path / "nothing")
@@ -117,7 +119,7 @@ async def test_a_result_that_cannot_be_kept_fails_the_job(
     assert await office.keep(tmp_path / "games") == (DIGEST, 5)
 
 
-async def test_a_report_that_no_event_can_hold_fails_the_job(office: Office) -> None:
+async def test_a_report_that_no_event_can_hold_fails_the_job(office: NodeWorkContext) -> None:
     """Losses of a training that diverged, say."""
     losses = {"policy": 10**25}
     report = Candidate(0, None, "hex8-2", DIGEST, {}, "c16b2", None, DIGEST, (), losses)
@@ -126,20 +128,20 @@ async def test_a_report_that_no_event_can_hold_fails_the_job(office: Office) -> 
 
 
 async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, autojump_clock: MockClock) -> None:
-    genesis = make_genesis("alone", [Listed(ME.id, 1)], Settings())
+    genesis = make_genesis("alone", [RosterMember(ME.id, 1)], Settings())
     disk, blobs, told = MemoryDisk(), FileBlobs(tmp_path), []
     for life in range(3):
         member = Member(
             genesis=genesis,
             identity=ME,
             store=MemoryStore(disk),
-            opener=SharedOpener(),
+            opener=CachingVerifier(),
             clock=SimulatedClock(),
             chance=random.Random(life),
         )
         effects = EffectLog({ME.id: "me"}.__getitem__)
         fetcher = BlobFetcher(blobs, Network(1).transport(ME.id), [], random.Random(2))
-        office = Office(member, ME, (), blobs, fetcher, tmp_path, effects)
+        office = NodeWorkContext(member, ME, (), blobs, fetcher, tmp_path, effects)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(office.run)
             await nursery.start(member.run)
@@ -155,7 +157,7 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, 
 
 
 async def test_what_was_ordered_in_an_epoch_that_was_jumped_over_is_not_waited_for(
-    office: Office, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+    office: NodeWorkContext, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     """Its event is in no round that this node was told of, and it is not put forward again: the ledger knows it."""
     nothing = RoundEffects(DecidedRound(9, (), ()), (), bytes(32))
@@ -169,7 +171,7 @@ async def test_what_was_ordered_in_an_epoch_that_was_jumped_over_is_not_waited_f
         nursery.cancel_scope.cancel()
 
 
-async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of_ours(office: Office) -> None:
+async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of_ours(office: NodeWorkContext) -> None:
     """The id of `open` is a number of an epoch, and that of `evidence` the number of an event."""
     said = [{"type": "open", "id": 3}, {"type": "evidence", "id": 4}, {"type": "profile", "id": 5}]
     event = make_event(

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from node.work.replays import Replays
-from node.work.worker import ProcessWorkshop, WorkError
+from node.work.worker import WorkerProcess, WorkError
 from tests.node.proofs import fault_proofs
 
 
@@ -24,7 +24,7 @@ class Shelf:
 
 
 async def test_the_worker_finds_what_is_wrong_and_each_slot_is_replayed_once(tmp_path: Path) -> None:
-    shelf, workshop = Shelf(tmp_path), ProcessWorkshop(tmp_path / "log")
+    shelf, workshop = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
     replays = Replays(shelf, workshop)  # type: ignore[arg-type]
     found: dict[str, str] = {}
 
@@ -52,7 +52,7 @@ async def test_the_worker_finds_what_is_wrong_and_each_slot_is_replayed_once(tmp
 
 
 async def test_a_file_that_is_gone_or_damaged_is_no_finding(tmp_path: Path) -> None:
-    shelf, workshop = Shelf(tmp_path), ProcessWorkshop(tmp_path / "log")
+    shelf, workshop = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
     replays = Replays(shelf, workshop)  # type: ignore[arg-type]
     report, _ = fault_proofs.report_of(fault_proofs.honest())
     path = tmp_path / report.result.blob.hex()

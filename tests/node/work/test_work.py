@@ -21,7 +21,7 @@ from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from node.proofs.certificates import keep_certificates
 from node.simulation.fake_worker import SimulatedWorkshop
-from node.work.context import Shown, as_reason
+from node.work.context import CurrentWork, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
 from node.work.worker import Report, WorkError
@@ -100,7 +100,7 @@ class OrderDesk:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def show(self, work: Shown | None) -> None:
+    def show(self, work: CurrentWork | None) -> None:
         pass
 
     async def beat(self) -> None:

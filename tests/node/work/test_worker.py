@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.work.worker import ProcessWorkshop, WorkError
+from node.work.worker import WorkerProcess, WorkError
 
 CHILD = """
 import os, struct, sys, time
@@ -46,15 +46,15 @@ while (job := read()) is not None:
 
 
 @pytest.fixture
-async def workshop(tmp_path: Path) -> AsyncIterator[ProcessWorkshop]:
+async def workshop(tmp_path: Path) -> AsyncIterator[WorkerProcess]:
     script = tmp_path / "child.py"
     script.write_text(CHILD)
-    shop = ProcessWorkshop(tmp_path / "worker.log", (sys.executable, str(script)))
+    shop = WorkerProcess(tmp_path / "worker.log", (sys.executable, str(script)))
     yield shop
     await shop.aclose()
 
 
-async def test_results_and_progress_come_back_and_the_child_stays(workshop: ProcessWorkshop) -> None:
+async def test_results_and_progress_come_back_and_the_child_stays(workshop: WorkerProcess) -> None:
     seen: list[int] = []
     first = await workshop.perform({"job": "echo", "echo": b"a"}, lambda told: seen.append(told["done"]))
     second = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
@@ -62,7 +62,7 @@ async def test_results_and_progress_come_back_and_the_child_stays(workshop: Proc
     assert first["pid"] == second["pid"]
 
 
-async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: ProcessWorkshop) -> None:
+async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: WorkerProcess) -> None:
     first = await workshop.perform({"job": "echo", "echo": b"a"}, lambda _told: None)
     with pytest.raises(WorkError, match="no such thing"):
         await workshop.perform({"job": "fail"}, lambda _told: None)
@@ -74,14 +74,14 @@ async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: ProcessW
     ("job", "reason"),
     [("die", "SIGKILL"), ("babble", "frame of 4294967295 bytes"), ("mumble", "not CBOR")],
 )
-async def test_a_child_that_dies_or_babbles_costs_one_job(workshop: ProcessWorkshop, job: str, reason: str) -> None:
+async def test_a_child_that_dies_or_babbles_costs_one_job(workshop: WorkerProcess, job: str, reason: str) -> None:
     with pytest.raises(WorkError, match=reason):
         await workshop.perform({"job": job}, lambda _told: None)
     done = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
     assert done["echo"] == b"b"
 
 
-async def test_cancelling_a_job_kills_the_child(workshop: ProcessWorkshop) -> None:
+async def test_cancelling_a_job_kills_the_child(workshop: WorkerProcess) -> None:
     started = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(workshop.perform, {"job": "hang"}, lambda _told: started.set())
@@ -94,6 +94,6 @@ async def test_cancelling_a_job_kills_the_child(workshop: ProcessWorkshop) -> No
 
 
 async def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    shop = ProcessWorkshop(tmp_path / "worker.log", (str(tmp_path / "nothing"),))
+    shop = WorkerProcess(tmp_path / "worker.log", (str(tmp_path / "nothing"),))
     with pytest.raises(WorkError, match="worker process: "):
         await shop.perform({"job": "echo", "echo": b""}, lambda _told: None)

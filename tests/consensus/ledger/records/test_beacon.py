@@ -16,7 +16,7 @@ from consensus.ledger import Effect, Ledger
 from consensus.ledger.records.beacon import Pledge, settle
 from consensus.ordered import DecidedRound, Judge
 from consensus.preimages import LENGTH, Preimages
-from consensus.roster import Member, Roster
+from consensus.roster import Roster, RosterMember
 from tests.consensus.gossip import Gossip, digests
 from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import SMALL, Swarm, digest_of
@@ -28,7 +28,7 @@ CHAINS = [Preimages(key, 0) for key in KEYS]
 def genesis(anchored: int = 4) -> Genesis:
     """Four members, of whom the first few have anchors."""
     members = [
-        Member(key.id, 1, chain.anchor if number < anchored else None)
+        RosterMember(key.id, 1, chain.anchor if number < anchored else None)
         for number, (key, chain) in enumerate(zip(KEYS, CHAINS, strict=True))
     ]
     return make_genesis("test", members, SMALL)

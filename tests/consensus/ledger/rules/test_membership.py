@@ -11,7 +11,7 @@ from consensus.certificate.verification import CertificateError, verify
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.ledger.state.state import RefusedError
-from consensus.roster import MEMBERS_LIMIT, Member, make_roster
+from consensus.roster import MEMBERS_LIMIT, RosterMember, make_roster
 from consensus.settings import EpochSettings, MembershipSettings
 from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
@@ -50,7 +50,7 @@ def test_a_member_joins_when_more_than_two_thirds_want_it() -> None:
     record = swarm.close().record
     assert (record.number, record.roster_version, record.changes_roster) == (1, 2, True)
     assert swarm.ledger.roster == record.roster
-    assert swarm.ledger.roster.member(swarm.id(new)) == Member(swarm.id(new), 1, None, "host:7")
+    assert swarm.ledger.roster.member(swarm.id(new)) == RosterMember(swarm.id(new), 1, None, "host:7")
     swarm.act(new, t.Profile(0, (), "cpu", bytes(32), {}, 0, 0))
     assert swarm.kinds() == ["profile"]
     assert swarm.replayed().digest() == swarm.ledger.digest()
@@ -131,7 +131,7 @@ def test_who_leaves_can_come_back_at_once_and_is_convicted_like_others() -> None
 
 def test_a_roster_without_room_for_who_leaves_is_refused() -> None:
     swarm = Swarm(4)
-    listed = [Member(digest_of(number), 0) for number in range(MEMBERS_LIMIT - 4)]
+    listed = [RosterMember(digest_of(number), 0) for number in range(MEMBERS_LIMIT - 4)]
     swarm.ledger._state.tenure.roster = make_roster([*swarm.genesis.members, *listed])
     with pytest.raises(RefusedError, match="does not fit"):
         swarm.ledger.roster_with(Change("key", swarm.id(1), key=digest_of("new")))
@@ -151,7 +151,7 @@ def test_weight_key_and_address_change() -> None:
     changed(swarm, Change("key", swarm.id(3), key=swarm.id(new), anchor=bytes(32)), 0, 1, 2)
     assert swarm.id(3) not in swarm.ledger.roster
     handover = list(swarm.closings.values())[-2].record.roster
-    assert handover.member(swarm.id(new)) == Member(swarm.id(new), 1, bytes(32), "")
+    assert handover.member(swarm.id(new)) == RosterMember(swarm.id(new), 1, bytes(32), "")
     assert handover.member(swarm.id(3)).weight == 0
     changed(swarm, Change("key", swarm.id(2), key=swarm.id(swarm.enlist(12))), 0, 1, new)
     assert swarm.ledger.roster.member(swarm.id(5)).address == "host:9"  # where the member was

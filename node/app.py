@@ -98,12 +98,12 @@ class _Node:
         self._credentials = Credentials(identity, [])
         self._transport = HttpTransport(self._credentials, {})
         self._store = store
-        self._opener = ParallelVerifier()
+        self._verifier = ParallelVerifier()
         self._member = Member(
             genesis=genesis,
             identity=identity,
             store=store,
-            opener=self._opener,
+            verifier=self._verifier,
             clock=SystemClock(),
             chance=chance,
         )
@@ -116,10 +116,10 @@ class _Node:
         self._collector = Collector(lambda: self._member.replica.ledger, store, self._blobs, fetcher, data / "models")
         self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
         named = {member: str(address) for member, address in options.peers}
-        self._directory = AddressBook(
+        self._address_book = AddressBook(
             config, lambda: self._member.replica.ledger.roster, named, lambda: self._member.replica.ledger.former
         )
-        self._reception = Router(
+        self._router = Router(
             [],
             {
                 SYNC_PATH: self._gossip.route(),
@@ -127,13 +127,13 @@ class _Node:
                 CHAIN_PATH: chain_route(store),
             },
         )
-        self._doors = Admission(
-            identity.id, self._directory, self._credentials, self._reception, self._transport, fetcher
+        self._admission = Admission(
+            identity.id, self._address_book, self._credentials, self._router, self._transport, fetcher
         )
         self._catchup = CatchUp(
             genesis,
             store,
-            _Seat(self._member, self._doors),
+            _Seat(self._member, self._admission),
             self._teachers,
             self._transport,
             self._blobs,
@@ -141,10 +141,12 @@ class _Node:
             chance,
         )
         self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
-        self._effects = EffectLog(self._directory.name)
-        self._office = NodeWorkContext(self._member, identity, options.roles, self._blobs, fetcher, data, self._effects)
+        self._effects = EffectLog(self._address_book.name)
+        self._context = NodeWorkContext(
+            self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
+        )
         shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
-        self._workshop = WorkerProcess(data / "worker.log")
+        self._worker = WorkerProcess(data / "worker.log")
         self._checker = WorkerProcess(data / "checker.log")
 
     async def start(self, nursery: trio.Nursery) -> None:
@@ -153,22 +155,22 @@ class _Node:
         report = NodeReport(
             self._config,
             self._identity,
-            self._directory,
+            self._address_book,
             self._member,
             self._gossip,
-            self._office,
+            self._context,
             self._effects,
             self._proposals,
             device,
             self._options.listen,
             self._data / FAULTS,
         )
-        council = Governance(self._office, self._directory, self._proposals, report.readiness)
-        nursery.start_soon(self._office.run)
+        governance = Governance(self._context, self._address_book, self._proposals, report.readiness)
+        nursery.start_soon(self._context.run)
         nursery.start_soon(self._proposals.follow, self._member.subscribe())
         await nursery.start(self._member.run)
         await self._serve_peers(nursery)
-        url = await nursery.start(serve_local, report, self._options.http, self._data, council)
+        url = await nursery.start(serve_local, report, self._options.http, self._data, governance)
         nursery.start_soon(self._gossip.run)
         nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.stranded())
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
@@ -177,14 +179,14 @@ class _Node:
         nursery.start_soon(compute_anchors, self._member, self._identity.key)
         nursery.start_soon(self._credentials.keep_renewed)
         nursery.start_soon(tell_while_outside, report.outside)
-        nursery.start_soon(keep_certificates, self._office, self._data / "certificates")
-        nursery.start_soon(keep_faults, self._office, self._store, self._data / FAULTS)
+        nursery.start_soon(keep_certificates, self._context, self._data / "certificates")
+        nursery.start_soon(keep_faults, self._context, self._store, self._data / FAULTS)
         nursery.start_soon(
             work_for_the_swarm,
-            self._office,
+            self._context,
             self._member,
             self._gossip,
-            self._workshop,
+            self._worker,
             self._checker,
             device,
         )
@@ -192,7 +194,7 @@ class _Node:
 
     def _at_rest(self, report: NodeReport) -> bool:
         ready, _ = report.readiness()
-        return ready and self._member.standing().pending == 0
+        return ready and self._member.status().pending == 0
 
     def _teachers(self) -> Iterable[Peer]:
         """Whom to ask for later epochs: the members of ours, and whoever a person named."""
@@ -201,15 +203,15 @@ class _Node:
     async def close(self) -> None:
         """End the child processes and the connections."""
         with trio.CancelScope(shield=True):
-            await self._workshop.aclose()
+            await self._worker.aclose()
             await self._checker.aclose()
-            await self._opener.aclose()
+            await self._verifier.aclose()
             await self._transport.close()
 
     async def _serve_peers(self, nursery: trio.Nursery) -> None:
-        await self._doors.adjust()
-        nursery.start_soon(self._doors.follow, self._member.subscribe())
-        server = PeerServer(self._credentials.server, self._reception)
+        await self._admission.adjust()
+        nursery.start_soon(self._admission.follow, self._member.subscribe())
+        server = PeerServer(self._credentials.server, self._router)
         listen = self._options.listen
         try:
             await nursery.start(server.serve, listen.host, listen.port)
@@ -220,8 +222,8 @@ class _Node:
 class _Seat:
     """The member, whose jump may bring it among others than it knew."""
 
-    def __init__(self, member: Member, doors: Admission) -> None:
-        self._member, self._doors = member, doors
+    def __init__(self, member: Member, admission: Admission) -> None:
+        self._member, self._admission = member, admission
 
     async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
         """See `node.statesync.catchup.Seat`."""
@@ -239,6 +241,6 @@ class _Seat:
         """See `node.statesync.catchup.Seat`."""
         await self._member.enter(record, snapshot, corrected)
         try:
-            await self._doors.adjust()
+            await self._admission.adjust()
         except OSError as error:  # TLS certificates go through a file; the next round tries again
             log.warning("new members not admitted yet", reason=str(error))

@@ -205,7 +205,7 @@ class Gossip:
         raw = await self._transport.ask(peer.id, SYNC_PATH, body, seconds=self._rhythm.deadline, limit=MAX_MESSAGE)
         peer.received += len(raw)
         answer = decode_answer(raw, max(self._sizes))
-        opened = await self._member.opener.open(answer.events, epoch, self._member.knows, self._member.take)
+        opened = await self._member.verifier.open(answer.events, epoch, self._member.knows, self._member.take)
         self._heard(peer, answer.tips, epoch, ahead=answer.closed)
         if self._replica.epoch != epoch:
             return True  # it helped us to close: now for the next epoch
@@ -232,7 +232,7 @@ class Gossip:
                 return self._answer_about_closed(peer, request)
             if not peer.may_tell(len(request.events), trio.current_time()):
                 raise Refusal(429, "too many events; send them later")
-            await self._member.opener.open(request.events, request.epoch, self._member.knows, self._member.take)
+            await self._member.verifier.open(request.events, request.epoch, self._member.knows, self._member.take)
         except (MessageError, EventError) as error:
             peer.misbehaved(str(error), trio.current_time())
             _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))

@@ -45,7 +45,7 @@ class Member:
         genesis: Genesis,
         identity: Identity,
         store: Store,
-        opener: EventVerifier,
+        verifier: EventVerifier,
         clock: Clock,
         chance: random.Random,
         pace: Pace | None = None,
@@ -53,7 +53,7 @@ class Member:
         self.id = identity.id
         self.genesis = genesis
         self.replica = Replica(genesis, identity.key)
-        self.opener = opener
+        self.verifier = verifier
         self._key = identity.key
         self.news = trio.Event()  # set, and replaced, when events were attached
         self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch, in which we are not
@@ -62,7 +62,7 @@ class Member:
         self._creation: Creation | None = None  # None while we are no member
         self._listening: Listening | None = None
         self._begin_epoch(listen=True)
-        self._pending = TransactionPool()
+        self._pool = TransactionPool()
         self.health = Health()
         self._inbox = Inbox(self.health)
         self._audience = RoundBroadcast()
@@ -96,7 +96,7 @@ class Member:
             time=0,
             transactions=tuple(transactions),
         )
-        self._pending.add(transactions, len(probe.raw))
+        self._pool.add(transactions, len(probe.raw))
         self._inbox.wake()
 
     def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
@@ -111,7 +111,7 @@ class Member:
     async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
         """See `node.statesync.catchup.Seat`."""
         self.divergence.compare(self.replica.ledger.record, said, self.replica.roster, trio.current_time())
-        recovery = Recovery(self._store, self.opener, self.genesis)
+        recovery = Recovery(self._store, self.verifier, self.genesis)
         closed = await self.divergence.second_look(recovery, self._key, said, self.replica)
         if closed is not None:
             await self.enter(closed.record, closed.snapshot, (SealedRecord(closed.record, ()),))
@@ -129,7 +129,7 @@ class Member:
         """See `node.statesync.catchup.Seat`."""
         replica = await restore(self.genesis, self._key, record, snapshot)
         await self._inbox.put(Delivery(jump=Jump(replica, record, snapshot, corrected)))
-        await self.divergence.examine(Recovery(self._store, self.opener, self.genesis), self._key)
+        await self.divergence.examine(Recovery(self._store, self.verifier, self.genesis), self._key)
 
     def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
         """What a peer says it has of our epoch, while it is in that one or `ahead` of it.
@@ -149,7 +149,7 @@ class Member:
     def last_id(self) -> int:
         """The highest transaction id that we have used, or put forward without its having a place yet; -1: none."""
         waiting = [number for ids in self._unordered.values() for number in ids]
-        return max(self.replica.ledger.last_id(self.id), self._pending.last_id(), *waiting, -1)
+        return max(self.replica.ledger.last_id(self.id), self._pool.last_id(), *waiting, -1)
 
     def outstanding(self) -> bool:
         """Whether somebody waits for rounds: own transactions here, anybody's without a place, the ledger."""
@@ -157,16 +157,16 @@ class Member:
 
     def _speaks(self) -> bool:
         """Whether there are own transactions to put forward; while our ledger is not the others', none are."""
-        return len(self._pending) > 0 and not self.divergence.dissent
+        return len(self._pool) > 0 and not self.divergence.dissent
 
-    def standing(self) -> MemberStatus:
+    def status(self) -> MemberStatus:
         """For status pages and metrics."""
         return MemberStatus(
             epoch=self.replica.number,
             listening=self._listening is not None,
             events=len(self.replica.dag),
             ordered=self.replica.ledger.ordered,
-            pending=len(self._pending) + sum(len(ids) for ids in self._unordered.values()),
+            pending=len(self._pool) + sum(len(ids) for ids in self._unordered.values()),
             round=self.replica.ledger.round,
             decided_at=self._decided_at,
             dissent=self.divergence.dissent,
@@ -196,7 +196,7 @@ class Member:
 
         It may come to an end that the wrong ledger had not seen, in a round that was told.
         """
-        recovery, told = Recovery(self._store, self.opener, self.genesis), self.replica.ledger.round
+        recovery, told = Recovery(self._store, self.verifier, self.genesis), self.replica.ledger.round
         self.replica, rounds = await self.divergence.cure(recovery, self._key, self.replica)
         for decided in rounds:
             if decided.round.number > told:
@@ -204,11 +204,11 @@ class Member:
             await self._keep(decided)
 
     async def _replay(self) -> None:
-        recovery = Recovery(self._store, self.opener, self.genesis)
+        recovery = Recovery(self._store, self.verifier, self.genesis)
         self.replica, opened = await recovery.resume(self._key)
         self._begin_epoch(listen=self._listening is not None)
         if opened is not None:
-            self._pending.put_back(opened.unreceived)
+            self._pool.put_back(opened.unreceived)
         opening = self.replica.opening
         before = await recovery.read_before(opening)
         if before is not None:
@@ -243,7 +243,7 @@ class Member:
             if event.creator == self.id:
                 self._clock.reach(event.time)
                 self._unordered[event.hash] = ids_of(event)
-                self._pending.taken(ids_of(event))
+                self._pool.taken(ids_of(event))
         self.divergence.hear(events)
         for decided in self.replica.advance():
             self.divergence.note(decided)
@@ -276,8 +276,8 @@ class Member:
 
         With all that waits: much of it was in own events of earlier epochs, which nobody will read again.
         """
-        self._pending.put_back(closed.unreceived)
-        stored = replace(closed, unreceived=self._pending.groups())
+        self._pool.put_back(closed.unreceived)
+        stored = replace(closed, unreceived=self._pool.groups())
         await (self._store.correct(corrected, stored) if corrected else self._store.turn(stored))
         self.health.forget()
         self._begin_epoch(listen=self._listening is not None)
@@ -318,7 +318,7 @@ class Member:
 
     async def _create(self, plan: Plan) -> None:
         self._set_pace()
-        transactions = self._pending.fill() if self._speaks() else ()
+        transactions = self._pool.fill() if self._speaks() else ()
         try:
             event = self.replica.create(self._clock.time_ns(), transactions, plan.other_parents)
         except ForkError as error:

@@ -24,8 +24,8 @@ _REFETCH = "move it away and start again: the node fetches all events from its p
 class Recovery:
     """Reads the stored events of the open epoch and of the one before. All raise StoreError."""
 
-    def __init__(self, store: Store, opener: EventVerifier, genesis: Genesis) -> None:
-        self._store, self._opener, self._genesis = store, opener, genesis
+    def __init__(self, store: Store, verifier: EventVerifier, genesis: Genesis) -> None:
+        self._store, self._verifier, self._genesis = store, verifier, genesis
 
     async def resume(self, key: SigningKey) -> tuple[Replica, ClosedEpoch | None]:
         """A replica at the beginning of the stored epoch, and what opened that."""
@@ -54,7 +54,7 @@ class Recovery:
         position = 0
         while raws := await self._store.read_epoch(opening.number, position, _AT_A_TIME):
             try:
-                position += await self._opener.open(raws, opening.digest, lambda _: False, take)
+                position += await self._verifier.open(raws, opening.digest, lambda _: False, take)
             except EventError as error:
                 place = self._store.place
                 raise StoreError(f"{place}: damaged after its event {position} ({error}); {_REFETCH}") from None

@@ -25,13 +25,13 @@ class Admission:
     """
 
     def __init__(
-        self, me: MemberId, directory: AddressBook, credentials: Credentials, reception: Router,
+        self, me: MemberId, address_book: AddressBook, credentials: Credentials, router: Router,
         transport: HttpTransport, fetcher: BlobFetcher,
     ) -> None:  # fmt: skip
         self._me = me
-        self._directory = directory
+        self._address_book = address_book
         self._credentials = credentials
-        self._reception = reception
+        self._router = router
         self._transport = transport
         self._fetcher = fetcher
         self._open_to: Roster | None = None
@@ -41,7 +41,7 @@ class Admission:
         while True:
             with trio.move_on_after(_LOOK_S):
                 await rounds.receive()
-            if self._open_to == self._directory.roster:
+            if self._open_to == self._address_book.roster:
                 continue
             try:
                 await self.adjust()
@@ -51,10 +51,10 @@ class Admission:
 
     async def adjust(self) -> None:
         """Opens to the members of the present roster, and to no one else. Raises OSError with all as it was."""
-        roster, former = self._directory.roster, self._directory.former
+        roster, former = self._address_book.roster, self._address_book.former
         self._credentials.set_members((*roster.ids, *former))
-        self._reception.set_members(roster.ids, former)
-        addresses = self._directory.addresses()
+        self._router.set_members(roster.ids, former)
+        addresses = self._address_book.addresses()
         self._fetcher.set_peers(addresses.keys() - {self._me})
         await self._transport.set_addresses(addresses)
         self._open_to = roster

@@ -54,10 +54,14 @@ class Governance:
     """Proposals and ballots of one node. Members are named as people name them: by name, id, or its beginning."""
 
     def __init__(
-        self, voice: Submitter, directory: AddressBook, proposals: Proposals, readiness: Callable[[], tuple[bool, str]]
+        self,
+        submitter: Submitter,
+        address_book: AddressBook,
+        proposals: Proposals,
+        readiness: Callable[[], tuple[bool, str]],
     ) -> None:
-        self._voice = voice
-        self._directory = directory
+        self._submitter = submitter
+        self._address_book = address_book
         self._proposals = proposals
         self._readiness = readiness
 
@@ -70,7 +74,7 @@ class Governance:
         change = self._change(wish)
         self._require_new(change)
         self._require_fit(change)
-        proposal = Propose(self._voice.next_id(), change, _text(wish, "reason"))
+        proposal = Propose(self._submitter.next_id(), change, _text(wish, "reason"))
         await self._submit(proposal)
         return self._shown(self._proposals.sent(proposal))
 
@@ -80,16 +84,16 @@ class Governance:
         motion = self._find(beginning)
         if self._proposals.has_voted(motion.id):
             raise CouncilError(409, f"this node has voted on {motion.id.hex()[:10]} already; the first ballot counts")
-        ballot = Ballot(self._voice.next_id(), motion.id, approve)
+        ballot = Ballot(self._submitter.next_id(), motion.id, approve)
         await self._submit(ballot)
         self._proposals.voted(ballot)
         return self._shown(motion)
 
     def _shown(self, motion: Motion) -> ProposalInfo:
-        return shown(self._proposals.motion(motion.id) or motion, self._voice.ledger, self._directory)
+        return shown(self._proposals.motion(motion.id) or motion, self._submitter.ledger, self._address_book)
 
     def _require_voice(self) -> None:
-        if self._voice.me not in self._directory.roster:
+        if self._submitter.me not in self._address_book.roster:
             raise CouncilError(409, "this node is no member, so it has no voice; ask at a member's machine")
         ready, reason = self._readiness()
         if not ready:
@@ -98,7 +102,7 @@ class Governance:
     async def _submit(self, transaction: Transaction) -> None:
         try:
             parse(transaction.as_table())
-            await self._voice.submit(transaction)
+            await self._submitter.submit(transaction)
         except MalformedError as error:
             raise CouncilError(400, f"{error}; write it otherwise") from None
         except WorkError as error:
@@ -118,15 +122,15 @@ class Governance:
                 return Change("weight", self._member(wish), weight=_weight(wish))
             case "key":
                 member = self._member(wish)
-                address = _address(wish) if "address" in wish else self._directory.address(member)
+                address = _address(wish) if "address" in wish else self._address_book.address(member)
                 return Change("key", member, address=address or None, key=_member_id(wish, "key"))
             case "address":
                 return Change("address", self._member(wish), address=_address(wish))
         raise CouncilError(400, f'"{kind}" is no change; changes are {", ".join(KINDS)}')
 
     def _member(self, wish: Mapping[str, Any]) -> MemberId:
-        text, roster = _text(wish, "member"), self._directory.roster
-        named = [member for member in roster.ids if self._directory.name(member) == text]
+        text, roster = _text(wish, "member"), self._address_book.roster
+        named = [member for member in roster.ids if self._address_book.name(member) == text]
         found = named or [member for member in roster.ids if text and id_text(member).startswith(text.lower())]
         if len(found) != 1:
             what = f"{len(found)} members have" if found else "no member has"
@@ -153,13 +157,13 @@ class Governance:
             if motion.change == change:
                 name = motion.id.hex()[:10]
                 raise CouncilError(409, f"that is proposed already; vote with: ringrift-node vote {name} yes")
-        if sum(motion.author == self._voice.me for motion in waiting) >= OPEN_PROPOSALS:
+        if sum(motion.author == self._submitter.me for motion in waiting) >= OPEN_PROPOSALS:
             remedy = "wait until one is decided, or propose it at another member's machine"
             raise CouncilError(409, f"{OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}")
 
     def _require_fit(self, change: Change) -> None:
         try:
-            self._voice.ledger.roster_with(change)
+            self._submitter.ledger.roster_with(change)
         except RefusedError as refused:
             if refused.reason == "change is too large":
                 raise CouncilError(409, _TOO_LARGE.format(steps=_STEPS[change.kind])) from None

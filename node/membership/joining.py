@@ -31,7 +31,7 @@ def joining_command(member: MemberId, address: Address) -> str:
 
 
 def outside(
-    me: MemberId, address: Address, directory: AddressBook, epoch: int, removed_by: EpochRecord | None = None
+    me: MemberId, address: Address, address_book: AddressBook, epoch: int, removed_by: EpochRecord | None = None
 ) -> str:
     """Why this node has no part in the swarm for now; empty if it has.
 
@@ -44,9 +44,9 @@ def outside(
             "the seals of more than 2/3 of the weight (checked here, from the genesis on); ringrift-node members at a "
             f"member's machine shows who is; to come back: {command}"
         )
-    if me in directory.roster:
+    if me in address_book.roster:
         return ""
-    if me in directory.former:
+    if me in address_book.former:
         return f"voted out: this key is not in epoch {epoch}; to come back, at a member's machine: {command}"
     return f"no member in epoch {epoch}: waits to be voted in; at a member's machine: {command}"
 

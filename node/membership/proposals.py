@@ -86,7 +86,7 @@ class Proposals:
     def has_voted(self, proposal: bytes) -> bool:
         """Whether this node has cast or sent its ballot."""
         motion = self.motion(proposal)
-        cast = motion is not None and any(voice.author == self._me for voice in motion.voices)
+        cast = motion is not None and any(submitter.author == self._me for submitter in motion.voices)
         return cast or proposal in self._ballots
 
     def motion(self, proposal: bytes) -> Motion | None:
@@ -112,10 +112,10 @@ class Proposals:
         proposal, author = effect.fields["proposal"], effect.member
         assert isinstance(proposal, bytes)
         assert author is not None
-        voice = ProposalBallot(author, approve=bool(effect.fields["approve"]))
+        submitter = ProposalBallot(author, approve=bool(effect.fields["approve"]))
         motion = self._heard.get(proposal)
         if motion is not None and all(one.author != author for one in motion.voices):
-            self._heard[proposal] = replace(motion, voices=(*motion.voices, voice))
+            self._heard[proposal] = replace(motion, voices=(*motion.voices, submitter))
         if author == self._me:
             self._ballots.pop(proposal, None)
 

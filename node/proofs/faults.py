@@ -27,34 +27,34 @@ _AT_ONCE = 512  # events that are read from the store in one go
 _log = structlog.get_logger(__name__)
 
 
-async def keep_faults(desk: WorkContext, store: Store, directory: Path) -> None:
+async def keep_faults(context: WorkContext, store: Store, directory: Path) -> None:
     """Write the proof of every fault, as far as its events and games can be had, named by the result's digest.
 
     What is missing now (the games, the seals of a roster, room on the disk) is looked for again after a pause.
     """
     written: set[bytes] = set()
-    failures = Backoff(LONGEST_PAUSE_S)
+    backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = desk.moves
-        faults = desk.ledger.faults()
+        moves = context.moves
+        faults = context.ledger.faults()
         written &= {fault.id for fault in faults}
         for fault in faults:
             subject: Subject = ("match", fault.report.configuration, fault.id)
-            if fault.id in written or subject in failures.avoided():
+            if fault.id in written or subject in backoff.avoided():
                 continue
             path = proof_path(directory, fault.id)
             try:
                 if not path.exists():
-                    data = await _proof(desk, store, fault)
+                    data = await _proof(context, store, fault)
                     directory.mkdir(parents=True, exist_ok=True)
                     write_atomically(path, data)
                     _log.warning("wrong result", result=fault.id.hex()[:12], reason=fault.reason, proof=str(path))
                 written.add(fault.id)
             except (OSError, WorkError) as trouble:
-                failures.note(subject)
+                backoff.note(subject)
                 _log.warning("proof not written", result=fault.id.hex()[:12], reason=str(trouble))
-        with trio.move_on_at(failures.next_end()):
-            await desk.moved(moves)
+        with trio.move_on_at(backoff.next_end()):
+            await context.moved(moves)
 
 
 def proof_path(directory: Path, result: bytes) -> Path:
@@ -62,9 +62,9 @@ def proof_path(directory: Path, result: bytes) -> Path:
     return directory / f"{result.hex()}{SUFFIX}"
 
 
-async def _proof(desk: WorkContext, store: Store, fault: Fault) -> bytes:
+async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
     """The bytes of a proof; WorkError says what they lack."""
-    chain = desk.ledger.chain_to(fault.roster_version)
+    chain = context.ledger.chain_to(fault.roster_version)
     if chain is None:
         raise WorkError("the record of its roster lacks seals")
     result = fault.report.result
@@ -73,10 +73,10 @@ async def _proof(desk: WorkContext, store: Store, fault: Fault) -> bytes:
     missing = [digest for digest in hashes if digest not in events]
     if missing:
         raise WorkError(f"event {missing[0].hex()} is not kept any more")
-    games = (await desk.fetch(result.blob, result.size)).read_bytes()
+    games = (await context.fetch(result.blob, result.size)).read_bytes()
     findings = list(dict.fromkeys(events[digest] for digest in hashes[1:]))
     raws = [sealed.raw for sealed in chain]
-    data = write_proof(desk.genesis, raws, fault, events[result.place.event], findings, games)
+    data = write_proof(context.genesis, raws, fault, events[result.place.event], findings, games)
     if len(data) > SIZE_LIMIT:
         raise WorkError(f"it would have {len(data)} bytes, more than the {SIZE_LIMIT} that are read")
     return data

@@ -32,24 +32,24 @@ def needed(total: int) -> int:
     return 2 * total // 3 + 1
 
 
-def proposals(tracked: Proposals, ledger: Ledger, directory: AddressBook) -> list[ProposalInfo]:
+def proposals(tracked: Proposals, ledger: Ledger, address_book: AddressBook) -> list[ProposalInfo]:
     """Open proposals, oldest first, after them those that are over, newest first."""
-    return [proposal(motion, ledger, directory) for motion in tracked.motions()]
+    return [proposal(motion, ledger, address_book) for motion in tracked.motions()]
 
 
-def proposal(motion: Motion, ledger: Ledger, directory: AddressBook) -> ProposalInfo:
+def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> ProposalInfo:
     """One proposal as of now."""
-    roster = directory.roster
+    roster = address_book.roster
     deadline = motion.deadline if motion.state == "open" else None
     return {
         "proposal": motion.id.hex(),
-        **change_info(motion.change, directory),
+        **change_info(motion.change, address_book),
         "by": None if motion.author is None else id_text(motion.author),
-        "by_name": "" if motion.author is None else directory.name(motion.author),
+        "by_name": "" if motion.author is None else address_book.name(motion.author),
         "reason": motion.reason,
         "state": motion.state,
         "outcome": motion.outcome,
-        "votes": _votes(motion.voices, directory),
+        "votes": _votes(motion.voices, address_book),
         "approve": roster.weight(voice.author for voice in motion.voices if voice.approve),
         "reject": roster.weight(voice.author for voice in motion.voices if not voice.approve),
         "needs": needed(roster.total_weight),
@@ -59,9 +59,9 @@ def proposal(motion: Motion, ledger: Ledger, directory: AddressBook) -> Proposal
     }
 
 
-def change_info(change: Change, directory: AddressBook) -> _Wording:
+def change_info(change: Change, address_book: AddressBook) -> _Wording:
     """A change, in fields and in words."""
-    name = directory.name(change.member)
+    name = address_book.name(change.member)
     key = None if change.key is None else id_text(change.key)
     return {
         "change": change.kind,
@@ -74,12 +74,12 @@ def change_info(change: Change, directory: AddressBook) -> _Wording:
     }
 
 
-def gone(directory: AddressBook) -> list[MemberInfo]:
+def gone(address_book: AddressBook) -> list[MemberInfo]:
     """The founders that are no members any more."""
     return [
         {
             "id": id_text(member),
-            "name": directory.name(member),
+            "name": address_book.name(member),
             "address": "",
             "weight": 0,
             "standing": "left",
@@ -93,25 +93,25 @@ def gone(directory: AddressBook) -> list[MemberInfo]:
             "lag_events": None,
             "state": "left",
         }
-        for member in directory.founders
-        if member not in directory.roster
+        for member in address_book.founders
+        if member not in address_book.roster
     ]
 
 
-def standing(listed: RosterMember, directory: AddressBook) -> str:
+def standing(listed: RosterMember, address_book: AddressBook) -> str:
     """See `MemberInfo`."""
     if listed.weight == 0:
         return "no vote"
-    return "founder" if listed.id in directory.founders else "joined"
+    return "founder" if listed.id in address_book.founders else "joined"
 
 
-def _votes(voices: Iterable[ProposalBallot], directory: AddressBook) -> list[BallotInfo]:
+def _votes(voices: Iterable[ProposalBallot], address_book: AddressBook) -> list[BallotInfo]:
     return [
         {
             "member": id_text(voice.author),
-            "name": directory.name(voice.author),
+            "name": address_book.name(voice.author),
             "approve": voice.approve,
-            "weight": directory.roster.weight([voice.author]),
+            "weight": address_book.roster.weight([voice.author]),
         }
         for voice in voices
     ]

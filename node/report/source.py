@@ -37,10 +37,10 @@ class NodeReport:
         self,
         config: SwarmConfig,
         identity: Identity,
-        directory: AddressBook,
+        address_book: AddressBook,
         member: Member,
         gossip: Gossip,
-        office: NodeWorkContext,
+        context: NodeWorkContext,
         effects: EffectLog,
         proposals: Proposals,
         device: str,
@@ -50,10 +50,10 @@ class NodeReport:
         """`faults` is the directory with the proofs of wrong results."""
         self._config = config
         self._me = identity.id
-        self._directory = directory
+        self._address_book = address_book
         self._member = member
         self._gossip = gossip
-        self._office = office
+        self._context = context
         self._effects = effects
         self._proposals = proposals
         self._listen = listen
@@ -75,7 +75,7 @@ class NodeReport:
             "ready_reason": reason,
             "peers": [self._peer(peer) for peer in self._gossip.statuses()],
             "consensus": self._consensus(),
-            "conduct": conduct(self._ledger, self._directory.name),
+            "conduct": conduct(self._ledger, self._address_book.name),
             "work": self._work(),
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
@@ -84,22 +84,22 @@ class NodeReport:
     def members(self) -> list[MemberInfo]:
         """See `StatusSource.members`."""
         peers = {peer.id: peer for peer in self._gossip.statuses()}
-        present = [self._member_info(listed, peers.get(listed.id)) for listed in self._directory.members()]
-        return [*present, *membership.gone(self._directory)]
+        present = [self._member_info(listed, peers.get(listed.id)) for listed in self._address_book.members()]
+        return [*present, *membership.gone(self._address_book)]
 
     def proposals(self) -> list[ProposalInfo]:
         """See `StatusSource.proposals`."""
         if self._member.removed_by is not None:
             self._proposals.left()
-        return membership.proposals(self._proposals, self._ledger, self._directory)
+        return membership.proposals(self._proposals, self._ledger, self._address_book)
 
     def work(self) -> Work:
         """See `StatusSource.work`."""
-        return shown.work(self._ledger, self._directory.name)
+        return shown.work(self._ledger, self._address_book.name)
 
     def models(self) -> list[ModelInfo]:
         """See `StatusSource.models`."""
-        return shown.models(self._ledger, self._directory.name)
+        return shown.models(self._ledger, self._address_book.name)
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""
@@ -107,7 +107,7 @@ class NodeReport:
 
     def faults(self) -> list[ProofInfo]:
         """See `StatusSource.faults`."""
-        ledger, names = self._ledger, self._directory.name
+        ledger, names = self._ledger, self._address_book.name
         return proofs(ledger, names, lambda result: proof_path(self._faults, result).exists())
 
     def fault(self, result: str) -> bytes | None:
@@ -138,12 +138,12 @@ class NodeReport:
     def _node(self) -> NodeInfo:
         return {
             "id": id_text(self._me),
-            "name": self._directory.name(self._me),
+            "name": self._address_book.name(self._me),
             "version": version(),
             "uptime_s": trio.current_time() - self._started,
-            "roles": list(self._office.roles),
+            "roles": list(self._context.roles),
             "device": self._device,
-            "address": self._directory.address(self._me) or str(self._listen),
+            "address": self._address_book.address(self._me) or str(self._listen),
         }
 
     def _swarm(self) -> SwarmInfo:
@@ -151,26 +151,26 @@ class NodeReport:
         return {
             "name": genesis.swarm,
             "genesis": genesis.digest.hex(),
-            "members": len(self._directory.roster),
-            "weight": self._directory.roster.total_weight,
+            "members": len(self._address_book.roster),
+            "weight": self._address_book.roster.total_weight,
             "open_proposals": len(self._ledger.proposals()),
         }
 
     def outside(self) -> str:
         """Why this node has no part in the swarm; empty if it has."""
-        return outside(self._me, self._listen, self._directory, self._ledger.epoch, self._member.removed_by)
+        return outside(self._me, self._listen, self._address_book, self._ledger.epoch, self._member.removed_by)
 
     def readiness(self) -> tuple[bool, str]:
         """Whether this node is level with the swarm, and why it is or not."""
         if reason := self.outside():
             return False, reason
-        standing = self._member.standing()
+        standing = self._member.status()
         if standing.dissent:
             return False, standing.dissent
         if standing.listening:
             return False, "listening to the others before the first own event"
         away = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]
-        if 3 * self._directory.roster.weight(away) >= self._directory.roster.total_weight:
+        if 3 * self._address_book.roster.weight(away) >= self._address_book.roster.total_weight:
             return False, "members turn this node away; if it was voted out, ringrift-node members says so at theirs"
         if not self._gossip.caught_up():
             return False, "not level with members of more than 2/3 of the weight"
@@ -180,17 +180,17 @@ class NodeReport:
     def _peer(self, peer: PeerStatus) -> Peer:
         return {
             "id": id_text(peer.id),
-            "name": self._directory.name(peer.id),
-            "address": self._directory.address(peer.id),
-            "weight": self._directory.roster.weight([peer.id]),
+            "name": self._address_book.name(peer.id),
+            "address": self._address_book.address(peer.id),
+            "weight": self._address_book.roster.weight([peer.id]),
             "last_contact_s": peer.contacted_s,
             "lag_events": None if peer.contacted_s is None else peer.lag,
             "state": _state(peer),
         }
 
     def _consensus(self) -> Consensus:
-        standing = self._member.standing()
-        roster = self._directory.roster.members
+        standing = self._member.status()
+        roster = self._address_book.roster.members
         decided = standing.decided_at
         return {
             "epoch": self._ledger.epoch,
@@ -207,7 +207,7 @@ class NodeReport:
         }
 
     def _work(self) -> CurrentWork | None:
-        work = self._office.work
+        work = self._context.work
         if work is None:
             return None
         return {
@@ -224,10 +224,10 @@ class NodeReport:
         newest = self._member.replica.newest(listed.id)
         return {
             "id": id_text(listed.id),
-            "name": self._directory.name(listed.id),
-            "address": self._directory.address(listed.id),
+            "name": self._address_book.name(listed.id),
+            "address": self._address_book.address(listed.id),
             "weight": listed.weight,
-            "standing": membership.standing(listed, self._directory),
+            "standing": membership.standing(listed, self._address_book),
             "roles": [] if profile is None else list(profile.roles),
             "device": "" if profile is None else profile.device,
             "version": "" if profile is None else profile.software.hex()[:12],

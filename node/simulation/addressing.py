@@ -31,7 +31,7 @@ class Addressing:
             for number, (member, home) in enumerate(self.homes.items())
         )
 
-    def directory(self, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None) -> AddressBook:
+    def address_book(self, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None) -> AddressBook:
         """What a node knows of addresses: swarm.toml and the roster, or what it was told instead of swarm.toml."""
         listed = self._founding if guides is None else ()
         config = SwarmConfig(Path("swarm.toml"), self._genesis, listed, None, None, None)

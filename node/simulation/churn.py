@@ -81,7 +81,7 @@ class Churn:
                 await self._swarm.take_over(node, identity)
                 done = True
         for node in self._swarm.nodes:
-            if node.guides and any(self._swarm.roads.homes.get(one) != home for one, home in node.guides.items()):
+            if node.guides and any(self._swarm.addressing.homes.get(one) != home for one, home in node.guides.items()):
                 sponsor = self._sponsor()
                 node.guides = {sponsor.identity.id: sponsor.address}
                 if node.running:

@@ -20,8 +20,8 @@ _FLAP = 1.5  # seconds at most that a flapping node is up, or down
 class Faults:
     """Lets faults happen to a swarm. What several do to one thing adds up: a link that any cuts is cut."""
 
-    def __init__(self, swarm: SimulatedSwarm, comings: Churn, seed: int) -> None:
-        self._swarm, self._comings = swarm, comings
+    def __init__(self, swarm: SimulatedSwarm, churn: Churn, seed: int) -> None:
+        self._swarm, self._churn = swarm, churn
         self._random = random.Random(f"flaps {seed}")
         self._active: list[Fault] = []
         self._calm = swarm.network.conditions(b"", b"")
@@ -41,7 +41,7 @@ class Faults:
         self._active.append(fault)
         await self._set()
         await self._set_lives(fault, twice=True)
-        await self._comings.begin(fault)
+        await self._churn.begin(fault)
         while fault.kind == "flap" and trio.current_time() < over:
             await trio.sleep(min(self._random.random() * _FLAP, over - trio.current_time()))
             self._active.remove(fault)
@@ -52,12 +52,12 @@ class Faults:
         await trio.sleep_until(over)
         self._active.remove(fault)
         await self._set_lives(fault, twice=False)
-        await self._comings.end(fault)
+        await self._churn.end(fault)
         await self._set()
 
     async def follow(self) -> None:
         """Whoever has another key by now meets the same conditions as before. To be called again and again."""
-        if await self._comings.look():
+        if await self._churn.look():
             await self._set()
 
     async def _set(self) -> None:

@@ -167,7 +167,7 @@ def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
             return f"node {node.number} is down"
         if node.bent is not None:
             return f"node {node.number} has the wrong ledger since round {node.bent}"
-        standing = node.member.standing()
+        standing = node.member.status()
         if standing.pending:
             return f"node {node.number} has {standing.pending} transactions without a place"
         if standing.round < rounds:

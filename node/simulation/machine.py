@@ -27,7 +27,7 @@ class SimulatedNode:
     disk: MemoryDisk
     clock: SimulatedClock
     make_member: MemberFactory
-    mask: Behaviour = field(default_factory=Behaviour)  # what others see of its gossip
+    behaviour: Behaviour = field(default_factory=Behaviour)  # what others see of its gossip
     honest: bool = True
     address: str = ""  # host:port where it is reached
     guides: Mapping[MemberId, str] | None = None  # addresses that it was told by hand; None: it has swarm.toml's

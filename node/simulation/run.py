@@ -145,8 +145,8 @@ class _Run:
         )
         liars = {node.identity.id for node in self._swarm.nodes if not node.honest}
         self._agenda = Agenda(self._swarm.genesis.roster, liars, schedule.epoch_events)
-        self._comings = Churn(self._swarm, self._agenda, schedule.seed)
-        self._faults = Faults(self._swarm, self._comings, schedule.seed)
+        self._churn = Churn(self._swarm, self._agenda, schedule.seed)
+        self._faults = Faults(self._swarm, self._churn, schedule.seed)
         self._agreement = Invariants(self._swarm.honest_ids)
         self._honesty = Honesty(self._swarm)
         self._forkers: set[MemberId] = set()  # that an honest node has seen
@@ -180,7 +180,7 @@ class _Run:
                 if node.member is not None and node.bent is None:
                     replica = node.member.replica
                     self._forkers |= {replica.dag.members[index] for index in replica.hashgraph.forkers()}
-                    self._history.inspect(node, node.member.replica.ledger, node.member.standing().round)
+                    self._history.inspect(node, node.member.replica.ledger, node.member.status().round)
             await trio.sleep(_LOOK_EVERY)
 
     async def _recover(self) -> tuple[float, int]:
@@ -239,7 +239,7 @@ class _Run:
             offsets=dict(sorted(self._agenda.offsets.items())),
             effects=dict(sorted(self._agenda.effects.items())),
             jumps=sum(node.jumps for node in swarm.nodes),
-            bent=self._comings.bent,
+            bent=self._churn.bent,
             cured=self._agreement.cured,
             asked=swarm.network.traffic.asked,
             recovery=recovery,

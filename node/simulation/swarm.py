@@ -77,8 +77,8 @@ class SimulatedSwarm:
         parts = zip(founders, weights or [1] * count, ends, strict=True)
         members = [RosterMember(identity.id, weight, anchor) for identity, weight, anchor in parts]
         self.genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
-        self.roads = Addressing(self.genesis)
-        self._opener = CachingVerifier()
+        self.addressing = Addressing(self.genesis)
+        self._verifier = CachingVerifier()
         self.nodes = [
             SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member, installed=number < count)
             for number, identity in enumerate(identities)
@@ -87,18 +87,18 @@ class SimulatedSwarm:
         self.liars_seeds: list[bytes] = []  # of all keys that liars ever had: they share them
         for number, ways in (liars or {}).items():
             node = self.nodes[number]
-            node.mask, node.honest = Behaviour(ways), False
-            node.make_member = make_liar(node.mask.ways, self.liars_seeds)
+            node.behaviour, node.honest = Behaviour(ways), False
+            node.make_member = make_liar(node.behaviour.ways, self.liars_seeds)
         self.honest_ids: set[MemberId] = set()  # of all keys that honest members ever had
         for node in self.nodes:
             self._house(node, node.identity, f"m{node.number}:7000")
         for newcomer in self.nodes[count:]:
-            del self.roads.homes[newcomer.identity.id]
-        self.roads.found()
+            del self.addressing.homes[newcomer.identity.id]
+        self.addressing.found()
 
     def _house(self, node: SimulatedNode, identity: Identity, address: str) -> None:
-        self.roads.homes.pop(node.identity.id, None)
-        self.roads.homes[identity.id] = address
+        self.addressing.homes.pop(node.identity.id, None)
+        self.addressing.homes[identity.id] = address
         node.identity, node.address = identity, address
         if node.honest:
             self.honest_ids.add(identity.id)
@@ -123,7 +123,7 @@ class SimulatedSwarm:
     async def install(self, node: SimulatedNode, guides: Mapping[MemberId, str] | None) -> None:
         """Puts up a newcomer's machine. It knows swarm.toml, or only the addresses in `guides`."""
         node.installed, node.guides = True, guides
-        self.roads.homes[node.identity.id] = node.address
+        self.addressing.homes[node.identity.id] = node.address
         self._switch.start_soon(self._supervise, node)
         await self.start(node)
 
@@ -138,7 +138,7 @@ class SimulatedSwarm:
 
     def move(self, node: SimulatedNode, address: str) -> None:
         """From now on the machine is reached at another address."""
-        node.address = self.roads.homes[node.identity.id] = address
+        node.address = self.addressing.homes[node.identity.id] = address
 
     async def start(self, node: SimulatedNode) -> None:
         """Switches a node on; returns when it has read its disk, or could not, or was crashed again."""
@@ -155,7 +155,7 @@ class SimulatedSwarm:
 
     async def live_twice(self, node: SimulatedNode, twice: bool) -> None:
         """Lets a liar run a copy of itself for every second node, or no more. It is started anew for that."""
-        if node.running and node.mask.lives_twice:
+        if node.running and node.behaviour.lives_twice:
             self.crash(node)
             node.second_disk = (node.disk.copy(),) if twice else ()
             await self.start(node)
@@ -191,22 +191,22 @@ class SimulatedSwarm:
         first = lives[0]
         routes = {
             SYNC_PATH: replace(first.route, handler=answer),
-            CHAIN_PATH: node.mask.chain_route(chain_route(first.store), first.member),
-            BLOB_PATH: node.mask.blob_route(blob_route(node.blobs), first.member),
+            CHAIN_PATH: node.behaviour.chain_route(chain_route(first.store), first.member),
+            BLOB_PATH: node.behaviour.blob_route(blob_route(node.blobs), first.member),
         }
-        reception = Router([], routes)
+        router = Router([], routes)
         async with trio.open_nursery() as nursery:
             for life in lives:
                 await nursery.start(life.member.run)
                 nursery.start_soon(self._report, node, life.decided)
             for life in lives:
-                doors = self._doors(node, life, reception)
-                await doors.adjust()
-                nursery.start_soon(doors.follow, life.member.subscribe())
+                admission = self._admission(node, life, router)
+                await admission.adjust()
+                nursery.start_soon(admission.follow, life.member.subscribe())
                 nursery.start_soon(life.gossip.run)
-            await nursery.start(self.network.serve, node.identity.id, reception)
+            await nursery.start(self.network.serve, node.identity.id, router)
             nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
-            nursery.start_soon(self._catch_up, node, first, reception, chance)
+            nursery.start_soon(self._catch_up, node, first, router, chance)
             nursery.start_soon(self.live, node, first.member, first.gossip, first.transport, chance)
             node.member, node.gossip = first.member, first.gossip
             node.up.set()
@@ -218,15 +218,15 @@ class SimulatedSwarm:
             genesis=self.genesis,
             identity=node.identity,
             store=store,
-            opener=self._opener,
+            verifier=self._verifier,
             clock=node.clock,
             chance=chance,
             pace=self._pace,
         )
-        road = self.roads.transport(self.network.transport(node.identity.id))
-        transport = node.mask.transport(road, member)
+        road = self.addressing.transport(self.network.transport(node.identity.id))
+        transport = node.behaviour.transport(road, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
-        route = node.mask.route(gossip.route(), member)
+        route = node.behaviour.route(gossip.route(), member)
         fetcher = BlobFetcher(node.blobs, transport, gossip.peers, chance)
         return _Life(member, store, member.subscribe(), road, transport, gossip, route, fetcher)
 
@@ -237,19 +237,19 @@ class SimulatedSwarm:
                 if other.number % len(lives) != place:
                     life.gossip.peers.pop(other.identity.id, None)
 
-    def _doors(self, node: SimulatedNode, life: "_Life", reception: Router) -> Admission:
+    def _admission(self, node: SimulatedNode, life: "_Life", router: Router) -> Admission:
         """What knows and admits who is in the roster."""
-        directory = self.roads.directory(lambda: life.member.replica.ledger.roster, node.guides)
+        address_book = self.addressing.address_book(lambda: life.member.replica.ledger.roster, node.guides)
         return Admission(
             node.identity.id,
-            directory,
+            address_book,
             cast(Credentials, NoCredentials()),
-            reception,
+            router,
             cast(HttpTransport, life.road),
             life.fetcher,
         )
 
-    async def _catch_up(self, node: SimulatedNode, life: "_Life", reception: Router, chance: random.Random) -> None:
+    async def _catch_up(self, node: SimulatedNode, life: "_Life", router: Router, chance: random.Random) -> None:
         """As `node.app` does it: a node that is outside looks for later epochs all the time."""
         me, member = node.identity.id, life.member
         guides = {guide: Peer(guide) for guide in node.guides or ()}
@@ -263,12 +263,12 @@ class SimulatedSwarm:
             life.fetcher,
             chance,
         )
-        doors, jump = self._doors(node, life, reception), catchup.jump
+        admission, jump = self._admission(node, life, router), catchup.jump
 
         async def counted_jump() -> bool:
             jumped = await jump()
             node.jumps += jumped
-            await doors.adjust()
+            await admission.adjust()
             return jumped
 
         catchup.jump = counted_jump  # type: ignore[method-assign]

@@ -46,16 +46,16 @@ class WorkingSwarm(SimulatedSwarm):
         blobs = self._blobs[node.number]
         fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
         effects = EffectLog(lambda member: member.hex()[:8])
-        office = NodeWorkContext(member, node.identity, ROLES, blobs, fetcher, directory, effects)
-        self.offices[node.number] = office
+        context = NodeWorkContext(member, node.identity, ROLES, blobs, fetcher, directory, effects)
+        self.offices[node.number] = context
 
-        work, check = (self.workshop(node, chance, directory) for _ in range(2))
+        work, check = (self.worker(node, chance, directory) for _ in range(2))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(office.run)
-            nursery.start_soon(keep_faults, office, MemoryStore(node.disk), directory / "faults")
-            nursery.start_soon(work_for_the_swarm, office, member, gossip, work, check, "simulated")
+            nursery.start_soon(context.run)
+            nursery.start_soon(keep_faults, context, MemoryStore(node.disk), directory / "faults")
+            nursery.start_soon(work_for_the_swarm, context, member, gossip, work, check, "simulated")
 
-    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:
+    def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:
         """Where a node has its work, or its checks, done."""
         return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
 

@@ -61,14 +61,14 @@ class CatchUp:
         self,
         genesis: Genesis,
         store: Store,
-        seat: CatchUpTarget,
+        target: CatchUpTarget,
         peers: Callable[[], Iterable[Peer]],
         transport: Transport,
         blobs: Blobs,
         fetcher: BlobFetcher,
         chance: random.Random,
     ) -> None:
-        self._genesis, self._store, self._seat = genesis, store, seat
+        self._genesis, self._store, self._target = genesis, store, target
         self._peers, self._transport = peers, transport
         self._blobs, self._fetcher, self._random = blobs, fetcher, chance
 
@@ -92,16 +92,16 @@ class CatchUp:
         await self._learn(chain)
         record = chain.newest
         if not chain.corrected:
-            await self._seat.compare(chain.said)
+            await self._target.compare(chain.said)
         if record is None or not await self._leads_on(chain, record) or not self._has_place(chain, record):
             return False
         if chain.wrong is not None:
-            self._seat.mistaken(chain.wrong, chain.corrected[0])
+            self._target.mistaken(chain.wrong, chain.corrected[0])
         try:
             await self._fetcher.fetch(record.snapshot, limit=SIZE_LIMIT)
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
             _log.info("catches up", epoch=self._store.number, to=record.number, ledger=len(snapshot))
-            await self._seat.enter(record, snapshot, chain.corrected)
+            await self._target.enter(record, snapshot, chain.corrected)
             if chain.wrong is not None:
                 await self._blobs.remove(chain.wrong.snapshot)
         except (BlobError, SnapshotError) as error:
@@ -115,7 +115,7 @@ class CatchUp:
         That one may lack our own seal: then we follow the events that lead to it.
         """
         later = [said for said in chain.said.values() if said is not None and said.number > record.number]
-        return not all(self._seat.excluded(one) for one in (*later, record))
+        return not all(self._target.excluded(one) for one in (*later, record))
 
     async def _leads_on(self, chain: RecordChain, record: EpochRecord) -> bool:
         """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""

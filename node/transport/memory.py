@@ -39,8 +39,8 @@ class Traffic:
 class _Host:
     """A node that listens: its reception and the nursery in which its handlers live and die."""
 
-    def __init__(self, reception: Router, nursery: trio.Nursery) -> None:
-        self.reception = reception
+    def __init__(self, router: Router, nursery: trio.Nursery) -> None:
+        self.router = router
         self.nursery = nursery
 
 
@@ -73,11 +73,11 @@ class Network:
         return MemoryTransport(self, source)
 
     async def serve(
-        self, member: bytes, reception: Router, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, member: bytes, router: Router, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Answers for `member` until cancelled; then it is as if the machine were off."""
         async with trio.open_nursery() as nursery:
-            host = self._hosts[member] = _Host(reception, nursery)
+            host = self._hosts[member] = _Host(router, nursery)
             try:
                 task_status.started()
                 await trio.sleep_forever()
@@ -140,7 +140,7 @@ class Network:
     async def _deliver(self, host: _Host, exchange: _Exchange, source: bytes, path: str, body: bytes) -> None:
         answer, failure = None, None
         try:
-            answer = await host.reception.answer(source, path, body)
+            answer = await host.router.answer(source, path, body)
         except Refusal as refusal:
             failure = Refused(refusal.status, refusal.reason)
         finally:  # also when the host dies meanwhile

@@ -44,9 +44,9 @@ class PeerServer:
     `context` is asked at every connection, so that who is a member may change.
     """
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], reception: Router, limits: Limits | None = None) -> None:
+    def __init__(self, context: Callable[[], ssl.SSLContext], router: Router, limits: Limits | None = None) -> None:
         self._context = context
-        self._reception = reception
+        self._router = router
         self._limits = limits or Limits()
         self._handshakes: Counter[str] = Counter()  # by host
         self._by_member: Counter[MemberId] = Counter()
@@ -123,16 +123,16 @@ class PeerServer:
         if request.method != b"POST":
             raise Refusal(405, "only POST is understood")
         path = request.target.decode("ascii")
-        self._reception.admit(path, _announced_size(request))  # before a byte of the body is read
+        self._router.admit(path, _announced_size(request))  # before a byte of the body is read
         body = bytearray()
         while isinstance(event := await conversation.receive(), h11.Data):
             body += event.data
-            self._reception.admit(path, len(body))
+            self._router.admit(path, len(body))
         return path, bytes(body)
 
     async def _ask(self, member: MemberId, path: str, body: bytes) -> bytes:
         try:
-            return await self._reception.answer(member, path, body)
+            return await self._router.answer(member, path, body)
         except Refusal:
             raise
         except Exception:

@@ -12,24 +12,24 @@ from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
 
 
-async def perform(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Transaction:
+async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Transaction:
     """Do the work of a granted claim; the transaction returned reports it. Raises `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
     try:
-        return await work(desk, workshop, claim, report)
+        return await work(context, worker, claim, report)
     except OSError as error:
         raise WorkError(f"{error.filename or 'disk'}: {error.strerror or error}") from error
 
 
-async def play(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Games:
+async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Games:
     """Self-play with the model that was canonical when the claim was granted."""
-    model = known_model(desk.ledger, claim.model)
-    settings = desk.genesis.settings.selfplay
-    done = await workshop.perform(
+    model = known_model(context.ledger, claim.model)
+    settings = context.genesis.settings.selfplay
+    done = await worker.perform(
         {
             "job": "selfplay",
             "config": claim.configuration,
-            "model": _text(await model_directory(desk, model)),
+            "model": _text(await model_directory(context, model)),
             "model_digest": claim.model,
             "seed": claim.seed,
             "games": claim.amount,
@@ -38,13 +38,13 @@ async def play(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Rep
                 "considered": settings.considered,
                 "opening_plies": settings.opening_plies,
             },
-            "out": str(desk.folder("work")),
+            "out": str(context.folder("work")),
         },
         report,
     )
-    shard, size = await desk.keep(Path(done["shard"]))
+    shard, size = await context.keep(Path(done["shard"]))
     return Games(
-        desk.next_id(),
+        context.next_id(),
         claim.id,
         claim.configuration,
         claim.model,
@@ -56,13 +56,13 @@ async def play(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Rep
     )
 
 
-async def train(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Candidate:
+async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Candidate:
     """Train on the newest shards, starting from the canonical model if that is of the claimed family."""
-    settings = desk.genesis.settings.training
-    start = known_model(desk.ledger, claim.model)
-    parent = await model_directory(desk, start) if start.architecture == claim.family else None
-    shards = await _fetch_shards(desk, claim.configuration, report)
-    done = await workshop.perform(
+    settings = context.genesis.settings.training
+    start = known_model(context.ledger, claim.model)
+    parent = await model_directory(context, start) if start.architecture == claim.family else None
+    shards = await _fetch_shards(context, claim.configuration, report)
+    done = await worker.perform(
         {
             "job": "train",
             "config": claim.configuration,
@@ -75,39 +75,39 @@ async def train(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Re
                 "architecture": settings.architecture,
                 "learning_rate": float(settings.learning_rate),
             },
-            "out": str(desk.folder("work")),
+            "out": str(context.folder("work")),
         },
         report,
     )
     files: dict[str, bytes] = {}
     for name, path in sorted(done["files"].items()):
-        files[name], _ = await desk.keep(Path(path))
+        files[name], _ = await context.keep(Path(path))
     architecture = done["architecture"]
     return Candidate(
-        desk.next_id(),
+        context.next_id(),
         claim.id,
         claim.configuration,
         model_digest(files, architecture, claim.model),
         files,
         architecture,
         claim.model,
-        desk.ledger.configuration(claim.configuration).model.digest,
+        context.ledger.configuration(claim.configuration).model.digest,
         tuple(shards),
         done["losses"],
     )
 
 
-async def measure(desk: WorkContext, workshop: JobRunner, claim: Claim, report: Report) -> Result:
+async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Result:
     """Play one slot of a match."""
-    candidacy = desk.ledger.candidate(claim.candidate or b"")
+    candidacy = context.ledger.candidate(claim.candidate or b"")
     if candidacy is None or claim.slot is None:
         raise WorkError("the match is over")
-    candidate = await model_directory(desk, candidacy.model)
-    incumbent = await model_directory(desk, known_model(desk.ledger, candidacy.incumbent))
+    candidate = await model_directory(context, candidacy.model)
+    incumbent = await model_directory(context, known_model(context.ledger, candidacy.incumbent))
     settings = candidacy.settings
     assert candidacy.beacon is not None  # no slot is drawn before
     blocks = slot_blocks(candidacy.beacon, candidacy.id, claim.slot, settings.slot_blocks)
-    done = await workshop.perform(
+    done = await worker.perform(
         {
             "job": "match",
             "config": claim.configuration,
@@ -119,27 +119,27 @@ async def measure(desk: WorkContext, workshop: JobRunner, claim: Claim, report: 
                 "considered": settings.considered,
                 "opening_plies": settings.opening_plies,
             },
-            "out": str(desk.folder("work")),
+            "out": str(context.folder("work")),
         },
         report,
     )
-    blob, size = await desk.keep(Path(done["blob"]))
+    blob, size = await context.keep(Path(done["blob"]))
     scores = tuple((block, score) for block, score in done["scores"])
-    return Result(desk.next_id(), claim.id, scores, done["root"], blob, size, done["games"])
+    return Result(context.next_id(), claim.id, scores, done["root"], blob, size, done["games"])
 
 
-async def _fetch_shards(desk: WorkContext, configuration: str, report: Report) -> Mapping[bytes, Path]:
+async def _fetch_shards(context: WorkContext, configuration: str, report: Report) -> Mapping[bytes, Path]:
     """The shards to train on, oldest first; older ones take the place of those that nobody has any more."""
     found: dict[bytes, Path] = {}
     lost: set[bytes] = set()
     while True:
-        wanted = training_shards(desk.ledger, configuration, lost)
+        wanted = training_shards(context.ledger, configuration, lost)
         missing = [shard for shard in wanted if shard.digest not in found]
         if not missing:
             break
         for shard in missing:
             try:
-                found[shard.digest] = await desk.fetch(shard.digest, shard.size)
+                found[shard.digest] = await context.fetch(shard.digest, shard.size)
             except WorkError:
                 lost.add(shard.digest)
             report({})  # a sign of life: many shards can take longer than a lease

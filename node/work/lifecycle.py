@@ -17,7 +17,7 @@ LOOK_S = 0.5
 
 
 async def work_for_the_swarm(
-    desk: WorkContext, member: Member, gossip: Gossip, workshop: JobRunner, checker: JobRunner, device: str
+    context: WorkContext, member: Member, gossip: Gossip, worker: JobRunner, checker: JobRunner, device: str
 ) -> None:
     """Once level with a quorum, say who we are; then work, vote and seal for ever.
 
@@ -25,16 +25,16 @@ async def work_for_the_swarm(
     Checks have a workshop of their own, so that a vote never waits for a long piece of work. While the ledger
     here is not that of the others, all of it rests.
     """
-    while member.standing().listening or not gossip.caught_up():
+    while member.status().listening or not gossip.caught_up():
         await trio.sleep(LOOK_S)
-    roles = tuple(sorted(desk.roles))
-    await desk.submit(Profile(desk.next_id(), roles, device, source_digest(), {}, 0, 0))
+    roles = tuple(sorted(context.roles))
+    await context.submit(Profile(context.next_id(), roles, device, source_digest(), {}, 0, 0))
     while True:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(seal_all, desk)
-            nursery.start_soon(vote_on_all, desk, checker)
+            nursery.start_soon(seal_all, context)
+            nursery.start_soon(vote_on_all, context, checker)
             if roles:
-                nursery.start_soon(work_on, desk, workshop)
+                nursery.start_soon(work_on, context, worker)
             while not member.divergence.dissent:
                 await trio.sleep(LOOK_S)
             nursery.cancel_scope.cancel()

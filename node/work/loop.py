@@ -20,79 +20,79 @@ LONGEST_PAUSE_S = 600.0
 """After many failures at one thing; others can do it meanwhile."""
 
 
-async def work_on(desk: WorkContext, workshop: JobRunner) -> None:
+async def work_on(context: WorkContext, worker: JobRunner) -> None:
     """Do what the swarm needs most, one claim at a time, for ever."""
-    born = desk.next_id()
+    born = context.next_id()
     given_back: set[int] = set()
-    failures = Backoff(LONGEST_PAUSE_S)
+    backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = desk.moves
-        await _give_back(desk, born, given_back)
-        claim = await _claim_something(desk, failures.avoided())
+        moves = context.moves
+        await _give_back(context, born, given_back)
+        claim = await _claim_something(context, backoff.avoided())
         if claim is None:
-            with trio.move_on_at(failures.next_end()):
-                await desk.moved(moves)
+            with trio.move_on_at(backoff.next_end()):
+                await context.moved(moves)
             continue
         subject: Subject = (claim.kind, claim.configuration, claim.candidate)
         try:
-            await _fulfil(desk, workshop, claim)
-            failures.forget(subject)
+            await _fulfil(context, worker, claim)
+            backoff.forget(subject)
         except WorkError as trouble:
-            failures.note(subject)
+            backoff.note(subject)
             log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
-            await desk.submit(Release(desk.next_id(), claim.id, as_reason(str(trouble))))
+            await context.submit(Release(context.next_id(), claim.id, as_reason(str(trouble))))
         finally:
-            desk.show(None)
+            context.show(None)
 
 
-async def _give_back(desk: WorkContext, born: int, given_back: set[int]) -> None:
+async def _give_back(context: WorkContext, born: int, given_back: set[int]) -> None:
     """Release what this member claimed in an earlier life (ids below `born`): nobody works on it any more.
 
     A claim of then may get its place in the order, and be granted, only now.
     """
-    for claim in desk.ledger.claims_of(desk.me):
+    for claim in context.ledger.claims_of(context.me):
         if claim.id < born and claim.id not in given_back:
             given_back.add(claim.id)
-            await desk.submit(Release(desk.next_id(), claim.id, "the node was restarted"))
+            await context.submit(Release(context.next_id(), claim.id, "the node was restarted"))
 
 
-async def _claim_something(desk: WorkContext, avoided: Collection[Subject]) -> Claim | None:
+async def _claim_something(context: WorkContext, avoided: Collection[Subject]) -> Claim | None:
     """Claim the most wanted work; None if there is none, or if the order gave it to somebody else."""
-    wish = next_work(desk.ledger, desk.me, desk.roles, avoided)
+    wish = next_work(context.ledger, context.me, context.roles, avoided)
     if wish is None:
         return None
-    number = desk.next_id()
-    await desk.submit(wish.claim(number))
-    await desk.ordered(number)
-    while (claim := desk.ledger.claim(desk.me, number)) is not None and claim.waits:
-        await desk.moved(desk.moves)  # a later round fixes its seed or slot
+    number = context.next_id()
+    await context.submit(wish.claim(number))
+    await context.ordered(number)
+    while (claim := context.ledger.claim(context.me, number)) is not None and claim.waits:
+        await context.moved(context.moves)  # a later round fixes its seed or slot
     return claim
 
 
-async def _fulfil(desk: WorkContext, workshop: JobRunner, claim: Claim) -> None:
+async def _fulfil(context: WorkContext, worker: JobRunner, claim: Claim) -> None:
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
-    tally = _Tally(desk, claim)
+    tally = _Tally(context, claim)
     report: Transaction | None = None
     trouble: WorkError | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_renew, desk, claim, tally)
-        nursery.start_soon(_stop_when_unwanted, desk, claim, nursery.cancel_scope)
+        nursery.start_soon(_renew, context, claim, tally)
+        nursery.start_soon(_stop_when_unwanted, context, claim, nursery.cancel_scope)
         try:
-            report = await perform(desk, workshop, claim, tally.note)
+            report = await perform(context, worker, claim, tally.note)
         except WorkError as error:
             trouble = error
         nursery.cancel_scope.cancel()
     if trouble is not None:
         raise trouble
     if report is not None:
-        await desk.submit(report)
+        await context.submit(report)
 
 
 class _Tally:
     """How much of a claim is done, by the worker's own count."""
 
-    def __init__(self, desk: WorkContext, claim: Claim) -> None:
-        self._desk = desk
+    def __init__(self, context: WorkContext, claim: Claim) -> None:
+        self._context = context
         self._claim = claim
         self._since = trio.current_time()
         self.done = 0
@@ -111,32 +111,32 @@ class _Tally:
         subject = claim.configuration
         if claim.slot is not None and claim.candidate is not None:
             subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
-        self._desk.show(CurrentWork(claim.kind, subject, claim.id, self.done, claim.amount, self._since))
+        self._context.show(CurrentWork(claim.kind, subject, claim.id, self.done, claim.amount, self._since))
 
 
-async def _renew(desk: WorkContext, claim: Claim, tally: _Tally) -> None:
+async def _renew(context: WorkContext, claim: Claim, tally: _Tally) -> None:
     """Renew the lease as long as the worker gives any sign of life."""
-    pause = desk.genesis.settings.timing.lease_s / 4
+    pause = context.genesis.settings.timing.lease_s / 4
     while True:
         await trio.sleep(pause)
         if tally.heard:
             tally.heard = False
-            number = desk.next_id()
-            await desk.submit(Progress(number, claim.id, tally.done))
-            await desk.ordered(number)  # without a quorum they would only pile up
+            number = context.next_id()
+            await context.submit(Progress(number, claim.id, tally.done))
+            await context.ordered(number)  # without a quorum they would only pile up
 
 
-async def _stop_when_unwanted(desk: WorkContext, claim: Claim, scope: trio.CancelScope) -> None:
-    while _is_wanted(desk, claim):
-        await desk.moved(desk.moves)
+async def _stop_when_unwanted(context: WorkContext, claim: Claim, scope: trio.CancelScope) -> None:
+    while _is_wanted(context, claim):
+        await context.moved(context.moves)
     scope.cancel()
 
 
-def _is_wanted(desk: WorkContext, claim: Claim) -> bool:
+def _is_wanted(context: WorkContext, claim: Claim) -> bool:
     """Whether the result could count: a slot's does after its lease, until somebody else has the slot."""
-    if desk.ledger.claim(claim.author, claim.id) is not None:
+    if context.ledger.claim(claim.author, claim.id) is not None:
         return True
-    candidacy = desk.ledger.candidate(claim.candidate) if claim.candidate is not None else None
+    candidacy = context.ledger.candidate(claim.candidate) if claim.candidate is not None else None
     if candidacy is None or candidacy.ripe is not None or claim.slot is None:
         return False
     slot = candidacy.slots[claim.slot]

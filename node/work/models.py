@@ -20,20 +20,20 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
     raise WorkError(f"model {digest.hex()[:12]} was never canonical")
 
 
-async def model_directory(desk: WorkContext, model: Model) -> Path | None:
+async def model_directory(context: WorkContext, model: Model) -> Path | None:
     """A directory with the model's files under their names; None for the built-in model, which has none.
 
     Raises `WorkError` if a file can be had from nobody.
     """
     if not model.files:
         return None
-    directory = desk.folder("models") / model.digest.hex()
+    directory = context.folder("models") / model.digest.hex()
     if directory.is_dir():
         return directory
-    partial = desk.folder("models") / f".{model.digest.hex()}"
+    partial = context.folder("models") / f".{model.digest.hex()}"
     partial.mkdir(exist_ok=True)
     for name, digest in model.files.items():
-        _place(await desk.fetch(digest, None), partial / name)
+        _place(await context.fetch(digest, None), partial / name)
     os.replace(partial, directory)
     return directory
 

@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class Replays:
-    """Fetches games and has them replayed in `workshop`, each reported slot once."""
+    """Fetches games and has them replayed in `worker`, each reported slot once."""
 
-    def __init__(self, desk: WorkContext, workshop: JobRunner) -> None:
-        self._desk = desk
-        self._workshop = workshop
+    def __init__(self, context: WorkContext, worker: JobRunner) -> None:
+        self._context = context
+        self._worker = worker
         self._free = trio.Lock()  # a workshop does one job at a time
         self._found: dict[bytes, str] = {}  # by the digest of the result
         self._begun: dict[bytes, trio.Lock] = {}  # by the same
@@ -46,7 +46,7 @@ class Replays:
 
     async def _replay(self, report: SlotReport) -> str:
         result = report.result
-        games = await self._desk.fetch(result.blob, result.size)
+        games = await self._context.fetch(result.blob, result.size)
         if (size := _size(games)) != result.size:
             wrong = f"the games have {size} bytes, but {result.size} were claimed"
         else:
@@ -66,7 +66,7 @@ class Replays:
             "settings": {"opening_plies": report.settings.opening_plies},
         }
         async with self._free:
-            done = await self._workshop.perform(job, lambda _progress: None)
+            done = await self._worker.perform(job, lambda _progress: None)
         return "" if done["ok"] else str(done["reason"]) or "no reason given"
 
 
@@ -90,14 +90,14 @@ async def _digest(path: Path) -> bytes:
     return hasher.digest()
 
 
-async def unless_over(desk: WorkContext, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
+async def unless_over(context: WorkContext, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
     """What `work` returns, or None if what it was done for was over before. Raises `WorkError`."""
     done: T | None = None
     trouble: WorkError | None = None
 
     async def watch(scope: trio.CancelScope) -> None:
         while is_open():
-            await desk.moved(desk.moves)
+            await context.moved(context.moves)
         scope.cancel()
 
     async with trio.open_nursery() as nursery:

@@ -6,14 +6,14 @@ from consensus.statement import pae
 from node.work.context import WorkContext
 
 
-async def seal_all(desk: WorkContext) -> None:
+async def seal_all(context: WorkContext) -> None:
     """Seal every promotion that does not carry our seal yet, for ever."""
     sealed: set[bytes] = set()
     while True:
-        moves = desk.moves
-        for promotion in due_seals(desk.ledger, desk.me):
+        moves = context.moves
+        for promotion in due_seals(context.ledger, context.me):
             if promotion.digest not in sealed:
                 sealed.add(promotion.digest)
-                signature = desk.key.sign(pae(promotion.statement))
-                await desk.submit(Seal(desk.next_id(), promotion.digest, signature))
-        await desk.moved(moves)
+                signature = context.key.sign(pae(promotion.statement))
+                await context.submit(Seal(context.next_id(), promotion.digest, signature))
+        await context.moved(moves)

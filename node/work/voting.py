@@ -25,24 +25,24 @@ LONGEST_PAUSE_S = 60.0
 """After several failures at one candidate; its time to be voted on is limited."""
 
 
-async def vote_on_all(desk: WorkContext, workshop: JobRunner) -> None:
+async def vote_on_all(context: WorkContext, worker: JobRunner) -> None:
     """Replay what is reported, and what somebody found wrong, and vote on each candidate that is ripe, for ever.
 
     What cannot be checked now (a games file that nobody who answers has, a worker that died) is tried again
     after a pause; the time for it is limited by the ledger, not here.
     """
-    voice = _Findings(desk, Replays(desk, workshop))
+    findings = _Findings(context, Replays(context, worker))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_look_ahead, desk, voice)
-        nursery.start_soon(_answer_all, desk, voice)
-        await _vote_on_all(desk, voice)
+        nursery.start_soon(_look_ahead, context, findings)
+        nursery.start_soon(_answer_all, context, findings)
+        await _vote_on_all(context, findings)
 
 
 class _Findings:
     """What this node says about reported slots."""
 
-    def __init__(self, desk: WorkContext, replays: Replays) -> None:
-        self._desk = desk
+    def __init__(self, context: WorkContext, replays: Replays) -> None:
+        self._context = context
         self.replays = replays
         self._said: dict[bytes, int] = {}  # the id of our finding, by the digest of the result
 
@@ -50,34 +50,34 @@ class _Findings:
         """Our one finding about a result."""
         if report.digest in self._said:
             return
-        number = self._said[report.digest] = self._desk.next_id()
+        number = self._said[report.digest] = self._context.next_id()
         found = Finding(number, report.candidate, report.slot, report.digest, bool(wrong), as_reason(wrong))
         try:
-            await self._desk.submit(found)
+            await self._context.submit(found)
         except WorkError:
             del self._said[report.digest]
             raise
 
     def is_pending(self, report: SlotReport) -> bool:
         """Whether what is found of this result is being decided."""
-        number, ledger = self._said.get(report.digest), self._desk.ledger
-        waits = number is not None and not ledger.has_used(self._desk.me, number)
+        number, ledger = self._said.get(report.digest), self._context.ledger
+        waits = number is not None and not ledger.has_used(self._context.me, number)
         return waits or ledger.case(report.digest) is not None
 
     def may_accuse(self, candidacy: Candidacy, report: SlotReport) -> bool:
         """Whether a `wrong` of ours would put this result before the others."""
-        return report.digest not in self._said and self._desk.ledger.may_open_case(self._desk.me, candidacy)
+        return report.digest not in self._said and self._context.ledger.may_open_case(self._context.me, candidacy)
 
 
-async def _look_ahead(desk: WorkContext, voice: _Findings) -> None:
+async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
     """Replay the results of matches that are being played, and put what is wrong before the others."""
     settled: set[bytes] = set()  # results that are right, or of which we have said that they are not
-    failures = Backoff(LONGEST_PAUSE_S)
+    backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = desk.moves
+        moves = context.moves
         reported = [
             (candidacy, number, slot.result)
-            for candidacy in desk.ledger.candidates()
+            for candidacy in context.ledger.candidates()
             if candidacy.ripe is None
             for number, slot in enumerate(candidacy.slots)
             if slot.result is not None
@@ -85,113 +85,113 @@ async def _look_ahead(desk: WorkContext, voice: _Findings) -> None:
         settled &= {result.fingerprint for _, _, result in reported}
         for candidacy, number, result in reported:
             subject: Subject = ("match", candidacy.configuration, result.fingerprint)
-            if result.fingerprint in settled or subject in failures.avoided():
+            if result.fingerprint in settled or subject in backoff.avoided():
                 continue
             report = report_of(candidacy, number)
             assert report is not None
             try:
-                if await _is_settled(desk, voice, report):
+                if await _is_settled(context, findings, report):
                     settled.add(result.fingerprint)
             except WorkError:
-                failures.note(subject)  # who has to vote on it, or to answer for it, says why
-        with trio.move_on_at(failures.next_end()):
-            await desk.moved(moves)
+                backoff.note(subject)  # who has to vote on it, or to answer for it, says why
+        with trio.move_on_at(backoff.next_end()):
+            await context.moved(moves)
 
 
-async def _is_settled(desk: WorkContext, voice: _Findings, report: SlotReport) -> bool:
+async def _is_settled(context: WorkContext, findings: _Findings, report: SlotReport) -> bool:
     """Whether there is no more to say about a result: it is right, or we have said that it is wrong."""
 
     def is_open() -> bool:
-        present = desk.ledger.candidate(report.candidate)
+        present = context.ledger.candidate(report.candidate)
         return present is not None and present.slots[report.slot].result == report.result
 
-    wrong = await unless_over(desk, is_open, lambda: voice.replays.find(report))
-    present = desk.ledger.candidate(report.candidate)
-    if wrong and present is not None and not voice.is_pending(report) and voice.may_accuse(present, report):
-        await voice.say(report, wrong)
+    wrong = await unless_over(context, is_open, lambda: findings.replays.find(report))
+    present = context.ledger.candidate(report.candidate)
+    if wrong and present is not None and not findings.is_pending(report) and findings.may_accuse(present, report):
+        await findings.say(report, wrong)
         return True
     return wrong == ""
 
 
-async def _answer_all(desk: WorkContext, voice: _Findings) -> None:
+async def _answer_all(context: WorkContext, findings: _Findings) -> None:
     """Answer open cases side by side: one whose games nobody has must not keep us from the others."""
     begun: set[bytes] = set()
     async with trio.open_nursery() as nursery:
         while True:
-            moves = desk.moves
-            cases = desk.ledger.cases()
+            moves = context.moves
+            cases = context.ledger.cases()
             begun &= {case.id for case in cases}
-            for case in due_findings(desk.ledger, desk.me):
+            for case in due_findings(context.ledger, context.me):
                 if case.id not in begun:
                     begun.add(case.id)
-                    nursery.start_soon(_answer, desk, voice, case)
-            await desk.moved(moves)
+                    nursery.start_soon(_answer, context, findings, case)
+            await context.moved(moves)
 
 
-async def _answer(desk: WorkContext, voice: _Findings, case: Case) -> None:
+async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None:
     """Replay what is under suspicion and say what we found, unless the case is closed before."""
-    failures = Backoff(LONGEST_PAUSE_S)
+    backoff = Backoff(LONGEST_PAUSE_S)
     subject: Subject = ("match", case.report.configuration, case.id)
 
     def is_open() -> bool:
-        return desk.ledger.case(case.id) is not None
+        return context.ledger.case(case.id) is not None
 
     while is_open():
         try:
-            wrong = await unless_over(desk, is_open, lambda: voice.replays.find(case.report))
+            wrong = await unless_over(context, is_open, lambda: findings.replays.find(case.report))
             if wrong is not None:
-                await voice.say(case.report, wrong)
+                await findings.say(case.report, wrong)
             return
         except WorkError as trouble:
-            failures.note(subject)
+            backoff.note(subject)
             log.warning("finding put off", result=case.id.hex()[:12], why=str(trouble))
-        await trio.sleep_until(failures.next_end())
+        await trio.sleep_until(backoff.next_end())
 
 
-async def _vote_on_all(desk: WorkContext, voice: _Findings) -> None:
+async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
     voted: set[bytes] = set()  # digests of the results on which we did
-    failures = Backoff(LONGEST_PAUSE_S)
+    backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = desk.moves
-        for candidacy in due_votes(desk.ledger, desk.me):
+        moves = context.moves
+        for candidacy in due_votes(context.ledger, context.me):
             assert candidacy.ripe is not None
             subject: Subject = ("match", candidacy.configuration, candidacy.id)
-            if candidacy.ripe.results in voted or subject in failures.avoided():
+            if candidacy.ripe.results in voted or subject in backoff.avoided():
                 continue
             try:
-                vote = await _judge(desk, voice, candidacy)
+                vote = await _judge(context, findings, candidacy)
                 if vote is not None:
-                    await desk.submit(vote)
+                    await context.submit(vote)
                     voted.add(candidacy.ripe.results)
             except WorkError as trouble:
-                failures.note(subject)
+                backoff.note(subject)
                 log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
-        with trio.move_on_at(failures.next_end()):
-            await desk.moved(moves)
+        with trio.move_on_at(backoff.next_end()):
+            await context.moved(moves)
 
 
-async def _judge(desk: WorkContext, voice: _Findings, candidacy: Candidacy) -> Vote | None:
+async def _judge(context: WorkContext, findings: _Findings, candidacy: Candidacy) -> Vote | None:
     """Our vote; None if there is none now: the candidate is over, or what we found is put to the others first."""
     assert candidacy.ripe is not None
     results = candidacy.ripe.results
 
     def is_open() -> bool:
-        present = desk.ledger.candidate(candidacy.id)
+        present = context.ledger.candidate(candidacy.id)
         return present is not None and present.ripe is not None and present.ripe.results == results
 
-    first = await unless_over(desk, is_open, lambda: _first_wrong(voice.replays, candidacy))
-    present = desk.ledger.candidate(candidacy.id)
+    first = await unless_over(context, is_open, lambda: _first_wrong(findings.replays, candidacy))
+    present = context.ledger.candidate(candidacy.id)
     if first is None or present is None or not is_open():
         return None
     report, wrong = first
     if report is None:
-        return Vote(desk.next_id(), candidacy.id, True, results, "")
-    if voice.is_pending(report):
+        return Vote(context.next_id(), candidacy.id, True, results, "")
+    if findings.is_pending(report):
         return None
-    if voice.may_accuse(present, report):
-        await voice.say(report, wrong)
+    if findings.may_accuse(present, report):
+        await findings.say(report, wrong)
         return None
-    return Vote(desk.next_id(), candidacy.id, False, results, as_reason(f"slot {report.slot}: {wrong}"))
+    return Vote(context.next_id(), candidacy.id, False, results, as_reason(f"slot {report.slot}: {wrong}"))
 
 
 async def _first_wrong(replays: Replays, candidacy: Candidacy) -> tuple[SlotReport | None, str]:

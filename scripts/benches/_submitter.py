@@ -30,7 +30,7 @@ async def submit_notes(
     seconds: float,
     rate: float,
     result: Path,
-    desk: WorkContext,
+    context: WorkContext,
     member: Member,
     gossip: Gossip,
     *_rest: object,
@@ -50,15 +50,15 @@ async def submit_notes(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
         await trio.sleep(max(0.0, begin - time.time()))
-        ready = gossip.caught_up() and not member.standing().listening
-        round_before = member.standing().round
-        chance, end = random.Random(desk.next_id()), time.perf_counter() + seconds
+        ready = gossip.caught_up() and not member.status().listening
+        round_before = member.status().round
+        chance, end = random.Random(context.next_id()), time.perf_counter() + seconds
         while (pause := chance.expovariate(rate)) + time.perf_counter() < end:
             await trio.sleep(pause)
-            number = desk.next_id()
+            number = context.next_id()
             submitted[number] = time.perf_counter()
             member.submit([{"type": "note", "id": number, "text": "a transaction of usual size"}])
-        rounds = member.standing().round - round_before
+        rounds = member.status().round - round_before
         with trio.move_on_after(_DRAIN_S):
             while submitted:
                 await trio.sleep(0.1)

@@ -93,16 +93,16 @@ async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> float:
 
     Seconds by the clock, from when all that works is running.
     """
-    opener = ParallelVerifier()
-    await _follow(opener, genesis, raws[:_MESSAGE])
+    verifier = ParallelVerifier()
+    await _follow(verifier, genesis, raws[:_MESSAGE])
     begin = time.perf_counter()
-    await _follow(opener, genesis, raws)
+    await _follow(verifier, genesis, raws)
     seconds = time.perf_counter() - begin
-    await opener.aclose()
+    await verifier.aclose()
     return seconds
 
 
-async def _follow(opener: ParallelVerifier, genesis: Genesis, raws: Sequence[bytes]) -> None:
+async def _follow(verifier: ParallelVerifier, genesis: Genesis, raws: Sequence[bytes]) -> None:
     replica = Replica(genesis)
 
     async def put_in_order(events: Sequence[Event]) -> None:
@@ -110,7 +110,7 @@ async def _follow(opener: ParallelVerifier, genesis: Genesis, raws: Sequence[byt
 
     for start in range(0, len(raws), _MESSAGE):
         message = raws[start : start + _MESSAGE]
-        await opener.open(message, replica.epoch, replica.dag.rows.__contains__, put_in_order)
+        await verifier.open(message, replica.epoch, replica.dag.rows.__contains__, put_in_order)
 
 
 def measure(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
@@ -212,16 +212,16 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
         await store.append(events[start : start + _SYNC])
     await store.close()
     written = time.perf_counter()
-    store, opener = SqliteStore(directory, genesis=genesis.digest, member=member), ParallelVerifier()
+    store, verifier = SqliteStore(directory, genesis=genesis.digest, member=member), ParallelVerifier()
     replica = Replica(genesis)
 
     async def put_in_order(some: Sequence[Event]) -> None:
         take(replica, some)
 
-    await Recovery(store, opener, genesis).replay(replica.opening, put_in_order)
+    await Recovery(store, verifier, genesis).replay(replica.opening, put_in_order)
     read = time.perf_counter()
     await store.close()
-    await opener.aclose()
+    await verifier.aclose()
     assert len(replica.dag) == len(events)
     return written - begin, read - written
 

@@ -182,7 +182,7 @@ def check_peer_answer(data: bytes) -> None:
 
 def check_local_port(data: bytes) -> None:
     room = Room(council_swarm())
-    server = _Server(Routes(source()), Control(room.council, TOKEN, "127.0.0.1"))
+    server = _Server(Routes(source()), Control(room.governance, TOKEN, "127.0.0.1"))
     found = statuses(data, converse(lambda stream: server._converse(Conversation(stream, h11.SERVER)), data))
     _check_submitted(room)
     if 200 not in found:
@@ -197,7 +197,7 @@ class WishCheck:
 
     def __call__(self, data: bytes) -> None:
         room = Room(council_swarm())
-        control = Control(room.council, TOKEN, "127.0.0.1")
+        control = Control(room.governance, TOKEN, "127.0.0.1")
         headers = {"host": "127.0.0.1", TOKEN_HEADER: TOKEN, "content-type": "application/json"}
         answer = in_virtual_time(partial(control.answer, self._path, headers, data))
         said = json.loads(answer.body)

@@ -148,34 +148,34 @@ class OpenSwarm(SimulatedSwarm):
             genesis=self.genesis,
             identity=node.identity,
             store=store,
-            opener=self._opener,
+            verifier=self._verifier,
             clock=node.clock,
             chance=chance,
             pace=self._pace,
         )
         decided, for_doors = member.subscribe(), member.subscribe()
         courier = self.couriers[node.number] = Courier(self.town, me, self.deaf)
-        transport = node.mask.transport(courier, member)
+        transport = node.behaviour.transport(courier, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
         fetcher = self.fetchers[node.number] = BlobFetcher(node.blobs, transport, [], chance)
         guides = self._guides[node.number]
         directory = AddressBook(
             self._files[node.number], lambda: member.replica.ledger.roster, guides, lambda: member.replica.ledger.former
         )
-        reception = Router(
+        router = Router(
             [],
             {
-                SYNC_PATH: node.mask.route(gossip.route(), member),
+                SYNC_PATH: node.behaviour.route(gossip.route(), member),
                 CHAIN_PATH: chain_route(store),
                 BLOB_PATH: blob_route(node.blobs),
             },
         )
-        doors = Admission(me, directory, Credentials(self.town, me), reception, courier, fetcher)
+        admission = Admission(me, directory, Credentials(self.town, me), router, courier, fetcher)
         named = {guide: Peer(guide) for guide in guides}
         catchup = CatchUp(
             self.genesis,
             store,
-            _Seat(member, doors),
+            _Seat(member, admission),
             lambda: (named | gossip.peers).values(),
             transport,
             node.blobs,
@@ -190,10 +190,10 @@ class OpenSwarm(SimulatedSwarm):
         async with trio.open_nursery() as nursery:
             await nursery.start(member.run)
             nursery.start_soon(self._report, node, decided)
-            await doors.adjust()
-            nursery.start_soon(doors.follow, for_doors)
+            await admission.adjust()
+            nursery.start_soon(admission.follow, for_doors)
             self.town.homes[self.home(node)] = me
-            await nursery.start(self.network.serve, me, reception)
+            await nursery.start(self.network.serve, me, router)
             nursery.start_soon(gossip.run)
             nursery.start_soon(catchup.run, stranded)
             nursery.start_soon(follow_epochs, store, node.blobs, self.keep)

@@ -82,7 +82,7 @@ class World:
         """All are up, in one epoch, and nothing waits."""
         with trio.fail_after(120):
             while not self._same() or any(
-                member_of(node).standing().pending or member_of(node).replica.undecided() for node in self.swarm.nodes
+                member_of(node).status().pending or member_of(node).replica.undecided() for node in self.swarm.nodes
             ):
                 await trio.sleep(0.2)
         self.honesty.inspect()

@@ -64,14 +64,14 @@ class WorkingTown(OpenSwarm):
         effects = EffectLog(lambda member: member.hex()[:8])
         fetcher = self.fetchers[node.number]
         assert isinstance(node.blobs, _LooseBlobs)
-        office = NodeWorkContext(member, node.identity, ROLES, node.blobs, fetcher, directory, effects)
-        self.offices[node.number] = office
+        context = NodeWorkContext(member, node.identity, ROLES, node.blobs, fetcher, directory, effects)
+        self.offices[node.number] = context
         diary = self.diaries.setdefault(node.number, [])
-        workshop = SimulatedWorkshop(chance, directory, diary)
+        worker = SimulatedWorkshop(chance, directory, diary)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(office.run)
+            nursery.start_soon(context.run)
             nursery.start_soon(
-                work_for_the_swarm, office, member, gossip, workshop, _Checker(self, node.number, workshop), "simulated"
+                work_for_the_swarm, context, member, gossip, worker, _Checker(self, node.number, worker), "simulated"
             )
 
     async def _live(self, node: SimulatedNode) -> None:
@@ -248,7 +248,7 @@ async def test_the_others_find_a_member_that_moves(
     await trio.sleep(5)
     town.deaf.add(moving.identity.id)
     await town.start(moving)
-    await until(lambda: not member_of(moving).standing().listening, 60)
+    await until(lambda: not member_of(moving).status().listening, 60)
     rounds = member_of(moving).replica.ledger.round
     done = len(town.effects)
     await until(lambda: member_of(moving).replica.ledger.round > rounds + 10, 60)
@@ -264,8 +264,8 @@ async def approve(town: WorkingTown, voter: SimulatedNode, change: Change) -> No
     while not found:
         await trio.sleep(0.1)
         found = [one.id for one in ledger_of(voter).proposals() if one.change == change]
-    office = town.offices[voter.number]
-    await office.submit(t.Ballot(office.next_id(), found[0], True))
+    context = town.offices[voter.number]
+    await context.submit(t.Ballot(context.next_id(), found[0], True))
 
 
 RULES = replace(WORK, membership=MembershipSettings(absence_s=60, expel=1))
@@ -276,8 +276,8 @@ async def test_who_is_away_for_long_and_who_lies_are_proposed_to_leave_by_the_ge
 ) -> None:
     town = make(7, 36, settings=RULES)
     liar, away = town.nodes[6], town.nodes[5]
-    liar.mask, liar.honest = Behaviour([KINDS["fork"](36)]), False
-    liar.make_member = make_liar(liar.mask.ways)
+    liar.behaviour, liar.honest = Behaviour([KINDS["fork"](36)]), False
+    liar.make_member = make_liar(liar.behaviour.ways)
     await nursery.start(town.run)
     others = town.nodes[:5]
     await until(lambda: any(kind == "claim" for kind, _, _ in town.effects))

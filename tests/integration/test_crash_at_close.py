@@ -131,7 +131,7 @@ class World(OpenSwarm):
 
     def near_the_end(self) -> bool:
         """Of an epoch, at the first node, which takes part."""
-        if self.first.member is None or self.first.member.standing().listening:
+        if self.first.member is None or self.first.member.status().listening:
             return False
         return ledger_of(self.first).ordered - member_of(self.first).replica.opening.ordered > EVENTS - 12
 
@@ -179,7 +179,7 @@ async def test_what_is_on_its_disk_acts_once(
         places = {await world.crash_once(writes, after) for writes, after in points}
         users.cancel_scope.cancel()
     await until(lambda: all(
-        node.member is not None and not node.member.standing().pending and not node.member.replica.undecided()
+        node.member is not None and not node.member.status().pending and not node.member.replica.undecided()
         for node in world.nodes
     ))  # fmt: skip
     await until(lambda: len({ledger_of(node).digest() for node in world.nodes}) == 1)

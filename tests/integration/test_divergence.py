@@ -67,13 +67,13 @@ def test_a_node_with_a_wrong_ledger_finds_out_says_so_and_computes_it_again(seed
     async def scenario(swarm, rounds):
         wrong, *others = swarm.nodes
         await until(lambda: ledger_of(wrong).round >= 10)
-        assert wrong.member.standing().dissent == ""
+        assert wrong.member.status().dissent == ""
         at = ledger_of(wrong).round
         ledger_of(wrong)._state.accepted["claim"] += 1  # a bit flips
         said = []
         with capture_logs() as logs:
             while not any(entry["event"].startswith("the ledger was wrong") for entry in logs):
-                said.append((ledger_of(wrong).round, wrong.member.standing().dissent))
+                said.append((ledger_of(wrong).round, wrong.member.status().dissent))
                 await trio.sleep(0.05)
                 assert ledger_of(wrong).round <= at + ROUNDS
             cured = [entry for entry in logs if entry["event"].startswith("the ledger was wrong")]
@@ -84,7 +84,7 @@ def test_a_node_with_a_wrong_ledger_finds_out_says_so_and_computes_it_again(seed
         assert noticed[0]["round"] == at + 1
         await trio.sleep(10)
         for node in swarm.nodes:
-            assert node.member.standing().dissent == ""
+            assert node.member.status().dissent == ""
         assert ledger_of(wrong).round >= at + 15
         await until(lambda: ledger_of(wrong).digest() == ledger_of(others[0]).digest())
         check_agreement(rounds, wrong.number, at)
@@ -111,18 +111,18 @@ def test_a_wrong_node_puts_nothing_forward_until_it_is_cured():
         wrong.member.divergence.wants_cure = lambda: False
         await until(lambda: ledger_of(wrong).round >= 5)
         ledger_of(wrong)._state.refused["malformed"] = 7
-        await until(lambda: wrong.member.standing().dissent)
-        assert "does not vote or work" in wrong.member.standing().dissent
+        await until(lambda: wrong.member.status().dissent)
+        assert "does not vote or work" in wrong.member.status().dissent
         made = len(wrong.member.replica.dag.events)
         await trio.sleep(10)
         events = wrong.member.replica.dag.events[made:]
         mine = [event for event in events if event.creator == wrong.identity.id]
         assert len(mine) > 5  # it goes on ordering with the others
         assert all(event.transactions == () for event in mine)
-        assert wrong.member.standing().pending > 5
+        assert wrong.member.status().pending > 5
         del wrong.member.divergence.wants_cure
-        await until(lambda: wrong.member.standing().dissent == "")
-        await until(lambda: wrong.member.standing().pending <= 3)
+        await until(lambda: wrong.member.status().dissent == "")
+        await until(lambda: wrong.member.status().pending <= 3)
 
     in_virtual_time(4, scenario)
 
@@ -133,10 +133,10 @@ def test_without_a_majority_everybody_says_so():
         for node in swarm.nodes[:2]:
             node.member.divergence.wants_cure = lambda: False
             ledger_of(node)._state.refused["malformed"] = 7
-        await until(lambda: all(node.member.standing().dissent for node in swarm.nodes))
-        assert all("no ledger has the majority" in node.member.standing().dissent for node in swarm.nodes)
-        first = swarm.nodes[0].member.standing().round
-        await until(lambda: swarm.nodes[3].member.standing().round > first + 3)  # the order needs no ledger
+        await until(lambda: all(node.member.status().dissent for node in swarm.nodes))
+        assert all("no ledger has the majority" in node.member.status().dissent for node in swarm.nodes)
+        first = swarm.nodes[0].member.status().round
+        await until(lambda: swarm.nodes[3].member.status().round > first + 3)  # the order needs no ledger
 
     in_virtual_time(5, scenario)
 
@@ -189,7 +189,7 @@ def listen(node, said):
 
     def heard(own, sealed):
         mistaken(own, sealed)
-        said.append((node.number, node.member.standing().dissent))
+        said.append((node.number, node.member.status().dissent))
 
     node.member.mistaken = heard
 
@@ -208,7 +208,7 @@ async def check_cured(swarm, bent, rounds):
         assert {number: records(node)[number] for number in range(1, common + 1)} == {
             number: records(sane)[number] for number in range(1, common + 1)
         }
-        assert node.member.standing().dissent == ""
+        assert node.member.status().dissent == ""
         assert not node.member.replica.hashgraph.forkers()
         assert not ledger_of(node).convictions()
         ids = placed(rounds[sane.number], node.identity.id)
@@ -336,10 +336,10 @@ def test_a_node_that_closes_too_early_says_so_and_is_cured_when_the_others_have_
         ledger_of(wrong)._state.tenure.first_index -= 150
         await until(lambda: wrong.member.replica.number == 1)
         mistaken = records(wrong)[1]
-        await until(lambda: wrong.member.standing().dissent, 40)
-        assert "most members have not closed the one before" in wrong.member.standing().dissent
+        await until(lambda: wrong.member.status().dissent, 40)
+        assert "most members have not closed the one before" in wrong.member.status().dissent
         assert sane.member.replica.number == 0
-        assert all(node.member.standing().dissent == "" for node in swarm.nodes[1:])
+        assert all(node.member.status().dissent == "" for node in swarm.nodes[1:])
         await until(lambda: records(wrong)[1] != mistaken, 120)
         await check_cured(swarm, [wrong], rounds)
 
@@ -363,9 +363,9 @@ def test_without_a_majority_for_a_record_everybody_says_so():
             bend_at_close(node, miscount_by(1 + number // 2))
         await until(lambda: all(node.member.replica.number == 1 for node in swarm.nodes))
         before = [records(node) for node in swarm.nodes]
-        await until(lambda: all(node.member.standing().dissent for node in swarm.nodes))
+        await until(lambda: all(node.member.status().dissent for node in swarm.nodes))
         for node in swarm.nodes:
-            assert node.member.standing().dissent == (
+            assert node.member.status().dissent == (
                 "no record of epoch 1 has the majority of the weight; nobody votes or works"
             )
         await trio.sleep(30)
@@ -381,12 +381,12 @@ def test_the_minority_of_an_epoch_that_nobody_can_seal_knows_it():
         for number, node in enumerate(swarm.nodes[:3]):
             node.member.divergence.second_look = not_again
             bend_at_close(node, miscount_by(number))
-        await until(lambda: all(node.member.standing().dissent for node in swarm.nodes[:3]))
+        await until(lambda: all(node.member.status().dissent for node in swarm.nodes[:3]))
         for node in swarm.nodes[:3]:
             assert "members of weight 4 of 7 opened epoch 1 with another record (ledger, snapshot)" in (
-                node.member.standing().dissent
+                node.member.status().dissent
             )
-        assert all(node.member.standing().dissent == "" for node in swarm.nodes[3:])
+        assert all(node.member.status().dissent == "" for node in swarm.nodes[3:])
 
     in_virtual_time(3, scenario, count=7, settings=TINY)
 
@@ -414,7 +414,7 @@ def test_a_swarm_of_one_goes_on_with_what_it_has():
         (only,) = swarm.nodes
         bend_at_close(only, miscount)
         await until(lambda: only.member.replica.number == 2, 200)
-        assert only.member.standing().dissent == ""
+        assert only.member.status().dissent == ""
 
     in_virtual_time(1, scenario, count=1, settings=TINY)
 
@@ -470,7 +470,7 @@ def test_a_program_that_is_wrong_stays_silent_and_has_its_entries_named_at_the_n
         with capture_logs() as logs:
             await until(lambda: lines(logs, "the ledger is the same"))
             while sane.member.replica.number == 0:
-                assert "another ledger since round 4" in wrong.member.standing().dissent
+                assert "another ledger since round 4" in wrong.member.status().dissent
                 await trio.sleep(0.2)
             await until(lambda: lines(logs, "right record"))
             await trio.sleep(1)

@@ -80,7 +80,7 @@ async def at_rest(swarm: SimulatedSwarm) -> None:
     with trio.fail_after(60):
         while (
             any(
-                node.member is None or node.member.standing().pending or node.member.replica.undecided()
+                node.member is None or node.member.status().pending or node.member.replica.undecided()
                 for node in swarm.nodes
             )
             or len({member_of(node).replica.ledger.round for node in swarm.nodes}) > 1
@@ -143,7 +143,7 @@ async def test_crashes_at_the_close_neither_fork_nor_lose(
         while True:
             await trio.sleep(0.02)
             for node in swarm.nodes:
-                up = node.member is not None and not node.member.standing().listening
+                up = node.member is not None and not node.member.status().listening
                 if up and chance.random() < 0.1 and near_close(node):
                     swarm.crash(node)
                     await trio.sleep(chance.uniform(0.1, 2))
@@ -238,7 +238,7 @@ async def test_members_leave_while_the_swarm_works(autojump_clock: MockClock, nu
         node_member = member_of(node)
         node_member.submit([{"type": "note", "id": node_member.last_id() + 1}])
     with trio.fail_after(30):
-        while any(member_of(node).standing().pending for node in swarm.nodes[:4]):
+        while any(member_of(node).status().pending for node in swarm.nodes[:4]):
             await trio.sleep(0.1)
     assert member_of(swarm.nodes[0]).replica.ledger.round > begun
     assert {len(member_of(node).replica.roster) for node in swarm.nodes[:4]} == {4}

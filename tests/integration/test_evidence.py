@@ -62,7 +62,7 @@ def test_an_equivocator_loses_its_say_and_the_swarm_goes_on(seed, count, way):
     async def scenario(swarm):
         liar, honest = swarm.nodes[-1].identity.id, swarm.honest
         await until(lambda: all(ledger_of(node).convictions() for node in honest))
-        await until(lambda: all(node.member.standing().epoch >= 1 for node in honest))
+        await until(lambda: all(node.member.status().epoch >= 1 for node in honest))
         for node in honest:
             assert [entry.member for entry in ledger_of(node).convictions()] == [liar]
             assert {member.id: member.weight for member in ledger_of(node).roster.members} == {

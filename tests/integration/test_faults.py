@@ -57,7 +57,7 @@ class FaultySwarm(WorkingSwarm):
         super().__init__(*args, **options)
         self._way = way
 
-    def workshop(self, node: SimulatedNode, chance: random.Random, directory: Path) -> SimulatedWorkshop:
+    def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> SimulatedWorkshop:
         if node.number != LIAR:
             return SimulatedWorkshop(chance, directory, self.diary)
         made = LyingWorkshop(chance, directory, self.diary, strength=0.0)

@@ -32,10 +32,10 @@ def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatc
         mute.append(late.identity.id)
         await swarm.start(late)
         await until(lambda: late.member.replica.number == 1)
-        assert late.member.standing().listening
+        assert late.member.status().listening
         await trio.sleep(5)
         mute.clear()
-        await until(lambda: not late.member.standing().listening)
+        await until(lambda: not late.member.status().listening)
         assert not any(node.member.replica.hashgraph.forkers() for node in swarm.nodes)
 
     in_virtual_time(0, scenario, settings=Settings(epoch=EpochSettings(events=100)))

@@ -167,10 +167,10 @@ async def test_who_cannot_get_rid_of_transactions_is_told_so(nursery: trio.Nurse
     swarm.network.cut(others, [alone.identity.id])
     taken = await submit_until_refused(alone, watched)
     assert 16 * 2**20 / 190_000 - 2 <= taken <= 16 * 2**20 / 190_000 + 12
-    full = member_of(alone).standing().pending
+    full = member_of(alone).status().pending
     swarm.network.heal()
     await trio.sleep(10)
-    assert member_of(alone).standing().pending < full - 10
+    assert member_of(alone).status().pending < full - 10
 
 
 async def submit_until_refused(node: SimulatedNode, watched: Watched) -> int:

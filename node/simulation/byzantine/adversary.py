@@ -221,8 +221,8 @@ class Behaviour:
 class _MaskedTransport:
     """`Transport` that changes the questions of a sync."""
 
-    def __init__(self, inner: Transport, mask: Behaviour, liar: Liar) -> None:
-        self._inner, self._mask, self._liar = inner, mask, liar
+    def __init__(self, inner: Transport, behaviour: Behaviour, liar: Liar) -> None:
+        self._inner, self._mask, self._liar = inner, behaviour, liar
 
     async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
         """See `Transport.ask`."""

@@ -109,4 +109,4 @@ class FalseLedger(Altered):
 
     def changes(self, liar: Liar) -> dict[str, Any]:
         """See `Altered`."""
-        return {"ledger": (max(1, liar.standing().round + self.random.choice((0, -1, 1000))), bytes(32))}
+        return {"ledger": (max(1, liar.status().round + self.random.choice((0, -1, 1000))), bytes(32))}

@@ -362,7 +362,7 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     genuine = gossip.made[10]
     raw = genuine.raw.replace(genuine.signature, bytes(64))
     assert raw != genuine.raw
-    opener, epoch = ParallelVerifier(), gossip.genesis.digest
+    verifier, epoch = ParallelVerifier(), gossip.genesis.digest
     replica = Replica(gossip.genesis)
 
     def knows(digest):
@@ -373,12 +373,12 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
 
     for _ in range(2):
         with pytest.raises(ValueError, match="is not signed by it"):
-            await opener.open([raw], epoch, knows, take)
+            await verifier.open([raw], epoch, knows, take)
     assert len(replica.dag) == 0
     assert not replica.wanted()
-    assert await opener.open([event.raw for event in gossip.made], epoch, knows, take) == len(gossip.made)
+    assert await verifier.open([event.raw for event in gossip.made], epoch, knows, take) == len(gossip.made)
     assert len(replica.dag) == len(gossip.made)
-    assert await opener.open([raw], epoch, knows, take) == 0, "known already: dropped unseen, and held against nobody"
+    assert await verifier.open([raw], epoch, knows, take) == 0, "known already: dropped unseen, and held against nobody"
     kept = replica.dag.events[replica.dag.rows[genuine.hash]]
     assert kept.raw == genuine.raw
 

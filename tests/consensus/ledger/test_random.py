@@ -313,8 +313,8 @@ def check_cases(swarm: Swarm) -> None:
         if not ledger._state.tenure.recount:
             assert 3 * wrong <= 2 * roster.total_weight
             assert 3 * right < roster.total_weight
-    openers = Counter((case.author, case.report.candidate) for case in ledger.cases())
-    assert set(openers.values()) <= {1}
+    verifiers = Counter((case.author, case.report.candidate) for case in ledger.cases())
+    assert set(verifiers.values()) <= {1}
     for open_ in ledger.candidates():
         assert not {ballot.author for ballot in open_.ballots} & set(open_.faulty)
         held = {slot.claim[0] for slot in open_.slots if slot.result is None and slot.claim is not None}

@@ -318,8 +318,8 @@ async def test_who_asks_too_often_asks_again(nursery: trio.Nursery, autojump_clo
     holder = MemoryBlobs()
     blobs = [random.Random(number).randbytes(99) for number in range(300)]
     digests = [await holder.add(data) for data in blobs]
-    reception = Router(MEMBERS, {BLOB_PATH: blob_route(holder)})
-    await nursery.start(lan.network.serve, MEMBERS[1], reception)
+    router = Router(MEMBERS, {BLOB_PATH: blob_route(holder)})
+    await nursery.start(lan.network.serve, MEMBERS[1], router)
     for digest in digests:
         await lan.fetcher.fetch(digest, limit=99)
     assert all(lan.blobs.size(digest) == 99 for digest in digests)

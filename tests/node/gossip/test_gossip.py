@@ -44,7 +44,7 @@ async def latency(swarm: SimulatedSwarm, submitting: int) -> float:
         start = trio.current_time()
         member_of(swarm, submitting).submit([note(number)])
         with trio.fail_after(60):
-            while member_of(swarm, submitting).standing().pending:
+            while member_of(swarm, submitting).status().pending:
                 await trio.sleep(0.02)
         total += trio.current_time() - start
     return total / 8
@@ -137,7 +137,7 @@ async def test_a_new_node_catches_up_with_a_long_history(nursery: trio.Nursery, 
         while not gossip_of(swarm, 3).caught_up():
             await trio.sleep(0.05)
     assert trio.current_time() - start < 5
-    assert member_of(swarm, 3).standing().round >= member_of(swarm, 0).standing().round - 2
+    assert member_of(swarm, 3).status().round >= member_of(swarm, 0).status().round - 2
 
 
 async def test_statuses_tell_lag_and_bytes(nursery: trio.Nursery, autojump_clock: MockClock) -> None:

@@ -54,13 +54,13 @@ class Battlefield:
         self.asking: Transport
         self.transports: list[HttpTransport] = []
         self.stores: list[SqliteStore] = []
-        self.openers: list[ParallelVerifier] = []
+        self.verifiers: list[ParallelVerifier] = []
 
     async def close(self) -> None:
         for transport in self.transports:
             await transport.close()
-        for opener in self.openers:
-            await opener.aclose()
+        for verifier in self.verifiers:
+            await verifier.aclose()
         for store in self.stores:
             await store.close()
 
@@ -81,7 +81,7 @@ class Battlefield:
         for member in self.members:
             member.submit([note(random.randrange(2**60))])
         with trio.fail_after(20):
-            while any(member.standing().pending for member in self.members):
+            while any(member.status().pending for member in self.members):
                 await trio.sleep(0.05)
 
 
@@ -92,12 +92,12 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         directory = tmp_path / identity.text
         directory.mkdir()
         store = SqliteStore(directory, genesis=field.genesis.digest, member=identity.id)
-        opener = ParallelVerifier()
+        verifier = ParallelVerifier()
         member = Member(
             genesis=field.genesis,
             identity=identity,
             store=store,
-            opener=opener,
+            verifier=verifier,
             clock=SystemClock(),
             chance=random.Random(1),
             pace=PACE,
@@ -107,7 +107,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
         transport._addresses = addresses
         field.transports.append(transport)
         field.stores.append(store)
-        field.openers.append(opener)
+        field.verifiers.append(verifier)
         gossip = Gossip(member, transport, random.Random(2), RHYTHM)
         server = PeerServer(credentials.server, Router(roster, {SYNC_PATH: gossip.route()}))
         port = await nursery.start(partial(server.serve, "127.0.0.1", 0))
@@ -133,8 +133,8 @@ async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nurs
     field.hostile, field.genesis = field.identities[4], swarm.genesis
     swarm.nodes.pop()
     await nursery.start(swarm.run)
-    reception = Router(field.genesis.roster.weights, {SYNC_PATH: answers})
-    await nursery.start(swarm.network.serve, field.hostile.id, reception)
+    router = Router(field.genesis.roster.weights, {SYNC_PATH: answers})
+    await nursery.start(swarm.network.serve, field.hostile.id, router)
     field.members = [node.member for node in swarm.nodes if node.member is not None]
     field.gossips = [node.gossip for node in swarm.nodes if node.gossip is not None]
     field.asking = swarm.network.transport(field.hostile.id)

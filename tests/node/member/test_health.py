@@ -82,11 +82,11 @@ async def test_a_node_whose_disk_is_slow_makes_few_events_until_it_is_fast_again
         await trio.sleep(0.5)
     made = own_seq(slow) - before
     assert 30 / (1.5 + 2.0 + 0.6) - 2 <= made <= 30 / (1.5 + 2.0) + 1  # each write, and the pause after it
-    assert "took 1.5 s" in member_of(slow).standing().ailment
+    assert "took 1.5 s" in member_of(slow).status().ailment
     slow.disk.sync_seconds = 0.0
     await trio.sleep(5)
-    assert member_of(slow).standing().ailment == ""
-    assert member_of(slow).standing().pending == 0
+    assert member_of(slow).status().ailment == ""
+    assert member_of(slow).status().pending == 0
 
 
 @pytest.mark.parametrize("cause", ["waiting", "late"])
@@ -105,14 +105,14 @@ async def test_an_unfit_node_stops_and_goes_on(cause: str, nursery: trio.Nursery
         member.submit([{"type": "note", "id": number}])
         await trio.sleep(1)
     assert own_seq(node) - before <= 1  # one may have been under way
-    assert member.standing().ailment
-    assert member.standing().pending >= 29
-    assert member_of(swarm.nodes[0]).standing().round > 0
+    assert member.status().ailment
+    assert member.status().pending >= 29
+    assert member_of(swarm.nodes[0]).status().round > 0
     if cause == "waiting":
         member.health.waiting = 0
     await trio.sleep(8)
-    assert member.standing().pending == 0
-    assert member.standing().ailment == ""
+    assert member.status().pending == 0
+    assert member.status().ailment == ""
 
 
 async def test_a_node_far_behind_first_catches_up(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
@@ -130,7 +130,7 @@ async def test_a_node_far_behind_first_catches_up(nursery: trio.Nursery, autojum
     member.submit([{"type": "note", "id": 1}])
     await trio.sleep(0.05)
     assert own_seq(node) == before
-    assert "events behind" in member.standing().ailment
+    assert "events behind" in member.status().ailment
     await trio.sleep(10)  # both are heard again, and speak of nothing that is not here
     assert own_seq(node) > before
-    assert member.standing().pending == 0
+    assert member.status().pending == 0

@@ -49,7 +49,7 @@ class Swarm(SimulatedSwarm):
         """Waits until everybody who is up has all transactions in the order."""
         up = [node.member for node in self.nodes if node.member is not None]
         with trio.fail_after(seconds):
-            while any(member.standing().pending or member.replica.undecided() for member in up):
+            while any(member.status().pending or member.replica.undecided() for member in up):
                 await trio.sleep(0.1)
         self.honesty.inspect()
 
@@ -81,18 +81,18 @@ async def test_transactions_are_ordered_everywhere_alike(swarm: Swarm, autojump_
     await trio.sleep(3)
     digests = {swarm.member(number).replica.ledger.digest() for number in range(4)}
     assert len(digests) == 1
-    assert swarm.member(0).standing().ordered >= 4
+    assert swarm.member(0).status().ordered >= 4
 
 
 async def test_a_restarted_member_goes_on_where_it_was(swarm: Swarm, autojump_clock: MockClock) -> None:
     swarm.member(1).submit([note(1)])
     await swarm.settle()
     node = swarm.nodes[1]
-    before = swarm.member(1).standing()
+    before = swarm.member(1).status()
     swarm.crash(node)
     await trio.sleep(3)
     await swarm.start(node)
-    after = swarm.member(1).standing()
+    after = swarm.member(1).status()
     assert after.listening
     assert after.events >= before.events - 5
     swarm.member(1).submit([note(2)])
@@ -128,7 +128,7 @@ async def test_a_member_that_lost_its_disk_continues_from_what_others_know(
     await trio.sleep(0)
     node.disk = MemoryDisk()
     await swarm.start(node)
-    assert swarm.member(2).standing().events == 0
+    assert swarm.member(2).status().events == 0
     swarm.member(2).submit([note(2)])
     await trio.sleep(0.1)
     await swarm.settle()
@@ -172,7 +172,7 @@ async def test_no_own_event_before_a_quorum_was_heard(swarm: Swarm, autojump_clo
     before = len(swarm.own_seqs(0))
     swarm.member(0).submit([note(1)])
     await trio.sleep(60)
-    assert swarm.member(0).standing().listening
+    assert swarm.member(0).status().listening
     assert len(swarm.own_seqs(0)) == before
     swarm.network.heal()
     await swarm.settle()
@@ -187,9 +187,9 @@ async def test_the_last_members_get_some_time_to_answer(swarm: Swarm, autojump_c
     await trio.sleep(1)
     await swarm.start(node)
     await trio.sleep(PACE.patience - 0.5)
-    assert swarm.member(0).standing().listening
+    assert swarm.member(0).status().listening
     await trio.sleep(2)
-    assert not swarm.member(0).standing().listening
+    assert not swarm.member(0).status().listening
 
 
 async def test_a_liar_about_our_events_cannot_silence_us(swarm: Swarm, autojump_clock: MockClock) -> None:
@@ -209,7 +209,7 @@ async def test_a_liar_about_our_events_cannot_silence_us(swarm: Swarm, autojump_
     swarm.member(0).submit([note(1)])
     await trio.sleep(20)
     assert max(swarm.own_seqs(0)) > before
-    assert not swarm.member(0).standing().listening
+    assert not swarm.member(0).status().listening
 
 
 async def test_a_failing_disk_stops_the_node_before_anything_is_sent(swarm: Swarm, autojump_clock: MockClock) -> None:
@@ -244,10 +244,10 @@ async def test_a_minority_stops_and_goes_on_when_healed(swarm: Swarm, autojump_c
     await trio.sleep(120)
     assert [len(swarm.own_seqs(number)) for number in range(4)] == counts
     assert swarm.network.traffic.asked - asked < 120 * 4  # no more than some pings
-    assert all(swarm.member(number).standing().pending for number in range(4))
+    assert all(swarm.member(number).status().pending for number in range(4))
     swarm.network.heal()
     await swarm.settle(45)
-    assert not any(swarm.member(number).standing().pending for number in range(4))
+    assert not any(swarm.member(number).status().pending for number in range(4))
 
 
 async def test_two_of_four_dead_decide_nothing_and_lose_nothing(swarm: Swarm, autojump_clock: MockClock) -> None:
@@ -260,7 +260,7 @@ async def test_two_of_four_dead_decide_nothing_and_lose_nothing(swarm: Swarm, au
         swarm.member(number).submit([note(1), note(2)])
     await trio.sleep(120)
     assert max(swarm.agreement.rounds) <= rounds + 1  # what was on its way
-    assert sum(swarm.member(number).standing().pending for number in range(2)) == 4
+    assert sum(swarm.member(number).status().pending for number in range(2)) == 4
     await swarm.start(swarm.nodes[2])
     await swarm.settle(45)
     assert max(swarm.agreement.rounds) > rounds + 1
@@ -275,7 +275,7 @@ async def test_a_swarm_that_was_off_altogether_goes_on(swarm: Swarm, autojump_cl
     await trio.sleep(10)
     for node in swarm.nodes:
         await swarm.start(node)
-    assert all(swarm.member(number).standing().events for number in range(4))
+    assert all(swarm.member(number).status().events for number in range(4))
     swarm.member(1).submit([note(2)])
     await swarm.settle(30)
     assert max(swarm.agreement.rounds) > rounds
@@ -284,24 +284,24 @@ async def test_a_swarm_that_was_off_altogether_goes_on(swarm: Swarm, autojump_cl
 async def test_an_idle_swarm_only_keeps_time(swarm: Swarm, autojump_clock: MockClock) -> None:
     swarm.member(0).submit([note(1)])
     await swarm.settle()
-    events, asked = swarm.member(0).standing().events, swarm.network.traffic.asked
-    rounds = swarm.member(0).standing().round
+    events, asked = swarm.member(0).status().events, swarm.network.traffic.asked
+    rounds = swarm.member(0).status().round
     await trio.sleep(100)
-    made = swarm.member(0).standing().events - events
+    made = swarm.member(0).status().events - events
     assert 40 <= made <= 4 * 100 / PACE.heartbeat + 8
     assert swarm.network.traffic.asked - asked < 4 * 100 * 2
-    assert swarm.member(0).standing().round > rounds + 3
+    assert swarm.member(0).status().round > rounds + 3
 
 
 async def test_subscribers_hear_every_round_in_order(swarm: Swarm, autojump_clock: MockClock) -> None:
     heard = swarm.member(0).subscribe()
     gone = swarm.member(0).subscribe()
     gone.close()
-    first = swarm.member(0).standing().round + 1
+    first = swarm.member(0).status().round + 1
     for number in range(5):
         swarm.member(1).submit([note(number)])
         await swarm.settle()
-    last = swarm.member(0).standing().round
+    last = swarm.member(0).status().round
     rounds: list[RoundEffects] = [heard.receive_nowait() for _ in range(first, last + 1)]
     assert [effects.round.number for effects in rounds] == list(range(first, last + 1))
 
@@ -336,7 +336,7 @@ def lone_member(disk: MemoryDisk, chance: random.Random) -> Member:
         genesis=genesis,
         identity=identity,
         store=MemoryStore(disk),
-        opener=CachingVerifier(),
+        verifier=CachingVerifier(),
         clock=SimulatedClock(),
         chance=chance,
         pace=PACE,
@@ -353,7 +353,7 @@ async def test_one_node_is_a_swarm(autojump_clock: MockClock, nursery: trio.Nurs
                 await inner.start(member.run)
                 member.submit([note(start), note(start + 100)])
                 with trio.fail_after(5):
-                    while member.standing().pending:
+                    while member.status().pending:
                         await trio.sleep(0.1)
                 scope.cancel()
         for effects in iter(rounds.receive_nowait, None):
@@ -363,7 +363,7 @@ async def test_one_node_is_a_swarm(autojump_clock: MockClock, nursery: trio.Nurs
                 for transaction in place.event.transactions
                 if transaction["type"] != "open"
             )
-            if effects.round.number == member.standing().round:
+            if effects.round.number == member.status().round:
                 break
     assert groups == {0: 3, 100: 3, 1: 2, 101: 2, 2: 1, 102: 1}
 
@@ -402,4 +402,4 @@ async def test_events_stored_without_their_parents_wait_for_them(swarm: Swarm, a
     seqs = swarm.own_seqs(0)
     assert seqs == list(range(len(seqs)))
     stored = [raw for _, raw in node.disk.records]
-    assert len(stored) == len(set(stored)) == swarm.member(0).standing().events
+    assert len(stored) == len(set(stored)) == swarm.member(0).status().events

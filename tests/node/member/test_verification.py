@@ -25,12 +25,12 @@ async def cores() -> AsyncIterator[ParallelVerifier]:
 
 
 @pytest.fixture(params=["cores", "shared"])
-def opener(request: pytest.FixtureRequest, cores: ParallelVerifier) -> EventVerifier:
+def verifier(request: pytest.FixtureRequest, cores: ParallelVerifier) -> EventVerifier:
     return cores if request.param == "cores" else CachingVerifier()
 
 
 async def opened(
-    opener: EventVerifier, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]
+    verifier: EventVerifier, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]
 ) -> list[Event]:
     """All that is taken, if all is well."""
     taken: list[Event] = []
@@ -39,7 +39,7 @@ async def opened(
         await trio.lowlevel.checkpoint()
         taken.extend(events)
 
-    assert await opener.open(raws, epoch, known, take) == len(taken)
+    assert await verifier.open(raws, epoch, known, take) == len(taken)
     return taken
 
 
@@ -59,16 +59,16 @@ def nothing(digest: bytes) -> bool:
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 64, 65, 150, 300])
-async def test_good_events_are_opened_in_order(opener: EventVerifier, count: int) -> None:
+async def test_good_events_are_opened_in_order(verifier: EventVerifier, count: int) -> None:
     raws = [raw(seq) for seq in range(count)]
     for _ in range(2):
-        assert [event.raw for event in await opened(opener, raws, EPOCH, nothing)] == raws
+        assert [event.raw for event in await opened(verifier, raws, EPOCH, nothing)] == raws
 
 
-async def test_known_events_are_left_out(opener: EventVerifier) -> None:
-    events = await opened(opener, [raw(seq) for seq in range(9)], EPOCH, nothing)
+async def test_known_events_are_left_out(verifier: EventVerifier) -> None:
+    events = await opened(verifier, [raw(seq) for seq in range(9)], EPOCH, nothing)
     known = {events[2].hash, events[5].hash}
-    new = await opened(opener, [event.raw for event in events], EPOCH, known.__contains__)
+    new = await opened(verifier, [event.raw for event in events], EPOCH, known.__contains__)
     assert [event.seq for event in new] == [0, 1, 3, 4, 6, 7, 8]
 
 
@@ -85,11 +85,11 @@ async def test_known_events_are_left_out(opener: EventVerifier) -> None:
         bytes(64),
     ],
 )
-async def test_one_bad_event_spoils_the_message(opener: EventVerifier, bad: bytes, position: int) -> None:
+async def test_one_bad_event_spoils_the_message(verifier: EventVerifier, bad: bytes, position: int) -> None:
     raws = [raw(seq) for seq in range(80)]
     for _ in range(2):
         with pytest.raises(EventError):
-            await opened(opener, [*raws[:position], bad, *raws[position:]], EPOCH, nothing)
+            await opened(verifier, [*raws[:position], bad, *raws[position:]], EPOCH, nothing)
 
 
 async def test_a_message_is_checked_by_several_threads_and_all_messages_share_them(
@@ -112,11 +112,11 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
         return True
 
     monkeypatch.setattr(verification, "all_signed", check)
-    opener = ParallelVerifier()
+    verifier = ParallelVerifier()
     raws = [raw(seq) for seq in range(100)]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(opened, opener, raws, EPOCH, nothing)
-        nursery.start_soon(opened, opener, raws[10:40], EPOCH, nothing)
+        nursery.start_soon(opened, verifier, raws, EPOCH, nothing)
+        nursery.start_soon(opened, verifier, raws[10:40], EPOCH, nothing)
     assert most == 2
 
 

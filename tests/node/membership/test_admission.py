@@ -33,7 +33,7 @@ class Station:
 
     identity: Identity
     roster: Roster
-    doors: Admission
+    admission: Admission
     transport: HttpTransport
     fetcher: BlobFetcher
     port: int = 0
@@ -42,7 +42,7 @@ class Station:
     async def turn(self, *members: RosterMember) -> None:
         self.seen |= frozenset(self.roster.ids)
         self.roster = make_roster(members)
-        await self.doors.adjust()
+        await self.admission.adjust()
 
     async def ask(self, other: "Station") -> bytes:
         return await self.transport.ask(other.identity.id, "/echo", b"?", seconds=5)
@@ -75,12 +75,12 @@ class Town:
         )
         credentials = Credentials(identity, roster.ids)
         routes = {"/echo": Route(echo, limit=9), "/why": Route(echo, limit=9, former=True)}
-        reception = Router(roster.ids, routes)
+        router = Router(roster.ids, routes)
         transport = HttpTransport(credentials, {})
         fetcher = BlobFetcher(MemoryBlobs(), transport, [], random.Random(1))
-        doors = Admission(identity.id, directory, credentials, reception, transport, fetcher)
-        station = Station(identity, roster, doors, transport, fetcher)
-        server = PeerServer(credentials.server, reception)
+        admission = Admission(identity.id, directory, credentials, router, transport, fetcher)
+        station = Station(identity, roster, admission, transport, fetcher)
+        server = PeerServer(credentials.server, router)
         station.port = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))
         return station
 

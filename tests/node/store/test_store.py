@@ -35,7 +35,7 @@ def open_sqlite(directory: Path) -> SqliteStore:
 
 
 @pytest.fixture(params=["sqlite", "memory"])
-async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+async def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     opened: list[Store] = []
     disk = MemoryDisk()
 
@@ -47,9 +47,9 @@ async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await opened[-1].close()
 
 
-async def test_events_come_back_in_the_order_of_arrival(opener: Opener) -> None:
+async def test_events_come_back_in_the_order_of_arrival(verifier: Opener) -> None:
     own, received = chain(ME, 3), chain(OTHER, 4)
-    store = opener()
+    store = verifier()
     await store.append(received[:2])
     await store.append_own(own[0])
     await store.append([])
@@ -58,21 +58,21 @@ async def test_events_come_back_in_the_order_of_arrival(opener: Opener) -> None:
     await store.append_own(own[2])
     await store.close()
     expected = [event.raw for event in (*received[:2], own[0], *received[2:], own[1], own[2])]
-    store = opener()
+    store = verifier()
     assert await store.read(0, 100) == expected
     assert await store.read(2, 3) == expected[2:5]
     assert await store.read(7, 3) == []
 
 
-async def test_a_second_own_event_with_one_sequence_number_is_refused(opener: Opener) -> None:
-    store = opener()
+async def test_a_second_own_event_with_one_sequence_number_is_refused(verifier: Opener) -> None:
+    store = verifier()
     for event in chain(ME, 2):
         await store.append_own(event)
     for second in chain(ME, 2, branch=1):
         with pytest.raises(StoreError):
             await store.append_own(second)
     await store.close()
-    store = opener()
+    store = verifier()
     with pytest.raises(StoreError):
         await store.append_own(chain(ME, 2, branch=1)[1])
     assert await store.read(0, 9) == [event.raw for event in chain(ME, 2)]

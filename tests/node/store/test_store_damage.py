@@ -310,7 +310,7 @@ def member_on(store: SqliteStore) -> Member:
         genesis=GENESIS,
         identity=ME,
         store=store,
-        opener=ParallelVerifier(),
+        verifier=ParallelVerifier(),
         clock=SimulatedClock(),
         chance=random.Random(1),
         pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),

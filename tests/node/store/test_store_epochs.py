@@ -43,7 +43,7 @@ def open_sqlite(directory: Path) -> SqliteStore:
 
 
 @pytest.fixture(params=["sqlite", "memory"])
-async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+async def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     opened: list[Store] = []
     disk = MemoryDisk()
 
@@ -59,8 +59,8 @@ async def turn(store: Store, link: Link) -> None:
     await store.turn(link.closed)
 
 
-async def test_each_epoch_has_events_of_its_own(opener: Opener) -> None:
-    store = opener()
+async def test_each_epoch_has_events_of_its_own(verifier: Opener) -> None:
+    store = verifier()
     assert (store.number, await store.opened()) == (0, None)
     expected = {}
     for number in (1, 2, 3):
@@ -72,7 +72,7 @@ async def test_each_epoch_has_events_of_its_own(opener: Opener) -> None:
         await store.append_own(own[1])
         expected[number] = raws([*received[:2], own[0], received[2], own[1]])
     await store.close()
-    store = opener()
+    store = verifier()
     assert store.number == 3
     assert await store.opened() == LINKS[2].closed
     assert await store.read(0, 99) == expected[3]
@@ -84,8 +84,8 @@ async def test_each_epoch_has_events_of_its_own(opener: Opener) -> None:
         await store.append_own(events(ME, 3, 2)[1])
 
 
-async def test_a_turn_is_made_once_and_in_order(opener: Opener) -> None:
-    store = opener()
+async def test_a_turn_is_made_once_and_in_order(verifier: Opener) -> None:
+    store = verifier()
     with pytest.raises(StoreError, match="epoch 2 cannot follow epoch 0"):
         await turn(store, LINKS[1])
     await turn(store, LINKS[0])
@@ -101,8 +101,8 @@ async def test_a_turn_is_made_once_and_in_order(opener: Opener) -> None:
     assert await store.read(0, 9) == []
 
 
-async def test_the_chain_keeps_its_first_seals(opener: Opener) -> None:
-    store = opener()
+async def test_the_chain_keeps_its_first_seals(verifier: Opener) -> None:
+    store = verifier()
     await turn(store, LINKS[0])
     assert (store.newest, await store.records(1, 9)) == (1, [])
     with pytest.raises(StoreError, match="not in the chain"):
@@ -112,12 +112,12 @@ async def test_the_chain_keeps_its_first_seals(opener: Opener) -> None:
     await store.save_seals(fewer)
     await turn(store, LINKS[1])
     await store.close()
-    store = opener()
+    store = verifier()
     assert (store.newest, await store.records(1, 9)) == (2, [LINKS[0].sealed])
 
 
-async def test_a_node_that_was_away_jumps(opener: Opener) -> None:
-    store = opener()
+async def test_a_node_that_was_away_jumps(verifier: Opener) -> None:
+    store = verifier()
     await turn(store, LINKS[0])
     await store.append_own(events(ME, 1, 1)[0])
     await store.extend([link.sealed for link in LINKS[:3]])
@@ -126,12 +126,12 @@ async def test_a_node_that_was_away_jumps(opener: Opener) -> None:
         await store.extend([replace(LINKS[4].sealed, record=replace(LINKS[4].record, time=999_999))])
     assert store.number == 1
     await store.close()
-    store = opener()
+    store = verifier()
     assert (store.number, len(await store.records(1, 99))) == (1, 5)
     await turn(store, LINKS[4])
     await store.append_own(events(ME, 5, 1)[0])
     await store.close()
-    store = opener()
+    store = verifier()
     assert store.number == 5
     assert await store.opened() == LINKS[4].closed
     assert await store.read(0, 9) == raws(events(ME, 5, 1))
@@ -157,9 +157,9 @@ async def go_wrong(store: Store) -> tuple[ClosedEpoch, ClosedEpoch]:
 
 @pytest.mark.parametrize("last", [3, 4, 6])
 @pytest.mark.parametrize("first", [1, 3])
-async def test_a_wrong_chain_is_corrected(opener: Opener, first: int, last: int) -> None:
+async def test_a_wrong_chain_is_corrected(verifier: Opener, first: int, last: int) -> None:
     """What was right stays with its events, also if it is written again."""
-    store = opener()
+    store = verifier()
     wrong, _ = await go_wrong(store)
     assert await store.record(3) == wrong.record
     right = [await store.read_epoch(number, 0, 9) for number in (1, 2)]
@@ -178,23 +178,23 @@ async def test_a_wrong_chain_is_corrected(opener: Opener, first: int, last: int)
         ]
         assert await store.records(3, 9) == [link.sealed for link in LINKS[2:last]]
         await store.close()
-        store = opener()
+        store = verifier()
 
 
-async def test_a_corrected_record_may_have_to_wait_for_its_seals(opener: Opener) -> None:
-    store = opener()
+async def test_a_corrected_record_may_have_to_wait_for_its_seals(verifier: Opener) -> None:
+    store = verifier()
     await go_wrong(store)
     await store.correct([replace(LINKS[2].sealed, seals=())], LINKS[2].closed)
     assert (store.number, await store.records(3, 9)) == (3, [])
     await store.save_seals(LINKS[2].sealed)
     await store.close()
-    store = opener()
+    store = verifier()
     assert await store.opened() == LINKS[2].closed
     assert await store.records(3, 9) == [LINKS[2].sealed]
 
 
-async def test_a_correction_begins_where_the_chain_is(opener: Opener) -> None:
-    store = opener()
+async def test_a_correction_begins_where_the_chain_is(verifier: Opener) -> None:
+    store = verifier()
     wrong, _ = await go_wrong(store)
     with pytest.raises(StoreError, match="epoch 6 cannot follow epoch 4"):
         await store.correct([LINKS[5].sealed], LINKS[5].closed)
@@ -202,8 +202,8 @@ async def test_a_correction_begins_where_the_chain_is(opener: Opener) -> None:
     assert store.number == 4
 
 
-async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(opener: Opener) -> None:
-    store = opener()
+async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(verifier: Opener) -> None:
+    store = verifier()
     for number in range(1, 5):
         await turn(store, LINKS[number - 1])
         await store.append(events(OTHER, number, 3))
@@ -211,7 +211,7 @@ async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(opener: O
     await store.prune(3)
     await store.append(events(OTHER, 4, 5)[3:])
     await store.close()
-    store = opener()
+    store = verifier()
     assert [len(await store.read_epoch(number, 0, 9)) for number in range(5)] == [0, 0, 0, 3, 5]
     assert [await store.snapshot(number) is not None for number in range(1, 5)] == [False, False, True, True]
     assert store.newest == 4

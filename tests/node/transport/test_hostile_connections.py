@@ -205,8 +205,8 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_our_exit(
 ) -> None:
     """anycorn 0.20.1 sends under a shield and waits for such a peer for ever."""
     a, b, *_ = identities
-    reception = Router(members, {"/big": Route(big, limit=100)})
-    server = PeerServer(Credentials(a, members).server, reception, Limits())
+    router = Router(members, {"/big": Route(big, limit=100)})
+    server = PeerServer(Credentials(a, members).server, router, Limits())
     stopped = trio.Event()
 
     async def run(*, task_status: trio.TaskStatus[tuple[int, trio.CancelScope]]) -> None:

@@ -41,17 +41,17 @@ class FakeCouncil:
 
 
 @pytest.fixture
-def council(source: FakeSource) -> FakeCouncil:
+def governance(source: FakeSource) -> FakeCouncil:
     return FakeCouncil(source)
 
 
 @pytest.fixture
-async def data(source: FakeSource, council: FakeCouncil, tmp_path: Path) -> AsyncIterator[Path]:
+async def data(source: FakeSource, governance: FakeCouncil, tmp_path: Path) -> AsyncIterator[Path]:
     """The data folder of a node that runs."""
     folder = tmp_path / "node1"
     folder.mkdir()
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_local, source, Address("127.0.0.1", 0), folder, council)
+        await nursery.start(serve_local, source, Address("127.0.0.1", 0), folder, governance)
         yield folder
         nursery.cancel_scope.cancel()
 
@@ -70,12 +70,12 @@ async def post(data: Path, path: str, body: bytes, **headers: str) -> tuple[int,
     return int(first.split()[1]), json.loads(rest)
 
 
-async def test_with_the_token_a_node_acts(data: Path, council: FakeCouncil) -> None:
+async def test_with_the_token_a_node_acts(data: Path, governance: FakeCouncil) -> None:
     wish = {"change": "leave", "member": "cedar", "reason": "so"}
-    assert await post(data, "/propose", json.dumps(wish).encode()) == (200, council.source.proposals()[0])
-    assert council.wishes == [wish]
+    assert await post(data, "/propose", json.dumps(wish).encode()) == (200, governance.source.proposals()[0])
+    assert governance.wishes == [wish]
     assert (await post(data, "/vote", b'{"proposal": "ab", "approve": false}'))[0] == 200
-    assert council.votes == [("ab", False)]
+    assert governance.votes == [("ab", False)]
 
 
 @pytest.mark.parametrize(
@@ -93,20 +93,20 @@ async def test_with_the_token_a_node_acts(data: Path, council: FakeCouncil) -> N
     ],
 )
 async def test_others_cannot_make_it_act(
-    data: Path, council: FakeCouncil, headers: dict[str, str], status: int, complaint: str
+    data: Path, governance: FakeCouncil, headers: dict[str, str], status: int, complaint: str
 ) -> None:
     answer = await post(data, "/propose", b'{"change": "leave"}', **headers)
     assert answer[0] == status
     assert complaint in answer[1]["error"]
-    assert not council.wishes
+    assert not governance.wishes
 
 
-async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, council: FakeCouncil) -> None:
+async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, governance: FakeCouncil) -> None:
     """A byte of the command line that is no UTF-8 reaches the node as a lone surrogate, and it complains of it."""
-    council.complaint = CouncilError(404, 'no member has the name "\udcff"')
+    governance.complaint = CouncilError(404, 'no member has the name "\udcff"')
     wish = json.dumps({"change": "leave", "member": "\udcff"}).encode()
     assert await post(data, "/propose", wish) == (404, {"error": 'no member has the name "?"'})
-    council.complaint = None
+    governance.complaint = None
     assert (await post(data, "/propose", b'{"change": "leave"}'))[0] == 200
 
 
@@ -119,21 +119,21 @@ async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, council: 
     ],
 )  # fmt: skip
 async def test_bad_requests_have_one_reason(
-    data: Path, council: FakeCouncil, path: str, body: bytes, status: int
+    data: Path, governance: FakeCouncil, path: str, body: bytes, status: int
 ) -> None:
     answer = await post(data, path, body)
     assert answer[0] == status
     assert "\n" not in answer[1]["error"]
-    assert not council.wishes + council.votes
+    assert not governance.wishes + governance.votes
 
 
 async def test_a_mistake_of_ours_does_not_end_the_node(
-    data: Path, council: FakeCouncil, capsys: pytest.CaptureFixture[str]
+    data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    council.complaint = KeyError("oops")
+    governance.complaint = KeyError("oops")
     assert (await post(data, "/propose", b"{}"))[0] == 500
     assert "KeyError" in capsys.readouterr().out
-    council.complaint = None
+    governance.complaint = None
     assert (await post(data, "/propose", b"{}"))[0] == 200
 
 
@@ -144,11 +144,13 @@ async def test_reading_needs_no_token_and_changes_nothing(source: FakeSource, tm
         nursery.cancel_scope.cancel()
 
 
-async def test_the_token_is_for_the_node_s_user_alone(source: FakeSource, council: FakeCouncil, tmp_path: Path) -> None:
+async def test_the_token_is_for_the_node_s_user_alone(
+    source: FakeSource, governance: FakeCouncil, tmp_path: Path
+) -> None:
     tokens = []
     for _ in range(2):
         async with trio.open_nursery() as nursery:
-            await nursery.start(serve_local, source, Address("127.0.0.1", 0), tmp_path, council)
+            await nursery.start(serve_local, source, Address("127.0.0.1", 0), tmp_path, governance)
             assert stat.S_IMODE((tmp_path / "http.token").stat().st_mode) == 0o600
             tokens.append(read_token(tmp_path))
             nursery.cancel_scope.cancel()
@@ -165,10 +167,10 @@ async def run(*arguments: str | Path) -> int:
 
 
 async def test_propose_says_what_will_happen(
-    data: Path, council: FakeCouncil, capsys: pytest.CaptureFixture[str]
+    data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("propose", "leave", "cedar", "--reason", "its disk fails", "--data", data) == 0
-    assert council.wishes == [{"change": "leave", "member": "cedar", "reason": "its disk fails"}]
+    assert governance.wishes == [{"change": "leave", "member": "cedar", "reason": "its disk fails"}]
     name = digest("proposal 1")[:10]
     assert capsys.readouterr().out == (
         f"proposed {name}: cedar leaves\n"
@@ -190,17 +192,17 @@ async def test_propose_says_what_will_happen(
     ],
 )  # fmt: skip
 async def test_every_change_can_be_typed(
-    data: Path, council: FakeCouncil, words: list[str], wish: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    data: Path, governance: FakeCouncil, words: list[str], wish: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("propose", *words, "--reason", "so", "--data", data, "--json") == 0
-    assert council.wishes == [{**wish, "reason": "so"}]
-    assert json.loads(capsys.readouterr().out) == council.source.proposals()[0]
+    assert governance.wishes == [{**wish, "reason": "so"}]
+    assert json.loads(capsys.readouterr().out) == governance.source.proposals()[0]
 
 
-async def test_vote(data: Path, council: FakeCouncil, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_vote(data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("vote", "ab12", "no", "--data", data) == 0
     assert await run("vote", "ab12", "yes", "--data", data) == 0
-    assert council.votes == [("ab12", False), ("ab12", True)]
+    assert governance.votes == [("ab12", False), ("ab12", True)]
     assert "voted no on" in capsys.readouterr().out
 
 
@@ -249,9 +251,9 @@ async def test_a_proposal_that_a_restart_forgot(
 
 
 async def test_the_node_s_reason_is_the_command_s(
-    data: Path, council: FakeCouncil, capsys: pytest.CaptureFixture[str]
+    data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    council.complaint = CouncilError(409, "that is how it is already; look")
+    governance.complaint = CouncilError(409, "that is how it is already; look")
     assert await run("propose", "leave", "cedar", "--reason", "x", "--data", data) == 2
     assert capsys.readouterr().err == "ringrift-node: that is how it is already; look\n"
 

@@ -48,7 +48,7 @@ def office(network: Network, tmp_path: Path) -> NodeWorkContext:
         genesis=genesis,
         identity=ME,
         store=MemoryStore(MemoryDisk()),
-        opener=CachingVerifier(),
+        verifier=CachingVerifier(),
         clock=SimulatedClock(),
         chance=random.Random(1),
     )
@@ -64,8 +64,8 @@ async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
         return encode({"size": 1 << 48, "data": bytes(length)})
 
-    reception = Router([ME.id], {BLOB_PATH: Route(endless, limit=999)})
-    await nursery.start(network.serve, PEER.id, reception)
+    router = Router([ME.id], {BLOB_PATH: Route(endless, limit=999)})
+    await nursery.start(network.serve, PEER.id, router)
     for size in (1 << 48, None):
         with pytest.raises(WorkError):
             await office.fetch(DIGEST, size)
@@ -135,7 +135,7 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, 
             genesis=genesis,
             identity=ME,
             store=MemoryStore(disk),
-            opener=CachingVerifier(),
+            verifier=CachingVerifier(),
             clock=SimulatedClock(),
             chance=random.Random(life),
         )

@@ -24,8 +24,8 @@ class Shelf:
 
 
 async def test_the_worker_finds_what_is_wrong_and_each_slot_is_replayed_once(tmp_path: Path) -> None:
-    shelf, workshop = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
-    replays = Replays(shelf, workshop)  # type: ignore[arg-type]
+    shelf, worker = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
+    replays = Replays(shelf, worker)  # type: ignore[arg-type]
     found: dict[str, str] = {}
 
     async def find(name: str, slot: fault_proofs.Slot) -> None:
@@ -48,12 +48,12 @@ async def test_the_worker_finds_what_is_wrong_and_each_slot_is_replayed_once(tmp
         assert "safetensors" in found["games"]
         assert "Merkle root" in found["root"]
     finally:
-        await workshop.aclose()
+        await worker.aclose()
 
 
 async def test_a_file_that_is_gone_or_damaged_is_no_finding(tmp_path: Path) -> None:
-    shelf, workshop = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
-    replays = Replays(shelf, workshop)  # type: ignore[arg-type]
+    shelf, worker = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
+    replays = Replays(shelf, worker)  # type: ignore[arg-type]
     report, _ = fault_proofs.report_of(fault_proofs.honest())
     path = tmp_path / report.result.blob.hex()
     damaged = bytearray(fault_proofs.honest().games)
@@ -68,4 +68,4 @@ async def test_a_file_that_is_gone_or_damaged_is_no_finding(tmp_path: Path) -> N
         path.write_bytes(fault_proofs.honest().games)
         assert await replays.find(report) == ""
     finally:
-        await workshop.aclose()
+        await worker.aclose()

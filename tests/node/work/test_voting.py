@@ -18,7 +18,7 @@ from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
 from node.work.voting import vote_on_all
 from node.work.worker import Report, WorkError
 from tests.consensus.ledger.swarm import Swarm
-from tests.node.work.test_work import SETTINGS, Breaking, OrderDesk, workshop
+from tests.node.work.test_work import SETTINGS, Breaking, OrderDesk, worker
 
 
 class PlayedSwarm(Swarm):
@@ -61,99 +61,99 @@ def swarm() -> PlayedSwarm:
 
 
 @pytest.fixture
-def desk(swarm: PlayedSwarm, tmp_path: Path) -> OrderDesk:
+def context(swarm: PlayedSwarm, tmp_path: Path) -> OrderDesk:
     return OrderDesk(swarm, tmp_path)
 
 
-def serve(desk: OrderDesk, swarm: PlayedSwarm, directory: Path) -> None:
+def serve(context: OrderDesk, swarm: PlayedSwarm, directory: Path) -> None:
     """Whatever was played can be had."""
     for digest, games in swarm.games.items():
         path = directory / digest.hex()
         path.write_bytes(games)
-        desk.files[digest] = path
+        context.files[digest] = path
 
 
-def diary(desk: OrderDesk, tmp_path: Path) -> tuple[SimulatedWorkshop, list[Mapping[str, Any]]]:
-    made = workshop(tmp_path)
+def diary(context: OrderDesk, tmp_path: Path) -> tuple[SimulatedWorkshop, list[Mapping[str, Any]]]:
+    made = worker(tmp_path)
     return made, made._diary
 
 
 async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """The games are held back: the vote is tried again with growing pauses, and cast when they are there."""
     candidate = swarm.nominate(3)
     swarm.ripen(candidate)
     fetched = Counter[bytes]()
-    fetch = desk.fetch
+    fetch = context.fetch
 
     async def counted(digest: bytes, size: int | None) -> Path:
         fetched[digest] += 1
         return await fetch(digest, size)
 
-    desk.fetch = counted  # type: ignore[method-assign]
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
+    context.fetch = counted  # type: ignore[method-assign]
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, worker(tmp_path))
     await trio.sleep(120)
-    assert not desk.said
+    assert not context.said
     assert 3 <= sum(fetched.values()) <= 8
-    serve(desk, swarm, tmp_path)
+    serve(context, swarm, tmp_path)
     await trio.sleep(61)
-    (vote,) = desk.said
+    (vote,) = context.said
     assert isinstance(vote, t.Vote)
     assert vote.approve
     nursery.cancel_scope.cancel()
 
 
 async def test_what_is_wrong_is_put_before_the_others_and_rejected_if_they_do_not_see_it(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     candidate = swarm.nominate(3)
     swarm.lengths[1] = 100
     swarm.ripen(candidate)
-    serve(desk, swarm, tmp_path)
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
+    serve(context, swarm, tmp_path)
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, worker(tmp_path))
     await trio.sleep(30)
     about = swarm.report(candidate, 1)
-    (finding,) = desk.said
+    (finding,) = context.said
     assert isinstance(finding, t.Finding)
     assert (finding.slot, finding.result, finding.wrong) == (1, about.digest, True)
     assert finding.reason == "the games have 35 bytes, but 100 were claimed"
     swarm.say(1, about, wrong=False)
     swarm.say(2, about, wrong=False)
     assert swarm.kinds()[-1] == "unproven"
-    desk.stir()
+    context.stir()
     await trio.sleep(30)
-    vote = desk.said[-1]
+    vote = context.said[-1]
     assert isinstance(vote, t.Vote)
     assert not vote.approve
     assert vote.reason == "slot 1: the games have 35 bytes, but 100 were claimed"
-    assert len(desk.said) == 2
+    assert len(context.said) == 2
     assert swarm.ledger.rejected() == {}
     nursery.cancel_scope.cancel()
 
 
 async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_voted_on(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """And no slot is replayed twice."""
     candidate = swarm.nominate(3)
     swarm.wrong.add(1)
     swarm.ripen(candidate)
-    serve(desk, swarm, tmp_path)
-    checker, jobs = diary(desk, tmp_path)
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, checker)
+    serve(context, swarm, tmp_path)
+    checker, jobs = diary(context, tmp_path)
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, checker)
     await trio.sleep(30)
     about = swarm.report(candidate, 1)
     assert about.result.author == swarm.id(2)
     for member in (1, 3):
         swarm.say(member, about, wrong=True)
     assert swarm.kinds()[-1] == "fault"
-    desk.stir()
+    context.stir()
     await trio.sleep(30)
-    assert [entry.TYPE for entry in desk.said] == ["finding"]
+    assert [entry.TYPE for entry in context.said] == ["finding"]
     swarm.wrong.clear()
     open_ = swarm.ledger.candidate(candidate)
     assert open_ is not None
@@ -164,10 +164,10 @@ async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_vo
     assert claim.slot == 1
     swarm.act(0, swarm.result(0, claim.id, 1, 4))
     assert "ripe" in swarm.kinds()
-    serve(desk, swarm, tmp_path)
-    desk.stir()
+    serve(context, swarm, tmp_path)
+    context.stir()
     await trio.sleep(30)
-    vote = desk.said[-1]
+    vote = context.said[-1]
     assert isinstance(vote, t.Vote)
     assert vote.approve
     blobs = Counter(job["blob"] for job in jobs)
@@ -177,84 +177,84 @@ async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_vo
 
 
 async def test_what_others_suspect_is_replayed_and_answered(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """Also before the match is over; one whose games nobody has keeps this node from no other one."""
     lost, plain = swarm.nominate(3, "lost"), swarm.nominate(2, "plain")
     swarm.play_slot(1, lost, 0, score=3)
     swarm.play_slot(1, plain, 1, score=2)
-    serve(desk, swarm, tmp_path)
+    serve(context, swarm, tmp_path)
     about = swarm.report(lost, 0)
-    del desk.files[about.result.blob]
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
+    del context.files[about.result.blob]
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, worker(tmp_path))
     swarm.say(2, about, wrong=True)
     swarm.say(3, swarm.report(plain, 1), wrong=True)
-    desk.stir()
+    context.stir()
     await trio.sleep(10)
-    (finding,) = desk.said
+    (finding,) = context.said
     assert isinstance(finding, t.Finding)
     assert (finding.candidate, finding.slot, finding.wrong) == (plain, 1, False)
-    serve(desk, swarm, tmp_path)
+    serve(context, swarm, tmp_path)
     await trio.sleep(61)
-    assert [entry.wrong for entry in desk.said if isinstance(entry, t.Finding)] == [False, False]
+    assert [entry.wrong for entry in context.said if isinstance(entry, t.Finding)] == [False, False]
     await trio.sleep(700)
-    assert len(desk.said) == 2
+    assert len(context.said) == 2
     assert swarm.ledger.rejected() == {}
     nursery.cancel_scope.cancel()
 
 
 async def test_results_are_replayed_as_they_come(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """So a wrong one is found long before the match is over, and no slot is replayed again for the vote."""
     candidate = swarm.nominate(3)
     swarm.wrong.add(2)
-    checker, jobs = diary(desk, tmp_path)
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, checker)
+    checker, jobs = diary(context, tmp_path)
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, checker)
     for slot, member in ((0, 1), (1, 2), (2, 1)):
         swarm.play_slot(member, candidate, slot)
-        serve(desk, swarm, tmp_path)
-        desk.stir()
+        serve(context, swarm, tmp_path)
+        context.stir()
         await trio.sleep(10)
-    (finding,) = desk.said
+    (finding,) = context.said
     assert isinstance(finding, t.Finding)
     assert (finding.slot, finding.wrong) == (2, True)
     about = swarm.report(candidate, 2)
     swarm.wrong.clear()
     for member in (2, 3):
         swarm.say(member, about, wrong=True)
-    desk.stir()
+    context.stir()
     swarm.play_slot(2, candidate, 2)
     slot = 3
     while "ripe" not in swarm.kinds():
         swarm.play_slot((2, 0)[slot % 2], candidate, slot)
         slot += 1
-    serve(desk, swarm, tmp_path)
-    desk.stir()
+    serve(context, swarm, tmp_path)
+    context.stir()
     await trio.sleep(30)
-    assert [entry.TYPE for entry in desk.said] == ["finding", "vote"]
+    assert [entry.TYPE for entry in context.said] == ["finding", "vote"]
     assert set(Counter(job["blob"] for job in jobs).values()) == {1}
     assert swarm.ledger.rejected() == {}
     nursery.cancel_scope.cancel()
 
 
 async def test_a_broken_disk_accuses_nobody(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     candidate = swarm.nominate(3)
     swarm.ripen(candidate)
-    serve(desk, swarm, tmp_path)
+    serve(context, swarm, tmp_path)
     blob = swarm.report(candidate, 0).result.blob
-    desk.files[blob].write_bytes(b"cut")
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
+    context.files[blob].write_bytes(b"cut")
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, worker(tmp_path))
     await trio.sleep(120)
-    assert not desk.said
-    desk.files[blob].write_bytes(swarm.games[blob])
+    assert not context.said
+    context.files[blob].write_bytes(swarm.games[blob])
     await trio.sleep(61)
-    (vote,) = desk.said
+    (vote,) = context.said
     assert isinstance(vote, t.Vote)
     assert vote.approve
     nursery.cancel_scope.cancel()
@@ -272,20 +272,20 @@ async def test_what_cannot_be_said_now_is_said_later(
                 raise WorkError("too much waits already")
             await super().submit(*transactions)
 
-    desk = Halting(swarm, tmp_path)
+    context = Halting(swarm, tmp_path)
     candidate = swarm.nominate(3)
     swarm.wrong.add(0)
     swarm.ripen(candidate)
-    serve(desk, swarm, tmp_path)
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(vote_on_all, desk, workshop(tmp_path))
+    serve(context, swarm, tmp_path)
+    nursery.start_soon(context.beat)
+    nursery.start_soon(vote_on_all, context, worker(tmp_path))
     await trio.sleep(60)
-    assert [entry.TYPE for entry in desk.said] == ["finding"]
+    assert [entry.TYPE for entry in context.said] == ["finding"]
     nursery.cancel_scope.cancel()
 
 
 async def test_a_check_that_hangs_ends_with_its_candidate(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     class Hanging(Breaking):
         async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
@@ -294,23 +294,23 @@ async def test_a_check_that_hangs_ends_with_its_candidate(
             return {}
 
     hanging = Hanging()
-    nursery.start_soon(vote_on_all, desk, hanging)
+    nursery.start_soon(vote_on_all, context, hanging)
     for number, name in enumerate(("first", "second")):
         candidate = swarm.nominate(3, name)
         swarm.ripen(candidate)
-        serve(desk, swarm, tmp_path)
-        desk.stir()
+        serve(context, swarm, tmp_path)
+        context.stir()
         await trio.sleep(5)
         assert hanging.tried["check"] == number + 1
         swarm.vote(1, candidate, approve=False)
         swarm.vote(2, candidate, approve=False)
-        desk.stir()
+        context.stir()
         await trio.sleep(1)
     nursery.cancel_scope.cancel()
 
 
 async def test_a_finding_is_said_whatever_the_check_says(
-    swarm: PlayedSwarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     class Odd(Breaking):
         async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
@@ -318,8 +318,8 @@ async def test_a_finding_is_said_whatever_the_check_says(
             return {"ok": False, "reason": "header\n\x00 of\u2028" + "y" * 300}
 
     swarm.ripen(swarm.nominate(3))
-    serve(desk, swarm, tmp_path)
-    nursery.start_soon(vote_on_all, desk, Odd())
+    serve(context, swarm, tmp_path)
+    nursery.start_soon(vote_on_all, context, Odd())
     await trio.sleep(5)
     assert swarm.ledger.rejected() == {}
     assert swarm.ledger.accepted()["finding"] == 1

@@ -121,7 +121,7 @@ def desk(swarm: Swarm, tmp_path: Path) -> OrderDesk:
     return OrderDesk(swarm, tmp_path)
 
 
-def workshop(tmp_path: Path, **options: Any) -> SimulatedWorkshop:
+def worker(tmp_path: Path, **options: Any) -> SimulatedWorkshop:
     return SimulatedWorkshop(random.Random(1), tmp_path, [], **options)
 
 
@@ -147,7 +147,7 @@ async def test_a_model_that_nobody_has_keeps_an_evaluator_from_nothing(
 ) -> None:
     swarm.nominate(3)
     nursery.start_soon(desk.beat)
-    nursery.start_soon(work_on, desk, workshop(tmp_path))
+    nursery.start_soon(work_on, desk, worker(tmp_path))
     await trio.sleep(120)
     nursery.cancel_scope.cancel()
     said = Counter(type(entry) for entry in desk.said)
@@ -176,7 +176,7 @@ async def test_a_claim_of_an_earlier_life_that_is_granted_late_is_given_back(
     desk = OrderDesk(swarm, tmp_path, roles=("match",))
     early, late = swarm.next_id(0), swarm.next_id(0)
     swarm.act(0, t.SelfplayClaim(early, "hex8-2", 8))
-    nursery.start_soon(work_on, desk, workshop(tmp_path))
+    nursery.start_soon(work_on, desk, worker(tmp_path))
     await trio.sleep(1)
     swarm.act(0, t.TrainClaim(late, "hex8-2", "c16b2"))
     desk.stir()
@@ -293,7 +293,7 @@ async def test_a_report_that_cannot_be_said_gives_the_claim_back(
             await super().submit(*transactions)
 
     desk = Speechless(swarm, tmp_path)
-    nursery.start_soon(work_on, desk, workshop(tmp_path))
+    nursery.start_soon(work_on, desk, worker(tmp_path))
     await trio.sleep(30)
     nursery.cancel_scope.cancel()
     assert {type(entry) for entry in desk.said} == {t.SelfplayClaim, t.Release}

@@ -46,7 +46,7 @@ while (job := read()) is not None:
 
 
 @pytest.fixture
-async def workshop(tmp_path: Path) -> AsyncIterator[WorkerProcess]:
+async def worker(tmp_path: Path) -> AsyncIterator[WorkerProcess]:
     script = tmp_path / "child.py"
     script.write_text(CHILD)
     shop = WorkerProcess(tmp_path / "worker.log", (sys.executable, str(script)))
@@ -54,19 +54,19 @@ async def workshop(tmp_path: Path) -> AsyncIterator[WorkerProcess]:
     await shop.aclose()
 
 
-async def test_results_and_progress_come_back_and_the_child_stays(workshop: WorkerProcess) -> None:
+async def test_results_and_progress_come_back_and_the_child_stays(worker: WorkerProcess) -> None:
     seen: list[int] = []
-    first = await workshop.perform({"job": "echo", "echo": b"a"}, lambda told: seen.append(told["done"]))
-    second = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
+    first = await worker.perform({"job": "echo", "echo": b"a"}, lambda told: seen.append(told["done"]))
+    second = await worker.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
     assert (first["echo"], second["echo"], seen) == (b"a", b"b", [0, 1, 2])
     assert first["pid"] == second["pid"]
 
 
-async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: WorkerProcess) -> None:
-    first = await workshop.perform({"job": "echo", "echo": b"a"}, lambda _told: None)
+async def test_a_job_that_fails_leaves_the_child_for_the_next(worker: WorkerProcess) -> None:
+    first = await worker.perform({"job": "echo", "echo": b"a"}, lambda _told: None)
     with pytest.raises(WorkError, match="no such thing"):
-        await workshop.perform({"job": "fail"}, lambda _told: None)
-    second = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
+        await worker.perform({"job": "fail"}, lambda _told: None)
+    second = await worker.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
     assert first["pid"] == second["pid"]
 
 
@@ -74,19 +74,19 @@ async def test_a_job_that_fails_leaves_the_child_for_the_next(workshop: WorkerPr
     ("job", "reason"),
     [("die", "SIGKILL"), ("babble", "frame of 4294967295 bytes"), ("mumble", "not CBOR")],
 )
-async def test_a_child_that_dies_or_babbles_costs_one_job(workshop: WorkerProcess, job: str, reason: str) -> None:
+async def test_a_child_that_dies_or_babbles_costs_one_job(worker: WorkerProcess, job: str, reason: str) -> None:
     with pytest.raises(WorkError, match=reason):
-        await workshop.perform({"job": job}, lambda _told: None)
-    done = await workshop.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
+        await worker.perform({"job": job}, lambda _told: None)
+    done = await worker.perform({"job": "echo", "echo": b"b"}, lambda _told: None)
     assert done["echo"] == b"b"
 
 
-async def test_cancelling_a_job_kills_the_child(workshop: WorkerProcess) -> None:
+async def test_cancelling_a_job_kills_the_child(worker: WorkerProcess) -> None:
     started = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(workshop.perform, {"job": "hang"}, lambda _told: started.set())
+        nursery.start_soon(worker.perform, {"job": "hang"}, lambda _told: started.set())
         await started.wait()
-        pid = workshop.pid
+        pid = worker.pid
         nursery.cancel_scope.cancel()
     assert pid is not None
     with pytest.raises(ProcessLookupError):

@@ -61,7 +61,7 @@ _WRONG_ANCHOR = (
 
 FAULTS = "faults"  # the folder of their proofs, in that of the data
 
-log = structlog.get_logger("node")
+_log = structlog.get_logger(__name__)
 
 
 async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: RunOptions) -> None:
@@ -92,7 +92,7 @@ class _Node:
     ) -> None:
         seed = secrets.randbits(64)
         chance = random.Random(seed)
-        log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
+        _log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
         genesis = config.genesis
         self._config, self._options, self._data, self._identity = config, options, data, identity
         self._credentials = Credentials(identity, [])
@@ -109,7 +109,7 @@ class _Node:
         )
         founder = config.find(identity.id)
         if founder is not None and founder.anchor is not None and not self._member.replica.reveals:
-            log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
+            _log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
         self._gossip = Gossip(self._member, self._transport, chance)
         self._blobs = FileBlobs(data / "blobs")
         fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
@@ -190,7 +190,7 @@ class _Node:
             self._checker,
             device,
         )
-        log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+        _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
 
     def _at_rest(self, report: NodeReport) -> bool:
         ready, _ = report.readiness()
@@ -243,4 +243,4 @@ class _Seat:
         try:
             await self._admission.adjust()
         except OSError as error:  # TLS certificates go through a file; the next round tries again
-            log.warning("new members not admitted yet", reason=str(error))
+            _log.warning("new members not admitted yet", reason=str(error))

@@ -7,7 +7,7 @@ import sys
 import structlog
 import trio
 
-_log = structlog.get_logger("node")
+_log = structlog.get_logger(__name__)
 
 
 async def end_on_signal(

@@ -17,7 +17,7 @@ from node.api.endpoint import TOKEN_HEADER
 from node.membership.governance import CouncilError
 from node.web.routes import Answer, error_answer, is_local_name, json_answer
 
-_log = structlog.get_logger("node.web")
+_log = structlog.get_logger(__name__)
 
 
 class Actions(Protocol):

@@ -30,7 +30,7 @@ _HEADERS = {
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _PORT = re.compile(r":[0-9]*$")
 
-_log = structlog.get_logger("node.web")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)

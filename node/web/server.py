@@ -25,7 +25,7 @@ _ANSWER_S = 10.0  # to get an answer off
 _DRAIN_S = 1.0  # to read on before closing
 _BODY_BYTES = 64 * 1024  # of a request; ours are far smaller
 
-_log = structlog.get_logger("node.web")
+_log = structlog.get_logger(__name__)
 
 
 async def serve_local(

@@ -14,7 +14,7 @@ from node.work.context import CurrentWork, WorkContext, as_reason
 from node.work.jobs import perform
 from node.work.worker import JobRunner, WorkError
 
-log = structlog.get_logger()
+_log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE_S = 600.0
 """After many failures at one thing; others can do it meanwhile."""
@@ -39,7 +39,7 @@ async def work_on(context: WorkContext, worker: JobRunner) -> None:
             backoff.forget(subject)
         except WorkError as trouble:
             backoff.note(subject)
-            log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
+            _log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
             await context.submit(Release(context.next_id(), claim.id, as_reason(str(trouble))))
         finally:
             context.show(None)

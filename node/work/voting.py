@@ -18,7 +18,7 @@ from node.work.context import WorkContext, as_reason
 from node.work.replays import Replays, unless_over
 from node.work.worker import JobRunner, WorkError
 
-log = structlog.get_logger()
+_log = structlog.get_logger(__name__)
 
 
 LONGEST_PAUSE_S = 60.0
@@ -144,7 +144,7 @@ async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None
             return
         except WorkError as trouble:
             backoff.note(subject)
-            log.warning("finding put off", result=case.id.hex()[:12], why=str(trouble))
+            _log.warning("finding put off", result=case.id.hex()[:12], why=str(trouble))
         await trio.sleep_until(backoff.next_end())
 
 
@@ -165,7 +165,7 @@ async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
                     voted.add(candidacy.ripe.results)
             except WorkError as trouble:
                 backoff.note(subject)
-                log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
+                _log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
         with trio.move_on_at(backoff.next_end()):
             await context.moved(moves)
 

@@ -10,15 +10,13 @@ import os
 import random
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import structlog
 import trio
 
-from consensus.epoch import EpochRecord, SealedRecord
-from consensus.keys import MemberId
 from node.blobs.collection import Collector
 from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
@@ -131,14 +129,15 @@ class _Node:
             identity.id, self._address_book, self._credentials, self._router, self._transport, fetcher
         )
         self._catchup = CatchUp(
-            genesis,
-            store,
-            _Seat(self._member, self._admission),
-            self._teachers,
-            self._transport,
-            self._blobs,
-            fetcher,
-            chance,
+            genesis=genesis,
+            store=store,
+            target=self._member,
+            peers=self._teachers,
+            transport=self._transport,
+            blobs=self._blobs,
+            fetcher=fetcher,
+            chance=chance,
+            entered=self._admit_new_roster,
         )
         self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
         self._effects = EffectLog(self._address_book.name)
@@ -200,6 +199,12 @@ class _Node:
         """Whom to ask for later epochs: the members of ours, and whoever a person named."""
         return (self._guides | self._gossip.peers).values()
 
+    async def _admit_new_roster(self) -> None:
+        try:
+            await self._admission.adjust()
+        except OSError as error:  # TLS certificates go through a file; the next round tries again
+            _log.warning("new members not admitted yet", reason=str(error))
+
     async def close(self) -> None:
         """End the child processes and the connections."""
         with trio.CancelScope(shield=True):
@@ -217,30 +222,3 @@ class _Node:
             await nursery.start(server.serve, listen.host, listen.port)
         except OSError as error:
             raise self._config.listen_error(self._identity.id, listen, error) from None
-
-
-class _Seat:
-    """The member, whose jump may bring it among others than it knew."""
-
-    def __init__(self, member: Member, admission: Admission) -> None:
-        self._member, self._admission = member, admission
-
-    async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
-        """See `node.statesync.catchup.Seat`."""
-        await self._member.compare(said)
-
-    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
-        """See `node.statesync.catchup.Seat`."""
-        self._member.mistaken(own, sealed)
-
-    def excluded(self, record: EpochRecord) -> bool:
-        """See `node.statesync.catchup.Seat`."""
-        return self._member.excluded(record)
-
-    async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
-        """See `node.statesync.catchup.Seat`."""
-        await self._member.enter(record, snapshot, corrected)
-        try:
-            await self._admission.adjust()
-        except OSError as error:  # TLS certificates go through a file; the next round tries again
-            _log.warning("new members not admitted yet", reason=str(error))

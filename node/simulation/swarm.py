@@ -253,25 +253,23 @@ class SimulatedSwarm:
         """As `node.app` does it: a node that is outside looks for later epochs all the time."""
         me, member = node.identity.id, life.member
         guides = {guide: Peer(guide) for guide in node.guides or ()}
-        catchup = CatchUp(
-            self.genesis,
-            life.store,
-            member,
-            lambda: (guides | life.gossip.peers).values(),
-            life.transport,
-            node.blobs,
-            life.fetcher,
-            chance,
-        )
-        admission, jump = self._admission(node, life, router), catchup.jump
+        admission = self._admission(node, life, router)
 
-        async def counted_jump() -> bool:
-            jumped = await jump()
-            node.jumps += jumped
+        async def entered() -> None:
+            node.jumps += 1
             await admission.adjust()
-            return jumped
 
-        catchup.jump = counted_jump  # type: ignore[method-assign]
+        catchup = CatchUp(
+            genesis=self.genesis,
+            store=life.store,
+            target=member,
+            peers=lambda: (guides | life.gossip.peers).values(),
+            transport=life.transport,
+            blobs=node.blobs,
+            fetcher=life.fetcher,
+            chance=chance,
+            entered=entered,
+        )
         await catchup.run(lambda: me not in member.replica.ledger.roster or life.gossip.stranded())
 
     async def live(

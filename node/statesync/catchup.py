@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -55,10 +55,14 @@ class CatchUpTarget(Protocol):
 
 
 class CatchUp:
-    """Brings a node to the newest sealed epoch, whenever no peer serves its own any more."""
+    """Brings a node to the newest sealed epoch, whenever no peer serves its own any more.
+
+    `peers` returns whom to ask. `entered` is awaited after every jump: the node may be among other members now.
+    """
 
     def __init__(
         self,
+        *,
         genesis: Genesis,
         store: Store,
         target: CatchUpTarget,
@@ -67,10 +71,12 @@ class CatchUp:
         blobs: Blobs,
         fetcher: BlobFetcher,
         chance: random.Random,
+        entered: Callable[[], Awaitable[None]],
     ) -> None:
         self._genesis, self._store, self._target = genesis, store, target
         self._peers, self._transport = peers, transport
         self._blobs, self._fetcher, self._random = blobs, fetcher, chance
+        self._entered = entered
 
     async def run(self, stranded: Callable[[], bool]) -> None:
         """Until cancelled. `stranded` says whether peers answer, and none of them serves our epoch.
@@ -102,6 +108,7 @@ class CatchUp:
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
             _log.info("catches up", epoch=self._store.number, to=record.number, ledger=len(snapshot))
             await self._target.enter(record, snapshot, chain.corrected)
+            await self._entered()
             if chain.wrong is not None:
                 await self._blobs.remove(chain.wrong.snapshot)
         except (BlobError, SnapshotError) as error:

@@ -15,7 +15,6 @@ from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from node.app import _Seat
 from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.config.address import Address
 from node.config.identity import Identity
@@ -173,14 +172,15 @@ class OpenSwarm(SimulatedSwarm):
         admission = Admission(me, directory, Credentials(self.town, me), router, courier, fetcher)
         named = {guide: Peer(guide) for guide in guides}
         catchup = CatchUp(
-            self.genesis,
-            store,
-            _Seat(member, admission),
-            lambda: (named | gossip.peers).values(),
-            transport,
-            node.blobs,
-            fetcher,
-            chance,
+            genesis=self.genesis,
+            store=store,
+            target=member,
+            peers=lambda: (named | gossip.peers).values(),
+            transport=transport,
+            blobs=node.blobs,
+            fetcher=fetcher,
+            chance=chance,
+            entered=admission.adjust,
         )
 
         def stranded() -> bool:

@@ -40,11 +40,12 @@ HEAD = 149
 
 
 class Text:
-    """A seat whose ledger is text: it knows what it was told to enter."""
+    """A target whose ledger is text: it records what it was told to enter."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.entered: list[int] = []
+        self.jumps: list[list[int]] = []  # what it had entered whenever catching up said so
         self.without: set[int] = set()  # epochs in which it has no place
         self.said: Mapping[bytes, EpochRecord | None] = {}
         self.mistakes: list[tuple[EpochRecord, EpochRecord]] = []
@@ -64,6 +65,9 @@ class Text:
         closed = ClosedEpoch(record, snapshot, ())
         await (self._store.correct(corrected, closed) if corrected else self._store.turn(closed))
         self.entered.append(record.number)
+
+    async def observe_jump(self) -> None:
+        self.jumps.append(list(self.entered))
 
 
 async def fill(store: MemoryStore, links: Sequence[Link], *, sealed: bool = False) -> None:
@@ -120,7 +124,17 @@ class World:
         seat = Text(store)
         transport = self.network.transport(ME.id)
         fetcher = BlobFetcher(self.blobs, transport, self.peers, chance)
-        catchup = CatchUp(GENESIS, store, seat, self.peers.values, transport, self.blobs, fetcher, chance)
+        catchup = CatchUp(
+            genesis=GENESIS,
+            store=store,
+            target=seat,
+            peers=self.peers.values,
+            transport=transport,
+            blobs=self.blobs,
+            fetcher=fetcher,
+            chance=chance,
+            entered=seat.observe_jump,
+        )
         return catchup, seat
 
     async def assert_arrived(self, number: int = HEAD) -> None:
@@ -144,7 +158,9 @@ async def test_a_new_node_comes_to_the_newest_sealed_epoch(world: World, autojum
     assert await catchup.jump()
     assert seat.entered == [HEAD]
     await world.assert_arrived()
+    assert seat.jumps == [[HEAD]], "once, after it was entered"
     assert not await catchup.jump(), "there is nothing newer"
+    assert len(seat.jumps) == 1
     assert {peer.error for peer in world.peers.values()} == {""}
     assert len({teacher for teacher, path in world.asked if path == BLOB_PATH}) > 1
 
@@ -471,6 +487,7 @@ async def test_a_snapshot_that_does_not_fit_its_record_is_never_entered(
     catchup, seat = world.pupil()
     assert not await catchup.jump()
     assert not seat.entered
+    assert not seat.jumps
     await world.teach(TEACHERS[3])
     catchup, seat = world.pupil()
     assert await catchup.jump()

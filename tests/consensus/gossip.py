@@ -1,10 +1,15 @@
 """A swarm of replicas that gossip without a network, in one seeded order; some members may fork."""
 
 import random
+from collections.abc import Iterable, Sequence
+from typing import Self, TypeAlias
 
-from consensus.event import make_event
-from consensus.genesis import make_genesis
+from consensus.event import Event, make_event
+from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
+from consensus.ledger.records.transactions import Evidence
+from consensus.ordered import Judge
+from consensus.outcome import RoundEffects
 from consensus.preimages import Preimages
 from consensus.replica import Replica
 from consensus.roster import RosterMember
@@ -13,13 +18,20 @@ from consensus.settings import Settings
 SECOND = 10**9
 START = 1_700_000_000 * SECOND
 
+RoundDigest: TypeAlias = tuple[int, tuple[Judge, ...], list[tuple[bytes, int, int, int]], bytes]
 
-def keys_of(count):
+
+def keys_of(count: int) -> list[SigningKey]:
     """`count` keys in roster order."""
     return sorted((SigningKey(bytes([number + 1]) * 32) for number in range(count)), key=lambda key: key.id)
 
 
-def genesis_of(keys, weights=None, anchored=False, settings=None):
+def genesis_of(
+    keys: Sequence[SigningKey],
+    weights: Sequence[int] | None = None,
+    anchored: bool = False,
+    settings: Settings | None = None,
+) -> Genesis:
     """The genesis of a swarm in which all have these weights, and their anchors if they are to reveal."""
     weights = weights or [1] * len(keys)
     anchors = [Preimages(key, 0).anchor if anchored else None for key in keys]
@@ -27,7 +39,7 @@ def genesis_of(keys, weights=None, anchored=False, settings=None):
     return make_genesis("test", members, settings or Settings())
 
 
-def sync(asker, other, limit=1000):
+def sync(asker: Replica, other: Replica, limit: int = 1000) -> list[Event]:
     """One round trip of gossip: what `asker` lacks comes over; returns what was attached."""
     served = other.served(asker.epoch)
     return asker.insert(served.missing(asker.tips(), limit, asker.wanted())) if served else []
@@ -36,7 +48,7 @@ def sync(asker, other, limit=1000):
 class Discreet(Replica):
     """Tells nothing of the forks that it sees, so that the DAG with them goes on."""
 
-    def proofs(self):
+    def proofs(self) -> list[Evidence]:
         return []
 
 
@@ -46,7 +58,15 @@ class Gossip:
     Unless they are `discreet`, a fork ends the epoch, and the forker's say.
     """
 
-    def __init__(self, count, seed=0, weights=None, forkers=(), anchored=False, discreet=True):
+    def __init__(
+        self,
+        count: int,
+        seed: int = 0,
+        weights: Sequence[int] | None = None,
+        forkers: Sequence[int] = (),
+        anchored: bool = False,
+        discreet: bool = True,
+    ) -> None:
         self.rng = random.Random(seed)
         self.keys = keys_of(count)
         self.genesis = genesis_of(self.keys, weights, anchored)
@@ -55,10 +75,10 @@ class Gossip:
         self.forkers = forkers
         self.time = START
         self.ids = 0
-        self.rounds = [[] for _ in self.keys]
-        self.made = []  # every event, in the order in which it was made
+        self.rounds: list[list[RoundEffects]] = [[] for _ in self.keys]
+        self.made: list[Event] = []  # every event, in the order in which it was made
 
-    def run(self, turns, members=None):
+    def run(self, turns: int, members: Sequence[int] | None = None) -> Self:
         """Lets random pairs among `members` gossip."""
         members = list(range(len(self.keys))) if members is None else members
         for _ in range(turns):
@@ -66,7 +86,7 @@ class Gossip:
             self.turn(asker, self.rng.choice([m for m in members if m != asker] or [asker]))
         return self
 
-    def turn(self, asker, other):
+    def turn(self, asker: int, other: int) -> None:
         replica = self.replicas[asker]
         parents = []
         if other != asker:
@@ -84,7 +104,7 @@ class Gossip:
         assert event in replica.insert([event])
         self.rounds[asker] += replica.advance()
 
-    def forked(self, member, parents):
+    def forked(self, member: int, parents: Sequence[bytes]) -> Event:
         """An event that continues an older event of `member`, or none."""
         replica, key = self.replicas[member], self.keys[member]
         own = [event for event in replica.dag.events if event.creator == key.id]
@@ -98,7 +118,7 @@ class Gossip:
             time=max(self.time, base.time + 1) if base else self.time,
         )
 
-    def settle(self):
+    def settle(self) -> Self:
         """Everybody gets everything."""
         for _ in range(3):
             for asker, replica in enumerate(self.replicas):
@@ -110,7 +130,7 @@ class Gossip:
         return self
 
 
-def digests(rounds):
+def digests(rounds: Iterable[RoundEffects]) -> list[RoundDigest]:
     """What replicas must agree on: number, judges, events, times and ledger digest of each round."""
     return [
         (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.encoding import MAX_DEPTH, EncodingError, decode, encode
+from consensus.encoding import MAX_DEPTH, Decoded, EncodingError, decode, encode
 
 LIMIT = 1 << 16
 
@@ -17,19 +17,19 @@ values = st.recursive(
 )
 
 
-def assert_one_line(error):
+def assert_one_line(error: Exception) -> None:
     assert "\n" not in str(error)
 
 
 @given(values)
-def test_what_is_encoded_decodes_to_itself_and_is_canonical_cbor(value):
+def test_what_is_encoded_decodes_to_itself_and_is_canonical_cbor(value: Decoded) -> None:
     data = encode(value)
     assert decode(data, limit=LIMIT) == value
     assert data == cbor2.dumps(value, canonical=True)
 
 
 @given(st.binary(max_size=64))
-def test_whatever_decodes_is_the_encoding_of_what_it_decodes_to(data):
+def test_whatever_decodes_is_the_encoding_of_what_it_decodes_to(data: bytes) -> None:
     try:
         value = decode(data, limit=LIMIT)
     except EncodingError as error:
@@ -39,7 +39,7 @@ def test_whatever_decodes_is_the_encoding_of_what_it_decodes_to(data):
 
 
 @given(values, st.data())
-def test_changed_bytes_are_refused_or_are_another_value(value, data):
+def test_changed_bytes_are_refused_or_are_another_value(value: Decoded, data: st.DataObject) -> None:
     encoded = bytearray(encode(value))
     encoded[data.draw(st.integers(0, len(encoded) - 1))] ^= data.draw(st.integers(1, 255))
     try:
@@ -84,19 +84,19 @@ def test_changed_bytes_are_refused_or_are_another_value(value, data):
         ("bbffffffffffffffff", "cut short"),
     ],
 )
-def test_non_canonical_bytes_are_refused_with_the_reason(text, reason):
+def test_non_canonical_bytes_are_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(EncodingError, match=reason):
         decode(bytes.fromhex(text), limit=LIMIT)
 
 
-def test_the_length_limit_holds():
+def test_the_length_limit_holds() -> None:
     assert decode(encode(b"x" * 8), limit=9) == b"x" * 8
     with pytest.raises(EncodingError, match="9 bytes where at most 8 are allowed"):
         decode(encode(b"x" * 8), limit=8)
 
 
-def test_nesting_is_limited_when_encoding_and_when_decoding():
-    nested = []
+def test_nesting_is_limited_when_encoding_and_when_decoding() -> None:
+    nested: list[Decoded] = []
     for _ in range(MAX_DEPTH - 1):
         nested = [nested]
     assert decode(encode(nested), limit=LIMIT) == nested
@@ -118,17 +118,17 @@ def test_nesting_is_limited_when_encoding_and_when_decoding():
         (bytearray(b"x"), "bytearray"),
     ],
 )
-def test_what_has_no_encoding_is_refused(value, reason):
+def test_what_has_no_encoding_is_refused(value: object, reason: str) -> None:
     with pytest.raises(EncodingError, match=reason):
         encode([value])
 
 
-def test_maps_are_sorted_by_encoded_key_whatever_the_order_of_insertion():
+def test_maps_are_sorted_by_encoded_key_whatever_the_order_of_insertion() -> None:
     assert encode({"b": 1, "aa": 2, "a": 3}).hex() == "a361610361620162616102"
     assert encode({"aa": 2, "a": 3, "b": 1}) == encode({"b": 1, "aa": 2, "a": 3})
 
 
-def test_the_number_of_values_can_be_limited():
+def test_the_number_of_values_can_be_limited() -> None:
     value = [1, {"a": [], "b": [None, 2]}, "x"]  # 3 + 4 + 0 + 2
     assert decode(encode(value), limit=99, items=9) == value
     with pytest.raises(EncodingError, match="more values than are allowed"):

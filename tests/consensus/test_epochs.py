@@ -3,14 +3,19 @@
 import gc
 import random
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 import pytest
 
-from consensus.epoch import walk
-from consensus.event import Event, make_event
+from consensus.epoch import SealedRecord, walk
+from consensus.event import Event, Transaction, make_event
+from consensus.keys import MemberId
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.open_epoch import OpenEpoch
+from consensus.ordered import Ordered
+from consensus.outcome import ClosedEpoch, RoundEffects
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 from tests.consensus.gossip import SECOND, START, digests, genesis_of, keys_of, sync
@@ -21,30 +26,37 @@ SHORT = Settings(epoch=EpochSettings(events=50))
 class Swarm:
     """Replicas that take turns; each has transactions that it puts forward until they have a place."""
 
-    def __init__(self, founders, seed=0, strangers=0, settings=SHORT, weights=None):
+    def __init__(
+        self,
+        founders: int,
+        seed: int = 0,
+        strangers: int = 0,
+        settings: Settings = SHORT,
+        weights: Sequence[int] | None = None,
+    ) -> None:
         self.rng = random.Random(seed)
         keys = keys_of(founders + strangers)
         self.rng.shuffle(keys)
         self.keys = sorted(keys[:founders], key=lambda key: key.id) + keys[founders:]
         self.genesis = genesis_of(self.keys[:founders], weights, anchored=True, settings=settings)
         self.replicas = [Replica(self.genesis, key) for key in self.keys]
-        self.rounds = [[] for _ in self.keys]
-        self.pending = [[] for _ in self.keys]
+        self.rounds: list[list[RoundEffects]] = [[] for _ in self.keys]
+        self.pending: list[list[tuple[Transaction, ...]]] = [[] for _ in self.keys]
         self.ids = [0] * len(self.keys)
-        self.made = []
-        self.closed = {}  # by number: Closed, the same at all
-        self.sealed = {}  # by number: SealedRecord
+        self.made: list[Event] = []
+        self.closed: dict[int, ClosedEpoch] = {}  # by number, the same at all
+        self.sealed: dict[int, SealedRecord] = {}  # by number
         self.time = START
-        self.clocks = {}  # by member, where it is not the time
+        self.clocks: dict[int, int] = {}  # by member, where it is not the time
 
-    def put(self, member, kind="note", **fields):
+    def put(self, member: int, kind: str = "note", **fields: object) -> int:
         """Puts a transaction forward; its id."""
         number = self.ids[member]
         self.ids[member] += 1
         self.pending[member].append(({"type": kind, "id": number, **fields},))
         return number
 
-    def agree(self, change, *members):
+    def agree(self, change: Change, *members: int) -> None:
         """The first member proposes, and when this is ordered the others approve."""
         first, *others = members
         number = self.put(first, "propose", change=change.table(), reason="")
@@ -54,7 +66,7 @@ class Swarm:
         for member in others:
             self.put(member, "ballot", proposal=proposal, approve=True)
 
-    def run_until(self, condition, chatter=0.3):
+    def run_until(self, condition: Callable[[Replica], bool], chatter: float = 0.3) -> Self:
         """Goes on until `condition(replica)` holds at all."""
         for _ in range(60):
             if all(condition(replica) for replica in self.replicas):
@@ -62,11 +74,11 @@ class Swarm:
             self.run(10, chatter=chatter).settle()
         raise AssertionError("it never came")
 
-    def present(self, member):
+    def present(self, member: int) -> bool:
         """Whether a replica is in the roster of its epoch."""
         return self.keys[member].id in self.replicas[member].roster
 
-    def advance(self, member):
+    def advance(self, member: int) -> None:
         for result in self.replicas[member].advance():
             self.rounds[member].append(result)
             if result.sealed is not None:
@@ -77,7 +89,7 @@ class Swarm:
                 assert known.record.raw == result.closed.record.raw
                 assert known.snapshot == result.closed.snapshot
 
-    def turn(self, asker, other):
+    def turn(self, asker: int, other: int) -> None:
         replica = self.replicas[asker]
         sync(replica, self.replicas[other])
         self.advance(asker)
@@ -93,7 +105,7 @@ class Swarm:
         assert event in replica.insert([event])
         self.advance(asker)
 
-    def run(self, turns, members=None, chatter=0.3):
+    def run(self, turns: int, members: Sequence[int] | None = None, chatter: float = 0.3) -> Self:
         members = range(len(self.keys)) if members is None else members
         for _ in range(turns):
             asker = self.rng.choice([member for member in members if self.present(member)] or list(members))
@@ -105,7 +117,7 @@ class Swarm:
                     self.turn(member, asker)  # follows without a voice
         return self
 
-    def settle(self):
+    def settle(self) -> Self:
         for _ in range(6):
             for asker in range(len(self.keys)):
                 for other in range(len(self.keys)):
@@ -114,7 +126,7 @@ class Swarm:
                     self.advance(asker)
         return self
 
-    def agreement(self):
+    def agreement(self) -> list[RoundEffects]:
         """All have the same rounds, effects and digests; returns those of the first."""
         for rounds, replica in zip(self.rounds, self.replicas, strict=True):
             assert digests(rounds) == digests(self.rounds[0])
@@ -124,13 +136,14 @@ class Swarm:
         return self.rounds[0]
 
 
-def ordered_of(rounds):
+def ordered_of(rounds: Iterable[RoundEffects]) -> list[Ordered]:
     return [place for result in rounds for place in result.round.events]
 
 
-def replay(swarm, seed):
+def replay(swarm: Swarm, seed: int) -> tuple[Replica, list[RoundEffects]]:
     """A fresh replica gets all that was ever made, epoch by epoch, in random order and batches."""
-    rng, replica, rounds = random.Random(seed), Replica(swarm.genesis), []
+    rng, replica = random.Random(seed), Replica(swarm.genesis)
+    rounds: list[RoundEffects] = []
     while True:
         events = [event for event in swarm.made if event.epoch == replica.epoch]
         rng.shuffle(events)
@@ -144,7 +157,7 @@ def replay(swarm, seed):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
-def test_epochs_follow_each_other_and_all_agree(count):
+def test_epochs_follow_each_other_and_all_agree(count: int) -> None:
     swarm = Swarm(count, seed=count).run(500 if count > 1 else 250).settle()
     rounds = swarm.agreement()
     assert len(swarm.closed) >= 3
@@ -166,14 +179,13 @@ def test_epochs_follow_each_other_and_all_agree(count):
         assert replica.ledger.digest() == swarm.replicas[0].ledger.digest()
 
 
-def test_what_was_not_received_acts_exactly_once():
+def test_what_was_not_received_acts_exactly_once() -> None:
     swarm = Swarm(4, seed=3)
     swarm.run(600, chatter=0.8)
     swarm.run_until(lambda replica: not replica.undecided(), chatter=0)
     rounds = swarm.agreement()
     assert len(swarm.closed) >= 5
-    ordered = Counter()
-    again = 0
+    ordered = Counter[tuple[MemberId, int]]()
     for place in ordered_of(rounds):
         for entry in place.event.transactions:
             if entry["type"] == "note":
@@ -188,7 +200,7 @@ def test_what_was_not_received_acts_exactly_once():
     assert set(ordered.values()) == {1}
 
 
-def test_every_record_is_sealed_within_the_order():
+def test_every_record_is_sealed_within_the_order() -> None:
     swarm = Swarm(4, seed=8).run(500).run_until(lambda replica: replica.ledger.sealed is not None)
     swarm.agreement()
     assert len(swarm.closed) >= 4
@@ -198,7 +210,7 @@ def test_every_record_is_sealed_within_the_order():
 
 
 @pytest.mark.parametrize("offset", range(0, 100, 11))
-def test_a_roster_can_change_at_every_offset_of_an_epoch(offset):
+def test_a_roster_can_change_at_every_offset_of_an_epoch(offset: int) -> None:
     swarm = Swarm(5, seed=offset, strangers=1)
     swarm.run(offset, range(5))
     swarm.agree(Change("join", swarm.keys[5].id, 1, ""), 0, 1, 2, 3, 4)
@@ -218,7 +230,7 @@ def test_a_roster_can_change_at_every_offset_of_an_epoch(offset):
     assert walk(swarm.genesis, chain, complete=False).roster.ids == replica.roster.ids
 
 
-def test_the_events_of_a_removed_member_count_for_nothing():
+def test_the_events_of_a_removed_member_count_for_nothing() -> None:
     swarm = Swarm(5, seed=2)
     swarm.run(30)
     replica, key = swarm.replicas[1], swarm.keys[0]
@@ -231,7 +243,7 @@ def test_the_events_of_a_removed_member_count_for_nothing():
         swarm.replicas[0].create(1)
 
 
-def test_a_late_replica_closes_epoch_after_epoch_from_what_is_served():
+def test_a_late_replica_closes_epoch_after_epoch_from_what_is_served() -> None:
     swarm = Swarm(4, seed=5)
     late, seen = 3, 0
     for _ in range(12):
@@ -249,7 +261,7 @@ def test_a_late_replica_closes_epoch_after_epoch_from_what_is_served():
     swarm.agreement()
 
 
-def test_the_closed_epoch_is_served_until_all_went_on():
+def test_the_closed_epoch_is_served_until_all_went_on() -> None:
     swarm = Swarm(4, seed=6)
     while swarm.replicas[0].number == 0:
         swarm.run(10)
@@ -261,7 +273,7 @@ def test_the_closed_epoch_is_served_until_all_went_on():
     assert all(replica.served(bytes(32)) is None for replica in swarm.replicas)
 
 
-def test_what_comes_late_of_a_closed_epoch_is_dropped_without_blame():
+def test_what_comes_late_of_a_closed_epoch_is_dropped_without_blame() -> None:
     swarm = Swarm(4, seed=7)
     while swarm.replicas[0].number == 0:
         swarm.turn(0, swarm.rng.randrange(1, 4))
@@ -272,13 +284,13 @@ def test_what_comes_late_of_a_closed_epoch_is_dropped_without_blame():
     assert swarm.replicas[0].refused == before
 
 
-def test_a_replica_that_resumes_has_the_same_future():
+def test_a_replica_that_resumes_has_the_same_future() -> None:
     swarm = Swarm(4, seed=9).run(400).settle()
     rounds = swarm.agreement()
     for number, closed in swarm.closed.items():
         replica = Replica.resume(swarm.genesis, None, closed.record, closed.snapshot)
         assert (replica.number, replica.epoch) == (number, closed.record.digest)
-        again = []
+        again: list[RoundEffects] = []
         while True:
             before = replica.number
             replica.insert([event for event in swarm.made if event.epoch == replica.epoch])
@@ -288,7 +300,7 @@ def test_a_replica_that_resumes_has_the_same_future():
         assert digests(again) == digests(rounds)[closed.record.round :]
 
 
-def test_memory_stays_flat_over_twenty_epochs():
+def test_memory_stays_flat_over_twenty_epochs() -> None:
     swarm = Swarm(4, seed=1, settings=Settings(epoch=EpochSettings(events=500)))
     most = 0
     while swarm.replicas[0].number < 20:
@@ -307,7 +319,7 @@ def test_memory_stays_flat_over_twenty_epochs():
     assert most < 3 * 700  # one is shared by all replicas: the open epoch, and at most one closed
 
 
-def test_nobody_is_blamed_for_an_event_that_came_after_its_epoch_was_forgotten():
+def test_nobody_is_blamed_for_an_event_that_came_after_its_epoch_was_forgotten() -> None:
     swarm = Swarm(4, seed=6).run(300).settle()
     old = [event for event in swarm.made if event.epoch == swarm.genesis.digest][:9]
     replica = swarm.replicas[0]

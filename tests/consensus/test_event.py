@@ -2,17 +2,19 @@
 
 import dataclasses
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.encoding import EncodingError, decode, encode
+from consensus.encoding import EncodingError, Value, decode, encode
 from consensus.event import (
     MAX_EVENT_BYTES,
     MAX_HEADER_BYTES,
     MAX_OTHER_PARENTS,
     MAX_TRANSACTIONS,
+    Event,
     EventError,
     _any_fields,
     _quick_fields,
@@ -40,11 +42,11 @@ FIELDS = (
 )
 
 
-def assert_one_line(error):
+def assert_one_line(error: Exception) -> None:
     assert "\n" not in str(error)
 
 
-def event(**changes):
+def event(**changes: Any) -> Event:
     fields = {
         "epoch": EPOCH,
         "seq": 3,
@@ -58,7 +60,7 @@ def event(**changes):
     return make_event(KEY, **(fields | changes))
 
 
-def forged(field, value):
+def forged(field: str, value: Value) -> bytes:
     """The bytes of a well-signed event with one field replaced by something make_event would refuse."""
     payload = event().payload
     fields = decode(event().header, limit=MAX_EVENT_BYTES)
@@ -70,12 +72,12 @@ def forged(field, value):
     return signed(encode(fields), payload)
 
 
-def signed(header, payload=None):
+def signed(header: bytes, payload: bytes | None = None) -> bytes:
     """The bytes of an event of KEY with this header."""
     return encode([header, KEY.sign(CONTEXT + header), event().payload if payload is None else payload])
 
 
-def test_an_event_reads_back_as_it_was_made():
+def test_an_event_reads_back_as_it_was_made() -> None:
     made = event()
     read = decode_event(made.raw, EPOCH)
     assert read == made
@@ -89,7 +91,7 @@ def test_an_event_reads_back_as_it_was_made():
     assert event(seq=0, self_parent=None).parents == (b"o" * 32,)
 
 
-def test_every_bit_of_the_wire_form_matters():
+def test_every_bit_of_the_wire_form_matters() -> None:
     made = event()
     refused, unsigned = 0, 0
     for bit in range(8 * len(made.raw)):
@@ -108,13 +110,13 @@ def test_every_bit_of_the_wire_form_matters():
     assert refused >= 8 * len(made.payload)
 
 
-def test_no_other_payload_goes_with_a_header():
+def test_no_other_payload_goes_with_a_header() -> None:
     made, other = event(), event(transactions=())
     with pytest.raises(EventError, match="not the one that the header names"):
         decode_event(encode([made.header, made.signature, other.payload]), EPOCH)
 
 
-def test_one_hash_with_two_signatures_is_one_event_and_only_one_of_them_counts():
+def test_one_hash_with_two_signatures_is_one_event_and_only_one_of_them_counts() -> None:
     made = event()
     bad = decode_event(encode([made.header, bytes(64), made.payload]), EPOCH)
     assert bad == made
@@ -123,7 +125,7 @@ def test_one_hash_with_two_signatures_is_one_event_and_only_one_of_them_counts()
     assert not bad.verify()
 
 
-def test_a_signature_cannot_be_changed_into_another_valid_one():
+def test_a_signature_cannot_be_changed_into_another_valid_one() -> None:
     """Ed25519 is malleable if S + L is accepted for S (RFC 8032, 5.1.7)."""
     made = event()
     order = 2**252 + 27742317777372353535851937790883648493
@@ -132,7 +134,7 @@ def test_a_signature_cannot_be_changed_into_another_valid_one():
     assert not decode_event(encode([made.header, twin, made.payload]), EPOCH).verify()
 
 
-def test_a_header_with_its_signature_tells_all_but_the_transactions():
+def test_a_header_with_its_signature_tells_all_but_the_transactions() -> None:
     made = event(epoch=b"e" * 32)
     header = read_header(made.header, made.signature)
     assert header.verify()
@@ -151,7 +153,7 @@ def test_a_header_with_its_signature_tells_all_but_the_transactions():
 
 @pytest.mark.parametrize("seq", [0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63 - 1])
 @pytest.mark.parametrize("others", range(MAX_OTHER_PARENTS + 1))
-def test_a_header_reads_the_same_quickly_and_carefully(seq, others):
+def test_a_header_reads_the_same_quickly_and_carefully(seq: int, others: int) -> None:
     digests = [bytes([number]) * 32 for number in range(others)]
     for reveal, ledger in ((None, None), (b"r" * 32, None), (None, (seq, b"l" * 32)), (b"r" * 32, (0, bytes(32)))):
         made = event(
@@ -167,7 +169,7 @@ def test_a_header_reads_the_same_quickly_and_carefully(seq, others):
         assert fields == _any_fields(made.header)
 
 
-def test_whatever_bit_of_a_header_flips_it_is_read_or_refused_alike():
+def test_whatever_bit_of_a_header_flips_it_is_read_or_refused_alike() -> None:
     for made in (event(), event(seq=0, self_parent=None, other_parents=(), reveal=None, ledger=None)):
         for bit in range(8 * len(made.header)):
             header = bytearray(made.header)
@@ -179,7 +181,7 @@ def test_whatever_bit_of_a_header_flips_it_is_read_or_refused_alike():
             assert _quick_fields(bytes(header)) == careful
 
 
-def test_the_largest_header_is_within_its_limit():
+def test_the_largest_header_is_within_its_limit() -> None:
     largest = event(
         seq=2**63 - 1,
         other_parents=tuple(bytes([number]) * 32 for number in range(MAX_OTHER_PARENTS)),
@@ -233,7 +235,7 @@ def test_the_largest_header_is_within_its_limit():
         ("transactions", [{"type": "claim", "id": False}], "`id`"),
     ],
 )
-def test_a_bad_field_is_refused_with_one_line(field, value, reason):
+def test_a_bad_field_is_refused_with_one_line(field: str, value: Value, reason: str) -> None:
     with pytest.raises(EventError, match=reason) as caught:
         decode_event(forged(field, value), EPOCH)
     assert "\n" not in str(caught.value)
@@ -256,12 +258,12 @@ def test_a_bad_field_is_refused_with_one_line(field, value, reason):
         event().raw[:-1],
     ],
 )
-def test_other_bytes_are_refused(raw):
+def test_other_bytes_are_refused(raw: bytes) -> None:
     with pytest.raises(EventError):
         decode_event(raw, EPOCH)
 
 
-def test_what_is_not_canonical_is_refused():
+def test_what_is_not_canonical_is_refused() -> None:
     loose = b"\x98\x0a" + event().header[1:]  # the same array with its length in two bytes
     with pytest.raises(EventError, match="shortest form"):
         decode_event(signed(loose), EPOCH)
@@ -272,14 +274,14 @@ def test_what_is_not_canonical_is_refused():
         decode_event(signed(encode(fields), payload), EPOCH)
 
 
-def test_size_is_limited():
+def test_size_is_limited() -> None:
     largest = MAX_EVENT_BYTES - len(event(transactions=({"type": "a", "id": 0, "x": b""},)).raw) - 100
     event(transactions=({"type": "a", "id": 0, "x": bytes(largest)},))
     with pytest.raises(EventError, match="at most 262144"):
         event(transactions=({"type": "a", "id": 0, "x": bytes(MAX_EVENT_BYTES)},))
 
 
-def test_make_event_holds_the_limits_that_receivers_enforce():
+def test_make_event_holds_the_limits_that_receivers_enforce() -> None:
     with pytest.raises(EventError, match="time"):
         event(time=2**63)
     with pytest.raises(EventError, match="float"):
@@ -287,13 +289,13 @@ def test_make_event_holds_the_limits_that_receivers_enforce():
 
 
 @given(st.binary(max_size=400))
-def test_garbage_is_refused_without_a_crash(raw):
+def test_garbage_is_refused_without_a_crash(raw: bytes) -> None:
     with pytest.raises(EventError):
         decode_event(raw, EPOCH)
 
 
 @given(st.data())
-def test_changed_bytes_are_refused_or_fail_the_signature(data):
+def test_changed_bytes_are_refused_or_fail_the_signature(data: st.DataObject) -> None:
     raw = bytearray(event().raw)
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -313,7 +315,7 @@ json_like = st.recursive(
 
 
 @given(st.sampled_from(FIELDS), json_like)
-def test_any_value_in_any_field_is_accepted_or_refused(field, value):
+def test_any_value_in_any_field_is_accepted_or_refused(field: str, value: Value) -> None:
     raw = forged(field, value)
     try:
         accepted = decode_event(raw, EPOCH)

@@ -1,23 +1,27 @@
 """Forks that replicas see become evidence by themselves; who forked loses its weight, and nobody else does."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
-from consensus.event import make_event
+from consensus.event import Event, make_event
 from consensus.forks import find_fork
+from consensus.genesis import Genesis
+from consensus.keys import SigningKey
 from consensus.ledger.state.tenure import RECENT
+from consensus.outcome import ClosedEpoch
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 from tests.consensus.gossip import SECOND, START, Gossip, digests, genesis_of, keys_of, sync
 
 
-def weights(replica):
+def weights(replica: Replica) -> list[int]:
     return [member.weight for member in replica.roster.members]
 
 
 @pytest.mark.parametrize(("count", "forkers"), [(4, (1,)), (5, (4,)), (7, (0, 3)), (10, (2, 5, 9))])
-def test_who_forks_loses_its_weight_and_all_go_on(count, forkers):
+def test_who_forks_loses_its_weight_and_all_go_on(count: int, forkers: Sequence[int]) -> None:
     swarm = Gossip(count, seed=count, forkers=forkers, discreet=False).run(60 * count).settle()
     expected = digests(swarm.rounds[0])
     assert all(digests(rounds) == expected for rounds in swarm.rounds)
@@ -32,7 +36,7 @@ def test_who_forks_loses_its_weight_and_all_go_on(count, forkers):
     assert all(swarm.replicas[member].ledger.round > before + 3 for member in honest)
 
 
-def test_each_node_tells_a_fork_once_and_until_it_is_ordered():
+def test_each_node_tells_a_fork_once_and_until_it_is_ordered() -> None:
     swarm = Gossip(4, seed=2, discreet=False).run(40).settle()
     key, replica = swarm.keys[3], swarm.replicas[0]
     for other in swarm.replicas:
@@ -53,7 +57,7 @@ def test_each_node_tells_a_fork_once_and_until_it_is_ordered():
     assert [entry.member for entry in replica.ledger.convictions()] == [key.id]
 
 
-def branches(swarm, member, epoch=None):
+def branches(swarm: Gossip, member: int, epoch: bytes | None = None) -> list[Event]:
     """Two events of a member that continue the same one."""
     replica, key = swarm.replicas[member], swarm.keys[member]
     newest = replica.newest(key.id)
@@ -66,7 +70,7 @@ def branches(swarm, member, epoch=None):
     ]  # fmt: skip
 
 
-def test_all_who_know_the_same_events_write_the_same_proof():
+def test_all_who_know_the_same_events_write_the_same_proof() -> None:
     swarm = Gossip(4, seed=3, forkers=(1,)).run(150).settle()
     proofs = set()
     for replica in swarm.replicas:
@@ -81,7 +85,7 @@ def test_all_who_know_the_same_events_write_the_same_proof():
     assert proof.id == min(seq for seq in numbers if numbers.count(seq) > 1)
 
 
-def test_the_same_event_again_or_with_another_signature_is_no_fork():
+def test_the_same_event_again_or_with_another_signature_is_no_fork() -> None:
     swarm = Gossip(4, seed=4, discreet=False).run(80).settle()
     for replica in swarm.replicas:
         replica.insert(replica.dag.events)
@@ -89,12 +93,13 @@ def test_the_same_event_again_or_with_another_signature_is_no_fork():
         assert replica.ledger.convictions() == ()
 
 
-def test_an_honest_member_that_restarts_is_never_accused():
+def test_an_honest_member_that_restarts_is_never_accused() -> None:
     """Also in the middle of epochs, which begin their numbers anew."""
     settings = Settings(epoch=EpochSettings(events=40))
     keys = keys_of(4)
     genesis = genesis_of(keys, settings=settings)
-    rng, replicas, time, closed = random.Random(1), [Replica(genesis, key) for key in keys], START, {}
+    rng, replicas, time = random.Random(1), [Replica(genesis, key) for key in keys], START
+    closed: dict[int, ClosedEpoch] = {}
     for turn in range(400):
         asker, other = rng.sample(range(4), 2)
         replica = replicas[asker]
@@ -114,11 +119,11 @@ def test_an_honest_member_that_restarts_is_never_accused():
         assert weights(replica) == [1, 1, 1, 1]
 
 
-def closings(replica):
+def closings(replica: Replica) -> dict[int, ClosedEpoch]:
     return {entry.closed.record.number: entry.closed for entry in replica.advance() if entry.closed}
 
 
-def restarted(genesis, key, replica, closed):
+def restarted(genesis: Genesis, key: SigningKey, replica: Replica, closed: dict[int, ClosedEpoch]) -> Replica:
     """A replica that knows only what the store had: the last record, its snapshot, the events since."""
     last = closed.get(replica.number)
     again = Replica(genesis, key) if last is None else Replica.resume(genesis, key, last.record, last.snapshot)
@@ -127,7 +132,7 @@ def restarted(genesis, key, replica, closed):
     return again
 
 
-def test_a_fork_of_the_epoch_before_that_comes_late_counts_too():
+def test_a_fork_of_the_epoch_before_that_comes_late_counts_too() -> None:
     swarm = Gossip(4, seed=5, forkers=(3,), discreet=False)
     swarm.genesis = genesis_of(swarm.keys, settings=Settings(epoch=EpochSettings(events=40)))
     swarm.forkers = ()
@@ -149,7 +154,7 @@ def test_a_fork_of_the_epoch_before_that_comes_late_counts_too():
     assert weights(swarm.replicas[1]) == [1, 1, 1, 0]
 
 
-def test_what_was_not_received_before_the_close_is_told_again():
+def test_what_was_not_received_before_the_close_is_told_again() -> None:
     swarm = Gossip(4, seed=6, discreet=False).run(40).settle()
     for other in swarm.replicas[:3]:
         other.insert(branches(swarm, 3))
@@ -163,7 +168,7 @@ def test_what_was_not_received_before_the_close_is_told_again():
     assert len(swarm.replicas[0].proofs()) == 1
 
 
-def test_a_convict_says_nothing_about_others():
+def test_a_convict_says_nothing_about_others() -> None:
     swarm = Gossip(7, seed=7, forkers=(0, 3), discreet=False).run(500).settle()
     epochs = swarm.replicas[1].number
     for member in (0, 3):

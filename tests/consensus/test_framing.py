@@ -9,11 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from typing import TypeAlias
 
 import pytest
 
 from consensus.encoding import decode
 from consensus.event import decode_event, make_event
+from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Evidence
 from consensus.ordered import DecidedRound, Judge, Ordered
@@ -21,13 +23,16 @@ from tests.consensus.gossip import SECOND
 from tests.consensus.test_epochs import Swarm
 from tests.fuzz.mutations import Mutator, to_cbor
 
+Part: TypeAlias = tuple[bytes, bytes]
+"""A header and a signature."""
+
 LIARS = (1, 4)  # of seven members
 CONTEXT = b"ringrift/event/2\0"
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # of the base point of Ed25519
 
 
 @cache
-def past(seed):
+def past(seed: int) -> Swarm:
     """Seven replicas that went on through some epochs; nobody lied yet."""
     return Swarm(7, seed=seed).run(420).settle()
 
@@ -39,11 +44,11 @@ class Liars:
     swarm: Swarm
     chance: random.Random
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.known = [(event.header, event.signature) for event in self.swarm.made]
         self.keys = [self.swarm.keys[liar] for liar in LIARS]
 
-    def header(self):
+    def header(self) -> bytes:
         """A real header, or one of their own invention."""
         header, _ = self.chance.choice(self.known)
         kind = self.chance.randrange(5)
@@ -60,7 +65,7 @@ class Liars:
             fields = Mutator(str(self.chance.random()), [header]).value(fields)
         return to_cbor(fields)[:600]  # more could not be in an event
 
-    def signature(self, header):
+    def signature(self, header: bytes) -> bytes:
         """A real one of this header's neighbour, a liar's, a twisted one, or noise."""
         kind = self.chance.randrange(5)
         near = [signature for other, signature in self.known if other[40:110] == header[40:110]]
@@ -73,14 +78,14 @@ class Liars:
         real = self.chance.choice(near) if near else self.chance.choice(self.known)[1]
         return twisted(real) if kind == 3 else real
 
-    def part(self):
+    def part(self) -> Part:
         """A header with a signature: both real, or not."""
         if self.chance.random() < 0.4:
             return self.chance.choice(self.known)
         header = self.header()
         return header, self.signature(header)
 
-    def evidence(self):
+    def evidence(self) -> Evidence:
         """Two parts; mostly two that ought to fit, in the order and with the number that they have to have."""
         first, second = self.part(), self.part()
         if self.chance.random() < 0.7:
@@ -92,14 +97,14 @@ class Liars:
             parts.reverse()
         return Evidence(self.number(first[0]), *parts)
 
-    def number(self, header):
+    def number(self, header: bytes) -> int:
         try:
             number = decode(header, limit=1000)[3]
         except (ValueError, TypeError, IndexError, KeyError):
             number = None
         return number % 2**63 if isinstance(number, int) else self.chance.randrange(20)
 
-    def near(self, header):
+    def near(self, header: bytes) -> bytes:
         """The header of a different event that has the same creator and number, if it is one at all."""
         try:
             fields = decode(header, limit=1000)
@@ -109,7 +114,7 @@ class Liars:
             return header
 
 
-def twisted(signature):
+def twisted(signature: bytes) -> bytes:
     """Another form of a signature, which careless libraries take for valid as well: S plus the group's order."""
     point, scalar = signature[:32], int.from_bytes(signature[32:], "little")
     return point + ((scalar + GROUP_ORDER) % 2**256).to_bytes(32, "little")
@@ -118,12 +123,12 @@ def twisted(signature):
 class Court:
     """The ledger as it is at the begin of the last epoch, which takes evidence in rounds of its own."""
 
-    def __init__(self, swarm):
+    def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
         self.closed = swarm.closed[max(swarm.closed)]
-        self.reasons = Counter()
+        self.reasons = Counter[str]()
 
-    def hear(self, author, *evidence):
+    def hear(self, author: int, *evidence: Evidence) -> set[MemberId]:
         """Orders an event of `author` with this evidence; who stands convicted then."""
         ledger = Ledger.restore(self.swarm.genesis, self.closed.record, self.closed.snapshot)
         event = make_event(
@@ -143,7 +148,7 @@ class Court:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_that_liars_put_together_convicts_an_honest_member(seed):
+def test_nothing_that_liars_put_together_convicts_an_honest_member(seed: int) -> None:
     swarm = past(5)
     liars = Liars(swarm, random.Random(seed))
     guilty = {swarm.keys[liar].id for liar in LIARS}
@@ -156,7 +161,7 @@ def test_nothing_that_liars_put_together_convicts_an_honest_member(seed):
     assert sum(court.reasons.values()) > 500
 
 
-def test_the_same_effort_convicts_a_liar():
+def test_the_same_effort_convicts_a_liar() -> None:
     """The test above can fail: where the second signature is the accused's own, there is a conviction."""
     swarm = past(5)
     liars, court = Liars(swarm, random.Random(1)), Court(swarm)
@@ -170,7 +175,7 @@ def test_the_same_effort_convicts_a_liar():
     assert court.hear(0, Evidence(event.seq, *parts)) == {key.id}
 
 
-def test_no_second_form_of_a_signature_is_valid():
+def test_no_second_form_of_a_signature_is_valid() -> None:
     swarm = past(5)
     for event in swarm.made[:20]:
         assert event.verify()
@@ -179,10 +184,10 @@ def test_no_second_form_of_a_signature_is_valid():
         assert not decode_event(changed, event.epoch).verify()
 
 
-def test_honest_replicas_never_signed_twice():
+def test_honest_replicas_never_signed_twice() -> None:
     """In one epoch, one event for each number; what comes back after a close is in events of the next epoch."""
     swarm = past(5)
-    signed = {}
+    signed: dict[tuple[MemberId, bytes, int], bytes] = {}
     for event in swarm.made:
         assert signed.setdefault((event.creator, event.epoch, event.seq), event.hash) == event.hash
     assert len({event.epoch for event in swarm.made}) >= 3

@@ -14,7 +14,7 @@ from tests.consensus.test_epochs import Swarm
 from tests.consensus.test_forks import branches
 
 
-def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing():
+def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing() -> None:
     """The median of the times counts judges, not weight: these three, with 3 of 15, are half of them."""
     swarm = Swarm(6, seed=1, settings=Settings(epoch=EpochSettings(events=40)), weights=[4] * 3 + [1] * 3)
     swarm.clocks = dict.fromkeys(range(3, 6), LATEST - 40)  # time for 40 events each, and more in all
@@ -25,7 +25,7 @@ def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing():
 
 
 @pytest.mark.parametrize("kind", ["leave", "key", "join"])
-def test_a_silent_member_keeps_no_change_of_the_roster_from_being_sealed(kind):
+def test_a_silent_member_keeps_no_change_of_the_roster_from_being_sealed(kind: str) -> None:
     """It is one of five, and one of four to six afterwards; all others do what they are to do."""
     swarm = Swarm(5, seed=1, strangers=1)
     subject, new = swarm.keys[3].id, swarm.keys[5].id
@@ -50,7 +50,7 @@ def test_a_silent_member_keeps_no_change_of_the_roster_from_being_sealed(kind):
     assert (new in replica.roster) == (kind != "leave")
 
 
-def test_a_time_that_no_order_could_go_on_from_is_refused():
+def test_a_time_that_no_order_could_go_on_from_is_refused() -> None:
     swarm = Gossip(4, seed=1).run(20).settle()
     event = swarm.forked(3, [])
     late = branches(swarm, 3)[0]
@@ -62,7 +62,7 @@ def test_a_time_that_no_order_could_go_on_from_is_refused():
         assert other.proofs() == []
 
 
-def test_ids_up_to_the_highest_leave_a_ledger_that_can_be_restored():
+def test_ids_up_to_the_highest_leave_a_ledger_that_can_be_restored() -> None:
     swarm = Orders(4)
     for start in range(0, 1100, 550):
         notes = [{"type": "note", "id": 2**63 - 1100 + start + number} for number in range(550)]
@@ -75,7 +75,7 @@ def test_ids_up_to_the_highest_leave_a_ledger_that_can_be_restored():
     assert restored.rejected() == {"malformed": 1}
 
 
-def test_forks_of_a_member_without_a_say_are_looked_for_once(monkeypatch):
+def test_forks_of_a_member_without_a_say_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it signs: it cannot lose its weight twice, and nobody else has to pay for it."""
     swarm = Gossip(5, seed=3, forkers=(4,), discreet=False).run(300).settle()
     replica = swarm.replicas[0]

@@ -13,7 +13,7 @@ from consensus.preimages import LENGTH, Preimages, follows
 KEY = SigningKey(b"\1" * 32)
 
 
-def test_every_preimage_is_so_many_hashes_from_the_anchor():
+def test_every_preimage_is_so_many_hashes_from_the_anchor() -> None:
     chain = Preimages(KEY, 0)
     value, whole = chain.preimage(LENGTH), [chain.preimage(LENGTH)]
     for _ in range(LENGTH):
@@ -26,7 +26,7 @@ def test_every_preimage_is_so_many_hashes_from_the_anchor():
     assert chain.preimage(LENGTH + 1) is None
 
 
-def test_the_chain_is_known_from_the_key_and_the_epoch():
+def test_the_chain_is_known_from_the_key_and_the_epoch() -> None:
     """The values are part of the protocol of a member with itself: after a restart it must find the same ones."""
     secret = hmac.digest(b"\1" * 32, b"ringrift/preimages/1" + bytes(7) + b"\1", "sha256")
     assert Preimages(KEY, 1).preimage(LENGTH) == sha256(secret).digest()
@@ -38,7 +38,7 @@ def test_the_chain_is_known_from_the_key_and_the_epoch():
     assert len({chain.anchor for chain in others}) == 3
 
 
-def test_a_preimage_follows_another_at_one_distance_only():
+def test_a_preimage_follows_another_at_one_distance_only() -> None:
     chain = Preimages(KEY, 0)
     fifth, seventh = chain.preimage(5), chain.preimage(7)
     assert follows(chain.anchor, fifth, 5)
@@ -49,12 +49,12 @@ def test_a_preimage_follows_another_at_one_distance_only():
     assert not follows(chain.anchor, bytes(32), 5)
 
 
-def test_in_order_a_preimage_costs_next_to_nothing(monkeypatch):
+def test_in_order_a_preimage_costs_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = Preimages(KEY, 0)
     assert chain.anchor
     hashes = 0
 
-    def counted(data):
+    def counted(data: bytes) -> object:
         nonlocal hashes
         hashes += 1
         return sha256(data)
@@ -65,7 +65,7 @@ def test_in_order_a_preimage_costs_next_to_nothing(monkeypatch):
     assert hashes <= 3000 + 512
 
 
-def test_secrets_of_one_context_do_not_tell_the_key_or_each_other():
+def test_secrets_of_one_context_do_not_tell_the_key_or_each_other() -> None:
     assert KEY.derive(b"a") == SigningKey(b"\1" * 32).derive(b"a")
     assert len({KEY.derive(b"a"), KEY.derive(b"b"), SigningKey(b"\2" * 32).derive(b"a"), b"\1" * 32}) == 4
     with pytest.raises(OverflowError):

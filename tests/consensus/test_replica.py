@@ -1,13 +1,14 @@
 """Replicas: one result whatever arrives when, bounded buffers, hostile input, own events that never fork."""
 
 import random
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.encoding import decode, encode
-from consensus.event import EventError, decode_event, make_event
+from consensus.event import Event, EventError, decode_event, make_event
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.preimages import Preimages
@@ -21,7 +22,16 @@ KEYS = keys_of(4)
 GENESIS = genesis_of(KEYS)
 
 
-def event_by(key, *, seq=0, self_parent=None, other_parents=(), time=START, epoch=GENESIS.digest, note=0):
+def event_by(
+    key: SigningKey,
+    *,
+    seq: int = 0,
+    self_parent: bytes | None = None,
+    other_parents: Iterable[bytes] = (),
+    time: int = START,
+    epoch: bytes = GENESIS.digest,
+    note: int = 0,
+) -> Event:
     return make_event(
         key,
         epoch=epoch,
@@ -33,7 +43,7 @@ def event_by(key, *, seq=0, self_parent=None, other_parents=(), time=START, epoc
     )
 
 
-def chain_by(key, length, start=None):
+def chain_by(key: SigningKey, length: int, start: Event | None = None) -> list[Event]:
     """`length` events of `key` without other-parents."""
     events = [start or event_by(key)]
     while len(events) < length:
@@ -56,7 +66,9 @@ def chain_by(key, length, start=None):
         (5, (2,), [9, 9, 1, 9, 9]),
     ],
 )
-def test_replicas_agree_on_every_round_whatever_arrives_when(count, forkers, weights):
+def test_replicas_agree_on_every_round_whatever_arrives_when(
+    count: int, forkers: Sequence[int], weights: Sequence[int] | None
+) -> None:
     swarm = Gossip(count, seed=count, weights=weights, forkers=forkers).run(60 * count).settle()
     expected = digests(swarm.rounds[0])
     assert len(expected) >= 5
@@ -74,7 +86,7 @@ def test_replicas_agree_on_every_round_whatever_arrives_when(count, forkers, wei
         assert digests(rounds) == expected
 
 
-def test_a_replica_recovers_from_its_stored_events():
+def test_a_replica_recovers_from_its_stored_events() -> None:
     swarm = Gossip(4, seed=5).run(200)
     before = swarm.replicas[2]
     after = Replica(swarm.genesis, swarm.keys[2])
@@ -85,7 +97,7 @@ def test_a_replica_recovers_from_its_stored_events():
     assert after.create(START, [], []).seq == before.create(START, [], []).seq
 
 
-def test_the_order_is_one_and_its_times_ascend():
+def test_the_order_is_one_and_its_times_ascend() -> None:
     swarm = Gossip(4, seed=6).run(300)
     ordered = [item for result in swarm.rounds[0] for item in result.round.events]
     assert [item.index for item in ordered] == list(range(len(ordered)))
@@ -99,7 +111,7 @@ def test_the_order_is_one_and_its_times_ascend():
         assert len({judge.creator for judge in judges}) == len(judges)
 
 
-def test_an_event_says_what_its_creator_had_decided():
+def test_an_event_says_what_its_creator_had_decided() -> None:
     swarm = Gossip(4, seed=6).run(300).settle()
     digests = {result.round.number: result.digest for result in swarm.rounds[0]}
     told = [event.ledger for event in swarm.made]
@@ -111,7 +123,7 @@ def test_an_event_says_what_its_creator_had_decided():
 
 
 @pytest.mark.parametrize(("count", "forkers"), [(1, ()), (2, ()), (4, ()), (7, (2, 5))])
-def test_own_witnesses_and_no_other_events_show_the_preimage_of_their_round(count, forkers):
+def test_own_witnesses_and_no_other_events_show_the_preimage_of_their_round(count: int, forkers: Sequence[int]) -> None:
     swarm = Gossip(count, seed=count, forkers=forkers, anchored=True).run(60 * count).settle()
     chains = {key.id: Preimages(key, 0) for key in swarm.keys}
     honest = [key.id for member, key in enumerate(swarm.keys) if member not in forkers]
@@ -127,7 +139,7 @@ def test_own_witnesses_and_no_other_events_show_the_preimage_of_their_round(coun
     assert None not in revealed
 
 
-def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key():
+def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key() -> None:
     a, b = KEYS[:2]
     strangers = Preimages(KEYS[3], 0).anchor
     genesis = make_genesis("test", [RosterMember(a.id, 1, strangers), RosterMember(b.id, 1)], Settings())
@@ -140,7 +152,7 @@ def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key():
     assert Replica(genesis_of(KEYS, anchored=True), a).reveals
 
 
-def test_half_of_the_weight_decides_nothing_and_loses_nothing():
+def test_half_of_the_weight_decides_nothing_and_loses_nothing() -> None:
     swarm = Gossip(4, seed=7).run(200)
     before = max(len(rounds) for rounds in swarm.rounds)
     swarm.run(300, members=[0, 1])
@@ -152,7 +164,7 @@ def test_half_of_the_weight_decides_nothing_and_loses_nothing():
     assert all(event.hash in ordered for event in swarm.made[:500])
 
 
-def test_a_transaction_is_undecided_until_it_is_ordered():
+def test_a_transaction_is_undecided_until_it_is_ordered() -> None:
     swarm = Gossip(4, seed=8)
     replica = swarm.replicas[0]
     assert not replica.undecided()
@@ -168,7 +180,7 @@ def test_a_transaction_is_undecided_until_it_is_ordered():
 # What is refused.
 
 
-def refusal(replica, event):
+def refusal(replica: Replica, event: Event) -> str:
     """The reason for which `event` is refused."""
     before = dict(replica.refused)
     assert replica.insert([event]) == []
@@ -177,7 +189,7 @@ def refusal(replica, event):
     return reason
 
 
-def test_events_that_break_a_rule_are_refused_with_the_reason():
+def test_events_that_break_a_rule_are_refused_with_the_reason() -> None:
     replica = Replica(GENESIS)
     a, b, c, _ = KEYS
     first, other, forked = event_by(a, time=START), event_by(b), event_by(b, time=START + 1)
@@ -196,7 +208,7 @@ def test_events_that_break_a_rule_are_refused_with_the_reason():
     assert len(replica.dag) == 3
 
 
-def test_what_descends_from_a_refused_event_is_refused_too_early_or_late():
+def test_what_descends_from_a_refused_event_is_refused_too_early_or_late() -> None:
     replica = Replica(GENESIS)
     a, b, _, _ = KEYS
     good = event_by(a)
@@ -212,7 +224,7 @@ def test_what_descends_from_a_refused_event_is_refused_too_early_or_late():
     assert replica.wanted() == [grandchild.hash]
 
 
-def test_an_event_counts_once_also_with_a_second_signature():
+def test_an_event_counts_once_also_with_a_second_signature() -> None:
     replica = Replica(GENESIS)
     event = event_by(KEYS[0])
     again = decode_event(encode([event.header, b"\1" * 64, event.payload]), GENESIS.digest)
@@ -220,7 +232,7 @@ def test_an_event_counts_once_also_with_a_second_signature():
     assert len(replica.dag) == 1
 
 
-def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept():
+def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept() -> None:
     replica = Replica(GENESIS)
     long, short = chain_by(KEYS[0], 600), chain_by(KEYS[1], 3)
     rng = random.Random(1)
@@ -234,7 +246,7 @@ def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept():
     assert replica.insert(short[:1]) == short
 
 
-def test_orphans_are_bounded_in_bytes():
+def test_orphans_are_bounded_in_bytes() -> None:
     replica = Replica(GENESIS)
     first = event_by(KEYS[0])
     events = [first]
@@ -256,7 +268,7 @@ def test_orphans_are_bounded_in_bytes():
     assert replica.insert([first]) == events[:21]
 
 
-def test_a_missing_parent_is_wanted_until_it_comes():
+def test_a_missing_parent_is_wanted_until_it_comes() -> None:
     replica = Replica(GENESIS)
     events = chain_by(KEYS[0], 4)
     replica.insert(events[2:])
@@ -267,7 +279,7 @@ def test_a_missing_parent_is_wanted_until_it_comes():
     assert replica.wanted() == []
 
 
-def test_parents_that_do_not_exist_keep_nobody_from_being_asked_for_others():
+def test_parents_that_do_not_exist_keep_nobody_from_being_asked_for_others() -> None:
     replica = Replica(GENESIS)
     for note in range(300):
         lies = [bytes([number, note % 256, note // 256]) + bytes(29) for number in range(4)]
@@ -282,7 +294,7 @@ def test_parents_that_do_not_exist_keep_nobody_from_being_asked_for_others():
 # Own events.
 
 
-def test_own_events_continue_the_newest_and_time_never_stands_still():
+def test_own_events_continue_the_newest_and_time_never_stands_still() -> None:
     replica = Replica(GENESIS, KEYS[0])
     for seq, clock in enumerate((START, START - 3600 * SECOND, START + 5)):
         event = replica.create(clock)
@@ -292,7 +304,7 @@ def test_own_events_continue_the_newest_and_time_never_stands_still():
     assert [event.time for event in replica.dag.events] == [START, START + 1, START + 5]
 
 
-def test_a_second_event_cannot_be_made_before_the_first_is_inserted():
+def test_a_second_event_cannot_be_made_before_the_first_is_inserted() -> None:
     replica = Replica(GENESIS, KEYS[0])
     first = replica.create(START)
     with pytest.raises(ForkError, match="own event 0 was made before"):
@@ -301,7 +313,7 @@ def test_a_second_event_cannot_be_made_before_the_first_is_inserted():
     assert replica.create(START).seq == 1
 
 
-def test_nothing_is_made_while_an_own_event_waits_for_its_parents():
+def test_nothing_is_made_while_an_own_event_waits_for_its_parents() -> None:
     replica = Replica(GENESIS, KEYS[0])
     other = event_by(KEYS[1])
     lost = event_by(KEYS[0], other_parents=[other.hash])
@@ -312,7 +324,7 @@ def test_nothing_is_made_while_an_own_event_waits_for_its_parents():
     assert replica.create(START).seq == 1
 
 
-def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here():
+def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here() -> None:
     peer, replica = Replica(GENESIS, KEYS[1]), Replica(GENESIS, KEYS[0])
     own = chain_by(KEYS[0], 3)
     peer.insert(own)
@@ -326,7 +338,7 @@ def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here():
     assert replica.wanted() == []
 
 
-def test_a_peer_that_lies_about_own_events_can_be_dismissed():
+def test_a_peer_that_lies_about_own_events_can_be_dismissed() -> None:
     replica = Replica(GENESIS, KEYS[0])
     replica.hear(KEYS[1].id, [Tip(KEYS[0].id, 99, b"\1" * 32)])
     replica.hear(KEYS[2].id, [Tip(KEYS[0].id, 98, b"\2" * 32)])
@@ -338,7 +350,7 @@ def test_a_peer_that_lies_about_own_events_can_be_dismissed():
     assert replica.create(START).seq == 0
 
 
-def test_parents_of_own_events_must_be_attached_and_by_distinct_others():
+def test_parents_of_own_events_must_be_attached_and_by_distinct_others() -> None:
     replica = Replica(GENESIS, KEYS[0])
     other, forked = event_by(KEYS[1]), event_by(KEYS[1], time=START + 1)
     replica.insert([other, forked])
@@ -354,7 +366,7 @@ def test_parents_of_own_events_must_be_attached_and_by_distinct_others():
 
 
 @pytest.mark.parametrize("key", [None, SigningKey(b"\xee" * 32)])
-def test_only_members_make_events(key):
+def test_only_members_make_events(key: SigningKey | None) -> None:
     with pytest.raises(ForkError, match="no key of a member"):
         Replica(GENESIS, key).create(START)
 
@@ -364,7 +376,7 @@ def test_only_members_make_events(key):
 
 @pytest.mark.parametrize("forkers", [(), (1,), (0, 2)])
 @pytest.mark.parametrize("limit", [1, 7, 1000])
-def test_two_replicas_with_different_parts_end_with_the_same(forkers, limit):
+def test_two_replicas_with_different_parts_end_with_the_same(forkers: Sequence[int], limit: int) -> None:
     swarm = Gossip(7, seed=limit, forkers=forkers).run(150)
     rng = random.Random(limit)
     for left, right in [rng.sample(swarm.replicas, 2) for _ in range(5)]:
@@ -374,7 +386,7 @@ def test_two_replicas_with_different_parts_end_with_the_same(forkers, limit):
         assert set(left.dag.rows) == set(right.dag.rows) == union
 
 
-def test_a_sync_is_cut_at_its_limits_and_goes_on():
+def test_a_sync_is_cut_at_its_limits_and_goes_on() -> None:
     full, empty = Replica(GENESIS), Replica(GENESIS)
     events = chain_by(KEYS[0], 50)
     full.insert(events)
@@ -386,7 +398,7 @@ def test_a_sync_is_cut_at_its_limits_and_goes_on():
     assert full.missing([Tip(KEYS[0].id, 49, b"\1" * 32)], 3) == []
 
 
-def test_nothing_is_sent_twice_when_both_are_ahead():
+def test_nothing_is_sent_twice_when_both_are_ahead() -> None:
     left, right = Replica(GENESIS), Replica(GENESIS)
     ours, theirs, shared = (chain_by(key, 30) for key in KEYS[:3])
     left.insert(ours + shared[:10] + theirs[:5])
@@ -395,7 +407,7 @@ def test_nothing_is_sent_twice_when_both_are_ahead():
     assert left.missing(right.tips(), 1000) == ours[5:]
 
 
-def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it():
+def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it() -> None:
     left, right = Replica(GENESIS), Replica(GENESIS)
     start = event_by(KEYS[0])
     seen = chain_by(KEYS[0], 100, start)
@@ -411,7 +423,7 @@ def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it():
     assert left.dag.has_forked(left.dag.index[KEYS[0].id])
 
 
-def test_a_member_with_very_many_branches_does_not_swell_a_sync():
+def test_a_member_with_very_many_branches_does_not_swell_a_sync() -> None:
     left, right = Replica(GENESIS), Replica(GENESIS)
     branches = [event_by(KEYS[0], note=note) for note in range(100)]
     left.insert(branches)
@@ -422,7 +434,7 @@ def test_a_member_with_very_many_branches_does_not_swell_a_sync():
     assert right.insert(left.missing(right.tips(), 1000, [branches[50].hash, b"\1" * 32]))[:1] == [branches[50]]
 
 
-def test_tips_read_back_from_a_message():
+def test_tips_read_back_from_a_message() -> None:
     swarm = Gossip(4, seed=3, forkers=(1,)).run(60)
     tips = swarm.replicas[0].tips()
     assert read_tips(decode(encode({"tips": tips}), limit=1 << 16)["tips"], 4) == tips
@@ -443,7 +455,7 @@ def test_tips_read_back_from_a_message():
         [[b"\1" * 32, 0, b"\1" * 32]] * 33,
     ],
 )
-def test_other_values_are_no_tips(value):
+def test_other_values_are_no_tips(value: object) -> None:
     with pytest.raises(EventError):
         read_tips(value, 4)
 
@@ -454,7 +466,7 @@ tip = st.builds(Tip, member, st.integers(0, 9) | st.integers(0, 2**63 - 1), dige
 
 
 @given(st.lists(tip, max_size=20), st.lists(digest, max_size=5))
-def test_lying_tips_do_no_harm(tips, want):
+def test_lying_tips_do_no_harm(tips: list[Tip], want: list[bytes]) -> None:
     replica = Replica(GENESIS, KEYS[0])
     replica.insert([*chain_by(KEYS[0], 5), event_by(KEYS[0], time=START + 1), event_by(KEYS[1])])
     sent = replica.missing(tips, 100, want)
@@ -466,7 +478,7 @@ def test_lying_tips_do_no_harm(tips, want):
 
 
 @given(st.data())
-def test_no_event_makes_a_replica_raise_or_fork(data):
+def test_no_event_makes_a_replica_raise_or_fork(data: st.DataObject) -> None:
     """Members sign whatever they like; parents are picked among what exists and what does not."""
     replica = Replica(GENESIS, KEYS[0])
     hashes = [b"\1" * 32, b"\2" * 32]

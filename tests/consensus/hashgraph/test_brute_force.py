@@ -3,29 +3,33 @@
 A random DAG that differs is named by its seed: `python -m tests.consensus.hashgraph.test_brute_force SEED`.
 """
 
+import random
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from consensus.hashgraph import fame
+from scripts import vectors
 from tests.consensus.brute_force import BruteForce
-from tests.consensus.hashgraph.test_vectors import DAGS, vectors
-from tests.consensus.random_dags import random_dag
+from tests.consensus.hashgraph.test_vectors import DAGS
+from tests.consensus.random_dags import RandomDag, random_dag
 
 BATCH = 100
 
 
 @pytest.mark.parametrize("dag", [dag for dag in DAGS if len(dag.events) < 160], ids=lambda dag: dag.name)
-def test_the_definitions_give_the_known_results(dag):
+def test_the_definitions_give_the_known_results(dag: vectors.Dag) -> None:
     found = BruteForce(dag.weights, dag.events).results()
     assert found == {what: dag.expect[what] for what in vectors.RESULTS}
 
 
-def differences(dag):
+def differences(dag: RandomDag) -> tuple[list[vectors.Mismatch], dict[str, Any]]:
     """Where the hashgraph differs from the definitions, over several orders in which the events come."""
     expect = BruteForce(dag.weights, dag.events, dag.coin_period).results()
-    views = []
+    views: list[dict[str, int]] = []
     if dag.safe:
         size = len(dag.events) // 2
         half = BruteForce(dag.weights, dag.events[:size], dag.coin_period)
@@ -33,17 +37,17 @@ def differences(dag):
     listed = vectors.Dag(str(dag.seed), "random", dag.weights, dag.events, expect, views)
     if dag.safe:
         return vectors.check(listed, orders=3), expect
-    found = []
+    found: list[vectors.Mismatch] = []
     for order in range(3):
-        ids = vectors.parents_first(listed, vectors.random.Random(order))
+        ids = vectors.parents_first(listed, random.Random(order))
         results = vectors.results(*vectors.feed(listed, ids, len(ids)))
         found += vectors.compare(listed, f"order {order}", results)
     return found, expect
 
 
-def compare_seeds(seeds, monkeypatch, **sizes):
+def compare_seeds(seeds: Iterable[int], monkeypatch: pytest.MonkeyPatch, **sizes: int) -> Counter[str]:
     """Compares all, and returns how often the rarer things came up."""
-    met = Counter()
+    met = Counter[str]()
     for seed in seeds:
         dag = random_dag(seed, **sizes)
         monkeypatch.setattr(fame, "COIN_PERIOD", dag.coin_period)
@@ -57,7 +61,7 @@ def compare_seeds(seeds, monkeypatch, **sizes):
 
 
 @pytest.mark.parametrize("start", range(0, 1500, BATCH))
-def test_random_dags_agree_in_every_order(start, monkeypatch):
+def test_random_dags_agree_in_every_order(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
     met = compare_seeds(range(start, start + BATCH), monkeypatch)
     assert met["decided"] >= BATCH // 4
     assert met["not famous"] >= 10
@@ -67,7 +71,7 @@ def test_random_dags_agree_in_every_order(start, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(100_000, 101_000, BATCH))
-def test_larger_random_dags_agree_in_every_order(start, monkeypatch):
+def test_larger_random_dags_agree_in_every_order(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
     compare_seeds(range(start, start + BATCH), monkeypatch, largest=12, each=24)
 
 

@@ -7,41 +7,47 @@ in consensus, a fork after a reconnect, rounds that ran backwards), the gap in t
 
 import random
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
 
-from consensus.event import make_event
-from consensus.hashgraph import Hashgraph
+from consensus.event import Event, make_event
+from consensus.hashgraph import Decision, Hashgraph
+from consensus.hashgraph.ancestry import Ancestry
 from consensus.hashgraph.fame import Election
-from consensus.hashgraph.rounds import Rounds
+from consensus.hashgraph.rounds import Rounds, Witnesses
 from consensus.keys import SigningKey
 from consensus.ledger.records.changes import Change
 from consensus.replica import ForkError, Replica
 from consensus.roster import RosterMember, make_roster
 from node.member.verification import ParallelVerifier
+from scripts import vectors
 from tests.consensus.brute_force import BruteForce
 from tests.consensus.gossip import Gossip, genesis_of, keys_of, sync
-from tests.consensus.hashgraph.test_vectors import DAGS, vectors
-from tests.consensus.random_dags import random_dag
+from tests.consensus.hashgraph.test_vectors import DAGS
+from tests.consensus.random_dags import DagEvent, random_dag
 from tests.consensus.test_epochs import Swarm as EpochSwarm
 from tests.consensus.test_epochs import ordered_of
 
+Fed: TypeAlias = tuple[dict[int, int], list[Decision], dict[int, int]]
 
-def fed(weights, events, ids, every=1):
+
+def fed(weights: list[int], events: list[DagEvent], ids: Sequence[int], every: int = 1) -> Fed:
     """What a node makes of these events when they reach it in this order: rounds by event, and decisions."""
     dag = vectors.Dag("story", "story", weights, events, {}, [])
     graph, decisions, rows = vectors.feed(dag, ids, every)
     return {index: graph.round_of(row) for index, row in rows.items()}, decisions, rows
 
 
-def order_of(decisions, rows):
+def order_of(decisions: list[Decision], rows: dict[int, int]) -> list[tuple[int, int, int]]:
     """Everything that is final, in order: event, received round, time."""
     ids = {row: index for index, row in rows.items()}
     return [(ids[item.row], decision.round, item.time) for decision in decisions for item in decision.received]
 
 
-def disagree(one, other):
+def disagree(one: Iterable[object], other: Iterable[object]) -> bool:
     """Whether two orders contradict each other: neither is the beginning of the other."""
     return any(first != second for first, second in zip(one, other, strict=False))
 
@@ -49,18 +55,19 @@ def disagree(one, other):
 # A node-local counter that reached consensus.
 
 
-def late_joiner(seed):
+def late_joiner(seed: int) -> tuple[list[DagEvent], int]:
     """Members 0 to 3 gossip; member 4 is silent at first, then speaks up with an event that has no parents at all."""
     rng = random.Random(seed)
-    events, last = [], {}
+    events: list[DagEvent] = []
+    last: dict[int, int] = {}
+    own: dict[int, int] = {}
 
-    def add(creator, *others):
+    def add(creator: int, *others: int) -> None:
         parents = [last[other] for other in others if other in last]
         last[creator] = len(events)
         events.append((creator, own.get(creator), parents, 1000 * len(events), rng.randbytes(32)))
         own[creator] = last[creator]
 
-    own = {}
     for _ in range(160):
         creator = rng.randrange(4)
         add(creator, rng.choice([member for member in range(4) if member != creator]))
@@ -72,7 +79,7 @@ def late_joiner(seed):
     return events, late
 
 
-def test_what_arrives_when_reaches_no_round():
+def test_what_arrives_when_reaches_no_round() -> None:
     """Two nodes hear an event without parents early and late: it, and all else, has one round and one place.
 
     Elsewhere such an event was given a round by how far the node itself had come: some nodes said 3, one said 4.
@@ -92,10 +99,10 @@ def test_what_arrives_when_reaches_no_round():
             assert order_of(other_decisions, other_rows) == order_of(decisions, rows)
 
 
-def test_a_round_by_the_node_s_own_progress_would_be_seen(monkeypatch):
+def test_a_round_by_the_node_s_own_progress_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     add = Rounds.add
 
-    def by_progress(self, row):
+    def by_progress(self: Rounds, row: int) -> bool:
         if self.ancestry.parents[row] or len(self.witnesses) <= 3:
             return add(self, row)
         self.round[row], self.witness[row] = len(self.witnesses) - 2, row  # as far as this node has come
@@ -116,7 +123,7 @@ def test_a_round_by_the_node_s_own_progress_would_be_seen(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_who_gets_its_own_events_back_in_any_order_goes_on_from_the_highest(seed):
+def test_who_gets_its_own_events_back_in_any_order_goes_on_from_the_highest(seed: int) -> None:
     """Elsewhere "my latest event" was the one that came in last after a reconnect: an honest node forked."""
     gossip = Gossip(4, seed=seed).run(60).settle()
     key = gossip.keys[1]
@@ -141,7 +148,7 @@ def test_who_gets_its_own_events_back_in_any_order_goes_on_from_the_highest(seed
     assert made.self_parent == max(own, key=lambda event: event.seq).hash
 
 
-def test_the_newest_by_arrival_would_fork():
+def test_the_newest_by_arrival_would_fork() -> None:
     """The mistake, on the same events: what came in last is not what has the highest number."""
     gossip = Gossip(4, seed=2).run(60).settle()
     key = gossip.keys[1]
@@ -160,7 +167,7 @@ def test_the_newest_by_arrival_would_fork():
 # A change of weights that made rounds run backwards.
 
 
-def test_rounds_never_run_backwards_along_an_edge():
+def test_rounds_never_run_backwards_along_an_edge() -> None:
     """A round is fixed when its event is added, by ancestors and the weights of the epoch, and never computed again.
 
     Elsewhere weights changed inside a DAG: what was not yet received was computed again with the new ones, and a
@@ -180,7 +187,7 @@ def test_rounds_never_run_backwards_along_an_edge():
         assert [graph.round_of(row) for row in range(len(rounds))] == rounds
 
 
-def test_rounds_computed_again_with_other_weights_would_run_backwards():
+def test_rounds_computed_again_with_other_weights_would_run_backwards() -> None:
     """The mistake: of the same DAG, what is received keeps its round and the rest gets one by the new weights."""
     backwards = 0
     for seed in range(12):
@@ -198,7 +205,7 @@ def test_rounds_computed_again_with_other_weights_would_run_backwards():
     assert backwards > 3
 
 
-def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on():
+def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on() -> None:
     """Through several changes of weights: along every edge, and from epoch to epoch, nothing runs backwards."""
     swarm = EpochSwarm(7, seed=4)
     swarm.run(30)
@@ -208,7 +215,7 @@ def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on():
     rounds = swarm.run(40).settle().agreement()
     assert [result.round.number for result in rounds] == list(range(1, len(rounds) + 1))
     place = {ordered.event.hash: ordered for ordered in ordered_of(rounds)}
-    epochs = {}
+    epochs: dict[bytes, list[int]] = {}
     last = -1
     for ordered in ordered_of(rounds):
         assert ordered.time > last
@@ -224,7 +231,7 @@ def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on():
 # The fork that makes a witness lose sight of a quorum (SPEC section 7).
 
 
-def without_proxy(self, row, record):
+def without_proxy(self: Rounds, row: int, record: Witnesses) -> int:
     """S10 as it was in 2016: a witness votes as itself, with whatever it strongly sees."""
     if row not in record.proxy_of:
         earlier = self._earlier_witnesses(row)
@@ -233,7 +240,7 @@ def without_proxy(self, row, record):
     return row
 
 
-def test_without_the_proxy_the_vectors_fail_and_only_those_with_forks(monkeypatch):
+def test_without_the_proxy_the_vectors_fail_and_only_those_with_forks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(vectors.check(dag) for dag in DAGS if dag.kind in ("deficient", "mutant"))
     monkeypatch.setattr(Rounds, "_proxy", without_proxy)
     wrong = {dag.name: (dag.kind, vectors.check(dag)) for dag in DAGS}
@@ -245,10 +252,10 @@ def test_without_the_proxy_the_vectors_fail_and_only_those_with_forks(monkeypatc
     assert {"fame", "order", "view"} <= what, "also what one node had already decided"
 
 
-def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch):
+def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of them decided before the event came that decides otherwise; with the proxy nobody can."""
 
-    def disagreements():
+    def disagreements() -> int:
         found = 0
         for dag in (dag for dag in DAGS if dag.kind == "deficient"):
             ids = list(range(len(dag.events)))
@@ -266,7 +273,7 @@ def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch
 
 
 @pytest.mark.parametrize(("members", "needed"), [(1, 1), (2, 2), (3, 3), (4, 3), (6, 5), (7, 5), (9, 7), (10, 7)])
-def test_two_thirds_are_not_enough(members, needed):
+def test_two_thirds_are_not_enough(members: int, needed: int) -> None:
     """Elsewhere ceil(2n/3) was: 2 of 3, 4 of 6, 6 of 9."""
     roster = make_roster(RosterMember(key.id, 1) for key in keys_of(members))
     assert roster.supermajority(roster.ids[:needed])
@@ -274,7 +281,7 @@ def test_two_thirds_are_not_enough(members, needed):
     graph = Hashgraph([1] * members)
     assert graph._rounds.quorum == needed
     talking = range(needed)
-    events = []
+    events: list[DagEvent] = []
     for layer in range(12):
         before = {member: (layer - 1) * needed + member for member in talking} if layer else {}
         for member in talking:
@@ -290,7 +297,7 @@ def test_two_thirds_are_not_enough(members, needed):
     assert not fed([1] * members, fewer, range(len(fewer)))[1], "and one less decide nothing"
 
 
-def test_a_member_counts_once_whatever_it_signs():
+def test_a_member_counts_once_whatever_it_signs() -> None:
     """Elsewhere one process voted under three names, and one name by many events."""
     roster = make_roster(RosterMember(key.id, 1) for key in keys_of(4))
     stranger = SigningKey(b"s" * 32).id
@@ -301,7 +308,7 @@ def test_a_member_counts_once_whatever_it_signs():
     assert not gossip.rounds[0]
 
 
-def test_a_round_is_never_taken_from_an_event():
+def test_a_round_is_never_taken_from_an_event() -> None:
     """Elsewhere an event said its round, and 1,000,000 was believed. Here it says what its ledger was at, no more."""
     gossip = Gossip(4, seed=3).run(80).settle()
     replica = gossip.replicas[0]
@@ -323,7 +330,7 @@ def test_a_round_is_never_taken_from_an_event():
     assert replica.ledger.round < 1000
 
 
-COINS = {
+COINS: dict[str, Callable[[bytes], int]] = {
     "the whole byte": lambda digest: digest[16] != 0,
     "the byte before": lambda digest: digest[15] & 1,
     "the highest bit": lambda digest: digest[16] >> 7,
@@ -333,13 +340,13 @@ COINS = {
 
 
 @pytest.mark.parametrize("coin", COINS)
-def test_the_coin_is_one_bit_of_the_voter_s_hash(coin, monkeypatch):
+def test_the_coin_is_one_bit_of_the_voter_s_hash(coin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere the coin was a whole byte, so yes in 255 of 256, or came from a set in the order of its hashes."""
     dags = [dag for dag in DAGS if dag.kind in ("coin", "mutant")]
     assert not any(vectors.check(dag) for dag in dags)
     init = Election.__init__
 
-    def other_coin(self, ancestry, rounds, hashes, number):
+    def other_coin(self: Election, ancestry: Ancestry, rounds: Rounds, hashes: list[bytes], number: int) -> None:
         init(self, ancestry, rounds, Coins(hashes, COINS[coin]), number)
 
     monkeypatch.setattr(Election, "__init__", other_coin)
@@ -349,14 +356,14 @@ def test_the_coin_is_one_bit_of_the_voter_s_hash(coin, monkeypatch):
 class Coins:
     """Hashes whose bit for the coin says what another rule would make of them."""
 
-    def __init__(self, hashes, coin):
+    def __init__(self, hashes: list[bytes], coin: Callable[[bytes], int]) -> None:
         self.hashes, self.coin = hashes, coin
 
-    def __getitem__(self, row):
+    def __getitem__(self, row: int) -> bytes:
         return bytes(16) + bytes([int(self.coin(self.hashes[row]))])
 
 
-async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
+async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy() -> None:
     """What is known is not looked at again; what is not known is nothing before its signature was checked."""
     gossip = Gossip(4, seed=4).run(30).settle()
     genuine = gossip.made[10]
@@ -365,10 +372,10 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     verifier, epoch = ParallelVerifier(), gossip.genesis.digest
     replica = Replica(gossip.genesis)
 
-    def knows(digest):
+    def knows(digest: bytes) -> bool:
         return digest in replica.dag
 
-    async def take(events):
+    async def take(events: Sequence[Event]) -> None:
         replica.insert(events)
 
     for _ in range(2):
@@ -383,7 +390,7 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy():
     assert kept.raw == genuine.raw
 
 
-def test_the_weight_decides_and_not_the_number_of_heads():
+def test_the_weight_decides_and_not_the_number_of_heads() -> None:
     """Elsewhere a count of creators was compared with stake."""
     roster = genesis_of(keys_of(7), [5, 5, 5, 1, 1, 1, 1]).roster
     assert roster.supermajority(roster.ids[:3])

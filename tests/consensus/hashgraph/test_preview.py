@@ -5,18 +5,19 @@ import random
 import pytest
 
 from consensus.hashgraph import Hashgraph
+from scripts import vectors
 from tests.consensus.hashgraph.test_vectors import DAGS
-from tests.consensus.random_dags import random_dag
+from tests.consensus.random_dags import RandomDag, random_dag
 
 
-def outcome(graph):
+def outcome(graph: Hashgraph) -> tuple[list[tuple[int, bool, bool | None]], int, tuple[int, ...]]:
     """All that follows from what was added."""
     rows = range(len(graph))
     rounds = [(graph.round_of(row), graph.is_witness(row), graph.fame(row)) for row in rows]
     return rounds, graph.decided, graph.forkers()
 
 
-def check(dag, rng):
+def check(dag: RandomDag | vectors.Dag, rng: random.Random) -> tuple[int, int]:
     """Adds the DAG twice, once with questions before every event; the number of witnesses and of forks asked for."""
     plain, asked = Hashgraph(dag.weights), Hashgraph(dag.weights)
     witnesses, forks = 0, 0
@@ -38,7 +39,7 @@ def check(dag, rng):
 
 
 @pytest.mark.parametrize("start", range(0, 600, 100))
-def test_random_dags_are_foretold(start):
+def test_random_dags_are_foretold(start: int) -> None:
     for seed in range(start, start + 100):
         witnesses, forks = check(random_dag(seed), random.Random(seed))
         assert witnesses > 0
@@ -46,5 +47,5 @@ def test_random_dags_are_foretold(start):
 
 
 @pytest.mark.parametrize("dag", DAGS, ids=lambda dag: dag.name)
-def test_known_dags_are_foretold(dag):
+def test_known_dags_are_foretold(dag: vectors.Dag) -> None:
     check(dag, random.Random(dag.name))

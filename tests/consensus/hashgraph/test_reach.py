@@ -1,12 +1,14 @@
 """The bits rule out nothing that is: with and without them all events get the same rounds and electors."""
 
+from collections.abc import Callable
+
 import pytest
 
 from consensus.hashgraph import Hashgraph, reach
-from tests.consensus.random_dags import random_dag
+from tests.consensus.random_dags import RandomDag, random_dag
 
 
-def rounds_of(dag):
+def rounds_of(dag: RandomDag) -> tuple[list[int], list[bool], list[dict[int, list[int]]]]:
     graph = Hashgraph(dag.weights)
     for event in dag.events:
         graph.add(*event)
@@ -16,11 +18,11 @@ def rounds_of(dag):
     return [graph.round_of(row) for row in rows], [graph.is_witness(row) for row in rows], electors
 
 
-def looks(monkeypatch, may_see):
+def looks(monkeypatch: pytest.MonkeyPatch, may_see: Callable[[reach.Reach, reach.Bits], bool]) -> list[int]:
     """Counts how many events are looked at closely, and lets `may_see` say which."""
     count = [0]
 
-    def counting(self, bits):
+    def counting(self: reach.Reach, bits: reach.Bits) -> bool:
         answer = may_see(self, bits)
         count[0] += answer
         return answer
@@ -31,7 +33,7 @@ def looks(monkeypatch, may_see):
 
 @pytest.mark.parametrize("start", range(500_000, 500_200, 50))
 @pytest.mark.parametrize("kept", [reach.KEPT, 1, 0])
-def test_the_bits_change_no_round(start, kept, monkeypatch):
+def test_the_bits_change_no_round(start: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     bound = reach.Reach.may_see_strongly
     total, close = 0, 0
     for seed in range(start, start + 50):
@@ -47,7 +49,7 @@ def test_the_bits_change_no_round(start, kept, monkeypatch):
     assert close < 0.6 * total if kept == reach.KEPT else close <= total
 
 
-def test_an_event_without_news_is_not_looked_at_again(monkeypatch):
+def test_an_event_without_news_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of four talk: what they lack is counted once, and then nobody counts until others are heard."""
     count = looks(monkeypatch, reach.Reach.may_see_strongly)
     graph = Hashgraph([1, 1, 1, 1])

@@ -1,37 +1,38 @@
 """Special cases of SPEC.md section 6, each built on purpose, and checked against the definitions as well."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import pytest
 
-from consensus.hashgraph import Hashgraph
+from consensus.hashgraph import Decision, Hashgraph
 from tests.consensus.hashgraph.test_brute_force import differences
-from tests.consensus.random_dags import RandomDag
+from tests.consensus.random_dags import DagEvent, RandomDag
 
 
 class Scenario:
     """A DAG made by hand: events have names and continue their member's last one, unless told otherwise."""
 
-    def __init__(self, weights):
+    def __init__(self, weights: list[int]) -> None:
         self.weights = weights
-        self.events = []
-        self.ids = {}
-        self.last = {}
+        self.events: list[DagEvent] = []
+        self.ids: dict[str, int] = {}
+        self.last: dict[int, int] = {}
 
-    def add(self, name, creator, *others, after="last"):
+    def add(self, name: str, creator: int, *others: str, after: str = "last") -> None:
         self_parent = self.last.get(creator) if after == "last" else self.ids.get(after)
         parents = [self.ids[other] for other in others]
         index = self.ids[name] = self.last[creator] = len(self.events)
         self.events.append((creator, self_parent, parents, index * 10, sha256(name.encode()).digest()))
 
-    def layer(self, number, members, extra=()):
+    def layer(self, number: int, members: Iterable[int], extra: Mapping[int, Sequence[str]] | None = None) -> None:
         """Every one of `members` takes all their events of the layer before; `extra` gives more parents."""
-        more = dict(extra)
+        more = extra or {}
         for member in members:
             others = [f"{other}.{number - 1}" for other in members if other != member] if number else []
             self.add(f"{member}.{number}", member, *others, *more.get(member, ()))
 
-    def check(self):
+    def check(self) -> tuple[Hashgraph, list[Decision]]:
         """The graph, after it was found to agree with the definitions in several orders."""
         dag = RandomDag(0, self.weights, self.events, True, 10)
         found, _ = differences(dag)
@@ -41,12 +42,12 @@ class Scenario:
             graph.add(creator, self_parent, others, time, digest)
         return graph, graph.decide()
 
-    def names(self, rows):
+    def names(self, rows: Iterable[int]) -> list[str]:
         names = {index: name for name, index in self.ids.items()}
         return [names[row] for row in rows]
 
 
-def test_alone_every_event_is_a_round_and_the_last_two_stay_open():
+def test_alone_every_event_is_a_round_and_the_last_two_stay_open() -> None:
     scenario = Scenario([3])
     for number in range(12):
         scenario.layer(number, [0])
@@ -59,7 +60,7 @@ def test_alone_every_event_is_a_round_and_the_last_two_stay_open():
 
 
 @pytest.mark.parametrize("members", [2, 3])
-def test_of_two_or_three_one_silent_member_stops_everything(members):
+def test_of_two_or_three_one_silent_member_stops_everything(members: int) -> None:
     scenario = Scenario([1] * members)
     for number in range(8):
         scenario.layer(number, range(members))
@@ -70,7 +71,7 @@ def test_of_two_or_three_one_silent_member_stops_everything(members):
     assert scenario.check()[0].decided <= 3
 
 
-def test_two_famous_witnesses_of_one_member_make_no_judge():
+def test_two_famous_witnesses_of_one_member_make_no_judge() -> None:
     """A forker of weight 1/5 shows each half of the rest another branch: ties make both famous."""
     scenario = Scenario([2, 1, 1, 1])
     honest = [0, 1, 2]
@@ -92,7 +93,7 @@ def test_two_famous_witnesses_of_one_member_make_no_judge():
     assert {a, b} <= {item.row for decision in decisions for item in decision.received}
 
 
-def test_a_witness_that_comes_late_is_not_famous_and_changes_nothing():
+def test_a_witness_that_comes_late_is_not_famous_and_changes_nothing() -> None:
     scenario = Scenario([1, 1, 1, 1])
     for number in range(10):
         scenario.layer(number, [0, 1, 2])
@@ -110,7 +111,7 @@ def test_a_witness_that_comes_late_is_not_famous_and_changes_nothing():
     assert after[: len(before)] == before
 
 
-def test_a_member_without_weight_votes_for_nothing_but_can_be_a_judge():
+def test_a_member_without_weight_votes_for_nothing_but_can_be_a_judge() -> None:
     scenario = Scenario([1, 1, 1, 0])
     for number in range(10):
         scenario.layer(number, [0, 1, 2, 3])
@@ -123,7 +124,7 @@ def test_a_member_without_weight_votes_for_nothing_but_can_be_a_judge():
     assert silent.check()[0].decided == graph.decided
 
 
-def test_weights_whose_triple_exceeds_64_bits_are_added_exactly():
+def test_weights_whose_triple_exceeds_64_bits_are_added_exactly() -> None:
     """Members 0, 1 and 2 have exactly two thirds, which is too little, or 1 more, which is enough."""
     ninth = (2**63 - 1) // 9
     assert 3 * 9 * ninth > 2**64
@@ -135,6 +136,6 @@ def test_weights_whose_triple_exceeds_64_bits_are_added_exactly():
 
 
 @pytest.mark.parametrize("weights", [[], [0, 0], [1, -1], [2**62, 2**62]])
-def test_impossible_weights_are_refused(weights):
+def test_impossible_weights_are_refused(weights: list[int]) -> None:
     with pytest.raises(ValueError, match="weights must not be negative"):
         Hashgraph(weights)

@@ -4,25 +4,26 @@ from collections import Counter
 
 from consensus.hashgraph import Hashgraph
 from consensus.ledger.rules.seeds import DISTANCE
+from scripts import vectors
 from tests.consensus.hashgraph.test_vectors import DAGS
-from tests.consensus.random_dags import random_dag
+from tests.consensus.random_dags import DagEvent, RandomDag, random_dag
 
 
-def ancestors(events):
+def ancestors(events: list[DagEvent]) -> list[set[int]]:
     """Of each event, its row and those of all its ancestors."""
-    found = []
+    found: list[set[int]] = []
     for row, (_, self_parent, others, *_) in enumerate(events):
         parents = [*others] if self_parent is None else [self_parent, *others]
         found.append({row}.union(*(found[parent] for parent in parents)))
     return found
 
 
-def missing(dag):
+def missing(dag: RandomDag | vectors.Dag) -> tuple[Counter[int], Counter[int]]:
     """By distance in rounds: pairs of a received event and a witness so many rounds later; those not related."""
     graph = Hashgraph(dag.weights)
     for event in dag.events:
         graph.add(*event)
-    known, pairs, apart = ancestors(dag.events), Counter(), Counter()
+    known, pairs, apart = ancestors(dag.events), Counter[int](), Counter[int]()
     witnesses = [row for row in range(len(dag.events)) if graph.is_witness(row)]
     for decision in graph.decide():
         received = {item.row for item in decision.received}
@@ -33,9 +34,9 @@ def missing(dag):
     return pairs, apart
 
 
-def test_two_rounds_on_every_witness_has_what_was_received():
+def test_two_rounds_on_every_witness_has_what_was_received() -> None:
     """So it is proved in docs/seeds.md; a round on, it is only likely: these DAGs have no counter-example."""
-    pairs, apart = Counter(), Counter()
+    pairs, apart = Counter[int](), Counter[int]()
     dags = [random_dag(seed) for seed in range(1500)]
     for dag in [dag for dag in dags if dag.safe] + [dag for dag in DAGS if is_safe(dag)]:
         found, lacking = missing(dag)
@@ -47,7 +48,7 @@ def test_two_rounds_on_every_witness_has_what_was_received():
     assert not any(apart[distance] for distance in apart if distance >= 2), apart
 
 
-def is_safe(dag):
+def is_safe(dag: vectors.Dag) -> bool:
     """Whether less than a third of the weight forks."""
     graph = Hashgraph(dag.weights)
     for event in dag.events:

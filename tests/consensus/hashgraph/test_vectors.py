@@ -1,20 +1,15 @@
 """The hashgraph reproduces DAGs with known results, and `scripts/vectors` notices when it does not."""
 
 import gzip
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+from scripts import vectors
+
 ROOT = Path(__file__).parents[3]
 SELECTION = ROOT / "tests" / "data" / "vectors" / "selection.jsonl.gz"
-
-spec = importlib.util.spec_from_file_location("vectors", ROOT / "scripts" / "vectors.py")
-vectors = importlib.util.module_from_spec(spec)
-sys.modules["vectors"] = vectors
-spec.loader.exec_module(vectors)
 
 DAGS = list(vectors.read_dags(SELECTION))
 with gzip.open(SELECTION, "rt") as lines:
@@ -22,16 +17,16 @@ with gzip.open(SELECTION, "rt") as lines:
 
 
 @pytest.mark.parametrize("dag", DAGS, ids=lambda dag: dag.name)
-def test_known_results_are_reproduced_in_every_order(dag):
+def test_known_results_are_reproduced_in_every_order(dag: vectors.Dag) -> None:
     assert vectors.check(dag) == []
 
 
-def test_the_selection_has_every_kind():
+def test_the_selection_has_every_kind() -> None:
     assert len({dag.kind for dag in DAGS}) == 22
 
 
 @pytest.mark.parametrize("what", [*vectors.RESULTS, "views"])
-def test_a_wrong_expectation_is_noticed(what, tmp_path, capsys):
+def test_a_wrong_expectation_is_noticed(what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads(FIRST)
     if what == "views":
         record["views"][-1]["order_len"] -= 1
@@ -51,14 +46,14 @@ def test_a_wrong_expectation_is_noticed(what, tmp_path, capsys):
     assert "expected" in printed
 
 
-def test_a_right_file_gives_its_sums_and_status_0(tmp_path, capsys):
+def test_a_right_file_gives_its_sums_and_status_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "one.jsonl"
     path.write_text(FIRST)
     assert vectors.main([str(path), "--orders", "0"]) == 0
     assert f"1 DAGs, {len(DAGS[0].events)} events, 0 mismatches" in capsys.readouterr().out
 
 
-def garbled(**changes):
+def garbled(**changes: object) -> str:
     return json.dumps(json.loads(FIRST) | changes)
 
 
@@ -77,7 +72,9 @@ def garbled(**changes):
         (garbled(weights=[0, 0]), "weights"),
     ],
 )
-def test_an_unreadable_file_gives_one_line_and_status_2(text, reason, tmp_path, capsys):
+def test_an_unreadable_file_gives_one_line_and_status_2(
+    text: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text(text)
     assert vectors.main([str(path)]) == 2
@@ -87,7 +84,9 @@ def test_an_unreadable_file_gives_one_line_and_status_2(text, reason, tmp_path, 
 
 
 @pytest.mark.parametrize("content", [b"no gzip", b"\x1f\x8b\x08\x00"])
-def test_a_broken_archive_gives_one_line_and_status_2(content, tmp_path, capsys):
+def test_a_broken_archive_gives_one_line_and_status_2(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "bad.jsonl.gz"
     path.write_bytes(content)
     assert vectors.main([str(path)]) == 2

@@ -43,6 +43,14 @@ def own_tips(dag: Dag) -> list[Tip]:
     return [Tip(event.creator, event.seq, event.hash) for event in (dag.events[row] for row in rows)]
 
 
+def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:
+    """Return the highest seq of each member that has a tip."""
+    seqs: dict[MemberId, int] = {}
+    for tip in tips:
+        seqs[tip.creator] = max(tip.seq, seqs.get(tip.creator, -1))
+    return seqs
+
+
 class Knowledge:
     """What a peer has, as far as its tips tell.
 

@@ -11,7 +11,7 @@ import trio
 from consensus.event import EventError
 from consensus.keys import MemberId, id_text
 from consensus.replica import Replica
-from consensus.sync import Tip
+from consensus.sync import Tip, seqs_of
 from node.gossip.messages import (
     MAX_EVENTS,
     MAX_EVENTS_SIZE,
@@ -22,7 +22,7 @@ from node.gossip.messages import (
     decode_answer,
     decode_request,
 )
-from node.gossip.peers import Peer, State, seqs_of
+from node.gossip.peers import Peer, State
 from node.member.member import Member
 from node.transport import AskError, BadAnswer, Refused, Transport
 from node.transport.router import Refusal, Route

@@ -2,12 +2,12 @@
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from consensus.keys import MemberId
-from consensus.sync import Tip
+from consensus.sync import Tip, seqs_of
 
 State = Literal["never", "ok", "backoff"]
 
@@ -100,11 +100,3 @@ class Peer:
         if self.contacted_at is None:
             return "never"
         return "backoff" if self.error else "ok"
-
-
-def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:
-    """The highest seq of each member."""
-    seqs: dict[MemberId, int] = {}
-    for tip in tips:
-        seqs[tip.creator] = max(tip.seq, seqs.get(tip.creator, -1))
-    return seqs

@@ -13,9 +13,8 @@ from consensus.event import Event, Transaction, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
-from consensus.sync import Tip
+from consensus.sync import Tip, seqs_of
 from node.config.identity import Identity
-from node.gossip.peers import seqs_of
 from node.member.broadcast import RoundBroadcast
 from node.member.creation import Creation, Plan
 from node.member.divergence import Divergence

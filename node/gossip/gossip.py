@@ -108,7 +108,7 @@ class Gossip:
                 await trio.sleep(self._rhythm.busy * (0.8 + 0.4 * self._random.random()))
                 if not self._needy():
                     with trio.move_on_at(self._idled_at + self._rhythm.idle):
-                        await self._member.news.wait()
+                        await self._member.dag_changes.wait()
 
     def _choose(self) -> Peer | None:
         """A peer that lacks something or has what we lack; now and then whoever was not asked longest."""

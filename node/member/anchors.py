@@ -1,4 +1,4 @@
-"""Computes the chains of preimages of the epochs to come before anybody asks for them, aside from the event loop."""
+"""Computes the chains of preimages of the coming epochs ahead of their use, off the event loop."""
 
 import trio
 
@@ -6,21 +6,22 @@ from consensus.keys import SigningKey
 from consensus.preimages import Preimages
 from node.member.member import Member
 
-_AHEAD = 3  # epochs: the open one, the next, which the first own event of this one names, and the one after
+_EPOCHS_AHEAD = 3
+"""The open epoch, the next one, whose anchor the first own event of this one names, and the one after."""
 
 
 async def compute_anchors(member: Member, key: SigningKey) -> None:
-    """Keeps those of the coming epochs computed, until cancelled; each would hold up the event loop for 50 ms.
+    """Compute the chains of the coming epochs until cancelled; each would block the event loop for 50 ms.
 
-    A thread does it, so this is for real nodes: virtual time would not wait for it.
+    They are computed in threads, so this is for real nodes: virtual time would not wait for a thread.
     """
-    done = -1
+    last_computed = -1
     while True:
-        now = member.replica.number
-        for number in range(max(done + 1, now), now + _AHEAD):
+        current = member.replica.number
+        for number in range(max(last_computed + 1, current), current + _EPOCHS_AHEAD):
             await trio.to_thread.run_sync(_compute, key, number)
-            done = number
-        await member.news.wait()
+            last_computed = number
+        await member.dag_changes.wait()
 
 
 def _compute(key: SigningKey, number: int) -> bytes:

@@ -26,6 +26,7 @@ from node.member.status import MemberStatus, Pace
 from node.member.transaction_pool import TransactionPool
 from node.member.verification import EventVerifier
 from node.store import Store
+from node.system.change_counter import ChangeCounter
 from node.system.clock import Clock, SteadyClock
 
 _SLICE = 64  # events attached at a time, so that others get their turn
@@ -54,7 +55,7 @@ class Member:
         self.replica = Replica(genesis, identity.key)
         self.verifier = verifier
         self._key = identity.key
-        self.news = trio.Event()  # set, and replaced, when events were attached
+        self.dag_changes = ChangeCounter()  # events were attached
         self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch, in which we are not
         self._store, self._clock, self._random = store, SteadyClock(clock), chance
         self._pace = pace or Pace()
@@ -249,8 +250,7 @@ class Member:
             await self._follow(decided)
         self.divergence.look(self.replica.roster)
         if events:
-            self.news.set()
-            self.news = trio.Event()
+            self.dag_changes.increment()
 
     async def _follow(self, decided: RoundEffects) -> None:
         self._publish(decided)

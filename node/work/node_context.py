@@ -18,6 +18,7 @@ from node.member.member import Member
 from node.member.recovery import ids_of
 from node.member.transaction_pool import BacklogError
 from node.report.effect_log import EffectLog
+from node.system.change_counter import ChangeCounter
 from node.work.context import CurrentWork
 from node.work.worker import WorkError
 
@@ -62,8 +63,7 @@ class NodeWorkContext:
         self._directory = directory
         self.effects = effects
         self._rounds = member.subscribe()
-        self.moves = 0
-        self._moved = trio.Event()
+        self._moves = ChangeCounter()
         self._ordered: set[int] = set()
         self._last_id = -1
 
@@ -77,9 +77,7 @@ class NodeWorkContext:
         for place in decided.round.events:
             if place.event.creator == self.me:
                 self._ordered.update(ids_of(place.event))
-        self.moves += 1
-        self._moved.set()
-        self._moved = trio.Event()
+        self._moves.increment()
 
     @property
     def key(self) -> SigningKey:
@@ -117,12 +115,16 @@ class NodeWorkContext:
     async def ordered(self, number: int) -> None:
         """See `Desk.ordered`; of epochs that were jumped over, only the ledger tells."""
         while number not in self._ordered and not self.ledger.has_used(self.me, number):
-            await self._moved.wait()
+            await self._moves.wait()
+
+    @property
+    def moves(self) -> int:
+        """See `WorkContext.moves`."""
+        return self._moves.count
 
     async def moved(self, since: int) -> None:
         """See `Desk.moved`."""
-        while self.moves <= since:
-            await self._moved.wait()
+        await self._moves.wait_beyond(since)
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
         """See `Desk.fetch`."""

@@ -11,6 +11,7 @@ from consensus.preimages import Preimages
 from node.config.identity import Identity
 from node.member.anchors import compute_anchors
 from node.member.member import Member
+from node.system.change_counter import ChangeCounter
 
 KEY = Identity(b"a" * 32).key
 
@@ -19,13 +20,12 @@ class InEpoch:
     """A member, as far as this is about it."""
 
     def __init__(self, number: int) -> None:
-        self.replica, self.news = self, trio.Event()
+        self.replica, self.dag_changes = self, ChangeCounter()
         self.number = number
 
     def go_on(self, number: int) -> None:
         self.number = number
-        self.news.set()
-        self.news = trio.Event()
+        self.dag_changes.increment()
 
 
 async def test_each_chain_is_computed_once_before_its_epoch_and_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ async def test_each_chain_is_computed_once_before_its_epoch_and_in_a_thread(monk
     async with trio.open_nursery() as nursery:
         nursery.start_soon(compute_anchors, cast(Member, member), KEY)
         await until(3)
-        member.go_on(4)  # news, but no epoch
+        member.go_on(4)  # events, but no epoch
         member.go_on(5)
         await until(4)
         member.go_on(9)  # a jump

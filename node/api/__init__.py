@@ -1,1 +1,1 @@
-"""The shapes of what a node tells, and where on this machine it tells it."""
+"""What a node tells over HTTP: the shapes of all answers and requests, and where on this machine the node serves."""

@@ -1,220 +1,395 @@
-"""The shapes of what a node tells about its swarm: members, work, models, certificates, proposals, the order.
+"""The shapes of all answers but `GET /status`: members, work, models, certificates, faults, proposals, the log.
 
-Identifiers are text and times are numbers, as in `node.api.source`.
+Identifiers, times and weights are written as in `node.api.status`. An error of any path is an `ErrorInfo` with an
+HTTP status of 400 or above.
 """
 
-from typing import TypedDict
+from typing import Literal, TypedDict
+
+MemberState = Literal["self", "ok", "silent", "refused", "never", "left"]
+"""As `PeerState`; "self" is this node, "left" a founder that is no longer a member."""
+
+MemberStanding = Literal["founder", "joined", "no vote", "left"]
+"""How a member got in; "no vote" goes before both where its weight is 0."""
+
+CandidateState = Literal["match", "ripe", "promoted", "rejected", "dropped"]
+"""How far a candidate is.
+
+"match": its match is being played. "ripe": it passed the test and waits for votes. "promoted": it became canonical.
+"rejected": the test says that it is not stronger. "dropped": it ended for another reason.
+"""
+
+ProposalState = Literal["sent", "open", "approved", "in force", "dropped", "refused"]
+"""How far a proposal is.
+
+"sent": not ordered yet. "open": members vote. "approved": in force from the next epoch on. "in force". "dropped":
+not enough ballots, or none in time. "refused": the ledger did not take it.
+"""
+
+
+class ErrorInfo(TypedDict):
+    """The answer of every path that cannot do what was asked; the HTTP status says what kind of mistake it is."""
+
+    error: str
+    """What is wrong and what to do about it, in one line."""
+
+
+class HealthInfo(TypedDict):
+    """The answer of `GET /health`: always 200 while the process serves."""
+
+    alive: bool
+    """Always true."""
+
+
+class ReadinessInfo(TypedDict):
+    """The answer of `GET /ready`: with HTTP status 200 if the node is ready, 503 if not."""
+
+    ready: bool
+    """As `ready` of `GET /status`."""
+    reason: str
+    """As `ready_reason` of `GET /status`."""
 
 
 class MemberInfo(TypedDict):
-    """A member of the roster, this node included (`state` is "self" then), or one that founded it and is gone.
+    """One entry of the list that `GET /members` answers: a member, this node included, or a founder that left.
 
-    `standing` is "founder", "joined" (later), "no vote" (weight 0) or "left" (`weight` is 0 then, too).
-
-    `roles`, `device` and `version` are what it last announced in the order (empty before that), `events`
-    how many of its events this node holds, `work` a few words on its live claims.
+    What a member announced in the order (`roles`, `device`, `version`, `rates`, `cost_per_h`, `life_s`) is empty or
+    null before it did.
     """
 
     id: str
+    """Member id."""
     name: str
+    """Name from swarm.toml, or the first 8 characters of the id."""
     address: str
+    """Where peers reach it, as host:port; empty if unknown."""
     weight: int
-    standing: str
+    """Its weight in votes; 0 if it has none or left."""
+    standing: MemberStanding
+    """How it got in: "founder", "joined" (later), "no vote" (weight 0) or "left"."""
     roles: list[str]
+    """Kinds of work it takes: any of "selfplay", "train", "match"."""
     device: str
+    """What its workers run on, such as "cpu" or "cuda"."""
     version: str
+    """First 12 hex characters of the digest of its program's sources."""
+    rates: dict[str, int]
+    """Its measured rates per hour, by the name of what is counted; as it announced them."""
+    cost_per_h: int | None
+    """Cost of an hour of its work in millionths; 0 if it costs nothing."""
+    life_s: int | None
+    """Seconds it expected to stay when it announced this; null if unknown."""
     events: int
+    """Its events of the open epoch that this node holds."""
     games: int
+    """Self-play games it has announced, ever."""
     work: str
+    """Its live claims in words; empty if it has none."""
     last_contact_s: float | None
+    """Seconds since it last said something correct to this node; null for this node and before that."""
     lag_events: int | None
-    state: str
+    """Events this node has and it lacked when it last said what it has; null for this node and before that."""
+    state: MemberState
+    """As a peer's `state` in `GET /status`; "self" is this node, "left" a founder that left."""
 
 
 class ClaimInfo(TypedDict):
-    """A live claim. `member` is the holder's id, `name` its name; the lease ends `lease_s` from now."""
+    """A live claim. Part of `GET /work`."""
 
     claim: str
+    """First 8 characters of the holder's id, "-", and the number of the claim among its transactions."""
     kind: str
+    """Kind of work: "selfplay", "train" or "match"."""
     configuration: str
+    """Configuration it is about, such as "hex8-2"."""
     subject: str
+    """Configuration, and for a match the candidate and slot, in words."""
     member: str
+    """Id of the holder."""
     name: str
+    """Name of the holder."""
     done: int
+    """How much is done: games of self-play, training steps or games of a match slot."""
     wished: int
+    """How much was claimed, in the same unit."""
     age_s: float
+    """Seconds of the ledger's clock since it was granted."""
     lease_s: float
+    """Seconds of the ledger's clock until it ends, unless the holder tells progress."""
 
 
 class CandidateInfo(TypedDict):
-    """A candidate and its match.
-
-    `state` is "match", "ripe", "promoted", "rejected" or "dropped"; `score` of `null_score` (what equal players
-    would have) is over the `counted` complete blocks of at most `limit`; `approve` and `reject` are weights,
-    None where the ledger no longer knows them (a candidate that was not promoted).
-    """
+    """A candidate and its match. Part of `GET /work`."""
 
     candidate: str
+    """Id of the candidate."""
     model: str
+    """Digest of its model."""
     configuration: str
+    """Configuration it plays, such as "hex8-2"."""
     incumbent: str
+    """Digest of the canonical model it is measured against."""
     member: str
+    """Id of the member that trained it."""
     name: str
-    state: str
+    """Name of that member."""
+    losses: dict[str, float] | None
+    """Mean losses at the end of its training by name, as the trainer told them; null unless it is "match" or "ripe"."""
+    state: CandidateState
+    """How far it is: "match", "ripe" (waits for votes), "promoted", "rejected" or "dropped"."""
     reason: str
+    """Why it was rejected or dropped; empty otherwise."""
     counted: int
+    """Blocks of the longest complete prefix of the match: those that count."""
     limit: int
+    """Blocks after which an undecided match rejects the candidate."""
     score: int
+    """Points of the candidate in the counted blocks."""
     null_score: int
+    """Points that an equal player would have in these blocks."""
     approve: int | None
+    """Weight of the votes for it; null once it was rejected or dropped."""
     reject: int | None
-
-
-class ModelInfo(TypedDict):
-    """One model that is or was canonical. `parent` is None for the built-in uniform one."""
-
-    model: str
-    configuration: str
-    canonical: bool
-    since_round: int
-    time: int
-    parent: str | None
-    candidate: str | None
-    member: str | None
-    name: str | None
-    certificate: str | None
-
-
-class CertificateInfo(TypedDict):
-    """A certificate, complete or still being sealed. `sealed` of `weight` has signed; `seals` counts members."""
-
-    id: str
-    configuration: str
-    model: str
-    parent: str | None
-    round: int
-    time: int
-    seals: int
-    sealed: int
-    weight: int
-    complete: bool
-
-
-class ProofInfo(TypedDict):
-    """A result of a match that was proven to be wrong, and its proof.
-
-    `member` reported it; `found` of `weight` replayed the games and found them wrong; `count` is how many wrong
-    results the member has reported by now. `/faults/<result>` serves the proof, if `kept` says that it is here.
-    """
-
-    result: str
-    member: str
-    name: str
-    configuration: str
-    candidate: str
-    slot: int
-    reason: str
-    found: int
-    weight: int
-    round: int
-    time: int
-    count: int
-    kept: bool
-
-
-class BallotInfo(TypedDict):
-    """What one member says to a proposal. Its weight is that of the present roster."""
-
-    member: str
-    name: str
-    approve: bool
-    weight: int
-
-
-class ProposalInfo(TypedDict):
-    """A proposal to change the roster.
-
-    `change` is "join", "leave", "weight", "key" or "address", of `member`; `weight`, `address` and `key` (a member
-    id) are what it becomes, None where the change has none; `text` says all that in words. `by` is None for what
-    the rules of the genesis propose. `state` is "sent" (not ordered yet), "open", "approved" (in force from the
-    next epoch on), "in force", "dropped" or "refused" (the ledger did not take it), and `outcome` says why for the
-    last two. What is over is known since the node started. `approve` and `reject` are weights of `total`; `needs`
-    is the least weight that decides. `ends_s` from now an open one is dropped; `round` is where it was ordered.
-    """
-
-    proposal: str
-    change: str
-    member: str
-    name: str
-    weight: int | None
-    address: str | None
-    key: str | None
-    text: str
-    by: str | None
-    by_name: str
-    reason: str
-    state: str
-    outcome: str
-    votes: list[BallotInfo]
-    approve: int
-    reject: int
-    needs: int
-    total: int
-    ends_s: float | None
-    round: int | None
-
-
-class LogEntry(TypedDict):
-    """One effect of the order. `number` grows by one each; ask for those after the last one you have."""
-
-    number: int
-    kind: str
-    member: str
-    name: str
-    round: int
-    time: int
-    fields: dict[str, str | int | bool | None]
+    """Weight of the votes against it; null once it was rejected or dropped."""
 
 
 class CaseInfo(TypedDict):
-    """A result of `member` that members are asked to replay, since `by` found it wrong, for that reason.
-
-    `wrong` and `right` are weights of those who have replayed it; more than 2/3, that is `needs`, prove it wrong.
-    """
+    """A match result that a member found wrong and that members are asked to replay. Part of `GET /work`."""
 
     result: str
+    """Id of the result."""
     candidate: str
+    """Id of the candidate whose match it belongs to."""
     configuration: str
+    """Configuration of the match."""
     slot: int
+    """Number of the slot of the match, from 0."""
     member: str
+    """Id of the member that reported the result."""
     name: str
+    """Name of that member."""
     by: str
+    """Id of the member that opened the case."""
     by_name: str
+    """Name of that member."""
     reason: str
+    """What it found wrong."""
     wrong: int
+    """Weight of those who replayed the result and found it wrong."""
     right: int
+    """Weight of those who replayed the result and found it right."""
     needs: int
+    """Weight of findings that proves it wrong: the least that is more than 2/3 of all."""
     ends_s: float
+    """Seconds of the ledger's clock until the case is closed without a proof."""
 
 
 class FaultInfo(TypedDict):
-    """A result of `member` that is proven to be wrong, and where that was ordered."""
+    """A match result that was proven wrong. Part of `GET /work`."""
 
     result: str
+    """Id of the result."""
     candidate: str
+    """Id of the candidate whose match it belongs to."""
     configuration: str
+    """Configuration of the match."""
     slot: int
+    """Number of the slot of the match, from 0."""
     member: str
+    """Id of the member that reported the result."""
     name: str
+    """Name of that member."""
     reason: str
+    """What is wrong with it."""
     round: int
+    """Round in which the proof became complete."""
     time: int
+    """Consensus time of that, nanoseconds since 1970."""
 
 
-class Work(TypedDict):
-    """The answer of /work. `faults` are the last ones, newest first."""
+class WorkInfo(TypedDict):
+    """The answer of `GET /work`."""
 
     claims: list[ClaimInfo]
+    """Live claims, in the order in which they were granted."""
     candidates: list[CandidateInfo]
+    """Open candidates, then the last promoted ones, then the last ones rejected or dropped, each newest first."""
     cases: list[CaseInfo]
+    """Results in doubt, oldest first."""
     faults: list[FaultInfo]
+    """The last results proven wrong, newest first."""
+
+
+class ModelInfo(TypedDict):
+    """One entry of the list that `GET /models` answers: a model that is or was canonical.
+
+    The list is by configuration, then oldest first.
+    """
+
+    model: str
+    """Digest of the model."""
+    configuration: str
+    """Configuration it plays, such as "hex8-2"."""
+    canonical: bool
+    """Whether it is the canonical model now."""
+    since_round: int
+    """Round that promoted it; 0 for the built-in uniform model."""
+    time: int
+    """Consensus time of the promotion, nanoseconds since 1970; 0 for the uniform model."""
+    parent: str | None
+    """Digest of the model its training began with; null if it began with random weights, and for the uniform model."""
+    candidate: str | None
+    """Id it had as a candidate; null for the uniform model."""
+    member: str | None
+    """Id of the member that trained it; null for the uniform model."""
+    name: str | None
+    """Name of that member; null for the uniform model."""
+    certificate: str | None
+    """Id of its certificate; null until enough members have sealed it, and for the uniform model."""
+
+
+class CertificateInfo(TypedDict):
+    """One entry of the list that `GET /certificates` answers: a promotion's certificate, complete or being sealed.
+
+    The list is oldest first. `GET /certificates/<id>` serves a complete one: a DSSE envelope in JSON, byte for byte.
+    """
+
+    id: str
+    """Id of the certificate: the digest of its statement."""
+    configuration: str
+    """Configuration of the promotion."""
+    model: str
+    """Digest of the promoted model."""
+    parent: str | None
+    """Digest of the canonical model it replaced."""
+    round: int
+    """Round of the promotion."""
+    time: int
+    """Consensus time of the promotion, nanoseconds since 1970."""
+    seals: int
+    """Number of members that have sealed it."""
+    sealed: int
+    """Weight of these members."""
+    weight: int
+    """Weight of all members of the roster that seals it."""
+    complete: bool
+    """Whether more than 2/3 of that weight has sealed it."""
+
+
+class ProofInfo(TypedDict):
+    """One entry of the list that `GET /faults` answers: a match result that was proven wrong, and its proof.
+
+    The list is oldest first. `GET /faults/<result>` serves the proof, CBOR byte for byte, where `kept` is true.
+    """
+
+    result: str
+    """Id of the result."""
+    member: str
+    """Id of the member that reported it."""
+    name: str
+    """Name of that member."""
+    configuration: str
+    """Configuration of the match."""
+    candidate: str
+    """Id of the candidate whose match it belongs to."""
+    slot: int
+    """Number of the slot of the match, from 0."""
+    reason: str
+    """What is wrong with it."""
+    found: int
+    """Weight of the members that replayed the games and found them wrong."""
+    weight: int
+    """Weight of all members at that time."""
+    round: int
+    """Round in which the proof became complete."""
+    time: int
+    """Consensus time of that, nanoseconds since 1970."""
+    count: int
+    """Results of this member that have been proven wrong by now."""
+    kept: bool
+    """Whether this node keeps the proof."""
+
+
+class BallotInfo(TypedDict):
+    """What one member says to a proposal. Part of `GET /proposals`."""
+
+    member: str
+    """Id of the member."""
+    name: str
+    """Name of the member."""
+    approve: bool
+    """Whether it votes for the proposal."""
+    weight: int
+    """Its weight in the present roster."""
+
+
+class ProposalInfo(TypedDict):
+    """One entry of the list that `GET /proposals` answers, and the answer of `POST /propose` and `POST /vote`.
+
+    The list has open proposals, oldest first, then the last ones that are over, newest first, as far as this node has
+    seen them since it started.
+    """
+
+    proposal: str
+    """Id of the proposal."""
+    change: Literal["join", "leave", "weight", "key", "address"]
+    """What it changes: "join", "leave", "weight", "key" or "address"."""
+    member: str
+    """Id of the member it is about."""
+    name: str
+    """Name of that member."""
+    weight: int | None
+    """Weight that the member gets; null if the change has none."""
+    address: str | None
+    """Where the member is reached from then on, as host:port; null if the change has none."""
+    key: str | None
+    """Id that replaces the member's; null if the change is not of a key."""
+    text: str
+    """The change in words."""
+    by: str | None
+    """Id of the member that proposed it; null if the rules of the genesis did."""
+    by_name: str
+    """Name of that member; empty if the rules of the genesis proposed it."""
+    reason: str
+    """Why, in the words of who proposed it."""
+    state: ProposalState
+    """How far it is: "sent" (not ordered yet), "open", "approved", "in force", "dropped" or "refused"."""
+    outcome: str
+    """Why it was dropped or refused; empty otherwise."""
+    votes: list[BallotInfo]
+    """The ballots so far, in their order."""
+    approve: int
+    """Weight of the ballots for it."""
+    reject: int
+    """Weight of the ballots against it."""
+    needs: int
+    """Weight that decides: the least that is more than 2/3 of `total`."""
+    total: int
+    """Weight of all members."""
+    ends_s: float | None
+    """Seconds of the ledger's clock until it is dropped; null unless it is open."""
+    round: int | None
+    """Round in which it was ordered; null before that."""
+
+
+class LogEntry(TypedDict):
+    """One entry of the list that `GET /log?after=NUMBER` answers: an effect of the order, such as a promotion.
+
+    The list has the oldest entries with a larger number that this node still keeps, at most 500 of them. Without
+    `after` it begins with the oldest one kept.
+    """
+
+    number: int
+    """Number of the entry; grows by one each. Ask for those after the last one you have."""
+    kind: str
+    """Kind of effect, such as "claim", "games", "candidate", "promotion" or "epoch"."""
+    member: str
+    """Id of the member that caused it; empty if none did."""
+    name: str
+    """Name of that member; empty if there is none."""
+    round: int
+    """Round that brought it."""
+    time: int
+    """Consensus time, nanoseconds since 1970."""
+    fields: dict[str, str | int | bool | None]
+    """What the effect says further, by kind; digests in hex, and the name of a member it concerns."""

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from node.api.source import Status
+from node.api.status import Status
 from node.cli.rows import model_text, print_table, state_text
 from node.text.formatting import age, ago, conduct, count, plural, short
 

@@ -15,7 +15,7 @@ from node.api.answers import (
     ModelInfo,
     ProofInfo,
     ProposalInfo,
-    Work,
+    WorkInfo,
 )
 from node.cli.rows import Row, model_text, print_table, state_text
 from node.cli.status import show_status
@@ -66,7 +66,7 @@ def _member_row(member: MemberInfo) -> Row:
     )
 
 
-def _show_work(console: Console, work: Work) -> None:
+def _show_work(console: Console, work: WorkInfo) -> None:
     columns = ("member", "kind", "subject", "#done", "#for", "#lease ends in")
     claims = [_claim_row(claim) for claim in work["claims"]]
     print_table(console, "Claims", columns, claims, "nobody has claimed any work")

@@ -1,4 +1,4 @@
-"""What the order holds against members, as the plain JSON of `node.api.source`; pure functions."""
+"""What the order holds against members, as the plain JSON of `node.api`; pure functions."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.records.cases import Case, Fault
 from node.api.answers import CaseInfo, FaultInfo, ProofInfo
-from node.api.source import Conduct
+from node.api.status import ConductInfo
 from node.report.membership import needed
 
 Names = Callable[[MemberId], str]
@@ -14,7 +14,7 @@ SECOND = 10**9
 FAULTS_SHOWN = 20
 
 
-def conduct(ledger: Ledger, names: Names) -> list[Conduct]:
+def conduct(ledger: Ledger, names: Names) -> list[ConductInfo]:
     """All members, in roster order, and after them those that are none any more but were proven to do wrong."""
     unheard, withheld, wrong = ledger.unheard(), ledger.withheld(), ledger.faulted()
     convicted = {entry.member: entry.epoch for entry in ledger.convictions()}

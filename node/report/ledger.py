@@ -1,4 +1,4 @@
-"""Ledger entities as the plain JSON of `node.api.source`; pure functions."""
+"""Ledger entities as the plain JSON of `node.api`; pure functions."""
 
 import json
 from collections.abc import Callable
@@ -8,16 +8,17 @@ from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Candidacy, Claim, ClosedCandidate, Promotion
 from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.scores import most_of_block
-from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, Work
-from node.api.source import Canonical, Counts
+from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, WorkInfo
+from node.api.status import CanonicalInfo, CountsInfo
 from node.report.conduct import cases, faults
 
 Names = Callable[[MemberId], str]
 SECOND = 10**9
 CLOSED_SHOWN = 20
+_MILLIONTHS = 10**6  # the ledger counts losses in these
 
 
-def canonical(ledger: Ledger) -> dict[str, Canonical]:
+def canonical(ledger: Ledger) -> dict[str, CanonicalInfo]:
     """The model in force for each configuration."""
     return {
         entry.name: {
@@ -30,7 +31,7 @@ def canonical(ledger: Ledger) -> dict[str, Canonical]:
     }
 
 
-def counts(ledger: Ledger) -> Counts:
+def counts(ledger: Ledger) -> CountsInfo:
     """Totals over the whole history."""
     configurations = ledger.configurations()
     return {
@@ -46,7 +47,7 @@ def counts(ledger: Ledger) -> Counts:
     }
 
 
-def work(ledger: Ledger, names: Names) -> Work:
+def work(ledger: Ledger, names: Names) -> WorkInfo:
     """Live claims; candidates, the open ones first, then those closed last; results in doubt and proven wrong."""
     return {
         "claims": [_claim(ledger, names, claim) for claim in ledger.claims()],
@@ -134,6 +135,7 @@ def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> Candidate
         "incumbent": entry.incumbent.hex(),
         "member": id_text(entry.author),
         "name": names(entry.author),
+        "losses": {name: loss / _MILLIONTHS for name, loss in entry.losses.items()},
         "state": "match" if entry.ripe is None else "ripe",
         "reason": "",
         "counted": now.blocks,
@@ -155,6 +157,7 @@ def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> Candi
         "incumbent": entry.previous.hex(),
         "member": id_text(entry.author),
         "name": names(entry.author),
+        "losses": None,  # the ledger keeps them only as long as the candidate is open
         "state": "promoted",
         "reason": "",
         "counted": entry.blocks,
@@ -174,6 +177,7 @@ def _closed_candidate(ledger: Ledger, names: Names, entry: ClosedCandidate) -> C
         "incumbent": entry.incumbent.hex(),
         "member": id_text(entry.author),
         "name": names(entry.author),
+        "losses": None,
         "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
         "reason": entry.reason,
         "counted": entry.blocks,

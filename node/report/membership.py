@@ -1,30 +1,43 @@
-"""Members and proposals as the plain JSON of `node.api.source`; pure functions."""
+"""Members and proposals as the plain JSON of `node.api`; pure functions."""
 
 from collections.abc import Iterable
 from typing import TypedDict
 
 from consensus.keys import id_text
 from consensus.ledger import Ledger
-from consensus.ledger.records.changes import Change, ProposalBallot
+from consensus.ledger.records.changes import Change, ChangeKind, ProposalBallot
+from consensus.ledger.state.state import MemberProfile
 from consensus.roster import RosterMember
-from node.api.answers import BallotInfo, MemberInfo, ProposalInfo
+from node.api.answers import BallotInfo, MemberInfo, MemberStanding, ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
 from node.text.effects import change_in_words
 
 SECOND = 10**9
+_VERSION_DIGITS = 12  # of the digest of a program's sources
 
 
 class _Wording(TypedDict):
     """What `ProposalInfo` says of the change itself."""
 
-    change: str
+    change: ChangeKind
     member: str
     name: str
     weight: int | None
     address: str | None
     key: str | None
     text: str
+
+
+class _Announced(TypedDict):
+    """What `MemberInfo` says of a member's profile."""
+
+    roles: list[str]
+    device: str
+    version: str
+    rates: dict[str, int]
+    cost_per_h: int | None
+    life_s: int | None
 
 
 def needed(total: int) -> int:
@@ -83,9 +96,7 @@ def gone(address_book: AddressBook) -> list[MemberInfo]:
             "address": "",
             "weight": 0,
             "standing": "left",
-            "roles": [],
-            "device": "",
-            "version": "",
+            **announced(None),
             "events": 0,
             "games": 0,
             "work": "",
@@ -98,7 +109,21 @@ def gone(address_book: AddressBook) -> list[MemberInfo]:
     ]
 
 
-def standing(listed: RosterMember, address_book: AddressBook) -> str:
+def announced(profile: MemberProfile | None) -> _Announced:
+    """Return what a member's latest profile says; empty values before its first."""
+    if profile is None:
+        return {"roles": [], "device": "", "version": "", "rates": {}, "cost_per_h": None, "life_s": None}
+    return {
+        "roles": list(profile.roles),
+        "device": profile.device,
+        "version": profile.software.hex()[:_VERSION_DIGITS],
+        "rates": dict(profile.rates),
+        "cost_per_h": profile.cost,
+        "life_s": profile.life or None,
+    }
+
+
+def standing(listed: RosterMember, address_book: AddressBook) -> MemberStanding:
     """See `MemberInfo`."""
     if listed.weight == 0:
         return "no vote"

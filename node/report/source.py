@@ -8,8 +8,8 @@ from consensus.certificate.envelope import certificate as certificate_of
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.roster import RosterMember
-from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
-from node.api.source import Consensus, CurrentWork, NodeInfo, Peer, Status, SwarmInfo
+from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, WorkInfo
+from node.api.status import ConsensusInfo, CurrentWorkInfo, NodeInfo, PeerInfo, PeerState, Status, SwarmInfo
 from node.config.address import Address
 from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig
@@ -27,7 +27,7 @@ from node.system.version import version
 from node.work.node_context import NodeWorkContext
 
 TURNED_AWAY = "refused with 403"  # as `node.transport.Refused` words it
-STATES = {"ok": "ok", "backoff": "silent", "never": "never"}
+STATES: dict[str, PeerState] = {"ok": "ok", "backoff": "silent", "never": "never"}
 
 
 class NodeReport:
@@ -93,7 +93,7 @@ class NodeReport:
             self._proposals.left()
         return membership.proposals(self._proposals, self._ledger, self._address_book)
 
-    def work(self) -> Work:
+    def work(self) -> WorkInfo:
         """See `StatusSource.work`."""
         return shown.work(self._ledger, self._address_book.name)
 
@@ -177,7 +177,7 @@ class NodeReport:
         level = "level with members of more than 2/3 of the weight"
         return True, f"{level}; makes no events for now: {standing.ailment}" if standing.ailment else level
 
-    def _peer(self, peer: PeerStatus) -> Peer:
+    def _peer(self, peer: PeerStatus) -> PeerInfo:
         return {
             "id": id_text(peer.id),
             "name": self._address_book.name(peer.id),
@@ -188,7 +188,7 @@ class NodeReport:
             "state": _state(peer),
         }
 
-    def _consensus(self) -> Consensus:
+    def _consensus(self) -> ConsensusInfo:
         standing = self._member.status()
         roster = self._address_book.roster.members
         decided = standing.decided_at
@@ -206,7 +206,7 @@ class NodeReport:
             "ailment": standing.ailment,
         }
 
-    def _work(self) -> CurrentWork | None:
+    def _work(self) -> CurrentWorkInfo | None:
         work = self._context.work
         if work is None:
             return None
@@ -220,7 +220,6 @@ class NodeReport:
         }
 
     def _member_info(self, listed: RosterMember, peer: PeerStatus | None) -> MemberInfo:
-        profile = self._ledger.profiles().get(listed.id)
         newest = self._member.replica.newest(listed.id)
         return {
             "id": id_text(listed.id),
@@ -228,9 +227,7 @@ class NodeReport:
             "address": self._address_book.address(listed.id),
             "weight": listed.weight,
             "standing": membership.standing(listed, self._address_book),
-            "roles": [] if profile is None else list(profile.roles),
-            "device": "" if profile is None else profile.device,
-            "version": "" if profile is None else profile.software.hex()[:12],
+            **membership.announced(self._ledger.profiles().get(listed.id)),
             "events": 0 if newest is None else newest.seq + 1,
             "games": self._ledger.played(listed.id),
             "work": shown.claims_in_words(self._ledger, listed.id),
@@ -240,5 +237,5 @@ class NodeReport:
         }
 
 
-def _state(peer: PeerStatus) -> str:
+def _state(peer: PeerStatus) -> PeerState:
     return "refused" if peer.error.startswith(TURNED_AWAY) else STATES[peer.state]

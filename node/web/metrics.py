@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from node.api.source import Status
+from node.api.status import Status
 
 
 def render_metrics(status: Status) -> bytes:

@@ -2,10 +2,23 @@
 
 import base64
 import hashlib
-from typing import Any
+from typing import Any, TypedDict
 
-from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, Work
-from node.api.source import Status
+from node.api.answers import (
+    CandidateInfo,
+    CandidateState,
+    CertificateInfo,
+    ClaimInfo,
+    LogEntry,
+    MemberInfo,
+    MemberStanding,
+    MemberState,
+    ModelInfo,
+    ProofInfo,
+    ProposalInfo,
+    WorkInfo,
+)
+from node.api.status import ConductInfo, PeerInfo, PeerState, Status
 
 NOW = 1_795_183_389_000_000_000
 
@@ -41,6 +54,17 @@ HAPPENED: list[tuple[str, dict[str, Any]]] = [
     ("seal", {"statement": digest("certificate 1"), "sealed": 3, "weight": 4}),
     ("certificate", {"statement": digest("certificate 1"), "seals": 3}),
 ]
+
+
+class _Result(TypedDict):
+    """Which result of a match a case or a fault is about."""
+
+    result: str
+    candidate: str
+    configuration: str
+    slot: int
+    member: str
+    name: str
 
 
 class FakeSource:
@@ -111,7 +135,8 @@ class FakeSource:
         }
 
     @staticmethod
-    def _peer(number: int) -> Any:
+    def _peer(number: int) -> PeerInfo:
+        states: list[PeerState] = ["ok", "ok", "ok", "silent"]
         return {
             "id": IDS[number],
             "name": NAMES[number],
@@ -119,11 +144,11 @@ class FakeSource:
             "weight": 1,
             "last_contact_s": (None, 0.2, 1.4, 318.0)[number],
             "lag_events": (None, 3, 11, 1904)[number],
-            "state": ("self", "ok", "ok", "silent")[number],
+            "state": states[number],
         }
 
     @staticmethod
-    def _conduct(number: int) -> Any:
+    def _conduct(number: int) -> ConductInfo:
         return {
             "id": IDS[number],
             "name": NAMES[number],
@@ -139,13 +164,19 @@ class FakeSource:
 
     def members(self) -> list[MemberInfo]:
         work = ("self-play hex8-2", "training hex8-2", "match of candidate 5a01…", "")
+        standings: list[MemberStanding] = ["founder", "founder", "no vote", "joined"]
+        states: list[MemberState] = ["self", "ok", "ok", "silent"]
         return [
             {
                 **self._peer(number),
-                "standing": ("founder", "founder", "no vote", "joined")[number],
+                "state": states[number],
+                "standing": standings[number],
                 "roles": ["selfplay", "train", "match"] if number < 3 else ["selfplay"],
                 "device": "cpu" if number < 3 else "cuda",
                 "version": "0.1.0",
+                "rates": {"plies": 9000} if number < 3 else {},
+                "cost_per_h": 0 if number < 3 else 350_000,
+                "life_s": None if number < 3 else 7200,
                 "events": (2401, 2398, 2390, 2309)[number],
                 "games": (3012, 2511, 2100, 500)[number],
                 "work": work[number],
@@ -153,7 +184,7 @@ class FakeSource:
             for number in range(4)
         ]
 
-    def work(self) -> Work:
+    def work(self) -> WorkInfo:
         return {
             "claims": [
                 self._claim(0, "selfplay", "hex8-2", 412, 500),
@@ -167,7 +198,7 @@ class FakeSource:
             ],
             "cases": [
                 {
-                    **self._report(3),
+                    **self._result(3),
                     "by": IDS[1],
                     "by_name": NAMES[1],
                     "reason": "game 3, move 17 is <not> legal",
@@ -178,12 +209,12 @@ class FakeSource:
                 }
             ],
             "faults": [
-                {**self._report(2), "reason": "its seeds do not match", "round": 1000, "time": NOW - 600 * 10**9}
+                {**self._result(2), "reason": "its seeds do not match", "round": 1000, "time": NOW - 600 * 10**9}
             ],
         }
 
     @staticmethod
-    def _report(number: int) -> Any:
+    def _result(number: int) -> _Result:
         return {
             "result": digest(f"result {number}"),
             "candidate": digest(f"candidate {number}"),
@@ -194,7 +225,7 @@ class FakeSource:
         }
 
     @staticmethod
-    def _claim(number: int, kind: str, subject: str, done: int, wished: int) -> Any:
+    def _claim(number: int, kind: str, subject: str, done: int, wished: int) -> ClaimInfo:
         return {
             "claim": digest(f"claim {number}"),
             "kind": kind,
@@ -209,7 +240,9 @@ class FakeSource:
         }
 
     @staticmethod
-    def _candidate(number: int, state: str, counted: int, approve: int | None, reject: int | None, reason: str) -> Any:
+    def _candidate(
+        number: int, state: CandidateState, counted: int, approve: int | None, reject: int | None, reason: str
+    ) -> CandidateInfo:
         return {
             "candidate": digest(f"candidate {number}"),
             "model": digest(f"model {number}"),
@@ -217,6 +250,7 @@ class FakeSource:
             "incumbent": digest("uniform"),
             "member": IDS[number],
             "name": NAMES[number],
+            "losses": {"policy": 1.934217, "winner": 0.512} if state == "match" else None,
             "state": state,
             "reason": reason,
             "counted": counted,

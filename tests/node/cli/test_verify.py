@@ -45,7 +45,7 @@ def seal(key: SigningKey) -> dict[str, str]:
     return {"keyid": id_text(key.id), "sig": base64.b64encode(key.sign(pae(PROMOTION.statement))).decode()}
 
 
-def with_seals(seals: list[dict[str, str]]) -> bytes:
+def with_seals(seals: list[Any]) -> bytes:
     return canonical_json({**json.loads(GOOD), "signatures": seals}) + b"\n"
 
 

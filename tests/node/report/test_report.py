@@ -1,10 +1,14 @@
 """The ledger as people read it: each figure of a candidate comes from what was ordered."""
 
+from dataclasses import replace
+
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
+from consensus.ledger.records.transactions import Profile
 from node.report import ledger as shown
 from node.report.conduct import conduct
 from node.report.effect_log import EffectLog
+from node.report.membership import announced
 from node.text.effects import sentence
 from node.text.formatting import conduct as conduct_in_words
 from tests.consensus.ledger.forks import fork
@@ -25,6 +29,33 @@ def test_a_promoted_candidate_keeps_its_votes() -> None:
     assert (promoted["state"], promoted["approve"], promoted["reject"]) == ("promoted", 3, 1)
     assert promoted["counted"] <= promoted["limit"] == swarm.genesis.settings.match.block_limit
     assert (promoted["score"], promoted["null_score"]) == (promoted["counted"] * 4, promoted["counted"] * 2)
+
+
+def test_losses_are_told_of_open_candidates_only() -> None:
+    swarm = Swarm(4)
+    swarm.act(0, replace(swarm.candidate(0), losses={"policy": 1_934_217, "winner": -5}))
+    (open_one,) = shown.work(swarm.ledger, id_text)["candidates"]
+    assert open_one["losses"] == {"policy": 1.934217, "winner": -0.000005}
+    swarm = Swarm(4)
+    swarm.promote(0)
+    (promoted,) = shown.work(swarm.ledger, id_text)["candidates"]
+    assert (promoted["state"], promoted["losses"]) == ("promoted", None)
+
+
+def test_a_profile_is_told_as_it_was_announced() -> None:
+    swarm = Swarm(4)
+    assert announced(None)["life_s"] is None
+    swarm.act(2, Profile(swarm.next_id(2), ("match",), "cuda", bytes(range(32)), {"plies": 9000}, 350_000, 7200))
+    assert announced(swarm.ledger.profiles()[swarm.id(2)]) == {
+        "roles": ["match"],
+        "device": "cuda",
+        "version": "000102030405",
+        "rates": {"plies": 9000},
+        "cost_per_h": 350_000,
+        "life_s": 7200,
+    }
+    swarm.act(2, Profile(swarm.next_id(2), (), "cpu", bytes(32), {}, 0, 0))
+    assert announced(swarm.ledger.profiles()[swarm.id(2)])["life_s"] is None
 
 
 def test_votes_on_a_dropped_candidate_are_not_known() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from node.api.answers import ProposalInfo
+from node.api.answers import ProposalInfo, ProposalState
 from node.api.endpoint import TOKEN_HEADER, read_note, read_token
 from node.cli import main
 from node.config.address import Address
@@ -211,7 +211,7 @@ async def test_vote(data: Path, governance: FakeCouncil, capsys: pytest.CaptureF
     [("in force", 0, "in force: epoch 2, roster version 2, 4 members"), ("dropped", 1, "dropped: too late")],
 )
 async def test_wait_returns_when_it_is_decided(
-    data: Path, source: FakeSource, state: str, status: int, words: str,
+    data: Path, source: FakeSource, state: ProposalState, status: int, words: str,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("node.cli.governance._LOOK_EVERY", 0.01)
@@ -220,7 +220,7 @@ async def test_wait_returns_when_it_is_decided(
     def proposals() -> list[ProposalInfo]:
         nonlocal looks
         looks += 1
-        states = {2: "open", 4: "approved", 5: state}
+        states: dict[int, ProposalState] = {2: "open", 4: "approved", 5: state}
         if looks not in states and looks != 1:
             return []
         return [{**before[0], "state": states.get(looks, "sent"), "outcome": "too late"}]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from node.api.answers import LogEntry
 from node.web.metrics import render_metrics
 from node.web.page import render_page
 from node.web.routes import Answer, Routes
@@ -158,7 +159,9 @@ def test_page_tells_the_news_in_sentences_newest_first(source: FakeSource) -> No
 
 def test_page_tells_the_newest_of_many(source: FakeSource) -> None:
     promotion = source.log(0)[8]
-    many = [{**promotion, "fields": {**promotion["fields"], "number": number}} for number in range(1, 100)]
+    many: list[LogEntry] = [
+        {**promotion, "fields": {**promotion["fields"], "number": number}} for number in range(1, 100)
+    ]
     source.latest = lambda count: many[-count:]  # type: ignore[method-assign]
     text = render_page(source)
     assert text.count("is canonical for") == 12
@@ -168,7 +171,7 @@ def test_page_tells_the_newest_of_many(source: FakeSource) -> None:
 
 def test_page_escapes_what_peers_wrote(source: FakeSource) -> None:
     source.values["counts"]["rejected"] = {"<script>alert(1)</script>": 3}
-    source.values["peers"][0]["state"] = '"><img src=x>'
+    source.values["peers"][0]["state"] = '"><img src=x>'  # type: ignore[typeddict-item]  # what a later version may say
     text = render_page(source)
     assert "<dune>" not in text
     assert "&lt;dune&gt;" in text
@@ -177,12 +180,12 @@ def test_page_escapes_what_peers_wrote(source: FakeSource) -> None:
 
 
 def test_page_of_a_node_that_has_just_started(source: FakeSource) -> None:
-    source.values.update(ready=False, ready_reason="listening to the others", work=None, peers=[])
-    source.values["consensus"].update(round=0, round_age_s=None, forkers=[IDS[3]])
+    source.values.update({"ready": False, "ready_reason": "listening to the others", "work": None, "peers": []})
+    source.values["consensus"].update({"round": 0, "round_age_s": None, "forkers": [IDS[3]]})
     source.values["counts"]["rejected"] = {}
     source.values["conduct"] = []
     source.work = lambda: {"claims": [], "candidates": [], "cases": [], "faults": []}  # type: ignore[method-assign]
-    source.certificates = list  # type: ignore[assignment,method-assign]
+    source.certificates = list  # type: ignore[method-assign]
     source.latest = lambda count: []  # type: ignore[method-assign]
     text = " ".join(" ".join(_Page(render_page(source)).words).split())
     for shown in (

@@ -1,0 +1,195 @@
+"""The shape of `GET /status`: how this node and its swarm are doing.
+
+Everything is plain JSON. Identifiers are text: a member is the base32 of its public key (52 characters), a model,
+candidate, certificate or proposal the hex of its digest (64 characters). Fields whose name ends in `_s` are seconds;
+`time` is consensus time in nanoseconds since 1970. Weights are whole numbers of which only the ratios matter.
+"""
+
+from typing import Literal, TypedDict
+
+PeerState = Literal["ok", "silent", "refused", "never"]
+"""How a member answers this node.
+
+"ok": its last answer was correct. "silent": it does not answer, or answered wrongly. "refused": it turns this node
+away, as members do with whoever is not in their roster. "never": no contact since this node started.
+"""
+
+
+class NodeInfo(TypedDict):
+    """This node. Part of `GET /status`."""
+
+    id: str
+    """Member id of this node."""
+    name: str
+    """Name from swarm.toml, or the first 8 characters of the id."""
+    version: str
+    """Version of the installed program, or "source" for a bare checkout."""
+    uptime_s: float
+    """Seconds since this node started."""
+    roles: list[str]
+    """Kinds of work this node takes: any of "selfplay", "train", "match"."""
+    device: str
+    """What the workers run on, such as "cpu" or "cuda"."""
+    address: str
+    """Where peers reach this node, as host:port."""
+
+
+class SwarmInfo(TypedDict):
+    """The swarm this node belongs to. Part of `GET /status`."""
+
+    name: str
+    """Name from swarm.toml."""
+    genesis: str
+    """Digest of the genesis; it identifies the swarm."""
+    members: int
+    """Number of members in the present roster."""
+    weight: int
+    """Weight of all members together."""
+    open_proposals: int
+    """Proposals to change the roster that wait for ballots."""
+
+
+class PeerInfo(TypedDict):
+    """Another member as this node sees it. Part of `GET /status`."""
+
+    id: str
+    """Member id."""
+    name: str
+    """Name from swarm.toml, or the first 8 characters of the id."""
+    address: str
+    """Where this node asks it, as host:port; empty if unknown."""
+    weight: int
+    """Its weight in votes; 0 if it has none."""
+    last_contact_s: float | None
+    """Seconds since it last said something correct; null if it has not since this node started."""
+    lag_events: int | None
+    """Events this node has and it lacked when it last said what it has; null before that."""
+    state: PeerState
+    """How it answers: "ok", "silent", "refused" (it turns this node away) or "never" (no contact since the start)."""
+
+
+class ConsensusInfo(TypedDict):
+    """How far the order has come at this node. Part of `GET /status`."""
+
+    epoch: int
+    """Number of the open epoch, from 0."""
+    roster_version: int
+    """1 for the roster of the genesis; grows by one with every change of the roster."""
+    round: int
+    """The last decided round; 0 before the first."""
+    round_age_s: float | None
+    """Seconds since this node decided that round; null before the first."""
+    events: int
+    """Events of the open epoch that this node holds."""
+    ordered: int
+    """Events with a place in the order, in all epochs."""
+    pending: int
+    """This node's own transactions that have no place in the order yet."""
+    ledger_digest: str
+    """Digest of the ledger after the last decided round; equal at all honest nodes of that round."""
+    forkers: list[str]
+    """Ids of the members that forked (signed two events with one number) in the open epoch."""
+    dissent: str
+    """How the ledger, or what opened the epoch, differs here from that of the others; empty if it does not."""
+    ailment: str
+    """Why this node makes no events for now; empty if it makes them."""
+
+
+class ConductInfo(TypedDict):
+    """What the order holds against one member; the same at every node that is as far. Part of `GET /status`.
+
+    The list has all members in roster order, then former members with a proven fault or equivocation.
+    """
+
+    id: str
+    """Member id."""
+    name: str
+    """Name from swarm.toml, or the first 8 characters of the id."""
+    unheard_s: float | None
+    """Seconds of the ledger's clock since its last event in the order; null if it is no longer a member."""
+    withheld: int
+    """Preimages that it owed as a judge and did not reveal."""
+    wrong_results: int
+    """Match results of it that were proven wrong."""
+    equivocated: int | None
+    """Epoch in which it is proven to have signed two events with one number; null if it is not."""
+    silenced: bool
+    """Whether nothing it says counts, because of that proof."""
+
+
+class CurrentWorkInfo(TypedDict):
+    """The claim this node works on now. Part of `GET /status`."""
+
+    kind: str
+    """Kind of work: "selfplay", "train" or "match"."""
+    subject: str
+    """Configuration, and for a match the candidate and slot, in words."""
+    claim: str
+    """Number of the claim among this node's transactions, as text."""
+    done: int
+    """How much is done: games of self-play, training steps or games of a match slot."""
+    wished: int
+    """How much was claimed, in the same unit."""
+    since_s: float
+    """Seconds since this node began it."""
+
+
+class CanonicalInfo(TypedDict):
+    """The canonical model of one configuration. Part of `GET /status`."""
+
+    model: str
+    """Digest of the model."""
+    since_round: int
+    """Round that promoted it; 0 for the built-in uniform model."""
+    promotions: int
+    """Promotions of this configuration so far."""
+    certificate: str | None
+    """Id of its certificate; null until enough members have sealed it, and for the uniform model."""
+
+
+class CountsInfo(TypedDict):
+    """Totals over the whole ordered history. Part of `GET /status`."""
+
+    games: int
+    """Self-play games."""
+    plies: int
+    """Plies of these games."""
+    shards: int
+    """Shards that hold these games."""
+    candidates: int
+    """Candidates nominated."""
+    promotions: int
+    """Candidates promoted."""
+    certificates: int
+    """Promotions whose certificate is complete."""
+    wrong_results: int
+    """Match results proven wrong."""
+    open_cases: int
+    """Match results that members are asked to replay now."""
+    rejected: dict[str, int]
+    """Transactions without effect, counted by reason."""
+
+
+class Status(TypedDict):
+    """The answer of `GET /status`. Metrics are drawn from this and nothing else."""
+
+    node: NodeInfo
+    """This node."""
+    swarm: SwarmInfo
+    """The swarm it belongs to."""
+    ready: bool
+    """Whether this node is level with the swarm and takes part."""
+    ready_reason: str
+    """Why it is ready or not, in words."""
+    peers: list[PeerInfo]
+    """The other members as this node sees them."""
+    consensus: ConsensusInfo
+    """How far the order has come."""
+    conduct: list[ConductInfo]
+    """What the order holds against each member."""
+    work: CurrentWorkInfo | None
+    """The claim this node works on; null if none."""
+    canonical: dict[str, CanonicalInfo]
+    """The canonical model by configuration, such as "hex8-2"."""
+    counts: CountsInfo
+    """Totals over the whole history."""

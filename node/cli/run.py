@@ -47,6 +47,7 @@ def main(options: argparse.Namespace) -> int:
     from node.app import run_node
     from node.config.identity import IdentityError, load_identity
     from node.store import StoreError
+    from node.system.exception_groups import leaves
     from node.system.logs import configure_logs
 
     failures: list[str] = []
@@ -57,9 +58,9 @@ def main(options: argparse.Namespace) -> int:
         configure_logs(as_json=options.log_json)
         trio.run(run_node, config, options.key, options.data, run_options)
     except* (ConfigError, IdentityError, StoreError) as group:
-        failures = [str(error) for error in _leaves(group)]
+        failures = [str(error) for error in leaves(group)]
     except* OSError as group:
-        failures = [_told(error, options.data) for error in _leaves(group) if isinstance(error, OSError)]
+        failures = [_told(error, options.data) for error in leaves(group) if isinstance(error, OSError)]
     if failures:
         raise ConfigError(failures[0])
     return 0
@@ -124,10 +125,3 @@ def _address(option: str, text: str) -> Address:
         return split_address(text, may_choose=option == "--http")
     except ValueError as error:
         raise ConfigError(f"{option}: {error}") from None
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

@@ -16,6 +16,7 @@ from node.demo.processes import NodeProcess, node_processes, run_to_end
 from node.demo.screen import Row, Screen, work_text
 from node.demo.stage import Stage, set_stage
 from node.demo.watch import View, Watcher
+from node.system.exception_groups import leaves
 from node.text.effects import sentence
 
 PAUSE_S = 0.5
@@ -45,18 +46,13 @@ def main(options: argparse.Namespace) -> int:
     try:
         trio.run(_demo, options)
     except* DemoError as group:
-        outcome = (1, str(_first_leaf(group)))
+        outcome = (1, str(next(leaves(group))))
     except* KeyboardInterrupt:
         outcome = (130, "stopped; every process has ended")
     status, line = outcome
     if line:
         print(f"ringrift-node demo: {line}", file=sys.stderr)
     return status
-
-
-def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first_leaf(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _count(text: str) -> int:

@@ -15,6 +15,7 @@ import trio
 from consensus.event import Event, EventError, decode_event
 from consensus.keys import id_text
 from node.member.verification_worker import SignatureWorker, all_signed
+from node.system.tasks import run_all
 
 _INLINE = 4  # events; below it a thread costs more than it spares the event loop
 _SLICES = 16, 64  # events checked at a time: at least, so that a thread pays, and at most
@@ -85,7 +86,7 @@ class ParallelVerifier:
 
 async def _share(parts: Sequence[_Part], checks: Sequence[_Check], decode: _Decode, take: Take) -> int:
     """Opens the parts, several at a time, and hands them over one after the other."""
-    waiting, faults = iter(parts), list[Exception]()
+    waiting = iter(parts)
 
     async def work(check: _Check) -> None:
         for part in waiting:
@@ -99,19 +100,7 @@ async def _share(parts: Sequence[_Part], checks: Sequence[_Check], decode: _Deco
             await part.done.wait()
             await take(part.events)
 
-    async def until_a_fault(task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
-        try:
-            await task()
-        except Exception as error:
-            faults.append(error)  # by itself, not in a group
-            scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        for check in checks:
-            nursery.start_soon(until_a_fault, partial(work, check), nursery.cancel_scope)
-        nursery.start_soon(until_a_fault, hand_over, nursery.cancel_scope)
-    if faults:
-        raise faults[0]
+    await run_all(*(partial(work, check) for check in checks), hand_over)
     return sum(len(part.events) for part in parts)
 
 

@@ -17,6 +17,7 @@ import trio
 from consensus import keys
 from consensus.event import Event
 from consensus.keys import ID_BYTES, SIGNATURE_BYTES, MemberId
+from node.system.child_process import kill_and_reap
 
 _COMMAND = sys.executable, "-m", "node.member.verification_worker"
 _PATIENCE = 10.0  # seconds for an answer; checking takes a tenth of a millisecond an event
@@ -61,14 +62,8 @@ class SignatureWorker:
     async def aclose(self) -> None:
         """Ends the child, if there is one."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        with trio.CancelScope(shield=True):
-            child.kill()
-            await child.wait()
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    await trio.aclose_forcefully(stream)
+        if child is not None:
+            await kill_and_reap(child)
 
 
 def all_signed(events: Sequence[Event]) -> bool:

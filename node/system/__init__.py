@@ -1,1 +1,1 @@
-"""The machine below: clock, files, logs, shutdown, version, device."""
+"""What the other rooms build on: clock, files, logs, shutdown, version, device, and tasks that end together."""

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import h11
 import trio
 
+from node.system.tasks import run_unless
+
 TlsStream: TypeAlias = trio.SSLStream[trio.SocketStream]
 
 _CHUNK = 64 * 1024
@@ -67,24 +69,13 @@ class Conversation:
 
     async def attend(self, answer: Callable[[], Awaitable[bytes]]) -> bytes:
         """The result of `answer()`, which is cancelled if the other end leaves. Raises Hangup."""
-        result: bytes | None = None
-        failure: Exception | None = None
 
-        async def watch() -> None:
+        async def hangup() -> None:
             with contextlib.suppress(Hangup):
                 self._http.receive_data(await self._read())
-                return  # it asks ahead: that can wait
-            nursery.cancel_scope.cancel()
+                await trio.sleep_forever()  # it asks ahead: that can wait
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            try:
-                result = await answer()
-            except Exception as error:
-                failure = error
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+        result = await run_unless(answer, hangup)
         if result is None:
             raise Hangup("connection closed")
         return result

@@ -1,6 +1,7 @@
 """The working day of a node: choose, claim, wait for the grant, perform, report, and again."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -8,7 +9,8 @@ import trio
 
 from consensus.ledger.priorities import Subject, next_work
 from consensus.ledger.records.entities import Claim
-from consensus.ledger.records.transactions import Progress, Release, Transaction
+from consensus.ledger.records.transactions import Progress, Release
+from node.system.tasks import run_unless
 from node.work.backoff import Backoff
 from node.work.context import CurrentWork, WorkContext, as_reason
 from node.work.jobs import perform
@@ -72,18 +74,11 @@ async def _claim_something(context: WorkContext, avoided: Collection[Subject]) -
 async def _fulfil(context: WorkContext, worker: JobRunner, claim: Claim) -> None:
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
     tally = _Tally(context, claim)
-    report: Transaction | None = None
-    trouble: WorkError | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_renew, context, claim, tally)
-        nursery.start_soon(_stop_when_unwanted, context, claim, nursery.cancel_scope)
-        try:
-            report = await perform(context, worker, claim, tally.note)
-        except WorkError as error:
-            trouble = error
-        nursery.cancel_scope.cancel()
-    if trouble is not None:
-        raise trouble
+    report = await run_unless(
+        partial(perform, context, worker, claim, tally.note),
+        partial(_renew, context, claim, tally),
+        partial(_until_unwanted, context, claim),
+    )
     if report is not None:
         await context.submit(report)
 
@@ -126,10 +121,9 @@ async def _renew(context: WorkContext, claim: Claim, tally: _Tally) -> None:
             await context.ordered(number)  # without a quorum they would only pile up
 
 
-async def _stop_when_unwanted(context: WorkContext, claim: Claim, scope: trio.CancelScope) -> None:
+async def _until_unwanted(context: WorkContext, claim: Claim) -> None:
     while _is_wanted(context, claim):
         await context.moved(context.moves)
-    scope.cancel()
 
 
 def _is_wanted(context: WorkContext, claim: Claim) -> bool:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import trio
 
 from consensus.ledger.records.cases import SlotReport
+from node.system.tasks import run_unless
 from node.work.context import WorkContext
 from node.work.worker import JobRunner, WorkError
 
@@ -92,21 +93,9 @@ async def _digest(path: Path) -> bytes:
 
 async def unless_over(context: WorkContext, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
     """What `work` returns, or None if what it was done for was over before. Raises `WorkError`."""
-    done: T | None = None
-    trouble: WorkError | None = None
 
-    async def watch(scope: trio.CancelScope) -> None:
+    async def over() -> None:
         while is_open():
             await context.moved(context.moves)
-        scope.cancel()
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch, nursery.cancel_scope)
-        try:
-            done = await work()
-        except WorkError as error:
-            trouble = error
-        nursery.cancel_scope.cancel()
-    if trouble is not None:
-        raise trouble
-    return done
+    return await run_unless(work, over)

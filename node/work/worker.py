@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import cbor2
 import trio
 
+from node.system.child_process import kill_and_reap
 from training.frames import FRAME_LIMIT
 
 WORKER = (sys.executable, "-m", "training.worker", "--nice", "10")
@@ -73,15 +74,8 @@ class WorkerProcess:
     async def aclose(self) -> None:
         """Kill the child, if any, and reap it."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        with trio.CancelScope(shield=True):
-            if child.poll() is None:
-                child.kill()
-            await child.wait()
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    await trio.aclose_forcefully(stream)
+        if child is not None:
+            await kill_and_reap(child)
 
     @property
     def pid(self) -> int | None:

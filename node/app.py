@@ -152,17 +152,16 @@ class _Node:
         """Start everything in `nursery`; returns when the node serves and gossips."""
         device = device_name()
         report = NodeReport(
-            self._config,
-            self._identity,
-            self._address_book,
-            self._member,
-            self._gossip,
-            self._context,
-            self._effects,
-            self._proposals,
-            device,
-            self._options.listen,
-            self._data / FAULTS,
+            me=self._identity.id,
+            address_book=self._address_book,
+            member=self._member,
+            gossip=self._gossip,
+            context=self._context,
+            effects=self._effects,
+            proposals=self._proposals,
+            device=device,
+            listen=self._options.listen,
+            faults=self._data / FAULTS,
         )
         governance = Governance(self._context, self._address_book, self._proposals, report.readiness)
         nursery.start_soon(self._context.run)

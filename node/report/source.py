@@ -5,14 +5,12 @@ from pathlib import Path
 import trio
 
 from consensus.certificate.envelope import certificate as certificate_of
-from consensus.keys import id_text
+from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.roster import RosterMember
 from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, WorkInfo
 from node.api.status import ConsensusInfo, CurrentWorkInfo, NodeInfo, PeerInfo, PeerState, Status, SwarmInfo
 from node.config.address import Address
-from node.config.identity import Identity
-from node.config.swarm_file import SwarmConfig
 from node.gossip.gossip import Gossip, PeerStatus
 from node.member.member import Member
 from node.membership.address_book import AddressBook
@@ -35,8 +33,8 @@ class NodeReport:
 
     def __init__(
         self,
-        config: SwarmConfig,
-        identity: Identity,
+        *,
+        me: MemberId,
         address_book: AddressBook,
         member: Member,
         gossip: Gossip,
@@ -47,9 +45,12 @@ class NodeReport:
         listen: Address,
         faults: Path,
     ) -> None:
-        """`faults` is the directory with the proofs of wrong results."""
-        self._config = config
-        self._me = identity.id
+        """Report on the node of `me`, from now on.
+
+        `device` is what its workers run on, `listen` where it serves peers, and `faults` the directory of the proofs
+        of wrong results.
+        """
+        self._me = me
         self._address_book = address_book
         self._member = member
         self._gossip = gossip
@@ -147,7 +148,7 @@ class NodeReport:
         }
 
     def _swarm(self) -> SwarmInfo:
-        genesis = self._config.genesis
+        genesis = self._ledger.genesis
         return {
             "name": genesis.swarm,
             "genesis": genesis.digest.hex(),

@@ -126,7 +126,12 @@ class _Node:
             },
         )
         self._admission = Admission(
-            identity.id, self._address_book, self._credentials, self._router, self._transport, fetcher
+            me=identity.id,
+            address_book=self._address_book,
+            credentials=self._credentials,
+            router=self._router,
+            transport=self._transport,
+            fetcher=fetcher,
         )
         self._catchup = CatchUp(
             genesis=genesis,

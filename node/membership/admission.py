@@ -1,5 +1,8 @@
 """Keeps in step with the roster: who is admitted, who is asked, and where."""
 
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
 import structlog
 import trio
 
@@ -8,13 +11,27 @@ from consensus.replica import RoundEffects
 from consensus.roster import Roster
 from node.blobs.exchange import BlobFetcher
 from node.membership.address_book import AddressBook
-from node.transport.client import HttpTransport
 from node.transport.router import Router
-from node.transport.tls import Credentials
 
 _LOOK_S = 2.0
 
 _log = structlog.get_logger(__name__)
+
+
+class PeerCredentials(Protocol):
+    """What decides whose connections are accepted, such as `node.transport.tls.Credentials`."""
+
+    def set_members(self, members: Iterable[MemberId], /) -> None:
+        """Accept connections from these members and no one else. Raises OSError with all as it was."""
+        ...
+
+
+class AddressableTransport(Protocol):
+    """What has to know where peers are, such as `node.transport.client.HttpTransport`."""
+
+    async def set_addresses(self, addresses: Mapping[MemberId, str], /) -> None:
+        """Ask each peer at its address ("host:port") from now on."""
+        ...
 
 
 class Admission:
@@ -25,9 +42,15 @@ class Admission:
     """
 
     def __init__(
-        self, me: MemberId, address_book: AddressBook, credentials: Credentials, router: Router,
-        transport: HttpTransport, fetcher: BlobFetcher,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        me: MemberId,
+        address_book: AddressBook,
+        credentials: PeerCredentials,
+        router: Router,
+        transport: AddressableTransport,
+        fetcher: BlobFetcher,
+    ) -> None:
         self._me = me
         self._address_book = address_book
         self._credentials = credentials

@@ -50,7 +50,7 @@ class AddressedTransport:
         self._addresses: Mapping[MemberId, str] = {}
 
     async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
-        """See `HttpTransport.set_addresses`."""
+        """See `AddressableTransport.set_addresses`."""
         self._addresses = addresses
         await trio.lowlevel.checkpoint()
 
@@ -66,5 +66,5 @@ class AddressedTransport:
 class NoCredentials:
     """Stands in for TLS, which is not simulated: the network in memory knows who asks."""
 
-    def set_members(self, _members: Iterable[MemberId]) -> None:
-        """See `Credentials.set_members`."""
+    def set_members(self, members: Iterable[MemberId]) -> None:
+        """See `PeerCredentials.set_members`."""

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import trio
 
@@ -30,10 +29,8 @@ from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
 from node.system.clock import SimulatedClock
 from node.transport import Transport
-from node.transport.client import HttpTransport
 from node.transport.memory import Conditions, Network
 from node.transport.router import Route, Router
-from node.transport.tls import Credentials
 
 __all__ = ["SimulatedNode", "SimulatedSwarm"]
 
@@ -241,12 +238,12 @@ class SimulatedSwarm:
         """What knows and admits who is in the roster."""
         address_book = self.addressing.address_book(lambda: life.member.replica.ledger.roster, node.guides)
         return Admission(
-            node.identity.id,
-            address_book,
-            cast(Credentials, NoCredentials()),
-            router,
-            cast(HttpTransport, life.road),
-            life.fetcher,
+            me=node.identity.id,
+            address_book=address_book,
+            credentials=NoCredentials(),
+            router=router,
+            transport=life.road,
+            fetcher=life.fetcher,
         )
 
     async def _catch_up(self, node: SimulatedNode, life: "_Life", router: Router, chance: random.Random) -> None:

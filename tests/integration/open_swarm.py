@@ -4,7 +4,7 @@ The network knows addresses and TLS: who is not among the members that a node ad
 """
 
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Courier(MemoryTransport):
         self._town, self._me, self._deaf = town, me, deaf
         self.addresses: dict[MemberId, str] = {}
 
-    async def set_addresses(self, addresses: dict[MemberId, str]) -> None:
+    async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
         await trio.lowlevel.checkpoint()
         self.addresses = dict(addresses)
 
@@ -169,7 +169,14 @@ class OpenSwarm(SimulatedSwarm):
                 BLOB_PATH: blob_route(node.blobs),
             },
         )
-        admission = Admission(me, directory, Credentials(self.town, me), router, courier, fetcher)
+        admission = Admission(
+            me=me,
+            address_book=directory,
+            credentials=Credentials(self.town, me),
+            router=router,
+            transport=courier,
+            fetcher=fetcher,
+        )
         named = {guide: Peer(guide) for guide in guides}
         catchup = CatchUp(
             genesis=self.genesis,

@@ -78,7 +78,14 @@ class Town:
         router = Router(roster.ids, routes)
         transport = HttpTransport(credentials, {})
         fetcher = BlobFetcher(MemoryBlobs(), transport, [], random.Random(1))
-        admission = Admission(identity.id, directory, credentials, router, transport, fetcher)
+        admission = Admission(
+            me=identity.id,
+            address_book=directory,
+            credentials=credentials,
+            router=router,
+            transport=transport,
+            fetcher=fetcher,
+        )
         station = Station(identity, roster, admission, transport, fetcher)
         server = PeerServer(credentials.server, router)
         station.port = await self.nursery.start(partial(server.serve, "127.0.0.1", 0))

@@ -1,11 +1,13 @@
 """Every value has one encoding, and nothing else decodes."""
 
+from typing import Any
+
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.encoding import MAX_DEPTH, Decoded, EncodingError, decode, encode
+from consensus.encoding import MAX_DEPTH, Decoded, EncodingError, Value, decode, encode
 
 LIMIT = 1 << 16
 
@@ -118,7 +120,7 @@ def test_nesting_is_limited_when_encoding_and_when_decoding() -> None:
         (bytearray(b"x"), "bytearray"),
     ],
 )
-def test_what_has_no_encoding_is_refused(value: object, reason: str) -> None:
+def test_what_has_no_encoding_is_refused(value: Any, reason: str) -> None:
     with pytest.raises(EncodingError, match=reason):
         encode([value])
 
@@ -129,7 +131,7 @@ def test_maps_are_sorted_by_encoded_key_whatever_the_order_of_insertion() -> Non
 
 
 def test_the_number_of_values_can_be_limited() -> None:
-    value = [1, {"a": [], "b": [None, 2]}, "x"]  # 3 + 4 + 0 + 2
+    value: Value = [1, {"a": [], "b": [None, 2]}, "x"]  # 3 + 4 + 0 + 2
     assert decode(encode(value), limit=99, items=9) == value
     with pytest.raises(EncodingError, match="more values than are allowed"):
         decode(encode(value), limit=99, items=8)

@@ -3,12 +3,13 @@
 import random
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consensus.encoding import encode
+from consensus.encoding import Value, encode
 from consensus.epoch import (
     EpochError,
     EpochRecord,
@@ -34,7 +35,7 @@ def roster_of(weights: dict[int, int]) -> Roster:
     return make_roster(RosterMember(KEYS[number].id, weight) for number, weight in weights.items())
 
 
-def next_record(before: Opening, roster: Roster | None = None, **changes: object) -> EpochRecord:
+def next_record(before: Opening, roster: Roster | None = None, **changes: Any) -> EpochRecord:
     roster = before.roster if roster is None else roster
     version = before.roster_version + (roster.digest != before.roster.digest)
     record = EpochRecord(
@@ -94,9 +95,9 @@ def test_arbitrary_bytes_are_one_clear_error(data: bytes) -> None:
 
 @pytest.mark.parametrize("field", ["genesis", "number", "judges", "roster", "time", "version", "round"])
 @pytest.mark.parametrize("value", [None, True, -1, 2**63, "x", b"", [], {}, [[]], [b""]])
-def test_a_field_of_another_shape_is_refused(field: str, value: object) -> None:
+def test_a_field_of_another_shape_is_refused(field: str, value: Value) -> None:
     record = chain_of(GROWN)[0].record
-    table = {
+    table: dict[str, Value] = {
         "version": 1, "genesis": record.genesis, "number": 1, "previous": record.previous, "old": record.old,
         "roster": record.roster.table(), "roster_version": 2, "ledger": record.ledger,
         "snapshot": record.snapshot, "round": record.round, "ordered": 50, "time": 9,
@@ -129,7 +130,7 @@ def test_the_short_chain_needs_only_changes() -> None:
 def test_what_does_not_follow_is_named() -> None:
     first = chain_of(GROWN)[0].record
     opening = Opening.of_record(first)
-    wrong: list[tuple[dict[str, object], str]] = [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"genesis": bytes(32)}, "another swarm"),
         ({"number": 3}, "does not follow"),
         ({"previous": bytes(32)}, "does not follow"),
@@ -214,7 +215,7 @@ def test_a_seal_is_of_one_record() -> None:
     assert not replace(record, time=10).is_seal(key.id, record.seal(key))
 
 
-def test_the_largest_record_is_read_and_the_densest_bytes_take_no_time():
+def test_the_largest_record_is_read_and_the_densest_bytes_take_no_time() -> None:
     members = [RosterMember(bytes([number]) * 32, 1, bytes(32), "h" * 255) for number in range(256)]
     judges = tuple(number.to_bytes(32) for number in range(256))
     record = next_record(Opening.of_genesis(GENESIS), Roster(tuple(members)), judges=judges)

@@ -47,7 +47,7 @@ def assert_one_line(error: Exception) -> None:
 
 
 def event(**changes: Any) -> Event:
-    fields = {
+    fields: dict[str, Any] = {
         "epoch": EPOCH,
         "seq": 3,
         "self_parent": b"s" * 32,
@@ -60,10 +60,17 @@ def event(**changes: Any) -> Event:
     return make_event(KEY, **(fields | changes))
 
 
+def header_fields() -> list[Value]:
+    """What the header of `event()` encodes."""
+    fields = decode(event().header, limit=MAX_EVENT_BYTES)
+    assert isinstance(fields, list)
+    return list[Value](fields)
+
+
 def forged(field: str, value: Value) -> bytes:
     """The bytes of a well-signed event with one field replaced by something make_event would refuse."""
     payload = event().payload
-    fields = decode(event().header, limit=MAX_EVENT_BYTES)
+    fields = header_fields()
     if field == "transactions":
         payload = encode(value)
         fields[FIELDS.index("payload_digest")] = sha256(payload).digest()
@@ -268,7 +275,7 @@ def test_what_is_not_canonical_is_refused() -> None:
     with pytest.raises(EventError, match="shortest form"):
         decode_event(signed(loose), EPOCH)
     payload = b"\x98\x01" + event().payload[1:]
-    fields = decode(event().header, limit=MAX_EVENT_BYTES)
+    fields = header_fields()
     fields[-1] = sha256(payload).digest()
     with pytest.raises(EventError, match="shortest form"):
         decode_event(signed(encode(fields), payload), EPOCH)

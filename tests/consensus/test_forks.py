@@ -61,6 +61,7 @@ def branches(swarm: Gossip, member: int, epoch: bytes | None = None) -> list[Eve
     """Two events of a member that continue the same one."""
     replica, key = swarm.replicas[member], swarm.keys[member]
     newest = replica.newest(key.id)
+    assert newest is not None
     return [
         make_event(
             key, epoch=epoch or replica.epoch, seq=newest.seq + 1, self_parent=newest.hash,
@@ -81,6 +82,7 @@ def test_all_who_know_the_same_events_write_the_same_proof() -> None:
         assert find_fork(event for event in replica.dag.events if event.creator == swarm.keys[0].id) is None
     assert len(proofs) == 1
     (proof,) = proofs
+    assert proof is not None
     numbers = [event.seq for event in events]
     assert proof.id == min(seq for seq in numbers if numbers.count(seq) > 1)
 
@@ -142,6 +144,7 @@ def test_a_fork_of_the_epoch_before_that_comes_late_counts_too() -> None:
     old = swarm.replicas[0].served(swarm.genesis.digest)
     assert old is not None
     one = old.newest(swarm.keys[3].id)
+    assert one is not None
     other = make_event(
         swarm.keys[3], epoch=swarm.genesis.digest, seq=one.seq, self_parent=one.self_parent, time=one.time + 5
     )  # fmt: skip

@@ -1,12 +1,15 @@
 """What members of little or no weight may do to those who do not lie: no crash, no stall, no memory."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from consensus import forks
 from consensus.dag import LATEST
+from consensus.event import Event
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change
-from consensus.ledger.records.transactions import proposal_id
+from consensus.ledger.records.transactions import Evidence, proposal_id
 from consensus.settings import EpochSettings, Settings
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.swarm import Swarm as Orders
@@ -80,14 +83,16 @@ def test_forks_of_a_member_without_a_say_are_looked_for_once(monkeypatch: pytest
     swarm = Gossip(5, seed=3, forkers=(4,), discreet=False).run(300).settle()
     replica = swarm.replicas[0]
     assert replica.ledger.silenced(swarm.keys[4].id)
-    looks = []
-    monkeypatch.setattr(forks, "find_fork", lambda events: looks.append(1) or found(events))
+    looks, find_fork = [], forks.find_fork
+
+    def counted(events: Iterable[Event]) -> Evidence | None:
+        looks.append(1)
+        return find_fork(events)
+
+    monkeypatch.setattr(forks, "find_fork", counted)
     for _ in range(50):
         swarm.turn(4, 0)
         replica.insert(swarm.made[-1:])
         assert replica.proofs() == []
     assert replica.hashgraph.forkers() == (4,)
     assert len(looks) <= 1 + replica.number
-
-
-found = forks.find_fork

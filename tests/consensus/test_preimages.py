@@ -13,9 +13,17 @@ from consensus.preimages import LENGTH, Preimages, follows
 KEY = SigningKey(b"\1" * 32)
 
 
+def preimage(chain: Preimages, number: int) -> bytes:
+    """A preimage that the chain has."""
+    found = chain.preimage(number)
+    assert found is not None
+    return found
+
+
 def test_every_preimage_is_so_many_hashes_from_the_anchor() -> None:
     chain = Preimages(KEY, 0)
-    value, whole = chain.preimage(LENGTH), [chain.preimage(LENGTH)]
+    value = preimage(chain, LENGTH)
+    whole = [value]
     for _ in range(LENGTH):
         value = sha256(value).digest()
         whole.append(value)
@@ -40,7 +48,7 @@ def test_the_chain_is_known_from_the_key_and_the_epoch() -> None:
 
 def test_a_preimage_follows_another_at_one_distance_only() -> None:
     chain = Preimages(KEY, 0)
-    fifth, seventh = chain.preimage(5), chain.preimage(7)
+    fifth, seventh = preimage(chain, 5), preimage(chain, 7)
     assert follows(chain.anchor, fifth, 5)
     assert follows(fifth, seventh, 2)
     assert not follows(fifth, seventh, 1)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from consensus.encoding import decode, encode
 from consensus.event import Event, EventError, decode_event, make_event
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
+from consensus.orphans import Orphans
 from consensus.preimages import Preimages
 from consensus.replica import ForkError, Replica
 from consensus.roster import RosterMember
@@ -164,14 +166,14 @@ def test_half_of_the_weight_decides_nothing_and_loses_nothing() -> None:
     assert all(event.hash in ordered for event in swarm.made[:500])
 
 
-def test_a_transaction_is_undecided_until_it_is_ordered() -> None:
+def test_a_transaction_is_undecided_until_it_is_ordered(monkeypatch: pytest.MonkeyPatch) -> None:
     swarm = Gossip(4, seed=8)
     replica = swarm.replicas[0]
     assert not replica.undecided()
     replica.insert([replica.create(START, [{"type": "note", "id": 0}])])
     assert replica.undecided()
     swarm.ids = 1000
-    swarm.rng.random = lambda: 1.0  # from here on nobody has transactions
+    monkeypatch.setattr(swarm.rng, "random", lambda: 1.0)  # from here on nobody has transactions
     swarm.run(150)
     assert len(swarm.rounds[0]) > 2
     assert not replica.undecided()
@@ -195,7 +197,7 @@ def test_events_that_break_a_rule_are_refused_with_the_reason() -> None:
     first, other, forked = event_by(a, time=START), event_by(b), event_by(b, time=START + 1)
     replica.insert([first, other, forked])
     stranger = SigningKey(b"\xee" * 32)
-    after = {"seq": 1, "self_parent": first.hash, "time": START + 1}
+    after: dict[str, Any] = {"seq": 1, "self_parent": first.hash, "time": START + 1}
     assert refusal(replica, event_by(stranger)) == "the creator is no member"
     assert refusal(replica, event_by(a, epoch=b"\1" * 32)) == "the event is of another epoch or swarm"
     assert refusal(replica, event_by(a, **after | {"seq": 2})) == "the seq is not the self-parent's + 1"
@@ -232,6 +234,13 @@ def test_an_event_counts_once_also_with_a_second_signature() -> None:
     assert len(replica.dag) == 1
 
 
+def orphans(replica: Replica) -> Orphans:
+    """What waits for its parents in the open epoch."""
+    served = replica.served(replica.epoch)
+    assert served is not None
+    return served.orphans
+
+
 def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept() -> None:
     replica = Replica(GENESIS)
     long, short = chain_by(KEYS[0], 600), chain_by(KEYS[1], 3)
@@ -240,7 +249,7 @@ def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept() -> None:
     rng.shuffle(flood)
     replica.insert(short[1:])
     replica.insert(flood)
-    assert len(replica.served(replica.epoch).orphans) == 256 + 2
+    assert len(orphans(replica)) == 256 + 2
     assert replica.insert(long[:1]) == long[:257]
     assert replica.insert(long) == long[257:]
     assert replica.insert(short[:1]) == short
@@ -264,7 +273,7 @@ def test_orphans_are_bounded_in_bytes() -> None:
             )
         )
     replica.insert(events[:0:-1])
-    assert sum(len(event.raw) for event in replica.served(replica.epoch).orphans.of(KEYS[0].id)) <= 4 << 20
+    assert sum(len(event.raw) for event in orphans(replica).of(KEYS[0].id)) <= 4 << 20
     assert replica.insert([first]) == events[:21]
 
 
@@ -437,7 +446,9 @@ def test_a_member_with_very_many_branches_does_not_swell_a_sync() -> None:
 def test_tips_read_back_from_a_message() -> None:
     swarm = Gossip(4, seed=3, forkers=(1,)).run(60)
     tips = swarm.replicas[0].tips()
-    assert read_tips(decode(encode({"tips": tips}), limit=1 << 16)["tips"], 4) == tips
+    message = decode(encode({"tips": tips}), limit=1 << 16)
+    assert isinstance(message, dict)
+    assert read_tips(message["tips"], 4) == tips
 
 
 @pytest.mark.parametrize(

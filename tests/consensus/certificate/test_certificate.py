@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from securesystemslib.dsse import Envelope
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Key, SSlibKey
 
 from consensus.certificate.envelope import certificate, envelope
 from consensus.certificate.verification import CertificateError, UnreadableError, verify
@@ -108,7 +108,7 @@ def test_the_chain_of_certificates_of_a_configuration() -> None:
 
 
 def test_somebody_else_s_code_verifies_it() -> None:
-    keys = []
+    keys: list[Key] = []
     for member in SWARM.genesis.members:
         public = {"public": member.id.hex()}
         keys.append(SSlibKey(id_text(member.id), "ed25519", "ed25519", public))

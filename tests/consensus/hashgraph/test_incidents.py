@@ -8,6 +8,7 @@ in consensus, a fork after a reconnect, rounds that ran backwards), the gap in t
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -205,13 +206,17 @@ def test_rounds_computed_again_with_other_weights_would_run_backwards() -> None:
     assert backwards > 3
 
 
+def has_version(version: int, replica: Replica) -> bool:
+    return replica.ledger.roster_version == version
+
+
 def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on() -> None:
     """Through several changes of weights: along every edge, and from epoch to epoch, nothing runs backwards."""
     swarm = EpochSwarm(7, seed=4)
     swarm.run(30)
     for version, member, weight in ((2, 0, 2), (3, 1, 2), (4, 0, 1)):
         swarm.agree(Change("weight", swarm.keys[member].id, weight), *range(1, 7))
-        swarm.run_until(lambda replica, version=version: replica.ledger.roster_version == version)
+        swarm.run_until(partial(has_version, version))
     rounds = swarm.run(40).settle().agreement()
     assert [result.round.number for result in rounds] == list(range(1, len(rounds) + 1))
     place = {ordered.event.hash: ordered for ordered in ordered_of(rounds)}
@@ -290,10 +295,10 @@ def test_two_thirds_are_not_enough(members: int, needed: int) -> None:
     assert fed([1] * members, events, range(len(events)))[1], "so many decide"
     silent = [event for event in events if event[0] < needed - 1]
     renumbered = {index: place for place, index in enumerate(i for i, e in enumerate(events) if e[0] < needed - 1)}
-    fewer = [
-        (creator, renumbered.get(parent), [renumbered[other] for other in others if other in renumbered], time, digest)
-        for creator, parent, others, time, digest in silent
-    ]
+    fewer: list[DagEvent] = []
+    for creator, parent, parents, time, digest in silent:
+        left = [renumbered[other] for other in parents if other in renumbered]
+        fewer.append((creator, None if parent is None else renumbered[parent], left, time, digest))
     assert not fed([1] * members, fewer, range(len(fewer)))[1], "and one less decide nothing"
 
 
@@ -314,6 +319,7 @@ def test_a_round_is_never_taken_from_an_event() -> None:
     replica = gossip.replicas[0]
     liar = gossip.keys[2]
     newest = replica.newest(liar.id)
+    assert newest is not None
     before = replica.hashgraph.round_of(replica.dag.rows[newest.hash])
     lie = make_event(
         liar,
@@ -347,7 +353,8 @@ def test_the_coin_is_one_bit_of_the_voter_s_hash(coin: str, monkeypatch: pytest.
     init = Election.__init__
 
     def other_coin(self: Election, ancestry: Ancestry, rounds: Rounds, hashes: list[bytes], number: int) -> None:
-        init(self, ancestry, rounds, Coins(hashes, COINS[coin]), number)
+        coins = Coins(hashes, COINS[coin])
+        init(self, ancestry, rounds, coins, number)  # type: ignore[arg-type]  # an election only indexes them
 
     monkeypatch.setattr(Election, "__init__", other_coin)
     assert any(vectors.check(dag) for dag in dags)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -94,7 +94,7 @@ class Swarm:
 
     def order(
         self,
-        *events: tuple[bytes, list[Mapping[str, Any]]],
+        *events: tuple[bytes, Sequence[Mapping[str, Any]]],
         step: int = SECOND,
         judges: tuple[Judge, ...] | None = None,
     ) -> tuple[Effect, ...]:
@@ -103,7 +103,7 @@ class Swarm:
         number = len(self.rounds) + 1
         for creator, transactions in events:
             self.time += step
-            plain = decode(encode(list(transactions)), limit=1 << 18)
+            plain: Any = decode(encode(list(transactions)), limit=1 << 18)
             payload = encode(plain)
             header = encode([self.index, creator, hashlib.sha256(payload).digest()])
             event = Event(

@@ -139,7 +139,7 @@ def test_nobody_asks_for_a_slot_that_is_about_to_be_drawn_for_others() -> None:
 
 def kind_of_work(swarm: Swarm, member: int) -> str | None:
     work = next_work(swarm.ledger, swarm.id(member), ROLES)
-    return work and work.kind
+    return None if work is None else work.kind
 
 
 def test_the_author_never_evaluates_among_three_or_more() -> None:

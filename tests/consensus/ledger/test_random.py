@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Author:
 
     def event(self) -> tuple[bytes, list[dict[str, Any]]]:
         """An event of one member (seldom of a stranger) with up to three transactions."""
-        numbers = range(len(self.swarm.keys))
+        numbers: Sequence[int] = range(len(self.swarm.keys))
         if self.random.random() < 0.97:
             numbers = [n for n in numbers if self.swarm.id(n) in self.swarm.ledger.roster]
         member = self.random.choice(numbers)
@@ -109,7 +109,8 @@ class Author:
         name = self.random.choice([item.name for item in fields(transaction)])
         value = getattr(transaction, name)
         others = {bytes: digest_of(self.random.random()), str: "square8-3", int: self.random.randrange(8)}
-        return replace(transaction, **{name: others.get(type(value), value)}) if name != "kind" else transaction
+        change: dict[str, Any] = {name: others.get(type(value), value)}
+        return replace(transaction, **change) if name != "kind" else transaction
 
     def any_claim(self, member: int, kind: str) -> Any:
         claims = [claim for claim in self.swarm.ledger.claims_of(self.swarm.id(member)) if claim.kind == kind]
@@ -341,6 +342,7 @@ def check_seals(ledger: Ledger, promotion: Promotion) -> None:
 def check_promotion(swarm: Swarm, effect: Effect, effects: tuple[Effect, ...], before: dict[bytes, Any]) -> None:
     """Its votes, of this round and of earlier ones, weigh more than two thirds."""
     candidate = effect.fields["candidate"]
+    assert isinstance(candidate, bytes)
     approving = {ballot.author for ballot in before[candidate].ballots if ballot.approve}
     for other in effects:
         if other.kind == "vote" and other.fields["candidate"] == candidate and other.fields["approve"]:

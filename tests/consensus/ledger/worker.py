@@ -68,8 +68,8 @@ class Worker:
             model = t.model_digest(files, claim.family, claim.model)
             shards = tuple(shard.digest for shard in training_shards(ledger, claim.configuration))
             incumbent = ledger.configuration(claim.configuration).model.digest
-            about = (model, files, claim.family, claim.model, incumbent, shards, {})
-            return t.Candidate(number, claim.id, claim.configuration, *about)
+            about = (model, files, claim.family, claim.model, incumbent, shards)
+            return t.Candidate(number, claim.id, claim.configuration, *about, losses={})
         assert claim.slot is not None
         scores = tuple(
             (block, sum(2 * (self.random.random() < self.strength) for _ in range(2)))

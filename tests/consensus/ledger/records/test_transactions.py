@@ -74,7 +74,7 @@ def test_refuses(number: int, change: dict[str, Any], message: str) -> None:
         parse({**SAMPLES[number].as_table(), **change})
 
 
-NONE = [None, 3, [], {}, {"type": 3}, {1: 2}, {"type": "claim"}, {"type": "vote", "id": 1}]
+NONE: list[object] = [None, 3, [], {}, {"type": 3}, {1: 2}, {"type": "claim"}, {"type": "vote", "id": 1}]
 
 
 @pytest.mark.parametrize("table", NONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def test_a_candidate_must_name_the_canonical_incumbent_and_be_new() -> None:
     first = swarm.candidate(0)
     swarm.act(0, replace(first, incumbent=bytes(32)))
     assert swarm.refusal() == "incumbent is not canonical"
-    about = {"files": {}, "architecture": "uniform", "model": t.UNIFORM}
+    about: dict[str, Any] = {"files": {}, "architecture": "uniform", "model": t.UNIFORM}
     swarm.act(0, replace(first, id=swarm.next_id(0), **about))
     assert swarm.refusal() == "model is canonical"
     swarm.act(0, replace(first, id=swarm.next_id(0), shards=(bytes(32),)))
@@ -306,7 +307,8 @@ def test_a_match_without_results_is_dropped_in_time_and_frees_its_slots() -> Non
     swarm.claim_slot(1, candidate, 2)
     effects = swarm.wait(30)
     assert [effect.fields["outcome"] for effect in effects if effect.kind == "dropped"] == ["idle"]
-    assert swarm.ledger.claims() == swarm.ledger.candidates() == ()
+    assert not swarm.ledger.claims()
+    assert not swarm.ledger.candidates()
     swarm.act(2, swarm.candidate(2))
     assert swarm.refusal() is None  # it did not fail
 
@@ -326,8 +328,7 @@ def test_an_earlier_model_can_be_nominated_again() -> None:
     first, _, third = swarm.ledger.promotions()
     assert third.model == first.model == swarm.ledger.configuration("hex8-2").model
     assert third.certified == 3
-    uniform = (t.UNIFORM, {}, "uniform", None, third.model.digest, (), {})
-    swarm.act(2, t.Candidate(swarm.next_id(2), None, "hex8-2", *uniform))
+    swarm.act(2, replace(swarm.candidate(2), model=t.UNIFORM, files={}, architecture="uniform"))
     assert swarm.refusal() is None
 
 

@@ -104,7 +104,7 @@ def test_who_leaves_seals_the_record_of_it_and_is_gone_then() -> None:
     assert swarm.ledger.closing == "roster"
     assert swarm.ledger.sealed is not None
     assert len(swarm.close().record.roster) == 4
-    assert swarm.ledger.leaving == ()
+    assert not swarm.ledger.leaving
     assert swarm.replayed().digest() == swarm.ledger.digest()
 
 
@@ -387,9 +387,9 @@ def test_a_malformed_change_is_refused(change: dict[str, object]) -> None:
     swarm = Swarm(4)
     good = Change("join", digest_of("new"), 1, "host:1", None, bytes(32)).table()
     propose = {"type": "propose", "id": 0, "change": {**good, **change}, "reason": ""}
-    swarm.order((swarm.id(0), [propose]))  # type: ignore[list-item]
+    swarm.order((swarm.id(0), [propose]))
     assert swarm.refusal() == "malformed"
-    swarm.order((swarm.id(0), [{**propose, "id": 1, "change": good}]))  # type: ignore[list-item]
+    swarm.order((swarm.id(0), [{**propose, "id": 1, "change": good}]))
     assert swarm.kinds() == ["proposal"]
 
 

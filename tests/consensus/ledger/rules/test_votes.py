@@ -96,7 +96,8 @@ def test_a_promotion_drops_the_others_of_the_configuration_as_stale() -> None:
         swarm.vote(member, candidate)
     assert swarm.kinds() == ["vote", "promotion", "dropped"]
     assert swarm.last[-1].fields["outcome"] == "stale"
-    assert swarm.ledger.claims() == swarm.ledger.candidates() == ()
+    assert not swarm.ledger.claims()
+    assert not swarm.ledger.candidates()
 
 
 def test_seals_are_signatures_over_the_ledger_s_own_statement() -> None:

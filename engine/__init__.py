@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from engine.games import Games as Games
     from engine.games import IllegalMoveError as IllegalMoveError
     from engine.games import Legal as Legal
+    from engine.move_parser import legal_texts as legal_texts
+    from engine.move_parser import text_to_move as text_to_move
     from engine.moves import Kind as Kind
-    from engine.notation import legal_texts as legal_texts
     from engine.notation import move_to_text as move_to_text
-    from engine.notation import text_to_move as text_to_move
     from engine.perft import count_sequences as count_sequences
     from engine.position import Position as Position
     from engine.position import read_position as read_position
@@ -52,7 +52,8 @@ _HOMES = {
     "engine.device_games": ("DeviceGames", "DeviceGamesError"),
     "engine.games": ("Games", "IllegalMoveError", "Legal"),
     "engine.moves": ("Kind",),
-    "engine.notation": ("legal_texts", "move_to_text", "text_to_move"),
+    "engine.move_parser": ("legal_texts", "text_to_move"),
+    "engine.notation": ("move_to_text",),
     "engine.perft": ("count_sequences",),
     "engine.position": ("Position", "read_position"),
     "engine.record": ("GameRecord",),

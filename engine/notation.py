@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from engine.rules.regions import FOUND, find_region, survey
 from engine.rules.sizes import scratch_width
 from engine.rules.stacks import height, ring_below, ring_owner
 from engine.rules.tables import CELLS, LINE, SIDE, TOP, step, tables
-
-if TYPE_CHECKING:
-    from engine.games import Games
 
 PHASES = "PMCHLTF"
 PHASE_NAMES = (
@@ -191,33 +187,3 @@ def state_digest(config: Config, state: NDArray[np.int16]) -> str:
 def ending_text(state: NDArray[np.int16]) -> str:
     """The end code of a game that is over (FORMAT.md section 6), "" while it runs."""
     return ENDINGS[int(state[record.ENDING])]
-
-
-def legal_texts(games: Games, game: int) -> list[str]:
-    """The strings of a game's legal moves, in the order in which `Games.legal` lists them."""
-    moves = games.take([game]).legal().moves
-    return [move_to_text(games.config, games.states[game], move) for move in moves]
-
-
-def text_to_move(games: Games, game: int, text: str) -> int:
-    """The legal move of a game that has this string.
-
-    Raises:
-        ValueError: there is none.
-    """
-    moves = games.take([game]).legal().moves
-    for move in moves[_may_be(moves, text, cell_names(games.config.board))]:
-        if move_to_text(games.config, games.states[game], move) == text:
-            return int(move)
-    raise ValueError(f"{text!r} is not a legal move of game {game}")
-
-
-def _may_be(moves: NDArray[np.int64], text: str, names: Sequence[str]) -> NDArray[np.bool_]:
-    """Which moves can have this string: those of its kind and, unless a line comes first in it, its first cell."""
-    head, _, rest = text.partition(" ")
-    kinds = [kind for kind in Kind if kind.name.partition("_")[0] == head]
-    fits: NDArray[np.bool_] = np.isin(moves & 255, kinds)
-    first = rest.partition(" ")[0]
-    if first in names:
-        fits &= (moves >> 8 & 4095) == names.index(first)
-    return fits

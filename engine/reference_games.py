@@ -18,6 +18,7 @@ from engine import notation
 from engine.backend.dialect import Executor
 from engine.config import CONFIGS, config
 from engine.games import Games
+from engine.move_parser import text_to_move
 
 Recorded = dict[str, Any]
 _GZIP = b"\x1f\x8b"
@@ -107,7 +108,7 @@ def moves_of(recorded: Recorded, count: int | None = None) -> NDArray[np.int64]:
     moves = np.empty(len(steps), np.int64)
     for place, step in enumerate(steps):
         try:
-            moves[place] = notation.text_to_move(games, 0, step[4])
+            moves[place] = text_to_move(games, 0, step[4])
         except ValueError:
             raise RecordedGamesError(f"{recorded['id']}: {step[4]!r} is not legal at step {place}") from None
         games.apply(moves[place : place + 1], check=False)

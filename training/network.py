@@ -68,7 +68,7 @@ class Convolution(nn.Module):
         return convolved
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Residual block; the mean of its hidden channels over the board is added back to each of them."""
 
     def __init__(self, channels: int) -> None:
@@ -95,7 +95,7 @@ class Network(nn.Module):
         whole = PLANES - LOCAL_PLANES + SCALARS
         self.entry = Convolution(LOCAL_PLANES, channels)
         self.entry_scalars = nn.Linear(whole, channels)
-        self.blocks = nn.ModuleList(Block(channels) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(blocks))
         self.policy_hidden = nn.Linear(channels, channels)
         self.policy_pooled = nn.Linear(channels + whole, channels)
         self.policy_roles = nn.Linear(channels, len(ROLES))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from engine.actions import action_count, number_moves
 from engine.config import CONFIGS, Config
 from engine.games import Games
+from engine.move_parser import text_to_move
 from engine.moves import Kind
-from engine.notation import text_to_move
 from engine.position_parser import set_up
 from tests.engine.replays import recorded_positions
 from tests.engine.test_unusual_positions import positions

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from engine import notation
 from engine.boards import board
 from engine.config import Config, config
 from engine.features import PLANES, SCALARS, frame
 from engine.games import Games
+from engine.move_parser import text_to_move
 from engine.rules import state as record
 from tests.engine.audit import audit
 
@@ -70,14 +70,14 @@ def describe(settings: Config, row: np.ndarray, cells: int) -> np.ndarray:
 
 def test_the_mover_is_always_seat_0(kernels: None) -> None:
     games = Games.new(config("hex8-3"), 1)
-    games.apply([notation.text_to_move(games, 0, "PR 0,0 2")])
+    games.apply([text_to_move(games, 0, "PR 0,0 2")])
     planes, scalars = games.features()
     assert planes[0, 0, 4, 4] == 1
     assert planes[0, 1, 4, 4] == planes[0, 2, 4, 4] == np.float32(2 / 8)
     assert planes[0, 25, 4, 4] == 1
     assert scalars[0, 1] == np.float32(16 / 18)
     for text in ("MV 0,0 2,0", "NL", "NT"):
-        games.apply([notation.text_to_move(games, 0, text)])
+        games.apply([text_to_move(games, 0, text)])
     planes, scalars = games.features()
     assert games.player()[0] == 2
     assert planes[0, 2 * 6, 4, 6] == 1, "player 1 sits two seats after player 2 of three"

@@ -5,11 +5,11 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from engine import notation
 from engine.backend.cpu import cpu
 from engine.backend.dialect import PLAIN
 from engine.config import config
 from engine.games import Games, IllegalMoveError
+from engine.move_parser import legal_texts, text_to_move
 
 HEX = config("hex8-2")
 
@@ -35,7 +35,7 @@ def test_first_position(kernels: None) -> None:
 def test_apply_by_text(kernels: None) -> None:
     games = Games.new(config("square8-2"), 2)
     for text in ("PR 2,5 3", "MV 2,5 7,0", "NL", "NT"):
-        games.apply([notation.text_to_move(games, 0, text), notation.text_to_move(games, 1, text)])
+        games.apply([text_to_move(games, 0, text), text_to_move(games, 1, text)])
     # the worked example of FORMAT.md, one player's turn of it
     assert games.text(0).splitlines()[1:] == [
         "t 2 ring_placement active -",
@@ -45,7 +45,7 @@ def test_apply_by_text(kernels: None) -> None:
         "m 2,5 1",
     ]
     with pytest.raises(ValueError, match="'MV 0,0 1,1' is not a legal move of game 1"):
-        notation.text_to_move(games, 1, "MV 0,0 1,1")
+        text_to_move(games, 1, "MV 0,0 1,1")
 
 
 def test_illegal_moves_are_refused_and_change_nothing(kernels: None) -> None:
@@ -98,13 +98,13 @@ def test_swap_is_offered_once_and_changes_only_the_offer(kernels: None) -> None:
         Games.new(config("hex8-3"), 1, swap=True)
     games = Games.new(HEX, 1, swap=True)
     while games.player()[0] == 1:
-        assert "SW" not in notation.legal_texts(games, 0)
+        assert "SW" not in legal_texts(games, 0)
         games.play_randomly(seed=4, steps=1)
     text = games.text(0)
-    assert "SW" in notation.legal_texts(games, 0)
-    games.apply([notation.text_to_move(games, 0, "SW")])
+    assert "SW" in legal_texts(games, 0)
+    games.apply([text_to_move(games, 0, "SW")])
     assert games.text(0) == text
-    assert "SW" not in notation.legal_texts(games, 0)
+    assert "SW" not in legal_texts(games, 0)
 
 
 def test_replay_stops_at_the_first_illegal_move(kernels: None) -> None:

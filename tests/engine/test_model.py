@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.config import CONFIGS, Config
 from engine.games import Games
-from engine.notation import ending_text, legal_texts
+from engine.move_parser import legal_texts
+from engine.notation import ending_text
 from engine.rules import state as record
 from tests.engine.model import Model
 from tests.engine.test_unusual_positions import positions

@@ -6,6 +6,7 @@ import pytest
 from engine import notation
 from engine.config import Config, config
 from engine.games import Games
+from engine.move_parser import legal_texts, text_to_move
 from engine.moves import Kind, move_a, move_b, move_c, move_kind, pack
 
 
@@ -28,10 +29,10 @@ def test_every_legal_move_has_a_text_of_its_own(any_config: Config) -> None:
     for _ in range(12):
         games.play_randomly(seed=21, steps=17)
         for game in range(4):
-            texts = notation.legal_texts(games, game)
+            texts = legal_texts(games, game)
             assert len(set(texts)) == len(texts)
             for text in texts[:2]:
-                move = notation.text_to_move(games, game, text)
+                move = text_to_move(games, game, text)
                 assert notation.move_to_text(any_config, games.states[game], move) == text
 
 

@@ -16,6 +16,7 @@ from engine.backend.dialect import PLAIN
 from engine.boards import BOARDS, board
 from engine.config import config
 from engine.games import Games
+from engine.move_parser import text_to_move
 from engine.moves import Kind, move_kind
 from engine.picture import LastMove, draw
 from engine.picture.colours import PLAYERS
@@ -37,7 +38,7 @@ def played(name: str, number: int, plies: int) -> tuple[Games, tuple[LastMove, .
     games = Games.new(config(configuration_of(game)), 1, swap=game["swap"], executor=PLAIN)
     moves = []
     for step in game["steps"][:plies]:
-        moves.append(LastMove(games.states[0].copy(), notation.text_to_move(games, 0, step[4])))
+        moves.append(LastMove(games.states[0].copy(), text_to_move(games, 0, step[4])))
         games.apply([moves[-1].move], check=False)
     return games, tuple(moves)
 

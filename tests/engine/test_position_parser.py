@@ -4,7 +4,7 @@ import pytest
 
 from engine.config import Config
 from engine.games import Games
-from engine.notation import legal_texts
+from engine.move_parser import legal_texts
 from engine.position_parser import PositionError, set_up
 from engine.rules import state as record
 from tests.engine.audit import audit

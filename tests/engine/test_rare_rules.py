@@ -5,6 +5,7 @@ import pytest
 from engine import notation
 from engine.config import config
 from engine.games import Games
+from engine.move_parser import legal_texts, text_to_move
 from engine.rules import state as record
 from tests.engine.audit import audit
 from tests.engine.oracle import legal_set
@@ -15,12 +16,12 @@ HEX = config("hex8-3")
 
 
 def texts(games: Games) -> list[str]:
-    return sorted(notation.legal_texts(games, 0))
+    return sorted(legal_texts(games, 0))
 
 
 def play(games: Games, *moves: str) -> None:
     for text in moves:
-        games.apply([notation.text_to_move(games, 0, text)])
+        games.apply([text_to_move(games, 0, text)])
         audit(games.config, games.states[0])
 
 
@@ -226,7 +227,7 @@ def stale(**fields) -> Games:
 def test_the_ladder_of_a_stale_game(fields, eliminated, winner, ending) -> None:
     games = stale(**fields)
     games.states[0, record.ELIMINATED + 1 : record.ELIMINATED + 4] = eliminated
-    games.apply([notation.text_to_move(games, 0, "NT")])
+    games.apply([text_to_move(games, 0, "NT")])
     assert (int(games.winner()[0]), notation.ending_text(games.states[0])) == (winner, ending)
 
 
@@ -235,7 +236,7 @@ def test_rings_in_hand_count_on_the_ladder_when_nobody_can_place() -> None:
     cells = [(x, y) for x in range(8) for y in range(8) if (x, y) != (3, 3)]
     games = stale(collapsed={cell: 1 + place % 3 for place, cell in enumerate(cells)}, hands=(0, 0, 9))
     games.states[0, record.ELIMINATED + 1 : record.ELIMINATED + 4] = (8, 0, 0)
-    games.apply([notation.text_to_move(games, 0, "NT")])
+    games.apply([text_to_move(games, 0, "NT")])
     assert (int(games.winner()[0]), notation.ending_text(games.states[0])) == (3, "stale_rings")
 
 
@@ -276,7 +277,7 @@ def end_turn_of_player_2(leader: int, owner: int, mask: int = 0) -> Games:
     row[record.LEADER], row[record.MASK], row[record.STREAK_OWNER], row[record.STREAK] = leader, mask, owner, 2
     row[record.ELIMINATED + 1] = 0  # nobody wins by rings
     row[record.ACTED] = 1  # no forced elimination
-    games.apply([notation.text_to_move(games, 0, "NT")])
+    games.apply([text_to_move(games, 0, "NT")])
     assert games.player()[0] == 1
     return games
 
@@ -331,7 +332,7 @@ def test_the_last_player_standing_must_still_be_able_to_act(locked, winner: int)
     row[record.LEADER], row[record.MASK], row[record.STREAK_OWNER], row[record.STREAK] = 1, 0b10, 1, 2
     row[record.ELIMINATED + 1] = 0  # nobody wins by rings
     row[record.ACTED] = 1  # no forced elimination
-    games.apply([notation.text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
+    games.apply([text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
     assert (games.winner()[0], notation.ending_text(games.states[0])) == (winner, "lps_rounds" if winner else "")
 
 
@@ -394,5 +395,5 @@ def test_the_last_player_standing_needs_three_rounds(streak: int, winner: int) -
     row[record.STREAK_OWNER] = 1 if streak else 0
     row[record.ELIMINATED + 1] = 0  # nobody wins by rings
     row[record.ACTED] = 1  # no forced elimination
-    games.apply([notation.text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
+    games.apply([text_to_move(games, 0, "ST" if "ST" in texts(games) else "NT")])
     assert (int(games.winner()[0]), int(games.states[0, record.STREAK])) == (winner, streak + 1)

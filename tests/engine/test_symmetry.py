@@ -6,8 +6,8 @@ import pytest
 from engine.boards import board
 from engine.config import Config, config
 from engine.games import Games
+from engine.move_parser import legal_texts, text_to_move
 from engine.moves import Kind
-from engine.notation import legal_texts, text_to_move
 from engine.position_parser import set_up
 from engine.symmetry import Symmetry, symmetries, transform_games, transform_moves, transform_planes
 from tests.engine.replays import recorded_positions

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from engine.config import Config
 from engine.games import Games
+from engine.move_parser import legal_texts
 from engine.moves import Kind, move_kind
-from engine.notation import PHASE_NAMES, cell_names, legal_texts
+from engine.notation import PHASE_NAMES, cell_names
 from engine.position_parser import set_up
 from engine.rules import state as record
 from tests.engine.audit import audit

@@ -14,6 +14,7 @@ from engine import notation
 from engine.backend.dialect import PLAIN
 from engine.config import CONFIGS, Config, config
 from engine.games import Games, IllegalMoveError
+from engine.move_parser import text_to_move
 from engine.picture import LastMove
 from engine.position import Position, read_position
 from engine.reference_games import Recorded, RecordedGamesError, configuration_of, read_games
@@ -178,7 +179,7 @@ def replay(game: StoredGame, where: str) -> Replay:
         try:
             if games.over()[0]:
                 raise IllegalMoveError("the game is over")
-            move = notation.text_to_move(games, 0, given) if isinstance(given, str) else given
+            move = text_to_move(games, 0, given) if isinstance(given, str) else given
             games.apply([move], check=not isinstance(given, str))
         except (ValueError, OverflowError):
             raise ConfigError(

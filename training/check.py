@@ -10,7 +10,7 @@ import numpy as np
 from engine.config import Config
 from training.arrays import DataError, read_arrays
 from training.match import KIND, Block, MatchGame, block_scores, games_root, opening_moves
-from training.progress import Report, silent
+from training.progress import Report, ignore_progress
 from training.replay import replay_games
 from training.settings import MatchSettings
 
@@ -18,7 +18,7 @@ _DTYPES: dict[str, type] = {"lengths": np.int32, "moves": np.int64}
 
 
 def read_games(
-    path: Path, config: Config, blocks: Sequence[Block], settings: MatchSettings, report: Report = silent
+    path: Path, config: Config, blocks: Sequence[Block], settings: MatchSettings, report: Report = ignore_progress
 ) -> list[MatchGame]:
     """The games in a match file, proved: complete, legal to their end, with the blocks' openings.
 
@@ -54,7 +54,7 @@ def check_match(
     scores: Sequence[tuple[int, int]],
     root: bytes,
     settings: MatchSettings,
-    report: Report = silent,
+    report: Report = ignore_progress,
 ) -> str:
     """Empty if the file proves the claimed scores and root; otherwise the first reason why it does not."""
     try:

@@ -1,15 +1,15 @@
-"""What a worker can be asked to do: each kind of job, the fields of its request and of its answer.
+"""The jobs of a worker: what each kind is asked with, what it does and what it answers.
 
-Directories and files are given as text, seeds and digests as bytes, settings as maps that may leave out what
-has a default (`training.settings`). A model's directory is null for the built-in model `uniform`.
+Directories and files are given as text, seeds and digests as bytes. Settings are maps; what they leave out has a
+default (`training.settings`). A model's directory is null for the built-in model `uniform`.
 
 selfplay  config, model, model_digest, seed, games, settings, out
-          -> shard (file), digest, games, plies, root
+          -> shard (file), games, plies, root
 train     config, parent, shards (files), seed, settings, out
-          -> files (name: file), digests (name: sha256), architecture, losses (name: millionths), games,
-             skipped (one reason for each shard that was not used)
+          -> files (name: file), architecture, losses (name: millionths), used (the places in `shards` of those that
+             were trained on, ascending), skipped (one reason for each of the others)
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
-          -> scores ([[k, score], ...]), root, blob (file), digest, games
+          -> scores ([[k, score], ...]), root, blob (file), games
 check     config, blob (file), blocks, scores, root, settings
           -> ok, reason (empty if ok)
 """
@@ -25,11 +25,14 @@ from training.progress import Report
 
 Request = Mapping[str, Any]
 
+_REASONS = 3
+"""Reasons that an error lists when every shard has one."""
+
 
 def run_job(request: Request, report: Report) -> dict[str, Any]:
-    """Runs the job that `request` describes and returns its answer.
+    """Run the job that `request` describes and return its answer.
 
-    Raises ValueError if the kind is unknown or a field is missing.
+    Raises ValueError if the kind is unknown or a field is missing, and whatever the job raises.
     """
     kind = request.get("job")
     if kind not in _JOBS:
@@ -58,7 +61,6 @@ def _selfplay(request: Request, report: Report) -> dict[str, Any]:
     stored = write_shard(Path(request["out"]), shard)
     return {
         "shard": str(stored.path),
-        "digest": stored.digest,
         "games": len(shard.lengths),
         "plies": len(shard.moves),
         "root": shard_root(shard),
@@ -75,24 +77,25 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
 
     _use_one_thread()
     settings = config(request["config"])
-    sources, skipped = [], []
-    for path in request["shards"]:
+    sources, used, skipped = [], [], []
+    for place, path in enumerate(request["shards"]):
         try:
             sources.append(load_shard(Path(path), settings, report))
+            used.append(place)
         except DataError as error:
             skipped.append(str(error))
     if not sources:
-        raise DataError(f"none of {len(request['shards'])} shards can be used: {'; '.join(skipped)}")
+        reasons = "; ".join(skipped[:_REASONS])
+        raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
     experience = Experience(settings, sources)
     parent = None if request["parent"] is None else load_model(Path(request["parent"]))
     trained = train(experience, parent, request["seed"], read_settings(TrainSettings, request["settings"]), report)
     saved = save_model(Path(request["out"]), trained.network)
     return {
         "files": {name: str(path) for name, path in saved.files.items()},
-        "digests": saved.digests,
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
-        "games": len(experience),
+        "used": used,
         "skipped": skipped,
     }
 
@@ -116,7 +119,6 @@ def _match(request: Request, report: Report) -> dict[str, Any]:
         "scores": [list(score) for score in block_scores(settings.players, games)],
         "root": games_root(settings, games),
         "blob": str(stored.path),
-        "digest": stored.digest,
         "games": len(games),
     }
 
@@ -138,7 +140,7 @@ def _check(request: Request, report: Report) -> dict[str, Any]:
 
 
 def _evaluator(model: str | None) -> Any:
-    """The evaluation of the model in a directory; None for `uniform`, which needs no torch."""
+    """Return an evaluator of the model in a directory; None for `uniform`, which needs no torch."""
     if model is None:
         return None
     from training.evaluate import NetworkEvaluator
@@ -149,7 +151,7 @@ def _evaluator(model: str | None) -> Any:
 
 
 def _use_one_thread() -> None:
-    """Several threads of torch on a busy host are ten times slower than one, and less deterministic."""
+    """Keep torch to one thread: on a busy host several are ten times slower, and less deterministic."""
     import torch
 
     torch.set_num_threads(1)

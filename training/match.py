@@ -21,7 +21,7 @@ from engine.record import GameRecord, merkle_root
 from engine.search import Evaluate, gumbel_search
 from training.arrays import Stored, write_arrays
 from training.playing import Playing
-from training.progress import Report, silent
+from training.progress import Report, ignore_progress
 from training.seeds import seed_word
 from training.settings import MatchSettings
 
@@ -95,7 +95,7 @@ def play_match(
     incumbent: Evaluate,
     blocks: Sequence[Block],
     settings: MatchSettings,
-    report: Report = silent,
+    report: Report = ignore_progress,
 ) -> list[MatchGame]:
     """Plays all blocks; the games come block after block, rotation after rotation."""
     players = config.players

@@ -1,4 +1,4 @@
-"""How a running job tells what it has done, and learns that nobody wants the rest."""
+"""Reports of progress: how a running job says what it has done so far."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Report = Callable[[Mapping[str, Any]], None]
-"""Called often with a job's progress (names to integers or text); raises Cancelled if the job is to stop."""
+"""Called often with a job's progress: names to integers or text."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The job was cancelled by whoever asked for it."""
-
-
-def silent(_progress: Mapping[str, Any]) -> None:
-    """A Report for callers that neither watch nor cancel."""
+def ignore_progress(_progress: Mapping[str, Any]) -> None:
+    """Do nothing: the Report of callers that do not watch."""

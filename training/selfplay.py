@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.config import Config
 from engine.search import Evaluate, gumbel_search
 from training.playing import Playing
-from training.progress import Report, silent
+from training.progress import Report, ignore_progress
 from training.seeds import seed_words
 from training.settings import SelfPlaySettings
 from training.shard import Shard, offsets_of
@@ -35,7 +35,7 @@ def play_shard(
     seed: bytes,
     games: int,
     settings: SelfPlaySettings,
-    report: Report = silent,
+    report: Report = ignore_progress,
 ) -> Shard:
     """Plays `games` games and returns them as a shard; equal arguments give an equal shard.
 

@@ -15,7 +15,7 @@ from training.experience import Experience
 from training.geometry import Geometry
 from training.losses import Batch, Weights, losses, weigh
 from training.network import Network
-from training.progress import Report, silent
+from training.progress import Report, ignore_progress
 from training.seeds import seed_word
 from training.settings import TrainSettings
 
@@ -35,7 +35,7 @@ def train(
     parent: Network | None,
     seed: bytes,
     settings: TrainSettings,
-    report: Report = silent,
+    report: Report = ignore_progress,
 ) -> Trained:
     """Trains the parent, or a new network of the settings' architecture, on games drawn from `experience`."""
     torch.use_deterministic_algorithms(True)

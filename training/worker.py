@@ -1,8 +1,9 @@
-"""The worker process: takes one job at a time over stdin, answers over stdout, dies with its parent.
+"""The worker process: it takes one job at a time over stdin, answers over stdout and ends with its parent.
 
-`python -m training.worker [--nice N]`. The parent sends {"job": kind, "id": int, ...}; the worker answers
-with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or {"id", "error": line}.
-{"cancel": id} stops that job. Heavy imports wait for the job that needs them, so a `check` runs without torch.
+`python -m training.worker [--nice N]`. The parent sends {"job": kind, "id": int, ...} (`training.jobs`); the worker
+answers with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or {"id", "error": line}.
+To stop a job, the parent kills the process. Heavy imports wait for the job that needs them, so a `check` runs
+without torch.
 
 The end of stdin ends the process: however the parent dies, the kernel closes its end of the pipe. (Linux's
 PR_SET_PDEATHSIG would not do: it fires when the thread that started the worker ends, not the process, and trio
@@ -24,7 +25,6 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
 from training.frames import FrameError, read_frame, write_frame
-from training.progress import Cancelled
 
 REPORT_SECONDS: Final = 1.0
 """Least time between two progress frames."""
@@ -40,13 +40,12 @@ class Worker:
         self._inputs, self._outputs = inputs, outputs
         self._writing = threading.Lock()
         self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._cancelled: set[int] = set()
         self._running: int | None = None
         self._progress: Mapping[str, Any] = {}
         self._reported = 0.0
 
     def run(self) -> None:
-        """Serves until the inputs end; a job that still runs then is abandoned with the process."""
+        """Serve until the inputs end; a job that still runs then is abandoned with the process."""
         threading.Thread(target=self._read, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
         while (request := self._requests.get()) is not None:
@@ -55,10 +54,7 @@ class Worker:
     def _read(self) -> None:
         try:
             while (frame := read_frame(self._inputs)) is not None:
-                if "cancel" in frame:
-                    self._cancelled.add(frame["cancel"])
-                else:
-                    self._requests.put(frame)
+                self._requests.put(frame)
         except FrameError as error:
             print(f"worker: {error}", file=sys.stderr)
         if self._running is not None:
@@ -80,13 +76,10 @@ class Worker:
         self._progress, self._reported, self._running = {}, time.monotonic(), job
         answer = self._answer(job, request)
         self._running = None
-        self._cancelled.discard(job)
         self._send({"id": job, **answer})
 
     def _answer(self, job: int, request: Mapping[str, Any]) -> dict[str, Any]:
         def report(progress: Mapping[str, Any]) -> None:
-            if job in self._cancelled:
-                raise Cancelled
             self._progress = progress
             if time.monotonic() - self._reported >= REPORT_SECONDS:
                 self._send({"id": job, "progress": dict(progress)})
@@ -95,8 +88,6 @@ class Worker:
             from training.jobs import run_job
 
             return {"done": run_job(request, report)}
-        except Cancelled:
-            return {"error": "cancelled"}
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             return {"error": " ".join(f"{type(error).__name__}: {error}".split())}

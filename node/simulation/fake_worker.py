@@ -60,7 +60,8 @@ class SimulatedWorkshop:
     def _train(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         names = ("config.json", "weights.safetensors")
         files = {name: self._write(self._chance.randbytes(64)) for name in names}
-        return {"files": files, "architecture": job["settings"]["architecture"], "losses": {"policy": 1}}
+        architecture, used = job["settings"]["architecture"], list(range(len(job["shards"])))
+        return {"files": files, "architecture": architecture, "losses": {"policy": 1}, "used": used, "skipped": []}
 
     def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         scores = [

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
+
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim
@@ -10,6 +12,8 @@ from consensus.ledger.records.transactions import Candidate, Games, Result, Tran
 from node.work.context import WorkContext
 from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
+
+_log = structlog.get_logger(__name__)
 
 
 async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Transaction:
@@ -57,17 +61,21 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
 
 
 async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Candidate:
-    """Train on the newest shards, starting from the canonical model if that is of the claimed family."""
+    """Train on the newest shards, starting from the canonical model if that is of the claimed family.
+
+    The candidate names the shards that the worker could use, in the order of the ledger, and no others.
+    """
     settings = context.genesis.settings.training
     start = known_model(context.ledger, claim.model)
     parent = await model_directory(context, start) if start.architecture == claim.family else None
-    shards = await _fetch_shards(context, claim.configuration, report)
+    files_of = await _fetch_shards(context, claim.configuration, report)
+    shards = tuple(files_of)
     done = await worker.perform(
         {
             "job": "train",
             "config": claim.configuration,
             "parent": _text(parent),
-            "shards": [str(path) for path in shards.values()],
+            "shards": [str(path) for path in files_of.values()],
             "seed": claim.seed,
             "settings": {
                 "steps": settings.steps,
@@ -79,6 +87,8 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         },
         report,
     )
+    for reason in done["skipped"]:
+        _log.warning("shard not trained on", configuration=claim.configuration, why=reason)
     files: dict[str, bytes] = {}
     for name, path in sorted(done["files"].items()):
         files[name], _ = await context.keep(Path(path))
@@ -92,7 +102,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         architecture,
         claim.model,
         context.ledger.configuration(claim.configuration).model.digest,
-        tuple(shards),
+        tuple(shards[place] for place in done["used"]),
         done["losses"],
     )
 

@@ -139,7 +139,7 @@ class _FrameReader:
         except (cbor2.CBORError, ValueError) as error:
             raise WorkError(f"worker process sent a frame that is not CBOR: {error}") from None
         if not isinstance(frame, dict):
-            raise WorkError("worker process sent a frame that is no map")
+            raise WorkError("worker process sent a frame that is not a map")
         return frame
 
     async def _take(self, count: int) -> bytes | None:

@@ -9,7 +9,7 @@ from training.frames import FRAME_LIMIT, FrameError, read_frame, write_frame
 
 def test_frames_come_back_in_order_and_then_the_end() -> None:
     pipe = io.BytesIO()
-    messages = [{"id": 1, "seed": b"\0" * 32, "blocks": [[0, b"x"]]}, {"cancel": 1}]
+    messages = [{"id": 1, "seed": b"\0" * 32, "blocks": [[0, b"x"]]}, {"id": 1, "progress": {}}]
     for message in messages:
         write_frame(pipe, message)
     pipe.seek(0)

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from engine.config import config
 from training.arrays import DataError
-from training.progress import silent
+from training.progress import ignore_progress
 from training.replay import load_shard
 from training.shard import Shard, read_shard, write_shard
 
@@ -23,7 +23,7 @@ HEX = config("hex8-2")
 def test_a_shard_survives_the_file(searched_shard: Shard, tmp_path: Path) -> None:
     stored = write_shard(tmp_path, searched_shard)
     assert stored.path.name == f"{stored.digest.hex()}.safetensors"
-    read = load_shard(stored.path, HEX, silent).shard
+    read = load_shard(stored.path, HEX, ignore_progress).shard
     for name, value in vars(searched_shard).items():
         assert np.array_equal(getattr(read, name), value), name
 
@@ -73,14 +73,14 @@ def test_a_bad_shard_is_refused(
 ) -> None:
     bad = fault(searched_shard)
     with pytest.raises(DataError, match=reason):
-        load_shard(write_shard(tmp_path, bad).path, HEX, silent)
+        load_shard(write_shard(tmp_path, bad).path, HEX, ignore_progress)
 
 
 def test_moves_after_the_end_of_a_game_are_illegal(random_shard: Shard, tmp_path: Path) -> None:
     longer = np.insert(random_shard.moves, random_shard.offsets[1], 0)
     bad = replace(random_shard, moves=longer, lengths=_changed(random_shard.lengths, 0, random_shard.lengths[0] + 1))
     with pytest.raises(DataError, match=f"game 0: its move {random_shard.lengths[0]} is illegal"):
-        load_shard(write_shard(tmp_path, bad).path, HEX, silent)
+        load_shard(write_shard(tmp_path, bad).path, HEX, ignore_progress)
 
 
 @pytest.mark.parametrize(

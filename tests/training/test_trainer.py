@@ -17,7 +17,7 @@ from training.experience import Experience
 from training.match import block_scores, play_match
 from training.model import save_model
 from training.network import Network
-from training.progress import silent
+from training.progress import ignore_progress
 from training.replay import load_shard
 from training.selfplay import play_shard
 from training.settings import MatchSettings, TrainSettings
@@ -29,7 +29,7 @@ HEX = config("hex8-2")
 
 def _experience(tmp_path: Path, *shards: Shard) -> Experience:
     paths = [write_shard(tmp_path, shard).path for shard in shards]
-    return Experience(HEX, [load_shard(path, HEX, silent) for path in paths])
+    return Experience(HEX, [load_shard(path, HEX, ignore_progress) for path in paths])
 
 
 def test_equal_input_gives_equal_models(random_shard: Shard, searched_shard: Shard, tmp_path: Path) -> None:

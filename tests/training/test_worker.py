@@ -1,4 +1,4 @@
-"""The worker process: every kind of job once over real pipes, cancelling, and its end."""
+"""The worker process: every kind of job once over real pipes, its mistakes and its end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +23,21 @@ def test_one_generation(tmp_path: Path) -> None:
     common: dict[str, Any] = {"config": "hex8-2", "out": out, "seed": SEED}
     with WorkerProcess() as worker:
         first = worker.done(job="selfplay", id=1, model=None, model_digest=MODEL, games=5, settings={}, **common)
-        assert hashlib.sha256(Path(first["shard"]).read_bytes()).digest() == first["digest"]
+        assert Path(first["shard"]).stem == hashlib.sha256(Path(first["shard"]).read_bytes()).hexdigest()
         assert (first["games"], len(first["root"])) == (5, 32)
-        broken = tmp_path / "broken"
-        broken.write_bytes(b"?")
         model = tmp_path / "model"
         trained = worker.done(
             job="train",
             id=2,
             config="hex8-2",
             parent=None,
-            shards=[first["shard"], str(broken)],
+            shards=[first["shard"]],
             seed=SEED,
             settings=settings,
             out=str(model),
         )
-        assert trained["games"] == 5
-        assert [reason.split(":")[0] for reason in trained["skipped"]] == ["broken"]
-        for name, path in trained["files"].items():
-            assert hashlib.sha256(Path(path).read_bytes()).digest() == trained["digests"][name]
+        assert trained["files"] == {name: str(model / name) for name in ("weights.safetensors", "config.json")}
+        assert (trained["architecture"], trained["used"], trained["skipped"]) == ("c4b1", [0], [])
         second = worker.done(
             job="selfplay", id=3, model=str(model), model_digest=MODEL, games=2, settings=SMALL, **common
         )
@@ -69,17 +64,29 @@ def test_mistakes_are_one_line_and_the_worker_goes_on(tmp_path: Path) -> None:
         assert "unknown configuration 'hex9-2'" in error
 
 
-def test_cancel_stops_a_job_soon(tmp_path: Path) -> None:
-    job = {"config": "hex8-2", "model": None, "model_digest": MODEL, "seed": SEED, "games": 10**6}
+def test_training_says_which_shards_it_used(tmp_path: Path) -> None:
+    """A damaged file, one that is missing, and games of another configuration are skipped, each with its reason."""
+    selfplay = {"model": None, "model_digest": MODEL, "seed": SEED, "settings": {}, "out": str(tmp_path)}
+    common: dict[str, Any] = {"job": "train", "config": "hex8-2", "parent": None, "seed": SEED}
+    settings = {"architecture": "c4b1", "steps": 1, "batch": 4}
     with WorkerProcess() as worker:
-        worker.send(job="selfplay", id=9, settings={}, out=str(tmp_path), **job)
-        assert "progress" in worker.receive()
-        worker.send(cancel=9)
-        began = time.monotonic()
-        while "progress" in (frame := worker.receive()):
-            pass
-        assert frame == {"id": 9, "error": "cancelled"}
-        assert time.monotonic() - began < 30.0  # a fraction of a second on a host with nothing else to do
+        good, foreign = (
+            Path(worker.done(job="selfplay", id=1, config=name, games=2, **selfplay)["shard"])
+            for name in ("hex8-2", "square8-2")
+        )
+        damaged = tmp_path / "damaged"
+        data = bytearray(good.read_bytes())
+        data[-1] ^= 1
+        damaged.write_bytes(data)
+        shards = [str(path) for path in (damaged, good, tmp_path / "missing", foreign, good)]
+        trained = worker.done(id=2, shards=shards, settings=settings, out=str(tmp_path / "model"), **common)
+        assert trained["used"] == [1, 4]
+        assert [reason.split(":")[0] for reason in trained["skipped"]] == ["damaged", "missing", foreign.name]
+        bad = [shard for shard in shards if shard != str(good)]
+        failed = worker.run(id=3, shards=bad, settings=settings, out=str(tmp_path / "none"), **common)
+        assert failed["error"].startswith("DataError: none of the 3 shards can be trained on: damaged: ")
+        assert "missing: cannot be read" in failed["error"]
+        assert not (tmp_path / "none").exists()
 
 
 def test_ends_with_its_parent(tmp_path: Path) -> None:

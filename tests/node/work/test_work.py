@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -239,29 +239,50 @@ async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, desk: Orde
     assert swarm.refusal() is None
 
 
+async def test_a_candidate_names_the_shards_that_it_was_trained_on(
+    swarm: Swarm, desk: OrderDesk, tmp_path: Path
+) -> None:
+    claim = _training_claim(swarm, "c99b9")
+    shards = [swarm.play(0, games=40) for _ in range(4)]
+    for shard in shards:
+        desk.files[shard] = tmp_path
+    candidate = await _trained(desk, claim, _Trainer(skipped=(0, 2)))
+    assert candidate.shards == (shards[1], shards[3])
+    swarm.act(0, candidate)
+    assert swarm.refusal() is None
+    nominated = swarm.ledger.candidates()[0]
+    assert (nominated.model.digest, nominated.shards) == (candidate.model, candidate.shards)
+
+
 class _Trainer:
-    """As the real one: the architecture is the parent's, if there is a parent."""
+    """As the real one: the architecture is the parent's, if there is a parent; shards may be of no use."""
+
+    def __init__(self, skipped: Collection[int] = ()) -> None:
+        self._skipped = skipped
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         await trio.lowlevel.checkpoint()
         assert job["shards"]
-        return {"files": {}, "architecture": "c99b9" if job["parent"] is None else "c16b2", "losses": {}}
+        used = [place for place in range(len(job["shards"])) if place not in self._skipped]
+        skipped = [f"shard {place}: damaged" for place in self._skipped]
+        architecture = "c99b9" if job["parent"] is None else "c16b2"
+        return {"files": {}, "architecture": architecture, "losses": {}, "used": used, "skipped": skipped}
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
 
 
-async def _trained(desk: OrderDesk, claim: Claim) -> t.Candidate:
+async def _trained(desk: OrderDesk, claim: Claim, trainer: _Trainer | None = None) -> t.Candidate:
     for digest in desk.ledger.configuration("hex8-2").model.files.values():
         desk.files[digest] = Path(__file__)
-    candidate = await perform(desk, _Trainer(), claim, lambda _told: None)
+    candidate = await perform(desk, trainer or _Trainer(), claim, lambda _told: None)
     assert isinstance(candidate, t.Candidate)
     return candidate
 
 
-def _training_claim(swarm: Swarm) -> Claim:
+def _training_claim(swarm: Swarm, family: str = "c16b2") -> Claim:
     number = swarm.next_id(0)
-    swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))
+    swarm.act(0, t.TrainClaim(number, "hex8-2", family))
     swarm.order()
     claim = swarm.ledger.claim(swarm.id(0), number)
     assert claim is not None

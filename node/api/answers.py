@@ -213,7 +213,7 @@ class WorkInfo(TypedDict):
     claims: list[ClaimInfo]
     """Live claims, in the order in which they were granted."""
     candidates: list[CandidateInfo]
-    """Open candidates, then the last promoted ones, then the last ones rejected or dropped, each newest first."""
+    """Open candidates, oldest first; then the last promoted and the last other closed ones, each newest first."""
     cases: list[CaseInfo]
     """Results in doubt, oldest first."""
     faults: list[FaultInfo]

@@ -1,7 +1,6 @@
-"""Ledger entities as the plain JSON of `node.api`; pure functions."""
+"""Work, models and certificates of the ledger, in the shapes of `node.api`; pure functions."""
 
 import json
-from collections.abc import Callable
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
@@ -11,15 +10,14 @@ from consensus.ledger.rules.scores import most_of_block
 from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, WorkInfo
 from node.api.status import CanonicalInfo, CountsInfo
 from node.report.conduct import cases, faults
+from node.report.membership import NS_PER_S, NameOf
 
-Names = Callable[[MemberId], str]
-SECOND = 10**9
-CLOSED_SHOWN = 20
+_CLOSED_SHOWN = 20  # promoted candidates, and as many rejected or dropped ones
 _MILLIONTHS = 10**6  # the ledger counts losses in these
 
 
 def canonical(ledger: Ledger) -> dict[str, CanonicalInfo]:
-    """The model in force for each configuration."""
+    """Return the canonical model of each configuration."""
     return {
         entry.name: {
             "model": entry.model.digest.hex(),
@@ -32,7 +30,7 @@ def canonical(ledger: Ledger) -> dict[str, CanonicalInfo]:
 
 
 def counts(ledger: Ledger) -> CountsInfo:
-    """Totals over the whole history."""
+    """Return the totals over the whole history."""
     configurations = ledger.configurations()
     return {
         "games": sum(entry.games for entry in configurations),
@@ -47,33 +45,33 @@ def counts(ledger: Ledger) -> CountsInfo:
     }
 
 
-def work(ledger: Ledger, names: Names) -> WorkInfo:
-    """Live claims; candidates, the open ones first, then those closed last; results in doubt and proven wrong."""
+def work(ledger: Ledger, name_of: NameOf) -> WorkInfo:
+    """Return live claims, open and lately closed candidates, results in doubt and results proven wrong."""
     return {
-        "claims": [_claim(ledger, names, claim) for claim in ledger.claims()],
+        "claims": [_claim(ledger, name_of, claim) for claim in ledger.claims()],
         "candidates": [
-            *(_open_candidate(ledger, names, entry) for entry in ledger.candidates()),
-            *(_promoted_candidate(ledger, names, entry) for entry in reversed(ledger.promotions()[-CLOSED_SHOWN:])),
-            *(_closed_candidate(ledger, names, entry) for entry in reversed(ledger.closed()[-CLOSED_SHOWN:])),
+            *(_open_candidate(ledger, name_of, entry) for entry in ledger.candidates()),
+            *(_promoted_candidate(ledger, name_of, entry) for entry in reversed(ledger.promotions()[-_CLOSED_SHOWN:])),
+            *(_closed_candidate(ledger, name_of, entry) for entry in reversed(ledger.closed()[-_CLOSED_SHOWN:])),
         ],
-        "cases": cases(ledger, names),
-        "faults": faults(ledger, names),
+        "cases": cases(ledger, name_of),
+        "faults": faults(ledger, name_of),
     }
 
 
-def models(ledger: Ledger, names: Names) -> list[ModelInfo]:
-    """Every model that is or was canonical, by configuration, oldest first."""
+def models(ledger: Ledger, name_of: NameOf) -> list[ModelInfo]:
+    """Return every model that is or was canonical, by configuration, oldest first."""
     answer: list[ModelInfo] = []
     for configuration in ledger.configurations():
         history = ledger.promotions(configuration.name)
         answer.append(_first_model(configuration.name, is_canonical=not history))
         for promotion in history:
-            answer.append(_model(names, promotion, is_canonical=promotion is history[-1]))
+            answer.append(_model(name_of, promotion, is_canonical=promotion is history[-1]))
     return answer
 
 
 def certificates(ledger: Ledger) -> list[CertificateInfo]:
-    """One entry a promotion, oldest first."""
+    """Return one entry for each promotion, oldest first."""
     return [
         {
             "id": promotion.digest.hex(),
@@ -92,7 +90,7 @@ def certificates(ledger: Ledger) -> list[CertificateInfo]:
 
 
 def claims_in_words(ledger: Ledger, member: MemberId) -> str:
-    """What a member has claimed, in a few words."""
+    """Return a member's live claims in a few words; empty if it has none."""
     claims = ledger.claims_of(member)
     return ", ".join(f"{claim.kind} {_subject(claim)}" for claim in claims)
 
@@ -109,22 +107,22 @@ def _subject(claim: Claim) -> str:
     return f"{claim.configuration} candidate {claim.candidate.hex()[:8]} {slot}"
 
 
-def _claim(ledger: Ledger, names: Names, claim: Claim) -> ClaimInfo:
+def _claim(ledger: Ledger, name_of: NameOf, claim: Claim) -> ClaimInfo:
     return {
         "claim": f"{id_text(claim.author)[:8]}-{claim.id}",
         "kind": claim.kind,
         "configuration": claim.configuration,
         "subject": _subject(claim),
         "member": id_text(claim.author),
-        "name": names(claim.author),
+        "name": name_of(claim.author),
         "done": max(claim.done, claim.delivered),
         "wished": claim.amount,
-        "age_s": (ledger.clock - claim.place.clock) / SECOND,
-        "lease_s": (claim.deadline - ledger.clock) / SECOND,
+        "age_s": (ledger.clock - claim.place.clock) / NS_PER_S,
+        "lease_s": (claim.deadline - ledger.clock) / NS_PER_S,
     }
 
 
-def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> CandidateInfo:
+def _open_candidate(ledger: Ledger, name_of: NameOf, entry: Candidacy) -> CandidateInfo:
     now = ledger.standing(entry)
     approve = ledger.roster.weight(vote.author for vote in entry.ballots if vote.approve)
     reject = ledger.roster.weight(vote.author for vote in entry.ballots if not vote.approve)
@@ -134,7 +132,7 @@ def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> Candidate
         "configuration": entry.configuration,
         "incumbent": entry.incumbent.hex(),
         "member": id_text(entry.author),
-        "name": names(entry.author),
+        "name": name_of(entry.author),
         "losses": {name: loss / _MILLIONTHS for name, loss in entry.losses.items()},
         "state": "match" if entry.ripe is None else "ripe",
         "reason": "",
@@ -147,7 +145,7 @@ def _open_candidate(ledger: Ledger, names: Names, entry: Candidacy) -> Candidate
     }
 
 
-def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> CandidateInfo:
+def _promoted_candidate(ledger: Ledger, name_of: NameOf, entry: Promotion) -> CandidateInfo:
     cast = json.loads(entry.statement)["predicate"]["votes"]["cast"]
     weights = {id_text(member.id): member.weight for member in ledger.roster_of(entry).members}
     return {
@@ -156,7 +154,7 @@ def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> Candi
         "configuration": entry.configuration,
         "incumbent": entry.previous.hex(),
         "member": id_text(entry.author),
-        "name": names(entry.author),
+        "name": name_of(entry.author),
         "losses": None,  # the ledger keeps them only as long as the candidate is open
         "state": "promoted",
         "reason": "",
@@ -169,14 +167,14 @@ def _promoted_candidate(ledger: Ledger, names: Names, entry: Promotion) -> Candi
     }
 
 
-def _closed_candidate(ledger: Ledger, names: Names, entry: ClosedCandidate) -> CandidateInfo:
+def _closed_candidate(ledger: Ledger, name_of: NameOf, entry: ClosedCandidate) -> CandidateInfo:
     return {
         "candidate": entry.candidate.hex(),
         "model": entry.model.hex(),
         "configuration": entry.configuration,
         "incumbent": entry.incumbent.hex(),
         "member": id_text(entry.author),
-        "name": names(entry.author),
+        "name": name_of(entry.author),
         "losses": None,
         "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
         "reason": entry.reason,
@@ -204,7 +202,7 @@ def _first_model(configuration: str, *, is_canonical: bool) -> ModelInfo:
     }
 
 
-def _model(names: Names, promotion: Promotion, *, is_canonical: bool) -> ModelInfo:
+def _model(name_of: NameOf, promotion: Promotion, *, is_canonical: bool) -> ModelInfo:
     return {
         "model": promotion.model.digest.hex(),
         "configuration": promotion.configuration,
@@ -214,6 +212,6 @@ def _model(names: Names, promotion: Promotion, *, is_canonical: bool) -> ModelIn
         "parent": None if promotion.model.parent is None else promotion.model.parent.hex(),
         "candidate": promotion.candidate.hex(),
         "member": id_text(promotion.author),
-        "name": names(promotion.author),
+        "name": name_of(promotion.author),
         "certificate": promotion.digest.hex() if promotion.certified else None,
     }

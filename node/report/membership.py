@@ -1,9 +1,9 @@
-"""Members and proposals as the plain JSON of `node.api`; pure functions."""
+"""Members and proposals, in the shapes of `node.api`; pure functions."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypedDict
 
-from consensus.keys import id_text
+from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change, ChangeKind, ProposalBallot
 from consensus.ledger.state.state import MemberProfile
@@ -13,7 +13,8 @@ from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
 from node.text.effects import change_in_words
 
-SECOND = 10**9
+NameOf = Callable[[MemberId], str]
+NS_PER_S = 10**9
 _VERSION_DIGITS = 12  # of the digest of a program's sources
 
 
@@ -40,40 +41,40 @@ class _Announced(TypedDict):
     life_s: int | None
 
 
-def needed(total: int) -> int:
-    """The least weight that is more than 2/3 of `total`."""
+def deciding_weight(total: int) -> int:
+    """Return the least weight that is more than 2/3 of `total`."""
     return 2 * total // 3 + 1
 
 
 def proposals(tracked: Proposals, ledger: Ledger, address_book: AddressBook) -> list[ProposalInfo]:
-    """Open proposals, oldest first, after them those that are over, newest first."""
+    """Return open proposals, oldest first, then those that are over, newest first."""
     return [proposal(motion, ledger, address_book) for motion in tracked.motions()]
 
 
 def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> ProposalInfo:
-    """One proposal as of now."""
+    """Return one proposal as of now."""
     roster = address_book.roster
     deadline = motion.deadline if motion.state == "open" else None
     return {
         "proposal": motion.id.hex(),
-        **change_info(motion.change, address_book),
+        **_change(motion.change, address_book),
         "by": None if motion.author is None else id_text(motion.author),
         "by_name": "" if motion.author is None else address_book.name(motion.author),
         "reason": motion.reason,
         "state": motion.state,
         "outcome": motion.outcome,
         "votes": _votes(motion.voices, address_book),
-        "approve": roster.weight(voice.author for voice in motion.voices if voice.approve),
-        "reject": roster.weight(voice.author for voice in motion.voices if not voice.approve),
-        "needs": needed(roster.total_weight),
+        "approve": roster.weight(ballot.author for ballot in motion.voices if ballot.approve),
+        "reject": roster.weight(ballot.author for ballot in motion.voices if not ballot.approve),
+        "needs": deciding_weight(roster.total_weight),
         "total": roster.total_weight,
-        "ends_s": None if deadline is None else (deadline - ledger.clock) / SECOND,
+        "ends_s": None if deadline is None else (deadline - ledger.clock) / NS_PER_S,
         "round": motion.round,
     }
 
 
-def change_info(change: Change, address_book: AddressBook) -> _Wording:
-    """A change, in fields and in words."""
+def _change(change: Change, address_book: AddressBook) -> _Wording:
+    """Return a change of the roster, in fields and in words."""
     name = address_book.name(change.member)
     key = None if change.key is None else id_text(change.key)
     return {
@@ -87,8 +88,8 @@ def change_info(change: Change, address_book: AddressBook) -> _Wording:
     }
 
 
-def gone(address_book: AddressBook) -> list[MemberInfo]:
-    """The founders that are no members any more."""
+def departed(address_book: AddressBook) -> list[MemberInfo]:
+    """Return the founders that are no longer members."""
     return [
         {
             "id": id_text(member),
@@ -124,19 +125,19 @@ def announced(profile: MemberProfile | None) -> _Announced:
 
 
 def standing(listed: RosterMember, address_book: AddressBook) -> MemberStanding:
-    """See `MemberInfo`."""
+    """Return how a member of the roster got in, or that it has no vote."""
     if listed.weight == 0:
         return "no vote"
     return "founder" if listed.id in address_book.founders else "joined"
 
 
-def _votes(voices: Iterable[ProposalBallot], address_book: AddressBook) -> list[BallotInfo]:
+def _votes(ballots: Iterable[ProposalBallot], address_book: AddressBook) -> list[BallotInfo]:
     return [
         {
-            "member": id_text(voice.author),
-            "name": address_book.name(voice.author),
-            "approve": voice.approve,
-            "weight": address_book.roster.weight([voice.author]),
+            "member": id_text(ballot.author),
+            "name": address_book.name(ballot.author),
+            "approve": ballot.approve,
+            "weight": address_book.roster.weight([ballot.author]),
         }
-        for voice in voices
+        for ballot in ballots
     ]

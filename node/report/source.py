@@ -1,4 +1,4 @@
-"""The node's `StatusSource`: reads the member, the gossip, the ledger and the work at the moment of asking."""
+"""The running node's `StatusSource`: reads member, gossip, ledger and work at the moment of asking."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ STATES: dict[str, PeerState] = {"ok": "ok", "backoff": "silent", "never": "never
 
 
 class NodeReport:
-    """See `StatusSource`."""
+    """A `StatusSource` over the parts of a running node; see there."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class NodeReport:
         """See `StatusSource.members`."""
         peers = {peer.id: peer for peer in self._gossip.statuses()}
         present = [self._member_info(listed, peers.get(listed.id)) for listed in self._address_book.members()]
-        return [*present, *membership.gone(self._address_book)]
+        return [*present, *membership.departed(self._address_book)]
 
     def proposals(self) -> list[ProposalInfo]:
         """See `StatusSource.proposals`."""
@@ -108,8 +108,11 @@ class NodeReport:
 
     def faults(self) -> list[ProofInfo]:
         """See `StatusSource.faults`."""
-        ledger, names = self._ledger, self._address_book.name
-        return proofs(ledger, names, lambda result: proof_path(self._faults, result).exists())
+
+        def is_kept(result: bytes) -> bool:
+            return proof_path(self._faults, result).exists()
+
+        return proofs(self._ledger, self._address_book.name, is_kept)
 
     def fault(self, result: str) -> bytes | None:
         """See `StatusSource.fault`."""
@@ -158,25 +161,25 @@ class NodeReport:
         }
 
     def outside(self) -> str:
-        """Why this node has no part in the swarm; empty if it has."""
+        """Return why this node has no part in the swarm; empty if it has."""
         return outside(self._me, self._listen, self._address_book, self._ledger.epoch, self._member.removed_by)
 
     def readiness(self) -> tuple[bool, str]:
-        """Whether this node is level with the swarm, and why it is or not."""
+        """Return whether this node is level with the swarm, and why it is or not."""
         if reason := self.outside():
             return False, reason
-        standing = self._member.status()
-        if standing.dissent:
-            return False, standing.dissent
-        if standing.listening:
+        status = self._member.status()
+        if status.dissent:
+            return False, status.dissent
+        if status.listening:
             return False, "listening to the others before the first own event"
-        away = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]
-        if 3 * self._address_book.roster.weight(away) >= self._address_book.roster.total_weight:
+        refusing = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]
+        if 3 * self._address_book.roster.weight(refusing) >= self._address_book.roster.total_weight:
             return False, "members turn this node away; if it was voted out, ringrift-node members says so at theirs"
         if not self._gossip.caught_up():
             return False, "not level with members of more than 2/3 of the weight"
-        level = "level with members of more than 2/3 of the weight"
-        return True, f"{level}; makes no events for now: {standing.ailment}" if standing.ailment else level
+        silence = f"; makes no events for now: {status.ailment}" if status.ailment else ""
+        return True, f"level with members of more than 2/3 of the weight{silence}"
 
     def _peer(self, peer: PeerStatus) -> PeerInfo:
         return {
@@ -190,21 +193,21 @@ class NodeReport:
         }
 
     def _consensus(self) -> ConsensusInfo:
-        standing = self._member.status()
+        status = self._member.status()
         roster = self._address_book.roster.members
-        decided = standing.decided_at
+        decided = status.decided_at
         return {
             "epoch": self._ledger.epoch,
             "roster_version": self._ledger.roster_version,
-            "round": standing.round,
+            "round": status.round,
             "round_age_s": None if decided is None else trio.current_time() - decided,
-            "events": standing.events,
-            "ordered": standing.ordered,
-            "pending": standing.pending,
+            "events": status.events,
+            "ordered": status.ordered,
+            "pending": status.pending,
             "ledger_digest": self._ledger.digest().hex(),
             "forkers": [id_text(roster[index].id) for index in self._member.replica.hashgraph.forkers()],
-            "dissent": standing.dissent,
-            "ailment": standing.ailment,
+            "dissent": status.dissent,
+            "ailment": status.ailment,
         }
 
     def _work(self) -> CurrentWorkInfo | None:

@@ -1,1 +1,1 @@
-"""What a person or a program on the same machine sees of a node: JSON, metrics, certificates and a page."""
+"""What people and programs on the same machine see of a node: JSON, metrics, certificates and a page."""

@@ -1,4 +1,4 @@
-"""The Prometheus text of a node's status: every figure of /status under a name ringrift_*."""
+"""The metrics at `/metrics`: every figure of `GET /status` as Prometheus text, under names ringrift_*."""
 
 from collections.abc import Iterator
 
@@ -52,29 +52,33 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
         "ringrift_open_proposals", "Proposals to change the roster that wait for ballots", swarm["open_proposals"]
     )
     yield GaugeMetricFamily("ringrift_uptime_seconds", "Seconds since the node started", node["uptime_s"])
-    yield GaugeMetricFamily("ringrift_ready", "1 if the node has caught up with a quorum", int(status["ready"]))
+    yield GaugeMetricFamily("ringrift_ready", "1 if the node is level with the swarm", int(status["ready"]))
 
 
 def _consensus_metrics(status: Status) -> Iterator[Metric]:
     consensus = status["consensus"]
     yield GaugeMetricFamily("ringrift_epoch", "Number of the open epoch", consensus["epoch"])
-    yield GaugeMetricFamily("ringrift_roster_version", "1 for the genesis's", consensus["roster_version"])
+    yield GaugeMetricFamily(
+        "ringrift_roster_version",
+        "Changes of the roster so far, plus 1",
+        consensus["roster_version"],
+    )
     yield GaugeMetricFamily("ringrift_round", "Last decided round", consensus["round"])
     if consensus["round_age_s"] is not None:
         yield GaugeMetricFamily(
             "ringrift_round_age_seconds", "Seconds since a round was last decided here", consensus["round_age_s"]
         )
-    yield GaugeMetricFamily("ringrift_events", "Events held of the current epoch", consensus["events"])
-    yield CounterMetricFamily("ringrift_ordered_events", "Events that have their final place", consensus["ordered"])
+    yield GaugeMetricFamily("ringrift_events", "Events of the open epoch that this node holds", consensus["events"])
+    yield CounterMetricFamily("ringrift_ordered_events", "Events with a place in the order", consensus["ordered"])
     yield GaugeMetricFamily(
-        "ringrift_pending_events", "Events held that wait for their place in the order", consensus["pending"]
+        "ringrift_pending_events", "Own transactions that wait for their place in the order", consensus["pending"]
     )
-    yield GaugeMetricFamily("ringrift_forkers", "Members seen to have forked", len(consensus["forkers"]))
+    yield GaugeMetricFamily("ringrift_forkers", "Members that forked in the open epoch", len(consensus["forkers"]))
     yield GaugeMetricFamily(
-        "ringrift_dissent", "1 if the ledger here is not that of the others", int(bool(consensus["dissent"]))
+        "ringrift_dissent", "1 if the ledger here differs from that of the others", int(bool(consensus["dissent"]))
     )
     yield GaugeMetricFamily(
-        "ringrift_ailment", "1 if the node is not fit to make events now", int(bool(consensus["ailment"]))
+        "ringrift_ailment", "1 if the node makes no events for now", int(bool(consensus["ailment"]))
     )
 
 
@@ -84,13 +88,17 @@ def _conduct_metrics(status: Status) -> Iterator[Metric]:
         "ringrift_member_unheard_seconds", "Time since the member's last event in the order", labels=labels
     )
     withheld = CounterMetricFamily(
-        "ringrift_member_withheld_preimages", "Preimages that the member owed as a judge", labels=labels
+        "ringrift_member_withheld_preimages",
+        "Preimages that the member owed and did not reveal",
+        labels=labels,
     )
     wrong = CounterMetricFamily(
-        "ringrift_member_wrong_results", "Match results of the member that are proven to be wrong", labels=labels
+        "ringrift_member_wrong_results", "Match results of the member that were proven wrong", labels=labels
     )
     equivocated = GaugeMetricFamily(
-        "ringrift_member_equivocated", "1 if the member is proven to have signed two events in one place", labels=labels
+        "ringrift_member_equivocated",
+        "1 if the member is proven to have signed conflicting events",
+        labels=labels,
     )
     for entry in status["conduct"]:
         values = [entry["name"], entry["id"]]
@@ -106,10 +114,12 @@ def _peer_metrics(status: Status) -> Iterator[Metric]:
     labels = ["peer", "id"]
     up = GaugeMetricFamily("ringrift_peer_up", "1 if the peer's state is ok", labels=labels)
     contact = GaugeMetricFamily(
-        "ringrift_peer_last_contact_seconds", "Seconds since the last exchange with the peer", labels=labels
+        "ringrift_peer_last_contact_seconds", "Seconds since the peer last said something correct", labels=labels
     )
     lag = GaugeMetricFamily(
-        "ringrift_peer_lag_events", "Events the peer lacked when it last said what it has", labels=labels
+        "ringrift_peer_lag_events",
+        "Events that the peer lacked when it last said what it has",
+        labels=labels,
     )
     for peer in status["peers"]:
         values = [peer["name"], peer["id"]]
@@ -123,8 +133,8 @@ def _peer_metrics(status: Status) -> Iterator[Metric]:
 
 def _work_metrics(status: Status) -> Iterator[Metric]:
     work, labels = status["work"], ["kind", "subject"]
-    done = GaugeMetricFamily("ringrift_work_done", "Done of the current work, in its own unit", labels=labels)
-    wished = GaugeMetricFamily("ringrift_work_wished", "Size of the current work, in its own unit", labels=labels)
+    done = GaugeMetricFamily("ringrift_work_done", "Games or steps of the current work that are done", labels=labels)
+    wished = GaugeMetricFamily("ringrift_work_wished", "Games or steps of the current work in all", labels=labels)
     since = GaugeMetricFamily("ringrift_work_seconds", "Seconds since the current work began", labels=labels)
     if work is not None:
         values = [work["kind"], work["subject"]]
@@ -134,7 +144,7 @@ def _work_metrics(status: Status) -> Iterator[Metric]:
     yield from (done, wished, since)
     canonical = GaugeMetricFamily(
         "ringrift_canonical_since_round",
-        "Round that made this model canonical",
+        "Round that promoted this model",
         labels=["configuration", "model"],
     )
     promotions = CounterMetricFamily(
@@ -154,7 +164,7 @@ def _count_metrics(status: Status) -> Iterator[Metric]:
     yield CounterMetricFamily("ringrift_candidates", "Candidates in the order", counts["candidates"])
     yield CounterMetricFamily("ringrift_promotions", "Promotions in the order", counts["promotions"])
     yield CounterMetricFamily("ringrift_certificates", "Complete certificates", counts["certificates"])
-    yield CounterMetricFamily("ringrift_wrong_results", "Match results proven to be wrong", counts["wrong_results"])
+    yield CounterMetricFamily("ringrift_wrong_results", "Match results proven wrong", counts["wrong_results"])
     yield GaugeMetricFamily("ringrift_open_cases", "Results that members are asked to replay", counts["open_cases"])
     rejected = CounterMetricFamily(
         "ringrift_rejected_transactions", "Transactions in the order without effect", labels=["reason"]

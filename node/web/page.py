@@ -1,4 +1,4 @@
-"""The page at /: everything a node tells, rendered on the server from the same answers as the JSON."""
+"""The page at `/`: everything a node tells, rendered from the same answers as the JSON."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from node.text import formatting
 from node.text.effects import predicate
 
 _LOG_LINES = 12
-_LOG_SEARCHED = 400  # effects among which these are found: most are bookkeeping
+_LOG_SEARCHED = 400  # effects among which these lines are found; most effects are bookkeeping
 
 
 def render_page(source: StatusSource) -> str:
@@ -43,11 +43,11 @@ def _template() -> Template:
 
 
 def _news(entries: list[LogEntry]) -> list[dict[str, str | int]]:
-    """The newest entries that say something to people, newest first."""
-    told = ((entry, predicate(entry)) for entry in reversed(entries))
+    """Return the newest entries that say something to people, newest first."""
+    worded = ((entry, predicate(entry)) for entry in reversed(entries))
     news: list[dict[str, str | int]] = [
         {"time": entry["time"], "round": entry["round"], "name": entry["name"], "text": text}
-        for entry, text in told
+        for entry, text in worded
         if text is not None
     ]
     return news[:_LOG_LINES]

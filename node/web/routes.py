@@ -1,4 +1,4 @@
-"""What people and programs read: plain JSON, Prometheus text, certificates and the page, by path."""
+"""The answers to GET requests by path: JSON, Prometheus text, certificates, proofs and the page."""
 
 import json
 import re
@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, unquote
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from node.api.answers import ErrorInfo, HealthInfo, ReadinessInfo
 from node.api.source import StatusSource
 from node.web.metrics import render_metrics
 from node.web.page import render_page
 
 _HERE = Path(__file__).parent
-# Nothing from elsewhere, nothing inline: what a peer wrote into the ledger can never run here.
+# The page loads nothing from elsewhere and has no inline code, so what a peer wrote into the ledger can never run.
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -35,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer without its length."""
+    """An HTTP answer; its headers lack content-length, which the server adds."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,19 +44,19 @@ class Answer:
 
 
 class _NotFound(Exception):  # noqa: N818 - an answer, not a failure
-    """Answered with 404 and this one line."""
+    """There is nothing at this path; the message goes out with status 404."""
 
 
 class _BadRequest(Exception):  # noqa: N818 - an answer, not a failure
-    """Answered with 400 and this one line."""
+    """The query of the request is wrong; the message goes out with status 400."""
 
 
 @dataclass(frozen=True)
 class Routes:
-    """Answers GET requests over `source`.
+    """Answers GET requests from a `StatusSource`.
 
-    `only_local` answers only requests addressed to a loopback name, so that a web page elsewhere cannot
-    point its own name at us (DNS rebinding). Turn it off where a person chose to bind another address.
+    With `only_local`, only requests addressed to a loopback name are answered, so that a web page elsewhere cannot
+    point a name of its own at this node (DNS rebinding). It is off where a person chose to bind another address.
     """
 
     source: StatusSource
@@ -66,11 +67,11 @@ class Routes:
         object.__setattr__(self, "_plain", _plain_routes(self.source))
 
     def answer(self, method: str, target: str, host: str) -> Answer:
-        """Answer one request. `target` is the request's path and query, `host` its Host header. Never raises."""
+        """Answer one request; never raise. `target` is its path and query, `host` its Host header."""
         if self.only_local and not is_local_name(host):
             return error_answer(400, f"this node answers requests for {', '.join(_LOCAL_NAMES)} only")
         if method not in ("GET", "HEAD"):
-            return error_answer(405, "only GET: nothing here can be changed", allow="GET, HEAD")
+            return error_answer(405, "this path takes GET only; nothing can be changed there", allow="GET, HEAD")
         try:
             return self._find(target)
         except _NotFound as error:
@@ -118,7 +119,7 @@ class Routes:
 def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
     routes: dict[str, Callable[[], Answer]] = {
         "/": lambda: _content("text/html; charset=utf-8", render_page(source).encode()),
-        "/health": lambda: json_answer({"alive": True}),
+        "/health": lambda: json_answer(HealthInfo(alive=True)),
         "/ready": lambda: _ready(source),
         "/status": lambda: json_answer(source.status()),
         "/members": lambda: json_answer(source.members()),
@@ -136,20 +137,20 @@ def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
 
 def _ready(source: StatusSource) -> Answer:
     status = source.status()
-    body = {"ready": status["ready"], "reason": status["ready_reason"]}
-    return json_answer(body, 200 if status["ready"] else 503)
+    readiness = ReadinessInfo(ready=status["ready"], reason=status["ready_reason"])
+    return json_answer(readiness, 200 if status["ready"] else 503)
 
 
 def is_local_name(host: str, bound: str = "127.0.0.1") -> bool:
-    """Whether a Host header says a loopback name, or the address `bound` at which we listen."""
+    """Return whether a Host header names a loopback address, or the address `bound` at which this node listens."""
     name = _PORT.sub("", host).lower()
     return name in (*_LOCAL_NAMES, bound, f"[{bound}]")
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:
-    """An answer in JSON."""
+    """Make an answer in JSON."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # What a person typed can be no UTF-8, and an error may repeat it.
+    # An error may repeat what a person typed, which need not be UTF-8.
     return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode(errors="replace"))
 
 
@@ -158,6 +159,6 @@ def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None
 
 
 def error_answer(status: int, reason: str, **headers: str) -> Answer:
-    """An answer that says in one line what is wrong."""
-    answer = json_answer({"error": reason}, status)
+    """Make an answer that says in one line what is wrong."""
+    answer = json_answer(ErrorInfo(error=reason), status)
     return Answer(status, {**answer.headers, **headers}, answer.body)

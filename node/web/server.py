@@ -1,7 +1,7 @@
-"""Serves the local routes over HTTP/1.1 and leaves a note in the data folder that says where.
+"""Serves people over HTTP/1.1, and writes into the data folder where.
 
-Every wait has a deadline and nothing is shielded from cancellation, so that a client which stalls in the middle
-of a request or of an answer cannot hold up the node's exit.
+Every wait has a deadline and nothing is shielded from cancellation, so a client that stalls in the middle of a request
+or of an answer cannot hold up the node's exit.
 """
 
 import socket
@@ -18,12 +18,12 @@ from node.transport.http1 import Conversation, Hangup
 from node.web.control import Actions, Control
 from node.web.routes import Answer, Routes
 
-_CONNECTIONS = 64  # at a time
+_MAX_CONNECTIONS = 64  # at a time; more are closed at once
 _IDLE_S = 30.0  # without a request on an open connection
 _REQUEST_S = 10.0  # from the first byte of a request to its last
-_ANSWER_S = 10.0  # to get an answer off
+_ANSWER_S = 10.0  # to send an answer
 _DRAIN_S = 1.0  # to read on before closing
-_BODY_BYTES = 64 * 1024  # of a request; ours are far smaller
+_MAX_BODY_BYTES = 64 * 1024  # of a request; those of our commands are far smaller
 
 _log = structlog.get_logger(__name__)
 
@@ -38,9 +38,9 @@ async def serve_local(
 ) -> None:
     """Serve until cancelled. Report the URL once bound, and write it to `data`/http.json.
 
-    Raise ConfigError if the address cannot be bound. On a loopback address only requests for a loopback name are
-    answered; whoever binds another address opens what can be read to everybody who reaches it. `actions` need the
-    token that is written to `data`/http.token.
+    On a loopback address only requests for a loopback name are answered; whoever binds another address shows
+    everything that can be read to everybody who reaches it. `actions` need the token that is written to
+    `data`/http.token. Raise ConfigError if the address cannot be bound.
     """
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(_bind(address)))
     try:
@@ -55,7 +55,7 @@ async def serve_local(
 
 
 class _Server:
-    """Answers on every connection, one request after the other."""
+    """Answers the requests of each connection one after the other."""
 
     def __init__(self, routes: Routes, control: Control | None) -> None:
         self._routes = routes
@@ -64,15 +64,15 @@ class _Server:
 
     async def connection(self, stream: trio.SocketStream) -> None:
         """Serve one connection; trio closes it afterwards, whatever happened."""
-        if self._connections >= _CONNECTIONS:
+        if self._connections >= _MAX_CONNECTIONS:
             return
         self._connections += 1
         try:
             await self._converse(Conversation(stream, h11.SERVER))
         except (Hangup, trio.TooSlowError):
-            pass  # the client has gone, or might as well have
+            pass  # the client is gone, or too slow to wait for
         except Exception:
-            _log.exception("connection failed")  # a mistake of ours must not be a way to stop this node
+            _log.exception("connection failed")  # an error here must not stop the node
         finally:
             self._connections -= 1
 
@@ -86,7 +86,7 @@ class _Server:
             if not conversation.again():
                 break
         with trio.fail_after(_DRAIN_S):
-            await conversation.drain(_BODY_BYTES)
+            await conversation.drain(_MAX_BODY_BYTES)
 
     async def _respond(self, conversation: Conversation, request: h11.Request, body: bytes) -> None:
         method, target = request.method.decode(), request.target.decode()
@@ -101,12 +101,12 @@ class _Server:
 
 
 async def _read_request(conversation: Conversation) -> tuple[h11.Request, bytes]:
-    """A request and its body, or as much of it as is read at most."""
+    """Return a request and its body, cut off where it is larger than allowed."""
     request = await conversation.receive()
     if not isinstance(request, h11.Request):
         raise Hangup("no request")
     body = bytearray()
-    while len(body) <= _BODY_BYTES and isinstance(event := await conversation.receive(), h11.Data):
+    while len(body) <= _MAX_BODY_BYTES and isinstance(event := await conversation.receive(), h11.Data):
         body += event.data
     return request, bytes(body)
 

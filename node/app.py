@@ -34,6 +34,7 @@ from node.membership.joining import tell_while_outside
 from node.membership.proposals import Proposals
 from node.proofs.certificates import keep_certificates
 from node.proofs.faults import keep_faults
+from node.report.actions import NodeActions
 from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
@@ -147,7 +148,7 @@ class _Node:
         self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
         self._effects = EffectLog(self._address_book.name)
         self._context = NodeWorkContext(
-            self._member, identity, options.roles, self._blobs, fetcher, data, self._effects
+            self._member, identity, roles=options.roles, blobs=self._blobs, fetcher=fetcher, directory=data
         )
         shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
         self._worker = WorkerProcess(data / "worker.log")
@@ -169,11 +170,13 @@ class _Node:
             faults=self._data / FAULTS,
         )
         governance = Governance(self._context, self._address_book, self._proposals, report.readiness)
+        actions = NodeActions(governance, self._address_book)
         nursery.start_soon(self._context.run)
+        nursery.start_soon(self._effects.run, self._member.subscribe())
         nursery.start_soon(self._proposals.follow, self._member.subscribe())
         await nursery.start(self._member.run)
         await self._serve_peers(nursery)
-        url = await nursery.start(serve_local, report, self._options.http, self._data, governance)
+        url = await nursery.start(serve_local, report, self._options.http, self._data, actions)
         nursery.start_soon(self._gossip.run)
         nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.stranded())
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)

@@ -1,7 +1,7 @@
 """A person's voice in the roster: checks what somebody at this machine wants, and puts it forward as this node."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.ledger import Ledger
@@ -11,12 +11,10 @@ from consensus.ledger.records.parsing import parse
 from consensus.ledger.records.transactions import Ballot, Propose, Transaction
 from consensus.ledger.rules.membership import OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
-from node.api.answers import ProposalInfo
 from node.config.address import split_address
+from node.member.ledger_client import SubmitError, Submitter
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
-from node.report.membership import proposal as shown
-from node.work.worker import WorkError
 
 # A change of weight alone is never too large: those who stay are all.
 _STEPS = {
@@ -28,26 +26,12 @@ _TOO_LARGE = "too much at once: the members that stay must weigh more than 2/3 b
 _LISTED = "ringrift-node proposals lists them"
 
 
-class CouncilError(Exception):
+class GovernanceError(Exception):
     """Why this is not put forward: one line with the remedy. `status` is HTTP's word for the kind of mistake."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-
-
-class Submitter(Protocol):
-    """What the council needs of the office."""
-
-    @property
-    def me(self) -> MemberId: ...
-
-    @property
-    def ledger(self) -> Ledger: ...
-
-    def next_id(self) -> int: ...
-
-    async def submit(self, *transactions: Transaction) -> None: ...
 
 
 class Governance:
@@ -65,10 +49,15 @@ class Governance:
         self._proposals = proposals
         self._readiness = readiness
 
-    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as of the last decided round."""
+        return self._submitter.ledger
+
+    async def propose(self, wish: Mapping[str, Any]) -> Motion:
         """Puts a change forward. `wish`: change, member, reason, and weight, address or key as the change needs.
 
-        Raises CouncilError.
+        Raises GovernanceError.
         """
         self._require_voice()
         change = self._change(wish)
@@ -76,37 +65,41 @@ class Governance:
         self._require_fit(change)
         proposal = Propose(self._submitter.next_id(), change, _text(wish, "reason"))
         await self._submit(proposal)
-        return self._shown(self._proposals.sent(proposal))
+        return self._present(self._proposals.sent(proposal))
 
-    async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
-        """Votes on the open proposal whose id begins so. Raises CouncilError."""
+    async def vote(self, beginning: str, *, approve: bool) -> Motion:
+        """Votes on the open proposal whose id begins so. Raises GovernanceError."""
         self._require_voice()
         motion = self._find(beginning)
         if self._proposals.has_voted(motion.id):
-            raise CouncilError(409, f"this node has voted on {motion.id.hex()[:10]} already; the first ballot counts")
+            raise GovernanceError(
+                409, f"this node has voted on {motion.id.hex()[:10]} already; the first ballot counts"
+            )
         ballot = Ballot(self._submitter.next_id(), motion.id, approve)
         await self._submit(ballot)
         self._proposals.voted(ballot)
-        return self._shown(motion)
+        return self._present(motion)
 
-    def _shown(self, motion: Motion) -> ProposalInfo:
-        return shown(self._proposals.motion(motion.id) or motion, self._submitter.ledger, self._address_book)
+    def _present(self, motion: Motion) -> Motion:
+        return self._proposals.motion(motion.id) or motion
 
     def _require_voice(self) -> None:
         if self._submitter.me not in self._address_book.roster:
-            raise CouncilError(409, "this node is no member, so it has no voice; ask at a member's machine")
+            raise GovernanceError(409, "this node is no member, so it has no voice; ask at a member's machine")
         ready, reason = self._readiness()
         if not ready:
-            raise CouncilError(503, f"this node is not ready: {reason}; try again when ringrift-node status says ready")
+            raise GovernanceError(
+                503, f"this node is not ready: {reason}; try again when ringrift-node status says ready"
+            )
 
     async def _submit(self, transaction: Transaction) -> None:
         try:
             parse(transaction.as_table())
             await self._submitter.submit(transaction)
         except MalformedError as error:
-            raise CouncilError(400, f"{error}; write it otherwise") from None
-        except WorkError as error:
-            raise CouncilError(503, str(error)) from None
+            raise GovernanceError(400, f"{error}; write it otherwise") from None
+        except SubmitError as error:
+            raise GovernanceError(503, str(error)) from None
 
     # What is wanted.
 
@@ -126,7 +119,7 @@ class Governance:
                 return Change("key", member, address=address or None, key=_member_id(wish, "key"))
             case "address":
                 return Change("address", self._member(wish), address=_address(wish))
-        raise CouncilError(400, f'"{kind}" is no change; changes are {", ".join(KINDS)}')
+        raise GovernanceError(400, f'"{kind}" is no change; changes are {", ".join(KINDS)}')
 
     def _member(self, wish: Mapping[str, Any]) -> MemberId:
         text, roster = _text(wish, "member"), self._address_book.roster
@@ -135,7 +128,7 @@ class Governance:
         if len(found) != 1:
             what = f"{len(found)} members have" if found else "no member has"
             remedy = "ringrift-node members lists them; a name, an id or its beginning will do"
-            raise CouncilError(404, f'{what} the name "{text}", or an id that begins so; {remedy}')
+            raise GovernanceError(404, f'{what} the name "{text}", or an id that begins so; {remedy}')
         return found[0]
 
     def _find(self, beginning: str) -> Motion:
@@ -143,10 +136,10 @@ class Governance:
         found = [motion for motion in motions if motion.state in ("open", "sent")]
         if not found and len(motions) == 1:
             over = f"{motions[0].state}: {motions[0].outcome}".removesuffix(": ")
-            raise CouncilError(409, f"proposal {motions[0].id.hex()[:10]} is over: {over}; {_LISTED}")
+            raise GovernanceError(409, f"proposal {motions[0].id.hex()[:10]} is over: {over}; {_LISTED}")
         if not beginning or len(found) != 1:
             what = f"{len(found)} open proposals have" if found else "no open proposal has"
-            raise CouncilError(404, f'{what} an id that begins with "{beginning}"; {_LISTED}')
+            raise GovernanceError(404, f'{what} an id that begins with "{beginning}"; {_LISTED}')
         return found[0]
 
     # What the ledger would refuse is refused here, where somebody reads why.
@@ -156,31 +149,31 @@ class Governance:
         for motion in waiting:
             if motion.change == change:
                 name = motion.id.hex()[:10]
-                raise CouncilError(409, f"that is proposed already; vote with: ringrift-node vote {name} yes")
+                raise GovernanceError(409, f"that is proposed already; vote with: ringrift-node vote {name} yes")
         if sum(motion.author == self._submitter.me for motion in waiting) >= OPEN_PROPOSALS:
             remedy = "wait until one is decided, or propose it at another member's machine"
-            raise CouncilError(409, f"{OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}")
+            raise GovernanceError(409, f"{OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}")
 
     def _require_fit(self, change: Change) -> None:
         try:
             self._submitter.ledger.roster_with(change)
         except RefusedError as refused:
             if refused.reason == "change is too large":
-                raise CouncilError(409, _TOO_LARGE.format(steps=_STEPS[change.kind])) from None
-            raise CouncilError(409, f"{refused.detail}; ringrift-node members shows who is in") from None
+                raise GovernanceError(409, _TOO_LARGE.format(steps=_STEPS[change.kind])) from None
+            raise GovernanceError(409, f"{refused.detail}; ringrift-node members shows who is in") from None
 
 
 def _text(wish: Mapping[str, Any], name: str) -> str:
     value = wish.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise CouncilError(400, f"{name} is missing; say it as text")
+        raise GovernanceError(400, f"{name} is missing; say it as text")
     return value.strip()
 
 
 def _weight(wish: Mapping[str, Any]) -> int:
     weight = wish.get("weight")
     if type(weight) is not int or weight < 0:
-        raise CouncilError(400, f"weight {weight!r:.20} must be a whole number, 0 or more; only ratios matter")
+        raise GovernanceError(400, f"weight {weight!r:.20} must be a whole number, 0 or more; only ratios matter")
     return weight
 
 
@@ -188,9 +181,9 @@ def _address(wish: Mapping[str, Any]) -> str:
     try:
         address = split_address(_text(wish, "address"))
     except ValueError as error:
-        raise CouncilError(400, f"address: {error}") from None
+        raise GovernanceError(400, f"address: {error}") from None
     if address.host in ("0.0.0.0", "::"):
-        raise CouncilError(400, f"address {address} is no place that peers can reach; write the one they use")
+        raise GovernanceError(400, f"address {address} is no place that peers can reach; write the one they use")
     return str(address)
 
 
@@ -198,4 +191,4 @@ def _member_id(wish: Mapping[str, Any], name: str) -> MemberId:
     try:
         return parse_id(_text(wish, name))
     except ValueError as error:
-        raise CouncilError(400, f"{name}: {error}; copy the id that ringrift-node id KEYFILE prints") from None
+        raise GovernanceError(400, f"{name}: {error}; copy the id that ringrift-node id KEYFILE prints") from None

@@ -6,35 +6,35 @@ import structlog
 
 from consensus.certificate.envelope import certificate
 from consensus.ledger.records.entities import Promotion
+from node.member.ledger_client import LedgerClient
 from node.system.files import write_atomically
-from node.work.context import WorkContext
 
 _log = structlog.get_logger(__name__)
 
 
-async def keep_certificates(context: WorkContext, directory: Path) -> None:
+async def keep_certificates(client: LedgerClient, directory: Path) -> None:
     """Write every complete certificate once, under configuration, number and id, for ever.
 
     One that cannot be written now (the disk is full) is tried again with the next round.
     """
     written: set[bytes] = set()
     while True:
-        moves = context.moves
-        for promotion in context.ledger.promotions():
+        moves = client.moves
+        for promotion in client.ledger.promotions():
             if promotion.certified and promotion.digest not in written:
                 try:
-                    if _write(directory, context, promotion):
+                    if _write(directory, client, promotion):
                         written.add(promotion.digest)
                 except OSError as error:
                     _log.warning("certificate not written", directory=str(directory), reason=str(error))
-        await context.moved(moves)
+        await client.moved(moves)
 
 
-def _write(directory: Path, context: WorkContext, promotion: Promotion) -> bool:
+def _write(directory: Path, client: LedgerClient, promotion: Promotion) -> bool:
     """Whether there is a certificate to write yet: the record of its roster may still lack seals."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
-    data = certificate(promotion, context.ledger)
+    data = certificate(promotion, client.ledger)
     if data is not None and not path.exists():
         write_atomically(path, data)
     return data is not None

@@ -1,10 +1,11 @@
 """The recent effects of the order, numbered as every node numbers them, for /log and for who waits."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger.records.effects import Effect, Scalar
+from consensus.replica import RoundEffects
 from node.api.answers import LogEntry
 
 KEPT = 5000
@@ -18,6 +19,11 @@ class EffectLog:
         self._name = name
         self._entries: deque[LogEntry] = deque(maxlen=KEPT)
         self._count = 0
+
+    async def run(self, rounds: AsyncIterable[RoundEffects]) -> None:
+        """Append the effects of every round."""
+        async for decided in rounds:
+            self.add(decided.effects)
 
     def add(self, effects: Iterable[Effect]) -> None:
         """Append the effects of one round."""

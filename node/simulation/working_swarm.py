@@ -12,7 +12,6 @@ from node.blobs.memory import MemoryBlobs
 from node.gossip.gossip import Gossip
 from node.member.member import Member
 from node.proofs.faults import keep_faults
-from node.report.effect_log import EffectLog
 from node.simulation.fake_worker import SimulatedWorkshop
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
@@ -34,7 +33,7 @@ class WorkingSwarm(SimulatedSwarm):
         self._blobs = {node.number: _LooseBlobs(directory / f"blobs{node.number}") for node in self.nodes}
         for node in self.nodes:
             node.blobs = self._blobs[node.number]
-        self.offices: dict[int, NodeWorkContext] = {}
+        self.contexts: dict[int, NodeWorkContext] = {}
         self.diary: list[Mapping[str, Any]] = []
 
     async def live(
@@ -45,9 +44,8 @@ class WorkingSwarm(SimulatedSwarm):
         directory.mkdir(exist_ok=True)
         blobs = self._blobs[node.number]
         fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
-        effects = EffectLog(lambda member: member.hex()[:8])
-        context = NodeWorkContext(member, node.identity, ROLES, blobs, fetcher, directory, effects)
-        self.offices[node.number] = context
+        context = NodeWorkContext(member, node.identity, roles=ROLES, blobs=blobs, fetcher=fetcher, directory=directory)
+        self.contexts[node.number] = context
 
         work, check = (self.worker(node, chance, directory) for _ in range(2))
         async with trio.open_nursery() as nursery:

@@ -14,14 +14,14 @@ import structlog
 
 from node.api.answers import ProposalInfo
 from node.api.endpoint import TOKEN_HEADER
-from node.membership.governance import CouncilError
+from node.membership.governance import GovernanceError
 from node.web.routes import Answer, error_answer, is_local_name, json_answer
 
 _log = structlog.get_logger(__name__)
 
 
 class Actions(Protocol):
-    """See `node.membership.governance.Council`."""
+    """See `node.membership.governance.Governance`."""
 
     async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo: ...
 
@@ -50,7 +50,7 @@ class Control:
             return error_answer(404, f"nothing is done at {target}; try {' or '.join(self._paths)}")
         try:
             return json_answer(await act(_wish(body)))
-        except CouncilError as error:
+        except GovernanceError as error:
             return error_answer(error.status, str(error))
         except Exception as error:
             _log.error("action failed", target=target, exc_info=error)
@@ -70,7 +70,7 @@ class Control:
     async def _vote(self, wish: Mapping[str, Any]) -> ProposalInfo:
         beginning, approve = wish.get("proposal"), wish.get("approve")
         if not isinstance(beginning, str) or not isinstance(approve, bool):
-            raise CouncilError(400, "a vote needs proposal, as text, and approve, which is true or false")
+            raise GovernanceError(400, "a vote needs proposal, as text, and approve, which is true or false")
         return await self._actions.vote(beginning, approve=approve)
 
 
@@ -80,5 +80,5 @@ def _wish(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         wish = None
     if not isinstance(wish, dict):
-        raise CouncilError(400, "the body must be a JSON object")
+        raise GovernanceError(400, "the body must be a JSON object")
     return wish

@@ -12,7 +12,7 @@ from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import Progress, Release
 from node.system.tasks import run_unless
 from node.work.backoff import Backoff
-from node.work.context import CurrentWork, WorkContext, as_reason
+from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.worker import JobRunner, WorkError
 
@@ -39,7 +39,7 @@ async def work_on(context: WorkContext, worker: JobRunner) -> None:
         try:
             await _fulfil(context, worker, claim)
             backoff.forget(subject)
-        except WorkError as trouble:
+        except JOB_FAILURES as trouble:
             backoff.note(subject)
             _log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
             await context.submit(Release(context.next_id(), claim.id, as_reason(str(trouble))))
@@ -106,7 +106,16 @@ class _Tally:
         subject = claim.configuration
         if claim.slot is not None and claim.candidate is not None:
             subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
-        self._context.show(CurrentWork(claim.kind, subject, claim.id, self.done, claim.amount, self._since))
+        self._context.show(
+            WorkProgress(
+                kind=claim.kind,
+                subject=subject,
+                claim=claim.id,
+                done=self.done,
+                wished=claim.amount,
+                since=self._since,
+            )
+        )
 
 
 async def _renew(context: WorkContext, claim: Claim, tally: _Tally) -> None:

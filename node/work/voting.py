@@ -14,9 +14,9 @@ from consensus.ledger.records.entities import Candidacy
 from consensus.ledger.records.transactions import Finding, Vote
 from consensus.ledger.rules.scores import counted_slots
 from node.work.backoff import Backoff
-from node.work.context import WorkContext, as_reason
+from node.work.context import JOB_FAILURES, WorkContext, as_reason
 from node.work.replays import Replays, unless_over
-from node.work.worker import JobRunner, WorkError
+from node.work.worker import JobRunner
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class _Findings:
         found = Finding(number, report.candidate, report.slot, report.digest, bool(wrong), as_reason(wrong))
         try:
             await self._context.submit(found)
-        except WorkError:
+        except JOB_FAILURES:
             del self._said[report.digest]
             raise
 
@@ -92,7 +92,7 @@ async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
             try:
                 if await _is_settled(context, findings, report):
                     settled.add(result.fingerprint)
-            except WorkError:
+            except JOB_FAILURES:
                 backoff.note(subject)  # who has to vote on it, or to answer for it, says why
         with trio.move_on_at(backoff.next_end()):
             await context.moved(moves)
@@ -142,7 +142,7 @@ async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None
             if wrong is not None:
                 await findings.say(case.report, wrong)
             return
-        except WorkError as trouble:
+        except JOB_FAILURES as trouble:
             backoff.note(subject)
             _log.warning("finding put off", result=case.id.hex()[:12], why=str(trouble))
         await trio.sleep_until(backoff.next_end())
@@ -163,7 +163,7 @@ async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
                 if vote is not None:
                     await context.submit(vote)
                     voted.add(candidacy.ripe.results)
-            except WorkError as trouble:
+            except JOB_FAILURES as trouble:
                 backoff.note(subject)
                 _log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
         with trio.move_on_at(backoff.next_end()):

@@ -181,8 +181,8 @@ def check_peer_answer(data: bytes) -> None:
 
 
 def check_local_port(data: bytes) -> None:
-    room = Room(council_swarm())
-    server = _Server(Routes(source()), Control(room.governance, TOKEN, "127.0.0.1"))
+    room = Room(governed_swarm())
+    server = _Server(Routes(source()), Control(room.actions, TOKEN, "127.0.0.1"))
     found = statuses(data, converse(lambda stream: server._converse(Conversation(stream, h11.SERVER)), data))
     _check_submitted(room)
     if 200 not in found:
@@ -196,8 +196,8 @@ class WishCheck:
         self._path = path
 
     def __call__(self, data: bytes) -> None:
-        room = Room(council_swarm())
-        control = Control(room.governance, TOKEN, "127.0.0.1")
+        room = Room(governed_swarm())
+        control = Control(room.actions, TOKEN, "127.0.0.1")
         headers = {"host": "127.0.0.1", TOKEN_HEADER: TOKEN, "content-type": "application/json"}
         answer = in_virtual_time(partial(control.answer, self._path, headers, data))
         said = json.loads(answer.body)
@@ -208,7 +208,7 @@ class WishCheck:
 
 
 def _check_submitted(room: Room) -> None:
-    """What the council puts forward can be part of an event, and the ledger understands it."""
+    """What governance puts forward can be part of an event, and the ledger understands it."""
     for transaction in room.submitted:
         table = transaction.as_table()
         parse(table)
@@ -216,7 +216,7 @@ def _check_submitted(room: Room) -> None:
 
 
 @cache
-def council_swarm() -> Any:
+def governed_swarm() -> Any:
     """A swarm of four with an open proposal."""
     made = Swarm(4)
     made.propose(1, Change("weight", made.id(3), 0))
@@ -230,7 +230,7 @@ def source() -> FakeSource:
 
 def wish_samples() -> list[bytes]:
     """One for every change, as the commands write them."""
-    member = {"member": id_text(council_swarm().id(2)), "reason": "why not"}
+    member = {"member": id_text(governed_swarm().id(2)), "reason": "why not"}
     return [to_json(wish) for wish in (
         JOIN, {"change": "leave", **member}, {"change": "weight", "weight": 2, **member},
         {"change": "key", "key": JOIN["member"], "address": "[::1]:7400", **member},
@@ -239,7 +239,7 @@ def wish_samples() -> list[bytes]:
 
 
 def vote_samples() -> list[bytes]:
-    (proposal,) = council_swarm().ledger.proposals()
+    (proposal,) = governed_swarm().ledger.proposals()
     name = proposal.id.hex()
     return [to_json({"proposal": text, "approve": yes}) for text in (name, name[:6], "\udfff") for yes in (True, False)]
 

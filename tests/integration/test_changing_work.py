@@ -19,7 +19,6 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, MembershipSettings
 from node.gossip.gossip import Gossip, Rhythm
 from node.member.member import Member, Pace
-from node.report.effect_log import EffectLog
 from node.simulation.byzantine import KINDS
 from node.simulation.byzantine.adversary import Behaviour, make_liar
 from node.simulation.fake_worker import SimulatedWorkshop
@@ -40,7 +39,7 @@ class WorkingTown(OpenSwarm):
 
     def __init__(self, count: int, seed: int, directory: Path, **options: Any) -> None:
         self.directory = directory
-        self.offices: dict[int, NodeWorkContext] = {}
+        self.contexts: dict[int, NodeWorkContext] = {}
         self.diaries: dict[int, list[Mapping[str, Any]]] = {}
         self.undecided: set[int] = set()  # nodes whose checks take until they are not in here any more
         self.effects: list[tuple[str, bytes | None, int]] = []  # kind, member, epoch in which it happened
@@ -61,11 +60,12 @@ class WorkingTown(OpenSwarm):
         """See `SimulatedSwarm.live`."""
         directory = self.directory / f"node{node.number}"
         directory.mkdir(exist_ok=True)
-        effects = EffectLog(lambda member: member.hex()[:8])
         fetcher = self.fetchers[node.number]
         assert isinstance(node.blobs, _LooseBlobs)
-        context = NodeWorkContext(member, node.identity, ROLES, node.blobs, fetcher, directory, effects)
-        self.offices[node.number] = context
+        context = NodeWorkContext(
+            member, node.identity, roles=ROLES, blobs=node.blobs, fetcher=fetcher, directory=directory
+        )
+        self.contexts[node.number] = context
         diary = self.diaries.setdefault(node.number, [])
         worker = SimulatedWorkshop(chance, directory, diary)
         async with trio.open_nursery() as nursery:
@@ -264,7 +264,7 @@ async def approve(town: WorkingTown, voter: SimulatedNode, change: Change) -> No
     while not found:
         await trio.sleep(0.1)
         found = [one.id for one in ledger_of(voter).proposals() if one.change == change]
-    context = town.offices[voter.number]
+    context = town.contexts[voter.number]
     await context.submit(t.Ballot(context.next_id(), found[0], True))
 
 

@@ -76,7 +76,7 @@ def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None
     reporters = {slot["member"] for promotion in promotions for slot in results_of(promotion)}
     if way == "alarm":
         assert not faults
-        said = [entry for entry in swarm.offices[1].effects.latest(5000) if entry["kind"] == "unproven"]
+        said = [entry for entry in swarm.contexts[1].effects.latest(5000) if entry["kind"] == "unproven"]
         assert {entry["member"] for entry in said} == {id_text(liar)}
         return
     assert len(faults) >= wished

@@ -70,7 +70,7 @@ async def crash(swarm: WorkingSwarm, at: float, number: int, lasts: float) -> No
 
 
 def ledgers(swarm: WorkingSwarm) -> list[Ledger]:
-    return [swarm.offices[node.number].ledger for node in swarm.nodes]
+    return [swarm.contexts[node.number].ledger for node in swarm.nodes]
 
 
 def certified(ledger: Ledger) -> int:

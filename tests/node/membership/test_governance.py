@@ -15,11 +15,12 @@ from node.api.answers import ProposalInfo
 from node.config.address import split_address
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
+from node.member.ledger_client import SubmitError
 from node.membership.address_book import AddressBook
-from node.membership.governance import CouncilError, Governance
+from node.membership.governance import Governance, GovernanceError
 from node.membership.proposals import Proposals
 from node.report import membership
-from node.work.worker import WorkError
+from node.report.actions import NodeActions
 from tests.consensus.ledger.swarm import Swarm, settings
 
 NEWCOMER = SigningKey(b"n" * 32).id
@@ -39,7 +40,8 @@ class Room:
         self.full = False
         self.directory = AddressBook(config_of(swarm), lambda: swarm.ledger.roster)
         self.proposals = Proposals(self.me, lambda: swarm.ledger)
-        self.governance = Governance(self, self.directory, self.proposals, lambda: self.ready)
+        governance = Governance(self, self.directory, self.proposals, lambda: self.ready)
+        self.actions = NodeActions(governance, self.directory)
 
     @property
     def me(self) -> MemberId:
@@ -54,7 +56,7 @@ class Room:
 
     async def submit(self, *transactions: t.Transaction) -> None:
         if self.full:
-            raise WorkError(FULL)
+            raise SubmitError(FULL)
         self.submitted += transactions
 
     def order(self) -> None:
@@ -71,8 +73,8 @@ class Room:
         return info
 
     async def refusal(self, wish: Mapping[str, Any]) -> str:
-        with pytest.raises(CouncilError) as refused:
-            await self.governance.propose({"reason": "why not", **wish})
+        with pytest.raises(GovernanceError) as refused:
+            await self.actions.propose({"reason": "why not", **wish})
         assert not self.submitted
         return f"{refused.value.status}: {refused.value}"
 
@@ -91,7 +93,7 @@ def room() -> Room:
 
 
 async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
-    sent = await room.governance.propose(JOIN)
+    sent = await room.actions.propose(JOIN)
     assert (sent["state"], sent["approve"], sent["needs"], sent["total"]) == ("sent", 1, 3, 4)
     assert sent["text"] == f"{id_text(NEWCOMER)[:8]} joins with weight 1 at 127.0.0.1:7499"
     room.order()
@@ -117,17 +119,17 @@ async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
 async def test_a_vote_for_and_one_against(room: Room) -> None:
     proposal = room.swarm.propose(1, Change("leave", room.swarm.id(3)))
     room.proposals.note(room.swarm.last)
-    answer = await room.governance.vote(proposal.hex()[:6].upper(), approve=False)
+    answer = await room.actions.vote(proposal.hex()[:6].upper(), approve=False)
     assert (answer["proposal"], answer["by_name"], answer["text"]) == (proposal.hex(), "node2", "node4 leaves")
-    with pytest.raises(CouncilError, match=r"has voted on .* already"):  # before it is ordered
-        await room.governance.vote(proposal.hex(), approve=True)
+    with pytest.raises(GovernanceError, match=r"has voted on .* already"):  # before it is ordered
+        await room.actions.vote(proposal.hex(), approve=True)
     room.order()
-    with pytest.raises(CouncilError, match=r"has voted on .* already"):  # and afterwards
-        await room.governance.vote(proposal.hex(), approve=True)
+    with pytest.raises(GovernanceError, match=r"has voted on .* already"):  # and afterwards
+        await room.actions.vote(proposal.hex(), approve=True)
     room.ballot(2, proposal.hex(), approve=False)
     assert (room.info()["state"], room.info()["outcome"]) == ("dropped", "a third of the weight or more rejects")
-    with pytest.raises(CouncilError, match="is over: dropped"):
-        await room.governance.vote(proposal.hex()[:8], approve=True)
+    with pytest.raises(GovernanceError, match="is over: dropped"):
+        await room.actions.vote(proposal.hex()[:8], approve=True)
 
 
 @pytest.mark.parametrize("ordered", [False, True])
@@ -135,7 +137,7 @@ async def test_what_removes_this_node_is_in_force_when_a_sealed_record_says_that
     room: Room, ordered: bool
 ) -> None:
     """A node that was behind at the close hears nothing more; who waits for the proposal must not wait for ever."""
-    await room.governance.propose({"change": "leave", "member": "node1", "reason": "so"})
+    await room.actions.propose({"change": "leave", "member": "node1", "reason": "so"})
     if ordered:
         room.order()
     room.proposals.left()
@@ -144,21 +146,22 @@ async def test_what_removes_this_node_is_in_force_when_a_sealed_record_says_that
 
 
 async def test_an_own_proposal_is_voted_for_already(room: Room) -> None:
-    sent = await room.governance.propose(JOIN)
-    with pytest.raises(CouncilError, match="already"):
-        await room.governance.vote(sent["proposal"], approve=True)
+    sent = await room.actions.propose(JOIN)
+    with pytest.raises(GovernanceError, match="already"):
+        await room.actions.vote(sent["proposal"], approve=True)
 
 
 async def test_members_by_name_by_id_and_by_its_beginning(room: Room) -> None:
     target = id_text(room.swarm.id(2))
     for text in ("node3", target, target[:12], target[:12].upper()):
-        await room.governance.propose({"change": "weight", "member": text, "weight": 0, "reason": "broken"})
+        await room.actions.propose({"change": "weight", "member": text, "weight": 0, "reason": "broken"})
         (proposal,) = room.submitted
         assert isinstance(proposal, t.Propose)
         assert proposal.change == Change("weight", room.swarm.id(2), weight=0)
         room.submitted.clear()
         room.proposals = Proposals(room.me, lambda: room.ledger)
-        room.governance = Governance(room, room.directory, room.proposals, lambda: room.ready)
+        governance = Governance(room, room.directory, room.proposals, lambda: room.ready)
+        room.actions = NodeActions(governance, room.directory)
 
 
 async def test_all_changes(room: Room) -> None:
@@ -168,7 +171,7 @@ async def test_all_changes(room: Room) -> None:
         {"change": "leave", "member": "node2"},
         JOIN,
     ):
-        await room.governance.propose({"reason": "so", **wish})
+        await room.actions.propose({"reason": "so", **wish})
     key = room.submitted[0]
     assert isinstance(key, t.Propose)
     assert key.change.address == "127.0.0.1:7402"  # swarm.toml does not list the new key
@@ -217,12 +220,12 @@ async def test_too_much_at_once() -> None:
 
 
 async def test_nothing_is_proposed_twice_nor_too_much(room: Room) -> None:
-    sent = await room.governance.propose(JOIN)
+    sent = await room.actions.propose(JOIN)
     assert f"ringrift-node vote {sent['proposal'][:10]} yes" in await _again(room, JOIN)
     room.order()
     assert "that is proposed already" in await _again(room, JOIN)
     for port in (1, 2, 3):
-        await room.governance.propose({**JOIN, "address": f"127.0.0.1:{port}"})
+        await room.actions.propose({**JOIN, "address": f"127.0.0.1:{port}"})
     room.submitted.clear()
     assert "4 proposals of this node are open" in await _again(room, {**JOIN, "address": "127.0.0.1:4"})
 
@@ -234,11 +237,11 @@ async def _again(room: Room, wish: Mapping[str, Any]) -> str:
 
 async def test_an_ambiguous_beginning(room: Room) -> None:
     for port in (1, 2):
-        await room.governance.propose({**JOIN, "address": f"127.0.0.1:{port}"})
-    with pytest.raises(CouncilError, match='2 open proposals have an id that begins with ""'):
-        await room.governance.vote("", approve=True)
-    with pytest.raises(CouncilError, match='no open proposal has an id that begins with "xyz"'):
-        await room.governance.vote("xyz", approve=True)
+        await room.actions.propose({**JOIN, "address": f"127.0.0.1:{port}"})
+    with pytest.raises(GovernanceError, match='2 open proposals have an id that begins with ""'):
+        await room.actions.vote("", approve=True)
+    with pytest.raises(GovernanceError, match='no open proposal has an id that begins with "xyz"'):
+        await room.actions.vote("xyz", approve=True)
 
 
 async def test_a_node_that_is_behind_waits(room: Room) -> None:
@@ -260,7 +263,7 @@ async def test_a_stranger_has_no_voice(room: Room) -> None:
 
 async def test_what_the_ledger_refuses_is_told(room: Room) -> None:
     """Another member was faster, in a round that this node had not seen."""
-    await room.governance.propose(JOIN)
+    await room.actions.propose(JOIN)
     room.swarm.propose(1, Change("join", NEWCOMER, weight=1, address="127.0.0.1:7499"))
     late = room.proposals.motions
     room.order()
@@ -274,7 +277,7 @@ async def test_what_the_genesis_proposes_is_shown_with_the_others() -> None:
     absent = membership.proposals(room.proposals, room.ledger, room.directory)
     assert {entry["text"] for entry in absent} == {f"node{number} leaves" for number in (2, 3, 4)}
     assert all(entry["by"] is None and entry["votes"] == [] and entry["state"] == "open" for entry in absent)
-    await room.governance.vote(absent[0]["proposal"], approve=True)
+    await room.actions.vote(absent[0]["proposal"], approve=True)
 
 
 def test_a_founder_that_left_is_still_shown(room: Room) -> None:

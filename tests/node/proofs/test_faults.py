@@ -33,8 +33,8 @@ class Shelf:
         return self.epochs[number][start : start + count]
 
 
-class Desk:
-    """What `keep_faults` asks of a desk, and of its ledger."""
+class FakeContext:
+    """What `keep_faults` asks of a context, and of its ledger."""
 
     def __init__(self, directory: Path, fault: Fault, games: bytes | None) -> None:
         self.directory, self.fault, self.games = directory, fault, games
@@ -42,7 +42,7 @@ class Desk:
         self.chain: tuple[SealedRecord, ...] | None = ()
 
     @property
-    def ledger(self) -> "Desk":
+    def ledger(self) -> "FakeContext":
         return self
 
     @property
@@ -79,10 +79,10 @@ async def test_a_proof_is_written_when_all_is_there(
 ) -> None:
     """The seals of the roster, the events, the games, room on the disk: each of them may be missing for a while."""
     fault, events = made()
-    desk, shelf = Desk(tmp_path, fault, None), Shelf([events[0].raw], [], [made.raw for made in events[1:3]])
-    desk.chain = None
+    context, shelf = FakeContext(tmp_path, fault, None), Shelf([events[0].raw], [], [made.raw for made in events[1:3]])
+    context.chain = None
     path = proof_path(tmp_path / "faults", fault.id)
-    nursery.start_soon(keep_faults, desk, shelf, tmp_path / "faults")
+    nursery.start_soon(keep_faults, context, shelf, tmp_path / "faults")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -90,11 +90,11 @@ async def test_a_proof_is_written_when_all_is_there(
     with monkeypatch.context() as patch:
         patch.setattr("node.system.files.os.fsync", full)
         await trio.sleep(600)
-        desk.chain = ()
+        context.chain = ()
         await trio.sleep(700)
         shelf.epochs[2].append(events[3].raw)
         await trio.sleep(700)
-        desk.games = fault_proofs.wrong_scores().games
+        context.games = fault_proofs.wrong_scores().games
         await trio.sleep(700)
         assert not path.exists()
     await trio.sleep(700)

@@ -13,21 +13,21 @@ from node.api.answers import ProposalInfo, ProposalState
 from node.api.endpoint import TOKEN_HEADER, read_note, read_token
 from node.cli import main
 from node.config.address import Address
-from node.membership.governance import CouncilError
+from node.membership.governance import GovernanceError
 from node.web.server import serve_local
 from tests.node.fake_source import FakeSource, digest
 
 GOOD = {"content-type": "application/json", "host": "127.0.0.1"}
 
 
-class FakeCouncil:
+class FakeActions:
     """Takes everything; a proposal is in force, or dropped, at the third look."""
 
     def __init__(self, source: FakeSource) -> None:
         self.source = source
         self.wishes: list[Mapping[str, Any]] = []
         self.votes: list[tuple[str, bool]] = []
-        self.complaint: CouncilError | Exception | None = None
+        self.complaint: GovernanceError | Exception | None = None
 
     async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
         if self.complaint is not None:
@@ -41,17 +41,17 @@ class FakeCouncil:
 
 
 @pytest.fixture
-def governance(source: FakeSource) -> FakeCouncil:
-    return FakeCouncil(source)
+def actions(source: FakeSource) -> FakeActions:
+    return FakeActions(source)
 
 
 @pytest.fixture
-async def data(source: FakeSource, governance: FakeCouncil, tmp_path: Path) -> AsyncIterator[Path]:
+async def data(source: FakeSource, actions: FakeActions, tmp_path: Path) -> AsyncIterator[Path]:
     """The data folder of a node that runs."""
     folder = tmp_path / "node1"
     folder.mkdir()
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_local, source, Address("127.0.0.1", 0), folder, governance)
+        await nursery.start(serve_local, source, Address("127.0.0.1", 0), folder, actions)
         yield folder
         nursery.cancel_scope.cancel()
 
@@ -70,12 +70,12 @@ async def post(data: Path, path: str, body: bytes, **headers: str) -> tuple[int,
     return int(first.split()[1]), json.loads(rest)
 
 
-async def test_with_the_token_a_node_acts(data: Path, governance: FakeCouncil) -> None:
+async def test_with_the_token_a_node_acts(data: Path, actions: FakeActions) -> None:
     wish = {"change": "leave", "member": "cedar", "reason": "so"}
-    assert await post(data, "/propose", json.dumps(wish).encode()) == (200, governance.source.proposals()[0])
-    assert governance.wishes == [wish]
+    assert await post(data, "/propose", json.dumps(wish).encode()) == (200, actions.source.proposals()[0])
+    assert actions.wishes == [wish]
     assert (await post(data, "/vote", b'{"proposal": "ab", "approve": false}'))[0] == 200
-    assert governance.votes == [("ab", False)]
+    assert actions.votes == [("ab", False)]
 
 
 @pytest.mark.parametrize(
@@ -93,20 +93,20 @@ async def test_with_the_token_a_node_acts(data: Path, governance: FakeCouncil) -
     ],
 )
 async def test_others_cannot_make_it_act(
-    data: Path, governance: FakeCouncil, headers: dict[str, str], status: int, complaint: str
+    data: Path, actions: FakeActions, headers: dict[str, str], status: int, complaint: str
 ) -> None:
     answer = await post(data, "/propose", b'{"change": "leave"}', **headers)
     assert answer[0] == status
     assert complaint in answer[1]["error"]
-    assert not governance.wishes
+    assert not actions.wishes
 
 
-async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, governance: FakeCouncil) -> None:
+async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, actions: FakeActions) -> None:
     """A byte of the command line that is no UTF-8 reaches the node as a lone surrogate, and it complains of it."""
-    governance.complaint = CouncilError(404, 'no member has the name "\udcff"')
+    actions.complaint = GovernanceError(404, 'no member has the name "\udcff"')
     wish = json.dumps({"change": "leave", "member": "\udcff"}).encode()
     assert await post(data, "/propose", wish) == (404, {"error": 'no member has the name "?"'})
-    governance.complaint = None
+    actions.complaint = None
     assert (await post(data, "/propose", b'{"change": "leave"}'))[0] == 200
 
 
@@ -119,21 +119,21 @@ async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, governanc
     ],
 )  # fmt: skip
 async def test_bad_requests_have_one_reason(
-    data: Path, governance: FakeCouncil, path: str, body: bytes, status: int
+    data: Path, actions: FakeActions, path: str, body: bytes, status: int
 ) -> None:
     answer = await post(data, path, body)
     assert answer[0] == status
     assert "\n" not in answer[1]["error"]
-    assert not governance.wishes + governance.votes
+    assert not actions.wishes + actions.votes
 
 
 async def test_a_mistake_of_ours_does_not_end_the_node(
-    data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]
+    data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    governance.complaint = KeyError("oops")
+    actions.complaint = KeyError("oops")
     assert (await post(data, "/propose", b"{}"))[0] == 500
     assert "KeyError" in capsys.readouterr().out
-    governance.complaint = None
+    actions.complaint = None
     assert (await post(data, "/propose", b"{}"))[0] == 200
 
 
@@ -144,13 +144,11 @@ async def test_reading_needs_no_token_and_changes_nothing(source: FakeSource, tm
         nursery.cancel_scope.cancel()
 
 
-async def test_the_token_is_for_the_node_s_user_alone(
-    source: FakeSource, governance: FakeCouncil, tmp_path: Path
-) -> None:
+async def test_the_token_is_for_the_node_s_user_alone(source: FakeSource, actions: FakeActions, tmp_path: Path) -> None:
     tokens = []
     for _ in range(2):
         async with trio.open_nursery() as nursery:
-            await nursery.start(serve_local, source, Address("127.0.0.1", 0), tmp_path, governance)
+            await nursery.start(serve_local, source, Address("127.0.0.1", 0), tmp_path, actions)
             assert stat.S_IMODE((tmp_path / "http.token").stat().st_mode) == 0o600
             tokens.append(read_token(tmp_path))
             nursery.cancel_scope.cancel()
@@ -167,10 +165,10 @@ async def run(*arguments: str | Path) -> int:
 
 
 async def test_propose_says_what_will_happen(
-    data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]
+    data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("propose", "leave", "cedar", "--reason", "its disk fails", "--data", data) == 0
-    assert governance.wishes == [{"change": "leave", "member": "cedar", "reason": "its disk fails"}]
+    assert actions.wishes == [{"change": "leave", "member": "cedar", "reason": "its disk fails"}]
     name = digest("proposal 1")[:10]
     assert capsys.readouterr().out == (
         f"proposed {name}: cedar leaves\n"
@@ -192,17 +190,17 @@ async def test_propose_says_what_will_happen(
     ],
 )  # fmt: skip
 async def test_every_change_can_be_typed(
-    data: Path, governance: FakeCouncil, words: list[str], wish: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    data: Path, actions: FakeActions, words: list[str], wish: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("propose", *words, "--reason", "so", "--data", data, "--json") == 0
-    assert governance.wishes == [{**wish, "reason": "so"}]
-    assert json.loads(capsys.readouterr().out) == governance.source.proposals()[0]
+    assert actions.wishes == [{**wish, "reason": "so"}]
+    assert json.loads(capsys.readouterr().out) == actions.source.proposals()[0]
 
 
-async def test_vote(data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_vote(data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("vote", "ab12", "no", "--data", data) == 0
     assert await run("vote", "ab12", "yes", "--data", data) == 0
-    assert governance.votes == [("ab12", False), ("ab12", True)]
+    assert actions.votes == [("ab12", False), ("ab12", True)]
     assert "voted no on" in capsys.readouterr().out
 
 
@@ -251,9 +249,9 @@ async def test_a_proposal_that_a_restart_forgot(
 
 
 async def test_the_node_s_reason_is_the_command_s(
-    data: Path, governance: FakeCouncil, capsys: pytest.CaptureFixture[str]
+    data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    governance.complaint = CouncilError(409, "that is how it is already; look")
+    actions.complaint = GovernanceError(409, "that is how it is already; look")
     assert await run("propose", "leave", "cedar", "--reason", "x", "--data", data) == 2
     assert capsys.readouterr().err == "ringrift-node: that is how it is already; look\n"
 

@@ -1,4 +1,4 @@
-"""The desk of a real node: what it fetches and keeps, and that whatever fails there fails one job only."""
+"""The work context of a real node: what it fetches and keeps, and that whatever fails there fails one job only."""
 
 import random
 from hashlib import sha256
@@ -11,7 +11,6 @@ from trio.testing import MockClock
 from consensus.encoding import decode, encode
 from consensus.event import make_event
 from consensus.genesis import make_genesis
-from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Candidate, Release
 from consensus.ordered import DecidedRound, Ordered
@@ -22,6 +21,7 @@ from node.blobs import PIECE
 from node.blobs.exchange import BLOB_PATH, BlobFetcher
 from node.blobs.files import FileBlobs
 from node.config.identity import Identity
+from node.member.ledger_client import SubmitError
 from node.member.member import Member
 from node.member.verification import CachingVerifier
 from node.report.effect_log import EffectLog
@@ -42,7 +42,7 @@ def network() -> Network:
 
 
 @pytest.fixture
-def office(network: Network, tmp_path: Path) -> NodeWorkContext:
+def work(network: Network, tmp_path: Path) -> NodeWorkContext:
     genesis = make_genesis("office", [RosterMember(ME.id, 1), RosterMember(PEER.id, 1)], Settings())
     member = Member(
         genesis=genesis,
@@ -54,11 +54,11 @@ def office(network: Network, tmp_path: Path) -> NodeWorkContext:
     )
     blobs = FileBlobs(tmp_path / "blobs")
     fetcher = BlobFetcher(blobs, network.transport(ME.id), [PEER.id], random.Random(2))
-    return NodeWorkContext(member, ME, (), blobs, fetcher, tmp_path, EffectLog(id_text))
+    return NodeWorkContext(member, ME, roles=(), blobs=blobs, fetcher=fetcher, directory=tmp_path)
 
 
 async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
-    office: NodeWorkContext, network: Network, nursery: trio.Nursery
+    work: NodeWorkContext, network: Network, nursery: trio.Nursery
 ) -> None:
     async def endless(_member: bytes, body: bytes) -> bytes:
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
@@ -68,12 +68,12 @@ async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
     await nursery.start(network.serve, PEER.id, router)
     for size in (1 << 48, None):
         with pytest.raises(WorkError):
-            await office.fetch(DIGEST, size)
+            await work.fetch(DIGEST, size)
     assert network.traffic.asked <= 1
 
 
 async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
-    office: NodeWorkContext, network: Network, nursery: trio.Nursery, autojump_clock: MockClock
+    work: NodeWorkContext, network: Network, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async def trickle(_member: bytes, body: bytes) -> bytes:
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
@@ -82,31 +82,29 @@ async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
 
     await nursery.start(network.serve, PEER.id, Router([ME.id], {BLOB_PATH: Route(trickle, limit=999, seconds=19)}))
     with pytest.raises(WorkError, match="not here within 120 s"):
-        await office.fetch(DIGEST, 100 * PIECE)
+        await work.fetch(DIGEST, 100 * PIECE)
     assert trio.current_time() == pytest.approx(FETCH_S)
 
 
-async def test_a_dead_peer_is_not_waited_for_with_every_blob(
-    office: NodeWorkContext, autojump_clock: MockClock
-) -> None:
+async def test_a_dead_peer_is_not_waited_for_with_every_blob(work: NodeWorkContext, autojump_clock: MockClock) -> None:
     """Nobody answers, nobody refuses: as a machine does that was switched off."""
 
     async def nothing(*_: object, **__: object) -> bytes:
         await trio.sleep_forever()
         return b""
 
-    office._fetcher._transport._network.carry = nothing  # type: ignore[attr-defined]
+    work._fetcher._transport._network.carry = nothing  # type: ignore[attr-defined]
     for number in range(50):
         with pytest.raises(WorkError):
-            await office.fetch(sha256(bytes([number])).digest(), 100)
+            await work.fetch(sha256(bytes([number])).digest(), 100)
     assert trio.current_time() < 25
 
 
 async def test_a_result_that_cannot_be_kept_fails_the_job(
-    office: NodeWorkContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    work: NodeWorkContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(WorkError, match="No such file"):
-        await office.keep(tmp_path / "nothing")
+        await work.keep(tmp_path / "nothing")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -115,16 +113,16 @@ async def test_a_result_that_cannot_be_kept_fails_the_job(
     with monkeypatch.context() as patch:
         patch.setattr("node.blobs.files.os.fsync", full)
         with pytest.raises(WorkError, match="No space"):
-            await office.keep(tmp_path / "games")
-    assert await office.keep(tmp_path / "games") == (DIGEST, 5)
+            await work.keep(tmp_path / "games")
+    assert await work.keep(tmp_path / "games") == (DIGEST, 5)
 
 
-async def test_a_report_that_no_event_can_hold_fails_the_job(office: NodeWorkContext) -> None:
+async def test_a_report_that_no_event_can_hold_fails_the_job(work: NodeWorkContext) -> None:
     """Losses of a training that diverged, say."""
     losses = {"policy": 10**25}
     report = Candidate(0, None, "hex8-2", DIGEST, {}, "c16b2", None, DIGEST, (), losses)
-    with pytest.raises(WorkError, match=r"cannot be put into an event: .* 64 bits"):
-        await office.submit(report)
+    with pytest.raises(SubmitError, match=r"cannot be put into an event: .* 64 bits"):
+        await work.submit(report)
 
 
 async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -141,14 +139,15 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, 
         )
         effects = EffectLog({ME.id: "me"}.__getitem__)
         fetcher = BlobFetcher(blobs, Network(1).transport(ME.id), [], random.Random(2))
-        office = NodeWorkContext(member, ME, (), blobs, fetcher, tmp_path, effects)
+        work = NodeWorkContext(member, ME, roles=(), blobs=blobs, fetcher=fetcher, directory=tmp_path)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(office.run)
+            nursery.start_soon(work.run)
+            nursery.start_soon(effects.run, member.subscribe())
             await nursery.start(member.run)
             for _ in range(2):
-                number = office.next_id()
-                await office.submit(Release(number, 99, "to be refused"))
-                await office.ordered(number)
+                number = work.next_id()
+                await work.submit(Release(number, 99, "to be refused"))
+                await work.ordered(number)
             nursery.cancel_scope.cancel()
         told.append([(entry["number"], entry["fields"]["id"]) for entry in effects.after(0)])
     assert told[2] == [(number + 1, number) for number in range(6)]
@@ -157,31 +156,31 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, 
 
 
 async def test_what_was_ordered_in_an_epoch_that_was_jumped_over_is_not_waited_for(
-    office: NodeWorkContext, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+    work: NodeWorkContext, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     """Its event is in no round that this node was told of, and it is not put forward again: the ledger knows it."""
     nothing = RoundEffects(DecidedRound(9, (), ()), (), bytes(32))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(office.ordered, 7)
+        nursery.start_soon(work.ordered, 7)
         await trio.sleep(1)
         monkeypatch.setattr(Ledger, "has_used", lambda _, member, number: (member, number) == (ME.id, 7))
-        office._follow(nothing)  # the first round after the jump
+        work._observe(nothing)  # the first round after the jump
         await trio.sleep(1)
         assert not nursery.child_tasks
         nursery.cancel_scope.cancel()
 
 
-async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of_ours(office: NodeWorkContext) -> None:
+async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of_ours(work: NodeWorkContext) -> None:
     """The id of `open` is a number of an epoch, and that of `evidence` the number of an event."""
     said = [{"type": "open", "id": 3}, {"type": "evidence", "id": 4}, {"type": "profile", "id": 5}]
     event = make_event(
         ME.key, epoch=bytes(32), seq=0, self_parent=None, time=1, transactions=tuple(said)
     )  # fmt: skip
     decided = DecidedRound(1, (), (Ordered(event, 1, 1, 0),))
-    office._follow(RoundEffects(decided, (), bytes(32)))
+    work._observe(RoundEffects(decided, (), bytes(32)))
     with trio.fail_after(1):
-        await office.ordered(5)
+        await work.ordered(5)
     for number in (3, 4):
         with trio.move_on_after(0.01) as scope:
-            await office.ordered(number)
+            await work.ordered(number)
         assert scope.cancelled_caught

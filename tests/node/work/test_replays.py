@@ -11,7 +11,7 @@ from tests.node.proofs import fault_proofs
 
 
 class Shelf:
-    """The part of a desk that fetches."""
+    """The part of a context that fetches."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -14,11 +14,12 @@ from trio.testing import MockClock
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.cases import SlotReport, report_of
+from node.member.ledger_client import SubmitError
 from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
 from node.work.voting import vote_on_all
-from node.work.worker import Report, WorkError
+from node.work.worker import Report
 from tests.consensus.ledger.swarm import Swarm
-from tests.node.work.test_work import SETTINGS, Breaking, OrderDesk, worker
+from tests.node.work.test_work import SETTINGS, Breaking, OrderContext, worker
 
 
 class PlayedSwarm(Swarm):
@@ -61,11 +62,11 @@ def swarm() -> PlayedSwarm:
 
 
 @pytest.fixture
-def context(swarm: PlayedSwarm, tmp_path: Path) -> OrderDesk:
-    return OrderDesk(swarm, tmp_path)
+def context(swarm: PlayedSwarm, tmp_path: Path) -> OrderContext:
+    return OrderContext(swarm, tmp_path)
 
 
-def serve(context: OrderDesk, swarm: PlayedSwarm, directory: Path) -> None:
+def serve(context: OrderContext, swarm: PlayedSwarm, directory: Path) -> None:
     """Whatever was played can be had."""
     for digest, games in swarm.games.items():
         path = directory / digest.hex()
@@ -73,13 +74,13 @@ def serve(context: OrderDesk, swarm: PlayedSwarm, directory: Path) -> None:
         context.files[digest] = path
 
 
-def diary(context: OrderDesk, tmp_path: Path) -> tuple[SimulatedWorkshop, list[Mapping[str, Any]]]:
+def diary(context: OrderContext, tmp_path: Path) -> tuple[SimulatedWorkshop, list[Mapping[str, Any]]]:
     made = worker(tmp_path)
     return made, made._diary
 
 
 async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """The games are held back: the vote is tried again with growing pauses, and cast when they are there."""
     candidate = swarm.nominate(3)
@@ -106,7 +107,7 @@ async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
 
 
 async def test_what_is_wrong_is_put_before_the_others_and_rejected_if_they_do_not_see_it(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     candidate = swarm.nominate(3)
     swarm.lengths[1] = 100
@@ -135,7 +136,7 @@ async def test_what_is_wrong_is_put_before_the_others_and_rejected_if_they_do_no
 
 
 async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_voted_on(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """And no slot is replayed twice."""
     candidate = swarm.nominate(3)
@@ -177,7 +178,7 @@ async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_vo
 
 
 async def test_what_others_suspect_is_replayed_and_answered(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """Also before the match is over; one whose games nobody has keeps this node from no other one."""
     lost, plain = swarm.nominate(3, "lost"), swarm.nominate(2, "plain")
@@ -205,7 +206,7 @@ async def test_what_others_suspect_is_replayed_and_answered(
 
 
 async def test_results_are_replayed_as_they_come(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """So a wrong one is found long before the match is over, and no slot is replayed again for the vote."""
     candidate = swarm.nominate(3)
@@ -241,7 +242,7 @@ async def test_results_are_replayed_as_they_come(
 
 
 async def test_a_broken_disk_accuses_nobody(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     candidate = swarm.nominate(3)
     swarm.ripen(candidate)
@@ -263,13 +264,13 @@ async def test_a_broken_disk_accuses_nobody(
 async def test_what_cannot_be_said_now_is_said_later(
     swarm: PlayedSwarm, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    class Halting(OrderDesk):
+    class Halting(OrderContext):
         refusals = 2
 
         async def submit(self, *transactions: t.Transaction) -> None:
             if self.refusals:
                 self.refusals -= 1
-                raise WorkError("too much waits already")
+                raise SubmitError("too much waits already")
             await super().submit(*transactions)
 
     context = Halting(swarm, tmp_path)
@@ -285,7 +286,7 @@ async def test_what_cannot_be_said_now_is_said_later(
 
 
 async def test_a_check_that_hangs_ends_with_its_candidate(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     class Hanging(Breaking):
         async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
@@ -310,7 +311,7 @@ async def test_a_check_that_hangs_ends_with_its_candidate(
 
 
 async def test_a_finding_is_said_whatever_the_check_says(
-    swarm: PlayedSwarm, context: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     class Odd(Breaking):
         async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:

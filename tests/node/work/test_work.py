@@ -19,9 +19,10 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim, Place
 from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
+from node.member.ledger_client import SubmitError
 from node.proofs.certificates import keep_certificates
 from node.simulation.fake_worker import SimulatedWorkshop
-from node.work.context import CurrentWork, as_reason
+from node.work.context import WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
 from node.work.worker import Report, WorkError
@@ -34,8 +35,8 @@ SETTINGS = Settings(
 )
 
 
-class OrderDesk:
-    """`Desk` of member 0 in a swarm whose order takes everything at once."""
+class OrderContext:
+    """`FakeContext` of member 0 in a swarm whose order takes everything at once."""
 
     def __init__(self, swarm: Swarm, directory: Path, roles: tuple[str, ...] = ("match", "selfplay", "train")) -> None:
         self.swarm, self.roles, self._directory = swarm, roles, directory
@@ -100,7 +101,7 @@ class OrderDesk:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def show(self, work: CurrentWork | None) -> None:
+    def show(self, work: WorkProgress | None) -> None:
         pass
 
     async def beat(self) -> None:
@@ -117,8 +118,8 @@ def swarm() -> Swarm:
 
 
 @pytest.fixture
-def desk(swarm: Swarm, tmp_path: Path) -> OrderDesk:
-    return OrderDesk(swarm, tmp_path)
+def context(swarm: Swarm, tmp_path: Path) -> OrderContext:
+    return OrderContext(swarm, tmp_path)
 
 
 def worker(tmp_path: Path, **options: Any) -> SimulatedWorkshop:
@@ -143,59 +144,59 @@ class Breaking:
 
 
 async def test_a_model_that_nobody_has_keeps_an_evaluator_from_nothing(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: Swarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     swarm.nominate(3)
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(work_on, desk, worker(tmp_path))
+    nursery.start_soon(context.beat)
+    nursery.start_soon(work_on, context, worker(tmp_path))
     await trio.sleep(120)
     nursery.cancel_scope.cancel()
-    said = Counter(type(entry) for entry in desk.said)
+    said = Counter(type(entry) for entry in context.said)
     assert 2 <= said[t.MatchClaim] == said[t.Release] <= 6
     assert said[t.Games] >= 3
     assert said[t.Candidate] == 1
-    assert not [claim for claim in swarm.ledger.claims_of(desk.me) if claim.kind == "match"]
+    assert not [claim for claim in swarm.ledger.claims_of(context.me) if claim.kind == "match"]
 
 
 async def test_a_broken_machine_does_not_fill_the_order_with_claims(
-    swarm: Swarm, desk: OrderDesk, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: Swarm, context: OrderContext, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     broken = Breaking("selfplay")
-    nursery.start_soon(desk.beat)
-    nursery.start_soon(work_on, desk, broken)
+    nursery.start_soon(context.beat)
+    nursery.start_soon(work_on, context, broken)
     await trio.sleep(3600)
     nursery.cancel_scope.cancel()
     assert 8 <= broken.tried["selfplay"] <= 15
     assert swarm.ledger.rejected() == {}
-    assert not swarm.ledger.claims_of(desk.me)
+    assert not swarm.ledger.claims_of(context.me)
 
 
 async def test_a_claim_of_an_earlier_life_that_is_granted_late_is_given_back(
     swarm: Swarm, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    desk = OrderDesk(swarm, tmp_path, roles=("match",))
+    context = OrderContext(swarm, tmp_path, roles=("match",))
     early, late = swarm.next_id(0), swarm.next_id(0)
     swarm.act(0, t.SelfplayClaim(early, "hex8-2", 8))
-    nursery.start_soon(work_on, desk, worker(tmp_path))
+    nursery.start_soon(work_on, context, worker(tmp_path))
     await trio.sleep(1)
     swarm.act(0, t.TrainClaim(late, "hex8-2", "c16b2"))
-    desk.stir()
+    context.stir()
     await trio.sleep(1)
     nursery.cancel_scope.cancel()
-    assert swarm.ledger.claims_of(desk.me) == ()
-    assert [entry.claim for entry in desk.said if isinstance(entry, t.Release)] == [early, late]
+    assert swarm.ledger.claims_of(context.me) == ()
+    assert [entry.claim for entry in context.said if isinstance(entry, t.Release)] == [early, late]
     assert swarm.ledger.rejected() == {}
 
 
 async def test_progress_without_a_quorum_does_not_pile_up(
-    desk: OrderDesk, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    context: OrderContext, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(_number: int) -> None:
         await trio.sleep_forever()
 
-    monkeypatch.setattr(desk, "ordered", never)
-    claim = Claim(desk.me, 0, "selfplay", "hex8-2", t.UNIFORM, 8, Place(1, 1, 1, bytes(32), 1))
-    tally = _Tally(desk, claim)
+    monkeypatch.setattr(context, "ordered", never)
+    claim = Claim(context.me, 0, "selfplay", "hex8-2", t.UNIFORM, 8, Place(1, 1, 1, bytes(32), 1))
+    tally = _Tally(context, claim)
 
     async def work() -> None:
         while True:
@@ -204,25 +205,25 @@ async def test_progress_without_a_quorum_does_not_pile_up(
 
     with trio.move_on_after(10_000):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_renew, desk, claim, tally)
+            nursery.start_soon(_renew, context, claim, tally)
             nursery.start_soon(work)
-    assert len(desk.said) == 1
+    assert len(context.said) == 1
 
 
 async def test_training_goes_on_with_older_shards_where_the_newest_are_lost(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path
+    swarm: Swarm, context: OrderContext, tmp_path: Path
 ) -> None:
     claim = _training_claim(swarm)
     held = [swarm.play(0, games=40) for _ in range(3)]
     for _ in range(60):
         swarm.play(3, games=40)
     for shard in held:
-        desk.files[shard] = tmp_path
-    candidate = await _trained(desk, claim)
+        context.files[shard] = tmp_path
+    candidate = await _trained(context, claim)
     assert candidate.shards == tuple(held)
 
 
-async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, desk: OrderDesk, tmp_path: Path) -> None:
+async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, context: OrderContext, tmp_path: Path) -> None:
     """A model of another architecture became canonical: to go on from it would be refused for ever."""
     statement = swarm.promote(1)
     promotion = swarm.ledger.promotion(statement)
@@ -230,23 +231,23 @@ async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, desk: Orde
     claim = swarm.next_id(0)
     swarm.act(0, t.TrainClaim(claim, "hex8-2", "c99b9"))
     swarm.order()
-    desk.files[swarm.play(0, games=40)] = tmp_path
-    granted = swarm.ledger.claim(desk.me, claim)
+    context.files[swarm.play(0, games=40)] = tmp_path
+    granted = swarm.ledger.claim(context.me, claim)
     assert granted is not None
-    candidate = await _trained(desk, granted)
+    candidate = await _trained(context, granted)
     assert candidate.architecture == "c99b9"
     swarm.act(0, candidate)
     assert swarm.refusal() is None
 
 
 async def test_a_candidate_names_the_shards_that_it_was_trained_on(
-    swarm: Swarm, desk: OrderDesk, tmp_path: Path
+    swarm: Swarm, context: OrderContext, tmp_path: Path
 ) -> None:
     claim = _training_claim(swarm, "c99b9")
     shards = [swarm.play(0, games=40) for _ in range(4)]
     for shard in shards:
-        desk.files[shard] = tmp_path
-    candidate = await _trained(desk, claim, _Trainer(skipped=(0, 2)))
+        context.files[shard] = tmp_path
+    candidate = await _trained(context, claim, _Trainer(skipped=(0, 2)))
     assert candidate.shards == (shards[1], shards[3])
     swarm.act(0, candidate)
     assert swarm.refusal() is None
@@ -272,10 +273,10 @@ class _Trainer:
         await trio.lowlevel.checkpoint()
 
 
-async def _trained(desk: OrderDesk, claim: Claim, trainer: _Trainer | None = None) -> t.Candidate:
-    for digest in desk.ledger.configuration("hex8-2").model.files.values():
-        desk.files[digest] = Path(__file__)
-    candidate = await perform(desk, trainer or _Trainer(), claim, lambda _told: None)
+async def _trained(context: OrderContext, claim: Claim, trainer: _Trainer | None = None) -> t.Candidate:
+    for digest in context.ledger.configuration("hex8-2").model.files.values():
+        context.files[digest] = Path(__file__)
+    candidate = await perform(context, trainer or _Trainer(), claim, lambda _told: None)
     assert isinstance(candidate, t.Candidate)
     return candidate
 
@@ -290,34 +291,34 @@ def _training_claim(swarm: Swarm, family: str = "c16b2") -> Claim:
 
 
 async def test_a_full_disk_fails_the_job_and_not_the_node(
-    swarm: Swarm, desk: OrderDesk, monkeypatch: pytest.MonkeyPatch
+    swarm: Swarm, context: OrderContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_name: str) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(desk, "folder", full)
+    monkeypatch.setattr(context, "folder", full)
     number = swarm.next_id(0)
     swarm.act(0, t.SelfplayClaim(number, "hex8-2", 8))
-    claim = swarm.ledger.claim(desk.me, number)
+    claim = swarm.ledger.claim(context.me, number)
     assert claim is not None
     with pytest.raises(WorkError, match="No space left"):
-        await perform(desk, Breaking(), claim, lambda _told: None)
+        await perform(context, Breaking(), claim, lambda _told: None)
 
 
 async def test_a_report_that_cannot_be_said_gives_the_claim_back(
     swarm: Swarm, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    class Speechless(OrderDesk):
+    class Speechless(OrderContext):
         async def submit(self, *transactions: t.Transaction) -> None:
             if isinstance(transactions[0], t.Games):
-                raise WorkError("cannot be put into an event")
+                raise SubmitError("cannot be put into an event")
             await super().submit(*transactions)
 
-    desk = Speechless(swarm, tmp_path)
-    nursery.start_soon(work_on, desk, worker(tmp_path))
+    context = Speechless(swarm, tmp_path)
+    nursery.start_soon(work_on, context, worker(tmp_path))
     await trio.sleep(30)
     nursery.cancel_scope.cancel()
-    assert {type(entry) for entry in desk.said} == {t.SelfplayClaim, t.Release}
+    assert {type(entry) for entry in context.said} == {t.SelfplayClaim, t.Release}
 
 
 def test_reasons_are_what_a_transaction_may_hold() -> None:
@@ -327,7 +328,7 @@ def test_reasons_are_what_a_transaction_may_hold() -> None:
 
 async def test_certificates_are_written_once_the_disk_has_room_again(
     swarm: Swarm,
-    desk: OrderDesk,
+    context: OrderContext,
     tmp_path: Path,
     nursery: trio.Nursery,
     monkeypatch: pytest.MonkeyPatch,
@@ -340,18 +341,18 @@ async def test_certificates_are_written_once_the_disk_has_room_again(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    nursery.start_soon(keep_certificates, desk, directory)
+    nursery.start_soon(keep_certificates, context, directory)
     with monkeypatch.context() as patch:
         patch.setattr("node.system.files.os.fsync", full)
         swarm.certify(statements[1], (0, 1, 2))
-        desk.stir()
+        context.stir()
         await trio.sleep(1)
         assert not list(directory.glob("*.json"))
-    desk.stir()
+    context.stir()
     await trio.sleep(1)
     assert [path.name[:11] for path in directory.iterdir()] == ["hex8-2-0002"]
     swarm.certify(statements[0], (0, 1, 2))
-    desk.stir()
+    context.stir()
     await trio.sleep(1)
     assert sorted(path.name[:11] for path in directory.iterdir()) == ["hex8-2-0001", "hex8-2-0002"]
     nursery.cancel_scope.cancel()

@@ -1,0 +1,29 @@
+"""What a person can make the node do, answered with the JSON of what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from node.api.answers import ProposalInfo
+from node.membership.address_book import AddressBook
+from node.membership.governance import Governance
+from node.membership.proposals import Motion
+from node.report.membership import proposal
+
+
+class NodeActions:
+    """See `node.web.control.Actions`."""
+
+    def __init__(self, governance: Governance, address_book: AddressBook) -> None:
+        self._governance = governance
+        self._address_book = address_book
+
+    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
+        """Put a change forward (see `Governance.propose`) and return the proposal. Raise GovernanceError."""
+        return self._info(await self._governance.propose(wish))
+
+    async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
+        """Vote (see `Governance.vote`) and return the proposal. Raise GovernanceError."""
+        return self._info(await self._governance.vote(beginning, approve=approve))
+
+    def _info(self, motion: Motion) -> ProposalInfo:
+        return proposal(motion, self._governance.ledger, self._address_book)

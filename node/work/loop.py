@@ -14,7 +14,7 @@ from node.system.tasks import run_unless
 from node.work.backoff import Backoff
 from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
 from node.work.jobs import perform
-from node.work.worker import JobRunner, WorkError
+from node.work.worker import JobRunner
 
 _log = structlog.get_logger(__name__)
 

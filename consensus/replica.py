@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from consensus.epoch import EpochRecord, Opening
 from consensus.event import MAX_TRANSACTIONS, Event, EventError, Transaction, make_event
@@ -34,21 +35,19 @@ class Replica:
     then listen to the others before `create`.
     """
 
-    def __init__(self, genesis: Genesis, key: SigningKey | None = None) -> None:
-        self._begin(genesis, key, Opening.of_genesis(genesis), Ledger(genesis))
+    def __init__(
+        self,
+        genesis: Genesis,
+        key: SigningKey | None,
+        opening: Opening,
+        ledger: Ledger,
+        *,
+        decided: tuple[int, bytes] | None = None,
+    ) -> None:
+        """Begin in the epoch of `opening`, with the ledger that it begins with; see `found` and `resume`.
 
-    @classmethod
-    def resume(cls, genesis: Genesis, key: SigningKey | None, record: EpochRecord, snapshot: bytes) -> Replica:
-        """A replica in the epoch that `record` opened. The caller knows that the record is to be believed.
-
-        SnapshotError if `snapshot` is not the record's.
+        Without `key` the replica only observes. `decided` is the last decided round, and the ledger's digest after it.
         """
-        replica = cls.__new__(cls)
-        replica._begin(genesis, key, Opening.of_record(record), Ledger.restore(genesis, record, snapshot))
-        replica._decided = record.round, record.ledger
-        return replica
-
-    def _begin(self, genesis: Genesis, key: SigningKey | None, opening: Opening, ledger: Ledger) -> None:
         self.genesis = genesis
         self.ledger = ledger
         self.refused: Counter[str] = Counter()  # how many events broke which rule
@@ -56,8 +55,22 @@ class Replica:
         self._served: OpenEpoch | None = None
         self._forks = Forks()
         self._ordered = opening.ordered
-        self._decided: tuple[int, bytes] | None = None  # the last round, and the ledger's digest after it
+        self._decided = decided
         self._enter(opening)
+
+    @classmethod
+    def found(cls, genesis: Genesis, key: SigningKey | None = None) -> Self:
+        """Return a replica in the first epoch of the swarm, before its first event."""
+        return cls(genesis, key, Opening.of_genesis(genesis), Ledger.found(genesis))
+
+    @classmethod
+    def resume(cls, genesis: Genesis, key: SigningKey | None, record: EpochRecord, snapshot: bytes) -> Self:
+        """Return a replica in the epoch that `record` opened. The caller has made sure that the record is true.
+
+        Raise SnapshotError if `snapshot` is not the one that the record names.
+        """
+        ledger = Ledger.restore(genesis, record, snapshot)
+        return cls(genesis, key, Opening.of_record(record), ledger, decided=(record.round, record.ledger))
 
     def _enter(self, opening: Opening) -> None:
         self.opening = opening

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from consensus.epoch import EpochRecord
 from consensus.genesis import Genesis
@@ -66,17 +66,23 @@ class Ledger(Views):
     Everything it shows is frozen: what was read before a round stays what it was.
     """
 
-    def __init__(self, genesis: Genesis) -> None:
-        super().__init__(State(genesis))
-        self._digest = self._state.digest()
+    def __init__(self, state: State) -> None:
+        """Begin with `state`, which nobody else changes from now on; see `found` and `restore`."""
+        super().__init__(state)
+        self._digest = state.digest()
 
     @classmethod
-    def restore(cls, genesis: Genesis, record: EpochRecord, data: bytes) -> Ledger:
-        """The ledger with which the epoch of `record` begins; SnapshotError if `data` is not its snapshot."""
-        ledger = cls.__new__(cls)
-        Views.__init__(ledger, snapshot.read_snapshot(genesis, record, data))
-        ledger._digest = ledger._state.digest()
-        return ledger
+    def found(cls, genesis: Genesis) -> Self:
+        """Return the ledger of a swarm before its first round."""
+        return cls(State(genesis))
+
+    @classmethod
+    def restore(cls, genesis: Genesis, record: EpochRecord, data: bytes) -> Self:
+        """Return the ledger with which the epoch of `record` begins.
+
+        Raise SnapshotError if `data` is not the snapshot that the record names.
+        """
+        return cls(snapshot.read_snapshot(genesis, record, data))
 
     def apply_round(self, decided: DecidedRound) -> tuple[Effect, ...]:
         """Applies the next decided round; ValueError if it is not later than the last."""

@@ -52,7 +52,7 @@ class Member:
     ) -> None:
         self.id = identity.id
         self.genesis = genesis
-        self.replica = Replica(genesis, identity.key)
+        self.replica = Replica.found(genesis, identity.key)
         self.verifier = verifier
         self._key = identity.key
         self.dag_changes = ChangeCounter()  # events were attached

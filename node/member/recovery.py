@@ -31,7 +31,7 @@ class Recovery:
         """A replica at the beginning of the stored epoch, and what opened that."""
         opened = await self._store.opened()
         if opened is None:
-            return Replica(self._genesis, key), None
+            return Replica.found(self._genesis, key), None
         try:
             return Replica.resume(self._genesis, key, opened.record, opened.snapshot), opened
         except SnapshotError as error:
@@ -40,7 +40,7 @@ class Recovery:
     async def begin(self, key: SigningKey, number: int) -> Replica | None:
         """A replica at the beginning of an epoch, also of a former one; None if its ledger is not kept."""
         if number == 0:
-            return Replica(self._genesis, key)
+            return Replica.found(self._genesis, key)
         record, snapshot = await self._store.record(number), await self._store.snapshot(number)
         if record is None or snapshot is None:
             return None

@@ -67,7 +67,7 @@ def clock(work: Callable[[], object]) -> float:
 
 def order(genesis: Genesis, events: Sequence[Event]) -> int:
     """Puts decoded events in order; returns how many have their place."""
-    replica, ordered = Replica(genesis), 0
+    replica, ordered = Replica.found(genesis), 0
     for start in range(0, len(events), _SYNC):
         ordered += take(replica, events[start : start + _SYNC])
     return ordered
@@ -80,7 +80,7 @@ def take(replica: Replica, events: Sequence[Event]) -> int:
 
 def order_bytes(genesis: Genesis, raws: Sequence[bytes], signed: bool) -> None:
     """The same from bytes, in one thread."""
-    replica = Replica(genesis)
+    replica = Replica.found(genesis)
     for start in range(0, len(raws), _SYNC):
         events = [decode_event(raw, genesis.digest) for raw in raws[start : start + _SYNC]]
         if signed and not all(event.verify() for event in events):
@@ -103,7 +103,7 @@ async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> float:
 
 
 async def _follow(verifier: ParallelVerifier, genesis: Genesis, raws: Sequence[bytes]) -> None:
-    replica = Replica(genesis)
+    replica = Replica.found(genesis)
 
     async def put_in_order(events: Sequence[Event]) -> None:
         take(replica, events)
@@ -164,7 +164,7 @@ def grow(members: int, other_parents: int, count: int, runs: int) -> dict[str, A
     part = count // 6 // _SYNC * _SYNC
     firsts, lasts = [], []
     for _ in range(runs):
-        replica, times = Replica(talk.genesis), []
+        replica, times = Replica.found(talk.genesis), []
         for start in range(0, count, _SYNC):
             some = events[start : start + _SYNC]
             times.append(processor(lambda replica=replica, some=some: take(replica, some)))  # type: ignore[misc]
@@ -213,7 +213,7 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
     await store.close()
     written = time.perf_counter()
     store, verifier = SqliteStore(directory, genesis=genesis.digest, member=member), ParallelVerifier()
-    replica = Replica(genesis)
+    replica = Replica.found(genesis)
 
     async def put_in_order(some: Sequence[Event]) -> None:
         take(replica, some)

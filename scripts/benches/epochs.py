@@ -51,7 +51,7 @@ class Run:
     def __init__(self, members: int, other_parents: int, each: int) -> None:
         settings = Settings(epoch=EpochSettings(events=each))
         self._talk = Talk(members, other_parents, signed=False, settings=settings)
-        self._replica = Replica(self._talk.genesis)
+        self._replica = Replica.found(self._talk.genesis)
         self.ordered = 0
         self.seconds = 0.0  # processor time since the last sample
         self.samples: list[dict[str, Any]] = []

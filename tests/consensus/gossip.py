@@ -71,7 +71,7 @@ class Gossip:
         self.keys = keys_of(count)
         self.genesis = genesis_of(self.keys, weights, anchored)
         kind = Discreet if discreet else Replica
-        self.replicas = [kind(self.genesis, key) for key in self.keys]
+        self.replicas = [kind.found(self.genesis, key) for key in self.keys]
         self.forkers = forkers
         self.time = START
         self.ids = 0

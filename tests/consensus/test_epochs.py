@@ -39,7 +39,7 @@ class Swarm:
         self.rng.shuffle(keys)
         self.keys = sorted(keys[:founders], key=lambda key: key.id) + keys[founders:]
         self.genesis = genesis_of(self.keys[:founders], weights, anchored=True, settings=settings)
-        self.replicas = [Replica(self.genesis, key) for key in self.keys]
+        self.replicas = [Replica.found(self.genesis, key) for key in self.keys]
         self.rounds: list[list[RoundEffects]] = [[] for _ in self.keys]
         self.pending: list[list[tuple[Transaction, ...]]] = [[] for _ in self.keys]
         self.ids = [0] * len(self.keys)
@@ -142,7 +142,7 @@ def ordered_of(rounds: Iterable[RoundEffects]) -> list[Ordered]:
 
 def replay(swarm: Swarm, seed: int) -> tuple[Replica, list[RoundEffects]]:
     """A fresh replica gets all that was ever made, epoch by epoch, in random order and batches."""
-    rng, replica = random.Random(seed), Replica(swarm.genesis)
+    rng, replica = random.Random(seed), Replica.found(swarm.genesis)
     rounds: list[RoundEffects] = []
     while True:
         events = [event for event in swarm.made if event.epoch == replica.epoch]

@@ -100,7 +100,7 @@ def test_an_honest_member_that_restarts_is_never_accused() -> None:
     settings = Settings(epoch=EpochSettings(events=40))
     keys = keys_of(4)
     genesis = genesis_of(keys, settings=settings)
-    rng, replicas, time = random.Random(1), [Replica(genesis, key) for key in keys], START
+    rng, replicas, time = random.Random(1), [Replica.found(genesis, key) for key in keys], START
     closed: dict[int, ClosedEpoch] = {}
     for turn in range(400):
         asker, other = rng.sample(range(4), 2)
@@ -128,7 +128,7 @@ def closings(replica: Replica) -> dict[int, ClosedEpoch]:
 def restarted(genesis: Genesis, key: SigningKey, replica: Replica, closed: dict[int, ClosedEpoch]) -> Replica:
     """A replica that knows only what the store had: the last record, its snapshot, the events since."""
     last = closed.get(replica.number)
-    again = Replica(genesis, key) if last is None else Replica.resume(genesis, key, last.record, last.snapshot)
+    again = Replica.found(genesis, key) if last is None else Replica.resume(genesis, key, last.record, last.snapshot)
     again.insert(replica.dag.events)
     again.advance()
     return again
@@ -138,7 +138,7 @@ def test_a_fork_of_the_epoch_before_that_comes_late_counts_too() -> None:
     swarm = Gossip(4, seed=5, forkers=(3,), discreet=False)
     swarm.genesis = genesis_of(swarm.keys, settings=Settings(epoch=EpochSettings(events=40)))
     swarm.forkers = ()
-    swarm.replicas = [Replica(swarm.genesis, key) for key in swarm.keys]
+    swarm.replicas = [Replica.found(swarm.genesis, key) for key in swarm.keys]
     while swarm.replicas[0].number == 0:
         swarm.run(1)
     old = swarm.replicas[0].served(swarm.genesis.digest)

@@ -24,7 +24,7 @@ class Mesh:
     def __init__(self, count: int, seed: int) -> None:
         keys = [SigningKey(bytes([number + 1]) * 32) for number in range(count)]
         self.genesis = make_genesis("mesh", [RosterMember(key.id, 1) for key in keys], QUICK)
-        self.replicas = [Replica(self.genesis, key) for key in keys]
+        self.replicas = [Replica.found(self.genesis, key) for key in keys]
         self.workers = [Worker(key, seed * 100 + number) for number, key in enumerate(keys)]
         self.said: list[set[bytes]] = [set() for _ in keys]
         self.digests: list[dict[int, bytes]] = [{} for _ in keys]

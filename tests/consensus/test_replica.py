@@ -79,7 +79,7 @@ def test_replicas_agree_on_every_round_whatever_arrives_when(
     for batch in (1, 17, 10_000):
         events = list(swarm.made)
         rng.shuffle(events)
-        late = Replica(swarm.genesis)
+        late = Replica.found(swarm.genesis)
         rounds = []
         for start in range(0, len(events), batch):
             late.insert(events[start : start + batch])
@@ -91,7 +91,7 @@ def test_replicas_agree_on_every_round_whatever_arrives_when(
 def test_a_replica_recovers_from_its_stored_events() -> None:
     swarm = Gossip(4, seed=5).run(200)
     before = swarm.replicas[2]
-    after = Replica(swarm.genesis, swarm.keys[2])
+    after = Replica.found(swarm.genesis, swarm.keys[2])
     assert after.insert(before.dag.events) == before.dag.events
     assert digests(after.advance()) == digests(swarm.rounds[2])
     assert after.tips() == before.tips()
@@ -146,12 +146,12 @@ def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key() -> 
     strangers = Preimages(KEYS[3], 0).anchor
     genesis = make_genesis("test", [RosterMember(a.id, 1, strangers), RosterMember(b.id, 1)], Settings())
     for key in (a, b):
-        replica = Replica(genesis, key)
+        replica = Replica.found(genesis, key)
         assert not replica.reveals
         assert replica.create(START).reveal is None
-    assert not Replica(genesis).reveals
-    assert not Replica(genesis, KEYS[2]).reveals
-    assert Replica(genesis_of(KEYS, anchored=True), a).reveals
+    assert not Replica.found(genesis).reveals
+    assert not Replica.found(genesis, KEYS[2]).reveals
+    assert Replica.found(genesis_of(KEYS, anchored=True), a).reveals
 
 
 def test_half_of_the_weight_decides_nothing_and_loses_nothing() -> None:
@@ -192,7 +192,7 @@ def refusal(replica: Replica, event: Event) -> str:
 
 
 def test_events_that_break_a_rule_are_refused_with_the_reason() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     a, b, c, _ = KEYS
     first, other, forked = event_by(a, time=START), event_by(b), event_by(b, time=START + 1)
     replica.insert([first, other, forked])
@@ -211,7 +211,7 @@ def test_events_that_break_a_rule_are_refused_with_the_reason() -> None:
 
 
 def test_what_descends_from_a_refused_event_is_refused_too_early_or_late() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     a, b, _, _ = KEYS
     good = event_by(a)
     bad = event_by(a, seq=2, self_parent=good.hash, time=START + 1)
@@ -227,7 +227,7 @@ def test_what_descends_from_a_refused_event_is_refused_too_early_or_late() -> No
 
 
 def test_an_event_counts_once_also_with_a_second_signature() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     event = event_by(KEYS[0])
     again = decode_event(encode([event.header, b"\1" * 64, event.payload]), GENESIS.digest)
     assert replica.insert([event, event, again]) == [event]
@@ -242,7 +242,7 @@ def orphans(replica: Replica) -> Orphans:
 
 
 def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     long, short = chain_by(KEYS[0], 600), chain_by(KEYS[1], 3)
     rng = random.Random(1)
     flood = long[1:]
@@ -256,7 +256,7 @@ def test_orphans_are_bounded_per_creator_and_the_lowest_are_kept() -> None:
 
 
 def test_orphans_are_bounded_in_bytes() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     first = event_by(KEYS[0])
     events = [first]
     for seq in range(1, 40):
@@ -278,7 +278,7 @@ def test_orphans_are_bounded_in_bytes() -> None:
 
 
 def test_a_missing_parent_is_wanted_until_it_comes() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     events = chain_by(KEYS[0], 4)
     replica.insert(events[2:])
     assert replica.wanted() == [events[1].hash]
@@ -289,7 +289,7 @@ def test_a_missing_parent_is_wanted_until_it_comes() -> None:
 
 
 def test_parents_that_do_not_exist_keep_nobody_from_being_asked_for_others() -> None:
-    replica = Replica(GENESIS)
+    replica = Replica.found(GENESIS)
     for note in range(300):
         lies = [bytes([number, note % 256, note // 256]) + bytes(29) for number in range(4)]
         replica.insert([event_by(KEYS[0], other_parents=lies, note=note)])
@@ -304,7 +304,7 @@ def test_parents_that_do_not_exist_keep_nobody_from_being_asked_for_others() -> 
 
 
 def test_own_events_continue_the_newest_and_time_never_stands_still() -> None:
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     for seq, clock in enumerate((START, START - 3600 * SECOND, START + 5)):
         event = replica.create(clock)
         assert event.seq == seq
@@ -314,7 +314,7 @@ def test_own_events_continue_the_newest_and_time_never_stands_still() -> None:
 
 
 def test_a_second_event_cannot_be_made_before_the_first_is_inserted() -> None:
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     first = replica.create(START)
     with pytest.raises(ForkError, match="own event 0 was made before"):
         replica.create(START)
@@ -323,7 +323,7 @@ def test_a_second_event_cannot_be_made_before_the_first_is_inserted() -> None:
 
 
 def test_nothing_is_made_while_an_own_event_waits_for_its_parents() -> None:
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     other = event_by(KEYS[1])
     lost = event_by(KEYS[0], other_parents=[other.hash])
     replica.insert([lost])
@@ -334,7 +334,7 @@ def test_nothing_is_made_while_an_own_event_waits_for_its_parents() -> None:
 
 
 def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here() -> None:
-    peer, replica = Replica(GENESIS, KEYS[1]), Replica(GENESIS, KEYS[0])
+    peer, replica = Replica.found(GENESIS, KEYS[1]), Replica.found(GENESIS, KEYS[0])
     own = chain_by(KEYS[0], 3)
     peer.insert(own)
     replica.insert(own[:1])
@@ -348,7 +348,7 @@ def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here() -> None
 
 
 def test_a_peer_that_lies_about_own_events_can_be_dismissed() -> None:
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     replica.hear(KEYS[1].id, [Tip(KEYS[0].id, 99, b"\1" * 32)])
     replica.hear(KEYS[2].id, [Tip(KEYS[0].id, 98, b"\2" * 32)])
     assert replica.wanted() == [b"\1" * 32, b"\2" * 32]
@@ -360,7 +360,7 @@ def test_a_peer_that_lies_about_own_events_can_be_dismissed() -> None:
 
 
 def test_parents_of_own_events_must_be_attached_and_by_distinct_others() -> None:
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     other, forked = event_by(KEYS[1]), event_by(KEYS[1], time=START + 1)
     replica.insert([other, forked])
     with pytest.raises(EventError, match="not attached"):
@@ -377,7 +377,7 @@ def test_parents_of_own_events_must_be_attached_and_by_distinct_others() -> None
 @pytest.mark.parametrize("key", [None, SigningKey(b"\xee" * 32)])
 def test_only_members_make_events(key: SigningKey | None) -> None:
     with pytest.raises(ForkError, match="no key of a member"):
-        Replica(GENESIS, key).create(START)
+        Replica.found(GENESIS, key).create(START)
 
 
 # What peers tell each other.
@@ -396,7 +396,7 @@ def test_two_replicas_with_different_parts_end_with_the_same(forkers: Sequence[i
 
 
 def test_a_sync_is_cut_at_its_limits_and_goes_on() -> None:
-    full, empty = Replica(GENESIS), Replica(GENESIS)
+    full, empty = Replica.found(GENESIS), Replica.found(GENESIS)
     events = chain_by(KEYS[0], 50)
     full.insert(events)
     assert full.missing(empty.tips(), 20) == events[:20]
@@ -408,7 +408,7 @@ def test_a_sync_is_cut_at_its_limits_and_goes_on() -> None:
 
 
 def test_nothing_is_sent_twice_when_both_are_ahead() -> None:
-    left, right = Replica(GENESIS), Replica(GENESIS)
+    left, right = Replica.found(GENESIS), Replica.found(GENESIS)
     ours, theirs, shared = (chain_by(key, 30) for key in KEYS[:3])
     left.insert(ours + shared[:10] + theirs[:5])
     right.insert(theirs + shared + ours[:5])
@@ -417,7 +417,7 @@ def test_nothing_is_sent_twice_when_both_are_ahead() -> None:
 
 
 def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it() -> None:
-    left, right = Replica(GENESIS), Replica(GENESIS)
+    left, right = Replica.found(GENESIS), Replica.found(GENESIS)
     start = event_by(KEYS[0])
     seen = chain_by(KEYS[0], 100, start)
     hidden = [start]
@@ -433,7 +433,7 @@ def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it() -> Non
 
 
 def test_a_member_with_very_many_branches_does_not_swell_a_sync() -> None:
-    left, right = Replica(GENESIS), Replica(GENESIS)
+    left, right = Replica.found(GENESIS), Replica.found(GENESIS)
     branches = [event_by(KEYS[0], note=note) for note in range(100)]
     left.insert(branches)
     right.insert(branches[:1])
@@ -478,7 +478,7 @@ tip = st.builds(Tip, member, st.integers(0, 9) | st.integers(0, 2**63 - 1), dige
 
 @given(st.lists(tip, max_size=20), st.lists(digest, max_size=5))
 def test_lying_tips_do_no_harm(tips: list[Tip], want: list[bytes]) -> None:
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     replica.insert([*chain_by(KEYS[0], 5), event_by(KEYS[0], time=START + 1), event_by(KEYS[1])])
     sent = replica.missing(tips, 100, want)
     assert len(set(sent)) == len(sent)
@@ -491,7 +491,7 @@ def test_lying_tips_do_no_harm(tips: list[Tip], want: list[bytes]) -> None:
 @given(st.data())
 def test_no_event_makes_a_replica_raise_or_fork(data: st.DataObject) -> None:
     """Members sign whatever they like; parents are picked among what exists and what does not."""
-    replica = Replica(GENESIS, KEYS[0])
+    replica = Replica.found(GENESIS, KEYS[0])
     hashes = [b"\1" * 32, b"\2" * 32]
     for number in range(data.draw(st.integers(1, 12))):
         seq = data.draw(st.integers(0, 3))

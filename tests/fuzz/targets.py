@@ -201,7 +201,7 @@ class ReplicaCheck:
     def __call__(self, data: bytes) -> None:
         event = decode_event(data, gossip().genesis.digest)
         if self._replica is None or self._taken >= 300:
-            self._replica, self._taken = Replica(gossip().genesis, gossip().keys[0]), 0
+            self._replica, self._taken = Replica.found(gossip().genesis, gossip().keys[0]), 0
             self._replica.insert(gossip().made)
             self._replica.advance()
         self._taken += 1

@@ -453,8 +453,8 @@ def test_a_program_that_is_wrong_stays_silent_and_has_its_entries_named_at_the_n
     identity = []
 
     class Faulty(Replica):
-        def _begin(self, genesis, key, opening, ledger):
-            super()._begin(genesis, key, opening, ledger)
+        def __init__(self, genesis, key, opening, ledger, *, decided=None):
+            super().__init__(genesis, key, opening, ledger, decided=decided)
             if key is not None and identity == [key.id] and opening.number == 0:
                 apply = ledger.apply_round
 

@@ -131,7 +131,7 @@ def test_who_gets_its_own_events_back_in_any_order_goes_on_from_the_highest(seed
     own = [event for event in gossip.made if event.creator == key.id]
     events = list(gossip.made)
     random.Random(seed).shuffle(events)
-    back = Replica(gossip.genesis, key)
+    back = Replica.found(gossip.genesis, key)
     peer = gossip.replicas[0]
     back.hear(gossip.keys[0].id, peer.tips())
     refused = 0
@@ -377,7 +377,7 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy() ->
     raw = genuine.raw.replace(genuine.signature, bytes(64))
     assert raw != genuine.raw
     verifier, epoch = ParallelVerifier(), gossip.genesis.digest
-    replica = Replica(gossip.genesis)
+    replica = Replica.found(gossip.genesis)
 
     def knows(digest: bytes) -> bool:
         return digest in replica.dag

@@ -39,7 +39,7 @@ class Swarm:
         members = [RosterMember(key.id, weight) for key, weight in zip(keys, weights, strict=True)]
         self.keys = keys
         self.genesis: Genesis = make_genesis("test", members, settings)
-        self.ledger = Ledger(self.genesis)
+        self.ledger = Ledger.found(self.genesis)
         self.rounds: list[DecidedRound] = []
         self.time = 1_000 * SECOND
         self.index = 0
@@ -143,7 +143,7 @@ class Swarm:
 
     def replayed(self) -> Ledger:
         """A second node's ledger over the same rounds."""
-        ledger = Ledger(self.genesis)
+        ledger = Ledger.found(self.genesis)
         for decided in self.rounds:
             ledger.apply_round(decided)
             if decided.number in self.closings:

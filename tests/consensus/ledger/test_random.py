@@ -354,7 +354,7 @@ def check_promotion(swarm: Swarm, effect: Effect, effects: tuple[Effect, ...], b
 @pytest.mark.parametrize("seed", range(4))
 def test_the_rules_hold_and_replay_agrees(seed: int, count: int) -> None:
     swarm, trace = run(seed, count)
-    again = Ledger(swarm.genesis)
+    again = Ledger.found(swarm.genesis)
     for decided, (digest, effects) in zip(swarm.rounds, trace, strict=True):
         assert again.apply_round(decided) == effects
         assert again.digest() == digest

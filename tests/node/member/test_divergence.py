@@ -19,7 +19,7 @@ async def stored(swarm):
 
 def compared(swarm, change):
     """The divergence of member 0, whose ledger was changed after half of the rounds, with its replica."""
-    replica = Replica(swarm.genesis, swarm.keys[0])
+    replica = Replica.found(swarm.genesis, swarm.keys[0])
     divergence = Divergence(swarm.keys[0].id)
     events = swarm.replicas[0].dag.events
     for start in range(0, len(events), 10):
@@ -53,7 +53,7 @@ async def test_what_was_wrong_is_computed_again_and_named():
 async def test_all_rounds_come_out():
     swarm = Gossip(4, seed=1).run(300).settle()
     divergence, replica = compared(swarm, spoil)
-    told = Replica(swarm.genesis, swarm.keys[0])
+    told = Replica.found(swarm.genesis, swarm.keys[0])
     told.insert(swarm.replicas[0].dag.events[:150])
     told.advance()
     _, rounds = await divergence.cure(await stored(swarm), swarm.keys[0], told)

@@ -49,7 +49,7 @@ class Candidate:
 
     def __init__(self, founded: Genesis, ledger: Ledger | None = None) -> None:
         swarm = Swarm()
-        swarm.genesis, swarm.ledger = founded, ledger or Ledger(founded)
+        swarm.genesis, swarm.ledger = founded, ledger or Ledger.found(founded)
         swarm.rounds = [DecidedRound(number + 1, (), ()) for number in range(swarm.ledger.round)]
         news = swarm.candidate(0)
         self.swarm, self.ledger = swarm, swarm.ledger
@@ -99,7 +99,7 @@ def test_who_does_not_show_what_it_owes_adds_nothing_any_more(shown: bytes | Non
 
 def test_what_was_withheld_once_does_not_count_later() -> None:
     founded = genesis()
-    ledger = Ledger(founded)
+    ledger = Ledger.found(founded)
     ledger.apply_round(judged(1, right(1, 0, 2) | {1: None}))
     assert Candidate(founded, ledger).shine(judged(4, right(4, 0, 1, 2))) == expected(founded, 4, right(4, 0, 2))
 
@@ -131,7 +131,7 @@ def test_without_any_preimage_the_judges_hashes_make_the_beacon(anchored: int) -
 def test_preimages_are_part_of_the_ledgers_digest() -> None:
     seen = set()
     for shown in (right(1, 0, 1), right(1, 0), right(1, 0) | {1: None}, {0: None, 1: None}):
-        ledger = Ledger(genesis())
+        ledger = Ledger.found(genesis())
         ledger.apply_round(judged(1, shown))
         seen.add(ledger.digest())
     assert len(seen) == 4

@@ -29,7 +29,7 @@ def test_what_is_restored_has_the_same_digest_and_the_same_future(seed: int, cou
     swarm = closed_swarm(seed, count)
     for closing_round, closing in swarm.closings.items():
         ledger = Ledger.restore(swarm.genesis, closing.record, closing.snapshot)
-        whole = Ledger(swarm.genesis)
+        whole = Ledger.found(swarm.genesis)
         for decided in swarm.rounds:
             effects = whole.apply_round(decided)
             if decided.number > closing_round:
@@ -48,7 +48,7 @@ def test_what_is_restored_has_the_same_digest_and_the_same_future(seed: int, cou
 def test_the_digest_after_a_close_is_that_of_what_is_restored() -> None:
     swarm = closed_swarm()
     for closing_round, closing in swarm.closings.items():
-        whole = Ledger(swarm.genesis)
+        whole = Ledger.found(swarm.genesis)
         for decided in swarm.rounds[:closing_round]:
             whole.apply_round(decided)
             if decided.number in swarm.closings:

@@ -37,7 +37,7 @@ def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "swarm", f"{members}, weight {count(swarm['weight'])}, genesis {short(swarm['genesis'])}"
     if swarm["open_proposals"]:
         waiting = plural(swarm["open_proposals"], "proposal")
-        yield "vote", f"{waiting} to change the roster wait for ballots: ringrift-node proposals"
+        yield "vote", f"{waiting} to change the roster: see ringrift-node proposals"
 
 
 def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
@@ -45,7 +45,7 @@ def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
     decided = "none decided yet" if order["round_age_s"] is None else f"decided {ago(order['round_age_s'])}"
     yield "round", f"{count(order['round'])}, {decided}, ledger {short(order['ledger_digest'])}"
     yield "epoch", f"{count(order['epoch'])}, roster version {count(order['roster_version'])}"
-    yield "events", f"{count(order['ordered'])} in order, {count(order['pending'])} waiting"
+    yield "events", f"{count(order['ordered'])} in order, {plural(order['pending'], 'own transaction')} waiting"
     if order["forkers"]:
         yield "forked", ", ".join(order["forkers"])
     if order["ailment"]:

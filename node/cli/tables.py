@@ -19,8 +19,15 @@ from node.api.answers import (
 )
 from node.cli.rows import Row, model_text, print_table, state_text
 from node.cli.status import show_status
-from node.text.formatting import age, ago, count, moment, plural, short
+from node.text.formatting import age, ago, count, losses, moment, offer, plural, short
 
+_MEMBER_COLUMNS = (
+    "name", "?id", "?address", "state", "#weight", "?standing", "works on",
+    "?#events", "#games", "#contact", "?#lacks", "?offers",
+)  # fmt: skip
+_CANDIDATE_COLUMNS = (
+    "candidate", "?by", "configuration", "state", "#blocks", "#score", "?#equal play", "?#votes", "?losses", "reason",
+)  # fmt: skip
 _PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
 
 
@@ -42,11 +49,9 @@ def show(command: str, answer: Any) -> None:
 
 
 def _show_members(console: Console, members: list[MemberInfo]) -> None:
-    columns = (
-        "name", "?id", "?address", "state", "#weight", "?standing", "works on",
-        "?#events", "#games", "#contact", "?#lacks",
-    )  # fmt: skip
-    print_table(console, "Members", columns, [_member_row(member) for member in members], "none")
+    shown = len(_MEMBER_COLUMNS) if any(offer(member) for member in members) else len(_MEMBER_COLUMNS) - 1
+    rows = [_member_row(member)[:shown] for member in members]
+    print_table(console, "Members", _MEMBER_COLUMNS[:shown], rows, "none")
 
 
 def _member_row(member: MemberInfo) -> Row:
@@ -63,6 +68,7 @@ def _member_row(member: MemberInfo) -> Row:
         count(member["games"]),
         "–" if is_self else ago(member["last_contact_s"]),
         count(member["lag_events"]),
+        offer(member) or "–",
     )
 
 
@@ -70,9 +76,8 @@ def _show_work(console: Console, work: WorkInfo) -> None:
     columns = ("member", "kind", "subject", "#done", "#for", "#lease ends in")
     claims = [_claim_row(claim) for claim in work["claims"]]
     print_table(console, "Claims", columns, claims, "nobody has claimed any work")
-    headings = ("candidate", "?by", "configuration", "state", "#blocks", "#score", "?#equal play", "?#votes", "reason")
     candidates = [_candidate_row(entry) for entry in work["candidates"]]
-    print_table(console, "Candidates", headings, candidates, "none yet")
+    print_table(console, "Candidates", _CANDIDATE_COLUMNS, candidates, "none yet")
     if work["cases"]:
         doubts = ("result", "?candidate", "#slot", "member", "?found wrong by", "replays", "#ends in", "reason")
         print_table(console, "Results in doubt", doubts, [_case_row(entry) for entry in work["cases"]], "none")
@@ -127,6 +132,7 @@ def _candidate_row(entry: CandidateInfo) -> Row:
         count(entry["score"]),
         count(entry["null_score"]),
         "–" if entry["approve"] is None else f"{count(entry['approve'])} : {count(entry['reject'])}",
+        losses(entry["losses"]),
         entry["reason"] or "–",
     )
 

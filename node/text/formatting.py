@@ -1,15 +1,16 @@
-"""What page and terminal share: numbers as people read them, short identifiers, what is held against a member."""
+"""Values as page and terminal show them: durations, counts, times, short identifiers, and what members tell."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-_SHORT = 10
-_LONG_UNHEARD = 60.0  # seconds; one that is up has an event in the order every few of them
+_SHORT_DIGITS = 10
+_MILLIONTHS = 10**6
+_LONG_UNHEARD_S = 60.0  # a member that is up has an event in the order every few seconds
 
 
 def age(seconds: float | None) -> str:
-    """Return a duration in its two largest units at most: "0.4 s", "38 s", "4 min", "2 h 5 min", "3 d 4 h"."""
+    """Return a duration in at most two units: "0.4 s", "38 s", "4 min", "2 h 5 min", "3 d 4 h"; "never" for None."""
     if seconds is None:
         return "never"
     seconds = max(seconds, 0.0)
@@ -26,17 +27,17 @@ def age(seconds: float | None) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """Return how long ago something was: "4 min ago", "never"."""
+    """Return how long ago something was: "4 min ago"; "never" for None."""
     return age(seconds) if seconds is None else f"{age(seconds)} ago"
 
 
 def count(number: int | None) -> str:
-    """Return a whole number with its thousands apart: "12,345"; a dash for None."""
+    """Return a whole number with separated thousands: "12,345"; a dash for None."""
     return "–" if number is None else f"{number:,}"
 
 
 def share(part: int, whole: int) -> str:
-    """Return a percentage with one decimal: "62.5%"; a dash if there is no whole yet."""
+    """Return a percentage with one decimal: "62.5%"; a dash where `whole` is 0."""
     return f"{100 * part / whole:.1f}%" if whole else "–"
 
 
@@ -44,27 +45,42 @@ def short(identifier: str | None) -> str:
     """Return the beginning of an id or digest, enough to tell it from others; a dash for None."""
     if identifier is None:
         return "–"
-    return identifier if len(identifier) <= _SHORT + 2 else identifier[:_SHORT] + "…"
+    return identifier if len(identifier) <= _SHORT_DIGITS + 2 else identifier[:_SHORT_DIGITS] + "…"
 
 
 def conduct(entry: Mapping[str, Any]) -> str:
     """Return what is held against a member, from an entry of /status's `conduct`; empty if nothing is."""
-    said = []
+    charges = []
     if entry["equivocated"] is not None:
-        said.append(f"signed two events in one place in epoch {entry['equivocated']}")
+        charges.append(f"signed two events in one place in epoch {entry['equivocated']}")
     if entry["silenced"]:
-        said.append("has no say")
+        charges.append("has no say")
     if entry["wrong_results"]:
-        said.append(plural(entry["wrong_results"], "wrong result"))
+        charges.append(plural(entry["wrong_results"], "wrong result"))
     if entry["withheld"]:
-        said.append(f"{plural(entry['withheld'], 'preimage')} withheld")
-    if entry["unheard_s"] is not None and entry["unheard_s"] > _LONG_UNHEARD:
-        said.append(f"no event in the order for {age(entry['unheard_s'])}")
-    return ", ".join(said)
+        charges.append(f"{plural(entry['withheld'], 'preimage')} withheld")
+    if entry["unheard_s"] is not None and entry["unheard_s"] > _LONG_UNHEARD_S:
+        charges.append(f"no event in the order for {age(entry['unheard_s'])}")
+    return ", ".join(charges)
+
+
+def losses(values: Mapping[str, float] | None) -> str:
+    """Return a candidate's losses by name: "policy 1.934, winner 0.512"; a dash if none are known."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in sorted(values.items())) if values else "–"
+
+
+def offer(member: Mapping[str, Any]) -> str:
+    """Return the rates, cost and life that a member announced, from an entry of /members; empty if there are none."""
+    told = [f"{rate:,} {name} per hour" for name, rate in sorted(member["rates"].items())]
+    if member["cost_per_h"]:
+        told.append(f"costs {member['cost_per_h'] / _MILLIONTHS:g} per hour")
+    if member["life_s"]:
+        told.append(f"stays {age(member['life_s'])}")
+    return ", ".join(told)
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """Return "1 member", "4 members"."""
+    """Return a count of things: "1 member", "4 members"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 

@@ -16,11 +16,12 @@ _LOG_SEARCHED = 400  # effects among which these lines are found; most effects a
 
 def render_page(source: StatusSource) -> str:
     """Return the page as HTML. Everything that comes from peers is escaped."""
-    status = source.status()
+    status, members = source.status(), source.members()
     return _template().render(
         status=status,
         conduct=[(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
-        members=source.members(),
+        members=members,
+        offers=any(formatting.offer(member) for member in members),
         work=source.work(),
         proposals=source.proposals(),
         certificates=source.certificates(),
@@ -37,7 +38,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("age", "ago", "clock", "count", "moment", "plural", "share", "short"):
+    for name in ("age", "ago", "clock", "count", "losses", "moment", "offer", "plural", "share", "short"):
         environment.filters[name] = getattr(formatting, name)
     return environment.get_template("page.html")
 

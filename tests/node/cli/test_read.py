@@ -50,7 +50,18 @@ async def ask(*arguments: str | Path) -> int:
                 "2 proven wrong, 1 in doubt",
             ],
         ),
-        ("members", ["<dune>", "127.0.0.1:7403", "self-play hex8-2", "this node", "2,401"]),
+        (
+            "members",
+            [
+                "<dune>",
+                "127.0.0.1:7403",
+                "self-play hex8-2",
+                "this node",
+                "2,401",
+                "9,000 plies per hour",
+                "costs 0.35 per hour, stays 2 h 0 min",
+            ],
+        ),
         (
             "work",
             [
@@ -58,6 +69,7 @@ async def ask(*arguments: str | Path) -> int:
                 "1,200 of 2,000",
                 "21 of 200",
                 "the test says it is not stronger",
+                "policy 1.934, winner 0.512",
                 "2 wrong, 1 right, needs 3",
                 "its seeds do not match",
             ],

@@ -22,7 +22,8 @@ from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.files import FileBlobs
 from node.config.identity import Identity, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
-from node.gossip.gossip import SYNC_PATH, Gossip
+from node.gossip.gossip import Gossip
+from node.gossip.messages import SYNC_PATH
 from node.gossip.peers import Peer
 from node.member.anchors import compute_anchors
 from node.member.member import Member
@@ -178,7 +179,7 @@ class _Node:
         await self._serve_peers(nursery)
         url = await nursery.start(serve_local, report, self._options.http, self._data, actions)
         nursery.start_soon(self._gossip.run)
-        nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.stranded())
+        nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.is_stranded())
         nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
         if not self._options.keep_blobs:
             nursery.start_soon(self._collector.run, lambda: self._at_rest(report))

@@ -1,16 +1,18 @@
 """The two messages of a sync: what each side has, what it wants, and the events that the other lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.event import MAX_EVENT_BYTES, EventError
-from consensus.open_epoch import MAX_WANTED
+from consensus.open_epoch import MAX_WANTED, OpenEpoch
+from consensus.replica import Replica
 from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
 
+SYNC_PATH = "/gossip/sync"
 MAX_EVENTS = 1000  # in one message
-MAX_EVENTS_SIZE = 512 * 1024  # bytes of events in one message, or one event
-MAX_MESSAGE = 2 * 1024 * 1024  # bytes
+MAX_EVENTS_BYTES = 512 * 1024  # of all events in one message, unless it holds one only
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 
 
 class MessageError(ValueError):
@@ -19,7 +21,7 @@ class MessageError(ValueError):
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """What the asking side has and wants, and events that it thinks the other lacks."""
+    """What the asking side has and wants, and events that the other side seems to lack."""
 
     epoch: bytes
     tips: Sequence[Tip]
@@ -28,7 +30,7 @@ class SyncRequest:
     closed: bool = False  # the asking side is in a later epoch
 
     def encode(self) -> bytes:
-        """CBOR {epoch, tips, want, events, closed}."""
+        """Return CBOR: {epoch, tips, want, events, closed}."""
         tips, want, events = list(self.tips), list(self.want), list(self.events)
         return encode({"epoch": self.epoch, "tips": tips, "want": want, "events": events, "closed": self.closed})
 
@@ -39,17 +41,25 @@ class SyncAnswer:
 
     tips: Sequence[Tip]
     events: Sequence[bytes]  # raw
-    more: bool  # they did not all fit
+    more: bool  # not all of them fitted
     closed: bool  # the answering side is in a later epoch
 
     def encode(self) -> bytes:
-        """CBOR {tips, events, more, closed}."""
+        """Return CBOR: {tips, events, more, closed}."""
         tips, events = list(self.tips), list(self.events)
         return encode({"tips": tips, "events": events, "more": self.more, "closed": self.closed})
 
 
+def missing_events(held: Replica | OpenEpoch, tips: Iterable[Tip], want: Iterable[bytes] = ()) -> list[bytes]:
+    """Return as many raw events as fit into a message of those that a peer with `tips` lacks, or wants by hash.
+
+    See `OpenEpoch.missing`.
+    """
+    return [event.raw for event in held.missing(tips, MAX_EVENTS, want, MAX_EVENTS_BYTES)]
+
+
 def decode_request(data: bytes, members: int) -> SyncRequest:
-    """A request in a swarm of `members`. Raises MessageError."""
+    """Decode a request that may speak of up to `members` members. Raises MessageError."""
     fields = _fields(data, {"epoch", "tips", "want", "events", "closed"}, members)
     epoch = fields["epoch"]
     if not isinstance(epoch, bytes) or len(epoch) != 32:
@@ -61,7 +71,7 @@ def decode_request(data: bytes, members: int) -> SyncRequest:
 
 
 def decode_answer(data: bytes, members: int) -> SyncAnswer:
-    """An answer in a swarm of `members`. Raises MessageError."""
+    """Decode an answer that may speak of up to `members` members. Raises MessageError."""
     fields = _fields(data, {"tips", "events", "more", "closed"}, members)
     more, closed = fields["more"], fields["closed"]
     if not isinstance(more, bool) or not isinstance(closed, bool):
@@ -72,7 +82,7 @@ def decode_answer(data: bytes, members: int) -> SyncAnswer:
 def _fields(data: bytes, names: set[str], members: int) -> dict[str, Decoded]:
     values = 2 * len(names) + 4 * TIPS_PER_MEMBER * members + MAX_WANTED + MAX_EVENTS
     try:
-        value = decode(data, limit=MAX_MESSAGE, items=values)
+        value = decode(data, limit=MAX_MESSAGE_BYTES, items=values)
     except EncodingError as error:
         raise MessageError(str(error)) from None
     if not isinstance(value, dict) or value.keys() != names:
@@ -92,7 +102,7 @@ def _want(value: Decoded) -> list[bytes]:
         raise MessageError(f"want is not an array of at most {MAX_WANTED} hashes")
     hashes = [item for item in value if isinstance(item, bytes) and len(item) == 32]
     if len(hashes) != len(value):
-        raise MessageError("want holds something that is no hash")
+        raise MessageError("want holds something that is not a hash")
     return hashes
 
 
@@ -101,5 +111,5 @@ def _events(value: Decoded) -> list[bytes]:
         raise MessageError(f"events is not an array of at most {MAX_EVENTS}")
     raws = [item for item in value if isinstance(item, bytes) and len(item) <= MAX_EVENT_BYTES]
     if len(raws) != len(value):
-        raise MessageError("events holds something that is no event")
+        raise MessageError("events holds something that is not an event")
     return raws

@@ -1,102 +1,107 @@
-"""What a node knows of each peer: when it last spoke, what it has, and when to ask it again."""
+"""What a node knows of each peer: when it last spoke, what it has, and what went wrong with it."""
 
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
-from consensus.keys import MemberId
+import structlog
+
+from consensus.keys import MemberId, id_text
 from consensus.sync import Tip, seqs_of
+from node.gossip.backoff import PeerBackoff
+from node.system.token_bucket import TokenBucket
+from node.transport import AskError, Refused
 
 State = Literal["never", "ok", "backoff"]
 
-_FIRST_PENALTY = 0.5  # seconds
-_MAX_UNREACHABLE = 30.0
-_FIRST_MISBEHAVED = 10.0
-_MAX_MISBEHAVED = 300.0
-_EVENTS_PER_S = 1000.0  # that one peer may make us check, on average
+_EVENTS_PER_S = 1000.0  # that one peer may make us verify, on average
 _EVENTS_AT_ONCE = 5000.0
-_RECENT = 1.0  # seconds after which a peer that asks us is asked again
+_SOON_S = 1.0  # after which a peer that asked us is asked
+
+_log = structlog.get_logger(__name__)
 
 
-@dataclass
 class Peer:
-    """One peer. Times in seconds of trio's clock."""
+    """One peer. Times are in seconds of trio's clock."""
 
-    id: MemberId
-    epoch: bytes = b""  # of which it spoke last, with us in it
-    ahead: bool = False  # it has closed that epoch
-    elsewhere: bool = False  # it answered that it does not know our epoch, or us, or no more
-    tips: Sequence[Tip] = ()  # what it said it has of the epoch
-    seqs: dict[MemberId, int] = field(default_factory=dict)  # of its tips, the highest of each member
-    contacted_at: float | None = None  # last time it said something correct
-    asked_at: float = -math.inf
-    settled: object = None  # what both had when it was last asked, and nothing more was to be had
-    next_at: float = -math.inf  # not asked before
-    penalty: float = 0.0
-    trusted_at: float = -math.inf  # what it says is not looked at before
-    error: str = ""  # why it was last not as it should be
-    busy: bool = False  # is being asked
-    allowance: float = _EVENTS_AT_ONCE
-    allowed_at: float = -math.inf
-    sent: int = 0  # bytes, in questions and answers
-    received: int = 0
+    def __init__(self, member: MemberId) -> None:
+        self.id = member
+        self.has_spoken = False  # of our epoch, with us in it
+        self.is_ahead = False  # it has closed that epoch
+        self.is_elsewhere = False  # it answered that it does not know our epoch, or us, or no longer
+        self.tips: Sequence[Tip] = ()  # what it said it has of our epoch
+        self.seqs: Mapping[MemberId, int] = {}  # the highest seq of each member among its tips
+        self.settled: object = None  # what both sides had when it was last asked, and nothing more was to be had
+        self.contacted_at: float | None = None  # when it last said something correct
+        self.asked_at = -math.inf
+        self.is_busy = False  # being asked
+        self.backoff = PeerBackoff()
+        self.error = ""  # what went wrong last; empty if it has answered since
+        self.refused_with: int | None = None  # HTTP status, if what went wrong is that it refused to answer
+        self.bytes_sent = 0  # in requests and answers
+        self.bytes_received = 0
+        self._events = TokenBucket(_EVENTS_PER_S, _EVENTS_AT_ONCE)
 
-    def heard(self, tips: Sequence[Tip], now: float, epoch: bytes, *, ahead: bool = False) -> None:
-        """It said, correctly, what it has of our epoch."""
-        self.epoch, self.ahead, self.elsewhere = epoch, ahead, False
-        self.tips = tips
-        self.seqs = seqs_of(tips)
+    def observe_epoch(self) -> None:
+        """Take in that an epoch has begun: the peer has not said yet what it has of it."""
+        self.has_spoken = self.is_ahead = self.is_elsewhere = False
+        self.tips, self.seqs, self.settled = (), {}, None
+
+    def observe_tips(self, tips: Sequence[Tip], now: float, *, ahead: bool = False) -> None:
+        """Take in what the peer said, correctly, that it has of our epoch; `ahead` if it has closed it."""
+        self.has_spoken, self.is_ahead, self.is_elsewhere = True, ahead, False
+        self.tips, self.seqs = tips, seqs_of(tips)
         self.contacted_at = now
 
-    def follow(self, epoch: bytes) -> None:
-        """An epoch has begun: what it has of that one, it has not said yet."""
-        if self.epoch != epoch:
-            self.epoch, self.ahead, self.elsewhere, self.settled = b"", False, False, None
-            self.tips, self.seqs = (), {}
+    def observe_request(self, now: float) -> None:
+        """Take in that the peer asked us something: it can reach us, so perhaps we can reach it again."""
+        if self.backoff.may_listen(now):
+            self.backoff.ask_by(now + _SOON_S)
 
-    def asked_us(self, now: float) -> None:
-        """It can reach us, so perhaps we can reach it again."""
-        if now >= self.trusted_at:
-            self.next_at = min(self.next_at, now + _RECENT)
+    def observe_success(self) -> None:
+        """Take in that the peer answered as it should."""
+        self.backoff.observe_success()
+        self.error, self.refused_with = "", None
 
-    def may_tell(self, events: int, now: float) -> bool:
-        """Whether it may make us check so many more events; if so, they are counted."""
-        earned = (now - self.allowed_at) * _EVENTS_PER_S
-        self.allowance, self.allowed_at = min(_EVENTS_AT_ONCE, self.allowance + earned), now
-        if events > self.allowance:
-            return False
-        self.allowance -= events
-        return True
+    def observe_failure(self, error: AskError, now: float, chance: random.Random) -> None:
+        """Take in that the peer gave no usable answer."""
+        self.backoff.observe_failure(now, chance)
+        self.error = str(error)
+        self.refused_with = error.status if isinstance(error, Refused) else None
 
-    def answered(self) -> None:
-        """It answered as it should: the penalty decays, so that who comes and goes still waits longer."""
-        self.penalty = self.penalty / 4 if self.penalty > _FIRST_PENALTY else 0.0
-        self.error = ""
+    def observe_misbehaviour(self, error: Exception, now: float) -> None:
+        """Take in that the peer said something that no correct node says: it is left alone for a while."""
+        self.backoff.observe_misbehaviour(now)
+        self.error, self.refused_with = str(error), None
+        _log.warning("a peer misbehaves", peer=id_text(self.id), reason=self.error)
 
-    def failed(self, reason: str, now: float, chance: random.Random) -> None:
-        """It did not answer."""
-        self.penalty = min(_MAX_UNREACHABLE, max(_FIRST_PENALTY, 2 * self.penalty))
-        self.next_at = now + self.penalty * (0.5 + chance.random())
-        self.error = reason
-
-    def misbehaved(self, reason: str, now: float) -> None:
-        """It said something that no correct node says: we have nothing to do with it for a while."""
-        self.penalty = min(_MAX_MISBEHAVED, max(_FIRST_MISBEHAVED, 2 * self.penalty))
-        self.next_at = self.trusted_at = now + self.penalty
-        self.error = reason
+    def may_send(self, events: int, now: float) -> bool:
+        """Return whether the peer may make us verify so many more events; if so, they are counted."""
+        return self._events.take(events, now)
 
     def lacks(self, ours: Mapping[MemberId, int]) -> int:
-        """How many events it lacks that we have; `ours` is the highest seq of each member."""
+        """Return how many events the peer lacks that we have; `ours` is the highest seq of each member."""
         return sum(max(0, seq - self.seqs.get(member, -1)) for member, seq in ours.items())
 
     def leads(self, ours: Mapping[MemberId, int]) -> int:
-        """How many events it says to have that we lack."""
+        """Return how many events the peer said it has that we lack."""
         return sum(max(0, seq - ours.get(member, -1)) for member, seq in self.seqs.items())
 
+    def has_spoken_since(self, since: float) -> bool:
+        """Return whether the peer spoke of our epoch later than at `since`."""
+        return self.has_spoken and self.contacted_at is not None and self.contacted_at > since
+
+    def is_level(self, ours: Mapping[MemberId, int]) -> bool:
+        """Return whether the peer is in our epoch, and all that it has is here."""
+        return not self.is_ahead and not self.leads(ours)
+
+    def has_closed_with(self, ours: Mapping[MemberId, int]) -> bool:
+        """Return whether the peer has closed our epoch, and all that it has of it is here."""
+        return self.is_ahead and not self.leads(ours)
+
     def state(self) -> State:
-        """never: it has not spoken yet; backoff: last time it did not answer, or misbehaved; ok: neither."""
+        """Return "never" if the peer has not spoken yet, "backoff" if something went wrong last time, else "ok"."""
         if self.contacted_at is None:
             return "never"
         return "backoff" if self.error else "ok"

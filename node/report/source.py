@@ -1,5 +1,6 @@
 """The running node's `StatusSource`: reads member, gossip, ledger and work at the moment of asking."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 import trio
@@ -11,7 +12,8 @@ from consensus.roster import RosterMember
 from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, WorkInfo
 from node.api.status import ConsensusInfo, CurrentWorkInfo, NodeInfo, PeerInfo, PeerState, Status, SwarmInfo
 from node.config.address import Address
-from node.gossip.gossip import Gossip, PeerStatus
+from node.gossip.gossip import Gossip
+from node.gossip.peer_table import PeerStatus
 from node.member.member import Member
 from node.membership.address_book import AddressBook
 from node.membership.joining import outside
@@ -24,7 +26,6 @@ from node.report.effect_log import EffectLog
 from node.system.version import version
 from node.work.node_context import NodeWorkContext
 
-TURNED_AWAY = "refused with 403"  # as `node.transport.Refused` words it
 STATES: dict[str, PeerState] = {"ok": "ok", "backoff": "silent", "never": "never"}
 
 
@@ -176,7 +177,7 @@ class NodeReport:
         refusing = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]
         if 3 * self._address_book.roster.weight(refusing) >= self._address_book.roster.total_weight:
             return False, "members turn this node away; if it was voted out, ringrift-node members says so at theirs"
-        if not self._gossip.caught_up():
+        if not self._gossip.is_caught_up():
             return False, "not level with members of more than 2/3 of the weight"
         silence = f"; makes no events for now: {status.ailment}" if status.ailment else ""
         return True, f"level with members of more than 2/3 of the weight{silence}"
@@ -242,4 +243,4 @@ class NodeReport:
 
 
 def _state(peer: PeerStatus) -> PeerState:
-    return "refused" if peer.error.startswith(TURNED_AWAY) else STATES[peer.state]
+    return "refused" if peer.refused_with == HTTPStatus.FORBIDDEN else STATES[peer.state]

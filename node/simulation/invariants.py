@@ -148,7 +148,7 @@ class Honesty:
                 text = f"node {node.number} refuses an event of an honest member: {refusal.reason}"
                 raise Violation("accused", text)
         for peer in node.gossip.peers.values():
-            if peer.id in self._honest and peer.trusted_at > 0:
+            if peer.id in self._honest and peer.backoff.listen_at > 0:
                 text = f"node {node.number} says that an honest peer misbehaves: {peer.error}"
                 raise Violation("accused", text)
 

@@ -13,7 +13,7 @@ from consensus import preimages
 from consensus.keys import MemberId
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation import byzantine
 from node.simulation.agenda import Agenda
@@ -131,7 +131,7 @@ class _Run:
             schedule.nodes,
             schedule.seed,
             pace=Pace(busy=0.4 * slower),
-            rhythm=Rhythm(busy=0.2 * slower, deadline=5.0),
+            rhythm=Rhythm(busy_s=0.2 * slower, timeout_s=5.0),
             watch=self._watch,
             liars={
                 liar.node: [byzantine.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]

@@ -15,8 +15,10 @@ from consensus.settings import Settings
 from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
 from node.blobs.memory import MemoryBlobs
 from node.config.identity import Identity
-from node.gossip.gossip import SYNC_PATH, Gossip, Rhythm
+from node.gossip.gossip import Gossip
+from node.gossip.messages import SYNC_PATH
 from node.gossip.peers import Peer
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.verification import CachingVerifier
 from node.membership.admission import Admission
@@ -267,7 +269,7 @@ class SimulatedSwarm:
             chance=chance,
             entered=entered,
         )
-        await catchup.run(lambda: me not in member.replica.ledger.roster or life.gossip.stranded())
+        await catchup.run(lambda: me not in member.replica.ledger.roster or life.gossip.is_stranded())
 
     async def live(
         self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random

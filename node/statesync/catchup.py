@@ -10,7 +10,7 @@ import trio
 
 from consensus.epoch import EpochError, EpochRecord, SealedRecord
 from consensus.genesis import Genesis
-from consensus.keys import MemberId, id_text
+from consensus.keys import MemberId
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError
 from node.blobs import BlobError, Blobs
 from node.blobs.exchange import BlobFetcher
@@ -140,7 +140,7 @@ class CatchUp:
         """Asks all peers, several at a time and turn by turn, until none of them tells more."""
         peers = sorted(self._peers(), key=lambda peer: peer.id)
         self._random.shuffle(peers)
-        waiting = deque(peer for peer in peers if peer.trusted_at <= trio.current_time())
+        waiting = deque(peer for peer in peers if peer.backoff.may_listen(trio.current_time()))
         async with trio.open_nursery() as nursery:
             for _ in range(_TEACHERS):
                 nursery.start_soon(self._attend, chain, waiting)
@@ -157,15 +157,14 @@ class CatchUp:
             for _ in range(_PATIENCE):
                 try:
                     told = await chain.learn(peer, self._transport)
-                    peer.next_at = min(peer.next_at, trio.current_time())  # it admits us, and may have events
+                    peer.backoff.ask_by(trio.current_time())  # it admits us, and may have events
                     return told
                 except Refused as refused:
                     if refused.status != _BUSY:
                         raise
                 await trio.sleep(_PAUSE)
         except (MessageError, EpochError, BadAnswer) as error:
-            peer.misbehaved(str(error), trio.current_time())
-            _log.warning("a peer misbehaves", peer=id_text(peer.id), reason=str(error))
+            peer.observe_misbehaviour(error, trio.current_time())
         except AskError as error:
-            peer.failed(str(error), trio.current_time(), self._random)
+            peer.observe_failure(error, trio.current_time(), self._random)
         return False

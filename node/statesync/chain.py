@@ -57,9 +57,9 @@ class RecordChain:
         """
         first = self._opening.number + 1
         body = ChainRequest(first).encode()
-        peer.sent += len(body)
+        peer.bytes_sent += len(body)
         raw = await transport.ask(peer.id, CHAIN_PATH, body, seconds=DEADLINE, limit=MAX_ANSWER)
-        peer.received += len(raw)
+        peer.bytes_received += len(raw)
         answer = decode_chain_answer(raw)
         self.said[peer.id] = answer.opened
         if not answer.records and answer.number > first:

@@ -3,11 +3,13 @@
 Both transports, the real one and the one in memory, answer through a `Router`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import trio
 
+from node.system.token_bucket import TokenBucket
 from node.transport import Handler
 
 
@@ -33,21 +35,24 @@ class Route:
     former: bool = False  # who was a member once may ask, too
 
 
-@dataclass
 class _Budget:
-    """A token bucket and a count of requests under way, for one member on one route."""
+    """What one member may still use up of one route."""
 
-    tokens: float
-    filled_at: float
-    running: int = 0
+    def __init__(self, route: Route) -> None:
+        self._most = route.concurrency
+        self._running = 0  # requests
+        self._bucket = TokenBucket(route.rate, route.burst)
 
-    def take(self, route: Route) -> None:
-        now = trio.current_time()
-        self.tokens = min(route.burst, self.tokens + (now - self.filled_at) * route.rate)
-        self.filled_at = now
-        if self.running >= route.concurrency or self.tokens < 1:
+    @contextmanager
+    def spend(self) -> Iterator[None]:
+        """Count a request while it is answered. Raises Refusal: 429."""
+        if self._running >= self._most or not self._bucket.take(1, trio.current_time()):
             raise Refusal(429, "too many requests; ask less often")
-        self.tokens -= 1
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
 
 class Router:
@@ -84,13 +89,10 @@ class Router:
             raise Refusal(403, "not a member of this swarm now")
         budget = self._budgets.get((member, path))
         if budget is None:
-            budget = self._budgets[member, path] = _Budget(route.burst, trio.current_time())
-        budget.take(route)
-        budget.running += 1
-        try:
-            with trio.fail_after(route.seconds):
-                return await route.handler(member, body)
-        except trio.TooSlowError:
-            raise Refusal(503, "overloaded; ask later") from None
-        finally:
-            budget.running -= 1
+            budget = self._budgets[member, path] = _Budget(route)
+        with budget.spend():
+            try:
+                with trio.fail_after(route.seconds):
+                    return await route.handler(member, body)
+            except trio.TooSlowError:
+                raise Refusal(503, "overloaded; ask later") from None

@@ -25,7 +25,7 @@ async def work_for_the_swarm(
     Checks have a workshop of their own, so that a vote never waits for a long piece of work. While the ledger
     here is not that of the others, all of it rests.
     """
-    while member.status().listening or not gossip.caught_up():
+    while member.status().listening or not gossip.is_caught_up():
         await trio.sleep(LOOK_S)
     roles = tuple(sorted(context.roles))
     await context.submit(Profile(context.next_id(), roles, device, source_digest(), {}, 0, 0))

@@ -50,7 +50,7 @@ async def submit_notes(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
         await trio.sleep(max(0.0, begin - time.time()))
-        ready = gossip.caught_up() and not member.status().listening
+        ready = gossip.is_caught_up() and not member.status().listening
         round_before = member.status().round
         chance, end = random.Random(context.next_id()), time.perf_counter() + seconds
         while (pause := chance.expovariate(rate)) + time.perf_counter() < end:

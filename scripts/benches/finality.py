@@ -22,7 +22,7 @@ import trio.testing
 
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm

@@ -20,7 +20,7 @@ from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.parsing import parse
 from node.api.endpoint import TOKEN_HEADER
-from node.gossip.messages import MAX_MESSAGE, MessageError, decode_request
+from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, decode_request
 from node.gossip.peers import Peer
 from node.statesync.chain import RecordChain
 from node.statesync.messages import (
@@ -149,7 +149,7 @@ def peer_server() -> PeerServer:
 
     plenty = {"rate": 1e9, "burst": 1e9}
     routes = {
-        "/gossip/sync": Route(sync, limit=MAX_MESSAGE, **plenty),
+        "/gossip/sync": Route(sync, limit=MAX_MESSAGE_BYTES, **plenty),
         CHAIN_PATH: Route(chain_route(MemoryStore(MemoryDisk())).handler, limit=64, **plenty),
     }
     return PeerServer(lambda: None, Router([bytes(32)], routes))  # type: ignore[arg-type, return-value]

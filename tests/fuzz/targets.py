@@ -49,7 +49,7 @@ from consensus.sync import Tip
 from node.blobs.exchange import _Lie, _parse_answer, _parse_request
 from node.config.swarm_file import parse_config
 from node.config.toml import ConfigError
-from node.gossip.messages import MAX_MESSAGE, MessageError, SyncAnswer, SyncRequest, decode_answer, decode_request
+from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, SyncAnswer, SyncRequest, decode_answer, decode_request
 from node.proofs.fault_check import replay
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
@@ -136,7 +136,7 @@ def gossip() -> Gossip:
 
 
 def check_encoding(data: bytes) -> None:
-    must(encode(decode(data, limit=MAX_MESSAGE)) == data, "decoded, but encoded in another way")
+    must(encode(decode(data, limit=MAX_MESSAGE_BYTES)) == data, "decoded, but encoded in another way")
 
 
 def check_event(data: bytes) -> None:

@@ -20,8 +20,10 @@ from node.config.address import Address
 from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
-from node.gossip.gossip import SYNC_PATH, Gossip, Rhythm
+from node.gossip.gossip import Gossip
+from node.gossip.messages import SYNC_PATH
 from node.gossip.peers import Peer
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.membership.address_book import AddressBook
 from node.membership.admission import Admission
@@ -192,7 +194,7 @@ class OpenSwarm(SimulatedSwarm):
 
         def stranded() -> bool:
             here = Address("10.0.0.1", 1)
-            return bool(outside(me, here, directory, member.replica.number, member.removed_by)) or gossip.stranded()
+            return bool(outside(me, here, directory, member.replica.number, member.removed_by)) or gossip.is_stranded()
 
         async with trio.open_nursery() as nursery:
             await nursery.start(member.run)

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation.invariants import Honesty, Invariants
 from node.simulation.run import make_deterministic

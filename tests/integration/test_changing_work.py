@@ -17,7 +17,8 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, MembershipSettings
-from node.gossip.gossip import Gossip, Rhythm
+from node.gossip.gossip import Gossip
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation.byzantine import KINDS
 from node.simulation.byzantine.adversary import Behaviour, make_liar
@@ -44,7 +45,7 @@ class WorkingTown(OpenSwarm):
         self.undecided: set[int] = set()  # nodes whose checks take until they are not in here any more
         self.effects: list[tuple[str, bytes | None, int]] = []  # kind, member, epoch in which it happened
         self.agreement, self._seen = Invariants(), 0
-        pace, rhythm = Pace(busy=0.4), Rhythm(busy=0.2)
+        pace, rhythm = Pace(busy=0.4), Rhythm(busy_s=0.2)
         super().__init__(count, seed, watch=self._look, pace=pace, rhythm=rhythm, **{"settings": WORK} | options)
 
     def _look(self, node: SimulatedNode, decided: RoundEffects) -> None:

@@ -10,13 +10,13 @@ from structlog.testing import capture_logs
 from consensus.ledger.records import transactions as t
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedSwarm
 
 PACE = Pace(busy=0.4)
-RHYTHM = Rhythm(busy=0.2, deadline=5.0)
+RHYTHM = Rhythm(busy_s=0.2, timeout_s=5.0)
 ROUNDS = 6  # after which a node whose ledger is wrong knows it
 
 

@@ -11,7 +11,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation.invariants import Honesty, Invariants
 from node.simulation.run import make_deterministic

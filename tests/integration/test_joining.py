@@ -13,7 +13,7 @@ from consensus.certificate.verification import verify
 from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
 from node.simulation.invariants import History, Honesty, Invariants
 from node.simulation.swarm import SimulatedNode
@@ -35,7 +35,7 @@ class World:
             seed,
             watch=self._see,
             pace=Pace(busy=0.4),
-            rhythm=Rhythm(busy=0.2),
+            rhythm=Rhythm(busy_s=0.2),
             anchors=True,
             settings=replace(SETTINGS, epoch=EpochSettings(events=EVENTS)),
         )

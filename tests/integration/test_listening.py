@@ -3,7 +3,7 @@
 import trio
 
 from consensus.settings import EpochSettings, Settings
-from node.gossip.gossip import Gossip
+from node.gossip.selection import PeerSelection
 from tests.integration.test_divergence import in_virtual_time, until
 
 
@@ -13,9 +13,9 @@ def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatc
     Of the epoch before it lacks much, and no own event.
     """
     mute = []
-    monkeypatch.setattr("node.gossip.gossip.MAX_EVENTS", 5)
-    choose = Gossip._choose
-    monkeypatch.setattr(Gossip, "_choose", lambda self: None if self._member.id in mute else choose(self))
+    monkeypatch.setattr("node.gossip.messages.MAX_EVENTS", 5)
+    choose = PeerSelection.choose
+    monkeypatch.setattr(PeerSelection, "choose", lambda self: None if self._member.id in mute else choose(self))
 
     async def scenario(swarm, _rounds):
         late = swarm.nodes[0]

@@ -6,7 +6,7 @@ import trio
 from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.transaction_pool import BacklogError
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
@@ -73,7 +73,7 @@ async def test_an_idle_swarm_stays_alive_with_little_traffic(nursery: trio.Nurse
     assert watched.rounds - rounds >= 6  # consensus time goes on
     for node in swarm.nodes:
         assert node.gossip is not None
-        assert node.gossip.caught_up()
+        assert node.gossip.is_caught_up()
         assert all(status.state == "ok" for status in node.gossip.statuses())
 
 

@@ -12,7 +12,7 @@ from consensus.certificate.envelope import certificate
 from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
 from node.simulation.invariants import Honesty, Invariants
 from node.simulation.run import make_deterministic
@@ -41,7 +41,7 @@ def work(
     """Run a swarm until all have seen `promotions` certificates and `faults`; checks agreement all along."""
     make_deterministic(seed)
     agreement = Invariants()
-    options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy=0.2), "watch": agreement.watch, "settings": SETTINGS}
+    options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy_s=0.2), "watch": agreement.watch, "settings": SETTINGS}
     swarm = make(count, seed, directory, failing=float(str(trouble.get("failing", 0.0))), **options)
     limit = float(str(trouble.get("limit", LIMIT_S)))
     crashes = trouble.get("crashes", ())

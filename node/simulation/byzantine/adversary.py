@@ -11,8 +11,7 @@ from consensus.event import Event, Transaction, make_event
 from consensus.keys import MemberId, SigningKey
 from consensus.roster import MEMBERS_LIMIT
 from consensus.sync import Tip
-from node.gossip.gossip import SYNC_PATH
-from node.gossip.messages import SyncAnswer, SyncRequest, decode_answer, decode_request
+from node.gossip.messages import SYNC_PATH, SyncAnswer, SyncRequest, decode_answer, decode_request
 from node.member.creation import Plan
 from node.member.member import Member
 from node.statesync.messages import ChainAnswer, decode_chain_answer

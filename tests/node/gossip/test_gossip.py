@@ -8,10 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from node.gossip.gossip import Gossip, Rhythm
+from node.gossip.gossip import Gossip
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation.invariants import Invariants
 from node.simulation.swarm import SimulatedSwarm
+from node.transport import Unreachable
 
 PACE, RHYTHM = Pace(busy=0.2, heartbeat=5.0, patience=1.0), Rhythm()
 
@@ -100,7 +102,7 @@ async def test_a_dead_peer_is_asked_ever_less_and_soon_after_it_is_back(
     await trio.sleep(4)
     assert peer.contacted_at is not None
     assert trio.current_time() - peer.contacted_at < 4
-    assert gossip_of(swarm, 0).caught_up()
+    assert gossip_of(swarm, 0).is_caught_up()
 
 
 async def test_who_comes_and_goes_is_kept_at_a_distance(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
@@ -110,13 +112,13 @@ async def test_who_comes_and_goes_is_kept_at_a_distance(nursery: trio.Nursery, a
     peer = gossip_of(swarm, 0).peers[swarm.nodes[3].identity.id]
     chance = random.Random(1)
     for _ in range(6):
-        peer.failed("no", trio.current_time(), chance)
-    penalty = peer.penalty
-    peer.answered()
-    assert 0 < peer.penalty < penalty
+        peer.observe_failure(Unreachable("no"), trio.current_time(), chance)
+    penalty = peer.backoff.penalty_s
+    peer.observe_success()
+    assert 0 < peer.backoff.penalty_s < penalty
     assert peer.state() == "ok"
-    peer.failed("no", trio.current_time(), chance)
-    assert peer.penalty > 1
+    peer.observe_failure(Unreachable("no"), trio.current_time(), chance)
+    assert peer.backoff.penalty_s > 1
 
 
 async def test_a_new_node_catches_up_with_a_long_history(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
@@ -132,9 +134,9 @@ async def test_a_new_node_catches_up_with_a_long_history(nursery: trio.Nursery, 
     assert size > 5_000_000  # several messages
     start = trio.current_time()
     await swarm.start(late)
-    assert not gossip_of(swarm, 3).caught_up()
+    assert not gossip_of(swarm, 3).is_caught_up()
     with trio.fail_after(10):
-        while not gossip_of(swarm, 3).caught_up():
+        while not gossip_of(swarm, 3).is_caught_up():
             await trio.sleep(0.05)
     assert trio.current_time() - start < 5
     assert member_of(swarm, 3).status().round >= member_of(swarm, 0).status().round - 2
@@ -154,10 +156,10 @@ async def test_statuses_tell_lag_and_bytes(nursery: trio.Nursery, autojump_clock
     assert len(by_id) == 3
     assert by_id[ids[1]].state == "ok"
     assert by_id[ids[1]].lag < 5
-    assert by_id[ids[1]].sent > 1000
-    assert by_id[ids[1]].received > 1000
+    assert by_id[ids[1]].bytes_sent > 1000
+    assert by_id[ids[1]].bytes_received > 1000
     assert by_id[ids[3]].state == "backoff"
     assert by_id[ids[3]].lag > 10
-    assert gossip_of(swarm, 0).caught_up()
+    assert gossip_of(swarm, 0).is_caught_up()
     await trio.sleep(30)
-    assert not gossip_of(swarm, 3).caught_up()
+    assert not gossip_of(swarm, 3).is_caught_up()

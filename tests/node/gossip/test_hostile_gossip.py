@@ -16,8 +16,9 @@ from consensus.roster import RosterMember
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.config.identity import Identity
-from node.gossip.gossip import SYNC_PATH, Gossip, Rhythm
-from node.gossip.messages import MAX_EVENTS, MAX_MESSAGE, SyncAnswer, SyncRequest
+from node.gossip.gossip import Gossip
+from node.gossip.messages import MAX_EVENTS, MAX_MESSAGE_BYTES, SYNC_PATH, SyncAnswer, SyncRequest
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.verification import ParallelVerifier
 from node.simulation.invariants import Invariants
@@ -31,7 +32,7 @@ from node.transport.router import Route, Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 
-PACE, RHYTHM = Pace(busy=0.05, heartbeat=5.0, patience=0.2), Rhythm(busy=0.03)
+PACE, RHYTHM = Pace(busy=0.05, heartbeat=5.0, patience=0.2), Rhythm(busy_s=0.03)
 
 
 def note(number: int) -> dict[str, Any]:
@@ -158,7 +159,7 @@ async def start(
     request: pytest.FixtureRequest, field: Battlefield, nursery: trio.Nursery, tmp_path: Path
 ) -> AsyncIterator[Start]:
     async def started(answer: Callable[[bytes, bytes], Awaitable[bytes]] = hang_up) -> None:
-        route = Route(answer, limit=MAX_MESSAGE, concurrency=99, rate=1e6, burst=1e6, seconds=60)
+        route = Route(answer, limit=MAX_MESSAGE_BYTES, concurrency=99, rate=1e6, burst=1e6, seconds=60)
         if request.param == "sockets":
             await start_on_sockets(field, route, nursery, tmp_path)
         else:
@@ -216,7 +217,7 @@ async def test_hostile_requests_are_refused_and_harm_nobody(field: Battlefield, 
     known = len(field.members[0].replica.dag)
     await field.ask(field.request())
     for name, body in hostile_bodies(field).items():
-        peer.trusted_at = -1.0  # as if time had passed
+        peer.backoff.listen_at = -1.0  # as if time had passed
         with pytest.raises(Refused) as refused:
             await field.ask(body)
         assert refused.value.status in (400, 413), name
@@ -234,7 +235,7 @@ async def test_who_misbehaves_is_not_listened_to_for_a_while(field: Battlefield,
         await field.ask(b"garbage")
     with pytest.raises(Refused, match=r"429.*not listening to you"):
         await field.ask(good)
-    field.gossips[0].peers[field.hostile.id].trusted_at = trio.current_time()
+    field.gossips[0].peers[field.hostile.id].backoff.listen_at = trio.current_time()
     await field.ask(good)
 
 
@@ -295,10 +296,10 @@ async def test_tips_that_are_lies_are_harmless(field: Battlefield, start: Start)
     lies = [[identity.id, 10**15, bytes([7]) * 32] for identity in field.identities]
     await field.ask(field.request(tips=lies, want=[bytes([number]) * 32 for number in range(200)]))
     await field.assert_unharmed()
-    asked = field.gossips[0].peers[field.hostile.id].sent
+    asked = field.gossips[0].peers[field.hostile.id].bytes_sent
     await trio.sleep(2)
-    assert field.gossips[0].peers[field.hostile.id].sent - asked < 60_000
-    assert all(gossip.caught_up() for gossip in field.gossips)
+    assert field.gossips[0].peers[field.hostile.id].bytes_sent - asked < 60_000
+    assert all(gossip.is_caught_up() for gossip in field.gossips)
 
 
 ANSWERS: dict[str, Callable[[Battlefield], bytes]] = {
@@ -308,7 +309,7 @@ ANSWERS: dict[str, Callable[[Battlefield], bytes]] = {
     "not canonical": lambda field: b"\xbf" + SyncAnswer([], [], False, False).encode()[1:] + b"\xff",
     "bad signature": lambda field: SyncAnswer([], [bad_signature(field)], False, False).encode(),
     "no event": lambda field: SyncAnswer([], [b"nonsense"], False, False).encode(),
-    "too large": lambda field: bytes(MAX_MESSAGE + 1),
+    "too large": lambda field: bytes(MAX_MESSAGE_BYTES + 1),
 }
 
 

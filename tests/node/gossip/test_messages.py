@@ -13,7 +13,7 @@ from consensus.replica import MAX_WANTED
 from consensus.sync import Tip
 from node.gossip.messages import (
     MAX_EVENTS,
-    MAX_MESSAGE,
+    MAX_MESSAGE_BYTES,
     MessageError,
     SyncAnswer,
     SyncRequest,
@@ -91,7 +91,7 @@ def test_missing_fields_are_refused(name: str) -> None:
         b"\x80",
         encode(REQUEST)[:-1],
         encode(REQUEST) + b"\0",
-        bytes(MAX_MESSAGE + 1),
+        bytes(MAX_MESSAGE_BYTES + 1),
         b"\x9f" + b"\x80" * 100,
         b"\x81" * 100_000,
         b"\xbb" + b"\xff" * 8,
@@ -119,7 +119,7 @@ def test_no_bytes_make_it_fail_otherwise(noise: bytes, place: int, byte: int) ->
 @pytest.mark.parametrize("unit", [b"\x80", b"\xa0", b"\x00", b"\x81\x80", b"\xa1\x61a\xf6"])
 def test_the_densest_message_takes_no_time_and_no_memory(unit: bytes) -> None:
     """Two million values would take seconds, in which the node does nothing else, and 150 MB."""
-    count = (MAX_MESSAGE - 5) // len(unit)
+    count = (MAX_MESSAGE_BYTES - 5) // len(unit)
     data = b"\x9a" + count.to_bytes(4) + unit * count
     tracemalloc.start()
     started = time.perf_counter()

@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
 from consensus.roster import RosterMember, make_roster
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.health import Bounds, Health
 from node.member.member import Member, Pace
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm

@@ -15,7 +15,7 @@ from consensus.roster import RosterMember
 from consensus.settings import Settings
 from consensus.sync import Tip
 from node.config.identity import Identity
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.transaction_pool import BacklogError
 from node.member.verification import CachingVerifier

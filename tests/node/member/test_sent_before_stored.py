@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from consensus.event import Event
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation.invariants import Invariants
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm

@@ -12,7 +12,7 @@ from consensus.event import Event
 from consensus.ledger.records.changes import Change
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
 from node.member.member import Pace
 from node.simulation.agenda import Agenda
@@ -35,7 +35,7 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
             4,
             seed,
             pace=Pace(busy=0.4),
-            rhythm=Rhythm(busy=0.2, deadline=5.0),
+            rhythm=Rhythm(busy_s=0.2, timeout_s=5.0),
             watch=lambda *what: watch(*what),
             **options,
         )

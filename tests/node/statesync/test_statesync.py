@@ -423,7 +423,7 @@ async def test_liars_are_found_out_and_left_and_nothing_unverified_is_adopted(
     for peer in world.peers.values():
         assert peer.error
         assert reason in peer.error
-        assert (peer.trusted_at > trio.current_time()) == (name not in ("stalls", "refuses"))
+        assert peer.backoff.may_listen(trio.current_time()) == (name in ("stalls", "refuses"))
     chain = await MemoryStore(world.disk).records(1, 999)
     assert chain == [one.sealed for one in LINKS[: len(chain)]], "true as far as it goes"
     assert len(chain) <= 1

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from consensus.event import MAX_INT
 from consensus.ledger import Ledger
 from consensus.settings import Settings, TimingSettings
-from node.gossip.gossip import Rhythm
+from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.simulation.invariants import Honesty, Invariants
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm

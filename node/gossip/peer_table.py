@@ -1,0 +1,122 @@
+"""The peers of the open epoch, and what they tell together: whether this node is level with the swarm, or lost."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import trio
+
+from consensus.keys import MemberId
+from consensus.replica import Replica
+from consensus.sync import Tip, seqs_of
+from node.gossip.peers import Peer, State
+from node.gossip.rhythm import Rhythm
+from node.member.member import Member
+
+_OVERDUE_S = 5.0  # for which all events that closed the epoch elsewhere may be here without closing it
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerStatus:
+    """A peer's state for people, as of now."""
+
+    id: MemberId
+    state: State
+    contacted_s: float | None  # seconds since it last said something correct
+    lag: int  # events that we have and it lacks
+    lead: int  # events that it said it has and we lack
+    bytes_sent: int
+    bytes_received: int
+    error: str  # what went wrong last; empty if nothing did
+    refused_with: int | None  # HTTP status, if it refused to answer
+
+
+class PeerTable:
+    """Every other member of the epoch in which `member` is."""
+
+    def __init__(self, member: Member, rhythm: Rhythm) -> None:
+        self.peers: dict[MemberId, Peer] = {}
+        self._member = member
+        self._rhythm = rhythm
+        self._epoch = b""  # for which the peers were set up
+        self._roster_sizes = 0, 0  # of the epoch before and of this one
+        self._overdue_at = math.inf  # when the epoch should have been closed here at the latest
+        self.observe_epoch()
+
+    @property
+    def max_members(self) -> int:
+        """How many members a message may speak of: those of this epoch, or of the one before."""
+        return max(self._roster_sizes)
+
+    @property
+    def _replica(self) -> Replica:
+        return self._member.replica
+
+    def observe_epoch(self) -> None:
+        """Keep in step with the replica: the members of its epoch are the peers, and what they have begins anew."""
+        epoch, roster = self._replica.epoch, self._replica.roster
+        if self._epoch == epoch:
+            return
+        self._epoch, self._overdue_at = epoch, trio.current_time() + _OVERDUE_S
+        self._roster_sizes = self._roster_sizes[1], len(roster)
+        others = [member for member in roster.ids if member != self._member.id]
+        self.peers = {member: self.peers.get(member) or Peer(member) for member in others}
+        for peer in self.peers.values():
+            peer.observe_epoch()
+
+    def observe_tips(self, peer: Peer, tips: Sequence[Tip], epoch: bytes, *, ahead: bool = False) -> None:
+        """Take in what a peer said it has of `epoch`, unless that epoch is over here by now."""
+        self.observe_epoch()
+        if epoch == self._replica.epoch:
+            peer.observe_tips(tips, trio.current_time(), ahead=ahead)
+            self._member.hear(peer.id, tips, ahead=ahead)
+
+    def is_caught_up(self) -> bool:
+        """Return whether we lack nothing of what a quorum of members, we among them, lately said they have."""
+        ours = seqs_of(self._replica.tips())
+        level = [peer.id for peer in self._recent() if peer.is_level(ours)]
+        return self._replica.roster.supermajority([self._member.id, *level])
+
+    def is_stranded(self) -> bool:
+        """Return whether we may be in the wrong epoch. Sealed records tell the truth, so one peer's word is enough.
+
+        Either a peer does not know our epoch, and those that lately spoke of it cannot go on in it; or the epoch
+        should have been closed here.
+        """
+        recent = self._recent()
+        in_touch = [self._member.id, *(peer.id for peer in recent)]
+        can_go_on = self._replica.roster.supermajority(in_touch)
+        return self._is_overdue(recent) or (self._somebody_is_elsewhere() and not can_go_on)
+
+    def _is_overdue(self, recent: Sequence[Peer]) -> bool:
+        """Return whether a peer has closed our epoch with events that have all been here for a while."""
+        now, ours = trio.current_time(), seqs_of(self._replica.tips())
+        if not any(peer.has_closed_with(ours) for peer in recent):
+            self._overdue_at = now + _OVERDUE_S
+        return now >= self._overdue_at
+
+    def _somebody_is_elsewhere(self) -> bool:
+        return any(peer.is_elsewhere for peer in self.peers.values())
+
+    def _recent(self) -> list[Peer]:
+        """Return the peers that spoke lately of our epoch."""
+        since = trio.current_time() - self._rhythm.recent_s - self._rhythm.idle_s * len(self._replica.roster)
+        return [peer for peer in self.peers.values() if peer.has_spoken_since(since)]
+
+    def statuses(self) -> list[PeerStatus]:
+        """Return the state of every peer, in roster order."""
+        now, ours = trio.current_time(), seqs_of(self._replica.tips())
+        return [
+            PeerStatus(
+                id=peer.id,
+                state=peer.state(),
+                contacted_s=None if peer.contacted_at is None else now - peer.contacted_at,
+                lag=peer.lacks(ours),
+                lead=peer.leads(ours),
+                bytes_sent=peer.bytes_sent,
+                bytes_received=peer.bytes_received,
+                error=peer.error,
+                refused_with=peer.refused_with,
+            )
+            for peer in self.peers.values()
+        ]

@@ -1,0 +1,123 @@
+"""The asking side of a sync: exchanges with one peer, until neither side has anything for the other."""
+
+import random
+from http import HTTPStatus
+
+import trio
+
+from consensus.event import EventError
+from consensus.open_epoch import OpenEpoch
+from consensus.replica import Replica
+from node.gossip.messages import (
+    MAX_MESSAGE_BYTES,
+    SYNC_PATH,
+    MessageError,
+    SyncAnswer,
+    SyncRequest,
+    decode_answer,
+    missing_events,
+)
+from node.gossip.peer_table import PeerTable
+from node.gossip.peers import Peer
+from node.gossip.rhythm import Rhythm
+from node.gossip.selection import PeerSelection
+from node.member.member import Member
+from node.transport import AskError, BadAnswer, Refused, Transport
+
+_ELSEWHERE = {HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN}  # refusals of a peer that is not in our epoch, or knows us not
+
+
+class SyncClient:
+    """Asks peers, for one `Member`."""
+
+    def __init__(
+        self,
+        *,
+        member: Member,
+        table: PeerTable,
+        selection: PeerSelection,
+        transport: Transport,
+        rhythm: Rhythm,
+        chance: random.Random,
+    ) -> None:
+        self._member = member
+        self._table = table
+        self._selection = selection
+        self._transport = transport
+        self._rhythm = rhythm
+        self._random = chance
+
+    @property
+    def _replica(self) -> Replica:
+        return self._member.replica
+
+    async def contact(self, peer: Peer) -> None:
+        """Exchange events with a peer, which was marked as busy; take in how it behaved."""
+        peer.asked_at = trio.current_time()
+        try:
+            for _ in range(self._rhythm.exchanges):
+                if not await self._exchange(peer):
+                    break
+            peer.observe_success()
+            self._selection.observe_settled(peer)
+        except (MessageError, EventError, BadAnswer) as error:
+            peer.observe_misbehaviour(error, trio.current_time())
+        except AskError as error:
+            peer.observe_failure(error, trio.current_time(), self._random)
+            if isinstance(error, Refused) and error.status in _ELSEWHERE:
+                peer.is_elsewhere = True
+                await self._help_to_close(peer)
+        finally:
+            peer.is_busy = False
+
+    async def _exchange(self, peer: Peer) -> bool:
+        """Do one sync. Return whether another one would help."""
+        self._table.observe_epoch()
+        epoch, is_first = self._replica.epoch, not peer.has_spoken
+        brought = self._events_for(peer)
+        answer = await self._ask(peer, SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), brought))
+        taken = await self._member.verifier.open(answer.events, epoch, self._member.knows, self._member.take)
+        self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
+        if self._replica.epoch != epoch:
+            return True  # the peer helped us to close it: now for the next epoch
+        may_fetch_more = answer.more and taken > 0
+        made_progress = is_first or bool(brought) or taken > 0
+        may_bring_more = self._selection.lacks_enough(peer) and not answer.closed
+        return may_fetch_more or (may_bring_more and made_progress)
+
+    def _events_for(self, peer: Peer) -> list[bytes]:
+        """Return the events to bring to a peer. None before it has told what it has, and none if it needs none."""
+        if peer.has_spoken and not peer.is_ahead and self._selection.lacks_enough(peer):
+            return missing_events(self._replica, peer.tips)
+        return []
+
+    async def _ask(self, peer: Peer, request: SyncRequest) -> SyncAnswer:
+        body = request.encode()
+        peer.bytes_sent += len(body)
+        raw = await self._transport.ask(
+            peer.id, SYNC_PATH, body, seconds=self._rhythm.timeout_s, limit=MAX_MESSAGE_BYTES
+        )
+        peer.bytes_received += len(raw)
+        return decode_answer(raw, self._table.max_members)
+
+    async def _help_to_close(self, peer: Peer) -> None:
+        """Bring what closed the epoch before to a peer that may still be in it, and cannot reach us to fetch it."""
+        closed = self._closed_epoch()
+        if closed is None:
+            return
+        brought: list[bytes] = []
+        try:
+            for _ in range(self._rhythm.exchanges):
+                answer = await self._ask(
+                    peer, SyncRequest(closed.opening.digest, closed.tips(), [], brought, closed=True)
+                )
+                brought = missing_events(closed, answer.tips)
+                if not brought:
+                    break
+        except (MessageError, AskError):
+            pass  # it is in another epoch altogether, or away
+
+    def _closed_epoch(self) -> OpenEpoch | None:
+        """Return the epoch before this one, None if it is not served any more."""
+        record = self._replica.ledger.record
+        return None if record is None else self._replica.served(record.previous)

@@ -1,0 +1,84 @@
+"""The answering side of a sync: takes in what a peer brings, and returns what it lacks."""
+
+from http import HTTPStatus
+
+import trio
+
+from consensus.event import EventError
+from consensus.keys import MemberId
+from consensus.replica import Replica
+from consensus.sync import seqs_of
+from node.gossip.messages import (
+    MAX_MESSAGE_BYTES,
+    MessageError,
+    SyncAnswer,
+    SyncRequest,
+    decode_request,
+    missing_events,
+)
+from node.gossip.peer_table import PeerTable
+from node.gossip.peers import Peer
+from node.member.member import Member
+from node.transport.router import Refusal, Route
+
+
+class SyncServer:
+    """Answers peers, for one `Member`."""
+
+    def __init__(self, member: Member, table: PeerTable) -> None:
+        self._member = member
+        self._table = table
+
+    @property
+    def _replica(self) -> Replica:
+        return self._member.replica
+
+    def route(self) -> Route:
+        """Return the route for `SYNC_PATH`."""
+        return Route(self._answer, limit=MAX_MESSAGE_BYTES, concurrency=2, rate=30.0, burst=60.0)
+
+    async def _answer(self, asking: MemberId, body: bytes) -> bytes:
+        peer = self._peer(asking)
+        try:
+            request = decode_request(body, self._table.max_members)
+            if request.epoch != self._replica.epoch:
+                return self._answer_from_closed_epoch(peer, request)
+            if not peer.may_send(len(request.events), trio.current_time()):
+                raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many events; send them later")
+            await self._member.verifier.open(request.events, request.epoch, self._member.knows, self._member.take)
+        except (MessageError, EventError) as error:
+            peer.observe_misbehaviour(error, trio.current_time())
+            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        peer.observe_request(trio.current_time())
+        self._table.observe_tips(peer, request.tips, request.epoch, ahead=request.closed)
+        peer.bytes_received += len(body)
+        return self._lacking(peer, request)
+
+    def _peer(self, asking: MemberId) -> Peer:
+        """Return the peer that asks. Raises Refusal if it is not listened to."""
+        self._table.observe_epoch()
+        peer = self._table.peers.get(asking)
+        if peer is None:
+            raise Refusal(HTTPStatus.FORBIDDEN, "not a member of this epoch")
+        if not peer.backoff.may_listen(trio.current_time()):
+            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, f"not listening to you for now: {peer.error}")
+        return peer
+
+    def _answer_from_closed_epoch(self, peer: Peer, request: SyncRequest) -> bytes:
+        """Answer a peer that has not closed an epoch which is closed here: with what it lacks, it can."""
+        answer = self._lacking(peer, request)
+        peer.observe_request(trio.current_time())
+        return answer
+
+    def _lacking(self, peer: Peer, request: SyncRequest) -> bytes:
+        """Return the answer from the epoch that the request names. Raises Refusal if it is not served."""
+        served = self._replica.served(request.epoch)
+        if served is None:
+            raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.number}")
+        raws, tips = missing_events(served, request.tips, request.want), served.tips()
+        theirs = seqs_of(request.tips)
+        lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
+        is_closed = request.epoch != self._replica.epoch
+        answer = SyncAnswer(tips, raws, more=lacks > len(raws), closed=is_closed).encode()
+        peer.bytes_sent += len(answer)
+        return answer

@@ -59,7 +59,9 @@ _WRONG_ANCHOR = (
     "there what `ringrift-node id KEYFILE` prints; after it, run the key that belongs to the anchor"
 )
 
-FAULTS = "faults"  # the folder of their proofs, in that of the data
+# Folders in that of the data.
+_FAULTS = "faults"
+_CERTIFICATES = "certificates"
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +69,7 @@ _log = structlog.get_logger(__name__)
 async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: RunOptions) -> None:
     """Run the node of `key_file`, keeping everything in `data`, until `node.system.shutdown` says that it ends.
 
-    Raises `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
+    Raise `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
     """
     identity = load_identity(key_file)
     data.mkdir(parents=True, exist_ok=True)
@@ -93,14 +95,65 @@ class _Node:
         seed = secrets.randbits(64)
         chance = random.Random(seed)
         _log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
-        genesis = config.genesis
-        self._config, self._options, self._data, self._identity = config, options, data, identity
-        self._credentials = Credentials(identity, [])
-        self._transport = HttpTransport(self._credentials, {})
-        self._store = store
+        self._data, self._options, self._identity = data, options, identity
+        self._ordering = _Ordering(config, identity, store, chance)
+        member = self._ordering.member
+        self._address_book = _address_book(config, member, options)
+        self._peers = _Peers(config, self._ordering, self._address_book, data, options, chance)
+        self._proposals = Proposals(identity.id, lambda: member.replica.ledger)
+        self._effects = EffectLog(self._address_book.name)
+        self._work = _Work(self._ordering, self._peers, data, options)
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start everything in `nursery`; return when the node serves and gossips."""
+        report, member, context = self._report(), self._ordering.member, self._work.context
+        nursery.start_soon(context.run)
+        nursery.start_soon(self._effects.run, member.subscribe())
+        nursery.start_soon(self._proposals.follow, member.subscribe())
+        await self._ordering.start(nursery)
+        await self._peers.serve(nursery)
+        url = await nursery.start(serve_local, report, self._options.http, self._data, self._actions(report))
+        self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
+        nursery.start_soon(tell_while_outside, report.outside)
+        nursery.start_soon(keep_certificates, context, self._data / _CERTIFICATES)
+        nursery.start_soon(keep_faults, context, self._ordering.store, self._data / _FAULTS)
+        nursery.start_soon(self._work.run, member, self._peers.gossip)
+        _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+
+    def _report(self) -> NodeReport:
+        return NodeReport(
+            me=self._identity.id,
+            address_book=self._address_book,
+            member=self._ordering.member,
+            gossip=self._peers.gossip,
+            context=self._work.context,
+            effects=self._effects,
+            proposals=self._proposals,
+            device=self._work.device,
+            listen=self._options.listen,
+            faults=self._data / _FAULTS,
+        )
+
+    def _actions(self, report: NodeReport) -> NodeActions:
+        governance = Governance(self._work.context, self._address_book, self._proposals, report.readiness)
+        return NodeActions(governance, self._address_book)
+
+    async def close(self) -> None:
+        """End the child processes and the connections."""
+        with trio.CancelScope(shield=True):
+            await self._work.aclose()
+            await self._ordering.aclose()
+            await self._peers.aclose()
+
+
+class _Ordering:
+    """The member, with what it stores its events in and verifies those of others with."""
+
+    def __init__(self, config: SwarmConfig, identity: Identity, store: SqliteStore, chance: random.Random) -> None:
+        self.store, self.identity = store, identity
         self._verifier = ParallelVerifier()
-        self._member = Member(
-            genesis=genesis,
+        self.member = Member(
+            genesis=config.genesis,
             identity=identity,
             store=store,
             verifier=self._verifier,
@@ -108,104 +161,93 @@ class _Node:
             chance=chance,
         )
         founder = config.find(identity.id)
-        if founder is not None and founder.anchor is not None and not self._member.replica.reveals:
+        if founder is not None and founder.anchor is not None and not self.member.replica.reveals:
             _log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
-        self._gossip = Gossip(self._member, self._transport, chance)
-        self._blobs = FileBlobs(data / "blobs")
-        fetcher = BlobFetcher(self._blobs, self._transport, [], chance)
-        self._collector = Collector(lambda: self._member.replica.ledger, store, self._blobs, fetcher, data / "models")
-        self._guides = {member: Peer(member) for member, _ in options.peers if member != identity.id}
-        named = {member: str(address) for member, address in options.peers}
-        self._address_book = AddressBook(
-            config, lambda: self._member.replica.ledger.roster, named, lambda: self._member.replica.ledger.former
-        )
-        self._router = Router(
-            [],
-            {
-                SYNC_PATH: self._gossip.route(),
-                BLOB_PATH: blob_route(self._blobs),
-                CHAIN_PATH: chain_route(store),
-            },
-        )
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start the member; return when what is stored has been replayed."""
+        await nursery.start(self.member.run)
+        nursery.start_soon(compute_anchors, self.member, self.identity.key)
+
+    async def aclose(self) -> None:
+        """End the child processes that verify signatures."""
+        await self._verifier.aclose()
+
+
+class _Peers:
+    """Connections to the other members: who is admitted, what is served, asked, fetched and forgotten."""
+
+    def __init__(
+        self,
+        config: SwarmConfig,
+        ordering: _Ordering,
+        address_book: AddressBook,
+        data: Path,
+        options: RunOptions,
+        chance: random.Random,
+    ) -> None:
+        member, store = ordering.member, ordering.store
+        self._config, self._options, self._member, self._store = config, options, member, store
+        self._credentials = Credentials(ordering.identity, [])
+        self._transport = HttpTransport(self._credentials, {})
+        self.gossip = Gossip(member, self._transport, chance)
+        self.blobs = FileBlobs(data / "blobs")
+        self.fetcher = BlobFetcher(self.blobs, self._transport, [], chance)
+        self._collector = Collector(lambda: member.replica.ledger, store, self.blobs, self.fetcher, data / "models")
+        routes = {
+            SYNC_PATH: self.gossip.route(),
+            BLOB_PATH: blob_route(self.blobs),
+            CHAIN_PATH: chain_route(store),
+        }
+        self._router = Router([], routes)
         self._admission = Admission(
-            me=identity.id,
-            address_book=self._address_book,
+            me=member.id,
+            address_book=address_book,
             credentials=self._credentials,
             router=self._router,
             transport=self._transport,
-            fetcher=fetcher,
+            fetcher=self.fetcher,
         )
+        self._sponsors = {sponsor: Peer(sponsor) for sponsor, _ in options.peers if sponsor != member.id}
         self._catchup = CatchUp(
-            genesis=genesis,
+            genesis=config.genesis,
             store=store,
-            target=self._member,
-            peers=self._teachers,
+            target=member,
+            peers=self._ahead_peers,
             transport=self._transport,
-            blobs=self._blobs,
-            fetcher=fetcher,
+            blobs=self.blobs,
+            fetcher=self.fetcher,
             chance=chance,
             entered=self._admit_new_roster,
         )
-        self._proposals = Proposals(identity.id, lambda: self._member.replica.ledger)
-        self._effects = EffectLog(self._address_book.name)
-        self._context = NodeWorkContext(
-            self._member, identity, roles=options.roles, blobs=self._blobs, fetcher=fetcher, directory=data
-        )
-        shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
-        self._worker = WorkerProcess(data / "worker.log")
-        self._checker = WorkerProcess(data / "checker.log")
 
-    async def start(self, nursery: trio.Nursery) -> None:
-        """Start everything in `nursery`; returns when the node serves and gossips."""
-        device = device_name()
-        report = NodeReport(
-            me=self._identity.id,
-            address_book=self._address_book,
-            member=self._member,
-            gossip=self._gossip,
-            context=self._context,
-            effects=self._effects,
-            proposals=self._proposals,
-            device=device,
-            listen=self._options.listen,
-            faults=self._data / FAULTS,
-        )
-        governance = Governance(self._context, self._address_book, self._proposals, report.readiness)
-        actions = NodeActions(governance, self._address_book)
-        nursery.start_soon(self._context.run)
-        nursery.start_soon(self._effects.run, self._member.subscribe())
-        nursery.start_soon(self._proposals.follow, self._member.subscribe())
-        await nursery.start(self._member.run)
-        await self._serve_peers(nursery)
-        url = await nursery.start(serve_local, report, self._options.http, self._data, actions)
-        nursery.start_soon(self._gossip.run)
-        nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self._gossip.is_stranded())
-        nursery.start_soon(follow_epochs, self._store, self._blobs, self._options.keep_epochs)
-        if not self._options.keep_blobs:
-            nursery.start_soon(self._collector.run, lambda: self._at_rest(report))
-        nursery.start_soon(compute_anchors, self._member, self._identity.key)
+    async def serve(self, nursery: trio.Nursery) -> None:
+        """Admit the members of the roster and serve them. Raise ConfigError if the address cannot be bound."""
+        await self._admission.adjust()
+        nursery.start_soon(self._admission.follow, self._member.subscribe())
         nursery.start_soon(self._credentials.keep_renewed)
-        nursery.start_soon(tell_while_outside, report.outside)
-        nursery.start_soon(keep_certificates, self._context, self._data / "certificates")
-        nursery.start_soon(keep_faults, self._context, self._store, self._data / FAULTS)
-        nursery.start_soon(
-            work_for_the_swarm,
-            self._context,
-            self._member,
-            self._gossip,
-            self._worker,
-            self._checker,
-            device,
-        )
-        _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+        server = PeerServer(self._credentials.server, self._router)
+        listen = self._options.listen
+        try:
+            await nursery.start(server.serve, listen.host, listen.port)
+        except OSError as error:
+            raise self._config.listen_error(self._member.id, listen, error) from None
 
-    def _at_rest(self, report: NodeReport) -> bool:
+    def exchange(self, nursery: trio.Nursery, report: NodeReport, *, keep_blobs: bool) -> None:
+        """Start to ask the others, and to forget what is needed no more."""
+        nursery.start_soon(self.gossip.run)
+        nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self.gossip.is_stranded())
+        nursery.start_soon(follow_epochs, self._store, self.blobs, self._options.keep_epochs)
+        if not keep_blobs:
+            nursery.start_soon(self._collector.run, lambda: self._is_at_rest(report))
+
+    def _is_at_rest(self, report: NodeReport) -> bool:
         ready, _ = report.readiness()
         return ready and self._member.status().pending == 0
 
-    def _teachers(self) -> Iterable[Peer]:
-        """Whom to ask for later epochs: the members of ours, and whoever a person named."""
-        return (self._guides | self._gossip.peers).values()
+    def _ahead_peers(self) -> Iterable[Peer]:
+        """Return whom to ask for later epochs: the members of ours, and whoever a person named."""
+        return (self._sponsors | self.gossip.peers).values()
 
     async def _admit_new_roster(self) -> None:
         try:
@@ -213,20 +255,38 @@ class _Node:
         except OSError as error:  # TLS certificates go through a file; the next round tries again
             _log.warning("new members not admitted yet", reason=str(error))
 
-    async def close(self) -> None:
-        """End the child processes and the connections."""
-        with trio.CancelScope(shield=True):
-            await self._worker.aclose()
-            await self._checker.aclose()
-            await self._verifier.aclose()
-            await self._transport.close()
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
 
-    async def _serve_peers(self, nursery: trio.Nursery) -> None:
-        await self._admission.adjust()
-        nursery.start_soon(self._admission.follow, self._member.subscribe())
-        server = PeerServer(self._credentials.server, self._router)
-        listen = self._options.listen
-        try:
-            await nursery.start(server.serve, listen.host, listen.port)
-        except OSError as error:
-            raise self._config.listen_error(self._identity.id, listen, error) from None
+
+class _Work:
+    """What the node does for the swarm, and the child processes that do it."""
+
+    def __init__(self, ordering: _Ordering, peers: _Peers, data: Path, options: RunOptions) -> None:
+        self.device = device_name()
+        self.context = NodeWorkContext(
+            ordering.member,
+            ordering.identity,
+            roles=options.roles,
+            blobs=peers.blobs,
+            fetcher=peers.fetcher,
+            directory=data,
+        )
+        shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
+        self._worker = WorkerProcess(data / "worker.log")
+        self._check_worker = WorkerProcess(data / "checker.log")
+
+    async def run(self, member: Member, gossip: Gossip) -> None:
+        """Work, vote and seal until cancelled."""
+        await work_for_the_swarm(self.context, member, gossip, self._worker, self._check_worker, self.device)
+
+    async def aclose(self) -> None:
+        """End the child processes."""
+        await self._worker.aclose()
+        await self._check_worker.aclose()
+
+
+def _address_book(config: SwarmConfig, member: Member, options: RunOptions) -> AddressBook:
+    named = {sponsor: str(address) for sponsor, address in options.peers}
+    return AddressBook(config, lambda: member.replica.ledger.roster, named, lambda: member.replica.ledger.former)

@@ -22,7 +22,16 @@ _FRACTION = re.compile(r"[0-9]{1,20}([./][0-9]{1,20})?")  # no exponent: 1e99999
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names the setting and what it must be."""
+    """A setting that cannot be used, as one line that says what it must be.
+
+    `section` and `setting` name it; they are empty if it is the list of configurations.
+    """
+
+    def __init__(self, reason: str, section: str = "", setting: str = "") -> None:
+        name = ".".join(part for part in ("settings", section, setting) if part)
+        super().__init__(f"{name}: {reason}" if section else reason)
+        self.section = section
+        self.setting = setting
 
 
 def shown(value: object) -> str:
@@ -53,19 +62,19 @@ class Section:
             self._check(item.name, item.default, getattr(self, item.name))
 
     def _check(self, name: str, default: object, value: object) -> None:
-        where = f"settings.{self.NAME}.{name}"
+        where = self.NAME, name
         if isinstance(default, Fraction):
             if not isinstance(value, Fraction) or not 0 < value < 1:
-                raise SettingsError(f"{where}: must be between 0 and 1, not {shown(value)}")
+                raise SettingsError(f"must be between 0 and 1, not {shown(value)}", *where)
             if max(value.numerator, value.denominator) > LARGEST:
-                raise SettingsError(f"{where}: has too many digits")
+                raise SettingsError("has too many digits", *where)
         elif isinstance(default, str):
             if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
-                raise SettingsError(f"{where}: must be 1 to 64 of letters, digits and ._-, not {shown(value)}")
+                raise SettingsError(f"must be 1 to 64 of letters, digits and ._-, not {shown(value)}", *where)
         else:
             least = 0 if name in self.MAY_BE_ZERO else 1
             if type(value) is not int or not least <= value <= LARGEST:
-                raise SettingsError(f"{where}: must be a whole number of {least} or more, not {shown(value)}")
+                raise SettingsError(f"must be a whole number of {least} or more, not {shown(value)}", *where)
 
     def table(self) -> dict[str, Value]:
         """The section as CBOR values; a fraction is [numerator, denominator] in lowest terms."""
@@ -82,13 +91,13 @@ class Section:
         A fraction is given as [numerator, denominator], as text ("0.65", "13/20") or as a Fraction.
         """
         if not isinstance(table, Mapping):
-            raise SettingsError(f"settings.{cls.NAME}: must be a table")
+            raise SettingsError("must be a table", cls.NAME)
         defaults = {item.name: item.default for item in fields(cls)}  # type: ignore[arg-type]
         values: dict[str, Any] = {}
         for name in sorted(table, key=str):
             if name not in defaults:
                 known = ", ".join(defaults)
-                raise SettingsError(f"settings.{cls.NAME}.{str(name)[:80]}: unknown setting; known are {known}")
+                raise SettingsError(f"unknown setting; known are {known}", cls.NAME, str(name)[:80])
             value = table[name]
             values[name] = _fraction(value) if isinstance(defaults[name], Fraction) else value
         return cls(**values)
@@ -120,7 +129,7 @@ class SelfplaySettings(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.games > SHARD_GAMES:
-            raise SettingsError(f"settings.selfplay.games: must be {SHARD_GAMES} or less, not {self.games}")
+            raise SettingsError(f"must be {SHARD_GAMES} or less, not {self.games}", "selfplay", "games")
 
 
 @dataclass(frozen=True)
@@ -154,15 +163,12 @@ class MatchSettings(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 2 * self.p1 > 1:
-            raise SettingsError(f"settings.match.p1: must be above 1/2, not {self.p1}")
+            raise SettingsError(f"must be above 1/2, not {self.p1}", "match", "p1")
         if self.block_limit % (2 * self.slot_blocks):
-            raise SettingsError(
-                "settings.match.block_limit: must be a multiple of "
-                f"2 x slot_blocks = {2 * self.slot_blocks}, "
-                f"not {self.block_limit}"
-            )
+            wanted = f"a multiple of 2 x slot_blocks = {2 * self.slot_blocks}"
+            raise SettingsError(f"must be {wanted}, not {self.block_limit}", "match", "block_limit")
         if self.block_limit > 4096:
-            raise SettingsError(f"settings.match.block_limit: must be 4096 or less, not {self.block_limit}")
+            raise SettingsError(f"must be 4096 or less, not {self.block_limit}", "match", "block_limit")
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,7 @@ class TimingSettings(Section):
         super().__post_init__()
         for name, value in self.table().items():
             if isinstance(value, int) and value > LONGEST_S:  # in ns it has to fit what can be encoded
-                raise SettingsError(f"settings.timing.{name}: must be {LONGEST_S} or less, not {value}")
+                raise SettingsError(f"must be {LONGEST_S} or less, not {value}", "timing", name)
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,7 @@ class EpochSettings(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.events > EVENTS_LIMIT:
-            raise SettingsError(f"settings.epoch.events: must be {EVENTS_LIMIT} or less, not {self.events}")
+            raise SettingsError(f"must be {EVENTS_LIMIT} or less, not {self.events}", "epoch", "events")
 
 
 @dataclass(frozen=True)
@@ -212,9 +218,9 @@ class MembershipSettings(Section):
         super().__post_init__()
         for name in ("vote_s", "absence_s"):
             if getattr(self, name) > LONGEST_S:
-                raise SettingsError(f"settings.membership.{name}: must be {LONGEST_S} or less")
+                raise SettingsError(f"must be {LONGEST_S} or less", "membership", name)
         if self.expel > 1:
-            raise SettingsError(f"settings.membership.expel: must be 0 or 1, not {self.expel}")
+            raise SettingsError(f"must be 0 or 1, not {self.expel}", "membership", "expel")
 
 
 @dataclass(frozen=True)
@@ -235,10 +241,8 @@ class Settings:
         for configuration in self.configurations:
             players(configuration)
         if self.selfplay.ceiling < self.training.games:
-            raise SettingsError(
-                f"settings.selfplay.ceiling: must be training.games ({self.training.games}) or more, "
-                f"not {self.selfplay.ceiling}"
-            )
+            least = f"training.games ({self.training.games}) or more"
+            raise SettingsError(f"must be {least}, not {self.selfplay.ceiling}", "selfplay", "ceiling")
         if list(self.configurations) != sorted(set(self.configurations)):
             raise SettingsError("configurations: must be sorted and distinct")
 
@@ -258,7 +262,7 @@ class Settings:
             raise SettingsError("settings: must be tables")
         unknown = sorted(str(name) for name in tables if name not in SECTIONS)
         if unknown:
-            raise SettingsError(f"settings.{unknown[0][:80]}: unknown table; known are {', '.join(SECTIONS)}")
+            raise SettingsError(f"unknown table; known are {', '.join(SECTIONS)}", unknown[0][:80])
         sections: dict[str, Any] = {name: kind.read(tables.get(name, {})) for name, kind in SECTIONS.items()}
         return cls(tuple(sorted(set(names))), **sections)
 

@@ -69,7 +69,7 @@ def _check_names(config: Path, name: str, labels: Sequence[str], places: Sequenc
     try:
         parse_config(config, render_swarm(name, nobody, settings))
     except ConfigError as error:
-        raise ConfigError(str(error).partition(": ")[2]) from None  # the file and line are not there yet
+        raise ConfigError(error.fault) from None  # the file and line are not there yet
 
 
 def _check_addresses(addresses: Sequence[str]) -> list[Address]:

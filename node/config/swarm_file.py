@@ -240,8 +240,8 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
     try:
         settings = Settings.read(configurations, sections)
     except SettingsError as error:
-        if found := re.match(r"settings\.(\w+)\.(\w+): ", str(error)):
-            raise table.table(found[1]).error(str(error), found[2]) from None
+        if error.section:
+            raise table.table(error.section).error(str(error), error.setting) from None
         raise swarm.error(str(error), "configurations") from None
     for name in settings.configurations:
         if name not in CONFIGS:

@@ -19,7 +19,14 @@ _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class ConfigError(Exception):
-    """A mistake of the person who runs the node, as one line: file[:line]: what is wrong; the remedy."""
+    """A mistake of the person who runs the node, as one line: file[:line]: what is wrong; the remedy.
+
+    `fault` is the part after the place.
+    """
+
+    def __init__(self, fault: str, place: object = "") -> None:
+        super().__init__(f"{place}: {fault}" if place else fault)
+        self.fault = fault
 
 
 def line_of(text: str, where: Where) -> int | None:
@@ -63,7 +70,7 @@ class Table:
         """Make the error for this table, or for one key in it."""
         where = self._where if key is None else (*self._where, key)
         line = line_of(self._text, where) if where else None
-        return ConfigError(f"{self._path}{f':{line}' if line else ''}: {message}")
+        return ConfigError(message, f"{self._path}:{line}" if line else self._path)
 
     def text(self, key: str, default: str | None = None) -> str:
         """Take a non-empty string."""
@@ -152,11 +159,11 @@ def read_toml(path: Path, absent: str) -> Table:
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; {absent}") from None
+        raise ConfigError(f"there is no such file; {absent}", path) from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
+        raise ConfigError(f"byte {error.start} is not UTF-8; save the file as UTF-8 text", path) from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+        raise ConfigError(f"cannot be read ({error.strerror}); check the path and its permissions", path) from None
     return parse_toml(path, text)
 
 
@@ -169,7 +176,7 @@ def parse_toml(path: Path, text: str) -> Table:
         raise _syntax_error(path, text, str(error)) from None
     except (ValueError, ArithmeticError, RecursionError):  # of Python, about numbers; and of the parser, too deep
         what = "a number of very many digits, or brackets in brackets in brackets"
-        raise ConfigError(f"{path}: cannot be read: {what}; write it as ringrift-node init does") from None
+        raise ConfigError(f"cannot be read: {what}; write it as ringrift-node init does", path) from None
     return Table(path, text, (), values)
 
 
@@ -182,6 +189,7 @@ def _require_short(value: object) -> None:
 
 
 def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
+    """Make the error from tomllib's message: its exceptions have no fields before Python 3.14."""
     position = _POSITION.search(message)
     line = int(position[1]) if position and position[1] else len(text.splitlines())
     what = _POSITION.sub("", message)
@@ -190,4 +198,4 @@ def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
         what, remedy = "this key or table is here twice", "take one away, or write [[...]] before each of several"
     else:
         remedy = "mend this line or the one before"
-    return ConfigError(f"{path}:{line}: not TOML: {what}; {remedy}")
+    return ConfigError(f"not TOML: {what}; {remedy}", f"{path}:{line}")

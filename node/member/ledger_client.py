@@ -59,17 +59,17 @@ class LedgerClient(Submitter, Protocol):
         """What founded the swarm."""
         ...
 
-    async def ordered(self, number: int) -> None:
+    async def wait_until_ordered(self, number: int) -> None:
         """Wait until the own transaction with this id has its place in the order, whatever became of it."""
         ...
 
     @property
-    def moves(self) -> int:
+    def advances(self) -> int:
         """How many rounds the ledger has advanced since the start."""
         ...
 
-    async def moved(self, since: int) -> None:
-        """Wait until `moves` is more than `since`, which the caller read before it looked at the ledger.
+    async def wait_for_advance(self, since: int) -> None:
+        """Wait until `advances` is more than `since`, which the caller read before it looked at the ledger.
 
         A caller that looks, awaits something else and only then waits must not miss what happened in between:
         in a swarm that has come to rest there may be no further round to wake it.
@@ -78,13 +78,13 @@ class LedgerClient(Submitter, Protocol):
 
 
 class MemberLedgerClient:
-    """The `LedgerClient` of a member. `run` must be running for `moved` and `ordered` to return."""
+    """The `LedgerClient` of a member. `run` must be running for `wait_for_advance` and `wait_until_ordered` to return."""
 
     def __init__(self, member: Member, identity: Identity) -> None:
         self._member = member
         self._identity = identity
         self._rounds = member.subscribe()
-        self._moves = ChangeCounter()
+        self._advances = ChangeCounter()
         self._ordered: set[int] = set()
         self._last_id = -1
 
@@ -97,7 +97,7 @@ class MemberLedgerClient:
         for place in decided.round.events:
             if place.event.creator == self.me:
                 self._ordered.update(ids_of(place.event))
-        self._moves.increment()
+        self._advances.increment()
 
     @property
     def key(self) -> SigningKey:
@@ -132,16 +132,16 @@ class MemberLedgerClient:
         except (EventError, BacklogError) as error:
             raise SubmitError(f"cannot be put into an event: {error}") from None
 
-    async def ordered(self, number: int) -> None:
-        """See `LedgerClient.ordered`; of epochs that were jumped over, only the ledger tells."""
+    async def wait_until_ordered(self, number: int) -> None:
+        """See `LedgerClient.wait_until_ordered`; of epochs that were jumped over, only the ledger tells."""
         while number not in self._ordered and not self.ledger.has_used(self.me, number):
-            await self._moves.wait()
+            await self._advances.wait()
 
     @property
-    def moves(self) -> int:
-        """See `LedgerClient.moves`."""
-        return self._moves.count
+    def advances(self) -> int:
+        """See `LedgerClient.advances`."""
+        return self._advances.count
 
-    async def moved(self, since: int) -> None:
-        """See `LedgerClient.moved`."""
-        await self._moves.wait_beyond(since)
+    async def wait_for_advance(self, since: int) -> None:
+        """See `LedgerClient.wait_for_advance`."""
+        await self._advances.wait_beyond(since)

@@ -19,7 +19,7 @@ async def keep_certificates(client: LedgerClient, directory: Path) -> None:
     """
     written: set[bytes] = set()
     while True:
-        moves = client.moves
+        advances = client.advances
         for promotion in client.ledger.promotions():
             if promotion.certified and promotion.digest not in written:
                 try:
@@ -27,7 +27,7 @@ async def keep_certificates(client: LedgerClient, directory: Path) -> None:
                         written.add(promotion.digest)
                 except OSError as error:
                     _log.warning("certificate not written", directory=str(directory), reason=str(error))
-        await client.moved(moves)
+        await client.wait_for_advance(advances)
 
 
 def _write(directory: Path, client: LedgerClient, promotion: Promotion) -> bool:

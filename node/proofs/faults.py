@@ -35,7 +35,7 @@ async def keep_faults(context: WorkContext, store: Store, directory: Path) -> No
     written: set[bytes] = set()
     backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = context.moves
+        advances = context.advances
         faults = context.ledger.faults()
         written &= {fault.id for fault in faults}
         for fault in faults:
@@ -54,7 +54,7 @@ async def keep_faults(context: WorkContext, store: Store, directory: Path) -> No
                 backoff.note(subject)
                 _log.warning("proof not written", result=fault.id.hex()[:12], reason=str(trouble))
         with trio.move_on_at(backoff.next_end()):
-            await context.moved(moves)
+            await context.wait_for_advance(advances)
 
 
 def proof_path(directory: Path, result: bytes) -> Path:

@@ -28,12 +28,12 @@ async def work_on(context: WorkContext, worker: JobRunner) -> None:
     given_back: set[int] = set()
     backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = context.moves
+        advances = context.advances
         await _give_back(context, born, given_back)
         claim = await _claim_something(context, backoff.avoided())
         if claim is None:
             with trio.move_on_at(backoff.next_end()):
-                await context.moved(moves)
+                await context.wait_for_advance(advances)
             continue
         subject: Subject = (claim.kind, claim.configuration, claim.candidate)
         try:
@@ -65,9 +65,9 @@ async def _claim_something(context: WorkContext, avoided: Collection[Subject]) -
         return None
     number = context.next_id()
     await context.submit(wish.claim(number))
-    await context.ordered(number)
+    await context.wait_until_ordered(number)
     while (claim := context.ledger.claim(context.me, number)) is not None and claim.waits:
-        await context.moved(context.moves)  # a later round fixes its seed or slot
+        await context.wait_for_advance(context.advances)  # a later round fixes its seed or slot
     return claim
 
 
@@ -127,12 +127,12 @@ async def _renew(context: WorkContext, claim: Claim, tally: _Tally) -> None:
             tally.heard = False
             number = context.next_id()
             await context.submit(Progress(number, claim.id, tally.done))
-            await context.ordered(number)  # without a quorum they would only pile up
+            await context.wait_until_ordered(number)  # without a quorum they would only pile up
 
 
 async def _until_unwanted(context: WorkContext, claim: Claim) -> None:
     while _is_wanted(context, claim):
-        await context.moved(context.moves)
+        await context.wait_for_advance(context.advances)
 
 
 def _is_wanted(context: WorkContext, claim: Claim) -> bool:

@@ -96,6 +96,6 @@ async def unless_over(context: WorkContext, is_open: Callable[[], bool], work: C
 
     async def over() -> None:
         while is_open():
-            await context.moved(context.moves)
+            await context.wait_for_advance(context.advances)
 
     return await run_unless(work, over)

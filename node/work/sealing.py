@@ -10,10 +10,10 @@ async def seal_all(context: WorkContext) -> None:
     """Seal every promotion that does not carry our seal yet, for ever."""
     sealed: set[bytes] = set()
     while True:
-        moves = context.moves
+        advances = context.advances
         for promotion in due_seals(context.ledger, context.me):
             if promotion.digest not in sealed:
                 sealed.add(promotion.digest)
                 signature = context.key.sign(pae(promotion.statement))
                 await context.submit(Seal(context.next_id(), promotion.digest, signature))
-        await context.moved(moves)
+        await context.wait_for_advance(advances)

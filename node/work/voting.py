@@ -74,7 +74,7 @@ async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
     settled: set[bytes] = set()  # results that are right, or of which we have said that they are not
     backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = context.moves
+        advances = context.advances
         reported = [
             (candidacy, number, slot.result)
             for candidacy in context.ledger.candidates()
@@ -95,7 +95,7 @@ async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
             except JOB_FAILURES:
                 backoff.note(subject)  # who has to vote on it, or to answer for it, says why
         with trio.move_on_at(backoff.next_end()):
-            await context.moved(moves)
+            await context.wait_for_advance(advances)
 
 
 async def _is_settled(context: WorkContext, findings: _Findings, report: SlotReport) -> bool:
@@ -118,14 +118,14 @@ async def _answer_all(context: WorkContext, findings: _Findings) -> None:
     begun: set[bytes] = set()
     async with trio.open_nursery() as nursery:
         while True:
-            moves = context.moves
+            advances = context.advances
             cases = context.ledger.cases()
             begun &= {case.id for case in cases}
             for case in due_findings(context.ledger, context.me):
                 if case.id not in begun:
                     begun.add(case.id)
                     nursery.start_soon(_answer, context, findings, case)
-            await context.moved(moves)
+            await context.wait_for_advance(advances)
 
 
 async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None:
@@ -152,7 +152,7 @@ async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
     voted: set[bytes] = set()  # digests of the results on which we did
     backoff = Backoff(LONGEST_PAUSE_S)
     while True:
-        moves = context.moves
+        advances = context.advances
         for candidacy in due_votes(context.ledger, context.me):
             assert candidacy.ripe is not None
             subject: Subject = ("match", candidacy.configuration, candidacy.id)
@@ -167,7 +167,7 @@ async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
                 backoff.note(subject)
                 _log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
         with trio.move_on_at(backoff.next_end()):
-            await context.moved(moves)
+            await context.wait_for_advance(advances)
 
 
 async def _judge(context: WorkContext, findings: _Findings, candidacy: Candidacy) -> Vote | None:

@@ -38,7 +38,7 @@ class FakeContext:
 
     def __init__(self, directory: Path, fault: Fault, games: bytes | None) -> None:
         self.directory, self.fault, self.games = directory, fault, games
-        self.moves = 0
+        self.advances = 0
         self.chain: tuple[SealedRecord, ...] | None = ()
 
     @property
@@ -56,7 +56,7 @@ class FakeContext:
         assert version == self.fault.roster_version
         return self.chain
 
-    async def moved(self, since: int) -> None:
+    async def wait_for_advance(self, since: int) -> None:
         await trio.sleep_forever()
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:

@@ -147,7 +147,7 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, 
             for _ in range(2):
                 number = work.next_id()
                 await work.submit(Release(number, 99, "to be refused"))
-                await work.ordered(number)
+                await work.wait_until_ordered(number)
             nursery.cancel_scope.cancel()
         told.append([(entry["number"], entry["fields"]["id"]) for entry in effects.after(0)])
     assert told[2] == [(number + 1, number) for number in range(6)]
@@ -161,7 +161,7 @@ async def test_what_was_ordered_in_an_epoch_that_was_jumped_over_is_not_waited_f
     """Its event is in no round that this node was told of, and it is not put forward again: the ledger knows it."""
     nothing = RoundEffects(DecidedRound(9, (), ()), (), bytes(32))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(work.ordered, 7)
+        nursery.start_soon(work.wait_until_ordered, 7)
         await trio.sleep(1)
         monkeypatch.setattr(Ledger, "has_used", lambda _, member, number: (member, number) == (ME.id, 7))
         work._observe(nothing)  # the first round after the jump
@@ -179,8 +179,8 @@ async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of
     decided = DecidedRound(1, (), (Ordered(event, 1, 1, 0),))
     work._observe(RoundEffects(decided, (), bytes(32)))
     with trio.fail_after(1):
-        await work.ordered(5)
+        await work.wait_until_ordered(5)
     for number in (3, 4):
         with trio.move_on_after(0.01) as scope:
-            await work.ordered(number)
+            await work.wait_until_ordered(number)
         assert scope.cancelled_caught

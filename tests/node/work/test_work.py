@@ -42,7 +42,7 @@ class OrderContext:
         self.swarm, self.roles, self._directory = swarm, roles, directory
         self.files: dict[bytes, Path] = {}
         self.said: list[t.Transaction] = []
-        self.moves = 0
+        self.advances = 0
         self._moved = trio.Event()
 
     @property
@@ -73,15 +73,15 @@ class OrderContext:
         self.stir()
 
     def stir(self) -> None:
-        self.moves += 1
+        self.advances += 1
         self._moved.set()
         self._moved = trio.Event()
 
-    async def ordered(self, number: int) -> None:
+    async def wait_until_ordered(self, number: int) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def moved(self, since: int) -> None:
-        while self.moves <= since:
+    async def wait_for_advance(self, since: int) -> None:
+        while self.advances <= since:
             await self._moved.wait()
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
@@ -194,7 +194,7 @@ async def test_progress_without_a_quorum_does_not_pile_up(
     async def never(_number: int) -> None:
         await trio.sleep_forever()
 
-    monkeypatch.setattr(context, "ordered", never)
+    monkeypatch.setattr(context, "wait_until_ordered", never)
     claim = Claim(context.me, 0, "selfplay", "hex8-2", t.UNIFORM, 8, Place(1, 1, 1, bytes(32), 1))
     tally = _Tally(context, claim)
 

@@ -78,7 +78,7 @@ class LedgerClient(Submitter, Protocol):
 
 
 class MemberLedgerClient:
-    """The `LedgerClient` of a member. `run` must be running for `wait_for_advance` and `wait_until_ordered` to return."""
+    """The `LedgerClient` of a member. `run` must be running for its waits to return."""
 
     def __init__(self, member: Member, identity: Identity) -> None:
         self._member = member

@@ -33,7 +33,7 @@ class BlobFiles(Blobs, Protocol):
 
 
 class NodeWorkContext(MemberLedgerClient):
-    """See `WorkContext`. `run` must be running for `wait_for_advance` and `wait_until_ordered` to return."""
+    """See `WorkContext`. `run` must be running for its waits to return."""
 
     def __init__(
         self,

@@ -1,30 +1,34 @@
-"""The notes in a node's data folder that say where it serves people, and by which token it obeys them."""
+"""Two files in a node's data folder: where the node serves people, and the token by which it obeys them.
+
+`http.json` has the URL and the process id. `http.token` is readable by the node's user only. Both are there only as
+long as the node serves.
+"""
 
 import json
 import os
 import secrets
 from pathlib import Path
 
-_NOTE = "http.json"
-_TOKEN = "http.token"
 TOKEN_HEADER = "x-ringrift-token"
+_ENDPOINT = "http.json"
+_TOKEN = "http.token"
 
 
-def write_note(data: Path, url: str) -> None:
-    """Note where this process serves people, for the commands that read a node by its data folder."""
-    temporary = data / f".{_NOTE}.new"
+def write_endpoint(data: Path, url: str) -> None:
+    """Write where this process serves people, for the commands that find a node by its data folder."""
+    temporary = data / f".{_ENDPOINT}.new"
     temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
-    temporary.replace(data / _NOTE)
+    temporary.replace(data / _ENDPOINT)
 
 
-def remove_note(data: Path) -> None:
-    """Take the notes away: this process serves nobody any more."""
-    (data / _NOTE).unlink(missing_ok=True)
+def remove_endpoint(data: Path) -> None:
+    """Remove both files: this process no longer serves."""
+    (data / _ENDPOINT).unlink(missing_ok=True)
     (data / _TOKEN).unlink(missing_ok=True)
 
 
 def write_token(data: Path) -> str:
-    """Write a fresh token, of this process alone, to a file that only its user can read, and return it."""
+    """Write a fresh token for this process to a file that only its user can read, and return it."""
     token = secrets.token_hex(32)
     temporary = data / f".{_TOKEN}.new"
     temporary.unlink(missing_ok=True)
@@ -36,14 +40,14 @@ def write_token(data: Path) -> str:
 
 
 def read_token(data: Path) -> str:
-    """Return the token of the node whose data folder this is. Raise OSError if there is none for us to read."""
+    """Return the token of the node whose data folder this is. Raise OSError if it cannot be read."""
     return (data / _TOKEN).read_text().strip()
 
 
-def read_note(data: Path) -> str | None:
-    """Return the URL from a data folder's note, or None if there is no (readable) note."""
+def read_url(data: Path) -> str | None:
+    """Return where the node of a data folder serves people; None if no readable file says so."""
     try:
-        note = json.loads((data / _NOTE).read_text())
+        endpoint = json.loads((data / _ENDPOINT).read_text())
     except (OSError, ValueError):
         return None
-    return str(note["url"]) if isinstance(note, dict) and "url" in note else None
+    return str(endpoint["url"]) if isinstance(endpoint, dict) and "url" in endpoint else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from node.api.endpoint import TOKEN_HEADER, read_note, read_token
+from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.config.toml import ConfigError
 
 _DEADLINE_S = 5.0
@@ -69,7 +69,7 @@ def find_node(url: str | None, data: Path) -> Client:
     if url is not None:
         return Client([_checked(url)], "--node")
     folders = [data, *_with_note(data)]
-    urls = [note for folder in folders if (note := read_note(folder)) is not None]
+    urls = [note for folder in folders if (note := read_url(folder)) is not None]
     if urls:
         return Client(urls, f"as {data} says")
     if (swarm := data / "swarm.toml").exists():
@@ -85,7 +85,7 @@ def find_own_node(data: Path) -> tuple[Client, str]:
 
     Raise ConfigError if no node runs there, more than one does, or the token is not for this user to read.
     """
-    folders = [folder for folder in (data, *_with_note(data)) if read_note(folder) is not None]
+    folders = [folder for folder in (data, *_with_note(data)) if read_url(folder) is not None]
     if not folders:
         remedy = "start one with ringrift-node run, or say where it is with --data DIR as in run"
         raise ConfigError(f"{data}: no node runs with its data here; {remedy}")
@@ -99,7 +99,7 @@ def find_own_node(data: Path) -> tuple[Client, str]:
     except OSError as error:
         remedy = "run this as the user who runs the node"
         raise ConfigError(f"{folder}: the node's token cannot be read ({error.strerror}); {remedy}") from None
-    return Client([read_note(folder) or ""], f"as {folder} says"), token
+    return Client([read_url(folder) or ""], f"as {folder} says"), token
 
 
 def _with_note(data: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a person can make the node do, answered with the JSON of what came of it."""
+"""What a person can make the node do: governance, answered in the shapes of `node.api`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,18 +11,18 @@ from node.report.membership import proposal
 
 
 class NodeActions:
-    """See `node.web.control.Actions`."""
+    """The `node.web.control.Actions` of a running node."""
 
     def __init__(self, governance: Governance, address_book: AddressBook) -> None:
         self._governance = governance
         self._address_book = address_book
 
     async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
-        """Put a change forward (see `Governance.propose`) and return the proposal. Raise GovernanceError."""
+        """Propose a change as `Governance.propose` does, and return the proposal. Raise GovernanceError."""
         return self._info(await self._governance.propose(wish))
 
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
-        """Vote (see `Governance.vote`) and return the proposal. Raise GovernanceError."""
+        """Vote as `Governance.vote` does, and return the proposal. Raise GovernanceError."""
         return self._info(await self._governance.vote(beginning, approve=approve))
 
     def _info(self, motion: Motion) -> ProposalInfo:

@@ -1,4 +1,4 @@
-"""The recent effects of the order, numbered as every node numbers them, for /log and for who waits."""
+"""The recent effects of the order, numbered from the start of this process, for `GET /log`."""
 
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
@@ -8,24 +8,24 @@ from consensus.ledger.records.effects import Effect, Scalar
 from consensus.replica import RoundEffects
 from node.api.answers import LogEntry
 
-KEPT = 5000
-ANSWERED = 500
+_KEPT = 5000
+_MAX_ANSWERED = 500
 
 
 class EffectLog:
-    """Effects since the first round; the numbers count all of them, the last `KEPT` are kept."""
+    """Every effect since this process started gets a number, from 1; the last `_KEPT` are kept."""
 
-    def __init__(self, name: Callable[[MemberId], str]) -> None:
-        self._name = name
-        self._entries: deque[LogEntry] = deque(maxlen=KEPT)
+    def __init__(self, name_of: Callable[[MemberId], str]) -> None:
+        self._name_of = name_of
+        self._entries: deque[LogEntry] = deque(maxlen=_KEPT)
         self._count = 0
 
     async def run(self, rounds: AsyncIterable[RoundEffects]) -> None:
-        """Append the effects of every round."""
+        """Observe every round until cancelled."""
         async for decided in rounds:
-            self.add(decided.effects)
+            self.observe(decided.effects)
 
-    def add(self, effects: Iterable[Effect]) -> None:
+    def observe(self, effects: Iterable[Effect]) -> None:
         """Append the effects of one round."""
         for effect in effects:
             self._count += 1
@@ -35,7 +35,7 @@ class EffectLog:
                     "number": self._count,
                     "kind": effect.kind,
                     "member": "" if member is None else id_text(member),
-                    "name": "" if member is None else self._name(member),
+                    "name": "" if member is None else self._name_of(member),
                     "round": effect.round,
                     "time": effect.time,
                     "fields": self._fields(effect.fields),
@@ -44,19 +44,19 @@ class EffectLog:
 
     def _fields(self, fields: Mapping[str, Scalar]) -> dict[str, str | int | bool | None]:
         plain = {name: _plain(value) for name, value in fields.items()}
-        for role in ("subject", "accused", "suspect"):  # whom a change of the roster, a proof or a finding concerns
+        for role in ("subject", "accused", "suspect"):  # members that the effect is about
             if isinstance(member := fields.get(role), bytes):
-                plain[f"{role}_name"] = self._name(member)
+                plain[f"{role}_name"] = self._name_of(member)
         return plain
 
     def after(self, number: int) -> list[LogEntry]:
-        """The oldest entries with a larger number, at most `ANSWERED` of them."""
+        """Return the oldest kept entries with a larger number, at most `_MAX_ANSWERED` of them."""
         first = self._count - len(self._entries) + 1
         start = max(number + 1 - first, 0)
-        return [self._entries[at] for at in range(start, min(start + ANSWERED, len(self._entries)))]
+        return [self._entries[at] for at in range(start, min(start + _MAX_ANSWERED, len(self._entries)))]
 
     def latest(self, count: int) -> list[LogEntry]:
-        """The last entries, oldest first, at most `count` of them."""
+        """Return the last `count` entries that are kept, oldest first."""
         return list(self._entries)[-count:]
 
 

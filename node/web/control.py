@@ -1,8 +1,8 @@
-"""What a person on this machine can make the node do, over HTTP: only with the token from its data folder.
+"""The answers to POST requests: what a person on this machine can make the node do.
 
-Reading is open to whoever can connect; acting is not. The token is in a file that only the node's user can read,
-so another user of the machine has none. A page in the user's browser has none either, and is turned away at once:
-browsers say where a request comes from, our commands do not.
+Reading is open to whoever can connect. Acting needs the token from the node's data folder, in a file that only the
+node's user can read, so another user of the machine cannot act. Neither can a page in the user's browser: it does not
+have the token, and browsers say where a request comes from, which the commands of `ringrift-node` do not.
 """
 
 import hmac
@@ -21,18 +21,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Actions(Protocol):
-    """See `node.membership.governance.Governance`."""
+    """What a person can make the node do."""
 
-    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo: ...
+    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
+        """Propose a change of the roster; `wish` is to be a `ProposeRequest`. Raise GovernanceError."""
+        ...
 
-    async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo: ...
+    async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
+        """Vote on the open proposal whose id begins so. Raise GovernanceError."""
+        ...
 
 
 class Control:
-    """Answers POST requests."""
+    """Checks POST requests and carries them out."""
 
     def __init__(self, actions: Actions, token: str, host: str) -> None:
-        """`host` is where the server listens: the only name besides the loopback ones by which it may be called."""
+        """Accept requests with `token` whose Host header is a loopback name, or `host`, where the server listens."""
         self._actions = actions
         self._token = token
         self._host = host
@@ -41,13 +45,13 @@ class Control:
         }  # fmt: skip
 
     async def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Answers one request; `headers` by their lower-case names. Never raises."""
+        """Answer one request; never raise. The names of `headers` are in lower case."""
         refusal = self._refusal(headers)
         if refusal is not None:
             return refusal
         act = self._paths.get(target)
         if act is None:
-            return error_answer(404, f"nothing is done at {target}; try {' or '.join(self._paths)}")
+            return error_answer(404, f"there is nothing to do at {target}; try {' or '.join(self._paths)}")
         try:
             return json_answer(await act(_wish(body)))
         except GovernanceError as error:
@@ -70,7 +74,7 @@ class Control:
     async def _vote(self, wish: Mapping[str, Any]) -> ProposalInfo:
         beginning, approve = wish.get("proposal"), wish.get("approve")
         if not isinstance(beginning, str) or not isinstance(approve, bool):
-            raise GovernanceError(400, "a vote needs proposal, as text, and approve, which is true or false")
+            raise GovernanceError(400, "a vote needs proposal, a text, and approve, which is true or false")
         return await self._actions.vote(beginning, approve=approve)
 
 

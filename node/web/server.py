@@ -11,7 +11,7 @@ import h11
 import structlog
 import trio
 
-from node.api.endpoint import remove_note, write_note, write_token
+from node.api.endpoint import remove_endpoint, write_endpoint, write_token
 from node.api.source import StatusSource
 from node.config.address import Address, address_error
 from node.transport.http1 import Conversation, Hangup
@@ -47,11 +47,11 @@ async def serve_local(
         control = None if actions is None else Control(actions, write_token(data), address.host)
         server = _Server(Routes(source, only_local=address.is_local), control)
         url = f"http://{Address(*listener.socket.getsockname()[:2])}"
-        write_note(data, url)
+        write_endpoint(data, url)
         task_status.started(url)
         await trio.serve_listeners(server.connection, [listener])
     finally:
-        remove_note(data)
+        remove_endpoint(data)
 
 
 class _Server:

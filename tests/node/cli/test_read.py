@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from node.api.endpoint import read_note, write_note
+from node.api.endpoint import read_url, write_endpoint
 from node.cli import main
 from node.config.address import Address
 from node.config.founding import found_swarm
@@ -93,7 +93,7 @@ async def test_tables_show_what_the_node_says(
 async def test_a_folder_with_a_swarm_toml_is_enough(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = (read_note(data) or "").removeprefix("http://")
+    place = (read_url(data) or "").removeprefix("http://")
     folder = tmp_path / "swarm"
     config = found_swarm(folder, ["127.0.0.1:7400"], ["hex8-2"]).config
     config.write_text(config.read_text().replace('# http = "127.0.0.1:8400"', f'http = "{place}"'))
@@ -124,13 +124,13 @@ async def test_the_folder_of_the_whole_swarm_will_do(data: Path, capsys: pytest.
 async def test_a_stale_note_does_not_hide_a_node_that_runs(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dead = data.parent / "node0"
     dead.mkdir()
-    write_note(dead, "http://127.0.0.1:9")
+    write_endpoint(dead, "http://127.0.0.1:9")
     assert await ask("status", "--data", data.parent) == 0
     assert "anvil" in capsys.readouterr().out
 
 
 async def test_a_node_that_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_note(tmp_path, "http://127.0.0.1:9")
+    write_endpoint(tmp_path, "http://127.0.0.1:9")
     assert await ask("status", "--data", tmp_path) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

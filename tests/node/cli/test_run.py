@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from consensus.keys import id_text
-from node.api.endpoint import read_note
+from node.api.endpoint import read_url
 from node.cli import main
 from node.config.founding import Founded, found_swarm
 from node.config.identity import create_identity, load_identity
@@ -72,7 +72,7 @@ def place(tmp_path: Path) -> Place:
 def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
     with place.running("--log-json") as process, socket.create_connection(("127.0.0.1", place.http)) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nGET /unfinished HTTP/1.1\r\nho")
-        assert read_note(place.data) == f"http://127.0.0.1:{place.http}"
+        assert read_url(place.data) == f"http://127.0.0.1:{place.http}"
         began = time.monotonic()
         process.send_signal(number)
         output, log = process.communicate(timeout=10)
@@ -82,7 +82,7 @@ def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
     lines: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
     assert {line["level"] for line in lines} == {"info"}
     assert lines[-1]["event"] == "ending"
-    assert read_note(place.data) is None
+    assert read_url(place.data) is None
 
 
 def test_an_anchor_that_is_not_the_key_s_is_one_warning_and_no_harm(place: Place) -> None:

@@ -73,7 +73,7 @@ def test_votes_on_a_dropped_candidate_are_not_known() -> None:
 def test_a_proof_is_told_with_the_names_of_both() -> None:
     swarm = Swarm(4)
     log = EffectLog({swarm.id(1): "alpha", swarm.id(3): "delta"}.__getitem__)
-    log.add(swarm.act(1, fork(swarm, 3)))
+    log.observe(swarm.act(1, fork(swarm, 3)))
     (told,) = (sentence(entry) for entry in log.latest(1))
     assert told == "alpha: proves that delta signed two events 3 in epoch 0: it has no say any more"
 

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from node.api.answers import ProposalInfo, ProposalState
-from node.api.endpoint import TOKEN_HEADER, read_note, read_token
+from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.cli import main
 from node.config.address import Address
 from node.membership.governance import GovernanceError
@@ -57,7 +57,7 @@ async def data(source: FakeSource, actions: FakeActions, tmp_path: Path) -> Asyn
 
 
 async def post(data: Path, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
-    url = read_note(data)
+    url = read_url(data)
     assert url is not None
     port = int(url.rpartition(":")[2])
     given = {**GOOD, TOKEN_HEADER: read_token(data), "content-length": str(len(body))}

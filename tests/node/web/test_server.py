@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.api.endpoint import read_note
+from node.api.endpoint import read_url
 from node.config.address import Address
 from node.config.toml import ConfigError
 from node.web.server import serve_local
@@ -45,12 +45,12 @@ async def url(source: FakeSource, tmp_path: Path) -> AsyncIterator[str]:
 async def test_a_note_in_the_data_folder_says_where(source: FakeSource, tmp_path: Path) -> None:
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_local, source, LOOPBACK, tmp_path)
-        assert read_note(tmp_path) == url
+        assert read_url(tmp_path) == url
         async with await connect(url) as stream:
             answer = await ask(stream, "/health")
         assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"alive": True}
         nursery.cancel_scope.cancel()
-    assert read_note(tmp_path) is None
+    assert read_url(tmp_path) is None
 
 
 async def test_ipv6(source: FakeSource, tmp_path: Path) -> None:

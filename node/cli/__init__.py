@@ -15,7 +15,7 @@ PROGRAM = "ringrift-node"
 
 @dataclass(frozen=True)
 class Command:
-    """A command: the module with its `add_arguments(parser)` and `main(options) -> int`, and what it is for."""
+    """A command: the module that has its `add_arguments(parser)` and `main(options) -> int`, and its purpose."""
 
     module: str
     purpose: str
@@ -25,31 +25,31 @@ COMMANDS = {
     "init": Command("node.cli.init", "found a swarm: write swarm.toml and a key for each member"),
     "run": Command("node.cli.run", "run one node"),
     "demo": Command("node.demo.command", "run a whole swarm on this machine until a model is promoted"),
-    "status": Command("node.cli.read", "show how a running node and its swarm are"),
-    "members": Command("node.cli.read", "show the members as a running node sees them"),
-    "work": Command("node.cli.read", "show who works on what, and how candidates stand"),
-    "models": Command("node.cli.read", "show the canonical models and their history"),
-    "certificates": Command("node.cli.read", "show the certificates, or save one to a file"),
-    "faults": Command("node.cli.read", "show the results that were proven to be wrong, or save a proof to a file"),
-    "proposals": Command("node.cli.read", "show the proposals to change the roster, and who voted"),
-    "propose": Command("node.cli.governance", "propose that a member joins, leaves, or changes"),
-    "vote": Command("node.cli.governance", "vote on a proposal as the node on this machine"),
+    "status": Command("node.cli.status", "show how a running node and its swarm are doing"),
+    "members": Command("node.cli.members", "show the members as a running node sees them"),
+    "work": Command("node.cli.work", "show who works on what, and how the candidates are doing"),
+    "models": Command("node.cli.models", "show the canonical models and their history"),
+    "certificates": Command("node.cli.certificates", "show the certificates, or save one to a file"),
+    "faults": Command("node.cli.faults", "show the results that were proven wrong, or save a proof to a file"),
+    "proposals": Command("node.cli.proposals", "show the proposals to change the roster, and their votes"),
+    "propose": Command("node.cli.propose", "propose that a member joins, leaves or changes"),
+    "vote": Command("node.cli.vote", "vote on a proposal as the node on this machine"),
     "verify": Command("node.cli.verify", "check a certificate, or the proof of a wrong result, offline"),
-    "keygen": Command("node.cli.keys", "make a key for one more member and print its id and anchor"),
+    "keygen": Command("node.cli.keygen", "make a key for one more member and print its id and anchor"),
     "replay": Command("node.cli.replay.command", "show recorded games: moves, positions, pictures"),
-    "id": Command("node.cli.keys", "print id and anchor of a key, as they stand in a [[member]]"),
+    "id": Command("node.cli.id", "print the id and anchor of a key, as a [[member]] of swarm.toml has them"),
 }
 
 
 _EPILOG = f"""\
-exit status: 0 done; 1 the answer is no (verify refuses, the demo fails); 2 a mistake in the command line, in a
-file or in an address, always with one line that says what, where and what to do; 130 after Ctrl-C.
+exit status: 0 done; 1 the answer is no (verify refuses, a proposal is not agreed on, the demo fails); 2 a mistake
+in the command line, in a file or in an address, with one line that says what, where and what to do; 130 after Ctrl-C.
 Help for one command: {PROGRAM} COMMAND --help
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is in --help."""
+    """A parser whose errors are one line; the usage is in --help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    # Only the command that was asked for is imported, so that each starts as quickly as it can.
+    # Only the command that was asked for is imported, so that every command starts quickly.
     wanted = arguments[0] if arguments else None
     module = None
     for name, command in COMMANDS.items():

@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.config.toml import ConfigError
 
-_DEADLINE_S = 5.0
+_TIMEOUT_S = 5.0
 
 
 class Client:
-    """Asks one running node. `urls` are where it may be; the first that answers is kept."""
+    """Asks one running node over HTTP."""
 
-    def __init__(self, urls: list[str], asked_for: str) -> None:
+    def __init__(self, urls: list[str], origin: str) -> None:
+        """Ask the first of `urls` that answers; `origin` tells people where these come from."""
         self._urls = urls
-        self._asked_for = asked_for
+        self._origin = origin
 
     def get(self, path: str) -> bytes:
-        """Return the body of a good answer. Raise ConfigError if no node answers, or not well."""
+        """Return the answer to a GET request. Raise ConfigError if no node answers, or with an error."""
         for url in self._urls:
             try:
                 status, body = _ask(url, "GET", path)
@@ -31,49 +32,48 @@ class Client:
             if status != 200:
                 raise ConfigError(f"{url}{path}: the node answered {status}: {_error_text(body)}")
             return body
-        raise self._nobody()
-
-    def post(self, path: str, token: str, wish: Mapping[str, Any]) -> Any:
-        """Make the node do something; return its JSON answer. Raise ConfigError with its reason if it will not."""
-        headers = {"content-type": "application/json", TOKEN_HEADER: token}
-        for url in self._urls:
-            try:
-                status, body = _ask(url, "POST", path, json.dumps(wish).encode(), headers)
-            except (OSError, http.client.HTTPException):
-                continue
-            if status != 200:
-                raise ConfigError(_error_text(body))
-            return json.loads(body)
-        raise self._nobody()
-
-    def _nobody(self) -> ConfigError:
-        places = " nor ".join(self._urls)
-        return ConfigError(
-            f"no node answers at {places} ({self._asked_for}); start it with ringrift-node run, or name another"
-        )
+        raise self._no_answer()
 
     def json(self, path: str) -> Any:
-        """Return the answer's JSON."""
+        """Return the JSON answer to a GET request. Raise ConfigError as `get` does, or if it is not JSON."""
         body = self.get(path)
         try:
             return json.loads(body)
         except ValueError:
             raise ConfigError(f"{self._urls[0]}{path}: the answer is not JSON; is this a ringrift-node?") from None
 
+    def post(self, path: str, token: str, request: Mapping[str, Any]) -> Any:
+        """Make the node do something and return its JSON answer. Raise ConfigError with its reason if it refuses."""
+        headers = {"content-type": "application/json", TOKEN_HEADER: token}
+        for url in self._urls:
+            try:
+                status, body = _ask(url, "POST", path, json.dumps(request).encode(), headers)
+            except (OSError, http.client.HTTPException):
+                continue
+            if status != 200:
+                raise ConfigError(_error_text(body))
+            return json.loads(body)
+        raise self._no_answer()
+
+    def _no_answer(self) -> ConfigError:
+        places = " or ".join(self._urls)
+        return ConfigError(
+            f"no node answers at {places} ({self._origin}); start it with ringrift-node run, or name another"
+        )
+
 
 def find_node(url: str | None, data: Path) -> Client:
-    """Return a client for `url`, or for the node whose data folder is `data` or lies in it, or whose swarm.toml does.
+    """Return a client for `url`, or for the node whose data folder or swarm.toml is in or just below `data`.
 
-    Raise ConfigError if the URL is none, or if nothing there says where a node may be.
+    Raise ConfigError if `url` is not one, or if nothing there says where a node may be.
     """
     if url is not None:
         return Client([_checked(url)], "--node")
-    folders = [data, *_with_note(data)]
-    urls = [note for folder in folders if (note := read_url(folder)) is not None]
+    urls = [found for folder in (data, *_subfolders_of_nodes(data)) if (found := read_url(folder)) is not None]
     if urls:
         return Client(urls, f"as {data} says")
     if (swarm := data / "swarm.toml").exists():
-        return Client(_default_urls(swarm), f"where {swarm} has it by default")
+        return Client(_default_urls(swarm), f"the default of {swarm}")
     raise ConfigError(
         f"{data}: no node runs with its data here (there is no http.json); start one with "
         "ringrift-node run, or say where it is: --data DIR as in run, or --node URL"
@@ -81,11 +81,11 @@ def find_node(url: str | None, data: Path) -> Client:
 
 
 def find_own_node(data: Path) -> tuple[Client, str]:
-    """Return a client for the one node whose data folder is `data` or lies in it, and the token it obeys.
+    """Return a client for the one node whose data folder is `data` or just below it, and the token it obeys.
 
-    Raise ConfigError if no node runs there, more than one does, or the token is not for this user to read.
+    Raise ConfigError if no node runs there, more than one does, or this user may not read the token.
     """
-    folders = [folder for folder in (data, *_with_note(data)) if read_url(folder) is not None]
+    folders = [folder for folder in (data, *_subfolders_of_nodes(data)) if read_url(folder) is not None]
     if not folders:
         remedy = "start one with ringrift-node run, or say where it is with --data DIR as in run"
         raise ConfigError(f"{data}: no node runs with its data here; {remedy}")
@@ -102,12 +102,12 @@ def find_own_node(data: Path) -> tuple[Client, str]:
     return Client([read_url(folder) or ""], f"as {folder} says"), token
 
 
-def _with_note(data: Path) -> list[Path]:
+def _subfolders_of_nodes(data: Path) -> list[Path]:
     return sorted(path.parent for path in data.glob("*/http.json"))
 
 
 def _default_urls(path: Path) -> list[str]:
-    """Where a member of this swarm that runs on this machine serves people, if --http did not say otherwise."""
+    """Return where each member of a swarm.toml would serve people on this machine, if --http does not say otherwise."""
     from node.config.address import default_http
     from node.config.swarm_file import load_config
 
@@ -125,14 +125,14 @@ def _checked(url: str) -> str:
             return f"http://{parts.netloc}"
     except ValueError:
         pass
-    raise ConfigError(f'--node "{url}": write where the node serves people, such as http://127.0.0.1:8400')
+    raise ConfigError(f'--node "{url}": not where a node serves people; write it like http://127.0.0.1:8400')
 
 
 def _ask(
     url: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_DEADLINE_S)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
         connection.request(method, path, body, dict(headers or {}))
         answer = connection.getresponse()

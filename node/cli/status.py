@@ -1,5 +1,6 @@
-"""`ringrift-node status` for people: the node and its swarm on one screen."""
+"""`ringrift-node status`: the node and its swarm on one screen."""
 
+import argparse
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -7,12 +8,22 @@ from rich.table import Table
 from rich.text import Text
 
 from node.api.status import Status
-from node.cli.rows import model_text, print_table, state_text
+from node.cli.reading import add_node_options, read_and_show
+from node.cli.tables import model_text, print_table, state_text
 from node.text.formatting import age, ago, conduct, count, plural, short
 
 
-def show_status(console: Console, status: Status) -> None:
-    """Print the status of one node."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `status`."""
+    add_node_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show the status of the node; return 0."""
+    return read_and_show(options, "/status", _show)
+
+
+def _show(console: Console, status: Status) -> None:
     ready = Text("ready", "green") if status["ready"] else Text("not ready", "bold red")
     names = (status["node"]["name"], "bold"), " in ", (status["swarm"]["name"], "bold"), ", "
     console.print(Text.assemble(*names, ready, f": {status['ready_reason']}"))

@@ -16,11 +16,10 @@ from engine.position import situation
 from node.cli import PROGRAM
 from node.cli.replay.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
 from node.cli.replay.games import Replay, Step, StoredGame, load_games, replay
-from node.cli.rows import print_table
+from node.cli.tables import open_console, print_table
 from node.config.toml import ConfigError
 from node.text.formatting import count
 
-_PIPED_WIDTH = 240  # who reads a file or a pipe can take it all
 _PNG_ZOOM = 2  # pixels per pixel of the SVG: sharp on a dense screen and on paper
 _BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"></svg>'
 _LETTER = _BLANK.replace("></", '><text y="20" font-size="20" font-family="sans-serif">M</text></')
@@ -45,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Show one game, or which games there are."""
     games = load_games(options.file)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPED_WIDTH)
+    console = open_console()
     one_wanted = options.list or options.all or options.step or options.at is not None or options.svg or options.png
     if len(games) > 1 and options.game is None and not one_wanted:
         _show_games(console, options, games)

@@ -102,7 +102,7 @@ async def test_a_folder_with_a_swarm_toml_is_enough(
     config.write_text(config.read_text().replace(f'"{place}"', '"127.0.0.1:1"'))
     assert await ask("status", "--data", folder) == 2
     assert capsys.readouterr().err == (
-        f"ringrift-node: no node answers at http://127.0.0.1:1 (where {config} has it by default); "
+        f"ringrift-node: no node answers at http://127.0.0.1:1 (the default of {config}); "
         "start it with ringrift-node run, or name another\n"
     )
 
@@ -178,7 +178,8 @@ async def test_a_proof_is_saved_byte_for_byte(
     for arguments, message in (
         ((name[:8],), "say with --save FILE where to write it"),
         ((name[:8], "--save", file), "not overwritten"),
-        (("zz", "--save", file), 'id begins with "zz"'),
+        (("zz", "--save", file), 'no wrong results have an id that begins with "zz"; ringrift-node faults lists'),
+        (("", "--save", file), "there are 2 wrong results; say the id of one"),
         ((digest("fault 0"), "--save", tmp_path / "other"), "no proof of a wrong result"),
     ):
         assert await ask("faults", *arguments, "--data", data) == 2
@@ -187,7 +188,7 @@ async def test_a_proof_is_saved_byte_for_byte(
 
 async def test_no_such_certificate(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert await ask("certificates", "zz", "--data", data) == 2
-    assert 'id begins with "zz"' in capsys.readouterr().err
+    assert 'no certificates have an id that begins with "zz"' in capsys.readouterr().err
 
 
 async def test_a_narrow_terminal_loses_columns_not_letters(

@@ -212,7 +212,7 @@ async def test_wait_returns_when_it_is_decided(
     data: Path, source: FakeSource, state: ProposalState, status: int, words: str,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("node.cli.governance._LOOK_EVERY", 0.01)
+    monkeypatch.setattr("node.cli.acting._POLL_S", 0.01)
     before, looks = source.proposals(), 0
 
     def proposals() -> list[ProposalInfo]:
@@ -235,13 +235,13 @@ async def test_a_node_that_leaves_does_not_tell_of_an_epoch_that_it_is_not_in(
     answer: ProposalInfo = {**source.proposals()[0], "change": "leave", "member": me, "state": "in force"}
     monkeypatch.setattr(source, "proposals", lambda: [answer])
     assert await run("propose", "leave", "anvil", "--reason", "so", "--data", data, "--wait") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "in force: this node's key is a member no more"
+    assert capsys.readouterr().out.splitlines()[-1] == "in force: this node's key is no longer a member's"
 
 
 async def test_a_proposal_that_a_restart_forgot(
     data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.cli.governance._LOOK_EVERY", 0.001)
+    monkeypatch.setattr("node.cli.acting._POLL_S", 0.001)
     answers = iter([source.proposals()])
     monkeypatch.setattr(source, "proposals", lambda: next(answers, []))
     assert await run("vote", "ab", "yes", "--data", data, "--wait") == 2

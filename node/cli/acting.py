@@ -1,0 +1,85 @@
+"""What `propose` and `vote` share: the node on this machine acts, and the command can wait for the outcome."""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from node.api.answers import ProposalInfo
+from node.cli.client import Client, find_own_node
+from node.cli.reading import print_json
+from node.config.toml import ConfigError
+from node.text.formatting import plural
+
+_POLL_S = 0.5
+_MAX_MISSES = 20  # polls in a row at which the node does not know the proposal
+_EXIT_STATUSES = {"in force": 0, "dropped": 1, "refused": 1}
+
+
+def add_action_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that makes a node act."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="data folder of the node that acts (default: this folder)",
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="wait until it is decided; exit status 0 in force, 1 not agreed on"
+    )
+    parser.add_argument("--json", action="store_true", help="print the proposal as one JSON value")
+
+
+def act(
+    options: argparse.Namespace, path: str, request: Mapping[str, Any], describe: Callable[[ProposalInfo], list[str]]
+) -> int:
+    """Make the node do what `request` says, print the lines of `describe`, and wait if told to.
+
+    Return 1 if the proposal was waited for and is not in force, else 0.
+    """
+    client, token = find_own_node(options.data)
+    proposal: ProposalInfo = client.post(path, token, request)
+    if not options.json:
+        print("\n".join(describe(proposal)))
+    status = 0
+    if options.wait:
+        proposal = _wait(client, proposal["proposal"])
+        status = _EXIT_STATUSES[proposal["state"]]
+        if not options.json:
+            print(_outcome(client, proposal))
+    if options.json:
+        print_json(proposal)
+    return status
+
+
+def needs(proposal: ProposalInfo) -> str:
+    """Return what decides a proposal, and what then happens, in words."""
+    decides = f"{proposal['needs']} of weight {proposal['total']} decide (more than 2/3)"
+    return f"{decides}, then this epoch closes and the next begins with the change"
+
+
+def _wait(client: Client, proposal: str) -> ProposalInfo:
+    misses = 0
+    while misses < _MAX_MISSES:
+        found: list[ProposalInfo] = [entry for entry in client.json("/proposals") if entry["proposal"] == proposal]
+        if found and found[0]["state"] in _EXIT_STATUSES:
+            return found[0]
+        misses = 0 if found else misses + 1
+        time.sleep(_POLL_S)
+    raise ConfigError(
+        f"the node does not know proposal {proposal[:10]} any more (was it restarted?); "
+        "ringrift-node members shows whether it is in force"
+    )
+
+
+def _outcome(client: Client, proposal: ProposalInfo) -> str:
+    if proposal["state"] != "in force":
+        return f"{proposal['state']}: {proposal['outcome']}"
+    status = client.json("/status")
+    if proposal["change"] in ("leave", "key") and proposal["member"] == status["node"]["id"]:
+        return "in force: this node's key is no longer a member's"
+    order, swarm = status["consensus"], status["swarm"]
+    members = plural(swarm["members"], "member")
+    return f"in force: epoch {order['epoch']}, roster version {order['roster_version']}, {members}"

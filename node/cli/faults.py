@@ -1,0 +1,56 @@
+"""`ringrift-node faults`: the results that were proven wrong, or the proof of one to keep."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from node.api.answers import ProofInfo
+from node.cli.client import Client, find_node
+from node.cli.reading import add_node_options, find_by_beginning, read_and_show, save_new
+from node.cli.tables import Cells, print_table, state_text
+from node.config.toml import ConfigError
+from node.text.formatting import count, moment, short
+
+_COLUMNS = ("result", "reported by", "?configuration", "slot", "proven (UTC)", "?found by", "reason", "proof")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `faults`."""
+    parser.add_argument("id", nargs="?", metavar="ID", help="wrong result; the beginning of its id is enough")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write its proof to a new file")
+    add_node_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show the wrong results, or save a proof to a file; return 0."""
+    if options.id or options.save:
+        return _fetch_one(find_node(options.node, options.data), options.id or "", options.save)
+    return read_and_show(options, "/faults", _show)
+
+
+def _fetch_one(client: Client, beginning: str, file: Path | None) -> int:
+    listed = [entry["result"] for entry in client.json("/faults")]
+    name = find_by_beginning(listed, beginning, "wrong results", "ringrift-node faults")
+    if file is None:
+        raise ConfigError(f"the proof of {name[:8]} is not text; say with --save FILE where to write it")
+    save_new(file, client.get(f"/faults/{name}"))
+    print(f"{file}: proof of {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    return 0
+
+
+def _show(console: Console, faults: list[ProofInfo]) -> None:
+    print_table(console, "Wrong results", _COLUMNS, [_proof_row(entry) for entry in faults], "none")
+
+
+def _proof_row(entry: ProofInfo) -> Cells:
+    return (
+        short(entry["result"]),
+        entry["name"],
+        entry["configuration"],
+        f"{count(entry['slot'])} of candidate {short(entry['candidate'])}",
+        moment(entry["time"]),
+        f"weight {count(entry['found'])} of {count(entry['weight'])}",
+        entry["reason"],
+        state_text("kept here" if entry["kept"] else "not here"),
+    )

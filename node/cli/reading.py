@@ -1,0 +1,64 @@
+"""What the commands share that read a running node: which node it is, and its answer as tables or as JSON."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from node.cli.client import find_node
+from node.cli.tables import open_console
+from node.config.toml import ConfigError
+
+
+def add_node_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which node to read, and --json."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="data folder of the node, or the folder of its swarm.toml (default: this folder)",
+    )
+    parser.add_argument("--node", metavar="URL", help="where the node serves people, such as http://127.0.0.1:8400")
+    parser.add_argument("--json", action="store_true", help="print the node's answer as one JSON value")
+
+
+def read_and_show(options: argparse.Namespace, path: str, show: Callable[[Console, Any], None]) -> int:
+    """Ask the node for `path` and print its answer, as JSON or with `show`; return 0."""
+    answer = find_node(options.node, options.data).json(path)
+    if options.json:
+        print_json(answer)
+    else:
+        show(open_console(), answer)
+    return 0
+
+
+def print_json(answer: Any) -> None:
+    """Print an answer of a node as one JSON value."""
+    print(json.dumps(answer, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def find_by_beginning(ids: list[str], beginning: str, things: str, command: str) -> str:
+    """Return the one id that begins so. Raise ConfigError if none or several do, naming the command that lists them."""
+    if not ids:
+        raise ConfigError(f"there are no {things} yet; look again with {command}")
+    found = [each for each in ids if each.startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    if not beginning:
+        raise ConfigError(f"there are {len(found)} {things}; say the id of one; {command} lists them")
+    raise ConfigError(f'{len(found) or "no"} {things} have an id that begins with "{beginning}"; {command} lists them')
+
+
+def save_new(file: Path, data: bytes) -> None:
+    """Write a new file. Raise ConfigError if it exists or cannot be written."""
+    try:
+        with file.open("xb") as target:
+            target.write(data)
+    except FileExistsError:
+        raise ConfigError(f"{file}: exists already and is not overwritten; choose another name") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written ({error.strerror}); choose another place") from None

@@ -51,7 +51,7 @@ class EpochError(ValueError):
     """A record that opens no epoch, or does not follow; one line that says what and why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EpochRecord:
     """What epoch `number` - 1 ended with, and who is in epoch `number`. Checked."""
 
@@ -135,7 +135,7 @@ class SealedRecord:
         return encode([self.record.raw, [list(seal) for seal in self.seals]])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Opening:
     """What opens an epoch, a genesis or a record: all that its DAG and its order begin with."""
 
@@ -150,15 +150,28 @@ class Opening:
     @classmethod
     def of_genesis(cls, genesis: Genesis) -> Opening:
         """The first epoch."""
-        return cls(0, genesis.digest, genesis.roster, 1, 0, 0, None)
+        return cls(
+            number=0,
+            digest=genesis.digest,
+            roster=genesis.roster,
+            roster_version=1,
+            round=0,
+            ordered=0,
+            time=None,
+        )
 
     @classmethod
     def of_record(cls, record: EpochRecord) -> Opening:
         """A later one. That the record is to be believed is the caller's business."""
         return cls(
-            record.number, record.digest, record.roster, record.roster_version,
-            record.round, record.ordered, record.time,
-        )  # fmt: skip
+            number=record.number,
+            digest=record.digest,
+            roster=record.roster,
+            roster_version=record.roster_version,
+            round=record.round,
+            ordered=record.ordered,
+            time=record.time,
+        )
 
 
 def decode_record(data: bytes) -> EpochRecord:

@@ -3,17 +3,13 @@
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from consensus import keys
 from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.keys import MemberId, SigningKey
 
 Transaction: TypeAlias = dict[str, Any]
-_Ledger: TypeAlias = tuple[int, bytes] | None
-_Fields: TypeAlias = tuple[  # the first fields of Header
-    int, bytes, MemberId, int, bytes | None, tuple[bytes, ...], int, bytes | None, _Ledger, bytes
-]
 
 VERSION = 2
 MAX_EVENT_BYTES = 256 * 1024
@@ -38,11 +34,26 @@ _HEADER = re.compile(
 )
 
 
+class _HeaderFields(TypedDict):
+    """The fields of a `Header` that its bytes hold."""
+
+    version: int
+    epoch: bytes
+    creator: MemberId
+    seq: int
+    self_parent: bytes | None
+    other_parents: tuple[bytes, ...]
+    time: int
+    reveal: bytes | None
+    ledger: tuple[int, bytes] | None
+    payload_digest: bytes
+
+
 class EventError(ValueError):
     """One line that says why bytes are no event, or fields make none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Header:
     """What a creator signs: all of an event but its transactions, of which it holds the digest.
 
@@ -86,7 +97,7 @@ class Header:
         return keys.verify(self.creator, self.signed, self.signature)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Event(Header):
     """An event as it was received: on the wire CBOR [header, signature, payload].
 
@@ -133,7 +144,15 @@ def decode_event(raw: bytes, epoch: bytes) -> Event:
         transactions = _transactions(decode(payload, limit=MAX_EVENT_BYTES, items=MAX_VALUES))
     except EncodingError as error:
         raise EventError(f"not an event: {error}") from None
-    event = Event(*fields, header, signature, sha256(header).digest(), transactions, payload, raw)
+    event = Event(
+        **fields,
+        header=header,
+        signature=signature,
+        hash=sha256(header).digest(),
+        transactions=transactions,
+        payload=payload,
+        raw=raw,
+    )
     if event.epoch != epoch:
         raise EventError("the event is of another epoch or swarm")
     if event.payload_digest != sha256(payload).digest():
@@ -147,9 +166,10 @@ def read_header(header: bytes, signature: bytes) -> Header:
     Raises EventError for anything but the exact canonical bytes of a header and 64 bytes of signature.
     """
     try:
-        return Header(*_fields(header, signature), header, signature, sha256(header).digest())
+        fields = _fields(header, signature)
     except EncodingError as error:
         raise EventError(f"not the header of an event: {error}") from None
+    return Header(**fields, header=header, signature=signature, hash=sha256(header).digest())
 
 
 def _wire_parts(wire: Decoded) -> list[bytes]:
@@ -160,14 +180,14 @@ def _wire_parts(wire: Decoded) -> list[bytes]:
     raise EventError("not an array of header, signature and payload")
 
 
-def _fields(header: bytes, signature: bytes) -> _Fields:
+def _fields(header: bytes, signature: bytes) -> _HeaderFields:
     """What a header says, each field checked; the length of the signature, too."""
     if len(signature) != keys.SIGNATURE_BYTES:
         raise EventError(f"the signature has {len(signature)} bytes, not {keys.SIGNATURE_BYTES}")
     return _quick_fields(header) or _any_fields(header)
 
 
-def _quick_fields(header: bytes) -> _Fields | None:
+def _quick_fields(header: bytes) -> _HeaderFields | None:
     """What a header says in which nothing is wrong, at a third of the cost; None if anything is."""
     match = _HEADER.fullmatch(header)
     if match is None:
@@ -178,14 +198,25 @@ def _quick_fields(header: bytes) -> _Fields | None:
     if (self_parent is None) != (seq == 0) or len({self_parent, *others}) != 1 + len(others):
         return None
     said = None if ledger is None else (_number(decided), ledger)
-    return VERSION, epoch, creator, seq, self_parent, others, _number(time), reveal, said, payload_digest
+    return {
+        "version": VERSION,
+        "epoch": epoch,
+        "creator": creator,
+        "seq": seq,
+        "self_parent": self_parent,
+        "other_parents": others,
+        "time": _number(time),
+        "reveal": reveal,
+        "ledger": said,
+        "payload_digest": payload_digest,
+    }
 
 
 def _number(coded: bytes) -> int:
     return coded[0] if len(coded) == 1 else int.from_bytes(coded[1:])
 
 
-def _any_fields(header: bytes) -> _Fields:
+def _any_fields(header: bytes) -> _HeaderFields:
     """What a header says, or a line about what is wrong with it."""
     fields = decode(header, limit=MAX_HEADER_BYTES)
     if not isinstance(fields, list) or len(fields) != _LENGTH:
@@ -193,18 +224,18 @@ def _any_fields(header: bytes) -> _Fields:
     version, epoch, creator, seq, self_parent, other_parents, time, reveal, ledger, payload_digest = fields
     if version != VERSION or isinstance(version, bool):
         raise EventError(f"version {version!r:.40}: only version {VERSION} is known")
-    return (
-        VERSION,
-        _digest(epoch, "epoch"),
-        _digest(creator, "creator"),
-        _natural(seq, "seq"),
-        _self_parent(self_parent, seq),
-        _other_parents(other_parents, self_parent),
-        _natural(time, "time"),
-        None if reveal is None else _digest(reveal, "reveal"),
-        _ledger(ledger),
-        _digest(payload_digest, "payload digest"),
-    )
+    return {
+        "version": VERSION,
+        "epoch": _digest(epoch, "epoch"),
+        "creator": _digest(creator, "creator"),
+        "seq": _natural(seq, "seq"),
+        "self_parent": _self_parent(self_parent, seq),
+        "other_parents": _other_parents(other_parents, self_parent),
+        "time": _natural(time, "time"),
+        "reveal": None if reveal is None else _digest(reveal, "reveal"),
+        "ledger": _ledger(ledger),
+        "payload_digest": _digest(payload_digest, "payload digest"),
+    }
 
 
 def _digest(value: Any, name: str) -> bytes:

@@ -43,7 +43,7 @@ class NoProofError(ValueError):
     """The input is no such file at all; one line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FaultProof:
     """What a proof says, all but the games checked."""
 
@@ -61,7 +61,13 @@ class FaultProof:
 
 
 def write_proof(
-    genesis: Genesis, chain: Sequence[bytes], fault: Fault, event: bytes, findings: Sequence[bytes], games: bytes
+    genesis: Genesis,
+    chain: Sequence[bytes],
+    fault: Fault,
+    *,
+    event: bytes,
+    findings: Sequence[bytes],
+    games: bytes,
 ) -> bytes:
     """The file: `chain` are the sealed records that lead to the roster of the findings, `findings` their raw events."""
     return encode({
@@ -90,7 +96,15 @@ def read_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
     if hashlib.sha256(games).digest() != report.result.blob:
         raise ProofError("games: not those that the event names")
     found_by = _check_findings(table["findings"], report, roster)
-    return FaultProof(founding, roster, report, event, games, found_by, roster.weight(found_by))
+    return FaultProof(
+        genesis=founding,
+        roster=roster,
+        report=report,
+        event=event,
+        games=games,
+        found_by=found_by,
+        found_weight=roster.weight(found_by),
+    )
 
 
 def _parse(data: bytes) -> dict[str, Decoded]:

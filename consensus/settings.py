@@ -132,7 +132,7 @@ class SelfplaySettings(Section):
             raise SettingsError(f"must be {SHARD_GAMES} or less, not {self.games}", "selfplay", "games")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Section):
     """When and how a model is trained."""
 
@@ -145,7 +145,7 @@ class TrainingSettings(Section):
     learning_rate: Fraction = Fraction(1, 500)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MatchSettings(Section):
     """How a candidate is measured; copied into each match when it opens."""
 
@@ -223,7 +223,7 @@ class MembershipSettings(Section):
             raise SettingsError(f"must be 0 or 1, not {self.expel}", "membership", "expel")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the members agreed on besides who they are."""
 
@@ -264,7 +264,7 @@ class Settings:
         if unknown:
             raise SettingsError(f"unknown table; known are {', '.join(SECTIONS)}", unknown[0][:80])
         sections: dict[str, Any] = {name: kind.read(tables.get(name, {})) for name, kind in SECTIONS.items()}
-        return cls(tuple(sorted(set(names))), **sections)
+        return cls(configurations=tuple(sorted(set(names))), **sections)
 
 
 SECTIONS: dict[str, type[Section]] = {

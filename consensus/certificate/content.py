@@ -21,7 +21,7 @@ from consensus.sprt import decimal_text, read_prefix
 from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Content:
     """What a statement says, digests as bytes."""
 

@@ -28,7 +28,7 @@ class UnreadableError(ValueError):
     """The input is no certificate at all; one line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verified:
     """What a certificate proves."""
 
@@ -56,7 +56,14 @@ def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes]
     content = read_content(statement, sealers)
     checked = 0 if files is None else _check_files(content, files)
     weight = sealers.roster.weight(sealed_by)
-    return Verified(sealers.genesis, sealers.roster, content, sealed_by, weight, checked)
+    return Verified(
+        genesis=sealers.genesis,
+        roster=sealers.roster,
+        content=content,
+        sealed_by=sealed_by,
+        sealed_weight=weight,
+        files_checked=checked,
+    )
 
 
 def _parse(data: bytes) -> dict[str, Any]:

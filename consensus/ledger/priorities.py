@@ -26,7 +26,7 @@ Subject: TypeAlias = tuple[Kind, str, bytes | None]
 """Kind of work, configuration, and of a match the candidate."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """Work that a member should claim."""
 
@@ -132,7 +132,9 @@ def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Wo
         if len(ledger.open_slots(candidacy, member)) > sum(claim.waits for claim in claims):
             games = candidacy.settings.slot_blocks * players(candidacy.configuration)
             name = candidacy.configuration
-            return Work("match", name, games, candidacy.incumbent, candidate=candidacy.id)
+            return Work(
+                kind="match", configuration=name, amount=games, model=candidacy.incumbent, candidate=candidacy.id
+            )
     return None
 
 
@@ -154,7 +156,13 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     if not ready:
         return None
     chosen = min(ready, key=lambda entry: (-entry.new_games, _hash(member, entry.name)))
-    return Work("train", chosen.name, settings.steps, chosen.model.digest, family=settings.architecture)
+    return Work(
+        kind="train",
+        configuration=chosen.name,
+        amount=settings.steps,
+        model=chosen.model.digest,
+        family=settings.architecture,
+    )
 
 
 def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
@@ -171,7 +179,7 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     chosen = min(open_, key=need, default=None)
     if chosen is None or need(chosen)[0] >= settings.selfplay.ceiling:
         return None
-    return Work("selfplay", chosen.name, settings.selfplay.games, chosen.model.digest)
+    return Work(kind="selfplay", configuration=chosen.name, amount=settings.selfplay.games, model=chosen.model.digest)
 
 
 def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:

@@ -160,7 +160,8 @@ def _open_motion(entry: Proposal) -> Motion:
 def _told(effect: Effect) -> Motion:
     """As an effect tells of it."""
     fields: dict[str, Any] = dict(effect.fields)
-    change = Change(fields["change"], fields["subject"], *(fields.get(name) for name in ("weight", "address", "key")))
+    given = {name: fields.get(name) for name in ("weight", "address", "key")}
+    change = Change(fields["change"], fields["subject"], **given)
     voices = () if effect.member is None else (ProposalBallot(effect.member, approve=True),)
     reason = fields["reason"] if effect.kind == "proposal" else ""
     return Motion(fields["proposal"], effect.member, change, reason, "open", voices, round=effect.round)

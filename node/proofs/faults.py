@@ -76,7 +76,7 @@ async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
     games = (await context.fetch(result.blob, result.size)).read_bytes()
     findings = list(dict.fromkeys(events[digest] for digest in hashes[1:]))
     raws = [sealed.raw for sealed in chain]
-    data = write_proof(context.genesis, raws, fault, events[result.place.event], findings, games)
+    data = write_proof(context.genesis, raws, fault, event=events[result.place.event], findings=findings, games=games)
     if len(data) > SIZE_LIMIT:
         raise WorkError(f"it would have {len(data)} bytes, more than the {SIZE_LIMIT} that are read")
     return data

@@ -37,7 +37,7 @@ class Churn:
             case "leave" if node.identity.id in self._agenda.roster:
                 present = self._agenda.roster.member(node.identity.id)
                 self._agenda.want(Change("leave", present.id))
-                self._leaving[fault] = Change("join", present.id, max(1, present.weight), node.address)
+                self._leaving[fault] = Change("join", present.id, weight=max(1, present.weight), address=node.address)
             case "rekey":
                 identity = Identity(self._random.randbytes(32))
                 self._agenda.want(Change("key", node.identity.id, key=identity.id))
@@ -61,7 +61,7 @@ class Churn:
         if first == (fault.strength < _LATER):
             most = (self._agenda.roster.total_weight - 1) // 2  # the others have to be more than 2/3 of the new weight
             weight = min(most, 1 + round(fault.strength * 100) % _HEAVIEST)
-            self._agenda.want(Change("join", node.identity.id, weight, node.address))
+            self._agenda.want(Change("join", node.identity.id, weight=weight, address=node.address))
         else:
             sponsor = self._sponsor()
             guides = {sponsor.identity.id: sponsor.address}

@@ -128,7 +128,12 @@ class User:
             return []
         found: list[t.Transaction] = [
             t.Finding(
-                self._next(), case.report.candidate, case.report.slot, case.id, _is_wrong(case.report.result), "seen"
+                self._next(),
+                candidate=case.report.candidate,
+                slot=case.report.slot,
+                result=case.id,
+                wrong=_is_wrong(case.report.result),
+                reason="seen",
             )
             for case in due_findings(ledger, me)
             if self._once(case.id)
@@ -137,21 +142,32 @@ class User:
             for slot in _wrong_slots(candidacy):
                 report = report_of(candidacy, slot)
                 if report is not None and ledger.case(report.digest) is None and self._once(("wrong", report.digest)):
-                    found.append(t.Finding(self._next(), candidacy.id, slot, report.digest, True, "seen"))
+                    found.append(
+                        t.Finding(
+                            self._next(),
+                            candidate=candidacy.id,
+                            slot=slot,
+                            result=report.digest,
+                            wrong=True,
+                            reason="seen",
+                        )
+                    )
         return found
 
     def _finished(self, ledger: Ledger, claim: Claim) -> t.Transaction:
         number, name = self._next(), hashlib.sha256(f"{self._node.number} {claim.id}".encode()).digest()
         if claim.kind == "selfplay":
-            shard = (claim.model, name, 1000, claim.amount, claim.amount * 80, name)
-            return t.Games(number, claim.id, claim.configuration, *shard)
+            return t.Games(
+                number, claim=claim.id, configuration=claim.configuration, model=claim.model, shard=name,
+                size=1000, games=claim.amount, plies=claim.amount * 80, root=name,
+            )  # fmt: skip
         if claim.kind == "train":
             return self._candidate(ledger, claim.id, claim.configuration, claim.family, name)
         size = SETTINGS.match.slot_blocks
         first = (claim.slot or 0) * size
         scores = tuple((block, self._score()) for block in range(first, first + size))
         root = bytes(32) if not self._node.honest and self._random.random() < _CHEATS else name
-        return t.Result(number, claim.id, scores, root, name, 1000, 2 * size)
+        return t.Result(number, claim=claim.id, scores=scores, root=root, blob=name, size=1000, games=2 * size)
 
     def _score(self) -> int:
         """Of a candidate in a block of two games."""
@@ -190,9 +206,11 @@ class User:
         files = {"weights.safetensors": name}
         parent = ledger.configuration(configuration).model.digest
         shards = () if claim is None else training_shards(ledger, configuration)
-        about = (t.model_digest(files, family, parent), files, family, parent, parent)
-        named = tuple(shard.digest for shard in shards)
-        return t.Candidate(self._next(), claim, configuration, *about, named, {})
+        return t.Candidate(
+            self._next(), claim=claim, configuration=configuration, model=t.model_digest(files, family, parent),
+            files=files, architecture=family, parent=parent, incumbent=parent,
+            shards=tuple(shard.digest for shard in shards), losses={},
+        )  # fmt: skip
 
     def _nonsense(self) -> Sequence[t.Transaction]:
         """Something that the ledger takes, rejects or ignores."""
@@ -200,7 +218,17 @@ class User:
         return self._random.choice(
             (
                 *([],) * 6,
-                [t.Profile(number, ("selfplay",), "simulated", bytes(32), {"games": number}, 0, 0)],
+                [
+                    t.Profile(
+                        number,
+                        roles=("selfplay",),
+                        device="simulated",
+                        software=bytes(32),
+                        rates={"games": number},
+                        cost=0,
+                        life=0,
+                    )
+                ],
                 [t.SelfplayClaim(number, "hex8-2", self._random.randrange(1, 64))],
                 [t.SelfplayClaim(number, "unknown", -1)],
                 [_Novelty(number, "x" * self._random.randrange(99))],

@@ -49,14 +49,14 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
     shard, size = await context.keep(Path(done["shard"]))
     return Games(
         context.next_id(),
-        claim.id,
-        claim.configuration,
-        claim.model,
-        shard,
-        size,
-        done["games"],
-        done["plies"],
-        done["root"],
+        claim=claim.id,
+        configuration=claim.configuration,
+        model=claim.model,
+        shard=shard,
+        size=size,
+        games=done["games"],
+        plies=done["plies"],
+        root=done["root"],
     )
 
 
@@ -95,15 +95,15 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     architecture = done["architecture"]
     return Candidate(
         context.next_id(),
-        claim.id,
-        claim.configuration,
-        model_digest(files, architecture, claim.model),
-        files,
-        architecture,
-        claim.model,
-        context.ledger.configuration(claim.configuration).model.digest,
-        tuple(shards[place] for place in done["used"]),
-        done["losses"],
+        claim=claim.id,
+        configuration=claim.configuration,
+        model=model_digest(files, architecture, claim.model),
+        files=files,
+        architecture=architecture,
+        parent=claim.model,
+        incumbent=context.ledger.configuration(claim.configuration).model.digest,
+        shards=tuple(shards[place] for place in done["used"]),
+        losses=done["losses"],
     )
 
 
@@ -135,7 +135,9 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
     )
     blob, size = await context.keep(Path(done["blob"]))
     scores = tuple((block, score) for block, score in done["scores"])
-    return Result(context.next_id(), claim.id, scores, done["root"], blob, size, done["games"])
+    return Result(
+        context.next_id(), claim=claim.id, scores=scores, root=done["root"], blob=blob, size=size, games=done["games"]
+    )
 
 
 async def _fetch_shards(context: WorkContext, configuration: str, report: Report) -> Mapping[bytes, Path]:

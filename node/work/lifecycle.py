@@ -28,7 +28,9 @@ async def work_for_the_swarm(
     while member.status().listening or not gossip.is_caught_up():
         await trio.sleep(LOOK_S)
     roles = tuple(sorted(context.roles))
-    await context.submit(Profile(context.next_id(), roles, device, source_digest(), {}, 0, 0))
+    await context.submit(
+        Profile(context.next_id(), roles=roles, device=device, software=source_digest(), rates={}, cost=0, life=0)
+    )
     while True:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(seal_all, context)

@@ -51,7 +51,14 @@ class _Findings:
         if report.digest in self._said:
             return
         number = self._said[report.digest] = self._context.next_id()
-        found = Finding(number, report.candidate, report.slot, report.digest, bool(wrong), as_reason(wrong))
+        found = Finding(
+            number,
+            candidate=report.candidate,
+            slot=report.slot,
+            result=report.digest,
+            wrong=bool(wrong),
+            reason=as_reason(wrong),
+        )
         try:
             await self._context.submit(found)
         except JOB_FAILURES:

@@ -39,10 +39,19 @@ def next_record(before: Opening, roster: Roster | None = None, **changes: Any) -
     roster = before.roster if roster is None else roster
     version = before.roster_version + (roster.digest != before.roster.digest)
     record = EpochRecord(
-        GENESIS.digest, before.number + 1, before.digest, before.roster.digest, roster, version,
-        bytes([before.number]) * 32, bytes(32), before.round + 5, before.ordered + 50,
-        (before.time or 0) + 9, (b"\1" * 32, b"\2" * 32),
-    )  # fmt: skip
+        genesis=GENESIS.digest,
+        number=before.number + 1,
+        previous=before.digest,
+        old=before.roster.digest,
+        roster=roster,
+        roster_version=version,
+        ledger=bytes([before.number]) * 32,
+        snapshot=bytes(32),
+        round=before.round + 5,
+        ordered=before.ordered + 50,
+        time=(before.time or 0) + 9,
+        judges=(b"\1" * 32, b"\2" * 32),
+    )
     return replace(record, **changes)
 
 

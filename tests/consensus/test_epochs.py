@@ -213,7 +213,7 @@ def test_every_record_is_sealed_within_the_order() -> None:
 def test_a_roster_can_change_at_every_offset_of_an_epoch(offset: int) -> None:
     swarm = Swarm(5, seed=offset, strangers=1)
     swarm.run(offset, range(5))
-    swarm.agree(Change("join", swarm.keys[5].id, 1, ""), 0, 1, 2, 3, 4)
+    swarm.agree(Change("join", swarm.keys[5].id, weight=1, address=""), 0, 1, 2, 3, 4)
     swarm.run(120)
     swarm.agree(Change("leave", swarm.keys[0].id), 1, 2, 3, 4, 5)
     swarm.run_until(lambda replica: replica.ledger.roster_version == 4 and replica.ledger.sealed is not None)

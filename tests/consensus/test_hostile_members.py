@@ -33,8 +33,10 @@ def test_a_silent_member_keeps_no_change_of_the_roster_from_being_sealed(kind: s
     swarm = Swarm(5, seed=1, strangers=1)
     subject, new = swarm.keys[3].id, swarm.keys[5].id
     change = {
-        "leave": Change("leave", subject), "key": Change("key", subject, key=new), "join": Change("join", new, 1, ""),
-    }[kind]  # fmt: skip
+        "leave": Change("leave", subject),
+        "key": Change("key", subject, key=new),
+        "join": Change("join", new, weight=1, address=""),
+    }[kind]
     awake = [0, 1, 2, 3, 5]
     number = swarm.put(0, "propose", change=change.table(), reason="")
     for member in (1, 2, 3):
@@ -70,7 +72,7 @@ def test_ids_up_to_the_highest_leave_a_ledger_that_can_be_restored() -> None:
     for start in range(0, 1100, 550):
         notes = [{"type": "note", "id": 2**63 - 1100 + start + number} for number in range(550)]
         swarm.order((swarm.id(3), notes))
-    swarm.agree(Change("weight", swarm.id(0), 0), 0, 1, 2)
+    swarm.agree(Change("weight", swarm.id(0), weight=0), 0, 1, 2)
     closing = swarm.close()
     restored = Ledger.restore(swarm.genesis, closing.record, closing.snapshot)
     assert restored.digest() == swarm.ledger.digest()

@@ -45,11 +45,11 @@ def changes_of(roster: Roster) -> Iterator[Change]:
     strangers = [one for one in IDS if one not in roster]
     for one in strangers:
         for weight in WEIGHTS:
-            yield Change("join", one, weight, "")
+            yield Change("join", one, weight=weight, address="")
     for one in roster.ids:
         yield Change("leave", one)
         for weight in WEIGHTS:
-            yield Change("weight", one, weight)
+            yield Change("weight", one, weight=weight)
         for key in strangers:
             yield Change("key", one, key=key)
 
@@ -91,15 +91,24 @@ def few(roster: Roster, liars: Part) -> bool:
 
 def opened_by(roster: Roster) -> Opening:
     """An epoch of this roster."""
-    return Opening(3, bytes([7]) * 32, roster, 3, 9, 99, 999)
+    return Opening(number=3, digest=bytes([7]) * 32, roster=roster, roster_version=3, round=9, ordered=99, time=999)
 
 
 def record_of(opening: Opening, new: Roster, ledger: int = 1) -> EpochRecord:
     return EpochRecord(
-        GENESIS.digest, opening.number + 1, opening.digest, opening.roster.digest, new,
-        opening.roster_version + (new.digest != opening.roster.digest), bytes([ledger]) * 32, bytes(32),
-        opening.round + 1, opening.ordered, opening.time or 0, (bytes(32),),
-    )  # fmt: skip
+        genesis=GENESIS.digest,
+        number=opening.number + 1,
+        previous=opening.digest,
+        old=opening.roster.digest,
+        roster=new,
+        roster_version=opening.roster_version + (new.digest != opening.roster.digest),
+        ledger=bytes([ledger]) * 32,
+        snapshot=bytes(32),
+        round=opening.round + 1,
+        ordered=opening.ordered,
+        time=opening.time or 0,
+        judges=(bytes(32),),
+    )
 
 
 def decided_twice(old: Roster, news: Iterable[Roster], enough: Enough) -> list[tuple[Roster, Roster, Part]]:
@@ -131,9 +140,18 @@ def any_rosters() -> tuple[Roster, ...]:
 
 
 OLD = [
-    (1,), (1, 1), (2, 1), (1, 1, 1), (2, 2, 1), (1, 1, 0, None), (1, 1, 1, 1), (2, 1, 1, 2), (2, 2, 2, 1, 0),
-    (1, 1, 1, 1, 1), (2, 2, 2, 1, 1),
-]  # fmt: skip
+    (1,),
+    (1, 1),
+    (2, 1),
+    (1, 1, 1),
+    (2, 2, 1),
+    (1, 1, 0, None),
+    (1, 1, 1, 1),
+    (2, 1, 1, 2),
+    (2, 2, 2, 1, 0),
+    (1, 1, 1, 1, 1),
+    (2, 2, 2, 1, 1),
+]
 
 
 @pytest.mark.parametrize("weights", OLD)

@@ -219,7 +219,7 @@ def _check_submitted(room: Room) -> None:
 def governed_swarm() -> Any:
     """A swarm of four with an open proposal."""
     made = Swarm(4)
-    made.propose(1, Change("weight", made.id(3), 0))
+    made.propose(1, Change("weight", made.id(3), weight=0))
     return made
 
 

@@ -300,7 +300,7 @@ def genesis_samples() -> list[bytes]:
     full = make_genesis(
         "full",
         [RosterMember(key.id, 7 - place, bytes([place]) * 32, f"h{place}:1") for place, key in enumerate(keys)],
-        Settings(("hex8-2", "square8-3")),
+        Settings(configurations=("hex8-2", "square8-3")),
     )
     alone = make_genesis("é", [RosterMember(keys[0].id, 1)], Settings())
     return [plain.raw, full.raw, alone.raw, swarm().genesis.raw]
@@ -318,9 +318,19 @@ def chain() -> list[SealedRecord]:
             else Roster((*roster.members[:3], RosterMember(roster.ids[3], 0, bytes(32), "elsewhere:7")))
         )
         record = EpochRecord(
-            genesis.digest, number, previous, roster.digest, new, number, digest_of("ledger", number),
-            digest_of("snapshot", number), 10 * number, 100 * number, 1000 * number, (bytes(32), digest_of("j")),
-        )  # fmt: skip
+            genesis=genesis.digest,
+            number=number,
+            previous=previous,
+            old=roster.digest,
+            roster=new,
+            roster_version=number,
+            ledger=digest_of("ledger", number),
+            snapshot=digest_of("snapshot", number),
+            round=10 * number,
+            ordered=100 * number,
+            time=1000 * number,
+            judges=(bytes(32), digest_of("j")),
+        )
         seals = tuple(sorted((key.id, record.seal(key)) for key in keys))
         sealed.append(SealedRecord(record, seals))
         previous, roster = record.digest, new

@@ -169,7 +169,7 @@ async def test_a_newcomer_votes_on_a_candidate_that_was_ripe_before_it_came(
     (candidate,) = town.ripe()
     new = town.enlist(nursery, town.nodes[1])
     await town.start(new)
-    change = Change("join", new.identity.id, 1, town.home(new))
+    change = Change("join", new.identity.id, weight=1, address=town.home(new))
     await agree(town, change, town.nodes[:4])
     await until(lambda: town.votes(candidate) == 3, 200)
     found = ledger_of(town.nodes[0]).candidate(candidate)

@@ -63,7 +63,7 @@ class World:
         return node
 
     def join(self, node: SimulatedNode) -> Change:
-        return Change("join", node.identity.id, 1, self.swarm.home(node))
+        return Change("join", node.identity.id, weight=1, address=self.swarm.home(node))
 
     @property
     def members(self) -> list[SimulatedNode]:

@@ -68,7 +68,7 @@ async def test_it_comes_back_when_it_is_voted_in_again(world: World, autojump_cl
     await world.epochs(1)
     await world.swarm.start(gone)
     await until(lambda: member_of(gone).removed_by is not None, 60)
-    await agree(world.swarm, Change("join", gone.identity.id, 1, world.swarm.home(gone)), world.others)
+    await agree(world.swarm, Change("join", gone.identity.id, weight=1, address=world.swarm.home(gone)), world.others)
     await until(lambda: in_force(world.others, gone.identity.id), 60)
     opened = ledger_of(world.others[0]).epoch
     await until(lambda: ledger_of(gone).epoch >= opened, 60)

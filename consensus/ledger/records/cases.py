@@ -11,7 +11,7 @@ from consensus.ledger.records.entities import Candidacy, Entity, Place, SlotResu
 from consensus.settings import MatchSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SlotReport(Entity):
     """A slot's result with all that it takes to check it. Its fingerprint is what a `finding` names."""
 
@@ -72,7 +72,7 @@ class Case(Entity):
         return replace(self, replays=tuple(entry for entry in self.replays if entry.author != member))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault(Entity):
     """A result that is proven to be wrong: members of more than 2/3 of the weight replayed it and said so."""
 
@@ -101,5 +101,11 @@ def report_of(candidacy: Candidacy, number: int) -> SlotReport | None:
     result = candidacy.slots[number].result
     if result is None:
         return None
-    about = (candidacy.id, number, candidacy.configuration, candidacy.settings, candidacy.beacon)
-    return SlotReport(*about, result)
+    return SlotReport(
+        candidate=candidacy.id,
+        slot=number,
+        configuration=candidacy.configuration,
+        settings=candidacy.settings,
+        beacon=candidacy.beacon,
+        result=result,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal, get_args
 
 from consensus.encoding import Value
@@ -30,6 +30,7 @@ class Change(Entity):
 
     kind: ChangeKind
     member: MemberId
+    _: KW_ONLY
     weight: int | None = None
     address: str | None = None  # host:port
     key: bytes | None = None  # the id that replaces the member's
@@ -77,7 +78,7 @@ class ProposalBallot(Entity):
     approve: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal(Entity):
     """A change of the roster that the members vote on."""
 

@@ -11,7 +11,7 @@ from consensus.keys import MemberId
 Scalar: TypeAlias = "int | str | bytes | bool | None"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Effect:
     """One change of the ledger.
 

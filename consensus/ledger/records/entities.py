@@ -54,7 +54,7 @@ class Place(Entity):
     clock: int  # the ledger's clock, ns: consensus time with long gaps cut
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim(Entity):
     """Granted work. It lives until `deadline` on the ledger's clock, or until it is done or given back."""
 
@@ -83,7 +83,7 @@ class Claim(Entity):
         return (self.slot if self.kind == "match" else self.seed) is None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard(Entity):
     """Announced self-play games."""
 
@@ -108,7 +108,7 @@ class Model(Entity):
     parent: bytes | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SlotResult(Entity):
     """What the holder of a slot reported."""
 
@@ -152,7 +152,7 @@ class Ripe(Entity):
     deadline: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidacy(Entity):
     """An open candidate with its match."""
 
@@ -176,7 +176,7 @@ class Candidacy(Entity):
     faulty: tuple[MemberId, ...] = ()  # of whom a result here was proven to be wrong; sorted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClosedCandidate(Entity):
     """A candidate that was not promoted, and why."""
 
@@ -201,7 +201,7 @@ class SealEntry(Entity):
     signature: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Promotion(Entity):
     """A model that became canonical, the statement about it, and the seals so far."""
 
@@ -223,7 +223,7 @@ class Promotion(Entity):
     certified: int = 0  # how many of them made the certificate; 0: not complete yet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conviction(Entity):
     """A member that is proven to have signed two different events of one number."""
 
@@ -236,7 +236,7 @@ class Conviction(Entity):
     place: Place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration(Entity):
     """What is canonical in one configuration, and what has been played."""
 

@@ -73,12 +73,12 @@ def _profile(source: Fields, number: int) -> Transaction:
         raise MalformedError(f"field roles must be sorted, distinct and of {', '.join(ROLES)}")
     return Profile(
         number,
-        roles,
-        source.text("device", 64),
-        source.digest("software"),
-        source.table("rates", 32, NAME, whole),
-        source.whole("cost"),
-        source.whole("life"),
+        roles=roles,
+        device=source.text("device", 64),
+        software=source.digest("software"),
+        rates=source.table("rates", 32, NAME, whole),
+        cost=source.whole("cost"),
+        life=source.whole("life"),
     )
 
 
@@ -104,14 +104,14 @@ def _release(source: Fields, number: int) -> Transaction:
 def _games(source: Fields, number: int) -> Transaction:
     return Games(
         number,
-        source.whole("claim"),
-        source.name("configuration"),
-        source.digest("model"),
-        source.digest("shard"),
-        source.whole("size", 1, SIZE_LIMIT),
-        source.whole("games", 1, 1 << 20),
-        source.whole("plies", 1, PLIES_LIMIT),
-        source.digest("root"),
+        claim=source.whole("claim"),
+        configuration=source.name("configuration"),
+        model=source.digest("model"),
+        shard=source.digest("shard"),
+        size=source.whole("size", 1, SIZE_LIMIT),
+        games=source.whole("games", 1, 1 << 20),
+        plies=source.whole("plies", 1, PLIES_LIMIT),
+        root=source.digest("root"),
     )
 
 
@@ -121,15 +121,15 @@ def _candidate(source: Fields, number: int) -> Transaction:
         raise MalformedError("field shards names a shard twice")
     candidate = Candidate(
         number,
-        source.maybe("claim", whole),
-        source.name("configuration"),
-        source.digest("model"),
-        source.table("files", 64, FILE, digest),
-        source.name("architecture"),
-        source.maybe("parent", digest),
-        source.digest("incumbent"),
-        shards,
-        source.table("losses", 16, NAME, signed),
+        claim=source.maybe("claim", whole),
+        configuration=source.name("configuration"),
+        model=source.digest("model"),
+        files=source.table("files", 64, FILE, digest),
+        architecture=source.name("architecture"),
+        parent=source.maybe("parent", digest),
+        incumbent=source.digest("incumbent"),
+        shards=shards,
+        losses=source.table("losses", 16, NAME, signed),
     )
     if MANIFEST in candidate.files:
         raise MalformedError(f"field files must not name {MANIFEST}, which is the manifest itself")
@@ -141,12 +141,12 @@ def _candidate(source: Fields, number: int) -> Transaction:
 def _result(source: Fields, number: int) -> Transaction:
     return Result(
         number,
-        source.whole("claim"),
-        source.items("scores", 4096, score),
-        source.digest("root"),
-        source.digest("blob"),
-        source.whole("size", 1, SIZE_LIMIT),
-        source.whole("games", 1, 1 << 20),
+        claim=source.whole("claim"),
+        scores=source.items("scores", 4096, score),
+        root=source.digest("root"),
+        blob=source.digest("blob"),
+        size=source.whole("size", 1, SIZE_LIMIT),
+        games=source.whole("games", 1, 1 << 20),
     )
 
 
@@ -163,11 +163,11 @@ def _vote(source: Fields, number: int) -> Transaction:
 def _finding(source: Fields, number: int) -> Transaction:
     return Finding(
         number,
-        source.digest("candidate"),
-        source.whole("slot"),
-        source.digest("result"),
-        source.boolean("wrong"),
-        source.text("reason"),
+        candidate=source.digest("candidate"),
+        slot=source.whole("slot"),
+        result=source.digest("result"),
+        wrong=source.boolean("wrong"),
+        reason=source.text("reason"),
     )
 
 
@@ -190,10 +190,10 @@ def _change(value: Decoded) -> Change:
     change = Change(
         known[0],
         source.digest("member"),
-        source.maybe("weight", lambda value, name: whole(value, name, 0, WEIGHT_LIMIT)),
-        source.maybe("address", lambda value, name: line(value, name, ADDRESS_LIMIT)),
-        source.maybe("key", digest),
-        source.maybe("anchor", digest),
+        weight=source.maybe("weight", lambda value, name: whole(value, name, 0, WEIGHT_LIMIT)),
+        address=source.maybe("address", lambda value, name: line(value, name, ADDRESS_LIMIT)),
+        key=source.maybe("key", digest),
+        anchor=source.maybe("anchor", digest),
     )
     source.done()
     for name in ("weight", "address", "key", "anchor"):

@@ -82,10 +82,8 @@ def _read_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
     shape = _shape(kind)  # type: ignore[arg-type]  # a class is hashable
     if not isinstance(value, list) or len(value) != len(shape):
         raise ShapeError(f"{where}: must be a list of {len(shape)}")
-    read_fields = [
-        _read(field, item, f"{where}.{name}") for (name, field), item in zip(shape.items(), value, strict=True)
-    ]
-    return kind(*read_fields)
+    items = zip(shape.items(), value, strict=True)
+    return kind(**{name: _read(field, item, f"{where}.{name}") for (name, field), item in items})
 
 
 @cache

@@ -76,7 +76,7 @@ def _plain(value: object) -> Value:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile(Transaction):
     """What a member offers: rates per hour, cost in millionths per hour, expected life in s (0: unknown)."""
 
@@ -136,7 +136,7 @@ class Release(Transaction):
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Games(Transaction):
     """A shard of self-play games."""
 
@@ -151,7 +151,7 @@ class Games(Transaction):
     root: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate(Transaction):
     """A model that wants to become canonical: a new one, or an earlier one again."""
 
@@ -167,7 +167,7 @@ class Candidate(Transaction):
     losses: Mapping[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result(Transaction):
     """The block scores of a slot that was played."""
 
@@ -191,7 +191,7 @@ class Vote(Transaction):
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding(Transaction):
     """What a member found when it replayed a reported slot."""
 

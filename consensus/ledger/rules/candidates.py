@@ -22,18 +22,18 @@ def nominate(state: State, place: Place, author: MemberId, news: Candidate) -> N
         _finish_training(state, author, news)
     settings = state.settings.match
     candidacy = Candidacy(
-        candidate_id(author, news.id),
-        author,
-        news.configuration,
-        Model(news.model, news.files, news.architecture, news.parent),
-        news.incumbent,
-        news.shards,
-        news.losses,
-        hashlib.sha256(encode(news.as_table())).digest(),
-        place,
-        settings,
-        state.clock,
-        (Slot(),) * (settings.block_limit // settings.slot_blocks),
+        id=candidate_id(author, news.id),
+        author=author,
+        configuration=news.configuration,
+        model=Model(news.model, news.files, news.architecture, news.parent),
+        incumbent=news.incumbent,
+        shards=news.shards,
+        losses=news.losses,
+        proposal=hashlib.sha256(encode(news.as_table())).digest(),
+        place=place,
+        settings=settings,
+        touched=state.clock,
+        slots=(Slot(),) * (settings.block_limit // settings.slot_blocks),
     )
     state.candidates[candidacy.id] = candidacy
     used_games = configuration.games if news.shards else configuration.games_at_candidate
@@ -84,17 +84,17 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
     """Closes a candidate that was not promoted, and frees who was still playing its match."""
     now = standing(candidacy)
     closed = ClosedCandidate(
-        candidacy.id,
-        candidacy.author,
-        candidacy.configuration,
-        candidacy.model.digest,
-        candidacy.incumbent,
-        outcome,
-        reason,
-        now.blocks,
-        now.score,
-        now.llr,
-        place,
+        candidate=candidacy.id,
+        author=candidacy.author,
+        configuration=candidacy.configuration,
+        model=candidacy.model.digest,
+        incumbent=candidacy.incumbent,
+        outcome=outcome,
+        reason=reason,
+        blocks=now.blocks,
+        score=now.score,
+        llr=now.llr,
+        place=place,
     )
     close(state, candidacy)
     state.closed.append(closed)

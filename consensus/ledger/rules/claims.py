@@ -20,7 +20,18 @@ def claim_selfplay(state: State, place: Place, author: MemberId, wish: SelfplayC
     """Self-play is never refused, only counted; but nobody holds so much of it that all pay for the counting."""
     _require_room(state, author)
     model = configuration_of(state, wish.configuration).model.digest
-    _grant(state, Claim(author, wish.id, "selfplay", wish.configuration, model, wish.amount, place))
+    _grant(
+        state,
+        Claim(
+            author=author,
+            id=wish.id,
+            kind="selfplay",
+            configuration=wish.configuration,
+            model=model,
+            amount=wish.amount,
+            place=place,
+        ),
+    )
 
 
 def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) -> None:
@@ -31,7 +42,19 @@ def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) 
         if (claim.kind, claim.configuration, claim.family) == ("train", wish.configuration, wish.family):
             raise RefusedError("training is taken")
     steps = state.settings.training.steps
-    _grant(state, Claim(author, wish.id, "train", wish.configuration, model, steps, place, wish.family))
+    _grant(
+        state,
+        Claim(
+            author=author,
+            id=wish.id,
+            kind="train",
+            configuration=wish.configuration,
+            model=model,
+            amount=steps,
+            place=place,
+            family=wish.family,
+        ),
+    )
 
 
 def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) -> None:
@@ -44,7 +67,15 @@ def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) 
         raise RefusedError("no slot for this member")
     name = candidacy.configuration
     games = candidacy.settings.slot_blocks * players(name)
-    claim = Claim(author, wish.id, "match", name, candidacy.incumbent, games, place)
+    claim = Claim(
+        author=author,
+        id=wish.id,
+        kind="match",
+        configuration=name,
+        model=candidacy.incumbent,
+        amount=games,
+        place=place,
+    )
     _grant(state, replace(claim, candidate=wish.candidate))
 
 

@@ -40,7 +40,15 @@ def prove(state: State, place: Place, author: MemberId, news: Evidence) -> None:
     fallback = _without_say(state.tenure.staying, convicted)
     if fallback is None:
         raise RefusedError("nobody else has a say")
-    entry = Conviction(accused, number, first.seq, first.hash, second.hash, state.tenure.number, place)
+    entry = Conviction(
+        member=accused,
+        epoch=number,
+        seq=first.seq,
+        first=first.hash,
+        second=second.hash,
+        during=state.tenure.number,
+        place=place,
+    )
     state.convictions[accused] = entry
     voids = _strip(state, accused, convicted, fallback)
     state.emit(

@@ -109,7 +109,15 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
     del state.cases[case.id]
     replays = tuple(entry for entry in case.replays if entry.wrong)
     total = state.roster.total_weight
-    fault = Fault(case.report, replays[0].reason, replays, state.tenure.version, against, total, place)
+    fault = Fault(
+        report=case.report,
+        reason=replays[0].reason,
+        replays=replays,
+        roster_version=state.tenure.version,
+        weight=against,
+        total_weight=total,
+        place=place,
+    )
     state.faults.append(fault)
     state.fault_chain.add(fault.fingerprint)
     count = state.faulted[fault.accused] = state.faulted.get(fault.accused, 0) + 1

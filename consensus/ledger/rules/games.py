@@ -40,8 +40,17 @@ def announce(state: State, place: Place, author: MemberId, news: Games) -> None:
 def _add(state: State, place: Place, author: MemberId, news: Games) -> int:
     """Adds the shard; returns the games that the configuration has now."""
     name = news.configuration
-    about = (name, news.model, news.size, news.games, news.plies, news.root)
-    shard = Shard(news.shard, author, *about, place.round)
+    shard = Shard(
+        digest=news.shard,
+        author=author,
+        configuration=name,
+        model=news.model,
+        size=news.size,
+        games=news.games,
+        plies=news.plies,
+        root=news.root,
+        round=place.round,
+    )
     state.shards[name].append(shard)
     state.shard_names[news.shard] = name
     state.shard_chain.add(shard.fingerprint)

@@ -36,7 +36,18 @@ def propose(state: State, place: Place, author: MemberId, news: Propose) -> None
     roster_with(state, news.change)
     identity = proposal_id(author, news.id)
     voices = (ProposalBallot(author, approve=True),)
-    _put(state, Proposal(identity, author, news.change, news.reason, place, _deadline(state), voices))
+    _put(
+        state,
+        Proposal(
+            id=identity,
+            author=author,
+            change=news.change,
+            reason=news.reason,
+            place=place,
+            deadline=_deadline(state),
+            voices=voices,
+        ),
+    )
     settle(state, place, state.proposals[identity])
 
 
@@ -100,7 +111,17 @@ def suggest(state: State, place: Place, change: Change, reason: str) -> None:
     except RefusedError:
         return
     name: bytes = encode(["ringrift/suggestion/1", change.table(), place.index])
-    _put(state, Proposal(hashlib.sha256(name).digest(), None, change, reason, place, _deadline(state)))
+    _put(
+        state,
+        Proposal(
+            id=hashlib.sha256(name).digest(),
+            author=None,
+            change=change,
+            reason=reason,
+            place=place,
+            deadline=_deadline(state),
+        ),
+    )
 
 
 def open_epoch(state: State, place: Place, author: MemberId, news: Open) -> None:

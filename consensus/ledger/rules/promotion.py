@@ -22,23 +22,29 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
     configuration = state.configurations[candidacy.configuration]
     tenure = state.tenure
     statement = statement_of(
-        state.genesis, tenure.roster, tenure.version, configuration, candidacy, place, ledger_digest
+        state.genesis,
+        tenure.roster,
+        tenure.version,
+        configuration=configuration,
+        candidacy=candidacy,
+        place=place,
+        ledger_digest=ledger_digest,
     )
     promotion = Promotion(
-        configuration.promotions + 1,
-        candidacy.id,
-        candidacy.author,
-        candidacy.configuration,
-        candidacy.model,
-        configuration.model.digest,
-        statement,
-        hashlib.sha256(statement).digest(),
-        candidacy.ripe.blocks,
-        candidacy.ripe.score,
-        most_of_block(candidacy.configuration),
-        candidacy.ripe.llr,
-        place,
-        tenure.version,
+        number=configuration.promotions + 1,
+        candidate=candidacy.id,
+        author=candidacy.author,
+        configuration=candidacy.configuration,
+        model=candidacy.model,
+        previous=configuration.model.digest,
+        statement=statement,
+        digest=hashlib.sha256(statement).digest(),
+        blocks=candidacy.ripe.blocks,
+        score=candidacy.ripe.score,
+        most=most_of_block(candidacy.configuration),
+        llr=candidacy.ripe.llr,
+        place=place,
+        roster_version=tenure.version,
     )
     close(state, candidacy)
     state.promotions[promotion.digest] = promotion

@@ -20,7 +20,9 @@ def report(state: State, place: Place, author: MemberId, news: Result) -> None:
     _check(candidacy, number, news)
     state.claims.pop((author, news.claim), None)
     scores = tuple(score for _, score in news.scores)
-    result = SlotResult(author, scores, news.root, news.blob, news.size, news.games, place)
+    result = SlotResult(
+        author=author, scores=scores, root=news.root, blob=news.blob, size=news.size, games=news.games, place=place
+    )
     slots = list(candidacy.slots)
     slots[number] = replace(slots[number], result=result)
     candidacy = replace(candidacy, slots=tuple(slots), touched=state.clock)

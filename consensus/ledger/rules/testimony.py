@@ -21,6 +21,7 @@ def statement_of(
     genesis: Genesis,
     roster: Roster,
     version: int,
+    *,
     configuration: Configuration,
     candidacy: Candidacy,
     place: Place,

@@ -86,7 +86,7 @@ class RunningHash:
         self.head = hashlib.sha256(b"".join((self.head, *parts))).digest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemberProfile(Entity):
     """The latest profile of a member."""
 
@@ -102,14 +102,14 @@ class MemberProfile(Entity):
     @classmethod
     def of(cls, member: MemberId, profile: Profile, place: Place) -> MemberProfile:
         return cls(
-            member,
-            profile.roles,
-            profile.device,
-            profile.software,
-            profile.rates,
-            profile.cost,
-            profile.life,
-            place,
+            member=member,
+            roles=profile.roles,
+            device=profile.device,
+            software=profile.software,
+            rates=profile.rates,
+            cost=profile.cost,
+            life=profile.life,
+            place=place,
         )
 
 
@@ -136,7 +136,7 @@ class State:
         self.faulted: dict[MemberId, int] = {}  # wrong results of each member, ever
         self.convictions: dict[MemberId, Conviction] = {}  # the last one of each member
         self.configurations = {
-            name: Configuration(name, UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
+            name: Configuration(name=name, model=UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
         }
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
@@ -171,7 +171,9 @@ class State:
 
     def emit(self, effect: str, place: Place, member: MemberId | None, /, **fields: Scalar) -> None:
         """Notes what happened."""
-        self.effects.append(Effect(effect, member, place.round, place.time, place.index, fields))
+        self.effects.append(
+            Effect(kind=effect, member=member, round=place.round, time=place.time, index=place.index, fields=fields)
+        )
 
     def live(self, key: ClaimKey) -> Claim:
         """The live claim of this author and id."""

@@ -19,7 +19,12 @@ class FalseFindings(Adversary):
         view, number = liar.replica.ledger, self.random.randrange(1 << 40)
         said = [
             ledger.Finding(
-                number, case.report.candidate, case.report.slot, case.id, case.accused not in friends, "lied"
+                number,
+                candidate=case.report.candidate,
+                slot=case.report.slot,
+                result=case.id,
+                wrong=case.accused not in friends,
+                reason="lied",
             )
             for case in view.cases()
         ]
@@ -27,6 +32,15 @@ class FalseFindings(Adversary):
             for slot in range(len(candidacy.slots)):
                 report = report_of(candidacy, slot)
                 if report is not None and report.result.author not in friends:
-                    said.append(ledger.Finding(number + 1 + slot, candidacy.id, slot, report.digest, True, "lied"))
+                    said.append(
+                        ledger.Finding(
+                            number + 1 + slot,
+                            candidate=candidacy.id,
+                            slot=slot,
+                            result=report.digest,
+                            wrong=True,
+                            reason="lied",
+                        )
+                    )
         tables = [finding.as_table() for finding in said[:8]]
         return [liar.next_event(plan, tables)] if tables else None

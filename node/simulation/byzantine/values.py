@@ -49,7 +49,7 @@ class UnknownVotes(Adversary):
             ledger.Seal(number + 1, unknown, unknown + unknown),
             ledger.Progress(number + 2, number, 1),
             ledger.Release(number + 3, number, "tired"),
-            ledger.Result(number + 4, number, ((0, 2),), unknown, unknown, 1000, 4),
+            ledger.Result(number + 4, claim=number, scores=((0, 2),), root=unknown, blob=unknown, size=1000, games=4),
         ]
         return [liar.next_event(plan, [transaction.as_table() for transaction in said])]
 

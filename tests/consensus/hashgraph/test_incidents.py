@@ -215,7 +215,7 @@ def test_a_change_of_weights_is_another_epoch_in_which_rounds_and_times_go_on() 
     swarm = EpochSwarm(7, seed=4)
     swarm.run(30)
     for version, member, weight in ((2, 0, 2), (3, 1, 2), (4, 0, 1)):
-        swarm.agree(Change("weight", swarm.keys[member].id, weight), *range(1, 7))
+        swarm.agree(Change("weight", swarm.keys[member].id, weight=weight), *range(1, 7))
         swarm.run_until(partial(has_version, version))
     rounds = swarm.run(40).settle().agreement()
     assert [result.round.number for result in rounds] == list(range(1, len(rounds) + 1))

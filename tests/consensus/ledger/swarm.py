@@ -107,9 +107,10 @@ class Swarm:
             payload = encode(plain)
             header = encode([self.index, creator, hashlib.sha256(payload).digest()])
             event = Event(
-                2, self.genesis.digest, creator, 0, None, (), self.time, None, None,
-                hashlib.sha256(payload).digest(), header, b"", hashlib.sha256(header).digest(),
-                tuple(plain), payload, header,
+                version=2, epoch=self.genesis.digest, creator=creator, seq=0, self_parent=None, other_parents=(),
+                time=self.time, reveal=None, ledger=None, payload_digest=hashlib.sha256(payload).digest(),
+                header=header, signature=b"", hash=hashlib.sha256(header).digest(),
+                transactions=tuple(plain), payload=payload, raw=header,
             )  # fmt: skip
             ordered.append(Ordered(event, number, self.time, self.index))
             self.index += 1
@@ -166,7 +167,17 @@ class Swarm:
         number = self.next_id(member)
         self.act(
             member,
-            t.Games(number, claim, configuration, model, shard, 1000, games, games * 90, digest_of("root")),
+            t.Games(
+                number,
+                claim=claim,
+                configuration=configuration,
+                model=model,
+                shard=shard,
+                size=1000,
+                games=games,
+                plies=games * 90,
+                root=digest_of("root"),
+            ),
         )
         return shard
 
@@ -174,7 +185,18 @@ class Swarm:
         """A nomination without a claim, not yet ordered."""
         incumbent = self.ledger.configuration(configuration).model.digest
         model, files = self.model(name)
-        return t.Candidate(self.next_id(member), None, configuration, model, files, "c16b2", None, incumbent, (), {})
+        return t.Candidate(
+            self.next_id(member),
+            claim=None,
+            configuration=configuration,
+            model=model,
+            files=files,
+            architecture="c16b2",
+            parent=None,
+            incumbent=incumbent,
+            shards=(),
+            losses={},
+        )
 
     def nominate(self, member: int, name: str = "first", configuration: str = "hex8-2") -> bytes:
         """Nominates, waits for the beacon; the candidate's id."""
@@ -215,12 +237,12 @@ class Swarm:
         blocks = tuple((slot * size + number, score) for number in range(size))
         return t.Result(
             self.next_id(member),
-            claim,
-            blocks,
-            digest_of("root", slot),
-            digest_of("blob", slot),
-            100,
-            2 * size,
+            claim=claim,
+            scores=blocks,
+            root=digest_of("root", slot),
+            blob=digest_of("blob", slot),
+            size=100,
+            games=2 * size,
         )
 
     def play_slot(self, member: int, candidate: bytes, slot: int, score: int = 4) -> tuple[Effect, ...]:

@@ -15,7 +15,17 @@ def test_counts_that_lie_cannot_grow_beyond_what_can_be_encoded() -> None:
         claim = swarm.next_id(3)
         swarm.act(3, t.SelfplayClaim(claim, "hex8-2", 1))
         model = swarm.ledger.configuration("hex8-2").model.digest
-        news = t.Games(swarm.next_id(3), claim, "hex8-2", model, digest_of("shard", claim), 1, 1, largest, bytes(32))
+        news = t.Games(
+            swarm.next_id(3),
+            claim=claim,
+            configuration="hex8-2",
+            model=model,
+            shard=digest_of("shard", claim),
+            size=1,
+            games=1,
+            plies=largest,
+            root=bytes(32),
+        )
         swarm.act(3, news)
         assert swarm.refusal() == "malformed"
         swarm.act(3, replace(news, id=swarm.next_id(3), plies=1 << 32))

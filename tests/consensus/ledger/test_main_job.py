@@ -20,15 +20,15 @@ def test_from_self_play_to_certificate() -> None:
     model, files = swarm.model("first")
     news = t.Candidate(
         swarm.next_id(3),
-        claim,
-        "hex8-2",
-        model,
-        files,
-        "c16b2",
-        None,
-        t.UNIFORM,
-        shards,
-        {"policy": 2_100_000},
+        claim=claim,
+        configuration="hex8-2",
+        model=model,
+        files=files,
+        architecture="c16b2",
+        parent=None,
+        incumbent=t.UNIFORM,
+        shards=shards,
+        losses={"policy": 2_100_000},
     )
     swarm.act(3, news)
     assert swarm.kinds() == ["beacon", "candidate"]

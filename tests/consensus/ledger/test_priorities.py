@@ -181,7 +181,17 @@ def test_no_more_shards_are_trained_on_than_a_candidate_may_name() -> None:
         swarm.act(
             0,
             *(
-                t.Games(swarm.next_id(0), claim, "hex8-2", model, digest_of(batch, number), 1, 1, 9, bytes(32))
+                t.Games(
+                    swarm.next_id(0),
+                    claim=claim,
+                    configuration="hex8-2",
+                    model=model,
+                    shard=digest_of(batch, number),
+                    size=1,
+                    games=1,
+                    plies=9,
+                    root=bytes(32),
+                )
                 for number in range(500)
             ),
         )

@@ -121,7 +121,15 @@ class Author:
         return self.random.choice(candidates) if candidates else None
 
     def profile(self, member: int) -> t.Transaction:
-        return t.Profile(self.swarm.next_id(member), ("match",), "cpu", bytes(32), {"plies": 3}, 1, 2)
+        return t.Profile(
+            self.swarm.next_id(member),
+            roles=("match",),
+            device="cpu",
+            software=bytes(32),
+            rates={"plies": 3},
+            cost=1,
+            life=2,
+        )
 
     def selfplay(self, member: int) -> t.Transaction:
         return t.SelfplayClaim(self.swarm.next_id(member), self.configuration(), self.random.randrange(1, 50))
@@ -151,8 +159,10 @@ class Author:
         if claim is None:
             return None
         number = self.swarm.next_id(member)
-        shard = (claim.model, digest_of(member, number), 10, 20, 900, digest_of("root"))
-        return t.Games(number, claim.id, claim.configuration, *shard)
+        return t.Games(
+            number, claim=claim.id, configuration=claim.configuration, model=claim.model,
+            shard=digest_of(member, number), size=10, games=20, plies=900, root=digest_of("root"),
+        )  # fmt: skip
 
     def candidate(self, member: int) -> t.Transaction:
         claim = self.any_claim(member, "train")
@@ -160,8 +170,10 @@ class Author:
         shards = tuple(shard.digest for shard in self.swarm.ledger.shards(configuration)[-3:])
         incumbent = self.swarm.ledger.configuration(configuration).model.digest
         model, files = self.swarm.model(str(self.random.randrange(30)))
-        about = (model, files, "c16b2", None, incumbent, shards, {"policy": 5})
-        return t.Candidate(self.swarm.next_id(member), claim and claim.id, configuration, *about)
+        return t.Candidate(
+            self.swarm.next_id(member), claim=claim and claim.id, configuration=configuration, model=model, files=files,
+            architecture="c16b2", parent=None, incumbent=incumbent, shards=shards, losses={"policy": 5},
+        )  # fmt: skip
 
     def result(self, member: int) -> t.Transaction | None:
         claim = self.any_claim(member, "match")
@@ -171,7 +183,9 @@ class Author:
         blocks = (2 * claim.slot, 2 * claim.slot + 1)
         scores = tuple((block, self.strength(claim.candidate, most)) for block in blocks)
         name = digest_of(member, claim.id)
-        return t.Result(self.swarm.next_id(member), claim.id, scores, name, name, 10, claim.amount)
+        return t.Result(
+            self.swarm.next_id(member), claim=claim.id, scores=scores, root=name, blob=name, size=10, games=claim.amount
+        )
 
     def strength(self, candidate: bytes, most: int) -> int:
         """Strong, middling or weak by its number, so that every verdict is reached."""
@@ -198,7 +212,9 @@ class Author:
         chosen = self.random.choice(reports)
         wrong = not cases or chosen.candidate[1] % 2 > 0
         number = self.swarm.next_id(member)
-        return t.Finding(number, chosen.candidate, chosen.slot, chosen.digest, wrong, "replayed")
+        return t.Finding(
+            number, candidate=chosen.candidate, slot=chosen.slot, result=chosen.digest, wrong=wrong, reason="replayed"
+        )
 
     def seal(self, member: int) -> t.Transaction | None:
         promotions = self.swarm.ledger.promotions()

@@ -61,18 +61,22 @@ class Worker:
         number = self.next_id()
         name = digest_of(self.key.id, claim.id)
         if claim.kind == "selfplay":
-            shard = (claim.model, name, 1000, claim.amount, claim.amount * 80, name)
-            return t.Games(number, claim.id, claim.configuration, *shard)
+            return t.Games(
+                number, claim=claim.id, configuration=claim.configuration, model=claim.model, shard=name,
+                size=1000, games=claim.amount, plies=claim.amount * 80, root=name,
+            )  # fmt: skip
         if claim.kind == "train":
             files = {"weights.safetensors": name}
             model = t.model_digest(files, claim.family, claim.model)
             shards = tuple(shard.digest for shard in training_shards(ledger, claim.configuration))
             incumbent = ledger.configuration(claim.configuration).model.digest
-            about = (model, files, claim.family, claim.model, incumbent, shards)
-            return t.Candidate(number, claim.id, claim.configuration, *about, losses={})
+            return t.Candidate(
+                number, claim=claim.id, configuration=claim.configuration, model=model, files=files,
+                architecture=claim.family, parent=claim.model, incumbent=incumbent, shards=shards, losses={},
+            )  # fmt: skip
         assert claim.slot is not None
         scores = tuple(
             (block, sum(2 * (self.random.random() < self.strength) for _ in range(2)))
             for block in range(claim.slot * 2, claim.slot * 2 + 2)
         )
-        return t.Result(number, claim.id, scores, name, name, 1000, 4)
+        return t.Result(number, claim=claim.id, scores=scores, root=name, blob=name, size=1000, games=4)

@@ -212,7 +212,7 @@ async def test_too_much_at_once() -> None:
         "409: too much at once: the members that stay must weigh more than 2/3 before and after; propose weight 0 for "
         "it first, then that it leaves"
     )
-    for change in (Change("weight", room.swarm.id(1), 0), Change("leave", room.swarm.id(1))):
+    for change in (Change("weight", room.swarm.id(1), weight=0), Change("leave", room.swarm.id(1))):
         room.swarm.agree(change, *((0, 1, 2) if change.kind == "weight" else (0, 2)))
         room.swarm.close()
         room.swarm.open(*((0, 1, 2) if change.kind == "weight" else (0, 2)))

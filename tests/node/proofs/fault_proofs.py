@@ -107,11 +107,17 @@ def report_of(slot: Slot, size: int | None = None) -> tuple[SlotReport, Event]:
     """What the ledger has of a result, and the accused's event."""
     blob = hashlib.sha256(slot.games).digest()
     size = len(slot.games) if size is None else size
-    profile = Profile(1, ("match",), "cpu", bytes(32), {}, 0, 0)
-    made = event(ACCUSED, profile, Result(2, 1, slot.scores, slot.root, blob, size, 4))
+    profile = Profile(1, roles=("match",), device="cpu", software=bytes(32), rates={}, cost=0, life=0)
+    made = event(
+        ACCUSED, profile, Result(2, claim=1, scores=slot.scores, root=slot.root, blob=blob, size=size, games=4)
+    )
     scores = tuple(score for _, score in slot.scores)
-    result = SlotResult(ACCUSED.id, scores, slot.root, blob, size, 4, place_of(made, 5))
-    return SlotReport(CANDIDATE, SLOT, "hex8-2", MATCH, BEACON, result), made
+    result = SlotResult(
+        author=ACCUSED.id, scores=scores, root=slot.root, blob=blob, size=size, games=4, place=place_of(made, 5)
+    )
+    return SlotReport(
+        candidate=CANDIDATE, slot=SLOT, configuration="hex8-2", settings=MATCH, beacon=BEACON, result=result
+    ), made
 
 
 def proof_of(
@@ -124,20 +130,32 @@ def proof_of(
 
 def proof(report: SlotReport, reported: Event, games: bytes, finders: Sequence[SigningKey] = FINDERS) -> bytes:
     fault, findings = fault_of(report, reported, finders)
-    return write_proof(genesis(), [], fault, reported.raw, [made.raw for made in findings], games)
+    return write_proof(genesis(), [], fault, event=reported.raw, findings=[made.raw for made in findings], games=games)
 
 
 def fault_of(report: SlotReport, reported: Event, finders: Sequence[SigningKey] = FINDERS) -> tuple[Fault, list[Event]]:
     """What the ledger keeps when these members found the result wrong, and their events."""
     findings = [
-        event(key, Finding(1, report.candidate, report.slot, report.digest, True, "wrong"), seq=number)
+        event(
+            key,
+            Finding(1, candidate=report.candidate, slot=report.slot, result=report.digest, wrong=True, reason="wrong"),
+            seq=number,
+        )
         for number, key in enumerate(finders)
     ]
     replays = tuple(
         Replay(made.creator, True, "wrong", place_of(made, 10 + number)) for number, made in enumerate(findings)
     )
     weight = len(finders)
-    return Fault(report, "wrong", replays, 1, weight, 4, place_of(reported, 20)), findings
+    return Fault(
+        report=report,
+        reason="wrong",
+        replays=replays,
+        roster_version=1,
+        weight=weight,
+        total_weight=4,
+        place=place_of(reported, 20),
+    ), findings
 
 
 def changed(data: bytes, **fields: Value) -> bytes:

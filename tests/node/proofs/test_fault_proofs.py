@@ -17,6 +17,7 @@ from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import decode_event
 from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.keys import SigningKey, id_text
+from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entities import plain
 from consensus.ledger.records.transactions import Finding, Result
 from consensus.roster import RosterMember, make_roster
@@ -98,7 +99,7 @@ def test_every_byte_counts() -> None:
 def test_parts_of_other_proofs_do_not_fit() -> None:
     data = proof_of(fault_proofs.wrong_scores())
     report, reported = report_of(fault_proofs.wrong_scores())
-    other = event(ACCUSED, Result(2, 1, fault_proofs.honest().scores, *_tail(report)), seq=1)
+    other = event(ACCUSED, Result(2, claim=1, scores=fault_proofs.honest().scores, **_games_of(report)), seq=1)
     honest, _ = report_of(fault_proofs.honest())
     cases: list[tuple[dict[str, Any], str]] = [
         ({"games": fault_proofs.honest().games + b"\0"}, "games: not those that the event names"),
@@ -128,17 +129,18 @@ def test_parts_of_other_proofs_do_not_fit() -> None:
             read_proof(changed(data, **fields), genesis().digest)
 
 
-def _tail(report: Any) -> tuple[bytes, bytes, int, int]:
-    return report.result.root, report.result.blob, report.result.size, report.result.games
+def _games_of(report: SlotReport) -> dict[str, Any]:
+    """Return what a result says of its games, as in this report."""
+    return {name: getattr(report.result, name) for name in ("root", "blob", "size", "games")}
 
 
 def test_findings_that_say_something_else_do_not_count() -> None:
     report, reported = report_of(fault_proofs.wrong_scores())
     for said in (
-        Finding(1, report.candidate, report.slot, report.digest, False, "right"),
-        Finding(1, report.candidate, 2, report.digest, True, ""),
-        Finding(1, bytes(32), report.slot, report.digest, True, ""),
-        Finding(1, report.candidate, report.slot, bytes(32), True, ""),
+        Finding(1, candidate=report.candidate, slot=report.slot, result=report.digest, wrong=False, reason="right"),
+        Finding(1, candidate=report.candidate, slot=2, result=report.digest, wrong=True, reason=""),
+        Finding(1, candidate=bytes(32), slot=report.slot, result=report.digest, wrong=True, reason=""),
+        Finding(1, candidate=report.candidate, slot=report.slot, result=bytes(32), wrong=True, reason=""),
     ):
         findings = [event(key, said).raw for key in FINDERS]
         data = changed(proof(report, reported, fault_proofs.wrong_scores().games), findings=findings)
@@ -170,7 +172,18 @@ def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
     old = genesis().roster
     new = make_roster([*old.members, RosterMember(newcomer.id, 1, None, "there:1")])
     record = EpochRecord(
-        genesis().digest, 1, genesis().digest, old.digest, new, 2, bytes(32), bytes(32), 5, 50, 500, (bytes(32),)
+        genesis=genesis().digest,
+        number=1,
+        previous=genesis().digest,
+        old=old.digest,
+        roster=new,
+        roster_version=2,
+        ledger=bytes(32),
+        snapshot=bytes(32),
+        round=5,
+        ordered=50,
+        time=500,
+        judges=(bytes(32),),
     )
     sealed = SealedRecord(record, tuple(sorted((key.id, record.seal(key)) for key in KEYS)))
     finders = (*FINDERS[:2], newcomer, KEYS[3])

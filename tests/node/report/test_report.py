@@ -45,7 +45,18 @@ def test_losses_are_told_of_open_candidates_only() -> None:
 def test_a_profile_is_told_as_it_was_announced() -> None:
     swarm = Swarm(4)
     assert announced(None)["life_s"] is None
-    swarm.act(2, Profile(swarm.next_id(2), ("match",), "cuda", bytes(range(32)), {"plies": 9000}, 350_000, 7200))
+    swarm.act(
+        2,
+        Profile(
+            swarm.next_id(2),
+            roles=("match",),
+            device="cuda",
+            software=bytes(range(32)),
+            rates={"plies": 9000},
+            cost=350_000,
+            life=7200,
+        ),
+    )
     assert announced(swarm.ledger.profiles()[swarm.id(2)]) == {
         "roles": ["match"],
         "device": "cuda",
@@ -54,7 +65,7 @@ def test_a_profile_is_told_as_it_was_announced() -> None:
         "cost_per_h": 350_000,
         "life_s": 7200,
     }
-    swarm.act(2, Profile(swarm.next_id(2), (), "cpu", bytes(32), {}, 0, 0))
+    swarm.act(2, Profile(swarm.next_id(2), roles=(), device="cpu", software=bytes(32), rates={}, cost=0, life=0))
     assert announced(swarm.ledger.profiles()[swarm.id(2)])["life_s"] is None
 
 

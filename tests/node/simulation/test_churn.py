@@ -94,7 +94,7 @@ def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypat
         newcomer = swarm.nodes[4]
         await until(lambda: epoch_of(swarm, 0) >= 2)
         await swarm.install(newcomer, None)
-        agenda.want(Change("join", newcomer.identity.id, 1, newcomer.address))
+        agenda.want(Change("join", newcomer.identity.id, weight=1, address=newcomer.address))
         await until(lambda: newcomer.member is not None and newcomer.identity.id in newcomer.member.replica.roster)
         member = newcomer.member
         assert member is not None

@@ -120,7 +120,18 @@ async def test_a_result_that_cannot_be_kept_fails_the_job(
 async def test_a_report_that_no_event_can_hold_fails_the_job(work: NodeWorkContext) -> None:
     """Losses of a training that diverged, say."""
     losses = {"policy": 10**25}
-    report = Candidate(0, None, "hex8-2", DIGEST, {}, "c16b2", None, DIGEST, (), losses)
+    report = Candidate(
+        0,
+        claim=None,
+        configuration="hex8-2",
+        model=DIGEST,
+        files={},
+        architecture="c16b2",
+        parent=None,
+        incumbent=DIGEST,
+        shards=(),
+        losses=losses,
+    )
     with pytest.raises(SubmitError, match=r"cannot be put into an event: .* 64 bits"):
         await work.submit(report)
 

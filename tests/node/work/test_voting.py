@@ -53,7 +53,17 @@ class PlayedSwarm(Swarm):
 
     def say(self, member: int, about: SlotReport, wrong: bool) -> None:
         number = self.next_id(member)
-        self.act(member, t.Finding(number, about.candidate, about.slot, about.digest, wrong, "so it seems"))
+        self.act(
+            member,
+            t.Finding(
+                number,
+                candidate=about.candidate,
+                slot=about.slot,
+                result=about.digest,
+                wrong=wrong,
+                reason="so it seems",
+            ),
+        )
 
 
 @pytest.fixture

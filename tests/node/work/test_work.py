@@ -195,7 +195,15 @@ async def test_progress_without_a_quorum_does_not_pile_up(
         await trio.sleep_forever()
 
     monkeypatch.setattr(context, "wait_until_ordered", never)
-    claim = Claim(context.me, 0, "selfplay", "hex8-2", t.UNIFORM, 8, Place(1, 1, 1, bytes(32), 1))
+    claim = Claim(
+        author=context.me,
+        id=0,
+        kind="selfplay",
+        configuration="hex8-2",
+        model=t.UNIFORM,
+        amount=8,
+        place=Place(1, 1, 1, bytes(32), 1),
+    )
     tally = _Tally(context, claim)
 
     async def work() -> None:

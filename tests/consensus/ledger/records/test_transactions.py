@@ -18,19 +18,43 @@ A, B, C = (bytes([number]) * 32 for number in (1, 2, 3))
 FILES = {"weights.safetensors": A, "config.json": B}
 MODEL = t.model_digest(FILES, "c16b2", None)
 SAMPLES: list[t.Transaction] = [
-    t.Profile(0, ("match", "train"), "cpu, 2 cores", A, {"plies": 10_000}, 0, 3600),
+    t.Profile(
+        0, roles=("match", "train"), device="cpu, 2 cores", software=A, rates={"plies": 10_000}, cost=0, life=3600
+    ),
     t.SelfplayClaim(1, "hex8-2", 32),
     t.TrainClaim(2, "hex8-2", "c16b2"),
     t.MatchClaim(3, A),
     t.Progress(4, 1, 12),
     t.Release(5, 1, "the worker was killed"),
-    t.Games(6, 1, "hex8-2", A, B, 4096, 32, 3000, C),
-    t.Candidate(7, 2, "hex8-2", MODEL, FILES, "c16b2", None, A, (B, C), {"policy": -3}),
-    t.Candidate(8, None, "hex8-2", t.UNIFORM, {}, "uniform", None, A, (), {}),
-    t.Result(9, 3, ((0, 4), (1, 0)), A, B, 100, 4),
+    t.Games(6, claim=1, configuration="hex8-2", model=A, shard=B, size=4096, games=32, plies=3000, root=C),
+    t.Candidate(
+        7,
+        claim=2,
+        configuration="hex8-2",
+        model=MODEL,
+        files=FILES,
+        architecture="c16b2",
+        parent=None,
+        incumbent=A,
+        shards=(B, C),
+        losses={"policy": -3},
+    ),
+    t.Candidate(
+        8,
+        claim=None,
+        configuration="hex8-2",
+        model=t.UNIFORM,
+        files={},
+        architecture="uniform",
+        parent=None,
+        incumbent=A,
+        shards=(),
+        losses={},
+    ),
+    t.Result(9, claim=3, scores=((0, 4), (1, 0)), root=A, blob=B, size=100, games=4),
     t.Vote(10, A, True, B, ""),
     t.Seal(11, A, bytes(64)),
-    t.Finding(12, A, 3, B, True, "block 7 scores 1, but 4 was claimed for block 7"),
+    t.Finding(12, candidate=A, slot=3, result=B, wrong=True, reason="block 7 scores 1, but 4 was claimed for block 7"),
 ]
 
 

@@ -111,7 +111,7 @@ def games(swarm: Swarm, member: int, claim: int, **changes: object) -> None:
         "root": digest_of("root"),
         **changes,
     }
-    swarm.act(member, t.Games(swarm.next_id(member), claim, **fields))  # type: ignore[arg-type]
+    swarm.act(member, t.Games(swarm.next_id(member), claim=claim, **fields))  # type: ignore[arg-type]
 
 
 def test_games_need_a_live_claim_of_the_same_kind_model_and_configuration() -> None:
@@ -206,7 +206,15 @@ def test_strangers_and_nonsense_are_counted() -> None:
 def test_the_latest_profile_counts() -> None:
     swarm = Swarm()
     for device in ("cpu", "cuda"):
-        profile = t.Profile(swarm.next_id(2), ("match", "train"), device, bytes(32), {"plies": 5}, 0, 0)
+        profile = t.Profile(
+            swarm.next_id(2),
+            roles=("match", "train"),
+            device=device,
+            software=bytes(32),
+            rates={"plies": 5},
+            cost=0,
+            life=0,
+        )
         swarm.act(2, profile)
     assert swarm.ledger.profiles()[swarm.id(2)].device == "cuda"
     assert swarm.last[0].fields == {"roles": "match train", "device": "cuda"}

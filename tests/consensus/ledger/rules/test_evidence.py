@@ -167,7 +167,7 @@ def test_who_would_have_another_key_is_convicted_first() -> None:
 
 def test_votes_for_its_weight_that_did_not_know_of_the_proof_count_for_nothing() -> None:
     swarm = Swarm(7)
-    raised = swarm.propose(0, Change("weight", swarm.id(6), 2))
+    raised = swarm.propose(0, Change("weight", swarm.id(6), weight=2))
     lowered = swarm.propose(0, Change("leave", swarm.id(6)))
     for member in (1, 2, 3):
         swarm.act(member, t.Ballot(swarm.next_id(member), raised, approve=True))
@@ -183,7 +183,7 @@ def test_votes_for_its_weight_that_did_not_know_of_the_proof_count_for_nothing()
 def test_an_unrelated_change_comes_into_force_with_the_conviction() -> None:
     swarm = Swarm(7)
     new = swarm.enlist(40)
-    swarm.agree(Change("join", swarm.id(new), 1, "host:1"), 0, 1, 2, 3, 4)
+    swarm.agree(Change("join", swarm.id(new), weight=1, address="host:1"), 0, 1, 2, 3, 4)
     swarm.act(0, fork(swarm, 6))
     assert not swarm.last[0].fields["voids"]
     turn(swarm)
@@ -222,7 +222,7 @@ def test_who_is_given_a_weight_again_answers_only_for_what_it_does_then() -> Non
     swarm.act(0, fork(swarm, 3))
     first = swarm.ledger.epoch_digest
     turn(swarm)
-    swarm.agree(Change("weight", swarm.id(3), 1), 0, 1, 2)
+    swarm.agree(Change("weight", swarm.id(3), weight=1), 0, 1, 2)
     turn(swarm)
     assert not swarm.ledger.silenced(swarm.id(3))
     swarm.act(3, t.SelfplayClaim(swarm.next_id(3), "hex8-2", 9))

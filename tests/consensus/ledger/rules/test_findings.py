@@ -33,7 +33,10 @@ def report(swarm: Swarm, candidate: bytes, slot: int) -> SlotReport:
 
 def say(swarm: Swarm, member: int, about: SlotReport, wrong: bool = True, reason: str = "does not replay") -> None:
     number = swarm.next_id(member)
-    swarm.act(member, t.Finding(number, about.candidate, about.slot, about.digest, wrong, reason))
+    swarm.act(
+        member,
+        t.Finding(number, candidate=about.candidate, slot=about.slot, result=about.digest, wrong=wrong, reason=reason),
+    )
 
 
 def prove(swarm: Swarm, about: SlotReport, *members: int) -> None:
@@ -173,7 +176,7 @@ def test_only_a_wrong_on_a_present_result_opens_a_case() -> None:
     say(swarm, 0, replace(about, candidate=bytes(32)))
     assert swarm.refusal() == "no open candidate"
     say(swarm, 0, about)
-    swarm.act(2, t.Finding(swarm.next_id(2), candidate, 1, about.digest, True, ""))
+    swarm.act(2, t.Finding(swarm.next_id(2), candidate=candidate, slot=1, result=about.digest, wrong=True, reason=""))
     assert swarm.refusal() == "finding on another result"
     assert len(swarm.ledger.cases()) == 1
 

@@ -34,10 +34,10 @@ def changed(swarm: Swarm, change: Change, *members: int) -> None:
 def test_a_member_joins_when_more_than_two_thirds_want_it() -> None:
     swarm = Swarm(4)
     new = swarm.enlist(9)
-    join = Change("join", swarm.id(new), 1, "host:7")
+    join = Change("join", swarm.id(new), weight=1, address="host:7")
     proposal = swarm.propose(0, join)
     assert swarm.kinds() == ["proposal"]
-    swarm.act(new, t.Profile(0, (), "cpu", bytes(32), {}, 0, 0))
+    swarm.act(new, t.Profile(0, roles=(), device="cpu", software=bytes(32), rates={}, cost=0, life=0))
     assert swarm.refusal() == "not a member"
     swarm.act(1, t.Ballot(swarm.next_id(1), proposal, approve=True))
     assert swarm.kinds() == ["ballot"]
@@ -51,7 +51,7 @@ def test_a_member_joins_when_more_than_two_thirds_want_it() -> None:
     assert (record.number, record.roster_version, record.changes_roster) == (1, 2, True)
     assert swarm.ledger.roster == record.roster
     assert swarm.ledger.roster.member(swarm.id(new)) == RosterMember(swarm.id(new), 1, None, "host:7")
-    swarm.act(new, t.Profile(0, (), "cpu", bytes(32), {}, 0, 0))
+    swarm.act(new, t.Profile(0, roles=(), device="cpu", software=bytes(32), rates={}, cost=0, life=0))
     assert swarm.kinds() == ["profile"]
     assert swarm.replayed().digest() == swarm.ledger.digest()
 
@@ -81,7 +81,7 @@ def test_who_has_left_counts_for_nothing() -> None:
         assert swarm.refusal() == "author is leaving"
     swarm.open(0, 1, 2, 4)
     swarm.close()
-    swarm.act(4, t.Profile(swarm.next_id(4), (), "cpu", bytes(32), {}, 0, 0))
+    swarm.act(4, t.Profile(swarm.next_id(4), roles=(), device="cpu", software=bytes(32), rates={}, cost=0, life=0))
     assert swarm.refusal() == "not a member"
 
 
@@ -97,7 +97,7 @@ def test_who_leaves_seals_the_record_of_it_and_is_gone_then() -> None:
     assert [member.weight for member in record.roster.members] == [1, 1, 1, 0, 1]
     assert swarm.ledger.leaving == (swarm.id(3),)
     with pytest.raises(RefusedError, match="does not fit"):
-        swarm.ledger.roster_with(Change("weight", swarm.id(3), 1))
+        swarm.ledger.roster_with(Change("weight", swarm.id(3), weight=1))
     swarm.open(0, 1, 2)
     assert swarm.ledger.closing is None  # 3 of the 5 that decided
     swarm.open(3)
@@ -112,7 +112,7 @@ def test_who_leaves_can_come_back_at_once_and_is_convicted_like_others() -> None
     swarm = Swarm(5)
     swarm.agree(Change("leave", swarm.id(3)), 0, 1, 2, 4)
     swarm.close()
-    swarm.agree(Change("join", swarm.id(3), 1, "host:1"), 0, 1, 2)
+    swarm.agree(Change("join", swarm.id(3), weight=1, address="host:1"), 0, 1, 2)
     swarm.open(0, 1, 2, 3)
     swarm.act(0, fork(swarm, 3))
     assert [entry.member for entry in swarm.ledger.convictions()] == [swarm.id(3)]
@@ -140,9 +140,9 @@ def test_a_roster_without_room_for_who_leaves_is_refused() -> None:
 
 def test_weight_key_and_address_change() -> None:
     swarm = Swarm(4)
-    changed(swarm, Change("weight", swarm.id(3), 0), 0, 1, 2)
+    changed(swarm, Change("weight", swarm.id(3), weight=0), 0, 1, 2)
     assert weights(swarm) == [1, 1, 1, 0]
-    changed(swarm, Change("weight", swarm.id(3), 1), 0, 1, 2)
+    changed(swarm, Change("weight", swarm.id(3), weight=1), 0, 1, 2)
     version = swarm.ledger.roster_version
     changed(swarm, Change("address", swarm.id(2), address="host:9"), 0, 1, 2)
     assert swarm.ledger.roster.member(swarm.id(2)).address == "host:9"
@@ -165,10 +165,10 @@ def test_weight_key_and_address_change() -> None:
     ("count", "change", "reason"),
     [
         (4, Change("leave", digest_of("stranger")), "change does not fit"),
-        (4, Change("join", digest_of("new"), 3, ""), "change does not fit"),
-        (2, Change("join", digest_of("new"), 1, ""), "change is too large"),
-        (1, Change("join", digest_of("new"), 1, ""), "change is too large"),
-        (4, Change("weight", digest_of("stranger"), 1), "change does not fit"),
+        (4, Change("join", digest_of("new"), weight=3, address=""), "change does not fit"),
+        (2, Change("join", digest_of("new"), weight=1, address=""), "change is too large"),
+        (1, Change("join", digest_of("new"), weight=1, address=""), "change is too large"),
+        (4, Change("weight", digest_of("stranger"), weight=1), "change does not fit"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_at_once(count: int, change: Change, reason: str) -> None:
@@ -183,14 +183,14 @@ def test_three_members_become_two_in_small_steps() -> None:
     swarm = Swarm(3)
     swarm.propose(0, Change("leave", swarm.id(2)))
     assert swarm.refusal() == "change is too large"
-    changed(swarm, Change("weight", swarm.id(2), 0), 0, 1, 2)
+    changed(swarm, Change("weight", swarm.id(2), weight=0), 0, 1, 2)
     changed(swarm, Change("leave", swarm.id(2)), 0, 1)
     assert weights(swarm) == [1, 1]
 
 
 def test_proposals_end_by_rejection_or_time_and_nobody_floods() -> None:
     swarm = Swarm(4, settings(membership=MembershipSettings(vote_s=100)))
-    change = Change("weight", swarm.id(3), 0)
+    change = Change("weight", swarm.id(3), weight=0)
     proposal = swarm.propose(0, change)
     swarm.propose(1, change)
     assert swarm.refusal() == "change is proposed already"
@@ -320,7 +320,7 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
     swarm = Swarm(4)
     first = swarm.promote(0, "first")
     new = swarm.enlist(9)
-    changed(swarm, Change("join", swarm.id(new), 1, "host:7"), 0, 1, 2)
+    changed(swarm, Change("join", swarm.id(new), weight=1, address="host:7"), 0, 1, 2)
     swarm.certify(first, (0, 1))
     swarm.act(new, swarm.seal(new, first))
     assert swarm.refusal() == "not of the roster that seals"
@@ -361,7 +361,7 @@ def rechained(data: bytes, chain: list[bytes]) -> bytes:
 
 def test_there_is_no_certificate_before_the_record_of_its_roster_is_sealed() -> None:
     swarm = Swarm(4)
-    swarm.agree(Change("weight", swarm.id(3), 0), 0, 1, 2)
+    swarm.agree(Change("weight", swarm.id(3), weight=0), 0, 1, 2)
     swarm.close()
     statement = swarm.promote(0)
     swarm.certify(statement, (0, 1, 2))
@@ -385,7 +385,7 @@ def test_there_is_no_certificate_before_the_record_of_its_roster_is_sealed() -> 
 )  # fmt: skip
 def test_a_malformed_change_is_refused(change: dict[str, object]) -> None:
     swarm = Swarm(4)
-    good = Change("join", digest_of("new"), 1, "host:1", None, bytes(32)).table()
+    good = Change("join", digest_of("new"), weight=1, address="host:1", key=None, anchor=bytes(32)).table()
     propose = {"type": "propose", "id": 0, "change": {**good, **change}, "reason": ""}
     swarm.order((swarm.id(0), [propose]))
     assert swarm.refusal() == "malformed"

@@ -257,7 +257,7 @@ class _Peers:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._transport.close()
+        await self._transport.aclose()
 
 
 class _Work:

@@ -36,7 +36,7 @@ def blob_route(blobs: Blobs) -> Route:
         except BlobError:
             raise Refusal(404, "the blob can no longer be read here") from None
 
-    return Route(read, limit=_MAX_REQUEST, concurrency=4, rate=100.0, burst=200.0)
+    return Route(handler=read, max_bytes=_MAX_REQUEST, concurrency=4, rate=100.0, burst=200.0)
 
 
 def _parse_request(body: bytes) -> tuple[bytes, int, int]:
@@ -225,12 +225,12 @@ class BlobFetcher:
         """A peer that has had too many requests of ours has the blob all the same, a little later."""
         for pause in _PAUSES:
             try:
-                return await self._transport.ask(source, BLOB_PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
+                return await self._transport.ask(source, BLOB_PATH, request, timeout_s=_SECONDS, max_bytes=_MAX_ANSWER)
             except Refused as refused:
                 if refused.status != 429:
                     raise
             await trio.sleep(pause)
-        return await self._transport.ask(source, BLOB_PATH, request, seconds=_SECONDS, limit=_MAX_ANSWER)
+        return await self._transport.ask(source, BLOB_PATH, request, timeout_s=_SECONDS, max_bytes=_MAX_ANSWER)
 
 
 def _parse_answer(raw: bytes) -> tuple[int, bytes]:

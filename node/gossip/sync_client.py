@@ -95,7 +95,7 @@ class SyncClient:
         body = request.encode()
         peer.bytes_sent += len(body)
         raw = await self._transport.ask(
-            peer.id, SYNC_PATH, body, seconds=self._rhythm.timeout_s, limit=MAX_MESSAGE_BYTES
+            peer.id, SYNC_PATH, body, timeout_s=self._rhythm.timeout_s, max_bytes=MAX_MESSAGE_BYTES
         )
         peer.bytes_received += len(raw)
         return decode_answer(raw, self._table.max_members)

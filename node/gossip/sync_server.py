@@ -35,7 +35,7 @@ class SyncServer:
 
     def route(self) -> Route:
         """Return the route for `SYNC_PATH`."""
-        return Route(self._answer, limit=MAX_MESSAGE_BYTES, concurrency=2, rate=30.0, burst=60.0)
+        return Route(handler=self._answer, max_bytes=MAX_MESSAGE_BYTES, concurrency=2, rate=30.0, burst=60.0)
 
     async def _answer(self, asking: MemberId, body: bytes) -> bytes:
         peer = self._peer(asking)

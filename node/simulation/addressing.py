@@ -11,7 +11,7 @@ from consensus.roster import Roster
 from node.config.address import split_address
 from node.config.swarm_file import SwarmConfig, SwarmMember
 from node.membership.address_book import AddressBook
-from node.transport import MAX_ANSWER, Transport, Unreachable
+from node.transport import MAX_ANSWER_BYTES, Transport, Unreachable
 
 _REFUSED_S = 0.01  # until a machine that listens elsewhere by now has refused the connection
 
@@ -54,13 +54,15 @@ class AddressedTransport:
         self._addresses = addresses
         await trio.lowlevel.checkpoint()
 
-    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes:
         """See `Transport.ask`."""
         address = self._addresses.get(peer)
         if address is None or address != self._homes.get(peer):
             await trio.sleep(_REFUSED_S)
             raise Unreachable("no address of it is known" if address is None else "connection refused")
-        return await self._inner.ask(peer, path, body, seconds=seconds, limit=limit)
+        return await self._inner.ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
 
 
 class NoCredentials:

@@ -93,7 +93,8 @@ class Faults:
         for source in numbers:
             for target in numbers:
                 conditions = self._conditions(source, target)
-                network.set(self._swarm.nodes[source].identity.id, self._swarm.nodes[target].identity.id, conditions)
+                here, there = self._swarm.nodes[source].identity.id, self._swarm.nodes[target].identity.id
+                network.set_conditions(here, there, conditions)
 
     def _conditions(self, source: int, target: int) -> Conditions:
         conditions = self._calm
@@ -107,7 +108,7 @@ class Faults:
             elif fault.kind == "loss" and any(inside):
                 conditions = replace(conditions, loss=0.5 * strength)
             elif fault.kind == "delay" and any(inside):
-                conditions = replace(conditions, delay=strength, jitter=2 * strength)
+                conditions = replace(conditions, delay_s=strength, jitter_s=2 * strength)
             elif fault.kind == "duplicate" and any(inside):
                 conditions = replace(conditions, duplicate=strength)
             elif fault.kind == "reorder" and any(inside):

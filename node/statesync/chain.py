@@ -58,7 +58,7 @@ class RecordChain:
         first = self._opening.number + 1
         body = ChainRequest(first).encode()
         peer.bytes_sent += len(body)
-        raw = await transport.ask(peer.id, CHAIN_PATH, body, seconds=DEADLINE, limit=MAX_ANSWER)
+        raw = await transport.ask(peer.id, CHAIN_PATH, body, timeout_s=DEADLINE, max_bytes=MAX_ANSWER)
         peer.bytes_received += len(raw)
         answer = decode_chain_answer(raw)
         self.said[peer.id] = answer.opened

@@ -36,7 +36,7 @@ def chain_route(store: Store) -> Route:
             records.append(sealed)
         return ChainAnswer(await store.record(store.number), records).encode()
 
-    return Route(answer, limit=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0, former=True)
+    return Route(handler=answer, max_bytes=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0, for_former_members=True)
 
 
 async def offer_snapshots(store: Store, blobs: Blobs) -> None:

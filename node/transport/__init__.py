@@ -1,23 +1,25 @@
-"""The seam between nodes: ask a member something, answer what members ask."""
+"""The seam between nodes: ask a member something, and answer what members ask."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-Handler = Callable[[bytes, bytes], Awaitable[bytes]]  # (id of the asking member, body) -> body of the answer
+from consensus.keys import MemberId
 
-MAX_ANSWER = 8 * 1024 * 1024  # bytes; no answer is larger on any path
+Handler = Callable[[MemberId, bytes], Awaitable[bytes]]  # (asking member, body of the request) -> body of the answer
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # no answer is larger on any path
 
 
 class AskError(Exception):
-    """A question that got no usable answer; the message is one line."""
+    """A request that got no usable answer; the message is one line."""
 
 
 class Unreachable(AskError):  # noqa: N818 - says what the peer is
-    """No connection, no answer in time, or not the peer it should be."""
+    """No connection, no answer in time, or another node than it should be."""
 
 
 class Refused(AskError):  # noqa: N818
-    """The peer answered that it will not; `status` is an HTTP status."""
+    """The peer refused to answer; `status` is an HTTP status."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"refused with {status}: {reason}")
@@ -29,11 +31,13 @@ class BadAnswer(AskError):  # noqa: N818
 
 
 class Transport(Protocol):
-    """The asking side; `node.transport.router.Reception` is the answering side."""
+    """The asking side. The answering side is a `node.transport.router.Router`."""
 
-    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
-        """Sends `body` to the member `peer` and returns its answer, of at most `limit` bytes.
+    async def ask(
+        self, peer: MemberId, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes:
+        """Send `body` to a member and return its answer, of at most `max_bytes`.
 
-        Raises AskError, after `seconds` at the latest.
+        Raises AskError, after `timeout_s` at the latest.
         """
         ...

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 conversation over TCP or TLS, seen from either end: h11 reads and writes, trio moves the bytes."""
+"""An HTTP/1.1 connection over TCP or TLS, seen from either end: h11 reads and writes, trio moves the bytes."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -11,33 +11,33 @@ from node.system.tasks import run_unless
 
 TlsStream: TypeAlias = trio.SSLStream[trio.SocketStream]
 
-_CHUNK = 64 * 1024
-_MAX_REASON = 200  # characters
+_CHUNK_BYTES = 64 * 1024
+_MAX_REASON_CHARS = 200
 
 
 class Hangup(Exception):  # noqa: N818 - what the other end did
     """The other end closed the connection or broke the protocol."""
 
 
-class Conversation:
-    """Messages over one connection. After any exception it is good for nothing but `close`."""
+class HttpConnection:
+    """Messages over one connection. After an exception it can only be closed."""
 
     def __init__(self, stream: trio.abc.Stream, role: type[h11.CLIENT] | type[h11.SERVER]) -> None:
         self._stream = stream
         self._http = h11.Connection(role)
 
     async def wait(self) -> None:
-        """Waits for the first byte of the next message. Raises Hangup."""
+        """Wait for the first byte of the next message. Raises Hangup."""
         if not self._http.trailing_data[0]:
             self._http.receive_data(await self._read())
 
     async def receive(self) -> h11.Event:
-        """The next part of the other end's message. Raises Hangup."""
+        """Return the next part of the other end's message. Raises Hangup."""
         while True:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                raise Hangup(f"not HTTP: {str(error)[:_MAX_REASON]}") from None  # h11 quotes what it refuses
+                raise Hangup(f"not HTTP: {str(error)[:_MAX_REASON_CHARS]}") from None  # h11 quotes what it refuses
             if isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 raise Hangup("connection closed")
             if isinstance(event, h11.Event):
@@ -45,7 +45,7 @@ class Conversation:
             self._http.receive_data(await self._read())
 
     async def send(self, head: h11.Request | h11.Response, body: bytes) -> None:
-        """Sends one whole message. Raises Hangup, also if there is no sending it here (a body after HEAD)."""
+        """Send a whole message. Raises Hangup, also if it cannot be sent here (a body after HEAD)."""
         try:
             parts = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
         except h11.LocalProtocolError as error:
@@ -56,45 +56,45 @@ class Conversation:
             raise Hangup("connection lost") from None
 
     @property
-    def heard_out(self) -> bool:
+    def has_read_message(self) -> bool:
         """Whether the other end's message was read to its end."""
         return self._http.their_state in (h11.DONE, h11.MUST_CLOSE)
 
-    def again(self) -> bool:
-        """Readies the connection for another exchange; False if it has to be closed."""
+    def reuse(self) -> bool:
+        """Make the connection ready for another exchange. Return False if it has to be closed instead."""
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
         return True
 
-    async def attend(self, answer: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The result of `answer()`, which is cancelled if the other end leaves. Raises Hangup."""
+    async def run_unless_hangup(self, work: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return what `work` returns; it is cancelled if the other end leaves. Raises Hangup."""
 
         async def hangup() -> None:
             with contextlib.suppress(Hangup):
                 self._http.receive_data(await self._read())
-                await trio.sleep_forever()  # it asks ahead: that can wait
+                await trio.sleep_forever()  # the next request has come early: it can wait
 
-        result = await run_unless(answer, hangup)
+        result = await run_unless(work, hangup)
         if result is None:
             raise Hangup("connection closed")
         return result
 
-    async def drain(self, limit: int) -> None:
-        """Throws away what still comes in, up to `limit` bytes. Raises Hangup at the end of it.
+    async def drain(self, max_bytes: int) -> None:
+        """Read on and throw away what comes, up to `max_bytes`. Raises Hangup at its end.
 
         A connection closed on unread bytes is reset, and the other end would lose our answer.
         """
-        while limit > 0:
-            limit -= len(await self._read())
+        while max_bytes > 0:
+            max_bytes -= len(await self._read())
 
-    async def close(self) -> None:
-        """Closes without ceremony; never waits for the other end."""
+    async def aclose(self) -> None:
+        """Close without waiting for the other end."""
         await trio.aclose_forcefully(self._stream)
 
     async def _read(self) -> bytes:
         try:
-            data = await self._stream.receive_some(_CHUNK)
+            data = await self._stream.receive_some(_CHUNK_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise Hangup("connection lost") from None
         if not data:

@@ -3,30 +3,32 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import trio
 
-from node.transport import MAX_ANSWER, BadAnswer, Refused, Unreachable
+from consensus.keys import MemberId
+from node.transport import MAX_ANSWER_BYTES, BadAnswer, Refused, Unreachable
 from node.transport.router import Refusal, Router
 
-HOLD = 2.0  # seconds
+HOLD_S = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """How one direction of a link behaves. Times in seconds, the others are probabilities."""
+    """How one direction of a link behaves. What is not a time is a probability."""
 
-    delay: float = 0.005
-    jitter: float = 0.005  # added to the delay, uniformly
+    delay_s: float = 0.005
+    jitter_s: float = 0.005  # added to the delay, uniformly
     loss: float = 0.0
     duplicate: float = 0.0
-    held: float = 0.0  # held back for up to HOLD seconds more, so that later messages overtake it
+    held: float = 0.0  # held back for up to HOLD_S more, so that later messages overtake it
     cut: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Traffic:
-    """What went over the whole network so far."""
+    """What went over the whole network so far: requests and answers, and the bytes in them."""
 
     asked: int = 0
     answered: int = 0
@@ -36,16 +38,21 @@ class Traffic:
     bytes: int = 0
 
 
-class _Host:
-    """A node that listens: its reception and the nursery in which its handlers live and die."""
+class _Host(NamedTuple):
+    """A node that listens: its router, and the nursery in which its handlers live and die."""
 
-    def __init__(self, router: Router, nursery: trio.Nursery) -> None:
-        self.router = router
-        self.nursery = nursery
+    router: Router
+    nursery: trio.Nursery
+
+
+class _Request(NamedTuple):
+    source: MemberId
+    path: str
+    body: bytes
 
 
 class _Exchange:
-    """One question under way. The answer arrives once; that of a duplicate is thrown away."""
+    """One request under way. The answer arrives once; that of a duplicate is thrown away."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
@@ -53,6 +60,7 @@ class _Exchange:
         self.failure: Exception | None = None
 
     def finish(self, answer: bytes | None, failure: Exception | None) -> None:
+        """Let the outcome be known, unless there is one already."""
         if not self.done.is_set():
             self.answer, self.failure = answer, failure
             self.done.set()
@@ -63,19 +71,19 @@ class Network:
 
     def __init__(self, seed: int, conditions: Conditions | None = None) -> None:
         self._random = random.Random(seed)
-        self._hosts: dict[bytes, _Host] = {}
+        self._hosts: dict[MemberId, _Host] = {}
         self._default = conditions or Conditions()
-        self._special: dict[tuple[bytes, bytes], Conditions] = {}
+        self._special: dict[tuple[MemberId, MemberId], Conditions] = {}
         self.traffic = Traffic()
 
-    def transport(self, source: bytes) -> "MemoryTransport":
-        """The asking side of the node `source`."""
+    def transport(self, source: MemberId) -> "MemoryTransport":
+        """Return the asking side of a node."""
         return MemoryTransport(self, source)
 
     async def serve(
-        self, member: bytes, router: Router, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, member: MemberId, router: Router, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Answers for `member` until cancelled; then it is as if the machine were off."""
+        """Answer requests to `member` until cancelled; from then on it is as if its machine were off."""
         async with trio.open_nursery() as nursery:
             host = self._hosts[member] = _Host(router, nursery)
             try:
@@ -85,38 +93,38 @@ class Network:
                 if self._hosts.get(member) is host:
                     del self._hosts[member]
 
-    def conditions(self, source: bytes, target: bytes) -> Conditions:
-        """How messages from `source` to `target` fare now."""
+    def conditions(self, source: MemberId, target: MemberId) -> Conditions:
+        """Return how messages from `source` to `target` fare now."""
         return self._special.get((source, target), self._default)
 
-    def set(self, source: bytes, target: bytes, conditions: Conditions) -> None:
-        """Sets the conditions of one direction of one link."""
+    def set_conditions(self, source: MemberId, target: MemberId, conditions: Conditions) -> None:
+        """Set how messages from `source` to `target` fare."""
         self._special[source, target] = conditions
 
-    def cut(self, sources: Iterable[bytes], targets: Iterable[bytes]) -> None:
-        """Drops everything from `sources` to `targets`; the other direction stays."""
+    def cut(self, sources: Iterable[MemberId], targets: Iterable[MemberId]) -> None:
+        """Drop everything from `sources` to `targets`; the other direction stays as it is."""
         targets = list(targets)
         for source in sources:
             for target in targets:
                 self._special[source, target] = Conditions(cut=True)
 
     def heal(self) -> None:
-        """Gives every link the default conditions again."""
+        """Give every link the default conditions again."""
         self._special.clear()
 
-    async def carry(self, source: bytes, target: bytes, path: str, body: bytes) -> bytes:
-        """One question and its answer; waits for ever if either is lost. Raises AskError."""
+    async def ask(self, source: MemberId, target: MemberId, path: str, body: bytes) -> bytes:
+        """Carry a request and its answer; wait for ever if either is lost. Raises AskError."""
         self.traffic.asked += 1
-        exchange = _Exchange()
+        exchange, request = _Exchange(), _Request(source, path, body)
         there = await self._travel(source, target, len(body))
         host = self._hosts.get(target)
         if host is None:
             raise Unreachable("connection refused")
-        host.nursery.start_soon(self._deliver, host, exchange, source, path, body)
+        host.nursery.start_soon(self._deliver, host, exchange, request)
         if self._random.random() < there.duplicate:
             self.traffic.duplicated += 1
-            later = self._random.random() * 10 * (there.delay + there.jitter)
-            host.nursery.start_soon(self._deliver_later, host, later, source, path, body)
+            after_s = self._random.random() * 10 * (there.delay_s + there.jitter_s)
+            host.nursery.start_soon(self._deliver_again, host, request, after_s)
         await exchange.done.wait()
         await self._travel(target, source, len(exchange.answer or b""))
         if exchange.answer is None:
@@ -124,47 +132,50 @@ class Network:
         self.traffic.answered += 1
         return exchange.answer
 
-    async def _travel(self, source: bytes, target: bytes, size: int) -> Conditions:
+    async def _travel(self, source: MemberId, target: MemberId, size: int) -> Conditions:
+        """Wait for as long as a message of `size` bytes travels, for ever if it is lost. Return how it fared."""
         conditions = self.conditions(source, target)
         if conditions.cut or self._random.random() < conditions.loss:
             self.traffic.lost += 1
             await trio.sleep_forever()
-        seconds = conditions.delay + self._random.random() * conditions.jitter
+        time_s = conditions.delay_s + self._random.random() * conditions.jitter_s
         if conditions.held and self._random.random() < conditions.held:
             self.traffic.held += 1
-            seconds += self._random.random() * HOLD
-        await trio.sleep(seconds)
+            time_s += self._random.random() * HOLD_S
+        await trio.sleep(time_s)
         self.traffic.bytes += size
         return conditions
 
-    async def _deliver(self, host: _Host, exchange: _Exchange, source: bytes, path: str, body: bytes) -> None:
+    async def _deliver(self, host: _Host, exchange: _Exchange, request: _Request) -> None:
         answer, failure = None, None
         try:
-            answer = await host.router.answer(source, path, body)
+            answer = await host.router.answer(request.source, request.path, request.body)
         except Refusal as refusal:
             failure = Refused(refusal.status, refusal.reason)
         finally:  # also when the host dies meanwhile
             exchange.finish(answer, failure)
 
-    async def _deliver_later(self, host: _Host, seconds: float, source: bytes, path: str, body: bytes) -> None:
-        await trio.sleep(seconds)
-        await self._deliver(host, _Exchange(), source, path, body)
+    async def _deliver_again(self, host: _Host, request: _Request, after_s: float) -> None:
+        await trio.sleep(after_s)
+        await self._deliver(host, _Exchange(), request)
 
 
 class MemoryTransport:
     """`Transport` over a `Network`."""
 
-    def __init__(self, network: Network, source: bytes) -> None:
+    def __init__(self, network: Network, source: MemberId) -> None:
         self._network = network
         self._source = source
 
-    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
+    async def ask(
+        self, peer: MemberId, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes:
         """See `Transport.ask`."""
         try:
-            with trio.fail_after(seconds):
-                answer = await self._network.carry(self._source, peer, path, body)
+            with trio.fail_after(timeout_s):
+                answer = await self._network.ask(self._source, peer, path, body)
         except trio.TooSlowError:
-            raise Unreachable(f"no answer within {seconds:g} s") from None
-        if len(answer) > limit:
-            raise BadAnswer(f"the answer is larger than {limit} bytes")
+            raise Unreachable(f"no answer within {timeout_s:g} s") from None
+        if len(answer) > max_bytes:
+            raise BadAnswer(f"the answer is larger than {max_bytes} bytes")
         return answer

@@ -1,7 +1,7 @@
 """The answering side on real sockets: HTTP/1.1 over mutual TLS.
 
-Every wait has a deadline and every read a limit, and nothing is shielded from cancellation: a peer that
-stalls, on a request as well as on its answer, loses its connection and holds up nobody, not even our exit.
+Every wait has a deadline and every read a limit, and nothing is shielded from cancellation. A peer that stalls, while
+it asks or while it is answered, loses its connection and holds up nobody, not even our exit.
 """
 
 import ssl
@@ -9,39 +9,40 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 
 import h11
 import structlog
 import trio
 
 from consensus.keys import MemberId, id_text
-from node.transport.http1 import Conversation, Hangup, TlsStream
+from node.transport.http1 import Hangup, HttpConnection, TlsStream
 from node.transport.router import Refusal, Router
 from node.transport.tls import authenticated_member
 
-_MAX_DRAINED = 4 * 1024 * 1024  # bytes
+_MAX_DRAINED_BYTES = 4 * 1024 * 1024
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What connections may use up. Times in seconds."""
+    """How much connections may use."""
 
-    handshakes: int = 256  # under way at a time: until it is over, nobody knows who it is
+    handshakes: int = 256  # under way at a time; until one is over, nobody knows with whom it is
     handshakes_per_host: int = 32  # of these
     connections_per_member: int = 8
-    handshake: float = 5.0
-    idle: float = 60.0  # without a request on an open connection
-    request: float = 10.0  # from the first byte of a request to its last
-    answer: float = 20.0  # to get an answer off
-    drain: float = 2.0  # to read on after an early refusal
+    handshake_s: float = 5.0
+    idle_s: float = 60.0  # without a request on an open connection
+    request_s: float = 10.0  # from the first byte of a request to its last
+    answer_s: float = 20.0  # to send an answer
+    drain_s: float = 2.0  # to read on after an early refusal
 
 
 class PeerServer:
-    """Serves a `Router` to members; anyone else fails in the TLS handshake.
+    """Serves a `Router` to members; anybody else fails in the TLS handshake.
 
-    `context` is asked at every connection, so that who is a member may change.
+    `context` is called for every connection, so that members may change.
     """
 
     def __init__(self, context: Callable[[], ssl.SSLContext], router: Router, limits: Limits | None = None) -> None:
@@ -54,33 +55,33 @@ class PeerServer:
     async def serve(
         self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Listens until cancelled. Reports the port once bound (0 picks one); OSError if it is taken."""
+        """Answer requests until cancelled. Report the port once bound (0 picks one). Raises OSError if it is taken."""
         listeners = await trio.open_tcp_listeners(port, host=host)
         task_status.started(listeners[0].socket.getsockname()[1])
-        await trio.serve_listeners(self._connection, listeners)
+        await trio.serve_listeners(self._serve_connection, listeners)
 
-    async def _connection(self, raw: trio.SocketStream) -> None:
+    async def _serve_connection(self, raw: trio.SocketStream) -> None:
         stream = trio.SSLStream(raw, self._context(), server_side=True, https_compatible=True)
         try:
-            member = await self._admit(stream)
+            member = await self._shake_hands(stream)
             if self._by_member[member] < self._limits.connections_per_member:
-                await self._converse(stream, member)
+                await self._serve_member(HttpConnection(stream, h11.SERVER), member)
         except (Hangup, OSError, trio.BrokenResourceError, trio.TooSlowError, ValueError):
-            pass  # its own fault and its own loss
+            pass  # the fault of the other end, and its loss
         except Exception:
-            _log.exception("connection failed")  # a mistake of ours must not be a way to stop this node
+            _log.exception("connection failed")  # an error of ours must not be a way to stop this node
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def _admit(self, stream: TlsStream) -> MemberId:
-        """The member at the other end. Strangers cannot use up what members need, from one host at least."""
+    async def _shake_hands(self, stream: TlsStream) -> MemberId:
+        """Return the member at the other end. Strangers cannot use up what members need, at least from one host."""
         host = stream.transport_stream.socket.getpeername()[0]
         full = self._handshakes.total() >= self._limits.handshakes
         if full or self._handshakes[host] >= self._limits.handshakes_per_host:
             raise Hangup("too many handshakes")
         self._handshakes[host] += 1
         try:
-            with trio.fail_after(self._limits.handshake):
+            with trio.fail_after(self._limits.handshake_s):
                 await stream.do_handshake()
         finally:
             self._handshakes[host] -= 1
@@ -88,58 +89,59 @@ class PeerServer:
                 del self._handshakes[host]
         return authenticated_member(stream.getpeercert(binary_form=True))
 
-    async def _converse(self, stream: TlsStream, member: MemberId) -> None:
+    async def _serve_member(self, connection: HttpConnection, member: MemberId) -> None:
         self._by_member[member] += 1
         try:
-            conversation = Conversation(stream, h11.SERVER)
             while True:
-                await self._exchange(conversation, member)
-                if not conversation.again():
+                await self._exchange(connection, member)
+                if not connection.reuse():
                     break
-            with trio.fail_after(self._limits.drain):
-                await conversation.drain(_MAX_DRAINED)
+            with trio.fail_after(self._limits.drain_s):
+                await connection.drain(_MAX_DRAINED_BYTES)
         finally:
             self._by_member[member] -= 1
 
-    async def _exchange(self, conversation: Conversation, member: MemberId) -> None:
-        with trio.fail_after(self._limits.idle):
-            await conversation.wait()
+    async def _exchange(self, connection: HttpConnection, member: MemberId) -> None:
+        with trio.fail_after(self._limits.idle_s):
+            await connection.wait()
         try:
-            with trio.fail_after(self._limits.request):
-                path, body = await self._read_request(conversation)
-            status, answer = 200, await conversation.attend(partial(self._ask, member, path, body))
+            with trio.fail_after(self._limits.request_s):
+                path, body = await self._read_request(connection)
+            answer = await connection.run_unless_hangup(partial(self._answer, member, path, body))
+            status: int = HTTPStatus.OK
         except Refusal as refusal:
             status, answer = refusal.status, refusal.reason.encode()
         headers = [("content-length", str(len(answer)))]
-        if not conversation.heard_out:
+        if not connection.has_read_message:
             headers.append(("connection", "close"))
-        with trio.fail_after(self._limits.answer):
-            await conversation.send(h11.Response(status_code=status, headers=headers), answer)
+        with trio.fail_after(self._limits.answer_s):
+            await connection.send(h11.Response(status_code=status, headers=headers), answer)
 
-    async def _read_request(self, conversation: Conversation) -> tuple[str, bytes]:
-        request = await conversation.receive()
+    async def _read_request(self, connection: HttpConnection) -> tuple[str, bytes]:
+        """Return path and body. Raises Refusal as soon as it is clear that there will be no answer, Hangup."""
+        request = await connection.receive()
         if not isinstance(request, h11.Request):
             raise Hangup("no request")
         if request.method != b"POST":
-            raise Refusal(405, "only POST is understood")
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "only POST is understood")
         path = request.target.decode("ascii")
-        self._router.admit(path, _announced_size(request))  # before a byte of the body is read
+        self._router.check_size(path, _announced_bytes(request))  # before a byte of the body is read
         body = bytearray()
-        while isinstance(event := await conversation.receive(), h11.Data):
+        while isinstance(event := await connection.receive(), h11.Data):
             body += event.data
-            self._router.admit(path, len(body))
+            self._router.check_size(path, len(body))
         return path, bytes(body)
 
-    async def _ask(self, member: MemberId, path: str, body: bytes) -> bytes:
+    async def _answer(self, member: MemberId, path: str, body: bytes) -> bytes:
         try:
             return await self._router.answer(member, path, body)
         except Refusal:
             raise
         except Exception:
-            # A mistake of ours that some input brings out must not be a way to stop this node.
+            # An error of ours that some input brings out must not be a way to stop this node.
             _log.exception("request failed", member=id_text(member), path=path)
-            raise Refusal(500, "internal error") from None
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error") from None
 
 
-def _announced_size(request: h11.Request) -> int:
+def _announced_bytes(request: h11.Request) -> int:
     return next((int(value) for name, value in request.headers if name == b"content-length"), 0)

@@ -1,11 +1,11 @@
 """Mutual TLS 1.3 between members, in which nothing but the roster's public keys is trusted.
 
-For each key of the roster we make a throw-away trust anchor: a CA certificate with that key and the
-node id as its name, signed by a junk key. OpenSSL trusts an anchor because it was given, and does not
-check the anchor's own signature. Each node presents a certificate for a fresh TLS key,
-signed by its identity key, with its node id as the only subject alternative name. So OpenSSL itself
-verifies the chain, the identity key never enters the TLS layer, and no certificate is ever exchanged
-by hand. Name constraints in the anchors keep one member from signing a certificate in another's name.
+For each key of the roster we make a throw-away trust anchor: a CA certificate with that key and the node id as its
+name, signed by a junk key. OpenSSL trusts an anchor because it was given, and does not check the anchor's own
+signature. Each node presents a certificate for a fresh TLS key, signed by its identity key, with its node id as the
+only subject alternative name. So OpenSSL itself verifies the chain, the identity key never enters the TLS layer, and
+no certificate is ever exchanged by hand. Name constraints in the anchors keep one member from signing a certificate
+in another's name.
 """
 
 import os
@@ -22,16 +22,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from consensus.keys import id_text, parse_id
+from consensus.keys import MemberId, id_text, parse_id
 from node.config.identity import Identity
 
-# A clock that is wrong by a year must not cut its owner off, so the dates are wide. That costs nothing: a TLS key is
-# in the memory of its process, as the identity key is, and is gone with it. A certificate is remade
-# (`Credentials.renew`) long before it ends, and soon after the clock was set anew.
+# A clock that is wrong by a year must not cut its owner off, so the dates are wide. That costs nothing: a TLS key is in
+# the memory of its process, as the identity key is, and is gone with it. A certificate is made anew
+# (`Credentials.renew`) long before it ends, and soon after the clock was set.
 _BACKDATED = timedelta(days=2 * 366)
 _VALID = timedelta(days=2 * 366)
 _RENEW_AFTER = timedelta(days=2)
-_LOOK_EVERY = 60.0  # seconds
+_LOOK_S = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -39,19 +39,19 @@ _log = structlog.get_logger(__name__)
 class Credentials:
     """What a node needs to speak TLS: its own certificate, and an anchor for each other member.
 
-    Ask for a context anew for every connection: it changes with the members.
+    Every connection needs a context that is fetched anew: it changes with the members.
     """
 
-    def __init__(self, identity: Identity, members: Iterable[bytes]) -> None:
+    def __init__(self, identity: Identity, members: Iterable[MemberId]) -> None:
         self._identity = identity
         self._issued = datetime.now(UTC)
         self._certificate = _issue(identity, self._issued)
-        self._anchors: dict[bytes, x509.Certificate] = {}
-        self._clients: dict[bytes, ssl.SSLContext] = {}
+        self._anchors: dict[MemberId, x509.Certificate] = {}
+        self._clients: dict[MemberId, ssl.SSLContext] = {}
         self.set_members(members)
 
-    def set_members(self, members: Iterable[bytes]) -> None:
-        """From now on, `server` admits these and no one else."""
+    def set_members(self, members: Iterable[MemberId]) -> None:
+        """Let `server` admit these members from now on, and nobody else."""
         others = sorted(set(members) - {self._identity.id})
         self._anchors = {member: self._anchors.get(member) or _anchor(member) for member in others}
         self._clients = {member: context for member, context in self._clients.items() if member in self._anchors}
@@ -59,11 +59,11 @@ class Credentials:
         self._server.num_tickets = 0  # no resumption: every connection shows its certificate
 
     def server(self) -> ssl.SSLContext:
-        """A context that admits every other member and no one else."""
+        """Return a context that admits every other member and nobody else."""
         return self._server
 
-    def client(self, peer: bytes) -> ssl.SSLContext:
-        """A context that talks to `peer` alone, member or not; use `id_text(peer)` as the server's host name."""
+    def client(self, peer: MemberId) -> ssl.SSLContext:
+        """Return a context for `peer` alone, member or not; the server's host name is to be `id_text(peer)`."""
         context = self._clients.get(peer)
         if context is None:
             anchor = self._anchors.get(peer) or _anchor(peer)
@@ -71,7 +71,7 @@ class Credentials:
         return context
 
     def renew(self) -> bool:
-        """Gives all contexts a fresh certificate if the present one is days old; tells whether it did."""
+        """Give all contexts a fresh certificate if the present one is days old. Return whether it was."""
         now = datetime.now(UTC)
         if abs(now - self._issued) < _RENEW_AFTER:  # abs: the clock may have been set back
             return False
@@ -82,20 +82,20 @@ class Credentials:
         return True
 
     async def keep_renewed(self) -> None:
-        """Renews for as long as the node lives."""
+        """Renew the certificate when it is due, until cancelled."""
         while True:
-            await trio.sleep(_LOOK_EVERY)
+            await trio.sleep(_LOOK_S)
             try:
                 self.renew()
-            except OSError as error:  # the certificate goes through a file; there are days left to try again
+            except OSError as error:  # the certificate passes through a file; there are days left to try again
                 _log.warning("certificate not renewed", reason=str(error))
 
 
-def authenticated_member(certificate: bytes) -> bytes:
-    """The member id for which a verified peer certificate (DER) speaks.
+def authenticated_member(certificate: bytes) -> MemberId:
+    """Return the id of the member to whom a peer certificate (DER) belongs. OpenSSL has verified its chain.
 
-    OpenSSL has verified the chain; that the named member itself signed the certificate is checked
-    once more here, so that the answer does not hang on name constraints alone. Raises ValueError.
+    That the named member itself signed the certificate is checked once more, so that not everything depends on name
+    constraints. Raises ValueError.
     """
     parsed = x509.load_der_x509_certificate(certificate)
     try:
@@ -111,7 +111,7 @@ def authenticated_member(certificate: bytes) -> bytes:
     return member
 
 
-def _anchor(member: bytes) -> x509.Certificate:
+def _anchor(member: MemberId) -> x509.Certificate:
     name = id_text(member)
     key = Ed25519PublicKey.from_public_bytes(member)
     only_itself = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
@@ -132,7 +132,7 @@ def _anchor(member: bytes) -> x509.Certificate:
 
 
 def _issue(identity: Identity, now: datetime) -> bytes:
-    """A fresh TLS key and its certificate, as PEM."""
+    """Return a fresh TLS key and its certificate, as PEM."""
     fresh = Ed25519PrivateKey.generate()
     purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(identity.private.public_key())

@@ -14,7 +14,7 @@ import trio
 from node.api.endpoint import remove_endpoint, write_endpoint, write_token
 from node.api.source import StatusSource
 from node.config.address import Address, address_error
-from node.transport.http1 import Conversation, Hangup
+from node.transport.http1 import Hangup, HttpConnection
 from node.web.control import Actions, Control
 from node.web.routes import Answer, Routes
 
@@ -68,7 +68,7 @@ class _Server:
             return
         self._connections += 1
         try:
-            await self._converse(Conversation(stream, h11.SERVER))
+            await self._converse(HttpConnection(stream, h11.SERVER))
         except (Hangup, trio.TooSlowError):
             pass  # the client is gone, or too slow to wait for
         except Exception:
@@ -76,44 +76,44 @@ class _Server:
         finally:
             self._connections -= 1
 
-    async def _converse(self, conversation: Conversation) -> None:
+    async def _converse(self, connection: HttpConnection) -> None:
         while True:
             with trio.fail_after(_IDLE_S):
-                await conversation.wait()
+                await connection.wait()
             with trio.fail_after(_REQUEST_S):
-                request, body = await _read_request(conversation)
-            await self._respond(conversation, request, body)
-            if not conversation.again():
+                request, body = await _read_request(connection)
+            await self._respond(connection, request, body)
+            if not connection.reuse():
                 break
         with trio.fail_after(_DRAIN_S):
-            await conversation.drain(_MAX_BODY_BYTES)
+            await connection.drain(_MAX_BODY_BYTES)
 
-    async def _respond(self, conversation: Conversation, request: h11.Request, body: bytes) -> None:
+    async def _respond(self, connection: HttpConnection, request: h11.Request, body: bytes) -> None:
         method, target = request.method.decode(), request.target.decode()
         given = {name.decode(): value.decode("latin-1") for name, value in request.headers}
         if method == "POST" and self._control is not None:
             answer = await self._control.answer(target, given, body)
         else:
             answer = self._routes.answer(method, target, given.get("host", ""))
-        head = h11.Response(status_code=answer.status, headers=_headers(answer, conversation))
+        head = h11.Response(status_code=answer.status, headers=_headers(answer, connection))
         with trio.fail_after(_ANSWER_S):
-            await conversation.send(head, b"" if method == "HEAD" else answer.body)
+            await connection.send(head, b"" if method == "HEAD" else answer.body)
 
 
-async def _read_request(conversation: Conversation) -> tuple[h11.Request, bytes]:
+async def _read_request(connection: HttpConnection) -> tuple[h11.Request, bytes]:
     """Return a request and its body, cut off where it is larger than allowed."""
-    request = await conversation.receive()
+    request = await connection.receive()
     if not isinstance(request, h11.Request):
         raise Hangup("no request")
     body = bytearray()
-    while len(body) <= _MAX_BODY_BYTES and isinstance(event := await conversation.receive(), h11.Data):
+    while len(body) <= _MAX_BODY_BYTES and isinstance(event := await connection.receive(), h11.Data):
         body += event.data
     return request, bytes(body)
 
 
-def _headers(answer: Answer, conversation: Conversation) -> list[tuple[str, str]]:
+def _headers(answer: Answer, connection: HttpConnection) -> list[tuple[str, str]]:
     headers = [*answer.headers.items(), ("content-length", str(len(answer.body)))]
-    if not conversation.heard_out:
+    if not connection.has_read_message:
         headers.append(("connection", "close"))
     return headers
 

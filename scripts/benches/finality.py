@@ -139,7 +139,7 @@ def set_delays(swarm: SimulatedSwarm, least: float, most: float, chance: random.
         for other in ids[:number]:
             delay = chance.uniform(least, most)
             for source, target in ((one, other), (other, one)):
-                swarm.network.set(source, target, Conditions(delay=delay, jitter=delay / 10))
+                swarm.network.set_conditions(source, target, Conditions(delay_s=delay, jitter_s=delay / 10))
 
 
 async def use(node: SimulatedNode, watched: Watched, rate: float, until: float, chance: random.Random) -> None:

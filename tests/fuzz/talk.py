@@ -31,9 +31,9 @@ from node.statesync.messages import (
 )
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
-from node.transport import MAX_ANSWER, BadAnswer
+from node.transport import MAX_ANSWER_BYTES, BadAnswer
 from node.transport.client import _read_answer
-from node.transport.http1 import Conversation, Hangup
+from node.transport.http1 import Hangup, HttpConnection
 from node.transport.router import Refusal, Route, Router
 from node.transport.server import PeerServer
 from node.web.control import Control
@@ -149,14 +149,16 @@ def peer_server() -> PeerServer:
 
     plenty = {"rate": 1e9, "burst": 1e9}
     routes = {
-        "/gossip/sync": Route(sync, limit=MAX_MESSAGE_BYTES, **plenty),
-        CHAIN_PATH: Route(chain_route(MemoryStore(MemoryDisk())).handler, limit=64, **plenty),
+        "/gossip/sync": Route(handler=sync, max_bytes=MAX_MESSAGE_BYTES, **plenty),
+        CHAIN_PATH: Route(handler=chain_route(MemoryStore(MemoryDisk())).handler, max_bytes=64, **plenty),
     }
     return PeerServer(lambda: None, Router([bytes(32)], routes))  # type: ignore[arg-type, return-value]
 
 
 def check_peer_port(data: bytes) -> None:
-    found = statuses(data, converse(lambda stream: peer_server()._converse(stream, bytes(32)), data))
+    found = statuses(
+        data, converse(lambda stream: peer_server()._serve_member(HttpConnection(stream, h11.SERVER), bytes(32)), data)
+    )
     if 200 not in found:
         raise NoSuccess(f"{found}")
 
@@ -166,13 +168,13 @@ def check_peer_answer(data: bytes) -> None:
 
     async def read() -> None:
         stream, other = trio.testing.memory_stream_pair()
-        conversation = Conversation(stream, h11.CLIENT)
-        await conversation.send(h11.Request(method="POST", target="/", headers=[("host", "x")]), b"")
+        connection = HttpConnection(stream, h11.CLIENT)
+        await connection.send(h11.Request(method="POST", target="/", headers=[("host", "x")]), b"")
         await other.send_all(data)
         await other.send_eof()
-        status, answer = await _read_answer(conversation, 1000)
+        status, answer = await _read_answer(connection, 1000)
         must(100 <= status < 1000 and len(answer) <= 1000, "more than was asked for")
-        conversation.again()
+        connection.reuse()
 
     in_virtual_time(read)
 
@@ -183,7 +185,7 @@ def check_peer_answer(data: bytes) -> None:
 def check_local_port(data: bytes) -> None:
     room = Room(governed_swarm())
     server = _Server(Routes(source()), Control(room.actions, TOKEN, "127.0.0.1"))
-    found = statuses(data, converse(lambda stream: server._converse(Conversation(stream, h11.SERVER)), data))
+    found = statuses(data, converse(lambda stream: server._converse(HttpConnection(stream, h11.SERVER)), data))
     _check_submitted(room)
     if 200 not in found:
         raise NoSuccess(f"{found}")
@@ -358,10 +360,10 @@ class ChainCheck:
     async def _learn(self, data: bytes) -> None:
         class Teacher:
             async def ask(
-                self, _peer: bytes, _path: str, _body: bytes, *, seconds: float, limit: int = MAX_ANSWER
+                self, _peer: bytes, _path: str, _body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
             ) -> bytes:
                 await trio.lowlevel.checkpoint()
-                if len(data) > limit:
+                if len(data) > max_bytes:
                     raise BadAnswer("too large")
                 return data
 

@@ -36,7 +36,7 @@ from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import Store
 from node.store.memory import MemoryDisk, MemoryStore
 from node.system.clock import SimulatedClock
-from node.transport import MAX_ANSWER, Unreachable
+from node.transport import MAX_ANSWER_BYTES, Unreachable
 from node.transport.memory import Conditions, MemoryTransport, Network
 from node.transport.router import Router
 
@@ -72,7 +72,9 @@ class Courier(MemoryTransport):
         await trio.lowlevel.checkpoint()
         self.addresses = dict(addresses)
 
-    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes:
         address = self.addresses.get(peer)
         if self._me in self._deaf:
             await trio.sleep(0.001)
@@ -83,7 +85,7 @@ class Courier(MemoryTransport):
         if self._me not in self._town.admitted.get(peer, ()):
             await trio.sleep(0.001)
             raise Unreachable("TLS alert")
-        return await super().ask(peer, path, body, seconds=seconds, limit=limit)
+        return await super().ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
 
 
 class OpenSwarm(SimulatedSwarm):
@@ -91,9 +93,9 @@ class OpenSwarm(SimulatedSwarm):
 
     def __init__(self, count: int, seed: int, *, watch: Callable[..., None], **options: Any) -> None:
         make_deterministic(seed)
-        defaults = {"pace": Pace(), "rhythm": Rhythm(), "conditions": Conditions(delay=0.002, jitter=0.002)}
+        defaults = {"pace": Pace(), "rhythm": Rhythm(), "conditions": Conditions(delay_s=0.002, jitter_s=0.002)}
         super().__init__(count, seed, watch=watch, **(defaults | options))
-        self.network = self.town = Town(seed, Conditions(delay=0.002, jitter=0.002))
+        self.network = self.town = Town(seed, Conditions(delay_s=0.002, jitter_s=0.002))
         self._files: dict[int, SwarmConfig] = {}  # each node's swarm.toml
         self._guides: dict[int, dict[MemberId, str]] = {}  # each node's --peer
         self.ports: dict[int, int] = {}  # where each node listens, if it is not where it was first

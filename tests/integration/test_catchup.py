@@ -44,7 +44,7 @@ class World:
             rhythm=Rhythm(),
             watch=self._see,
             settings=TINY,
-            conditions=Conditions(delay=0.002, jitter=0.002),
+            conditions=Conditions(delay_s=0.002, jitter_s=0.002),
         )
         self.swarm.keep = keep
         self.honesty = Honesty(self.swarm)

@@ -55,7 +55,7 @@ def make_swarm(count: int, seed: int, watch: Watch, settings: Settings = TINY) -
         rhythm=Rhythm(),
         watch=watch.see,
         settings=settings,
-        conditions=Conditions(delay=0.002, jitter=0.002),
+        conditions=Conditions(delay_s=0.002, jitter_s=0.002),
     )
 
 

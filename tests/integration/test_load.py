@@ -100,7 +100,7 @@ async def test_a_slow_member_is_not_starved(nursery: trio.Nursery, autojump_cloc
     for node in swarm.nodes[:-1]:
         for ends in ((slow, node), (node, slow)):
             source, target = (end.identity.id for end in ends)
-            swarm.network.set(source, target, Conditions(delay=1.0, jitter=0.2))
+            swarm.network.set_conditions(source, target, Conditions(delay_s=1.0, jitter_s=0.2))
     await nursery.start(swarm.run)
     await trio.sleep(MEET_S)
     async with trio.open_nursery() as users:

@@ -60,7 +60,7 @@ async def loopback(members: list[bytes], nursery: trio.Nursery) -> AsyncIterator
     loopback = Loopback(nursery, members, {}, [])
     yield loopback
     for transport in loopback.transports:
-        await transport.close()
+        await transport.aclose()
 
 
 Echo = Callable[[bytes, bytes], Awaitable[bytes]]

@@ -15,7 +15,7 @@ from node.gossip.messages import SYNC_PATH, SyncAnswer, SyncRequest, decode_answ
 from node.member.creation import Plan
 from node.member.member import Member
 from node.statesync.messages import ChainAnswer, decode_chain_answer
-from node.transport import MAX_ANSWER, Transport
+from node.transport import MAX_ANSWER_BYTES, Transport
 from node.transport.router import Route
 
 _LIES = 0.4  # of its own events, the share that a liar makes in one of its ways
@@ -223,9 +223,11 @@ class _MaskedTransport:
     def __init__(self, inner: Transport, behaviour: Behaviour, liar: Liar) -> None:
         self._inner, self._mask, self._liar = inner, behaviour, liar
 
-    async def ask(self, peer: bytes, path: str, body: bytes, *, seconds: float, limit: int = MAX_ANSWER) -> bytes:
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes:
         """See `Transport.ask`."""
         if path == SYNC_PATH:
             truth = decode_request(body, MEMBERS_LIMIT)
             body = self._mask.request(self._liar, peer, truth).encode()
-        return await self._inner.ask(peer, path, body, seconds=seconds, limit=limit)
+        return await self._inner.ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)

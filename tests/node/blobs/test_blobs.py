@@ -146,7 +146,7 @@ class Lan:
 
     def __init__(self, nursery: trio.Nursery, blobs: Blobs) -> None:
         self.nursery = nursery
-        self.network = Network(5, Conditions(delay=0.001, jitter=0.001))
+        self.network = Network(5, Conditions(delay_s=0.001, jitter_s=0.001))
         self.asked: dict[bytes, int] = dict.fromkeys(MEMBERS, 0)
         self.blobs = blobs
         self.fetcher = BlobFetcher(blobs, self.network.transport(ME), MEMBERS[1:], random.Random(3))
@@ -158,7 +158,7 @@ class Lan:
             self.asked[member] += 1
             return await behaviour(asking, body)
 
-        routes = {BLOB_PATH: Route(answer, limit=999, concurrency=9, rate=1e9, burst=1e9, seconds=100)}
+        routes = {BLOB_PATH: Route(handler=answer, max_bytes=999, concurrency=9, rate=1e9, burst=1e9, timeout_s=100)}
         await self.nursery.start(self.network.serve, member, Router(MEMBERS, routes))
         return member
 
@@ -372,6 +372,6 @@ async def test_a_blob_goes_over_real_sockets(loopback, identities, tmp_path: Pat
     assert mine.path(DIGEST).read_bytes() == DATA
     absent_digest = encode({"digest": bytes(32), "offset": 0, "length": 1})
     with pytest.raises(Refused, match="404"):
-        await transport.ask(a.id, BLOB_PATH, absent_digest, seconds=5)
+        await transport.ask(a.id, BLOB_PATH, absent_digest, timeout_s=5)
     with pytest.raises(AskError):
-        await transport.ask(a.id, BLOB_PATH, b"x" * 999, seconds=5)
+        await transport.ask(a.id, BLOB_PATH, b"x" * 999, timeout_s=5)

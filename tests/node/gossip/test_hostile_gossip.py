@@ -59,7 +59,7 @@ class Battlefield:
 
     async def close(self) -> None:
         for transport in self.transports:
-            await transport.close()
+            await transport.aclose()
         for verifier in self.verifiers:
             await verifier.aclose()
         for store in self.stores:
@@ -67,7 +67,7 @@ class Battlefield:
 
     async def ask(self, body: bytes, seconds: float = 5) -> bytes:
         """Asks the first member as the hostile one."""
-        return await self.asking.ask(self.identities[0].id, SYNC_PATH, body, seconds=seconds)
+        return await self.asking.ask(self.identities[0].id, SYNC_PATH, body, timeout_s=seconds)
 
     def request(self, **fields: Any) -> bytes:
         good = {"epoch": self.genesis.digest, "tips": [], "want": [], "events": [], "closed": False}
@@ -128,7 +128,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
 
 async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nursery) -> None:
     swarm = SimulatedSwarm(
-        5, 3, pace=PACE, rhythm=RHYTHM, watch=Invariants().watch, conditions=Conditions(0.001, 0.001)
+        5, 3, pace=PACE, rhythm=RHYTHM, watch=Invariants().watch, conditions=Conditions(delay_s=0.001, jitter_s=0.001)
     )
     field.identities = [node.identity for node in swarm.nodes]
     field.hostile, field.genesis = field.identities[4], swarm.genesis
@@ -159,7 +159,7 @@ async def start(
     request: pytest.FixtureRequest, field: Battlefield, nursery: trio.Nursery, tmp_path: Path
 ) -> AsyncIterator[Start]:
     async def started(answer: Callable[[bytes, bytes], Awaitable[bytes]] = hang_up) -> None:
-        route = Route(answer, limit=MAX_MESSAGE_BYTES, concurrency=99, rate=1e6, burst=1e6, seconds=60)
+        route = Route(handler=answer, max_bytes=MAX_MESSAGE_BYTES, concurrency=99, rate=1e6, burst=1e6, timeout_s=60)
         if request.param == "sockets":
             await start_on_sockets(field, route, nursery, tmp_path)
         else:
@@ -340,7 +340,7 @@ async def test_a_peer_that_never_answers_delays_nobody(field: Battlefield, start
         await field.assert_unharmed()
     assert trio.current_time() - begun < 30
     with pytest.raises(AskError):
-        await field.asking.ask(field.identities[0].id, "/elsewhere", b"", seconds=5)
+        await field.asking.ask(field.identities[0].id, "/elsewhere", b"", timeout_s=5)
 
 
 async def test_requests_of_another_swarm_are_refused_without_blame(field: Battlefield, start: Start) -> None:

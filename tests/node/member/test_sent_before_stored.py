@@ -61,7 +61,7 @@ class Swarm(SimulatedSwarm):
         for source in self.nodes:
             for target in self.nodes:
                 near = any(source.number in group and target.number in group for group in groups)
-                self.network.set(source.identity.id, target.identity.id, replace(calm, cut=not near))
+                self.network.set_conditions(source.identity.id, target.identity.id, replace(calm, cut=not near))
 
     def of_node_0(self, viewer: int) -> list[Event]:
         """The events of node 0 that another node has."""

@@ -45,10 +45,10 @@ class Station:
         await self.admission.adjust()
 
     async def ask(self, other: "Station") -> bytes:
-        return await self.transport.ask(other.identity.id, "/echo", b"?", seconds=5)
+        return await self.transport.ask(other.identity.id, "/echo", b"?", timeout_s=5)
 
     async def ask_why(self, other: "Station") -> bytes:
-        return await self.transport.ask(other.identity.id, "/why", b"?", seconds=5)
+        return await self.transport.ask(other.identity.id, "/why", b"?", timeout_s=5)
 
 
 def config_of(identities: Ids, ports: list[int]) -> SwarmConfig:
@@ -74,7 +74,10 @@ class Town:
             self.config, lambda: station.roster, guides, lambda: station.seen - frozenset(station.roster.ids)
         )
         credentials = Credentials(identity, roster.ids)
-        routes = {"/echo": Route(echo, limit=9), "/why": Route(echo, limit=9, former=True)}
+        routes = {
+            "/echo": Route(handler=echo, max_bytes=9),
+            "/why": Route(handler=echo, max_bytes=9, for_former_members=True),
+        }
         router = Router(roster.ids, routes)
         transport = HttpTransport(credentials, {})
         fetcher = BlobFetcher(MemoryBlobs(), transport, [], random.Random(1))
@@ -106,7 +109,7 @@ def seen(asking: Station, answering: Station) -> bytes:
 
 async def close(*stations: Station) -> None:
     for station in stations:
-        await station.transport.close()
+        await station.transport.aclose()
 
 
 async def test_a_member_joins_while_the_servers_run(town: Town, identities: Ids) -> None:

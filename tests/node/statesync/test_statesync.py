@@ -148,7 +148,7 @@ class World:
 
 @pytest.fixture
 async def world(nursery: trio.Nursery) -> World:
-    return World(nursery, Network(1, Conditions(delay=0.02, jitter=0.02)))
+    return World(nursery, Network(1, Conditions(delay_s=0.02, jitter_s=0.02)))
 
 
 async def test_a_new_node_comes_to_the_newest_sealed_epoch(world: World, autojump_clock: MockClock) -> None:

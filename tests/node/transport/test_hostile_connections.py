@@ -23,7 +23,7 @@ from tests.node.conftest import Loopback
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
 Ids = list[Identity]
 
-QUICK = Limits(handshake=0.8, idle=0.8, request=0.6, answer=0.6, drain=0.3)
+QUICK = Limits(handshake_s=0.8, idle_s=0.8, request_s=0.6, answer_s=0.6, drain_s=0.3)
 
 
 async def big(member: bytes, body: bytes) -> bytes:
@@ -61,7 +61,7 @@ async def until_closed(stream: trio.abc.ReceiveStream, seconds: float) -> bytes:
 
 
 async def assert_served(loopback: Loopback, server: Identity, asking: Identity) -> None:
-    answer = await loopback.transport(asking).ask(server.id, "/echo", b"?", seconds=5)
+    answer = await loopback.transport(asking).ask(server.id, "/echo", b"?", timeout_s=5)
     assert answer == asking.id + b"?"
 
 
@@ -90,7 +90,7 @@ async def test_nonsense_is_hung_up_on(
     kind: str, loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
 ) -> None:
     a, b, c, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, QUICK)
     async with member_connection(port, a, b, members) as stream:
         async with trio.open_nursery() as nursery:
 
@@ -125,7 +125,7 @@ async def test_a_member_whose_certificate_names_nobody_is_hung_up_on(
     loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
 ) -> None:
     a, b, c, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, QUICK)
     context = Credentials(b, members).client(a.id)
     tls._load(context, nameless_certificate(b))
     async with raw_connection(port) as raw:
@@ -139,7 +139,7 @@ async def test_a_member_whose_certificate_names_nobody_is_hung_up_on(
 
 async def test_plain_http_is_hung_up_on(loopback: Loopback, identities: Ids, echo: Handler) -> None:
     a, b, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, QUICK)
     async with raw_connection(port) as stream:
         await stream.send_all(REQUEST)
         assert b"HTTP" not in await until_closed(stream, 5)
@@ -148,7 +148,7 @@ async def test_plain_http_is_hung_up_on(loopback: Loopback, identities: Ids, ech
 
 async def test_a_handshake_that_stalls_is_hung_up_on(loopback: Loopback, identities: Ids, echo: Handler) -> None:
     a, b, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, QUICK)
     async with raw_connection(port) as silent, raw_connection(port) as half:
         await half.send_all(b"\x16\x03\x01\x02\x00\x01")
         await assert_served(loopback, a, b)
@@ -161,7 +161,7 @@ async def test_a_request_that_stalls_is_hung_up_on(
     part: bytes, loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
 ) -> None:
     a, b, c, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, QUICK)
     async with member_connection(port, a, b, members) as stream:
         await stream.send_all(part)
         await assert_served(loopback, a, c)
@@ -172,7 +172,7 @@ async def test_a_request_that_trickles_is_hung_up_on(
     loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
 ) -> None:
     a, b, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, QUICK)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, QUICK)
     async with member_connection(port, a, b, members) as stream:
 
         async def trickle() -> None:
@@ -191,7 +191,7 @@ async def test_an_answer_nobody_reads_is_given_up(
     loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
 ) -> None:
     a, b, c, *_ = identities
-    routes = {"/big": Route(big, limit=100), "/echo": Route(echo, limit=100)}
+    routes = {"/big": Route(handler=big, max_bytes=100), "/echo": Route(handler=echo, max_bytes=100)}
     port = await loopback.serve(a, routes, QUICK)
     async with member_connection(port, a, b, members) as stream:
         await stream.send_all(REQUEST.replace(b"/echo", b"/big"))
@@ -205,7 +205,7 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_our_exit(
 ) -> None:
     """anycorn 0.20.1 sends under a shield and waits for such a peer for ever."""
     a, b, *_ = identities
-    router = Router(members, {"/big": Route(big, limit=100)})
+    router = Router(members, {"/big": Route(handler=big, max_bytes=100)})
     server = PeerServer(Credentials(a, members).server, router, Limits())
     stopped = trio.Event()
 
@@ -229,7 +229,7 @@ async def test_one_member_cannot_use_up_the_connections(
 ) -> None:
     a, b, c, *_ = identities
     limits = Limits(connections_per_member=2)
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, limits)
     async with (
         member_connection(port, a, b, members),
         member_connection(port, a, b, members),
@@ -238,7 +238,7 @@ async def test_one_member_cannot_use_up_the_connections(
         await until_closed(third, 5)
         await assert_served(loopback, a, c)
         with pytest.raises(Unreachable):
-            await loopback.transport(b).ask(a.id, "/echo", b"", seconds=2)
+            await loopback.transport(b).ask(a.id, "/echo", b"", timeout_s=2)
     await assert_served(loopback, a, b)
 
 
@@ -246,8 +246,8 @@ async def test_strangers_cannot_use_up_the_handshakes_for_long(
     loopback: Loopback, identities: Ids, echo: Handler
 ) -> None:
     a, b, *_ = identities
-    limits = Limits(handshakes=3, handshake=0.8)
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
+    limits = Limits(handshakes=3, handshake_s=0.8)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, limits)
     async with raw_connection(port), raw_connection(port), raw_connection(port), raw_connection(port) as last:
         await until_closed(last, 5)
         await trio.sleep(1)
@@ -258,8 +258,8 @@ async def test_strangers_of_one_host_cannot_use_up_the_handshakes_of_others(
     loopback: Loopback, identities: Ids, echo: Handler
 ) -> None:
     a, b, *_ = identities
-    limits = Limits(handshakes_per_host=2, handshake=60)
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)}, limits)
+    limits = Limits(handshakes_per_host=2, handshake_s=60)
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)}, limits)
     async with raw_connection(port), raw_connection(port), raw_connection(port) as last:
         await until_closed(last, 5)
         from_elsewhere = await trio.open_tcp_stream("127.0.0.1", port, local_address="127.0.0.2")
@@ -281,7 +281,7 @@ async def test_several_requests_on_one_connection(
     loopback: Loopback, identities: Ids, members: list[bytes], echo: Handler
 ) -> None:
     a, b, *_ = identities
-    port = await loopback.serve(a, {"/echo": Route(echo, limit=100)})
+    port = await loopback.serve(a, {"/echo": Route(handler=echo, max_bytes=100)})
     async with member_connection(port, a, b, members) as stream:
         await stream.send_all(REQUEST * 3)
         heard = b""
@@ -324,4 +324,4 @@ async def test_strange_answers_are_errors(
     address = f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"
     transport = HttpTransport(Credentials(b, members), {a.id: address})
     with trio.fail_after(5), pytest.raises(Unreachable):
-        await transport.ask(a.id, "/echo", b"abc", seconds=0.5)
+        await transport.ask(a.id, "/echo", b"abc", timeout_s=0.5)

@@ -23,7 +23,7 @@ class Wires(Protocol):
 
 class MemoryWires:
     def __init__(self, members: list[bytes], nursery: trio.Nursery) -> None:
-        self.network = Network(1, Conditions(delay=0.001, jitter=0.001))
+        self.network = Network(1, Conditions(delay_s=0.001, jitter_s=0.001))
         self.members, self.nursery = members, nursery
 
     async def serve(self, identity: Identity, routes: Mapping[str, Route]) -> None:
@@ -40,10 +40,10 @@ def wires(request: pytest.FixtureRequest, loopback: Wires, members: list[bytes],
 
 async def test_the_handler_learns_who_asks(wires: Wires, identities: Ids, echo: Handler) -> None:
     a, b, c, *_ = identities
-    await wires.serve(a, {"/echo": Route(echo, limit=100)})
+    await wires.serve(a, {"/echo": Route(handler=echo, max_bytes=100)})
     for asking in (b, c):
         for _ in range(3):
-            answer = await wires.transport(asking).ask(a.id, "/echo", b"hello", seconds=5)
+            answer = await wires.transport(asking).ask(a.id, "/echo", b"hello", timeout_s=5)
             assert answer == asking.id + b"hello"
 
 
@@ -53,8 +53,8 @@ async def test_empty_bodies_and_empty_answers_travel(wires: Wires, identities: I
         return b""
 
     a, b, *_ = identities
-    await wires.serve(a, {"/nothing": Route(nothing, limit=0)})
-    assert await wires.transport(b).ask(a.id, "/nothing", b"", seconds=5) == b""
+    await wires.serve(a, {"/nothing": Route(handler=nothing, max_bytes=0)})
+    assert await wires.transport(b).ask(a.id, "/nothing", b"", timeout_s=5) == b""
 
 
 async def test_large_bodies_travel_up_to_the_limits_and_no_further(wires: Wires, identities: Ids) -> None:
@@ -62,15 +62,15 @@ async def test_large_bodies_travel_up_to_the_limits_and_no_further(wires: Wires,
         return body
 
     a, b, *_ = identities
-    await wires.serve(a, {"/same": Route(same, limit=3_000_000)})
+    await wires.serve(a, {"/same": Route(handler=same, max_bytes=3_000_000)})
     transport = wires.transport(b)
     body = bytes(range(250)) * 12_000
-    assert await transport.ask(a.id, "/same", body, seconds=5) == body
+    assert await transport.ask(a.id, "/same", body, timeout_s=5) == body
     with pytest.raises(Refused, match="413"):
-        await transport.ask(a.id, "/same", body + b"x", seconds=5)
+        await transport.ask(a.id, "/same", body + b"x", timeout_s=5)
     with pytest.raises(BadAnswer, match="larger than 2999999"):
-        await transport.ask(a.id, "/same", body, seconds=5, limit=2_999_999)
-    assert await transport.ask(a.id, "/same", b"still here", seconds=5) == b"still here"
+        await transport.ask(a.id, "/same", body, timeout_s=5, max_bytes=2_999_999)
+    assert await transport.ask(a.id, "/same", b"still here", timeout_s=5) == b"still here"
 
 
 async def test_refusals_reach_the_asker(wires: Wires, identities: Ids, echo: Handler) -> None:
@@ -78,10 +78,10 @@ async def test_refusals_reach_the_asker(wires: Wires, identities: Ids, echo: Han
         raise Refusal(409, "another epoch")
 
     a, b, *_ = identities
-    await wires.serve(a, {"/echo": Route(echo, limit=5), "/refuse": Route(refuse, limit=5)})
+    await wires.serve(a, {"/echo": Route(handler=echo, max_bytes=5), "/refuse": Route(handler=refuse, max_bytes=5)})
     for path, status, reason in (("/refuse", 409, "another epoch"), ("/none", 404, "no such path")):
         with pytest.raises(Refused, match=reason) as refused:
-            await wires.transport(b).ask(a.id, path, b"", seconds=5)
+            await wires.transport(b).ask(a.id, path, b"", timeout_s=5)
         assert refused.value.status == status
 
 
@@ -93,12 +93,12 @@ async def test_one_member_may_not_take_everything(wires: Wires, identities: Ids)
         return b"done"
 
     a, b, c, *_ = identities
-    await wires.serve(a, {"/wait": Route(wait, limit=5, concurrency=2)})
+    await wires.serve(a, {"/wait": Route(handler=wait, max_bytes=5, concurrency=2)})
     results: list[object] = []
 
     async def ask(asking: Identity) -> None:
         try:
-            results.append(await wires.transport(asking).ask(a.id, "/wait", b"", seconds=5))
+            results.append(await wires.transport(asking).ask(a.id, "/wait", b"", timeout_s=5))
         except AskError as error:
             results.append(error)
 
@@ -116,12 +116,12 @@ async def test_one_member_may_not_take_everything(wires: Wires, identities: Ids)
 
 async def test_one_member_may_not_ask_for_ever(wires: Wires, identities: Ids, echo: Handler) -> None:
     a, b, c, *_ = identities
-    await wires.serve(a, {"/echo": Route(echo, limit=5, rate=0.1, burst=3)})
+    await wires.serve(a, {"/echo": Route(handler=echo, max_bytes=5, rate=0.1, burst=3)})
     for _ in range(3):
-        await wires.transport(b).ask(a.id, "/echo", b"", seconds=5)
+        await wires.transport(b).ask(a.id, "/echo", b"", timeout_s=5)
     with pytest.raises(Refused, match="429"):
-        await wires.transport(b).ask(a.id, "/echo", b"", seconds=5)
-    await wires.transport(c).ask(a.id, "/echo", b"", seconds=5)
+        await wires.transport(b).ask(a.id, "/echo", b"", timeout_s=5)
+    await wires.transport(c).ask(a.id, "/echo", b"", timeout_s=5)
 
 
 async def test_a_slow_handler_is_cut_off(wires: Wires, identities: Ids) -> None:
@@ -130,9 +130,9 @@ async def test_a_slow_handler_is_cut_off(wires: Wires, identities: Ids) -> None:
         return b""
 
     a, b, *_ = identities
-    await wires.serve(a, {"/dawdle": Route(dawdle, limit=5, seconds=0.05)})
+    await wires.serve(a, {"/dawdle": Route(handler=dawdle, max_bytes=5, timeout_s=0.05)})
     with pytest.raises(Refused, match="503"):
-        await wires.transport(b).ask(a.id, "/dawdle", b"", seconds=5)
+        await wires.transport(b).ask(a.id, "/dawdle", b"", timeout_s=5)
 
 
 async def test_a_deadline_ends_the_question_and_the_next_one_works(wires: Wires, identities: Ids) -> None:
@@ -144,13 +144,13 @@ async def test_a_deadline_ends_the_question_and_the_next_one_works(wires: Wires,
         return b"now"
 
     a, b, *_ = identities
-    await wires.serve(a, {"/perhaps": Route(perhaps, limit=5, concurrency=50)})
+    await wires.serve(a, {"/perhaps": Route(handler=perhaps, max_bytes=5, concurrency=50)})
     transport = wires.transport(b)
     for _ in range(8):
         with pytest.raises(Unreachable, match=r"no answer within 0\.03 s"):
-            await transport.ask(a.id, "/perhaps", b"", seconds=0.03)
+            await transport.ask(a.id, "/perhaps", b"", timeout_s=0.03)
     slow = False
-    assert await transport.ask(a.id, "/perhaps", b"", seconds=5) == b"now"
+    assert await transport.ask(a.id, "/perhaps", b"", timeout_s=5) == b"now"
 
 
 async def test_a_cancelled_question_harms_no_other(wires: Wires, identities: Ids) -> None:
@@ -159,18 +159,18 @@ async def test_a_cancelled_question_harms_no_other(wires: Wires, identities: Ids
         return body
 
     a, b, *_ = identities
-    await wires.serve(a, {"/sleep": Route(sleep, limit=5, concurrency=9)})
+    await wires.serve(a, {"/sleep": Route(handler=sleep, max_bytes=5, concurrency=9)})
     transport = wires.transport(b)
     answers = []
 
     async def ask() -> None:
-        answers.append(await transport.ask(a.id, "/sleep", b"x", seconds=5))
+        answers.append(await transport.ask(a.id, "/sleep", b"x", timeout_s=5))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask)
         for _ in range(4):
             with trio.move_on_after(0.01):
-                await transport.ask(a.id, "/sleep", b"", seconds=5)
+                await transport.ask(a.id, "/sleep", b"", timeout_s=5)
         nursery.start_soon(ask)
     assert answers == [b"x", b"x"]
 
@@ -180,7 +180,7 @@ async def test_a_node_that_is_off_is_unreachable(wires: Wires, identities: Ids) 
     if not isinstance(wires, MemoryWires):
         wires.addresses[a.id] = "127.0.0.1:1"  # type: ignore[attr-defined]
     with pytest.raises(Unreachable):
-        await wires.transport(b).ask(a.id, "/echo", b"", seconds=5)
+        await wires.transport(b).ask(a.id, "/echo", b"", timeout_s=5)
 
 
 @pytest.mark.parametrize("host", ["two..dots", "x" * 64])
@@ -188,7 +188,7 @@ async def test_a_name_that_is_no_host_s_is_unreachable(loopback: Wires, identiti
     a, b, *_ = identities
     loopback.addresses[a.id] = f"{host}:7400"  # type: ignore[attr-defined]
     with pytest.raises(Unreachable):
-        await loopback.transport(b).ask(a.id, "/echo", b"", seconds=5)
+        await loopback.transport(b).ask(a.id, "/echo", b"", timeout_s=5)
 
 
 async def test_a_handler_that_fails_is_an_answer_and_no_crash(loopback: Wires, identities: Ids, echo: Handler) -> None:
@@ -196,10 +196,10 @@ async def test_a_handler_that_fails_is_an_answer_and_no_crash(loopback: Wires, i
         raise RuntimeError("a mistake of ours")
 
     a, b, *_ = identities
-    await loopback.serve(a, {"/fail": Route(fail, limit=5), "/echo": Route(echo, limit=5)})
+    await loopback.serve(a, {"/fail": Route(handler=fail, max_bytes=5), "/echo": Route(handler=echo, max_bytes=5)})
     with pytest.raises(Refused, match="500"):
-        await loopback.transport(b).ask(a.id, "/fail", b"", seconds=5)
-    assert await loopback.transport(b).ask(a.id, "/echo", b"", seconds=5) == b.id
+        await loopback.transport(b).ask(a.id, "/fail", b"", timeout_s=5)
+    assert await loopback.transport(b).ask(a.id, "/echo", b"", timeout_s=5) == b.id
 
 
 async def test_a_server_stops_at_once_with_questions_open(
@@ -213,11 +213,11 @@ async def test_a_server_stops_at_once_with_questions_open(
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
             outer, loopback.nursery = loopback.nursery, nursery  # type: ignore[attr-defined]
-            await loopback.serve(a, {"/dawdle": Route(dawdle, limit=5)}, Limits())  # type: ignore[call-arg]
+            await loopback.serve(a, {"/dawdle": Route(handler=dawdle, max_bytes=5)}, Limits())  # type: ignore[call-arg]
 
             async def ask() -> None:
                 with pytest.raises(Unreachable):
-                    await loopback.transport(b).ask(a.id, "/dawdle", b"", seconds=60)
+                    await loopback.transport(b).ask(a.id, "/dawdle", b"", timeout_s=60)
 
             outer.start_soon(ask)
             await trio.sleep(0.1)

@@ -64,7 +64,7 @@ async def test_a_size_that_is_a_lie_makes_us_fetch_nothing(
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
         return encode({"size": 1 << 48, "data": bytes(length)})
 
-    router = Router([ME.id], {BLOB_PATH: Route(endless, limit=999)})
+    router = Router([ME.id], {BLOB_PATH: Route(handler=endless, max_bytes=999)})
     await nursery.start(network.serve, PEER.id, router)
     for size in (1 << 48, None):
         with pytest.raises(WorkError):
@@ -80,7 +80,8 @@ async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
         await trio.sleep(15)
         return encode({"size": 100 * PIECE, "data": bytes(length)})
 
-    await nursery.start(network.serve, PEER.id, Router([ME.id], {BLOB_PATH: Route(trickle, limit=999, seconds=19)}))
+    route = Route(handler=trickle, max_bytes=999, timeout_s=19)
+    await nursery.start(network.serve, PEER.id, Router([ME.id], {BLOB_PATH: route}))
     with pytest.raises(WorkError, match="not here within 120 s"):
         await work.fetch(DIGEST, 100 * PIECE)
     assert trio.current_time() == pytest.approx(FETCH_S)

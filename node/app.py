@@ -17,9 +17,11 @@ from pathlib import Path
 import structlog
 import trio
 
-from node.blobs.collection import Collector
-from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
+from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
+from node.blobs.garbage_collection import GarbageCollector
+from node.blobs.messages import BLOB_PATH
+from node.blobs.serving import blob_route
 from node.config.identity import Identity, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
 from node.gossip.gossip import Gossip
@@ -193,7 +195,9 @@ class _Peers:
         self.gossip = Gossip(member, self._transport, chance)
         self.blobs = FileBlobs(data / "blobs")
         self.fetcher = BlobFetcher(self.blobs, self._transport, [], chance)
-        self._collector = Collector(lambda: member.replica.ledger, store, self.blobs, self.fetcher, data / "models")
+        self._collector = GarbageCollector(
+            lambda: member.replica.ledger, store, self.blobs, self.fetcher, data / "models"
+        )
         routes = {
             SYNC_PATH: self.gossip.route(),
             BLOB_PATH: blob_route(self.blobs),

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-PIECE = 512 * 1024  # bytes; blobs travel in pieces of this size, the last one shorter
+PIECE_BYTES = 512 * 1024  # blobs travel in pieces of this size, the last one shorter
 
 
 class BlobError(Exception):
@@ -10,34 +10,34 @@ class BlobError(Exception):
 
 
 class Blobs(Protocol):
-    """Whole blobs, and pieces of blobs that are still on their way. Digests are 32 bytes."""
+    """Whole blobs, and pieces of blobs that are not complete yet. Digests are 32 bytes."""
 
     def size(self, digest: bytes) -> int | None:
-        """Length in bytes of a whole blob; None if it is not here."""
+        """Return the length of a whole blob in bytes, None if it is not here."""
         ...
 
     async def read(self, digest: bytes, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset` on. Raises BlobError if the blob is not here."""
+        """Return up to `length` bytes from `offset` on. Raises BlobError if the blob is not here."""
         ...
 
     async def add(self, data: bytes) -> bytes:
-        """Stores a blob durably and returns its digest. Raises BlobError."""
+        """Store a blob durably and return its digest. Raises BlobError."""
         ...
 
     async def remove(self, digest: bytes) -> None:
-        """Forgets a blob and its pieces, if they are here. Raises BlobError."""
+        """Delete a blob and its pieces if they are here. Raises BlobError."""
         ...
 
     async def pieces(self, digest: bytes) -> frozenset[int]:
-        """Numbers of the pieces that came so far, also before a restart."""
+        """Return the numbers of the pieces that are here, also from before a restart."""
         ...
 
     async def add_piece(self, digest: bytes, number: int, data: bytes) -> None:
-        """Keeps one piece; nothing is verified yet. Raises BlobError."""
+        """Keep one piece; nothing is verified yet. Raises BlobError."""
         ...
 
     async def assemble(self, digest: bytes, count: int) -> bool:
-        """Makes a blob of pieces 0 to `count` - 1 if it has the digest; else drops them and says False.
+        """Make a blob of pieces 0 to `count` - 1 if it has the digest, else drop them. Return whether it has.
 
         Raises BlobError.
         """

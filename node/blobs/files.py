@@ -1,4 +1,4 @@
-"""Blobs as files: written beside, synced, renamed, so that a name stands for its content or for nothing."""
+"""Blobs as files, written under another name, synced, then renamed: a name stands for its content or for nothing."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from typing import TypeVar, TypeVarTuple
 
 import trio
 
-from node.blobs import PIECE, BlobError
+from node.blobs import PIECE_BYTES, BlobError
 from node.system.files import sync_directory
 
 _PARTIAL = "partial"
@@ -22,18 +22,18 @@ _Args = TypeVarTuple("_Args")
 
 
 class FileBlobs:
-    """`Blobs` under a directory: ab/abcdef.. for whole ones, partial/abcdef../number for pieces."""
+    """`Blobs` in a directory: ab/abcdef.. for whole ones, partial/abcdef../number for pieces."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._partial = directory / _PARTIAL
         self._partial.mkdir(parents=True, exist_ok=True)
         for leftover in self._partial.iterdir():
-            if leftover.is_file():  # of a write that a crash cut off; pieces are in directories
+            if leftover.is_file():  # of a write cut off by a crash; pieces are in directories
                 leftover.unlink()
 
     def path(self, digest: bytes) -> Path:
-        """Where the whole blob is, or would be."""
+        """Return the path at which the whole blob is, or would be."""
         name = digest.hex()
         return self._directory / name[:2] / name
 
@@ -53,7 +53,7 @@ class FileBlobs:
         return await self._run(self._write, [data])
 
     async def add_file(self, source: Path) -> bytes:
-        """Stores a copy of the file and returns its digest. Raises BlobError."""
+        """Store a copy of the file and return its digest. Raises BlobError."""
         return await self._run(lambda: self._write(_chunks([source])))
 
     async def remove(self, digest: bytes) -> None:
@@ -61,7 +61,7 @@ class FileBlobs:
         await self._run(self._remove, digest)
 
     async def digests(self) -> frozenset[bytes]:
-        """All blobs that are here, whole or in pieces. Raises BlobError."""
+        """Return the digests of all blobs that are here, whole or in pieces. Raises BlobError."""
         return await self._run(self._digests)
 
     async def pieces(self, digest: bytes) -> frozenset[int]:
@@ -107,7 +107,7 @@ class FileBlobs:
     def _write_piece(self, digest: bytes, number: int, data: bytes) -> None:
         directory = self._pieces(digest)
         directory.mkdir(exist_ok=True)
-        # Renamed, so that a piece is whole; not synced, as all are verified before they are used.
+        # Renamed, so that a piece is whole. Not synced: all pieces are verified before they are used.
         temporary = directory / f".{number}"
         temporary.write_bytes(data)
         os.replace(temporary, directory / str(number))
@@ -121,7 +121,7 @@ class FileBlobs:
             shutil.rmtree(directory, ignore_errors=True)
 
     def _write(self, chunks: Iterable[bytes], wanted: bytes | None = None) -> bytes:
-        """Writes a blob unless its digest is not the wanted one; returns its digest."""
+        """Write a blob unless its digest is not the wanted one. Return its digest."""
         descriptor, temporary = tempfile.mkstemp(dir=self._partial, prefix=".")
         try:
             hasher = hashlib.sha256()
@@ -150,5 +150,5 @@ class FileBlobs:
 def _chunks(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in paths:
         with open(path, "rb") as file:
-            while chunk := file.read(PIECE):
+            while chunk := file.read(PIECE_BYTES):
                 yield chunk

@@ -1,4 +1,4 @@
-"""Which blobs and models the ledger still needs: whatever it names and somebody may yet ask for."""
+"""The blobs and models that are still needed: what the ledger names and somebody may yet ask for."""
 
 import json
 from collections.abc import Iterator
@@ -10,15 +10,16 @@ _WINDOWS = 2  # of training games: should newer shards be lost, older ones take 
 
 
 def needed_blobs(ledger: Ledger) -> frozenset[bytes]:
-    """Shards to train on, files of models, and games of open matches, of promotions and of proven faults.
+    """Return the digests of shards to train on, of models' files, and of games.
 
-    A promotion's are needed for as long as the ledger keeps it, so that who audits its certificate can repeat it all.
+    Games are needed of open matches and proven faults, and of promotions for as long as the ledger keeps them, so that
+    an auditor of a certificate can repeat everything.
     """
     return frozenset({*_shards(ledger), *_files(ledger), *_games(ledger)})
 
 
 def needed_models(ledger: Ledger) -> frozenset[bytes]:
-    """The models that work may be done with now."""
+    """Return the digests of the models with which work may be done now."""
     canonical = {entry.model.digest for entry in ledger.configurations()}
     claimed = {claim.model for claim in ledger.claims()}
     measured = {model for entry in ledger.candidates() for model in (entry.model.digest, entry.incumbent)}
@@ -54,6 +55,6 @@ def _games(ledger: Ledger) -> Iterator[bytes]:
 
 
 def _counted(promotion: Promotion) -> Iterator[bytes]:
-    """The games that its statement names, in the ledger's own words."""
+    """Yield the digests of the games that were counted, which only the promotion's statement names."""
     for slot in json.loads(promotion.statement)["predicate"]["results"]["slots"]:
         yield bytes.fromhex(slot["games"]["sha256"])

@@ -9,7 +9,7 @@ import trio
 from consensus.keys import MemberId
 from consensus.replica import RoundEffects
 from consensus.roster import Roster
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.membership.address_book import AddressBook
 from node.transport.router import Router
 

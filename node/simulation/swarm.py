@@ -12,8 +12,10 @@ from consensus.preimages import Preimages
 from consensus.replica import RoundEffects
 from consensus.roster import RosterMember
 from consensus.settings import Settings
-from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
+from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
+from node.blobs.messages import BLOB_PATH
+from node.blobs.serving import blob_route
 from node.config.identity import Identity
 from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH

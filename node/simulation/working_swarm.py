@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
 from node.gossip.gossip import Gossip
 from node.member.member import Member

@@ -13,7 +13,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError
 from node.blobs import BlobError, Blobs
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.gossip.messages import MessageError
 from node.gossip.peers import Peer
 from node.statesync.chain import RecordChain
@@ -104,7 +104,7 @@ class CatchUp:
         if chain.wrong is not None:
             self._target.mistaken(chain.wrong, chain.corrected[0])
         try:
-            await self._fetcher.fetch(record.snapshot, limit=SIZE_LIMIT)
+            await self._fetcher.fetch(record.snapshot, max_bytes=SIZE_LIMIT)
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
             _log.info("catches up", epoch=self._store.number, to=record.number, ledger=len(snapshot))
             await self._target.enter(record, snapshot, chain.corrected)

@@ -6,7 +6,7 @@ from typing import Protocol
 import trio
 
 from node.blobs import BlobError, Blobs
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.config.identity import Identity
 from node.member.ledger_client import MemberLedgerClient
 from node.member.member import Member
@@ -58,7 +58,7 @@ class NodeWorkContext(MemberLedgerClient):
             raise WorkError(f"blob {digest.hex()}: {size} bytes, more than the {MAX_BLOB_BYTES} that are fetched")
         try:
             with trio.fail_after(FETCH_S):
-                await self._fetcher.fetch(digest, limit=MAX_BLOB_BYTES if size is None else size)
+                await self._fetcher.fetch(digest, max_bytes=MAX_BLOB_BYTES if size is None else size)
         except BlobError as error:
             raise WorkError(str(error)) from None
         except trio.TooSlowError:

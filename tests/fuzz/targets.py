@@ -46,14 +46,14 @@ from consensus.roster import Roster, RosterMember
 from consensus.settings import Settings
 from consensus.statement import pae
 from consensus.sync import Tip
-from node.blobs.exchange import _Lie, _parse_answer, _parse_request
+from node.blobs import messages as blob_messages
+from node.blobs.messages import BlobMessageError, BlobRequest
 from node.config.swarm_file import parse_config
 from node.config.toml import ConfigError
 from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, SyncAnswer, SyncRequest, decode_answer, decode_request
 from node.proofs.fault_check import replay
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
-from node.transport.router import Refusal
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
@@ -242,9 +242,9 @@ def check_message(data: bytes) -> None:
 
 def check_blob_message(data: bytes) -> None:
     try:
-        _parse_request(data)
-    except Refusal:
-        _parse_answer(data)
+        blob_messages.decode_request(data)
+    except BlobMessageError:
+        blob_messages.decode_answer(data, BlobRequest(bytes(32), 0, 900))
 
 
 # Transactions, into a ledger.
@@ -500,7 +500,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
             encode({"size": 900, "data": bytes(900)}),
         ],
         check_blob_message,
-        (_Lie,),
+        (BlobMessageError,),
     ),
     "transaction": lambda: Target(transaction_samples(), LedgerCheck(), (EncodingError, MalformedError)),
     "genesis": lambda: Target(genesis_samples(), check_genesis, (GenesisError,)),

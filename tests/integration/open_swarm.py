@@ -15,7 +15,9 @@ from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
+from node.blobs.fetching import BlobFetcher
+from node.blobs.messages import BLOB_PATH
+from node.blobs.serving import blob_route
 from node.config.address import Address
 from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig, parse_config

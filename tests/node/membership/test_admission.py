@@ -10,7 +10,7 @@ import trio
 
 from consensus.roster import Roster, RosterMember, make_roster
 from consensus.settings import Settings
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
 from node.config.address import split_address
 from node.config.identity import Identity
@@ -198,6 +198,6 @@ def test_whose_word_on_an_address_counts(identities: Ids) -> None:
 async def test_blobs_are_fetched_from_members_only(town: Town, identities: Ids) -> None:
     a, b = [await town.build(identity) for identity in identities[:2]]
     await a.turn(town.listed(a), town.listed(b))
-    assert a.fetcher._order(()) == [b.identity.id]
+    assert a.fetcher._in_order(()) == [b.identity.id]
     await a.turn(town.listed(a))
-    assert a.fetcher._order(()) == []
+    assert a.fetcher._in_order(()) == []

@@ -14,9 +14,11 @@ from consensus.epoch import EpochRecord, Opening, SealedRecord
 from consensus.ledger.state.snapshot import SnapshotError
 from consensus.outcome import ClosedEpoch
 from consensus.roster import RosterMember, make_roster
-from node.blobs import PIECE, BlobError
-from node.blobs.exchange import BLOB_PATH, BlobFetcher, blob_route
+from node.blobs import PIECE_BYTES, BlobError
+from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
+from node.blobs.messages import BLOB_PATH
+from node.blobs.serving import blob_route
 from node.config.identity import Identity
 from node.gossip.peers import Peer
 from node.statesync.catchup import CatchUp
@@ -34,7 +36,7 @@ from tests.node.statesync.chains import Link, genesis_of, links, next_record, se
 ME, *TEACHERS = (Identity(bytes([number]) * 32) for number in range(60, 65))
 ALL = [ME, *TEACHERS]
 GENESIS = genesis_of(ALL)
-LINKS = links(ALL, 150, PIECE + 1000)  # the records need several questions, a snapshot several pieces
+LINKS = links(ALL, 150, PIECE_BYTES + 1000)  # the records need several questions, a snapshot several pieces
 HEAD = 149
 """Number of the newest sealed record while the teachers are in epoch 150, whose record has no seals yet."""
 

@@ -17,9 +17,10 @@ from consensus.ordered import DecidedRound, Ordered
 from consensus.replica import RoundEffects
 from consensus.roster import RosterMember
 from consensus.settings import Settings
-from node.blobs import PIECE
-from node.blobs.exchange import BLOB_PATH, BlobFetcher
+from node.blobs import PIECE_BYTES
+from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
+from node.blobs.messages import BLOB_PATH
 from node.config.identity import Identity
 from node.member.ledger_client import SubmitError
 from node.member.member import Member
@@ -78,12 +79,12 @@ async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
     async def trickle(_member: bytes, body: bytes) -> bytes:
         length = decode(body, limit=999)["length"]  # type: ignore[index, call-overload]
         await trio.sleep(15)
-        return encode({"size": 100 * PIECE, "data": bytes(length)})
+        return encode({"size": 100 * PIECE_BYTES, "data": bytes(length)})
 
     route = Route(handler=trickle, max_bytes=999, timeout_s=19)
     await nursery.start(network.serve, PEER.id, Router([ME.id], {BLOB_PATH: route}))
     with pytest.raises(WorkError, match="not here within 120 s"):
-        await work.fetch(DIGEST, 100 * PIECE)
+        await work.fetch(DIGEST, 100 * PIECE_BYTES)
     assert trio.current_time() == pytest.approx(FETCH_S)
 
 

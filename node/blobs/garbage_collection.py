@@ -1,4 +1,4 @@
-"""Deletes what nobody needs any more: blobs that the ledger does not name, and models laid out for work."""
+"""Deletes what is not needed any more: blobs that the ledger does not name, and models laid out for work."""
 
 import os
 import shutil
@@ -10,40 +10,42 @@ import trio
 
 from consensus.ledger import Ledger
 from node.blobs import BlobError
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.needs import needed_blobs, needed_models
 from node.store import Store
 
 LOOK_S = 600.0
-GRACE_S = 3600.0  # for which nothing has needed it: work that was begun with it is over, or was given up
+GRACE_S = 3600.0  # for which something has not been needed: work that was begun with it is over, or was given up
 _SNAPSHOTS = 2  # that peers may ask for: of the open epoch, and of the one before
 
 _log = structlog.get_logger(__name__)
 
 
-class Collector:
-    """Looks now and then at what is here and what is needed. Its memory begins anew with each process."""
+class GarbageCollector:
+    """Looks now and then at what is here and what is needed. What it remembers begins anew with each process."""
 
     def __init__(
         self, ledger: Callable[[], Ledger], store: Store, blobs: FileBlobs, fetcher: BlobFetcher, models: Path
     ) -> None:
+        """`models` is the directory in which models are laid out for work."""
         self._ledger, self._store = ledger, store
         self._blobs, self._fetcher, self._models = blobs, fetcher, models
-        self._idle: dict[bytes | str, float] = {}  # blob, or name of a model's directory: since when nothing needs it
+        self._unneeded_since: dict[bytes | str, float] = {}  # by digest of a blob, or name of a model's directory
 
-    async def run(self, at_rest: Callable[[], bool]) -> None:
-        """Until cancelled. `at_rest` says whether the ledger here is the swarm's, and nothing of ours waits for it.
+    async def run(self, is_at_rest: Callable[[], bool]) -> None:
+        """Collect now and then until cancelled. Raises StoreError.
 
-        What our own transactions name is in nobody's ledger before they are ordered. Raises StoreError.
+        `is_at_rest` tells whether the ledger here is the swarm's and none of our transactions waits: what these name
+        is in no ledger before they are ordered.
         """
         while True:
             await trio.sleep(LOOK_S)
-            if at_rest():
+            if is_at_rest():
                 await self.collect()
 
     async def collect(self) -> None:
-        """One look: deletes what was unneeded at every look for so long. Raises StoreError."""
+        """Delete what was not needed at any look during the last `GRACE_S`. Raises StoreError."""
         ledger, snapshots = self._ledger(), await self._snapshots()
         needed = needed_blobs(ledger) | snapshots | self._fetcher.running
         laid_out = {digest.hex() for digest in needed_models(ledger)}
@@ -55,14 +57,14 @@ class Collector:
                 else:
                     await trio.to_thread.run_sync(shutil.rmtree, self._models / entry, True)  # whether it was there
         except (BlobError, OSError) as error:
-            _log.warning("cannot delete what nobody needs", reason=str(error))
+            _log.warning("cannot delete unneeded files", reason=str(error))
 
     def _overdue(self, unneeded: Collection[bytes | str]) -> list[bytes | str]:
         now = trio.current_time()
-        self._idle = {entry: self._idle.get(entry, now) for entry in unneeded}
-        overdue = [entry for entry, since in self._idle.items() if since + GRACE_S <= now]
+        self._unneeded_since = {entry: self._unneeded_since.get(entry, now) for entry in unneeded}
+        overdue = [entry for entry, since in self._unneeded_since.items() if since + GRACE_S <= now]
         if overdue:
-            _log.info("deletes what nobody needs", blobs=sum(isinstance(entry, bytes) for entry in overdue))
+            _log.info("deleting unneeded files", blobs=sum(isinstance(entry, bytes) for entry in overdue))
         return overdue
 
     async def _snapshots(self) -> frozenset[bytes]:

@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from consensus.ledger.records import transactions as t
-from node.blobs.collection import GRACE_S, LOOK_S, Collector
-from node.blobs.exchange import BlobFetcher
+from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
+from node.blobs.garbage_collection import GRACE_S, LOOK_S, GarbageCollector
 from node.blobs.needs import needed_blobs, needed_models
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport.memory import Network
@@ -28,7 +28,7 @@ class Yard:
         self.models.mkdir()
         self.fetcher = BlobFetcher(self.blobs, Network(1).transport(b"me"), [], random.Random(1))
         self.store = MemoryStore(MemoryDisk())
-        self.collector = Collector(lambda: swarm.ledger, self.store, self.blobs, self.fetcher, self.models)
+        self.collector = GarbageCollector(lambda: swarm.ledger, self.store, self.blobs, self.fetcher, self.models)
         self.rests = True
 
     def run(self, nursery: trio.Nursery) -> None:
@@ -111,10 +111,10 @@ async def test_what_is_needed_or_being_fetched_stays(
     swarm: Swarm, yard: Yard, autojump_clock: MockClock, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shard, other = b"a shard", b"a ledger of a later epoch"
-    monkeypatch.setattr("node.blobs.collection.needed_blobs", lambda _: frozenset([sha256(shard).digest()]))
+    monkeypatch.setattr("node.blobs.garbage_collection.needed_blobs", lambda _: frozenset([sha256(shard).digest()]))
     kept = {await yard.blobs.add(shard), sha256(other).digest()}
     await yard.blobs.add_piece(sha256(other).digest(), 0, other)
-    yard.fetcher._running[sha256(other).digest()] = trio.Event()
+    yard.fetcher._done[sha256(other).digest()] = trio.Event()
     yard.run(nursery)
     await trio.sleep(3 * GRACE_S)
     assert await yard.blobs.digests() == kept
@@ -124,7 +124,7 @@ async def test_what_was_needed_meanwhile_has_its_grace_again(
     swarm: Swarm, yard: Yard, autojump_clock: MockClock, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed: set[bytes] = set()
-    monkeypatch.setattr("node.blobs.collection.needed_blobs", lambda _: frozenset(needed))
+    monkeypatch.setattr("node.blobs.garbage_collection.needed_blobs", lambda _: frozenset(needed))
     blob = await yard.blobs.add(b"now and then")
     yard.run(nursery)
     for _ in range(5):

@@ -77,8 +77,8 @@ def _parse(line: str, where: str) -> Dag:
             raise ValueError(f"`expect` lacks {', '.join(missing)}")
         Hashgraph(record["weights"])
         _require_dag(len(record["weights"]), events)
-        fields = (record[key] for key in ("name", "kind", "weights"))
-        return Dag(*fields, events, record["expect"], record["views"])
+        name, kind, weights, views = (record[key] for key in ("name", "kind", "weights", "views"))
+        return Dag(name, kind, weights, events, record["expect"], views)
     except KeyError as error:
         raise UnreadableError(f"{where}: no key {error}") from None
     except (ValueError, TypeError) as error:
@@ -135,7 +135,8 @@ def parents_first(dag: Dag, rng: random.Random) -> list[int]:
 
 def feed(dag: Dag, ids: Sequence[int], every: int) -> tuple[Hashgraph, list[Decision], dict[int, int]]:
     """The graph of all events, its decisions, asked for after each `every` events, and each id's row."""
-    graph, decisions, rows = Hashgraph(dag.weights), [], {}
+    graph, decisions = Hashgraph(dag.weights), list[Decision]()
+    rows: dict[int, int] = {}
     for count, index in enumerate(ids, 1):
         rows[index] = _add(graph, dag, index, rows)
         if count % every == 0:
@@ -153,7 +154,8 @@ def _check_one_by_one(dag: Dag) -> list[Mismatch]:
     """Feeds the events as listed and compares every view, then the results of the whole."""
     mismatches = []
     views = {view["size"]: view for view in dag.views}
-    graph, decisions, rows = Hashgraph(dag.weights), [], {}
+    graph, decisions = Hashgraph(dag.weights), list[Decision]()
+    rows: dict[int, int] = {}
     order: list[int] = []
     for index in range(len(dag.events)):
         rows[index] = _add(graph, dag, index, rows)

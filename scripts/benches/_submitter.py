@@ -72,5 +72,5 @@ async def submit_notes(
 if __name__ == "__main__":
     begin, seconds, rate, result, *rest = sys.argv[1:]
     work = partial(submit_notes, float(begin), float(seconds), float(rate), Path(result))
-    composition.work_for_the_swarm = work  # type: ignore[assignment]
+    composition.work_for_the_swarm = work  # type: ignore[attr-defined]  # in the place of the node's own
     sys.exit(main(rest))

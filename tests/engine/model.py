@@ -6,7 +6,6 @@ Slow, and nothing is shared with the rules under test but the boards. Legal move
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from engine.boards import Cell, board
 from engine.config import Config
@@ -83,7 +82,7 @@ class Model:
             phase=NAMES[self.phase],
             me=player,
             hand=self.hand[player],
-            stacks=self.stacks,
+            stacks={cell: tuple(rings) for cell, rings in self.stacks.items()},
             markers=self.markers,
             collapsed=self.collapsed,
             active=self.active,
@@ -91,7 +90,7 @@ class Model:
             recovered=self.recovered,
             swap=self.swap,
         )
-        return Oracle(replace(view, stacks={cell: tuple(rings) for cell, rings in self.stacks.items()}))
+        return Oracle(view)
 
     def legal(self) -> set[str]:
         return self.see(self.me).moves()
@@ -161,7 +160,8 @@ class Model:
         if kind == "L1":
             seer = self.see(self.me)
             own = {cell for cell, owner in self.markers.items() if owner == self.me}
-            self.collapse(max((seer.run(end, axis, own) for axis in seer.axes), key=len))  # the first of equals
+            longest = max((seer.run(end, axis, own) for axis in seer.axes), key=len)  # the first of equals
+            self.collapse(longest)
 
     def claim(self, text: str) -> None:
         region = next(found for found in self.see(self.me).regions() if claim_text(found) == text)
@@ -286,7 +286,7 @@ class Model:
             if territory[seat] >= self.config.territory_minimum and 2 * territory[seat] > len(self.collapsed):
                 return self.won(seat, "territory")
         if len(controllers) == 1 and holders == controllers:
-            return self.won(*controllers, "lps_early")
+            return self.won(controllers.pop(), "lps_early")
         if self.stacks or any(count == 1 for seat in self.seats for _, count in self.see(seat).placements()):
             return None
         markers = {seat: list(self.markers.values()).count(seat) for seat in self.seats}

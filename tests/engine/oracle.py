@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ class View:
     phase: str
     me: int
     hand: int
-    stacks: Mapping[Cell, Sequence[int]]  # rings from the bottom up
+    stacks: Mapping[Cell, tuple[int, ...]]  # rings from the bottom up
     markers: Mapping[Cell, int]
     collapsed: Iterable[Cell]
     active: Cell | None
@@ -87,8 +87,10 @@ class Oracle:
             case "movement":
                 return self.movement()
             case "capture":
+                assert self.active is not None
                 return {*self.captures("OC", self.active), "SC"}
             case "chain_capture":
+                assert self.active is not None
                 return set(self.captures("CC", self.active))
             case "line_processing":
                 return self.eliminations("EL", self.own) if self.owed else set(self.lines()) or {"NL"}

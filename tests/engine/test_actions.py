@@ -45,10 +45,12 @@ def test_numbers_differ_in_unusual_positions(any_config: Config) -> None:
 def test_a_number_means_the_same_in_every_position(any_config: Config) -> None:
     small = any_config.rings == 18
     games = recorded_positions(any_config, 3 if small else 1, 4 if small else 41)
-    legal, meaning = games.legal(), {}
+    legal = games.legal()
+    meaning: dict[int, tuple[object, ...]] = {}
     for game in range(len(games)):
         moves = legal.of(game)
         for move, number in zip(moves.tolist(), number_moves(any_config, moves).tolist(), strict=True):
+            found: tuple[object, ...]
             kind, a, b, c = Kind(move & 255), move >> 8 & 4095, move >> 20 & 4095, move >> 32
             if kind in (Kind.OC, Kind.CC, Kind.MV):  # what is captured depends on what stands there
                 found = ("ray", a, b if kind == Kind.MV else c)

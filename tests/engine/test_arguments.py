@@ -1,5 +1,7 @@
 """Arguments that do not fit are refused with one clear error, before a kernel sees them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from engine.config import CONFIGS
 from engine.games import Games
 from engine.notation import move_to_text
 from engine.perft import count_sequences
-from engine.search import Evaluation, evaluate_uniformly, gumbel_search
+from engine.search import EvalBatch, Evaluation, evaluate_uniformly, gumbel_search
 from engine.search.pool import EdgePool
 
 
@@ -17,21 +19,22 @@ def games(kernels: None) -> Games:
     return Games.new("hex8-2", 3)
 
 
-def refused(error: type[Exception], message: str):
+def refused(error: type[Exception], message: str) -> pytest.RaisesExc[Exception]:
     return pytest.raises(error, match=f"^{message}")
 
 
 def test_a_batch_is_made_for_a_name_and_a_count(games: Games) -> None:
     assert games.config is CONFIGS["hex8-2"]
     assert len(Games.new("hex8-2", 0)) == 0
-    assert Games.new("hex8-2", 1, swap=True).states.tolist() == Games.new("hex8-2", 1, swap=7).states.tolist()
+    truthy: Any = 7
+    assert Games.new("hex8-2", 1, swap=True).states.tolist() == Games.new("hex8-2", 1, swap=truthy).states.tolist()
     with refused(ValueError, "unknown configuration 'hex9-2'; it is one of square8-2, "):
         Games.new("hex9-2", 1)
     for count in (-1, 2**31):
         with refused(ValueError, f"count must be 0 to 2147483647, got {count}"):
             Games.new("hex8-2", count)
     with refused(TypeError, r"count must be an integer, got 2\.5"):
-        Games.new("hex8-2", 2.5)
+        Games.new("hex8-2", 2.5)  # type: ignore[arg-type]  # what is refused
 
 
 def test_moves_are_integers(games: Games) -> None:
@@ -62,7 +65,8 @@ def test_random_play_needs_a_number_for_each_game(games: Games) -> None:
         with refused(ValueError, f"steps must be 0 to 2147483647, got {steps}"):
             games.play_randomly(seed=1, steps=steps)
     assert games.ply().tolist() == [0, 0, 0]
-    assert games.play_randomly(seed=2**64 - 1, steps=2, numbers=np.uint64([0, 1, 2**64 - 1])).tolist() == [2, 2, 2]
+    widest = np.array([0, 1, 2**64 - 1], np.uint64)
+    assert games.play_randomly(seed=2**64 - 1, steps=2, numbers=widest).tolist() == [2, 2, 2]
 
 
 def test_replay_takes_integers(games: Games) -> None:
@@ -102,8 +106,10 @@ def test_sequences_have_a_length(games: Games) -> None:
 @pytest.mark.parametrize(
     ("logits", "values"), [((548,), (3, 2)), ((549,), (2, 2)), ((549,), (3, 3)), ((549, 1), (3, 2))]
 )
-def test_a_network_must_answer_for_every_move_and_position(games: Games, logits, values) -> None:
-    def answer(_) -> Evaluation:
+def test_a_network_must_answer_for_every_move_and_position(
+    games: Games, logits: tuple[int, ...], values: tuple[int, ...]
+) -> None:
+    def answer(_: EvalBatch) -> Evaluation:
         return Evaluation(np.zeros(logits, np.float32), np.zeros(values, np.float32))
 
     with refused(ValueError, r"logits and values of these positions have the shapes \(\(549,\), \(3, 2\)\), got "):
@@ -114,7 +120,7 @@ def test_a_search_takes_a_seed_for_each_game(games: Games) -> None:
     with refused(ValueError, r"3 games take as many seeds, got \[2\]"):
         gumbel_search(games, evaluate_uniformly, simulations=2, considered=2, seeds=[1, 2])
     listed = gumbel_search(games, evaluate_uniformly, simulations=2, considered=2, seeds=[1, 2, 3])
-    made = gumbel_search(games, evaluate_uniformly, simulations=2, considered=2, seeds=np.uint64([1, 2, 3]))
+    made = gumbel_search(games, evaluate_uniformly, simulations=2, considered=2, seeds=np.array([1, 2, 3], np.uint64))
     assert listed.actions.tolist() == made.actions.tolist()
 
 
@@ -129,6 +135,7 @@ def test_checks_keep_what_fits() -> None:
     assert integers([], np.int32, "x").dtype == np.int32
     kept = np.array([1, 2], np.int64)
     assert integers(kept, np.int64, "x") is kept
-    assert within(np.int16(3), 0, 3, "x") == 3
+    numpys_own: Any = np.int16(3)
+    assert within(numpys_own, 0, 3, "x") == 3
     with refused(TypeError, "x must be an integer, got True"):
         within(True, 0, 3, "x")

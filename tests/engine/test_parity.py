@@ -4,7 +4,9 @@ import copy
 import gzip
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from engine.reference_games import RecordedGamesError, check_games, read_games
 DATA = Path(__file__).parent.parent / "data" / "parity"
 
 
-def recorded(name: str) -> list[dict]:
+def recorded(name: str) -> list[dict[str, Any]]:
     return list(read_games(DATA / f"{name}.jsonl.gz"))
 
 
@@ -66,7 +68,7 @@ def kind_of(text: str) -> str:
         (lambda step: step.__setitem__(5, "0" * 16), "position"),
     ],
 )
-def test_a_changed_record_is_noticed(change, what: str, kernels: None) -> None:
+def test_a_changed_record_is_noticed(change: Callable[[list[Any]], None], what: str, kernels: None) -> None:
     original = next(game for game in recorded("hex8-2") if isinstance(game["steps"][4][3], str))
     game = copy.deepcopy(original)
     change(game["steps"][4])

@@ -1,8 +1,11 @@
 """Rules that recorded games seldom or never reach, from positions set up by hand."""
 
+from typing import Any
+
 import pytest
 
 from engine import notation
+from engine.boards import Cell
 from engine.config import config
 from engine.games import Games
 from engine.move_parser import legal_texts, text_to_move
@@ -29,7 +32,7 @@ def board_lines(games: Games, kind: str) -> list[str]:
     return [line[2:] for line in games.text(0).splitlines() if line.startswith(kind + " ")]
 
 
-def recovery(markers: list[tuple[int, int]], settings: str = "square8-3") -> Games:
+def recovery(markers: list[Cell], settings: str = "square8-3") -> Games:
     """Player 1 without a stack, one ring buried at 7,7 on squares or 4,-4 on hex, and these markers."""
     buried = (7, 7) if settings.startswith("square") else (4, -4)
     return position(
@@ -64,7 +67,9 @@ def test_a_recovery_slide_collapses_the_longest_run_not_the_first() -> None:
         ("hex8-3", [(1, -1), (2, -2), (0, 1), (0, 2), (-1, 0)], "RS -1,0 0,0 L1 4,-4", ["0,0", "1,-1", "2,-2"]),
     ],
 )
-def test_of_equally_long_runs_the_first_axis_counts(settings, markers, slide, collapsed) -> None:
+def test_of_equally_long_runs_the_first_axis_counts(
+    settings: str, markers: list[Cell], slide: str, collapsed: list[str]
+) -> None:
     games = recovery(markers, settings)
     play(games, slide)
     assert [line.split()[0] for line in board_lines(games, "c")] == collapsed
@@ -91,7 +96,7 @@ def test_free_parts_contain_the_cell_slid_to() -> None:
         ([(2, 4), (3, 4), (4, 4), (5, 4), (1, 5)], "RS 1,5 1,4 L2", "1,4;2,4;3,4"),
     ],
 )
-def test_parts_without_the_cell_slid_to_are_not_free(markers, slide, part) -> None:
+def test_parts_without_the_cell_slid_to_are_not_free(markers: list[Cell], slide: str, part: str) -> None:
     games = recovery(markers)
     assert [text for text in texts(games) if text.startswith(slide)] == [f"{slide} {part}"]
 
@@ -209,7 +214,7 @@ def test_a_region_found_for_two_colours_is_listed_once() -> None:
     assert len(claims) == 1
 
 
-def stale(**fields) -> Games:
+def stale(**fields: Any) -> Games:
     """A game on a board without stacks, at the end of player 2's turn."""
     return position(config("square8-3"), player=2, phase=record.TERRITORIES, **fields)
 
@@ -224,7 +229,9 @@ def stale(**fields) -> Games:
         ({}, (0, 0, 0), 2, "stale_last"),
     ],
 )
-def test_the_ladder_of_a_stale_game(fields, eliminated, winner, ending) -> None:
+def test_the_ladder_of_a_stale_game(
+    fields: dict[str, Any], eliminated: tuple[int, ...], winner: int, ending: str
+) -> None:
     games = stale(**fields)
     games.states[0, record.ELIMINATED + 1 : record.ELIMINATED + 4] = eliminated
     games.apply([text_to_move(games, 0, "NT")])
@@ -320,7 +327,7 @@ def test_a_round_closes_when_its_leader_is_next(mask: int, owner: int, expected:
         ([], 0),  # both can
     ],
 )
-def test_the_last_player_standing_must_still_be_able_to_act(locked, winner: int) -> None:
+def test_the_last_player_standing_must_still_be_able_to_act(locked: list[Cell], winner: int) -> None:
     games = position(
         config("square8-2"),
         player=2,
@@ -371,7 +378,7 @@ WALL = {(3, y): 1 + y % 3 for y in range(8)}
         ({(0, 0): "1", (1, 1): "2", (6, 6): "31"}, [24, 32]),  # with a third on the board both may be claimed ...
     ],
 )
-def test_whose_rings_lie_on_the_board_decides_what_may_be_claimed(stacks, claims) -> None:
+def test_whose_rings_lie_on_the_board_decides_what_may_be_claimed(stacks: dict[Cell, str], claims: list[int]) -> None:
     # collapsed cells part the board; hands do not count. A marker far off gives the flood of one colour besides.
     games = position(
         SQUARE, phase=record.TERRITORIES, stacks=stacks, markers={(0, 7): 2}, collapsed=WALL, hands=(5, 5, 5)

@@ -95,7 +95,8 @@ class StrictRow:
 
     def __init__(self, values: np.ndarray) -> None:
         limits = np.iinfo(values.dtype)
-        self._values, self._low, self._high = values.tolist(), limits.min, limits.max
+        self._values: list[int] = values.tolist()
+        self._low, self._high = limits.min, limits.max
         self.shape = values.shape
 
     def __getitem__(self, index: int) -> int:

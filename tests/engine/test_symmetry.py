@@ -50,7 +50,8 @@ def same_play(games: Games, moves: np.ndarray, symmetry: Symmetry) -> np.ndarray
     first.apply(transform_moves(games, moves, symmetry), check=False)
     last = games.copy()
     last.apply(moves, check=False)
-    return (transform_games(last, symmetry).states == first.states).all(axis=1)
+    same: np.ndarray = (transform_games(last, symmetry).states == first.states).all(axis=1)
+    return same
 
 
 def check(games: Games, seed: int) -> int:

@@ -69,7 +69,8 @@ def take_rings(hands: list[int], owners: list[int]) -> str:
 def own_rings(config: Config, row: np.ndarray) -> np.ndarray:
     """The rings of each colour that are not eliminated."""
     seats = np.arange(1, config.players + 1)
-    return row[record.HAND + seats] + row[record.ONBOARD + seats]
+    rings: np.ndarray = row[record.HAND + seats] + row[record.ONBOARD + seats]
+    return rings
 
 
 def check(games: Games, seed: int, rounds: int) -> None:

@@ -170,7 +170,7 @@ class Mutator:
 
     def _scalar(self) -> Any:
         wrapped = self.chance.randrange(16)
-        plain = self.chance.choice(
+        plain: Any = self.chance.choice(
             (
                 None,
                 True,

@@ -147,7 +147,7 @@ def peer_server() -> PeerServer:
         except MessageError as error:
             raise Refusal(400, str(error)) from None
 
-    plenty = {"rate": 1e9, "burst": 1e9}
+    plenty: dict[str, Any] = {"rate": 1e9, "burst": 1e9}
     routes = {
         "/gossip/sync": Route(handler=sync, max_bytes=MAX_MESSAGE_BYTES, **plenty),
         CHAIN_PATH: Route(handler=chain_route(MemoryStore(MemoryDisk())).handler, max_bytes=64, **plenty),

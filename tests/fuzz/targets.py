@@ -217,7 +217,7 @@ class ReplicaCheck:
 
 def sync_samples() -> list[bytes]:
     """Requests and answers as the replicas of the gossip would send them."""
-    samples = []
+    samples: list[SyncRequest | SyncAnswer] = []
     for asker in gossip().replicas:
         for other in gossip().replicas:
             lacking = [event.raw for event in asker.missing(other.tips()[:2], 20)]

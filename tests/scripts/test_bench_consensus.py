@@ -3,20 +3,25 @@
 import json
 import os
 import runpy
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
+
+Main: TypeAlias = Callable[[list[str]], int]
 
 BENCHES = Path(__file__).parents[2] / "scripts" / "benches"
 FEW = ["--members", "4", "--other-parents", "1", "--events", "300", "--long", "1200", "--runs", "1"]
 
 
 @pytest.fixture(scope="module")
-def main():
-    return runpy.run_path(str(BENCHES / "consensus.py"))["main"]
+def main() -> Main:
+    started: Main = runpy.run_path(str(BENCHES / "consensus.py"))["main"]
+    return started
 
 
-def test_the_bench_gives_one_object_with_every_figure(main, capsys):
+def test_the_bench_gives_one_object_with_every_figure(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*FEW, "--json"]) == 0
     order, growth, replay = json.loads(capsys.readouterr().out)["results"]
     assert (order["kind"], order["n"], order["other_parents"], order["events"]) == ("order", 4, 1, 300)
@@ -38,7 +43,7 @@ def test_the_bench_gives_one_object_with_every_figure(main, capsys):
     assert replay["replayed_of_verify"] > 0
 
 
-def test_the_bench_prints_a_table(main, capsys):
+def test_the_bench_prints_a_table(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(FEW) == 0
     printed = capsys.readouterr().out
     assert "share of bare checks" in printed

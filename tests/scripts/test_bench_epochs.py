@@ -5,10 +5,12 @@ import runpy
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 MAIN = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "benches" / "epochs.py"))["main"]
 
 
-def test_a_short_run_has_samples_closes_and_a_plot(tmp_path, capsys):
+def test_a_short_run_has_samples_closes_and_a_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = tmp_path / "plot.svg"
     options = ["--members", "4", "--events", "2000", "--each", "500", "--sample", "200", "--plot", str(plot), "--json"]
     assert MAIN(options) == 0

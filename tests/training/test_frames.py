@@ -1,6 +1,7 @@
 """Frames survive the pipe; anything else is refused with one reason."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,10 @@ from training.frames import FRAME_LIMIT, FrameError, read_frame, write_frame
 
 def test_frames_come_back_in_order_and_then_the_end() -> None:
     pipe = io.BytesIO()
-    messages = [{"id": 1, "seed": b"\0" * 32, "blocks": [[0, b"x"]]}, {"id": 1, "progress": {}}]
+    messages: list[dict[str, Any]] = [
+        {"id": 1, "seed": b"\0" * 32, "blocks": [[0, b"x"]]},
+        {"id": 1, "progress": {}},
+    ]
     for message in messages:
         write_frame(pipe, message)
     pipe.seek(0)

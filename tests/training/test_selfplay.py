@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from training.selfplay import play_shard
 from training.shard import Shard, offsets_of, shard_root, write_shard
 
 
-def test_equal_seeds_give_equal_files(searched_shard: Shard, small_network: Network, tmp_path) -> None:
+def test_equal_seeds_give_equal_files(searched_shard: Shard, small_network: Network, tmp_path: Path) -> None:
     again = play_shard(config("hex8-2"), NetworkEvaluator(small_network), MODEL, SEED, 7, QUICK)
     other = play_shard(config("hex8-2"), NetworkEvaluator(small_network), MODEL, b"o" * 32, 7, QUICK)
     digests = [write_shard(tmp_path, shard).digest for shard in (searched_shard, again, other)]

@@ -13,7 +13,8 @@ from training.targets import SMALLEST, Targets, sparse_policy
 
 @given(st.lists(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=40), min_size=1, max_size=5))
 def test_sparse_policies_are_close_and_add_up(logits: list[list[float]]) -> None:
-    policies = [np.exp(np.float32(run)) / np.exp(np.float32(run)).sum() for run in logits]
+    powers = [np.exp(np.array(run, np.float32)) for run in logits]
+    policies = [power / power.sum() for power in powers]
     offsets = offsets_of([len(run) for run in logits]).astype(np.int32)
     choices, entries, weights = sparse_policy(np.concatenate(policies), offsets)
     starts = offsets_of(choices)

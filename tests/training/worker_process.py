@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from training.frames import read_frame, write_frame
 
@@ -33,12 +33,10 @@ class WorkerProcess:
             pipe.close()
 
     def send(self, **message: Any) -> None:
-        assert self.process.stdin is not None
-        write_frame(self.process.stdin, message)
+        write_frame(cast(BinaryIO, self.process.stdin), message)
 
     def receive(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        frame = read_frame(self.process.stdout)
+        frame = read_frame(cast(BinaryIO, self.process.stdout))
         assert frame is not None, self.process.stderr and self.process.stderr.read().decode()
         return frame
 

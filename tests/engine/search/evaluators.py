@@ -20,7 +20,7 @@ def hashed(batch: EvalBatch) -> Evaluation:
     rows = batch.states.states.astype(np.int64).astype(np.uint64)
     weights = np.arange(1, rows.shape[1] + 1, dtype=np.uint64) * np.uint64(0xD1342543DE82EF95)
     position = (rows * weights).sum(axis=1, dtype=np.uint64)
-    owners = np.repeat(position, np.diff(batch.offsets))
+    owners: NDArray[np.uint64] = np.repeat(position, np.diff(batch.offsets))
     logits = 4.0 * _spread(owners ^ batch.moves.astype(np.uint64)) - 2.0
     players = batch.config.players
     values = np.stack([_spread(position + np.uint64(seat)) for seat in range(players)], axis=1) * 2.0 - 1.0

@@ -70,7 +70,7 @@ class Battlefield:
         return await self.asking.ask(self.identities[0].id, SYNC_PATH, body, timeout_s=seconds)
 
     def request(self, **fields: Any) -> bytes:
-        good = {"epoch": self.genesis.digest, "tips": [], "want": [], "events": [], "closed": False}
+        good: dict[str, Any] = {"epoch": self.genesis.digest, "tips": [], "want": [], "events": [], "closed": False}
         return encode(good | fields)
 
     def event(self, identity: Identity | None = None, **fields: Any) -> Event:

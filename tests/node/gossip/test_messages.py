@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.encoding import encode
-from consensus.replica import MAX_WANTED
+from consensus.open_epoch import MAX_WANTED
 from consensus.sync import Tip
 from node.gossip.messages import (
     MAX_EVENTS,

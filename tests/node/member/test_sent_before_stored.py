@@ -52,7 +52,7 @@ class Swarm(SimulatedSwarm):
     def __init__(self, make_member: Callable[..., Member]) -> None:
         pace = Pace(busy=0.2, heartbeat=1.0, patience=1.0)
         super().__init__(4, 3, pace=pace, rhythm=Rhythm(), watch=Invariants().watch)
-        self.nodes[0].make_member = make_member  # type: ignore[assignment]
+        self.nodes[0].make_member = make_member
         self.nodes[0].disk = ForgetfulDisk()
 
     def connect(self, *groups: Sequence[int]) -> None:

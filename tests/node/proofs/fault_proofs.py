@@ -162,4 +162,4 @@ def changed(data: bytes, **fields: Value) -> bytes:
     """A proof with other fields."""
     table = decode(data, limit=1 << 27)
     assert isinstance(table, dict)
-    return encode({**table, **fields})  # type: ignore[dict-item]
+    return encode({**table, **fields})

@@ -82,7 +82,7 @@ async def test_a_proof_is_written_when_all_is_there(
     context, shelf = FakeContext(tmp_path, fault, None), Shelf([events[0].raw], [], [made.raw for made in events[1:3]])
     context.chain = None
     path = proof_path(tmp_path / "faults", fault.id)
-    nursery.start_soon(keep_faults, context, shelf, tmp_path / "faults")
+    nursery.start_soon(keep_faults, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # what it uses of them
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

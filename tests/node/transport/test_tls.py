@@ -6,8 +6,9 @@ these refusals are what would break first if that changed.
 
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
+from typing import Self
 
 import pytest
 import trio
@@ -147,8 +148,8 @@ async def test_older_tls_is_refused(identities: Ids, members: list[bytes]) -> No
 def clock_off_by(error: timedelta) -> type[datetime]:
     class Wrong(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:
-            return datetime.now(UTC) + error
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(datetime.now(UTC).timestamp() + error.total_seconds(), tz)
 
     return Wrong
 

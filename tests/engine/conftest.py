@@ -1,18 +1,11 @@
-"""What the engine's tests share: the configurations, and kernels compiled before the first test."""
+"""What the engine's tests share: the configurations, with kernels compiled before the first test."""
 
 import pytest
 
-import engine
 from engine.config import CONFIGS, Config
 
 SMALL = [made for made in CONFIGS.values() if made.rings == 18]
 ALL = list(CONFIGS.values())
-
-
-@pytest.fixture(scope="session")
-def kernels() -> None:
-    """Compile once, so that no single test is charged for it."""
-    engine.warm()
 
 
 def _name(config: Config) -> str:

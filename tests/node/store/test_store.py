@@ -213,7 +213,7 @@ def test_an_own_event_survives_a_kill_right_after_it_was_stored(tmp_path: Path) 
     program = textwrap.dedent(f"""
         import os, trio
         from pathlib import Path
-        from tests.node.test_store import ME, OTHER, chain, open_sqlite
+        from tests.node.store.test_store import ME, OTHER, chain, open_sqlite
 
         async def main():
             store = open_sqlite(Path({str(tmp_path)!r}))

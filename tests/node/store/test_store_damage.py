@@ -366,7 +366,7 @@ def run_in_process(directory: Path, body: str, status: int = 0) -> list[str]:
             "import sys, trio",
             "from pathlib import Path",
             "from node.store import StoreError",
-            "from tests.node import failing_system",
+            "from tests.node.store import failing_system",
             "from tests.node.store.test_store_damage import LARGE, OWN, RECEIVED, open_store",
             f"directory = Path({str(directory)!r})",
             "async def main():",
@@ -550,7 +550,7 @@ def test_a_flipped_byte_ends_run_with_one_line_a_remedy_and_status_2(
 
 RUN = """
 import sys
-from tests.node import failing_system
+from tests.node.store import failing_system
 failing_system.{how}
 from node.cli import main
 sys.exit(main({arguments!r}))

@@ -18,14 +18,14 @@ from consensus.roster import Roster
 
 KEPT = 1000  # rounds before the last own one, and after it
 
-Verdict = Literal["open", "agree", "minority", "none"]
+Agreement = Literal["open", "agree", "minority", "none"]
 
 
 @dataclass(frozen=True)
 class LedgerVerdict:
     """What the last round says of which enough members have spoken; "open" before the first."""
 
-    verdict: Verdict
+    verdict: Agreement
     round: int = 0
     since: int = 0  # the first round from which on the own digests are not the majority's; 0 if they are
     against: int = 0  # weight of those who name another digest for `round`

@@ -9,7 +9,7 @@ from consensus import keys
 from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.keys import MemberId, SigningKey
 
-Transaction: TypeAlias = dict[str, Any]
+TransactionTable: TypeAlias = dict[str, Any]  # a transaction as the CBOR map in an event
 
 VERSION = 2
 MAX_EVENT_BYTES = 256 * 1024
@@ -104,7 +104,7 @@ class Event(Header):
     The payload is a CBOR array of transactions. The hash covers it through the digest in the header.
     """
 
-    transactions: tuple[Transaction, ...]  # maps with a text `type` and an integer `id`; not to be changed
+    transactions: tuple[TransactionTable, ...]  # maps with a text `type` and an integer `id`; not to be changed
     payload: bytes
     raw: bytes
 
@@ -119,7 +119,7 @@ def make_event(
     time: int,
     reveal: bytes | None = None,
     ledger: tuple[int, bytes] | None = None,
-    transactions: tuple[Transaction, ...] = (),
+    transactions: tuple[TransactionTable, ...] = (),
 ) -> Event:
     """A signed event of `key`'s owner; EventError if the fields break a limit that receivers enforce."""
     try:
@@ -273,7 +273,7 @@ def _ledger(value: Any) -> tuple[int, bytes] | None:
     return _natural(value[0], "the round of the ledger"), _digest(value[1], "the digest of the ledger")
 
 
-def _transactions(value: Any) -> tuple[Transaction, ...]:
+def _transactions(value: Any) -> tuple[TransactionTable, ...]:
     if not isinstance(value, list) or len(value) > MAX_TRANSACTIONS:
         raise EventError(f"the payload is not an array of at most {MAX_TRANSACTIONS} maps")
     for item in value:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from consensus.dag import Dag
 from consensus.epoch import Opening
-from consensus.event import Event, Transaction
+from consensus.event import Event, TransactionTable
 from consensus.keys import MemberId
 from consensus.ledger.records.transactions import Evidence, Open
 from consensus.orphans import Orphans
@@ -156,7 +156,7 @@ class OpenEpoch:
         """The members of whom an event is attached."""
         return {member for index, member in enumerate(self.dag.members) if self.dag.has_events(index)}
 
-    def unreceived(self, member: MemberId) -> tuple[tuple[Transaction, ...], ...]:
+    def unreceived(self, member: MemberId) -> tuple[tuple[TransactionTable, ...], ...]:
         """A member's transactions without a place in the order, as they were grouped in events, in their order.
 
         Without what the replica says by itself, in the next epoch too if there is reason to.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from consensus.epoch import EpochRecord, SealedRecord
-from consensus.event import Transaction
+from consensus.event import TransactionTable
 from consensus.ledger import Effect
 from consensus.ordered import DecidedRound
 
@@ -22,7 +22,7 @@ class ClosedEpoch:
 
     record: EpochRecord
     snapshot: bytes  # of the ledger with which the next epoch begins
-    unreceived: tuple[tuple[Transaction, ...], ...]  # own ones without a place, as they were grouped
+    unreceived: tuple[tuple[TransactionTable, ...], ...]  # own ones without a place, as they were grouped
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.event import MAX_TRANSACTIONS, Event, EventError, Transaction, make_event
+from consensus.event import MAX_TRANSACTIONS, Event, EventError, TransactionTable, make_event
 from consensus.forks import Forks
 from consensus.genesis import Genesis
 from consensus.hashgraph import Decision
@@ -159,7 +159,7 @@ class Replica:
         self._enter(Opening.of_record(closing.record))
         return RoundEffects(decided, effects + closing.effects, digest, sealed, closed)
 
-    def unreceived(self) -> tuple[tuple[Transaction, ...], ...]:
+    def unreceived(self) -> tuple[tuple[TransactionTable, ...], ...]:
         """Own transactions without a place in the order, as they were grouped."""
         return () if self._key is None else self._open.unreceived(self._key.id)
 
@@ -245,7 +245,9 @@ class Replica:
         """The newest attached event of a member in this epoch; see `OpenEpoch.newest`."""
         return self._open.newest(member)
 
-    def create(self, time: int, transactions: Sequence[Transaction] = (), other_parents: Sequence[bytes] = ()) -> Event:
+    def create(
+        self, time: int, transactions: Sequence[TransactionTable] = (), other_parents: Sequence[bytes] = ()
+    ) -> Event:
         """A new own event that continues the newest one, at `time` (ns) or just after that one.
 
         The first one of an epoch also carries the `open` transaction, before `transactions`, and one that
@@ -280,7 +282,7 @@ class Replica:
         self._forks.tell(proofs)
         return event
 
-    def _opening_words(self, newest: Event | None) -> tuple[Transaction, ...]:
+    def _opening_words(self, newest: Event | None) -> tuple[TransactionTable, ...]:
         """What the first own event of an epoch begins with: our seal, and the anchor for the next epoch."""
         if newest is not None or self._key is None:
             return ()

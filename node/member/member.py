@@ -9,7 +9,7 @@ import structlog
 import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
-from consensus.event import Event, Transaction, make_event
+from consensus.event import Event, TransactionTable, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
@@ -83,7 +83,7 @@ class Member:
 
     # For others.
 
-    def submit(self, transactions: Sequence[Transaction]) -> None:
+    def submit(self, transactions: Sequence[TransactionTable]) -> None:
         """Puts transactions forward; they travel in one event, in this order, and stay until it is ordered.
 
         Raises EventError if they cannot be part of an event, BacklogError if too much waits already.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import trio
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.event import Event, EventError, Transaction
+from consensus.event import Event, EventError, TransactionTable
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
@@ -94,12 +94,12 @@ def ids_of(event: Event) -> tuple[int, ...]:
     return tuple(entry["id"] for entry in event.transactions if entry["type"] not in REPEATED)
 
 
-def unplaced(replica: Replica, member: MemberId, ledger: Ledger) -> list[tuple[Transaction, ...]]:
+def unplaced(replica: Replica, member: MemberId, ledger: Ledger) -> list[tuple[TransactionTable, ...]]:
     """Of a member's transactions in the epochs that `replica` holds those that had no effect on `ledger`, as grouped.
 
     What the replica itself says about their places does not count: it may have gone on from a wrong ledger.
     """
-    groups: list[tuple[Transaction, ...]] = []
+    groups: list[tuple[TransactionTable, ...]] = []
     taken: set[int] = set()
     for epoch in replica.held:
         for event in epoch.events_of(member):

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from consensus.encoding import encode
-from consensus.event import MAX_TRANSACTIONS, Transaction
+from consensus.event import MAX_TRANSACTIONS, TransactionTable
 
 _MOST = MAX_TRANSACTIONS - 1  # in one event, beside that which opens the epoch
 MAX_FILLED = 192 * 1024  # bytes of transactions in one event; an event may have some more
@@ -20,12 +20,12 @@ class TransactionPool:
     def __init__(self, limit: int = 16 * 1024 * 1024) -> None:
         self._limit = limit  # bytes
         self._size = 0
-        self._groups: deque[tuple[tuple[Transaction, ...], int]] = deque()
+        self._groups: deque[tuple[tuple[TransactionTable, ...], int]] = deque()
 
     def __len__(self) -> int:
         return sum(len(group) for group, _ in self._groups)
 
-    def add(self, transactions: Sequence[Transaction], size: int) -> None:
+    def add(self, transactions: Sequence[TransactionTable], size: int) -> None:
         """Takes a group of `size` bytes that will travel in one event. Raises BacklogError."""
         if size > MAX_FILLED or len(transactions) > _MOST:
             raise BacklogError(f"{len(transactions)} transactions of {size} bytes are too much for one event")
@@ -35,7 +35,7 @@ class TransactionPool:
             self._groups.append((tuple(transactions), size))
             self._size += size
 
-    def put_back(self, groups: Sequence[Sequence[Transaction]]) -> None:
+    def put_back(self, groups: Sequence[Sequence[TransactionTable]]) -> None:
         """Takes groups that were in own events and found no place in the order; they go before all others.
 
         What waits here already stays where it is.
@@ -48,7 +48,7 @@ class TransactionPool:
                 self._groups.appendleft((missing, size))
                 self._size += size
 
-    def groups(self) -> tuple[tuple[Transaction, ...], ...]:
+    def groups(self) -> tuple[tuple[TransactionTable, ...], ...]:
         """All that waits, in its groups."""
         return tuple(group for group, _ in self._groups)
 
@@ -56,9 +56,9 @@ class TransactionPool:
         """The highest transaction id that waits, -1 if none."""
         return max((entry["id"] for group, _ in self._groups for entry in group), default=-1)
 
-    def fill(self) -> tuple[Transaction, ...]:
+    def fill(self) -> tuple[TransactionTable, ...]:
         """What goes into the next event; it stays here until `taken` is told."""
-        filled: list[Transaction] = []
+        filled: list[TransactionTable] = []
         room = MAX_FILLED
         for group, size in self._groups:
             room -= size

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from consensus.encoding import EncodingError, decode, encode
 from consensus.epoch import EpochError, EpochRecord, SealedRecord, decode_record
-from consensus.event import Event, Transaction
+from consensus.event import Event, TransactionTable
 from consensus.outcome import ClosedEpoch
 
 _GROUPS_LIMIT = 1 << 26  # bytes
@@ -150,7 +150,7 @@ def read_closed(number: int, record: bytes, snapshot: bytes, groups: bytes) -> C
     return ClosedEpoch(opened, snapshot, _read_groups(groups))
 
 
-def _read_groups(groups: bytes) -> tuple[tuple[Transaction, ...], ...]:
+def _read_groups(groups: bytes) -> tuple[tuple[TransactionTable, ...], ...]:
     read = decode(groups, limit=_GROUPS_LIMIT)
     if not isinstance(read, list) or not all(isinstance(group, list) for group in read):
         raise EncodingError("transactions that were cut off must be lists")

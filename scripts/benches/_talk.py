@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 
 from consensus.epoch import EpochRecord
-from consensus.event import Event, Transaction, make_event
+from consensus.event import Event, TransactionTable, make_event
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger.records.transactions import Open
@@ -77,7 +77,7 @@ class Talk:
         )
         return event
 
-    def _transactions(self, creator: int, first: bool) -> Iterator[Transaction]:
+    def _transactions(self, creator: int, first: bool) -> Iterator[TransactionTable]:
         if first and self._record is not None:
             yield dict(Open(self._record.number, self._record.seal(self._sealers[creator]), None).as_table())
         number = self._id(creator)

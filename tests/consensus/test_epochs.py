@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 
 from consensus.epoch import SealedRecord, walk
-from consensus.event import Event, Transaction, make_event
+from consensus.event import Event, TransactionTable, make_event
 from consensus.keys import MemberId
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
@@ -41,7 +41,7 @@ class Swarm:
         self.genesis = genesis_of(self.keys[:founders], weights, anchored=True, settings=settings)
         self.replicas = [Replica.found(self.genesis, key) for key in self.keys]
         self.rounds: list[list[RoundEffects]] = [[] for _ in self.keys]
-        self.pending: list[list[tuple[Transaction, ...]]] = [[] for _ in self.keys]
+        self.pending: list[list[tuple[TransactionTable, ...]]] = [[] for _ in self.keys]
         self.ids = [0] * len(self.keys)
         self.made: list[Event] = []
         self.closed: dict[int, ClosedEpoch] = {}  # by number, the same at all

@@ -131,7 +131,7 @@ class Slot(Entity):
 
 
 @dataclass(frozen=True)
-class Ballot(Entity):
+class CandidateBallot(Entity):
     """A member's vote on a candidate."""
 
     author: MemberId
@@ -171,7 +171,7 @@ class Candidacy(Entity):
     beacon: bytes | None = None
     beacon_round: int = 0
     ripe: Ripe | None = None
-    ballots: tuple[Ballot, ...] = ()
+    ballots: tuple[CandidateBallot, ...] = ()
     barred: tuple[MemberId, ...] = ()  # who opened a case about a result here that was not proven
     faulty: tuple[MemberId, ...] = ()  # of whom a result here was proven to be wrong; sorted
 

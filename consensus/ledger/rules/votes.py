@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Ballot, Candidacy, Place
+from consensus.ledger.records.entities import Candidacy, CandidateBallot, Place
 from consensus.ledger.records.transactions import Vote
 from consensus.ledger.rules.candidates import drop
 from consensus.ledger.rules.promotion import promote
@@ -25,7 +25,7 @@ def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest
         raise RefusedError("member has voted")
     if news.checked != candidacy.ripe.results:
         raise RefusedError("vote on other results")
-    ballot = Ballot(author, news.approve, news.checked, news.reason, place)
+    ballot = CandidateBallot(author, news.approve, news.checked, news.reason, place)
     candidacy = replace(candidacy, ballots=(*candidacy.ballots, ballot))
     state.candidates[candidacy.id] = candidacy
     approved, rejected = tally(state, candidacy)

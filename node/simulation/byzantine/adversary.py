@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from consensus.event import Event, Transaction, make_event
+from consensus.event import Event, TransactionTable, make_event
 from consensus.keys import MemberId, SigningKey
 from consensus.roster import MEMBERS_LIMIT
 from consensus.sync import Tip
@@ -91,7 +91,7 @@ class Liar(Member):
     def next_event(
         self,
         plan: Plan,
-        transactions: Sequence[Transaction] = (),
+        transactions: Sequence[TransactionTable] = (),
         *,
         after: Event | None = None,
         **changes: Any,

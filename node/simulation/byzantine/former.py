@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from consensus.event import Event, Transaction, make_event
+from consensus.event import Event, TransactionTable, make_event
 from consensus.keys import SigningKey
 from consensus.ledger.records import transactions as ledger
 from consensus.statement import pae
@@ -38,7 +38,7 @@ class FormerKeys(Adversary):
             ))  # fmt: skip
         return events
 
-    def _said(self, liar: Liar, key: SigningKey) -> tuple[Transaction, ...]:
+    def _said(self, liar: Liar, key: SigningKey) -> tuple[TransactionTable, ...]:
         """All that would matter if a member said it."""
         replica, number = liar.replica, self.random.randrange(_IDS)
         record = replica.ledger.record

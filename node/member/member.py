@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -21,6 +21,8 @@ from node.member.divergence import Divergence
 from node.member.health import Health
 from node.member.inbox import Delivery, Inbox, Jump
 from node.member.listening import Listening
+from node.member.recomputation import Recomputation
+from node.member.record_comparison import PeerRecords
 from node.member.recovery import Recovery, ids_of, restore, unplaced
 from node.member.status import MemberStatus, Pace
 from node.member.transaction_pool import TransactionPool
@@ -66,7 +68,9 @@ class Member:
         self.health = Health()
         self._inbox = Inbox(self.health)
         self._audience = RoundBroadcast()
+        self._recovery = Recovery(store, verifier, genesis)
         self.divergence = Divergence(identity.id)
+        self.recomputation = Recomputation(self.divergence, self._recovery, identity.key)
         self._created_at, self._gap = -math.inf, 0.0
         self._decided_at: float | None = None
 
@@ -108,28 +112,27 @@ class Member:
         if events:
             await self._inbox.put(Delivery(events))
 
-    async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
-        """See `node.statesync.catchup.Seat`."""
-        self.divergence.compare(self.replica.ledger.record, said, self.replica.roster, trio.current_time())
-        recovery = Recovery(self._store, self.verifier, self.genesis)
-        closed = await self.divergence.second_look(recovery, self._key, said, self.replica)
+    async def observe_peer_records(self, said: PeerRecords) -> None:
+        """See `CatchUpTarget.observe_peer_records`."""
+        self.divergence.observe_peers(self.replica.ledger.record, said, self.replica.roster, trio.current_time())
+        closed = await self.recomputation.recompute_record(said, self.replica)
         if closed is not None:
             await self.enter(closed.record, closed.snapshot, (SealedRecord(closed.record, ()),))
 
-    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
-        """See `node.statesync.catchup.Seat`."""
-        self.divergence.mistaken(own, sealed)
+    def observe_refutation(self, own: EpochRecord, sealed: SealedRecord) -> None:
+        """See `CatchUpTarget.observe_refutation`."""
+        self.divergence.observe_refutation(own, sealed)
 
-    def excluded(self, record: EpochRecord) -> bool:
-        """See `node.statesync.catchup.Seat`."""
+    def observe_roster(self, record: EpochRecord) -> bool:
+        """See `CatchUpTarget.observe_roster`."""
         self.removed_by = None if self.id in record.roster else record
-        return self.removed_by is not None
+        return self.removed_by is None
 
     async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
-        """See `node.statesync.catchup.Seat`."""
+        """See `CatchUpTarget.enter`."""
         replica = await restore(self.genesis, self._key, record, snapshot)
         await self._inbox.put(Delivery(jump=Jump(replica, record, snapshot, corrected)))
-        await self.divergence.examine(Recovery(self._store, self.verifier, self.genesis), self._key)
+        await self.recomputation.explain_jump()
 
     def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
         """What a peer says it has of our epoch, while it is in that one or `ahead` of it.
@@ -188,29 +191,28 @@ class Member:
             if delivery is not None:
                 await self._take_in(delivery)
                 delivery.done.set()
-            if self.divergence.wants_cure():
-                await self._resynchronise()
+            if self.divergence.wants_recomputation():
+                await self._recompute_ledger()
 
-    async def _resynchronise(self) -> None:
-        """Computes the ledger of this epoch again, from what is on disk; what was told of it before stays told.
+    async def _recompute_ledger(self) -> None:
+        """Compute the ledger of this epoch again from the disk. Rounds that were published are not published again.
 
-        It may come to an end that the wrong ledger had not seen, in a round that was told.
+        The epoch may close in a round that was published: the wrong ledger had not seen that.
         """
-        recovery, told = Recovery(self._store, self.verifier, self.genesis), self.replica.ledger.round
-        self.replica, rounds = await self.divergence.cure(recovery, self._key, self.replica)
+        published = self.replica.ledger.round
+        self.replica, rounds = await self.recomputation.recompute_ledger(self.replica)
         for decided in rounds:
-            if decided.round.number > told:
+            if decided.round.number > published:
                 self._publish(decided)
             await self._keep(decided)
 
     async def _replay(self) -> None:
-        recovery = Recovery(self._store, self.verifier, self.genesis)
-        self.replica, opened = await recovery.resume(self._key)
+        self.replica, opened = await self._recovery.resume(self._key)
         self._begin_epoch(listen=self._listening is not None)
         if opened is not None:
             self._pool.put_back(opened.unreceived)
         opening = self.replica.opening
-        before = await recovery.read_before(opening)
+        before = await self._recovery.read_before(opening)
         if before is not None:
             self.replica.serve(*before)
 
@@ -220,7 +222,7 @@ class Member:
                 self._orphans.update(event.hash for event in events if not self.knows(event.hash))
                 await self._attached(attached)
 
-        kept = await recovery.replay(opening, take)
+        kept = await self._recovery.replay(opening, take)
         _log.debug("replayed", events=kept, epoch=self.replica.number, round=self.replica.ledger.round)
 
     async def _take_in(self, delivery: Delivery) -> None:
@@ -244,11 +246,11 @@ class Member:
                 self._clock.reach(event.time)
                 self._unordered[event.hash] = ids_of(event)
                 self._pool.taken(ids_of(event))
-        self.divergence.hear(events)
+        self.divergence.observe_events(events)
         for decided in self.replica.advance():
-            self.divergence.note(decided)
+            self.divergence.observe_round(decided)
             await self._follow(decided)
-        self.divergence.look(self.replica.roster)
+        self.divergence.update(self.replica.roster)
         if events:
             self.dag_changes.increment()
 
@@ -266,7 +268,7 @@ class Member:
         """Goes on in a later epoch, unless we came there by ourselves, or in the right one; own events may be there."""
         if jump.corrected or jump.replica.number > self.replica.number:
             groups = unplaced(self.replica, self.id, jump.replica.ledger)
-            self.divergence.begin(jump.record, jump.replica.ledger, self.replica)
+            self.divergence.observe_jump(jump.record, jump.replica.ledger, self.replica)
             self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._pace.patience)
             await self._turn(ClosedEpoch(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
 

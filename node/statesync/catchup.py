@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -10,12 +10,12 @@ import trio
 
 from consensus.epoch import EpochError, EpochRecord, SealedRecord
 from consensus.genesis import Genesis
-from consensus.keys import MemberId
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError
 from node.blobs import BlobError, Blobs
 from node.blobs.fetching import BlobFetcher
 from node.gossip.messages import MessageError
 from node.gossip.peers import Peer
+from node.member.record_comparison import PeerRecords
 from node.statesync.chain import RecordChain
 from node.store import Store
 from node.transport import AskError, BadAnswer, Refused, Transport
@@ -31,25 +31,25 @@ _log = structlog.get_logger(__name__)
 
 
 class CatchUpTarget(Protocol):
-    """The part in the swarm of the node that catches up."""
+    """What catching up needs of the node: its part in the swarm, which can go on in another epoch."""
 
-    async def compare(self, said: Mapping[MemberId, EpochRecord | None]) -> None:
-        """Is told what opened the epochs in which peers say they are; None: the first epoch. Raises StoreError."""
+    async def observe_peer_records(self, said: PeerRecords) -> None:
+        """Take in what opened the epochs in which peers say they are. Raises StoreError."""
         ...
 
-    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
-        """Is told that a record of its own is wrong, which it is to leave as soon as it can."""
+    def observe_refutation(self, own: EpochRecord, sealed: SealedRecord) -> None:
+        """Take in that a record of its own is not the sealed one; it is to leave that epoch as soon as it can."""
         ...
 
-    def excluded(self, record: EpochRecord) -> bool:
-        """Is told of the newest sealed record; whether it has no place for this node."""
+    def observe_roster(self, record: EpochRecord) -> bool:
+        """Take in a record of a later epoch; return whether this node is a member in it."""
         ...
 
     async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
-        """Leaves its epoch for the one of `record`, durably, with the ledger in `snapshot`, whose digest is checked.
+        """Leave the present epoch for that of `record`, durably, with the ledger in `snapshot`; its digest is checked.
 
-        The records in `corrected`, of which `record` is the last, take the place of those it has: see `Store.correct`.
-        Raises SnapshotError if it is no ledger, StoreError.
+        The records in `corrected`, of which `record` is the last, replace those that are there: see `Store.correct`.
+        Raises SnapshotError if `snapshot` is not a ledger, StoreError.
         """
         ...
 
@@ -98,11 +98,11 @@ class CatchUp:
         await self._learn(chain)
         record = chain.newest
         if not chain.corrected:
-            await self._target.compare(chain.said)
+            await self._target.observe_peer_records(chain.said)
         if record is None or not await self._leads_on(chain, record) or not self._has_place(chain, record):
             return False
         if chain.wrong is not None:
-            self._target.mistaken(chain.wrong, chain.corrected[0])
+            self._target.observe_refutation(chain.wrong, chain.corrected[0])
         try:
             await self._fetcher.fetch(record.snapshot, max_bytes=SIZE_LIMIT)
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
@@ -122,7 +122,7 @@ class CatchUp:
         That one may lack our own seal: then we follow the events that lead to it.
         """
         later = [said for said in chain.said.values() if said is not None and said.number > record.number]
-        return not all(self._target.excluded(one) for one in (*later, record))
+        return any(self._target.observe_roster(one) for one in (*later, record))
 
     async def _leads_on(self, chain: RecordChain, record: EpochRecord) -> bool:
         """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""

@@ -108,7 +108,7 @@ def test_a_wrong_node_puts_nothing_forward_until_it_is_cured():
 
     async def scenario(swarm, _rounds):
         wrong = swarm.nodes[1]
-        wrong.member.divergence.wants_cure = lambda: False
+        wrong.member.divergence.wants_recomputation = lambda: False
         await until(lambda: ledger_of(wrong).round >= 5)
         ledger_of(wrong)._state.refused["malformed"] = 7
         await until(lambda: wrong.member.status().dissent)
@@ -120,7 +120,7 @@ def test_a_wrong_node_puts_nothing_forward_until_it_is_cured():
         assert len(mine) > 5  # it goes on ordering with the others
         assert all(event.transactions == () for event in mine)
         assert wrong.member.status().pending > 5
-        del wrong.member.divergence.wants_cure
+        del wrong.member.divergence.wants_recomputation
         await until(lambda: wrong.member.status().dissent == "")
         await until(lambda: wrong.member.status().pending <= 3)
 
@@ -131,7 +131,7 @@ def test_without_a_majority_everybody_says_so():
     async def scenario(swarm, _rounds):
         await until(lambda: all(ledger_of(node).round >= 5 for node in swarm.nodes))
         for node in swarm.nodes[:2]:
-            node.member.divergence.wants_cure = lambda: False
+            node.member.divergence.wants_recomputation = lambda: False
             ledger_of(node)._state.refused["malformed"] = 7
         await until(lambda: all(node.member.status().dissent for node in swarm.nodes))
         assert all("no ledger has the majority" in node.member.status().dissent for node in swarm.nodes)
@@ -184,14 +184,14 @@ async def not_again(*_):
 
 def listen(node, said):
     """Keeps what the node says of itself at the moment in which seals tell it that it is wrong: nothing else is to."""
-    node.member.divergence.second_look = not_again
-    mistaken = node.member.mistaken
+    node.member.recomputation.recompute_record = not_again
+    observe = node.member.observe_refutation
 
-    def heard(own, sealed):
-        mistaken(own, sealed)
+    def observed(own, sealed):
+        observe(own, sealed)
         said.append((node.number, node.member.status().dissent))
 
-    node.member.mistaken = heard
+    node.member.observe_refutation = observed
 
 
 def lines(logs, *words):
@@ -269,7 +269,7 @@ def test_a_node_that_crashes_with_a_wrong_record_is_cured_after_its_start(down):
         await trio.sleep(down)
         with capture_logs() as logs:
             await swarm.start(wrong)
-            wrong.member.divergence.second_look = not_again
+            wrong.member.recomputation.recompute_record = not_again
             swarm.chat(wrong)
             assert records(wrong)[1] == mistaken
             await until(lambda: wrong.member.replica.number > 1 or records(wrong)[1] != mistaken)
@@ -311,8 +311,8 @@ def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
     async def scenario(swarm, rounds):
         wrong, sane = swarm.nodes[:2]
         await until(lambda: ledger_of(wrong).round >= 3)
-        cure = wrong.member.divergence.wants_cure
-        wrong.member.divergence.wants_cure = lambda: (
+        cure = wrong.member.divergence.wants_recomputation
+        wrong.member.divergence.wants_recomputation = lambda: (
             sane.member.replica.number == 1 and ledger_of(wrong).round >= sane.member.replica.opening.round and cure()
         )
         miscount(ledger_of(wrong)._state)
@@ -358,7 +358,7 @@ def test_without_a_majority_for_a_record_everybody_says_so():
 
     async def scenario(swarm, _rounds):
         for node in swarm.nodes:
-            node.member.divergence.second_look = not_again
+            node.member.recomputation.recompute_record = not_again
         for number, node in enumerate(swarm.nodes[:4]):
             bend_at_close(node, miscount_by(1 + number // 2))
         await until(lambda: all(node.member.replica.number == 1 for node in swarm.nodes))
@@ -379,7 +379,7 @@ def test_the_minority_of_an_epoch_that_nobody_can_seal_knows_it():
 
     async def scenario(swarm, _rounds):
         for number, node in enumerate(swarm.nodes[:3]):
-            node.member.divergence.second_look = not_again
+            node.member.recomputation.recompute_record = not_again
             bend_at_close(node, miscount_by(number))
         await until(lambda: all(node.member.status().dissent for node in swarm.nodes[:3]))
         for node in swarm.nodes[:3]:

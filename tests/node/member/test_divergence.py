@@ -4,17 +4,19 @@ from structlog.testing import capture_logs
 
 from consensus.replica import Replica
 from node.member.divergence import Divergence
+from node.member.recomputation import Recomputation
 from node.member.recovery import Recovery
 from node.member.verification import CachingVerifier
 from node.store.memory import MemoryDisk, MemoryStore
 from tests.consensus.gossip import Gossip
 
 
-async def stored(swarm):
-    """A store with all events of a swarm's first epoch."""
+async def recomputed(swarm, divergence, replica, kind=Recovery):
+    """What member 0 computes again, instead of the replica, from a store with all events of a swarm's first epoch."""
     store = MemoryStore(MemoryDisk())
     await store.append(swarm.replicas[0].dag.events)
-    return Recovery(store, CachingVerifier(), swarm.genesis)
+    recovery = kind(store, CachingVerifier(), swarm.genesis)
+    return await Recomputation(divergence, recovery, swarm.keys[0]).recompute_ledger(replica)
 
 
 def compared(swarm, change):
@@ -25,10 +27,10 @@ def compared(swarm, change):
     for start in range(0, len(events), 10):
         if start == len(events) // 20 * 10:
             change(replica)
-        divergence.hear(replica.insert(events[start : start + 10]))
+        divergence.observe_events(replica.insert(events[start : start + 10]))
         for decided in replica.advance():
-            divergence.note(decided)
-        divergence.look(replica.roster)
+            divergence.observe_round(decided)
+        divergence.update(replica.roster)
     return divergence, replica
 
 
@@ -39,12 +41,12 @@ def spoil(replica):
 async def test_what_was_wrong_is_computed_again_and_named():
     swarm = Gossip(4, seed=1).run(300).settle()
     divergence, replica = compared(swarm, spoil)
-    assert divergence.finding.verdict == "minority"
-    assert divergence.wants_cure()
+    assert divergence.verdict.verdict == "minority"
+    assert divergence.wants_recomputation()
     with capture_logs() as logs:
-        cured, _ = await divergence.cure(await stored(swarm), swarm.keys[0], replica)
+        cured, _ = await recomputed(swarm, divergence, replica)
     assert cured.ledger.digest() == swarm.replicas[1].ledger.digest()
-    assert (divergence.finding.verdict, divergence.dissent) == ("agree", "")
+    assert (divergence.verdict.verdict, divergence.dissent) == ("agree", "")
     (line,) = [entry for entry in logs if "computed again" in entry["event"]]
     assert line["entries"] == "accepted claim"
     assert line["round"] > 1
@@ -56,7 +58,7 @@ async def test_all_rounds_come_out():
     told = Replica.found(swarm.genesis, swarm.keys[0])
     told.insert(swarm.replicas[0].dag.events[:150])
     told.advance()
-    _, rounds = await divergence.cure(await stored(swarm), swarm.keys[0], told)
+    _, rounds = await recomputed(swarm, divergence, told)
     assert [decided.round.number for decided in rounds] == list(range(1, replica.ledger.round + 1))
 
 
@@ -71,13 +73,11 @@ async def test_what_comes_out_the_same_is_computed_once_and_stays_silent():
             spoil_at_half(again, swarm)
             return again, closed
 
-    recovery = await stored(swarm)
-    recovery.__class__ = Same
     with capture_logs() as logs:
-        await divergence.cure(recovery, swarm.keys[0], replica)
-    assert divergence.finding.verdict == "minority"
+        await recomputed(swarm, divergence, replica, kind=Same)
+    assert divergence.verdict.verdict == "minority"
     assert "does not vote or work" in divergence.dissent
-    assert not divergence.wants_cure()
+    assert not divergence.wants_recomputation()
     assert any("the ledger is the same" in entry["event"] for entry in logs)
 
 

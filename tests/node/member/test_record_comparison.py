@@ -7,7 +7,7 @@ import pytest
 from consensus.epoch import EpochRecord, Opening
 from consensus.roster import Roster, RosterMember, make_roster
 from node.config.identity import Identity
-from node.member.record_comparison import against_peers, against_sealed, is_early, record_differences
+from node.member.record_comparison import compare_with_peers, describe_refutation, record_differences
 from tests.node.statesync.chains import genesis_of, links, next_record, sealed_by
 
 ALL = sorted((Identity(bytes([number]) * 32) for number in range(1, 8)), key=lambda one: one.id)
@@ -26,33 +26,44 @@ def said(*records: EpochRecord | None) -> dict[bytes, EpochRecord | None]:
 
 
 @pytest.mark.parametrize(
-    ("words", "weights", "expected"),
+    ("words", "weights", "verdict", "reason"),
     [
-        (said(), (), ""),
-        (said(OTHER, OTHER, OTHER), (), ""),  # three of seven: too few
-        (said(OTHER, OTHER, OTHER, OTHER), (), "members of weight 4 of 7 opened epoch 2 with another record (snap"),
-        (said(OTHER, OTHER, OTHER, OWN, OWN, OWN), (), ""),
-        (said(OTHER, OTHER), (3, 2, 2, 0, 0, 0, 0), "members of weight 4 of 7"),
-        (said(OTHER, OTHER, OTHER), (4, 1, 1, 1, 0, 0, 0), ""),  # we alone are the majority
-        (said(OTHER, OTHER, OTHER, OWN, THIRD, THIRD), (), "no record of epoch 2 has the majority"),
-        (said(OTHER, OTHER, OTHER, OWN, THIRD), (), ""),  # the last one may still make it four
-        (said(OTHER, OTHER, OTHER, OWN, THIRD, CHAIN[2]), (), ""),
-        (said(*[CHAIN[0]] * 6), (), ""),
-        (said(*[CHAIN[2]] * 6), (), ""),
+        (said(), (), "agree", ""),
+        (said(OTHER, OTHER, OTHER), (), "agree", ""),  # three of seven: too few
+        (said(*[OTHER] * 4), (), "minority", "members of weight 4 of 7 opened epoch 2 with another record (snap"),
+        (said(OTHER, OTHER, OTHER, OWN, OWN, OWN), (), "agree", ""),
+        (said(OTHER, OTHER), (3, 2, 2, 0, 0, 0, 0), "minority", "members of weight 4 of 7"),
+        (said(OTHER, OTHER, OTHER), (4, 1, 1, 1, 0, 0, 0), "agree", ""),  # we alone are the majority
+        (said(OTHER, OTHER, OTHER, OWN, THIRD, THIRD), (), "none", "no record of epoch 2 has the majority"),
+        (said(OTHER, OTHER, OTHER, OWN, THIRD), (), "agree", ""),  # the last one may still make it four
+        (said(OTHER, OTHER, OTHER, OWN, THIRD, CHAIN[2]), (), "agree", ""),
+        (said(*[CHAIN[2]] * 6), (), "agree", ""),
     ],
 )
 def test_a_record_has_the_majority_with_more_than_half_of_the_weight(
-    words: dict[bytes, EpochRecord | None], weights: tuple[int, ...], expected: str
+    words: dict[bytes, EpochRecord | None], weights: tuple[int, ...], verdict: str, reason: str
 ) -> None:
-    found = against_peers(ME, OWN, words, roster(*weights))
-    assert found.startswith(expected)
-    assert bool(found) == bool(expected)
+    found = compare_with_peers(ME, OWN, words, roster(*weights))
+    assert found.verdict == verdict
+    assert found.reason.startswith(reason)
+    assert bool(found.reason) == bool(reason)
 
 
-def test_who_is_early_is_ahead_of_more_than_half_of_the_weight() -> None:
-    assert not is_early(OWN, said(None, CHAIN[0], CHAIN[0]), roster())
-    assert is_early(OWN, said(None, CHAIN[0], CHAIN[0], CHAIN[0]), roster())
-    assert not is_early(OWN, said(OWN, OTHER, CHAIN[2], CHAIN[2]), roster())
+@pytest.mark.parametrize(
+    ("words", "early"),
+    [
+        (said(None, CHAIN[0], CHAIN[0]), False),
+        (said(None, CHAIN[0], CHAIN[0], CHAIN[0]), True),
+        (said(*[CHAIN[0]] * 6), True),
+        (said(OWN, OTHER, CHAIN[2], CHAIN[2]), False),
+    ],
+)
+def test_who_is_early_is_ahead_of_more_than_half_of_the_weight(
+    words: dict[bytes, EpochRecord | None], early: bool
+) -> None:
+    found = compare_with_peers(ME, OWN, words, roster())
+    assert (found.verdict == "early") == early
+    assert ("epoch 2 began here, and most members have not closed the one before" in found.reason) == early
 
 
 def test_differences_are_told_field_by_field() -> None:
@@ -64,5 +75,5 @@ def test_differences_are_told_field_by_field() -> None:
     assert found["roster_version"] == ("1", "2")
     assert found["judges"] == ("01" * 8, "02" * 8 + " " + "03" * 8)
     assert "weight 8" in found["roster"][1]
-    line = against_sealed(OWN, sealed_by(other, ALL[:6]))
+    line = describe_refutation(OWN, sealed_by(other, ALL[:6]))
     assert "another record than members of weight 7 of 8 sealed (roster, roster_version, snapshot, judges)" in line

@@ -52,14 +52,14 @@ class Text:
         self.said: Mapping[bytes, EpochRecord | None] = {}
         self.mistakes: list[tuple[EpochRecord, EpochRecord]] = []
 
-    async def compare(self, said: Mapping[bytes, EpochRecord | None]) -> None:
+    async def observe_peer_records(self, said: Mapping[bytes, EpochRecord | None]) -> None:
         self.said = dict(said)
 
-    def mistaken(self, own: EpochRecord, sealed: SealedRecord) -> None:
+    def observe_refutation(self, own: EpochRecord, sealed: SealedRecord) -> None:
         self.mistakes.append((own, sealed.record))
 
-    def excluded(self, record: EpochRecord) -> bool:
-        return record.number in self.without
+    def observe_roster(self, record: EpochRecord) -> bool:
+        return record.number not in self.without
 
     async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         if hashlib.sha256(snapshot).digest() != record.snapshot:

@@ -1,4 +1,4 @@
-"""Wall time as something handed in: the system's, or trio's clock with a skew; and what keeps it going."""
+"""Wall clocks: the system's, one that follows trio's clock, and one that never goes back."""
 
 import time
 from typing import Protocol
@@ -7,14 +7,14 @@ import trio
 
 from consensus.event import MAX_INT
 
-_FARTHEST = MAX_INT - 2**60  # ns, in the year 2225: 36 years before events could hold no later time
+_FARTHEST_NS = MAX_INT - 2**60  # in the year 2225, 36 years before the last time that an event can hold
 
 
 class Clock(Protocol):
     """Tells the time that goes into events. Timers use `trio.current_time` instead."""
 
     def time_ns(self) -> int:
-        """Nanoseconds since 1970, UTC, as this machine believes."""
+        """Return the nanoseconds since 1970, UTC, as far as this machine knows."""
         ...
 
 
@@ -39,30 +39,31 @@ class SimulatedClock:
 
 
 class SteadyClock:
-    """A clock for own events that does not fall behind a time already reached, whatever is done to `clock`.
+    """A clock for own events that never falls behind a time it has reached, whatever is done to `clock`.
 
-    Were a clock set back by a year, own events would for a year come 1 ns after each other. If most members had
-    been ahead, or one liar alone had dated a round (SPEC S16), consensus time would stand still so long, and no
-    lease would run out. So time goes on from the latest that was reached, as fast as trio's clock does.
+    If a clock were set back by a year, own events would follow each other at 1 ns for a year. If most members had been
+    ahead, or one liar alone had dated a round (SPEC S16), consensus time would stand still for as long, and no lease
+    would run out. So time goes on from the latest that was reached, as fast as trio's clock does.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._reached = 0
-        self._at: float | None = None  # in seconds of trio's clock
+        self._reached_ns = 0
+        self._reached_at: float | None = None  # of trio's clock
 
     def time_ns(self) -> int:
         """See `Clock.time_ns`."""
-        self._take(self._clock.time_ns())
-        return self._reached
+        self._advance(self._clock.time_ns())
+        return self._reached_ns
 
     def reach(self, time_ns: int) -> None:
-        """Takes note of the time of an own event, or of the last consensus time."""
-        if time_ns <= _FARTHEST:  # further on nobody follows a liar
-            self._take(time_ns)
+        """Take in the time of an own event, or the last consensus time."""
+        if time_ns <= _FARTHEST_NS:  # nobody follows a liar further than that
+            self._advance(time_ns)
 
-    def _take(self, time_ns: int) -> None:
+    def _advance(self, time_ns: int) -> None:
+        """Go on to the present, and to `time_ns` if that is later."""
         now = trio.current_time()
-        if self._at is not None:
-            self._reached += max(0, round((now - self._at) * 1e9))
-        self._reached, self._at = max(self._reached, time_ns), now
+        if self._reached_at is not None:
+            self._reached_ns += max(0, round((now - self._reached_at) * 1e9))
+        self._reached_ns, self._reached_at = max(self._reached_ns, time_ns), now

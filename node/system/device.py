@@ -1,18 +1,21 @@
-"""What this machine's workers run on, found without loading the libraries that use it."""
+"""The device that workers run on, found without loading the libraries that use it."""
 
 import shutil
 import subprocess
 
+_TIMEOUT_S = 5.0
+_MAX_CHARS = 64
+
 
 def device_name() -> str:
-    """The name of the first NVIDIA GPU as its driver tells it, else "cpu"."""
+    """Return the name of the first NVIDIA GPU as its driver gives it, or "cpu" if there is none."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return "cpu"
     query = [tool, "--query-gpu=name", "--format=csv,noheader"]
     try:
-        found = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True).stdout
+        found = subprocess.run(query, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return "cpu"
     names = found.strip().splitlines()
-    return names[0][:64] if names else "cpu"
+    return names[0][:_MAX_CHARS] if names else "cpu"

@@ -1,4 +1,4 @@
-"""Files that survive a power loss: whole or not there at all."""
+"""Files that survive a power failure: whole, or not there at all."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def sync_directory(path: Path) -> None:
-    """Makes new names and renames in the directory durable."""
+    """Make new names and renames in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -15,7 +15,7 @@ def sync_directory(path: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes `data` to `path`: after a crash the file is there whole, or as it was before."""
+    """Write `data` to `path`. After a crash the file is there whole, or as it was before."""
     descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:

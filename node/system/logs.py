@@ -7,7 +7,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_WIDTH = 24  # of the event, so that what follows stands in a column
+_WIDTH_CHARS = 24  # of the event, so that what follows stands in a column
 
 
 def configure_logs(*, as_json: bool, file: TextIO | None = None) -> None:
@@ -43,7 +43,7 @@ def _short_line(logger: WrappedLogger, name: str, event: EventDict) -> str:
     trace = event.pop("exception", None)
     title = str(what) if level == "info" else f"{level}: {what}"
     rest = " ".join(f"{key}={_shown(value)}" for key, value in event.items())
-    line = f"{time} {title:<{_WIDTH}} {rest}".rstrip()
+    line = f"{time} {title:<{_WIDTH_CHARS}} {rest}".rstrip()
     return line if trace is None else f"{line}\n{trace}"
 
 

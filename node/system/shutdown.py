@@ -1,4 +1,4 @@
-"""What ends a node: SIGTERM, Ctrl-C, and, for programs that start nodes, the end of its standard input."""
+"""The ways to end a node: SIGTERM, Ctrl-C and, for programs that start nodes, the end of its standard input."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ _log = structlog.get_logger(__name__)
 async def end_on_signal(
     scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Cancels the scope at each SIGTERM or SIGINT."""
+    """Cancel the scope at each SIGTERM or SIGINT."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
         async for number in signals:
@@ -22,7 +22,7 @@ async def end_on_signal(
 
 
 async def end_with_input(scope: trio.CancelScope) -> None:
-    """Cancels the scope when standard input, a pipe, ends: as it does however the program that holds it dies."""
+    """Cancel the scope when standard input, a pipe, ends. It ends however the program at its other end dies."""
     async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stream:
         async for _ in stream:
             pass

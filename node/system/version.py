@@ -1,4 +1,4 @@
-"""Which program this is: its version, and the digest of its sources that a node announces."""
+"""The version of this program, and the digest of its sources that a node announces."""
 
 import hashlib
 from functools import cache
@@ -10,7 +10,7 @@ _PACKAGES = ("consensus", "engine", "node", "training")
 
 
 def version() -> str:
-    """The version of the installed distribution, or "source" when run from a bare checkout."""
+    """Return the version of the installed distribution, or "source" when run from a bare checkout."""
     try:
         return metadata.version("ringrift-swarm")
     except metadata.PackageNotFoundError:
@@ -19,7 +19,7 @@ def version() -> str:
 
 @cache
 def source_digest() -> bytes:
-    """SHA-256 over the paths and contents of all Python files: nodes with equal digests run equal code."""
+    """Return the SHA-256 over the paths and contents of all Python files. Nodes with equal digests run equal code."""
     total = hashlib.sha256()
     for package in _PACKAGES:
         for path in sorted((_ROOT / package).rglob("*.py")):

@@ -20,10 +20,10 @@ import structlog
 
 from node.simulation.invariants import Violation
 from node.simulation.mutants import MUTANTS
-from node.simulation.run import Report, simulate
+from node.simulation.run import RunReport, simulate
 from node.simulation.schedule import (
+    ATTACK_KINDS,
     FREQUENCIES,
-    LIES,
     Schedule,
     ScheduleError,
     decode_schedule,
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     jobs = [(schedule, arguments.broken) for schedule in schedules]
     with get_context("spawn").Pool(min(arguments.jobs, len(jobs)), _quiet) as pool:
         for schedule, result in pool.imap_unordered(_run, jobs):
-            if isinstance(result, Report):
+            if isinstance(result, RunReport):
                 reports.append(result)
                 _tell(result, arguments.json)
                 continue
@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--malice",
         type=_lies,
-        default=LIES,
+        default=ATTACK_KINDS,
         metavar="KIND,...",
-        help=f"in which ways members below 1/3 may lie: some of {', '.join(LIES)}, or none; all by default",
+        help=f"in which ways members below 1/3 may lie: some of {', '.join(ATTACK_KINDS)}, or none; all by default",
     )
     add("--schedule", type=Path, help="run this file, which a violation left behind, instead of seeds")
     add("--shrink", type=int, default=150, metavar="RUNS", help="at most, to shrink what failed (%(default)s)")
@@ -114,7 +114,7 @@ def _faults(text: str) -> Mapping[str, float]:
 def _lies(text: str) -> tuple[str, ...]:
     kinds = () if text == "none" else tuple(text.split(","))
     for kind in kinds:
-        _require_known(kind, LIES, "malice")
+        _require_known(kind, ATTACK_KINDS, "malice")
     return kinds
 
 
@@ -129,7 +129,7 @@ def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
     counts = list(arguments.nodes)
     return [
         draw_schedule(
-            seed, counts[seed % len(counts)], arguments.seconds, faults=arguments.faults, lies=arguments.malice
+            seed, counts[seed % len(counts)], arguments.seconds, faults=arguments.faults, attacks=arguments.malice
         )
         for seed in arguments.seeds
     ]
@@ -139,7 +139,7 @@ def _quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def _run(job: Job) -> tuple[Schedule, Report | tuple[str, str, float, str]]:
+def _run(job: Job) -> tuple[Schedule, RunReport | tuple[str, str, float, str]]:
     """The report, or the violation's kind, text, time and the trace of an error in a node."""
     schedule, broken = job
     try:
@@ -162,7 +162,7 @@ def _hunt_down(schedule: Schedule, found: tuple[str, str, float, str], arguments
 
     def attempt(smaller: Schedule) -> Violation | None:
         _, result = _run((smaller, arguments.broken))
-        if isinstance(result, Report):
+        if isinstance(result, RunReport):
             return None
         other = Violation(result[0], result[1])
         other.at = result[2]
@@ -178,7 +178,7 @@ def _hunt_down(schedule: Schedule, found: tuple[str, str, float, str], arguments
     print(f"again: scripts/simulate --schedule {path}{broken}")
 
 
-def _tell(report: Report, as_json: bool) -> None:
+def _tell(report: RunReport, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(report)), flush=True)
         return
@@ -191,7 +191,7 @@ def _tell(report: Report, as_json: bool) -> None:
     )
 
 
-def _tell_all(reports: Sequence[Report], schedules: Sequence[Schedule], wall: float, as_json: bool) -> None:
+def _tell_all(reports: Sequence[RunReport], schedules: Sequence[Schedule], wall: float, as_json: bool) -> None:
     added = (
         "faults",
         "liars",

@@ -1,4 +1,4 @@
-"""Where simulated machines are, and who knows it: addresses that move, and doors that open to new members."""
+"""Addresses of simulated machines: where each one is, what a node knows of that, and requests that need it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,60 +13,60 @@ from node.config.swarm_file import SwarmConfig, SwarmMember
 from node.membership.address_book import AddressBook
 from node.transport import MAX_ANSWER_BYTES, Transport, Unreachable
 
-_REFUSED_S = 0.01  # until a machine that listens elsewhere by now has refused the connection
+_REFUSED_S = 0.01  # until a machine that is no longer at an address has refused the connection
 
 
 class Addressing:
-    """The present address of every key."""
+    """The present address ("host:port") of every key, and those at the founding, which swarm.toml lists."""
 
     def __init__(self, genesis: Genesis) -> None:
         self._genesis = genesis
-        self.homes: dict[MemberId, str] = {}
+        self.addresses: dict[MemberId, str] = {}
         self._founding: tuple[SwarmMember, ...] = ()
 
-    def found(self) -> None:
-        """What is known by now is what the swarm.toml says."""
+    def record_founding(self) -> None:
+        """Keep the present addresses as those of swarm.toml."""
         self._founding = tuple(
-            SwarmMember(member, f"m{number}", split_address(home), 1, None, number)
-            for number, (member, home) in enumerate(self.homes.items())
+            SwarmMember(member, f"m{number}", split_address(address), 1, None, number)
+            for number, (member, address) in enumerate(self.addresses.items())
         )
 
-    def address_book(self, roster: Callable[[], Roster], guides: Mapping[MemberId, str] | None) -> AddressBook:
-        """What a node knows of addresses: swarm.toml and the roster, or what it was told instead of swarm.toml."""
-        listed = self._founding if guides is None else ()
+    def address_book(self, roster: Callable[[], Roster], bootstrap: Mapping[MemberId, str] | None) -> AddressBook:
+        """Return the address book of a node that knows the roster and swarm.toml, or `bootstrap` instead of that."""
+        listed = self._founding if bootstrap is None else ()
         config = SwarmConfig(Path("swarm.toml"), self._genesis, listed, None, None, None)
-        return AddressBook(config, roster, guides)
+        return AddressBook(config, roster, bootstrap)
 
     def transport(self, inner: Transport) -> "AddressedTransport":
-        """A node's asking side."""
-        return AddressedTransport(inner, self.homes)
+        """Return the transport of a node, around one that reaches every key."""
+        return AddressedTransport(inner, self.addresses)
 
 
 class AddressedTransport:
-    """`Transport` to where members were said to be: it finds those who are there."""
+    """`Transport` that reaches a peer only if it knows the peer's present address."""
 
-    def __init__(self, inner: Transport, homes: Mapping[MemberId, str]) -> None:
-        self._inner, self._homes = inner, homes
-        self._addresses: Mapping[MemberId, str] = {}
+    def __init__(self, inner: Transport, present: Mapping[MemberId, str]) -> None:
+        self._inner, self._present = inner, present
+        self._known: Mapping[MemberId, str] = {}
 
     async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
         """See `AddressableTransport.set_addresses`."""
-        self._addresses = addresses
+        self._known = addresses
         await trio.lowlevel.checkpoint()
 
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
         """See `Transport.ask`."""
-        address = self._addresses.get(peer)
-        if address is None or address != self._homes.get(peer):
+        address = self._known.get(peer)
+        if address is None or address != self._present.get(peer):
             await trio.sleep(_REFUSED_S)
-            raise Unreachable("no address of it is known" if address is None else "connection refused")
+            raise Unreachable("its address is not known" if address is None else "connection refused")
         return await self._inner.ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
 
 
 class NoCredentials:
-    """Stands in for TLS, which is not simulated: the network in memory knows who asks."""
+    """`PeerCredentials` without TLS, which is not simulated: the network in memory knows who asks."""
 
     def set_members(self, members: Iterable[MemberId]) -> None:
         """See `PeerCredentials.set_members`."""

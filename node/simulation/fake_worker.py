@@ -1,4 +1,4 @@
-"""The workshop's twin for virtual time: jobs take seconds of trio's clock, their results are made up."""
+"""A job runner for virtual time: jobs take seconds of trio's clock, their results are made up."""
 
 import hashlib
 import random
@@ -14,33 +14,33 @@ SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "check": 0.5}
 STEPS = 4
 
 
-class SimulatedWorkshop:
-    """Writes every job into `diary`; models and games are random bytes.
+class FakeWorker:
+    """`JobRunner` that appends every job to `jobs`; models and games are random bytes.
 
-    `strength` is the chance that a candidate wins a game of a match, `failing` that a job breaks at a step.
-    What a job gives depends on `chance` alone, except that a check is honest: it compares the scores, the seeds
-    and the root that it is asked about with those that the games file tells.
+    `strength` is the probability that a candidate wins a game of a match, `failing` that a job fails at a step.
+    Results depend on `chance` alone, except those of checks: a check compares the scores, seeds and root that it
+    is given with those that the games file holds.
     """
 
     def __init__(
         self,
         chance: random.Random,
         directory: Path,
-        diary: list[Mapping[str, Any]],
+        jobs: list[Mapping[str, Any]],
         *,
         strength: float = 0.9,
         failing: float = 0.0,
     ) -> None:
         self._chance = chance
         self._directory = directory
-        self._diary = diary
+        self.jobs = jobs
         self._strength = strength
         self._failing = failing
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-        """See `Workshop.perform`."""
+        """See `JobRunner.perform`."""
         kind = job["job"]
-        self._diary.append(job)
+        self.jobs.append(job)
         for step in range(STEPS):
             await trio.sleep(SECONDS[kind] / STEPS * self._chance.uniform(0.5, 1.5))
             report({"games": step})
@@ -50,7 +50,7 @@ class SimulatedWorkshop:
         return results[kind](job)
 
     async def aclose(self) -> None:
-        """See `Workshop.aclose`."""
+        """See `JobRunner.aclose`."""
         await trio.lowlevel.checkpoint()
 
     def _play(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -68,7 +68,7 @@ class SimulatedWorkshop:
             [block, sum(2 * (self._chance.random() < self._strength) for _ in range(2))]
             for block, _seed in job["blocks"]
         ]
-        games = made_up_games(scores, job["blocks"]) + self._chance.randbytes(16)
+        games = fake_games(scores, job["blocks"]) + self._chance.randbytes(16)
         root = hashlib.sha256(games).digest()
         return {"scores": scores, "root": root, "blob": self._write(games), "games": 2 * len(scores)}
 
@@ -81,17 +81,17 @@ class SimulatedWorkshop:
         return self._chance.randbytes(32)
 
 
-def made_up_games(scores: Sequence[Sequence[int]], blocks: Sequence[Sequence[Any]]) -> bytes:
-    """How a games file begins that tells these scores of blocks with these seeds."""
+def fake_games(scores: Sequence[Sequence[int]], blocks: Sequence[Sequence[Any]]) -> bytes:
+    """Return the beginning of a games file with these scores of the blocks, and a hash of the blocks' seeds."""
     return bytes(score for _, score in scores) + hashlib.sha256(b"".join(seed for _, seed in blocks)).digest()
 
 
 def _check(job: Mapping[str, Any]) -> Mapping[str, Any]:
     games = Path(job["blob"]).read_bytes()
-    expected = made_up_games(job["scores"], job["blocks"])
+    expected = fake_games(job["scores"], job["blocks"])
     count = len(job["scores"])
     if games[:count] != expected[:count]:
-        return {"ok": False, "reason": "the games tell other scores"}
+        return {"ok": False, "reason": "the games have other scores"}
     if games[: len(expected)] != expected:
         return {"ok": False, "reason": "not the openings of the blocks' seeds"}
     ok = hashlib.sha256(games).digest() == job["root"]

@@ -1,4 +1,4 @@
-"""What must hold in every run, whatever happens: agreement, nothing lost, no honest member accused, progress."""
+"""What must hold in every run, whatever goes wrong: agreement, nothing lost, no honest member accused, progress."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,13 +8,14 @@ from consensus.event import Event
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.replica import RoundEffects
-from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.simulation.machine import SimulatedNode
+from node.simulation.swarm import SimulatedSwarm
 
-_LATE = "the event is of another epoch or swarm"  # it was on its way when its epoch closed here: no reproach
+_LATE = "the event is of another epoch or swarm"  # it was on its way when its epoch closed here: not an accusation
 
 
 class Violation(Exception):  # noqa: N818 - what the simulator looks for
-    """Something that must never happen did; one line. `kind` says what, whatever the nodes and numbers."""
+    """Something that must never happen has happened; one line. `kind` is the same for all nodes and numbers."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -22,39 +23,39 @@ class Violation(Exception):  # noqa: N818 - what the simulator looks for
         self.at = trio.current_time() if trio.lowlevel.in_trio_run() else 0.0  # virtual seconds
 
 
-class Invariants:
-    """Compares every round that an honest node decides, at first or after a restart, with the others'."""
+class AgreementCheck:
+    """Compares every round that an honest node decides, first or again after a restart, with the other nodes'."""
 
     def __init__(self, honest: Collection[MemberId] = ()) -> None:
-        """`honest` are those who must not be convicted of anything."""
+        """`honest` are the members that must not be convicted of anything."""
         self._honest = honest
         self.rounds: dict[int, tuple[object, object]] = {}  # judges and places
         self._ledgers: dict[int, tuple[object, bytes]] = {}  # effects and digest
         self.ordered = 0
-        self.cured = 0  # ledgers that something had bent
+        self.cured = 0  # corrupted ledgers that became right again
 
-    def watch(self, node: SimulatedNode, effects: RoundEffects) -> None:
-        """Takes a decided round. Raises Violation if another node decided otherwise."""
+    def observe(self, node: SimulatedNode, effects: RoundEffects) -> None:
+        """Take in a decided round. Raises Violation if another node decided otherwise."""
         if not node.honest:
             return
-        self._watch_order(node, effects)  # first: from another order follows another ledger
-        if node.bent is None or self._is_cured(node, effects):
-            self._watch_ledger(node, effects)
+        self._check_order(node, effects)  # first: another order leads to another ledger
+        if not node.is_corrupted or self._is_cured(node, effects):
+            self._check_ledger(node, effects)
 
     def trace(self) -> object:
-        """The whole order and every ledger, for comparison with another run."""
+        """Return the whole order and every ledger digest, for comparison with another run."""
         return sorted(self.rounds.items()), sorted((number, digest) for number, (_, digest) in self._ledgers.items())
 
     def _is_cured(self, node: SimulatedNode, effects: RoundEffects) -> bool:
-        """Whether a ledger that something had bent is that of the others again."""
-        assert node.bent is not None
+        """Return whether a corrupted ledger is that of the others again."""
+        assert node.corrupted_round is not None
         number = effects.round.number
-        if number > node.bent and number in self._ledgers and self._ledgers[number][1] == effects.digest:
-            node.bent = None
+        if number > node.corrupted_round and number in self._ledgers and self._ledgers[number][1] == effects.digest:
+            node.corrupted_round = None
             self.cured += 1
-        return node.bent is None
+        return not node.is_corrupted
 
-    def _watch_order(self, node: SimulatedNode, effects: RoundEffects) -> None:
+    def _check_order(self, node: SimulatedNode, effects: RoundEffects) -> None:
         number = effects.round.number
         places = tuple((place.event.hash, place.time, place.index) for place in effects.round.events)
         order = (effects.round.judges, places)
@@ -62,9 +63,9 @@ class Invariants:
             self.rounds[number] = order
             self.ordered += len(places)
         if order != self.rounds[number]:
-            raise Violation("order", f"node {node.number} orders round {number} in another way")
+            raise Violation("order", f"node {node.number} orders round {number} differently")
 
-    def _watch_ledger(self, node: SimulatedNode, effects: RoundEffects) -> None:
+    def _check_ledger(self, node: SimulatedNode, effects: RoundEffects) -> None:
         for effect in effects.effects:
             if effect.fields.get("accused") in self._honest:
                 raise Violation("accused", f"node {node.number} convicts an honest member: {effect.kind}")
@@ -74,15 +75,15 @@ class Invariants:
             raise Violation("ledger", f"node {node.number} has another ledger after round {number}")
 
 
-class History:
-    """Remembers all that was promoted and certified on any honest node: it is never lost nor contradicted."""
+class PromotionsCheck:
+    """Remembers all that was promoted and certified on any honest node: none of it is ever lost or contradicted."""
 
     def __init__(self) -> None:
         self.promoted: list[tuple[bytes, bytes]] = []  # digest and statement, in order
-        self.certified: dict[bytes, int] = {}  # by digest: the round after which a node had it so
+        self.certified: dict[bytes, int] = {}  # by digest: the round after which a node had the certificate
 
     def inspect(self, node: SimulatedNode, ledger: Ledger, decided: int) -> None:
-        """Looks at a ledger after `decided` rounds. Raises Violation."""
+        """Inspect a ledger after `decided` rounds. Raises Violation."""
         promotions = ledger.promotions()
         shown = [(promotion.digest, promotion.statement) for promotion in promotions]
         known = self.promoted[: len(shown)]
@@ -97,18 +98,18 @@ class History:
             self.certified.setdefault(digest, decided)
 
 
-class Honesty:
-    """Looks through all that nodes have for honest members that forked, or are treated as if they had."""
+class HonestMembersCheck:
+    """Inspects what all nodes hold: honest members never fork, and are never treated as if they had."""
 
     def __init__(self, swarm: SimulatedSwarm) -> None:
         self._swarm = swarm
         self._honest = swarm.honest_ids
-        self._found: dict[tuple[bytes, MemberId, int], bytes] = {}
-        self._looked_at: dict[object, int] = {}  # by run of a node, and epoch: rows
-        self.attached = 0  # events that were looked at, at all nodes together
+        self._hashes: dict[tuple[bytes, MemberId, int], bytes] = {}  # by epoch, creator and sequence number
+        self._inspected: dict[object, int] = {}  # events, by run of a node and epoch
+        self.attached = 0  # events inspected, at all nodes together
 
     def inspect(self) -> None:
-        """Looks at what came since the last time. Raises Violation."""
+        """Inspect what is new since the last call. Raises Violation."""
         for node in self._swarm.nodes:
             if node.member is not None:
                 self._inspect_events(node)
@@ -125,18 +126,18 @@ class Honesty:
                 self._inspect_epoch((node.number, node.starts, epoch), served.dag.events)
 
     def _inspect_epoch(self, run: object, events: Sequence[Event]) -> None:
-        fresh = events[self._looked_at.get(run, 0) :]
-        for event in fresh:
+        new = events[self._inspected.get(run, 0) :]
+        for event in new:
             if event.creator in self._honest:
-                known = self._found.setdefault((event.epoch, event.creator, event.seq), event.hash)
+                known = self._hashes.setdefault((event.epoch, event.creator, event.seq), event.hash)
                 if known != event.hash:
                     text = f"honest {id_text(event.creator)[:8]} signed two events {event.seq}"
                     raise Violation("honest fork", text)
-        self.attached += len(fresh)
-        self._looked_at[run] = len(events)
+        self.attached += len(new)
+        self._inspected[run] = len(events)
 
     def _inspect_opinions(self, node: SimulatedNode) -> None:
-        """What an honest node thinks of others."""
+        """Check what an honest node holds against others."""
         assert node.member is not None
         assert node.gossip is not None
         replica = node.member.replica
@@ -154,9 +155,9 @@ class Honesty:
 
 
 def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
-    """What honest nodes still wait for, transactions without a place or `rounds` rounds; None if nothing."""
+    """Return which honest node waits for what, transactions without a place or `rounds` rounds; None if none does."""
     newest = max(
-        (node.member.replica for node in swarm.honest if node.member is not None and node.bent is None),
+        (node.member.replica for node in swarm.honest if node.member is not None and not node.is_corrupted),
         key=lambda replica: replica.number,
         default=None,
     )
@@ -165,11 +166,11 @@ def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
             continue
         if node.member is None:
             return f"node {node.number} is down"
-        if node.bent is not None:
-            return f"node {node.number} has the wrong ledger since round {node.bent}"
-        standing = node.member.status()
-        if standing.pending:
-            return f"node {node.number} has {standing.pending} transactions without a place"
-        if standing.round < rounds:
-            return f"node {node.number} has decided {standing.round} of {rounds} rounds"
+        if node.is_corrupted:
+            return f"node {node.number} has the wrong ledger since round {node.corrupted_round}"
+        status = node.member.status()
+        if status.pending:
+            return f"node {node.number} has {status.pending} transactions without a place"
+        if status.round < rounds:
+            return f"node {node.number} has decided {status.round} of {rounds} rounds"
     return None

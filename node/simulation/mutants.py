@@ -1,4 +1,4 @@
-"""Deliberately broken builds: each takes one safeguard out, and the simulator has to notice."""
+"""Deliberately broken builds: each lacks one safeguard, and the simulator has to notice."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from node.store.memory import MemoryStore
 
 @contextmanager
 def half_is_enough() -> Iterator[None]:
-    """Half of the weight, and a bit, is a supermajority everywhere."""
+    """Take more than half of the weight for a supermajority everywhere."""
     make = Rounds.__init__
 
     def make_halved(self: Rounds, ancestry: Ancestry, weights: Any) -> None:
@@ -39,32 +39,32 @@ def half_is_enough() -> Iterator[None]:
         yield
 
 
-class _Blind(list[Any]):
-    """A list that takes nothing in."""
+class _UnchangingList(list[Any]):
+    """A list that ignores additions and assignments."""
 
     def append(self, _item: Any) -> None:
-        """See `list`."""
+        """Ignore the item."""
 
     def __setitem__(self, _index: Any, _item: Any) -> None:
-        """See `list`."""
+        """Ignore the item."""
 
 
 @contextmanager
 def forks_are_overwritten() -> Iterator[None]:
-    """The event that comes last takes the place of one with its seq; nobody notices that a member forked."""
+    """Let the last event of several with one number take its place, so that nobody notices a fork."""
     make = Ancestry.__init__
 
-    def make_blind(self: Ancestry, members: int) -> None:
+    def make_unchanging(self: Ancestry, members: int) -> None:
         make(self, members)
-        self.forkers, self.forked = _Blind(), _Blind(self.forked)
+        self.forkers, self.forked = _UnchangingList(), _UnchangingList(self.forked)
 
-    with patch.object(Ancestry, "__init__", make_blind):
+    with patch.object(Ancestry, "__init__", make_unchanging):
         yield
 
 
 @contextmanager
 def first_branch_wins() -> Iterator[None]:
-    """The second event with one seq is refused, whichever it is."""
+    """Refuse the second event with one number, whichever it is."""
     judge = Dag.fault
 
     def fault(self: Dag, event: Event) -> str | None:
@@ -77,7 +77,7 @@ def first_branch_wins() -> Iterator[None]:
 
 @contextmanager
 def own_events_unsynced() -> Iterator[None]:
-    """An own event is shown to others before it is on disk."""
+    """Show own events to others before they are on disk."""
 
     async def append_own(self: MemoryStore, event: Event) -> None:
         await self.append([event])
@@ -88,7 +88,7 @@ def own_events_unsynced() -> Iterator[None]:
 
 @contextmanager
 def no_proxy() -> Iterator[None]:
-    """SPEC S9 is taken out: every witness votes as itself, by whatever it strongly sees."""
+    """Leave out SPEC S9: every witness votes for itself, by what it strongly sees."""
 
     def proxy(self: Rounds, row: int, record: Witnesses) -> int:
         if row not in record.electors:
@@ -109,4 +109,4 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "unsynced": own_events_unsynced,
     "no-proxy": no_proxy,
 }
-"""Context managers by name; in them, what is simulated is broken."""
+"""Context managers by name; within one, the code under simulation lacks that safeguard."""

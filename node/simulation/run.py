@@ -1,4 +1,4 @@
-"""One simulated run: a swarm, its users, liars and faults, from the first event to the last check."""
+"""One simulated run: a swarm under faults, from the first event to the last check."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -15,33 +15,34 @@ from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
-from node.simulation import byzantine
-from node.simulation.agenda import Agenda
+from node.simulation.byzantine import ATTACKS
 from node.simulation.churn import Churn
 from node.simulation.faults import Faults
-from node.simulation.invariants import History, Honesty, Invariants, Violation, unfinished
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck, PromotionsCheck, Violation, unfinished
+from node.simulation.machine import SimulatedNode
+from node.simulation.roster_plan import RosterPlan
 from node.simulation.schedule import Schedule
-from node.simulation.swarm import SimulatedNode, SimulatedSwarm
-from node.simulation.users import SETTINGS, User
+from node.simulation.swarm import SimulatedSwarm
+from node.simulation.workload import SETTINGS, Workload
 
 RECOVERY_S = 60.0
 """Virtual seconds after the last fault within which all honest nodes go on and have ordered what waited.
 
-Of up to ten nodes; of more, which are as much slower, as much longer.
+This holds for up to ten nodes. Larger swarms make fewer events, and get proportionally longer.
 """
 
 RECOVERY_ROUNDS = 20
-"""Rounds, beyond the highest that any event had when the last fault healed, in which the same is so."""
+"""Rounds after the highest one that any event had when the last fault healed, within which the same holds."""
 
 _MORE_ROUNDS = 3  # that all have to decide after the last fault
-_LOOK_EVERY = 0.5  # virtual seconds
-_ROUNDS_AT_MOST = 4096  # of a run
-_LARGE = 10  # nodes; a larger swarm makes fewer events a node, so that it does not make more of them together
+_LOOK_S = 0.5  # virtual, from one inspection to the next
+_MAX_ROUNDS = 4096  # of a run
+_LARGE = 10  # nodes; each node of a larger swarm makes fewer events, so that all together do not make more
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a run without a violation did."""
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """What happened in a run without a violation. The names of the fields are those of the JSON output."""
 
     seed: int
     nodes: int
@@ -61,80 +62,91 @@ class Report:
     changes: dict[str, int]  # of the roster, in force, by kind
     offsets: dict[int, int]  # the same by the tenth of an epoch after which they closed it
     effects: dict[str, int]  # of the ledger, of some kinds: proofs of forks and of wrong results, votes ...
-    jumps: int  # by which nodes came to a later epoch, by state sync
-    bent: int  # ledgers of honest nodes that were changed in memory
+    jumps: int  # of nodes to a later epoch, by state sync
+    bent: int  # ledgers of honest nodes that a fault changed in memory
     cured: int  # of them, without a restart
-    asked: int  # questions between nodes
+    asked: int  # requests between nodes
     recovery: float  # virtual seconds from the last fault until all was in order
     recovery_rounds: int  # from the highest round of any event then to the last decided one at the end
     trace: str  # digest of the order and the traffic: the same for the same schedule
 
 
-def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member) -> Report:
-    """Runs a swarm with faults for as long as the schedule says, then lets it recover. Raises Violation.
+def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member) -> RunReport:
+    """Run a swarm with faults for as long as the schedule says, then let it recover. Raises Violation.
 
-    `make_member` makes the honest nodes' members. That something in a node raises an error is a violation, too.
+    `make_member` makes the honest nodes' members. An error that escapes from a node is a violation, too.
     """
     make_deterministic(schedule.seed)
-    with _short_chains():
-        run = _Run(schedule, make_member)
-        return _checked(run)
+    with _short_preimage_chains():
+        return _run_checked(_Run(schedule, make_member))
 
 
-def _checked(run: "_Run") -> Report:
+def _run_checked(run: "_Run") -> RunReport:
     try:
         return trio.run(run.run, clock=trio.testing.MockClock(autojump_threshold=0))
     except BaseExceptionGroup as group:
-        if isinstance(first := _first(group), Violation):
+        if isinstance(first := _first_error(group), Violation):
             raise first from None
         if not isinstance(first, Exception):
             raise
         violation = Violation("error", f"{type(first).__name__} in a node: {first}")
-        violation.at = run.last_look
+        violation.at = run.inspected_at
         raise violation from first
 
 
 @contextmanager
-def _short_chains() -> Iterator[None]:
-    """Chains of preimages for as many rounds as a short run can have: a whole one takes 50 ms a member."""
+def _short_preimage_chains() -> Iterator[None]:
+    """Shorten preimage chains to the rounds that a run can have: one of full length takes 50 ms a member."""
     preimages._checkpoints.cache_clear()
-    with patch.object(preimages, "LENGTH", _ROUNDS_AT_MOST):
+    with patch.object(preimages, "LENGTH", _MAX_ROUNDS):
         yield
     preimages._checkpoints.cache_clear()
 
 
 def make_deterministic(seed: int) -> None:
-    """Lets trio run tasks in an order that depends on `seed` alone; it has no public switch for it."""
+    """Make trio run tasks in an order that depends on `seed` alone. Trio has no public switch for that."""
     trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
     trio._core._run._r.seed(seed)
 
 
-def _first(error: BaseException) -> BaseException:
-    """An error that is no group; one that is no Violation if there is such."""
+def _first_error(error: BaseException) -> BaseException:
+    """Return the first error that is not a group, and if possible not a Violation."""
     if not isinstance(error, BaseExceptionGroup):
         return error
-    firsts = [_first(inner) for inner in error.exceptions]
+    firsts = [_first_error(inner) for inner in error.exceptions]
     return next((first for first in firsts if not isinstance(first, Violation)), firsts[0])
 
 
 def _slowness(nodes: int) -> float:
-    """By how much longer a node of a large swarm waits between events and questions."""
+    """Return by what factor a node of a large swarm waits longer between events and requests."""
     return max(1.0, nodes / _LARGE)
 
 
 class _Run:
     def __init__(self, schedule: Schedule, make_member: Callable[..., Member]) -> None:
         self._schedule = schedule
-        self._history = History()
-        slower = _slowness(schedule.nodes)
-        self._swarm = SimulatedSwarm(
+        self._swarm = swarm = self._make_swarm(make_member)
+        byzantine = {node.identity.id for node in swarm.nodes if not node.honest}
+        self._plan = RosterPlan(swarm.genesis.roster, byzantine, schedule.epoch_events)
+        self._churn = Churn(swarm, self._plan, schedule.seed)
+        self._faults = Faults(swarm, self._churn, schedule.seed)
+        self._agreement = AgreementCheck(swarm.honest_ids)
+        self._promotions = PromotionsCheck()
+        self._honest_members = HonestMembersCheck(swarm)
+        self._forkers: set[MemberId] = set()  # that an honest node has seen
+        self.inspected_at = 0.0
+
+    def _make_swarm(self, make_member: Callable[..., Member]) -> SimulatedSwarm:
+        schedule = self._schedule
+        slowness = _slowness(schedule.nodes)
+        return SimulatedSwarm(
             schedule.nodes,
             schedule.seed,
-            pace=Pace(busy=0.4 * slower),
-            rhythm=Rhythm(busy_s=0.2 * slower, timeout_s=5.0),
-            watch=self._watch,
-            liars={
-                liar.node: [byzantine.KINDS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
+            pace=Pace(busy=0.4 * slowness),
+            rhythm=Rhythm(busy_s=0.2 * slowness, timeout_s=5.0),
+            observe=self._observe,
+            attacks={
+                liar.node: [ATTACKS[kind](f"{schedule.seed} {liar.node}") for kind in liar.kinds]
                 for liar in schedule.liars
             },
             make_member=make_member,
@@ -143,58 +155,51 @@ class _Run:
             weights=schedule.weights,
             newcomers=sum(fault.kind == "join" for fault in schedule.faults),
         )
-        liars = {node.identity.id for node in self._swarm.nodes if not node.honest}
-        self._agenda = Agenda(self._swarm.genesis.roster, liars, schedule.epoch_events)
-        self._churn = Churn(self._swarm, self._agenda, schedule.seed)
-        self._faults = Faults(self._swarm, self._churn, schedule.seed)
-        self._agreement = Invariants(self._swarm.honest_ids)
-        self._honesty = Honesty(self._swarm)
-        self._forkers: set[MemberId] = set()  # that an honest node has seen
-        self.last_look = 0.0
 
-    async def run(self) -> Report:
+    async def run(self) -> RunReport:
+        """Run the whole schedule. Raises Violation."""
         swarm, schedule = self._swarm, self._schedule
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             nursery.start_soon(self._inspect)
             for node in swarm.nodes:
-                nursery.start_soon(User(node, schedule.seed, self._agenda).run, schedule.seconds)
-            await self._faults.happen(schedule.faults)
+                nursery.start_soon(Workload(node, schedule.seed, self._plan).run, schedule.seconds)
+            await self._faults.run(schedule.faults)
             await trio.sleep_until(schedule.seconds)
-            recovery = await self._recover()
-            report = self._report(*recovery)
+            recovery_s, recovery_rounds = await self._recover()
+            report = self._report(recovery_s, recovery_rounds)
             nursery.cancel_scope.cancel()
         return report
 
-    def _watch(self, node: SimulatedNode, decided: RoundEffects) -> None:
-        self._agreement.watch(node, decided)
-        if node.honest and node.bent is None:
-            self._agenda.watch(decided)
+    def _observe(self, node: SimulatedNode, decided: RoundEffects) -> None:
+        self._agreement.observe(node, decided)
+        if node.honest and not node.is_corrupted:
+            self._plan.observe(decided)
 
     async def _inspect(self) -> None:
         while True:
-            self.last_look = trio.current_time()
-            await self._faults.follow()
-            self._honesty.inspect()
+            self.inspected_at = trio.current_time()
+            await self._faults.follow_up()
+            self._honest_members.inspect()
             for node in self._swarm.honest:
-                if node.member is not None and node.bent is None:
+                if node.member is not None and not node.is_corrupted:
                     replica = node.member.replica
                     self._forkers |= {replica.dag.members[index] for index in replica.hashgraph.forkers()}
-                    self._history.inspect(node, node.member.replica.ledger, node.member.status().round)
-            await trio.sleep(_LOOK_EVERY)
+                    self._promotions.inspect(node, node.member.replica.ledger, node.member.status().round)
+            await trio.sleep(_LOOK_S)
 
     async def _recover(self) -> tuple[float, int]:
-        """Seconds and rounds until all is in order."""
+        """Wait until all is in order; return the seconds and rounds that took. Raises Violation."""
         healed, begun = trio.current_time(), self._highest_round()
-        limit = RECOVERY_S * _slowness(self._schedule.nodes)
+        limit_s = RECOVERY_S * _slowness(self._schedule.nodes)
         wanted = max(self._agreement.rounds, default=0) + _MORE_ROUNDS
         while (reason := unfinished(self._swarm, wanted)) is not None:
             rounds = max(self._agreement.rounds, default=0) - begun
-            if trio.current_time() > healed + limit:
-                raise Violation("progress", f"{limit:g} s after the last fault {reason}")
+            if trio.current_time() > healed + limit_s:
+                raise Violation("progress", f"{limit_s:g} s after the last fault {reason}")
             if rounds > RECOVERY_ROUNDS:
                 raise Violation("progress", f"{rounds} rounds after the last fault {reason}")
-            await trio.sleep(_LOOK_EVERY)
+            await trio.sleep(_LOOK_S)
         return trio.current_time() - healed, max(self._agreement.rounds) - begun
 
     def _highest_round(self) -> int:
@@ -207,19 +212,10 @@ class _Run:
             default=0,
         )
 
-    def _report(self, recovery: float, recovery_rounds: int) -> Report:
+    def _report(self, recovery_s: float, recovery_rounds: int) -> RunReport:
         swarm, schedule = self._swarm, self._schedule
-        trace = hashlib.sha256(
-            repr(
-                (
-                    self._agreement.trace(),
-                    swarm.network.traffic,
-                    trio.current_time(),
-                )
-            ).encode()
-        ).hexdigest()
         honest = [node.member.replica for node in swarm.honest if node.member is not None]
-        return Report(
+        return RunReport(
             seed=schedule.seed,
             nodes=schedule.nodes,
             seconds=trio.current_time(),
@@ -227,22 +223,26 @@ class _Run:
             liars=len(schedule.liars),
             rounds=len(self._agreement.rounds),
             events=self._agreement.ordered,
-            attached=self._honesty.attached,
+            attached=self._honest_members.attached,
             crashes=sum(max(0, node.starts - 1 - len(node.stops)) for node in swarm.nodes),
             stops=sum(len(node.stops) for node in swarm.nodes),
             epochs=1 + max((replica.number for replica in honest), default=0),
             forks=len(self._forkers),
             refused=sum(replica.refused.total() for replica in honest),
-            promotions=len(self._history.promoted),
-            certified=len(self._history.certified),
-            changes=dict(sorted(self._agenda.changed.items())),
-            offsets=dict(sorted(self._agenda.offsets.items())),
-            effects=dict(sorted(self._agenda.effects.items())),
+            promotions=len(self._promotions.promoted),
+            certified=len(self._promotions.certified),
+            changes=dict(sorted(self._plan.changed.items())),
+            offsets=dict(sorted(self._plan.offsets.items())),
+            effects=dict(sorted(self._plan.effects.items())),
             jumps=sum(node.jumps for node in swarm.nodes),
-            bent=self._churn.bent,
+            bent=self._churn.corrupted,
             cured=self._agreement.cured,
             asked=swarm.network.traffic.asked,
-            recovery=recovery,
+            recovery=recovery_s,
             recovery_rounds=recovery_rounds,
-            trace=trace,
+            trace=self._trace_digest(),
         )
+
+    def _trace_digest(self) -> str:
+        trace = (self._agreement.trace(), self._swarm.network.traffic, trio.current_time())
+        return hashlib.sha256(repr(trace).encode()).hexdigest()

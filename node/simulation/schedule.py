@@ -1,4 +1,4 @@
-"""A run's schedule: who lies, what goes wrong when; drawn from a seed, kept as JSON, the same run every time."""
+"""Schedules: which nodes are Byzantine, what goes wrong when; drawn from a seed, kept as JSON."""
 
 import json
 import random
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from consensus.settings import EpochSettings
-from node.simulation import byzantine
+from node.simulation.byzantine import ATTACKS
 
 FREQUENCIES = {
     "loss": 1.0,
@@ -31,22 +31,22 @@ FREQUENCIES = {
 }
 """How often each kind of fault is drawn, relative to the others."""
 
-KINDS = tuple(FREQUENCIES)
-LIES = tuple(byzantine.KINDS)
+FAULT_KINDS = tuple(FREQUENCIES)
+ATTACK_KINDS = tuple(ATTACKS)
 
-_SECONDS_A_FAULT = 1.6  # of the run, on average
-_LONG, _LONGER = 0.25, 2.5  # so many schedules take so much longer
-_LIES_AT_MOST = 3  # kinds of malice in one member
-_VOTED = ("join", "leave", "rekey", "move")  # they take time: there are votes
-_TWINS = ("two-lives",)
-_VOTERS = 4  # from so many on, nobody may have a third
-_EQUAL, _ANY = 0.6, 0.8
+_FAULT_INTERVAL_S = 1.6  # of the run, on average
+_LONG_SHARE, _LONG_FACTOR = 0.25, 2.5  # the share of schedules that are longer, and by how much
+_MAX_ATTACKS = 3  # of one member
+_VOTED = ("join", "leave", "rekey", "move")  # they take time, as there are votes
+_DUPLICATE = ("two-lives",)
+_MIN_LIMITED = 4  # in swarms of so many members and more, none may have a third of the weight
+_EQUAL_WEIGHTS, _RANDOM_WEIGHTS = 0.6, 0.8  # cumulative shares of the schedules
 _EPOCHS = (None, 15, 25)  # events of each node until an epoch ends; None: it does not
-_OFTEN = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # against 1 for the other kinds
+_ATTACK_FREQUENCIES = {"two-lives": 3.0, "two-faces": 2.0, "fork": 2.0}  # 1 for the other kinds
 
 
 class ScheduleError(ValueError):
-    """A text that is no schedule; one line that says why."""
+    """A text is not a schedule; one line that says why."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Liar:
-    """A member that does not keep to the protocol, in these ways."""
+    """A Byzantine node, and the names of its attacks."""
 
     node: int
     kinds: tuple[str, ...]
@@ -77,18 +77,21 @@ class Liar:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All that decides a run: the same schedule gives the same run on the same code."""
+    """All that determines a run: the same schedule gives the same run on the same code.
 
-    seed: int  # of everything that is not listed here: keys, users, the network's chances
+    The names of the fields are those of the JSON file.
+    """
+
+    seed: int  # of all randomness that is not listed here: keys, users, the network
     nodes: int
     seconds: float  # virtual, in which users are busy and faults happen
     faults: tuple[Fault, ...] = ()
     liars: tuple[Liar, ...] = ()
-    epoch_events: int = EpochSettings.events  # after so many an epoch ends
-    weights: tuple[int, ...] = ()  # of the founders; 1 each if there are none
+    epoch_events: int = EpochSettings.events  # after which an epoch ends
+    weights: tuple[int, ...] = ()  # of the founders; 1 each if empty
 
     def encode(self) -> str:
-        """As JSON, a line for each fault and liar."""
+        """Return the schedule as JSON, with one line for each fault and liar."""
         table = asdict(self)
         lists = {name: [json.dumps(entry) for entry in table.pop(name)] for name in ("faults", "liars")}
         lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in table.items()]
@@ -99,7 +102,7 @@ class Schedule:
 
 
 def decode_schedule(text: str) -> Schedule:
-    """The schedule that `Schedule.encode` wrote. Raises ScheduleError."""
+    """Parse what `Schedule.encode` returned. Raises ScheduleError."""
     try:
         table = json.loads(text)
         faults = tuple(_read(Fault, entry, "nodes") for entry in table.pop("faults", ()))
@@ -124,12 +127,12 @@ def _check(schedule: Schedule) -> None:
     if len(schedule.weights) not in (0, schedule.nodes):
         raise ScheduleError(f"a schedule of {schedule.nodes} nodes has {len(schedule.weights)} weights")
     for fault in schedule.faults:
-        if fault.kind not in KINDS:
-            raise ScheduleError(f"unknown fault {fault.kind!r}; known are {', '.join(KINDS)}")
+        if fault.kind not in FAULT_KINDS:
+            raise ScheduleError(f"unknown fault {fault.kind!r}; known are {', '.join(FAULT_KINDS)}")
     for liar in schedule.liars:
         for kind in liar.kinds:
-            if kind not in LIES:
-                raise ScheduleError(f"unknown malice {kind!r}; known are {', '.join(LIES)}")
+            if kind not in ATTACK_KINDS:
+                raise ScheduleError(f"unknown malice {kind!r}; known are {', '.join(ATTACK_KINDS)}")
 
 
 def draw_schedule(
@@ -138,34 +141,41 @@ def draw_schedule(
     seconds: float,
     *,
     faults: Mapping[str, float] | None = None,
-    lies: Sequence[str] = LIES,
+    attacks: Sequence[str] = ATTACK_KINDS,
 ) -> Schedule:
-    """A schedule whose faults are over after `seconds`, with as many liars as the swarm must bear, or fewer.
+    """Draw a schedule whose faults are over after `seconds`, with at most as many liars as a swarm must tolerate.
 
-    One in four is longer, with no more faults: then there are promotions to be lost. `faults` are the kinds with
-    their relative frequencies, all by default.
+    One in four is longer, with no more faults, so that models are promoted. `faults` maps the kinds to draw from
+    to their relative frequencies; by default all are drawn.
     """
     frequencies = FREQUENCIES if faults is None else faults
     weights = _draw_weights(seed, nodes)
-    count = round(seconds / _SECONDS_A_FAULT)
-    seconds *= _LONGER if random.Random(f"long {seed}").random() < _LONG else 1
+    count = round(seconds / _FAULT_INTERVAL_S)
+    seconds *= _LONG_FACTOR if random.Random(f"long {seed}").random() < _LONG_SHARE else 1
     drawn = _draw_faults(seed, nodes, seconds, frequencies, count)
-    liars = _draw_liars(seed, weights or (1,) * nodes, lies)
-    if "split" in frequencies and liars and all(liar.kinds == _TWINS for liar in liars):
+    liars = _draw_liars(seed, weights or (1,) * nodes, attacks)
+    if "split" in frequencies and liars and all(liar.kinds == _DUPLICATE for liar in liars):
         long_split = Fault("split", round(0.2 * seconds, 2), round(0.5 * seconds, 2), (0,), 1.0)
         drawn = tuple(sorted((long_split, *drawn[1::2]), key=lambda fault: fault.at))
     events = random.Random(f"epochs {seed}").choice(_EPOCHS)
-    long = EpochSettings.events if events is None else events * nodes
-    return Schedule(seed, nodes, seconds, drawn, liars, long, weights)
+    return Schedule(
+        seed=seed,
+        nodes=nodes,
+        seconds=seconds,
+        faults=drawn,
+        liars=liars,
+        epoch_events=EpochSettings.events if events is None else events * nodes,
+        weights=weights,
+    )
 
 
 def _draw_weights(seed: int, nodes: int) -> tuple[int, ...]:
-    """Mostly equal ones, else any, or one member has as much as it may: just below 1/3."""
+    """Draw mostly equal weights, else random ones, or ones where a member has the most allowed: just below 1/3."""
     chance = random.Random(f"weights {seed}")
     kind = chance.random()
-    if nodes < _VOTERS or kind < _EQUAL:
+    if nodes < _MIN_LIMITED or kind < _EQUAL_WEIGHTS:
         return ()
-    if kind < _ANY:
+    if kind < _RANDOM_WEIGHTS:
         least = 2 if nodes > 5 else 3  # nobody may have a third
         return tuple(chance.randint(least, 4) for _ in range(nodes))
     weights = [2] * nodes
@@ -189,25 +199,25 @@ def _draw_faults(
     return tuple(sorted(faults, key=lambda fault: fault.at))
 
 
-def _draw_liars(seed: int, weights: Sequence[int], lies: Sequence[str]) -> tuple[Liar, ...]:
-    """Some of the last nodes, together below 1/3 of the weight.
+def _draw_liars(seed: int, weights: Sequence[int], attacks: Sequence[str]) -> tuple[Liar, ...]:
+    """Draw some of the last nodes, together below 1/3 of the weight, with their attacks.
 
-    Half of the time they conspire: all lie in the same ways. And now and then all that there may be live twice,
-    and wait for a split: it is the strongest attack on the threshold.
+    Half of the time they collude: all have the same attacks. Sometimes as many as there may be run duplicates
+    and wait for a split, which is the strongest attack on the threshold.
     """
     chance = random.Random(f"liars {seed}")
     most = max(count for count in range(len(weights)) if 3 * sum(weights[len(weights) - count :]) < sum(weights))
     numbers = [len(weights) - 1 - place for place in range(most)]
-    if _TWINS[0] in lies and chance.random() < 0.1:
-        return tuple(Liar(number, _TWINS) for number in numbers)
-    numbers = numbers[: chance.randint(min(1, most), most) if lies else 0]
+    if _DUPLICATE[0] in attacks and chance.random() < 0.1:
+        return tuple(Liar(number, _DUPLICATE) for number in numbers)
+    numbers = numbers[: chance.randint(min(1, most), most) if attacks else 0]
     if chance.random() < 0.5:
-        together = _draw_lies(chance, lies)
-        return tuple(Liar(number, together) for number in numbers)
-    return tuple(Liar(number, _draw_lies(chance, lies)) for number in numbers)
+        shared = _draw_attacks(chance, attacks)
+        return tuple(Liar(number, shared) for number in numbers)
+    return tuple(Liar(number, _draw_attacks(chance, attacks)) for number in numbers)
 
 
-def _draw_lies(chance: random.Random, lies: Sequence[str]) -> tuple[str, ...]:
-    weights = [_OFTEN.get(kind, 1.0) for kind in lies]
-    drawn = chance.choices(lies, weights, k=chance.randint(1, _LIES_AT_MOST)) if lies else []
+def _draw_attacks(chance: random.Random, attacks: Sequence[str]) -> tuple[str, ...]:
+    weights = [_ATTACK_FREQUENCIES.get(kind, 1.0) for kind in attacks]
+    drawn = chance.choices(attacks, weights, k=chance.randint(1, _MAX_ATTACKS)) if attacks else []
     return tuple(sorted(set(drawn)))

@@ -1,4 +1,4 @@
-"""From a schedule that fails to a smaller one that fails in the same way, by running it again and again."""
+"""Shrinking: from a schedule that fails to a smaller one that fails in the same way, by repeated runs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,14 +8,14 @@ from node.simulation.schedule import Fault, Schedule
 
 Attempt = Callable[[Schedule], Violation | None]
 
-_SHORTEST = 0.5  # seconds of a fault that is not shortened any more
-_MARGIN = 0.5  # seconds after the violation
+_SHORTEST_S = 0.5  # a fault of this length is not shortened any more
+_MARGIN_S = 0.5  # kept after the violation
 
 
 def shrink(schedule: Schedule, violation: Violation, attempt: Attempt, tries: int) -> tuple[Schedule, Violation]:
-    """The smallest schedule found in so many tries, and its violation, which is of the same kind.
+    """Return the smallest schedule found in `tries` attempts, and its violation, which is of the same kind.
 
-    Fewer seconds, liars, faults and ways to lie, then shorter faults of fewer nodes (delta debugging:
+    Tried are fewer seconds, liars, faults and attacks, then shorter faults of fewer nodes (delta debugging:
     Zeller and Hildebrandt 2002; here the units are of several sorts, and each success begins anew).
     """
     tried = {schedule}
@@ -35,9 +35,9 @@ def _next(schedule: Schedule, violation: Violation, tried: set[Schedule]) -> Sch
 
 
 def _smaller(schedule: Schedule, violation: Violation) -> Iterator[Schedule]:
-    """Simpler schedules, the boldest first."""
-    last = max((fault.at + fault.lasts for fault in schedule.faults), default=_SHORTEST)
-    for seconds in (violation.at + _MARGIN, schedule.seconds / 2, last):
+    """Yield simpler schedules, those that leave out most first."""
+    last = max((fault.at + fault.lasts for fault in schedule.faults), default=_SHORTEST_S)
+    for seconds in (violation.at + _MARGIN_S, schedule.seconds / 2, last):
         if (seconds := round(seconds, 2)) < schedule.seconds:
             yield _cut(schedule, seconds)
     liars, faults = schedule.liars, schedule.faults
@@ -62,7 +62,7 @@ def _smaller(schedule: Schedule, violation: Violation) -> Iterator[Schedule]:
 
 
 def _cut(schedule: Schedule, seconds: float) -> Schedule:
-    """The schedule without what comes after so many seconds."""
+    """Return the schedule without what comes after so many seconds."""
     faults = tuple(
         replace(fault, lasts=round(min(fault.lasts, seconds - fault.at), 2))
         for fault in schedule.faults
@@ -72,7 +72,7 @@ def _cut(schedule: Schedule, seconds: float) -> Schedule:
 
 
 def _simpler(fault: Fault) -> Iterator[Fault]:
-    if fault.lasts > _SHORTEST:
+    if fault.lasts > _SHORTEST_S:
         yield replace(fault, lasts=round(fault.lasts / 2, 2))
     if len(fault.nodes) > 1:
         half = len(fault.nodes) // 2

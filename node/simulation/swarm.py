@@ -1,12 +1,12 @@
-"""A swarm of nodes in memory, which can be crashed, restarted, cut off and looked into."""
+"""A swarm of simulated machines, which can be crashed, restarted, moved and inspected."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import trio
 
-from consensus.genesis import make_genesis
+from consensus.genesis import Genesis, make_genesis
 from consensus.keys import MemberId
 from consensus.preimages import Preimages
 from consensus.replica import RoundEffects
@@ -24,28 +24,26 @@ from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.verification import CachingVerifier
 from node.membership.admission import Admission
-from node.simulation.addressing import AddressedTransport, Addressing, NoCredentials
-from node.simulation.byzantine.adversary import Adversary, Behaviour, make_liar
-from node.simulation.machine import MemberFactory, SimulatedNode
+from node.simulation.addressing import Addressing, NoCredentials
+from node.simulation.byzantine.attack import Attack
+from node.simulation.machine import Instance, MemberFactory, SimulatedNode
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import follow_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
-from node.system.clock import SimulatedClock
-from node.transport import Transport
 from node.transport.memory import Conditions, Network
-from node.transport.router import Route, Router
+from node.transport.router import Router
 
 __all__ = ["SimulatedNode", "SimulatedSwarm"]
 
-Watcher = Callable[["SimulatedNode", RoundEffects], None]
+RoundObserver = Callable[[SimulatedNode, RoundEffects], None]
 
 RESTART_S = 1.0
 """Seconds after which a node that stopped by itself is started again, as a machine's supervisor would."""
 
 
 class SimulatedSwarm:
-    """`count` nodes that found a swarm. All chance comes from `seed`; time is trio's."""
+    """`count` nodes that found a swarm. All randomness comes from `seed`; time is trio's."""
 
     def __init__(
         self,
@@ -54,8 +52,8 @@ class SimulatedSwarm:
         *,
         pace: Pace,
         rhythm: Rhythm,
-        watch: Watcher,
-        liars: Mapping[int, Iterable[Adversary]] | None = None,
+        observe: RoundObserver,
+        attacks: Mapping[int, Iterable[Attack]] | None = None,
         make_member: MemberFactory = Member,
         conditions: Conditions | None = None,
         settings: Settings | None = None,
@@ -63,48 +61,47 @@ class SimulatedSwarm:
         weights: Sequence[int] = (),
         newcomers: int = 0,
     ) -> None:
-        """`liars` do not keep to the protocol, in these ways; `make_member` makes the others' members.
+        """Set up the machines, switched off.
 
-        With `anchors` the members' preimages make the beacon, as in swarms that are founded well. `weights`
-        are those of the founders, 1 each if there are none. `newcomers` are machines that nobody knows yet.
+        `observe` takes every round that a node decides. The nodes whose numbers are in `attacks` are Byzantine;
+        `make_member` makes the members of the others. With `anchors` the members' preimages make the beacon.
+        `weights` are those of the founders, by default 1 each. `newcomers` are machines that nobody knows yet.
         """
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
-        self._pace, self._rhythm, self._watch = pace, rhythm, watch
+        self._pace, self._rhythm, self._observe = pace, rhythm, observe
         self.keep: int | None = None  # epochs on each node's disk; all if None
         identities = [Identity(self.random.randbytes(32)) for _ in range(count + newcomers)]
-        founders = identities[:count]
-        ends = [Preimages(identity.key, 0).anchor if anchors else None for identity in founders]
-        parts = zip(founders, weights or [1] * count, ends, strict=True)
-        members = [RosterMember(identity.id, weight, anchor) for identity, weight, anchor in parts]
-        self.genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
+        members = _founders(identities[:count], weights or [1] * count, anchors=anchors)
+        self.genesis: Genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
         self.addressing = Addressing(self.genesis)
         self._verifier = CachingVerifier()
         self.nodes = [
-            SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), make_member, installed=number < count)
+            SimulatedNode(number=number, identity=identity, make_member=make_member, installed=number < count)
             for number, identity in enumerate(identities)
         ]
-        self._switch: trio.Nursery  # in which machines run
-        self.liars_seeds: list[bytes] = []  # of all keys that liars ever had: they share them
-        for number, ways in (liars or {}).items():
-            node = self.nodes[number]
-            node.behaviour, node.honest = Behaviour(ways), False
-            node.make_member = make_liar(node.behaviour.ways, self.liars_seeds)
-        self.honest_ids: set[MemberId] = set()  # of all keys that honest members ever had
-        for node in self.nodes:
-            self._house(node, node.identity, f"m{node.number}:7000")
-        for newcomer in self.nodes[count:]:
-            del self.addressing.homes[newcomer.identity.id]
-        self.addressing.found()
+        self._machines: trio.Nursery  # in which they run
+        self.colluding_seeds: list[bytes] = []  # of all keys that Byzantine nodes ever had: they share them
+        self.honest_ids: set[MemberId] = set()  # of all keys that honest nodes ever had
+        self._set_up_machines(count, attacks or {})
 
-    def _house(self, node: SimulatedNode, identity: Identity, address: str) -> None:
-        self.addressing.homes.pop(node.identity.id, None)
-        self.addressing.homes[identity.id] = address
+    def _set_up_machines(self, count: int, attacks: Mapping[int, Iterable[Attack]]) -> None:
+        for number, chosen in attacks.items():
+            self.nodes[number].make_byzantine(chosen, self.colluding_seeds)
+        for node in self.nodes:
+            self._assign_identity(node, node.identity, f"m{node.number}:7000")
+        for newcomer in self.nodes[count:]:
+            del self.addressing.addresses[newcomer.identity.id]
+        self.addressing.record_founding()
+
+    def _assign_identity(self, node: SimulatedNode, identity: Identity, address: str) -> None:
+        self.addressing.addresses.pop(node.identity.id, None)
+        self.addressing.addresses[identity.id] = address
         node.identity, node.address = identity, address
         if node.honest:
             self.honest_ids.add(identity.id)
         else:
-            self.liars_seeds.append(identity.private.private_bytes_raw())
+            self.colluding_seeds.append(identity.private.private_bytes_raw())
 
     @property
     def honest(self) -> list[SimulatedNode]:
@@ -112,56 +109,57 @@ class SimulatedSwarm:
         return [node for node in self.nodes if node.honest]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Starts all nodes and keeps them running until cancelled."""
-        async with trio.open_nursery() as self._switch:
+        """Start all installed nodes, and keep them running until cancelled."""
+        async with trio.open_nursery() as self._machines:
             for node in self.nodes:
                 if node.installed:
-                    self._switch.start_soon(self._supervise, node)
+                    self._machines.start_soon(self._supervise, node)
                     await self.start(node)
             task_status.started()
             await trio.sleep_forever()
 
-    async def install(self, node: SimulatedNode, guides: Mapping[MemberId, str] | None) -> None:
-        """Puts up a newcomer's machine. It knows swarm.toml, or only the addresses in `guides`."""
-        node.installed, node.guides = True, guides
-        self.addressing.homes[node.identity.id] = node.address
-        self._switch.start_soon(self._supervise, node)
+    async def install(self, node: SimulatedNode, bootstrap: Mapping[MemberId, str] | None) -> None:
+        """Install and start a newcomer's machine. It knows the addresses in `bootstrap`, or those of swarm.toml."""
+        node.installed, node.bootstrap = True, bootstrap
+        self.addressing.addresses[node.identity.id] = node.address
+        self._machines.start_soon(self._supervise, node)
         await self.start(node)
 
     async def take_over(self, node: SimulatedNode, identity: Identity) -> None:
-        """Lets another key have the machine, with nothing on its disk."""
+        """Give the machine to another key, with an empty disk."""
         running = node.running
         self.crash(node)
-        self._house(node, identity, node.address)
-        node.disk, node.blobs, node.second_disk, node.bent = MemoryDisk(), MemoryBlobs(), (), None
+        self._assign_identity(node, identity, node.address)
+        node.disk, node.blobs, node.duplicate_disks, node.corrupted_round = MemoryDisk(), MemoryBlobs(), (), None
         if running:
             await self.start(node)
 
     def move(self, node: SimulatedNode, address: str) -> None:
-        """From now on the machine is reached at another address."""
-        node.address = self.addressing.homes[node.identity.id] = address
+        """Change the address at which the machine is reached."""
+        node.address = self.addressing.addresses[node.identity.id] = address
 
     async def start(self, node: SimulatedNode) -> None:
-        """Switches a node on; returns when it has read its disk, or could not, or was crashed again."""
+        """Switch a node on; return when it has read its disk, could not, or was crashed again."""
         node.running, node.up = True, trio.Event()
         node.power.set()
         await node.up.wait()
 
     def crash(self, node: SimulatedNode) -> None:
-        """Pulls the plug: the node stops where it is, and its disk and memory forget what was not synced."""
-        node.running, node.member, node.gossip, node.bent = False, None, None, None
+        """Cut the power: the node stops at once, and its disk and memory lose what was not synced."""
+        node.running, node.member, node.gossip, node.corrupted_round = False, None, None, None
         node.power = trio.Event()
         node.up.set()
         node.scope.cancel()
 
-    async def live_twice(self, node: SimulatedNode, twice: bool) -> None:
-        """Lets a liar run a copy of itself for every second node, or no more. It is started anew for that."""
-        if node.running and node.behaviour.lives_twice:
+    async def set_duplicated(self, node: SimulatedNode, duplicated: bool) -> None:
+        """Restart a node whose attack runs a duplicate: with one for every second peer, or without."""
+        if node.running and node.tampering.runs_duplicate:
             self.crash(node)
-            node.second_disk = (node.disk.copy(),) if twice else ()
+            node.duplicate_disks = (node.disk.copy(),) if duplicated else ()
             await self.start(node)
 
     async def _supervise(self, node: SimulatedNode) -> None:
+        """Run the node whenever it is switched on, and again `RESTART_S` after it stopped by itself."""
         while True:
             await node.power.wait()
             if not node.running:  # crashed again before it could begin
@@ -169,8 +167,8 @@ class SimulatedSwarm:
             up, stops, disk = node.up, len(node.stops), node.disk
             with trio.CancelScope() as node.scope:
                 try:
-                    await self._live(node)
-                except* node.bearable as group:
+                    await self._run_node(node)
+                except* node.tolerated_errors as group:
                     node.stops += group.exceptions
                     node.member = node.gossip = None
             disk.crash(self.random)
@@ -178,42 +176,35 @@ class SimulatedSwarm:
             if len(node.stops) > stops:
                 await trio.sleep(RESTART_S)
 
-    async def _live(self, node: SimulatedNode) -> None:
+    async def _run_node(self, node: SimulatedNode) -> None:
+        """Run what `node.app` runs, until the node is crashed or an error stops it."""
         node.starts += 1
         chance = random.Random(f"node {node.identity.text} {node.starts}")
-        lives = [self._life(node, disk, chance) for disk in (node.disk, *node.second_disk)]
-        if len(lives) > 1:
-            self._part(lives)
-        lives_of = {peer: life for life in lives for peer in life.gossip.peers}
-
-        async def answer(asking: bytes, body: bytes) -> bytes:
-            return await lives_of.get(asking, lives[0]).route.handler(asking, body)
-
-        first = lives[0]
-        routes = {
-            SYNC_PATH: replace(first.route, handler=answer),
-            CHAIN_PATH: node.behaviour.chain_route(chain_route(first.store), first.member),
-            BLOB_PATH: node.behaviour.blob_route(blob_route(node.blobs), first.member),
-        }
-        router = Router([], routes)
+        instances = [self._make_instance(node, disk, chance) for disk in (node.disk, *node.duplicate_disks)]
+        if len(instances) > 1:
+            self._divide_peers(instances)
+        first = instances[0]
+        router = self._router(node, instances)
         async with trio.open_nursery() as nursery:
-            for life in lives:
-                await nursery.start(life.member.run)
-                nursery.start_soon(self._report, node, life.decided)
-            for life in lives:
-                admission = self._admission(node, life, router)
+            for instance in instances:
+                await nursery.start(instance.member.run)
+                nursery.start_soon(self._report, node, instance.decided)
+            for instance in instances:
+                admission = self._admission(node, instance, router)
                 await admission.adjust()
-                nursery.start_soon(admission.follow, life.member.subscribe())
-                nursery.start_soon(life.gossip.run)
+                nursery.start_soon(admission.follow, instance.member.subscribe())
+                nursery.start_soon(instance.gossip.run)
             await nursery.start(self.network.serve, node.identity.id, router)
             nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
             nursery.start_soon(self._catch_up, node, first, router, chance)
-            nursery.start_soon(self.live, node, first.member, first.gossip, first.transport, chance)
+            nursery.start_soon(self.run_services, node, first, chance)
             node.member, node.gossip = first.member, first.gossip
             node.up.set()
 
-    def _life(self, node: SimulatedNode, disk: MemoryDisk, chance: random.Random) -> "_Life":
-        """A member that reads this disk, and its gossip."""
+    async def run_services(self, node: SimulatedNode, instance: Instance, chance: random.Random) -> None:
+        """Run what a node does besides ordering events; subclasses whose nodes do more override this."""
+
+    def _make_instance(self, node: SimulatedNode, disk: MemoryDisk, chance: random.Random) -> Instance:
         store = MemoryStore(disk)
         member = node.make_member(
             genesis=self.genesis,
@@ -224,37 +215,58 @@ class SimulatedSwarm:
             chance=chance,
             pace=self._pace,
         )
-        road = self.addressing.transport(self.network.transport(node.identity.id))
-        transport = node.behaviour.transport(road, member)
+        addressed = self.addressing.transport(self.network.transport(node.identity.id))
+        transport = node.tampering.transport(addressed, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
-        route = node.behaviour.route(gossip.route(), member)
-        fetcher = BlobFetcher(node.blobs, transport, gossip.peers, chance)
-        return _Life(member, store, member.subscribe(), road, transport, gossip, route, fetcher)
+        return Instance(
+            member=member,
+            store=store,
+            decided=member.subscribe(),
+            addressed=addressed,
+            transport=transport,
+            gossip=gossip,
+            sync_route=node.tampering.sync_route(gossip.route(), member),
+            fetcher=BlobFetcher(node.blobs, transport, gossip.peers, chance),
+        )
 
-    def _part(self, lives: Sequence["_Life"]) -> None:
-        """Lets each of several lives of one member know every second node only."""
-        for place, life in enumerate(lives):
+    def _divide_peers(self, instances: Sequence[Instance]) -> None:
+        """Let each of several instances of one member know only some of the nodes, by number in turn."""
+        for place, instance in enumerate(instances):
             for other in self.nodes:
-                if other.number % len(lives) != place:
-                    life.gossip.peers.pop(other.identity.id, None)
+                if other.number % len(instances) != place:
+                    instance.gossip.peers.pop(other.identity.id, None)
 
-    def _admission(self, node: SimulatedNode, life: "_Life", router: Router) -> Admission:
-        """What knows and admits who is in the roster."""
-        address_book = self.addressing.address_book(lambda: life.member.replica.ledger.roster, node.guides)
+    def _router(self, node: SimulatedNode, instances: Sequence[Instance]) -> Router:
+        """Route the sync requests of each peer to the instance that knows it, all others to the first one."""
+        first = instances[0]
+        instance_of = {peer: instance for instance in instances for peer in instance.gossip.peers}
+
+        async def answer_sync(asking: bytes, body: bytes) -> bytes:
+            return await instance_of.get(asking, first).sync_route.handler(asking, body)
+
+        routes = {
+            SYNC_PATH: replace(first.sync_route, handler=answer_sync),
+            CHAIN_PATH: node.tampering.chain_route(chain_route(first.store), first.member),
+            BLOB_PATH: node.tampering.blob_route(blob_route(node.blobs), first.member),
+        }
+        return Router([], routes)
+
+    def _admission(self, node: SimulatedNode, instance: Instance, router: Router) -> Admission:
+        address_book = self.addressing.address_book(lambda: instance.member.replica.ledger.roster, node.bootstrap)
         return Admission(
             me=node.identity.id,
             address_book=address_book,
             credentials=NoCredentials(),
             router=router,
-            transport=life.road,
-            fetcher=life.fetcher,
+            transport=instance.addressed,
+            fetcher=instance.fetcher,
         )
 
-    async def _catch_up(self, node: SimulatedNode, life: "_Life", router: Router, chance: random.Random) -> None:
-        """As `node.app` does it: a node that is outside looks for later epochs all the time."""
-        me, member = node.identity.id, life.member
-        guides = {guide: Peer(guide) for guide in node.guides or ()}
-        admission = self._admission(node, life, router)
+    async def _catch_up(self, node: SimulatedNode, instance: Instance, router: Router, chance: random.Random) -> None:
+        """Catch up as `node.app` does: a node outside the roster looks for later epochs all the time."""
+        me, member = node.identity.id, instance.member
+        bootstrap = {peer: Peer(peer) for peer in node.bootstrap or ()}
+        admission = self._admission(node, instance, router)
 
         async def entered() -> None:
             node.jumps += 1
@@ -262,36 +274,24 @@ class SimulatedSwarm:
 
         catchup = CatchUp(
             genesis=self.genesis,
-            store=life.store,
+            store=instance.store,
             target=member,
-            peers=lambda: (guides | life.gossip.peers).values(),
-            transport=life.transport,
+            peers=lambda: (bootstrap | instance.gossip.peers).values(),
+            transport=instance.transport,
             blobs=node.blobs,
-            fetcher=life.fetcher,
+            fetcher=instance.fetcher,
             chance=chance,
             entered=entered,
         )
-        await catchup.run(lambda: me not in member.replica.ledger.roster or life.gossip.is_stranded())
-
-    async def live(
-        self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
-    ) -> None:
-        """What a node does besides gossiping, until it is switched off; for swarms that do more than order."""
+        await catchup.run(lambda: me not in member.replica.ledger.roster or instance.gossip.is_stranded())
 
     async def _report(self, node: SimulatedNode, decided: trio.MemoryReceiveChannel[RoundEffects]) -> None:
         async for effects in decided:
-            self._watch(node, effects)
+            self._observe(node, effects)
 
 
-@dataclass(frozen=True)
-class _Life:
-    """What runs on a node: once, unless it is one that lives twice."""
-
-    member: Member
-    store: MemoryStore
-    decided: trio.MemoryReceiveChannel[RoundEffects]
-    road: AddressedTransport
-    transport: Transport
-    gossip: Gossip
-    route: Route
-    fetcher: BlobFetcher
+def _founders(identities: Sequence[Identity], weights: Sequence[int], *, anchors: bool) -> list[RosterMember]:
+    return [
+        RosterMember(identity.id, weight, Preimages(identity.key, 0).anchor if anchors else None)
+        for identity, weight in zip(identities, weights, strict=True)
+    ]

@@ -9,13 +9,11 @@ import trio
 
 from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
-from node.gossip.gossip import Gossip
-from node.member.member import Member
 from node.proofs.faults import keep_faults
-from node.simulation.fake_worker import SimulatedWorkshop
+from node.simulation.fake_worker import FakeWorker
+from node.simulation.machine import Instance
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
-from node.transport import Transport
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
 from node.work.worker import JobRunner
@@ -24,29 +22,27 @@ ROLES = ("match", "selfplay", "train")
 
 
 class WorkingSwarm(SimulatedSwarm):
-    """A `SimulatedSwarm` whose nodes also work. Files lie under `directory`; blobs outlive crashes."""
+    """A `SimulatedSwarm` whose nodes also work. Files are in `directory`; blobs outlive crashes."""
 
-    def __init__(self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: object) -> None:
-        super().__init__(count, seed, **options)  # type: ignore[arg-type]
+    def __init__(self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: Any) -> None:
+        super().__init__(count, seed, **options)
         self._directory = directory
         self._failing = failing
-        self._blobs = {node.number: _LooseBlobs(directory / f"blobs{node.number}") for node in self.nodes}
+        self._blobs = {node.number: FileBackedBlobs(directory / f"blobs{node.number}") for node in self.nodes}
         for node in self.nodes:
             node.blobs = self._blobs[node.number]
         self.contexts: dict[int, NodeWorkContext] = {}
-        self.diary: list[Mapping[str, Any]] = []
+        self.jobs: list[Mapping[str, Any]] = []
 
-    async def live(
-        self, node: SimulatedNode, member: Member, gossip: Gossip, transport: Transport, chance: random.Random
-    ) -> None:
-        """See `SimulatedSwarm.live`."""
+    async def run_services(self, node: SimulatedNode, instance: Instance, chance: random.Random) -> None:
+        """See `SimulatedSwarm.run_services`."""
+        member, gossip = instance.member, instance.gossip
         directory = self._directory / f"node{node.number}"
         directory.mkdir(exist_ok=True)
         blobs = self._blobs[node.number]
-        fetcher = BlobFetcher(blobs, transport, gossip.peers, chance)
+        fetcher = BlobFetcher(blobs, instance.transport, gossip.peers, chance)
         context = NodeWorkContext(member, node.identity, roles=ROLES, blobs=blobs, fetcher=fetcher, directory=directory)
         self.contexts[node.number] = context
-
         work, check = (self.worker(node, chance, directory) for _ in range(2))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(context.run)
@@ -54,12 +50,12 @@ class WorkingSwarm(SimulatedSwarm):
             nursery.start_soon(work_for_the_swarm, context, member, gossip, work, check, "simulated")
 
     def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:
-        """Where a node has its work, or its checks, done."""
-        return SimulatedWorkshop(chance, directory, self.diary, failing=self._failing)
+        """Make what runs the jobs of a node's work, or those of its checks."""
+        return FakeWorker(chance, directory, self.jobs, failing=self._failing)
 
 
-class _LooseBlobs(MemoryBlobs):
-    """Blobs in memory that can be laid out as files for who needs a path."""
+class FileBackedBlobs(MemoryBlobs):
+    """Blobs in memory that are written to files when a path is asked for."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__()

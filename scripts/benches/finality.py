@@ -98,7 +98,7 @@ def measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, see
 async def _measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, seed: int) -> dict[str, Any]:
     watched = Watched()
     settings = Settings(epoch=EpochSettings(events=epoch))
-    swarm = SimulatedSwarm(nodes, seed, pace=Pace(), rhythm=Rhythm(), watch=watched.see, settings=settings)
+    swarm = SimulatedSwarm(nodes, seed, pace=Pace(), rhythm=Rhythm(), observe=watched.see, settings=settings)
     set_delays(swarm, *_LINKS[links], random.Random(seed))
     async with trio.open_nursery() as nursery:
         await nursery.start(swarm.run)

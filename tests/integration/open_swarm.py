@@ -1,6 +1,6 @@
-"""A swarm in memory whose members come, go and move: every node is put together as `node.app` does it.
+"""A swarm in memory whose members come, go and move. Every node is built as `node.app` does it.
 
-The network knows addresses and TLS: who is not among the members that a node admits gets no connection.
+The network knows addresses and TLS: a node that is not admitted gets no connection.
 """
 
 import random
@@ -30,44 +30,44 @@ from node.member.member import Member, Pace
 from node.membership.address_book import AddressBook
 from node.membership.admission import Admission
 from node.membership.joining import outside
+from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.run import make_deterministic
-from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from node.simulation.swarm import RoundObserver, SimulatedSwarm
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import follow_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import Store
-from node.store.memory import MemoryDisk, MemoryStore
-from node.system.clock import SimulatedClock
+from node.store.memory import MemoryStore
 from node.transport import MAX_ANSWER_BYTES, Unreachable
 from node.transport.memory import Conditions, MemoryTransport, Network
 from node.transport.router import Router
 
 
-class Town(Network):
+class AddressedNetwork(Network):
     """A network with addresses and pinned keys."""
 
     def __init__(self, seed: int, conditions: Conditions) -> None:
         super().__init__(seed, conditions)
-        self.homes: dict[str, MemberId] = {}  # who listens at an address
-        self.admitted: dict[MemberId, frozenset[MemberId]] = {}  # whom a node lets in
+        self.listeners: dict[str, MemberId] = {}  # by address
+        self.admitted: dict[MemberId, frozenset[MemberId]] = {}  # the members that each node admits
 
 
-class Credentials:
-    """The part of `node.transport.tls.Credentials` that decides who is let in."""
+class NetworkCredentials:
+    """`PeerCredentials` that keep the members whom a node admits in the network."""
 
-    def __init__(self, town: Town, me: MemberId) -> None:
-        self._town, self._me = town, me
+    def __init__(self, network: AddressedNetwork, me: MemberId) -> None:
+        self._network, self._me = network, me
 
     def set_members(self, members: Iterable[MemberId]) -> None:
-        self._town.admitted[self._me] = frozenset(members)
+        self._network.admitted[self._me] = frozenset(members)
 
 
-class Courier(MemoryTransport):
-    """As `HttpTransport`: asks at addresses, and finds there who it expects, or nobody."""
+class PinnedTransport(MemoryTransport):
+    """A transport that, like `HttpTransport`, asks at addresses, and only those that have the expected key."""
 
-    def __init__(self, town: Town, me: MemberId, deaf: Collection[MemberId]) -> None:
-        super().__init__(town, me)
-        self._town, self._me, self._deaf = town, me, deaf
+    def __init__(self, network: AddressedNetwork, me: MemberId, offline: Collection[MemberId]) -> None:
+        super().__init__(network, me)
+        self._addressed_network, self._me, self._offline = network, me, offline
         self.addresses: dict[MemberId, str] = {}
 
     async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
@@ -77,78 +77,127 @@ class Courier(MemoryTransport):
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
-        address = self.addresses.get(peer)
-        if self._me in self._deaf:
+        if (reason := self._why_unreachable(peer)) is not None:
             await trio.sleep(0.001)
-            raise Unreachable("no route")
-        if address is None or self._town.homes.get(address) != peer:
-            await trio.sleep(0.001)
-            raise Unreachable(f"nobody of this name at {address}")
-        if self._me not in self._town.admitted.get(peer, ()):
-            await trio.sleep(0.001)
-            raise Unreachable("TLS alert")
+            raise Unreachable(reason)
         return await super().ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
+
+    def _why_unreachable(self, peer: MemberId) -> str | None:
+        address = self.addresses.get(peer)
+        if self._me in self._offline:
+            return "no route"
+        if address is None or self._addressed_network.listeners.get(address) != peer:
+            return f"no such peer at {address}"
+        if self._me not in self._addressed_network.admitted.get(peer, ()):
+            return "TLS alert"
+        return None
 
 
 class OpenSwarm(SimulatedSwarm):
-    """`count` founders; others can be enlisted, and are nothing to the swarm until they are voted in."""
+    """`count` founders, and newcomers that mean nothing to the swarm until they are voted in."""
 
-    def __init__(self, count: int, seed: int, *, watch: Callable[..., None], **options: Any) -> None:
+    def __init__(self, count: int, seed: int, *, observe: RoundObserver, **options: Any) -> None:
         make_deterministic(seed)
-        defaults = {"pace": Pace(), "rhythm": Rhythm(), "conditions": Conditions(delay_s=0.002, jitter_s=0.002)}
-        super().__init__(count, seed, watch=watch, **(defaults | options))
-        self.network = self.town = Town(seed, Conditions(delay_s=0.002, jitter_s=0.002))
-        self._files: dict[int, SwarmConfig] = {}  # each node's swarm.toml
-        self._guides: dict[int, dict[MemberId, str]] = {}  # each node's --peer
-        self.ports: dict[int, int] = {}  # where each node listens, if it is not where it was first
-        self.couriers: dict[int, Courier] = {}
-        self.fetchers: dict[int, BlobFetcher] = {}
-        self.deaf: set[MemberId] = set()  # who reaches nobody, but can be reached
+        conditions = Conditions(delay_s=0.002, jitter_s=0.002)
+        defaults: dict[str, Any] = {"pace": Pace(), "rhythm": Rhythm(), "conditions": conditions}
+        super().__init__(count, seed, observe=observe, **(defaults | options))
+        self.network = self.addressed_network = AddressedNetwork(seed, conditions)
+        self._configs: dict[int, SwarmConfig] = {}  # each node's swarm.toml
+        self._given: dict[int, dict[MemberId, str]] = {}  # each node's --peer
+        self.ports: dict[int, int] = {}  # where each node listens, if not where it did at first
+        self.transports: dict[int, PinnedTransport] = {}
+        self.offline: set[MemberId] = set()  # nodes that cannot ask anybody, but can be asked
         for node in self.nodes:
-            self._settle(node, {other.number: address(other.number) for other in self.nodes}, {})
+            self._configure(node, {other.number: address(other.number) for other in self.nodes}, {})
 
-    def _settle(self, node: SimulatedNode, founding: dict[int, str], guides: dict[MemberId, str]) -> None:
+    def _configure(self, node: SimulatedNode, founding: dict[int, str], given: dict[MemberId, str]) -> None:
         listings = [
             Listing(f"n{number}", self.nodes[number].identity.text, Address("10.0.0.1", int(at.split(":")[1])), 1)
             for number, at in founding.items()
         ]
         text = render_swarm("open", listings, self.genesis.settings)
-        self._files[node.number], self._guides[node.number] = parse_config(Path("swarm.toml"), text), guides
+        self._configs[node.number], self._given[node.number] = parse_config(Path("swarm.toml"), text), given
 
-    def enlist(
-        self, nursery: trio.Nursery, guide: SimulatedNode, *, moved: bool = True, identity: Identity | None = None
+    def add_newcomer(
+        self, nursery: trio.Nursery, sponsor: SimulatedNode, *, moved: bool = True, identity: Identity | None = None
     ) -> SimulatedNode:
-        """One more machine, off: it has the genesis, its key and one address. The others may have `moved` since."""
+        """Add a machine, switched off, that has the genesis, its key and the sponsor's address.
+
+        With `moved` the addresses of its swarm.toml are out of date.
+        """
         number = len(self.nodes)
         identity = identity or Identity(random.Random(f"newcomer {number}").randbytes(32))
-        node = SimulatedNode(number, identity, MemoryDisk(), SimulatedClock(), Member)
+        node = SimulatedNode(number=number, identity=identity)
         founders = [node.number for node in self.nodes if node.identity.id in self.genesis.roster]
         self.nodes.append(node)
-        founding = {one: address(one + 1000 * moved) for one in founders}
-        self._settle(node, founding, {guide.identity.id: self.home(guide)})
+        founding = {founder: address(founder + 1000 * moved) for founder in founders}
+        self._configure(node, founding, {sponsor.identity.id: self.address_of(sponsor)})
         nursery.start_soon(self._supervise, node)
         return node
 
-    def name_guide(self, node: SimulatedNode, guide: SimulatedNode) -> None:
-        """Its --peer at the next start."""
-        self._guides[node.number] = {guide.identity.id: self.home(guide)}
+    def give_peer(self, node: SimulatedNode, peer: SimulatedNode) -> None:
+        """Set the node's --peer for its next start."""
+        self._given[node.number] = {peer.identity.id: self.address_of(peer)}
 
-    def leaves(self, place: str) -> None:
-        """Nobody listens there any more."""
-        del self.town.homes[place]
+    def stop_listening(self, place: str) -> None:
+        """Let nobody listen at this address any more."""
+        del self.addressed_network.listeners[place]
 
-    def home(self, node: SimulatedNode) -> str:
-        """Where the node listens."""
+    def address_of(self, node: SimulatedNode) -> str:
+        """Return the address at which the node listens."""
         return address(self.ports.get(node.number, node.number))
 
-    def store_of(self, node: SimulatedNode) -> Store:
-        """As a start of the node opens it."""
+    def open_store(self, node: SimulatedNode) -> Store:
+        """Open the store for a start of the node."""
         return MemoryStore(node.disk)
 
-    async def _live(self, node: SimulatedNode) -> None:
+    async def _run_node(self, node: SimulatedNode) -> None:
         node.starts += 1
         me, chance = node.identity.id, random.Random(f"node {node.number} {node.starts}")
-        store = self.store_of(node)
+        instance = self._open_instance(node, chance)
+        member, gossip = instance.member, instance.gossip
+        rounds = member.subscribe()
+        address_book = self._address_book(node, member)
+        router = Router(
+            [],
+            {
+                SYNC_PATH: instance.sync_route,
+                CHAIN_PATH: chain_route(instance.store),
+                BLOB_PATH: blob_route(node.blobs),
+            },
+        )
+        admission = Admission(
+            me=me,
+            address_book=address_book,
+            credentials=NetworkCredentials(self.addressed_network, me),
+            router=router,
+            transport=instance.addressed,
+            fetcher=instance.fetcher,
+        )
+        catchup = self._catchup(node, instance, admission, chance)
+
+        def stranded() -> bool:
+            here = Address("10.0.0.1", 1)
+            return (
+                bool(outside(me, here, address_book, member.replica.number, member.removed_by)) or gossip.is_stranded()
+            )
+
+        async with trio.open_nursery() as nursery:
+            await nursery.start(member.run)
+            nursery.start_soon(self._report, node, instance.decided)
+            await admission.adjust()
+            nursery.start_soon(admission.follow, rounds)
+            self.addressed_network.listeners[self.address_of(node)] = me
+            await nursery.start(self.network.serve, me, router)
+            nursery.start_soon(gossip.run)
+            nursery.start_soon(catchup.run, stranded)
+            nursery.start_soon(follow_epochs, instance.store, node.blobs, self.keep)
+            nursery.start_soon(self.run_services, node, instance, chance)
+            node.member, node.gossip = member, gossip
+            node.up.set()
+
+    def _open_instance(self, node: SimulatedNode, chance: random.Random) -> Instance:
+        store = self.open_store(node)
         member = node.make_member(
             genesis=self.genesis,
             identity=node.identity,
@@ -158,61 +207,41 @@ class OpenSwarm(SimulatedSwarm):
             chance=chance,
             pace=self._pace,
         )
-        decided, for_doors = member.subscribe(), member.subscribe()
-        courier = self.couriers[node.number] = Courier(self.town, me, self.deaf)
-        transport = node.behaviour.transport(courier, member)
+        pinned = self.transports[node.number] = PinnedTransport(self.addressed_network, member.id, self.offline)
+        transport = node.tampering.transport(pinned, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
-        fetcher = self.fetchers[node.number] = BlobFetcher(node.blobs, transport, [], chance)
-        guides = self._guides[node.number]
-        directory = AddressBook(
-            self._files[node.number], lambda: member.replica.ledger.roster, guides, lambda: member.replica.ledger.former
-        )
-        router = Router(
-            [],
-            {
-                SYNC_PATH: node.behaviour.route(gossip.route(), member),
-                CHAIN_PATH: chain_route(store),
-                BLOB_PATH: blob_route(node.blobs),
-            },
-        )
-        admission = Admission(
-            me=me,
-            address_book=directory,
-            credentials=Credentials(self.town, me),
-            router=router,
-            transport=courier,
-            fetcher=fetcher,
-        )
-        named = {guide: Peer(guide) for guide in guides}
-        catchup = CatchUp(
-            genesis=self.genesis,
+        return Instance(
+            member=member,
             store=store,
-            target=member,
-            peers=lambda: (named | gossip.peers).values(),
+            decided=member.subscribe(),
+            addressed=pinned,
             transport=transport,
+            gossip=gossip,
+            sync_route=node.tampering.sync_route(gossip.route(), member),
+            fetcher=BlobFetcher(node.blobs, transport, [], chance),
+        )
+
+    def _address_book(self, node: SimulatedNode, member: Member) -> AddressBook:
+        return AddressBook(
+            self._configs[node.number],
+            lambda: member.replica.ledger.roster,
+            self._given[node.number],
+            lambda: member.replica.ledger.former,
+        )
+
+    def _catchup(self, node: SimulatedNode, instance: Instance, admission: Admission, chance: random.Random) -> CatchUp:
+        given = {peer: Peer(peer) for peer in self._given[node.number]}
+        return CatchUp(
+            genesis=self.genesis,
+            store=instance.store,
+            target=instance.member,
+            peers=lambda: (given | instance.gossip.peers).values(),
+            transport=instance.transport,
             blobs=node.blobs,
-            fetcher=fetcher,
+            fetcher=instance.fetcher,
             chance=chance,
             entered=admission.adjust,
         )
-
-        def stranded() -> bool:
-            here = Address("10.0.0.1", 1)
-            return bool(outside(me, here, directory, member.replica.number, member.removed_by)) or gossip.is_stranded()
-
-        async with trio.open_nursery() as nursery:
-            await nursery.start(member.run)
-            nursery.start_soon(self._report, node, decided)
-            await admission.adjust()
-            nursery.start_soon(admission.follow, for_doors)
-            self.town.homes[self.home(node)] = me
-            await nursery.start(self.network.serve, me, router)
-            nursery.start_soon(gossip.run)
-            nursery.start_soon(catchup.run, stranded)
-            nursery.start_soon(follow_epochs, store, node.blobs, self.keep)
-            nursery.start_soon(self.live, node, member, gossip, transport, chance)
-            node.member, node.gossip = member, gossip
-            node.up.set()
 
 
 def address(number: int) -> str:
@@ -228,18 +257,18 @@ def ledger_of(node: SimulatedNode) -> Ledger:
     return member_of(node).replica.ledger
 
 
-_numbers = count(10**6)  # of transactions; users count from 1
+_numbers = count(10**6)  # of transactions; a `Workload` counts from 1
 
 
 def propose(node: SimulatedNode, change: Change) -> bytes:
-    """The id of the proposal that this node puts forward."""
+    """Submit a proposal at this node; return its id."""
     number = next(_numbers)
     member_of(node).submit([t.Propose(number, change, "why not").as_table()])
     return t.proposal_id(node.identity.id, number)
 
 
 async def agree(swarm: OpenSwarm, change: Change, nodes: Sequence[SimulatedNode], seconds: float = 60) -> bytes:
-    """The first node proposes, the others vote for it; returns at once when all have."""
+    """Let the first node propose the change and the others vote for it; return the proposal when all have."""
     first, *others = nodes
     proposal = propose(first, change)
     with trio.fail_after(seconds):
@@ -257,5 +286,5 @@ async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def in_force(nodes: Iterable[SimulatedNode], member: MemberId, present: bool = True) -> bool:
-    """Whether the member is, or is not, in the roster that these nodes go by."""
+    """Return whether the member is (or is not) in the roster that these nodes go by."""
     return all(node.member is not None and (member in node.member.replica.roster) == present for node in nodes)

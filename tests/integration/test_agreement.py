@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from node.member.member import Member
-from node.simulation.invariants import History, Invariants, Violation
-from node.simulation.run import Report, simulate
+from node.simulation.invariants import AgreementCheck, PromotionsCheck, Violation
+from node.simulation.run import RunReport, simulate
 from node.simulation.schedule import (
+    ATTACK_KINDS,
+    FAULT_KINDS,
     FREQUENCIES,
-    KINDS,
-    LIES,
     Fault,
     Liar,
     Schedule,
@@ -73,7 +73,7 @@ def test_small_swarms_without_malice_agree(nodes: int) -> None:
     assert report.forks == 0
 
 
-@pytest.mark.parametrize("kind", LIES)
+@pytest.mark.parametrize("kind", ATTACK_KINDS)
 def test_each_way_to_lie_is_borne(kind: str) -> None:
     report = simulate(calm(3, 4, 8, kind))
     assert report.liars == 1
@@ -99,7 +99,7 @@ def test_a_seed_gives_the_same_run_every_time() -> None:
         ).stdout.splitlines()[-1]
         for hashseed in ("1", "2")
     ]
-    assert runs[0].startswith("Report(")
+    assert runs[0].startswith("RunReport(")
     assert runs[0] == runs[1]
     assert simulate(draw_schedule(6, 5, 10)).trace not in runs[0]
 
@@ -107,16 +107,16 @@ def test_a_seed_gives_the_same_run_every_time() -> None:
 def test_every_kind_is_drawn_and_those_asked_for_only() -> None:
     schedules = [draw_schedule(seed, 7, 30) for seed in range(150)]
     kinds = Counter(fault.kind for schedule in schedules for fault in schedule.faults)
-    assert kinds.keys() == set(KINDS)
+    assert kinds.keys() == set(FAULT_KINDS)
     assert kinds["crash"] > kinds["flap"]
-    assert {kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds} == set(LIES)
+    assert {kind for schedule in schedules for liar in schedule.liars for kind in liar.kinds} == set(ATTACK_KINDS)
     for schedule in schedules:
         weights = schedule.weights or (1,) * 7
         assert 3 * sum(weights[liar.node] for liar in schedule.liars) < sum(weights)
         assert 3 * max(weights) < sum(weights)
         assert all(fault.at + fault.lasts <= schedule.seconds + 0.001 for fault in schedule.faults)
     assert {schedule.seconds for schedule in schedules} == {30, 75}
-    chosen = draw_schedule(1, 7, 30, faults={"loss": 1.0}, lies=("fork",))
+    chosen = draw_schedule(1, 7, 30, faults={"loss": 1.0}, attacks=("fork",))
     assert {fault.kind for fault in chosen.faults} == {"loss"}
     assert {kind for liar in chosen.liars for kind in liar.kinds} == {"fork"}
 
@@ -144,7 +144,7 @@ def test_every_other_fault_changes_the_run(kind: str) -> None:
     assert simulate(Schedule(1, 4, 6.0, (fault,))).trace != CALM.trace
 
 
-CALM: Report = simulate(Schedule(1, 4, 6.0))
+CALM: RunReport = simulate(Schedule(1, 4, 6.0))
 
 
 # Schedules as text.
@@ -211,13 +211,13 @@ def recorded(schedule: Schedule) -> list[tuple[Any, Any]]:
     """Every round that a node decided in a run, with the node."""
     taken: list[tuple[Any, Any]] = []
 
-    class Recording(Invariants):
-        def watch(self, node: Any, effects: Any) -> None:
-            super().watch(node, effects)
+    class Recording(AgreementCheck):
+        def observe(self, node: Any, effects: Any) -> None:
+            super().observe(node, effects)
             taken.append((node, effects))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("node.simulation.run.Agreement", Recording)
+        patch.setattr("node.simulation.run.AgreementCheck", Recording)
         simulate(schedule)
     return taken
 
@@ -225,31 +225,31 @@ def recorded(schedule: Schedule) -> list[tuple[Any, Any]]:
 def test_two_orders_and_two_ledgers_are_noticed() -> None:
     recording = recorded(calm(1, 4, 5))
     node, effects = next(item for item in recording if len(item[1].round.events) > 1 and item[1].effects)
-    agreement = Invariants()
-    agreement.watch(node, effects)
+    agreement = AgreementCheck()
+    agreement.observe(node, effects)
     with pytest.raises(Violation, match="another ledger"):
-        agreement.watch(node, replace(effects, digest=bytes(32)))
+        agreement.observe(node, replace(effects, digest=bytes(32)))
     with pytest.raises(Violation, match="another ledger"):
-        agreement.watch(node, replace(effects, effects=effects.effects[1:]))
+        agreement.observe(node, replace(effects, effects=effects.effects[1:]))
     swapped = replace(effects.round, events=effects.round.events[::-1])
-    with pytest.raises(Violation, match="in another way"):
-        agreement.watch(node, replace(effects, round=swapped))
+    with pytest.raises(Violation, match="differently"):
+        agreement.observe(node, replace(effects, round=swapped))
     later = replace(effects.round.events[0], time=1)
-    with pytest.raises(Violation, match="in another way"):
-        agreement.watch(node, replace(effects, round=replace(effects.round, events=(later,))))
+    with pytest.raises(Violation, match="differently"):
+        agreement.observe(node, replace(effects, round=replace(effects.round, events=(later,))))
 
 
 def test_a_conviction_of_an_honest_member_is_noticed() -> None:
     node, effects = next(item for item in recorded(calm(1, 4, 5)) if item[1].effects)
     proof = replace(effects.effects[0], kind="evidence", fields={"accused": b"an honest one"})
     convicting = replace(effects, effects=(proof,))
-    Invariants({b"another"}).watch(node, convicting)
+    AgreementCheck({b"another"}).observe(node, convicting)
     with pytest.raises(Violation, match="convicts an honest member"):
-        Invariants({b"an honest one"}).watch(node, convicting)
+        AgreementCheck({b"an honest one"}).observe(node, convicting)
 
 
 class Promotions:
-    """As much of a ledger as `History` looks at."""
+    """As much of a ledger as `PromotionsCheck` looks at."""
 
     def __init__(self, *entries: tuple[bytes, bytes, int]) -> None:
         self.entries = entries
@@ -260,7 +260,7 @@ class Promotions:
 
 def test_what_was_certified_may_not_change_nor_go() -> None:
     node: Any = SimpleNamespace(number=1)
-    history = History()
+    history = PromotionsCheck()
     look: Any = history.inspect
     look(node, Promotions((b"a", b"x", 3)), 5)
     look(node, Promotions((b"a", b"x", 3), (b"b", b"y", 0)), 6)

@@ -12,7 +12,7 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
@@ -31,7 +31,7 @@ class World:
 
     def __init__(self, seed: int, keep: int | None) -> None:
         make_deterministic(seed)
-        self.agreement = Invariants()
+        self.agreement = AgreementCheck()
         self.chance = random.Random(seed)
         self.placed: Counter[tuple[bytes, int]] = Counter()
         self.put: set[tuple[bytes, int]] = set()
@@ -42,15 +42,15 @@ class World:
             seed,
             pace=Pace(),
             rhythm=Rhythm(),
-            watch=self._see,
+            observe=self._see,
             settings=TINY,
             conditions=Conditions(delay_s=0.002, jitter_s=0.002),
         )
         self.swarm.keep = keep
-        self.honesty = Honesty(self.swarm)
+        self.honesty = HonestMembersCheck(self.swarm)
 
     def _see(self, node: SimulatedNode, effects: RoundEffects) -> None:
-        self.agreement.watch(node, effects)
+        self.agreement.observe(node, effects)
         if effects.round.number > self._seen:
             self._seen = effects.round.number
             for place in effects.round.events:

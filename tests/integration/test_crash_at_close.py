@@ -16,7 +16,7 @@ from consensus.encoding import decode
 from consensus.event import decode_event
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
-from node.simulation.invariants import Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.swarm import SimulatedNode
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
@@ -77,16 +77,16 @@ class World(OpenSwarm):
 
     def __init__(self, seed: int, directory: Path) -> None:
         self.directory, self.chance = directory, random.Random(seed)
-        self.agreement, self.placed, self._seen = Invariants(), Counter[tuple[bytes, int]](), 0
+        self.agreement, self.placed, self._seen = AgreementCheck(), Counter[tuple[bytes, int]](), 0
         self.trap: Trap | None = None
         self.owed: set[int] = set()  # notes of the first node that are on its disk
         self.lives = 0
-        super().__init__(4, seed, watch=self._look, settings=Settings(epoch=EpochSettings(events=EVENTS)))
+        super().__init__(4, seed, observe=self._look, settings=Settings(epoch=EpochSettings(events=EVENTS)))
         self.first = self.nodes[0]
-        self.honesty = Honesty(self)
+        self.honesty = HonestMembersCheck(self)
 
     def _look(self, node: SimulatedNode, decided: RoundEffects) -> None:
-        self.agreement.watch(node, decided)
+        self.agreement.observe(node, decided)
         if decided.round.number > self._seen:
             self._seen = decided.round.number
             for place in decided.round.events:
@@ -94,9 +94,9 @@ class World(OpenSwarm):
                     if entry["type"] == "note":
                         self.placed[place.event.creator, entry["id"]] += 1
 
-    def store_of(self, node: SimulatedNode) -> Any:
+    def open_store(self, node: SimulatedNode) -> Any:
         if node is not self.first:
-            return super().store_of(node)
+            return super().open_store(node)
         before, directory = self.trap, self.directory / f"life{self.lives}"
         self.lives += 1
         if before is None:

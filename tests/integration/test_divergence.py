@@ -28,7 +28,7 @@ def in_virtual_time(seed, scenario, count=4, settings=None, founded=lambda swarm
     async def main():
         swarm = SimulatedSwarm(
             count, seed, pace=PACE, rhythm=RHYTHM, settings=settings,
-            watch=lambda node, effects: rounds[node.number].append(effects), **options,
+            observe=lambda node, effects: rounds[node.number].append(effects), **options,
         )  # fmt: skip
         founded(swarm)
         async with trio.open_nursery() as nursery:

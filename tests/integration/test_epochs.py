@@ -13,7 +13,7 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
@@ -26,14 +26,14 @@ class Watch:
     """What all nodes agree on, when epochs closed, and which transactions had a place."""
 
     def __init__(self) -> None:
-        self.agreement = Invariants()
+        self.agreement = AgreementCheck()
         self.closed: dict[int, list[float]] = {}  # by epoch that begins: when each node closed the one before
         self.decided: list[float] = []  # at node 0
         self.notes: Counter[tuple[bytes, int]] = Counter()
         self.seen = 0
 
     def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
-        self.agreement.watch(node, effects)
+        self.agreement.observe(node, effects)
         if effects.closed is not None:
             self.closed.setdefault(effects.closed.record.number, []).append(trio.current_time())
         if node.number == 0:
@@ -53,7 +53,7 @@ def make_swarm(count: int, seed: int, watch: Watch, settings: Settings = TINY) -
         seed,
         pace=Pace(),
         rhythm=Rhythm(),
-        watch=watch.see,
+        observe=watch.see,
         settings=settings,
         conditions=Conditions(delay_s=0.002, jitter_s=0.002),
     )
@@ -101,7 +101,7 @@ async def test_epochs_go_by_and_nothing_is_lost_nor_done_twice(
     watch, put = Watch(), set[tuple[bytes, int]]()
     swarm = make_swarm(count, count, watch)
     await nursery.start(swarm.run)
-    honesty = Honesty(swarm)
+    honesty = HonestMembersCheck(swarm)
     await use(swarm, random.Random(count), put, 25)
     await at_rest(swarm)
     honesty.inspect()
@@ -134,7 +134,7 @@ async def test_crashes_at_the_close_neither_fork_nor_lose(
 ) -> None:
     chance, watch = random.Random(seed), Watch()
     swarm = make_swarm(4, 100 + seed, watch)
-    honesty = Honesty(swarm)
+    honesty = HonestMembersCheck(swarm)
     await nursery.start(swarm.run)
     put = set[tuple[bytes, int]]()
 

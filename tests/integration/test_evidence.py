@@ -8,7 +8,7 @@ from consensus.ledger.records import transactions as t
 from consensus.settings import MembershipSettings, Settings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
-from node.simulation.byzantine import KINDS
+from node.simulation.byzantine import ATTACKS
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedSwarm
 
@@ -26,7 +26,7 @@ def in_virtual_time(seed, count, settings, scenario, way="fork"):
     async def main():
         swarm = SimulatedSwarm(
             count, seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy_s=0.2, timeout_s=5.0), settings=settings,
-            watch=watch, liars={count - 1: [KINDS[way](seed)]},
+            observe=watch, attacks={count - 1: [ATTACKS[way](seed)]},
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)

@@ -13,10 +13,12 @@ import pytest
 from consensus.fault_proof import read_proof
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
+from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.entities import Promotion
+from consensus.outcome import RoundEffects
 from node.proofs.faults import proof_path
-from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
-from node.simulation.swarm import SimulatedNode
+from node.simulation.fake_worker import FakeWorker, fake_games
+from node.simulation.swarm import RoundObserver, SimulatedNode
 from node.simulation.working_swarm import WorkingSwarm
 from node.work.worker import Report
 from tests.integration.test_work import ledgers, work
@@ -25,7 +27,7 @@ WAYS = ("scores", "replay", "seeds", "root", "alarm")
 LIAR = 1
 
 
-class LyingWorkshop(SimulatedWorkshop):
+class LyingWorker(FakeWorker):
     """Plays every slot wrongly in one way, and finds it right; or finds wrong what others played rightly."""
 
     way = "scores"
@@ -38,13 +40,13 @@ class LyingWorkshop(SimulatedWorkshop):
         if job["job"] != "match" or self.way == "alarm":
             return done
         scores = [[block, 4] for block, _ in job["blocks"]]
-        games = made_up_games(done["scores"], job["blocks"])
+        games = fake_games(done["scores"], job["blocks"])
         if self.way == "replay":
             games = b"no games at all"
         if self.way == "seeds":
-            games = made_up_games(scores, [(block, bytes(32)) for block, _ in job["blocks"]])
+            games = fake_games(scores, [(block, bytes(32)) for block, _ in job["blocks"]])
         if self.way == "root":
-            games = made_up_games(scores, job["blocks"])
+            games = fake_games(scores, job["blocks"])
         games += b"by the liar" + self._chance.randbytes(8)
         root = bytes(32) if self.way == "root" else sha256(games).digest()
         return {**done, "scores": scores, "blob": self._write(games), "root": root}
@@ -53,14 +55,21 @@ class LyingWorkshop(SimulatedWorkshop):
 class FaultySwarm(WorkingSwarm):
     """Node `LIAR` lies in `way`."""
 
-    def __init__(self, way: str, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, way: str, *args: Any, observe: RoundObserver, **options: Any) -> None:
+        super().__init__(*args, observe=self._record, **options)
         self._way = way
+        self._pass_on = observe
+        self.effects: list[Effect] = []  # of all rounds at node 1
 
-    def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> SimulatedWorkshop:
+    def _record(self, node: SimulatedNode, decided: RoundEffects) -> None:
+        self._pass_on(node, decided)
+        if node.number == 1:
+            self.effects += decided.effects
+
+    def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> FakeWorker:
         if node.number != LIAR:
-            return SimulatedWorkshop(chance, directory, self.diary)
-        made = LyingWorkshop(chance, directory, self.diary, strength=0.0)
+            return FakeWorker(chance, directory, self.jobs)
+        made = LyingWorker(chance, directory, self.jobs, strength=0.0)
         made.way = self._way
         return made
 
@@ -76,8 +85,8 @@ def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None
     reporters = {slot["member"] for promotion in promotions for slot in results_of(promotion)}
     if way == "alarm":
         assert not faults
-        said = [entry for entry in swarm.contexts[1].effects.latest(5000) if entry["kind"] == "unproven"]
-        assert {entry["member"] for entry in said} == {id_text(liar)}
+        assert isinstance(swarm, FaultySwarm)
+        assert {effect.member for effect in swarm.effects if effect.kind == "unproven"} == {liar}
         return
     assert len(faults) >= wished
     assert {fault.accused for fault in faults} == {liar}

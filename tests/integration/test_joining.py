@@ -15,9 +15,9 @@ from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
-from node.simulation.invariants import History, Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck, PromotionsCheck
 from node.simulation.swarm import SimulatedNode
-from node.simulation.users import SETTINGS, User
+from node.simulation.workload import SETTINGS, Workload
 from tests.integration.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, propose, until
 
 EVENTS = 150  # of an epoch
@@ -28,23 +28,23 @@ class World:
 
     def __init__(self, nursery: trio.Nursery, founders: int, seed: int) -> None:
         self.nursery = nursery
-        self.agreement, self.history = Invariants(), History()
+        self.agreement, self.history = AgreementCheck(), PromotionsCheck()
         self.done: defaultdict[tuple[str, bytes | None], list[int]] = defaultdict(list)  # rounds, by effect and member
         self.swarm = OpenSwarm(
             founders,
             seed,
-            watch=self._see,
+            observe=self._see,
             pace=Pace(busy=0.4),
             rhythm=Rhythm(busy_s=0.2),
             anchors=True,
             settings=replace(SETTINGS, epoch=EpochSettings(events=EVENTS)),
         )
         self.founders = list(self.swarm.nodes)
-        self.honesty = Honesty(self.swarm)
+        self.honesty = HonestMembersCheck(self.swarm)
         self._seen = 0
 
     def _see(self, node: SimulatedNode, effects: RoundEffects) -> None:
-        self.agreement.watch(node, effects)
+        self.agreement.observe(node, effects)
         if effects.round.number > self._seen:
             self._seen = effects.round.number
             for effect in effects.effects:
@@ -53,17 +53,17 @@ class World:
     async def start(self) -> None:
         await self.nursery.start(self.swarm.run)
         for node in self.founders:
-            self.nursery.start_soon(User(node, 1).run, 10**6)
+            self.nursery.start_soon(Workload(node, 1).run, 10**6)
 
     async def newcomer(self, guide: SimulatedNode, *, moved: bool = True) -> SimulatedNode:
         """Runs, and waits to be voted in; it has a user like all others."""
-        node = self.swarm.enlist(self.nursery, guide, moved=moved)
+        node = self.swarm.add_newcomer(self.nursery, guide, moved=moved)
         await self.swarm.start(node)
-        self.nursery.start_soon(User(node, 1).run, 10**6)
+        self.nursery.start_soon(Workload(node, 1).run, 10**6)
         return node
 
     def join(self, node: SimulatedNode) -> Change:
-        return Change("join", node.identity.id, weight=1, address=self.swarm.home(node))
+        return Change("join", node.identity.id, weight=1, address=self.swarm.address_of(node))
 
     @property
     def members(self) -> list[SimulatedNode]:
@@ -139,8 +139,8 @@ async def make(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> AsyncIterator[Make]:
     monkeypatch.setattr("consensus.preimages.LENGTH", 1 << 12)
-    monkeypatch.setattr("node.simulation.users._PROPOSES", 0.0)
-    monkeypatch.setattr("node.simulation.users._APPROVES", 1.0)
+    monkeypatch.setattr("node.simulation.workload._PROPOSE", 0.0)
+    monkeypatch.setattr("node.simulation.workload._APPROVE", 1.0)
     yield lambda founders, seed: World(nursery, founders, seed)
     nursery.cancel_scope.cancel()
 
@@ -193,7 +193,7 @@ async def test_the_one_that_it_knows_is_removed_at_the_same_time(
         await world.epochs(1)
         assert member_of(new).replica.number < world.epoch, "nobody that it knows is a member"
         world.swarm.crash(new)
-        world.swarm.name_guide(new, others[2])
+        world.swarm.give_peer(new, others[2])
         await world.swarm.start(new)
     await until(lambda: in_force([new], new.identity.id), 30)
     await world.takes_part(new)
@@ -248,7 +248,7 @@ async def test_two_join_while_one_leaves(make: Make, autojump_clock: MockClock, 
     await until(lambda: in_force([first], first.identity.id), 60)
     if not in_force([second], second.identity.id):
         world.swarm.crash(second)
-        world.swarm.name_guide(second, first)  # which is as new as itself
+        world.swarm.give_peer(second, first)  # which is as new as itself
         await world.swarm.start(second)
     await until(lambda: in_force([second], second.identity.id), 60)
     for node in (first, second):
@@ -269,7 +269,7 @@ async def test_the_roster_has_changed_three_times(make: Make, autojump_clock: Mo
     await agree(world.swarm, Change("leave", e.identity.id), [b])
     await until(lambda: in_force([a, b, c, d, early], e.identity.id, present=False))
     heir = await world.newcomer(early)
-    change = Change("key", d.identity.id, key=heir.identity.id, address=world.swarm.home(heir))
+    change = Change("key", d.identity.id, key=heir.identity.id, address=world.swarm.address_of(heir))
     await agree(world.swarm, change, [c])
     await until(lambda: in_force([a, b, c, early, heir], heir.identity.id))
     await world.epochs(1)

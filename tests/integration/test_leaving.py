@@ -13,7 +13,7 @@ class World:
     """A swarm of five that says nothing by itself, with epochs of 30 events."""
 
     def __init__(self) -> None:
-        self.swarm = OpenSwarm(5, 3, watch=lambda *_: None, settings=Settings(epoch=EpochSettings(events=30)))
+        self.swarm = OpenSwarm(5, 3, observe=lambda *_: None, settings=Settings(epoch=EpochSettings(events=30)))
         self.gone, *self.others = reversed(self.swarm.nodes)
         self._notes = 0
 
@@ -68,7 +68,9 @@ async def test_it_comes_back_when_it_is_voted_in_again(world: World, autojump_cl
     await world.epochs(1)
     await world.swarm.start(gone)
     await until(lambda: member_of(gone).removed_by is not None, 60)
-    await agree(world.swarm, Change("join", gone.identity.id, weight=1, address=world.swarm.home(gone)), world.others)
+    await agree(
+        world.swarm, Change("join", gone.identity.id, weight=1, address=world.swarm.address_of(gone)), world.others
+    )
     await until(lambda: in_force(world.others, gone.identity.id), 60)
     opened = ledger_of(world.others[0]).epoch
     await until(lambda: ledger_of(gone).epoch >= opened, 60)

@@ -49,7 +49,7 @@ def member_of(node: SimulatedNode) -> Member:
 
 
 def make_swarm(watched: Watched, conditions: Conditions | None = None) -> SimulatedSwarm:
-    return SimulatedSwarm(COUNT, 5, pace=Pace(), rhythm=Rhythm(), watch=watched.see, conditions=conditions)
+    return SimulatedSwarm(COUNT, 5, pace=Pace(), rhythm=Rhythm(), observe=watched.see, conditions=conditions)
 
 
 def events_by(swarm: SimulatedSwarm, node: SimulatedNode) -> int:

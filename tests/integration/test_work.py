@@ -14,7 +14,7 @@ from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Pace
-from node.simulation.invariants import Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.working_swarm import WorkingSwarm
 
@@ -40,8 +40,8 @@ def work(
 ) -> WorkingSwarm:
     """Run a swarm until all have seen `promotions` certificates and `faults`; checks agreement all along."""
     make_deterministic(seed)
-    agreement = Invariants()
-    options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy_s=0.2), "watch": agreement.watch, "settings": SETTINGS}
+    agreement = AgreementCheck()
+    options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy_s=0.2), "observe": agreement.observe, "settings": SETTINGS}
     swarm = make(count, seed, directory, failing=float(str(trouble.get("failing", 0.0))), **options)
     limit = float(str(trouble.get("limit", LIMIT_S)))
     crashes = trouble.get("crashes", ())
@@ -55,7 +55,7 @@ def work(
             with trio.fail_after(limit):
                 while any(certified(it) < promotions or len(it.faults()) < faults for it in ledgers(swarm)):
                     await trio.sleep(1)
-            Honesty(swarm).inspect()
+            HonestMembersCheck(swarm).inspect()
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
@@ -88,10 +88,10 @@ def test_a_swarm_of_any_size_promotes_and_certifies(count: int, tmp_path: Path) 
 
 def test_nobody_does_what_another_was_granted(tmp_path: Path) -> None:
     swarm = work(4, 7, tmp_path, promotions=2)
-    blocks = Counter(seed for job in swarm.diary if job["job"] == "match" for _, seed in job["blocks"])
+    blocks = Counter(seed for job in swarm.jobs if job["job"] == "match" for _, seed in job["blocks"])
     assert len(blocks) >= 2 * SETTINGS.match.slot_blocks
     assert set(blocks.values()) == {1}
-    seeds = Counter(job["seed"] for job in swarm.diary if job["job"] in ("selfplay", "train"))
+    seeds = Counter(job["seed"] for job in swarm.jobs if job["job"] in ("selfplay", "train"))
     assert set(seeds.values()) == {1}
 
 

@@ -1,57 +1,105 @@
-"""Members that do not keep to the protocol: each way a small class, known by a name."""
+"""Byzantine members: each way of breaking the protocol is a small class, known by a name.
 
-from node.simulation.byzantine.adversary import Adversary
-from node.simulation.byzantine.findings import FalseFindings
-from node.simulation.byzantine.forks import Branches, Fork, LateBranch, TwoFaces, TwoLives, Withhold
-from node.simulation.byzantine.former import FormerKeys
-from node.simulation.byzantine.junk import (
+Equivocation (several events with one sequence number)
+    fork            two next events, now and then after an older one
+    branches        up to six events after an older one
+    late-branch     a second branch, grown in secret and shown late
+    two-faces       one event for half of the peers, another one for the other half
+    two-lives       two running instances with one key while the others are split
+Withholding
+    withhold        keeps its own events back, then shows them all at once
+    stall           answers late, or after the peer has stopped waiting
+    starve          sends nothing to some peers, other ones every few seconds
+    selfish         makes events without other-parents
+Invalid events and messages
+    bad-signature   an invalid signature on a known event
+    two-signatures  two valid signatures on one event
+    frame           an event in another member's name
+    stranger        events of a key that is not in the roster
+    other-epoch     an event of an epoch that does not exist
+    bad-parents     invalid parents, sequence numbers and times
+    oversized       events at the size limit and above it
+    orphans         a long chain without its first event
+    burst           many events at once
+    replay          the oldest events again and again
+    lying-tips      announces and asks for events that do not exist
+False contents of valid events
+    year-off        times a year ahead or back
+    grind           tries events until the coin bit and the hash suit it
+    mute            reveals no preimage, states no ledger digest
+    false-reveal    random bytes instead of a preimage
+    false-ledger    a wrong ledger digest
+    false-evidence  accuses honest members of forks
+    unknown-votes   votes about things that nobody proposed
+    false-findings  calls right match results wrong, and wrong ones right
+False history
+    false-chain     forged, incomplete or invalid chains of records
+    false-snapshot  forged or incomplete blobs
+    former-keys     keys that have left the roster go on signing, voting and sealing
+"""
+
+from node.simulation.byzantine.attack import Attack
+from node.simulation.byzantine.equivocation import DuplicateInstance, Fork, LateBranch, ManyBranches, SplitView
+from node.simulation.byzantine.false_contents import (
+    FalseEvidence,
+    FalseLedger,
+    FalseReveal,
+    FalseTimes,
+    HashGrinding,
+    Mute,
+    UnknownVotes,
+)
+from node.simulation.byzantine.false_findings import FalseFindings
+from node.simulation.byzantine.false_history import FalseChain, FalseSnapshot
+from node.simulation.byzantine.former_keys import FormerKeys
+from node.simulation.byzantine.invalid_events import (
     BadParents,
     BadSignature,
-    Burst,
-    Frame,
-    LyingTips,
+    FalseTips,
+    Flood,
+    Impersonation,
+    NonMember,
+    OldEvents,
     Orphans,
-    OtherEpoch,
     Oversized,
-    Replay,
-    Stranger,
     TwoSignatures,
+    UnknownEpoch,
 )
-from node.simulation.byzantine.silence import Selfish, Stall, Starve
-from node.simulation.byzantine.teachers import FalseChain, FalseSnapshot
-from node.simulation.byzantine.values import FalseEvidence, FalseLedger, FalseReveal, Grind, Mute, UnknownVotes, YearOff
+from node.simulation.byzantine.withholding import Selfish, Stall, Starve, Withhold
 
-KINDS: dict[str, type[Adversary]] = {
-    "fork": Fork,
-    "branches": Branches,
-    "late-branch": LateBranch,
-    "two-faces": TwoFaces,
-    "two-lives": TwoLives,
-    "withhold": Withhold,
-    "stall": Stall,
-    "starve": Starve,
-    "selfish": Selfish,
-    "bad-signature": BadSignature,
-    "two-signatures": TwoSignatures,
-    "frame": Frame,
-    "stranger": Stranger,
-    "other-epoch": OtherEpoch,
-    "bad-parents": BadParents,
-    "oversized": Oversized,
-    "orphans": Orphans,
-    "burst": Burst,
-    "replay": Replay,
-    "lying-tips": LyingTips,
-    "year-off": YearOff,
-    "grind": Grind,
-    "mute": Mute,
-    "false-reveal": FalseReveal,
-    "false-ledger": FalseLedger,
-    "false-evidence": FalseEvidence,
-    "unknown-votes": UnknownVotes,
-    "false-findings": FalseFindings,
-    "false-chain": FalseChain,
-    "false-snapshot": FalseSnapshot,
-    "former-keys": FormerKeys,
-}
-"""All ways by name."""
+_CLASSES: tuple[type[Attack], ...] = (
+    Fork,
+    ManyBranches,
+    LateBranch,
+    SplitView,
+    DuplicateInstance,
+    Withhold,
+    Stall,
+    Starve,
+    Selfish,
+    BadSignature,
+    TwoSignatures,
+    Impersonation,
+    NonMember,
+    UnknownEpoch,
+    BadParents,
+    Oversized,
+    Orphans,
+    Flood,
+    OldEvents,
+    FalseTips,
+    FalseTimes,
+    HashGrinding,
+    Mute,
+    FalseReveal,
+    FalseLedger,
+    FalseEvidence,
+    UnknownVotes,
+    FalseFindings,
+    FalseChain,
+    FalseSnapshot,
+    FormerKeys,
+)
+
+ATTACKS: dict[str, type[Attack]] = {attack.kind: attack for attack in _CLASSES}
+"""All attacks by name. Schedules are drawn by this order: another one would change what a seed gives."""

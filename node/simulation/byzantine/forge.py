@@ -1,4 +1,4 @@
-"""Events that `make_event` would not make: changed fields, signatures that do not fit or of which there are two."""
+"""Events that `make_event` would not make: with changed fields, invalid signatures, or a second valid signature."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,7 +9,10 @@ from consensus.encoding import decode, encode
 from consensus.event import Event, make_event
 from consensus.keys import SigningKey
 
-_LIMIT = 1 << 24  # bytes
+HEADER_SEQ, HEADER_SELF_PARENT, HEADER_OTHER_PARENTS, HEADER_TIME = 3, 4, 5, 6
+"""Places of some fields in an event's header."""
+
+_MAX_BYTES = 1 << 24
 
 _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493  # order of the base point
@@ -19,31 +22,31 @@ _Point = tuple[int, int, int, int]  # extended homogeneous coordinates of RFC 80
 
 
 def with_bad_signature(raw: bytes) -> bytes:
-    """An event, and so its hash, with a signature that is none."""
+    """Return the event, with the same hash, with an invalid signature."""
     parts = _parts(raw)
     parts[1] = bytes([parts[1][0] ^ 1]) + parts[1][1:]
     return encode(parts)
 
 
 def with_another_signature(seed: bytes, raw: bytes, nonce: bytes) -> bytes:
-    """An event by the owner of `seed`, and so its hash, with another signature that is as valid."""
+    """Return the event of the key made from `seed`, with the same hash, with another valid signature."""
     parts = _parts(raw)
-    parts[1] = sign_with_nonce(seed, _context() + parts[0], nonce)
+    parts[1] = sign_with_nonce(seed, _domain_prefix() + parts[0], nonce)
     return encode(parts)
 
 
-def forged(key: SigningKey, event: Event, change: Callable[[list[Any]], None]) -> bytes:
-    """An event with its header's fields changed, whatever that makes of it, and well signed."""
+def forge_event(key: SigningKey, event: Event, change: Callable[[list[Any]], None]) -> bytes:
+    """Return the event with `change` applied to the fields of its header, validly signed by `key`."""
     parts = _parts(event.raw)
-    fields = cast(list[Any], decode(parts[0], limit=_LIMIT))
+    fields = cast(list[Any], decode(parts[0], limit=_MAX_BYTES))
     change(fields)
     parts[0] = encode(fields)
-    parts[1] = key.sign(_context() + parts[0])
+    parts[1] = key.sign(_domain_prefix() + parts[0])
     return encode(parts)
 
 
 def sign_with_nonce(seed: bytes, message: bytes, nonce: bytes) -> bytes:
-    """An Ed25519 signature (RFC 8032, section 5.1.6) whose nonce does not come from the key and message."""
+    """Return an Ed25519 signature (RFC 8032, section 5.1.6) whose nonce is not derived from the key and message."""
     secret = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little")
     secret = secret & ((1 << 254) - 8) | 1 << 254
     r = int.from_bytes(hashlib.sha512(nonce).digest(), "little") % _L
@@ -53,27 +56,15 @@ def sign_with_nonce(seed: bytes, message: bytes, nonce: bytes) -> bytes:
     return commitment + s.to_bytes(32, "little")
 
 
-class _Listener:
-    """A key that remembers what it is asked to sign."""
-
-    id = bytes(32)
-    heard = b""
-
-    def sign(self, message: bytes) -> bytes:
-        self.heard = message
-        return bytes(64)
-
-
 @cache
-def _context() -> bytes:
-    """What is signed before the header, so that a signature is good for an event only."""
-    listener = _Listener()
-    event = make_event(cast(SigningKey, listener), epoch=bytes(32), seq=0, self_parent=None, time=0)
-    return listener.heard.removesuffix(_parts(event.raw)[0])
+def _domain_prefix() -> bytes:
+    """Return the bytes that are signed before the header of every event."""
+    event = make_event(SigningKey(bytes(32)), epoch=bytes(32), seq=0, self_parent=None, time=0)
+    return event.signed.removesuffix(event.header)
 
 
 def _parts(raw: bytes) -> list[Any]:
-    return cast(list[Any], decode(raw, limit=_LIMIT))
+    return cast(list[Any], decode(raw, limit=_MAX_BYTES))
 
 
 @cache

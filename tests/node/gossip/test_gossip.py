@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from node.gossip.gossip import Gossip
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Invariants
+from node.simulation.invariants import AgreementCheck
 from node.simulation.swarm import SimulatedSwarm
 from node.transport import Unreachable
 
@@ -23,7 +23,7 @@ def note(number: int) -> dict[str, Any]:
 
 
 def make_swarm(count: int) -> SimulatedSwarm:
-    return SimulatedSwarm(count, 3, pace=PACE, rhythm=RHYTHM, watch=Invariants().watch)
+    return SimulatedSwarm(count, 3, pace=PACE, rhythm=RHYTHM, observe=AgreementCheck().observe)
 
 
 def member_of(swarm: SimulatedSwarm, number: int) -> Member:

@@ -21,7 +21,7 @@ from node.gossip.messages import MAX_EVENTS, MAX_MESSAGE_BYTES, SYNC_PATH, SyncA
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.verification import ParallelVerifier
-from node.simulation.invariants import Invariants
+from node.simulation.invariants import AgreementCheck
 from node.simulation.swarm import SimulatedSwarm
 from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock
@@ -128,7 +128,12 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
 
 async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nursery) -> None:
     swarm = SimulatedSwarm(
-        5, 3, pace=PACE, rhythm=RHYTHM, watch=Invariants().watch, conditions=Conditions(delay_s=0.001, jitter_s=0.001)
+        5,
+        3,
+        pace=PACE,
+        rhythm=RHYTHM,
+        observe=AgreementCheck().observe,
+        conditions=Conditions(delay_s=0.001, jitter_s=0.001),
     )
     field.identities = [node.identity for node in swarm.nodes]
     field.hostile, field.genesis = field.identities[4], swarm.genesis

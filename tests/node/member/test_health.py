@@ -70,7 +70,7 @@ def own_seq(node: SimulatedNode) -> int:
 async def test_a_node_whose_disk_is_slow_makes_few_events_until_it_is_fast_again(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), watch=ignore)
+    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), observe=ignore)
     slow = swarm.nodes[0]
     await nursery.start(swarm.run)
     await trio.sleep(8)
@@ -91,7 +91,7 @@ async def test_a_node_whose_disk_is_slow_makes_few_events_until_it_is_fast_again
 
 @pytest.mark.parametrize("cause", ["waiting", "late"])
 async def test_an_unfit_node_stops_and_goes_on(cause: str, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), watch=ignore)
+    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), observe=ignore)
     node = swarm.nodes[1]
     await nursery.start(swarm.run)
     await trio.sleep(8)
@@ -117,7 +117,7 @@ async def test_an_unfit_node_stops_and_goes_on(cause: str, nursery: trio.Nursery
 
 async def test_a_node_far_behind_first_catches_up(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """Three of four know much that it lacks and cannot be asked for: it makes nothing, then all at once."""
-    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), watch=ignore)
+    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), observe=ignore)
     node = swarm.nodes[2]
     await nursery.start(swarm.run)
     await trio.sleep(8)

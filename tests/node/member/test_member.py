@@ -19,7 +19,7 @@ from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.member.transaction_pool import BacklogError
 from node.member.verification import CachingVerifier
-from node.simulation.invariants import Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.swarm import RESTART_S, SimulatedNode, SimulatedSwarm
 from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
@@ -36,9 +36,9 @@ class Swarm(SimulatedSwarm):
     """Watched for agreement and honest forks."""
 
     def __init__(self, count: int, **options: Any) -> None:
-        self.agreement = Invariants()
-        super().__init__(count, 7, pace=PACE, rhythm=Rhythm(), watch=self.agreement.watch, **options)
-        self.honesty = Honesty(self)
+        self.agreement = AgreementCheck()
+        super().__init__(count, 7, pace=PACE, rhythm=Rhythm(), observe=self.agreement.observe, **options)
+        self.honesty = HonestMembersCheck(self)
 
     def member(self, number: int) -> Member:
         member = self.nodes[number].member

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from consensus.event import Event
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Invariants
+from node.simulation.invariants import AgreementCheck
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store import Store
 from node.store.memory import MemoryDisk
@@ -51,7 +51,7 @@ class Swarm(SimulatedSwarm):
 
     def __init__(self, make_member: Callable[..., Member]) -> None:
         pace = Pace(busy=0.2, heartbeat=1.0, patience=1.0)
-        super().__init__(4, 3, pace=pace, rhythm=Rhythm(), watch=Invariants().watch)
+        super().__init__(4, 3, pace=pace, rhythm=Rhythm(), observe=AgreementCheck().observe)
         self.nodes[0].make_member = make_member
         self.nodes[0].disk = ForgetfulDisk()
 

@@ -15,15 +15,15 @@ from consensus.settings import EpochSettings
 from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
 from node.member.member import Pace
-from node.simulation.agenda import Agenda
-from node.simulation.byzantine.adversary import Adversary, Liar
-from node.simulation.invariants import Invariants
+from node.simulation.byzantine.attack import Attack, ByzantineMember
+from node.simulation.invariants import AgreementCheck
+from node.simulation.roster_plan import RosterPlan
 from node.simulation.run import make_deterministic, simulate
 from node.simulation.schedule import Fault, Schedule
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
-from node.simulation.users import SETTINGS, User
+from node.simulation.workload import SETTINGS, Workload
 
-Scenario = Callable[[SimulatedSwarm, Agenda], Awaitable[None]]
+Scenario = Callable[[SimulatedSwarm, RosterPlan], Awaitable[None]]
 
 
 def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
@@ -36,21 +36,21 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
             seed,
             pace=Pace(busy=0.4),
             rhythm=Rhythm(busy_s=0.2, timeout_s=5.0),
-            watch=lambda *what: watch(*what),
+            observe=lambda *what: watch(*what),
             **options,
         )
-        agreement = Invariants()
+        agreement = AgreementCheck()
 
         def watch(node: SimulatedNode, decided: RoundEffects) -> None:
-            agreement.watch(node, decided)
-            agenda.watch(decided)
+            agreement.observe(node, decided)
+            plan.observe(decided)
 
-        agenda = Agenda(swarm.genesis.roster, (), 1000)
+        plan = RosterPlan(swarm.genesis.roster, (), 1000)
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             for node in swarm.nodes:
-                nursery.start_soon(User(node, seed, agenda).run, 10**6)
-            await scenario(swarm, agenda)
+                nursery.start_soon(Workload(node, seed, plan).run, 10**6)
+            await scenario(swarm, plan)
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
@@ -71,7 +71,7 @@ def epoch_of(swarm: SimulatedSwarm, number: int) -> int:
 def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int) -> None:
     """It may be the first to close, with events that the others lack: it has to bring them."""
 
-    async def scenario(swarm: SimulatedSwarm, agenda: Agenda) -> None:
+    async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
         swarm.crash(swarm.nodes[3])  # so that the one that moved is needed
         swarm.move(swarm.nodes[0], "elsewhere:1")
         await until(lambda: min(epoch_of(swarm, number) for number in range(3)) >= 6)
@@ -79,22 +79,24 @@ def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int)
     in_virtual_time(scenario, seed=seed, settings=replace(SETTINGS, epoch=EpochSettings(events=12)))
 
 
-class SealsNothing(Adversary):
-    """Takes part in an epoch without a word about the record that opened it."""
+class SealsNothing(Attack):
+    """Takes part in an epoch without sealing the record that opened it."""
 
-    def sign(self, liar: Liar, plan: Plan) -> Sequence[Event] | None:
-        return [liar.next_event(plan)] if liar.newest() is None else None
+    kind = "seals-nothing"
+
+    def sign(self, member: ByzantineMember, plan: Plan) -> Sequence[Event] | None:
+        return [member.next_event(plan)] if member.newest() is None else None
 
 
 def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one of four that never seals, three of five are too few: the record that admits the fifth needs its seal."""
-    monkeypatch.setattr("node.simulation.byzantine.adversary._LIES", 1.0)
+    monkeypatch.setattr("node.simulation.byzantine.attack._ATTACK_SHARE", 1.0)
 
-    async def scenario(swarm: SimulatedSwarm, agenda: Agenda) -> None:
+    async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
         newcomer = swarm.nodes[4]
         await until(lambda: epoch_of(swarm, 0) >= 2)
         await swarm.install(newcomer, None)
-        agenda.want(Change("join", newcomer.identity.id, weight=1, address=newcomer.address))
+        plan.want(Change("join", newcomer.identity.id, weight=1, address=newcomer.address))
         await until(lambda: newcomer.member is not None and newcomer.identity.id in newcomer.member.replica.roster)
         member = newcomer.member
         assert member is not None
@@ -103,7 +105,10 @@ def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypat
         await until(lambda: epoch_of(swarm, 4) > epoch)
 
     in_virtual_time(
-        scenario, newcomers=1, liars={3: [SealsNothing(1)]}, settings=replace(SETTINGS, epoch=EpochSettings(events=60))
+        scenario,
+        newcomers=1,
+        attacks={3: [SealsNothing(1)]},
+        settings=replace(SETTINGS, epoch=EpochSettings(events=60)),
     )
 
 
@@ -122,6 +127,6 @@ CHANGES = [  # what happens, and what of it has come about in the end
 def test_what_is_on_the_schedule_comes_about(
     fault: Fault, came_about: Callable[[Any], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.simulation.users._PROPOSES", 0.0)
+    monkeypatch.setattr("node.simulation.workload._PROPOSE", 0.0)
     report = simulate(Schedule(2, 5, 25.0, (fault,)))
     assert came_about(report), report

@@ -11,7 +11,7 @@ import pytest
 from node.simulation.invariants import Violation
 from node.simulation.mutants import MUTANTS
 from node.simulation.run import simulate
-from node.simulation.schedule import FREQUENCIES, LIES, Schedule, draw_schedule
+from node.simulation.schedule import ATTACK_KINDS, FREQUENCIES, Schedule, draw_schedule
 from node.simulation.shrink import shrink
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def hunt(
 ) -> tuple[Schedule, Violation]:
     """The first schedule that makes this build fail."""
     for seed in seeds:
-        schedule = draw_schedule(seed, nodes[seed % len(nodes)], seconds, faults=faults, lies=lies)
+        schedule = draw_schedule(seed, nodes[seed % len(nodes)], seconds, faults=faults, attacks=lies)
         if (violation := failure(mutant, schedule)) is not None:
             return schedule, violation
     raise AssertionError(f"{mutant} was not noticed in seeds {seeds}")
@@ -67,7 +67,7 @@ def test_a_broken_build_is_found_where_it_was_found_before(
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced"])
 def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
-    _, violation = hunt(mutant, range(1, 201), range(4, 11), 20, EVERYTHING, LIES)
+    _, violation = hunt(mutant, range(1, 201), range(4, 11), 20, EVERYTHING, ATTACK_KINDS)
     assert violation.kind in ("order", "ledger", "accused", "honest fork", "error")  # what breaks may end a node
 
 
@@ -82,7 +82,7 @@ def test_without_the_proxy_the_vectors_do_not_hold() -> None:
 
 def test_what_was_found_is_shrunk_and_fails_again() -> None:
     chosen = {name: FREQUENCIES[name] for name in ("crash", "delay", "loss", "skew", "slowdisk")}
-    schedule, violation = hunt("unsynced", range(1, 40), [4], 12, chosen, LIES)
+    schedule, violation = hunt("unsynced", range(1, 40), [4], 12, chosen, ATTACK_KINDS)
     smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 12)
     assert again.kind == violation.kind == "honest fork"
     assert len(smaller.faults) + len(smaller.liars) < len(schedule.faults) + len(schedule.liars)

@@ -14,7 +14,7 @@ from consensus.ledger import Ledger
 from consensus.settings import Settings, TimingSettings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
-from node.simulation.invariants import Honesty, Invariants
+from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.system.clock import SimulatedClock, SteadyClock, SystemClock
 
@@ -76,21 +76,21 @@ class Swarm(SimulatedSwarm):
     """Four nodes, watched for agreement, honest forks and consensus times that go back."""
 
     def __init__(self) -> None:
-        self.agreement = Invariants()
+        self.agreement = AgreementCheck()
         timing = TimingSettings(lease_s=24, gap_s=6)
         super().__init__(
             4,
             11,
             pace=Pace(busy=0.4, heartbeat=2.0, patience=2.0),
             rhythm=Rhythm(),
-            watch=self.look,
+            observe=self.look,
             settings=Settings(timing=timing),
         )
-        self.honesty = Honesty(self)
+        self.honesty = HonestMembersCheck(self)
         self.times: dict[int, int] = {}
 
     def look(self, node: SimulatedNode, effects: Any) -> None:
-        self.agreement.watch(node, effects)
+        self.agreement.observe(node, effects)
         for ordered in effects.round.events:
             assert ordered.time > self.times.get(node.number, -1) or node.starts > 1
             self.times[node.number] = ordered.time

@@ -15,7 +15,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.cases import SlotReport, report_of
 from node.member.ledger_client import SubmitError
-from node.simulation.fake_worker import SimulatedWorkshop, made_up_games
+from node.simulation.fake_worker import FakeWorker, fake_games
 from node.work.voting import vote_on_all
 from node.work.worker import Report
 from tests.consensus.ledger.swarm import Swarm
@@ -38,7 +38,7 @@ class PlayedSwarm(Swarm):
         assert open_ is not None
         told = 0 if slot in self.wrong else score
         blocks = slot_blocks(open_.beacon or b"", open_.id, slot, size)
-        games = made_up_games([(number, told) for number, _ in blocks], blocks) + bytes([slot])
+        games = fake_games([(number, told) for number, _ in blocks], blocks) + bytes([slot])
         digest = sha256(games).digest()
         self.games[digest] = games
         news = super().result(member, claim, slot, score, size)
@@ -84,9 +84,9 @@ def serve(context: OrderContext, swarm: PlayedSwarm, directory: Path) -> None:
         context.files[digest] = path
 
 
-def diary(context: OrderContext, tmp_path: Path) -> tuple[SimulatedWorkshop, list[Mapping[str, Any]]]:
+def diary(context: OrderContext, tmp_path: Path) -> tuple[FakeWorker, list[Mapping[str, Any]]]:
     made = worker(tmp_path)
-    return made, made._diary
+    return made, made.jobs
 
 
 async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(

@@ -21,7 +21,7 @@ from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from node.member.ledger_client import SubmitError
 from node.proofs.certificates import keep_certificates
-from node.simulation.fake_worker import SimulatedWorkshop
+from node.simulation.fake_worker import FakeWorker
 from node.work.context import WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
@@ -122,8 +122,8 @@ def context(swarm: Swarm, tmp_path: Path) -> OrderContext:
     return OrderContext(swarm, tmp_path)
 
 
-def worker(tmp_path: Path, **options: Any) -> SimulatedWorkshop:
-    return SimulatedWorkshop(random.Random(1), tmp_path, [], **options)
+def worker(tmp_path: Path, **options: Any) -> FakeWorker:
+    return FakeWorker(random.Random(1), tmp_path, [], **options)
 
 
 class Breaking:

@@ -1,4 +1,4 @@
-"""What a liar teaches nodes that were away: chains of records and snapshots that are not those of the swarm."""
+"""False history for nodes that were away: chains of records and snapshots that are not the swarm's."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,70 +6,74 @@ from dataclasses import replace
 from consensus.encoding import decode, encode
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.keys import SigningKey
-from node.simulation.byzantine.adversary import Adversary, Liar
+from node.simulation.byzantine.attack import Attack, ByzantineMember
 from node.statesync.messages import MAX_ANSWER, ChainAnswer
 
-_FAR = 10**9  # an epoch that there is not
+_UNREACHED_EPOCH = 10**9
 
 
-class FalseChain(Adversary):
-    """Another history at every question: forged records with the seals of all liars, gaps, and no records at all."""
+class FalseChain(Attack):
+    """Answers with another chain each time: forged records sealed by all who collude, gaps, invalid bytes."""
 
-    def chain(self, liar: Liar, truth: ChainAnswer) -> bytes | None:
-        """See `Adversary`."""
+    kind = "false-chain"
+
+    def alter_chain(self, member: ByzantineMember, truth: ChainAnswer) -> bytes | None:
+        """See `Attack.alter_chain`."""
         opened, records = truth.opened, truth.records
-        far = None if opened is None else replace(self._bent(opened), number=_FAR)
+        far = None if opened is None else replace(self._alter(opened), number=_UNREACHED_EPOCH)
         return self.random.choice(
             (
                 b"\xff" * 99,
                 encode({"opened": None, "records": [b"\x00"]}),
                 ChainAnswer(far, ()).encode(),
-                ChainAnswer(None if opened is None else self._bent(opened), records).encode(),
+                ChainAnswer(None if opened is None else self._alter(opened), records).encode(),
                 ChainAnswer(opened, records[1:]).encode(),
                 ChainAnswer(opened, [*records[:1], *records[:1]]).encode(),
                 ChainAnswer(opened, [replace(one, seals=one.seals[:1]) for one in records]).encode(),
-                ChainAnswer(opened, self._rewritten(liar, records)).encode(),
-                ChainAnswer(opened, self._rewritten(liar, records)).encode(),
+                ChainAnswer(opened, self._rewrite(member, records)).encode(),
+                ChainAnswer(opened, self._rewrite(member, records)).encode(),
                 None,
             )
         )
 
-    def _rewritten(self, liar: Liar, records: Sequence[SealedRecord]) -> list[SealedRecord]:
-        """The same epochs with other contents from some record on, linked, and sealed by the liars alone."""
+    def _rewrite(self, member: ByzantineMember, records: Sequence[SealedRecord]) -> list[SealedRecord]:
+        """Replace the records from a random one on by false ones, linked, and sealed only by those who collude."""
         start = self.random.randrange(max(1, len(records)))
         kept, forged = list(records[:start]), list[SealedRecord]()
         for one in records[start:]:
             previous = forged[-1].record.digest if forged else one.record.previous
-            forged.append(_sealed_by(liar, one, self._bent(replace(one.record, previous=previous))))
+            forged.append(_seal(member, one, self._alter(replace(one.record, previous=previous))))
         return kept + forged
 
-    def _bent(self, record: EpochRecord) -> EpochRecord:
-        lie = self.random.randbytes(32)
+    def _alter(self, record: EpochRecord) -> EpochRecord:
+        digest = self.random.randbytes(32)
         return self.random.choice(
             (
-                replace(record, ledger=lie),
-                replace(record, snapshot=lie),
+                replace(record, ledger=digest),
+                replace(record, snapshot=digest),
                 replace(record, ordered=record.ordered + 1),
                 replace(record, round=record.round + 1),
             )
         )
 
 
-def _sealed_by(liar: Liar, truth: SealedRecord, record: EpochRecord) -> SealedRecord:
-    """With the true seals, which are not over this record, of those who do not lie."""
+def _seal(member: ByzantineMember, truth: SealedRecord, record: EpochRecord) -> SealedRecord:
+    """Seal a forged record by all who collude; the others' seals, which are over `truth`, are kept."""
     seals = dict(truth.seals)
-    for seed in liar.conspirators:
+    for seed in member.colluding_seeds:
         key = SigningKey(seed)
         if key.id in seals:
             seals[key.id] = record.seal(key)
     return SealedRecord(record, tuple(sorted(seals.items())))
 
 
-class FalseSnapshot(Adversary):
-    """Blobs of other bytes, of other sizes, and cut short."""
+class FalseSnapshot(Attack):
+    """Answers with parts of blobs that have other bytes, another size, or are cut short."""
 
-    def blob(self, liar: Liar, truth: bytes) -> bytes:
-        """See `Adversary`."""
+    kind = "false-snapshot"
+
+    def alter_blob(self, member: ByzantineMember, truth: bytes) -> bytes:
+        """See `Attack.alter_blob`."""
         answer = decode(truth, limit=MAX_ANSWER)
         assert isinstance(answer, dict)
         size, data = answer["size"], answer["data"]

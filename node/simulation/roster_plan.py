@@ -1,0 +1,116 @@
+"""The roster changes that the users of a simulated swarm want: never ones that give Byzantine members a third."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from consensus.epoch import stays_sealable
+from consensus.keys import MemberId
+from consensus.ledger import Ledger
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.transactions import Propose, proposal_id
+from consensus.outcome import RoundEffects
+from consensus.roster import Roster, RosterError
+
+TENTHS = 10
+COUNTED_EFFECTS = ("evidence", "fault", "finding", "unproven", "vote", "proposal", "shelved")
+"""The kinds of effects that are counted."""
+
+
+class RosterPlan:
+    """Knows which members are Byzantine, and which proposals are open, whichever node's ledger has them."""
+
+    def __init__(self, roster: Roster, byzantine: Iterable[MemberId], epoch_events: int) -> None:
+        """`epoch_events` is the number of events after which an epoch ends, if nothing else ends it."""
+        self._byzantine = set(byzantine)
+        self._first_keys: dict[MemberId, MemberId] = {}  # by a later key of the same machine
+        self._open: dict[bytes, Change] = {}  # by proposal, unless known to be over
+        self._adopted: list[bytes] = []  # open proposals that come into force with the next epoch
+        self._roster = roster
+        self._round = 0
+        self._epoch_start = 0  # the epoch's first position in the order
+        self._epoch_events = epoch_events
+        self.wanted: list[Change] = []
+        self.changed: Counter[str] = Counter()  # changes in force, by kind
+        self.effects: Counter[str] = Counter()  # by kind
+        self.offsets: Counter[int] = Counter()  # changes by the tenth of the epoch in which they were decided
+
+    @property
+    def roster(self) -> Roster:
+        """The roster of the present epoch."""
+        return self._roster
+
+    def want(self, change: Change) -> None:
+        """Let users propose a change, as soon as it is possible and safe, and vote for it."""
+        if change.kind == "key":
+            assert change.key is not None
+            self._first_keys[change.key] = self._first_key(change.member)
+        self.wanted.append(change)
+
+    def begin_proposal(self, change: Change, author: MemberId, number: int) -> bool:
+        """Return whether `author` may propose the change by transaction `number`; if so, count it as proposed."""
+        try:
+            possible = stays_sealable(self._roster, change.applied(self._roster))
+        except RosterError:
+            return False
+        if not possible or not self._is_safe([*self._open.values(), change]):
+            return False
+        self._open[proposal_id(author, number)] = change
+        return True
+
+    def _first_key(self, member: MemberId) -> MemberId:
+        return self._first_keys.get(member, member)
+
+    def _is_safe(self, changes: Iterable[Change]) -> bool:
+        """Return whether Byzantine members stay below 1/3 of the weight, whichever of the changes are adopted."""
+        weights: dict[MemberId, set[int]] = defaultdict(set)  # possible ones, by first key
+        for member in self._roster.members:
+            weights[self._first_key(member.id)].add(member.weight)
+        for change in changes:
+            key = self._first_key(change.member)
+            weights[key] |= {0} if change.kind == "leave" or not weights[key] else set()
+            weights[key] |= set() if change.weight is None else {change.weight}
+        most_byzantine = sum(max(weights[key]) for key in weights.keys() & self._byzantine)
+        least_honest = sum(min(weights[key]) for key in weights.keys() - self._byzantine)
+        return 2 * most_byzantine < least_honest
+
+    def observe(self, decided: RoundEffects) -> None:
+        """Take in a round that an honest node has decided, if it is the first to."""
+        if decided.round.number <= self._round:
+            return
+        self._round = decided.round.number
+        self.effects.update(effect.kind for effect in decided.effects if effect.kind in COUNTED_EFFECTS)
+        for effect in decided.effects:
+            proposal = effect.fields.get("proposal")
+            if effect.kind == "rejected" and effect.fields["type"] == Propose.TYPE:
+                self._observe_rejection(effect.member, effect.fields["id"])
+            elif isinstance(proposal, bytes) and effect.kind == "roster":
+                self._adopted.append(proposal)
+            elif isinstance(proposal, bytes) and effect.kind == "shelved":
+                self._open.pop(proposal, None)
+        if decided.closed is not None:
+            self._observe_close(decided)
+
+    def _observe_rejection(self, author: MemberId | None, number: object) -> None:
+        if author is not None and isinstance(number, int):
+            self._open.pop(proposal_id(author, number), None)
+
+    def _observe_close(self, decided: RoundEffects) -> None:
+        assert decided.closed is not None
+        record = decided.closed.record
+        for proposal in self._adopted:
+            change = self._open.pop(proposal, None)
+            if change is not None:
+                self.changed[change.kind] += 1
+                tenth = TENTHS * (record.ordered - self._epoch_start) // self._epoch_events
+                self.offsets[min(TENTHS - 1, tenth)] += 1
+                self.wanted = [other for other in self.wanted if other != change]
+                self._open = {name: other for name, other in self._open.items() if other != change}
+        self._adopted.clear()
+        self._roster, self._epoch_start = record.roster, record.ordered
+
+    def due(self, ledger: Ledger) -> list[Change]:
+        """Return the wanted changes that nobody has proposed yet."""
+        proposed = [proposal.change for proposal in ledger.proposals()]
+        return [change for change in self.wanted if change not in proposed]

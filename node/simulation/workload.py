@@ -1,0 +1,268 @@
+"""The workload of a simulated node: what its users and workers submit, and some nonsense."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import trio
+
+from consensus.ledger import Ledger
+from consensus.ledger.priorities import due_findings, due_seals, due_votes, next_work, training_shards
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.cases import report_of
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Candidacy, Claim, SlotResult
+from consensus.roster import Roster
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
+from consensus.statement import pae
+from node.member.transaction_pool import BacklogError
+from node.simulation.machine import SimulatedNode
+from node.simulation.roster_plan import RosterPlan
+
+SETTINGS = Settings(
+    configurations=("hex8-2", "square8-2"),
+    selfplay=SelfplaySettings(games=8, ceiling=16),
+    training=TrainingSettings(games=8),
+    match=MatchSettings(slot_blocks=2, block_limit=4, p1=Fraction(3, 4), alpha=Fraction(9, 20), beta=Fraction(9, 20)),
+    timing=TimingSettings(lease_s=15, idle_s=30, vote_s=60),
+)
+"""Small amounts of everything, so that short runs have promotions."""
+
+_ROLES = ("match", "selfplay", "train")
+_WIN = 0.9  # the probability that a candidate wins a game
+_CHEAT = 0.3  # the probability that a Byzantine node reports games that do not replay
+_NOMINATE = 0.1  # the probability that a model is nominated without a claim, if there is no candidate
+_PROPOSE = 0.02  # the probability that a user proposes a random change, whenever it may
+_APPROVE = 0.9  # the probability that a user approves of a change that nobody planned
+_PROPOSE_WANTED = 0.3  # the probability that a user proposes a wanted change, whenever it may
+_LOOKS_PER_S = 4.0
+_CLAIM_INTERVAL_S = 1.0
+_RETRY_S = 6.0  # before what was submitted without effect is submitted again
+
+
+def _is_wrong(result: SlotResult) -> bool:
+    """Return whether the made-up games of a result do not replay."""
+    return result.root != result.blob
+
+
+def _wrong_slots(candidacy: Candidacy) -> list[int]:
+    results = ((number, slot.result) for number, slot in enumerate(candidacy.slots))
+    return [number for number, result in results if result is not None and _is_wrong(result)]
+
+
+@dataclass(frozen=True)
+class _Novelty(t.Transaction):
+    """A transaction of a type that a later version may know."""
+
+    TYPE = "novelty"
+    text: str
+
+
+class Workload:
+    """Submits transactions at one node, by its ledger, whenever it is up. All work is done at once, and made up."""
+
+    def __init__(self, node: SimulatedNode, seed: int, plan: RosterPlan | None = None) -> None:
+        """Without a plan it proposes no changes, and votes on those of others."""
+        self._node = node
+        self._plan = plan
+        self._random = random.Random(f"user {seed} {node.number}")
+        self._number = 0
+        self._retry_at: dict[object, float] = {}
+
+    async def run(self, until: float) -> None:
+        """Submit transactions several times a second, until this virtual time."""
+        while trio.current_time() < until:
+            await trio.sleep(self._random.expovariate(_LOOKS_PER_S))
+            member = self._node.member
+            if member is None:
+                continue
+            try:
+                for group in (self._nonsense(), self._due_transactions(member.replica.ledger)):
+                    member.submit([transaction.as_table() for transaction in group])
+            except BacklogError:
+                continue
+
+    def _next_id(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _is_time_for(self, what: object, retry_s: float = _RETRY_S) -> bool:
+        """Return whether this may be submitted now, perhaps again; if so, not again for `retry_s`."""
+        now = trio.current_time()
+        if now < self._retry_at.get(what, 0.0):
+            return False
+        self._retry_at[what] = now + retry_s
+        return True
+
+    def _due_transactions(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return what an honest node with all roles would submit now."""
+        due = self._seals(ledger)
+        due += self._votes(ledger)
+        due += self._findings(ledger)
+        due += self._nominations(ledger)
+        due += self._governance(ledger)
+        mine = ledger.claims_of(self._node.identity.id)
+        begun = [claim for claim in mine if not claim.waits]
+        due += [self._finish(ledger, claim) for claim in begun if self._is_time_for(("claim", claim.id))]
+        roles = ("match",) if mine else _ROLES  # what a match waits for goes before all else
+        if self._is_time_for("work", _CLAIM_INTERVAL_S):
+            work = next_work(ledger, self._node.identity.id, roles)
+            due += [] if work is None else [work.claim(self._next_id())]
+        return due
+
+    def _seals(self, ledger: Ledger) -> list[t.Transaction]:
+        key = self._node.identity.key
+        return [
+            t.Seal(self._next_id(), promotion.digest, key.sign(pae(promotion.statement)))
+            for promotion in due_seals(ledger, self._node.identity.id)
+            if self._is_time_for(promotion.digest)
+        ]
+
+    def _votes(self, ledger: Ledger) -> list[t.Transaction]:
+        votes: list[t.Transaction] = []
+        for candidacy in due_votes(ledger, self._node.identity.id):
+            if candidacy.ripe is not None and self._is_time_for(candidacy.id):
+                approve = not self._node.honest or not _wrong_slots(candidacy)
+                votes.append(t.Vote(self._next_id(), candidacy.id, approve, candidacy.ripe.results, "replayed"))
+        return votes
+
+    def _nominations(self, ledger: Ledger) -> list[t.Transaction]:
+        """Nominate models that nobody was asked for, where there is no candidate."""
+        contested = [candidacy.configuration for candidacy in ledger.candidates()]
+        nominations: list[t.Transaction] = []
+        for name in (entry.name for entry in ledger.configurations() if entry.name not in contested):
+            if self._random.random() < _NOMINATE and self._is_time_for(("nominate", name)):
+                digest = hashlib.sha256(f"{self._node.number} {self._number}".encode()).digest()
+                nominations.append(self._candidate(ledger, None, name, family="simulated", weights=digest))
+        return nominations
+
+    def _findings(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return what replays of reported slots show; nothing at a Byzantine node, which has `FalseFindings`."""
+        me = self._node.identity.id
+        if not self._node.honest:
+            return []
+        found: list[t.Transaction] = [
+            t.Finding(
+                self._next_id(),
+                candidate=case.report.candidate,
+                slot=case.report.slot,
+                result=case.id,
+                wrong=_is_wrong(case.report.result),
+                reason="seen",
+            )
+            for case in due_findings(ledger, me)
+            if self._is_time_for(case.id)
+        ]
+        for candidacy in ledger.candidates():
+            for slot in _wrong_slots(candidacy):
+                report = report_of(candidacy, slot)
+                if report is None or ledger.case(report.digest) is not None:
+                    continue
+                if self._is_time_for(("wrong", report.digest)):
+                    finding = t.Finding(
+                        self._next_id(),
+                        candidate=candidacy.id,
+                        slot=slot,
+                        result=report.digest,
+                        wrong=True,
+                        reason="seen",
+                    )
+                    found.append(finding)
+        return found
+
+    def _finish(self, ledger: Ledger, claim: Claim) -> t.Transaction:
+        """Return the made-up outcome of a claim."""
+        number, digest = self._next_id(), hashlib.sha256(f"{self._node.number} {claim.id}".encode()).digest()
+        if claim.kind == "selfplay":
+            return t.Games(
+                number,
+                claim=claim.id,
+                configuration=claim.configuration,
+                model=claim.model,
+                shard=digest,
+                size=1000,
+                games=claim.amount,
+                plies=claim.amount * 80,
+                root=digest,
+            )
+        if claim.kind == "train":
+            return self._candidate(ledger, claim.id, claim.configuration, family=claim.family, weights=digest)
+        size = SETTINGS.match.slot_blocks
+        first = (claim.slot or 0) * size
+        scores = tuple((block, self._score()) for block in range(first, first + size))
+        root = bytes(32) if not self._node.honest and self._random.random() < _CHEAT else digest
+        return t.Result(number, claim=claim.id, scores=scores, root=root, blob=digest, size=1000, games=2 * size)
+
+    def _score(self) -> int:
+        """Return a candidate's score in a block of two games."""
+        return sum(2 * (self._random.random() < _WIN) for _ in range(2))
+
+    def _governance(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return ballots, and now and then proposals to change the roster."""
+        me = self._node.identity.id
+        due: list[t.Transaction] = [
+            t.Ballot(self._next_id(), proposal.id, self._approves(proposal.change))
+            for proposal in ledger.proposals()
+            if all(voice.author != me for voice in proposal.voices) and self._is_time_for(proposal.id)
+        ]
+        if me not in ledger.roster or self._plan is None:
+            return due
+        changes = [change for change in self._plan.due(ledger) if self._random.random() < _PROPOSE_WANTED]
+        if not ledger.proposals() and self._random.random() < _PROPOSE:
+            changes.append(self._random_change(ledger.roster))
+        for change in changes:
+            number = self._next_id()
+            if self._is_time_for(change) and self._plan.begin_proposal(change, me, number):
+                due.append(t.Propose(number, change, "for a change"))
+        return due
+
+    def _approves(self, change: Change) -> bool:
+        wanted = () if self._plan is None else self._plan.wanted
+        return change in wanted or self._random.random() < _APPROVE
+
+    def _random_change(self, roster: Roster) -> Change:
+        """Return a change that nobody planned."""
+        return Change("weight", self._random.choice(roster.ids), weight=self._random.randint(1, 3))
+
+    def _candidate(
+        self, ledger: Ledger, claim: int | None, configuration: str, *, family: str, weights: bytes
+    ) -> t.Candidate:
+        files = {"weights.safetensors": weights}
+        parent = ledger.configuration(configuration).model.digest
+        shards = () if claim is None else training_shards(ledger, configuration)
+        return t.Candidate(
+            self._next_id(),
+            claim=claim,
+            configuration=configuration,
+            model=t.model_digest(files, family, parent),
+            files=files,
+            architecture=family,
+            parent=parent,
+            incumbent=parent,
+            shards=tuple(shard.digest for shard in shards),
+            losses={},
+        )
+
+    def _nonsense(self) -> Sequence[t.Transaction]:
+        """Return something that the ledger accepts, rejects or ignores."""
+        number = self._next_id()
+        profile = t.Profile(
+            number,
+            roles=("selfplay",),
+            device="simulated",
+            software=bytes(32),
+            rates={"games": number},
+            cost=0,
+            life=0,
+        )
+        return self._random.choice(
+            (
+                *([],) * 6,
+                [profile],
+                [t.SelfplayClaim(number, "hex8-2", self._random.randrange(1, 64))],
+                [t.SelfplayClaim(number, "unknown", -1)],
+                [_Novelty(number, "x" * self._random.randrange(99))],
+            )
+        )

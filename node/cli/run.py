@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from consensus.keys import MemberId
-from node.config.address import Address, default_http, split_address, split_peer
-from node.config.swarm_file import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, split_roles
+from node.config.address import Address, default_http, parse_address, parse_peer
+from node.config.swarm_file import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, parse_roles
 from node.config.toml import ConfigError
 
 
@@ -99,14 +99,14 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
 
 def _peer(text: str) -> tuple[MemberId, Address]:
     try:
-        return split_peer(text)
+        return parse_peer(text)
     except ValueError as error:
         raise ConfigError(f"--peer: {error}") from None
 
 
 def _roles(text: str) -> tuple[str, ...]:
     try:
-        return () if text == "none" else split_roles(tuple(name.strip() for name in text.split(",")))
+        return () if text == "none" else parse_roles(tuple(name.strip() for name in text.split(",")))
     except ValueError as error:
         raise ConfigError(f"--roles: {error}, or none") from None
 
@@ -122,6 +122,6 @@ def _keep_epochs(text: str) -> int:
 
 def _address(option: str, text: str) -> Address:
     try:
-        return split_address(text, may_choose=option == "--http")
+        return parse_address(text, may_choose=option == "--http")
     except ValueError as error:
         raise ConfigError(f"{option}: {error}") from None

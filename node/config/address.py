@@ -1,4 +1,4 @@
-"""Where somebody listens: host and port, as people write them, and what is wrong when it cannot be had."""
+"""Addresses as people write them, host and port, and what to say when one cannot be bound."""
 
 import errno
 import re
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from consensus.keys import MemberId, parse_id
 from node.config.toml import ConfigError
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; others make the resolver raise
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; other labels make the resolver raise
 _HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
-_HTTP_OFFSET = 1000  # the local page is this far from the port for peers, if nobody says otherwise
+_HTTP_PORT_OFFSET = 1000  # from the port for peers to the one for people, unless somebody says otherwise
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Address:
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
-def split_address(text: str, *, may_choose: bool = False) -> Address:
-    """Parse "host:port" (IPv6 in brackets). `may_choose` admits port 0. Raise ValueError with what is wrong."""
+def parse_address(text: str, *, may_choose: bool = False) -> Address:
+    """Parse "host:port" (IPv6 in brackets). `may_choose` admits port 0. Raise ValueError, which says what is wrong."""
     host, colon, port = text.rpartition(":")
     if not colon or not _HOST.fullmatch(host):
         raise ValueError(f'"{text}" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400')
@@ -39,28 +39,29 @@ def split_address(text: str, *, may_choose: bool = False) -> Address:
     return Address(host.strip("[]"), int(port))
 
 
-def split_peer(text: str) -> tuple[MemberId, Address]:
-    """Parse "ID@HOST:PORT". Raise ValueError with what is wrong."""
+def parse_peer(text: str) -> tuple[MemberId, Address]:
+    """Parse "ID@HOST:PORT". Raise ValueError, which says what is wrong."""
     member, at, address = text.partition("@")
     if not at:
         raise ValueError(f'"{text}" is not ID@HOST:PORT; ringrift-node members --json shows whole ids')
-    return parse_id(member), split_address(address)
+    return parse_id(member), parse_address(address)
 
 
 def default_http(address: Address) -> Address:
-    """Return where who serves peers at `address` serves people if nobody says otherwise: loopback, port + 1000."""
-    port = address.port + _HTTP_OFFSET
-    return Address("127.0.0.1", port if port <= 65535 else address.port - _HTTP_OFFSET)
+    """Return where a node that serves peers at `address` serves people by default: on loopback, at port + 1000."""
+    port = address.port + _HTTP_PORT_OFFSET
+    return Address("127.0.0.1", port if port <= 65535 else address.port - _HTTP_PORT_OFFSET)
 
 
-def address_error(where: str, address: Address, error: OSError, remedy: str) -> ConfigError:
-    """Phrase a failure to bind `address`, which `where` (a file and line, or an option) asked for."""
+def bind_error(where: str, address: Address, error: OSError, remedy: str) -> ConfigError:
+    """Make the error for a failure to bind `address`, which `where` (a file and line, or an option) asked for."""
     if error.errno == errno.EADDRINUSE:
         what = f"port {address.port} is in use on {address.host}"
         who = "stop the program that has it (perhaps this node runs already)"
         return ConfigError(f"{where}: {what}; {who}, or {remedy}")
     if error.errno == errno.EACCES:
-        return ConfigError(f"{where}: port {address.port} is not allowed to this user, 1024 and above are; {remedy}")
+        what = f"this user may not listen on port {address.port} (1024 and above are allowed)"
+        return ConfigError(f"{where}: {what}; {remedy}")
     if error.errno == errno.EADDRNOTAVAIL:
-        return ConfigError(f"{where}: {address.host} is no address of this machine; {remedy}")
+        return ConfigError(f"{where}: {address.host} is not an address of this machine; {remedy}")
     return ConfigError(f"{where}: cannot listen on {address} ({error.strerror or error}); {remedy}")

@@ -1,4 +1,4 @@
-"""Founds a swarm: one swarm.toml and a key for each member, in a directory of their own."""
+"""Founds a swarm: writes one swarm.toml and a key for each member into a directory."""
 
 import os
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from consensus.keys import id_text
 from consensus.preimages import Preimages
 from consensus.settings import Settings, SettingsError
-from node.config.address import Address, split_address
+from node.config.address import Address, parse_address
 from node.config.identity import IdentityError, create_identity
 from node.config.swarm_file import parse_config
 from node.config.template import Listing, render_swarm
@@ -21,7 +21,7 @@ DEFAULT_PORT = 7400
 
 @dataclass(frozen=True)
 class Founded:
-    """What was written: the swarm.toml, and one key a member in the order of the addresses."""
+    """The files of a new swarm: its swarm.toml, and the members' keys in the order of their addresses."""
 
     config: Path
     keys: tuple[Path, ...]
@@ -61,22 +61,22 @@ def found_swarm(
 
 
 def _check_names(config: Path, name: str, labels: Sequence[str], places: Sequence[Address], settings: Settings) -> None:
-    """Check all but the ids before the first key is made, so that a mistake leaves nothing behind."""
-    nobody = [
+    """Check everything but the ids before the first key is made, so that a mistake leaves nothing behind."""
+    placeholders = [
         Listing(label, id_text(number.to_bytes(32)), place, 1)
         for number, (label, place) in enumerate(zip(labels, places, strict=True))
     ]
     try:
-        parse_config(config, render_swarm(name, nobody, settings))
+        parse_config(config, render_swarm(name, placeholders, settings))
     except ConfigError as error:
-        raise ConfigError(error.fault) from None  # the file and line are not there yet
+        raise ConfigError(error.fault) from None  # there is no such file yet
 
 
 def _check_addresses(addresses: Sequence[str]) -> list[Address]:
     if not addresses:
         raise ConfigError("a swarm needs at least one member")
     try:
-        places = [split_address(address) for address in addresses]
+        places = [parse_address(address) for address in addresses]
     except ValueError as error:
         raise ConfigError(str(error)) from None
     for number, place in enumerate(places):
@@ -99,7 +99,7 @@ def _make_room(directory: Path, files: Sequence[Path]) -> None:
         raise ConfigError(f"{directory}: cannot make this directory ({error.strerror}); choose another") from None
     for path in files:
         if path.exists():
-            raise ConfigError(f"{path}: is already there and is never overwritten; choose another directory")
+            raise ConfigError(f"{path}: exists already and is never overwritten; choose another directory")
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from consensus.keys import SEED_BYTES, SigningKey, id_text
 from node.system.files import sync_directory
 
-_MAX_KEY_FILE = 4096
+_MAX_KEY_FILE_BYTES = 4096
 
 
 class IdentityError(Exception):
@@ -38,9 +38,9 @@ class Identity:
 
 
 def create_identity(path: Path) -> Identity:
-    """Makes a new key and writes it to `path` (PEM, PKCS #8, mode 0600).
+    """Make a new key and write it to `path` (PEM, PKCS #8, mode 0600).
 
-    Raises IdentityError if the file exists (a key is never overwritten) or cannot be written.
+    Raise IdentityError if the file exists (a key is never overwritten) or cannot be written.
     """
     identity = Identity(os.urandom(SEED_BYTES))
     pem = identity.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -51,33 +51,38 @@ def create_identity(path: Path) -> Identity:
             f"{path}: a key is already there and is never overwritten; choose another path or move it away"
         ) from None
     except OSError as error:
-        raise IdentityError(f"{path}: cannot write the key: {error.strerror}") from None
+        raise IdentityError(f"{path}: cannot write the key ({error.strerror}); choose another path") from None
     return identity
 
 
 def load_identity(path: Path) -> Identity:
-    """Reads the key that `create_identity` wrote.
+    """Read the key that `create_identity` wrote.
 
-    Raises IdentityError if the file is missing, readable by others than its owner, or no Ed25519 key.
+    Raise IdentityError if the file is missing, open to other users than its owner, or not an Ed25519 key.
     """
     try:
         data = _read_private(path)
     except FileNotFoundError:
         raise IdentityError(f"{path}: no key file there; `ringrift-node keygen` makes one") from None
     except OSError as error:
-        raise IdentityError(f"{path}: cannot read the key: {error.strerror}") from None
+        raise IdentityError(
+            f"{path}: cannot read the key ({error.strerror}); check the path and its permissions"
+        ) from None
     return Identity(_seed_from_pem(path, data))
 
 
 def hold_key(path: Path) -> int:
-    """Takes the key file for this process, until the descriptor is closed.
+    """Lock the key file for this process and return its descriptor; closing that unlocks it.
 
-    Two nodes with one key, each with data of its own, would sign two events in one place. Raises IdentityError.
+    Two nodes with one key, each with data of its own, would sign conflicting events. Raise IdentityError if another
+    process holds the key, or the file cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise IdentityError(f"{path}: cannot read the key: {error.strerror}") from None
+        raise IdentityError(
+            f"{path}: cannot read the key ({error.strerror}); check the path and its permissions"
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -88,6 +93,10 @@ def hold_key(path: Path) -> int:
     return descriptor
 
 
+def _unreadable(path: Path, error: OSError) -> IdentityError:
+    return IdentityError(f"{path}: cannot read the key ({error.strerror}); check the path and its permissions")
+
+
 def _seed_from_pem(path: Path, data: bytes) -> bytes:
     try:
         private = load_pem_private_key(data, password=None)
@@ -96,7 +105,7 @@ def _seed_from_pem(path: Path, data: bytes) -> bytes:
     if not isinstance(private, Ed25519PrivateKey):
         raise IdentityError(
             f"{path}: not an Ed25519 private key in PEM form; "
-            "restore it from a copy or make a new one with `ringrift-node init`"
+            "restore it from a copy or make a new one with `ringrift-node keygen`"
         )
     return private.private_bytes_raw()
 
@@ -112,15 +121,15 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _read_private(path: Path) -> bytes:
-    # The checks look at the open file, not at the path, so that it cannot be swapped in between.
+    # The checks look at the open file, not at the path, so that the file cannot be swapped in between.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise IdentityError(f"{path}: not a regular file")
+            raise IdentityError(f"{path}: not a regular file; give the file that `ringrift-node keygen` wrote")
         mode = stat.S_IMODE(status.st_mode)
         if mode & 0o077:
             raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); run: chmod 600 {path}")
-        data = file.read(_MAX_KEY_FILE + 1)
-    if len(data) > _MAX_KEY_FILE:
-        raise IdentityError(f"{path}: too large for a key file")
+        data = file.read(_MAX_KEY_FILE_BYTES + 1)
+    if len(data) > _MAX_KEY_FILE_BYTES:
+        raise IdentityError(f"{path}: too large for a key file; give the file that `ringrift-node keygen` wrote")
     return data

@@ -1,4 +1,4 @@
-"""What a person wrote for a node: swarm.toml and the options of `ringrift-node run`, checked and frozen."""
+"""Reads and checks swarm.toml, and holds what it and the options of `ringrift-node run` say."""
 
 import re
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import WEIGHT_LIMIT, RosterMember
 from consensus.settings import SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
-from node.config.address import Address, address_error, split_address
+from node.config.address import Address, bind_error, parse_address
 from node.config.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
-KEEP_LEAST = 2  # epochs
+MIN_KEPT_EPOCHS = 2
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -25,10 +25,10 @@ _U = TypeVar("_U")
 _ABSENT = "write one with: ringrift-node init DIR --members 4"
 _ANCHOR = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
-_LARGEST_EXPONENT = 300  # of a number with a point; 1e-999999999 as a fraction would be computed for ever
+_MAX_EXPONENT = 300  # of a decimal; 1e-999999999 as a fraction would take for ever
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SwarmMember:
     """One [[member]] of swarm.toml. `line` is where its address (or the table) stands in the file."""
 
@@ -36,15 +36,15 @@ class SwarmMember:
     name: str
     address: Address
     weight: int
-    anchor: bytes | None  # what its preimages are held against; without, it adds nothing to seeds
+    anchor: bytes | None  # of its preimages; without one it adds nothing to seeds
     line: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SwarmConfig:
     """A swarm.toml. Members are in the file's order; the genesis has them sorted by id.
 
-    `http`, `roles` and `keep_epochs` come from the optional [node] table and are None where it does not say.
+    `http`, `roles` and `keep_epochs` come from the optional [node] table and are None where it does not have them.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class SwarmConfig:
     keep_epochs: int | None
 
     def find(self, member_id: MemberId) -> SwarmMember | None:
-        """Return the member of the file with this id."""
+        """Return the member of the file with this id, or None."""
         return next((member for member in self.members if member.id == member_id), None)
 
     def member(self, member_id: MemberId) -> SwarmMember:
@@ -69,35 +69,35 @@ class SwarmConfig:
         )
 
     def listen_error(self, member_id: MemberId, listen: Address, error: OSError) -> ConfigError:
-        """Phrase a failure of this node to listen, at its address in the file or where --listen said."""
+        """Make the error for a failure to listen at `listen`: the member's address in the file, or that of --listen."""
         member = self.find(member_id)
         if member is None or listen != member.address:
-            return address_error(f"--listen {listen}", listen, error, "choose another with --listen HOST:PORT")
+            return bind_error(f"--listen {listen}", listen, error, "choose another with --listen HOST:PORT")
         remedy = "change this address, or say --listen HOST:PORT if peers reach it through another"
-        return address_error(f"{self.path}:{member.line}", listen, error, remedy)
+        return bind_error(f"{self.path}:{member.line}", listen, error, remedy)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How one node runs: decided by the command line, then [node] of swarm.toml, then defaults.
+    """How one node runs, by the command line, else by [node] of swarm.toml, else by default.
 
-    `listen` is where peers are served (the member's own address unless the machine is behind a port
-    mapping), `http` where people are. `roles` is a part of ROLES; () means: order and serve, no work.
-    `peers` are members and where they are reached, as a person said: for whom swarm.toml does not know.
+    `listen` is where it serves peers (the member's own address, unless the machine is behind a port mapping), `http`
+    where it serves people. `roles` are some of ROLES; without any it orders and serves but does no work. `peers` are
+    addresses of members, given with --peer, that swarm.toml does not have.
     """
 
     listen: Address
     http: Address
     roles: tuple[str, ...]
-    keep_epochs: int | None  # whose events and ledgers stay on disk; None: all
+    keep_epochs: int | None  # number of epochs whose events and ledgers stay on disk; None: all
     log_json: bool
-    keep_blobs: bool = False  # also those that the ledger needs no more
-    attended: bool = False  # ends with its standard input
+    keep_blobs: bool = False  # also those that the ledger no longer needs
+    attended: bool = False  # the node ends when its standard input does
     peers: tuple[tuple[MemberId, Address], ...] = ()
 
 
 def load_config(path: Path) -> SwarmConfig:
-    """Read and check a swarm.toml. Raise ConfigError: one line with file, line and remedy."""
+    """Read and check a swarm.toml. Raise ConfigError, one line that names the file, the line and the remedy."""
     return _check(path, read_toml(path, _ABSENT))
 
 
@@ -116,8 +116,8 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     members = _read_members(document, member_tables)
     settings = _read_settings(swarm, settings_table)
     swarm.finish()
-    http = parse_address(node, "http", may_choose=True) if node.has("http") else None
-    roles = _checked(node, "roles", split_roles, node.texts("roles")) if node.has("roles") else None
+    http = _read_address(node, "http", may_choose=True) if node.has("http") else None
+    roles = _checked(node, "roles", parse_roles, node.texts("roles")) if node.has("roles") else None
     keep_epochs = None
     if node.has("keep_epochs"):
         keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
@@ -127,11 +127,11 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         genesis = make_genesis(name, listed, settings)
     except GenesisError as error:
         raise swarm.error(str(error)) from None
-    return SwarmConfig(path, genesis, members, http, roles, keep_epochs)
+    return SwarmConfig(path=path, genesis=genesis, members=members, http=http, roles=roles, keep_epochs=keep_epochs)
 
 
-def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Check role names. Raise ValueError with what is wrong."""
+def parse_roles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the roles of these names, in the order of ROLES. Raise ValueError, which says what is wrong."""
     for name in names:
         if name not in ROLES:
             raise ValueError(f'"{name}" is not a role; roles are {", ".join(ROLES)}')
@@ -139,16 +139,16 @@ def split_roles(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_keep_epochs(count: int) -> int:
-    """Check how many epochs to keep. Raise ValueError with what is wrong."""
-    if count < KEEP_LEAST:
+    """Return `count`. Raise ValueError, which says what is wrong, if these are too few epochs to keep."""
+    if count < MIN_KEPT_EPOCHS:
         needed = "the open epoch and the one before are needed"
-        raise ValueError(f"{count} is too few: {needed}; keep {KEEP_LEAST} or more, or all by leaving it out")
+        raise ValueError(f"{count} is too few: {needed}; keep {MIN_KEPT_EPOCHS} or more, or all by leaving it out")
     return count
 
 
-def parse_address(table: Table, key: str, *, may_choose: bool = False) -> Address:
-    """Take an address from a table of swarm.toml."""
-    return _checked(table, key, lambda text: split_address(text, may_choose=may_choose), table.text(key))
+def _read_address(table: Table, key: str, *, may_choose: bool = False) -> Address:
+    """Take an address from a table."""
+    return _checked(table, key, lambda text: parse_address(text, may_choose=may_choose), table.text(key))
 
 
 def _checked(table: Table, key: str, check: Callable[[_T], _U], value: _T) -> _U:
@@ -186,10 +186,10 @@ def _read_member(table: Table) -> SwarmMember:
     name = table.text("name", id_text(member_id)[:8])
     if not _NAME.fullmatch(name):
         raise table.error(f'name "{name}" must be 1 to 32 letters, digits, ".", "_" or "-"', "name")
-    address = parse_address(table, "address")
+    address = _read_address(table, "address")
     if address.host in ("0.0.0.0", "::"):
         raise table.error(
-            f"address {address} is no place that peers can reach; write the name or address they use, "
+            f"address {address} cannot be reached by peers; write the name or address they use, "
             "and say --listen when you run the node",
             "address",
         )
@@ -201,7 +201,9 @@ def _read_member(table: Table) -> SwarmMember:
         raise table.error(f"weight {weight} of {name} must be {WEIGHT_LIMIT} or less; only ratios matter", "weight")
     anchor = _read_anchor(table) if table.has("anchor") else None
     table.offer("anchor").finish()
-    return SwarmMember(member_id, name, address, weight, anchor, table.line("address"))
+    return SwarmMember(
+        id=member_id, name=name, address=address, weight=weight, anchor=anchor, line=table.line("address")
+    )
 
 
 def _read_anchor(table: Table) -> bytes:
@@ -251,9 +253,9 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
 
 
 def _exact(value: Any, default: object) -> Any:
-    """Take 0.65 as 13/20 where a fraction is wanted; elsewhere a point is a mistake, to be shown as written."""
+    """Return 0.65 as 13/20 where a fraction is wanted; elsewhere a decimal is a mistake, to be shown as written."""
     if not isinstance(value, Decimal):
         return value
-    if isinstance(default, Fraction) and value.is_finite() and abs(value.adjusted()) < _LARGEST_EXPONENT:
+    if isinstance(default, Fraction) and value.is_finite() and abs(value.adjusted()) < _MAX_EXPONENT:
         return Fraction(value)
     return float(value)

@@ -1,4 +1,4 @@
-"""Reads a TOML file into checked values and says in one line what is wrong, where, and how to mend it."""
+"""Reads TOML files into checked values, and says in one line what is wrong, where, and how to mend it."""
 
 import difflib
 import re
@@ -12,16 +12,16 @@ from consensus.settings import shown
 
 Where = tuple[str | int, ...]  # a path into the document: ("member", 1, "weight")
 
-_BITS = 1000  # of a whole number
+_MAX_BITS = 1000  # of a whole number
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class ConfigError(Exception):
-    """A mistake of the person who runs the node, as one line: file[:line]: what is wrong; the remedy.
+    """A mistake of the person who runs the node, in one line: the place, what is wrong; the remedy.
 
-    `fault` is the part after the place.
+    `fault` is that line without the place, which is a file, a file and line, or an option.
     """
 
     def __init__(self, fault: str, place: object = "") -> None:
@@ -30,7 +30,7 @@ class ConfigError(Exception):
 
 
 def line_of(text: str, where: Where) -> int | None:
-    """Return the line (from 1) that defines `where`, or the nearest thing round it that has a line."""
+    """Return the number (from 1) of the line that defines `where`, or else the innermost table around it."""
     best, best_length = None, 0
     table: Where = ()
     array_sizes: dict[Where, int] = {}
@@ -57,7 +57,7 @@ def _dotted(name: str) -> Where:
 
 
 class Table:
-    """One table of a TOML file whose keys are taken one by one; `finish` refuses what nobody took."""
+    """One table of a TOML file, whose keys are taken one by one; `finish` refuses the keys that were not."""
 
     def __init__(self, path: Path, text: str, where: Where, values: Mapping[str, Any]) -> None:
         self._path = path
@@ -93,42 +93,42 @@ class Table:
         value = self._take(key, default)
         is_list = isinstance(value, Sequence) and not isinstance(value, str)
         if not is_list or not all(isinstance(item, str) for item in value):
-            raise self.error(f'{key} must be a list of texts such as ["a", "b"], not {_shown(value)}', key)
+            raise self.error(f'{key} must be a list of strings such as ["a", "b"], not {_shown(value)}', key)
         return tuple(value)
 
     def table(self, key: str) -> "Table":
-        """Take a table; an absent one is empty."""
+        """Take a table, empty if it is absent."""
         value = self._take(key, {})
         if not isinstance(value, dict):
             raise self.error(f"{key} must be a table: write [{self._dotted(key)}] on a line of its own", key)
         return Table(self._path, self._text, (*self._where, key), value)
 
     def tables(self, key: str) -> list["Table"]:
-        """Take an array of tables; an absent one is empty."""
+        """Take an array of tables, empty if it is absent."""
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self.error(f"{key} must be a list of tables: write [[{key}]] before each", key)
         return [Table(self._path, self._text, (*self._where, key, i), value) for i, value in enumerate(values)]
 
     def has(self, key: str) -> bool:
-        """Tell whether the key was written."""
+        """Return whether the file has the key."""
         return key in self._values
 
     def line(self, key: str) -> int:
-        """Return the line on which the key, or else the table, stands."""
+        """Return the number of the key's line, or else of the table's."""
         return line_of(self._text, (*self._where, key)) or 1
 
     def offer(self, *keys: str) -> "Table":
-        """Make keys known without taking them, so that `finish` accepts and names them."""
+        """Make keys known without taking them, so that `finish` accepts them; return this table."""
         self._known.extend(key for key in keys if key not in self._known)
         return self
 
     def values(self) -> dict[str, Any]:
-        """Return what was written under the known keys."""
+        """Return the values of the known keys that the file has."""
         return {key: value for key, value in self._values.items() if key in self._known}
 
     def finish(self) -> None:
-        """Refuse the first key that nobody took."""
+        """Raise ConfigError if the file has a key that is not known."""
         for key in self._values:
             if key in self._known:
                 continue
@@ -155,7 +155,7 @@ def _shown(value: object) -> str:
 
 
 def read_toml(path: Path, absent: str) -> Table:
-    """Read a TOML file. `absent` is the remedy for a file that is not there. Raise ConfigError."""
+    """Read a TOML file; `absent` is the remedy if it does not exist. Raise ConfigError."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
@@ -174,15 +174,15 @@ def parse_toml(path: Path, text: str) -> Table:
         _require_short(values)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(path, text, str(error)) from None
-    except (ValueError, ArithmeticError, RecursionError):  # of Python, about numbers; and of the parser, too deep
+    except (ValueError, ArithmeticError, RecursionError):  # long numbers; RecursionError: nested too deeply
         what = "a number of very many digits, or brackets in brackets in brackets"
         raise ConfigError(f"cannot be read: {what}; write it as ringrift-node init does", path) from None
     return Table(path, text, (), values)
 
 
 def _require_short(value: object) -> None:
-    """ValueError for a number that Python could not even write into a message."""
-    if isinstance(value, int) and value.bit_length() > _BITS:
+    """Raise ValueError if a number is too long for Python to write into a message."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         raise ValueError
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _require_short(part)
@@ -194,7 +194,7 @@ def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
     line = int(position[1]) if position and position[1] else len(text.splitlines())
     what = _POSITION.sub("", message)
     what = what[:1].lower() + what[1:]
-    if re.match("cannot (overwrite|declare|mutate)", what):  # tomllib's words for what people see as a repetition
+    if re.match("cannot (overwrite|declare|mutate)", what):  # tomllib's words for a repetition
         what, remedy = "this key or table is here twice", "take one away, or write [[...]] before each of several"
     else:
         remedy = "mend this line or the one before"

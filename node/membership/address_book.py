@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from consensus.keys import MemberId, id_text
 from consensus.roster import Roster, RosterMember
-from node.config.address import split_address
+from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig
 
 
@@ -64,7 +64,7 @@ class AddressBook:
 
 def _is_address(text: str) -> bool:
     try:
-        split_address(text)
+        parse_address(text)
     except ValueError:
         return False
     return True

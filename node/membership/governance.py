@@ -11,7 +11,7 @@ from consensus.ledger.records.parsing import parse
 from consensus.ledger.records.transactions import Ballot, Propose, Transaction
 from consensus.ledger.rules.membership import OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
-from node.config.address import split_address
+from node.config.address import parse_address
 from node.member.ledger_client import SubmitError, Submitter
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
@@ -179,7 +179,7 @@ def _weight(wish: Mapping[str, Any]) -> int:
 
 def _address(wish: Mapping[str, Any]) -> str:
     try:
-        address = split_address(_text(wish, "address"))
+        address = parse_address(_text(wish, "address"))
     except ValueError as error:
         raise GovernanceError(400, f"address: {error}") from None
     if address.host in ("0.0.0.0", "::"):

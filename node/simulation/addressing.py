@@ -8,7 +8,7 @@ import trio
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster
-from node.config.address import split_address
+from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig, SwarmMember
 from node.membership.address_book import AddressBook
 from node.transport import MAX_ANSWER_BYTES, Transport, Unreachable
@@ -27,14 +27,18 @@ class Addressing:
     def record_founding(self) -> None:
         """Keep the present addresses as those of swarm.toml."""
         self._founding = tuple(
-            SwarmMember(member, f"m{number}", split_address(address), 1, None, number)
+            SwarmMember(
+                id=member, name=f"m{number}", address=parse_address(address), weight=1, anchor=None, line=number
+            )
             for number, (member, address) in enumerate(self.addresses.items())
         )
 
     def address_book(self, roster: Callable[[], Roster], bootstrap: Mapping[MemberId, str] | None) -> AddressBook:
         """Return the address book of a node that knows the roster and swarm.toml, or `bootstrap` instead of that."""
         listed = self._founding if bootstrap is None else ()
-        config = SwarmConfig(Path("swarm.toml"), self._genesis, listed, None, None, None)
+        config = SwarmConfig(
+            path=Path("swarm.toml"), genesis=self._genesis, members=listed, http=None, roles=None, keep_epochs=None
+        )
         return AddressBook(config, roster, bootstrap)
 
     def transport(self, inner: Transport) -> "AddressedTransport":

@@ -13,7 +13,7 @@ import trio
 
 from node.api.endpoint import remove_endpoint, write_endpoint, write_token
 from node.api.source import StatusSource
-from node.config.address import Address, address_error
+from node.config.address import Address, bind_error
 from node.transport.http1 import Hangup, HttpConnection
 from node.web.control import Actions, Control
 from node.web.routes import Answer, Routes
@@ -127,5 +127,5 @@ def _bind(address: Address) -> socket.socket:
         bound.listen()
     except OSError as error:
         bound.close()
-        raise address_error(f"--http {address}", address, error, "choose another with --http HOST:PORT") from None
+        raise bind_error(f"--http {address}", address, error, "choose another with --http HOST:PORT") from None
     return bound

@@ -69,10 +69,10 @@ def test_an_existing_swarm_is_never_touched(tmp_path: Path, capsys: pytest.Captu
     found_swarm(tmp_path, ["127.0.0.1:7400"], ["hex8-2"])
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert main(["init", str(tmp_path), "--members", "4"]) == 2
-    assert "swarm.toml: is already there and is never overwritten" in capsys.readouterr().err
+    assert "swarm.toml: exists already and is never overwritten" in capsys.readouterr().err
     (tmp_path / "swarm.toml").unlink()
     del before[tmp_path / "swarm.toml"]
-    with pytest.raises(ConfigError, match=r"node1\.key: is already there"):
+    with pytest.raises(ConfigError, match=r"node1\.key: exists already"):
         found_swarm(tmp_path, ["127.0.0.1:7400", "127.0.0.1:7401"], ["hex8-2"])
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -158,7 +158,7 @@ def open_key(place: Place) -> tuple[list[str], str]:
 def no_real_key(place: Place) -> tuple[list[str], str]:
     key = place.founded.keys[0]
     key.write_text("-----BEGIN PRIVATE KEY-----\n")
-    remedy = "restore it from a copy or make a new one with `ringrift-node init`"
+    remedy = "restore it from a copy or make a new one with `ringrift-node keygen`"
     return place.arguments(), f"{key}: not an Ed25519 private key in PEM form; {remedy}"
 
 
@@ -199,7 +199,7 @@ def data_is_a_file(place: Place) -> tuple[list[str], str]:
 
 def address_of_another_machine(place: Place) -> tuple[list[str], str]:
     http = f"192.0.2.1:{place.http}"  # an address that no machine has (RFC 5737)
-    what = "192.0.2.1 is no address of this machine"
+    what = "192.0.2.1 is not an address of this machine"
     return place.arguments(http=http), f"--http {http}: {what}; choose another with --http HOST:PORT"
 
 
@@ -236,4 +236,6 @@ def test_id(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed.startswith(f'id = "{load_identity(key).text}"\nanchor = "')
     assert set(printed.splitlines()) <= set(place.founded.config.read_text().splitlines())
     assert main(["id", os.devnull]) == 2
-    assert capsys.readouterr().err == f"ringrift-node: {os.devnull}: not a regular file\n"
+    assert capsys.readouterr().err == (
+        f"ringrift-node: {os.devnull}: not a regular file; give the file that `ringrift-node keygen` wrote\n"
+    )

@@ -44,7 +44,7 @@ def test_settings_are_written_and_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("there", ["swarm.toml", "node2.key"])
 def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("mine")
-    with pytest.raises(ConfigError, match=r"is already there and is never overwritten; choose another directory$"):
+    with pytest.raises(ConfigError, match=r"exists already and is never overwritten; choose another directory$"):
         found_swarm(tmp_path, ADDRESSES, ["hex8-2"])
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "mine"

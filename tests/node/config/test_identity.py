@@ -82,5 +82,5 @@ def test_a_missing_file_a_directory_and_a_pipe_are_refused(tmp_path: Path) -> No
 
 
 def test_a_directory_that_is_not_there_is_an_error_of_one_line(tmp_path: Path) -> None:
-    with pytest.raises(IdentityError, match="cannot write the key: No such file"):
+    with pytest.raises(IdentityError, match="cannot write the key \\(No such file"):
         create_identity(tmp_path / "none" / "key")

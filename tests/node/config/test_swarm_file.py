@@ -186,7 +186,7 @@ MISTAKES = {
         SECOND_ADDRESS,
         'address = "0.0.0.0:7400"',
         13,
-        "address 0.0.0.0:7400 is no place that peers can reach; write the name or address they use, "
+        "address 0.0.0.0:7400 cannot be reached by peers; write the name or address they use, "
         "and say --listen when you run the node",
     ),
     "no members": (
@@ -212,7 +212,7 @@ MISTAKES = {
         '["hex8-2"]',
         '"hex8-2"',
         3,
-        'configurations must be a list of texts such as ["a", "b"], not \'hex8-2\'',
+        'configurations must be a list of strings such as ["a", "b"], not \'hex8-2\'',
     ),
     "setting out of range": (
         "p1 = 0.6",
@@ -360,8 +360,11 @@ def test_a_stranger_to_the_swarm(path: Path) -> None:
     ("number", "words"),
     [
         (errno.EADDRINUSE, "port 7400 is in use on 127.0.0.1; stop the program that has it (perhaps this node runs "),
-        (errno.EACCES, "port 7400 is not allowed to this user, 1024 and above are; change this address, or say "),
-        (errno.EADDRNOTAVAIL, "127.0.0.1 is no address of this machine; change this address, or say --listen "),
+        (
+            errno.EACCES,
+            "this user may not listen on port 7400 (1024 and above are allowed); change this address, ",
+        ),
+        (errno.EADDRNOTAVAIL, "127.0.0.1 is not an address of this machine; change this address, or say --listen "),
         (errno.ENETDOWN, "cannot listen on 127.0.0.1:7400 (Cannot assign it); change this address, or say --listen "),
     ],
 )

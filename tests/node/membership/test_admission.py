@@ -12,7 +12,7 @@ from consensus.roster import Roster, RosterMember, make_roster
 from consensus.settings import Settings
 from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
-from node.config.address import split_address
+from node.config.address import parse_address
 from node.config.identity import Identity
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
@@ -53,7 +53,7 @@ class Station:
 
 def config_of(identities: Ids, ports: list[int]) -> SwarmConfig:
     listings = [
-        Listing(f"node{port}", identity.text, split_address(f"127.0.0.1:{port}"), 1)
+        Listing(f"node{port}", identity.text, parse_address(f"127.0.0.1:{port}"), 1)
         for identity, port in zip(identities, ports, strict=True)
     ]
     return parse_config(Path("swarm.toml"), render_swarm("test", listings, Settings()))

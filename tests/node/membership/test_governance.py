@@ -12,7 +12,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.settings import MembershipSettings
 from node.api.answers import ProposalInfo
-from node.config.address import split_address
+from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
 from node.member.ledger_client import SubmitError
@@ -81,7 +81,7 @@ class Room:
 
 def config_of(swarm: Swarm) -> SwarmConfig:
     listings = [
-        Listing(f"node{number}", id_text(key.id), split_address(f"127.0.0.1:{7400 + number}"), 1)
+        Listing(f"node{number}", id_text(key.id), parse_address(f"127.0.0.1:{7400 + number}"), 1)
         for number, key in enumerate(swarm.keys, 1)
     ]
     return parse_config(Path("swarm.toml"), render_swarm("test", listings, swarm.genesis.settings))
@@ -283,9 +283,9 @@ async def test_what_the_genesis_proposes_is_shown_with_the_others() -> None:
 def test_a_founder_that_left_is_still_shown(room: Room) -> None:
     room.swarm.agree(Change("leave", room.swarm.id(3)), 0, 1, 2)
     room.swarm.close()
-    assert membership.gone(room.directory) == []  # it is to seal that it leaves
+    assert membership.departed(room.directory) == []  # it is to seal that it leaves
     room.swarm.open(0, 1, 2, 3)
     room.swarm.close()
-    (gone,) = membership.gone(room.directory)
+    (gone,) = membership.departed(room.directory)
     assert (gone["name"], gone["standing"], gone["weight"]) == ("node4", "left", 0)
     assert len(room.directory.members()) == 3

@@ -10,7 +10,7 @@ from consensus.epoch import EpochRecord
 from consensus.keys import id_text
 from consensus.roster import Roster, RosterMember, make_roster
 from consensus.settings import Settings
-from node.config.address import Address, split_address
+from node.config.address import Address, parse_address
 from node.config.identity import Identity
 from node.config.swarm_file import parse_config
 from node.config.template import Listing, render_swarm
@@ -30,7 +30,7 @@ async def test_it_says_once_a_minute_what_it_waits_for(
 ) -> None:
     a, b, me, *_ = identities
     present = roster(a, b)
-    listing = Listing("a", a.text, split_address("127.0.0.1:7401"), 1)
+    listing = Listing("a", a.text, parse_address("127.0.0.1:7401"), 1)
     config = parse_config(Path("swarm.toml"), render_swarm("test", [listing], Settings()))
     directory = AddressBook(config, lambda: present)
 
@@ -54,7 +54,7 @@ async def test_it_says_once_a_minute_what_it_waits_for(
 
 def test_one_that_was_voted_out_says_so_and_by_what_record(identities: Ids) -> None:
     a, b, me, *_ = identities
-    listing = Listing("a", a.text, split_address("127.0.0.1:7401"), 1)
+    listing = Listing("a", a.text, parse_address("127.0.0.1:7401"), 1)
     config = parse_config(Path("swarm.toml"), render_swarm("test", [listing], Settings()))
     directory = AddressBook(config, lambda: roster(a, b), None, lambda: frozenset([me.id]))
     command = joining_command(me.id, HERE)

@@ -12,8 +12,8 @@ The seals are for those who did not take part: more than 2/3 of the old weight s
 their epoch (two different ones would need a third of it to sign twice), and more than 2/3 of the new weight
 that they go on from it. A mixture of both decides nothing: each of the two sums is counted by itself.
 The members that stay must weigh more than 2/3 in both (`stays_sealable`): it is they who seal. And who leaves
-stays without weight until the record is sealed (`consensus.ledger.state.tenure.handover`), and seals like the others:
-else those who are silent, fewer than a third of either roster, could be too many for the seals.
+stays without weight until the record is sealed (`consensus.ledger.state.epoch_state.handover`), and seals like the
+others: else those who are silent, fewer than a third of either roster, could be too many for the seals.
 
 *The short chain.* Whoever wants to know a roster, and no events, needs only the records that changed one. A
 record names the digest of the old roster and counts the changes (`roster_version`), and the roster between

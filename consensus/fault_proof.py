@@ -21,10 +21,9 @@ from consensus.event import MAX_EVENT_BYTES, Event, EventError, decode_event, re
 from consensus.genesis import Genesis, GenesisError, decode_genesis
 from consensus.keys import MemberId, id_text
 from consensus.ledger.records.cases import Fault, SlotReport
-from consensus.ledger.records.entities import plain
+from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse
-from consensus.ledger.records.reading import ShapeError, read
 from consensus.ledger.records.transactions import Finding, Result, Transaction
 from consensus.roster import Roster
 
@@ -71,7 +70,7 @@ def write_proof(
 ) -> bytes:
     """The file: `chain` are the sealed records that lead to the roster of the findings, `findings` their raw events."""
     return encode({
-        "version": VERSION, "genesis": genesis.raw, "chain": list(chain), "report": plain(fault.report),
+        "version": VERSION, "genesis": genesis.raw, "chain": list(chain), "report": to_value(fault.report),
         "event": event, "findings": list(findings), "games": games,
     })  # fmt: skip
 
@@ -84,7 +83,7 @@ def read_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
     """
     table = _parse(data)
     try:
-        report = read(SlotReport, table["report"], "report")
+        report = parse_value(SlotReport, table["report"], "report")
         founding, roster = _roster(table["genesis"], table["chain"], genesis)
         event = _event(_bytes(table["event"], "event"), "event")
     except (ShapeError, GenesisError, EpochError) as error:

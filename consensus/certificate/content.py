@@ -13,8 +13,8 @@ from consensus.keys import MemberId
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.transactions import model_digest
 from consensus.ledger.rules.matches import SMALL_SWARM
-from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, test_of
-from consensus.ledger.rules.testimony import roster_of, verdict_numbers, votes_digest
+from consensus.ledger.rules.promotion_statement import roster_table, verdict_numbers, votes_digest
+from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, sequential_test_of
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
 from consensus.sprt import decimal_text, read_prefix
@@ -126,7 +126,7 @@ def _check_swarm(predicate: Part, sealers: Sealers) -> None:
     swarm, genesis = predicate["swarm"], sealers.genesis
     swarm["genesis"].must_be(genesis.digest.hex(), "is of another swarm than the genesis in the chain")
     swarm["name"].must_be(genesis.swarm, "is not the name in the genesis")
-    expected = roster_of(sealers.roster, sealers.version)
+    expected = roster_table(sealers.roster, sealers.version)
     predicate["roster"].must_be(expected, "is not the roster to which the chain leads")
     if predicate["configuration"].text() not in genesis.settings.configurations:
         raise predicate["configuration"].refuse("is not played by this swarm")
@@ -167,7 +167,7 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     beacon, candidate = match["beacon"]["value"].digest(), predicate["proposal"]["candidate"].digest()
     seeds: list[Json] = [block_seed(beacon, candidate, block).hex() for block in range(len(scores))]
     match["seeds"].must_be(seeds, "do not follow from beacon and candidate")
-    test = test_of(settings)
+    test = sequential_test_of(settings)
     verdict, blocks, score = read_prefix(test, scores, most)
     if verdict != "accept" or blocks != len(scores):
         raise match["scores"].refuse("do not make the test accept at the last block")

@@ -44,7 +44,7 @@ from consensus.ledger.rules import (
     seeds,
     votes,
 )
-from consensus.ledger.state import history, snapshot
+from consensus.ledger.state import pruning, snapshot
 from consensus.ledger.state.state import MemberProfile, RefusedError, State, UsedIds
 from consensus.ledger.views import Views
 from consensus.ordered import DecidedRound, Ordered
@@ -92,30 +92,30 @@ class Ledger(Views):
         state.effects = []
         state.round = decided.number
         if decided.judges:
-            seeds.fix(state, decided)
+            seeds.fix_seeds(state, decided)
         for ordered in decided.events:
             self._apply_event(ordered)
-        membership.notice_absence(state, self._place())
+        membership.suggest_absent_leave(state, self._place())
         self._digest = state.digest()
         return tuple(state.effects)
 
     def close(self, decided: DecidedRound) -> Closing:
         """Ends the epoch with its closing round, the one applied last; `closing` says that it has to."""
-        state, before = self._state, self._state.tenure
+        state, before = self._state, self._state.epoch
         reason = self.closing
         if reason is None or decided.number != state.round:
             raise ValueError(f"the epoch does not close with round {decided.number}")
         state.effects = []
-        membership.succeed(state, self._place())
-        history.shorten(state)
+        membership.begin_next_epoch(state, self._place())
+        pruning.prune(state)
         data = snapshot.write_snapshot(state)
         record = EpochRecord(
             genesis=state.genesis.digest,
             number=before.number + 1,
-            previous=before.epoch,
+            previous=before.digest,
             old=before.roster.digest,
             roster=state.roster,
-            roster_version=state.tenure.version,
+            roster_version=state.epoch.version,
             ledger=self._digest,
             snapshot=hashlib.sha256(data).digest(),
             round=state.round,
@@ -123,7 +123,7 @@ class Ledger(Views):
             time=state.time,
             judges=tuple(judge.hash for judge in decided.judges),
         )
-        state.tenure.enter(record)
+        state.epoch.set_record(record)
         self._tell_of(record, reason)
         self._digest = state.digest()
         return Closing(record, data, tuple(state.effects))
@@ -150,11 +150,11 @@ class Ledger(Views):
             gap = state.settings.timing.gap_s * 10**9
             state.clock += min(max(ordered.time - state.time, 0), gap)
         state.time, state.index = ordered.time, ordered.index
-        state.tenure.size += len(event.header) + len(event.payload)
+        state.epoch.size += len(event.header) + len(event.payload)
         place = Place(state.round, ordered.time, ordered.index, event.hash, state.clock)
-        if event.creator in state.heard:
-            state.heard[event.creator] = state.clock
-        if state.tenure.recount:
+        if event.creator in state.last_event_clocks:
+            state.last_event_clocks[event.creator] = state.clock
+        if state.epoch.needs_recount:
             self._recount(place)
         claims.expire(state, place)
         candidates.expire(state, place)
@@ -166,7 +166,7 @@ class Ledger(Views):
     def _recount(self, place: Place) -> None:
         """Counts all open votes by the new weights: what they decide now is decided."""
         state = self._state
-        state.tenure.recount = False
+        state.epoch.needs_recount = False
         for _, case in sorted(state.cases.items()):
             findings.settle(state, place, case)
         for candidate in sorted(state.candidates):
@@ -202,9 +202,9 @@ class Ledger(Views):
         if type(number) is not int or not 0 <= number < LARGEST:  # the floor of used ids is one above the highest
             raise RefusedError("malformed", "field id must be a whole number below 2^63 - 1")
         kind = table.get("type")
-        if kind != Open.TYPE and state.silenced(author):
+        if kind != Open.TYPE and state.is_silenced(author):
             raise RefusedError("author is a proven equivocator")
-        if kind != Open.TYPE and author in state.tenure.leaving:
+        if kind != Open.TYPE and author in state.epoch.leaving:
             raise RefusedError("author is leaving")
         takes_id = kind not in (Open.TYPE, Evidence.TYPE)  # these act once by what they say
         if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
@@ -221,35 +221,35 @@ class Ledger(Views):
         state = self._state
         match transaction:
             case SelfplayClaim():
-                claims.claim_selfplay(state, place, author, transaction)
+                claims.apply_selfplay_claim(state, place, author, transaction)
             case TrainClaim():
-                claims.claim_train(state, place, author, transaction)
+                claims.apply_train_claim(state, place, author, transaction)
             case MatchClaim():
-                claims.claim_match(state, place, author, transaction)
+                claims.apply_match_claim(state, place, author, transaction)
             case Progress():
-                claims.progress(state, place, author, transaction)
+                claims.apply_progress(state, place, author, transaction)
             case Release():
-                claims.release(state, place, author, transaction)
+                claims.apply_release(state, place, author, transaction)
             case Games():
-                games.announce(state, place, author, transaction)
+                games.apply_games(state, place, author, transaction)
             case Candidate():
-                candidates.nominate(state, place, author, transaction)
+                candidates.apply_candidate(state, place, author, transaction)
             case Result():
-                results.report(state, place, author, transaction)
+                results.apply_result(state, place, author, transaction)
             case Vote():
-                votes.cast(state, place, author, transaction, self._digest)
+                votes.apply_vote(state, place, author, transaction, self._digest)
             case Finding():
-                findings.find(state, place, author, transaction)
+                findings.apply_finding(state, place, author, transaction)
             case Seal():
-                promotion.seal(state, place, author, transaction)
+                promotion.apply_seal(state, place, author, transaction)
             case Propose():
-                membership.propose(state, place, author, transaction)
+                membership.apply_propose(state, place, author, transaction)
             case Ballot():
-                membership.ballot(state, place, author, transaction)
+                membership.apply_ballot(state, place, author, transaction)
             case Evidence():
-                evidence.prove(state, place, author, transaction)
+                evidence.apply_evidence(state, place, author, transaction)
             case Open():
-                membership.open_epoch(state, place, author, transaction)
+                membership.apply_open(state, place, author, transaction)
             case Profile():
                 state.profiles[author] = MemberProfile.of(author, transaction, place)
                 roles = " ".join(transaction.roles)

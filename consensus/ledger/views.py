@@ -40,50 +40,50 @@ class Views:
     @property
     def epoch(self) -> int:
         """The number of the open epoch, from 0."""
-        return self._state.tenure.number
+        return self._state.epoch.number
 
     @property
     def epoch_digest(self) -> bytes:
         """Of what opened this epoch; all its events name it."""
-        return self._state.tenure.epoch
+        return self._state.epoch.digest
 
     @property
     def roster(self) -> Roster:
         """Who decides in this epoch."""
-        return self._state.tenure.roster
+        return self._state.epoch.roster
 
     @property
     def former(self) -> frozenset[MemberId]:
         """Who was a member of an earlier epoch, and is none of this one."""
-        return self._state.tenure.former()
+        return self._state.epoch.former_members()
 
     @property
     def leaving(self) -> tuple[MemberId, ...]:
         """Members of the roster that have lost their weight, and are gone as soon as the epoch is sealed."""
-        return self._state.tenure.leaving
+        return self._state.epoch.leaving
 
     @property
     def roster_version(self) -> int:
         """1 for the roster of the genesis, one more with each change of ids or weights."""
-        return self._state.tenure.version
+        return self._state.epoch.version
 
     def roster_of(self, promotion: Promotion) -> Roster:
         """The roster that voted on a promotion, and seals it."""
-        return self._state.tenure.roster_of(promotion.roster_version)
+        return self._state.epoch.roster_of(promotion.roster_version)
 
     @property
     def record(self) -> EpochRecord | None:
         """What opened this epoch; None for the first one."""
-        return self._state.tenure.record
+        return self._state.epoch.record
 
     @property
     def sealed(self) -> SealedRecord | None:
         """The record that opened this epoch, once enough members have sealed it in the order."""
-        return self._state.tenure.sealed
+        return self._state.epoch.sealed
 
     def chain_to(self, version: int) -> tuple[SealedRecord, ...] | None:
         """The short chain from the genesis to a roster (`consensus.epoch`); None while its end lacks seals."""
-        return self._state.tenure.chain_to(version)
+        return self._state.epoch.chain_to(version)
 
     @property
     def closing(self) -> str | None:
@@ -91,13 +91,13 @@ class Views:
 
         It never closes before what opened it is sealed: so every record is sealed, within the order.
         """
-        tenure = self._state.tenure
-        if not tenure.secure:
+        epoch = self._state.epoch
+        if not epoch.can_close:
             return None
-        if tenure.changes:
+        if epoch.has_changes:
             return "roster"
-        received, most = self._state.index + 1 - tenure.first_index, self._state.settings.epoch
-        return "length" if received > most.events or tenure.size > most.bytes else None
+        received, most = self._state.index + 1 - epoch.first_index, self._state.settings.epoch
+        return "length" if received > most.events or epoch.size > most.bytes else None
 
     def roster_with(self, change: Change) -> Roster:
         """The roster of the next epoch if this were approved now; RefusedError if it cannot be."""
@@ -126,7 +126,7 @@ class Views:
 
     def may_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
         """Whether a `wrong` of the member about a result of this candidate would open a case now."""
-        return not findings.may_open(self._state, member, candidacy)
+        return not findings.check_can_open(self._state, member, candidacy)
 
     def faults(self) -> tuple[Fault, ...]:
         """Results that are proven to be wrong, oldest first; the ledger keeps the newest."""
@@ -134,7 +134,7 @@ class Views:
 
     def faulted(self) -> Mapping[MemberId, int]:
         """How many wrong results each member reported, ever; members without any are left out."""
-        return dict(sorted(self._state.faulted.items()))
+        return dict(sorted(self._state.fault_counts.items()))
 
     def convictions(self) -> tuple[Conviction, ...]:
         """The members that are proven to have equivocated, by id, each with the last proof that counted."""
@@ -142,7 +142,7 @@ class Views:
 
     def silenced(self, member: MemberId) -> bool:
         """Whether a proven equivocation lets nothing count that the member says."""
-        return self._state.silenced(member)
+        return self._state.is_silenced(member)
 
     def convictable(self, member: MemberId, epoch: int) -> bool:
         """Whether proof of two events of this epoch would count against a member."""
@@ -159,7 +159,7 @@ class Views:
 
     def played(self, member: MemberId) -> int:
         """How many self-play games the member has announced, ever."""
-        return self._state.played.get(member, 0)
+        return self._state.games_played.get(member, 0)
 
     def differs(self, other: Views) -> list[str]:
         """The entries of the state that are not as in another ledger of the same round; see `difference`."""
@@ -193,12 +193,12 @@ class Views:
 
     def unheard(self) -> Mapping[MemberId, int]:
         """How long ago, by the ledger's clock, each member's last event had its place in the order, ns."""
-        return {member: self._state.clock - heard for member, heard in sorted(self._state.heard.items())}
+        return {member: self._state.clock - heard for member, heard in sorted(self._state.last_event_clocks.items())}
 
     def withheld(self) -> Mapping[MemberId, int]:
         """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
-        pledges = sorted(self._state.pledges.items())
-        return {member: pledge.withheld for member, pledge in pledges if pledge.withheld}
+        commitments = sorted(self._state.commitments.items())
+        return {member: commitment.withheld for member, commitment in commitments if commitment.withheld}
 
     def configuration(self, name: str) -> Configuration:
         """The canonical model of a configuration and its counts; KeyError if the swarm does not play it."""
@@ -242,7 +242,7 @@ class Views:
 
     def closed(self) -> tuple[ClosedCandidate, ...]:
         """Candidates that were not promoted, oldest first."""
-        return tuple(self._state.closed)
+        return tuple(self._state.closed_candidates)
 
     def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
         """Promotions, oldest first, of one configuration or of all."""

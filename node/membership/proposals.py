@@ -153,7 +153,7 @@ class Proposals:
 
 def _open_motion(entry: Proposal) -> Motion:
     return Motion(
-        entry.id, entry.author, entry.change, entry.reason, "open", entry.voices, entry.deadline, entry.place.round
+        entry.id, entry.author, entry.change, entry.reason, "open", entry.ballots, entry.deadline, entry.place.round
     )
 
 

@@ -12,7 +12,7 @@ from consensus.event import MAX_EVENT_BYTES
 from consensus.fault_proof import SIZE_LIMIT, write_proof
 from consensus.ledger.priorities import Subject
 from consensus.ledger.records.cases import Fault
-from consensus.ledger.state.tenure import RECENT
+from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from node.store import Store
 from node.system.files import write_atomically
 from node.work.backoff import Backoff
@@ -85,7 +85,7 @@ async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
 async def find_events(store: Store, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
     """The raw events with these hashes, as far as the store has them: the newest epochs first, event by event."""
     wanted, found = set(hashes), dict[bytes, bytes]()
-    for number in range(store.number, max(-1, store.number - RECENT), -1):
+    for number in range(store.number, max(-1, store.number - RECENT_EPOCHS), -1):
         start = 0
         while wanted and (raws := await store.read_epoch(number, start, _AT_ONCE)):
             start += len(raws)

@@ -115,7 +115,7 @@ def _count_candidate(state: State) -> None:
 
 def _postpone_heard(state: State) -> None:
     member = state.roster.ids[-1]
-    state.heard[member] = state.heard.get(member, 0) + 1
+    state.last_event_clocks[member] = state.last_event_clocks.get(member, 0) + 1
 
 
 def _count_game(state: State) -> None:

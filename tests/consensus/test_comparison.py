@@ -123,7 +123,7 @@ def test_ledgers_are_told_apart_entry_by_entry() -> None:
     assert swarm.ledger.differs(other) == []
     state = swarm.ledger._state
     state.accepted["claim"] += 1
-    state.heard[swarm.id(2)] += 1
+    state.last_event_clocks[swarm.id(2)] += 1
     del state.used[swarm.id(1)]
     assert swarm.ledger.differs(other) == [
         f"used {swarm.id(1).hex()[:16]}", f"heard {swarm.id(2).hex()[:16]}", "accepted claim"

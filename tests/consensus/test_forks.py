@@ -9,7 +9,7 @@ from consensus.event import Event, make_event
 from consensus.forks import find_fork
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
-from consensus.ledger.state.tenure import RECENT
+from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from consensus.outcome import ClosedEpoch
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
@@ -178,4 +178,4 @@ def test_a_convict_says_nothing_about_others() -> None:
         made = [event for event in swarm.made if event.creator == swarm.keys[member].id][-20:]
         kinds = {entry["type"] for event in made for entry in event.transactions}
         assert "evidence" not in kinds
-    assert epochs <= 2 < RECENT  # the second conviction at the latest closed the last one
+    assert epochs <= 2 < RECENT_EPOCHS  # the second conviction at the latest closed the last one

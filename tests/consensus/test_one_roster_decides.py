@@ -63,15 +63,15 @@ def successors(roster: Roster, together: int = 1) -> frozenset[Roster]:
     while waiting:
         coming, steps = waiting.pop()
         state = State(GENESIS)
-        state.tenure.roster = roster
+        state.epoch.roster = roster
         for change in changes_of(coming or roster):
-            state.tenure.next = coming
+            state.epoch.next = coming
             try:
-                state.tenure.next = roster_with(state, change)
+                state.epoch.next = roster_with(state, change)
             except RefusedError:
                 continue
-            found.add(state.tenure.successor(0).roster)
-            if steps + 1 < together and (following := (state.tenure.next, steps + 1)) not in seen:
+            found.add(state.epoch.successor(0).roster)
+            if steps + 1 < together and (following := (state.epoch.next, steps + 1)) not in seen:
                 seen.add(following)
                 waiting.append(following)
     return frozenset(found)

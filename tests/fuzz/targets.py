@@ -36,10 +36,9 @@ from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
-from consensus.ledger.records.entities import plain
+from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse
-from consensus.ledger.records.reading import ShapeError, read
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot
 from consensus.replica import Replica
 from consensus.roster import Roster, RosterMember
@@ -445,12 +444,12 @@ def forge_fault(mutator: Mutator) -> bytes:
         report, reported = fault_proofs.report_of(slot)
         return fault_proofs.proof(report, reported, slot.games)
     report, reported = fault_proofs.report_of(fault_proofs.not_games())
-    table = decode(encode(plain(report)), limit=1 << 20)
+    table = decode(encode(to_value(report)), limit=1 << 20)
     assert isinstance(table, list)
     at = chance.randrange(len(table))
     table[at] = mutator.value(table[at])
     try:
-        changed = read(SlotReport, decode(to_cbor(table), limit=1 << 20), "report")
+        changed = parse_value(SlotReport, decode(to_cbor(table), limit=1 << 20), "report")
         return fault_proofs.proof(changed, reported, fault_proofs.not_games().games)
     except (EncodingError, EventError, ShapeError):
         return fault_proofs.changed(

@@ -287,7 +287,7 @@ def test_a_node_that_does_not_close_an_epoch_follows_the_others():
     async def scenario(swarm, rounds):
         wrong, sane = swarm.nodes[:2]
         await until(lambda: ledger_of(wrong).round >= 3)
-        ledger_of(wrong)._state.tenure.first_index += 1000
+        ledger_of(wrong)._state.epoch.first_index += 1000
         with capture_logs() as logs:
             await until(lambda: sane.member.replica.number == 1)
             closed_at = trio.current_time()
@@ -316,7 +316,7 @@ def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
             sane.member.replica.number == 1 and ledger_of(wrong).round >= sane.member.replica.opening.round and cure()
         )
         miscount(ledger_of(wrong)._state)
-        ledger_of(wrong)._state.tenure.first_index += 1000
+        ledger_of(wrong)._state.epoch.first_index += 1000
         with capture_logs() as logs:
             await until(lambda: sane.member.replica.number == 1)
             await until(lambda: wrong.member.replica.number == 1, 20)
@@ -333,7 +333,7 @@ def test_a_node_that_closes_too_early_says_so_and_is_cured_when_the_others_have_
     async def scenario(swarm, rounds):
         wrong, sane = swarm.nodes[:2]
         await until(lambda: ledger_of(wrong).round >= 3)
-        ledger_of(wrong)._state.tenure.first_index -= 150
+        ledger_of(wrong)._state.epoch.first_index -= 150
         await until(lambda: wrong.member.replica.number == 1)
         mistaken = records(wrong)[1]
         await until(lambda: wrong.member.status().dissent, 40)

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Entity
+from consensus.ledger.records.entity import Entity
 from consensus.ordered import Judge
 from consensus.preimages import follows
 from consensus.roster import Roster
 
 
 @dataclass(frozen=True)
-class Pledge(Entity):
+class Commitment(Entity):
     """What a member's next preimage is held against: its anchor, or the last preimage that was right."""
 
     member: MemberId
@@ -32,27 +32,29 @@ class Pledge(Entity):
 
     @property
     def row(self) -> Value:
-        """For the ledger's digest: nearly all pledges change in every round, so a fingerprint would cost more."""
+        """For the ledger's digest: nearly all commitments change in every round, so a fingerprint would cost more."""
         return [self.member, self.round, self.value, self.withheld]
 
 
-def open_pledges(roster: Roster, last: int = 0, before: Iterable[Pledge] = ()) -> dict[MemberId, Pledge]:
+def initial_commitments(roster: Roster, last: int = 0, before: Iterable[Commitment] = ()) -> dict[MemberId, Commitment]:
     """What the members of an epoch owe that begins after round `last`; what they withheld is not forgotten."""
-    counts = {pledge.member: pledge.withheld for pledge in before}
-    return {member.id: Pledge(member.id, last, member.anchor, counts.get(member.id, 0)) for member in roster.members}
+    counts = {commitment.member: commitment.withheld for commitment in before}
+    return {
+        member.id: Commitment(member.id, last, member.anchor, counts.get(member.id, 0)) for member in roster.members
+    }
 
 
-def settle(pledge: Pledge, number: int, reveal: bytes | None) -> Pledge:
-    """The pledge after its member was a judge of round `number` and showed `reveal`.
+def after_reveal(commitment: Commitment, number: int, reveal: bytes | None) -> Commitment:
+    """The commitment after its member was a judge of round `number` and showed `reveal`.
 
     One that shows none or a wrong one is asked no more. So the hashes for a member are bounded by twice the
     length of a chain in an epoch, whatever it shows.
     """
-    if pledge.value is None:
-        return pledge
-    if reveal is not None and follows(pledge.value, reveal, number - pledge.round):
-        return replace(pledge, round=number, value=reveal)
-    return replace(pledge, round=number, value=None, withheld=pledge.withheld + 1)
+    if commitment.value is None:
+        return commitment
+    if reveal is not None and follows(commitment.value, reveal, number - commitment.round):
+        return replace(commitment, round=number, value=reveal)
+    return replace(commitment, round=number, value=None, withheld=commitment.withheld + 1)
 
 
 def beacon(epoch: bytes, number: int, judges: Iterable[Judge], valid: Iterable[Judge]) -> bytes:

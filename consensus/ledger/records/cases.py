@@ -7,7 +7,8 @@ from functools import cached_property
 
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_blocks
-from consensus.ledger.records.entities import Candidacy, Entity, Place, SlotResult
+from consensus.ledger.records.entities import Candidacy, Place, SlotResult
+from consensus.ledger.records.entity import Entity
 from consensus.settings import MatchSettings
 
 

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 from consensus.encoding import Value
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Entity, Place
+from consensus.ledger.records.entities import Place
+from consensus.ledger.records.entity import Entity
 from consensus.roster import Roster, RosterError, RosterMember, make_roster
 
 ChangeKind = Literal["join", "leave", "weight", "key", "address"]
@@ -88,4 +89,4 @@ class Proposal(Entity):
     reason: str
     place: Place
     deadline: int  # by the ledger's clock, ns
-    voices: tuple[ProposalBallot, ...] = ()
+    ballots: tuple[ProposalBallot, ...] = ()

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from fractions import Fraction
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from consensus.encoding import Value, encode
 from consensus.keys import MemberId
-from consensus.settings import MatchSettings, Section
+from consensus.ledger.records.entity import Entity
+from consensus.settings import MatchSettings
 
 ClaimKey: TypeAlias = tuple[MemberId, int]
 Kind = Literal["selfplay", "train", "match"]
 Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle"]
-
-
-class Entity:
-    """A record whose fingerprint goes into the ledger's digest; computed once, as records never change."""
-
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """SHA-256 of the canonical encoding of all fields in their order."""
-        return hashlib.sha256(encode(plain(self))).digest()
-
-
-def plain(value: object) -> Value:
-    """A record as CBOR values."""
-    if isinstance(value, Section):
-        return value.table()
-    if isinstance(value, Entity):
-        return [plain(getattr(value, item.name)) for item in fields(value)]  # type: ignore[arg-type]
-    if isinstance(value, tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, Fraction):
-        return [value.numerator, value.denominator]
-    assert value is None or isinstance(value, bool | int | str | bytes), type(value)
-    return value
 
 
 @dataclass(frozen=True)
@@ -127,7 +99,7 @@ class Slot(Entity):
 
     claim: ClaimKey | None = None
     result: SlotResult | None = None
-    again: bool = False  # it had a result that was proven to be wrong
+    was_struck: bool = False  # it had a result that was proven to be wrong
 
 
 @dataclass(frozen=True)
@@ -166,7 +138,7 @@ class Candidacy(Entity):
     proposal: bytes  # SHA-256 of the transaction's canonical encoding
     place: Place
     settings: MatchSettings
-    touched: int  # ledger's clock at the last result
+    last_result_clock: int  # ledger's clock at the last result
     slots: tuple[Slot, ...]
     beacon: bytes | None = None
     beacon_round: int = 0
@@ -232,7 +204,7 @@ class Conviction(Entity):
     seq: int
     first: bytes  # their hashes, ascending
     second: bytes
-    during: int  # number of the epoch in which the proof was ordered
+    proof_epoch: int  # number of the epoch in which the proof was ordered
     place: Place
 
 

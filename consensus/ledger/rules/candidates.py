@@ -9,35 +9,35 @@ from consensus.encoding import encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, ClosedCandidate, Model, Outcome, Place, Slot
 from consensus.ledger.records.transactions import Candidate, candidate_id
-from consensus.ledger.rules.claims import configuration_of, end
+from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
 
 
-def nominate(state: State, place: Place, author: MemberId, news: Candidate) -> None:
+def apply_candidate(state: State, place: Place, author: MemberId, transaction: Candidate) -> None:
     """Opens a match against the canonical model, with the settings of now copied into it."""
-    configuration = configuration_of(state, news.configuration)
-    _check(state, author, news)
-    if news.claim is not None:
-        _finish_training(state, author, news)
+    configuration = configuration_of(state, transaction.configuration)
+    _check(state, author, transaction)
+    if transaction.claim is not None:
+        _finish_training(state, author, transaction)
     settings = state.settings.match
     candidacy = Candidacy(
-        id=candidate_id(author, news.id),
+        id=candidate_id(author, transaction.id),
         author=author,
-        configuration=news.configuration,
-        model=Model(news.model, news.files, news.architecture, news.parent),
-        incumbent=news.incumbent,
-        shards=news.shards,
-        losses=news.losses,
-        proposal=hashlib.sha256(encode(news.as_table())).digest(),
+        configuration=transaction.configuration,
+        model=Model(transaction.model, transaction.files, transaction.architecture, transaction.parent),
+        incumbent=transaction.incumbent,
+        shards=transaction.shards,
+        losses=transaction.losses,
+        proposal=hashlib.sha256(encode(transaction.as_table())).digest(),
         place=place,
         settings=settings,
-        touched=state.clock,
+        last_result_clock=state.clock,
         slots=(Slot(),) * (settings.block_limit // settings.slot_blocks),
     )
     state.candidates[candidacy.id] = candidacy
-    used_games = configuration.games if news.shards else configuration.games_at_candidate
-    state.configurations[news.configuration] = replace(
+    used_games = configuration.games if transaction.shards else configuration.games_at_candidate
+    state.configurations[transaction.configuration] = replace(
         configuration, games_at_candidate=used_games, candidates=configuration.candidates + 1
     )
     state.emit(
@@ -45,39 +45,43 @@ def nominate(state: State, place: Place, author: MemberId, news: Candidate) -> N
         place,
         author,
         candidate=candidacy.id,
-        configuration=news.configuration,
-        model=news.model,
-        incumbent=news.incumbent,
-        architecture=news.architecture,
-        shards=len(news.shards),
+        configuration=transaction.configuration,
+        model=transaction.model,
+        incumbent=transaction.incumbent,
+        architecture=transaction.architecture,
+        shards=len(transaction.shards),
         slots=len(candidacy.slots),
     )
 
 
-def _check(state: State, author: MemberId, news: Candidate) -> None:
-    canonical = state.configurations[news.configuration].model
-    if news.incumbent != canonical.digest:
+def _check(state: State, author: MemberId, transaction: Candidate) -> None:
+    canonical = state.configurations[transaction.configuration].model
+    if transaction.incumbent != canonical.digest:
         raise RefusedError("incumbent is not canonical")
-    if news.model == canonical.digest:
+    if transaction.model == canonical.digest:
         raise RefusedError("model is canonical")
     # Tested again until it passes, the bounds on the errors would be void.
-    if (news.model, news.incumbent) in state.failed:
+    if (transaction.model, transaction.incumbent) in state.failed_pairs:
         raise RefusedError("model failed against this incumbent")
-    others = [other for other in state.candidates.values() if other.configuration == news.configuration]
-    if any(other.model.digest == news.model for other in others):
+    others = [other for other in state.candidates.values() if other.configuration == transaction.configuration]
+    if any(other.model.digest == transaction.model for other in others):
         raise RefusedError("model is a candidate")
     if any(other.author == author for other in others):
         raise RefusedError("author has an open candidate")
-    if any(state.shard_names.get(shard) != news.configuration for shard in news.shards):
+    if any(state.shard_names.get(shard) != transaction.configuration for shard in transaction.shards):
         raise RefusedError("unknown shard")
 
 
-def _finish_training(state: State, author: MemberId, news: Candidate) -> None:
-    assert news.claim is not None
-    claim = state.live((author, news.claim))
-    if (claim.kind, claim.configuration, claim.family) != ("train", news.configuration, news.architecture):
+def _finish_training(state: State, author: MemberId, transaction: Candidate) -> None:
+    assert transaction.claim is not None
+    claim = state.live_claim((author, transaction.claim))
+    if (claim.kind, claim.configuration, claim.family) != (
+        "train",
+        transaction.configuration,
+        transaction.architecture,
+    ):
         raise RefusedError("candidate of another claim")
-    end(state, claim.key)
+    end_claim(state, claim.key)
 
 
 def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, reason: str) -> None:
@@ -96,11 +100,11 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
         llr=now.llr,
         place=place,
     )
-    close(state, candidacy)
-    state.closed.append(closed)
+    remove(state, candidacy)
+    state.closed_candidates.append(closed)
     state.closed_chain.add(closed.fingerprint)
     if outcome in ("rejected", "limit"):
-        state.failed.add((closed.model, closed.incumbent))
+        state.failed_pairs.add((closed.model, closed.incumbent))
     state.emit(
         "dropped",
         place,
@@ -116,16 +120,16 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
     )
 
 
-def close(state: State, candidacy: Candidacy) -> None:
+def remove(state: State, candidacy: Candidacy) -> None:
     """Takes an open candidate and the live claims on its slots away."""
     del state.candidates[candidacy.id]
-    stop_playing(state, candidacy)
+    end_match_claims(state, candidacy)
 
 
-def stop_playing(state: State, candidacy: Candidacy) -> None:
+def end_match_claims(state: State, candidacy: Candidacy) -> None:
     """Ends the live claims on a match that is over."""
     for key in [key for key, claim in state.claims.items() if claim.candidate == candidacy.id]:
-        end(state, key)
+        end_claim(state, key)
 
 
 def expire(state: State, place: Place) -> None:
@@ -134,5 +138,5 @@ def expire(state: State, place: Place) -> None:
     for _, candidacy in sorted(state.candidates.items()):
         if candidacy.ripe is not None and candidacy.ripe.deadline <= state.clock:
             drop(state, place, candidacy, "timeout", "not enough votes in time")
-        elif candidacy.ripe is None and candidacy.touched + idle <= state.clock:
+        elif candidacy.ripe is None and candidacy.last_result_clock + idle <= state.clock:
             drop(state, place, candidacy, "idle", "no new result in time")

@@ -13,55 +13,55 @@ from consensus.ledger.rules import matches
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
-HELD = 64  # live claims of one member; who works holds a few
+MAX_LIVE_CLAIMS = 64  # live claims of one member; who works holds a few
 
 
-def claim_selfplay(state: State, place: Place, author: MemberId, wish: SelfplayClaim) -> None:
+def apply_selfplay_claim(state: State, place: Place, author: MemberId, transaction: SelfplayClaim) -> None:
     """Self-play is never refused, only counted; but nobody holds so much of it that all pay for the counting."""
     _require_room(state, author)
-    model = configuration_of(state, wish.configuration).model.digest
+    model = configuration_of(state, transaction.configuration).model.digest
     _grant(
         state,
         Claim(
             author=author,
-            id=wish.id,
+            id=transaction.id,
             kind="selfplay",
-            configuration=wish.configuration,
+            configuration=transaction.configuration,
             model=model,
-            amount=wish.amount,
+            amount=transaction.amount,
             place=place,
         ),
     )
 
 
-def claim_train(state: State, place: Place, author: MemberId, wish: TrainClaim) -> None:
+def apply_train_claim(state: State, place: Place, author: MemberId, transaction: TrainClaim) -> None:
     """One live training claim per configuration and model family."""
     _require_room(state, author)
-    model = configuration_of(state, wish.configuration).model.digest
+    model = configuration_of(state, transaction.configuration).model.digest
     for claim in state.claims.values():
-        if (claim.kind, claim.configuration, claim.family) == ("train", wish.configuration, wish.family):
+        if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
             raise RefusedError("training is taken")
     steps = state.settings.training.steps
     _grant(
         state,
         Claim(
             author=author,
-            id=wish.id,
+            id=transaction.id,
             kind="train",
-            configuration=wish.configuration,
+            configuration=transaction.configuration,
             model=model,
             amount=steps,
             place=place,
-            family=wish.family,
+            family=transaction.family,
         ),
     )
 
 
-def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) -> None:
+def apply_match_claim(state: State, place: Place, author: MemberId, transaction: MatchClaim) -> None:
     """One live claim on a match for each member; the slot is drawn by the beacon of a later round."""
-    candidacy = matches.open_match(state, wish.candidate)
+    candidacy = matches.require_open_match(state, transaction.candidate)
     for claim in state.claims.values():
-        if (claim.author, claim.candidate) == (author, wish.candidate):
+        if (claim.author, claim.candidate) == (author, transaction.candidate):
             raise RefusedError("member has a claim on this match")
     if not matches.open_slots(state, candidacy, author):
         raise RefusedError("no slot for this member")
@@ -69,14 +69,14 @@ def claim_match(state: State, place: Place, author: MemberId, wish: MatchClaim) 
     games = candidacy.settings.slot_blocks * players(name)
     claim = Claim(
         author=author,
-        id=wish.id,
+        id=transaction.id,
         kind="match",
         configuration=name,
         model=candidacy.incumbent,
         amount=games,
         place=place,
     )
-    _grant(state, replace(claim, candidate=wish.candidate))
+    _grant(state, replace(claim, candidate=transaction.candidate))
 
 
 def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> None:
@@ -88,29 +88,29 @@ def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> No
         candidacy = state.candidates[claim.candidate]
         slots = matches.open_slots(state, candidacy, claim.author)
         if not slots:
-            end(state, claim.key)
+            end_claim(state, claim.key)
             state.emit("release", place, claim.author, **_about(claim), reason="no slot is left")
             continue
         number = slots[slot_lot(round_beacon, *claim.key) % len(slots)]
-        matches.assign(state, candidacy, number, claim.key)
-        state.renew(replace(claim, slot=number))
+        matches.grant_slot(state, candidacy, number, claim.key)
+        state.renew_lease(replace(claim, slot=number))
         state.emit("slot", place, claim.author, **_about(claim), candidate=claim.candidate, slot=number)
 
 
-def progress(state: State, place: Place, author: MemberId, news: Progress) -> None:
+def apply_progress(state: State, place: Place, author: MemberId, transaction: Progress) -> None:
     """A sign of life renews the lease; the amount done must not shrink, nor pass what was claimed."""
-    claim = state.live((author, news.claim))
-    if not claim.done <= news.done <= claim.amount:
+    claim = state.live_claim((author, transaction.claim))
+    if not claim.done <= transaction.done <= claim.amount:
         raise RefusedError("no such progress")
-    claim = state.renew(replace(claim, done=news.done))
+    claim = state.renew_lease(replace(claim, done=transaction.done))
     state.emit("progress", place, author, **_about(claim), done=claim.done, amount=claim.amount)
 
 
-def release(state: State, place: Place, author: MemberId, news: Release) -> None:
+def apply_release(state: State, place: Place, author: MemberId, transaction: Release) -> None:
     """Frees a claim at once."""
-    claim = state.live((author, news.claim))
-    end(state, claim.key)
-    state.emit("release", place, author, **_about(claim), reason=news.reason)
+    claim = state.live_claim((author, transaction.claim))
+    end_claim(state, claim.key)
+    state.emit("release", place, author, **_about(claim), reason=transaction.reason)
 
 
 def expire(state: State, place: Place) -> None:
@@ -123,16 +123,16 @@ def expire(state: State, place: Place) -> None:
 def revoke(state: State, place: Place, claim: Claim) -> None:
     """Ends the claim of a member that is gone; its slot is as if nobody had ever had it."""
     _expire(state, place, claim)
-    matches.vacate(state, claim)
+    matches.forget_claim(state, claim)
 
 
 def _expire(state: State, place: Place, claim: Claim) -> None:
-    end(state, claim.key)
+    end_claim(state, claim.key)
     about = _about(claim)
     state.emit("expired", place, claim.author, **about, candidate=claim.candidate, slot=claim.slot)
 
 
-def end(state: State, key: ClaimKey) -> None:
+def end_claim(state: State, key: ClaimKey) -> None:
     """The claim is done with, whatever became of it."""
     del state.claims[key]
 
@@ -146,12 +146,12 @@ def configuration_of(state: State, name: str) -> Configuration:
 
 
 def _require_room(state: State, author: MemberId) -> None:
-    if sum(claim.author == author for claim in state.claims.values()) >= HELD:
+    if sum(claim.author == author for claim in state.claims.values()) >= MAX_LIVE_CLAIMS:
         raise RefusedError("too many live claims")
 
 
 def _grant(state: State, claim: Claim) -> None:
-    state.renew(claim)
+    state.renew_lease(claim)
     state.emit(
         "claim",
         claim.place,

@@ -24,20 +24,20 @@ from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, make_roster
 
 
-def prove(state: State, place: Place, author: MemberId, news: Evidence) -> None:
+def apply_evidence(state: State, place: Place, author: MemberId, transaction: Evidence) -> None:
     """Takes the say of a proven equivocator away. The first proof counts, further ones are refused."""
-    first, second = _read(news.first), _read(news.second)
+    first, second = _read(transaction.first), _read(transaction.second)
     accused = first.creator
     if accused not in state.roster:
         raise RefusedError("accused is no member")
-    number = state.tenure.number_of(first.epoch)
+    number = state.epoch.number_of(first.epoch)
     if number is None:
         raise RefusedError("events of an unknown epoch")
     if not convictable(state, accused, number):
         raise RefusedError("equivocation is proven already")
-    _require_proof(news, first, second)
-    convicted = [*state.guilty(), accused]
-    fallback = _without_say(state.tenure.staying, convicted)
+    _require_proof(transaction, first, second)
+    convicted = [*state.silenced_members(), accused]
+    fallback = _without_say(state.epoch.staying, convicted)
     if fallback is None:
         raise RefusedError("nobody else has a say")
     entry = Conviction(
@@ -46,7 +46,7 @@ def prove(state: State, place: Place, author: MemberId, news: Evidence) -> None:
         seq=first.seq,
         first=first.hash,
         second=second.hash,
-        during=state.tenure.number,
+        proof_epoch=state.epoch.number,
         place=place,
     )
     state.convictions[accused] = entry
@@ -65,10 +65,10 @@ def convictable(state: State, member: MemberId, epoch: int) -> bool:
 
     What was done up to the epoch of the last proof is settled with it, also if the member is given a weight again.
     """
-    if member not in state.roster or state.silenced(member):
+    if member not in state.roster or state.is_silenced(member):
         return False
     conviction = state.convictions.get(member)
-    return conviction is None or epoch > conviction.during
+    return conviction is None or epoch > conviction.proof_epoch
 
 
 def _read(signed: tuple[bytes, bytes]) -> Header:
@@ -78,9 +78,9 @@ def _read(signed: tuple[bytes, bytes]) -> Header:
         raise RefusedError("no proof", str(error)) from None
 
 
-def _require_proof(news: Evidence, first: Header, second: Header) -> None:
+def _require_proof(transaction: Evidence, first: Header, second: Header) -> None:
     same = first.epoch == second.epoch and first.creator == second.creator and first.seq == second.seq
-    if not same or news.id != first.seq:
+    if not same or transaction.id != first.seq:
         raise RefusedError("no proof", "the events are not of one epoch, creator and seq, with this seq as the id")
     if first.hash >= second.hash:
         raise RefusedError("no proof", "the events are not two, ascending by their hashes")
@@ -103,14 +103,14 @@ def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fal
     It does if the member is no more in the coming roster (it may have another key there), or if those who
     are left could not seal all of it together.
     """
-    tenure = state.tenure
-    if accused in tenure.leaving:
+    epoch = state.epoch
+    if accused in epoch.leaving:
         return False
-    agreed = tenure.coming
+    agreed = epoch.coming
     coming = _without_say(agreed, convicted) if accused in agreed else None
     fits = coming is not None and stays_sealable(state.roster, coming, without=convicted)
     result = coming if coming is not None and fits else fallback
-    tenure.next = None if result == tenure.staying else result
+    epoch.next = None if result == epoch.staying else result
     return result != coming
 
 
@@ -127,5 +127,5 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
         if (proposal.change.kind, proposal.change.member) == ("weight", accused):  # who voted on it did not know this
             membership.shelve(state, place, proposal, "the member has equivocated")
     for name, proposal in state.proposals.items():
-        voices = tuple(voice for voice in proposal.voices if voice.author != accused)
-        state.proposals[name] = replace(proposal, voices=voices)
+        heard = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)
+        state.proposals[name] = replace(proposal, ballots=heard)

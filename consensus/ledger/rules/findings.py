@@ -25,28 +25,28 @@ from consensus.ledger.state.state import RefusedError, State
 OPEN_CASES = 4  # opened by one member: they outlive their candidates
 
 
-def find(state: State, place: Place, author: MemberId, news: Finding) -> None:
+def apply_finding(state: State, place: Place, author: MemberId, transaction: Finding) -> None:
     """Counts the first finding of a member about a result; a `wrong` opens the case if there is none."""
-    case = state.cases.get(news.result)
+    case = state.cases.get(transaction.result)
     opens = case is None
     if case is None:
-        case = _open(state, place, author, news)
-    if (case.report.candidate, case.report.slot) != (news.candidate, news.slot):
+        case = _open(state, place, author, transaction)
+    if (case.report.candidate, case.report.slot) != (transaction.candidate, transaction.slot):
         raise RefusedError("finding on another result")
     if any(entry.author == author for entry in case.replays):
         raise RefusedError("member has said what it found")
-    case = replace(case, replays=(*case.replays, Replay(author, news.wrong, news.reason, place)))
+    case = replace(case, replays=(*case.replays, Replay(author, transaction.wrong, transaction.reason, place)))
     state.cases[case.id] = case
     wrong, right = tally(state, case)
     state.emit(
-        "finding", place, author, candidate=news.candidate, configuration=case.report.configuration,
-        slot=news.slot, result=case.id, suspect=case.accused, wrong=news.wrong, reason=news.reason, opens=opens,
-        against=wrong, cleared=right, weight=state.roster.total_weight,
+        "finding", place, author, candidate=transaction.candidate, configuration=case.report.configuration,
+        slot=transaction.slot, result=case.id, suspect=case.accused, wrong=transaction.wrong,
+        reason=transaction.reason, opens=opens, against=wrong, cleared=right, weight=state.roster.total_weight,
     )  # fmt: skip
     settle(state, place, case)
 
 
-def may_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
+def check_can_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
     """Why the member cannot open a case about this candidate now; empty if it can."""
     if author in candidacy.barred:
         return "member raised a false alarm"
@@ -56,16 +56,16 @@ def may_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
     return "too many open cases" if len(mine) >= OPEN_CASES else ""
 
 
-def _open(state: State, place: Place, author: MemberId, news: Finding) -> Case:
-    if not news.wrong:
+def _open(state: State, place: Place, author: MemberId, transaction: Finding) -> Case:
+    if not transaction.wrong:
         raise RefusedError("no open case")
-    candidacy = state.candidates.get(news.candidate)
+    candidacy = state.candidates.get(transaction.candidate)
     if candidacy is None:
         raise RefusedError("no open candidate")
-    report = report_of(candidacy, news.slot)
-    if report is None or report.digest != news.result:
+    report = report_of(candidacy, transaction.slot)
+    if report is None or report.digest != transaction.result:
         raise RefusedError("finding on another result")
-    if obstacle := may_open(state, author, candidacy):
+    if obstacle := check_can_open(state, author, candidacy):
         raise RefusedError(obstacle)
     deadline = state.clock + state.settings.timing.vote_s * 10**9
     return Case(report, author, place, deadline, ())
@@ -113,14 +113,14 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
         report=case.report,
         reason=replays[0].reason,
         replays=replays,
-        roster_version=state.tenure.version,
+        roster_version=state.epoch.version,
         weight=against,
         total_weight=total,
         place=place,
     )
     state.faults.append(fault)
     state.fault_chain.add(fault.fingerprint)
-    count = state.faulted[fault.accused] = state.faulted.get(fault.accused, 0) + 1
+    count = state.fault_counts[fault.accused] = state.fault_counts.get(fault.accused, 0) + 1
     struck, reopened = _strike(state, place, fault.report)
     report = fault.report
     state.emit(
@@ -153,7 +153,7 @@ def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]
     state.candidates[candidacy.id] = replace(
         candidacy,
         slots=tuple(_without(slot, number, report) for number, slot in enumerate(candidacy.slots)),
-        touched=state.clock,
+        last_result_clock=state.clock,
         ripe=None if counted else ripe,
         ballots=ballots,
         faulty=tuple(sorted({*candidacy.faulty, accused})),
@@ -166,4 +166,4 @@ def _without(slot: Slot, number: int, report: SlotReport) -> Slot:
     if slot.result is None:
         is_theirs = slot.claim is not None and slot.claim[0] == report.result.author
         return replace(slot, claim=None) if is_theirs else slot
-    return Slot(again=True) if number == report.slot else slot
+    return Slot(was_struck=True) if number == report.slot else slot

@@ -7,55 +7,55 @@ from dataclasses import replace
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Place, Shard
 from consensus.ledger.records.transactions import Games
-from consensus.ledger.rules.claims import configuration_of, end
+from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.state.state import RefusedError, State
 
 
-def announce(state: State, place: Place, author: MemberId, news: Games) -> None:
+def apply_games(state: State, place: Place, author: MemberId, transaction: Games) -> None:
     """Counts a new shard of a live self-play claim; the claim ends when all that it wished for is there."""
-    configuration_of(state, news.configuration)
-    claim = state.live((author, news.claim))
-    if claim.kind != "selfplay" or claim.configuration != news.configuration or claim.model != news.model:
+    configuration_of(state, transaction.configuration)
+    claim = state.live_claim((author, transaction.claim))
+    if claim.kind != "selfplay" or claim.configuration != transaction.configuration or claim.model != transaction.model:
         raise RefusedError("games of another claim")
-    if news.shard in state.shard_names:
+    if transaction.shard in state.shard_names:
         raise RefusedError("shard is known")
-    total = _add(state, place, author, news)
-    claim = state.renew(replace(claim, delivered=claim.delivered + news.games))
+    total = _add(state, place, author, transaction)
+    claim = state.renew_lease(replace(claim, delivered=claim.delivered + transaction.games))
     if claim.delivered >= claim.amount:
-        end(state, claim.key)
+        end_claim(state, claim.key)
     state.emit(
         "games",
         place,
         author,
-        claim=news.claim,
-        configuration=news.configuration,
-        model=news.model,
-        shard=news.shard,
-        games=news.games,
-        plies=news.plies,
+        claim=transaction.claim,
+        configuration=transaction.configuration,
+        model=transaction.model,
+        shard=transaction.shard,
+        games=transaction.games,
+        plies=transaction.plies,
         total=total,
     )
 
 
-def _add(state: State, place: Place, author: MemberId, news: Games) -> int:
+def _add(state: State, place: Place, author: MemberId, transaction: Games) -> int:
     """Adds the shard; returns the games that the configuration has now."""
-    name = news.configuration
+    name = transaction.configuration
     shard = Shard(
-        digest=news.shard,
+        digest=transaction.shard,
         author=author,
         configuration=name,
-        model=news.model,
-        size=news.size,
-        games=news.games,
-        plies=news.plies,
-        root=news.root,
+        model=transaction.model,
+        size=transaction.size,
+        games=transaction.games,
+        plies=transaction.plies,
+        root=transaction.root,
         round=place.round,
     )
     state.shards[name].append(shard)
-    state.shard_names[news.shard] = name
+    state.shard_names[transaction.shard] = name
     state.shard_chain.add(shard.fingerprint)
-    state.played[author] = state.played.get(author, 0) + news.games
+    state.games_played[author] = state.games_played.get(author, 0) + transaction.games
     configuration = state.configurations[name]
-    games, plies = configuration.games + news.games, configuration.plies + news.plies
+    games, plies = configuration.games + transaction.games, configuration.plies + transaction.plies
     state.configurations[name] = replace(configuration, shards=configuration.shards + 1, games=games, plies=plies)
     return games

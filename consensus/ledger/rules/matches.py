@@ -23,7 +23,7 @@ from consensus.ledger.state.state import RefusedError, State
 SMALL_SWARM = 2
 
 
-def open_match(state: State, candidate: bytes) -> Candidacy:
+def require_open_match(state: State, candidate: bytes) -> Candidacy:
     """The open candidate whose match can be played now."""
     candidacy = state.candidates.get(candidate)
     if candidacy is None:
@@ -44,16 +44,16 @@ def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[in
         if _is_free(state, slots[number]) and _may_take(state, candidacy, number, member)
     ]
     dropped = tuple(number for number in free if (claim := slots[number].claim) is not None and claim[0] == member)
-    again = tuple(number for number in free if slots[number].again)
+    again = tuple(number for number in free if slots[number].was_struck)
     return dropped or again or tuple(number for number in free if number < _horizon(state, candidacy))
 
 
-def assign(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
+def grant_slot(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
     """Grants the slot."""
     _put(state, candidacy, number, replace(candidacy.slots[number], claim=key))
 
 
-def vacate(state: State, claim: Claim) -> None:
+def forget_claim(state: State, claim: Claim) -> None:
     """Forgets a claim whose member is gone."""
     if claim.candidate is not None and claim.slot is not None:
         candidacy = state.candidates[claim.candidate]

@@ -3,7 +3,7 @@
 More than 2/3 of the weight approve a change, or it does not happen. What is approved is applied to the roster
 of the next epoch, and closes this one (`Ledger.closing`); until then the present roster decides alone. The
 members that stay must weigh more than 2/3 before and after, as they seal the record that links both rosters.
-Who leaves seals it too: without weight or a voice it is there until enough have, which closes that epoch again.
+Who leaves seals it too: without weight or a ballot it is there until enough have, which closes that epoch again.
 """
 
 from __future__ import annotations
@@ -14,56 +14,56 @@ from dataclasses import replace
 from consensus.encoding import encode
 from consensus.epoch import stays_sealable
 from consensus.keys import MemberId
-from consensus.ledger.records.beacon import open_pledges
+from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
 from consensus.ledger.rules import claims
+from consensus.ledger.state.epoch_state import handover
 from consensus.ledger.state.state import RefusedError, State
-from consensus.ledger.state.tenure import handover
 from consensus.roster import Roster, RosterError, require_balance
 
 OPEN_PROPOSALS = 4  # of one member
 
 
-def propose(state: State, place: Place, author: MemberId, news: Propose) -> None:
+def apply_propose(state: State, place: Place, author: MemberId, transaction: Propose) -> None:
     """Opens a vote on a change that fits the roster as it would be without this one."""
     mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
     if len(mine) >= OPEN_PROPOSALS:
         raise RefusedError("too many open proposals")
-    if any(proposal.change == news.change for proposal in state.proposals.values()):
+    if any(proposal.change == transaction.change for proposal in state.proposals.values()):
         raise RefusedError("change is proposed already")
-    roster_with(state, news.change)
-    identity = proposal_id(author, news.id)
-    voices = (ProposalBallot(author, approve=True),)
+    roster_with(state, transaction.change)
+    identity = proposal_id(author, transaction.id)
+    ballots = (ProposalBallot(author, approve=True),)
     _put(
         state,
         Proposal(
             id=identity,
             author=author,
-            change=news.change,
-            reason=news.reason,
+            change=transaction.change,
+            reason=transaction.reason,
             place=place,
             deadline=_deadline(state),
-            voices=voices,
+            ballots=ballots,
         ),
     )
     settle(state, place, state.proposals[identity])
 
 
-def ballot(state: State, place: Place, author: MemberId, news: Ballot) -> None:
+def apply_ballot(state: State, place: Place, author: MemberId, transaction: Ballot) -> None:
     """Counts the first ballot of a member."""
-    proposal = state.proposals.get(news.proposal)
+    proposal = state.proposals.get(transaction.proposal)
     if proposal is None:
         raise RefusedError("no open proposal")
-    if any(voice.author == author for voice in proposal.voices):
+    if any(ballot.author == author for ballot in proposal.ballots):
         raise RefusedError("member has voted")
-    proposal = replace(proposal, voices=(*proposal.voices, ProposalBallot(author, news.approve)))
+    proposal = replace(proposal, ballots=(*proposal.ballots, ProposalBallot(author, transaction.approve)))
     state.proposals[proposal.id] = proposal
     approved, rejected = tally(state.roster, proposal)
     state.emit(
         "ballot", place, author, proposal=proposal.id, change=proposal.change.kind,
-        subject=proposal.change.member, approve=news.approve,
+        subject=proposal.change.member, approve=transaction.approve,
         approved=approved, rejected=rejected, weight=state.roster.total_weight,
     )  # fmt: skip
     settle(state, place, proposal)
@@ -80,8 +80,8 @@ def settle(state: State, place: Place, proposal: Proposal) -> None:
 
 def tally(roster: Roster, proposal: Proposal) -> tuple[int, int]:
     """Weight of the approvals and of the rejections."""
-    approved = roster.weight(voice.author for voice in proposal.voices if voice.approve)
-    return approved, roster.weight(voice.author for voice in proposal.voices) - approved
+    approved = roster.weight(ballot.author for ballot in proposal.ballots if ballot.approve)
+    return approved, roster.weight(ballot.author for ballot in proposal.ballots) - approved
 
 
 def expire(state: State, place: Place) -> None:
@@ -91,14 +91,14 @@ def expire(state: State, place: Place) -> None:
             shelve(state, place, proposal, "not enough ballots in time")
 
 
-def notice_absence(state: State, place: Place) -> None:
+def suggest_absent_leave(state: State, place: Place) -> None:
     """If the genesis says so, members of whom nothing was ordered for long are proposed to leave."""
     limit = state.settings.membership.absence_s * 10**9
     if not limit:
         return
     for member in state.roster.ids:
-        if state.clock - state.heard[member] >= limit:
-            state.heard[member] = state.clock  # if they vote to keep it, not at once again
+        if state.clock - state.last_event_clocks[member] >= limit:
+            state.last_event_clocks[member] = state.clock  # if they vote to keep it, not at once again
             suggest(state, place, Change("leave", member), "nothing of it was ordered for long")
 
 
@@ -124,32 +124,32 @@ def suggest(state: State, place: Place, change: Change, reason: str) -> None:
     )
 
 
-def open_epoch(state: State, place: Place, author: MemberId, news: Open) -> None:
+def apply_open(state: State, place: Place, author: MemberId, transaction: Open) -> None:
     """A member goes on from the record that opened this epoch, and fixes its preimages of the next."""
-    tenure = state.tenure
-    if news.id != tenure.number:
+    epoch = state.epoch
+    if transaction.id != epoch.number:
         raise RefusedError("opens another epoch")
-    if author in tenure.opened:
+    if author in epoch.opened:
         raise RefusedError("member has opened the epoch")
-    if (tenure.record is None) != (news.seal is None):
+    if (epoch.record is None) != (transaction.seal is None):
         raise RefusedError("seal does not verify")
-    if tenure.record is not None and news.seal is not None and not tenure.record.is_seal(author, news.seal):
+    if epoch.record is not None and transaction.seal is not None and not epoch.record.is_seal(author, transaction.seal):
         raise RefusedError("seal does not verify")
-    if tenure.open(author, news.seal, news.anchor):
-        assert tenure.sealed is not None
-        state.emit("sealed", place, None, epoch=tenure.number, record=tenure.epoch, seals=len(tenure.sealed.seals))
+    if epoch.apply_open(author, transaction.seal, transaction.anchor):
+        assert epoch.sealed is not None
+        state.emit("sealed", place, None, epoch=epoch.number, record=epoch.digest, seals=len(epoch.sealed.seals))
 
 
-def succeed(state: State, place: Place) -> None:
+def begin_next_epoch(state: State, place: Place) -> None:
     """Hands over to the next epoch's roster; what members that are gone had begun ends."""
-    state.tenure = state.tenure.successor(state.index + 1)
-    roster, staying = state.roster, state.tenure.staying
+    state.epoch = state.epoch.successor(state.index + 1)
+    roster, staying = state.roster, state.epoch.staying
     for key in [key for key in sorted(state.claims) if key[0] not in staying]:
         claim = state.claims[key]
         claims.revoke(state, place, claim)
     state.profiles = {member: told for member, told in state.profiles.items() if member in staying}
-    state.pledges = open_pledges(roster, state.round, state.pledges.values())
-    state.heard = {member: state.heard.get(member, state.clock) for member in roster.ids}
+    state.commitments = initial_commitments(roster, state.round, state.commitments.values())
+    state.last_event_clocks = {member: state.last_event_clocks.get(member, state.clock) for member in roster.ids}
     for candidate, candidacy in state.candidates.items():
         ballots = tuple(entry for entry in candidacy.ballots if entry.author in staying)
         if ballots != candidacy.ballots:
@@ -167,13 +167,13 @@ def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
     except RefusedError as refused:
         shelve(state, place, proposal, f"no longer possible: {refused.detail}")
     else:
-        voices = tuple(voice for voice in proposal.voices if voice.author in state.tenure.staying)
-        state.proposals[proposal.id] = replace(proposal, voices=voices)
+        ballots = tuple(ballot for ballot in proposal.ballots if ballot.author in state.epoch.staying)
+        state.proposals[proposal.id] = replace(proposal, ballots=ballots)
 
 
 def roster_with(state: State, change: Change) -> Roster:
     """The coming roster with this change; RefusedError if it cannot be."""
-    coming = state.tenure.coming
+    coming = state.epoch.coming
     try:
         roster = change.applied(coming)
         handover(state.roster, roster)
@@ -181,7 +181,7 @@ def roster_with(state: State, change: Change) -> Roster:
             require_balance(roster)
     except RosterError as error:
         raise RefusedError("change does not fit", str(error)) from None
-    if not stays_sealable(state.roster, roster, without=state.guilty()):
+    if not stays_sealable(state.roster, roster, without=state.silenced_members()):
         detail = "the members that stay must weigh more than 2/3 before and after; change in smaller steps"
         raise RefusedError("change is too large", detail)
     return roster
@@ -203,7 +203,7 @@ def _put(state: State, proposal: Proposal) -> None:
 
 def _adopt(state: State, place: Place, proposal: Proposal) -> None:
     try:
-        state.tenure.next = roster_with(state, proposal.change)
+        state.epoch.next = roster_with(state, proposal.change)
     except RefusedError as refused:
         shelve(state, place, proposal, f"no longer possible: {refused.detail}")
         return

@@ -9,9 +9,9 @@ from consensus import keys
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Place, Promotion, SealEntry
 from consensus.ledger.records.transactions import Seal
-from consensus.ledger.rules.candidates import close, drop
+from consensus.ledger.rules.candidates import drop, remove
+from consensus.ledger.rules.promotion_statement import make_statement
 from consensus.ledger.rules.scores import most_of_block
-from consensus.ledger.rules.testimony import statement_of
 from consensus.ledger.state.state import RefusedError, State
 from consensus.statement import pae
 
@@ -20,11 +20,11 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
     """Makes the model canonical, fixes the statement, and drops the other candidates of the configuration."""
     assert candidacy.ripe is not None
     configuration = state.configurations[candidacy.configuration]
-    tenure = state.tenure
-    statement = statement_of(
+    epoch = state.epoch
+    statement = make_statement(
         state.genesis,
-        tenure.roster,
-        tenure.version,
+        epoch.roster,
+        epoch.version,
         configuration=configuration,
         candidacy=candidacy,
         place=place,
@@ -44,9 +44,9 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
         most=most_of_block(candidacy.configuration),
         llr=candidacy.ripe.llr,
         place=place,
-        roster_version=tenure.version,
+        roster_version=epoch.version,
     )
-    close(state, candidacy)
+    remove(state, candidacy)
     state.promotions[promotion.digest] = promotion
     state.promotion_chain.add(promotion.fingerprint)
     state.configurations[configuration.name] = replace(
@@ -80,29 +80,29 @@ def _announce(state: State, place: Place, promotion: Promotion) -> None:
     )
 
 
-def seal(state: State, place: Place, author: MemberId, news: Seal) -> None:
+def apply_seal(state: State, place: Place, author: MemberId, transaction: Seal) -> None:
     """Keeps a member's first valid seal; those that first exceed 2/3 of the weight are the certificate."""
-    promotion = state.promotions.get(news.statement)
+    promotion = state.promotions.get(transaction.statement)
     if promotion is None:
         raise RefusedError("unknown statement")
-    roster = state.tenure.roster_of(promotion.roster_version)
+    roster = state.epoch.roster_of(promotion.roster_version)
     if author not in roster:
         raise RefusedError("not of the roster that seals")
     if any(entry.author == author for entry in promotion.seals):
         raise RefusedError("member has sealed")
-    if not keys.verify(author, pae(promotion.statement), news.signature):
+    if not keys.verify(author, pae(promotion.statement), transaction.signature):
         raise RefusedError("seal does not verify")
-    promotion = replace(promotion, seals=(*promotion.seals, SealEntry(author, news.signature)))
+    promotion = replace(promotion, seals=(*promotion.seals, SealEntry(author, transaction.signature)))
     complete = not promotion.certified and roster.supermajority(entry.author for entry in promotion.seals)
     if complete:
         promotion = replace(promotion, certified=len(promotion.seals))
     state.promotions[promotion.digest] = promotion
-    state.seal_chain.add(news.statement, author, news.signature)
+    state.seal_chain.add(transaction.statement, author, transaction.signature)
     state.emit(
         "seal",
         place,
         author,
-        statement=news.statement,
+        statement=transaction.statement,
         configuration=promotion.configuration,
         sealed=roster.weight(entry.author for entry in promotion.seals),
         weight=roster.total_weight,
@@ -112,7 +112,7 @@ def seal(state: State, place: Place, author: MemberId, news: Seal) -> None:
             "certificate",
             place,
             None,
-            statement=news.statement,
+            statement=transaction.statement,
             configuration=promotion.configuration,
             model=promotion.model.digest,
             number=promotion.number,

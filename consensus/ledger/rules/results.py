@@ -7,25 +7,31 @@ from dataclasses import replace
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
 from consensus.ledger.records.transactions import Result
-from consensus.ledger.rules.candidates import drop, stop_playing
-from consensus.ledger.rules.matches import open_match
+from consensus.ledger.rules.candidates import drop, end_match_claims
+from consensus.ledger.rules.matches import require_open_match
 from consensus.ledger.rules.scores import Standing, most_of_block, results_digest, results_of, standing
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
 
-def report(state: State, place: Place, author: MemberId, news: Result) -> None:
+def apply_result(state: State, place: Place, author: MemberId, transaction: Result) -> None:
     """Takes the result of a live claim, or of one that ran out if nobody else was granted its slot."""
-    candidacy, number = _slot_of(state, (author, news.claim))
-    _check(candidacy, number, news)
-    state.claims.pop((author, news.claim), None)
-    scores = tuple(score for _, score in news.scores)
+    candidacy, number = _slot_of(state, (author, transaction.claim))
+    _check(candidacy, number, transaction)
+    state.claims.pop((author, transaction.claim), None)
+    scores = tuple(score for _, score in transaction.scores)
     result = SlotResult(
-        author=author, scores=scores, root=news.root, blob=news.blob, size=news.size, games=news.games, place=place
+        author=author,
+        scores=scores,
+        root=transaction.root,
+        blob=transaction.blob,
+        size=transaction.size,
+        games=transaction.games,
+        place=place,
     )
     slots = list(candidacy.slots)
     slots[number] = replace(slots[number], result=result)
-    candidacy = replace(candidacy, slots=tuple(slots), touched=state.clock)
+    candidacy = replace(candidacy, slots=tuple(slots), last_result_clock=state.clock)
     state.candidates[candidacy.id] = candidacy
     now = standing(candidacy)
     state.emit(
@@ -48,18 +54,18 @@ def _slot_of(state: State, key: ClaimKey) -> tuple[Candidacy, int]:
     for candidacy in state.candidates.values():
         for number, slot in enumerate(candidacy.slots):
             if slot.claim == key and slot.result is None:
-                return open_match(state, candidacy.id), number
+                return require_open_match(state, candidacy.id), number
     raise RefusedError("claim not live")
 
 
-def _check(candidacy: Candidacy, number: int, news: Result) -> None:
+def _check(candidacy: Candidacy, number: int, transaction: Result) -> None:
     size = candidacy.settings.slot_blocks
-    if [block for block, _ in news.scores] != list(range(number * size, (number + 1) * size)):
+    if [block for block, _ in transaction.scores] != list(range(number * size, (number + 1) * size)):
         raise RefusedError("result of other blocks")
     most = most_of_block(candidacy.configuration)
-    if any(score > most for _, score in news.scores):
+    if any(score > most for _, score in transaction.scores):
         raise RefusedError("impossible score")
-    if news.games != size * players(candidacy.configuration):
+    if transaction.games != size * players(candidacy.configuration):
         raise RefusedError("wrong number of games")
 
 
@@ -77,7 +83,7 @@ def _ripen(state: State, place: Place, candidacy: Candidacy, now: Standing) -> N
     results = results_digest(candidacy.id, now.blocks, results_of(candidacy, now.blocks))
     ripe = Ripe(now.blocks, now.score, now.llr, results, deadline)
     state.candidates[candidacy.id] = replace(candidacy, ripe=ripe)
-    stop_playing(state, candidacy)
+    end_match_claims(state, candidacy)
     state.emit(
         "ripe",
         place,

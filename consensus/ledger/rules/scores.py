@@ -46,7 +46,7 @@ def most_of_block(configuration: str) -> int:
     return 2 * count * (count - 1)
 
 
-def test_of(settings: MatchSettings) -> SequentialTest:
+def sequential_test_of(settings: MatchSettings) -> SequentialTest:
     """The sequential test with the bounds of these settings."""
     return sequential_test(settings.p1, settings.alpha, settings.beta)
 
@@ -58,7 +58,7 @@ def standing(candidacy: Candidacy) -> Standing:
         if slot.result is None:
             break
         scores.extend(slot.result.scores)
-    test, most = test_of(candidacy.settings), most_of_block(candidacy.configuration)
+    test, most = sequential_test_of(candidacy.settings), most_of_block(candidacy.configuration)
     verdict, blocks, score = read_prefix(test, tuple(scores), most)
     return Standing(verdict, blocks, score, most, decimal_text(test.ratio(score, most, blocks)))
 

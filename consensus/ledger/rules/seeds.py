@@ -18,11 +18,11 @@ from consensus.ordered import DecidedRound, Judge
 DISTANCE = 2  # rounds
 
 
-def fix(state: State, decided: DecidedRound) -> None:
+def fix_seeds(state: State, decided: DecidedRound) -> None:
     """Takes the judges' preimages, and gives claims and candidates the seeds and slots that are due."""
     place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
-    valid = [judge for judge in decided.judges if _settle(state, place, judge)]
-    value = beacon.beacon(state.tenure.epoch, decided.number, decided.judges, valid)
+    valid = [judge for judge in decided.judges if _take_preimage(state, place, judge)]
+    value = beacon.beacon(state.epoch.digest, decided.number, decided.judges, valid)
     due = decided.number - DISTANCE
     for key, claim in sorted(state.claims.items()):
         if claim.waits and claim.kind != "match" and claim.place.round <= due:
@@ -38,17 +38,17 @@ def fix(state: State, decided: DecidedRound) -> None:
             state.emit("beacon", place, entry.author, candidate=candidate, configuration=name, seed=value)
 
 
-def _settle(state: State, place: Place, judge: Judge) -> bool:
+def _take_preimage(state: State, place: Place, judge: Judge) -> bool:
     """Whether the judge shows the preimage that its creator owed, and this member has a say.
 
     In an epoch that outlives the chains, because it lacks seals, nobody owes anything in the end.
     """
-    if place.round - state.tenure.last_round > preimages.LENGTH:
+    if place.round - state.epoch.last_round > preimages.LENGTH:
         return False
-    before = state.pledges[judge.creator]
-    after = state.pledges[judge.creator] = beacon.settle(before, place.round, judge.reveal)
+    before = state.commitments[judge.creator]
+    after = state.commitments[judge.creator] = beacon.after_reveal(before, place.round, judge.reveal)
     if after.withheld > before.withheld:
         shown = judge.reveal is not None
         state.emit("withheld", place, judge.creator, shown=shown, times=after.withheld)
-    has_say = state.roster.weights[judge.creator] > 0 and not state.silenced(judge.creator)
+    has_say = state.roster.weights[judge.creator] > 0 and not state.is_silenced(judge.creator)
     return after.value is not None and has_say

@@ -12,9 +12,9 @@ from consensus.ledger.rules.promotion import promote
 from consensus.ledger.state.state import RefusedError, State
 
 
-def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest: bytes) -> None:
+def apply_vote(state: State, place: Place, author: MemberId, transaction: Vote, ledger_digest: bytes) -> None:
     """Counts the first vote of a member; `ledger_digest` is that of the last round, for the statement."""
-    candidacy = state.candidates.get(news.candidate)
+    candidacy = state.candidates.get(transaction.candidate)
     if candidacy is None:
         raise RefusedError("no open candidate")
     if candidacy.ripe is None:
@@ -23,9 +23,9 @@ def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest
         raise RefusedError("member reported a wrong result here")
     if any(ballot.author == author for ballot in candidacy.ballots):
         raise RefusedError("member has voted")
-    if news.checked != candidacy.ripe.results:
+    if transaction.checked != candidacy.ripe.results:
         raise RefusedError("vote on other results")
-    ballot = CandidateBallot(author, news.approve, news.checked, news.reason, place)
+    ballot = CandidateBallot(author, transaction.approve, transaction.checked, transaction.reason, place)
     candidacy = replace(candidacy, ballots=(*candidacy.ballots, ballot))
     state.candidates[candidacy.id] = candidacy
     approved, rejected = tally(state, candidacy)
@@ -35,8 +35,8 @@ def cast(state: State, place: Place, author: MemberId, news: Vote, ledger_digest
         author,
         candidate=candidacy.id,
         configuration=candidacy.configuration,
-        approve=news.approve,
-        reason=news.reason,
+        approve=transaction.approve,
+        reason=transaction.reason,
         approved=approved,
         rejected=rejected,
         weight=state.roster.total_weight,

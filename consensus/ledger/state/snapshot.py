@@ -13,7 +13,7 @@ from typing import Any
 from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.epoch import EpochError, EpochRecord, decode_sealed
 from consensus.genesis import Genesis
-from consensus.ledger.records.beacon import Pledge
+from consensus.ledger.records.beacon import Commitment
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Proposal
 from consensus.ledger.records.entities import (
@@ -24,11 +24,10 @@ from consensus.ledger.records.entities import (
     Conviction,
     Promotion,
     Shard,
-    plain,
 )
-from consensus.ledger.records.reading import ShapeError, read, read_all
+from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
+from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
-from consensus.ledger.state.tenure import RECENT, EpochState
 from consensus.roster import RosterError, read_roster
 
 VERSION = 1
@@ -41,28 +40,28 @@ class SnapshotError(ValueError):
 
 def write_snapshot(state: State) -> bytes:
     """The canonical bytes of a state in which an epoch has just been closed."""
-    tenure = state.tenure
+    epoch = state.epoch
     table: dict[str, Value] = {
         "version": VERSION,
         "genesis": state.genesis.digest,
         "order": [state.round, state.time, state.index, state.clock],
-        "epoch": [tenure.number, tenure.version, tenure.first_index, tenure.recount],
-        "roster": tenure.roster.table(),
-        "before": tenure.before.table(),
-        "leaving": list(tenure.leaving),
-        "chain": [sealed.raw for sealed in tenure.chain],
-        "recent": list(tenure.recent),
+        "epoch": [epoch.number, epoch.version, epoch.first_index, epoch.needs_recount],
+        "roster": epoch.roster.table(),
+        "before": epoch.before.table(),
+        "leaving": list(epoch.leaving),
+        "chain": [sealed.raw for sealed in epoch.chain],
+        "recent": list(epoch.recent),
         "used": [[member, used.floor, sorted(used.above)] for member, used in sorted(state.used.items())],
         "heads": [chain.head for chain in _chains(state)],
-        "failed": [list(pair) for pair in sorted(state.failed)],
-        "heard": [list(pair) for pair in sorted(state.heard.items())],
-        "faulted": [list(pair) for pair in sorted(state.faulted.items())],
-        "played": [list(pair) for pair in sorted(state.played.items())],
+        "failed": [list(pair) for pair in sorted(state.failed_pairs)],
+        "heard": [list(pair) for pair in sorted(state.last_event_clocks.items())],
+        "faulted": [list(pair) for pair in sorted(state.fault_counts.items())],
+        "played": [list(pair) for pair in sorted(state.games_played.items())],
     }
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in LISTS.items():
-        table[name] = [plain(record) for record in records(state)]
+        table[name] = [to_value(record) for record in records(state)]
     return encode(table)
 
 
@@ -79,7 +78,7 @@ def read_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
     if written != data:
         raise SnapshotError("snapshot: not in canonical form")
     _check_record(state, record)
-    state.tenure.enter(record)
+    state.epoch.set_record(record)
     return state
 
 
@@ -89,7 +88,7 @@ def _chains(state: State) -> tuple[RunningHash, ...]:
 
 LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "profiles": (MemberProfile, lambda state: [told for _, told in sorted(state.profiles.items())]),
-    "pledges": (Pledge, lambda state: [pledge for _, pledge in sorted(state.pledges.items())]),
+    "pledges": (Commitment, lambda state: [commitment for _, commitment in sorted(state.commitments.items())]),
     "claims": (Claim, lambda state: [claim for _, claim in sorted(state.claims.items())]),
     "candidates": (Candidacy, lambda state: [entry for _, entry in sorted(state.candidates.items())]),
     "proposals": (Proposal, lambda state: [entry for _, entry in sorted(state.proposals.items())]),
@@ -99,7 +98,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "configurations": (Configuration, lambda state: [e for _, e in sorted(state.configurations.items())]),
     "shards": (Shard, lambda state: [entry for name in sorted(state.shards) for entry in state.shards[name]]),
     "promotions": (Promotion, lambda state: state.promotions.values()),
-    "closed": (ClosedCandidate, lambda state: state.closed),
+    "closed": (ClosedCandidate, lambda state: state.closed_candidates),
 }
 """Tables of entities: the type, and the records of a state in their order."""
 
@@ -117,31 +116,31 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     if table["genesis"] != genesis.digest:
         raise ShapeError("is of another swarm")
     state = State(genesis)
-    state.tenure = _read_tenure(genesis, table)
-    order = read(tuple[int, int, int, int], table["order"], "order")
+    state.epoch = _read_epoch(genesis, table)
+    order = parse_value(tuple[int, int, int, int], table["order"], "order")
     state.round, state.time, state.index, state.clock = order
-    for member, floor, above in read(
+    for member, floor, above in parse_value(
         tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"
     ):  # fmt: skip
         used = state.used[member] = UsedIds()
         used.floor, used.above = floor, set(above)
-    heads = read(tuple[bytes, bytes, bytes, bytes, bytes], table["heads"], "heads")
+    heads = parse_value(tuple[bytes, bytes, bytes, bytes, bytes], table["heads"], "heads")
     for chain, head in zip(_chains(state), heads, strict=True):
         chain.head = head
-    state.failed = set(read(tuple[tuple[bytes, bytes], ...], table["failed"], "failed"))
-    state.heard = dict(read(tuple[tuple[bytes, int], ...], table["heard"], "heard"))
-    state.played = dict(read(tuple[tuple[bytes, int], ...], table["played"], "played"))
-    state.faulted = dict(read(tuple[tuple[bytes, int], ...], table["faulted"], "faulted"))
-    state.accepted = read(dict[str, int], table["accepted"], "accepted")
-    state.refused = read(dict[str, int], table["refused"], "refused")
-    _fill(state, {name: read_all(kind, table[name], name) for name, (kind, _) in LISTS.items()})
+    state.failed_pairs = set(parse_value(tuple[tuple[bytes, bytes], ...], table["failed"], "failed"))
+    state.last_event_clocks = dict(parse_value(tuple[tuple[bytes, int], ...], table["heard"], "heard"))
+    state.games_played = dict(parse_value(tuple[tuple[bytes, int], ...], table["played"], "played"))
+    state.fault_counts = dict(parse_value(tuple[tuple[bytes, int], ...], table["faulted"], "faulted"))
+    state.accepted = parse_value(dict[str, int], table["accepted"], "accepted")
+    state.refused = parse_value(dict[str, int], table["refused"], "refused")
+    _fill(state, {name: parse_values(kind, table[name], name) for name, (kind, _) in LISTS.items()})
     return state
 
 
 def _fill(state: State, records: dict[str, Any]) -> None:
     """Puts the entities into their tables."""
     state.profiles = {told.member: told for told in records["profiles"]}
-    state.pledges = {pledge.member: pledge for pledge in records["pledges"]}
+    state.commitments = {commitment.member: commitment for commitment in records["pledges"]}
     state.claims = {claim.key: claim for claim in records["claims"]}
     state.candidates = {entry.id: entry for entry in records["candidates"]}
     state.proposals = {entry.id: entry for entry in records["proposals"]}
@@ -157,40 +156,40 @@ def _fill(state: State, records: dict[str, Any]) -> None:
         state.shards[shard.configuration].append(shard)
         state.shard_names[shard.digest] = shard.configuration
     state.promotions = {entry.digest: entry for entry in records["promotions"]}
-    state.closed = list(records["closed"])
-    if not state.heard.keys() == state.pledges.keys() == state.roster.weights.keys():
+    state.closed_candidates = list(records["closed"])
+    if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
 
 
-def _read_tenure(genesis: Genesis, table: dict[str, Decoded]) -> EpochState:
-    tenure = EpochState(genesis)
-    numbers = read(tuple[int, int, int, bool], table["epoch"], "epoch")
-    tenure.number, tenure.version, tenure.first_index, tenure.recount = numbers
-    tenure.roster, tenure.before = read_roster(table["roster"]), read_roster(table["before"])
-    tenure.leaving = read(tuple[bytes, ...], table["leaving"], "leaving")
-    if any(tenure.roster.weights.get(member) != 0 for member in tenure.leaving):
+def _read_epoch(genesis: Genesis, table: dict[str, Decoded]) -> EpochState:
+    epoch = EpochState(genesis)
+    numbers = parse_value(tuple[int, int, int, bool], table["epoch"], "epoch")
+    epoch.number, epoch.version, epoch.first_index, epoch.needs_recount = numbers
+    epoch.roster, epoch.before = read_roster(table["roster"]), read_roster(table["before"])
+    epoch.leaving = parse_value(tuple[bytes, ...], table["leaving"], "leaving")
+    if any(epoch.roster.weights.get(member) != 0 for member in epoch.leaving):
         raise ShapeError("leaving: must be members without weight")
-    tenure.chain = [decode_sealed(raw) for raw in read(tuple[bytes, ...], table["chain"], "chain")]
-    tenure.recent = read(tuple[bytes, ...], table["recent"], "recent")
-    return tenure
+    epoch.chain = [decode_sealed(raw) for raw in parse_value(tuple[bytes, ...], table["chain"], "chain")]
+    epoch.recent = parse_value(tuple[bytes, ...], table["recent"], "recent")
+    return epoch
 
 
 def _check_record(state: State, record: EpochRecord) -> None:
     """That the snapshot says what its record says."""
-    tenure = state.tenure
+    epoch = state.epoch
     pairs: list[tuple[object, object]] = [
         (state.genesis.digest, record.genesis),
-        (tenure.number, record.number),
-        (tenure.version, record.roster_version),
-        (tenure.roster, record.roster),
-        (tenure.before.digest, record.old),
-        (tenure.first_index, record.ordered),
+        (epoch.number, record.number),
+        (epoch.version, record.roster_version),
+        (epoch.roster, record.roster),
+        (epoch.before.digest, record.old),
+        (epoch.first_index, record.ordered),
         (state.index + 1, record.ordered),
         (state.round, record.round),
         (state.time, record.time),
-        (len(tenure.recent), min(record.number, RECENT)),
-        (tenure.recent[-1:], (record.previous,)),
-        (len(tenure.chain), record.roster_version - 1 - record.changes_roster),
+        (len(epoch.recent), min(record.number, RECENT_EPOCHS)),
+        (epoch.recent[-1:], (record.previous,)),
+        (len(epoch.chain), record.roster_version - 1 - record.changes_roster),
     ]
     if any(here != there for here, there in pairs):
         raise SnapshotError("snapshot: says something else than the epoch record that names it")

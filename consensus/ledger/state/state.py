@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger.records.beacon import open_pledges
+from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Proposal
 from consensus.ledger.records.effects import Effect, Scalar
@@ -20,14 +20,14 @@ from consensus.ledger.records.entities import (
     ClosedCandidate,
     Configuration,
     Conviction,
-    Entity,
     Model,
     Place,
     Promotion,
     Shard,
 )
+from consensus.ledger.records.entity import Entity
 from consensus.ledger.records.transactions import UNIFORM, Profile
-from consensus.ledger.state.tenure import EpochState
+from consensus.ledger.state.epoch_state import EpochState
 from consensus.roster import Roster
 
 IDS_KEPT = 1024
@@ -119,31 +119,31 @@ class State:
     def __init__(self, genesis: Genesis) -> None:
         self.genesis = genesis
         self.settings = genesis.settings
-        self.tenure = EpochState(genesis)
+        self.epoch = EpochState(genesis)
         self.round = 0
         self.time = 0
         self.index = -1
         self.clock = 0
         self.profiles: dict[MemberId, MemberProfile] = {}
         self.used: dict[MemberId, UsedIds] = {}  # of everybody who ever was a member
-        self.heard = dict.fromkeys(genesis.roster.ids, 0)  # clock at each member's last event
-        self.pledges = open_pledges(genesis.roster)
+        self.last_event_clocks = dict.fromkeys(genesis.roster.ids, 0)  # clock at each member's last event
+        self.commitments = initial_commitments(genesis.roster)
         self.claims: dict[ClaimKey, Claim] = {}
         self.candidates: dict[bytes, Candidacy] = {}
         self.proposals: dict[bytes, Proposal] = {}
         self.cases: dict[bytes, Case] = {}  # by the result under suspicion
         self.faults: list[Fault] = []  # the newest ones, oldest first
-        self.faulted: dict[MemberId, int] = {}  # wrong results of each member, ever
+        self.fault_counts: dict[MemberId, int] = {}  # wrong results of each member, ever
         self.convictions: dict[MemberId, Conviction] = {}  # the last one of each member
         self.configurations = {
             name: Configuration(name=name, model=UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
         }
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
-        self.played: dict[MemberId, int] = {}  # games that each member announced, ever
+        self.games_played: dict[MemberId, int] = {}  # games that each member announced, ever
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
-        self.closed: list[ClosedCandidate] = []
-        self.failed: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test turned down
+        self.closed_candidates: list[ClosedCandidate] = []
+        self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test turned down
         self.accepted: dict[str, int] = {}  # transactions by type
         self.refused: dict[str, int] = {}  # transactions by reason
         self.shard_chain = RunningHash()
@@ -156,18 +156,18 @@ class State:
     @property
     def roster(self) -> Roster:
         """Who decides in this epoch."""
-        return self.tenure.roster
+        return self.epoch.roster
 
-    def silenced(self, member: MemberId) -> bool:
+    def is_silenced(self, member: MemberId) -> bool:
         """Whether nothing that the member says is heard: proven to be faulty, and not given a weight again since."""
         conviction = self.convictions.get(member)
         if conviction is None:
             return False
-        return conviction.during == self.tenure.number or not self.roster.weights.get(member)
+        return conviction.proof_epoch == self.epoch.number or not self.roster.weights.get(member)
 
-    def guilty(self) -> tuple[MemberId, ...]:
+    def silenced_members(self) -> tuple[MemberId, ...]:
         """The members of the present roster that are silenced."""
-        return tuple(member for member in self.roster.ids if self.silenced(member))
+        return tuple(member for member in self.roster.ids if self.is_silenced(member))
 
     def emit(self, effect: str, place: Place, member: MemberId | None, /, **fields: Scalar) -> None:
         """Notes what happened."""
@@ -175,14 +175,14 @@ class State:
             Effect(kind=effect, member=member, round=place.round, time=place.time, index=place.index, fields=fields)
         )
 
-    def live(self, key: ClaimKey) -> Claim:
+    def live_claim(self, key: ClaimKey) -> Claim:
         """The live claim of this author and id."""
         claim = self.claims.get(key)
         if claim is None:
             raise RefusedError("claim not live")
         return claim
 
-    def renew(self, claim: Claim) -> Claim:
+    def renew_lease(self, claim: Claim) -> Claim:
         """The claim with a full lease from now, but not beyond the longest life of a claim."""
         timing = self.settings.timing
         lease, life = self.clock + timing.lease_s * 10**9, claim.place.clock + timing.claim_s * 10**9
@@ -194,16 +194,16 @@ class State:
         """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
         tables: Value = [
             ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
-            self.tenure.table(),
+            self.epoch.table(),
             [[member, used.floor, used.packed()] for member, used in sorted(self.used.items())],
-            [[member, clock] for member, clock in sorted(self.heard.items())],
+            [[member, clock] for member, clock in sorted(self.last_event_clocks.items())],
             [record.fingerprint for _, record in sorted(self.profiles.items())],
-            [pledge.row for _, pledge in sorted(self.pledges.items())],
+            [commitment.row for _, commitment in sorted(self.commitments.items())],
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
             [record.fingerprint for _, record in sorted(self.proposals.items())],
             [record.fingerprint for _, record in sorted(self.cases.items())],
-            [[member, count] for member, count in sorted(self.faulted.items())],
+            [[member, count] for member, count in sorted(self.fault_counts.items())],
             [record.fingerprint for _, record in sorted(self.convictions.items())],
             [record.fingerprint for _, record in sorted(self.configurations.items())],
             [self.accepted, self.refused],

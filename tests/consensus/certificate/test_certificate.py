@@ -21,8 +21,8 @@ from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.rules import scores
+from consensus.ledger.rules.promotion_statement import verdict_numbers, votes_digest
 from consensus.ledger.rules.scores import results_digest
-from consensus.ledger.rules.testimony import verdict_numbers, votes_digest
 from consensus.roster import RosterMember
 from consensus.settings import MatchSettings
 from consensus.sprt import decimal_text
@@ -322,7 +322,7 @@ def cheat(holders: list[int], score: int = 4, twist: Twist = id, ballots: Twist 
     candidate, beacon = (bytes.fromhex(text) for text in (predicate["proposal"]["candidate"], match["beacon"]["value"]))
     match["scores"] = [score] * blocks
     match["seeds"] = [block_seed(beacon, candidate, block).hex() for block in range(blocks)]
-    llr = decimal_text(scores.test_of(settings).ratio(score * blocks, 4, blocks))
+    llr = decimal_text(scores.sequential_test_of(settings).ratio(score * blocks, 4, blocks))
     predicate["test"] = verdict_numbers(settings, blocks, score * blocks, llr)
     slots = [
         SlotFacts(

@@ -225,7 +225,7 @@ class Swarm:
         return number
 
     def _judge_that_draws(self, author: bytes, claim: int, slots: tuple[int, ...], slot: int) -> Judge:
-        epoch, number = self.ledger._state.tenure.epoch, len(self.rounds) + 1
+        epoch, number = self.ledger._state.epoch.digest, len(self.rounds) + 1
         for salt in range(10_000):
             judge = Judge(digest_of("judge", number, salt), self.ledger.roster.ids[0], None)
             value = beacon.beacon(epoch, number, (judge,), ())

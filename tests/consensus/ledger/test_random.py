@@ -313,7 +313,7 @@ def check_match(swarm: Swarm, open_: Any) -> None:
     assert set(voters) <= set(roster.ids)
     approved = roster.weight(ballot.author for ballot in open_.ballots if ballot.approve)
     rejected = roster.weight(ballot.author for ballot in open_.ballots if not ballot.approve)
-    if not ledger._state.tenure.recount:  # else the next event counts again, by the new weights
+    if not ledger._state.epoch.needs_recount:  # else the next event counts again, by the new weights
         assert 3 * approved <= 2 * roster.total_weight
         assert 3 * rejected < roster.total_weight
     assert (open_.ripe is not None) == (ledger.standing(open_).verdict == "accept")
@@ -327,7 +327,7 @@ def check_cases(swarm: Swarm) -> None:
         assert set(authors) <= set(roster.ids)
         wrong = roster.weight(entry.author for entry in case.replays if entry.wrong)
         right = roster.weight(entry.author for entry in case.replays if not entry.wrong)
-        if not ledger._state.tenure.recount:
+        if not ledger._state.epoch.needs_recount:
             assert 3 * wrong <= 2 * roster.total_weight
             assert 3 * right < roster.total_weight
     verifiers = Counter((case.author, case.report.candidate) for case in ledger.cases())

@@ -18,7 +18,7 @@ from consensus.event import decode_event
 from consensus.fault_proof import NoProofError, ProofError, read_proof
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
-from consensus.ledger.records.entities import plain
+from consensus.ledger.records.entity import to_value
 from consensus.ledger.records.transactions import Finding, Result
 from consensus.roster import RosterMember, make_roster
 from node.cli import main
@@ -106,15 +106,15 @@ def test_parts_of_other_proofs_do_not_fit() -> None:
         ({"event": other.raw}, "event: not the one that reported the result"),
         ({"event": 7}, "event: must be bytes"),
         ({"event": b"\x80"}, "event: not an array of header"),
-        ({"report": plain(honest)}, "event: (not the one|reports no such)"),
-        ({"report": plain(replace(report, beacon=bytes(32)))}, "does not say that this result is wrong"),
-        ({"report": plain(replace(report, slot=2))}, "event: reports no such result"),
-        ({"report": plain(replace(report, slot=16))}, "report: no slot of such a match"),
-        ({"report": plain(replace(report, slot=2**63 - 1))}, "report: no slot of such a match"),
-        ({"report": plain(replace(report, slot=-1))}, "report: no slot of such a match"),
-        ({"report": plain(replace(report, configuration="hex8-3"))}, "report: not a match as the genesis has them"),
-        ({"report": plain(replace(report, candidate=bytes(32)))}, "does not say that this result is wrong"),
-        ({"report": plain(report)[:5]}, "report"),  # type: ignore[index]
+        ({"report": to_value(honest)}, "event: (not the one|reports no such)"),
+        ({"report": to_value(replace(report, beacon=bytes(32)))}, "does not say that this result is wrong"),
+        ({"report": to_value(replace(report, slot=2))}, "event: reports no such result"),
+        ({"report": to_value(replace(report, slot=16))}, "report: no slot of such a match"),
+        ({"report": to_value(replace(report, slot=2**63 - 1))}, "report: no slot of such a match"),
+        ({"report": to_value(replace(report, slot=-1))}, "report: no slot of such a match"),
+        ({"report": to_value(replace(report, configuration="hex8-3"))}, "report: not a match as the genesis has them"),
+        ({"report": to_value(replace(report, candidate=bytes(32)))}, "does not say that this result is wrong"),
+        ({"report": to_value(report)[:5]}, "report"),  # type: ignore[index]
         ({"report": None}, "report"),
         ({"chain": [b"\x80"]}, "sealed record"),
         ({"chain": 1}, "chain: must be a list"),

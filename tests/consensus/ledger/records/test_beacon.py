@@ -13,7 +13,7 @@ from consensus.encoding import encode
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Effect, Ledger
-from consensus.ledger.records.beacon import Pledge, settle
+from consensus.ledger.records.beacon import Commitment, after_reveal
 from consensus.ordered import DecidedRound, Judge
 from consensus.preimages import LENGTH, Preimages
 from consensus.roster import Roster, RosterMember
@@ -145,20 +145,20 @@ def test_a_member_costs_at_most_two_chains_of_hashes_whatever_it_shows(monkeypat
         hashes += 1
         return sha256(data)
 
-    pledge = Pledge(KEYS[0].id, 0, CHAINS[0].anchor)
+    commitment = Commitment(KEYS[0].id, 0, CHAINS[0].anchor)
     monkeypatch.setattr(preimages, "sha256", counted)
     shown = [(number, CHAINS[0].preimage(number)) for number in (1, 2, 1000, LENGTH - 500)]
     hashes = 0
     for number, reveal in shown:
-        pledge = settle(pledge, number, reveal)
-    assert (pledge.withheld, hashes) == (0, LENGTH - 500)
+        commitment = after_reveal(commitment, number, reveal)
+    assert (commitment.withheld, hashes) == (0, LENGTH - 500)
     for number in range(LENGTH - 499, LENGTH):
-        pledge = settle(pledge, number, digest_of(number))
-    assert pledge.withheld == 1
+        commitment = after_reveal(commitment, number, digest_of(number))
+    assert commitment.withheld == 1
     assert hashes == LENGTH - 499
-    fresh = Pledge(KEYS[0].id, 0, CHAINS[0].anchor)
+    fresh = Commitment(KEYS[0].id, 0, CHAINS[0].anchor)
     for number in range(LENGTH - 100, LENGTH):
-        fresh = settle(fresh, number, bytes(32))
+        fresh = after_reveal(fresh, number, bytes(32))
     assert hashes < 2 * LENGTH
 
 
@@ -181,7 +181,7 @@ def test_a_member_without_weight_adds_nothing() -> None:
     founded = genesis()
     world = Candidate(founded)
     members = tuple(replace(member, weight=int(member.id != KEYS[1].id)) for member in founded.members)
-    world.ledger._state.tenure.roster = Roster(members)
+    world.ledger._state.epoch.roster = Roster(members)
     assert world.shine(judged(3, right(3, 0, 1, 3))) == expected(founded, 3, right(3, 0, 3))
     assert world.ledger.withheld() == {}
 
@@ -205,7 +205,7 @@ def test_a_swarm_agrees_on_its_beacons_and_only_those_who_fork_owe_anything(
     honest = {key.id for member, key in enumerate(swarm.keys) if member not in forkers}
     for replica in swarm.replicas:
         assert honest.isdisjoint(replica.ledger.withheld())
-        for member, pledge in replica.ledger._state.pledges.items():
+        for member, commitment in replica.ledger._state.commitments.items():
             if member in honest:
-                assert pledge.value == chains[member].preimage(pledge.round)
-                assert pledge.round >= replica.ledger.round - 3
+                assert commitment.value == chains[member].preimage(commitment.round)
+                assert commitment.round >= replica.ledger.round - 3

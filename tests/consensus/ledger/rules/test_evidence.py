@@ -14,7 +14,7 @@ from consensus.event import Header, read_header
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from consensus.ledger.state.tenure import RECENT
+from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from consensus.settings import EpochSettings, MembershipSettings
 from tests.consensus.ledger.forks import evidence, fork, signed
 from tests.consensus.ledger.swarm import Swarm, digest_of
@@ -74,7 +74,7 @@ def test_nothing_that_is_proven_to_lie_is_heard_from_then_on_but_its_seal_of_wha
     assert swarm.ledger.claims_of(swarm.id(3)) == ()
     left = swarm.ledger.proposal(proposal)
     assert left is not None
-    assert [voice.author for voice in left.voices] == [swarm.id(0)]
+    assert [voice.author for voice in left.ballots] == [swarm.id(0)]
     words: tuple[t.Transaction, ...] = (
         swarm.result(3, slot, 0, 4), t.SelfplayClaim(swarm.next_id(3), "hex8-2", 9), fork(swarm, 2),
         t.Ballot(swarm.next_id(3), proposal, approve=False),
@@ -236,7 +236,7 @@ def test_who_is_given_a_weight_again_answers_only_for_what_it_does_then() -> Non
 def test_proof_of_an_epoch_of_some_time_ago_counts_and_older_proof_does_not() -> None:
     swarm = Swarm(4, small(epoch=EpochSettings(events=1)))
     digests = [swarm.ledger.epoch_digest]
-    for _ in range(RECENT + 1):
+    for _ in range(RECENT_EPOCHS + 1):
         swarm.order(*((swarm.id(member), []) for member in range(4)))
         turn(swarm)
         digests.append(swarm.ledger.epoch_digest)
@@ -256,7 +256,7 @@ def test_of_those_who_left_long_ago_nothing_is_kept() -> None:
     turn(swarm)
     swarm.agree(Change("leave", swarm.id(4)), 0, 1, 2, 3)
     turn(swarm)
-    for _ in range(RECENT - 1):
+    for _ in range(RECENT_EPOCHS - 1):
         assert len(swarm.ledger.convictions()) == 1
         swarm.order(*((swarm.id(member), []) for member in range(4)))
         turn(swarm)

@@ -71,7 +71,7 @@ def test_who_has_left_counts_for_nothing() -> None:
     assert open_.slots[0].claim is None
     left = swarm.ledger.proposal(proposal)
     assert left is not None
-    assert left.voices == ()
+    assert left.ballots == ()
     for transaction in (
         swarm.result(4, slot, 0, 4),
         t.Ballot(swarm.next_id(4), proposal, approve=True),
@@ -132,7 +132,7 @@ def test_who_leaves_can_come_back_at_once_and_is_convicted_like_others() -> None
 def test_a_roster_without_room_for_who_leaves_is_refused() -> None:
     swarm = Swarm(4)
     listed = [RosterMember(digest_of(number), 0) for number in range(MEMBERS_LIMIT - 4)]
-    swarm.ledger._state.tenure.roster = make_roster([*swarm.genesis.members, *listed])
+    swarm.ledger._state.epoch.roster = make_roster([*swarm.genesis.members, *listed])
     with pytest.raises(RefusedError, match="does not fit"):
         swarm.ledger.roster_with(Change("key", swarm.id(1), key=digest_of("new")))
     assert len(swarm.ledger.roster_with(Change("leave", swarm.id(1)))) == MEMBERS_LIMIT - 1
@@ -394,10 +394,10 @@ def test_a_malformed_change_is_refused(change: dict[str, object]) -> None:
 
 
 def test_history_is_bounded_and_ids_stay_used() -> None:
-    from consensus.ledger.state import history
+    from consensus.ledger.state import pruning
 
-    swarm = Swarm(1, settings(epoch=EpochSettings(events=2 * history.SHARDS_KEPT + 10)))
-    shards = [swarm.play(0) for _ in range(history.SHARDS_KEPT + 8)]
+    swarm = Swarm(1, settings(epoch=EpochSettings(events=2 * pruning.SHARDS_KEPT + 10)))
+    shards = [swarm.play(0) for _ in range(pruning.SHARDS_KEPT + 8)]
     assert len(swarm.ledger.shards("hex8-2")) == len(shards)
     assert swarm.ledger.closing == "length"
     swarm.close()

@@ -11,7 +11,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster, make_roster
 
-RECENT = 64  # epochs before the open one of whose events the ledger hears evidence
+RECENT_EPOCHS = 64  # epochs before the open one of whose events the ledger hears evidence
 
 
 def departing(present: Roster, coming: Roster) -> tuple[MemberId, ...]:
@@ -35,7 +35,7 @@ class EpochState:
     def __init__(self, genesis: Genesis) -> None:
         self._genesis = genesis
         self.number = 0  # of the epoch
-        self.epoch = genesis.digest  # digest of what opened it
+        self.digest = genesis.digest  # of what opened it
         self.record: EpochRecord | None = None  # what opened it, unless it is the first
         self.roster = genesis.roster
         self.version = 1  # of the roster
@@ -49,7 +49,7 @@ class EpochState:
         self.recent: tuple[bytes, ...] = ()  # what opened the epochs before this one, the newest last
         self.next: Roster | None = None  # with the changes that were approved in this epoch
         self.leaving: tuple[MemberId, ...] = ()  # here without weight, to seal what opened this epoch, and then gone
-        self.recount = False  # votes weigh otherwise than when they were last counted
+        self.needs_recount = False  # votes weigh otherwise than when they were last counted
 
     @property
     def last_round(self) -> int:
@@ -57,11 +57,11 @@ class EpochState:
         return 0 if self.record is None else self.record.round
 
     @property
-    def secure(self) -> bool:
+    def can_close(self) -> bool:
         """Whether what opened this epoch is a genesis, or sealed by enough members: it may close only then."""
         return self.number == 0 or self.sealed is not None
 
-    def open(self, member: MemberId, seal: bytes | None, anchor: bytes | None) -> bool:
+    def apply_open(self, member: MemberId, seal: bytes | None, anchor: bytes | None) -> bool:
         """Notes that a member goes on, with its checked seal; whether the record has just become sealed."""
         self.opened[member] = seal
         if anchor is not None:
@@ -76,19 +76,19 @@ class EpochState:
             self.chain.append(self.sealed)
         return True
 
-    def enter(self, record: EpochRecord) -> None:
+    def set_record(self, record: EpochRecord) -> None:
         """Names the record that opened this epoch; all that it says is here already."""
-        self.record, self.epoch = record, record.digest
+        self.record, self.digest = record, record.digest
 
     def number_of(self, epoch: bytes) -> int | None:
         """The number of the epoch that this digest opened, if it is the open one or one of the recent ones."""
-        if epoch == self.epoch:
+        if epoch == self.digest:
             return self.number
         if epoch in self.recent:
             return self.number - len(self.recent) + self.recent.index(epoch)
         return None
 
-    def former(self) -> frozenset[MemberId]:
+    def former_members(self) -> frozenset[MemberId]:
         """Who was a member once, and is none now."""
         rosters = (self._genesis.roster, self.before, *(sealed.record.roster for sealed in self.chain))
         return frozenset(member for roster in rosters for member in roster.ids if member not in self.roster)
@@ -104,7 +104,7 @@ class EpochState:
         return tuple(self.chain[: version - 1]) if version - 1 <= len(self.chain) else None
 
     @property
-    def changes(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether the next epoch's members are others, or other things are said of them."""
         return self.next is not None or bool(self.leaving)
 
@@ -130,8 +130,8 @@ class EpochState:
         following.version = self.version + (following.roster.digest != self.roster.digest)
         following.first_index = first_index
         following.chain = self.chain
-        following.recent = (*self.recent, self.epoch)[-RECENT:]
-        following.recount = following.version != self.version
+        following.recent = (*self.recent, self.digest)[-RECENT_EPOCHS:]
+        following.needs_recount = following.version != self.version
         return following
 
     def _next_roster(self) -> Roster:
@@ -146,4 +146,4 @@ class EpochState:
         members: list[Value] = [[member, seal] for member, seal in sorted(self.opened.items())]
         anchors: list[Value] = [[member, anchor] for member, anchor in sorted(self.anchors.items())]
         coming = None if self.next is None else hashlib.sha256(encode(self.next.table())).digest()
-        return [self.number, self.epoch, self.size, members, anchors, coming, self.recount]
+        return [self.number, self.digest, self.size, members, anchors, coming, self.needs_recount]

@@ -10,14 +10,14 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId, id_text
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.entities import Candidacy, Configuration, Place, Ripe
-from consensus.ledger.rules.scores import most_of_block, results_of, test_of
+from consensus.ledger.rules.scores import most_of_block, results_of, sequential_test_of
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, players
 from consensus.sprt import decimal_text
 from consensus.statement import Json, statement_bytes
 
 
-def statement_of(
+def make_statement(
     genesis: Genesis,
     roster: Roster,
     version: int,
@@ -32,7 +32,7 @@ def statement_of(
     ripe = candidacy.ripe
     predicate: dict[str, Json] = {
         "swarm": {"name": genesis.swarm, "genesis": genesis.digest.hex()},
-        "roster": roster_of(roster, version),
+        "roster": roster_table(roster, version),
         "configuration": configuration.name,
         "number": configuration.promotions + 1,
         "order": _order(place),
@@ -66,7 +66,7 @@ def _order(place: Place) -> Json:
     return {"round": place.round, "index": place.index, "time_ns": str(place.time), "event": event}
 
 
-def roster_of(roster: Roster, version: int) -> Json:
+def roster_table(roster: Roster, version: int) -> Json:
     """The roster that votes and seals."""
     return {
         "version": version,
@@ -105,7 +105,7 @@ def _scores(candidacy: Candidacy, ripe: Ripe) -> tuple[int, ...]:
 
 def verdict_numbers(settings: MatchSettings, blocks: int, score: int, llr: str) -> Json:
     """The numbers of the sequential test, decimal ones as text."""
-    test = test_of(settings)
+    test = sequential_test_of(settings)
     return {
         "blocks": blocks,
         "score": score,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from consensus.ledger.state.state import State
-from consensus.ledger.state.tenure import RECENT
 
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window
 CLOSED_KEPT = 64
@@ -17,27 +17,29 @@ FAULTS_KEPT = 64
 PROMOTIONS_KEPT = 64  # and all that still lack seals, among the last twice as many
 
 
-def shorten(state: State) -> None:
+def prune(state: State) -> None:
     """Drops what is old."""
     for name, shards in state.shards.items():
         for shard in shards[:-SHARDS_KEPT]:
             del state.shard_names[shard.digest]
         state.shards[name] = shards[-SHARDS_KEPT:]
-    del state.closed[:-CLOSED_KEPT]
+    del state.closed_candidates[:-CLOSED_KEPT]
     del state.faults[:-FAULTS_KEPT]
     canonical = {entry.model.digest for entry in state.configurations.values()}
     # Against a model that is not canonical nobody can nominate; should it become so again, it has to be
     # beaten once more by whoever wants to.
-    state.failed = {pair for pair in state.failed if pair[1] in canonical}
+    state.failed_pairs = {pair for pair in state.failed_pairs if pair[1] in canonical}
     # No proof of an epoch so long ago is heard any more.
-    oldest = state.tenure.number - RECENT
+    oldest = state.epoch.number - RECENT_EPOCHS
     state.convictions = {
-        member: entry for member, entry in state.convictions.items() if member in state.roster or entry.during >= oldest
+        member: entry
+        for member, entry in state.convictions.items()
+        if member in state.roster or entry.proof_epoch >= oldest
     }
-    _shorten_promotions(state)
+    _prune_promotions(state)
 
 
-def _shorten_promotions(state: State) -> None:
+def _prune_promotions(state: State) -> None:
     current = {entry.statement for entry in state.configurations.values()}
     excess = len(state.promotions) - PROMOTIONS_KEPT
     for number, digest in enumerate(list(islice(state.promotions, max(0, excess)))):

@@ -1,0 +1,127 @@
+"""CBOR values as the frozen records that they stand for, by the types of their fields."""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Mapping
+from dataclasses import fields
+from fractions import Fraction
+from functools import cache, cached_property
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from consensus.encoding import Decoded, Value, encode
+from consensus.settings import Section, SettingsError
+
+T = TypeVar("T")
+LARGEST = 2**63 - 1
+
+
+class Entity:
+    """A record whose fingerprint goes into the ledger's digest; computed once, as records never change."""
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the canonical encoding of all fields in their order."""
+        return hashlib.sha256(encode(to_value(self))).digest()
+
+
+class ShapeError(ValueError):
+    """A value that is not of the type it should have; one line with the place."""
+
+
+def to_value(value: object) -> Value:
+    """A record as CBOR values."""
+    if isinstance(value, Section):
+        return value.table()
+    if isinstance(value, Entity):
+        return [to_value(getattr(value, item.name)) for item in fields(value)]  # type: ignore[arg-type]
+    if isinstance(value, tuple):
+        return [to_value(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_value(entry) for key, entry in value.items()}
+    if isinstance(value, Fraction):
+        return [value.numerator, value.denominator]
+    assert value is None or isinstance(value, bool | int | str | bytes), type(value)
+    return value
+
+
+def parse_value(kind: type[T], value: Decoded, where: str) -> T:
+    """`value` as a `kind`, the inverse of `to_value`; ShapeError if it is none.
+
+    Known are int (64 bits), bool, bytes, str, None, unions, Literal, tuples, mappings with text keys,
+    settings, and entities with fields of such types.
+    """
+    return _parse(kind, value, where)  # type: ignore[no-any-return]
+
+
+def parse_values(kind: type[T], value: Decoded, where: str) -> tuple[T, ...]:
+    """A list of values of one kind."""
+    return _parse_tuple((kind, ...), value, where)
+
+
+def _parse(kind: Any, value: Decoded, where: str) -> Any:
+    origin = get_origin(kind)
+    if origin is tuple:
+        return _parse_tuple(get_args(kind), value, where)
+    if origin in (Union, types.UnionType):
+        (inner,) = (option for option in get_args(kind) if option is not type(None))
+        return None if value is None else _parse(inner, value, where)
+    if origin is Literal:
+        if value not in get_args(kind) or not isinstance(value, str):
+            raise ShapeError(f"{where}: must be one of {', '.join(get_args(kind))}")
+        return value
+    if origin is not None and issubclass(origin, Mapping):
+        return _parse_mapping(get_args(kind)[1], value, where)
+    if issubclass(kind, Entity):
+        return _parse_entity(kind, value, where)
+    if issubclass(kind, Section):
+        return _parse_section(kind, value, where)
+    return _parse_scalar(kind, value, where)
+
+
+def _parse_scalar(kind: Any, value: Decoded, where: str) -> Any:
+    if kind not in (int, bool, bytes, str):
+        raise TypeError(f"{where}: values of type {kind} are not read")
+    if type(value) is not kind or (kind is int and not -LARGEST <= value <= LARGEST):  # type: ignore[operator]
+        raise ShapeError(f"{where}: must be {kind.__name__}")
+    return value
+
+
+def _parse_tuple(kinds: tuple[Any, ...], value: Decoded, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ShapeError(f"{where}: must be a list")
+    if kinds[-1] is Ellipsis:
+        return tuple(_parse(kinds[0], item, where) for item in value)
+    if len(value) != len(kinds):
+        raise ShapeError(f"{where}: must be a list of {len(kinds)}")
+    return tuple(_parse(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+
+
+def _parse_mapping(kind: Any, value: Decoded, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ShapeError(f"{where}: must be a map")
+    return {name: _parse(kind, value[name], where) for name in sorted(value)}
+
+
+def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
+    shape = _shape(kind)  # type: ignore[arg-type]  # a class is hashable
+    if not isinstance(value, list) or len(value) != len(shape):
+        raise ShapeError(f"{where}: must be a list of {len(shape)}")
+    items = zip(shape.items(), value, strict=True)
+    return kind(**{name: _parse(field, item, f"{where}.{name}") for (name, field), item in items})
+
+
+@cache
+def _shape(kind: type[Entity]) -> dict[str, Any]:
+    """The types of the fields in their order."""
+    hints = get_type_hints(kind)
+    return {item.name: hints[item.name] for item in fields(kind)}  # type: ignore[arg-type]
+
+
+def _parse_section(kind: type[Section], value: Decoded, where: str) -> Section:
+    try:
+        section = kind.read(value)
+    except SettingsError as error:
+        raise ShapeError(f"{where}: {error}") from None
+    return section

@@ -205,7 +205,7 @@ class Workload:
         due: list[t.Transaction] = [
             t.Ballot(self._next_id(), proposal.id, self._approves(proposal.change))
             for proposal in ledger.proposals()
-            if all(voice.author != me for voice in proposal.voices) and self._is_time_for(proposal.id)
+            if all(ballot.author != me for ballot in proposal.ballots) and self._is_time_for(proposal.id)
         ]
         if me not in ledger.roster or self._plan is None:
             return due

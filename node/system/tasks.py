@@ -1,4 +1,4 @@
-"""Tasks that run side by side and end together, and whose errors come out by themselves.
+"""Tasks that run side by side and end together, and whose errors come out by themselves; and waiting by looking.
 
 A nursery raises every error in an exception group, which `except` does not look into.
 """
@@ -52,3 +52,12 @@ async def run_unless(work: Callable[[], Awaitable[T]], *watchers: Callable[[], A
     if failure is not None:
         raise failure
     return result
+
+
+async def wait_until(condition: Callable[[], bool], look_s: float) -> None:
+    """Return when the condition holds, which is looked at every `look_s`.
+
+    For what depends on the clock, or on several things; `ChangeCounter` wakes who waits for one thing.
+    """
+    while not condition():
+        await trio.sleep(look_s)

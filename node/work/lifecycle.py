@@ -5,6 +5,7 @@ import trio
 from consensus.ledger.records.transactions import Profile
 from node.gossip.gossip import Gossip
 from node.member.member import Member
+from node.system.tasks import wait_until
 from node.system.version import source_digest
 from node.work.context import WorkContext
 from node.work.loop import work_on
@@ -25,8 +26,7 @@ async def work_for_the_swarm(
     Checks have a workshop of their own, so that a vote never waits for a long piece of work. While the ledger
     here is not that of the others, all of it rests.
     """
-    while member.status().listening or not gossip.is_caught_up():
-        await trio.sleep(LOOK_S)
+    await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), LOOK_S)
     roles = tuple(sorted(context.roles))
     await context.submit(
         Profile(context.next_id(), roles=roles, device=device, software=source_digest(), rates={}, cost=0, life=0)
@@ -37,8 +37,6 @@ async def work_for_the_swarm(
             nursery.start_soon(vote_on_all, context, checker)
             if roles:
                 nursery.start_soon(work_on, context, worker)
-            while not member.divergence.dissent:
-                await trio.sleep(LOOK_S)
+            await wait_until(lambda: bool(member.divergence.dissent), LOOK_S)
             nursery.cancel_scope.cancel()
-        while member.divergence.dissent:
-            await trio.sleep(LOOK_S)
+        await wait_until(lambda: not member.divergence.dissent, LOOK_S)

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from node.system.tasks import run_all, run_unless
+from node.system.tasks import run_all, run_unless, wait_until
 
 
 class Task:
@@ -78,3 +78,10 @@ async def test_cancellation_from_outside_goes_through(run: object, autojump_cloc
     assert scope.cancelled_caught
     assert not first.ended
     assert not second.ended
+
+
+async def test_a_condition_is_looked_at_until_it_holds(autojump_clock: MockClock) -> None:
+    await wait_until(lambda: True, 100)
+    assert trio.current_time() == 0
+    await wait_until(lambda: trio.current_time() > 7, 2)
+    assert trio.current_time() == 8

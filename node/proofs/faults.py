@@ -15,6 +15,7 @@ from consensus.ledger.records.cases import Fault
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from node.store import Store
 from node.system.files import write_atomically
+from node.text.formatting import short_hex
 from node.work.backoff import Backoff
 from node.work.context import WorkContext
 from node.work.worker import WorkError
@@ -48,11 +49,11 @@ async def keep_faults(context: WorkContext, store: Store, directory: Path) -> No
                     data = await _proof(context, store, fault)
                     directory.mkdir(parents=True, exist_ok=True)
                     write_atomically(path, data)
-                    _log.warning("wrong result", result=fault.id.hex()[:12], reason=fault.reason, proof=str(path))
+                    _log.warning("wrong result", result=short_hex(fault.id), reason=fault.reason, proof=str(path))
                 written.add(fault.id)
             except (OSError, WorkError) as trouble:
                 backoff.note(subject)
-                _log.warning("proof not written", result=fault.id.hex()[:12], reason=str(trouble))
+                _log.warning("proof not written", result=short_hex(fault.id), reason=str(trouble))
         with trio.move_on_at(backoff.next_end()):
             await context.wait_for_advance(advances)
 

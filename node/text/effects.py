@@ -3,24 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from node.text.formatting import short
+
 Fields = Mapping[str, Any]
 
 
 def sentence(entry: Mapping[str, Any]) -> str | None:
-    """What happened, for people; None for what only programs care about."""
+    """Return what happened as a sentence; None for what only programs care about."""
     text = predicate(entry)
     return None if text is None else f"{entry['name'] or 'swarm'}: {text}"
 
 
 def predicate(entry: Mapping[str, Any]) -> str | None:
-    """The sentence without who did it."""
+    """Return the sentence without who did it."""
     write = SENTENCES.get(entry["kind"])
     return None if write is None else write(entry["fields"])
-
-
-def short(digest: str | None) -> str:
-    """The first characters of a digest, enough to tell things apart on a screen."""
-    return (digest or "none")[:8]
 
 
 def _claim(fields: Fields) -> str:
@@ -106,7 +103,7 @@ def _certificate(fields: Fields) -> str:
 
 
 def change_in_words(kind: str, name: str, weight: int | None, address: str | None, key: str | None) -> str:
-    """What a change of the roster does, such as "delta leaves"; `key` is a member id in base32."""
+    """Return what a change of the roster does, such as "delta leaves"; `key` is a member id in base32."""
     words = {
         "join": f"{name} joins with weight {weight} at {address}",
         "leave": f"{name} leaves",

@@ -48,6 +48,11 @@ def short(identifier: str | None) -> str:
     return identifier if len(identifier) <= _SHORT_DIGITS + 2 else identifier[:_SHORT_DIGITS] + "…"
 
 
+def short_hex(digest: bytes) -> str:
+    """Return the beginning of a digest in hexadecimal, as in `short` but with no dots: for the log, and to be typed."""
+    return digest.hex()[:_SHORT_DIGITS]
+
+
 def conduct(entry: Mapping[str, Any]) -> str:
     """Return what is held against a member, from an entry of /status's `conduct`; empty if nothing is."""
     charges = []

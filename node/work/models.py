@@ -6,6 +6,7 @@ from pathlib import Path
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Model
 from consensus.ledger.records.transactions import UNIFORM
+from node.text.formatting import short_hex
 from node.work.context import WorkContext
 from node.work.worker import WorkError
 
@@ -17,7 +18,7 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
     for promotion in reversed(ledger.promotions()):
         if promotion.model.digest == digest:
             return promotion.model
-    raise WorkError(f"model {digest.hex()[:12]} was never canonical")
+    raise WorkError(f"model {short_hex(digest)} was never canonical")
 
 
 async def model_directory(context: WorkContext, model: Model) -> Path | None:

@@ -13,6 +13,7 @@ from consensus.ledger.records.cases import Case, SlotReport, report_of
 from consensus.ledger.records.entities import Candidacy
 from consensus.ledger.records.transactions import Finding, Vote
 from consensus.ledger.rules.scores import counted_slots
+from node.text.formatting import short_hex
 from node.work.backoff import Backoff
 from node.work.context import JOB_FAILURES, WorkContext, as_reason
 from node.work.replays import Replays, unless_over
@@ -151,7 +152,7 @@ async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None
             return
         except JOB_FAILURES as trouble:
             backoff.note(subject)
-            _log.warning("finding put off", result=case.id.hex()[:12], why=str(trouble))
+            _log.warning("finding put off", result=short_hex(case.id), why=str(trouble))
         await trio.sleep_until(backoff.next_end())
 
 
@@ -172,7 +173,7 @@ async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
                     voted.add(candidacy.ripe.results)
             except JOB_FAILURES as trouble:
                 backoff.note(subject)
-                _log.warning("vote put off", candidate=candidacy.id.hex()[:12], why=str(trouble))
+                _log.warning("vote put off", candidate=short_hex(candidacy.id), why=str(trouble))
         with trio.move_on_at(backoff.next_end()):
             await context.wait_for_advance(advances)
 

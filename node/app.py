@@ -33,10 +33,10 @@ from node.member.verification import ParallelVerifier
 from node.membership.address_book import AddressBook
 from node.membership.admission import Admission
 from node.membership.governance import Governance
-from node.membership.joining import tell_while_outside
+from node.membership.joining import log_while_outside
 from node.membership.proposals import Proposals
-from node.proofs.certificates import keep_certificates
-from node.proofs.faults import keep_faults
+from node.proofs.certificates import write_certificates
+from node.proofs.faults import write_fault_proofs
 from node.report.actions import NodeActions
 from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
@@ -111,14 +111,14 @@ class _Node:
         report, member, context = self._report(), self._ordering.member, self._work.context
         nursery.start_soon(context.run)
         nursery.start_soon(self._effects.run, member.subscribe())
-        nursery.start_soon(self._proposals.follow, member.subscribe())
+        nursery.start_soon(self._proposals.run, member.subscribe())
         await self._ordering.start(nursery)
         await self._peers.serve(nursery)
         url = await nursery.start(serve_local, report, self._options.http, self._data, self._actions(report))
         self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
-        nursery.start_soon(tell_while_outside, report.outside)
-        nursery.start_soon(keep_certificates, context, self._data / _CERTIFICATES)
-        nursery.start_soon(keep_faults, context, self._ordering.store, self._data / _FAULTS)
+        nursery.start_soon(log_while_outside, report.outside)
+        nursery.start_soon(write_certificates, context, self._data / _CERTIFICATES)
+        nursery.start_soon(write_fault_proofs, context, self._ordering.store, self._data / _FAULTS)
         nursery.start_soon(self._work.run, member, self._peers.gossip)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
 
@@ -227,8 +227,8 @@ class _Peers:
 
     async def serve(self, nursery: trio.Nursery) -> None:
         """Admit the members of the roster and serve them. Raise ConfigError if the address cannot be bound."""
-        await self._admission.adjust()
-        nursery.start_soon(self._admission.follow, self._member.subscribe())
+        await self._admission.admit_roster()
+        nursery.start_soon(self._admission.run, self._member.subscribe())
         nursery.start_soon(self._credentials.keep_renewed)
         server = PeerServer(self._credentials.server, self._router)
         listen = self._options.listen
@@ -255,7 +255,7 @@ class _Peers:
 
     async def _admit_new_roster(self) -> None:
         try:
-            await self._admission.adjust()
+            await self._admission.admit_roster()
         except OSError as error:  # TLS certificates go through a file; the next round tries again
             _log.warning("new members not admitted yet", reason=str(error))
 

@@ -1,4 +1,4 @@
-"""What members are called and where they are: the roster, and the swarm.toml that founded the swarm."""
+"""Names and addresses of members, from the roster and from the swarm.toml that founded the swarm."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,29 +9,29 @@ from node.config.swarm_file import SwarmConfig
 
 
 class AddressBook:
-    """Looks at the roster as it is at the moment of asking."""
+    """Answers from the roster as it is at the moment of asking."""
 
     def __init__(
         self,
         config: SwarmConfig,
         roster: Callable[[], Roster],
-        guides: Mapping[MemberId, str] | None = None,
+        sponsors: Mapping[MemberId, str] | None = None,
         former: Callable[[], frozenset[MemberId]] = frozenset,
     ) -> None:
-        """`guides` are where a person said that members are ("host:port"): better than swarm.toml, which is older."""
+        """Take addresses of `sponsors` ("host:port") as a person named them; they are newer than swarm.toml."""
         self._roster, self._former = roster, former
         self._names = {listed.id: listed.name for listed in config.members}
         self._founding = {listed.id: str(listed.address) for listed in config.members}
-        self._guides = dict(guides or {})
+        self._sponsors = dict(sponsors or {})
 
     @property
     def roster(self) -> Roster:
-        """Who decides now."""
+        """The members that decide now."""
         return self._roster()
 
     @property
     def former(self) -> frozenset[MemberId]:
-        """Who was a member once, and is none now."""
+        """Former members: they were in a roster once, and are not in the present one."""
         return self._former()
 
     @property
@@ -40,26 +40,26 @@ class AddressBook:
         return tuple(self._names)
 
     def members(self) -> list[RosterMember]:
-        """Those of the roster: first who founded the swarm, as swarm.toml lists them, then the others by id."""
+        """Return the roster's members: first the founders in the order of swarm.toml, then the others by id."""
         ranks = {member: rank for rank, member in enumerate(self._names)}
         return sorted(self.roster.members, key=lambda member: ranks.get(member.id, len(ranks)))
 
     def name(self, member: MemberId) -> str:
-        """The name in swarm.toml; the beginning of the id for who is not in it."""
+        """Return the name in swarm.toml, or the beginning of the id of a member that is not in it."""
         return self._names.get(member) or id_text(member)[:8]
 
     def address(self, member: MemberId) -> str:
-        """host:port where the member is reached; empty if nothing says."""
+        """Return "host:port" where the member is reached; "" if it is not known."""
         agreed = self.roster.member(member).address if member in self.roster else ""
-        for address in (agreed, self._guides.get(member, ""), self._founding.get(member, "")):
+        for address in (agreed, self._sponsors.get(member, ""), self._founding.get(member, "")):
             if _is_address(address):
                 return address
         return ""
 
     def addresses(self) -> dict[MemberId, str]:
-        """Of all members of the roster, and of the guides, that can be reached."""
-        everybody = {member: self.address(member) for member in (*self.roster.ids, *self._guides)}
-        return {member: address for member, address in everybody.items() if address}
+        """Return the known addresses of the members of the roster and of the sponsors."""
+        known = {member: self.address(member) for member in (*self.roster.ids, *self._sponsors)}
+        return {member: address for member, address in known.items() if address}
 
 
 def _is_address(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Keeps in step with the roster: who is admitted, who is asked, and where."""
+"""Keeps connections in step with the roster: who is admitted, who is asked, and at which address."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -22,7 +22,7 @@ class PeerCredentials(Protocol):
     """What decides whose connections are accepted, such as `node.transport.tls.Credentials`."""
 
     def set_members(self, members: Iterable[MemberId], /) -> None:
-        """Accept connections from these members and no one else. Raises OSError with all as it was."""
+        """Accept connections from these members and no one else. Raise OSError and change nothing."""
         ...
 
 
@@ -35,9 +35,9 @@ class AddressableTransport(Protocol):
 
 
 class Admission:
-    """The connections of one node to the members of its epoch, whoever they are.
+    """The connections of one node to the members of its epoch.
 
-    Strangers are turned away in the TLS handshake; members that are gone with 403, but for the chain of records: one
+    Strangers are refused in the TLS handshake. Former members get status 403, except for the chain of records: a node
     that was behind at the close learns from it that it was voted out.
     """
 
@@ -57,27 +57,27 @@ class Admission:
         self._router = router
         self._transport = transport
         self._fetcher = fetcher
-        self._open_to: Roster | None = None
+        self._admitted: Roster | None = None
 
-    async def follow(self, rounds: trio.MemoryReceiveChannel[RoundEffects]) -> None:
-        """Looks at the roster after every round, and now and then: a node that was away jumps without rounds."""
+    async def run(self, rounds: trio.MemoryReceiveChannel[RoundEffects]) -> None:
+        """Follow the roster, after each round and every few seconds: a node that was away jumps without rounds."""
         while True:
             with trio.move_on_after(_LOOK_S):
                 await rounds.receive()
-            if self._open_to == self._address_book.roster:
+            if self._admitted == self._address_book.roster:
                 continue
             try:
-                await self.adjust()
+                await self.admit_roster()
             except OSError as error:  # TLS certificates go through a file
                 _log.warning("new members not admitted yet", reason=str(error))
                 await trio.sleep(_LOOK_S)
 
-    async def adjust(self) -> None:
-        """Opens to the members of the present roster, and to no one else. Raises OSError with all as it was."""
+    async def admit_roster(self) -> None:
+        """Admit the members of the present roster, and no one else. Raise OSError and change nothing."""
         roster, former = self._address_book.roster, self._address_book.former
         self._credentials.set_members((*roster.ids, *former))
         self._router.set_members(roster.ids, former)
         addresses = self._address_book.addresses()
         self._fetcher.set_peers(addresses.keys() - {self._me})
         await self._transport.set_addresses(addresses)
-        self._open_to = roster
+        self._admitted = roster

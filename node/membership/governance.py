@@ -1,4 +1,4 @@
-"""A person's voice in the roster: checks what somebody at this machine wants, and puts it forward as this node."""
+"""Proposals and ballots of the person at this machine: checked, and submitted as those of this node."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ _LISTED = "ringrift-node proposals lists them"
 
 
 class GovernanceError(Exception):
-    """Why this is not put forward: one line with the remedy. `status` is HTTP's word for the kind of mistake."""
+    """Says in one line why this is not submitted, with the remedy. `status` is the HTTP status of such a mistake."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -55,21 +55,21 @@ class Governance:
         return self._submitter.ledger
 
     async def propose(self, wish: Mapping[str, Any]) -> Motion:
-        """Puts a change forward. `wish`: change, member, reason, and weight, address or key as the change needs.
+        """Propose a change. `wish`: change, member, reason, and weight, address or key as the change needs.
 
-        Raises GovernanceError.
+        Raise GovernanceError.
         """
-        self._require_voice()
+        self._require_vote()
         change = self._change(wish)
         self._require_new(change)
         self._require_fit(change)
         proposal = Propose(self._submitter.next_id(), change, _text(wish, "reason"))
         await self._submit(proposal)
-        return self._present(self._proposals.sent(proposal))
+        return self._present(self._proposals.add_sent(proposal))
 
     async def vote(self, beginning: str, *, approve: bool) -> Motion:
-        """Votes on the open proposal whose id begins so. Raises GovernanceError."""
-        self._require_voice()
+        """Vote on the open proposal whose id begins with `beginning`. Raise GovernanceError."""
+        self._require_vote()
         motion = self._find(beginning)
         if self._proposals.has_voted(motion.id):
             raise GovernanceError(
@@ -77,15 +77,15 @@ class Governance:
             )
         ballot = Ballot(self._submitter.next_id(), motion.id, approve)
         await self._submit(ballot)
-        self._proposals.voted(ballot)
+        self._proposals.add_ballot(ballot)
         return self._present(motion)
 
     def _present(self, motion: Motion) -> Motion:
         return self._proposals.motion(motion.id) or motion
 
-    def _require_voice(self) -> None:
+    def _require_vote(self) -> None:
         if self._submitter.me not in self._address_book.roster:
-            raise GovernanceError(409, "this node is no member, so it has no voice; ask at a member's machine")
+            raise GovernanceError(409, "this node is not a member and cannot vote; use a member's machine")
         ready, reason = self._readiness()
         if not ready:
             raise GovernanceError(
@@ -119,7 +119,7 @@ class Governance:
                 return Change("key", member, address=address or None, key=_member_id(wish, "key"))
             case "address":
                 return Change("address", self._member(wish), address=_address(wish))
-        raise GovernanceError(400, f'"{kind}" is no change; changes are {", ".join(KINDS)}')
+        raise GovernanceError(400, f'"{kind}" is not a change; changes are {", ".join(KINDS)}')
 
     def _member(self, wish: Mapping[str, Any]) -> MemberId:
         text, roster = _text(wish, "member"), self._address_book.roster
@@ -183,7 +183,7 @@ def _address(wish: Mapping[str, Any]) -> str:
     except ValueError as error:
         raise GovernanceError(400, f"address: {error}") from None
     if address.host in ("0.0.0.0", "::"):
-        raise GovernanceError(400, f"address {address} is no place that peers can reach; write the one they use")
+        raise GovernanceError(400, f"address {address} cannot be reached by peers; write the address that they use")
     return str(address)
 
 

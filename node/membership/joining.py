@@ -1,7 +1,7 @@
-"""What a node whose key is in no roster it knows of tells people: what it waits for, and what they have to type.
+"""What a node that is not a member tells people: what it waits for, and the command that lets it join.
 
-The members' TLS turns strangers away. So such a node does what every node does, which is to ask again and again,
-and the first answer of a member is the news that it was voted in; then it catches up like one that was away.
+Members refuse strangers in the TLS handshake. So such a node asks again and again, as every node does. The first
+answer of a member means that it was voted in; then it catches up like a node that was away.
 """
 
 import math
@@ -17,23 +17,23 @@ from node.config.address import Address
 from node.membership.address_book import AddressBook
 
 _LOOK_S = 1.0
-_TELL_S = 60.0  # from one line in the log to the next
+_LOG_EVERY_S = 60.0
 _ANYWHERE = ("0.0.0.0", "::")
 
 _log = structlog.get_logger(__name__)
 
 
 def joining_command(member: MemberId, address: Address) -> str:
-    """What somebody types at a member's machine so that this node, which serves at `address`, may join."""
+    """Return the command that proposes, at a member's machine, that this node joins; it serves at `address`."""
     place = f"HOST:{address.port}" if address.host in _ANYWHERE else str(address)
     words = ["ringrift-node", "propose", "join", id_text(member), "--address", place, "--reason"]
     return f"{shlex.join(words)} TEXT --data DIR"
 
 
-def outside(
+def reason_outside(
     me: MemberId, address: Address, address_book: AddressBook, epoch: int, removed_by: EpochRecord | None = None
 ) -> str:
-    """Why this node has no part in the swarm for now; empty if it has.
+    """Return why this node does not take part in the swarm now; "" if it does.
 
     `removed_by` is the sealed record of a later `epoch` than it is in itself, if it was voted out before.
     """
@@ -47,19 +47,19 @@ def outside(
     if me in address_book.roster:
         return ""
     if me in address_book.former:
-        return f"voted out: this key is not in epoch {epoch}; to come back, at a member's machine: {command}"
-    return f"no member in epoch {epoch}: waits to be voted in; at a member's machine: {command}"
+        return f"voted out: this key is not in epoch {epoch}; to come back, run at a member's machine: {command}"
+    return f"not a member in epoch {epoch}: waits to be voted in; run at a member's machine: {command}"
 
 
-async def tell_while_outside(reason: Callable[[], str]) -> None:
-    """Says so in the log, again and again for as long as it is so, and once when it is over."""
-    told_at = -math.inf
+async def log_while_outside(reason: Callable[[], str]) -> None:
+    """Log the reason every minute while there is one, and once when it is gone."""
+    logged_at = -math.inf
     while True:
         if now_outside := reason():
-            if trio.current_time() >= told_at + _TELL_S:
-                told_at = trio.current_time()
+            if trio.current_time() >= logged_at + _LOG_EVERY_S:
+                logged_at = trio.current_time()
                 _log.warning("outside", reason=now_outside)
-        elif told_at > -math.inf:
-            told_at = -math.inf
-            _log.info("a member now")
+        elif logged_at > -math.inf:
+            logged_at = -math.inf
+            _log.info("this node is a member now")
         await trio.sleep(_LOOK_S)

@@ -1,4 +1,4 @@
-"""What becomes of proposals to change the roster: those this node sent, open ones, and how others ended."""
+"""Proposals to change the roster: those that this node sent, those that are open, and how others ended."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ State = Literal["sent", "open", "approved", "in force", "dropped", "refused"]
 _KEPT = 20  # of those that are over
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Motion:
     """One proposal; `ProposalInfo` says what the states are."""
 
@@ -25,33 +25,33 @@ class Motion:
     change: Change
     reason: str
     state: State
-    voices: tuple[ProposalBallot, ...] = ()
+    ballots: tuple[ProposalBallot, ...] = ()
     deadline: int | None = None  # ns of the ledger's clock
     round: int | None = None
     outcome: str = ""
 
 
 class Proposals:
-    """Follows the order from where this process began; what was over before is not known any more."""
+    """Observes the order from the start of this process on; what ended before is not known."""
 
     def __init__(self, me: MemberId, ledger: Callable[[], Ledger]) -> None:
-        """`ledger` gives the present one, which may be ahead of the rounds that `note` has heard of."""
+        """Read the present ledger with `ledger`; it may be ahead of the rounds that `observe` was given."""
         self._me = me
         self._ledger = ledger
         self._sent: dict[bytes, Motion] = {}  # own ones without a place in the order, by proposal
-        self._ballots: dict[bytes, Ballot] = {}  # the same, by the proposal that each is about
-        self._heard: dict[bytes, Motion] = {}  # open, as far as `note` is
+        self._own_ballots: dict[bytes, Ballot] = {}  # the same, by the proposal that each is about
+        self._open: dict[bytes, Motion] = {}  # as of the last observed round
         self._over: dict[bytes, Motion] = {}
 
-    async def follow(self, rounds: AsyncIterable[RoundEffects]) -> None:
-        """Takes note of every round."""
+    async def run(self, rounds: AsyncIterable[RoundEffects]) -> None:
+        """Observe every round."""
         async for decided in rounds:
-            self.note(decided.effects)
+            self.observe(decided.effects)
 
-    def note(self, effects: Iterable[Effect]) -> None:
-        """Takes note of the effects of a round."""
+    def observe(self, effects: Iterable[Effect]) -> None:
+        """Observe the effects of a round."""
         for entry in self._ledger().proposals():  # those of earlier epochs, of which no effect tells here
-            self._heard.setdefault(entry.id, _open_motion(entry))
+            self._open.setdefault(entry.id, _open_motion(entry))
         for effect in effects:
             if effect.kind == "proposal":
                 self._opened(effect)
@@ -64,19 +64,26 @@ class Proposals:
             elif effect.kind == "rejected" and effect.member == self._me:
                 self._refuse(effect)
 
-    def sent(self, proposal: Propose) -> Motion:
-        """This node puts a proposal forward."""
+    def add_sent(self, proposal: Propose) -> Motion:
+        """Add a proposal that this node submits."""
         name = proposal_id(self._me, proposal.id)
-        voices = (ProposalBallot(self._me, approve=True),)
-        motion = self._sent[name] = Motion(name, self._me, proposal.change, proposal.reason, "sent", voices)
+        ballots = (ProposalBallot(self._me, approve=True),)
+        motion = self._sent[name] = Motion(
+            id=name,
+            author=self._me,
+            change=proposal.change,
+            reason=proposal.reason,
+            state="sent",
+            ballots=ballots,
+        )
         return motion
 
-    def voted(self, ballot: Ballot) -> None:
-        """This node puts a ballot forward."""
-        self._ballots[ballot.proposal] = ballot
+    def add_ballot(self, ballot: Ballot) -> None:
+        """Add a ballot that this node submits."""
+        self._own_ballots[ballot.proposal] = ballot
 
-    def left(self) -> None:
-        """This node is no member any more and hears nothing: what was to remove it is in force."""
+    def end_membership(self) -> None:
+        """Take what was to remove this node for in force: it is not a member any more and sees no rounds."""
         for motion in list(self.motions()):
             removes = motion.change.kind in ("leave", "key") and motion.change.member == self._me
             if removes and motion.state in ("sent", "open", "approved"):
@@ -84,17 +91,17 @@ class Proposals:
                 self._keep(replace(motion, state="in force"))
 
     def has_voted(self, proposal: bytes) -> bool:
-        """Whether this node has cast or sent its ballot."""
+        """Return whether this node has cast or submitted its ballot."""
         motion = self.motion(proposal)
-        cast = motion is not None and any(submitter.author == self._me for submitter in motion.voices)
-        return cast or proposal in self._ballots
+        cast = motion is not None and any(ballot.author == self._me for ballot in motion.ballots)
+        return cast or proposal in self._own_ballots
 
     def motion(self, proposal: bytes) -> Motion | None:
-        """The proposal of this id."""
+        """Return the proposal with this id."""
         return next((motion for motion in self.motions() if motion.id == proposal), None)
 
     def motions(self) -> Iterator[Motion]:
-        """Open proposals, oldest first, those that were sent, then those that are over, newest first."""
+        """Yield open proposals, oldest first, those that were sent, then those that are over, newest first."""
         present = self._ledger().proposals()
         known = {entry.id for entry in present} | self._over.keys()
         yield from (_open_motion(entry) for entry in present if entry.id not in self._over)
@@ -104,27 +111,27 @@ class Proposals:
     # What is over has left the ledger, perhaps in the round in which it came: only the effects tell of it.
 
     def _opened(self, effect: Effect) -> None:
-        motion = _told(effect)
-        self._heard[motion.id] = motion
+        motion = _motion_of(effect)
+        self._open[motion.id] = motion
         self._sent.pop(motion.id, None)
 
     def _ballot(self, effect: Effect) -> None:
         proposal, author = effect.fields["proposal"], effect.member
         assert isinstance(proposal, bytes)
         assert author is not None
-        submitter = ProposalBallot(author, approve=bool(effect.fields["approve"]))
-        motion = self._heard.get(proposal)
-        if motion is not None and all(one.author != author for one in motion.voices):
-            self._heard[proposal] = replace(motion, voices=(*motion.voices, submitter))
+        cast = ProposalBallot(author, approve=bool(effect.fields["approve"]))
+        motion = self._open.get(proposal)
+        if motion is not None and all(one.author != author for one in motion.ballots):
+            self._open[proposal] = replace(motion, ballots=(*motion.ballots, cast))
         if author == self._me:
-            self._ballots.pop(proposal, None)
+            self._own_ballots.pop(proposal, None)
 
     def _end(self, effect: Effect) -> None:
         proposal = effect.fields.get("proposal")
         if not isinstance(proposal, bytes):
             return  # it follows from proof, without a vote
-        self._ballots.pop(proposal, None)
-        motion = self._heard.pop(proposal, None) or _told(effect)
+        self._own_ballots.pop(proposal, None)
+        motion = self._open.pop(proposal, None) or _motion_of(effect)
         if effect.kind == "roster":
             self._keep(replace(motion, state="approved"))
         else:
@@ -139,7 +146,7 @@ class Proposals:
         number = effect.fields["id"]
         reason, detail = str(effect.fields["reason"]), str(effect.fields["detail"] or "")
         if effect.fields["type"] == Ballot.TYPE:
-            self._ballots = {name: ballot for name, ballot in self._ballots.items() if ballot.id != number}
+            self._own_ballots = {name: ballot for name, ballot in self._own_ballots.items() if ballot.id != number}
         elif effect.fields["type"] == Propose.TYPE and isinstance(number, int):
             motion = self._sent.pop(proposal_id(self._me, number), None)
             if motion is not None:
@@ -157,11 +164,19 @@ def _open_motion(entry: Proposal) -> Motion:
     )
 
 
-def _told(effect: Effect) -> Motion:
-    """As an effect tells of it."""
+def _motion_of(effect: Effect) -> Motion:
+    """Return the proposal that an effect is about."""
     fields: dict[str, Any] = dict(effect.fields)
     given = {name: fields.get(name) for name in ("weight", "address", "key")}
     change = Change(fields["change"], fields["subject"], **given)
-    voices = () if effect.member is None else (ProposalBallot(effect.member, approve=True),)
+    ballots = () if effect.member is None else (ProposalBallot(effect.member, approve=True),)
     reason = fields["reason"] if effect.kind == "proposal" else ""
-    return Motion(fields["proposal"], effect.member, change, reason, "open", voices, round=effect.round)
+    return Motion(
+        id=fields["proposal"],
+        author=effect.member,
+        change=change,
+        reason=reason,
+        state="open",
+        ballots=ballots,
+        round=effect.round,
+    )

@@ -1,4 +1,4 @@
-"""The certificates as files in the node's data directory, for whoever backs it up or copies them by hand."""
+"""Certificates as files in the node's data directory, to be backed up or copied by hand."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from node.system.files import write_atomically
 _log = structlog.get_logger(__name__)
 
 
-async def keep_certificates(client: LedgerClient, directory: Path) -> None:
+async def write_certificates(client: LedgerClient, directory: Path) -> None:
     """Write every complete certificate once, under configuration, number and id, for ever.
 
     One that cannot be written now (the disk is full) is tried again with the next round.
@@ -31,7 +31,7 @@ async def keep_certificates(client: LedgerClient, directory: Path) -> None:
 
 
 def _write(directory: Path, client: LedgerClient, promotion: Promotion) -> bool:
-    """Whether there is a certificate to write yet: the record of its roster may still lack seals."""
+    """Write a certificate and return whether that was possible: the record of its roster may still lack seals."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
     data = certificate(promotion, client.ledger)

@@ -1,4 +1,4 @@
-"""The last step of checking a proof of a wrong result: its games are replayed by the rules."""
+"""The last step of checking a proof of a wrong result: replays its games by the rules."""
 
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Wrong:
 
 
 def replay(proof: FaultProof) -> Wrong:
-    """What is wrong with the games of a proof; ProofError if nothing is."""
+    """Replay the games of a proof and return what is wrong with them. Raise ProofError if nothing is."""
     if len(proof.games) != proof.report.result.size:
         return Wrong(f"the games have {len(proof.games)} bytes, but {proof.report.result.size} were claimed", True)
     with tempfile.TemporaryDirectory() as directory:

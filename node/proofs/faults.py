@@ -1,4 +1,4 @@
-"""The proofs of wrong results as files in the node's data directory, one each, for ever."""
+"""Proofs of wrong results as files in the node's data directory, one each, kept for ever."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -28,8 +28,8 @@ _AT_ONCE = 512  # events that are read from the store in one go
 _log = structlog.get_logger(__name__)
 
 
-async def keep_faults(context: WorkContext, store: Store, directory: Path) -> None:
-    """Write the proof of every fault, as far as its events and games can be had, named by the result's digest.
+async def write_fault_proofs(context: WorkContext, store: Store, directory: Path) -> None:
+    """Write the proof of every fault, if its events and games can be had, named by the result's digest.
 
     What is missing now (the games, the seals of a roster, room on the disk) is looked for again after a pause.
     """
@@ -52,19 +52,19 @@ async def keep_faults(context: WorkContext, store: Store, directory: Path) -> No
                     _log.warning("wrong result", result=short_hex(fault.id), reason=fault.reason, proof=str(path))
                 written.add(fault.id)
             except (OSError, WorkError) as trouble:
-                backoff.note(subject)
+                backoff.record_failure(subject)
                 _log.warning("proof not written", result=short_hex(fault.id), reason=str(trouble))
         with trio.move_on_at(backoff.next_end()):
             await context.wait_for_advance(advances)
 
 
 def proof_path(directory: Path, result: bytes) -> Path:
-    """Where the proof of a fault is kept."""
+    """Return where the proof of a fault is kept."""
     return directory / f"{result.hex()}{SUFFIX}"
 
 
 async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
-    """The bytes of a proof; WorkError says what they lack."""
+    """Return the bytes of a proof. Raise WorkError, which says what is missing."""
     chain = context.ledger.chain_to(fault.roster_version)
     if chain is None:
         raise WorkError("the record of its roster lacks seals")
@@ -84,7 +84,7 @@ async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
 
 
 async def find_events(store: Store, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
-    """The raw events with these hashes, as far as the store has them: the newest epochs first, event by event."""
+    """Return the raw events with these hashes that the store has; search the newest epochs first."""
     wanted, found = set(hashes), dict[bytes, bytes]()
     for number in range(store.number, max(-1, store.number - RECENT_EPOCHS), -1):
         start = 0
@@ -99,7 +99,7 @@ async def find_events(store: Store, hashes: Iterable[bytes]) -> dict[bytes, byte
 
 
 def _hash_of(raw: bytes) -> bytes | None:
-    """The hash of a raw event of our own store."""
+    """Return the hash of a raw event of our own store; None if it is not an event."""
     try:
         match decode(raw, limit=MAX_EVENT_BYTES, items=3):
             case [bytes(header), bytes(), bytes()]:

@@ -16,7 +16,7 @@ from node.gossip.gossip import Gossip
 from node.gossip.peer_table import PeerStatus
 from node.member.member import Member
 from node.membership.address_book import AddressBook
-from node.membership.joining import outside
+from node.membership.joining import reason_outside
 from node.membership.proposals import Proposals
 from node.proofs.faults import proof_path
 from node.report import ledger as shown
@@ -92,7 +92,7 @@ class NodeReport:
     def proposals(self) -> list[ProposalInfo]:
         """See `StatusSource.proposals`."""
         if self._member.removed_by is not None:
-            self._proposals.left()
+            self._proposals.end_membership()
         return membership.proposals(self._proposals, self._ledger, self._address_book)
 
     def work(self) -> WorkInfo:
@@ -163,7 +163,7 @@ class NodeReport:
 
     def outside(self) -> str:
         """Return why this node has no part in the swarm; empty if it has."""
-        return outside(self._me, self._listen, self._address_book, self._ledger.epoch, self._member.removed_by)
+        return reason_outside(self._me, self._listen, self._address_book, self._ledger.epoch, self._member.removed_by)
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether this node is level with the swarm, and why it is or not."""

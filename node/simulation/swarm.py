@@ -191,8 +191,8 @@ class SimulatedSwarm:
                 nursery.start_soon(self._report, node, instance.decided)
             for instance in instances:
                 admission = self._admission(node, instance, router)
-                await admission.adjust()
-                nursery.start_soon(admission.follow, instance.member.subscribe())
+                await admission.admit_roster()
+                nursery.start_soon(admission.run, instance.member.subscribe())
                 nursery.start_soon(instance.gossip.run)
             await nursery.start(self.network.serve, node.identity.id, router)
             nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
@@ -270,7 +270,7 @@ class SimulatedSwarm:
 
         async def entered() -> None:
             node.jumps += 1
-            await admission.adjust()
+            await admission.admit_roster()
 
         catchup = CatchUp(
             genesis=self.genesis,

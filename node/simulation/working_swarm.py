@@ -9,7 +9,7 @@ import trio
 
 from node.blobs.fetching import BlobFetcher
 from node.blobs.memory import MemoryBlobs
-from node.proofs.faults import keep_faults
+from node.proofs.faults import write_fault_proofs
 from node.simulation.fake_worker import FakeWorker
 from node.simulation.machine import Instance
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
@@ -46,7 +46,7 @@ class WorkingSwarm(SimulatedSwarm):
         work, check = (self.worker(node, chance, directory) for _ in range(2))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(context.run)
-            nursery.start_soon(keep_faults, context, MemoryStore(node.disk), directory / "faults")
+            nursery.start_soon(write_fault_proofs, context, MemoryStore(node.disk), directory / "faults")
             nursery.start_soon(work_for_the_swarm, context, member, gossip, work, check, "simulated")
 
     def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:

@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Transaction:
-    """Do the work of a granted claim; the transaction returned reports it. Raises `WorkError`."""
+    """Do the work of a granted claim; return the transaction that reports it. Raise `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
     try:
         return await work(context, worker, claim, report)
@@ -26,7 +26,7 @@ async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report:
 
 
 async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Games:
-    """Self-play with the model that was canonical when the claim was granted."""
+    """Play games against itself with the model that was canonical when the claim was granted."""
     model = known_model(context.ledger, claim.model)
     settings = context.genesis.settings.selfplay
     done = await worker.perform(
@@ -141,7 +141,7 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
 
 
 async def _fetch_shards(context: WorkContext, configuration: str, report: Report) -> Mapping[bytes, Path]:
-    """The shards to train on, oldest first; older ones take the place of those that nobody has any more."""
+    """Return the shards to train on, oldest first; older ones take the place of those that nobody has any more."""
     found: dict[bytes, Path] = {}
     lost: set[bytes] = set()
     while True:

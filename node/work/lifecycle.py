@@ -13,18 +13,18 @@ from node.work.sealing import seal_all
 from node.work.voting import vote_on_all
 from node.work.worker import JobRunner
 
-LOOK_S = 0.5
-"""Between two looks whether the node is level with the others."""
+_LOOK_S = 0.5
+"""Seconds between two looks at whether the node is level with the others."""
 
 
 async def work_for_the_swarm(
     context: WorkContext, member: Member, gossip: Gossip, worker: JobRunner, checker: JobRunner, device: str
 ) -> None:
-    """Once level with a quorum, say who we are; then work, vote and seal for ever.
+    """Once level with a quorum, announce this node's profile; then work, vote and seal for ever.
 
-    Before that, the ledger here is of some time ago: what it would have us claim was decided long since.
-    Checks have a workshop of their own, so that a vote never waits for a long piece of work. While the ledger
-    here is not that of the others, all of it rests.
+    Before that, the ledger here lags: what it would have us claim was decided long ago. Checks have a worker of
+    their own, `checker`, so that a vote never waits for a long job. While the ledger here differs from that of
+    the others, all of this rests.
     """
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), LOOK_S)
     roles = tuple(sorted(context.roles))

@@ -40,7 +40,7 @@ async def work_on(context: WorkContext, worker: JobRunner) -> None:
             await _fulfil(context, worker, claim)
             backoff.forget(subject)
         except JOB_FAILURES as trouble:
-            backoff.note(subject)
+            backoff.record_failure(subject)
             _log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
             await context.submit(Release(context.next_id(), claim.id, as_reason(str(trouble))))
         finally:
@@ -75,7 +75,7 @@ async def _fulfil(context: WorkContext, worker: JobRunner, claim: Claim) -> None
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
     tally = _Tally(context, claim)
     report = await run_unless(
-        partial(perform, context, worker, claim, tally.note),
+        partial(perform, context, worker, claim, tally.observe),
         partial(_renew, context, claim, tally),
         partial(_until_unwanted, context, claim),
     )
@@ -91,12 +91,12 @@ class _Tally:
         self._claim = claim
         self._since = trio.current_time()
         self.done = 0
-        self.heard = False
+        self.has_progressed = False
         self._show()
 
-    def note(self, progress: Mapping[str, Any]) -> None:
+    def observe(self, progress: Mapping[str, Any]) -> None:
         """Take in a progress report of the worker; games and steps are the units of claimed amounts."""
-        self.heard = True
+        self.has_progressed = True
         done = int(progress.get("games", progress.get("steps", 0)))
         self.done = max(self.done, min(done, self._claim.amount))
         self._show()
@@ -123,8 +123,8 @@ async def _renew(context: WorkContext, claim: Claim, tally: _Tally) -> None:
     pause = context.genesis.settings.timing.lease_s / 4
     while True:
         await trio.sleep(pause)
-        if tally.heard:
-            tally.heard = False
+        if tally.has_progressed:
+            tally.has_progressed = False
             number = context.next_id()
             await context.submit(Progress(number, claim.id, tally.done))
             await context.wait_until_ordered(number)  # without a quorum they would only pile up
@@ -136,7 +136,7 @@ async def _until_unwanted(context: WorkContext, claim: Claim) -> None:
 
 
 def _is_wanted(context: WorkContext, claim: Claim) -> bool:
-    """Whether the result could count: a slot's does after its lease, until somebody else has the slot."""
+    """Return whether the result could count: that of a slot does after its lease, until another member has the slot."""
     if context.ledger.claim(claim.author, claim.id) is not None:
         return True
     candidacy = context.ledger.candidate(claim.candidate) if claim.candidate is not None else None

@@ -1,4 +1,4 @@
-"""Model directories out of blobs: what a job needs on disk is laid out once, by the model's digest."""
+"""Model directories made of blobs: what a job needs on disk is laid out once, under the model's digest."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from node.work.worker import WorkError
 
 
 def known_model(ledger: Ledger, digest: bytes) -> Model:
-    """The canonical, former or built-in model of this digest. Raises `WorkError` for any other."""
+    """Return the canonical, former or built-in model with this digest. Raise `WorkError` for any other."""
     if digest == UNIFORM:
         return Model(UNIFORM, {}, "uniform", None)
     for promotion in reversed(ledger.promotions()):
@@ -22,9 +22,9 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
 
 
 async def model_directory(context: WorkContext, model: Model) -> Path | None:
-    """A directory with the model's files under their names; None for the built-in model, which has none.
+    """Return a directory with the model's files under their names; None for the built-in model, which has none.
 
-    Raises `WorkError` if a file can be had from nobody.
+    Raise `WorkError` if nobody has one of the files.
     """
     if not model.files:
         return None

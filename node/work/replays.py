@@ -1,4 +1,4 @@
-"""Replaying reported slots: what this node finds out about the games of a match, and remembers."""
+"""Replays reported slots, and remembers what this node found out about the games of each match."""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -13,7 +13,7 @@ from node.work.context import WorkContext
 from node.work.worker import JobRunner, WorkError
 
 KEPT = 1024
-"""Results of which it is remembered what was found: far more than the slots of all open matches."""
+"""Results whose findings are remembered: far more than the slots of all open matches."""
 
 _CHUNK = 1 << 20  # bytes
 
@@ -26,12 +26,12 @@ class Replays:
     def __init__(self, context: WorkContext, worker: JobRunner) -> None:
         self._context = context
         self._worker = worker
-        self._free = trio.Lock()  # a workshop does one job at a time
+        self._free = trio.Lock()  # a worker does one job at a time
         self._found: dict[bytes, str] = {}  # by the digest of the result
         self._begun: dict[bytes, trio.Lock] = {}  # by the same
 
     async def find(self, report: SlotReport) -> str:
-        """Empty if the slot is as it was reported, else one line that says what is wrong. Raises `WorkError`."""
+        """Return "" if the slot is as it was reported, else one line that says what is wrong. Raise `WorkError`."""
         begun = self._begun.setdefault(report.digest, trio.Lock())
         try:
             async with begun:  # who asks meanwhile waits for what comes of it
@@ -92,7 +92,7 @@ async def _digest(path: Path) -> bytes:
 
 
 async def unless_over(context: WorkContext, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:
-    """What `work` returns, or None if what it was done for was over before. Raises `WorkError`."""
+    """Return what `work` returns, or None if what it was done for was over before. Raise `WorkError`."""
 
     async def over() -> None:
         while is_open():

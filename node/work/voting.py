@@ -1,8 +1,8 @@
-"""Votes and findings: every counted game is fetched and replayed here before this node says yes.
+"""Votes and findings: this node fetches and replays every counted game before it approves a candidate.
 
-Results are replayed as they come, so that a wrong one is found while the match can do without it. What this node
-finds wrong it puts before the others (`consensus.ledger.rules.findings`), and votes when they have decided: if they
-agree, the result is struck and there is nothing to vote on; if they do not, it rejects.
+Results are replayed as they come, so that a wrong one is found while the match can do without it. If this node finds
+a result wrong, it says so to the others (`consensus.ledger.rules.findings`) and waits until they have decided: if they
+agree, the result is struck and there is nothing to vote on; if they do not, this node rejects the candidate.
 """
 
 import structlog
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 LONGEST_PAUSE_S = 60.0
-"""After several failures at one candidate; its time to be voted on is limited."""
+"""Pause after several failures at one candidate, whose time to be voted on is limited."""
 
 
 async def vote_on_all(context: WorkContext, worker: JobRunner) -> None:
@@ -45,13 +45,13 @@ class _Findings:
     def __init__(self, context: WorkContext, replays: Replays) -> None:
         self._context = context
         self.replays = replays
-        self._said: dict[bytes, int] = {}  # the id of our finding, by the digest of the result
+        self._submitted: dict[bytes, int] = {}  # the id of our finding, by the digest of the result
 
-    async def say(self, report: SlotReport, wrong: str) -> None:
-        """Our one finding about a result."""
-        if report.digest in self._said:
+    async def submit(self, report: SlotReport, wrong: str) -> None:
+        """Submit our one finding about a result."""
+        if report.digest in self._submitted:
             return
-        number = self._said[report.digest] = self._context.next_id()
+        number = self._submitted[report.digest] = self._context.next_id()
         found = Finding(
             number,
             candidate=report.candidate,
@@ -63,22 +63,22 @@ class _Findings:
         try:
             await self._context.submit(found)
         except JOB_FAILURES:
-            del self._said[report.digest]
+            del self._submitted[report.digest]
             raise
 
     def is_pending(self, report: SlotReport) -> bool:
-        """Whether what is found of this result is being decided."""
-        number, ledger = self._said.get(report.digest), self._context.ledger
+        """Return whether the members are deciding about this result."""
+        number, ledger = self._submitted.get(report.digest), self._context.ledger
         waits = number is not None and not ledger.has_used(self._context.me, number)
         return waits or ledger.case(report.digest) is not None
 
     def may_accuse(self, candidacy: Candidacy, report: SlotReport) -> bool:
-        """Whether a `wrong` of ours would put this result before the others."""
-        return report.digest not in self._said and self._context.ledger.may_open_case(self._context.me, candidacy)
+        """Return whether a finding of ours that it is wrong would make the members decide about this result."""
+        return report.digest not in self._submitted and self._context.ledger.may_open_case(self._context.me, candidacy)
 
 
 async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
-    """Replay the results of matches that are being played, and put what is wrong before the others."""
+    """Replay the results of matches that are being played, and report those that are wrong."""
     settled: set[bytes] = set()  # results that are right, or of which we have said that they are not
     backoff = Backoff(LONGEST_PAUSE_S)
     while True:
@@ -101,13 +101,13 @@ async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
                 if await _is_settled(context, findings, report):
                     settled.add(result.fingerprint)
             except JOB_FAILURES:
-                backoff.note(subject)  # who has to vote on it, or to answer for it, says why
+                backoff.record_failure(subject)  # who has to vote on it, or to answer for it, says why
         with trio.move_on_at(backoff.next_end()):
             await context.wait_for_advance(advances)
 
 
 async def _is_settled(context: WorkContext, findings: _Findings, report: SlotReport) -> bool:
-    """Whether there is no more to say about a result: it is right, or we have said that it is wrong."""
+    """Return whether nothing is left to say about a result: it is right, or we have said that it is wrong."""
 
     def is_open() -> bool:
         present = context.ledger.candidate(report.candidate)
@@ -116,7 +116,7 @@ async def _is_settled(context: WorkContext, findings: _Findings, report: SlotRep
     wrong = await unless_over(context, is_open, lambda: findings.replays.find(report))
     present = context.ledger.candidate(report.candidate)
     if wrong and present is not None and not findings.is_pending(report) and findings.may_accuse(present, report):
-        await findings.say(report, wrong)
+        await findings.submit(report, wrong)
         return True
     return wrong == ""
 
@@ -148,10 +148,10 @@ async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None
         try:
             wrong = await unless_over(context, is_open, lambda: findings.replays.find(case.report))
             if wrong is not None:
-                await findings.say(case.report, wrong)
+                await findings.submit(case.report, wrong)
             return
         except JOB_FAILURES as trouble:
-            backoff.note(subject)
+            backoff.record_failure(subject)
             _log.warning("finding put off", result=short_hex(case.id), why=str(trouble))
         await trio.sleep_until(backoff.next_end())
 
@@ -172,14 +172,14 @@ async def _vote_on_all(context: WorkContext, findings: _Findings) -> None:
                     await context.submit(vote)
                     voted.add(candidacy.ripe.results)
             except JOB_FAILURES as trouble:
-                backoff.note(subject)
+                backoff.record_failure(subject)
                 _log.warning("vote put off", candidate=short_hex(candidacy.id), why=str(trouble))
         with trio.move_on_at(backoff.next_end()):
             await context.wait_for_advance(advances)
 
 
 async def _judge(context: WorkContext, findings: _Findings, candidacy: Candidacy) -> Vote | None:
-    """Our vote; None if there is none now: the candidate is over, or what we found is put to the others first."""
+    """Return our vote; None if the candidate is decided, or the members decide about a finding first."""
     assert candidacy.ripe is not None
     results = candidacy.ripe.results
 
@@ -197,13 +197,13 @@ async def _judge(context: WorkContext, findings: _Findings, candidacy: Candidacy
     if findings.is_pending(report):
         return None
     if findings.may_accuse(present, report):
-        await findings.say(report, wrong)
+        await findings.submit(report, wrong)
         return None
     return Vote(context.next_id(), candidacy.id, False, results, as_reason(f"slot {report.slot}: {wrong}"))
 
 
 async def _first_wrong(replays: Replays, candidacy: Candidacy) -> tuple[SlotReport | None, str]:
-    """The first counted slot that is not as it was reported, and why; None if all are right."""
+    """Return the first counted slot that is not as it was reported, and why; None if all are right."""
     assert candidacy.ripe is not None
     for number in range(counted_slots(candidacy.ripe.blocks, candidacy.settings.slot_blocks)):
         report = report_of(candidacy, number)

@@ -1,4 +1,4 @@
-"""A workshop does one job at a time away from the node's own process, so no fault of a job reaches the node.
+"""Job runners do one job at a time outside the node's own process, so that no fault of a job reaches the node.
 
 `WorkerProcess` keeps a warm child, `python -m training.worker`, and speaks CBOR frames with it over pipes:
 starting one costs seconds of imports, so it serves job after job. Whatever goes wrong with the child (killed
@@ -20,7 +20,7 @@ from node.system.child_process import kill_and_reap
 from training.frames import FRAME_LIMIT
 
 WORKER = (sys.executable, "-m", "training.worker", "--nice", "10")
-"""Nice, so that a busy machine goes on gossiping."""
+"""The worker is nice, so that a busy machine goes on gossiping."""
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -30,12 +30,12 @@ class WorkError(Exception):
 
 
 class JobRunner(Protocol):
-    """Somewhere jobs are done, one at a time."""
+    """Does jobs, one at a time."""
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         """Do `job` (its key `job` names the kind); call `report` with each progress; return the result.
 
-        Raises `WorkError`.
+        Raise `WorkError`.
         """
         ...
 
@@ -124,7 +124,7 @@ class _FrameReader:
         self._buffer = bytearray()
 
     async def next_frame(self) -> Mapping[str, Any] | None:
-        """The next frame, or None at the end of the stream."""
+        """Return the next frame, or None at the end of the stream."""
         head = await self._take(4)
         if head is None:
             return None

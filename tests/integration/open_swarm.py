@@ -29,7 +29,7 @@ from node.gossip.rhythm import Rhythm
 from node.member.member import Member, Pace
 from node.membership.address_book import AddressBook
 from node.membership.admission import Admission
-from node.membership.joining import outside
+from node.membership.joining import reason_outside
 from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import RoundObserver, SimulatedSwarm
@@ -179,14 +179,14 @@ class OpenSwarm(SimulatedSwarm):
         def stranded() -> bool:
             here = Address("10.0.0.1", 1)
             return (
-                bool(outside(me, here, address_book, member.replica.number, member.removed_by)) or gossip.is_stranded()
+                bool(reason_outside(me, here, address_book, member.replica.number, member.removed_by)) or gossip.is_stranded()
             )
 
         async with trio.open_nursery() as nursery:
             await nursery.start(member.run)
             nursery.start_soon(self._report, node, instance.decided)
-            await admission.adjust()
-            nursery.start_soon(admission.follow, rounds)
+            await admission.admit_roster()
+            nursery.start_soon(admission.run, rounds)
             self.addressed_network.listeners[self.address_of(node)] = me
             await nursery.start(self.network.serve, me, router)
             nursery.start_soon(gossip.run)
@@ -240,7 +240,7 @@ class OpenSwarm(SimulatedSwarm):
             blobs=node.blobs,
             fetcher=instance.fetcher,
             chance=chance,
-            entered=admission.adjust,
+            entered=admission.admit_roster,
         )
 
 

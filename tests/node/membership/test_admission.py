@@ -42,7 +42,7 @@ class Station:
     async def turn(self, *members: RosterMember) -> None:
         self.seen |= frozenset(self.roster.ids)
         self.roster = make_roster(members)
-        await self.admission.adjust()
+        await self.admission.admit_roster()
 
     async def ask(self, other: "Station") -> bytes:
         return await self.transport.ask(other.identity.id, "/echo", b"?", timeout_s=5)

@@ -61,12 +61,12 @@ class Room:
 
     def order(self) -> None:
         for transaction in self.submitted:
-            self.proposals.note(self.swarm.act(self.number, transaction))
+            self.proposals.observe(self.swarm.act(self.number, transaction))
         self.submitted.clear()
 
     def ballot(self, member: int, proposal: str, *, approve: bool = True) -> None:
         ballot = t.Ballot(self.swarm.next_id(member), bytes.fromhex(proposal), approve)
-        self.proposals.note(self.swarm.act(member, ballot))
+        self.proposals.observe(self.swarm.act(member, ballot))
 
     def info(self) -> ProposalInfo:
         (info,) = membership.proposals(self.proposals, self.ledger, self.directory)
@@ -108,7 +108,7 @@ async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
     ]  # fmt: skip
     room.ballot(3, sent["proposal"])
     assert (room.info()["state"], room.info()["approve"]) == ("approved", 3)
-    room.proposals.note(room.swarm.close().effects)
+    room.proposals.observe(room.swarm.close().effects)
     assert (room.info()["state"], room.info()["total"]) == ("in force", 5)
     assert NEWCOMER in room.directory.roster
     joined = room.directory.members()[-1]
@@ -118,7 +118,7 @@ async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
 
 async def test_a_vote_for_and_one_against(room: Room) -> None:
     proposal = room.swarm.propose(1, Change("leave", room.swarm.id(3)))
-    room.proposals.note(room.swarm.last)
+    room.proposals.observe(room.swarm.last)
     answer = await room.actions.vote(proposal.hex()[:6].upper(), approve=False)
     assert (answer["proposal"], answer["by_name"], answer["text"]) == (proposal.hex(), "node2", "node4 leaves")
     with pytest.raises(GovernanceError, match=r"has voted on .* already"):  # before it is ordered
@@ -140,8 +140,8 @@ async def test_what_removes_this_node_is_in_force_when_a_sealed_record_says_that
     await room.actions.propose({"change": "leave", "member": "node1", "reason": "so"})
     if ordered:
         room.order()
-    room.proposals.left()
-    room.proposals.left()
+    room.proposals.end_membership()
+    room.proposals.end_membership()
     assert room.info()["state"] == "in force"
 
 
@@ -185,14 +185,14 @@ async def test_all_changes(room: Room) -> None:
     [
         ({"change": "leave", "member": "node9"}, '404: no member has the name "node9", or an id that begins so'),
         ({"change": "leave", "member": ""}, "400: member is missing"),
-        ({"change": "marry", "member": "node2"}, '400: "marry" is no change; changes are join, leave'),
+        ({"change": "marry", "member": "node2"}, '400: "marry" is not a change; changes are join, leave'),
         ({"change": "weight", "member": "node2", "weight": 2}, "is a third or more of all 5"),
         ({"change": "weight", "member": "node2", "weight": 1}, "409: that is how it is already"),
         ({"change": "weight", "member": "node2", "weight": -1}, "400: weight -1 must be a whole number"),
         ({"change": "weight", "member": "node2"}, "400: weight None must be a whole number"),
         ({**JOIN, "member": "node2"}, "400: member: "),
         ({**JOIN, "address": "127.0.0.1"}, "is not host:port"),
-        ({**JOIN, "address": "0.0.0.0:7400"}, "no place that peers can reach"),
+        ({**JOIN, "address": "0.0.0.0:7400"}, "cannot be reached by peers"),
         ({**JOIN, "reason": "two\nlines"}, "400: field reason"),
         ({**JOIN, "reason": " "}, "400: reason is missing"),
     ],
@@ -273,7 +273,7 @@ async def test_what_the_ledger_refuses_is_told(room: Room) -> None:
 
 async def test_what_the_genesis_proposes_is_shown_with_the_others() -> None:
     room = Room(Swarm(4, settings(membership=MembershipSettings(absence_s=60))))
-    room.proposals.note(room.swarm.wait(120))
+    room.proposals.observe(room.swarm.wait(120))
     absent = membership.proposals(room.proposals, room.ledger, room.directory)
     assert {entry["text"] for entry in absent} == {f"node{number} leaves" for number in (2, 3, 4)}
     assert all(entry["by"] is None and entry["votes"] == [] and entry["state"] == "open" for entry in absent)

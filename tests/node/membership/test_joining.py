@@ -15,7 +15,7 @@ from node.config.identity import Identity
 from node.config.swarm_file import parse_config
 from node.config.template import Listing, render_swarm
 from node.membership.address_book import AddressBook
-from node.membership.joining import joining_command, outside, tell_while_outside
+from node.membership.joining import joining_command, log_while_outside, reason_outside
 
 HERE = Address("127.0.0.1", 7404)
 Ids = list[Identity]
@@ -35,12 +35,12 @@ async def test_it_says_once_a_minute_what_it_waits_for(
     directory = AddressBook(config, lambda: present)
 
     def reason() -> str:
-        return outside(me.id, HERE, directory, 3)
+        return reason_outside(me.id, HERE, directory, 3)
 
     command = joining_command(me.id, HERE)
-    assert reason() == f"no member in epoch 3: waits to be voted in; at a member's machine: {command}"
+    assert reason() == f"not a member in epoch 3: waits to be voted in; run at a member's machine: {command}"
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(tell_while_outside, reason)
+        nursery.start_soon(log_while_outside, reason)
         await trio.sleep(150)
         assert capsys.readouterr().out.count(command) == 3
         present = roster(a, b, me)
@@ -58,8 +58,8 @@ def test_one_that_was_voted_out_says_so_and_by_what_record(identities: Ids) -> N
     config = parse_config(Path("swarm.toml"), render_swarm("test", [listing], Settings()))
     directory = AddressBook(config, lambda: roster(a, b), None, lambda: frozenset([me.id]))
     command = joining_command(me.id, HERE)
-    assert outside(me.id, HERE, directory, 3) == (
-        f"voted out: this key is not in epoch 3; to come back, at a member's machine: {command}"
+    assert reason_outside(me.id, HERE, directory, 3) == (
+        f"voted out: this key is not in epoch 3; to come back, run at a member's machine: {command}"
     )
     behind = AddressBook(config, lambda: roster(a, b, me))
     digest = bytes(range(32))
@@ -67,7 +67,7 @@ def test_one_that_was_voted_out_says_so_and_by_what_record(identities: Ids) -> N
         genesis=digest, number=4, previous=digest, old=digest, roster=roster(a, b), roster_version=2, ledger=digest,
         snapshot=digest, round=9, ordered=9, time=9, judges=(digest,),
     )  # fmt: skip
-    words = outside(me.id, HERE, behind, 3, record)
+    words = reason_outside(me.id, HERE, behind, 3, record)
     assert words.startswith(f"voted out: this key is not in epoch 4, whose record {record.digest.hex()[:16]} has ")
     assert words.endswith(f"to come back: {command}")
 

@@ -11,7 +11,7 @@ from consensus.event import Event
 from consensus.fault_proof import read_proof
 from consensus.genesis import Genesis
 from consensus.ledger.records.cases import Fault
-from node.proofs.faults import find_events, keep_faults, proof_path
+from node.proofs.faults import find_events, write_fault_proofs, proof_path
 from node.work.worker import WorkError
 from tests.node.proofs import fault_proofs
 
@@ -34,7 +34,7 @@ class Shelf:
 
 
 class FakeContext:
-    """What `keep_faults` asks of a context, and of its ledger."""
+    """What `write_fault_proofs` asks of a context, and of its ledger."""
 
     def __init__(self, directory: Path, fault: Fault, games: bytes | None) -> None:
         self.directory, self.fault, self.games = directory, fault, games
@@ -82,7 +82,7 @@ async def test_a_proof_is_written_when_all_is_there(
     context, shelf = FakeContext(tmp_path, fault, None), Shelf([events[0].raw], [], [made.raw for made in events[1:3]])
     context.chain = None
     path = proof_path(tmp_path / "faults", fault.id)
-    nursery.start_soon(keep_faults, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # what it uses of them
+    nursery.start_soon(write_fault_proofs, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # what it uses of them
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

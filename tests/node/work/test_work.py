@@ -20,7 +20,7 @@ from consensus.ledger.records.entities import Claim, Place
 from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from node.member.ledger_client import SubmitError
-from node.proofs.certificates import keep_certificates
+from node.proofs.certificates import write_certificates
 from node.simulation.fake_worker import FakeWorker
 from node.work.context import WorkProgress, as_reason
 from node.work.jobs import perform
@@ -209,7 +209,7 @@ async def test_progress_without_a_quorum_does_not_pile_up(
     async def work() -> None:
         while True:
             await trio.sleep(1)
-            tally.note({"games": 1})
+            tally.observe({"games": 1})
 
     with trio.move_on_after(10_000):
         async with trio.open_nursery() as nursery:
@@ -349,7 +349,7 @@ async def test_certificates_are_written_once_the_disk_has_room_again(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    nursery.start_soon(keep_certificates, context, directory)
+    nursery.start_soon(write_certificates, context, directory)
     with monkeypatch.context() as patch:
         patch.setattr("node.system.files.os.fsync", full)
         swarm.certify(statements[1], (0, 1, 2))

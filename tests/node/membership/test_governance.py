@@ -258,7 +258,7 @@ async def test_a_node_that_can_hold_no_more(room: Room) -> None:
 
 async def test_a_stranger_has_no_voice(room: Room) -> None:
     room.number = room.swarm.enlist(99)
-    assert "this node is no member" in await room.refusal(JOIN)
+    assert "this node is not a member" in await room.refusal(JOIN)
 
 
 async def test_what_the_ledger_refuses_is_told(room: Room) -> None:

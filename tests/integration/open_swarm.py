@@ -179,7 +179,8 @@ class OpenSwarm(SimulatedSwarm):
         def stranded() -> bool:
             here = Address("10.0.0.1", 1)
             return (
-                bool(reason_outside(me, here, address_book, member.replica.number, member.removed_by)) or gossip.is_stranded()
+                bool(reason_outside(me, here, address_book, member.replica.number, member.removed_by))
+                or gossip.is_stranded()
             )
 
         async with trio.open_nursery() as nursery:

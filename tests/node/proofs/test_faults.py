@@ -11,7 +11,7 @@ from consensus.event import Event
 from consensus.fault_proof import read_proof
 from consensus.genesis import Genesis
 from consensus.ledger.records.cases import Fault
-from node.proofs.faults import find_events, write_fault_proofs, proof_path
+from node.proofs.faults import find_events, proof_path, write_fault_proofs
 from node.work.worker import WorkError
 from tests.node.proofs import fault_proofs
 

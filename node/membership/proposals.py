@@ -160,7 +160,14 @@ class Proposals:
 
 def _open_motion(entry: Proposal) -> Motion:
     return Motion(
-        entry.id, entry.author, entry.change, entry.reason, "open", entry.ballots, entry.deadline, entry.place.round
+        id=entry.id,
+        author=entry.author,
+        change=entry.change,
+        reason=entry.reason,
+        state="open",
+        ballots=entry.ballots,
+        deadline=entry.deadline,
+        round=entry.place.round,
     )
 
 

@@ -26,7 +26,7 @@ async def work_for_the_swarm(
     their own, `checker`, so that a vote never waits for a long job. While the ledger here differs from that of
     the others, all of this rests.
     """
-    await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), LOOK_S)
+    await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
     await context.submit(
         Profile(context.next_id(), roles=roles, device=device, software=source_digest(), rates={}, cost=0, life=0)
@@ -37,6 +37,6 @@ async def work_for_the_swarm(
             nursery.start_soon(vote_on_all, context, checker)
             if roles:
                 nursery.start_soon(work_on, context, worker)
-            await wait_until(lambda: bool(member.divergence.dissent), LOOK_S)
+            await wait_until(lambda: bool(member.divergence.dissent), _LOOK_S)
             nursery.cancel_scope.cancel()
-        await wait_until(lambda: not member.divergence.dissent, LOOK_S)
+        await wait_until(lambda: not member.divergence.dissent, _LOOK_S)

@@ -1,0 +1,98 @@
+"""What the pages of the documentation name exists: paths, pages, headings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.house import PACKAGES, read_house
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("consensus/*.md")])
+_PATH = re.compile(r"(?<![\w/.<>-])((?:node|consensus|engine|training|tests|scripts|docs)/[\w./*-]*)")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_ENTRY = re.compile(r"^\*\*([^*]+)\.\*\* (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)  # of the glossary
+_HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+
+
+def _named_paths(page: Path) -> Iterator[str]:
+    text = page.read_text()
+    for path in _PATH.findall(_LINK.sub("]", text)):
+        yield path.rstrip(".")
+
+
+def _links(page: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the target of each link to something of ours, and the heading in it that is named."""
+    for link in _LINK.findall(page.read_text()):
+        if "://" not in link:
+            target, _, heading = link.partition("#")
+            yield (page.parent / target if target else page), heading
+
+
+def _anchor(heading: str) -> str:
+    """Return the name under which a heading can be linked to."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    absent = [path for path in _named_paths(page) if not list(ROOT.glob(path.rstrip("/") or path))]
+    assert not absent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, heading in _links(page):
+        assert target.exists(), f"{target} does not exist"
+        if heading:
+            anchors = [_anchor(each) for each in _HEADING.findall(target.read_text())]
+            assert heading in anchors, f"{target} has no heading #{heading}"
+
+
+def test_the_glossary_is_in_order_and_names_a_file_for_each_word() -> None:
+    entries = re.findall(
+        r"^\*\*([^*]+)\.\*\* (.*?)(?:\n\n|\Z)", (ROOT / "docs" / "glossary.md").read_text(), re.M | re.S
+    )
+    words = [word for word, _ in entries]
+    assert words == sorted(words, key=str.lower)
+    assert [word for word, meaning in entries if not _PATH.search(meaning)] == []
+
+
+def test_the_architecture_has_every_room_of_node_by_its_floor() -> None:
+    rooms = re.findall(r"^\| \[`(\w+)(?:/|\.py)`\]", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    floors = [name for floor in read_house().floors for name in floor]
+    packages = list(PACKAGES)
+    assert sorted(rooms[: len(packages)]) == sorted(packages)
+    assert rooms[len(packages) :] == floors
+
+
+_NAME = re.compile(r"`([A-Z]\w*[a-z]\w*)(?:\.(\w+))?[^`]*`")
+_FOREIGN: frozenset[str] = frozenset()
+
+
+def _classes() -> dict[str, set[str]]:
+    """Return the classes of the packages and scripts with the names of what they have."""
+    classes: dict[str, set[str]] = {}
+    for package in (*PACKAGES, "scripts", "tests"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    classes.setdefault(node.name, set()).update(_attributes(node))
+    return classes
+
+
+def _attributes(node: ast.ClassDef) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield inner.name
+        elif isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            yield inner.id if isinstance(inner, ast.Name) else inner.attr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_class_that_a_page_names_exists(page: Path, classes: dict[str, set[str]]) -> None:
+    for name, attribute in _NAME.findall(page.read_text()):
+        if name not in _FOREIGN:
+            assert name in classes, name
+            assert not attribute or attribute in classes[name], f"{name}.{attribute}"

@@ -1,0 +1,169 @@
+"""docs/peer-protocol.md names the paths, limits and pauses that the code has."""
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.encoding import decode
+from consensus.epoch import EpochRecord
+from consensus.event import make_event
+from consensus.keys import SigningKey
+from consensus.roster import Roster, RosterMember
+from node.blobs.exchange import blob_route
+from node.blobs.memory import MemoryBlobs
+from node.gossip.gossip import Gossip
+from node.gossip.messages import SyncAnswer, SyncRequest
+from node.statesync.messages import ChainAnswer
+from node.statesync.serving import chain_route
+from node.store.memory import MemoryDisk, MemoryStore
+from node.transport.router import Route
+
+PAGE = (Path(__file__).parents[2] / "docs" / "peer-protocol.md").read_text()
+
+CONSTANTS = {
+    "handshakes under way, in all": "node.transport.server:Limits.handshakes",
+    "handshakes under way, from one host": "node.transport.server:Limits.handshakes_per_host",
+    "connections of one member": "node.transport.server:Limits.connections_per_member",
+    "connections that a client keeps to one peer": "node.transport.client:_MAX_KEPT",
+    "a handshake takes at most": "node.transport.server:Limits.handshake",
+    "the server waits for the next request on an open connection": "node.transport.server:Limits.idle",
+    "a client keeps an idle connection": "node.transport.client:_KEEP",
+    "a request takes at most, from its first byte to its last": "node.transport.server:Limits.request",
+    "an answer takes at most to send": "node.transport.server:Limits.answer",
+    "after an early refusal the server reads on for at most": "node.transport.server:Limits.drain",
+    "and at most": "node.transport.server:_MAX_DRAINED",
+    "nested arrays and maps": "consensus.encoding:MAX_DEPTH",
+    "bytes of an event": "consensus.event:MAX_EVENT_BYTES",
+    "bytes of an event's header": "consensus.event:MAX_HEADER_BYTES",
+    "other-parents of an event": "consensus.event:MAX_OTHER_PARENTS",
+    "transactions of an event": "consensus.event:MAX_TRANSACTIONS",
+    "values in the transactions of an event": "consensus.event:MAX_VALUES",
+    "events in a sync message": "node.gossip.messages:MAX_EVENTS",
+    "bytes of events in a sync message": "node.gossip.messages:MAX_EVENTS_SIZE",
+    "hashes in `want`": "consensus.open_epoch:MAX_WANTED",
+    "tips of one member": "consensus.sync:TIPS_PER_MEMBER",
+    "members of a roster": "consensus.roster:MEMBERS_LIMIT",
+    "records in an answer": "node.statesync.messages:MAX_RECORDS",
+    "bytes of records in an answer": "node.statesync.messages:MAX_RECORDS_SIZE",
+    "bytes of a record": "consensus.epoch:RECORD_LIMIT",
+    "bytes of a record with its seals": "consensus.epoch:SEALED_LIMIT",
+    "bytes of a piece of a blob": "node.blobs:PIECE",
+    "from one exchange to the next while somebody waits for rounds": "node.gossip.gossip:Rhythm.busy",
+    "the same while nobody needs anything": "node.gossip.gossip:Rhythm.idle",
+    "nobody has waited for rounds for so long: heartbeats are fetched, not brought": "node.gossip.gossip:Rhythm.calm",
+    "exchanges in a row with one peer": "node.gossip.gossip:Rhythm.exchanges",
+    "events of one peer that are checked, on average": "node.gossip.peers:_EVENTS_PER_S",
+    "events of one peer that are checked, at once": "node.gossip.peers:_EVENTS_AT_ONCE",
+    "first pause after no answer, or a refusal": "node.gossip.peers:_FIRST_PENALTY",
+    "longest pause after these": "node.gossip.peers:_MAX_UNREACHABLE",
+    "first pause after something that no correct node says": "node.gossip.peers:_FIRST_MISBEHAVED",
+    "longest pause after that": "node.gossip.peers:_MAX_MISBEHAVED",
+    "a peer that asked us is asked again after": "node.gossip.peers:_RECENT",
+    "peers asked at a time for one blob": "node.blobs.exchange:_SOURCES",
+    "peers asked at a time for records": "node.statesync.catchup:_TEACHERS",
+    "a piece is asked of another peer, too, after": "node.blobs.exchange:_PATIENCE",
+    "a peer that could not be reached is left alone for": "node.blobs.exchange:_AWAY",
+    "pauses after 429 on `/blobs/read`": "node.blobs.exchange:_PAUSES",
+    "a peer that answers 429 on `/gossip/chain` is asked again after": "node.statesync.catchup:_PAUSE",
+    "and so often": "node.statesync.catchup:_PATIENCE",
+}
+"""Where the code has what the first column of a table with two columns says."""
+
+ANSWERS = {
+    "/gossip/sync": ("node.gossip.messages:MAX_MESSAGE", "node.gossip.gossip:Rhythm.deadline"),
+    "/gossip/chain": ("node.statesync.messages:MAX_ANSWER", "node.statesync.chain:DEADLINE"),
+    "/blobs/read": ("node.blobs.exchange:_MAX_ANSWER", "node.blobs.exchange:_SECONDS"),
+}
+"""How long an answer may be, and how long the asking side waits for it."""
+
+
+def _value(place: str) -> Any:
+    module, _, names = place.partition(":")
+    value: Any = import_module(module)
+    for name in names.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _rows() -> Iterator[list[str]]:
+    for line in PAGE.splitlines():
+        if line.startswith("|") and not set(line) <= set("|- "):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def _numbers(cell: str) -> tuple[float, ...]:
+    return tuple(float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", cell))
+
+
+def test_the_page_gives_the_limits_and_pauses_of_the_code() -> None:
+    found = {row[0]: _numbers(row[1])[: 4 if "429" in row[0] else 1] for row in _rows() if row[0] in CONSTANTS}
+    assert found.keys() == CONSTANTS.keys()
+    for words, place in CONSTANTS.items():
+        value = _value(place)
+        assert found[words] == (value if isinstance(value, tuple) else (value,)), words
+
+
+def _routes() -> dict[str, Route]:
+    gossip = object.__new__(Gossip)  # a route is made without any state
+    return {
+        _value("node.gossip.gossip:SYNC_PATH"): gossip.route(),
+        _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
+        _value("node.blobs.exchange:BLOB_PATH"): blob_route(MemoryBlobs()),
+    }
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+def test_the_page_gives_the_limits_of_each_path(path: str) -> None:
+    (cells,) = (row for row in _rows() if row[0] == f"`{path}`" and len(row) == 9)
+    route = _routes()[path]
+    answer, timeout = map(_value, ANSWERS[path])
+    wanted = [route.limit, answer, timeout, route.seconds, route.concurrency, route.rate, route.burst]
+    assert [_numbers(cell)[0] for cell in cells[1:8]] == wanted
+    assert cells[8] == ("yes" if route.former else "no")
+
+
+def test_no_path_is_missing() -> None:
+    assert _routes().keys() == ANSWERS.keys()
+
+
+def test_the_page_says_how_much_any_answer_may_be() -> None:
+    assert f"larger than {_value('node.transport:MAX_ANSWER'):,} bytes" in PAGE
+
+
+def _fields(heading: str) -> set[str]:
+    """Return the fields in the first table after a heading or a bold word."""
+    table = PAGE.split(heading, 1)[1].split("|---", 1)[1].split("\n\n", 1)[0]
+    return set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+
+def test_the_page_has_every_field_of_each_message() -> None:
+    epoch, record = bytes(32), _record()
+    for heading, message in {
+        "**Request**\n": SyncRequest(epoch, [], [], []).encode(),
+        "**Answer**\n": SyncAnswer([], [], more=False, closed=False).encode(),
+        "## Chain of records": ChainAnswer(record, []).encode(),
+        "A **record** is a map": record.raw,
+    }.items():
+        fields = decode(message, limit=len(message))
+        assert isinstance(fields, dict)
+        assert _fields(heading) == fields.keys(), heading
+
+
+def test_a_header_has_as_many_fields_as_the_page_says() -> None:
+    event = make_event(SigningKey(bytes(32)), epoch=bytes(32), seq=0, self_parent=None, time=1)
+    header = decode(event.header, limit=len(event.header))
+    places = [int(row[0]) for row in _rows() if len(row) == 4 and row[0].isdigit()]
+    assert isinstance(header, list)
+    assert places == list(range(len(header)))
+
+
+def _record() -> EpochRecord:
+    roster = Roster((RosterMember(bytes(32), 1),))
+    digests = dict.fromkeys(("genesis", "previous", "old", "ledger", "snapshot"), bytes(32))
+    numbers = dict.fromkeys(("number", "roster_version", "round", "ordered", "time"), 1)
+    values: dict[str, Any] = {**digests, **numbers}
+    return EpochRecord(roster=roster, judges=(bytes(32),), **values)

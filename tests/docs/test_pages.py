@@ -1,5 +1,7 @@
 """What the pages of the documentation name exists: paths, pages, headings."""
 
+import ast
+import builtins
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("c
 _PATH = re.compile(r"(?<![\w/.<>-])((?:node|consensus|engine|training|tests|scripts|docs)/[\w./*-]*)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _ENTRY = re.compile(r"^\*\*([^*]+)\.\*\* (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)  # of the glossary
+_CLASS = re.compile(r"`([A-Z]\w*[a-z]\w*)(?:\.(\w+))?[^`]*`")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 
 
@@ -46,7 +49,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     for target, heading in _links(page):
         assert target.exists(), f"{target} does not exist"
         if heading:
-            anchors = [_anchor(each) for each in _HEADING.findall(target.read_text())]
+            text = target.read_text()
+            anchors = [*(_anchor(each) for each in _HEADING.findall(text)), *re.findall(r'<a id="([^"]+)">', text)]
             assert heading in anchors, f"{target} has no heading #{heading}"
 
 
@@ -67,18 +71,19 @@ def test_the_architecture_has_every_room_of_node_by_its_floor() -> None:
     assert rooms[len(packages) :] == floors
 
 
-_NAME = re.compile(r"`([A-Z]\w*[a-z]\w*)(?:\.(\w+))?[^`]*`")
-_FOREIGN: frozenset[str] = frozenset()
-
-
-def _classes() -> dict[str, set[str]]:
+@pytest.fixture(scope="module")
+def classes() -> dict[str, set[str]]:
     """Return the classes of the packages and scripts with the names of what they have."""
     classes: dict[str, set[str]] = {}
     for package in (*PACKAGES, "scripts", "tests"):
         for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            tree = ast.parse(path.read_text())
+            for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef):
                     classes.setdefault(node.name, set()).update(_attributes(node))
+            for node in tree.body:
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                    classes.setdefault(node.target.id, set())  # the name of a type
     return classes
 
 
@@ -92,7 +97,6 @@ def _attributes(node: ast.ClassDef) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_class_that_a_page_names_exists(page: Path, classes: dict[str, set[str]]) -> None:
-    for name, attribute in _NAME.findall(page.read_text()):
-        if name not in _FOREIGN:
-            assert name in classes, name
-            assert not attribute or attribute in classes[name], f"{name}.{attribute}"
+    for name, attribute in _CLASS.findall(page.read_text()):
+        assert name in classes or hasattr(builtins, name), name
+        assert not attribute or attribute in classes[name], f"{name}.{attribute}"

@@ -15,8 +15,8 @@ from consensus.keys import SigningKey
 from consensus.roster import Roster, RosterMember
 from node.blobs.exchange import blob_route
 from node.blobs.memory import MemoryBlobs
-from node.gossip.gossip import Gossip
 from node.gossip.messages import SyncAnswer, SyncRequest
+from node.gossip.sync_server import SyncServer
 from node.statesync.messages import ChainAnswer
 from node.statesync.serving import chain_route
 from node.store.memory import MemoryDisk, MemoryStore
@@ -43,7 +43,7 @@ CONSTANTS = {
     "transactions of an event": "consensus.event:MAX_TRANSACTIONS",
     "values in the transactions of an event": "consensus.event:MAX_VALUES",
     "events in a sync message": "node.gossip.messages:MAX_EVENTS",
-    "bytes of events in a sync message": "node.gossip.messages:MAX_EVENTS_SIZE",
+    "bytes of events in a sync message": "node.gossip.messages:MAX_EVENTS_BYTES",
     "hashes in `want`": "consensus.open_epoch:MAX_WANTED",
     "tips of one member": "consensus.sync:TIPS_PER_MEMBER",
     "members of a roster": "consensus.roster:MEMBERS_LIMIT",
@@ -52,17 +52,17 @@ CONSTANTS = {
     "bytes of a record": "consensus.epoch:RECORD_LIMIT",
     "bytes of a record with its seals": "consensus.epoch:SEALED_LIMIT",
     "bytes of a piece of a blob": "node.blobs:PIECE",
-    "from one exchange to the next while somebody waits for rounds": "node.gossip.gossip:Rhythm.busy",
-    "the same while nobody needs anything": "node.gossip.gossip:Rhythm.idle",
-    "nobody has waited for rounds for so long: heartbeats are fetched, not brought": "node.gossip.gossip:Rhythm.calm",
-    "exchanges in a row with one peer": "node.gossip.gossip:Rhythm.exchanges",
+    "from one exchange to the next while somebody waits for rounds": "node.gossip.rhythm:Rhythm.busy_s",
+    "the same while nobody needs anything": "node.gossip.rhythm:Rhythm.idle_s",
+    "nobody has waited for rounds for so long: heartbeats are fetched, not brought": "node.gossip.rhythm:Rhythm.calm_s",
+    "exchanges in a row with one peer": "node.gossip.rhythm:Rhythm.exchanges",
     "events of one peer that are checked, on average": "node.gossip.peers:_EVENTS_PER_S",
     "events of one peer that are checked, at once": "node.gossip.peers:_EVENTS_AT_ONCE",
-    "first pause after no answer, or a refusal": "node.gossip.peers:_FIRST_PENALTY",
-    "longest pause after these": "node.gossip.peers:_MAX_UNREACHABLE",
-    "first pause after something that no correct node says": "node.gossip.peers:_FIRST_MISBEHAVED",
-    "longest pause after that": "node.gossip.peers:_MAX_MISBEHAVED",
-    "a peer that asked us is asked again after": "node.gossip.peers:_RECENT",
+    "first pause after no answer, or a refusal": "node.gossip.backoff:_FIRST_PENALTY_S",
+    "longest pause after these": "node.gossip.backoff:_MAX_PENALTY_S",
+    "first pause after something that no correct node says": "node.gossip.backoff:_FIRST_MISBEHAVIOUR_PENALTY_S",
+    "longest pause after that": "node.gossip.backoff:_MAX_MISBEHAVIOUR_PENALTY_S",
+    "a peer that asked us is asked again after": "node.gossip.peers:_SOON_S",
     "peers asked at a time for one blob": "node.blobs.exchange:_SOURCES",
     "peers asked at a time for records": "node.statesync.catchup:_TEACHERS",
     "a piece is asked of another peer, too, after": "node.blobs.exchange:_PATIENCE",
@@ -74,7 +74,7 @@ CONSTANTS = {
 """Where the code has what the first column of a table with two columns says."""
 
 ANSWERS = {
-    "/gossip/sync": ("node.gossip.messages:MAX_MESSAGE", "node.gossip.gossip:Rhythm.deadline"),
+    "/gossip/sync": ("node.gossip.messages:MAX_MESSAGE_BYTES", "node.gossip.rhythm:Rhythm.timeout_s"),
     "/gossip/chain": ("node.statesync.messages:MAX_ANSWER", "node.statesync.chain:DEADLINE"),
     "/blobs/read": ("node.blobs.exchange:_MAX_ANSWER", "node.blobs.exchange:_SECONDS"),
 }
@@ -108,9 +108,9 @@ def test_the_page_gives_the_limits_and_pauses_of_the_code() -> None:
 
 
 def _routes() -> dict[str, Route]:
-    gossip = object.__new__(Gossip)  # a route is made without any state
+    sync = object.__new__(SyncServer)  # a route is made without any state
     return {
-        _value("node.gossip.gossip:SYNC_PATH"): gossip.route(),
+        _value("node.gossip.messages:SYNC_PATH"): sync.route(),
         _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
         _value("node.blobs.exchange:BLOB_PATH"): blob_route(MemoryBlobs()),
     }

@@ -32,7 +32,7 @@ _HEAD = """\
 Every node serves people and programs on its own machine: by default on loopback, at the port for peers plus 1000
 (`--http HOST:PORT` chooses another address). The file `http.json` in the node's data folder has the URL; the commands
 of `ringrift-node` find it there. Reading needs no password. On a loopback address a node answers only requests whose
-`Host` is a loopback name, so that a web page elsewhere cannot read it under a name of its own.
+host header is a loopback name, so that a web page elsewhere cannot read it under a name of its own.
 
 """
 _AFTER_PATHS = """\

@@ -4,10 +4,12 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from node.api.status import ConsensusInfo
 from scripts.house import PACKAGES, read_house
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +18,7 @@ _PATH = re.compile(r"(?<![\w/.<>-])((?:node|consensus|engine|training|tests|scri
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _ENTRY = re.compile(r"^\*\*([^*]+)\.\*\* (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)  # of the glossary
 _CLASS = re.compile(r"`([A-Z]\w*[a-z]\w*)(?:\.(\w+))?[^`]*`")
+_DOTTED = re.compile(r"`((?:node|consensus|engine|training)(?:\.\w+)+)`")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 
 
@@ -82,9 +85,14 @@ def classes() -> dict[str, set[str]]:
                 if isinstance(node, ast.ClassDef):
                     classes.setdefault(node.name, set()).update(_attributes(node))
             for node in tree.body:
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                    classes.setdefault(node.target.id, set())  # the name of a type
+                for target in _targets(node):
+                    classes.setdefault(target, set())  # perhaps the name of a type
     return classes
+
+
+def _targets(node: ast.stmt) -> Iterator[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def _attributes(node: ast.ClassDef) -> Iterator[str]:
@@ -100,3 +108,33 @@ def test_every_class_that_a_page_names_exists(page: Path, classes: dict[str, set
     for name, attribute in _CLASS.findall(page.read_text()):
         assert name in classes or hasattr(builtins, name), name
         assert not attribute or attribute in classes[name], f"{name}.{attribute}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_dotted_name_on_a_page_can_be_imported(page: Path) -> None:
+    for name in _DOTTED.findall(page.read_text()):
+        is_in_status = name.removeprefix("consensus.") in ConsensusInfo.__annotations__
+        assert is_in_status or _is_there(name), name
+
+
+def _is_there(name: str) -> bool:
+    """Return whether a dotted name leads from a package of ours to something."""
+    parts = name.split(".")
+    for depth in range(len(parts), 0, -1):
+        try:
+            found: object = import_module(".".join(parts[:depth]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[depth:]:
+            if not hasattr(found, part) and part not in getattr(found, "__annotations__", {}):
+                return False
+            found = getattr(found, part, None)
+        return True
+    return False
+
+
+def test_the_examples_of_style_are_our_own() -> None:
+    examples = re.findall(r"```python\n# (\S+)\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert len(examples) == 2
+    for path, code in examples:
+        assert code in (ROOT / path).read_text(), path

@@ -13,8 +13,9 @@ from consensus.epoch import EpochRecord
 from consensus.event import make_event
 from consensus.keys import SigningKey
 from consensus.roster import Roster, RosterMember
-from node.blobs.exchange import blob_route
 from node.blobs.memory import MemoryBlobs
+from node.blobs.messages import BlobAnswer, BlobRequest
+from node.blobs.serving import blob_route
 from node.gossip.messages import SyncAnswer, SyncRequest
 from node.gossip.sync_server import SyncServer
 from node.statesync.messages import ChainAnswer
@@ -29,13 +30,13 @@ CONSTANTS = {
     "handshakes under way, from one host": "node.transport.server:Limits.handshakes_per_host",
     "connections of one member": "node.transport.server:Limits.connections_per_member",
     "connections that a client keeps to one peer": "node.transport.client:_MAX_KEPT",
-    "a handshake takes at most": "node.transport.server:Limits.handshake",
-    "the server waits for the next request on an open connection": "node.transport.server:Limits.idle",
-    "a client keeps an idle connection": "node.transport.client:_KEEP",
-    "a request takes at most, from its first byte to its last": "node.transport.server:Limits.request",
-    "an answer takes at most to send": "node.transport.server:Limits.answer",
-    "after an early refusal the server reads on for at most": "node.transport.server:Limits.drain",
-    "and at most": "node.transport.server:_MAX_DRAINED",
+    "a handshake takes at most": "node.transport.server:Limits.handshake_s",
+    "the server waits for the next request on an open connection": "node.transport.server:Limits.idle_s",
+    "a client keeps an idle connection": "node.transport.client:_KEEP_S",
+    "a request takes at most, from its first byte to its last": "node.transport.server:Limits.request_s",
+    "an answer takes at most to send": "node.transport.server:Limits.answer_s",
+    "after an early refusal the server reads on for at most": "node.transport.server:Limits.drain_s",
+    "and at most": "node.transport.server:_MAX_DRAINED_BYTES",
     "nested arrays and maps": "consensus.encoding:MAX_DEPTH",
     "bytes of an event": "consensus.event:MAX_EVENT_BYTES",
     "bytes of an event's header": "consensus.event:MAX_HEADER_BYTES",
@@ -51,7 +52,7 @@ CONSTANTS = {
     "bytes of records in an answer": "node.statesync.messages:MAX_RECORDS_SIZE",
     "bytes of a record": "consensus.epoch:RECORD_LIMIT",
     "bytes of a record with its seals": "consensus.epoch:SEALED_LIMIT",
-    "bytes of a piece of a blob": "node.blobs:PIECE",
+    "bytes of a piece of a blob": "node.blobs:PIECE_BYTES",
     "from one exchange to the next while somebody waits for rounds": "node.gossip.rhythm:Rhythm.busy_s",
     "the same while nobody needs anything": "node.gossip.rhythm:Rhythm.idle_s",
     "nobody has waited for rounds for so long: heartbeats are fetched, not brought": "node.gossip.rhythm:Rhythm.calm_s",
@@ -63,11 +64,11 @@ CONSTANTS = {
     "first pause after something that no correct node says": "node.gossip.backoff:_FIRST_MISBEHAVIOUR_PENALTY_S",
     "longest pause after that": "node.gossip.backoff:_MAX_MISBEHAVIOUR_PENALTY_S",
     "a peer that asked us is asked again after": "node.gossip.peers:_SOON_S",
-    "peers asked at a time for one blob": "node.blobs.exchange:_SOURCES",
+    "peers asked at a time for one blob": "node.blobs.fetching:_SOURCES",
     "peers asked at a time for records": "node.statesync.catchup:_TEACHERS",
-    "a piece is asked of another peer, too, after": "node.blobs.exchange:_PATIENCE",
-    "a peer that could not be reached is left alone for": "node.blobs.exchange:_AWAY",
-    "pauses after 429 on `/blobs/read`": "node.blobs.exchange:_PAUSES",
+    "a piece is asked of another peer, too, after": "node.blobs.download:_PATIENCE_S",
+    "a peer that could not be reached is left alone for": "node.blobs.fetching:_AWAY_S",
+    "pauses after 429 on `/blobs/read`": "node.blobs.fetching:_PAUSES_S",
     "a peer that answers 429 on `/gossip/chain` is asked again after": "node.statesync.catchup:_PAUSE",
     "and so often": "node.statesync.catchup:_PATIENCE",
 }
@@ -76,7 +77,7 @@ CONSTANTS = {
 ANSWERS = {
     "/gossip/sync": ("node.gossip.messages:MAX_MESSAGE_BYTES", "node.gossip.rhythm:Rhythm.timeout_s"),
     "/gossip/chain": ("node.statesync.messages:MAX_ANSWER", "node.statesync.chain:DEADLINE"),
-    "/blobs/read": ("node.blobs.exchange:_MAX_ANSWER", "node.blobs.exchange:_SECONDS"),
+    "/blobs/read": ("node.blobs.messages:MAX_ANSWER_BYTES", "node.blobs.fetching:_TIMEOUT_S"),
 }
 """How long an answer may be, and how long the asking side waits for it."""
 
@@ -112,7 +113,7 @@ def _routes() -> dict[str, Route]:
     return {
         _value("node.gossip.messages:SYNC_PATH"): sync.route(),
         _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
-        _value("node.blobs.exchange:BLOB_PATH"): blob_route(MemoryBlobs()),
+        _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs()),
     }
 
 
@@ -121,9 +122,9 @@ def test_the_page_gives_the_limits_of_each_path(path: str) -> None:
     (cells,) = (row for row in _rows() if row[0] == f"`{path}`" and len(row) == 9)
     route = _routes()[path]
     answer, timeout = map(_value, ANSWERS[path])
-    wanted = [route.limit, answer, timeout, route.seconds, route.concurrency, route.rate, route.burst]
+    wanted = [route.max_bytes, answer, timeout, route.timeout_s, route.concurrency, route.rate, route.burst]
     assert [_numbers(cell)[0] for cell in cells[1:8]] == wanted
-    assert cells[8] == ("yes" if route.former else "no")
+    assert cells[8] == ("yes" if route.for_former_members else "no")
 
 
 def test_no_path_is_missing() -> None:
@@ -131,7 +132,7 @@ def test_no_path_is_missing() -> None:
 
 
 def test_the_page_says_how_much_any_answer_may_be() -> None:
-    assert f"larger than {_value('node.transport:MAX_ANSWER'):,} bytes" in PAGE
+    assert f"larger than {_value('node.transport:MAX_ANSWER_BYTES'):,} bytes" in PAGE
 
 
 def _fields(heading: str) -> set[str]:
@@ -147,6 +148,8 @@ def test_the_page_has_every_field_of_each_message() -> None:
         "**Answer**\n": SyncAnswer([], [], more=False, closed=False).encode(),
         "## Chain of records": ChainAnswer(record, []).encode(),
         "A **record** is a map": record.raw,
+        "**Request for a range**": BlobRequest(epoch, 0, 0).encode(),
+        "**Answer with a range**": BlobAnswer(0, b"").encode(),
     }.items():
         fields = decode(message, limit=len(message))
         assert isinstance(fields, dict)

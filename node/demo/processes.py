@@ -1,4 +1,4 @@
-"""The demo's node processes: started in their own sessions, ended for certain, also when the demo is killed."""
+"""The demo's node processes: each leads its own session, and ends even if the demo is killed."""
 
 import os
 import signal
@@ -11,13 +11,12 @@ from pathlib import Path
 
 import trio
 
-GRACE_S = 2.5
-"""Seconds a node has to end by itself before it is killed; Ctrl-C promises five in all."""
+_GRACE_S = 2.5  # for a node to end by itself before it is killed; after Ctrl-C all is over within 5 s
 
 
 @dataclass(frozen=True)
 class NodeCommand:
-    """How one node is started: `ringrift-node run` with these arguments."""
+    """The command that starts one node: `ringrift-node run` with these arguments."""
 
     name: str
     key: Path
@@ -28,7 +27,7 @@ class NodeCommand:
 
 @dataclass(frozen=True)
 class NodeProcess:
-    """One node on loopback."""
+    """The process of one node."""
 
     name: str
     data: Path
@@ -44,9 +43,8 @@ class NodeProcess:
 async def start_node(command: NodeCommand) -> NodeProcess:
     """Start one node; its output goes to `node.log` in its data directory.
 
-    It leads a session of its own, so that a Ctrl-C at the terminal reaches the demo alone and the demo
-    decides the order in which things end. If the demo cannot, for it was killed or its terminal was
-    closed, the node ends with the pipe that the demo held.
+    It leads a session of its own, so that Ctrl-C at the terminal reaches only the demo, which then ends its
+    nodes in order. If the demo is killed or its terminal closes, the node ends as its standard input does.
     """
     command.data.mkdir(parents=True, exist_ok=True)
     with (command.data / "node.log").open("ab") as log:
@@ -62,7 +60,7 @@ async def start_node(command: NodeCommand) -> NodeProcess:
 
 @asynccontextmanager
 async def node_processes(commands: list[NodeCommand]) -> AsyncIterator[list[NodeProcess]]:
-    """Start the nodes; on leaving, end every one of them."""
+    """Start the nodes; end all of them on exit."""
     nodes: list[NodeProcess] = []
     try:
         for command in commands:
@@ -74,11 +72,11 @@ async def node_processes(commands: list[NodeCommand]) -> AsyncIterator[list[Node
 
 
 async def end_processes(processes: list[trio.Process]) -> None:
-    """Ask each to end, and after `GRACE_S` kill it with whatever is left of its session (its workers)."""
+    """Ask each process to end, and after `_GRACE_S` kill it and the rest of its session (its workers)."""
     for process in processes:
         if process.poll() is None:
             process.terminate()
-    with trio.move_on_after(GRACE_S):
+    with trio.move_on_after(_GRACE_S):
         for process in processes:
             await process.wait()
     for process in processes:
@@ -90,7 +88,7 @@ async def end_processes(processes: list[trio.Process]) -> None:
 
 
 async def run_to_end(command: tuple[str, ...]) -> tuple[int, str]:
-    """Run `ringrift-node` with these arguments in a process of its own; its exit status and output."""
+    """Run `ringrift-node` with these arguments in a process of its own; return its exit status and output."""
     result = await trio.run_process(
         [sys.executable, "-m", "node.cli", *command],
         check=False,

@@ -20,7 +20,7 @@ from statistics import mean, quantiles
 from typing import Any
 
 from node.config.founding import found_swarm
-from node.demo.stage import free_ports
+from node.demo.preparation import free_ports
 
 tell = runpy.run_path(str(Path(__file__).parent / "_tell.py"))["tell"]
 

@@ -17,8 +17,8 @@ from consensus.encoding import decode
 from consensus.event import Event, decode_event
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from node.config.founding import found_swarm
+from node.demo.preparation import free_ports
 from node.demo.processes import NodeCommand, NodeProcess, end_processes, start_node
-from node.demo.stage import free_ports
 
 QUICK = Settings(
     selfplay=SelfplaySettings(games=8, simulations=4, considered=4, ceiling=128),

@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from node.config.identity import create_identity, load_identity
+from node.demo.preparation import free_ports
 from node.demo.processes import NodeCommand, run_to_end
-from node.demo.stage import free_ports
 from tests.integration.processes import QUICK, Processes, processes
 
 NO_WORK = ("--roles", "none")

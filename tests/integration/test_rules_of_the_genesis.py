@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from consensus.settings import MembershipSettings
+from node.demo.preparation import free_ports
 from node.demo.processes import NodeCommand, run_to_end
-from node.demo.stage import free_ports
 from tests.integration.processes import QUICK, Processes, processes
 from tests.integration.test_membership import NO_WORK, agree
 

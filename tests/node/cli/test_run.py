@@ -21,7 +21,7 @@ from node.api.endpoint import read_url
 from node.cli import main
 from node.config.founding import Founded, found_swarm
 from node.config.identity import create_identity, load_identity
-from node.demo.stage import free_ports
+from node.demo.preparation import free_ports
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.config.founding import found_swarm
-from node.demo.stage import free_ports
+from node.demo.preparation import free_ports
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,14 +43,14 @@ def test_a_killed_demo_leaves_no_node(tmp_path: Path, number: signal.Signals) ->
         assert demo.stdout is not None
         node = int(demo.stdout.readline())
         try:
-            _until(lambda: _said(data, "running") is not None)
+            _until(lambda: _last_reason(data, "running") is not None)
             demo.send_signal(number)
             demo.wait(60)
-            _until(lambda: not _lives(node))
-            assert _said(data, "ending") == "standard input has ended"
+            _until(lambda: not _is_alive(node))
+            assert _last_reason(data, "ending") == "standard input has ended"
         finally:
             demo.kill()
-            if _lives(node):
+            if _is_alive(node):
                 os.kill(node, signal.SIGKILL)
 
 
@@ -61,15 +61,16 @@ def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def _said(data: Path, event: str) -> str | None:
+def _last_reason(data: Path, event: str) -> str | None:
+    """Return the reason in the last log entry of this event, "" if it has none; None without such an entry."""
     log = data / "node.log"
     lines = log.read_text().splitlines(keepends=True) if log.exists() else []
     told = [entry for entry in (json.loads(line) for line in lines if line.endswith("\n")) if entry["event"] == event]
     return told[-1].get("reason", "") if told else None
 
 
-def _lives(process: int) -> bool:
-    """Whether the process exists and has not ended: nobody here waits for it."""
+def _is_alive(process: int) -> bool:
+    """Return whether the process exists and has not ended; nobody here waits for it."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:

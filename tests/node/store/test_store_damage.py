@@ -25,7 +25,7 @@ from node.cli import main
 from node.config.founding import found_swarm
 from node.config.identity import Identity, load_identity
 from node.config.swarm_file import load_config
-from node.demo.stage import free_ports
+from node.demo.preparation import free_ports
 from node.member.member import Member, Pace
 from node.member.verification import ParallelVerifier
 from node.store import StoreError

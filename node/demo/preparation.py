@@ -15,11 +15,11 @@ from node.config.founding import found_swarm
 from node.config.swarm_file import load_config
 from node.demo.processes import NodeCommand
 
-ROOT = Path("demo-swarm")
+_DIRECTORY = Path("demo-swarm")
 
 
-@dataclass(frozen=True)
-class Stage:
+@dataclass(frozen=True, kw_only=True)
+class PreparedSwarm:
     """A swarm that is ready to start."""
 
     directory: Path
@@ -31,7 +31,7 @@ class Stage:
     compile_s: float
 
     def commands(self) -> list[NodeCommand]:
-        """How to start each node."""
+        """Return the command that starts each node."""
         commands = []
         for name, key, port in zip(self.names, self.keys, self.http_ports, strict=True):
             data = self.directory / name
@@ -40,25 +40,32 @@ class Stage:
         return commands
 
 
-async def set_stage(options: argparse.Namespace, console: Console) -> Stage:
-    """Found the swarm and compile what its workers run."""
+async def prepare_swarm(options: argparse.Namespace, console: Console) -> PreparedSwarm:
+    """Found the swarm, and compile what its workers run."""
     started = time.monotonic()
-    directory = _directory(options.dir)
+    directory = options.dir or _next_directory()
     ports = free_ports(2 * options.nodes)
-    gossip, http = ports[: options.nodes], ports[options.nodes :]
+    gossip_ports, http_ports = ports[: options.nodes], ports[options.nodes :]
     configuration = f"{options.board}-{options.players}"
-    founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in gossip], [configuration])
-    console.print(f"A swarm of {options.nodes} in {directory} (keys, stores, logs).", soft_wrap=True)
+    founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in gossip_ports], [configuration])
+    console.print(f"A swarm of {options.nodes} nodes in {directory} (keys, stores, logs).", soft_wrap=True)
     compile_started = time.monotonic()
-    with console.status("Compiling the rules for this machine (once; half a minute) ..."):
+    with console.status("Compiling the game rules for this machine (once, about half a minute) ..."):
         await _compile(configuration, console)
     now = time.monotonic()
-    names = tuple(member.name for member in load_config(founded.config).members)
-    return Stage(directory, founded.config, names, founded.keys, tuple(http), now - started, now - compile_started)
+    return PreparedSwarm(
+        directory=directory,
+        config=founded.config,
+        names=tuple(member.name for member in load_config(founded.config).members),
+        keys=founded.keys,
+        http_ports=tuple(http_ports),
+        setup_s=now - started,
+        compile_s=now - compile_started,
+    )
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports of the loopback interface that are free now."""
+    """Return TCP ports of the loopback interface that are free now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -66,17 +73,15 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _directory(wished: Path | None) -> Path:
-    if wished is not None:
-        return wished
+def _next_directory() -> Path:
     number = 1
-    while (ROOT / str(number)).exists():
+    while (_DIRECTORY / str(number)).exists():
         number += 1
-    return ROOT / str(number)
+    return _DIRECTORY / str(number)
 
 
 async def _compile(configuration: str, console: Console) -> None:
-    """Compile in a child process, so that neither the demo nor its nodes ever load the compiler."""
+    """Compile in a child process, so that neither the demo nor its nodes load the compiler."""
     result = await trio.run_process(
         [sys.executable, "-m", "training.warm", configuration], check=False, capture_stderr=True
     )

@@ -24,7 +24,11 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class DataError(ValueError):
-    """A file is not what it claims to be; the message is one line that says what and where."""
+    """A file is not what it claims to be; the message is one line: the file's name if it is known, and `fault`."""
+
+    def __init__(self, fault: str, file: str = "") -> None:
+        super().__init__(f"{file}: {fault}" if file else fault)
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,15 @@ def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict
         arrays = load(data)
         header = json.loads(_metadata(data)[_KEY])
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path.name}: not a readable safetensors file ({error})") from None
+        raise DataError(f"not a readable safetensors file ({error})", path.name) from None
     if not isinstance(header, dict) or header.get("kind") != kind:
-        raise DataError(f"{path.name}: its header does not say {kind!r}")
+        raise DataError(f"its header does not say {kind!r}", path.name)
     if set(arrays) != set(dtypes):
-        raise DataError(f"{path.name}: holds the arrays {sorted(arrays)}, expected {sorted(dtypes)}")
+        raise DataError(f"holds the arrays {sorted(arrays)}, expected {sorted(dtypes)}", path.name)
     for name, dtype in dtypes.items():
         if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != 1:
             found = f"{arrays[name].dtype}{list(arrays[name].shape)}"
-            raise DataError(f"{path.name}: array {name!r} is {found}, expected {np.dtype(dtype)}[n]")
+            raise DataError(f"array {name!r} is {found}, expected {np.dtype(dtype)}[n]", path.name)
     return header, arrays
 
 
@@ -89,7 +93,7 @@ def read_kind(path: Path) -> str:
     except (ValueError, KeyError, TypeError, RecursionError):
         kind = None
     if not isinstance(kind, str):
-        raise DataError(f"{path.name}: not a file of arrays that this program has written")
+        raise DataError("not a file of arrays that this program has written", path.name)
     return kind
 
 
@@ -99,9 +103,9 @@ def read_limited(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(min(os.fstat(file.fileno()).st_size, FILE_LIMIT) + 1)  # no more room than it takes
     except OSError as error:
-        raise DataError(f"{path.name}: cannot be read ({error.strerror})") from None
+        raise DataError(f"cannot be read ({error.strerror})", path.name) from None
     if len(data) > FILE_LIMIT:
-        raise DataError(f"{path.name}: above the limit of {FILE_LIMIT} bytes")
+        raise DataError(f"above the limit of {FILE_LIMIT} bytes", path.name)
     return data
 
 

@@ -27,12 +27,12 @@ def read_games(
     header, arrays = read_arrays(path, KIND, _DTYPES)
     lengths, moves = arrays["lengths"], arrays["moves"]
     if header.get("config") != config.name:
-        raise DataError(f"{path.name}: games of {header.get('config')!r}, not of {config.name}")
+        raise DataError(f"games of {header.get('config')!r}, not of {config.name}", path.name)
     if len(lengths) != len(blocks) * config.players:
         wanted = f"{len(blocks)} blocks of {config.players}"
-        raise DataError(f"{path.name}: {len(lengths)} games, but {wanted} were claimed")
+        raise DataError(f"{len(lengths)} games, but {wanted} were claimed", path.name)
     if (lengths < 1).any() or lengths.sum(dtype=np.int64) != len(moves):
-        raise DataError(f"{path.name}: the lengths of the games do not add up to {len(moves)} moves")
+        raise DataError(f"the lengths of the games do not add up to {len(moves)} moves", path.name)
     replayed = replay_games(config, moves, lengths, report)
     openings = opening_moves(config, [seed for _, seed in blocks], settings.opening_plies)
     games = []

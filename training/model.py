@@ -59,16 +59,16 @@ def load_model(directory: Path) -> Network:
     try:
         weights = load(read_limited(directory / WEIGHTS))
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError(f"{WEIGHTS}: not a readable safetensors file ({error})") from None
+        raise DataError(f"not a readable safetensors file ({error})", WEIGHTS) from None
     expected = network.state_dict()
     if set(weights) != set(expected):
         odd = sorted(set(weights) ^ set(expected))[0]
-        raise DataError(f"{WEIGHTS}: {odd!r} is missing or no part of {architecture}")
+        raise DataError(f"{odd!r} is missing or no part of {architecture}", WEIGHTS)
     for name, tensor in weights.items():
         if tensor.dtype != torch.float32 or tensor.shape != expected[name].shape:
-            raise DataError(f"{WEIGHTS}: {name!r} has the wrong type or shape for {architecture}")
+            raise DataError(f"{name!r} has the wrong type or shape for {architecture}", WEIGHTS)
         if not bool(torch.isfinite(tensor).all()):
-            raise DataError(f"{WEIGHTS}: {name!r} holds a value that is not finite")
+            raise DataError(f"{name!r} holds a value that is not finite", WEIGHTS)
     network.load_state_dict(weights)
     return network
 
@@ -77,17 +77,17 @@ def _read_architecture(directory: Path) -> str:
     try:
         config: Any = json.loads(read_limited(directory / CONFIG))
     except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, DataError) else DataError(f"{CONFIG}: not JSON") from None
+        raise error if isinstance(error, DataError) else DataError("not JSON", CONFIG) from None
     if not isinstance(config, dict) or set(config) != {"architecture", "format", "planes", "scalars"}:
-        raise DataError(f"{CONFIG}: expected exactly the keys architecture, format, planes and scalars")
+        raise DataError("expected exactly the keys architecture, format, planes and scalars", CONFIG)
     if config["format"] != FORMAT or config["planes"] != PLANES or config["scalars"] != SCALARS:
         expected = f"format {FORMAT}, {PLANES} planes and {SCALARS} scalars"
-        raise DataError(f"{CONFIG}: {config}, expected {expected}")
+        raise DataError(f"{config}, expected {expected}", CONFIG)
     name = config["architecture"]
     if not isinstance(name, str):
-        raise DataError(f"{CONFIG}: the architecture is not a name")
+        raise DataError("the architecture is not a name", CONFIG)
     try:
         parse_architecture(name)
     except ValueError as error:
-        raise DataError(f"{CONFIG}: {error}") from None
+        raise DataError(str(error), CONFIG) from None
     return name

@@ -73,19 +73,19 @@ def load_shard(path: Path, wanted: Config, report: Report) -> Verified:
     """Reads a shard and proves its games; DataError with one reason if anything in it is not as it claims."""
     shard = read_shard(path)
     if shard.config != wanted.name:
-        raise DataError(f"{path.name}: games of {shard.config}, not of {wanted.name}")
+        raise DataError(f"games of {shard.config}, not of {wanted.name}", path.name)
     try:
         replayed = replay_games(config(shard.config), shard.moves, shard.lengths, report)
     except DataError as error:
-        raise DataError(f"{path.name}: {error}") from None
+        raise DataError(error.fault, path.name) from None
     wrong = np.flatnonzero(replayed.final.winner() != shard.winners)
     if len(wrong):
         game = int(wrong[0])
         found = int(replayed.final.winner()[game])
-        raise DataError(f"{path.name}: game {game}: winner {shard.winners[game]} claimed, but it is {found}")
+        raise DataError(f"game {game}: winner {shard.winners[game]} claimed, but it is {found}", path.name)
     options = np.repeat(replayed.options[shard.searched], shard.choices)
     if (shard.entries >= options).any():
-        raise DataError(f"{path.name}: a policy entry beyond the legal moves of its position")
+        raise DataError("a policy entry beyond the legal moves of its position", path.name)
     return Verified(shard, replayed)
 
 

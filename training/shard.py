@@ -106,14 +106,14 @@ def read_shard(path: Path) -> Shard:
     )
     fault = _fault(shard)
     if fault is not None:
-        raise DataError(f"{path.name}: {fault}")
+        raise DataError(fault, path.name)
     return shard
 
 
 def _config(path: Path, header: Mapping[str, Any]) -> str:
     name = header.get("config")
     if not isinstance(name, str) or name not in CONFIGS:
-        raise DataError(f"{path.name}: unknown configuration {name!r}")
+        raise DataError(f"unknown configuration {name!r}", path.name)
     return name
 
 
@@ -123,7 +123,7 @@ def _digest(path: Path, header: Mapping[str, Any], field: str) -> bytes:
     except (KeyError, TypeError, ValueError):
         value = b""
     if len(value) != 32:
-        raise DataError(f"{path.name}: header field {field!r} is not 64 hexadecimal digits")
+        raise DataError(f"header field {field!r} is not 64 hexadecimal digits", path.name)
     return value
 
 

@@ -121,20 +121,15 @@ def _from_arrays(path: Path) -> list[StoredGame]:
     try:
         kind = arrays.read_kind(path)
     except arrays.DataError as error:
-        raise ConfigError(f"{_named(path, error)}; {_WANTED}") from None
+        raise ConfigError(f"{error.fault}; {_WANTED}", path) from None
     try:
         if kind == shard.KIND:
             return _from_shard(shard.read_shard(path))
         if kind == match.KIND:
             return _from_match(path, *arrays.read_arrays(path, kind, {"lengths": np.int32, "moves": np.int64}))
     except arrays.DataError as error:
-        raise ConfigError(f"{_named(path, error)}; fetch or make the file anew") from None
+        raise ConfigError(f"{error.fault}; fetch or make the file anew", path) from None
     raise ConfigError(f"{path}: is a {kind!r} file and holds no games; {_WANTED}")
-
-
-def _named(path: Path, error: Exception) -> str:
-    """The error with the whole path in the place of the file's name."""
-    return str(error).replace(path.name, str(path), 1)
 
 
 def _from_shard(held: Any) -> list[StoredGame]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from node.config.founding import DEFAULT_PORT, Founded, found_swarm
 from node.config.toml import ConfigError
+from node.text.formatting import plural
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ringrift-node init`."""
+    """Add the options of `init`."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="where to write swarm.toml and the keys")
     who = parser.add_mutually_exclusive_group()
     who.add_argument(
@@ -34,18 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the files and say how to go on."""
+    """Write the files, say how to go on, and return 0."""
     names = None
     if options.hosts is None:
         if not 1 <= options.members <= 256:
-            raise ConfigError(f"--members {options.members}: a swarm has 1 to 256 members")
+            raise ConfigError(f"--members {options.members}: a swarm has 1 to 256 members; choose a number between")
         addresses = [f"127.0.0.1:{DEFAULT_PORT + number}" for number in range(options.members)]
     else:
         addresses = [_with_port(host.strip()) for host in options.hosts.split(",")]
         names = _names(addresses)
     configurations = [name.strip() for name in options.configurations.split(",")]
     founded = found_swarm(options.directory, addresses, configurations, names=names, name=options.name)
-    _tell(options.directory, founded, elsewhere=options.hosts is not None)
+    _print_next_steps(options.directory, founded, elsewhere=options.hosts is not None)
     return 0
 
 
@@ -55,18 +56,18 @@ def _with_port(host: str) -> str:
 
 
 def _names(addresses: list[str]) -> list[str] | None:
-    """The first labels of the host names, where these are names and tell the members apart."""
+    """Return the first labels of the host names, or None where these are not names or do not tell the hosts apart."""
     labels = [address.partition(":")[0].partition(".")[0] for address in addresses]
     usable = all(label and not label.isdecimal() and label[0].isalnum() and len(label) <= 32 for label in labels)
     return labels if usable and len(set(labels)) == len(labels) else None
 
 
-def _tell(directory: Path, founded: Founded, *, elsewhere: bool) -> None:
-    print(f"{founded.config}: {len(founded.keys)} member{'s' if len(founded.keys) > 1 else ''}")
+def _print_next_steps(directory: Path, founded: Founded, *, elsewhere: bool) -> None:
+    print(f"{founded.config}: {plural(len(founded.keys), 'member')}")
     for key in founded.keys:
-        print(f"{key}: a key, secret; only its own node needs it")
+        print(f"{key}: a secret key; only its own node needs it")
     if elsewhere:
-        print("Copy swarm.toml to every host, and to each its own key. Then start each node:")
+        print("Copy swarm.toml to every host, and each key to its own host. Then start each node:")
         print("  ringrift-node run swarm.toml --key NAME.key --data DIR")
         return
     print("Start each node in a terminal of its own:" if len(founded.keys) > 1 else "Start the node:")

@@ -1,4 +1,4 @@
-"""`ringrift-node run`: one node, until something ends it."""
+"""`ringrift-node run`: runs one node until a signal, Ctrl-C or an error ends it."""
 
 import argparse
 import re
@@ -11,8 +11,8 @@ from node.config.toml import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ringrift-node run`."""
-    parser.add_argument("config", type=Path, metavar="SWARM.TOML", help="the swarm")
+    """Add the options of `run`."""
+    parser.add_argument("config", type=Path, metavar="SWARM.TOML", help="the swarm's file")
     parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key of this node")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where this node keeps everything")
     parser.add_argument(
@@ -23,25 +23,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--peer", action="append", default=[], metavar="ID@HOST:PORT",
-        help="where a member is reached of whom swarm.toml does not know it; with a key that is not in swarm.toml: "
-        "whom to ask to be let in (may be repeated)",
+        help="address of a member, where swarm.toml does not have it; a node whose key is not in swarm.toml asks it "
+        "to be let in (may be repeated)",
     )  # fmt: skip
     parser.add_argument("--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none")
     parser.add_argument(
-        "--keep-epochs", metavar="N", help="forget the events of all but the newest N epochs (default: keep all)"
+        "--keep-epochs", metavar="N", help="keep the events of the newest N epochs only (default: keep all)"
     )
     parser.add_argument(
         "--keep-blobs", action="store_true",
-        help="keep shards, games and models for ever (default: delete them an hour after the ledger forgot them)",
+        help="keep shards, games and models for ever (default: delete them an hour after the ledger last needed them)",
     )  # fmt: skip
     parser.add_argument(
-        "--attended", action="store_true", help="end when standard input, a pipe, does: for programs that start nodes"
+        "--attended",
+        action="store_true",
+        help="end when standard input does; for programs that start nodes and hold a pipe to them",
     )
-    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run the node. Exit status 0 after SIGTERM or Ctrl-C; ConfigError for what a person can mend."""
+    """Run the node; return 0 after SIGTERM or Ctrl-C. Raise ConfigError for what a person can mend."""
     import trio
 
     from node.app import run_node
@@ -60,13 +62,13 @@ def main(options: argparse.Namespace) -> int:
     except* (ConfigError, IdentityError, StoreError) as group:
         failures = [str(error) for error in leaves(group)]
     except* OSError as group:
-        failures = [_told(error, options.data) for error in leaves(group) if isinstance(error, OSError)]
+        failures = [_os_failure(error, options.data) for error in leaves(group) if isinstance(error, OSError)]
     if failures:
         raise ConfigError(failures[0])
     return 0
 
 
-def _told(error: OSError, data: Path) -> str:
+def _os_failure(error: OSError, data: Path) -> str:
     where, what = error.filename or data, error.strerror or error
     return f"{where}: {what}; check this path, the free space and the permissions, and start again"
 
@@ -82,8 +84,8 @@ def _make_directory(data: Path) -> None:
 def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId) -> RunOptions:
     peers = tuple(_peer(text) for text in options.peer)
     listen = None if options.listen is None else _address("--listen", options.listen)
-    joins = config.find(me) is None and peers
-    own = listen if joins and listen is not None else config.member(me).address
+    is_stranger = config.find(me) is None
+    own = listen if is_stranger and peers and listen is not None else config.member(me).address
     roles = ROLES if config.roles is None else config.roles
     return RunOptions(
         listen=listen or own,

@@ -1,4 +1,4 @@
-"""`ringrift-node verify`: checks a certificate, or the proof of a wrong result, with nothing but its file."""
+"""`ringrift-node verify`: checks a certificate, or the proof of a wrong result, offline."""
 
 import argparse
 import hashlib
@@ -20,7 +20,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ringrift-node verify`."""
+    """Add the options of `verify`."""
     parser.add_argument("certificate", type=Path, metavar="FILE", help="the certificate or the proof to check")
     parser.add_argument(
         "--genesis",
@@ -28,15 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the swarm you trust: its swarm.toml, its genesis record, or the digest of that (64 hex digits)",
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="also check that the files in DIR are the model")
-    parser.add_argument("--json", action="store_true", help="print what was proved as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print what was proven as one JSON object")
     parser.epilog = "Exit status: 0 it holds, 1 it is refused, 2 the input cannot be read."
 
 
 def main(options: argparse.Namespace) -> int:
-    """Check one file: 0 it holds, 1 refused with one line, 2 (ConfigError) unreadable."""
+    """Check one file; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
     data = _read(options.certificate, PROOF_LIMIT + 1)
     genesis = None if options.genesis is None else _genesis(options.genesis)
-    if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; no JSON begins so
+    if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; JSON never begins like this
         from node.cli.verify_fault import check_proof
 
         return check_proof(options, data, genesis)
@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**_facts(verified), "genesis_compared": genesis is not None}, indent=2))
     else:
-        _tell(options, verified)
+        _print_facts(options, verified)
     return 0
 
 
@@ -70,7 +70,7 @@ def _genesis(text: str) -> bytes:
         return bytes.fromhex(text)
     path = Path(text)
     data = _read(path)
-    if data[:1] >= b"\x80":  # a CBOR map; no text begins so
+    if data[:1] >= b"\x80":  # a CBOR map; text never begins like this
         try:
             return decode_genesis(data).digest
         except GenesisError as error:
@@ -82,7 +82,7 @@ def _genesis(text: str) -> bytes:
 
 def _digests(directory: Path) -> dict[str, bytes]:
     if not directory.is_dir():
-        raise ConfigError(f"{directory}: is no directory; --model wants the one that holds the model's files")
+        raise ConfigError(f"{directory}: is not a directory; give --model the one that holds the model's files")
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory).as_posix(): hashlib.sha256(_read(path)).digest() for path in files}
 
@@ -113,7 +113,7 @@ def _facts(verified: Verified) -> dict[str, Any]:
     }
 
 
-def _tell(options: argparse.Namespace, verified: Verified) -> None:
+def _print_facts(options: argparse.Namespace, verified: Verified) -> None:
     content, genesis = verified.content, verified.genesis
     most = content.blocks * content.most
     print(f"{options.certificate}: HOLDS")
@@ -135,4 +135,4 @@ def _tell(options: argparse.Namespace, verified: Verified) -> None:
     if options.genesis is not None:
         print("  The genesis is the one that you gave.")
     else:
-        print("  The genesis is the certificate's own word: give --genesis to check that it is the swarm you mean.")
+        print("  Which swarm it is, only the certificate says: give --genesis to check that it is the swarm you mean.")

@@ -1,4 +1,4 @@
-"""`ringrift-node verify` of the proof of a wrong result: signatures, weights, and the games replayed."""
+"""`ringrift-node verify` of the proof of a wrong result: checks signatures and weights, and replays the games."""
 
 import argparse
 import json
@@ -13,9 +13,9 @@ from node.text import formatting
 
 
 def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None) -> int:
-    """Check one proof: 0 it holds, 1 refused with one line, 2 (ConfigError) unreadable."""
+    """Check one proof; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
     if options.model is not None:
-        raise ConfigError("--model: goes with a certificate; this is the proof of a wrong result")
+        raise ConfigError("--model: is for certificates, and this is the proof of a wrong result; leave it out")
     try:
         proof = read_proof(data, genesis)
         wrong = replay(proof)
@@ -27,7 +27,7 @@ def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None)
     if options.json:
         print(json.dumps({**_facts(proof, wrong), "genesis_compared": genesis is not None}, indent=2))
     else:
-        _tell(options, proof, wrong)
+        _print_facts(options, proof, wrong)
     return 0
 
 
@@ -52,7 +52,7 @@ def _facts(proof: FaultProof, wrong: Wrong) -> dict[str, Any]:
     }
 
 
-def _tell(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -> None:
+def _print_facts(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -> None:
     report = proof.report
     print(f"{options.certificate}: HOLDS: a wrong result")
     rows = {
@@ -68,9 +68,9 @@ def _tell(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -> None:
     if wrong.by_itself:
         print("  Its signature and the rules of the game show this; the games were replayed just now.")
     else:
-        print("  The games were replayed just now and are sound, but not those of this match: that its seeds were")
-        print(f"  these (beacon {report.beacon.hex()}) is the word of the members above.")
+        print("  The games were replayed just now and are sound, but they are not those of this match. That its seeds")
+        print(f"  come from the beacon {report.beacon.hex()} is the word of the members above.")
     if options.genesis is None:
-        print("  The genesis is the proof's own word: give --genesis to check that it is the swarm you mean.")
+        print("  Which swarm it is, only the proof says: give --genesis to check that it is the swarm you mean.")
     else:
         print("  The genesis is the one that you gave.")

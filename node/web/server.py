@@ -49,7 +49,7 @@ async def serve_local(
         url = f"http://{Address(*listener.socket.getsockname()[:2])}"
         write_endpoint(data, url)
         task_status.started(url)
-        await trio.serve_listeners(server.connection, [listener])
+        await trio.serve_listeners(server.serve, [listener])
     finally:
         remove_endpoint(data)
 
@@ -62,7 +62,7 @@ class _Server:
         self._control = control
         self._connections = 0
 
-    async def connection(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.SocketStream) -> None:
         """Serve one connection; trio closes it afterwards, whatever happened."""
         if self._connections >= _MAX_CONNECTIONS:
             return

@@ -1,4 +1,4 @@
-"""A position as text: the board with colours, and the standings. Without colours nothing is lost."""
+"""Draws a position as text: the board, the players and the stacks. Colours only repeat what the text says."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from engine.position import Position, cap_of
 
 STACKS, MARKERS, TERRITORY, EMPTY = "●■▲◆", "○□△◇", "▒", "·"
 
-_WIDE, _NARROW = 7, 4  # columns of a cell, where nine and more are in a row; a hex board's rows need fewer
-_LABEL = 4
+_WIDE, _NARROW = 7, 4  # columns of text for a cell, on boards of up to nine cells a row and on larger ones
+_LABEL = 4  # columns of text for a coordinate
 
-_CELLS = {  # which fields of a move are cells
+_CELLS = {  # the fields of a move that are cells
     **dict.fromkeys((Kind.MV, Kind.RS_L2), (move_a, move_b)),
     **dict.fromkeys((Kind.OC, Kind.CC, Kind.RS_F, Kind.RS_S, Kind.RS_L1), (move_a, move_b, move_c)),
     **dict.fromkeys(
@@ -27,12 +27,12 @@ _CELLS = {  # which fields of a move are cells
 
 
 def touched_cells(move: int) -> set[int]:
-    """The cells that a move names: where from, over what, where to; the first of a line or region."""
+    """Return the cells that a move names: where from, over what, where to; of a line or region the first."""
     return {field(move) for field in _CELLS.get(Kind(move_kind(move)), ())}
 
 
 def board_lines(position: Position, marked: Collection[int] = ()) -> list[Text]:
-    """The board, a line for each row: x to the right, y down, with coordinates; marked cells are underlined."""
+    """Return the board, a line for each row: x to the right, y down, with coordinates; marked cells are underlined."""
     shape = board(position.config.board)
     return _hex_lines(position, shape, marked) if len(shape.directions) == 6 else _square_lines(position, shape, marked)
 
@@ -50,7 +50,7 @@ def _square_lines(position: Position, shape: Board, marked: Collection[int]) -> 
 
 
 def _hex_lines(position: Position, shape: Board, marked: Collection[int]) -> list[Text]:
-    """Every row begins half a cell beside the one before; columns lean, and are labelled at their upper end."""
+    """Draw rows that begin half a cell beside the row before; columns lean and are labelled at their upper end."""
     radius, wide = -shape.low, _WIDE if shape.side < 10 else _NARROW - 1
 
     lines = []
@@ -60,7 +60,7 @@ def _hex_lines(position: Position, shape: Board, marked: Collection[int]) -> lis
         if y == -radius:
             heads = "".join(f"{x:<{wide}}" for x in range(first, last + 1))
             lines.append(Text(" " * (indent - wide // 2) + heads.rstrip() + "  x", style="dim"))
-        # the columns left of 0 begin at the left end of each upper row
+        # Each upper row begins with a column left of 0.
         side = str(first - 1) if y < 0 else ""
         line = Text.assemble((f"{side:>{indent - 1}} ", "dim"))
         for x in range(first, last + 1):
@@ -80,7 +80,7 @@ def _cell(position: Position, cell: int, wide: int, marked: Collection[int]) -> 
 
 
 def _content(position: Position, cell: int, wide: int) -> Text:
-    """A stack is its owner's sign, and its rings from bottom to top where there is room, else its height."""
+    """Return what is on a cell: of a stack its owner's sign, then its rings from bottom to top, or else its height."""
     if cell in position.stacks:
         rings = position.stacks[cell]
         owner = rings[-1]
@@ -99,7 +99,7 @@ def _content(position: Position, cell: int, wide: int) -> Text:
 
 
 def rings_text(rings: tuple[int, ...], room: int | None = None) -> Text:
-    """The owners of a stack's rings from bottom to top, each in his colour, cut at the bottom to fit."""
+    """Return the owners of a stack's rings from bottom to top, each in its colour, cut at the bottom to fit."""
     text = Text()
     if room is not None and len(rings) > room:
         rings = rings[-(room - 1) :]
@@ -110,7 +110,7 @@ def rings_text(rings: tuple[int, ...], room: int | None = None) -> Text:
 
 
 def stack_lines(position: Position, width: int) -> list[Text]:
-    """All stacks by cell with their rings, as many on a line as fit."""
+    """Return all stacks by cell with their rings, as many on a line as fit into `width` columns of text."""
     names = cell_names(position.config.board)
     entries = []
     for cell, rings in sorted(position.stacks.items()):
@@ -132,7 +132,7 @@ def stack_lines(position: Position, width: int) -> list[Text]:
 
 
 def standing_lines(position: Position) -> list[Text]:
-    """A line for each player: rings in hand, eliminated rings and territory, with what wins."""
+    """Return a line for each player: rings in hand, eliminated rings and territory, and how many of them win."""
     config, lines = position.config, []
     for seat in range(config.players):
         turn = "▶" if seat + 1 == (position.winner or position.player) else " "
@@ -146,12 +146,12 @@ def standing_lines(position: Position) -> list[Text]:
 
 
 def legend_line(position: Position) -> Text:
-    """What the signs of the board mean."""
+    """Return a line that says what the signs of the board mean."""
     players, line = range(position.config.players), Text(style="dim")
     if board(position.config.board).side < 10:
-        line.append(f"{STACKS[0]}211 stack, players of its rings from bottom to top")
+        line.append(f"{STACKS[0]}211 stack, the owners of its rings from bottom to top")
     else:
-        line.append(" ".join(STACKS[seat] for seat in players) + " stacks with their height")
+        line.append(" ".join(STACKS[seat] for seat in players) + " stacks with their heights")
     line.append("   " + " ".join(MARKERS[seat] for seat in players) + " markers")
     line.append(f"   {TERRITORY}1 territory")
     return line

@@ -1,4 +1,4 @@
-"""`ringrift-node replay`: shows recorded games: their moves, any position as text or as a picture."""
+"""`ringrift-node replay`: shows recorded games, their moves, and any position as text or as a picture."""
 
 import argparse
 import difflib
@@ -15,48 +15,53 @@ from engine.picture import draw
 from engine.position import situation
 from node.cli import PROGRAM
 from node.cli.replay.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
-from node.cli.replay.games import Replay, Step, StoredGame, load_games, replay
+from node.cli.replay.games import ReplayedGame, Step, StoredGame, load_games, replay
 from node.cli.tables import open_console, print_table
 from node.config.toml import ConfigError
 from node.text.formatting import count
 
-_PNG_ZOOM = 2  # pixels per pixel of the SVG: sharp on a dense screen and on paper
+_PNG_ZOOM = 2  # pixels for each pixel of the SVG, so that it is sharp on a dense screen and on paper
 _BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"></svg>'
 _LETTER = _BLANK.replace("></", '><text y="20" font-size="20" font-family="sans-serif">M</text></')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ringrift-node replay`."""
+    """Add the options of `replay`."""
     parser.add_argument("file", type=Path, metavar="FILE", help="recorded games, a self-play shard, or a match")
-    parser.add_argument("--game", metavar="GAME", help="number or id of a game, where the file holds several")
+    parser.add_argument("--game", metavar="GAME", help="number or id of the game, where the file holds several")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--list", action="store_true", help="list the moves")
     shown.add_argument("--at", type=int, metavar="N", help="show the position after move N (default: the last)")
     shown.add_argument("--all", action="store_true", help="show every position")
-    shown.add_argument("--step", action="store_true", help="go through the game move by move, with the keyboard")
+    shown.add_argument("--step", action="store_true", help="go through the game move by move with the keyboard")
     parser.add_argument("--svg", type=Path, metavar="OUT", help="write the position to OUT as an SVG picture instead")
     parser.add_argument(
-        "--png", type=Path, metavar="OUT", help="the same as PNG (needs the extra ringrift-swarm[picture])"
+        "--png",
+        type=Path,
+        metavar="OUT",
+        help="write it to OUT as a PNG picture (needs ringrift-swarm[picture])",
     )
     parser.add_argument("--json", action="store_true", help="print the game, its moves and the position as JSON")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Show one game, or which games there are."""
+    """Show one game, or list the games of the file; return 0."""
     games = load_games(options.file)
     console = open_console()
-    one_wanted = options.list or options.all or options.step or options.at is not None or options.svg or options.png
-    if len(games) > 1 and options.game is None and not one_wanted:
+    wants_walk = options.list or options.all or options.step
+    wants_picture = options.svg or options.png
+    wants_one_game = wants_walk or wants_picture or options.game is not None or options.at is not None
+    if len(games) > 1 and not wants_one_game:
         _show_games(console, options, games)
         return 0
-    if (options.list or options.all or options.step) and (options.svg or options.png):
+    if wants_walk and wants_picture:
         raise ConfigError(
             "--svg and --png write one position; leave out --list, --all and --step, or say which with --at N"
         )
     game = _choose(options, games)
     played = replay(game, f"{options.file}, game {game.name}")
     number = _number(options, played)
-    if options.svg or options.png:
+    if wants_picture:
         _write_pictures(options, played, number)
     elif options.json:
         print(json.dumps(_facts(played, number), indent=2))
@@ -71,8 +76,8 @@ def _choose(options: argparse.Namespace, games: list[StoredGame]) -> StoredGame:
     if options.game is None:
         if len(games) > 1:
             raise ConfigError(
-                f"{options.file}: holds {count(len(games))} games; choose one with --game (number or id; "
-                f"without options they are listed)"
+                f"{options.file}: holds {count(len(games))} games; choose one with --game (a number or id; "
+                "without options they are listed)"
             )
         return games[0]
     wanted = str(options.game)
@@ -86,7 +91,7 @@ def _choose(options: argparse.Namespace, games: list[StoredGame]) -> StoredGame:
     raise ConfigError(f"{options.file}: no game {wanted!r} in this file; {meant}")
 
 
-def _number(options: argparse.Namespace, played: Replay) -> int:
+def _number(options: argparse.Namespace, played: ReplayedGame) -> int:
     last = len(played.steps)
     if options.at is None:
         return last
@@ -113,7 +118,7 @@ def _show_games(console: Console, options: argparse.Namespace, games: list[Store
         for number, game in enumerate(games, 1)
     ]
     print_table(console, f"Games in {options.file}", columns, rows, "none")
-    console.print("One of them: --game with its number or id.", style="dim", markup=False)
+    console.print("To show one of them, give --game with its number or id.", style="dim", markup=False)
 
 
 def _head_facts(game: StoredGame) -> dict[str, Any]:
@@ -127,7 +132,7 @@ def _head_facts(game: StoredGame) -> dict[str, Any]:
     }
 
 
-def _facts(played: Replay, number: int) -> dict[str, Any]:
+def _facts(played: ReplayedGame, number: int) -> dict[str, Any]:
     final = played.position(len(played.steps))
     return _head_facts(played.game) | {
         "winner": final.winner,
@@ -141,27 +146,27 @@ def _facts(played: Replay, number: int) -> dict[str, Any]:
     }
 
 
-def _show_game(console: Console, options: argparse.Namespace, played: Replay, number: int) -> None:
+def _show_game(console: Console, options: argparse.Namespace, played: ReplayedGame, number: int) -> None:
     console.print(_title(played))
     if options.list:
         for step in played.steps:
-            _say(console, _step_line(step, len(str(len(played.steps)))))
+            _print_line(console, _step_line(step, len(str(len(played.steps)))))
         return
     for each in range(len(played.steps) + 1) if options.all else [number]:
         _show_position(console, played, each)
-    _say(console, legend_line(played.position(number)))
+    _print_line(console, legend_line(played.position(number)))
 
 
-def _walk(console: Console, played: Replay) -> None:
-    """Show position after position, as the lines of the standard input say, up to its end."""
+def _walk(console: Console, played: ReplayedGame) -> None:
+    """Show position after position as the lines of standard input say, until it ends."""
     number, total = 0, len(played.steps)
     while True:
         if console.is_terminal:
             console.clear()
         console.print(_title(played))
         _show_position(console, played, number)
-        _say(console, legend_line(played.position(number)))
-        console.print(f"Enter: on, b: back, 0 to {total}: to after that move, q: quit", style="dim")
+        _print_line(console, legend_line(played.position(number)))
+        console.print(f"Enter: on, b: back, 0 to {total}: after that move, q: quit", style="dim")
         line = sys.stdin.readline()
         word = line.strip().lower()
         if not line or word == "q":
@@ -172,7 +177,7 @@ def _walk(console: Console, played: Replay) -> None:
             number = max(number - 1, 0) if word == "b" else min(number + 1, total)
 
 
-def _title(played: Replay) -> Text:
+def _title(played: ReplayedGame) -> Text:
     game, final = played.game, played.position(len(played.steps))
     ending = f"player {final.winner} won {situation(final)}" if final.winner else "broken off"
     claim = "" if game.winner in (None, final.winner) else f" (the file says: winner {game.winner or 'none'})"
@@ -191,36 +196,36 @@ def _step_line(step: Step, wide: int) -> Text:
     return line
 
 
-def _show_position(console: Console, played: Replay, number: int) -> None:
+def _show_position(console: Console, played: ReplayedGame, number: int) -> None:
     position, total = played.position(number), len(played.steps)
     step = played.steps[number - 1] if number else None
     head = Text(f"\nAfter move {number} of {total}", style="bold")
     if step is not None:
         head.append(f": player {step.player} {step.text}", style="not bold")
-    _say(console, head)
+    _print_line(console, head)
     who = f"Player {position.winner} won" if position.winner else f"Player {position.player} to move:"
-    _say(console, Text(f"{who} {situation(position)}\n"))
+    _print_line(console, Text(f"{who} {situation(position)}\n"))
     last = played.last_on_board(number)
     for line in board_lines(position, touched_cells(last.move) if last else ()):
-        _say(console, line)
+        _print_line(console, line)
     for block in (standing_lines(position), stack_lines(position, console.width)):
         console.print()
         for line in block:
-            _say(console, line)
+            _print_line(console, line)
     console.print()
 
 
-def _say(console: Console, line: Text) -> None:
+def _print_line(console: Console, line: Text) -> None:
     console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
 
-def _write_pictures(options: argparse.Namespace, played: Replay, number: int) -> None:
+def _write_pictures(options: argparse.Namespace, played: ReplayedGame, number: int) -> None:
     drawn = draw(played.game.config, played.rows[number], played.last_on_board(number))
     for path, encode in ((options.svg, str.encode), (options.png, _rasterize)):
         if path is None:
             continue
         if path.exists() and path.samefile(options.file):
-            raise ConfigError(f"{path}: is the file of the games and is not overwritten; choose another name")
+            raise ConfigError(f"{path}: holds the games and is not overwritten; choose another name")
         data = encode(drawn)
         try:
             path.write_bytes(data)

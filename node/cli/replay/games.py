@@ -1,4 +1,4 @@
-"""Games as files hold them, and their positions: recorded games, self-play shards, matches."""
+"""Reads games from recorded games, self-play shards and matches, and replays them for their positions."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from engine.reference_games import Recorded, RecordedGamesError, configuration_o
 from node.config.toml import ConfigError
 from node.text.formatting import plural, short
 
-_PASSING = ("SP", "NP", "SW", "SC", "NM", "SR", "NL", "ST", "NT")
+_PASSES = ("SP", "NP", "SW", "SC", "NM", "SR", "NL", "ST", "NT")  # moves that do nothing on the board
 _WANTED = "give a file of recorded games, a self-play shard or a match"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredGame:
-    """A game as its file holds it: moves as canonical strings or as packed numbers.
+    """A game as its file holds it.
 
-    `winner` is 0 for nobody and None where the file does not say. `note` says what else the file tells.
+    `moves` are canonical strings or packed numbers. `winner` is 0 if nobody won, and None where the file does not
+    say. `note` is what else the file tells, for people.
     """
 
     name: str
@@ -42,7 +43,11 @@ class StoredGame:
 
 @dataclass(frozen=True)
 class Step:
-    """A move of a replayed game: its number from 1, whose it was, in which phase, and its string."""
+    """A move of a replayed game.
+
+    `number` counts from 1, `player` made the move in `phase`, `text` is its canonical string, and `last` the move as
+    pictures show it.
+    """
 
     number: int
     player: int
@@ -52,34 +57,30 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Replay:
-    """A game played again: its steps, and a record row for the position before each and after the last."""
+class ReplayedGame:
+    """A game played again: its steps, and the record of the position before each step and after the last."""
 
     game: StoredGame
     steps: tuple[Step, ...]
     rows: tuple[NDArray[np.int16], ...]
 
     def position(self, number: int) -> Position:
-        """The position after so many moves."""
+        """Return the position after `number` moves."""
         return read_position(self.game.config, self.rows[number])
 
     def last_on_board(self, number: int) -> LastMove | None:
-        """The latest of so many moves that was more than passing: what a player would call the last move."""
-        return next((step.last for step in self.steps[:number][::-1] if step.text[:2] not in _PASSING), None)
+        """Return the last of `number` moves that did something on the board, or None."""
+        return next((step.last for step in self.steps[:number][::-1] if step.text[:2] not in _PASSES), None)
 
 
 def load_games(path: Path) -> list[StoredGame]:
-    """The games in a file.
-
-    Raises:
-        ConfigError: the file cannot be read, or holds no games.
-    """
+    """Return the games in a file. Raise ConfigError if it cannot be read, or holds no games."""
     try:
         with path.open("rb") as file:
             head = file.read(9)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    # A safetensors file begins with the length of its header, which then begins with a brace.
+    # A safetensors file begins with the length of its header in 8 bytes, and the header with a brace.
     games = _from_arrays(path) if head[8:] == b"{" and head[:1] != b"{" else _from_lines(path)
     if not games:
         raise ConfigError(f"{path}: holds no games; {_WANTED}")
@@ -97,7 +98,7 @@ def _recorded(path: Path, line: int, game: Recorded) -> StoredGame:
     steps, swap = game["steps"], game["swap"]
     fits = isinstance(steps, list) and all(_is_step(step) for step in steps) and isinstance(swap, bool)
     if not fits or (swap and game["players"] != 2):
-        raise ConfigError(f"{path}, line {line}: the game's steps or swap are not as the format has them; get it anew")
+        raise ConfigError(f"{path}, line {line}: the game's steps or swap are not of this format; fetch the file again")
     winner = game["winner"]
     return StoredGame(
         name=str(game["id"]),
@@ -128,22 +129,22 @@ def _from_arrays(path: Path) -> list[StoredGame]:
         if kind == match.KIND:
             return _from_match(path, *arrays.read_arrays(path, kind, {"lengths": np.int32, "moves": np.int64}))
     except arrays.DataError as error:
-        raise ConfigError(f"{error.fault}; fetch or make the file anew", path) from None
+        raise ConfigError(f"{error.fault}; fetch or make the file again", path) from None
     raise ConfigError(f"{path}: is a {kind!r} file and holds no games; {_WANTED}")
 
 
-def _from_shard(held: Any) -> list[StoredGame]:
-    runs = zip(held.lengths, held.openings, held.winners, np.split(held.moves, held.offsets[1:-1]), strict=True)
+def _from_shard(shard: Any) -> list[StoredGame]:
+    games = zip(shard.openings, shard.winners, np.split(shard.moves, shard.offsets[1:-1]), strict=True)
     return [
         StoredGame(
             name=str(number),
-            config=config(held.config),
+            config=config(shard.config),
             swap=False,
             moves=moves.tolist(),
             winner=int(winner),
-            note=f"self-play of {short(held.model.hex())}, the first {plural(int(opening), 'move')} at random",
+            note=f"self-play of {short(shard.model.hex())}, the first {plural(int(opening), 'move')} at random",
         )
-        for number, (_, opening, winner, moves) in enumerate(runs, 1)
+        for number, (opening, winner, moves) in enumerate(games, 1)
     ]
 
 
@@ -151,23 +152,20 @@ def _from_match(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[An
     name, lengths, moves = header.get("config"), arrays["lengths"], arrays["moves"]
     adds_up = bool((lengths > 0).all()) and lengths.sum(dtype=np.int64) == len(moves)
     if not isinstance(name, str) or name not in CONFIGS or not adds_up:
-        raise ConfigError(f"{path}: configuration or lengths of the match's games are damaged; fetch the file anew")
+        raise ConfigError(f"{path}: configuration or lengths of the match's games are damaged; fetch the file again")
     settings = CONFIGS[name]
     games = []
     for i, played in enumerate(np.split(moves, np.cumsum(lengths)[:-1])):
         block, rotation = divmod(i, settings.players)
         note = f"match, block {block + 1}, the candidate is player {rotation + 1}"
-        games.append(StoredGame(str(i + 1), settings, False, played.tolist(), None, note))
+        game = StoredGame(name=str(i + 1), config=settings, swap=False, moves=played.tolist(), winner=None, note=note)
+        games.append(game)
     return games if len(lengths) else []
 
 
-def replay(game: StoredGame, where: str) -> Replay:
-    """Play a game again by the rules.
-
-    Raises:
-        ConfigError: a move is not legal; `where` names the file and the game.
-    """
-    games = Games.new(game.config, 1, swap=game.swap, executor=PLAIN)  # one game is not worth a compiler's start
+def replay(game: StoredGame, where: str) -> ReplayedGame:
+    """Play a game again by the rules. Raise ConfigError if a move is illegal; `where` names the file and the game."""
+    games = Games.new(game.config, 1, swap=game.swap, executor=PLAIN)  # for one game, compiling takes longer
     steps, rows = [], [games.states[0].copy()]
     for number, given in enumerate(game.moves, 1):
         before = read_position(game.config, rows[-1])
@@ -179,9 +177,9 @@ def replay(game: StoredGame, where: str) -> Replay:
         except (ValueError, OverflowError):
             raise ConfigError(
                 f"{where}: move {number}, {given}, is not legal after the {number - 1} before it; "
-                f"the file is damaged, or made by other rules"
+                "the file is damaged or follows other rules; fetch it again"
             ) from None
         text = notation.move_to_text(game.config, rows[-1], move)
         steps.append(Step(number, before.player, before.phase, text, LastMove(rows[-1], move)))
         rows.append(games.states[0].copy())
-    return Replay(game, tuple(steps), tuple(rows))
+    return ReplayedGame(game, tuple(steps), tuple(rows))

@@ -188,7 +188,7 @@ def test_a_game_is_walked_through_with_the_keyboard(
     told = capsys.readouterr().out
     numbers = [int(number) for number in re.findall(r"After move (\d+) of", told)]
     assert numbers == [0, 1, 2, 1, 7, 6, steps, steps, steps, 0, 0], "what is no key is taken for Enter"
-    assert told.count(f"Enter: on, b: back, 0 to {steps}: to after that move, q: quit") == len(numbers)
+    assert told.count(f"Enter: on, b: back, 0 to {steps}: after that move, q: quit") == len(numbers)
     monkeypatch.setattr(sys, "stdin", StringIO(""))
     assert main(["replay", str(one_game), "--step"]) == 0, "the end of the input ends it"
 

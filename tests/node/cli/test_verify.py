@@ -196,7 +196,7 @@ def test_another_model_is_refused(desk: Desk, capsys: Output, change: Callable[[
         (GOOD[: len(GOOD) // 2], (), "{desk.certificate}: not a certificate"),
         (GOOD, ("--genesis", "{desk.model}/none.toml"), "{desk.model}/none.toml: there is no such file"),
         (GOOD, ("--genesis", "{desk.certificate}"), "{desk.certificate}:1: "),
-        (GOOD, ("--model", "{desk.model}/none"), "{desk.model}/none: is no directory"),
+        (GOOD, ("--model", "{desk.model}/none"), "{desk.model}/none: is not a directory"),
     ],
 )
 def test_unreadable_input(desk: Desk, capsys: Output, data: bytes, arguments: tuple[str, ...], complaint: str) -> None:

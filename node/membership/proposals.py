@@ -11,7 +11,7 @@ from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.transactions import Ballot, Propose, proposal_id
 from consensus.replica import RoundEffects
 
-State = Literal["sent", "open", "approved", "in force", "dropped", "refused"]
+MotionState = Literal["sent", "open", "approved", "in force", "dropped", "refused"]
 
 _KEPT = 20  # of those that are over
 
@@ -24,7 +24,7 @@ class Motion:
     author: MemberId | None
     change: Change
     reason: str
-    state: State
+    state: MotionState
     ballots: tuple[ProposalBallot, ...] = ()
     deadline: int | None = None  # ns of the ledger's clock
     round: int | None = None

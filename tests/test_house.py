@@ -1,6 +1,7 @@
 """The house rules that no linter knows."""
 
 import ast
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,18 @@ def test_every_module_says_what_it_owns() -> None:
     assert modules
     silent = [path for path in modules if not path.read_text().lstrip().startswith(('"""', 'r"""'))]
     assert not silent, f"modules without a docstring at their head: {silent}"
+
+
+def test_every_folder_says_in_one_sentence_what_it_owns() -> None:
+    heads = [path for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")]
+    assert len(heads) > 25
+    folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    assert {path.parent for path in heads} == folders, "folders without an __init__.py"
+    for path in heads:
+        first, _, _ = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")
+        sentence = " ".join(first.split())
+        assert re.match(r"[A-Z`].{15,160}?\.(?= [A-Z]|$)", sentence), f"{path.parent}: {sentence!r}"
+        assert not re.match(r"(This|The) (package|module|folder)", sentence), f"{path.parent}: {sentence!r}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

@@ -69,7 +69,7 @@ class PeerTable:
         self.observe_epoch()
         if epoch == self._replica.epoch:
             peer.observe_tips(tips, trio.current_time(), ahead=ahead)
-            self._member.hear(peer.id, tips, ahead=ahead)
+            self._member.observe_tips(peer.id, tips, ahead=ahead)
 
     def is_caught_up(self) -> bool:
         """Return whether we lack nothing of what a quorum of members, we among them, lately said they have."""

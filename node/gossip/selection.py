@@ -95,7 +95,7 @@ class PeerSelection:
         next, unless the members make many of them between two exchanges with the same peer.
         """
         now = trio.current_time()
-        if self._member.outstanding():
+        if self._member.wants_rounds():
             self._busy_at = now
         is_busy = now < self._busy_at + self._rhythm.calm_s
         return 1 if is_busy else _HEARTBEATS * len(self._replica.roster)

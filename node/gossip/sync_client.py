@@ -76,7 +76,7 @@ class SyncClient:
         epoch, is_first = self._replica.epoch, not peer.has_spoken
         brought = self._events_for(peer)
         answer = await self._ask(peer, SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), brought))
-        taken = await self._member.verifier.open(answer.events, epoch, self._member.knows, self._member.take)
+        taken = await self._member.verifier.verify(answer.events, epoch, self._member.has_event, self._member.insert)
         self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
         if self._replica.epoch != epoch:
             return True  # the peer helped us to close it: now for the next epoch

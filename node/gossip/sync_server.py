@@ -45,7 +45,9 @@ class SyncServer:
                 return self._answer_from_closed_epoch(peer, request)
             if not peer.may_send(len(request.events), trio.current_time()):
                 raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many events; send them later")
-            await self._member.verifier.open(request.events, request.epoch, self._member.knows, self._member.take)
+            await self._member.verifier.verify(
+                request.events, request.epoch, self._member.has_event, self._member.insert
+            )
         except (MessageError, EventError) as error:
             peer.observe_misbehaviour(error, trio.current_time())
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None

@@ -1,4 +1,4 @@
-"""Who wants to hear of every decided round."""
+"""Hands every decided round to all who have subscribed."""
 
 import math
 
@@ -8,21 +8,21 @@ from consensus.outcome import RoundEffects
 
 
 class RoundBroadcast:
-    """Hands rounds to any number of listeners; who does not listen any more is forgotten."""
+    """Publishes rounds to any number of subscribers. One that closes its channel is forgotten."""
 
     def __init__(self) -> None:
-        self._listeners: list[trio.MemorySendChannel[RoundEffects]] = []
+        self._subscribers: list[trio.MemorySendChannel[RoundEffects]] = []
 
-    def join(self) -> trio.MemoryReceiveChannel[RoundEffects]:
-        """Every round that is told from now on, in order."""
+    def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
+        """Return a channel with every round that is published from now on, in order."""
         send, receive = trio.open_memory_channel[RoundEffects](math.inf)
-        self._listeners.append(send)
+        self._subscribers.append(send)
         return receive
 
-    def tell(self, effects: RoundEffects) -> None:
-        """Tells all of a round."""
-        for listener in list(self._listeners):
+    def publish(self, effects: RoundEffects) -> None:
+        """Hand a round to all subscribers."""
+        for subscriber in list(self._subscribers):
             try:
-                listener.send_nowait(effects)
+                subscriber.send_nowait(effects)
             except trio.BrokenResourceError:
-                self._listeners.remove(listener)
+                self._subscribers.remove(subscriber)

@@ -1,4 +1,4 @@
-"""How others hand things to the task that owns a replica, and wait until it has taken them in."""
+"""How other tasks hand things to the task that owns the replica, and wait until it has taken them in."""
 
 import contextlib
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from consensus.event import Event
 from consensus.replica import Replica
 from node.member.health import Health
 
-_MOST = 16  # deliveries that wait for the owner; who brings more waits too
+_MAX_WAITING = 16  # deliveries; whoever brings another one waits until there is room
 
 
 @dataclass(frozen=True)
 class Jump:
-    """Another epoch to go on in: a replica at its beginning, what opened it, records in the place of ours."""
+    """Another epoch to go on in: a replica at its beginning, what opened it, and records that replace stored ones."""
 
     replica: Replica
     record: EpochRecord
@@ -26,7 +26,7 @@ class Jump:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Events with checked signatures, or a jump, and how the owner says that they are in."""
+    """A jump, or events with checked signatures. The owner sets `done` when they are in."""
 
     events: Sequence[Event] = ()
     jump: Jump | None = None
@@ -34,14 +34,14 @@ class Delivery:
 
 
 class Inbox:
-    """First in, first out. The events in it count in `health.waiting` until the owner takes them off."""
+    """First in, first out. Its events count in `Health.waiting` until the owner subtracts them."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        self._send, self._receive = trio.open_memory_channel[Delivery | None](_MOST)
+        self._send, self._receive = trio.open_memory_channel[Delivery | None](_MAX_WAITING)
 
     async def put(self, delivery: Delivery) -> None:
-        """Returns when the owner is done with it."""
+        """Hand a delivery to the owner; return when the owner is done with it."""
         self._health.waiting += len(delivery.events)
         try:
             await self._send.send(delivery)
@@ -51,17 +51,20 @@ class Inbox:
         await delivery.done.wait()
 
     def wake(self) -> None:
-        """Lets the owner look for what else there is to do."""
+        """Make the owner look for what else there is to do."""
         with contextlib.suppress(trio.WouldBlock):  # then it has work, and will look
             self._send.send_nowait(None)
 
     async def next(self, until: float) -> Delivery | None:
-        """For the owner: what comes in next; None if it is to look for other things to do."""
+        """Wait for the next delivery, for the owner; return None if it is to look for other things to do.
+
+        `until` is the time, in seconds of trio's clock, at which it looks in any case.
+        """
         try:
-            return self._receive.receive_nowait()  # also if it is late already
+            return self._receive.receive_nowait()  # even if it is late already
         except trio.WouldBlock:
             pass
         with trio.move_on_at(until):
             return await self._receive.receive()
-        self._health.took("a turn of the event loop", trio.current_time() - until, trio.current_time())
+        self._health.observe_delay("a turn of the event loop", trio.current_time() - until, trio.current_time())
         return None

@@ -12,8 +12,7 @@ from consensus.ledger.records.transactions import Transaction
 from consensus.replica import RoundEffects
 from node.config.identity import Identity
 from node.member.member import Member
-from node.member.recovery import ids_of
-from node.member.transaction_pool import BacklogError
+from node.member.transaction_pool import BacklogError, transaction_ids
 from node.system.change_counter import ChangeCounter
 
 
@@ -96,7 +95,7 @@ class MemberLedgerClient:
     def _observe(self, decided: RoundEffects) -> None:
         for place in decided.round.events:
             if place.event.creator == self.me:
-                self._ordered.update(ids_of(place.event))
+                self._ordered.update(transaction_ids(place.event))
         self._advances.increment()
 
     @property

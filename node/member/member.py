@@ -1,4 +1,22 @@
-"""The task that owns a node's replica: takes events in, stores them, makes own ones, tells of rounds."""
+"""The task that owns a node's replica. Everything that the node takes in or says passes through it.
+
+Other tasks read the replica as they like, and hand things in: events that came from peers, transactions to put forward,
+what peers say, or another epoch to go on in. Only `Member.run` changes the replica, one step at a time:
+
+    others ──> inbox ──> attach to the DAG ──> write to the store ──┐
+                                                                    ├──> observe ──> decided rounds ──> subscribers
+    timer, submit ──> plan ──> sign ──> write, durably ──> attach ──┘                      │
+                                                                                           └──> close: the next epoch
+
+Three orders of writing keep the node honest through a crash at any moment:
+
+- An own event is durable before anything else sees it (`_create`, the only place where one is made). If it were shown
+  first, a crash could make the node forget it and sign another one with the same number.
+- After a start the node listens before it makes an event (`Listening`): peers may know one that its disk lost.
+- The next epoch is durable before anything is done in it (`_begin_next_epoch`).
+
+While its ledger is not the others' (`divergence`), the node orders but puts nothing forward.
+"""
 
 import math
 import random
@@ -16,26 +34,26 @@ from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
 from consensus.sync import Tip, seqs_of
 from node.config.identity import Identity
 from node.member.broadcast import RoundBroadcast
-from node.member.creation import Creation, Plan
+from node.member.creation import CreationPlanner, Plan
 from node.member.divergence import Divergence
 from node.member.health import Health
 from node.member.inbox import Delivery, Inbox, Jump
 from node.member.listening import Listening
 from node.member.recomputation import Recomputation
 from node.member.record_comparison import PeerRecords
-from node.member.recovery import Recovery, ids_of, restore, unplaced
-from node.member.status import MemberStatus, Pace
+from node.member.recovery import Recovery, restore, transactions_without_effect
+from node.member.status import MemberStatus
+from node.member.timing import CreationTimer, CreationTiming
 from node.member.transaction_pool import TransactionPool
 from node.member.verification import EventVerifier
 from node.store import Store
 from node.system.change_counter import ChangeCounter
 from node.system.clock import Clock, SteadyClock
 
-_SLICE = 64  # events attached at a time, so that others get their turn
-_UNFIT = 0.5  # seconds until an unfit node looks at itself again
+_MAX_ATTACHED = 64  # events attached at a time, so that other tasks get their turn
+_UNFIT_S = 0.5  # until an unfit node looks at itself again
 
 _log = structlog.get_logger(__name__)
-__all__ = ["Member", "MemberStatus", "Pace"]
 
 
 class Member:
@@ -50,45 +68,46 @@ class Member:
         verifier: EventVerifier,
         clock: Clock,
         chance: random.Random,
-        pace: Pace | None = None,
+        timing: CreationTiming | None = None,
     ) -> None:
         self.id = identity.id
         self.genesis = genesis
-        self.replica = Replica.found(genesis, identity.key)
         self.verifier = verifier
         self._key = identity.key
-        self.dag_changes = ChangeCounter()  # events were attached
-        self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch, in which we are not
-        self._store, self._clock, self._random = store, SteadyClock(clock), chance
-        self._pace = pace or Pace()
-        self._creation: Creation | None = None  # None while we are no member
-        self._listening: Listening | None = None
-        self._begin_epoch(listen=True)
+        self._store = store
+        self._clock = SteadyClock(clock)
+        self._random = chance
+        self._timing = timing or CreationTiming()
+        self._timer = CreationTimer(self._timing, chance)
         self._pool = TransactionPool()
+        self._broadcast = RoundBroadcast()
+        self._decided_at: float | None = None  # seconds of trio's clock
         self.health = Health()
         self._inbox = Inbox(self.health)
-        self._audience = RoundBroadcast()
+        self.dag_changes = ChangeCounter()  # events were attached
+        self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch of which we are not a member
         self._recovery = Recovery(store, verifier, genesis)
         self.divergence = Divergence(identity.id)
         self.recomputation = Recomputation(self.divergence, self._recovery, identity.key)
-        self._created_at, self._gap = -math.inf, 0.0
-        self._decided_at: float | None = None
+        self.replica = Replica.found(genesis, identity.key)
+        self._begin_epoch(listen=True)
 
     def _begin_epoch(self, *, listen: bool) -> None:
-        """Sets up what is about one epoch only.
+        """Set up what is about one epoch only.
 
         Who has listened once, among members of more than 2/3 of the weight that were no further than itself,
         goes on without: what it ever made in a later epoch, it made in this run.
         """
-        self._unordered: dict[bytes, tuple[int, ...]] = {}  # own events: ids of their transactions
-        self._orphans: set[bytes] = set()  # events that are in the store, but not attached
-        self._creation = Creation(self.replica.roster, self.id) if self.id in self.replica.roster else None
-        self._listening = Listening(self.replica, self.id, self._pace.patience) if listen else None
+        is_member = self.id in self.replica.roster
+        self._orphans: set[bytes] = set()  # hashes of events that are in the store, but not attached
+        self._pool.begin_epoch()
+        self._planner = CreationPlanner(self.replica.roster, self.id) if is_member else None
+        self._listening = Listening(self.replica, self.id, self._timing.grace_s) if listen else None
 
-    # For others.
+    # Handed in by other tasks.
 
     def submit(self, transactions: Sequence[TransactionTable]) -> None:
-        """Puts transactions forward; they travel in one event, in this order, and stay until it is ordered.
+        """Put transactions forward; they travel in one event, in this order, and stay until it is ordered.
 
         Raises EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
@@ -103,14 +122,23 @@ class Member:
         self._pool.add(transactions, len(probe.raw))
         self._inbox.wake()
 
-    def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
-        """Every round decided from now on, in order; from the first one if `run` was not started yet."""
-        return self._audience.join()
-
-    async def take(self, events: Sequence[Event]) -> None:
-        """Hands in events with checked signatures; returns when those that can be attached are."""
+    async def insert(self, events: Sequence[Event]) -> None:
+        """Hand in events with verified signatures; return when those that can be attached are."""
         if events:
             await self._inbox.put(Delivery(events))
+
+    def observe_tips(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
+        """Take in what a peer says it has of our epoch; it is in that epoch, or `ahead` of it.
+
+        It matters before the first own event after a start, and if the peer has much more than we.
+        """
+        tips = list(tips)
+        self.health.observe_seqs(peer, seqs_of(tips), seqs_of(self.replica.tips()))
+        if self._listening is not None:
+            self._listening.observe_tips(peer, tips, ahead=ahead)
+            self._inbox.wake()
+
+    # Catching up, as `node.statesync.catchup.CatchUpTarget`.
 
     async def observe_peer_records(self, said: PeerRecords) -> None:
         """See `CatchUpTarget.observe_peer_records`."""
@@ -134,56 +162,50 @@ class Member:
         await self._inbox.put(Delivery(jump=Jump(replica, record, snapshot, corrected)))
         await self.recomputation.explain_jump()
 
-    def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
-        """What a peer says it has of our epoch, while it is in that one or `ahead` of it.
+    # Read by other tasks.
 
-        It matters before the first own event after a start, and if it is much more.
-        """
-        tips = list(tips)
-        self.health.hear(peer, seqs_of(tips), seqs_of(self.replica.tips()))
-        if self._listening is not None:
-            self._listening.hear(peer, tips, ahead=ahead)
-            self._inbox.wake()
+    def subscribe(self) -> trio.MemoryReceiveChannel[RoundEffects]:
+        """Return a channel with every round decided from now on; from the first one if `run` was not started yet."""
+        return self._broadcast.subscribe()
 
-    def knows(self, digest: bytes) -> bool:
-        """Whether the event is attached."""
+    def has_event(self, digest: bytes) -> bool:
+        """Return whether the event with this hash is attached."""
         return digest in self.replica.dag
 
     def last_id(self) -> int:
-        """The highest transaction id that we have used, or put forward without its having a place yet; -1: none."""
-        waiting = [number for ids in self._unordered.values() for number in ids]
-        return max(self.replica.ledger.last_id(self.id), self._pool.last_id(), *waiting, -1)
+        """Return the highest transaction id that we have used or put forward; -1 if there is none."""
+        return max(self.replica.ledger.last_id(self.id), self._pool.last_id())
 
-    def outstanding(self) -> bool:
-        """Whether somebody waits for rounds: own transactions here, anybody's without a place, the ledger."""
-        return self._speaks() or self.replica.undecided()
-
-    def _speaks(self) -> bool:
-        """Whether there are own transactions to put forward; while our ledger is not the others', none are."""
-        return len(self._pool) > 0 and not self.divergence.dissent
+    def wants_rounds(self) -> bool:
+        """Return whether somebody waits for rounds: own transactions, anybody's without a place, or the ledger."""
+        return self._has_transactions() or self.replica.undecided()
 
     def status(self) -> MemberStatus:
-        """For status pages and metrics."""
+        """Return the present state, for status pages and metrics."""
         return MemberStatus(
             epoch=self.replica.number,
             listening=self._listening is not None,
             events=len(self.replica.dag),
             ordered=self.replica.ledger.ordered,
-            pending=len(self._pool) + sum(len(ids) for ids in self._unordered.values()),
+            pending=self._pool.pending,
             round=self.replica.ledger.round,
             decided_at=self._decided_at,
             dissent=self.divergence.dissent,
             ailment=self._ailment(),
         )
 
+    def _has_transactions(self) -> bool:
+        """Return whether there are own transactions to put into an event; none are while our ledger is in doubt."""
+        return self._pool.waiting > 0 and not self.divergence.dissent
+
     def _ailment(self) -> str:
         replica = self.replica
         return self.health.ailment(replica.roster, lambda: seqs_of(replica.tips()), trio.current_time())
 
-    # The owner.
+    # The task that owns the replica.
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Replays the store, reports that it is ready, then works until cancelled. Raises StoreError."""
+        """Replay the store, report that the member is ready, then work until cancelled. Raises StoreError."""
         await self._replay()
         task_status.started()
         while True:
@@ -193,6 +215,39 @@ class Member:
                 delivery.done.set()
             if self.divergence.wants_recomputation():
                 await self._recompute_ledger()
+
+    async def _replay(self) -> None:
+        """Bring the replica to where the store is."""
+        self.replica, opened = await self._recovery.resume(self._key)
+        self._begin_epoch(listen=self._listening is not None)
+        if opened is not None:
+            self._pool.put_back(opened.unreceived)
+        opening = self.replica.opening
+        before = await self._recovery.read_before(opening)
+        if before is not None:
+            self.replica.serve(*before)
+
+        async def insert(events: Sequence[Event]) -> None:
+            if self.replica.opening is opening:
+                attached = self.replica.insert(events)
+                self._orphans.update(event.hash for event in events if not self.has_event(event.hash))
+                await self._observe_attached(attached)
+
+        stored = await self._recovery.replay(opening, insert)
+        _log.debug("replayed", events=stored, epoch=self.replica.number, round=self.replica.ledger.round)
+
+    async def _take_in(self, delivery: Delivery) -> None:
+        if delivery.jump is not None:
+            await self._jump(delivery.jump)
+        for start in range(0, len(delivery.events), _MAX_ATTACHED):
+            events = delivery.events[start : start + _MAX_ATTACHED]
+            attached = self.replica.insert(events)
+            new = [event for event in attached if event.hash not in self._orphans]
+            self._orphans.difference_update(event.hash for event in attached)
+            if new:
+                await self._store.append(new)
+            await self._observe_attached(attached)
+            self.health.waiting -= len(events)
 
     async def _recompute_ledger(self) -> None:
         """Compute the ledger of this epoch again from the disk. Rounds that were published are not published again.
@@ -204,122 +259,92 @@ class Member:
         for decided in rounds:
             if decided.round.number > published:
                 self._publish(decided)
-            await self._keep(decided)
+            await self._write_epoch_changes(decided)
 
-    async def _replay(self) -> None:
-        self.replica, opened = await self._recovery.resume(self._key)
-        self._begin_epoch(listen=self._listening is not None)
-        if opened is not None:
-            self._pool.put_back(opened.unreceived)
-        opening = self.replica.opening
-        before = await self._recovery.read_before(opening)
-        if before is not None:
-            self.replica.serve(*before)
+    # What follows from events and rounds.
 
-        async def take(events: Sequence[Event]) -> None:
-            if self.replica.opening is opening:
-                attached = self.replica.insert(events)
-                self._orphans.update(event.hash for event in events if not self.knows(event.hash))
-                await self._attached(attached)
-
-        kept = await self._recovery.replay(opening, take)
-        _log.debug("replayed", events=kept, epoch=self.replica.number, round=self.replica.ledger.round)
-
-    async def _take_in(self, delivery: Delivery) -> None:
-        if delivery.jump is not None:
-            await self._jump(delivery.jump)
-        for start in range(0, len(delivery.events), _SLICE):
-            some = delivery.events[start : start + _SLICE]
-            attached = self.replica.insert(some)
-            fresh = [event for event in attached if event.hash not in self._orphans]
-            self._orphans.difference_update(event.hash for event in attached)
-            if fresh:
-                await self._store.append(fresh)
-            await self._attached(attached)
-            self.health.waiting -= len(some)
-
-    async def _attached(self, events: Sequence[Event]) -> None:
+    async def _observe_attached(self, events: Sequence[Event]) -> None:
+        """Take in attached events, which are in the store, and the rounds that they decide."""
         for event in events:
-            if self._creation is not None:
-                self._creation.attach(event)
+            if self._planner is not None:
+                self._planner.observe_attached(event)
             if event.creator == self.id:
                 self._clock.reach(event.time)
-                self._unordered[event.hash] = ids_of(event)
-                self._pool.taken(ids_of(event))
+                self._pool.observe_attached(event)
         self.divergence.observe_events(events)
         for decided in self.replica.advance():
             self.divergence.observe_round(decided)
-            await self._follow(decided)
+            self._publish(decided)
+            await self._write_epoch_changes(decided)
         self.divergence.update(self.replica.roster)
         if events:
             self.dag_changes.increment()
 
-    async def _follow(self, decided: RoundEffects) -> None:
-        self._publish(decided)
-        await self._keep(decided)
+    def _publish(self, decided: RoundEffects) -> None:
+        ordered = [place.event for place in decided.round.events]
+        if self._planner is not None:
+            self._planner.observe_ordered(ordered)
+        for event in ordered:
+            self._pool.observe_ordered(event)
+        self._decided_at = trio.current_time()
+        self._clock.reach(self.replica.ledger.time)
+        self._broadcast.publish(decided)
 
-    async def _keep(self, decided: RoundEffects) -> None:
+    async def _write_epoch_changes(self, decided: RoundEffects) -> None:
         if decided.sealed is not None:
             await self._store.save_seals(decided.sealed)
         if decided.closed is not None:
-            await self._turn(decided.closed)
+            await self._begin_next_epoch(decided.closed)
 
     async def _jump(self, jump: Jump) -> None:
-        """Goes on in a later epoch, unless we came there by ourselves, or in the right one; own events may be there."""
+        """Go on in the epoch of the jump, if it is later than ours or corrects it; own events may be in it already."""
         if jump.corrected or jump.replica.number > self.replica.number:
-            groups = unplaced(self.replica, self.id, jump.replica.ledger)
+            groups = transactions_without_effect(self.replica, self.id, jump.replica.ledger)
             self.divergence.observe_jump(jump.record, jump.replica.ledger, self.replica)
-            self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._pace.patience)
-            await self._turn(ClosedEpoch(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
+            self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._timing.grace_s)
+            await self._begin_next_epoch(ClosedEpoch(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
 
-    async def _turn(self, closed: ClosedEpoch, corrected: Sequence[SealedRecord] = ()) -> None:
-        """Goes on in the next epoch: on disk first, so that no own event is in it before.
+    async def _begin_next_epoch(self, closed: ClosedEpoch, corrected: Sequence[SealedRecord] = ()) -> None:
+        """Go on in the epoch that `closed` opens: on disk first, so that no own event is in it before.
 
-        With all that waits: much of it was in own events of earlier epochs, which nobody will read again.
+        All waiting transactions are written with it: many were in own events of earlier epochs, which nobody will read
+        again. `corrected` are records that replace those in the store.
         """
         self._pool.put_back(closed.unreceived)
         stored = replace(closed, unreceived=self._pool.groups())
         await (self._store.correct(corrected, stored) if corrected else self._store.turn(stored))
-        self.health.forget()
+        self.health.begin_epoch()
         self._begin_epoch(listen=self._listening is not None)
         record, again = closed.record, len(closed.unreceived)
         _log.info("epoch", number=record.number, members=len(record.roster), ordered=record.ordered, again=again)
 
-    def _publish(self, effects: RoundEffects) -> None:
-        ordered = [place.event for place in effects.round.events]
-        if self._creation is not None:
-            self._creation.forget(ordered)
-        for event in ordered:
-            self._unordered.pop(event.hash, None)
-        self._decided_at = trio.current_time()
-        self._clock.reach(self.replica.ledger.time)
-        self._audience.tell(effects)
+    # Own events.
 
     async def _create_if_due(self) -> float:
-        """Makes an own event if there is reason to; returns when to look again if nothing comes in."""
+        """Make an own event if there is reason to; return when to look again if nothing comes in (trio's clock)."""
         now = trio.current_time()
-        if self._creation is None:
+        if self._planner is None:
             return math.inf
         if self._listening is not None:
-            if not self._listening.over(now):
+            if not self._listening.is_over(now):
                 return self._listening.deadline
             self._listening = None
-        urgent = self.outstanding()
-        heartbeat = self._created_at + self._pace.heartbeat
-        due = self._created_at + self._gap if urgent else heartbeat
+        heartbeat = self._timer.next_heartbeat_at
+        due = self._timer.next_busy_at if self.wants_rounds() else heartbeat
         if now < due:
             return due
         if self._ailment():
-            return now + _UNFIT
-        plan = self._creation.plan(self.replica.hashgraph.forkers())
-        if plan is None or not (plan.advances or self._speaks() or now >= heartbeat):
+            return now + _UNFIT_S
+        plan = self._planner.plan(self.replica.hashgraph.forkers())
+        if plan is None or not (plan.advances or self._has_transactions() or now >= heartbeat):
             return heartbeat if now < heartbeat else math.inf
         await self._create(plan)
-        return self._created_at + self._gap
+        return self._timer.next_busy_at
 
     async def _create(self, plan: Plan) -> None:
-        self._set_pace()
-        transactions = self._pool.fill() if self._speaks() else ()
+        """Sign the next own event, make it durable, then attach it. Nothing else in the node makes own events."""
+        self._timer.restart(trio.current_time())
+        transactions = self._pool.fill() if self._has_transactions() else ()
         try:
             event = self.replica.create(self._clock.time_ns(), transactions, plan.other_parents)
         except ForkError as error:
@@ -327,9 +352,5 @@ class Member:
             return
         begun = trio.current_time()
         await self._store.append_own(event)
-        self.health.took("a write to the disk", trio.current_time() - begun, trio.current_time())
-        await self._attached(self.replica.insert([event]))
-
-    def _set_pace(self) -> None:
-        self._created_at = trio.current_time()
-        self._gap = self._pace.busy * (0.8 + 0.4 * self._random.random())
+        self.health.observe_delay("a write to the disk", trio.current_time() - begun, trio.current_time())
+        await self._observe_attached(self.replica.insert([event]))

@@ -1,8 +1,8 @@
-"""Child processes that check signatures while the event loop orders.
+"""Child processes that verify signatures while the event loop orders.
 
-A request is the length of what follows (4 bytes), then of each event its creator, its signature, the length of
-what is signed (2 bytes), and that. The answer is one byte: whether all signatures are right. The end of stdin
-ends the child, however its parent came to its end.
+A request is the length of what follows (4 bytes), then for each event its creator, its signature, the length of the
+signed bytes (2 bytes), and those. The answer is one byte: whether all signatures are right. The end of stdin ends the
+child, however its parent came to its end.
 """
 
 import signal
@@ -20,9 +20,9 @@ from consensus.keys import ID_BYTES, SIGNATURE_BYTES, MemberId
 from node.system.child_process import kill_and_reap
 
 _COMMAND = sys.executable, "-m", "node.member.verification_worker"
-_PATIENCE = 10.0  # seconds for an answer; checking takes a tenth of a millisecond an event
+_TIMEOUT_S = 10.0  # for an answer; an event takes a tenth of a millisecond
 _GOOD, _BAD = b"\1", b"\0"
-_HEAD = ID_BYTES + SIGNATURE_BYTES + 2
+_HEAD_BYTES = ID_BYTES + SIGNATURE_BYTES + 2  # of an event, before the signed bytes
 
 _log = structlog.get_logger(__name__)
 
@@ -34,14 +34,14 @@ class SignatureWorker:
         self._child: trio.Process | None = None
         self._lock = trio.Lock()
 
-    async def check(self, events: Sequence[Event]) -> bool:
-        """Whether all signatures are right. If the child fails, that is found out without it."""
+    async def verify(self, events: Sequence[Event]) -> bool:
+        """Return whether all signatures are right. If the child fails, a thread verifies them instead."""
         async with self._lock:
             try:
-                with trio.fail_after(_PATIENCE):
+                with trio.fail_after(_TIMEOUT_S):
                     return await self._ask(_request(events)) == _GOOD
             except (OSError, EOFError, trio.BrokenResourceError, trio.TooSlowError) as error:
-                _log.warning("a child process that checks signatures was lost", reason=str(error))
+                _log.warning("lost a child process that verifies signatures", reason=str(error))
             except trio.Cancelled:  # its answer would be taken for one to the next request
                 await self.aclose()
                 raise
@@ -60,14 +60,14 @@ class SignatureWorker:
         return bytes(answer)
 
     async def aclose(self) -> None:
-        """Ends the child, if there is one."""
+        """End the child, if there is one."""
         child, self._child = self._child, None
         if child is not None:
             await kill_and_reap(child)
 
 
 def all_signed(events: Sequence[Event]) -> bool:
-    """Whether all signatures are right."""
+    """Return whether all signatures are right."""
     return all(event.verify() for event in events)
 
 
@@ -83,14 +83,14 @@ def _request(events: Sequence[Event]) -> bytes:
 def _parts(body: bytes) -> Iterator[tuple[MemberId, bytes, bytes]]:
     at = 0
     while at < len(body):
-        start = at + _HEAD
+        start = at + _HEAD_BYTES
         end = start + int.from_bytes(body[start - 2 : start])
         yield body[at : at + ID_BYTES], body[start:end], body[at + ID_BYTES : start - 2]
         at = end
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """What the child does: answers until there are no more requests."""
+    """Answer requests, in the child, until there are no more."""
     while head := requests.read(4):
         body = requests.read(int.from_bytes(head))
         good = all(keys.verify(creator, signed, signature) for creator, signed, signature in _parts(body))
@@ -99,5 +99,5 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: its parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it comes from the terminal; the parent decides
     serve(sys.stdin.buffer, sys.stdout.buffer)

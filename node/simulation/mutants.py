@@ -11,7 +11,7 @@ from consensus.hashgraph.ancestry import Ancestry
 from consensus.hashgraph.reach import Reach
 from consensus.hashgraph.rounds import Rounds, Witnesses
 from consensus.roster import Roster
-from node.member.creation import Creation
+from node.member.creation import CreationPlanner
 from node.store.memory import MemoryStore
 
 
@@ -28,13 +28,13 @@ def half_is_enough() -> Iterator[None]:
     def roster(self: Roster, members: Any) -> bool:
         return 2 * self.weight(members) > self.total_weight
 
-    def creation(self: Creation, weight: int) -> bool:
+    def creation(self: CreationPlanner, weight: int) -> bool:
         return 2 * weight > sum(self._weights)
 
     with (
         patch.object(Rounds, "__init__", make_halved),
         patch.object(Roster, "supermajority", roster),
-        patch.object(Creation, "_supermajority", creation),
+        patch.object(CreationPlanner, "_supermajority", creation),
     ):
         yield
 

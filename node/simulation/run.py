@@ -14,7 +14,8 @@ from consensus.keys import MemberId
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.byzantine import ATTACKS
 from node.simulation.churn import Churn
 from node.simulation.faults import Faults
@@ -142,7 +143,7 @@ class _Run:
         return SimulatedSwarm(
             schedule.nodes,
             schedule.seed,
-            pace=Pace(busy=0.4 * slowness),
+            timing=CreationTiming(busy_s=0.4 * slowness),
             rhythm=Rhythm(busy_s=0.2 * slowness, timeout_s=5.0),
             observe=self._observe,
             attacks={

@@ -21,7 +21,8 @@ from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH
 from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.member.verification import CachingVerifier
 from node.membership.admission import Admission
 from node.simulation.addressing import Addressing, NoCredentials
@@ -50,7 +51,7 @@ class SimulatedSwarm:
         count: int,
         seed: int,
         *,
-        pace: Pace,
+        timing: CreationTiming,
         rhythm: Rhythm,
         observe: RoundObserver,
         attacks: Mapping[int, Iterable[Attack]] | None = None,
@@ -69,7 +70,7 @@ class SimulatedSwarm:
         """
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
-        self._pace, self._rhythm, self._observe = pace, rhythm, observe
+        self._timing, self._rhythm, self._observe = timing, rhythm, observe
         self.keep: int | None = None  # epochs on each node's disk; all if None
         identities = [Identity(self.random.randbytes(32)) for _ in range(count + newcomers)]
         members = _founders(identities[:count], weights or [1] * count, anchors=anchors)
@@ -213,7 +214,7 @@ class SimulatedSwarm:
             verifier=self._verifier,
             clock=node.clock,
             chance=chance,
-            pace=self._pace,
+            timing=self._timing,
         )
         addressed = self.addressing.transport(self.network.transport(node.identity.id))
         transport = node.tampering.transport(addressed, member)

@@ -23,7 +23,7 @@ import trio.testing
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
@@ -98,7 +98,9 @@ def measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, see
 async def _measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, seed: int) -> dict[str, Any]:
     watched = Watched()
     settings = Settings(epoch=EpochSettings(events=epoch))
-    swarm = SimulatedSwarm(nodes, seed, pace=Pace(), rhythm=Rhythm(), observe=watched.see, settings=settings)
+    swarm = SimulatedSwarm(
+        nodes, seed, timing=CreationTiming(), rhythm=Rhythm(), observe=watched.see, settings=settings
+    )
     set_delays(swarm, *_LINKS[links], random.Random(seed))
     async with trio.open_nursery() as nursery:
         await nursery.start(swarm.run)

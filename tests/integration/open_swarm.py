@@ -26,7 +26,8 @@ from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH
 from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.membership.address_book import AddressBook
 from node.membership.admission import Admission
 from node.membership.joining import reason_outside
@@ -99,7 +100,7 @@ class OpenSwarm(SimulatedSwarm):
     def __init__(self, count: int, seed: int, *, observe: RoundObserver, **options: Any) -> None:
         make_deterministic(seed)
         conditions = Conditions(delay_s=0.002, jitter_s=0.002)
-        defaults: dict[str, Any] = {"pace": Pace(), "rhythm": Rhythm(), "conditions": conditions}
+        defaults: dict[str, Any] = {"timing": CreationTiming(), "rhythm": Rhythm(), "conditions": conditions}
         super().__init__(count, seed, observe=observe, **(defaults | options))
         self.network = self.addressed_network = AddressedNetwork(seed, conditions)
         self._configs: dict[int, SwarmConfig] = {}  # each node's swarm.toml
@@ -206,7 +207,7 @@ class OpenSwarm(SimulatedSwarm):
             verifier=self._verifier,
             clock=node.clock,
             chance=chance,
-            pace=self._pace,
+            timing=self._timing,
         )
         pinned = self.transports[node.number] = PinnedTransport(self.addressed_network, member.id, self.offline)
         transport = node.tampering.transport(pinned, member)

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
@@ -40,7 +41,7 @@ class World:
         self.swarm = SimulatedSwarm(
             5,
             seed,
-            pace=Pace(),
+            timing=CreationTiming(),
             rhythm=Rhythm(),
             observe=self._see,
             settings=TINY,

@@ -18,7 +18,7 @@ from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, MembershipSettings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.byzantine import ATTACKS
 from node.simulation.fake_worker import FakeWorker
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
@@ -42,8 +42,8 @@ class WorkingOpenSwarm(OpenSwarm):
         self.undecided: set[int] = set()  # nodes whose checks take until they are not in here any more
         self.effects: list[tuple[str, bytes | None, int]] = []  # kind, member, epoch in which it happened
         self.agreement, self._seen = AgreementCheck(), 0
-        pace, rhythm = Pace(busy=0.4), Rhythm(busy_s=0.2)
-        super().__init__(count, seed, observe=self._look, pace=pace, rhythm=rhythm, **{"settings": WORK} | options)
+        timing, rhythm = CreationTiming(busy_s=0.4), Rhythm(busy_s=0.2)
+        super().__init__(count, seed, observe=self._look, timing=timing, rhythm=rhythm, **{"settings": WORK} | options)
 
     def _look(self, node: SimulatedNode, decided: RoundEffects) -> None:
         self.agreement.observe(node, decided)

@@ -11,11 +11,11 @@ from consensus.ledger.records import transactions as t
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedSwarm
 
-PACE = Pace(busy=0.4)
+TIMING = CreationTiming(busy_s=0.4)
 RHYTHM = Rhythm(busy_s=0.2, timeout_s=5.0)
 ROUNDS = 6  # after which a node whose ledger is wrong knows it
 
@@ -27,7 +27,7 @@ def in_virtual_time(seed, scenario, count=4, settings=None, founded=lambda swarm
 
     async def main():
         swarm = SimulatedSwarm(
-            count, seed, pace=PACE, rhythm=RHYTHM, settings=settings,
+            count, seed, timing=TIMING, rhythm=RHYTHM, settings=settings,
             observe=lambda node, effects: rounds[node.number].append(effects), **options,
         )  # fmt: skip
         founded(swarm)

@@ -12,7 +12,8 @@ from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
@@ -51,7 +52,7 @@ def make_swarm(count: int, seed: int, watch: Watch, settings: Settings = TINY) -
     return SimulatedSwarm(
         count,
         seed,
-        pace=Pace(),
+        timing=CreationTiming(),
         rhythm=Rhythm(),
         observe=watch.see,
         settings=settings,

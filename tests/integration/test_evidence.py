@@ -7,7 +7,7 @@ import trio.testing
 from consensus.ledger.records import transactions as t
 from consensus.settings import MembershipSettings, Settings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.byzantine import ATTACKS
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedSwarm
@@ -25,7 +25,7 @@ def in_virtual_time(seed, count, settings, scenario, way="fork"):
 
     async def main():
         swarm = SimulatedSwarm(
-            count, seed, pace=Pace(busy=0.4), rhythm=Rhythm(busy_s=0.2, timeout_s=5.0), settings=settings,
+            count, seed, timing=CreationTiming(busy_s=0.4), rhythm=Rhythm(busy_s=0.2, timeout_s=5.0), settings=settings,
             observe=watch, attacks={count - 1: [ATTACKS[way](seed)]},
         )  # fmt: skip
         async with trio.open_nursery() as nursery:

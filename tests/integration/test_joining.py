@@ -14,7 +14,7 @@ from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck, PromotionsCheck
 from node.simulation.swarm import SimulatedNode
 from node.simulation.workload import SETTINGS, Workload
@@ -34,7 +34,7 @@ class World:
             founders,
             seed,
             observe=self._see,
-            pace=Pace(busy=0.4),
+            timing=CreationTiming(busy_s=0.4),
             rhythm=Rhythm(busy_s=0.2),
             anchors=True,
             settings=replace(SETTINGS, epoch=EpochSettings(events=EVENTS)),

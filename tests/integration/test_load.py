@@ -7,7 +7,8 @@ from trio.testing import MockClock
 
 from consensus.replica import RoundEffects
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.member.transaction_pool import BacklogError
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
@@ -49,7 +50,9 @@ def member_of(node: SimulatedNode) -> Member:
 
 
 def make_swarm(watched: Watched, conditions: Conditions | None = None) -> SimulatedSwarm:
-    return SimulatedSwarm(COUNT, 5, pace=Pace(), rhythm=Rhythm(), observe=watched.see, conditions=conditions)
+    return SimulatedSwarm(
+        COUNT, 5, timing=CreationTiming(), rhythm=Rhythm(), observe=watched.see, conditions=conditions
+    )
 
 
 def events_by(swarm: SimulatedSwarm, node: SimulatedNode) -> int:

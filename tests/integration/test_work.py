@@ -13,7 +13,7 @@ from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.working_swarm import WorkingSwarm
@@ -41,7 +41,12 @@ def work(
     """Run a swarm until all have seen `promotions` certificates and `faults`; checks agreement all along."""
     make_deterministic(seed)
     agreement = AgreementCheck()
-    options = {"pace": Pace(busy=0.4), "rhythm": Rhythm(busy_s=0.2), "observe": agreement.observe, "settings": SETTINGS}
+    options = {
+        "timing": CreationTiming(busy_s=0.4),
+        "rhythm": Rhythm(busy_s=0.2),
+        "observe": agreement.observe,
+        "settings": SETTINGS,
+    }
     swarm = make(count, seed, directory, failing=float(str(trouble.get("failing", 0.0))), **options)
     limit = float(str(trouble.get("limit", LIMIT_S)))
     crashes = trouble.get("crashes", ())

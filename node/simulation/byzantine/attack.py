@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+import trio
+
 from consensus.event import Event, TransactionTable, make_event
 from consensus.keys import MemberId, SigningKey
 from consensus.sync import Tip
@@ -70,10 +72,10 @@ class ByzantineMember(Member):
         """The member's own key."""
         return self._key
 
-    def hear(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
-        """See `Member.hear`. A duplicate ignores that peers know own events that it lacks."""
+    def observe_tips(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
+        """See `Member.observe_tips`. A duplicate ignores that peers know own events that it lacks."""
         if not any(attack.runs_duplicate for attack in self.attacks):
-            super().hear(peer, tips, ahead=ahead)
+            super().observe_tips(peer, tips, ahead=ahead)
 
     def newest(self) -> Event | None:
         """Return its own newest event."""
@@ -119,10 +121,10 @@ class ByzantineMember(Member):
         if events is None:
             await super()._create(plan)
             return
-        self._set_pace()
+        self._timer.restart(trio.current_time())
         await self._store.append(events)
-        await self._attached(self.replica.insert(events))
-        unattached = [event.raw for event in events if not self.knows(event.hash)]
+        await self._observe_attached(self.replica.insert(events))
+        unattached = [event.raw for event in events if not self.has_event(event.hash)]
         self.unattached = [*self.unattached, *unattached][-_UNATTACHED_KEPT:]
 
 

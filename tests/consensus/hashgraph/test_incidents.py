@@ -379,20 +379,22 @@ async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy() ->
     verifier, epoch = ParallelVerifier(), gossip.genesis.digest
     replica = Replica.found(gossip.genesis)
 
-    def knows(digest: bytes) -> bool:
+    def is_known(digest: bytes) -> bool:
         return digest in replica.dag
 
-    async def take(events: Sequence[Event]) -> None:
+    async def insert(events: Sequence[Event]) -> None:
         replica.insert(events)
 
     for _ in range(2):
         with pytest.raises(ValueError, match="is not signed by it"):
-            await verifier.open([raw], epoch, knows, take)
+            await verifier.verify([raw], epoch, is_known, insert)
     assert len(replica.dag) == 0
     assert not replica.wanted()
-    assert await verifier.open([event.raw for event in gossip.made], epoch, knows, take) == len(gossip.made)
+    assert await verifier.verify([event.raw for event in gossip.made], epoch, is_known, insert) == len(gossip.made)
     assert len(replica.dag) == len(gossip.made)
-    assert await verifier.open([raw], epoch, knows, take) == 0, "known already: dropped unseen, and held against nobody"
+    assert await verifier.verify([raw], epoch, is_known, insert) == 0, (
+        "known already: dropped unseen, and held against nobody"
+    )
     kept = replica.dag.events[replica.dag.rows[genuine.hash]]
     assert kept.raw == genuine.raw
 

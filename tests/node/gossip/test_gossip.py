@@ -10,12 +10,13 @@ from trio.testing import MockClock
 
 from node.gossip.gossip import Gossip
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck
 from node.simulation.swarm import SimulatedSwarm
 from node.transport import Unreachable
 
-PACE, RHYTHM = Pace(busy=0.2, heartbeat=5.0, patience=1.0), Rhythm()
+TIMING, RHYTHM = CreationTiming(busy_s=0.2, heartbeat_s=5.0, grace_s=1.0), Rhythm()
 
 
 def note(number: int) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def note(number: int) -> dict[str, Any]:
 
 
 def make_swarm(count: int) -> SimulatedSwarm:
-    return SimulatedSwarm(count, 3, pace=PACE, rhythm=RHYTHM, observe=AgreementCheck().observe)
+    return SimulatedSwarm(count, 3, timing=TIMING, rhythm=RHYTHM, observe=AgreementCheck().observe)
 
 
 def member_of(swarm: SimulatedSwarm, number: int) -> Member:

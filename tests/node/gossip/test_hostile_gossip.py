@@ -19,7 +19,8 @@ from node.config.identity import Identity
 from node.gossip.gossip import Gossip
 from node.gossip.messages import MAX_EVENTS, MAX_MESSAGE_BYTES, SYNC_PATH, SyncAnswer, SyncRequest
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.member.verification import ParallelVerifier
 from node.simulation.invariants import AgreementCheck
 from node.simulation.swarm import SimulatedSwarm
@@ -32,7 +33,7 @@ from node.transport.router import Route, Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 
-PACE, RHYTHM = Pace(busy=0.05, heartbeat=5.0, patience=0.2), Rhythm(busy_s=0.03)
+TIMING, RHYTHM = CreationTiming(busy_s=0.05, heartbeat_s=5.0, grace_s=0.2), Rhythm(busy_s=0.03)
 
 
 def note(number: int) -> dict[str, Any]:
@@ -101,7 +102,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
             verifier=verifier,
             clock=SystemClock(),
             chance=random.Random(1),
-            pace=PACE,
+            timing=TIMING,
         )
         credentials = Credentials(identity, roster)
         transport = HttpTransport(credentials, {})
@@ -130,7 +131,7 @@ async def start_in_memory(field: Battlefield, answers: Route, nursery: trio.Nurs
     swarm = SimulatedSwarm(
         5,
         3,
-        pace=PACE,
+        timing=TIMING,
         rhythm=RHYTHM,
         observe=AgreementCheck().observe,
         conditions=Conditions(delay_s=0.001, jitter_s=0.001),

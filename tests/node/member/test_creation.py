@@ -9,7 +9,7 @@ from consensus.genesis import Genesis, make_genesis
 from consensus.roster import RosterMember
 from consensus.settings import Settings
 from node.config.identity import Identity
-from node.member.creation import Creation, Plan
+from node.member.creation import CreationPlanner, Plan
 
 
 class Table:
@@ -20,7 +20,7 @@ class Table:
         self.identities = sorted(identities, key=lambda identity: identity.id)
         listed = [RosterMember(identity.id, weights[n]) for n, identity in enumerate(self.identities)]
         self.genesis: Genesis = make_genesis("table", listed, Settings())
-        self.policies = [Creation(self.genesis.roster, identity.id) for identity in self.identities]
+        self.policies = [CreationPlanner(self.genesis.roster, identity.id) for identity in self.identities]
         self.newest: list[Event | None] = [None] * len(weights)
         self.time = 0
         self.events: list[tuple[Event, set[int]]] = []
@@ -42,14 +42,14 @@ class Table:
         self.newest[member] = event
         self.events.append((event, set(told)))
         for other in told:
-            self.policies[other].attach(event)
+            self.policies[other].observe_attached(event)
         return event
 
     def catch_up(self) -> None:
         """Everybody hears everything."""
         for event, told in self.events:
             for other in set(range(len(self.policies))) - told:
-                self.policies[other].attach(event)
+                self.policies[other].observe_attached(event)
                 told.add(other)
 
     def go_round(self, members: Sequence[int], rounds: int, bare: bool = False) -> int:
@@ -163,8 +163,8 @@ def test_what_is_ordered_is_forgotten() -> None:
             plan = table.plan(member)
             if plan is not None:
                 events.append(table.make(member, plan, range(4)))
-                policy.forget(events[-6:-4])
-                policy.forget([events[-1]])  # even while it is the newest one
+                policy.observe_ordered(events[-6:-4])
+                policy.observe_ordered([events[-1]])  # even while it is the newest one
     assert len(events) > 100
     assert len(policy._seen) < 20
     assert table.go_round(range(4), 3) > 0

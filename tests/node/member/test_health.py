@@ -7,8 +7,9 @@ from trio.testing import MockClock
 from consensus.replica import RoundEffects
 from consensus.roster import RosterMember, make_roster
 from node.gossip.rhythm import Rhythm
-from node.member.health import Bounds, Health
-from node.member.member import Member, Pace
+from node.member.health import Health, HealthLimits
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 
 IDS = [bytes([number]) * 32 for number in range(1, 8)]
@@ -22,10 +23,10 @@ def far(events: int) -> dict[bytes, int]:
 
 def test_a_fit_node_has_no_ailment() -> None:
     health = Health()
-    health.took("a write", 0.9, 5.0)
+    health.observe_delay("a write", 0.9, 5.0)
     health.waiting = 2000
     for peer in IDS:
-        health.hear(peer, far(64), OURS)
+        health.observe_seqs(peer, far(64), OURS)
     assert health.ailment(ROSTER, lambda: OURS, 5.0) == ""
 
 
@@ -34,7 +35,7 @@ def test_what_waits_and_what_is_late_counts_until_it_is_over() -> None:
     health.waiting = 2001
     assert health.ailment(ROSTER, lambda: OURS, 0.0) == "2001 events wait to be attached"
     health.waiting = 0
-    health.took("a write to the disk", 1.25, 5.0)
+    health.observe_delay("a write to the disk", 1.25, 5.0)
     assert health.ailment(ROSTER, lambda: OURS, 6.9) == "a write to the disk took 1.2 s"
     assert health.ailment(ROSTER, lambda: OURS, 7.0) == ""
 
@@ -42,14 +43,14 @@ def test_what_waits_and_what_is_late_counts_until_it_is_over() -> None:
 def test_a_third_of_the_weight_has_to_say_that_we_are_behind() -> None:
     health = Health()
     for peer in IDS[:2]:
-        health.hear(peer, dict.fromkeys(IDS, 10**15), OURS)  # liars below a third silence nobody
+        health.observe_seqs(peer, dict.fromkeys(IDS, 10**15), OURS)  # liars below a third silence nobody
     assert health.ailment(ROSTER, lambda: OURS, 0.0) == ""
-    health.hear(IDS[2], far(65), OURS)
+    health.observe_seqs(IDS[2], far(65), OURS)
     assert health.ailment(ROSTER, lambda: OURS, 0.0) == f"{65 * 7} events behind"
     assert health.ailment(ROSTER, lambda: far(1), 0.0) == ""  # caught up with the third of them
     assert health.ailment(ROSTER, lambda: OURS, 0.0) == ""  # and what it said then is forgotten
-    health.hear(IDS[2], far(65), OURS)
-    health.forget()
+    health.observe_seqs(IDS[2], far(65), OURS)
+    health.begin_epoch()
     assert health.ailment(ROSTER, lambda: OURS, 0.0) == ""
 
 
@@ -70,7 +71,7 @@ def own_seq(node: SimulatedNode) -> int:
 async def test_a_node_whose_disk_is_slow_makes_few_events_until_it_is_fast_again(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), observe=ignore)
+    swarm = SimulatedSwarm(4, 3, timing=CreationTiming(), rhythm=Rhythm(), observe=ignore)
     slow = swarm.nodes[0]
     await nursery.start(swarm.run)
     await trio.sleep(8)
@@ -91,17 +92,17 @@ async def test_a_node_whose_disk_is_slow_makes_few_events_until_it_is_fast_again
 
 @pytest.mark.parametrize("cause", ["waiting", "late"])
 async def test_an_unfit_node_stops_and_goes_on(cause: str, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), observe=ignore)
+    swarm = SimulatedSwarm(4, 3, timing=CreationTiming(), rhythm=Rhythm(), observe=ignore)
     node = swarm.nodes[1]
     await nursery.start(swarm.run)
     await trio.sleep(8)
     member = member_of(node)
     before = own_seq(node)
     if cause == "waiting":
-        member.health.waiting += Bounds().waiting + 1
+        member.health.waiting += HealthLimits().waiting + 1
     for number in range(30):
         if cause == "late":
-            member.health.took("a turn of the event loop", 3.0, trio.current_time())
+            member.health.observe_delay("a turn of the event loop", 3.0, trio.current_time())
         member.submit([{"type": "note", "id": number}])
         await trio.sleep(1)
     assert own_seq(node) - before <= 1  # one may have been under way
@@ -117,7 +118,7 @@ async def test_an_unfit_node_stops_and_goes_on(cause: str, nursery: trio.Nursery
 
 async def test_a_node_far_behind_first_catches_up(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """Three of four know much that it lacks and cannot be asked for: it makes nothing, then all at once."""
-    swarm = SimulatedSwarm(4, 3, pace=Pace(), rhythm=Rhythm(), observe=ignore)
+    swarm = SimulatedSwarm(4, 3, timing=CreationTiming(), rhythm=Rhythm(), observe=ignore)
     node = swarm.nodes[2]
     await nursery.start(swarm.run)
     await trio.sleep(8)
@@ -126,7 +127,7 @@ async def test_a_node_far_behind_first_catches_up(nursery: trio.Nursery, autojum
     ahead = {creator: seq + 100 for creator, seq in ours.items()}
     before = own_seq(node)
     for peer in swarm.nodes[0].identity.id, swarm.nodes[1].identity.id:
-        member.health.hear(peer, ahead, ours)
+        member.health.observe_seqs(peer, ahead, ours)
     member.submit([{"type": "note", "id": 1}])
     await trio.sleep(0.05)
     assert own_seq(node) == before

@@ -16,7 +16,8 @@ from consensus.settings import Settings
 from consensus.sync import Tip
 from node.config.identity import Identity
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.member.transaction_pool import BacklogError
 from node.member.verification import CachingVerifier
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
@@ -25,7 +26,7 @@ from node.store import StoreError
 from node.store.memory import MemoryDisk, MemoryStore
 from node.system.clock import SimulatedClock
 
-PACE = Pace(busy=0.3, heartbeat=5.0, patience=2.0)
+TIMING = CreationTiming(busy_s=0.3, heartbeat_s=5.0, grace_s=2.0)
 
 
 def note(number: int) -> dict[str, Any]:
@@ -37,7 +38,7 @@ class Swarm(SimulatedSwarm):
 
     def __init__(self, count: int, **options: Any) -> None:
         self.agreement = AgreementCheck()
-        super().__init__(count, 7, pace=PACE, rhythm=Rhythm(), observe=self.agreement.observe, **options)
+        super().__init__(count, 7, timing=TIMING, rhythm=Rhythm(), observe=self.agreement.observe, **options)
         self.honesty = HonestMembersCheck(self)
 
     def member(self, number: int) -> Member:
@@ -149,14 +150,14 @@ async def test_an_event_stored_but_never_sent_is_sent_after_the_restart(
     unsent = swarm.member(3).replica.newest(node.identity.id)
     assert unsent is not None
     assert unsent.transactions
-    assert not swarm.member(0).knows(unsent.hash)
+    assert not swarm.member(0).has_event(unsent.hash)
     swarm.crash(node)
     await trio.sleep(1)
     swarm.network.heal()
     await swarm.start(node)
-    assert swarm.member(3).knows(unsent.hash)
+    assert swarm.member(3).has_event(unsent.hash)
     await swarm.settle()
-    assert swarm.member(0).knows(unsent.hash)
+    assert swarm.member(0).has_event(unsent.hash)
     seqs = swarm.own_seqs(3)
     assert seqs == list(range(len(seqs)))
 
@@ -186,7 +187,7 @@ async def test_the_last_members_get_some_time_to_answer(swarm: Swarm, autojump_c
     swarm.crash(swarm.nodes[1])
     await trio.sleep(1)
     await swarm.start(node)
-    await trio.sleep(PACE.patience - 0.5)
+    await trio.sleep(TIMING.grace_s - 0.5)
     assert swarm.member(0).status().listening
     await trio.sleep(2)
     assert not swarm.member(0).status().listening
@@ -288,7 +289,7 @@ async def test_an_idle_swarm_only_keeps_time(swarm: Swarm, autojump_clock: MockC
     rounds = swarm.member(0).status().round
     await trio.sleep(100)
     made = swarm.member(0).status().events - events
-    assert 40 <= made <= 4 * 100 / PACE.heartbeat + 8
+    assert 40 <= made <= 4 * 100 / TIMING.heartbeat_s + 8
     assert swarm.network.traffic.asked - asked < 4 * 100 * 2
     assert swarm.member(0).status().round > rounds + 3
 
@@ -339,7 +340,7 @@ def lone_member(disk: MemoryDisk, chance: random.Random) -> Member:
         verifier=CachingVerifier(),
         clock=SimulatedClock(),
         chance=chance,
-        pace=PACE,
+        timing=TIMING,
     )
 
 

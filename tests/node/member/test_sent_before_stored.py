@@ -11,7 +11,8 @@ from trio.testing import MockClock
 
 from consensus.event import Event
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store import Store
@@ -50,8 +51,8 @@ class Swarm(SimulatedSwarm):
     """Four nodes, whose links can be cut by groups."""
 
     def __init__(self, make_member: Callable[..., Member]) -> None:
-        pace = Pace(busy=0.2, heartbeat=1.0, patience=1.0)
-        super().__init__(4, 3, pace=pace, rhythm=Rhythm(), observe=AgreementCheck().observe)
+        timing = CreationTiming(busy_s=0.2, heartbeat_s=1.0, grace_s=1.0)
+        super().__init__(4, 3, timing=timing, rhythm=Rhythm(), observe=AgreementCheck().observe)
         self.nodes[0].make_member = make_member
         self.nodes[0].disk = ForgetfulDisk()
 

@@ -30,18 +30,18 @@ def verifier(request: pytest.FixtureRequest, cores: ParallelVerifier) -> EventVe
     return cores if request.param == "cores" else CachingVerifier()
 
 
-async def opened(
+async def verified(
     verifier: EventVerifier, raws: Sequence[bytes], epoch: bytes, known: Callable[[bytes], bool]
 ) -> list[Event]:
-    """All that is taken, if all is well."""
-    taken: list[Event] = []
+    """All that is inserted, if all is well."""
+    inserted: list[Event] = []
 
-    async def take(events: Sequence[Event]) -> None:
+    async def insert(events: Sequence[Event]) -> None:
         await trio.lowlevel.checkpoint()
-        taken.extend(events)
+        inserted.extend(events)
 
-    assert await verifier.open(raws, epoch, known, take) == len(taken)
-    return taken
+    assert await verifier.verify(raws, epoch, known, insert) == len(inserted)
+    return inserted
 
 
 def raw(seq: int, epoch: bytes = EPOCH) -> bytes:
@@ -60,16 +60,16 @@ def nothing(digest: bytes) -> bool:
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 64, 65, 150, 300])
-async def test_good_events_are_opened_in_order(verifier: EventVerifier, count: int) -> None:
+async def test_good_events_are_verified_in_order(verifier: EventVerifier, count: int) -> None:
     raws = [raw(seq) for seq in range(count)]
     for _ in range(2):
-        assert [event.raw for event in await opened(verifier, raws, EPOCH, nothing)] == raws
+        assert [event.raw for event in await verified(verifier, raws, EPOCH, nothing)] == raws
 
 
 async def test_known_events_are_left_out(verifier: EventVerifier) -> None:
-    events = await opened(verifier, [raw(seq) for seq in range(9)], EPOCH, nothing)
+    events = await verified(verifier, [raw(seq) for seq in range(9)], EPOCH, nothing)
     known = {events[2].hash, events[5].hash}
-    new = await opened(verifier, [event.raw for event in events], EPOCH, known.__contains__)
+    new = await verified(verifier, [event.raw for event in events], EPOCH, known.__contains__)
     assert [event.seq for event in new] == [0, 1, 3, 4, 6, 7, 8]
 
 
@@ -90,7 +90,7 @@ async def test_one_bad_event_spoils_the_message(verifier: EventVerifier, bad: by
     raws = [raw(seq) for seq in range(80)]
     for _ in range(2):
         with pytest.raises(EventError):
-            await opened(verifier, [*raws[:position], bad, *raws[position:]], EPOCH, nothing)
+            await verified(verifier, [*raws[:position], bad, *raws[position:]], EPOCH, nothing)
 
 
 async def test_a_message_is_checked_by_several_threads_and_all_messages_share_them(
@@ -116,8 +116,8 @@ async def test_a_message_is_checked_by_several_threads_and_all_messages_share_th
     verifier = ParallelVerifier()
     raws = [raw(seq) for seq in range(100)]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(opened, verifier, raws, EPOCH, nothing)
-        nursery.start_soon(opened, verifier, raws[10:40], EPOCH, nothing)
+        nursery.start_soon(verified, verifier, raws, EPOCH, nothing)
+        nursery.start_soon(verified, verifier, raws[10:40], EPOCH, nothing)
     assert most == 2
 
 
@@ -132,33 +132,33 @@ async def test_what_follows_a_bad_event_is_not_checked(monkeypatch: pytest.Monke
         return False
 
     with pytest.raises(EventError, match="is not signed by it"):
-        await opened(ParallelVerifier(), raws, EPOCH, known)
+        await verified(ParallelVerifier(), raws, EPOCH, known)
     assert len(looked) <= 64
 
 
-async def test_what_comes_first_is_taken_while_the_rest_is_checked(cores: ParallelVerifier) -> None:
+async def test_what_comes_first_is_inserted_while_the_rest_is_verified(cores: ParallelVerifier) -> None:
     raws = [raw(seq) for seq in range(600)]
     raws[500] = with_bad_signature(raws[500])
-    taken: list[int] = []
+    inserted: list[int] = []
 
-    async def take(events: Sequence[Event]) -> None:
+    async def insert(events: Sequence[Event]) -> None:
         await trio.lowlevel.checkpoint()
-        taken.extend(event.seq for event in events)
+        inserted.extend(event.seq for event in events)
 
     with pytest.raises(EventError, match="event 500 of"):
-        await cores.open(raws, EPOCH, nothing, take)
-    assert taken == list(range(len(taken)))
-    assert len(taken) <= 500
+        await cores.verify(raws, EPOCH, nothing, insert)
+    assert inserted == list(range(len(inserted)))
+    assert len(inserted) <= 500
 
 
 @pytest.mark.parametrize("count", [3, 100, 300])
-async def test_what_the_taker_raises_comes_out_by_itself(cores: ParallelVerifier, count: int) -> None:
-    async def take(events: Sequence[Event]) -> None:
+async def test_what_inserting_raises_comes_out_by_itself(cores: ParallelVerifier, count: int) -> None:
+    async def insert(events: Sequence[Event]) -> None:
         await trio.lowlevel.checkpoint()
         raise KeyError("no room")
 
     with pytest.raises(KeyError, match="no room"):
-        await cores.open([raw(seq) for seq in range(count)], EPOCH, nothing, take)
+        await cores.verify([raw(seq) for seq in range(count)], EPOCH, nothing, insert)
 
 
 async def test_two_large_messages_at_once(cores: ParallelVerifier) -> None:
@@ -167,9 +167,9 @@ async def test_two_large_messages_at_once(cores: ParallelVerifier) -> None:
 
     async def refused() -> None:
         with pytest.raises(EventError, match="event 390"):
-            await opened(cores, spoilt, EPOCH, nothing)
+            await verified(cores, spoilt, EPOCH, nothing)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(refused)
-        assert [event.raw for event in await opened(cores, raws, EPOCH, nothing)] == raws
-    assert [event.raw for event in await opened(cores, raws, EPOCH, nothing)] == raws
+        assert [event.raw for event in await verified(cores, raws, EPOCH, nothing)] == raws
+    assert [event.raw for event in await verified(cores, raws, EPOCH, nothing)] == raws

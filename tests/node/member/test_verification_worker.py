@@ -1,4 +1,4 @@
-"""Signatures are checked in a child process, and are checked all the same when that fails."""
+"""Signatures are verified in a child process, and in a thread when that fails."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ KEYS = [Identity(bytes([number]) * 32).key for number in range(3)]
 
 
 @pytest.fixture
-async def checker() -> AsyncIterator[SignatureWorker]:
+async def worker() -> AsyncIterator[SignatureWorker]:
     made = SignatureWorker()
     yield made
     await made.aclose()
@@ -44,70 +44,70 @@ FORGED = [
 ]
 
 
-def pid(checker: SignatureWorker) -> int:
-    assert checker._child is not None
-    return checker._child.pid
+def pid(worker: SignatureWorker) -> int:
+    assert worker._child is not None
+    return worker._child.pid
 
 
-async def test_good_signatures_are_told_from_bad_ones_wherever_they_are(checker: SignatureWorker) -> None:
-    assert await checker.check(EVENTS)
-    child = pid(checker)
+async def test_good_signatures_are_told_from_bad_ones_wherever_they_are(worker: SignatureWorker) -> None:
+    assert await worker.verify(EVENTS)
+    child = pid(worker)
     for bad in FORGED:
         for place in (0, 20, 40):
-            assert not await checker.check([*EVENTS[:place], bad, *EVENTS[place:]])
-    assert await checker.check(EVENTS[:1])
-    assert pid(checker) == child
+            assert not await worker.verify([*EVENTS[:place], bad, *EVENTS[place:]])
+    assert await worker.verify(EVENTS[:1])
+    assert pid(worker) == child
 
 
-async def test_a_child_that_was_killed_is_replaced(checker: SignatureWorker) -> None:
-    assert await checker.check(EVENTS)
-    first = pid(checker)
+async def test_a_child_that_was_killed_is_replaced(worker: SignatureWorker) -> None:
+    assert await worker.verify(EVENTS)
+    first = pid(worker)
     os.kill(first, signal.SIGKILL)
     with capture_logs() as logs:
-        assert await checker.check(EVENTS)
-        assert not await checker.check(FORGED)
-    assert [entry["event"] for entry in logs] == ["a child process that checks signatures was lost"]
-    assert pid(checker) != first
+        assert await worker.verify(EVENTS)
+        assert not await worker.verify(FORGED)
+    assert [entry["event"] for entry in logs] == ["lost a child process that verifies signatures"]
+    assert pid(worker) != first
 
 
 async def test_a_child_that_does_not_answer_is_replaced(
-    checker: SignatureWorker, monkeypatch: pytest.MonkeyPatch
+    worker: SignatureWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await checker.check(EVENTS)
-    os.kill(pid(checker), signal.SIGSTOP)
-    monkeypatch.setattr(verification_worker, "_PATIENCE", 0.1)
+    assert await worker.verify(EVENTS)
+    os.kill(pid(worker), signal.SIGSTOP)
+    monkeypatch.setattr(verification_worker, "_TIMEOUT_S", 0.1)
     with capture_logs() as logs:
-        assert not await checker.check([*EVENTS, *FORGED])
+        assert not await worker.verify([*EVENTS, *FORGED])
     assert len(logs) == 1
     monkeypatch.undo()
-    assert await checker.check(EVENTS)
+    assert await worker.verify(EVENTS)
 
 
 async def test_a_child_that_cannot_be_started_is_done_without(
-    checker: SignatureWorker, monkeypatch: pytest.MonkeyPatch
+    worker: SignatureWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification_worker, "_COMMAND", ("/nowhere/python",))
     with capture_logs() as logs:
-        assert await checker.check(EVENTS)
-        assert not await checker.check(FORGED)
+        assert await worker.verify(EVENTS)
+        assert not await worker.verify(FORGED)
     assert len(logs) == 2
 
 
-async def test_an_answer_that_nobody_waited_for_is_nobody_elses(checker: SignatureWorker) -> None:
-    assert await checker.check(EVENTS)
+async def test_an_answer_that_nobody_waited_for_is_nobody_elses(worker: SignatureWorker) -> None:
+    assert await worker.verify(EVENTS)
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(checker.check, EVENTS * 20)
+            nursery.start_soon(worker.verify, EVENTS * 20)
             await trio.sleep(0.01)
             scope.cancel()
-    assert not await checker.check(FORGED)
-    assert await checker.check(EVENTS)
+    assert not await worker.verify(FORGED)
+    assert await worker.verify(EVENTS)
 
 
-async def test_the_child_ends_with_its_parent(checker: SignatureWorker) -> None:
+async def test_the_child_ends_with_its_parent(worker: SignatureWorker) -> None:
     """However that ends, the kernel closes the pipe."""
-    assert await checker.check(EVENTS)
-    child = checker._child
+    assert await worker.verify(EVENTS)
+    child = worker._child
     assert child is not None
     assert child.stdin is not None
     await child.stdin.aclose()

@@ -14,7 +14,7 @@ from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
 from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
-from node.member.member import Pace
+from node.member.timing import CreationTiming
 from node.simulation.byzantine.attack import Attack, ByzantineMember
 from node.simulation.invariants import AgreementCheck
 from node.simulation.roster_plan import RosterPlan
@@ -34,7 +34,7 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
         swarm = SimulatedSwarm(
             4,
             seed,
-            pace=Pace(busy=0.4),
+            timing=CreationTiming(busy_s=0.4),
             rhythm=Rhythm(busy_s=0.2, timeout_s=5.0),
             observe=lambda *what: watch(*what),
             **options,

@@ -26,7 +26,8 @@ from node.config.founding import found_swarm
 from node.config.identity import Identity, load_identity
 from node.config.swarm_file import load_config
 from node.demo.preparation import free_ports
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.member.verification import ParallelVerifier
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
@@ -313,7 +314,7 @@ def member_on(store: SqliteStore) -> Member:
         verifier=ParallelVerifier(),
         clock=SimulatedClock(),
         chance=random.Random(1),
-        pace=Pace(busy=0.2, heartbeat=1.0, patience=2.0),
+        timing=CreationTiming(busy_s=0.2, heartbeat_s=1.0, grace_s=2.0),
     )
 
 
@@ -342,12 +343,16 @@ async def test_a_node_on_any_prefix_listens_and_never_signs_a_number_twice(
             await let_virtual_time_pass(mock_clock, 30)
             assert len(member.replica.dag) == before, "it spoke before it had listened"
             for peer in PEERS:
-                member.hear(peer.id, [Tip(event.creator, event.seq, event.hash) for event in (OWN[-1], RECEIVED[8])])
+                member.observe_tips(
+                    peer.id, [Tip(event.creator, event.seq, event.hash) for event in (OWN[-1], RECEIVED[8])]
+                )
             await let_virtual_time_pass(mock_clock, 30)
             assert before == len(sent) or len(member.replica.dag) == before
-            await member.take(sent)
+            await member.insert(sent)
             for peer in PEERS:
-                member.hear(peer.id, [Tip(event.creator, event.seq, event.hash) for event in (OWN[-1], RECEIVED[8])])
+                member.observe_tips(
+                    peer.id, [Tip(event.creator, event.seq, event.hash) for event in (OWN[-1], RECEIVED[8])]
+                )
             await let_virtual_time_pass(mock_clock, 5)
             own = [event.seq for event in member.replica.dag.events if event.creator == ME.id]
             assert own == list(range(len(own)))

@@ -13,7 +13,8 @@ from consensus.event import MAX_INT
 from consensus.ledger import Ledger
 from consensus.settings import Settings, TimingSettings
 from node.gossip.rhythm import Rhythm
-from node.member.member import Member, Pace
+from node.member.member import Member
+from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.system.clock import SimulatedClock, SteadyClock, SystemClock
@@ -81,7 +82,7 @@ class Swarm(SimulatedSwarm):
         super().__init__(
             4,
             11,
-            pace=Pace(busy=0.4, heartbeat=2.0, patience=2.0),
+            timing=CreationTiming(busy_s=0.4, heartbeat_s=2.0, grace_s=2.0),
             rhythm=Rhythm(),
             observe=self.look,
             settings=Settings(timing=timing),

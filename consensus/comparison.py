@@ -16,7 +16,7 @@ from consensus.event import Header
 from consensus.keys import MemberId
 from consensus.roster import Roster
 
-KEPT = 1000  # rounds before the last own one, and after it
+KEPT_ROUNDS = 1000  # rounds before the last own one, and after it
 
 Agreement = Literal["open", "agree", "minority", "none"]
 
@@ -25,9 +25,9 @@ Agreement = Literal["open", "agree", "minority", "none"]
 class LedgerVerdict:
     """What the last round says of which enough members have spoken; "open" before the first."""
 
-    verdict: Agreement
+    agreement: Agreement
     round: int = 0
-    since: int = 0  # the first round from which on the own digests are not the majority's; 0 if they are
+    since_round: int = 0  # the first round from which on the own digests are not the majority's; 0 if they are
     against: int = 0  # weight of those who name another digest for `round`
 
 
@@ -40,22 +40,22 @@ class Comparison:
         self._said: dict[int, dict[MemberId, bytes]] = defaultdict(dict)
         self._last = 0
 
-    def note(self, number: int, digest: bytes) -> None:
+    def observe_round(self, number: int, digest: bytes) -> None:
         """The own ledger has this digest after a round, the next one."""
         self._digests[number] = digest
         self._last = number
         for table in (self._digests, self._said):
-            for old in [old for old in table if old < number - KEPT]:
+            for old in [old for old in table if old < number - KEPT_ROUNDS]:
                 del table[old]
 
-    def hear(self, event: Header) -> None:
+    def observe_event(self, event: Header) -> None:
         """What an attached event says. Of a member counts what it says of a round first; ours is what we note."""
         if event.ledger is not None and event.creator != self._own:
             number, digest = event.ledger
-            if abs(number - self._last) <= KEPT:
+            if abs(number - self._last) <= KEPT_ROUNDS:
                 self._said[number].setdefault(event.creator, digest)
 
-    def own(self, number: int) -> bytes | None:
+    def own_digest(self, number: int) -> bytes | None:
         """The own digest after a round, if it is kept."""
         return self._digests.get(number)
 
@@ -66,7 +66,7 @@ class Comparison:
                 return digest
         return None
 
-    def finding(self, roster: Roster) -> LedgerVerdict:
+    def verdict(self, roster: Roster) -> LedgerVerdict:
         """Who weighs how much is that of the present roster."""
         for number in reversed(self._digests):
             weights = self._weights(number, roster)

@@ -28,11 +28,11 @@ class Dag:
     def __len__(self) -> int:
         return len(self.events)
 
-    def lacking(self, event: Event) -> list[bytes]:
+    def missing_parents(self, event: Event) -> list[bytes]:
         """The parents of `event` that are not attached."""
         return [parent for parent in event.parents if parent not in self.rows]
 
-    def fault(self, event: Event) -> str | None:
+    def check(self, event: Event) -> str | None:
         """Which rule `event`, whose parents are all attached, breaks, in one line; None if none."""
         if event.time > LATEST:
             return "the time is beyond the year 2116"

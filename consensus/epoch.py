@@ -11,7 +11,7 @@ order, so there is one, unless a third of the old weight is faulty. From its dig
 The seals are for those who did not take part: more than 2/3 of the old weight say that this record ended
 their epoch (two different ones would need a third of it to sign twice), and more than 2/3 of the new weight
 that they go on from it. A mixture of both decides nothing: each of the two sums is counted by itself.
-The members that stay must weigh more than 2/3 in both (`stays_sealable`): it is they who seal. And who leaves
+The members that stay must weigh more than 2/3 in both (`can_seal_change`): it is they who seal. And who leaves
 stays without weight until the record is sealed (`consensus.ledger.state.epoch_state.handover`), and seals like the
 others: else those who are silent, fewer than a third of either roster, could be too many for the seals.
 
@@ -35,7 +35,7 @@ from consensus import keys
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey, id_text
-from consensus.roster import MEMBERS_LIMIT, Roster, RosterError, read_roster
+from consensus.roster import MEMBERS_LIMIT, Roster, RosterError, parse_roster
 
 VERSION = 1
 RECORD_LIMIT = 1 << 18
@@ -107,14 +107,14 @@ class EpochRecord:
         """The signature by which the owner of `key` says that its own order led here, 64 bytes."""
         return key.sign(_CONTEXT + self.digest)
 
-    def is_seal(self, member: MemberId, signature: bytes) -> bool:
+    def verify_seal(self, member: MemberId, signature: bytes) -> bool:
         """Whether `signature` is `member`'s seal of this record."""
         return keys.verify(member, _CONTEXT + self.digest, signature)
 
 
 @dataclass(frozen=True)
 class SealedRecord:
-    """A record with signatures of members, sorted by member. Only `check_link` says what they are worth."""
+    """A record with signatures of members, sorted by member. Only `verify_seals` says what they are worth."""
 
     record: EpochRecord
     seals: tuple[tuple[MemberId, bytes], ...]
@@ -196,7 +196,7 @@ def _read_record(table: dict[str, Decoded]) -> EpochRecord:
     if not isinstance(judges, list):
         raise EpochError("epoch record: judges must be a list")
     try:
-        roster = read_roster(table["roster"])
+        roster = parse_roster(table["roster"])
     except RosterError as error:
         raise EpochError(f"epoch record: roster: {error}") from None
     named: dict[str, object] = {name: table[name] for name in (*_DIGESTS, *_NUMBERS)}
@@ -222,7 +222,7 @@ def decode_sealed(data: bytes) -> SealedRecord:
     return SealedRecord(decode_record(raw), tuple(pairs))
 
 
-def stays_sealable(old: Roster, new: Roster, without: Collection[MemberId] = ()) -> bool:
+def can_seal_change(old: Roster, new: Roster, without: Collection[MemberId] = ()) -> bool:
     """Whether the members of both rosters weigh more than 2/3 of each, so that they can seal the change.
 
     On those `without` nobody can count: they are proven to be faulty.
@@ -231,13 +231,13 @@ def stays_sealable(old: Roster, new: Roster, without: Collection[MemberId] = ())
     return old.supermajority(staying) and new.supermajority(staying)
 
 
-def enough_seals(record: EpochRecord, old: Roster, sealed: Iterable[MemberId]) -> bool:
+def has_enough_seals(record: EpochRecord, old: Roster, sealed: Iterable[MemberId]) -> bool:
     """Whether these distinct members outweigh 2/3 of the old roster and, if it changed, 2/3 of the new."""
     members = list(sealed)
     return old.supermajority(members) and (not record.changes_roster or record.roster.supermajority(members))
 
 
-def check_link(sealed: SealedRecord, old: Roster) -> None:
+def verify_seals(sealed: SealedRecord, old: Roster) -> None:
     """That `sealed` really ended an epoch of the roster `old`; EpochError says why not."""
     record = sealed.record
     where = f"epoch record {record.number}"
@@ -246,13 +246,13 @@ def check_link(sealed: SealedRecord, old: Roster) -> None:
     for member, signature in sealed.seals:
         if member not in old and member not in record.roster:
             raise EpochError(f"{where}: sealed by {id_text(member)}, who is in neither roster")
-        if not record.is_seal(member, signature):
+        if not record.verify_seal(member, signature):
             raise EpochError(f"{where}: the seal of member {id_text(member)} does not verify")
-    if not enough_seals(record, old, [member for member, _ in sealed.seals]):
+    if not has_enough_seals(record, old, [member for member, _ in sealed.seals]):
         raise EpochError(f"{where}: sealed by two thirds or less of the old weight, or of the new")
 
 
-def walk(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: bool = True) -> Opening:
+def verify_chain(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: bool = True) -> Opening:
     """What the last of these sealed records opens, every step checked from the genesis on.
 
     A complete chain has the record of every epoch; the short one (see above) only those that changed the
@@ -260,17 +260,17 @@ def walk(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: bool = Tr
     """
     opening = Opening.of_genesis(genesis)
     for sealed in chain:
-        opening = follow(genesis, opening, sealed, complete=complete)
+        opening = verify_step(genesis, opening, sealed, complete=complete)
     return opening
 
 
-def follow(genesis: Genesis, before: Opening, sealed: SealedRecord, *, complete: bool = True) -> Opening:
+def verify_step(genesis: Genesis, before: Opening, sealed: SealedRecord, *, complete: bool = True) -> Opening:
     """What `sealed` opens, one checked step from what opened the epoch before; EpochError if it does not follow.
 
-    The step need not be from one epoch to the next if the chain is not to be complete; see `walk`.
+    The step need not be from one epoch to the next if the chain is not to be complete; see `verify_chain`.
     """
     _check_step(genesis, before, sealed.record, complete)
-    check_link(sealed, before.roster)
+    verify_seals(sealed, before.roster)
     return Opening.of_record(sealed.record)
 
 

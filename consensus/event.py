@@ -160,7 +160,7 @@ def decode_event(raw: bytes, epoch: bytes) -> Event:
     return event
 
 
-def read_header(header: bytes, signature: bytes) -> Header:
+def decode_header(header: bytes, signature: bytes) -> Header:
     """The header of an event of any epoch, its signature not yet checked: two of them prove a fork.
 
     Raises EventError for anything but the exact canonical bytes of a header and 64 bytes of signature.

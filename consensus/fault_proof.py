@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
-from consensus.epoch import EpochError, decode_sealed, walk
-from consensus.event import MAX_EVENT_BYTES, Event, EventError, decode_event, read_header
+from consensus.epoch import EpochError, decode_sealed, verify_chain
+from consensus.event import MAX_EVENT_BYTES, Event, EventError, decode_event, decode_header
 from consensus.genesis import Genesis, GenesisError, decode_genesis
 from consensus.keys import MemberId, id_text
 from consensus.ledger.records.cases import Fault, SlotReport
 from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
-from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Finding, Result, Transaction
 from consensus.roster import Roster
 
@@ -59,7 +59,7 @@ class FaultProof:
         return self.event.creator
 
 
-def write_proof(
+def encode_proof(
     genesis: Genesis,
     chain: Sequence[bytes],
     fault: Fault,
@@ -75,7 +75,7 @@ def write_proof(
     })  # fmt: skip
 
 
-def read_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
+def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
     """Checks all of a proof but its games.
 
     `genesis` is the digest of the swarm one trusts; without it the file's own genesis is believed. NoProofError if
@@ -139,14 +139,14 @@ def _roster(record: Decoded, chain: Decoded, expected: bytes | None) -> tuple[Ge
     if expected is not None and genesis.digest != expected:
         raise ProofError(f"the proof is of the swarm with genesis {genesis.digest.hex()}, not {expected.hex()}")
     links = [decode_sealed(raw) for raw in _list(chain, "chain")]
-    return genesis, walk(genesis, links, complete=False).roster
+    return genesis, verify_chain(genesis, links, complete=False).roster
 
 
 def _event(raw: bytes, where: str) -> Event:
     try:
         match decode(raw, limit=MAX_EVENT_BYTES, items=3):
             case [bytes(header), bytes(signature), bytes()]:
-                event = decode_event(raw, read_header(header, signature).epoch)
+                event = decode_event(raw, decode_header(header, signature).epoch)
             case _:
                 raise EventError("not an array of header, signature and payload")
     except (EncodingError, EventError) as error:
@@ -161,7 +161,7 @@ def _said(event: Event, kind: type[T]) -> list[T]:
     said: list[T] = []
     for table in event.transactions:
         try:
-            transaction = parse(table)
+            transaction = parse_transaction(table)
         except MalformedError:
             continue
         if isinstance(transaction, kind):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
+from consensus.epoch_events import EpochEvents
 from consensus.event import Event
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Evidence
-from consensus.open_epoch import OpenEpoch
 
-TOLD_AT_ONCE = 16  # in one event
+MAX_PROOFS_PER_EVENT = 16  # in one event
 
 
 class Forks:
@@ -22,34 +22,34 @@ class Forks:
         self._found: dict[tuple[int, MemberId], Evidence | None] = {}
         self._told: set[tuple[int, MemberId]] = set()
 
-    def look(self, *epochs: OpenEpoch | None) -> None:
+    def observe(self, *epochs: EpochEvents | None) -> None:
         """Notes the members that forked in these epochs."""
         for epoch in epochs:
             if epoch is not None:
                 for member in epoch.forkers():
                     self._note(epoch, member)
 
-    def _note(self, epoch: OpenEpoch, member: MemberId) -> None:
+    def _note(self, epoch: EpochEvents, member: MemberId) -> None:
         key = epoch.opening.number, member
         fork = None if key in self._found else find_fork(epoch.events_of(member))
         if fork is not None:
             self._found[key] = fork
 
-    def untold(self, ledger: Ledger, own: MemberId) -> list[Evidence]:
+    def pending(self, ledger: Ledger, own: MemberId) -> list[Evidence]:
         """What would count against others, and no own event of this epoch has said yet; not too much at once."""
-        if own not in ledger.roster or ledger.silenced(own):
+        if own not in ledger.roster or ledger.is_silenced(own):
             return []
         for number, member in list(self._found):
-            if not ledger.convictable(member, number):
+            if not ledger.can_convict(member, number):
                 self._found[number, member] = None
         new = [proof for key, proof in sorted(self._found.items()) if key not in self._told]
-        return [proof for proof in new if proof is not None][:TOLD_AT_ONCE]
+        return [proof for proof in new if proof is not None][:MAX_PROOFS_PER_EVENT]
 
-    def tell(self, proofs: Collection[Evidence]) -> None:
+    def mark_submitted(self, proofs: Collection[Evidence]) -> None:
         """An own event says these."""
         self._told.update(key for key, proof in self._found.items() if proof is not None and proof in proofs)
 
-    def begin(self, number: int) -> None:
+    def begin_epoch(self, number: int) -> None:
         """Epoch `number` begins: what was not received in the one before has to be said again."""
         self._told.clear()
         for key in [key for key, proof in self._found.items() if proof is None and key[0] < number - 1]:

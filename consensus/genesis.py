@@ -10,8 +10,8 @@ from functools import cached_property
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
 from consensus.keys import id_text
-from consensus.roster import Roster, RosterError, RosterMember, read_roster, require_balance
-from consensus.settings import Settings, SettingsError, shown
+from consensus.roster import Roster, RosterError, RosterMember, parse_roster, require_balance
+from consensus.settings import Settings, SettingsError, format_value
 
 VERSION = 3
 SIZE_LIMIT = 1 << 16
@@ -32,7 +32,7 @@ class Genesis:
 
     def __post_init__(self) -> None:
         if NAME.fullmatch(self.swarm) is None:
-            raise GenesisError(f"swarm name {shown(self.swarm)}: must be one line of 1 to 64 characters")
+            raise GenesisError(f"swarm name {format_value(self.swarm)}: must be one line of 1 to 64 characters")
         for member in self.members:
             if type(member.weight) is int and member.weight == 0:
                 raise GenesisError(f"member {id_text(member.id)}: weight must be a whole number from 1, not 0")
@@ -84,7 +84,9 @@ def decode_genesis(data: bytes) -> Genesis:
     if not isinstance(value, dict) or sorted(value) != ["members", "settings", "swarm", "version"]:
         raise GenesisError("genesis: must have the fields members, settings, swarm, version")
     if value["version"] != VERSION:
-        raise GenesisError(f"genesis: version {shown(value['version'])} is unknown; this program knows {VERSION}")
+        raise GenesisError(
+            f"genesis: version {format_value(value['version'])} is unknown; this program knows {VERSION}"
+        )
     genesis = Genesis(_text(value["swarm"]), _members(value["members"]), _settings(value["settings"]))
     if genesis.raw != data:
         raise GenesisError("genesis: not in canonical form (sorted members, all settings, lowest terms)")
@@ -99,7 +101,7 @@ def _text(value: Decoded) -> str:
 
 def _members(value: Decoded) -> tuple[RosterMember, ...]:
     try:
-        return read_roster(value).members
+        return parse_roster(value).members
     except RosterError as error:
         raise GenesisError(f"genesis: {error}") from None
 
@@ -109,6 +111,6 @@ def _settings(value: Decoded) -> Settings:
         raise GenesisError("genesis: settings must be a table")
     tables = {name: table for name, table in value.items() if name != "configurations"}
     try:
-        return Settings.read(value.get("configurations"), tables)
+        return Settings.parse(value.get("configurations"), tables)
     except SettingsError as error:
         raise GenesisError(f"genesis: {error}") from None

@@ -7,7 +7,7 @@ from consensus.keys import MemberId
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class OrderedEvent:
     """One event at its place in the order of the whole epoch."""
 
     event: Event
@@ -31,4 +31,4 @@ class DecidedRound:
 
     number: int  # from 1, without gaps
     judges: tuple[Judge, ...]  # ascending by hash; of distinct creators
-    events: tuple[Ordered, ...]  # the events it receives, in order (S17); may be empty
+    events: tuple[OrderedEvent, ...]  # the events it receives, in order (S17); may be empty

@@ -34,7 +34,7 @@ class Orphans:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._missing
 
-    def of(self, creator: MemberId) -> list[Event]:
+    def by_creator(self, creator: MemberId) -> list[Event]:
         """The orphans by `creator`, in order of arrival."""
         return list(self._shelves[creator].events.values()) if creator in self._shelves else []
 

@@ -64,7 +64,7 @@ class Preimages:
         self._segment = segment[::-1]
 
 
-def follows(earlier: bytes, preimage: bytes, rounds: int) -> bool:
+def verify_preimage(earlier: bytes, preimage: bytes, rounds: int) -> bool:
     """Whether `preimage` is of the chain of `earlier`, so many rounds after it; takes as many hashes."""
     for _ in range(rounds):
         preimage = sha256(preimage).digest()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 from consensus.epoch import EpochRecord, Opening
+from consensus.epoch_events import MAX_SYNC_BYTES, MAX_WANTED, EpochEvents, RefusedEvent
 from consensus.event import MAX_TRANSACTIONS, Event, EventError, TransactionTable, make_event
 from consensus.forks import Forks
 from consensus.genesis import Genesis
@@ -14,8 +15,7 @@ from consensus.hashgraph import Decision
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Evidence, Open
-from consensus.open_epoch import MAX_SYNC_BYTES, MAX_WANTED, OpenEpoch, Refusal
-from consensus.ordered import DecidedRound, Judge, Ordered
+from consensus.ordered import DecidedRound, Judge, OrderedEvent
 from consensus.outcome import ClosedEpoch, ForkError, RoundEffects
 from consensus.preimages import Preimages
 from consensus.roster import Roster
@@ -52,7 +52,7 @@ class Replica:
         self.ledger = ledger
         self.refused: Counter[str] = Counter()  # how many events broke which rule
         self._key = key
-        self._served: OpenEpoch | None = None
+        self._served: EpochEvents | None = None
         self._forks = Forks()
         self._ordered = opening.ordered
         self._decided = decided
@@ -74,8 +74,8 @@ class Replica:
 
     def _enter(self, opening: Opening) -> None:
         self.opening = opening
-        self._forks.begin(opening.number)
-        self._open = OpenEpoch(opening, self.refused)
+        self._forks.begin_epoch(opening.number)
+        self._open = EpochEvents(opening, self.refused)
         self.dag = self._open.dag
         self.hashgraph = self.dag.hashgraph
         self._preimages = None if self._key is None else Preimages(self._key, opening.number)
@@ -83,12 +83,12 @@ class Replica:
         self._created: Event | None = None  # the last own event, until it is inserted
 
     @property
-    def epoch(self) -> bytes:
+    def epoch_digest(self) -> bytes:
         """The digest that all events of the open epoch name."""
         return self.opening.digest
 
     @property
-    def number(self) -> int:
+    def epoch_number(self) -> int:
         """The number of the open epoch, from 0."""
         return self.opening.number
 
@@ -107,22 +107,22 @@ class Replica:
         epoch closed last is only looked at for forks. Nothing that a peer can send makes this raise.
         """
         late = self._served
-        attached = self._open.insert(event for event in events if late is None or not late.glimpse(event))
-        self._forks.look(self._open, late)
+        attached = self._open.insert(event for event in events if late is None or not late.observe_late(event))
+        self._forks.observe(self._open, late)
         if attached and self._served is not None and self._all_went_on(self._served):
             self._served = None
         return attached
 
-    def _all_went_on(self, closed: OpenEpoch) -> bool:
+    def _all_went_on(self, closed: EpochEvents) -> bool:
         """Whether no member can still need the closed epoch: all that are in both are heard in this one.
 
         And its record is sealed, so that who is new can go on from that. Before, all that a new member can do is to
         close the epoch by itself; and it may be its seal that lacks, if others hold theirs back.
         """
         staying = {member for member in closed.opening.roster.ids if member in self.roster}
-        return self.ledger.sealed is not None and staying <= self._open.heard()
+        return self.ledger.sealed is not None and staying <= self._open.active_members()
 
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RefusedEvent]:
         """The latest events of the open epoch that broke a rule, oldest first."""
         return self._open.refusals()
 
@@ -143,7 +143,7 @@ class Replica:
     def _apply(self, decision: Decision) -> RoundEffects:
         number, events = self.opening.round + decision.round, []
         for row, _, time in decision.received:
-            events.append(Ordered(self.dag.events[row], number, time, self._ordered))
+            events.append(OrderedEvent(self.dag.events[row], number, time, self._ordered))
             self._ordered += 1
             self._open.unordered.pop(row, None)
         decided = DecidedRound(number, self._judges(decision), tuple(events))
@@ -168,38 +168,43 @@ class Replica:
         judges = (Judge(event.hash, event.creator, event.reveal) for event in events)
         return tuple(sorted(judges, key=lambda judge: judge.hash))
 
-    def undecided(self) -> bool:
+    def needs_rounds(self) -> bool:
         """Whether further rounds are needed: for transactions, for a seed, for our seal, for proof of a fork."""
         members = (self.dag.index[self.dag.events[row].creator] for row in self._open.unordered)
         unplaced = any(not self.dag.has_forked(member) for member in members)
-        return self.ledger.waiting or unplaced or (self.number > 0 and self._unopened()) or bool(self.proofs())
+        return (
+            self.ledger.waits_for_beacon
+            or unplaced
+            or (self.epoch_number > 0 and self._unopened())
+            or bool(self.pending_evidence())
+        )
 
     def _unopened(self) -> bool:
         """Whether we are a member that has not gone on into this epoch yet."""
         return self._key is not None and self._key.id in self.roster and self.newest(self._key.id) is None
 
-    def proofs(self) -> list[Evidence]:
+    def pending_evidence(self) -> list[Evidence]:
         """Evidence of forks seen here that the ledger has not heard, and no own event of this epoch told it."""
-        return [] if self._key is None else self._forks.untold(self.ledger, self._key.id)
+        return [] if self._key is None else self._forks.pending(self.ledger, self._key.id)
 
     # What others have and lack.
 
-    def served(self, epoch: bytes) -> OpenEpoch | None:
+    def find_epoch(self, epoch: bytes) -> EpochEvents | None:
         """The events of an epoch that peers can ask for: the open one, or the one closed last."""
-        if epoch == self.epoch:
+        if epoch == self.epoch_digest:
             return self._open
         if self._served is not None and epoch == self._served.opening.digest:
             return self._served
         return None
 
     @property
-    def held(self) -> list[OpenEpoch]:
+    def held_epochs(self) -> list[EpochEvents]:
         """The epoch closed last, as long as it is served, and the open one."""
         return [self._open] if self._served is None else [self._served, self._open]
 
-    def serve(self, opening: Opening, events: Iterable[Event]) -> None:
+    def restore_closed(self, opening: Opening, events: Iterable[Event]) -> None:
         """Serves the epoch before this one from its stored events, after a restart; see `served`."""
-        closed = OpenEpoch(opening, self.refused)
+        closed = EpochEvents(opening, self.refused)
         closed.insert(events)
         if not self._all_went_on(closed):
             self._served = closed
@@ -208,17 +213,17 @@ class Replica:
         """What we have, for a sync message: events without a self-child, in roster order."""
         return self._open.tips()
 
-    def hear(self, peer: MemberId, tips: Iterable[Tip]) -> None:
+    def observe_tips(self, peer: MemberId, tips: Iterable[Tip]) -> None:
         """Notes whether a peer has own events that are not here: `create` has to continue from them.
 
         They are `wanted` from then on. A peer that speaks of what it cannot send is to be dismissed.
         """
         own = [tip for tip in tips if self._key is not None and tip.creator == self._key.id]
-        self.dismiss(peer)
+        self.forget_tips(peer)
         if own:
             self._claims[peer] = max(own, key=lambda tip: tip.seq)
 
-    def dismiss(self, peer: MemberId) -> None:
+    def forget_tips(self, peer: MemberId) -> None:
         """Forgets what `peer` said of own events."""
         self._claims.pop(peer, None)
 
@@ -228,11 +233,11 @@ class Replica:
         seq = -1 if newest is None else newest.seq
         return [tip for tip in self._claims.values() if tip.seq > seq]
 
-    def missing(
+    def events_for_peer(
         self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES
     ) -> list[Event]:
-        """What a peer in this epoch lacks; see `OpenEpoch.missing`."""
-        return self._open.missing(tips, limit, want, size)
+        """What a peer in this epoch lacks; see `EpochEvents.missing`."""
+        return self._open.events_for_peer(tips, limit, want, size)
 
     def wanted(self) -> list[bytes]:
         """Hashes of events to ask peers for: own ones that they spoke of, then missing parents."""
@@ -242,7 +247,7 @@ class Replica:
     # Own events.
 
     def newest(self, member: MemberId) -> Event | None:
-        """The newest attached event of a member in this epoch; see `OpenEpoch.newest`."""
+        """The newest attached event of a member in this epoch; see `EpochEvents.newest`."""
         return self._open.newest(member)
 
     def create(
@@ -263,10 +268,10 @@ class Replica:
         if not all(parent in self.dag for parent in other_parents):
             raise EventError("an other-parent is not attached")
         said = (*self._opening_words(newest), *transactions)
-        proofs = self.proofs()[: MAX_TRANSACTIONS - len(said)]
+        proofs = self.pending_evidence()[: MAX_TRANSACTIONS - len(said)]
         event = make_event(
             self._key,
-            epoch=self.epoch,
+            epoch=self.epoch_digest,
             seq=0 if newest is None else newest.seq + 1,
             self_parent=None if newest is None else newest.hash,
             other_parents=tuple(other_parents),
@@ -275,11 +280,11 @@ class Replica:
             ledger=self._decided,
             transactions=(*said, *(dict(proof.as_table()) for proof in proofs)),
         )
-        reason = self.dag.fault(event)
+        reason = self.dag.check(event)
         if reason is not None:
             raise EventError(reason)
         self._created = event
-        self._forks.tell(proofs)
+        self._forks.mark_submitted(proofs)
         return event
 
     def _opening_words(self, newest: Event | None) -> tuple[TransactionTable, ...]:
@@ -288,10 +293,10 @@ class Replica:
             return ()
         record = self.ledger.record
         seal = None if record is None else record.seal(self._key)
-        return (dict(Open(self.number, seal, Preimages(self._key, self.number + 1).anchor).as_table()),)
+        return (dict(Open(self.epoch_number, seal, Preimages(self._key, self.epoch_number + 1).anchor).as_table()),)
 
     @property
-    def reveals(self) -> bool:
+    def can_reveal(self) -> bool:
         """Whether own witnesses show preimages: the roster has an anchor for our key, and it is ours.
 
         The first look takes 50 ms (see `Preimages`), so take it before the node has anything else to do.
@@ -303,7 +308,7 @@ class Replica:
 
     def _reveal(self, newest: Event | None, others: Sequence[bytes]) -> bytes | None:
         """The preimage that the own event after `newest` has to show, if it will be a witness."""
-        if self._key is None or self._preimages is None or not self.reveals:
+        if self._key is None or self._preimages is None or not self.can_reveal:
             return None
         number, is_witness = self.dag.preview(self._key.id, None if newest is None else newest.hash, others)
         return self._preimages.preimage(number) if is_witness else None
@@ -311,7 +316,7 @@ class Replica:
     def _require_all_own_events(self, own: MemberId) -> None:
         if self._created is not None and self._created.hash not in self.dag:
             raise ForkError(f"own event {self._created.seq} was made before and has not been inserted")
-        waiting = self._open.orphans.of(own)
+        waiting = self._open.orphans.by_creator(own)
         if waiting:
             raise ForkError(f"own event {waiting[0].seq} waits for parents that are missing here")
         for lost in self._lost():

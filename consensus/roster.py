@@ -116,7 +116,7 @@ def require_balance(roster: Roster) -> None:
         )
 
 
-def read_roster(value: Decoded) -> Roster:
+def parse_roster(value: Decoded) -> Roster:
     """The roster of CBOR values; RosterError if they are none."""
     if not isinstance(value, list):
         raise RosterError("members must be a list")

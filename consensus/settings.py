@@ -34,7 +34,7 @@ class SettingsError(ValueError):
         self.setting = setting
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A value as it stands in a message: in short, whatever it is."""
     try:
         text = str(value) if isinstance(value, Fraction) else repr(value)
@@ -47,7 +47,7 @@ def players(configuration: str) -> int:
     """Number of players of a configuration such as `hex8-2`."""
     match = CONFIGURATION.fullmatch(configuration)
     if match is None:
-        raise SettingsError(f"configuration {shown(configuration)}: must be board-players, such as hex8-2")
+        raise SettingsError(f"configuration {format_value(configuration)}: must be board-players, such as hex8-2")
     return int(match[2])
 
 
@@ -65,16 +65,16 @@ class Section:
         where = self.NAME, name
         if isinstance(default, Fraction):
             if not isinstance(value, Fraction) or not 0 < value < 1:
-                raise SettingsError(f"must be between 0 and 1, not {shown(value)}", *where)
+                raise SettingsError(f"must be between 0 and 1, not {format_value(value)}", *where)
             if max(value.numerator, value.denominator) > LARGEST:
                 raise SettingsError("has too many digits", *where)
         elif isinstance(default, str):
             if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
-                raise SettingsError(f"must be 1 to 64 of letters, digits and ._-, not {shown(value)}", *where)
+                raise SettingsError(f"must be 1 to 64 of letters, digits and ._-, not {format_value(value)}", *where)
         else:
             least = 0 if name in self.MAY_BE_ZERO else 1
             if type(value) is not int or not least <= value <= LARGEST:
-                raise SettingsError(f"must be a whole number of {least} or more, not {shown(value)}", *where)
+                raise SettingsError(f"must be a whole number of {least} or more, not {format_value(value)}", *where)
 
     def table(self) -> dict[str, Value]:
         """The section as CBOR values; a fraction is [numerator, denominator] in lowest terms."""
@@ -85,7 +85,7 @@ class Section:
         return table
 
     @classmethod
-    def read(cls, table: object) -> Self:
+    def parse(cls, table: object) -> Self:
         """A section from CBOR values or a table that a person wrote; what is absent keeps its default.
 
         A fraction is given as [numerator, denominator], as text ("0.65", "13/20") or as a Fraction.
@@ -253,7 +253,7 @@ class Settings:
         return table
 
     @classmethod
-    def read(cls, configurations: object, tables: object) -> Settings:
+    def parse(cls, configurations: object, tables: object) -> Settings:
         """Settings from configurations in any order and tables by section, or SettingsError."""
         names: Any = configurations
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
@@ -263,7 +263,7 @@ class Settings:
         unknown = sorted(str(name) for name in tables if name not in SECTIONS)
         if unknown:
             raise SettingsError(f"unknown table; known are {', '.join(SECTIONS)}", unknown[0][:80])
-        sections: dict[str, Any] = {name: kind.read(tables.get(name, {})) for name, kind in SECTIONS.items()}
+        sections: dict[str, Any] = {name: kind.parse(tables.get(name, {})) for name, kind in SECTIONS.items()}
         return cls(configurations=tuple(sorted(set(names))), **sections)
 
 

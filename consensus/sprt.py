@@ -60,7 +60,7 @@ def sequential_test(p1: Fraction, alpha: Fraction, beta: Fraction) -> Sequential
     return SequentialTest(_ln(p1 / P0), _ln((1 - p1) / (1 - P0)), _ln(1 / alpha), _ln(beta))
 
 
-def read_prefix(test: SequentialTest, scores: tuple[int, ...], most: int) -> tuple[Verdict, int, int]:
+def verdict_on_prefix(test: SequentialTest, scores: tuple[int, ...], most: int) -> tuple[Verdict, int, int]:
     """The verdict on block scores in block order: (verdict, blocks counted, their score).
 
     Counting stops at the first block that decides; later ones say nothing any more.

@@ -25,7 +25,7 @@ def canonical_json(value: Json) -> bytes:
     return text.encode("ascii")
 
 
-def statement_bytes(model: bytes, files: Mapping[str, bytes], predicate: dict[str, Json]) -> bytes:
+def encode_statement(model: bytes, files: Mapping[str, bytes], predicate: dict[str, Json]) -> bytes:
     """A statement whose subjects are the model's files and its manifest, by SHA-256."""
     named = {MANIFEST: model, **files}
     subject: list[Json] = [{"name": name, "digest": {"sha256": named[name].hex()}} for name in sorted(named)]

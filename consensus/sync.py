@@ -19,7 +19,7 @@ class Tip(NamedTuple):
     hash: bytes
 
 
-def read_tips(value: Any, members: int) -> list[Tip]:
+def parse_tips(value: Any, members: int) -> list[Tip]:
     """The tips in a decoded message of a swarm of `members`; EventError with one line if they are none."""
     if not isinstance(value, list) or len(value) > members * TIPS_PER_MEMBER:
         raise EventError(f"tips is not an array of at most {members * TIPS_PER_MEMBER}")
@@ -37,7 +37,7 @@ def _read_tip(value: Any) -> Tip:
     return Tip(creator, seq, digest)
 
 
-def own_tips(dag: Dag) -> list[Tip]:
+def tips_of(dag: Dag) -> list[Tip]:
     """The tips of all members, in roster order; the newest few of a member that has forked."""
     rows = [row for member in range(len(dag.members)) for row in dag.tips(member)[-TIPS_PER_MEMBER:]]
     return [Tip(event.creator, event.seq, event.hash) for event in (dag.events[row] for row in rows)]
@@ -51,7 +51,7 @@ def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:
     return seqs
 
 
-class Knowledge:
+class PeerKnowledge:
     """What a peer has, as far as its tips tell.
 
     A tip that we have ourselves vouches for its self-ancestors. Of a tip that we lack, only the seq tells:
@@ -77,7 +77,7 @@ class Knowledge:
         for row in wanted:
             self._foreign[dag.index[dag.events[row].creator]] = -1
 
-    def has(self, row: int) -> bool:
+    def has_event(self, row: int) -> bool:
         """Whether the peer has the event of `row`."""
         event = self._dag.events[row]
         member = self._dag.index[event.creator]
@@ -85,7 +85,7 @@ class Knowledge:
             self._dag.hashgraph.is_self_ancestor(row, known) for known in self._known[member]
         )
 
-    def lacks(self, member: int) -> Sequence[int]:
+    def missing_rows(self, member: int) -> Sequence[int]:
         """Rows of `member`'s events that the peer lacks, ascending."""
         dag = self._dag
         if not dag.has_forked(member):
@@ -94,33 +94,33 @@ class Knowledge:
         rows = set()
         for tip in dag.tips(member)[-TIPS_PER_MEMBER:]:
             for row in dag.self_ancestors(tip):
-                if row in rows or self.has(row):
+                if row in rows or self.has_event(row):
                     break
                 rows.add(row)
         return sorted(rows)
 
 
-def missing_rows(dag: Dag, tips: Iterable[Tip], want: Iterable[bytes], limit: int) -> Iterator[int]:
+def rows_for_peer(dag: Dag, tips: Iterable[Tip], want: Iterable[bytes], limit: int) -> Iterator[int]:
     """Rows of what a peer with these tips lacks, ascending, so parents first.
 
     An event that the peer wants by hash comes with up to `limit` ancestors that the peer seems to lack.
     """
     rows = [dag.rows[digest] for digest in want if digest in dag.rows]
-    knowledge = Knowledge(dag, tips, rows)
+    knowledge = PeerKnowledge(dag, tips, rows)
     wanted = _with_ancestors(dag, knowledge, rows, limit)
     previous = -1
-    for row in heapq.merge(wanted, *(knowledge.lacks(member) for member in range(len(dag.members)))):
+    for row in heapq.merge(wanted, *(knowledge.missing_rows(member) for member in range(len(dag.members)))):
         if row != previous:
             yield row
         previous = row
 
 
-def _with_ancestors(dag: Dag, knowledge: Knowledge, rows: list[int], limit: int) -> list[int]:
+def _with_ancestors(dag: Dag, knowledge: PeerKnowledge, rows: list[int], limit: int) -> list[int]:
     found, stack = set(rows), list(rows)
     while stack and len(found) < limit:
         for parent in dag.events[stack.pop()].parents:
             row = dag.rows[parent]
-            if row not in found and not knowledge.has(row):
+            if row not in found and not knowledge.has_event(row):
                 found.add(row)
                 stack.append(row)
     return sorted(found)

@@ -163,7 +163,7 @@ class _Ordering:
             chance=chance,
         )
         founder = config.find(identity.id)
-        if founder is not None and founder.anchor is not None and not self.member.replica.reveals:
+        if founder is not None and founder.anchor is not None and not self.member.replica.can_reveal:
             _log.warning("adds nothing to seeds", reason=_WRONG_ANCHOR)
 
     async def start(self, nursery: trio.Nursery) -> None:
@@ -293,4 +293,6 @@ class _Work:
 
 def _address_book(config: SwarmConfig, member: Member, options: RunOptions) -> AddressBook:
     named = {sponsor: str(address) for sponsor, address in options.peers}
-    return AddressBook(config, lambda: member.replica.ledger.roster, named, lambda: member.replica.ledger.former)
+    return AddressBook(
+        config, lambda: member.replica.ledger.roster, named, lambda: member.replica.ledger.former_members
+    )

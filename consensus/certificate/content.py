@@ -17,7 +17,7 @@ from consensus.ledger.rules.promotion_statement import roster_table, verdict_num
 from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, sequential_test_of
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
-from consensus.sprt import decimal_text, read_prefix
+from consensus.sprt import decimal_text, verdict_on_prefix
 from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json
 
 
@@ -67,7 +67,7 @@ class Sealers:
     ever: frozenset[MemberId]  # everybody who was in this roster or one before: their work counts
 
 
-def read_content(statement: bytes, sealers: Sealers) -> Content:
+def verify_content(statement: bytes, sealers: Sealers) -> Content:
     """The content of a statement that members of a roster sealed; or a CertificateError."""
     whole = _parse(statement)
     whole["_type"].must_be(STATEMENT_TYPE, f"must be {STATEMENT_TYPE}")
@@ -155,7 +155,7 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     """Block scores and settings, after seeds and test were computed again."""
     match, configuration = predicate["match"], predicate["configuration"].text()
     try:
-        settings = MatchSettings.read(match["settings"].value)
+        settings = MatchSettings.parse(match["settings"].value)
     except SettingsError as error:
         raise match["settings"].refuse(str(error)) from None
     match["players"].must_be(players(configuration), "is not what the configuration says")
@@ -168,7 +168,7 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     seeds: list[Json] = [block_seed(beacon, candidate, block).hex() for block in range(len(scores))]
     match["seeds"].must_be(seeds, "do not follow from beacon and candidate")
     test = sequential_test_of(settings)
-    verdict, blocks, score = read_prefix(test, scores, most)
+    verdict, blocks, score = verdict_on_prefix(test, scores, most)
     if verdict != "accept" or blocks != len(scores):
         raise match["scores"].refuse("do not make the test accept at the last block")
     llr = decimal_text(test.ratio(score, most, blocks))

@@ -16,7 +16,7 @@ from consensus.ledger.views import Views
 from consensus.statement import PAYLOAD_TYPE, canonical_json
 
 
-def certificate(promotion: Promotion, ledger: Views) -> bytes | None:
+def make_certificate(promotion: Promotion, ledger: Views) -> bytes | None:
     """The certificate of a promotion, the same bytes on every node; None while seals are missing.
 
     Either those of the statement, or those of the record that opened the epoch of its roster.
@@ -25,10 +25,10 @@ def certificate(promotion: Promotion, ledger: Views) -> bytes | None:
     if not promotion.certified or chain is None:
         return None
     seals = [(entry.author, entry.signature) for entry in promotion.seals[: promotion.certified]]
-    return envelope(promotion.statement, seals, [ledger.genesis.raw, *(sealed.raw for sealed in chain)])
+    return make_envelope(promotion.statement, seals, [ledger.genesis.raw, *(sealed.raw for sealed in chain)])
 
 
-def envelope(statement: bytes, seals: Iterable[tuple[MemberId, bytes]], chain: Iterable[bytes]) -> bytes:
+def make_envelope(statement: bytes, seals: Iterable[tuple[MemberId, bytes]], chain: Iterable[bytes]) -> bytes:
     """An envelope in its only form: canonical JSON and a newline, seals sorted by member id."""
     text = canonical_json(
         {

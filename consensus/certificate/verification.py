@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from consensus import keys
-from consensus.certificate.content import Content, Sealers, read_content
+from consensus.certificate.content import Content, Sealers, verify_content
 from consensus.certificate.envelope import to_base64
 from consensus.certificate.parts import CertificateError
-from consensus.epoch import EpochError, SealedRecord, decode_sealed, walk
+from consensus.epoch import EpochError, SealedRecord, decode_sealed, verify_chain
 from consensus.genesis import Genesis, GenesisError, decode_genesis
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import Roster
 from consensus.statement import MANIFEST, PAYLOAD_TYPE, canonical_json, pae
 
-__all__ = ["CertificateError", "UnreadableError", "Verified", "verify"]
+__all__ = ["CertificateError", "UnreadableError", "VerifiedCertificate", "verify"]
 
 SIZE_LIMIT = 4 << 20
 FIELDS = ("chain", "payload", "payloadType", "signatures")
@@ -29,7 +29,7 @@ class UnreadableError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verified:
+class VerifiedCertificate:
     """What a certificate proves."""
 
     genesis: Genesis
@@ -40,7 +40,7 @@ class Verified:
     files_checked: int  # 0 if no model files were given
 
 
-def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes] | None = None) -> Verified:
+def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes] | None = None) -> VerifiedCertificate:
     """Checks all that can be checked offline.
 
     `genesis` is the digest of the swarm one trusts; without it the certificate's own genesis is believed.
@@ -53,10 +53,10 @@ def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes]
     if table["payloadType"] != PAYLOAD_TYPE:
         raise CertificateError(f"payloadType must be {PAYLOAD_TYPE}")
     sealed_by = _check_seals(table["signatures"], statement, sealers.roster)
-    content = read_content(statement, sealers)
+    content = verify_content(statement, sealers)
     checked = 0 if files is None else _check_files(content, files)
     weight = sealers.roster.weight(sealed_by)
-    return Verified(
+    return VerifiedCertificate(
         genesis=sealers.genesis,
         roster=sealers.roster,
         content=content,
@@ -123,7 +123,7 @@ def _chain(chain: object, expected: bytes | None) -> Sealers:
         )
     try:
         records: list[SealedRecord] = [decode_sealed(_base64(entry, "chain")) for entry in chain[1:]]
-        opening = walk(genesis, records, complete=False)
+        opening = verify_chain(genesis, records, complete=False)
     except EpochError as error:
         raise CertificateError(f"chain: {error}") from None
     rosters = [genesis.roster, *(sealed.record.roster for sealed in records)]

@@ -12,7 +12,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.fields import LARGEST, MalformedError
-from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import (
     Ballot,
     Candidate,
@@ -47,7 +47,7 @@ from consensus.ledger.rules import (
 from consensus.ledger.state import pruning, snapshot
 from consensus.ledger.state.state import MemberProfile, RefusedError, State, UsedIds
 from consensus.ledger.views import Views
-from consensus.ordered import DecidedRound, Ordered
+from consensus.ordered import DecidedRound, OrderedEvent
 
 TYPE_SHOWN = 64  # characters of a refused transaction's type
 
@@ -82,7 +82,7 @@ class Ledger(Views):
 
         Raise SnapshotError if `data` is not the snapshot that the record names.
         """
-        return cls(snapshot.read_snapshot(genesis, record, data))
+        return cls(snapshot.decode_snapshot(genesis, record, data))
 
     def apply_round(self, decided: DecidedRound) -> tuple[Effect, ...]:
         """Applies the next decided round; ValueError if it is not later than the last."""
@@ -108,7 +108,7 @@ class Ledger(Views):
         state.effects = []
         membership.begin_next_epoch(state, self._place())
         pruning.prune(state)
-        data = snapshot.write_snapshot(state)
+        data = snapshot.encode_snapshot(state)
         record = EpochRecord(
             genesis=state.genesis.digest,
             number=before.number + 1,
@@ -144,7 +144,7 @@ class Ledger(Views):
         """SHA-256 over the whole state after the last round."""
         return self._digest
 
-    def _apply_event(self, ordered: Ordered) -> None:
+    def _apply_event(self, ordered: OrderedEvent) -> None:
         state, event = self._state, ordered.event
         if state.index >= 0:
             gap = state.settings.timing.gap_s * 10**9
@@ -210,7 +210,7 @@ class Ledger(Views):
         if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")
         try:
-            transaction = parse(table)
+            transaction = parse_transaction(table)
         except MalformedError as error:
             raise RefusedError("malformed", str(error)) from None
         if transaction is not None:

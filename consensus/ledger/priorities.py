@@ -18,11 +18,11 @@ from consensus.encoding import Value, encode
 from consensus.keys import MemberId
 from consensus.ledger.ledger import Ledger
 from consensus.ledger.records.cases import Case
-from consensus.ledger.records.entities import Candidacy, Configuration, Kind, Promotion, Shard
+from consensus.ledger.records.entities import Candidacy, Configuration, Promotion, Shard, WorkKind
 from consensus.ledger.records.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
 from consensus.settings import players
 
-Subject: TypeAlias = tuple[Kind, str, bytes | None]
+Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
 """Kind of work, configuration, and of a match the candidate."""
 
 
@@ -30,7 +30,7 @@ Subject: TypeAlias = tuple[Kind, str, bytes | None]
 class Work:
     """Work that a member should claim."""
 
-    kind: Kind
+    kind: WorkKind
     configuration: str
     amount: int  # games, or training steps
     model: bytes  # canonical now: plays, is the parent, or is the incumbent of the match
@@ -57,7 +57,7 @@ def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
     return tuple(
         promotion
         for promotion in ledger.promotions()
-        if not ledger.silenced(member)
+        if not ledger.is_silenced(member)
         and member in ledger.roster_of(promotion)
         and all(entry.author != member for entry in promotion.seals)
     )
@@ -69,7 +69,7 @@ def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
         candidacy
         for candidacy in ledger.candidates()
         if candidacy.ripe is not None
-        and not ledger.silenced(member)
+        and not ledger.is_silenced(member)
         and member not in candidacy.faulty
         and all(ballot.author != member for ballot in candidacy.ballots)
     )
@@ -80,7 +80,7 @@ def due_findings(ledger: Ledger, member: MemberId) -> tuple[Case, ...]:
     return tuple(
         case
         for case in ledger.cases()
-        if not ledger.silenced(member) and all(entry.author != member for entry in case.replays)
+        if not ledger.is_silenced(member) and all(entry.author != member for entry in case.replays)
     )
 
 
@@ -92,7 +92,7 @@ def next_work(
     What the member has lately failed at is `avoided`: it must not keep it from everything else.
     """
     work = None
-    if ledger.silenced(member):
+    if ledger.is_silenced(member):
         return None
     if "match" in roles:
         work = _match(ledger, member, avoided)

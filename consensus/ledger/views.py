@@ -38,7 +38,7 @@ class Views:
         return self._state.genesis
 
     @property
-    def epoch(self) -> int:
+    def epoch_number(self) -> int:
         """The number of the open epoch, from 0."""
         return self._state.epoch.number
 
@@ -53,7 +53,7 @@ class Views:
         return self._state.epoch.roster
 
     @property
-    def former(self) -> frozenset[MemberId]:
+    def former_members(self) -> frozenset[MemberId]:
         """Who was a member of an earlier epoch, and is none of this one."""
         return self._state.epoch.former_members()
 
@@ -124,7 +124,7 @@ class Views:
         """The open case about the result of this digest."""
         return self._state.cases.get(result)
 
-    def may_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
+    def can_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
         """Whether a `wrong` of the member about a result of this candidate would open a case now."""
         return not findings.check_can_open(self._state, member, candidacy)
 
@@ -132,7 +132,7 @@ class Views:
         """Results that are proven to be wrong, oldest first; the ledger keeps the newest."""
         return tuple(self._state.faults)
 
-    def faulted(self) -> Mapping[MemberId, int]:
+    def fault_counts(self) -> Mapping[MemberId, int]:
         """How many wrong results each member reported, ever; members without any are left out."""
         return dict(sorted(self._state.fault_counts.items()))
 
@@ -140,13 +140,13 @@ class Views:
         """The members that are proven to have equivocated, by id, each with the last proof that counted."""
         return tuple(entry for _, entry in sorted(self._state.convictions.items()))
 
-    def silenced(self, member: MemberId) -> bool:
+    def is_silenced(self, member: MemberId) -> bool:
         """Whether a proven equivocation lets nothing count that the member says."""
         return self._state.is_silenced(member)
 
-    def convictable(self, member: MemberId, epoch: int) -> bool:
+    def can_convict(self, member: MemberId, epoch: int) -> bool:
         """Whether proof of two events of this epoch would count against a member."""
-        return evidence.convictable(self._state, member, epoch)
+        return evidence.can_convict(self._state, member, epoch)
 
     def last_id(self, member: MemberId) -> int:
         """The highest transaction id that the member has used, -1 if none."""
@@ -157,11 +157,11 @@ class Views:
         """Whether the member's transaction with this id has its place in the order, whatever became of it."""
         return number in self._state.used.get(member, ())
 
-    def played(self, member: MemberId) -> int:
+    def games_played(self, member: MemberId) -> int:
         """How many self-play games the member has announced, ever."""
         return self._state.games_played.get(member, 0)
 
-    def differs(self, other: Views) -> list[str]:
+    def differences(self, other: Views) -> list[str]:
         """The entries of the state that are not as in another ledger of the same round; see `difference`."""
         return differences(self._state, other._state)
 
@@ -186,16 +186,16 @@ class Views:
         return self._state.index + 1
 
     @property
-    def waiting(self) -> bool:
+    def waits_for_beacon(self) -> bool:
         """Whether a claim or a candidate waits for the beacon of a further decided round."""
         claims, candidates = self._state.claims.values(), self._state.candidates.values()
         return any(claim.waits for claim in claims) or any(entry.beacon is None for entry in candidates)
 
-    def unheard(self) -> Mapping[MemberId, int]:
+    def since_last_event_ns(self) -> Mapping[MemberId, int]:
         """How long ago, by the ledger's clock, each member's last event had its place in the order, ns."""
         return {member: self._state.clock - heard for member, heard in sorted(self._state.last_event_clocks.items())}
 
-    def withheld(self) -> Mapping[MemberId, int]:
+    def withheld_counts(self) -> Mapping[MemberId, int]:
         """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
         commitments = sorted(self._state.commitments.items())
         return {member: commitment.withheld for member, commitment in commitments if commitment.withheld}
@@ -240,7 +240,7 @@ class Views:
         """The slots of which one would be drawn for the member now, if it has no claim on the match."""
         return matches.open_slots(self._state, candidacy, member)
 
-    def closed(self) -> tuple[ClosedCandidate, ...]:
+    def closed_candidates(self) -> tuple[ClosedCandidate, ...]:
         """Candidates that were not promoted, oldest first."""
         return tuple(self._state.closed_candidates)
 
@@ -257,10 +257,10 @@ class Views:
         """The shards of a configuration, oldest first."""
         return tuple(self._state.shards[configuration])
 
-    def accepted(self) -> Mapping[str, int]:
+    def accepted_counts(self) -> Mapping[str, int]:
         """How many transactions took effect, by type."""
         return dict(sorted(self._state.accepted.items()))
 
-    def rejected(self) -> Mapping[str, int]:
+    def refused_counts(self) -> Mapping[str, int]:
         """How many transactions were refused, by reason."""
         return dict(sorted(self._state.refused.items()))

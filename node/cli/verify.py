@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate.verification import CertificateError, UnreadableError, Verified, verify
+from consensus.certificate.verification import CertificateError, UnreadableError, VerifiedCertificate, verify
 from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
@@ -87,7 +87,7 @@ def _digests(directory: Path) -> dict[str, bytes]:
     return {path.relative_to(directory).as_posix(): hashlib.sha256(_read(path)).digest() for path in files}
 
 
-def _facts(verified: Verified) -> dict[str, Any]:
+def _facts(verified: VerifiedCertificate) -> dict[str, Any]:
     content, genesis = verified.content, verified.genesis
     return {
         "certificate": content.statement.hex(),
@@ -113,7 +113,7 @@ def _facts(verified: Verified) -> dict[str, Any]:
     }
 
 
-def _print_facts(options: argparse.Namespace, verified: Verified) -> None:
+def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> None:
     content, genesis = verified.content, verified.genesis
     most = content.blocks * content.most
     print(f"{options.certificate}: HOLDS")

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from consensus.fault_proof import FaultProof, NoProofError, ProofError, read_proof
+from consensus.fault_proof import FaultProof, NoProofError, ProofError, verify_proof
 from consensus.keys import id_text
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
@@ -17,7 +17,7 @@ def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None)
     if options.model is not None:
         raise ConfigError("--model: is for certificates, and this is the proof of a wrong result; leave it out")
     try:
-        proof = read_proof(data, genesis)
+        proof = verify_proof(data, genesis)
         wrong = replay(proof)
     except NoProofError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None

@@ -240,7 +240,7 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
         sections[section] = {key: _exact(value, defaults[key]) for key, value in values.items()}
     table.finish()
     try:
-        settings = Settings.read(configurations, sections)
+        settings = Settings.parse(configurations, sections)
     except SettingsError as error:
         if error.section:
             raise table.table(error.section).error(str(error), error.setting) from None

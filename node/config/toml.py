@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from consensus.settings import shown
+from consensus.settings import format_value
 
 Where = tuple[str | int, ...]  # a path into the document: ("member", 1, "weight")
 
@@ -150,7 +150,7 @@ class Table:
 
 
 def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else shown(value)
+    text = str(value) if isinstance(value, Decimal) else format_value(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
+from consensus.epoch_events import MAX_WANTED, EpochEvents
 from consensus.event import MAX_EVENT_BYTES, EventError
-from consensus.open_epoch import MAX_WANTED, OpenEpoch
 from consensus.replica import Replica
-from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
+from consensus.sync import TIPS_PER_MEMBER, Tip, parse_tips
 
 SYNC_PATH = "/gossip/sync"
 MAX_EVENTS = 1000  # in one message
@@ -50,12 +50,12 @@ class SyncAnswer:
         return encode({"tips": tips, "events": events, "more": self.more, "closed": self.closed})
 
 
-def missing_events(held: Replica | OpenEpoch, tips: Iterable[Tip], want: Iterable[bytes] = ()) -> list[bytes]:
+def missing_events(held: Replica | EpochEvents, tips: Iterable[Tip], want: Iterable[bytes] = ()) -> list[bytes]:
     """Return as many raw events as fit into a message of those that a peer with `tips` lacks, or wants by hash.
 
-    See `OpenEpoch.missing`.
+    See `EpochEvents.missing`.
     """
-    return [event.raw for event in held.missing(tips, MAX_EVENTS, want, MAX_EVENTS_BYTES)]
+    return [event.raw for event in held.events_for_peer(tips, MAX_EVENTS, want, MAX_EVENTS_BYTES)]
 
 
 def decode_request(data: bytes, members: int) -> SyncRequest:
@@ -92,7 +92,7 @@ def _fields(data: bytes, names: set[str], members: int) -> dict[str, Decoded]:
 
 def _tips(value: Decoded, members: int) -> list[Tip]:
     try:
-        return read_tips(value, members)
+        return parse_tips(value, members)
     except EventError as error:
         raise MessageError(str(error)) from None
 

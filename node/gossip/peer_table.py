@@ -54,7 +54,7 @@ class PeerTable:
 
     def observe_epoch(self) -> None:
         """Keep in step with the replica: the members of its epoch are the peers, and what they have begins anew."""
-        epoch, roster = self._replica.epoch, self._replica.roster
+        epoch, roster = self._replica.epoch_digest, self._replica.roster
         if self._epoch == epoch:
             return
         self._epoch, self._overdue_at = epoch, trio.current_time() + _OVERDUE_S
@@ -67,7 +67,7 @@ class PeerTable:
     def observe_tips(self, peer: Peer, tips: Sequence[Tip], epoch: bytes, *, ahead: bool = False) -> None:
         """Take in what a peer said it has of `epoch`, unless that epoch is over here by now."""
         self.observe_epoch()
-        if epoch == self._replica.epoch:
+        if epoch == self._replica.epoch_digest:
             peer.observe_tips(tips, trio.current_time(), ahead=ahead)
             self._member.observe_tips(peer.id, tips, ahead=ahead)
 

@@ -85,7 +85,7 @@ class PeerSelection:
 
     def _holdings(self) -> _Holdings:
         replica = self._replica
-        return _Holdings(replica.epoch, len(replica.dag), replica.wanted(), seqs_of(replica.tips()))
+        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), seqs_of(replica.tips()))
 
     def _events_worth_bringing(self) -> int:
         """Return how many events a peer has to lack for us to bring them.

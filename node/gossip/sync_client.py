@@ -5,8 +5,8 @@ from http import HTTPStatus
 
 import trio
 
+from consensus.epoch_events import EpochEvents
 from consensus.event import EventError
-from consensus.open_epoch import OpenEpoch
 from consensus.replica import Replica
 from node.gossip.messages import (
     MAX_MESSAGE_BYTES,
@@ -73,12 +73,12 @@ class SyncClient:
     async def _exchange(self, peer: Peer) -> bool:
         """Do one sync. Return whether another one would help."""
         self._table.observe_epoch()
-        epoch, is_first = self._replica.epoch, not peer.has_spoken
+        epoch, is_first = self._replica.epoch_digest, not peer.has_spoken
         brought = self._events_for(peer)
         answer = await self._ask(peer, SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), brought))
         taken = await self._member.verifier.verify(answer.events, epoch, self._member.has_event, self._member.insert)
         self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
-        if self._replica.epoch != epoch:
+        if self._replica.epoch_digest != epoch:
             return True  # the peer helped us to close it: now for the next epoch
         may_fetch_more = answer.more and taken > 0
         made_progress = is_first or bool(brought) or taken > 0
@@ -117,7 +117,7 @@ class SyncClient:
         except (MessageError, AskError):
             pass  # it is in another epoch altogether, or away
 
-    def _closed_epoch(self) -> OpenEpoch | None:
+    def _closed_epoch(self) -> EpochEvents | None:
         """Return the epoch before this one, None if it is not served any more."""
         record = self._replica.ledger.record
-        return None if record is None else self._replica.served(record.previous)
+        return None if record is None else self._replica.find_epoch(record.previous)

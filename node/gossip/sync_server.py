@@ -41,7 +41,7 @@ class SyncServer:
         peer = self._peer(asking)
         try:
             request = decode_request(body, self._table.max_members)
-            if request.epoch != self._replica.epoch:
+            if request.epoch != self._replica.epoch_digest:
                 return self._answer_from_closed_epoch(peer, request)
             if not peer.may_send(len(request.events), trio.current_time()):
                 raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many events; send them later")
@@ -74,13 +74,13 @@ class SyncServer:
 
     def _lacking(self, peer: Peer, request: SyncRequest) -> bytes:
         """Return the answer from the epoch that the request names. Raises Refusal if it is not served."""
-        served = self._replica.served(request.epoch)
+        served = self._replica.find_epoch(request.epoch)
         if served is None:
-            raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.number}")
+            raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.epoch_number}")
         raws, tips = missing_events(served, request.tips, request.want), served.tips()
         theirs = seqs_of(request.tips)
         lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
-        is_closed = request.epoch != self._replica.epoch
+        is_closed = request.epoch != self._replica.epoch_digest
         answer = SyncAnswer(tips, raws, more=lacks > len(raws), closed=is_closed).encode()
         peer.bytes_sent += len(answer)
         return answer

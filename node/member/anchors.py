@@ -17,7 +17,7 @@ async def compute_anchors(member: Member, key: SigningKey) -> None:
     """
     last_computed = -1
     while True:
-        current = member.replica.number
+        current = member.replica.epoch_number
         for number in range(max(last_computed + 1, current), current + _EPOCHS_AHEAD):
             await trio.to_thread.run_sync(_compute, key, number)
             last_computed = number

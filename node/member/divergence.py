@@ -202,32 +202,32 @@ class Divergence:
     def observe_events(self, events: Iterable[Event]) -> None:
         """Take in the digests that attached events name."""
         for event in events:
-            self.digests.hear(event)
+            self.digests.observe_event(event)
 
     def observe_round(self, decided: RoundEffects) -> None:
         """Take in the own digest after a decided round."""
-        self.digests.note(decided.round.number, decided.digest)
+        self.digests.observe_round(decided.round.number, decided.digest)
         self._move_record(Observation.ROUND_DECIDED)
 
     def update(self, roster: Roster) -> None:
         """Weigh all digests anew, and log if the dissent begins or ends."""
-        self.verdict = self.digests.finding(roster)
+        self.verdict = self.digests.verdict(roster)
         self._move_ledger(self._digests_say())
         before, self.dissent = self.dissent, self._record_reason or _describe(self.verdict, roster)
         if self.dissent and not before:
-            _log.error("the ledgers differ", round=self.verdict.since, reason=self.dissent)
+            _log.error("the ledgers differ", round=self.verdict.since_round, reason=self.dissent)
         elif before and not self.dissent:
             _log.info("the ledgers agree", round=self.verdict.round)
 
     def _digests_say(self) -> Observation:
-        match self.verdict.verdict:
+        match self.verdict.agreement:
             case "open":
                 return Observation.DIGESTS_OPEN
             case "agree":
                 return Observation.DIGESTS_AGREE
             case "none":
                 return Observation.DIGESTS_SPLIT
-        if self.verdict.since == self._recomputed_since:
+        if self.verdict.since_round == self._recomputed_since:
             return Observation.DIGESTS_STILL_OUTVOTE
         return Observation.DIGESTS_OUTVOTE
 
@@ -237,7 +237,7 @@ class Divergence:
 
     def observe_recomputation(self, replica: Replica, rounds: Sequence[RoundEffects]) -> None:
         """Take in that this epoch was computed again: its rounds, and the replica after them."""
-        self._recomputed_since = self.verdict.since
+        self._recomputed_since = self.verdict.since_round
         self.digests = Comparison(self._own)
         for decided in rounds:
             self.observe_round(decided)
@@ -275,27 +275,27 @@ class Divergence:
             record, differences = sealed.record, record_differences(own, sealed.record)
             shown = "; ".join(f"{name} {here}, sealed {there}" for name, (here, there) in differences.items())
             _log.error("the record of an epoch is wrong", epoch=record.number, round=record.round, fields=shown)
-            self.digests.note(own.round, own.ledger)  # after a start this was not observed
+            self.digests.observe_round(own.round, own.ledger)  # after a start this was not observed
         self._move_record(Observation.REFUTATION, describe_refutation(own, sealed))
         self.dissent = self._record_reason
 
     def observe_jump(self, record: EpochRecord, ledger: Ledger, left: Replica) -> None:
         """Take in that the node leaves the replica `left` for the epoch of `record`, with a `ledger` to be believed."""
-        missed_close = left.number < record.number and left.ledger.round >= record.round
+        missed_close = left.epoch_number < record.number and left.ledger.round >= record.round
         refuted = self.record_state is State.REFUTED
-        if refuted or (self.record_state in DOUBTED and left.number == record.number):
-            entries = ledger.differs(left.ledger) if left.number == record.number else []
+        if refuted or (self.record_state in DOUBTED and left.epoch_number == record.number):
+            entries = ledger.differences(left.ledger) if left.epoch_number == record.number else []
             entries = [entry for entry in entries if entry != _EPOCH_ENTRY]
             _log.error("the right record took its place", epoch=record.number, entries=format_entries(entries))
         elif missed_close:
             _log.error("the epoch before had not closed here", epoch=record.number, round=record.round)
         if refuted or missed_close:
-            opened = left.number + 1 if missed_close else left.number
-            self._wrong_close = WrongClose(opened, left.epoch, self.digests)
+            opened = left.epoch_number + 1 if missed_close else left.epoch_number
+            self._wrong_close = WrongClose(opened, left.epoch_digest, self.digests)
         self._move_record(Observation.JUMPED)
         self._move_ledger(Observation.JUMPED)
         self.digests, self.verdict, self.dissent = Comparison(self._own), LedgerVerdict("open"), ""
-        self.digests.note(record.round, record.ledger)
+        self.digests.observe_round(record.round, record.ledger)
 
     def pop_wrong_close(self) -> WrongClose | None:
         """Return the close that is to be computed again after a jump, once; None if there is none."""
@@ -320,11 +320,11 @@ def format_entries(entries: Sequence[str]) -> str:
 
 def _describe(verdict: LedgerVerdict, roster: Roster) -> str:
     """Return why the digests silence the node, in one line; empty if they do not."""
-    if verdict.verdict == "minority":
+    if verdict.agreement == "minority":
         return (
             f"members of weight {verdict.against} of {roster.total_weight} have another ledger "
-            f"since round {verdict.since}; this node does not vote or work"
+            f"since round {verdict.since_round}; this node does not vote or work"
         )
-    if verdict.verdict == "none":
-        return f"no ledger has the majority of the weight since round {verdict.since}; nobody votes or works"
+    if verdict.agreement == "none":
+        return f"no ledger has the majority of the weight since round {verdict.since_round}; nobody votes or works"
     return ""

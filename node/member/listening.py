@@ -29,7 +29,7 @@ class Listening:
         A peer that is `ahead`, in a later epoch, may know own events there: it does not agree yet.
         """
         tips = list(tips)
-        self._replica.hear(peer, tips)
+        self._replica.observe_tips(peer, tips)
         if not ahead and all(tip.hash in self._replica.dag for tip in tips if tip.creator == self._member):
             self._agreed.add(peer)
         else:
@@ -46,7 +46,7 @@ class Listening:
         if not everybody and now < self._enough_since + self._grace_s:
             return False
         for peer in self._roster.weights.keys() - self._agreed:
-            self._replica.dismiss(peer)  # it spoke of an own event that it could not show
+            self._replica.forget_tips(peer)  # it spoke of an own event that it could not show
         return True
 
     @property

@@ -178,12 +178,12 @@ class Member:
 
     def wants_rounds(self) -> bool:
         """Return whether somebody waits for rounds: own transactions, anybody's without a place, or the ledger."""
-        return self._has_transactions() or self.replica.undecided()
+        return self._has_transactions() or self.replica.needs_rounds()
 
     def status(self) -> MemberStatus:
         """Return the present state, for status pages and metrics."""
         return MemberStatus(
-            epoch=self.replica.number,
+            epoch=self.replica.epoch_number,
             listening=self._listening is not None,
             events=len(self.replica.dag),
             ordered=self.replica.ledger.ordered,
@@ -225,7 +225,7 @@ class Member:
         opening = self.replica.opening
         before = await self._recovery.read_before(opening)
         if before is not None:
-            self.replica.serve(*before)
+            self.replica.restore_closed(*before)
 
         async def insert(events: Sequence[Event]) -> None:
             if self.replica.opening is opening:
@@ -234,7 +234,7 @@ class Member:
                 await self._observe_attached(attached)
 
         stored = await self._recovery.replay(opening, insert)
-        _log.debug("replayed", events=stored, epoch=self.replica.number, round=self.replica.ledger.round)
+        _log.debug("replayed", events=stored, epoch=self.replica.epoch_number, round=self.replica.ledger.round)
 
     async def _take_in(self, delivery: Delivery) -> None:
         if delivery.jump is not None:
@@ -298,7 +298,7 @@ class Member:
 
     async def _jump(self, jump: Jump) -> None:
         """Go on in the epoch of the jump, if it is later than ours or corrects it; own events may be in it already."""
-        if jump.corrected or jump.replica.number > self.replica.number:
+        if jump.corrected or jump.replica.epoch_number > self.replica.epoch_number:
             groups = transactions_without_effect(self.replica, self.id, jump.replica.ledger)
             self.divergence.observe_jump(jump.record, jump.replica.ledger, self.replica)
             self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._timing.grace_s)

@@ -36,7 +36,7 @@ class Recomputation:
         if first is None:
             _log.error(_SAME)
         else:
-            entries = format_entries(replica.ledger.differs(left.ledger))
+            entries = format_entries(replica.ledger.differences(left.ledger))
             _log.error("the ledger was wrong; it was computed again", round=first, entries=entries)
         self._divergence.observe_recomputation(replica, rounds)
         return replica, rounds
@@ -48,10 +48,10 @@ class Recomputation:
         record that its memory has bent even where the others are too few to seal theirs; and it comes to a right one
         again.
         """
-        if self._divergence.record_state not in DOUBTED or self._epoch_checked == left.epoch:
+        if self._divergence.record_state not in DOUBTED or self._epoch_checked == left.epoch_digest:
             return None
-        self._epoch_checked = left.epoch
-        checked = WrongClose(left.number, left.epoch, self._divergence.digests)
+        self._epoch_checked = left.epoch_digest
+        checked = WrongClose(left.epoch_number, left.epoch_digest, self._divergence.digests)
         rounds = await self._close_again(checked)
         closed = rounds[-1].closed if rounds else None
         if closed is None or closed.record.digest == checked.epoch:
@@ -71,7 +71,7 @@ class Recomputation:
         if replica is None:
             return []
         rounds = await self._compute(replica)
-        if replica.epoch == wrong.epoch:
+        if replica.epoch_digest == wrong.epoch:
             _log.error(_SAME, epoch=wrong.opened)
             return rounds
         closes = bool(rounds) and rounds[-1].closed is not None
@@ -85,7 +85,7 @@ class Recomputation:
         opening, rounds = replica.opening, list[RoundEffects]()
         before = await self._recovery.read_before(opening)
         if before is not None:
-            replica.serve(*before)
+            replica.restore_closed(*before)
 
         async def insert(events: Sequence[Event]) -> None:
             if replica.opening is opening:
@@ -98,4 +98,6 @@ class Recomputation:
 
 def _first_difference(digests: Comparison, rounds: Sequence[RoundEffects]) -> int | None:
     """Return the first of the rounds after which the own digest was another one; None if there is none."""
-    return next((it.round.number for it in rounds if digests.own(it.round.number) not in (None, it.digest)), None)
+    return next(
+        (it.round.number for it in rounds if digests.own_digest(it.round.number) not in (None, it.digest)), None
+    )

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import trio
 
 from consensus.epoch import EpochRecord, Opening
+from consensus.epoch_events import REPEATED
 from consensus.event import Event, EventError, TransactionTable
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Ledger
 from consensus.ledger.state.snapshot import SnapshotError
-from consensus.open_epoch import REPEATED
 from consensus.replica import ClosedEpoch, Replica
 from node.member.transaction_pool import transaction_ids
 from node.member.verification import EventVerifier, Insert
@@ -100,7 +100,7 @@ def transactions_without_effect(
     """
     groups: list[tuple[TransactionTable, ...]] = []
     returned: set[int] = set()
-    for epoch in replica.held:
+    for epoch in replica.held_epochs:
         for event in epoch.events_of(member):
             ids = {number for number in transaction_ids(event) if not ledger.has_used(member, number)} - returned
             returned |= ids

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from consensus.encoding import encode
+from consensus.epoch_events import REPEATED
 from consensus.event import MAX_TRANSACTIONS, Event, TransactionTable
-from consensus.open_epoch import REPEATED
 
 _MAX_FILLED = MAX_TRANSACTIONS - 1  # transactions in one event, beside the one that opens the epoch
 MAX_FILLED_BYTES = 192 * 1024

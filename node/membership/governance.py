@@ -7,7 +7,7 @@ from consensus.keys import MemberId, id_text, parse_id
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import KINDS, Change
 from consensus.ledger.records.fields import MalformedError
-from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Ballot, Propose, Transaction
 from consensus.ledger.rules.membership import OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
@@ -94,7 +94,7 @@ class Governance:
 
     async def _submit(self, transaction: Transaction) -> None:
         try:
-            parse(transaction.as_table())
+            parse_transaction(transaction.as_table())
             await self._submitter.submit(transaction)
         except MalformedError as error:
             raise GovernanceError(400, f"{error}; write it otherwise") from None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.ledger.records.entities import Promotion
 from node.member.ledger_client import LedgerClient
 from node.system.files import write_atomically
@@ -34,7 +34,7 @@ def _write(directory: Path, client: LedgerClient, promotion: Promotion) -> bool:
     """Write a certificate and return whether that was possible: the record of its roster may still lack seals."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
-    data = certificate(promotion, client.ledger)
+    data = make_certificate(promotion, client.ledger)
     if data is not None and not path.exists():
         write_atomically(path, data)
     return data is not None

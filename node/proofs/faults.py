@@ -9,7 +9,7 @@ import trio
 
 from consensus.encoding import EncodingError, decode
 from consensus.event import MAX_EVENT_BYTES
-from consensus.fault_proof import SIZE_LIMIT, write_proof
+from consensus.fault_proof import SIZE_LIMIT, encode_proof
 from consensus.ledger.priorities import Subject
 from consensus.ledger.records.cases import Fault
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
@@ -77,7 +77,7 @@ async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
     games = (await context.fetch(result.blob, result.size)).read_bytes()
     findings = list(dict.fromkeys(events[digest] for digest in hashes[1:]))
     raws = [sealed.raw for sealed in chain]
-    data = write_proof(context.genesis, raws, fault, event=events[result.place.event], findings=findings, games=games)
+    data = encode_proof(context.genesis, raws, fault, event=events[result.place.event], findings=findings, games=games)
     if len(data) > SIZE_LIMIT:
         raise WorkError(f"it would have {len(data)} bytes, more than the {SIZE_LIMIT} that are read")
     return data

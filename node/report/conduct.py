@@ -14,7 +14,7 @@ _FAULTS_SHOWN = 20
 
 def conduct(ledger: Ledger, name_of: NameOf) -> list[ConductInfo]:
     """Return an entry for each member, in roster order, then for former members that were proven to do wrong."""
-    unheard, withheld, wrong = ledger.unheard(), ledger.withheld(), ledger.faulted()
+    unheard, withheld, wrong = ledger.since_last_event_ns(), ledger.withheld_counts(), ledger.fault_counts()
     convicted = {entry.member: entry.epoch for entry in ledger.convictions()}
     gone = sorted({*convicted, *wrong} - set(ledger.roster.ids))
     return [
@@ -25,7 +25,7 @@ def conduct(ledger: Ledger, name_of: NameOf) -> list[ConductInfo]:
             "withheld": withheld.get(member, 0),
             "wrong_results": wrong.get(member, 0),
             "equivocated": convicted.get(member),
-            "silenced": ledger.silenced(member),
+            "silenced": ledger.is_silenced(member),
         }
         for member in (*ledger.roster.ids, *gone)
     ]
@@ -56,7 +56,7 @@ def proofs(ledger: Ledger, name_of: NameOf, is_kept: Callable[[bytes], bool]) ->
             "weight": fault.total_weight,
             "round": fault.place.round,
             "time": fault.place.time,
-            "count": ledger.faulted()[fault.accused],
+            "count": ledger.fault_counts()[fault.accused],
             "kept": is_kept(fault.id),
         }
         for fault in ledger.faults()

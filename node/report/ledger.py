@@ -39,9 +39,9 @@ def counts(ledger: Ledger) -> CountsInfo:
         "candidates": sum(entry.candidates for entry in configurations),
         "promotions": sum(entry.promotions for entry in configurations),
         "certificates": sum(bool(promotion.certified) for promotion in ledger.promotions()),
-        "wrong_results": sum(ledger.faulted().values()),
+        "wrong_results": sum(ledger.fault_counts().values()),
         "open_cases": len(ledger.cases()),
-        "rejected": dict(ledger.rejected()),
+        "rejected": dict(ledger.refused_counts()),
     }
 
 
@@ -52,7 +52,10 @@ def work(ledger: Ledger, name_of: NameOf) -> WorkInfo:
         "candidates": [
             *(_open_candidate(ledger, name_of, entry) for entry in ledger.candidates()),
             *(_promoted_candidate(ledger, name_of, entry) for entry in reversed(ledger.promotions()[-_CLOSED_SHOWN:])),
-            *(_closed_candidate(ledger, name_of, entry) for entry in reversed(ledger.closed()[-_CLOSED_SHOWN:])),
+            *(
+                _closed_candidate(ledger, name_of, entry)
+                for entry in reversed(ledger.closed_candidates()[-_CLOSED_SHOWN:])
+            ),
         ],
         "cases": cases(ledger, name_of),
         "faults": faults(ledger, name_of),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trio
 
-from consensus.certificate.envelope import certificate as certificate_of
+from consensus.certificate.envelope import make_certificate
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.roster import RosterMember
@@ -130,7 +130,7 @@ class NodeReport:
             return None
         if promotion is None:
             return None
-        return certificate_of(promotion, self._ledger)
+        return make_certificate(promotion, self._ledger)
 
     def log(self, after: int) -> list[LogEntry]:
         """See `StatusSource.log`."""
@@ -163,7 +163,9 @@ class NodeReport:
 
     def outside(self) -> str:
         """Return why this node has no part in the swarm; empty if it has."""
-        return reason_outside(self._me, self._listen, self._address_book, self._ledger.epoch, self._member.removed_by)
+        return reason_outside(
+            self._me, self._listen, self._address_book, self._ledger.epoch_number, self._member.removed_by
+        )
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether this node is level with the swarm, and why it is or not."""
@@ -198,7 +200,7 @@ class NodeReport:
         roster = self._address_book.roster.members
         decided = status.decided_at
         return {
-            "epoch": self._ledger.epoch,
+            "epoch": self._ledger.epoch_number,
             "roster_version": self._ledger.roster_version,
             "round": status.round,
             "round_age_s": None if decided is None else trio.current_time() - decided,
@@ -234,7 +236,7 @@ class NodeReport:
             "standing": membership.standing(listed, self._address_book),
             **membership.announced(self._ledger.profiles().get(listed.id)),
             "events": 0 if newest is None else newest.seq + 1,
-            "games": self._ledger.played(listed.id),
+            "games": self._ledger.games_played(listed.id),
             "work": shown.claims_in_words(self._ledger, listed.id),
             "last_contact_s": None if peer is None else peer.contacted_s,
             "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,

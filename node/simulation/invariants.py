@@ -120,8 +120,8 @@ class HonestMembersCheck:
         assert node.member is not None
         replica = node.member.replica
         closed = replica.ledger.record
-        for epoch in (None if closed is None else closed.previous, replica.epoch):
-            served = None if epoch is None else replica.served(epoch)
+        for epoch in (None if closed is None else closed.previous, replica.epoch_digest):
+            served = None if epoch is None else replica.find_epoch(epoch)
             if served is not None:
                 self._inspect_epoch((node.number, node.starts, epoch), served.dag.events)
 
@@ -158,7 +158,7 @@ def unfinished(swarm: SimulatedSwarm, rounds: int) -> str | None:
     """Return which honest node waits for what, transactions without a place or `rounds` rounds; None if none does."""
     newest = max(
         (node.member.replica for node in swarm.honest if node.member is not None and not node.is_corrupted),
-        key=lambda replica: replica.number,
+        key=lambda replica: replica.epoch_number,
         default=None,
     )
     for node in swarm.honest:

@@ -65,13 +65,13 @@ def forks_are_overwritten() -> Iterator[None]:
 @contextmanager
 def first_branch_wins() -> Iterator[None]:
     """Refuse the second event with one number, whichever it is."""
-    judge = Dag.fault
+    judge = Dag.check
 
-    def fault(self: Dag, event: Event) -> str | None:
+    def check(self: Dag, event: Event) -> str | None:
         chain = self.chain(self.index[event.creator], event.seq)
         return "the seq is taken" if chain else judge(self, event)
 
-    with patch.object(Dag, "fault", fault):
+    with patch.object(Dag, "check", check):
         yield
 
 

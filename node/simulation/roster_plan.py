@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from consensus.epoch import stays_sealable
+from consensus.epoch import can_seal_change
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change
@@ -51,7 +51,7 @@ class RosterPlan:
     def begin_proposal(self, change: Change, author: MemberId, number: int) -> bool:
         """Return whether `author` may propose the change by transaction `number`; if so, count it as proposed."""
         try:
-            possible = stays_sealable(self._roster, change.applied(self._roster))
+            possible = can_seal_change(self._roster, change.applied(self._roster))
         except RosterError:
             return False
         if not possible or not self._is_safe([*self._open.values(), change]):

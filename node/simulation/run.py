@@ -227,7 +227,7 @@ class _Run:
             attached=self._honest_members.attached,
             crashes=sum(max(0, node.starts - 1 - len(node.stops)) for node in swarm.nodes),
             stops=sum(len(node.stops) for node in swarm.nodes),
-            epochs=1 + max((replica.number for replica in honest), default=0),
+            epochs=1 + max((replica.epoch_number for replica in honest), default=0),
             forks=len(self._forkers),
             refused=sum(replica.refused.total() for replica in honest),
             promotions=len(self._promotions.promoted),

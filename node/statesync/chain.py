@@ -7,7 +7,7 @@ together with the ledger that belongs to them.
 
 import trio
 
-from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, check_link, follow
+from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, verify_seals, verify_step
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster
@@ -76,7 +76,7 @@ class RecordChain:
         opening, fault = self._opening, None
         for sealed in chain:
             try:
-                opening = follow(self._genesis, opening, sealed)
+                opening = verify_step(self._genesis, opening, sealed)
             except EpochError as error:
                 fault = error
                 break
@@ -110,7 +110,7 @@ class RecordChain:
 
 def _is_sealed(sealed: SealedRecord, before: Roster) -> bool:
     try:
-        check_link(sealed, before)
+        verify_seals(sealed, before)
     except EpochError:
         return False
     return True

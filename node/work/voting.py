@@ -74,7 +74,7 @@ class _Findings:
 
     def may_accuse(self, candidacy: Candidacy, report: SlotReport) -> bool:
         """Return whether a finding of ours that it is wrong would make the members decide about this result."""
-        return report.digest not in self._submitted and self._context.ledger.may_open_case(self._context.me, candidacy)
+        return report.digest not in self._submitted and self._context.ledger.can_open_case(self._context.me, candidacy)
 
 
 async def _look_ahead(context: WorkContext, findings: _Findings) -> None:

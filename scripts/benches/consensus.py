@@ -110,7 +110,7 @@ async def _follow(verifier: ParallelVerifier, genesis: Genesis, raws: Sequence[b
 
     for start in range(0, len(raws), _MESSAGE):
         message = raws[start : start + _MESSAGE]
-        await verifier.verify(message, replica.epoch, replica.dag.rows.__contains__, put_in_order)
+        await verifier.verify(message, replica.epoch_digest, replica.dag.rows.__contains__, put_in_order)
 
 
 def measure(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:

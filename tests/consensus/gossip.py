@@ -41,14 +41,14 @@ def genesis_of(
 
 def sync(asker: Replica, other: Replica, limit: int = 1000) -> list[Event]:
     """One round trip of gossip: what `asker` lacks comes over; returns what was attached."""
-    served = other.served(asker.epoch)
-    return asker.insert(served.missing(asker.tips(), limit, asker.wanted())) if served else []
+    served = other.find_epoch(asker.epoch_digest)
+    return asker.insert(served.events_for_peer(asker.tips(), limit, asker.wanted())) if served else []
 
 
 class Discreet(Replica):
     """Tells nothing of the forks that it sees, so that the DAG with them goes on."""
 
-    def proofs(self) -> list[Evidence]:
+    def pending_evidence(self) -> list[Evidence]:
         return []
 
 
@@ -111,7 +111,7 @@ class Gossip:
         base = self.rng.choice([None, *own[-3:]])
         return make_event(
             key,
-            epoch=replica.epoch,
+            epoch=replica.epoch_digest,
             seq=base.seq + 1 if base else 0,
             self_parent=base.hash if base else None,
             other_parents=tuple(parents),

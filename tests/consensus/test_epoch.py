@@ -15,12 +15,12 @@ from consensus.epoch import (
     EpochRecord,
     Opening,
     SealedRecord,
-    check_link,
+    can_seal_change,
     decode_record,
     decode_sealed,
-    enough_seals,
-    stays_sealable,
-    walk,
+    has_enough_seals,
+    verify_chain,
+    verify_seals,
 )
 from consensus.keys import SigningKey
 from consensus.roster import Roster, RosterMember, make_roster
@@ -89,7 +89,7 @@ def test_no_flipped_bit_passes(bit: int) -> None:
     raw = bytearray(good.raw)
     raw[bit // 8 % len(raw)] ^= 1 << bit % 8
     with pytest.raises(EpochError) as caught:
-        check_link(decode_sealed(bytes(raw)), GENESIS.roster)
+        verify_seals(decode_sealed(bytes(raw)), GENESIS.roster)
     assert "\n" not in str(caught.value)
 
 
@@ -119,21 +119,21 @@ def test_a_field_of_another_shape_is_refused(field: str, value: Value) -> None:
 
 def test_a_walk_ends_where_the_chain_does() -> None:
     chain = chain_of(None, GROWN, None, SHRUNK)
-    end = walk(GENESIS, chain)
+    end = verify_chain(GENESIS, chain)
     assert (end.number, end.roster, end.roster_version, end.ordered) == (4, SHRUNK, 3, 200)
     assert end == Opening.of_record(chain[-1].record)
-    assert walk(GENESIS, []) == Opening.of_genesis(GENESIS)
+    assert verify_chain(GENESIS, []) == Opening.of_genesis(GENESIS)
 
 
 def test_the_short_chain_needs_only_changes() -> None:
     short = chain_of(None, GROWN, None, None, SHRUNK, skip=(0, 2, 3))
-    assert walk(GENESIS, short, complete=False).roster == SHRUNK
+    assert verify_chain(GENESIS, short, complete=False).roster == SHRUNK
     with pytest.raises(EpochError, match="does not follow the record of epoch 0"):
-        walk(GENESIS, short)
+        verify_chain(GENESIS, short)
     with pytest.raises(EpochError, match="changes no roster"):
-        walk(GENESIS, chain_of(None, GROWN), complete=False)
+        verify_chain(GENESIS, chain_of(None, GROWN), complete=False)
     with pytest.raises(EpochError, match=r"roster version 3 after 1|follows another roster"):
-        walk(GENESIS, short[1:], complete=False)
+        verify_chain(GENESIS, short[1:], complete=False)
 
 
 def test_what_does_not_follow_is_named() -> None:
@@ -152,19 +152,19 @@ def test_what_does_not_follow_is_named() -> None:
     ]
     for changes, reason in wrong:
         with pytest.raises(EpochError, match=f"^epoch record [23]: .*{reason}"):
-            walk(GENESIS, [*chain_of(GROWN), sealed(next_record(opening, **changes), [0, 1, 2, 3, 4])])
+            verify_chain(GENESIS, [*chain_of(GROWN), sealed(next_record(opening, **changes), [0, 1, 2, 3, 4])])
 
 
 def test_seals_are_checked_one_by_one() -> None:
     record = next_record(Opening.of_genesis(GENESIS))
     forged = replace(sealed(record), seals=((KEYS[0].id, record.seal(KEYS[1])),))
     with pytest.raises(EpochError, match="does not verify"):
-        check_link(forged, GENESIS.roster)
+        verify_seals(forged, GENESIS.roster)
     with pytest.raises(EpochError, match="in neither roster"):
-        check_link(sealed(record, [0, 1, 2, 5]), GENESIS.roster)
+        verify_seals(sealed(record, [0, 1, 2, 5]), GENESIS.roster)
     with pytest.raises(EpochError, match="two thirds or less"):
-        check_link(sealed(record, [0, 1]), GENESIS.roster)
-    check_link(sealed(record, [0, 1, 2]), GENESIS.roster)
+        verify_seals(sealed(record, [0, 1]), GENESIS.roster)
+    verify_seals(sealed(record, [0, 1, 2]), GENESIS.roster)
     seals = sealed(record).seals
     for wrong in ((*seals, seals[0]), seals[::-1], (seals[0], *seals)):
         with pytest.raises(EpochError, match="sorted by member"):
@@ -194,7 +194,7 @@ def test_no_mixture_of_old_and_new_weight_passes_twice(
     first, second = next_record(opening, new), next_record(opening, other, ledger=b"\7" * 32)
     signers = chance.sample(range(7), chance.randrange(8)), chance.sample(range(7), chance.randrange(8))
     passes = [
-        enough_seals(record, old, [KEYS[number].id for number in members])
+        has_enough_seals(record, old, [KEYS[number].id for number in members])
         for record, members in zip((first, second), signers, strict=True)
     ]
     if all(passes):
@@ -209,10 +209,10 @@ def test_those_who_stay_can_always_seal() -> None:
         new = roster_of(dict.fromkeys([*range(stay), *range(6, 6 - join, -1)], 1))
         record = next_record(replace(Opening.of_genesis(GENESIS), roster=old), new)
         staying = [KEYS[number].id for number in range(stay)]
-        assert stays_sealable(old, new) == enough_seals(record, old, staying)
+        assert can_seal_change(old, new) == has_enough_seals(record, old, staying)
         for count in range(8):
             for members in combinations([key.id for key in KEYS], count):
-                if enough_seals(record, old, members):
+                if has_enough_seals(record, old, members):
                     assert old.supermajority(members)
                     assert new.supermajority(members) or new.digest == old.digest
 
@@ -220,8 +220,8 @@ def test_those_who_stay_can_always_seal() -> None:
 def test_a_seal_is_of_one_record() -> None:
     record = next_record(Opening.of_genesis(GENESIS))
     key = SigningKey(bytes(32))
-    assert record.is_seal(key.id, record.seal(key))
-    assert not replace(record, time=10).is_seal(key.id, record.seal(key))
+    assert record.verify_seal(key.id, record.seal(key))
+    assert not replace(record, time=10).verify_seal(key.id, record.seal(key))
 
 
 def test_the_largest_record_is_read_and_the_densest_bytes_take_no_time() -> None:

@@ -8,13 +8,13 @@ from typing import Self
 
 import pytest
 
-from consensus.epoch import SealedRecord, walk
+from consensus.epoch import SealedRecord, verify_chain
+from consensus.epoch_events import EpochEvents
 from consensus.event import Event, TransactionTable, make_event
 from consensus.keys import MemberId
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from consensus.open_epoch import OpenEpoch
-from consensus.ordered import Ordered
+from consensus.ordered import OrderedEvent
 from consensus.outcome import ClosedEpoch, RoundEffects
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
@@ -131,12 +131,12 @@ class Swarm:
         for rounds, replica in zip(self.rounds, self.replicas, strict=True):
             assert digests(rounds) == digests(self.rounds[0])
             assert [result.effects for result in rounds] == [result.effects for result in self.rounds[0]]
-            assert replica.epoch == self.replicas[0].epoch
+            assert replica.epoch_digest == self.replicas[0].epoch_digest
             assert replica.ledger.digest() == self.replicas[0].ledger.digest()
         return self.rounds[0]
 
 
-def ordered_of(rounds: Iterable[RoundEffects]) -> list[Ordered]:
+def ordered_of(rounds: Iterable[RoundEffects]) -> list[OrderedEvent]:
     return [place for result in rounds for place in result.round.events]
 
 
@@ -145,14 +145,14 @@ def replay(swarm: Swarm, seed: int) -> tuple[Replica, list[RoundEffects]]:
     rng, replica = random.Random(seed), Replica.found(swarm.genesis)
     rounds: list[RoundEffects] = []
     while True:
-        events = [event for event in swarm.made if event.epoch == replica.epoch]
+        events = [event for event in swarm.made if event.epoch == replica.epoch_digest]
         rng.shuffle(events)
-        before = replica.number
-        while events and replica.number == before:
+        before = replica.epoch_number
+        while events and replica.epoch_number == before:
             batch, events = events[:17], events[17:]
             replica.insert(batch)
             rounds += replica.advance()
-        if replica.number == before:
+        if replica.epoch_number == before:
             return replica, rounds
 
 
@@ -182,7 +182,7 @@ def test_epochs_follow_each_other_and_all_agree(count: int) -> None:
 def test_what_was_not_received_acts_exactly_once() -> None:
     swarm = Swarm(4, seed=3)
     swarm.run(600, chatter=0.8)
-    swarm.run_until(lambda replica: not replica.undecided(), chatter=0)
+    swarm.run_until(lambda replica: not replica.needs_rounds(), chatter=0)
     rounds = swarm.agreement()
     assert len(swarm.closed) >= 5
     ordered = Counter[tuple[MemberId, int]]()
@@ -206,7 +206,7 @@ def test_every_record_is_sealed_within_the_order() -> None:
     assert len(swarm.closed) >= 4
     assert sorted(swarm.sealed) == sorted(swarm.closed)
     chain = [swarm.sealed[number] for number in sorted(swarm.sealed)]
-    assert walk(swarm.genesis, chain).digest == swarm.replicas[0].epoch
+    assert verify_chain(swarm.genesis, chain).digest == swarm.replicas[0].epoch_digest
 
 
 @pytest.mark.parametrize("offset", range(0, 100, 11))
@@ -227,7 +227,7 @@ def test_a_roster_can_change_at_every_offset_of_an_epoch(offset: int) -> None:
     assert digests(again) == digests(swarm.rounds[0])
     chain = replica.ledger.chain_to(4)
     assert chain is not None
-    assert walk(swarm.genesis, chain, complete=False).roster.ids == replica.roster.ids
+    assert verify_chain(swarm.genesis, chain, complete=False).roster.ids == replica.roster.ids
 
 
 def test_the_events_of_a_removed_member_count_for_nothing() -> None:
@@ -236,7 +236,7 @@ def test_the_events_of_a_removed_member_count_for_nothing() -> None:
     replica, key = swarm.replicas[1], swarm.keys[0]
     swarm.agree(Change("leave", key.id), 1, 2, 3, 4)
     swarm.run_until(lambda replica: key.id not in replica.roster)
-    event = make_event(key, epoch=replica.epoch, seq=0, self_parent=None, time=1)
+    event = make_event(key, epoch=replica.epoch_digest, seq=0, self_parent=None, time=1)
     assert replica.insert([event]) == []
     assert replica.refused["the creator is no member"] == 1
     with pytest.raises(RuntimeError, match="no key of a member"):
@@ -249,9 +249,9 @@ def test_a_late_replica_closes_epoch_after_epoch_from_what_is_served() -> None:
     for _ in range(12):
         swarm.run(45, range(3))
         others = swarm.replicas[0]
-        if others.number > swarm.replicas[late].number:
+        if others.epoch_number > swarm.replicas[late].epoch_number:
             seen += 1
-            assert others.served(swarm.replicas[late].epoch) is not None  # not all have gone on
+            assert others.find_epoch(swarm.replicas[late].epoch_digest) is not None  # not all have gone on
         for other in range(3):
             while sync(swarm.replicas[late], swarm.replicas[other]):
                 swarm.advance(late)
@@ -263,19 +263,19 @@ def test_a_late_replica_closes_epoch_after_epoch_from_what_is_served() -> None:
 
 def test_the_closed_epoch_is_served_until_all_went_on() -> None:
     swarm = Swarm(4, seed=6)
-    while swarm.replicas[0].number == 0:
+    while swarm.replicas[0].epoch_number == 0:
         swarm.run(10)
     swarm.settle()
     closed = swarm.genesis.digest
     swarm.run(60).settle()
-    assert all(replica.served(replica.epoch) is not None for replica in swarm.replicas)
-    assert all(replica.served(closed) is None for replica in swarm.replicas)
-    assert all(replica.served(bytes(32)) is None for replica in swarm.replicas)
+    assert all(replica.find_epoch(replica.epoch_digest) is not None for replica in swarm.replicas)
+    assert all(replica.find_epoch(closed) is None for replica in swarm.replicas)
+    assert all(replica.find_epoch(bytes(32)) is None for replica in swarm.replicas)
 
 
 def test_what_comes_late_of_a_closed_epoch_is_dropped_without_blame() -> None:
     swarm = Swarm(4, seed=7)
-    while swarm.replicas[0].number == 0:
+    while swarm.replicas[0].epoch_number == 0:
         swarm.turn(0, swarm.rng.randrange(1, 4))
         swarm.turn(swarm.rng.randrange(1, 4), 0)
     old = [event for event in swarm.made if event.epoch == swarm.genesis.digest]
@@ -289,13 +289,13 @@ def test_a_replica_that_resumes_has_the_same_future() -> None:
     rounds = swarm.agreement()
     for number, closed in swarm.closed.items():
         replica = Replica.resume(swarm.genesis, None, closed.record, closed.snapshot)
-        assert (replica.number, replica.epoch) == (number, closed.record.digest)
+        assert (replica.epoch_number, replica.epoch_digest) == (number, closed.record.digest)
         again: list[RoundEffects] = []
         while True:
-            before = replica.number
-            replica.insert([event for event in swarm.made if event.epoch == replica.epoch])
+            before = replica.epoch_number
+            replica.insert([event for event in swarm.made if event.epoch == replica.epoch_digest])
             again += replica.advance()
-            if replica.number == before:
+            if replica.epoch_number == before:
                 break
         assert digests(again) == digests(rounds)[closed.record.round :]
 
@@ -303,9 +303,9 @@ def test_a_replica_that_resumes_has_the_same_future() -> None:
 def test_memory_stays_flat_over_twenty_epochs() -> None:
     swarm = Swarm(4, seed=1, settings=Settings(epoch=EpochSettings(events=500)))
     most = 0
-    while swarm.replicas[0].number < 20:
-        number = swarm.replicas[0].number
-        while swarm.replicas[0].number == number:
+    while swarm.replicas[0].epoch_number < 20:
+        number = swarm.replicas[0].epoch_number
+        while swarm.replicas[0].epoch_number == number:
             swarm.run(100)
         swarm.made.clear()
         for rounds in swarm.rounds:
@@ -314,7 +314,7 @@ def test_memory_stays_flat_over_twenty_epochs() -> None:
         gc.collect()
         live = gc.get_objects()
         most = max(most, sum(type(item) is Event for item in live))  # isinstance would ask proxies of others
-        assert sum(type(item) is OpenEpoch for item in live) <= 2 * len(swarm.replicas)
+        assert sum(type(item) is EpochEvents for item in live) <= 2 * len(swarm.replicas)
         del live
     assert most < 3 * 700  # one is shared by all replicas: the open epoch, and at most one closed
 
@@ -323,7 +323,7 @@ def test_nobody_is_blamed_for_an_event_that_came_after_its_epoch_was_forgotten()
     swarm = Swarm(4, seed=6).run(300).settle()
     old = [event for event in swarm.made if event.epoch == swarm.genesis.digest][:9]
     replica = swarm.replicas[0]
-    assert replica.served(swarm.genesis.digest) is None
+    assert replica.find_epoch(swarm.genesis.digest) is None
     assert replica.insert(old) == []
     assert replica.refused == {"the event is of another epoch or swarm": 9}
     assert replica.refusals() == []

@@ -19,8 +19,8 @@ from consensus.event import (
     _any_fields,
     _quick_fields,
     decode_event,
+    decode_header,
     make_event,
-    read_header,
 )
 from consensus.keys import SigningKey
 
@@ -143,19 +143,19 @@ def test_a_signature_cannot_be_changed_into_another_valid_one() -> None:
 
 def test_a_header_with_its_signature_tells_all_but_the_transactions() -> None:
     made = event(epoch=b"e" * 32)
-    header = read_header(made.header, made.signature)
+    header = decode_header(made.header, made.signature)
     assert header.verify()
     assert header == made
     for field in dataclasses.fields(header):
         assert getattr(header, field.name) == getattr(made, field.name)
     assert not hasattr(header, "transactions")
-    assert not read_header(made.header, bytes(64)).verify()
+    assert not decode_header(made.header, bytes(64)).verify()
     for bad in (b"", made.header + b"\0", made.payload, made.raw):
         with pytest.raises(EventError) as caught:
-            read_header(bad, made.signature)
+            decode_header(bad, made.signature)
         assert_one_line(caught.value)
     with pytest.raises(EventError, match="63 bytes"):
-        read_header(made.header, bytes(63))
+        decode_header(made.header, bytes(63))
 
 
 @pytest.mark.parametrize("seq", [0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63 - 1])
@@ -197,7 +197,7 @@ def test_the_largest_header_is_within_its_limit() -> None:
     )
     assert len(largest.header) <= MAX_HEADER_BYTES
     with pytest.raises(EventError, match="at most 512"):
-        read_header(bytes(MAX_HEADER_BYTES + 1), bytes(64))
+        decode_header(bytes(MAX_HEADER_BYTES + 1), bytes(64))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_who_forks_loses_its_weight_and_all_go_on(count: int, forkers: Sequence[
         assert weights(replica) == [0 if member in forkers else 1 for member in range(count)]
         convicted = [entry.member for entry in replica.ledger.convictions()]
         assert convicted == [swarm.keys[member].id for member in forkers]
-        assert replica.proofs() == []
+        assert replica.pending_evidence() == []
     honest = [member for member in range(count) if member not in forkers]
     before = swarm.replicas[0].ledger.round
     swarm.run(20 * count, honest).settle()
@@ -41,14 +41,14 @@ def test_each_node_tells_a_fork_once_and_until_it_is_ordered() -> None:
     key, replica = swarm.keys[3], swarm.replicas[0]
     for other in swarm.replicas:
         other.insert(branches(swarm, 3))
-    (proof,) = replica.proofs()
-    assert all(other.proofs() == [proof] for other in swarm.replicas[:3])
-    assert swarm.replicas[3].proofs() == [proof]  # it would tell on itself
-    assert replica.undecided()
+    (proof,) = replica.pending_evidence()
+    assert all(other.pending_evidence() == [proof] for other in swarm.replicas[:3])
+    assert swarm.replicas[3].pending_evidence() == [proof]  # it would tell on itself
+    assert replica.needs_rounds()
     first = replica.create(swarm.time + SECOND)
     assert dict(proof.as_table()) in first.transactions
     replica.insert([first])
-    assert replica.proofs() == []
+    assert replica.pending_evidence() == []
     second = replica.create(swarm.time + 2 * SECOND)
     assert second.transactions == ()
     replica.insert([second])
@@ -64,7 +64,7 @@ def branches(swarm: Gossip, member: int, epoch: bytes | None = None) -> list[Eve
     assert newest is not None
     return [
         make_event(
-            key, epoch=epoch or replica.epoch, seq=newest.seq + 1, self_parent=newest.hash,
+            key, epoch=epoch or replica.epoch_digest, seq=newest.seq + 1, self_parent=newest.hash,
             time=max(newest.time, swarm.time) + 1 + branch,
         )
         for branch in range(2)
@@ -91,7 +91,7 @@ def test_the_same_event_again_or_with_another_signature_is_no_fork() -> None:
     swarm = Gossip(4, seed=4, discreet=False).run(80).settle()
     for replica in swarm.replicas:
         replica.insert(replica.dag.events)
-        assert replica.proofs() == []
+        assert replica.pending_evidence() == []
         assert replica.ledger.convictions() == ()
 
 
@@ -114,9 +114,9 @@ def test_an_honest_member_that_restarts_is_never_accused() -> None:
         event = replica.create(time, [{"type": "note", "id": turn}], [newest.hash] if newest else [])
         replica.insert([event])
         closed |= closings(replica)
-    assert replicas[0].number >= 4
+    assert replicas[0].epoch_number >= 4
     for replica in replicas:
-        assert replica.proofs() == []
+        assert replica.pending_evidence() == []
         assert replica.ledger.convictions() == ()
         assert weights(replica) == [1, 1, 1, 1]
 
@@ -127,7 +127,7 @@ def closings(replica: Replica) -> dict[int, ClosedEpoch]:
 
 def restarted(genesis: Genesis, key: SigningKey, replica: Replica, closed: dict[int, ClosedEpoch]) -> Replica:
     """A replica that knows only what the store had: the last record, its snapshot, the events since."""
-    last = closed.get(replica.number)
+    last = closed.get(replica.epoch_number)
     again = Replica.found(genesis, key) if last is None else Replica.resume(genesis, key, last.record, last.snapshot)
     again.insert(replica.dag.events)
     again.advance()
@@ -139,9 +139,9 @@ def test_a_fork_of_the_epoch_before_that_comes_late_counts_too() -> None:
     swarm.genesis = genesis_of(swarm.keys, settings=Settings(epoch=EpochSettings(events=40)))
     swarm.forkers = ()
     swarm.replicas = [Replica.found(swarm.genesis, key) for key in swarm.keys]
-    while swarm.replicas[0].number == 0:
+    while swarm.replicas[0].epoch_number == 0:
         swarm.run(1)
-    old = swarm.replicas[0].served(swarm.genesis.digest)
+    old = swarm.replicas[0].find_epoch(swarm.genesis.digest)
     assert old is not None
     one = old.newest(swarm.keys[3].id)
     assert one is not None
@@ -149,7 +149,7 @@ def test_a_fork_of_the_epoch_before_that_comes_late_counts_too() -> None:
         swarm.keys[3], epoch=swarm.genesis.digest, seq=one.seq, self_parent=one.self_parent, time=one.time + 5
     )  # fmt: skip
     assert swarm.replicas[0].insert([other]) == []
-    assert len(swarm.replicas[0].proofs()) == 1
+    assert len(swarm.replicas[0].pending_evidence()) == 1
     while not swarm.replicas[0].ledger.convictions():
         swarm.run(5)
     swarm.settle()
@@ -166,14 +166,14 @@ def test_what_was_not_received_before_the_close_is_told_again() -> None:
     again = swarm.replicas[0]._open.unreceived(swarm.keys[0].id)
     assert again  # notes; the evidence comes from the replica itself
     assert {entry["type"] for group in again for entry in group} == {"note"}
-    assert swarm.replicas[0].proofs() == []
-    swarm.replicas[0]._forks.begin(0)
-    assert len(swarm.replicas[0].proofs()) == 1
+    assert swarm.replicas[0].pending_evidence() == []
+    swarm.replicas[0]._forks.begin_epoch(0)
+    assert len(swarm.replicas[0].pending_evidence()) == 1
 
 
 def test_a_convict_says_nothing_about_others() -> None:
     swarm = Gossip(7, seed=7, forkers=(0, 3), discreet=False).run(500).settle()
-    epochs = swarm.replicas[1].number
+    epochs = swarm.replicas[1].epoch_number
     for member in (0, 3):
         made = [event for event in swarm.made if event.creator == swarm.keys[member].id][-20:]
         kinds = {entry["type"] for event in made for entry in event.transactions}

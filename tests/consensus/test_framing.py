@@ -18,7 +18,7 @@ from consensus.event import decode_event, make_event
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Evidence
-from consensus.ordered import DecidedRound, Judge, Ordered
+from consensus.ordered import DecidedRound, Judge, OrderedEvent
 from tests.consensus.gossip import SECOND
 from tests.consensus.test_epochs import Swarm
 from tests.fuzz.mutations import Mutator, to_cbor
@@ -141,7 +141,7 @@ class Court:
             transactions=tuple(entry.as_table() for entry in evidence),
         )
         number = ledger.round + 1
-        ordered = Ordered(event, number, ledger.time + SECOND, ledger.ordered)
+        ordered = OrderedEvent(event, number, ledger.time + SECOND, ledger.ordered)
         decided = DecidedRound(number, (Judge(bytes(32), event.creator, None),), (ordered,))
         for effect in ledger.apply_round(decided):
             self.reasons[str(effect.fields.get("detail") or effect.fields.get("reason") or effect.kind)] += 1

@@ -120,7 +120,7 @@ def test_every_flipped_bit_is_refused_or_another_swarm() -> None:
 
 def test_settings_from_what_a_person_wrote() -> None:
     tables = {"match": {"p1": "0.7", "block_limit": 128}, "selfplay": {"opening_plies": 0}}
-    settings = Settings.read(["square8-3", "hex8-2"], tables)
+    settings = Settings.parse(["square8-3", "hex8-2"], tables)
     assert settings.configurations == ("hex8-2", "square8-3")
     assert settings.match.p1 == Fraction(7, 10)
     assert settings.selfplay == SelfplaySettings(opening_plies=0)
@@ -154,7 +154,7 @@ def test_settings_from_what_a_person_wrote() -> None:
 )
 def test_refuses_settings(configurations: object, tables: object, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as error:
-        Settings.read(configurations, tables)
+        Settings.parse(configurations, tables)
     assert "\n" not in str(error.value)
 
 

@@ -14,7 +14,7 @@ from itertools import combinations, product
 
 import pytest
 
-from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, enough_seals, walk
+from consensus.epoch import EpochError, EpochRecord, Opening, SealedRecord, has_enough_seals, verify_chain
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger.records.changes import Change
@@ -157,7 +157,7 @@ OLD = [
 @pytest.mark.parametrize("weights", OLD)
 def test_two_records_of_one_epoch_are_not_both_sealed(weights: tuple[int | None, ...]) -> None:
     old = roster_of(weights)
-    assert decided_twice(old, successors(old), enough_seals) == []
+    assert decided_twice(old, successors(old), has_enough_seals) == []
 
 
 def by_either(record: EpochRecord, old: Roster, members: Iterable[MemberId]) -> bool:
@@ -199,7 +199,7 @@ def test_those_who_tell_the_truth_can_seal_every_change() -> None:
                 if few(old, liars) and few(new, liars):
                     tried += 1
                     honest = [one for one in new.ids if one not in liars]
-                    assert enough_seals(record, old, honest), (old.weights, new.weights, liars)
+                    assert has_enough_seals(record, old, honest), (old.weights, new.weights, liars)
     assert tried > 10_000
 
 
@@ -240,7 +240,7 @@ def swarm_of(path: list[Roster]) -> tuple[Genesis, list[Opening], list[SealedRec
 def leads(genesis: Genesis, chain: Sequence[SealedRecord]) -> bool:
     """Whether an auditor who has the genesis believes this."""
     try:
-        walk(genesis, chain, complete=False)
+        verify_chain(genesis, chain, complete=False)
     except EpochError:
         return False
     return True

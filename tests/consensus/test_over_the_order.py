@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
@@ -36,7 +36,7 @@ class Mesh:
         replica, worker = self.replicas[me], self.workers[me]
         parents = []
         if me != other:
-            replica.insert(self.replicas[other].missing(replica.tips(), 1000, replica.wanted()))
+            replica.insert(self.replicas[other].events_for_peer(replica.tips(), 1000, replica.wanted()))
             newest = replica.newest(self.workers[other].key.id)
             parents = [newest.hash] if newest is not None else []
         self.advance(me)
@@ -73,10 +73,10 @@ def test_all_come_to_the_same_certificate(count: int, dead: int) -> None:
         common = mesh.digests[member].keys() & mesh.digests[living[0]].keys()
         assert all(mesh.digests[member][number] == mesh.digests[living[0]][number] for number in common)
     ledgers = [mesh.replicas[member].ledger for member in living]
-    made = {certificate(ledger.promotions()[0], ledger) for ledger in ledgers}
+    made = {make_certificate(ledger.promotions()[0], ledger) for ledger in ledgers}
     (data,) = made
     assert data is not None
     assert verify(data, mesh.genesis.digest).content.configuration == "hex8-2"
-    refusals = mesh.replicas[living[0]].ledger.rejected()
+    refusals = mesh.replicas[living[0]].ledger.refused_counts()
     assert "malformed" not in refusals
     assert "id was used before" not in refusals

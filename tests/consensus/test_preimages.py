@@ -8,7 +8,7 @@ import pytest
 
 from consensus import preimages
 from consensus.keys import SigningKey
-from consensus.preimages import LENGTH, Preimages, follows
+from consensus.preimages import LENGTH, Preimages, verify_preimage
 
 KEY = SigningKey(b"\1" * 32)
 
@@ -49,12 +49,12 @@ def test_the_chain_is_known_from_the_key_and_the_epoch() -> None:
 def test_a_preimage_follows_another_at_one_distance_only() -> None:
     chain = Preimages(KEY, 0)
     fifth, seventh = preimage(chain, 5), preimage(chain, 7)
-    assert follows(chain.anchor, fifth, 5)
-    assert follows(fifth, seventh, 2)
-    assert not follows(fifth, seventh, 1)
-    assert not follows(fifth, seventh, 3)
-    assert not follows(seventh, fifth, 2)
-    assert not follows(chain.anchor, bytes(32), 5)
+    assert verify_preimage(chain.anchor, fifth, 5)
+    assert verify_preimage(fifth, seventh, 2)
+    assert not verify_preimage(fifth, seventh, 1)
+    assert not verify_preimage(fifth, seventh, 3)
+    assert not verify_preimage(seventh, fifth, 2)
+    assert not verify_preimage(chain.anchor, bytes(32), 5)
 
 
 def test_in_order_a_preimage_costs_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from consensus.preimages import Preimages
 from consensus.replica import ForkError, Replica
 from consensus.roster import RosterMember
 from consensus.settings import Settings
-from consensus.sync import TIPS_PER_MEMBER, Tip, read_tips
+from consensus.sync import TIPS_PER_MEMBER, Tip, parse_tips
 from tests.consensus.gossip import SECOND, START, Gossip, digests, genesis_of, keys_of, sync
 
 KEYS = keys_of(4)
@@ -147,11 +147,11 @@ def test_nothing_is_revealed_without_an_anchor_or_with_that_of_another_key() -> 
     genesis = make_genesis("test", [RosterMember(a.id, 1, strangers), RosterMember(b.id, 1)], Settings())
     for key in (a, b):
         replica = Replica.found(genesis, key)
-        assert not replica.reveals
+        assert not replica.can_reveal
         assert replica.create(START).reveal is None
-    assert not Replica.found(genesis).reveals
-    assert not Replica.found(genesis, KEYS[2]).reveals
-    assert Replica.found(genesis_of(KEYS, anchored=True), a).reveals
+    assert not Replica.found(genesis).can_reveal
+    assert not Replica.found(genesis, KEYS[2]).can_reveal
+    assert Replica.found(genesis_of(KEYS, anchored=True), a).can_reveal
 
 
 def test_half_of_the_weight_decides_nothing_and_loses_nothing() -> None:
@@ -169,14 +169,14 @@ def test_half_of_the_weight_decides_nothing_and_loses_nothing() -> None:
 def test_a_transaction_is_undecided_until_it_is_ordered(monkeypatch: pytest.MonkeyPatch) -> None:
     swarm = Gossip(4, seed=8)
     replica = swarm.replicas[0]
-    assert not replica.undecided()
+    assert not replica.needs_rounds()
     replica.insert([replica.create(START, [{"type": "note", "id": 0}])])
-    assert replica.undecided()
+    assert replica.needs_rounds()
     swarm.ids = 1000
     monkeypatch.setattr(swarm.rng, "random", lambda: 1.0)  # from here on nobody has transactions
     swarm.run(150)
     assert len(swarm.rounds[0]) > 2
-    assert not replica.undecided()
+    assert not replica.needs_rounds()
 
 
 # What is refused.
@@ -236,7 +236,7 @@ def test_an_event_counts_once_also_with_a_second_signature() -> None:
 
 def orphans(replica: Replica) -> Orphans:
     """What waits for its parents in the open epoch."""
-    served = replica.served(replica.epoch)
+    served = replica.find_epoch(replica.epoch_digest)
     assert served is not None
     return served.orphans
 
@@ -273,7 +273,7 @@ def test_orphans_are_bounded_in_bytes() -> None:
             )
         )
     replica.insert(events[:0:-1])
-    assert sum(len(event.raw) for event in orphans(replica).of(KEYS[0].id)) <= 4 << 20
+    assert sum(len(event.raw) for event in orphans(replica).by_creator(KEYS[0].id)) <= 4 << 20
     assert replica.insert([first]) == events[:21]
 
 
@@ -338,24 +338,24 @@ def test_nothing_is_made_while_a_peer_has_own_events_that_are_not_here() -> None
     own = chain_by(KEYS[0], 3)
     peer.insert(own)
     replica.insert(own[:1])
-    replica.hear(KEYS[1].id, peer.tips())
+    replica.observe_tips(KEYS[1].id, peer.tips())
     with pytest.raises(ForkError, match="own event 2, which is not here"):
         replica.create(START)
     assert replica.wanted() == [own[2].hash]
-    replica.insert(peer.missing(replica.tips(), 100, replica.wanted()))
+    replica.insert(peer.events_for_peer(replica.tips(), 100, replica.wanted()))
     assert replica.create(START).seq == 3
     assert replica.wanted() == []
 
 
 def test_a_peer_that_lies_about_own_events_can_be_dismissed() -> None:
     replica = Replica.found(GENESIS, KEYS[0])
-    replica.hear(KEYS[1].id, [Tip(KEYS[0].id, 99, b"\1" * 32)])
-    replica.hear(KEYS[2].id, [Tip(KEYS[0].id, 98, b"\2" * 32)])
+    replica.observe_tips(KEYS[1].id, [Tip(KEYS[0].id, 99, b"\1" * 32)])
+    replica.observe_tips(KEYS[2].id, [Tip(KEYS[0].id, 98, b"\2" * 32)])
     assert replica.wanted() == [b"\1" * 32, b"\2" * 32]
-    replica.dismiss(KEYS[1].id)
+    replica.forget_tips(KEYS[1].id)
     with pytest.raises(ForkError, match="own event 98"):
         replica.create(START)
-    replica.hear(KEYS[2].id, [Tip(KEYS[3].id, 98, b"\2" * 32)])
+    replica.observe_tips(KEYS[2].id, [Tip(KEYS[3].id, 98, b"\2" * 32)])
     assert replica.create(START).seq == 0
 
 
@@ -399,12 +399,12 @@ def test_a_sync_is_cut_at_its_limits_and_goes_on() -> None:
     full, empty = Replica.found(GENESIS), Replica.found(GENESIS)
     events = chain_by(KEYS[0], 50)
     full.insert(events)
-    assert full.missing(empty.tips(), 20) == events[:20]
+    assert full.events_for_peer(empty.tips(), 20) == events[:20]
     size = sum(len(event.raw) for event in events[:5])
-    assert full.missing([], 20, size=size) == events[:5]
-    assert full.missing([], 20, size=1) == events[:1]
-    assert full.missing([Tip(KEYS[0].id, 9, events[9].hash)], 3) == events[10:13]
-    assert full.missing([Tip(KEYS[0].id, 49, b"\1" * 32)], 3) == []
+    assert full.events_for_peer([], 20, size=size) == events[:5]
+    assert full.events_for_peer([], 20, size=1) == events[:1]
+    assert full.events_for_peer([Tip(KEYS[0].id, 9, events[9].hash)], 3) == events[10:13]
+    assert full.events_for_peer([Tip(KEYS[0].id, 49, b"\1" * 32)], 3) == []
 
 
 def test_nothing_is_sent_twice_when_both_are_ahead() -> None:
@@ -412,8 +412,8 @@ def test_nothing_is_sent_twice_when_both_are_ahead() -> None:
     ours, theirs, shared = (chain_by(key, 30) for key in KEYS[:3])
     left.insert(ours + shared[:10] + theirs[:5])
     right.insert(theirs + shared + ours[:5])
-    assert set(right.missing(left.tips(), 1000)) == {*theirs[5:], *shared[10:]}
-    assert left.missing(right.tips(), 1000) == ours[5:]
+    assert set(right.events_for_peer(left.tips(), 1000)) == {*theirs[5:], *shared[10:]}
+    assert left.events_for_peer(right.tips(), 1000) == ours[5:]
 
 
 def test_a_hidden_branch_comes_over_whole_when_a_descendant_asks_for_it() -> None:
@@ -438,9 +438,9 @@ def test_a_member_with_very_many_branches_does_not_swell_a_sync() -> None:
     left.insert(branches)
     right.insert(branches[:1])
     assert len(left.tips()) == TIPS_PER_MEMBER
-    assert len(left.missing(right.tips(), 1000)) <= TIPS_PER_MEMBER
-    assert left.missing(left.tips(), 1000) == []
-    assert right.insert(left.missing(right.tips(), 1000, [branches[50].hash, b"\1" * 32]))[:1] == [branches[50]]
+    assert len(left.events_for_peer(right.tips(), 1000)) <= TIPS_PER_MEMBER
+    assert left.events_for_peer(left.tips(), 1000) == []
+    assert right.insert(left.events_for_peer(right.tips(), 1000, [branches[50].hash, b"\1" * 32]))[:1] == [branches[50]]
 
 
 def test_tips_read_back_from_a_message() -> None:
@@ -448,7 +448,7 @@ def test_tips_read_back_from_a_message() -> None:
     tips = swarm.replicas[0].tips()
     message = decode(encode({"tips": tips}), limit=1 << 16)
     assert isinstance(message, dict)
-    assert read_tips(message["tips"], 4) == tips
+    assert parse_tips(message["tips"], 4) == tips
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def test_tips_read_back_from_a_message() -> None:
 )
 def test_other_values_are_no_tips(value: object) -> None:
     with pytest.raises(EventError):
-        read_tips(value, 4)
+        parse_tips(value, 4)
 
 
 digest = st.sampled_from([event.hash for event in chain_by(KEYS[0], 5)]) | st.binary(min_size=32, max_size=32)
@@ -480,11 +480,11 @@ tip = st.builds(Tip, member, st.integers(0, 9) | st.integers(0, 2**63 - 1), dige
 def test_lying_tips_do_no_harm(tips: list[Tip], want: list[bytes]) -> None:
     replica = Replica.found(GENESIS, KEYS[0])
     replica.insert([*chain_by(KEYS[0], 5), event_by(KEYS[0], time=START + 1), event_by(KEYS[1])])
-    sent = replica.missing(tips, 100, want)
+    sent = replica.events_for_peer(tips, 100, want)
     assert len(set(sent)) == len(sent)
     assert set(sent) <= set(replica.dag.events)
-    replica.hear(KEYS[1].id, tips)
-    replica.dismiss(KEYS[1].id)
+    replica.observe_tips(KEYS[1].id, tips)
+    replica.forget_tips(KEYS[1].id)
     assert replica.create(START).seq == 5
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.sprt import decimal_text, read_prefix, sequential_test
+from consensus.sprt import decimal_text, sequential_test, verdict_on_prefix
 
 HALF, TWENTIETH = Fraction(1, 2), Fraction(1, 20)
 STANDARD = sequential_test(Fraction(13, 20), TWENTIETH, TWENTIETH)
@@ -27,14 +27,14 @@ def test_known_numbers() -> None:
 
 
 def test_fewest_blocks() -> None:
-    assert read_prefix(STANDARD, (4,) * 40, 4) == ("accept", 12, 48)
-    assert read_prefix(STANDARD, (0,) * 40, 4) == ("reject", 9, 0)
-    assert read_prefix(STANDARD, (2,) * 10, 4) == ("continue", 10, 20)
-    assert read_prefix(STANDARD, (), 4) == ("continue", 0, 0)
+    assert verdict_on_prefix(STANDARD, (4,) * 40, 4) == ("accept", 12, 48)
+    assert verdict_on_prefix(STANDARD, (0,) * 40, 4) == ("reject", 9, 0)
+    assert verdict_on_prefix(STANDARD, (2,) * 10, 4) == ("continue", 10, 20)
+    assert verdict_on_prefix(STANDARD, (), 4) == ("continue", 0, 0)
 
 
 def test_a_decision_stands_whatever_comes_after() -> None:
-    assert read_prefix(STANDARD, (4,) * 12 + (0,) * 30, 4)[0] == "accept"
+    assert verdict_on_prefix(STANDARD, (4,) * 12 + (0,) * 30, 4)[0] == "accept"
 
 
 def test_the_host_s_decimal_context_does_not_matter() -> None:

@@ -45,7 +45,7 @@ CONSTANTS = {
     "values in the transactions of an event": "consensus.event:MAX_VALUES",
     "events in a sync message": "node.gossip.messages:MAX_EVENTS",
     "bytes of events in a sync message": "node.gossip.messages:MAX_EVENTS_BYTES",
-    "hashes in `want`": "consensus.open_epoch:MAX_WANTED",
+    "hashes in `want`": "consensus.epoch_events:MAX_WANTED",
     "tips of one member": "consensus.sync:TIPS_PER_MEMBER",
     "members of a roster": "consensus.roster:MEMBERS_LIMIT",
     "records in an answer": "node.statesync.messages:MAX_RECORDS",

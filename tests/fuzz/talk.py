@@ -18,7 +18,7 @@ from consensus.epoch import EpochError, SealedRecord, decode_record
 from consensus.event import make_event
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
-from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.parsing import parse_transaction
 from node.api.endpoint import TOKEN_HEADER
 from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, decode_request
 from node.gossip.peers import Peer
@@ -213,7 +213,7 @@ def _check_submitted(room: Room) -> None:
     """What governance puts forward can be part of an event, and the ledger understands it."""
     for transaction in room.submitted:
         table = transaction.as_table()
-        parse(table)
+        parse_transaction(table)
         make_event(room.swarm.keys[0], epoch=bytes(32), seq=0, self_parent=None, time=0, transactions=(table,))
 
 

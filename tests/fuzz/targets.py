@@ -11,17 +11,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate.envelope import certificate, envelope
+from consensus.certificate.envelope import make_certificate, make_envelope
 from consensus.certificate.verification import CertificateError, UnreadableError, verify
 from consensus.encoding import EncodingError, decode, encode
 from consensus.epoch import (
     EpochError,
     EpochRecord,
     SealedRecord,
-    check_link,
     decode_record,
     decode_sealed,
-    walk,
+    verify_chain,
+    verify_seals,
 )
 from consensus.event import (
     MAX_EVENT_BYTES,
@@ -29,17 +29,17 @@ from consensus.event import (
     _any_fields,
     _quick_fields,
     decode_event,
+    decode_header,
     make_event,
-    read_header,
 )
-from consensus.fault_proof import NoProofError, ProofError, read_proof
+from consensus.fault_proof import NoProofError, ProofError, verify_proof
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
-from consensus.ledger.records.parsing import parse
-from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot
+from consensus.ledger.records.parsing import parse_transaction
+from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, decode_snapshot
 from consensus.replica import Replica
 from consensus.roster import Roster, RosterMember
 from consensus.settings import Settings
@@ -141,7 +141,7 @@ def check_encoding(data: bytes) -> None:
 def check_event(data: bytes) -> None:
     event = decode_event(data, gossip().genesis.digest)
     must(event.raw == data, "an event whose raw bytes are others")
-    must(read_header(event.header, event.signature) == event, "the header alone reads differently")
+    must(decode_header(event.header, event.signature) == event, "the header alone reads differently")
     event.verify()
 
 
@@ -206,8 +206,8 @@ class ReplicaCheck:
         self._taken += 1
         self._replica.insert([event])
         self._replica.advance()
-        self._replica.hear(event.creator, [Tip(event.creator, event.seq, event.hash)])
-        self._replica.missing([Tip(event.creator, event.seq, event.hash)], 50, event.parents)
+        self._replica.observe_tips(event.creator, [Tip(event.creator, event.seq, event.hash)])
+        self._replica.events_for_peer([Tip(event.creator, event.seq, event.hash)], 50, event.parents)
         must(len(self._replica.wanted()) <= 256, "too many are wanted")
 
 
@@ -219,8 +219,10 @@ def sync_samples() -> list[bytes]:
     samples: list[SyncRequest | SyncAnswer] = []
     for asker in gossip().replicas:
         for other in gossip().replicas:
-            lacking = [event.raw for event in asker.missing(other.tips()[:2], 20)]
-            samples.append(SyncRequest(asker.epoch, asker.tips(), [event.hash for event in gossip().made[:3]], lacking))
+            lacking = [event.raw for event in asker.events_for_peer(other.tips()[:2], 20)]
+            samples.append(
+                SyncRequest(asker.epoch_digest, asker.tips(), [event.hash for event in gossip().made[:3]], lacking)
+            )
             samples.append(SyncAnswer(asker.tips(), lacking, bool(lacking), asker is other))
     return sorted({sample.encode() for sample in samples})
 
@@ -233,10 +235,10 @@ def check_message(data: bytes) -> None:
     except MessageError:
         answer = decode_answer(data, members)
         must(answer.encode() == data, "an answer that reads back differently")
-        replica.hear(gossip().keys[1].id, answer.tips)
+        replica.observe_tips(gossip().keys[1].id, answer.tips)
         return
     must(request.encode() == data, "a request that reads back differently")
-    replica.missing(request.tips, 100, request.want)
+    replica.events_for_peer(request.tips, 100, request.want)
 
 
 def check_blob_message(data: bytes) -> None:
@@ -283,7 +285,7 @@ class LedgerCheck:
         must(convicted <= self._guilty, "somebody was convicted who has not signed twice")
         if self._swarm.ledger.closing is not None:
             self._swarm.close()
-        parse(table)
+        parse_transaction(table)
 
 
 # Records and certificates.
@@ -345,10 +347,10 @@ def check_sealed(data: bytes) -> None:
     sealed = decode_sealed(data)
     must(sealed.raw == data, "a sealed record that reads back differently")
     try:
-        walk(swarm().genesis, [sealed], complete=False)
+        verify_chain(swarm().genesis, [sealed], complete=False)
     except EpochError:
-        walk(swarm().genesis, [chain()[0], sealed])
-    check_link(sealed, swarm().genesis.roster)
+        verify_chain(swarm().genesis, [chain()[0], sealed])
+    verify_seals(sealed, swarm().genesis.roster)
 
 
 def forge_sealed(mutator: Mutator) -> bytes:
@@ -373,7 +375,7 @@ def check_snapshot(data: bytes) -> None:
     match decode(data, limit=SIZE_LIMIT):
         case [bytes(raw), bytes(snapshot)]:
             record = replace(decode_record(raw), snapshot=sha256(snapshot).digest())
-            read_snapshot(history().genesis, record, snapshot)
+            decode_snapshot(history().genesis, record, snapshot)
         case _:
             raise SnapshotError("no pair")
 
@@ -387,7 +389,9 @@ def forge_snapshot(mutator: Mutator) -> bytes:
 
 def certificate_samples() -> list[bytes]:
     made = [
-        certificate(entry, ledger) for ledger in (swarm().ledger, history().ledger) for entry in ledger.promotions()
+        make_certificate(entry, ledger)
+        for ledger in (swarm().ledger, history().ledger)
+        for entry in ledger.promotions()
     ]
     return [data for data in made if data is not None]
 
@@ -410,7 +414,7 @@ def forge_certificate(mutator: Mutator) -> bytes:
     else:
         genesis = mutator.structure(genesis)
     seals = [(key.id, key.sign(pae(statement))) for key in swarm().keys[:3]]
-    return envelope(statement, seals, [genesis])
+    return make_envelope(statement, seals, [genesis])
 
 
 # Proofs of wrong results.
@@ -425,12 +429,12 @@ def fault_samples() -> list[bytes]:
 
 def check_fault(data: bytes) -> None:
     """All but the games, which are those of a sample as long as their digest is right."""
-    proof = read_proof(data)
+    proof = verify_proof(data)
     must(proof.accused == fault_proofs.ACCUSED.id, "somebody is accused who has signed nothing")
 
 
 def check_forged_fault(data: bytes) -> None:
-    replay(read_proof(data))
+    replay(verify_proof(data))
 
 
 def forge_fault(mutator: Mutator) -> bytes:

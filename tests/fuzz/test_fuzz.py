@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consensus.certificate.envelope import envelope
+from consensus.certificate.envelope import make_envelope
 from consensus.certificate.verification import CertificateError, verify
 from consensus.encoding import encode
 from consensus.event import EventError, decode_event, make_event
@@ -129,9 +129,9 @@ def test_a_fraction_whose_digits_never_end_is_refused_at_once(alpha: str) -> Non
     with pytest.raises(GenesisError, match=r"settings\.match\.alpha"):
         decode_genesis(genesis_with(alpha))
     with pytest.raises(SettingsError, match=r"settings\.match\.alpha"):
-        Settings.read(["hex8-2"], {"match": {"alpha": alpha}})
+        Settings.parse(["hex8-2"], {"match": {"alpha": alpha}})
     with pytest.raises(CertificateError):
-        verify(envelope(b"{}", [], [genesis_with(alpha)]))
+        verify(make_envelope(b"{}", [], [genesis_with(alpha)]))
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ class OpenSwarm(SimulatedSwarm):
         def stranded() -> bool:
             here = Address("10.0.0.1", 1)
             return (
-                bool(reason_outside(me, here, address_book, member.replica.number, member.removed_by))
+                bool(reason_outside(me, here, address_book, member.replica.epoch_number, member.removed_by))
                 or gossip.is_stranded()
             )
 
@@ -228,7 +228,7 @@ class OpenSwarm(SimulatedSwarm):
             self._configs[node.number],
             lambda: member.replica.ledger.roster,
             self._given[node.number],
-            lambda: member.replica.ledger.former,
+            lambda: member.replica.ledger.former_members,
         )
 
     def _catchup(self, node: SimulatedNode, instance: Instance, admission: Admission, chance: random.Random) -> CatchUp:

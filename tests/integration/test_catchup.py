@@ -62,7 +62,7 @@ class World:
     @property
     def epoch(self) -> int:
         """The newest that somebody is in."""
-        return max((node.member.replica.number for node in self.swarm.nodes if node.member), default=0)
+        return max((node.member.replica.epoch_number for node in self.swarm.nodes if node.member), default=0)
 
     def submit(self, node: SimulatedNode) -> int:
         self._number += 1
@@ -83,7 +83,7 @@ class World:
         """All are up, in one epoch, and nothing waits."""
         with trio.fail_after(120):
             while not self._same() or any(
-                member_of(node).status().pending or member_of(node).replica.undecided() for node in self.swarm.nodes
+                member_of(node).status().pending or member_of(node).replica.needs_rounds() for node in self.swarm.nodes
             ):
                 await trio.sleep(0.2)
         self.honesty.inspect()
@@ -93,7 +93,7 @@ class World:
         if any(node.member is None for node in nodes):
             return False
         replicas = [member_of(node).replica for node in nodes]
-        return len({(replica.epoch, replica.ledger.round, replica.ledger.digest()) for replica in replicas}) == 1
+        return len({(replica.epoch_digest, replica.ledger.round, replica.ledger.digest()) for replica in replicas}) == 1
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ async def test_a_new_node_after_five_epochs_has_the_same_ledger(world: World, au
     late = world.swarm.nodes[4]
     await world.use(lambda: world.epoch >= 5)
     await world.swarm.start(late)
-    assert member_of(late).replica.number == 0
+    assert member_of(late).replica.epoch_number == 0
     await world.at_rest()
-    assert member_of(late).replica.number == world.epoch >= 5
+    assert member_of(late).replica.epoch_number == world.epoch >= 5
     store = MemoryStore(late.disk)
     chain = await store.records(1, 99)
     assert len(chain) >= 5
@@ -138,7 +138,7 @@ async def test_a_node_away_for_three_epochs_puts_forward_again_what_had_no_place
     await world.swarm.start(away)
     await world.use(lambda: world.epoch >= 1)
     await world.at_rest()
-    left = member_of(away).replica.number
+    left = member_of(away).replica.epoch_number
     others = [node.identity.id for node in world.swarm.nodes[:4]]
     world.swarm.network.cut([away.identity.id], others)  # what it says is not heard any more
     said = set()
@@ -154,7 +154,7 @@ async def test_a_node_away_for_three_epochs_puts_forward_again_what_had_no_place
     await world.use(lambda: world.epoch >= left + 3)
     await world.swarm.start(away)
     await world.at_rest()
-    assert member_of(away).replica.number >= left + 3
+    assert member_of(away).replica.epoch_number >= left + 3
     await world.use(lambda: world.epoch >= left + 5)
     await world.at_rest()
     assert set(world.placed) == world.put
@@ -204,6 +204,6 @@ async def test_all_restart_and_the_one_that_jumped_teaches_the_next(world: World
         world.swarm.network.cut([node.identity.id], [other.identity.id])
     await world.swarm.start(other)
     await trio.sleep(60)
-    assert member_of(other).replica.number == world.epoch, "it had nobody to ask but the one that had jumped"
+    assert member_of(other).replica.epoch_number == world.epoch, "it had nobody to ask but the one that had jumped"
     world.swarm.network.heal()
     await world.at_rest()

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
@@ -49,7 +49,7 @@ class WorkingOpenSwarm(OpenSwarm):
         self.agreement.observe(node, decided)
         if decided.round.number > self._seen:
             self._seen = decided.round.number
-            epoch = member_of(node).replica.number - (decided.closed is not None)
+            epoch = member_of(node).replica.epoch_number - (decided.closed is not None)
             self.effects += [(effect.kind, effect.member, epoch) for effect in decided.effects]
 
     async def run_services(self, node: SimulatedNode, instance: Instance, chance: random.Random) -> None:
@@ -118,10 +118,10 @@ def promotion_of(ledger: Ledger, candidate: bytes) -> Any:
 async def certified(swarm: WorkingOpenSwarm, nodes: list[SimulatedNode], candidate: bytes) -> Any:
     """The promotion, when all these nodes can show its certificate; which an auditor believes."""
     await until(lambda: all(
-        (found := promotion_of(ledger_of(node), candidate)) is not None and certificate(found, ledger_of(node))
+        (found := promotion_of(ledger_of(node), candidate)) is not None and make_certificate(found, ledger_of(node))
         for node in nodes
     ), 300)  # fmt: skip
-    made = {certificate(promotion_of(ledger_of(node), candidate), ledger_of(node)) for node in nodes}
+    made = {make_certificate(promotion_of(ledger_of(node), candidate), ledger_of(node)) for node in nodes}
     assert len(made) == 1
     verified = verify(made.pop() or b"", swarm.genesis.digest)
     promotion = promotion_of(ledger_of(nodes[0]), candidate)
@@ -138,7 +138,7 @@ async def test_a_voter_leaves_and_the_votes_of_the_others_are_enough(
     await nursery.start(swarm.run)
     await until(lambda: len(swarm.ripe()) == 1 and swarm.votes(swarm.ripe()[0]) == 3, 300)
     (candidate,) = swarm.ripe()
-    epoch = member_of(swarm.nodes[0]).replica.number
+    epoch = member_of(swarm.nodes[0]).replica.epoch_number
     gone = swarm.nodes[4]
     assert promotion_of(ledger_of(swarm.nodes[0]), candidate) is None
     await agree(swarm, Change("leave", gone.identity.id), swarm.nodes[:4])
@@ -292,7 +292,7 @@ async def test_who_is_away_for_long_and_who_lies_are_proposed_to_leave_by_the_ge
     await until(lambda: len(ledger_of(others[0]).promotions()) > before, 600)
     await until(lambda: all(one.certified for one in ledger_of(others[0]).promotions()), 120)
     for promotion in ledger_of(others[0]).promotions():
-        data = certificate(promotion, ledger_of(others[0]))
+        data = make_certificate(promotion, ledger_of(others[0]))
         assert data is not None
         verify(data, swarm.genesis.digest)
     assert len(ledger_of(others[0]).roster) == 5

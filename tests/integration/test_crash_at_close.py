@@ -179,7 +179,7 @@ async def test_what_is_on_its_disk_acts_once(
         places = {await world.crash_once(writes, after) for writes, after in points}
         users.cancel_scope.cancel()
     await until(lambda: all(
-        node.member is not None and not node.member.status().pending and not node.member.replica.undecided()
+        node.member is not None and not node.member.status().pending and not node.member.replica.needs_rounds()
         for node in world.nodes
     ))  # fmt: skip
     await until(lambda: len({ledger_of(node).digest() for node in world.nodes}) == 1)

@@ -81,7 +81,7 @@ async def at_rest(swarm: SimulatedSwarm) -> None:
     with trio.fail_after(60):
         while (
             any(
-                node.member is None or node.member.status().pending or node.member.replica.undecided()
+                node.member is None or node.member.status().pending or node.member.replica.needs_rounds()
                 for node in swarm.nodes
             )
             or len({member_of(node).replica.ledger.round for node in swarm.nodes}) > 1
@@ -91,7 +91,7 @@ async def at_rest(swarm: SimulatedSwarm) -> None:
 
 def same_everywhere(swarm: SimulatedSwarm) -> None:
     replicas = [member_of(node).replica for node in swarm.nodes]
-    assert len({replica.epoch for replica in replicas}) == 1
+    assert len({replica.epoch_digest for replica in replicas}) == 1
     assert len({replica.ledger.digest() for replica in replicas}) == 1
 
 
@@ -177,9 +177,9 @@ async def test_what_waits_at_a_close_survives_it_and_the_next_one_and_a_crash(
     await trio.sleep(5)
     member_of(node).health.waiting = 10**6  # so that it makes no own event
     member_of(node).submit([{"type": "note", "id": 1000}])
-    number, notes = member_of(node).replica.number, 0
+    number, notes = member_of(node).replica.epoch_number, 0
     with trio.fail_after(60):
-        while member_of(node).replica.number < number + 2:
+        while member_of(node).replica.epoch_number < number + 2:
             notes += 1
             member_of(swarm.nodes[notes % 3]).submit([{"type": "note", "id": notes}])
             await trio.sleep(0.1)
@@ -193,7 +193,7 @@ async def test_what_waits_at_a_close_survives_it_and_the_next_one_and_a_crash(
 def near_close(node: SimulatedNode) -> bool:
     replica = member_of(node).replica
     received = replica.ledger.ordered - replica.opening.ordered
-    return received > EVENTS - 10 or (replica.number > 0 and received < 5)
+    return received > EVENTS - 10 or (replica.epoch_number > 0 and received < 5)
 
 
 async def test_a_node_that_was_away_over_a_close_catches_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
@@ -202,9 +202,9 @@ async def test_a_node_that_was_away_over_a_close_catches_up(autojump_clock: Mock
     await nursery.start(swarm.run)
     await trio.sleep(8)
     away = swarm.nodes[3]
-    number = member_of(swarm.nodes[0]).replica.number
+    number = member_of(swarm.nodes[0]).replica.epoch_number
     swarm.crash(away)
-    while member_of(swarm.nodes[0]).replica.number == number:
+    while member_of(swarm.nodes[0]).replica.epoch_number == number:
         await use(swarm, random.Random(1), set(), trio.current_time() + 1)
     for node in swarm.nodes[:3]:  # also if all the others have started anew since
         swarm.crash(node)
@@ -212,7 +212,7 @@ async def test_a_node_that_was_away_over_a_close_catches_up(autojump_clock: Mock
     await swarm.start(away)
     await at_rest(swarm)
     same_everywhere(swarm)
-    assert member_of(away).replica.number == number + 1
+    assert member_of(away).replica.epoch_number == number + 1
 
 
 async def test_members_leave_while_the_swarm_works(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

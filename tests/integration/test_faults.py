@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from consensus.fault_proof import read_proof
+from consensus.fault_proof import verify_proof
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.effects import Effect
@@ -95,7 +95,7 @@ def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None
     assert id_text(liar) not in reporters
     for node in swarm.nodes:
         kept = [proof_path(tmp_path / f"node{node.number}" / "faults", fault.id) for fault in faults]
-        proofs = [read_proof(path.read_bytes(), swarm.genesis.digest) for path in kept if path.exists()]
+        proofs = [verify_proof(path.read_bytes(), swarm.genesis.digest) for path in kept if path.exists()]
         assert len(proofs) >= len(faults) - 1  # the last one may be on its way
         assert all(proof.accused == liar and proof.found_weight == 3 for proof in proofs)
     again = [(fault.report.candidate, fault.report.slot) for fault in faults]

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import verify
 from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
@@ -68,13 +68,15 @@ class World:
     @property
     def members(self) -> list[SimulatedNode]:
         """Who is in the roster of the newest epoch that anybody is in."""
-        rosters = [(node.member.replica.number, node.member.replica.roster) for node in self.swarm.nodes if node.member]
+        rosters = [
+            (node.member.replica.epoch_number, node.member.replica.roster) for node in self.swarm.nodes if node.member
+        ]
         _, newest = max(rosters, key=lambda pair: pair[0])
         return [node for node in self.swarm.nodes if node.identity.id in newest]
 
     @property
     def epoch(self) -> int:
-        return max(node.member.replica.number for node in self.swarm.nodes if node.member)
+        return max(node.member.replica.epoch_number for node in self.swarm.nodes if node.member)
 
     async def epochs(self, more: int) -> None:
         until_then = self.epoch + more
@@ -91,8 +93,8 @@ class World:
             entry.author == node.identity.id
             for promotion in ledger_of(node).promotions() for entry in promotion.seals[: promotion.certified]
         ), seconds)  # fmt: skip
-        epoch = member_of(node).replica.number
-        await until(lambda: member_of(node).replica.number > epoch and any(
+        epoch = member_of(node).replica.epoch_number
+        await until(lambda: member_of(node).replica.epoch_number > epoch and any(
             member == node.identity.id for member, _ in (ledger_of(node).sealed or Nothing).seals
         ), seconds)  # fmt: skip
 
@@ -118,7 +120,7 @@ class World:
         made = [
             data
             for promotion in ledger_of(node).promotions()
-            if (data := certificate(promotion, ledger_of(node))) is not None
+            if (data := make_certificate(promotion, ledger_of(node))) is not None
         ]
         for data in made:
             verify(data, self.swarm.genesis.digest)
@@ -191,7 +193,7 @@ async def test_the_one_that_it_knows_is_removed_at_the_same_time(
     await until(lambda: knows_that_it_is_out(guide), 60)
     if moved:
         await world.epochs(1)
-        assert member_of(new).replica.number < world.epoch, "nobody that it knows is a member"
+        assert member_of(new).replica.epoch_number < world.epoch, "nobody that it knows is a member"
         world.swarm.crash(new)
         world.swarm.give_peer(new, others[2])
         await world.swarm.start(new)

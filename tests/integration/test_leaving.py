@@ -24,9 +24,9 @@ class World:
 
     async def epochs(self, more: int) -> None:
         """Goes on for so many epochs."""
-        end = ledger_of(self.others[0]).epoch + more
+        end = ledger_of(self.others[0]).epoch_number + more
         with trio.fail_after(240):
-            while ledger_of(self.others[0]).epoch < end:
+            while ledger_of(self.others[0]).epoch_number < end:
                 self._notes += 1
                 member_of(self.others[self._notes % 4]).submit([{"type": "note", "id": self._notes}])
                 await trio.sleep(0.3)
@@ -57,7 +57,7 @@ async def test_one_that_was_away_learns_that_it_was_voted_out(world: World, auto
         assert found is not None
         assert found.number >= removed.number
         assert gone.identity.id not in found.roster
-        assert member_of(gone).replica.number < removed.number
+        assert member_of(gone).replica.epoch_number < removed.number
         world.swarm.crash(gone)
 
 
@@ -72,7 +72,7 @@ async def test_it_comes_back_when_it_is_voted_in_again(world: World, autojump_cl
         world.swarm, Change("join", gone.identity.id, weight=1, address=world.swarm.address_of(gone)), world.others
     )
     await until(lambda: in_force(world.others, gone.identity.id), 60)
-    opened = ledger_of(world.others[0]).epoch
-    await until(lambda: ledger_of(gone).epoch >= opened, 60)
+    opened = ledger_of(world.others[0]).epoch_number
+    await until(lambda: ledger_of(gone).epoch_number >= opened, 60)
     assert in_force([gone], gone.identity.id)
     assert member_of(gone).removed_by is None

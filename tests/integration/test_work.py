@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
@@ -86,7 +86,7 @@ def certified(ledger: Ledger) -> int:
 def test_a_swarm_of_any_size_promotes_and_certifies(count: int, tmp_path: Path) -> None:
     swarm = work(count, 100 + count, tmp_path, promotions=2)
     for promotion in ledgers(swarm)[0].promotions()[:2]:
-        data = certificate(promotion, ledgers(swarm)[0])
+        data = make_certificate(promotion, ledgers(swarm)[0])
         assert data is not None
         verify(data, swarm.genesis.digest)
 

@@ -17,7 +17,7 @@ from consensus.encoding import Value, encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entity import Entity
 from consensus.ordered import Judge
-from consensus.preimages import follows
+from consensus.preimages import verify_preimage
 from consensus.roster import Roster
 
 
@@ -52,7 +52,7 @@ def after_reveal(commitment: Commitment, number: int, reveal: bytes | None) -> C
     """
     if commitment.value is None:
         return commitment
-    if reveal is not None and follows(commitment.value, reveal, number - commitment.round):
+    if reveal is not None and verify_preimage(commitment.value, reveal, number - commitment.round):
         return replace(commitment, round=number, value=reveal)
     return replace(commitment, round=number, value=None, withheld=commitment.withheld + 1)
 

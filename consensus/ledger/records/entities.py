@@ -11,7 +11,7 @@ from consensus.ledger.records.entity import Entity
 from consensus.settings import MatchSettings
 
 ClaimKey: TypeAlias = tuple[MemberId, int]
-Kind = Literal["selfplay", "train", "match"]
+WorkKind = Literal["selfplay", "train", "match"]
 Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle"]
 
 
@@ -32,7 +32,7 @@ class Claim(Entity):
 
     author: MemberId
     id: int
-    kind: Kind
+    kind: WorkKind
     configuration: str
     model: bytes  # canonical when granted: the one to play with, to start from, or to measure against
     amount: int  # games, training steps, or games of the slot

@@ -50,7 +50,7 @@ SIZE_LIMIT = 1 << 48  # bytes of a blob
 PLIES_LIMIT = 1 << 32  # of a shard; with it no sum of shards passes what can be encoded
 
 
-def parse(table: object) -> Transaction | None:
+def parse_transaction(table: object) -> Transaction | None:
     """The transaction of a CBOR map, or None for an unknown type; MalformedError names the wrong field."""
     if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
         raise MalformedError("not a map with text keys")

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from consensus.epoch import stays_sealable
-from consensus.event import EventError, Header, read_header
+from consensus.epoch import can_seal_change
+from consensus.event import EventError, Header, decode_header
 from consensus.keys import MemberId
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Conviction, Place
@@ -33,7 +33,7 @@ def apply_evidence(state: State, place: Place, author: MemberId, transaction: Ev
     number = state.epoch.number_of(first.epoch)
     if number is None:
         raise RefusedError("events of an unknown epoch")
-    if not convictable(state, accused, number):
+    if not can_convict(state, accused, number):
         raise RefusedError("equivocation is proven already")
     _require_proof(transaction, first, second)
     convicted = [*state.silenced_members(), accused]
@@ -60,7 +60,7 @@ def apply_evidence(state: State, place: Place, author: MemberId, transaction: Ev
         membership.suggest(state, place, Change("leave", accused), "proven equivocation")
 
 
-def convictable(state: State, member: MemberId, epoch: int) -> bool:
+def can_convict(state: State, member: MemberId, epoch: int) -> bool:
     """Whether proof of events of this epoch would count against a member.
 
     What was done up to the epoch of the last proof is settled with it, also if the member is given a weight again.
@@ -73,7 +73,7 @@ def convictable(state: State, member: MemberId, epoch: int) -> bool:
 
 def _read(signed: tuple[bytes, bytes]) -> Header:
     try:
-        return read_header(*signed)
+        return decode_header(*signed)
     except EventError as error:
         raise RefusedError("no proof", str(error)) from None
 
@@ -108,7 +108,7 @@ def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fal
         return False
     agreed = epoch.coming
     coming = _without_say(agreed, convicted) if accused in agreed else None
-    fits = coming is not None and stays_sealable(state.roster, coming, without=convicted)
+    fits = coming is not None and can_seal_change(state.roster, coming, without=convicted)
     result = coming if coming is not None and fits else fallback
     epoch.next = None if result == epoch.staying else result
     return result != coming

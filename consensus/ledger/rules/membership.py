@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import replace
 
 from consensus.encoding import encode
-from consensus.epoch import stays_sealable
+from consensus.epoch import EpochRecord, can_seal_change
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
@@ -131,13 +131,18 @@ def apply_open(state: State, place: Place, author: MemberId, transaction: Open) 
         raise RefusedError("opens another epoch")
     if author in epoch.opened:
         raise RefusedError("member has opened the epoch")
-    if (epoch.record is None) != (transaction.seal is None):
-        raise RefusedError("seal does not verify")
-    if epoch.record is not None and transaction.seal is not None and not epoch.record.is_seal(author, transaction.seal):
+    if not _is_right_seal(epoch.record, author, transaction.seal):
         raise RefusedError("seal does not verify")
     if epoch.apply_open(author, transaction.seal, transaction.anchor):
         assert epoch.sealed is not None
         state.emit("sealed", place, None, epoch=epoch.number, record=epoch.digest, seals=len(epoch.sealed.seals))
+
+
+def _is_right_seal(record: EpochRecord | None, author: MemberId, seal: bytes | None) -> bool:
+    """Return whether `seal` is the author's of `record`; in the first epoch, which has no record, it must be None."""
+    if record is None or seal is None:
+        return record is None and seal is None
+    return record.verify_seal(author, seal)
 
 
 def begin_next_epoch(state: State, place: Place) -> None:
@@ -181,7 +186,7 @@ def roster_with(state: State, change: Change) -> Roster:
             require_balance(roster)
     except RosterError as error:
         raise RefusedError("change does not fit", str(error)) from None
-    if not stays_sealable(state.roster, roster, without=state.silenced_members()):
+    if not can_seal_change(state.roster, roster, without=state.silenced_members()):
         detail = "the members that stay must weigh more than 2/3 before and after; change in smaller steps"
         raise RefusedError("change is too large", detail)
     return roster

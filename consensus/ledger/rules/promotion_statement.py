@@ -14,7 +14,7 @@ from consensus.ledger.rules.scores import most_of_block, results_of, sequential_
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, players
 from consensus.sprt import decimal_text
-from consensus.statement import Json, statement_bytes
+from consensus.statement import Json, encode_statement
 
 
 def make_statement(
@@ -54,7 +54,7 @@ def make_statement(
         "votes": _votes(roster, candidacy),
         "ledger": ledger_digest.hex(),
     }
-    return statement_bytes(candidacy.model.digest, candidacy.model.files, predicate)
+    return encode_statement(candidacy.model.digest, candidacy.model.files, predicate)
 
 
 def _hex(digest: bytes | None) -> Json:

@@ -11,7 +11,7 @@ from consensus.encoding import Value, encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, SlotResult
 from consensus.settings import MatchSettings, players
-from consensus.sprt import SequentialTest, Verdict, decimal_text, read_prefix, sequential_test
+from consensus.sprt import SequentialTest, Verdict, decimal_text, sequential_test, verdict_on_prefix
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def standing(candidacy: Candidacy) -> Standing:
             break
         scores.extend(slot.result.scores)
     test, most = sequential_test_of(candidacy.settings), most_of_block(candidacy.configuration)
-    verdict, blocks, score = read_prefix(test, tuple(scores), most)
+    verdict, blocks, score = verdict_on_prefix(test, tuple(scores), most)
     return Standing(verdict, blocks, score, most, decimal_text(test.ratio(score, most, blocks)))
 
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from consensus.encoding import Value, encode
-from consensus.epoch import EpochRecord, SealedRecord, enough_seals
+from consensus.epoch import EpochRecord, SealedRecord, has_enough_seals
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster, make_roster
@@ -69,7 +69,7 @@ class EpochState:
         seals = tuple(sorted((author, given) for author, given in self.opened.items() if given is not None))
         if self.record is None or self.sealed is not None:
             return False
-        if not enough_seals(self.record, self.before, [author for author, _ in seals]):
+        if not has_enough_seals(self.record, self.before, [author for author, _ in seals]):
             return False
         self.sealed = SealedRecord(self.record, seals)
         if self.record.changes_roster:

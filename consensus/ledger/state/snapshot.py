@@ -28,7 +28,7 @@ from consensus.ledger.records.entities import (
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
-from consensus.roster import RosterError, read_roster
+from consensus.roster import RosterError, parse_roster
 
 VERSION = 1
 SIZE_LIMIT = 1 << 26
@@ -38,7 +38,7 @@ class SnapshotError(ValueError):
     """Bytes that are not the snapshot they should be; one line."""
 
 
-def write_snapshot(state: State) -> bytes:
+def encode_snapshot(state: State) -> bytes:
     """The canonical bytes of a state in which an epoch has just been closed."""
     epoch = state.epoch
     table: dict[str, Value] = {
@@ -65,14 +65,14 @@ def write_snapshot(state: State) -> bytes:
     return encode(table)
 
 
-def read_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
+def decode_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
     """The state with which the epoch of `record` begins; SnapshotError if `data` is not its snapshot."""
     if hashlib.sha256(data).digest() != record.snapshot:
         raise SnapshotError("snapshot: not the one that the epoch record names")
     try:
         table = decode(data, limit=SIZE_LIMIT)
         state = _read(genesis, table)
-        written = write_snapshot(state)
+        written = encode_snapshot(state)
     except (EncodingError, ShapeError, RosterError, EpochError) as error:
         raise SnapshotError(f"snapshot: {error}") from None
     if written != data:
@@ -165,7 +165,7 @@ def _read_epoch(genesis: Genesis, table: dict[str, Decoded]) -> EpochState:
     epoch = EpochState(genesis)
     numbers = parse_value(tuple[int, int, int, bool], table["epoch"], "epoch")
     epoch.number, epoch.version, epoch.first_index, epoch.needs_recount = numbers
-    epoch.roster, epoch.before = read_roster(table["roster"]), read_roster(table["before"])
+    epoch.roster, epoch.before = parse_roster(table["roster"]), parse_roster(table["before"])
     epoch.leaving = parse_value(tuple[bytes, ...], table["leaving"], "leaving")
     if any(epoch.roster.weights.get(member) != 0 for member in epoch.leaving):
         raise ShapeError("leaving: must be members without weight")

@@ -97,7 +97,7 @@ class ByzantineMember(Member):
         parent = self.newest() if after is None else after
         now = self._clock.time_ns()
         fields: dict[str, Any] = {
-            "epoch": self.replica.epoch,
+            "epoch": self.replica.epoch_digest,
             "seq": 0 if parent is None else parent.seq + 1,
             "self_parent": None if parent is None else parent.hash,
             "other_parents": plan.other_parents,

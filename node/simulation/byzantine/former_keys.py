@@ -27,11 +27,11 @@ class FormerKeys(Attack):
     def _events(self, member: ByzantineMember, key: SigningKey) -> list[Event]:
         newest = member.newest()
         record = member.replica.ledger.record
-        served = None if record is None else member.replica.served(record.previous)
+        served = None if record is None else member.replica.find_epoch(record.previous)
         last = None if served is None else served.newest(key.id)
         first = make_event(
             key,
-            epoch=member.replica.epoch,
+            epoch=member.replica.epoch_digest,
             seq=0,
             self_parent=None,
             time=member.replica.ledger.time + 1,
@@ -50,7 +50,7 @@ class FormerKeys(Attack):
         replica, number = member.replica, self.random.randrange(_IDS)
         record = replica.ledger.record
         transactions: list[ledger.Transaction] = [
-            ledger.Open(replica.number, None if record is None else record.seal(key), None)
+            ledger.Open(replica.epoch_number, None if record is None else record.seal(key), None)
         ]
         for promotion in replica.ledger.promotions():
             transactions.append(ledger.Seal(number, promotion.digest, key.sign(pae(promotion.statement))))

@@ -15,7 +15,7 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Key, SSlibKey
 
-from consensus.certificate.envelope import certificate, envelope
+from consensus.certificate.envelope import make_certificate, make_envelope
 from consensus.certificate.verification import CertificateError, UnreadableError, verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
@@ -38,7 +38,7 @@ def promoted(count: int = 4, seals: tuple[int, ...] = (2, 0, 1, 3), **options: A
 
 
 def certificate_of(swarm: Swarm) -> bytes:
-    data = certificate(swarm.ledger.promotions()[-1], swarm.ledger)
+    data = make_certificate(swarm.ledger.promotions()[-1], swarm.ledger)
     assert data is not None
     return data
 
@@ -59,7 +59,7 @@ def changed(**changes: Any) -> bytes:
 def resealed(statement: bytes, members: tuple[int, ...] = (0, 1, 2), swarm: Swarm = SWARM) -> bytes:
     """A certificate for any statement, with true seals."""
     seals = [(swarm.id(member), swarm.keys[member].sign(pae(statement))) for member in members]
-    return envelope(statement, seals, [swarm.genesis.raw])
+    return make_envelope(statement, seals, [swarm.genesis.raw])
 
 
 def refused(data: bytes, **options: Any) -> str:
@@ -90,18 +90,18 @@ def test_every_node_makes_the_same_bytes_and_later_seals_change_nothing() -> Non
     swarm = promoted(4, (3, 1, 0))
     before = certificate_of(swarm)
     swarm.certify(swarm.ledger.promotions()[0].digest, (2,))
-    assert certificate_of(swarm) == before == certificate(swarm.replayed().promotions()[0], swarm.ledger)
+    assert certificate_of(swarm) == before == make_certificate(swarm.replayed().promotions()[0], swarm.ledger)
 
 
 def test_no_certificate_before_two_thirds() -> None:
     swarm = promoted(4, (0, 1))
-    assert certificate(swarm.ledger.promotions()[0], swarm.ledger) is None
+    assert make_certificate(swarm.ledger.promotions()[0], swarm.ledger) is None
 
 
 def test_the_chain_of_certificates_of_a_configuration() -> None:
     swarm = promoted()
     swarm.certify(swarm.promote(1, "second"), (0, 1, 2))
-    first, second = (verify(certificate(entry, swarm.ledger) or b"") for entry in swarm.ledger.promotions())
+    first, second = (verify(make_certificate(entry, swarm.ledger) or b"") for entry in swarm.ledger.promotions())
     assert first.content.previous is None
     assert second.content.previous == first.content.statement
     assert second.content.incumbent == first.content.model
@@ -169,10 +169,10 @@ def test_another_genesis() -> None:
     assert "is of the swarm with genesis" in refused(GOOD, genesis=bytes(32))
     other = make_genesis("other", SWARM.genesis.members, SWARM.genesis.settings)
     seals = [(SWARM.id(member), SWARM.keys[member].sign(pae(STATEMENT))) for member in (0, 1, 2)]
-    grafted = envelope(STATEMENT, seals, [other.raw])
+    grafted = make_envelope(STATEMENT, seals, [other.raw])
     assert "another swarm than the genesis in the chain" in refused(grafted)
     heavy = make_genesis("test", [RosterMember(SWARM.id(0), 1)], SWARM.genesis.settings)
-    assert "another swarm" in refused(envelope(STATEMENT, seals[:1], [heavy.raw]))
+    assert "another swarm" in refused(make_envelope(STATEMENT, seals[:1], [heavy.raw]))
 
 
 def test_model_files() -> None:
@@ -318,7 +318,7 @@ def cheat(holders: list[int], score: int = 4, twist: Twist = id, ballots: Twist 
         for number, holder in enumerate(holders)
     ]
     twist(predicate["results"]["slots"])
-    blocks, settings = 2 * len(holders), MatchSettings.read(match["settings"])
+    blocks, settings = 2 * len(holders), MatchSettings.parse(match["settings"])
     candidate, beacon = (bytes.fromhex(text) for text in (predicate["proposal"]["candidate"], match["beacon"]["value"]))
     match["scores"] = [score] * blocks
     match["seeds"] = [block_seed(beacon, candidate, block).hex() for block in range(blocks)]

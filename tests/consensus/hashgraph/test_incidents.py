@@ -133,7 +133,7 @@ def test_who_gets_its_own_events_back_in_any_order_goes_on_from_the_highest(seed
     random.Random(seed).shuffle(events)
     back = Replica.found(gossip.genesis, key)
     peer = gossip.replicas[0]
-    back.hear(gossip.keys[0].id, peer.tips())
+    back.observe_tips(gossip.keys[0].id, peer.tips())
     refused = 0
     for event in events:
         back.insert([event])

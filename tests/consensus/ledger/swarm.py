@@ -16,7 +16,7 @@ from consensus.ledger.ledger import Closing
 from consensus.ledger.records import beacon
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from consensus.ordered import DecidedRound, Judge, Ordered
+from consensus.ordered import DecidedRound, Judge, OrderedEvent
 from consensus.roster import RosterMember
 from consensus.settings import MatchSettings, Settings
 from consensus.statement import pae
@@ -60,8 +60,8 @@ class Swarm:
         """The transaction with which a member goes on from the record that opened this epoch."""
         record = self.closings[max(self.closings)].record if self.closings else None
         seal = None if record is None else record.seal(self.by_id[member])
-        anchor = digest_of("anchor", member, self.ledger.epoch + 1)
-        return t.Open(self.ledger.epoch, seal, anchor).as_table()
+        anchor = digest_of("anchor", member, self.ledger.epoch_number + 1)
+        return t.Open(self.ledger.epoch_number, seal, anchor).as_table()
 
     def open(self, *members: int) -> tuple[Effect, ...]:
         """One round in which these members open the epoch."""
@@ -112,7 +112,7 @@ class Swarm:
                 header=header, signature=b"", hash=hashlib.sha256(header).digest(),
                 transactions=tuple(plain), payload=payload, raw=header,
             )  # fmt: skip
-            ordered.append(Ordered(event, number, self.time, self.index))
+            ordered.append(OrderedEvent(event, number, self.time, self.index))
             self.index += 1
         if judges is None:
             judges = (Judge(digest_of("judge", number), self.ledger.roster.ids[0], None),)

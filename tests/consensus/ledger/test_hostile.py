@@ -45,7 +45,7 @@ def test_one_member_cannot_make_all_count_its_claims() -> None:
     for _ in range(2):
         swarm.act(3, *(t.SelfplayClaim(swarm.next_id(3), "hex8-2", 1) for _ in range(1000)))
     assert len(swarm.ledger.claims()) == 64
-    assert swarm.ledger.rejected() == {"too many live claims": 1936}
+    assert swarm.ledger.refused_counts() == {"too many live claims": 1936}
     swarm.play(0)
     assert swarm.refusal() is None
     swarm.wait(120)

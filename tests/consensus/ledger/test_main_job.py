@@ -49,7 +49,7 @@ def test_from_self_play_to_certificate() -> None:
     assert certified.certified == 3
     assert [entry.author for entry in certified.seals] == [swarm.id(member) for member in (2, 0, 1, 3)]
     assert swarm.replayed().digest() == swarm.ledger.digest()
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
 
 
 def test_the_statement_says_what_happened() -> None:
@@ -88,9 +88,9 @@ def test_seeds_come_from_the_second_round_after_the_one_that_ordered() -> None:
     following = swarm.rounds[2]
     value = beacon(swarm.genesis.digest, following.number, following.judges, ())
     assert live.seed == claim_seed(value, swarm.id(1), claim)
-    assert swarm.ledger.waiting
+    assert swarm.ledger.waits_for_beacon
     swarm.order()
-    assert not swarm.ledger.waiting
+    assert not swarm.ledger.waits_for_beacon
     (open_,) = swarm.ledger.candidates()
     fourth = swarm.rounds[3]
     assert open_.beacon == beacon(swarm.genesis.digest, fourth.number, fourth.judges, ())
@@ -103,4 +103,4 @@ def test_a_round_without_judges_fixes_nothing() -> None:
     swarm.act(1, t.SelfplayClaim(swarm.next_id(1), "hex8-2", 8))
     rounds = swarm.rounds
     swarm.ledger.apply_round(type(rounds[0])(2, (), ()))
-    assert swarm.ledger.waiting
+    assert swarm.ledger.waits_for_beacon

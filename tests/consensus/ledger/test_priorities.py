@@ -50,7 +50,7 @@ def test_a_swarm_promotes(count: int, dead: int) -> None:
     for seed in range(3):
         crowd = Crowd(swarm, seed, tuple(range(dead)))
         crowd.run(2000, promotions=seed + 1)
-        assert len(swarm.ledger.promotions()) == seed + 1, swarm.ledger.closed()
+        assert len(swarm.ledger.promotions()) == seed + 1, swarm.ledger.closed_candidates()
     assert swarm.replayed().digest() == swarm.ledger.digest()
 
 
@@ -70,8 +70,8 @@ def test_a_dead_holder_of_every_kind_of_claim_is_survived() -> None:
 def test_a_weak_candidate_is_rejected_and_training_goes_on() -> None:
     swarm = Swarm(4, QUICK)
     Crowd(swarm, 1, strength=0.4).run(700)
-    assert len(swarm.ledger.closed()) >= 2
-    assert {entry.outcome for entry in swarm.ledger.closed()} <= {"rejected", "limit"}
+    assert len(swarm.ledger.closed_candidates()) >= 2
+    assert {entry.outcome for entry in swarm.ledger.closed_candidates()} <= {"rejected", "limit"}
     Crowd(swarm, 2, strength=0.9).run(700)
     assert swarm.ledger.promotions()
 
@@ -121,11 +121,11 @@ def test_members_that_ask_at_once_are_drawn_different_slots() -> None:
     )
     assert swarm.kinds() == ["claim"] * 6
     swarm.order()
-    assert swarm.ledger.waiting
+    assert swarm.ledger.waits_for_beacon
     swarm.order()
     assert swarm.kinds() == ["slot"] * 6
     assert len({claim.slot for claim in swarm.ledger.claims()}) == 6
-    assert not swarm.ledger.waiting
+    assert not swarm.ledger.waits_for_beacon
 
 
 def test_nobody_asks_for_a_slot_that_is_about_to_be_drawn_for_others() -> None:

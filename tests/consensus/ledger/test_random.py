@@ -387,8 +387,8 @@ def test_the_random_author_reaches_everything() -> None:
     for seed in range(12):
         swarm, trace = run(seed, 4, 400)
         kinds.update(effect.kind for _, effects in trace for effect in effects)
-        outcomes.update(entry.outcome for entry in swarm.ledger.closed())
-        refusals.update(swarm.ledger.rejected())
+        outcomes.update(entry.outcome for entry in swarm.ledger.closed_candidates())
+        refusals.update(swarm.ledger.refused_counts())
     everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     later = "proposal ballot roster shelved sealed slot withheld evidence finding fault unproven"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
@@ -416,10 +416,10 @@ def visible(ledger: Ledger) -> tuple[object, ...]:
         ledger.candidates(),
         ledger.configurations(),
         ledger.promotions(),
-        ledger.closed(),
+        ledger.closed_candidates(),
         ledger.cases(),
         ledger.faults(),
-        ledger.accepted(),
+        ledger.accepted_counts(),
         [ledger.shards(configuration.name) for configuration in ledger.configurations()],
     )
 

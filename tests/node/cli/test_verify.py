@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records import transactions as t
 from consensus.statement import canonical_json, pae
@@ -35,7 +35,7 @@ class Trained(Swarm):
 SWARM = Trained()
 SWARM.certify(SWARM.promote(0), (0, 1, 2, 3))
 PROMOTION = SWARM.ledger.promotions()[0]
-GOOD = certificate(PROMOTION, SWARM.ledger) or b""
+GOOD = make_certificate(PROMOTION, SWARM.ledger) or b""
 SEALS = json.loads(GOOD)["signatures"]
 STRANGER = SigningKey(bytes([99]) * 32)
 NO_SEAL = "does not verify over this statement"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.encoding import encode
-from consensus.open_epoch import MAX_WANTED
+from consensus.epoch_events import MAX_WANTED
 from consensus.sync import Tip
 from node.gossip.messages import (
     MAX_EVENTS,

@@ -50,7 +50,7 @@ class Swarm(SimulatedSwarm):
         """Waits until everybody who is up has all transactions in the order."""
         up = [node.member for node in self.nodes if node.member is not None]
         with trio.fail_after(seconds):
-            while any(member.status().pending or member.replica.undecided() for member in up):
+            while any(member.status().pending or member.replica.needs_rounds() for member in up):
                 await trio.sleep(0.1)
         self.honesty.inspect()
 

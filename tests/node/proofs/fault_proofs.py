@@ -11,7 +11,7 @@ from pathlib import Path
 
 from consensus.encoding import Value, decode, encode
 from consensus.event import Event, make_event
-from consensus.fault_proof import write_proof
+from consensus.fault_proof import encode_proof
 from consensus.genesis import Genesis, make_genesis
 from consensus.keys import SigningKey
 from consensus.ledger.records.beacon import slot_blocks
@@ -130,7 +130,7 @@ def proof_of(
 
 def proof(report: SlotReport, reported: Event, games: bytes, finders: Sequence[SigningKey] = FINDERS) -> bytes:
     fault, findings = fault_of(report, reported, finders)
-    return write_proof(genesis(), [], fault, event=reported.raw, findings=[made.raw for made in findings], games=games)
+    return encode_proof(genesis(), [], fault, event=reported.raw, findings=[made.raw for made in findings], games=games)
 
 
 def fault_of(report: SlotReport, reported: Event, finders: Sequence[SigningKey] = FINDERS) -> tuple[Fault, list[Event]]:

@@ -15,7 +15,7 @@ import pytest
 from consensus.encoding import decode, encode
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import decode_event
-from consensus.fault_proof import NoProofError, ProofError, read_proof
+from consensus.fault_proof import NoProofError, ProofError, verify_proof
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entity import to_value
@@ -48,7 +48,7 @@ WAYS: dict[str, tuple[Callable[[], fault_proofs.Slot], int | None, str, bool]] =
 
 
 def check(data: bytes, trusted: bytes | None = None) -> tuple[str, bool]:
-    wrong = replay(read_proof(data, genesis().digest if trusted is None else trusted))
+    wrong = replay(verify_proof(data, genesis().digest if trusted is None else trusted))
     return wrong.reason, wrong.by_itself
 
 
@@ -93,7 +93,7 @@ def test_every_byte_counts() -> None:
         for bit in (1, 0x80):
             damaged = data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
             with pytest.raises((ProofError, NoProofError)):
-                read_proof(damaged, genesis().digest)
+                verify_proof(damaged, genesis().digest)
 
 
 def test_parts_of_other_proofs_do_not_fit() -> None:
@@ -126,7 +126,7 @@ def test_parts_of_other_proofs_do_not_fit() -> None:
     ]
     for fields, message in cases:
         with pytest.raises(ProofError, match=message):
-            read_proof(changed(data, **fields), genesis().digest)
+            verify_proof(changed(data, **fields), genesis().digest)
 
 
 def _games_of(report: SlotReport) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def test_findings_that_say_something_else_do_not_count() -> None:
         findings = [event(key, said).raw for key in FINDERS]
         data = changed(proof(report, reported, fault_proofs.wrong_scores().games), findings=findings)
         with pytest.raises(ProofError, match="does not say that this result is wrong"):
-            read_proof(data)
+            verify_proof(data)
 
 
 def test_a_forged_signature_of_the_accused_is_found() -> None:
@@ -156,14 +156,14 @@ def test_a_forged_signature_of_the_accused_is_found() -> None:
     forged = decode_event(encode([parts[0], KEYS[0].sign(b"ringrift/event/2\0"), parts[2]]), genesis().digest)
     assert forged.hash == reported.hash
     with pytest.raises(ProofError, match=r"signature of member .* does not verify"):
-        read_proof(proof(report, forged, fault_proofs.wrong_scores().games))
+        verify_proof(proof(report, forged, fault_proofs.wrong_scores().games))
 
 
 def test_the_genesis_is_compared() -> None:
     data = proof_of(fault_proofs.wrong_scores())
-    assert read_proof(data).accused == ACCUSED.id
+    assert verify_proof(data).accused == ACCUSED.id
     with pytest.raises(ProofError, match="is of the swarm with genesis"):
-        read_proof(data, bytes(32))
+        verify_proof(data, bytes(32))
 
 
 def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
@@ -189,18 +189,18 @@ def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
     finders = (*FINDERS[:2], newcomer, KEYS[3])
     data = proof_of(fault_proofs.wrong_scores(), finders=finders)
     with pytest.raises(ProofError, match="is no member"):
-        read_proof(data)
-    found = read_proof(changed(data, chain=[sealed.raw]), genesis().digest)
+        verify_proof(data)
+    found = verify_proof(changed(data, chain=[sealed.raw]), genesis().digest)
     assert (found.found_weight, found.roster.total_weight) == (4, 5)
     few = SealedRecord(record, sealed.seals[:2])
     with pytest.raises(ProofError, match="sealed by two thirds or less"):
-        read_proof(changed(data, chain=[few.raw]))
+        verify_proof(changed(data, chain=[few.raw]))
 
 
 @pytest.mark.parametrize("data", [b"", b"\xa0", b"{}", b"\xa1\x61a\x01", b"\x81\x01", b"\xff" * 100])
 def test_what_is_no_proof_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(NoProofError, match="no proof of a wrong result"):
-        read_proof(data)
+        verify_proof(data)
 
 
 def test_verify_tells_what_a_proof_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from consensus.epoch import SealedRecord
 from consensus.event import Event
-from consensus.fault_proof import read_proof
+from consensus.fault_proof import verify_proof
 from consensus.genesis import Genesis
 from consensus.ledger.records.cases import Fault
 from node.proofs.faults import find_events, proof_path, write_fault_proofs
@@ -98,7 +98,7 @@ async def test_a_proof_is_written_when_all_is_there(
         await trio.sleep(700)
         assert not path.exists()
     await trio.sleep(700)
-    proof = read_proof(path.read_bytes(), fault_proofs.genesis().digest)
+    proof = verify_proof(path.read_bytes(), fault_proofs.genesis().digest)
     assert proof.accused == fault_proofs.ACCUSED.id
     assert proof.found_weight == 3
     assert path.read_bytes() == fault_proofs.proof_of(fault_proofs.wrong_scores())

@@ -64,7 +64,7 @@ async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 def epoch_of(swarm: SimulatedSwarm, number: int) -> int:
     member = swarm.nodes[number].member
-    return -1 if member is None else member.replica.number
+    return -1 if member is None else member.replica.epoch_number
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,7 +14,7 @@ from consensus.event import make_event
 from consensus.genesis import make_genesis
 from consensus.ledger import Ledger
 from consensus.ledger.records.transactions import Candidate, Release
-from consensus.ordered import DecidedRound, Ordered
+from consensus.ordered import DecidedRound, OrderedEvent
 from consensus.replica import RoundEffects
 from consensus.roster import RosterMember
 from consensus.settings import Settings
@@ -166,7 +166,7 @@ async def test_ids_and_numbers_of_effects_go_on_after_a_restart(tmp_path: Path, 
         told.append([(entry["number"], entry["fields"]["id"]) for entry in effects.after(0)])
     assert told[2] == [(number + 1, number) for number in range(6)]
     assert told[:2] == [told[2][:2], told[2][:4]]
-    assert member.replica.ledger.rejected() == {"claim not live": 6}
+    assert member.replica.ledger.refused_counts() == {"claim not live": 6}
 
 
 async def test_what_was_ordered_in_an_epoch_that_was_jumped_over_is_not_waited_for(
@@ -190,7 +190,7 @@ async def test_what_the_replica_says_by_itself_is_not_taken_for_a_transaction_of
     event = make_event(
         ME.key, epoch=bytes(32), seq=0, self_parent=None, time=1, transactions=tuple(said)
     )  # fmt: skip
-    decided = DecidedRound(1, (), (Ordered(event, 1, 1, 0),))
+    decided = DecidedRound(1, (), (OrderedEvent(event, 1, 1, 0),))
     work._observe(RoundEffects(decided, (), bytes(32)))
     with trio.fail_after(1):
         await work.wait_until_ordered(5)

@@ -141,7 +141,7 @@ async def test_what_is_wrong_is_put_before_the_others_and_rejected_if_they_do_no
     assert not vote.approve
     assert vote.reason == "slot 1: the games have 35 bytes, but 100 were claimed"
     assert len(context.said) == 2
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
     nursery.cancel_scope.cancel()
 
 
@@ -183,7 +183,7 @@ async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_vo
     assert vote.approve
     blobs = Counter(job["blob"] for job in jobs)
     assert set(blobs.values()) == {1}
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
     nursery.cancel_scope.cancel()
 
 
@@ -211,7 +211,7 @@ async def test_what_others_suspect_is_replayed_and_answered(
     assert [entry.wrong for entry in context.said if isinstance(entry, t.Finding)] == [False, False]
     await trio.sleep(700)
     assert len(context.said) == 2
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
     nursery.cancel_scope.cancel()
 
 
@@ -247,7 +247,7 @@ async def test_results_are_replayed_as_they_come(
     await trio.sleep(30)
     assert [entry.TYPE for entry in context.said] == ["finding", "vote"]
     assert set(Counter(job["blob"] for job in jobs).values()) == {1}
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
     nursery.cancel_scope.cancel()
 
 
@@ -332,6 +332,6 @@ async def test_a_finding_is_said_whatever_the_check_says(
     serve(context, swarm, tmp_path)
     nursery.start_soon(vote_on_all, context, Odd())
     await trio.sleep(5)
-    assert swarm.ledger.rejected() == {}
-    assert swarm.ledger.accepted()["finding"] == 1
+    assert swarm.ledger.refused_counts() == {}
+    assert swarm.ledger.accepted_counts()["finding"] == 1
     nursery.cancel_scope.cancel()

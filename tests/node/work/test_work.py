@@ -167,7 +167,7 @@ async def test_a_broken_machine_does_not_fill_the_order_with_claims(
     await trio.sleep(3600)
     nursery.cancel_scope.cancel()
     assert 8 <= broken.tried["selfplay"] <= 15
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
     assert not swarm.ledger.claims_of(context.me)
 
 
@@ -185,7 +185,7 @@ async def test_a_claim_of_an_earlier_life_that_is_granted_late_is_given_back(
     nursery.cancel_scope.cancel()
     assert swarm.ledger.claims_of(context.me) == ()
     assert [entry.claim for entry in context.said if isinstance(entry, t.Release)] == [early, late]
-    assert swarm.ledger.rejected() == {}
+    assert swarm.ledger.refused_counts() == {}
 
 
 async def test_progress_without_a_quorum_does_not_pile_up(

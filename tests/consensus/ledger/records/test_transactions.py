@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from consensus.encoding import MAX_DEPTH, decode, encode
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.fields import MalformedError
-from consensus.ledger.records.parsing import parse
+from consensus.ledger.records.parsing import parse_transaction
 
 A, B, C = (bytes([number]) * 32 for number in (1, 2, 3))
 FILES = {"weights.safetensors": A, "config.json": B}
@@ -60,11 +60,11 @@ SAMPLES: list[t.Transaction] = [
 
 @pytest.mark.parametrize("transaction", SAMPLES, ids=lambda sample: f"{sample.TYPE}-{sample.id}")
 def test_comes_back(transaction: t.Transaction) -> None:
-    assert parse(decode(encode(transaction.as_table()), limit=1 << 18)) == transaction
+    assert parse_transaction(decode(encode(transaction.as_table()), limit=1 << 18)) == transaction
 
 
 def test_unknown_types_are_nobody_s_business() -> None:
-    assert parse({"type": "weather", "id": 0}) is None
+    assert parse_transaction({"type": "weather", "id": 0}) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_unknown_types_are_nobody_s_business() -> None:
 )
 def test_refuses(number: int, change: dict[str, Any], message: str) -> None:
     with pytest.raises(MalformedError, match=message):
-        parse({**SAMPLES[number].as_table(), **change})
+        parse_transaction({**SAMPLES[number].as_table(), **change})
 
 
 NONE: list[object] = [None, 3, [], {}, {"type": 3}, {1: 2}, {"type": "claim"}, {"type": "vote", "id": 1}]
@@ -104,7 +104,7 @@ NONE: list[object] = [None, 3, [], {}, {"type": 3}, {1: 2}, {"type": "claim"}, {
 @pytest.mark.parametrize("table", NONE)
 def test_refuses_what_is_no_transaction(table: Any) -> None:
     with pytest.raises(MalformedError):
-        parse(table)
+        parse_transaction(table)
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=64) | st.text("ab")
@@ -120,5 +120,5 @@ def test_never_crashes(transaction: t.Transaction, data: st.DataObject) -> None:
     table: dict[str, Any] = transaction.as_table()
     table[data.draw(st.sampled_from(sorted(table)))] = data.draw(VALUES)
     with contextlib.suppress(MalformedError):
-        parsed = parse(table)
+        parsed = parse_transaction(table)
         assert parsed is None or parsed.as_table() == table

@@ -23,7 +23,7 @@ def test_one_training_claim_per_configuration_and_family() -> None:
     assert swarm.refusal() is None
     train(swarm, 1, configuration="square8-2")
     assert swarm.refusal() is None
-    assert swarm.ledger.rejected() == {"training is taken": 1}
+    assert swarm.ledger.refused_counts() == {"training is taken": 1}
 
 
 def test_the_first_in_order_wins_inside_one_round() -> None:
@@ -199,7 +199,7 @@ def test_strangers_and_nonsense_are_counted() -> None:
     swarm.order((swarm.id(0), [{"type": "weather", "id": 1}]))
     assert swarm.last == ()
     swarm.order((swarm.id(0), [{"type": "weather", "id": 1}]))
-    assert swarm.ledger.rejected() == {"id was used before": 1, "malformed": 1, "not a member": 1}
+    assert swarm.ledger.refused_counts() == {"id was used before": 1, "malformed": 1, "not a member": 1}
     assert swarm.rounds[-1].number == 4
 
 

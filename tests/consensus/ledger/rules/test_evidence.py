@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus.encoding import decode, encode
-from consensus.event import Header, read_header
+from consensus.event import Header, decode_header
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
@@ -224,7 +224,7 @@ def test_who_is_given_a_weight_again_answers_only_for_what_it_does_then() -> Non
     turn(swarm)
     swarm.agree(Change("weight", swarm.id(3), weight=1), 0, 1, 2)
     turn(swarm)
-    assert not swarm.ledger.silenced(swarm.id(3))
+    assert not swarm.ledger.is_silenced(swarm.id(3))
     swarm.act(3, t.SelfplayClaim(swarm.next_id(3), "hex8-2", 9))
     assert swarm.kinds() == ["claim"]
     swarm.act(0, fork(swarm, 3, epoch=first))
@@ -272,9 +272,9 @@ def attempts(swarm: Swarm) -> list[t.Evidence]:
     elsewhere = signed(swarm, HONEST, "honest too", epoch=digest_of("another swarm"))
     again = replace(first, signature=bytes(64))
     liar = signed(swarm, LIAR, "lie")
-    forged = read_header(encode_as(signed(swarm, LIAR, "lie", seq=3), swarm.id(HONEST)), liar.signature)
-    other_epoch = read_header(signed(swarm, HONEST, "x", seq=3).header, elsewhere.signature)
-    swapped = read_header(signed(swarm, HONEST, "y", seq=3).header, first.signature)
+    forged = decode_header(encode_as(signed(swarm, LIAR, "lie", seq=3), swarm.id(HONEST)), liar.signature)
+    other_epoch = decode_header(signed(swarm, HONEST, "x", seq=3).header, elsewhere.signature)
+    swapped = decode_header(signed(swarm, HONEST, "y", seq=3).header, first.signature)
     return [
         evidence(first, second), evidence(first, second, number=4), evidence(first, third),
         evidence(first, elsewhere), evidence(elsewhere, first, number=3), evidence(first, first),

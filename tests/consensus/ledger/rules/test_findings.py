@@ -204,7 +204,7 @@ def test_who_raised_a_false_alarm_raises_no_other_one_about_this_candidate() -> 
     for about in (first, second):
         say(swarm, 2, about)
         assert swarm.refusal() == "member raised a false alarm"
-    assert not swarm.ledger.may_open_case(swarm.id(2), open_(swarm, candidate))
+    assert not swarm.ledger.can_open_case(swarm.id(2), open_(swarm, candidate))
     say(swarm, 3, second)
     assert swarm.kinds() == ["finding"]
     say(swarm, 2, second)  # in a case of somebody else it is heard
@@ -261,7 +261,7 @@ def test_a_case_outlives_its_candidate() -> None:
         say(swarm, member, about)
     assert swarm.kinds() == ["finding", "fault"]
     assert swarm.last[-1].fields["struck"] is False
-    assert swarm.ledger.faulted() == {swarm.id(1): 1}
+    assert swarm.ledger.fault_counts() == {swarm.id(1): 1}
 
 
 def test_a_case_survives_the_close_of_an_epoch_but_not_what_gone_members_found() -> None:
@@ -281,7 +281,7 @@ def test_a_case_survives_the_close_of_an_epoch_but_not_what_gone_members_found()
     restored = Ledger.restore(swarm.genesis, closing.record, closing.snapshot)
     assert restored.digest() == swarm.ledger.digest()
     assert restored.cases() == swarm.ledger.cases()
-    assert not swarm.ledger.differs(restored)
+    assert not swarm.ledger.differences(restored)
     say(swarm, 6, about)
     assert "fault" not in swarm.kinds()
     say(swarm, 2, about)
@@ -354,7 +354,7 @@ def test_the_newest_faults_are_kept_and_all_are_counted() -> None:
         swarm.order(*[(swarm.id(0), [])] * 50)
     swarm.close()
     assert [entry.reason for entry in swarm.ledger.faults()] == [str(number) for number in range(6, 70)]
-    assert swarm.ledger.faulted() == {swarm.id(1): 1}
+    assert swarm.ledger.fault_counts() == {swarm.id(1): 1}
 
 
 @pytest.mark.parametrize("count", [4, 7, 10])
@@ -389,7 +389,7 @@ def test_liars_below_a_third_convict_nobody_and_shield_nobody(count: int, seed: 
         for member in chance.sample(honest, len(honest)):
             check_as_honest(swarm, member, candidate, wrong_results, chance)
     assert {fault.id for fault in swarm.ledger.faults()} == wrong_results
-    faulty = {swarm.keys.index(swarm.by_id[member]) for member in swarm.ledger.faulted()}
+    faulty = {swarm.keys.index(swarm.by_id[member]) for member in swarm.ledger.fault_counts()}
     assert faulty <= set(liars)
     assert set(open_(swarm, candidate).faulty) <= {swarm.id(member) for member in liars}
     assert not set(open_(swarm, candidate).barred) & {swarm.id(member) for member in honest}
@@ -427,6 +427,6 @@ def check_as_honest(
     present = open_(swarm, candidate)
     found = [about for slot in range(12) if (about := report_of(present, slot)) is not None]
     wrong = [about for about in found if about.digest in wrong_results and swarm.ledger.case(about.digest) is None]
-    if wrong and swarm.ledger.may_open_case(swarm.id(member), present):
+    if wrong and swarm.ledger.can_open_case(swarm.id(member), present):
         say(swarm, member, chance.choice(wrong))
         assert swarm.refusal() is None

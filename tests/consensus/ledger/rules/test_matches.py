@@ -97,10 +97,10 @@ def test_the_slot_is_drawn_by_the_beacon_of_the_second_round_after_the_claim() -
         claim = swarm.ask(1, candidate)
         (live,) = swarm.ledger.claims()
         assert live.waits
-        assert swarm.ledger.waiting
+        assert swarm.ledger.waits_for_beacon
         swarm.order()
         swarm.order(judges=())  # no judge, no beacon
-        assert swarm.ledger.waiting
+        assert swarm.ledger.waits_for_beacon
         judge = Judge(digest_of(number), swarm.id(2), None)
         swarm.order(judges=(judge,))
         lot = slot_lot(beacon(swarm.genesis.digest, len(swarm.rounds), (judge,), ()), swarm.id(1), claim)
@@ -176,7 +176,7 @@ def test_two_of_three_others_finish_every_match() -> None:
         takers = [member for member in (1, 2) if slot in swarm.ledger.open_slots(open_, swarm.id(member))]
         assert takers
         swarm.play_slot(takers[-1], candidate, slot, score=2)
-    assert swarm.ledger.closed()[-1].outcome == "limit"
+    assert swarm.ledger.closed_candidates()[-1].outcome == "limit"
 
 
 def test_a_late_result_counts_if_nobody_else_was_granted_the_slot() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from consensus.certificate.envelope import certificate
+from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import CertificateError, verify
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
@@ -325,7 +325,7 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
     swarm.act(new, swarm.seal(new, first))
     assert swarm.refusal() == "not of the roster that seals"
     swarm.certify(first, (2,))
-    old = certificate(swarm.ledger.promotion(first), swarm.ledger)  # type: ignore[arg-type]
+    old = make_certificate(swarm.ledger.promotion(first), swarm.ledger)  # type: ignore[arg-type]
     assert old is not None
     assert len(verify(old, swarm.genesis.digest).roster) == 4
     changed(swarm, Change("leave", swarm.id(0)), 1, 2, 3, new)
@@ -335,7 +335,7 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
         swarm.vote(member, candidate)
     second = swarm.ledger.promotions()[-1].digest
     swarm.certify(second, (1, 2, 3, new))
-    data = certificate(swarm.ledger.promotion(second), swarm.ledger)  # type: ignore[arg-type]
+    data = make_certificate(swarm.ledger.promotion(second), swarm.ledger)  # type: ignore[arg-type]
     assert data is not None
     found = verify(data, swarm.genesis.digest)
     assert found.roster == swarm.ledger.roster
@@ -368,9 +368,9 @@ def test_there_is_no_certificate_before_the_record_of_its_roster_is_sealed() -> 
     promotion = swarm.ledger.promotion(statement)
     assert promotion is not None
     assert promotion.certified
-    assert certificate(promotion, swarm.ledger) is None
+    assert make_certificate(promotion, swarm.ledger) is None
     swarm.open(0, 1, 2)
-    data = certificate(promotion, swarm.ledger)
+    data = make_certificate(promotion, swarm.ledger)
     assert data is not None
     assert verify(data, swarm.genesis.digest).content.statement == statement
 
@@ -403,7 +403,7 @@ def test_history_is_bounded_and_ids_stay_used() -> None:
     swarm.close()
     assert [shard.digest for shard in swarm.ledger.shards("hex8-2")] == shards[8:]
     assert swarm.ledger.configuration("hex8-2").shards == len(shards)
-    assert swarm.ledger.played(swarm.id(0)) == 32 * len(shards)
+    assert swarm.ledger.games_played(swarm.id(0)) == 32 * len(shards)
     last = swarm.ledger.last_id(swarm.id(0))
     assert last == swarm.ids[0] - 1
     swarm.act(0, t.SelfplayClaim(last, "hex8-2", 1))

@@ -11,7 +11,7 @@ import pytest
 
 from consensus.encoding import decode, encode
 from consensus.ledger import Ledger
-from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, read_snapshot, write_snapshot
+from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, decode_snapshot, encode_snapshot
 from consensus.ledger.state.state import State
 from tests.consensus.ledger.swarm import Swarm
 from tests.consensus.ledger.test_random import run, visible
@@ -62,7 +62,7 @@ def test_the_digest_after_a_close_is_that_of_what_is_restored() -> None:
 def refused(swarm: Swarm, record: Any, data: bytes) -> str:
     record = replace(record, snapshot=hashlib.sha256(data).digest())
     with pytest.raises(SnapshotError) as caught:
-        read_snapshot(swarm.genesis, record, data)
+        decode_snapshot(swarm.genesis, record, data)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -71,7 +71,7 @@ def attempt(swarm: Swarm, record: Any, data: bytes) -> tuple[State | None, str]:
     """What is read if the record named these bytes, or the one line that says why nothing is."""
     record = replace(record, snapshot=hashlib.sha256(data).digest())
     try:
-        return read_snapshot(swarm.genesis, record, data), ""
+        return decode_snapshot(swarm.genesis, record, data), ""
     except SnapshotError as error:
         return None, str(error)
 
@@ -95,7 +95,7 @@ def test_damage_is_one_clear_error_even_if_the_record_named_it() -> None:
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         state, reason = attempt(swarm, closing.record, bytes(data))
         assert "\n" not in reason
-        assert state is None or write_snapshot(state) == data
+        assert state is None or encode_snapshot(state) == data
         refused_of += state is None
     assert refused_of > 10
 

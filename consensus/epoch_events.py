@@ -13,7 +13,7 @@ from consensus.event import Event, TransactionTable
 from consensus.keys import MemberId
 from consensus.ledger.records.transactions import Evidence, Open
 from consensus.orphans import Orphans
-from consensus.sync import Tip, missing_rows, own_tips
+from consensus.sync import Tip, rows_for_peer, tips_of
 
 MAX_WANTED = 256
 MAX_SYNC_BYTES = 8 << 20
@@ -22,7 +22,7 @@ _MAX_REFUSALS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedEvent:
     """An event that breaks a rule, and the rule."""
 
     hash: bytes
@@ -30,7 +30,7 @@ class Refusal:
     reason: str
 
 
-class OpenEpoch:
+class EpochEvents:
     """One epoch's DAG with all that waits for it. It says nothing about what the order means."""
 
     def __init__(self, opening: Opening, refused: Counter[str]) -> None:
@@ -42,7 +42,7 @@ class OpenEpoch:
         self.refused = refused
         self.unordered: dict[int, None] = {}  # rows with transactions and without a place in the order
         self._glimpsed: dict[MemberId, Event] = {}  # by members with another event of that number here
-        self._refusals: dict[bytes, Refusal] = {}  # the latest, so that what descends from them is known
+        self._refusals: dict[bytes, RefusedEvent] = {}  # the latest, so that what descends from them is known
 
     def insert(self, events: Iterable[Event]) -> list[Event]:
         """Attaches what can be attached, and returns it, parents first; see `Replica.insert`."""
@@ -63,7 +63,7 @@ class OpenEpoch:
         if event.epoch != self.opening.digest:  # nobody's fault: it was on its way while the epoch changed
             self.refused["the event is of another epoch or swarm"] += 1
             return False
-        missing = self.dag.lacking(event)
+        missing = self.dag.missing_parents(event)
         reason = self._fault(event, missing)
         if reason is not None:
             self._refuse(event, reason)
@@ -81,9 +81,9 @@ class OpenEpoch:
             return "the creator is no member"
         if not self._refusals.keys().isdisjoint(event.parents):
             return "a parent was refused"
-        return None if missing else self.dag.fault(event)
+        return None if missing else self.dag.check(event)
 
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RefusedEvent]:
         """The latest events that broke a rule, oldest first."""
         return list(self._refusals.values())
 
@@ -92,15 +92,15 @@ class OpenEpoch:
         dropped = self.orphans.drop_descendants(event.hash)
         if dropped:
             self.refused["a parent was refused"] += dropped
-        self._refusals[event.hash] = Refusal(event.hash, event.creator, reason)
+        self._refusals[event.hash] = RefusedEvent(event.hash, event.creator, reason)
         if len(self._refusals) > _MAX_REFUSALS:
             del self._refusals[next(iter(self._refusals))]
 
     def tips(self) -> list[Tip]:
         """What is here, for a sync message: events without a self-child, in roster order."""
-        return own_tips(self.dag)
+        return tips_of(self.dag)
 
-    def missing(
+    def events_for_peer(
         self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES
     ) -> list[Event]:
         """What a peer with `tips` lacks, and what it wants by hash, parents first.
@@ -109,7 +109,7 @@ class OpenEpoch:
         off, a further sync with the new tips goes on from there.
         """
         events: list[Event] = []
-        for row in islice(missing_rows(self.dag, tips, want, limit), limit):
+        for row in islice(rows_for_peer(self.dag, tips, want, limit), limit):
             event = self.dag.events[row]
             size -= len(event.raw)
             if size < 0 and events:
@@ -129,7 +129,7 @@ class OpenEpoch:
         tips = (self.dag.events[row] for row in self.dag.tips(index))
         return min(tips, key=lambda event: (-event.seq, event.hash), default=None)
 
-    def glimpse(self, event: Event) -> bool:
+    def observe_late(self, event: Event) -> bool:
         """Whether the event, which comes after the close, is of this epoch: then all that it can do is show a fork."""
         if event.epoch != self.opening.digest:
             return False
@@ -152,7 +152,7 @@ class OpenEpoch:
         events = [self.dag.events[row] for row in self.dag.chain(self.dag.index[member], 0)]
         return [*events, self._glimpsed[member]] if member in self._glimpsed else events
 
-    def heard(self) -> set[MemberId]:
+    def active_members(self) -> set[MemberId]:
         """The members of whom an event is attached."""
         return {member for index, member in enumerate(self.dag.members) if self.dag.has_events(index)}
 

@@ -201,8 +201,8 @@ def lines(logs, *words):
 async def check_cured(swarm, bent, rounds):
     """All go on in one order, and nothing that the bent nodes said is lost, or acted twice."""
     sane = next(node for node in swarm.honest if node not in bent)
-    epoch = sane.member.replica.number
-    await until(lambda: min(node.member.replica.number for node in swarm.nodes) >= epoch + 2, 120)
+    epoch = sane.member.replica.epoch_number
+    await until(lambda: min(node.member.replica.epoch_number for node in swarm.nodes) >= epoch + 2, 120)
     common = min(len(records(node)) for node in swarm.nodes)
     for node in swarm.nodes:
         assert {number: records(node)[number] for number in range(1, common + 1)} == {
@@ -224,7 +224,7 @@ def test_a_wrong_record_of_an_epoch_is_noticed_said_and_replaced_by_the_sealed_o
         listen(wrong, said)
         bend_at_close(wrong, miscount)
         with capture_logs() as logs:
-            await until(lambda: wrong.member.replica.number == 1)
+            await until(lambda: wrong.member.replica.epoch_number == 1)
             mistaken = records(wrong)[1]
             await until(lambda: lines(logs, "computed again"))
         assert records(wrong)[1] == records(swarm.nodes[1])[1] != mistaken
@@ -272,7 +272,7 @@ def test_a_node_that_crashes_with_a_wrong_record_is_cured_after_its_start(down):
             wrong.member.recomputation.recompute_record = not_again
             swarm.chat(wrong)
             assert records(wrong)[1] == mistaken
-            await until(lambda: wrong.member.replica.number > 1 or records(wrong)[1] != mistaken)
+            await until(lambda: wrong.member.replica.epoch_number > 1 or records(wrong)[1] != mistaken)
         (noticed,) = lines(logs, "record", "is wrong")
         assert noticed["epoch"] == 1
         assert wrong.stops == []
@@ -289,14 +289,14 @@ def test_a_node_that_does_not_close_an_epoch_follows_the_others():
         await until(lambda: ledger_of(wrong).round >= 3)
         ledger_of(wrong)._state.epoch.first_index += 1000
         with capture_logs() as logs:
-            await until(lambda: sane.member.replica.number == 1)
+            await until(lambda: sane.member.replica.epoch_number == 1)
             closed_at = trio.current_time()
-            await until(lambda: wrong.member.replica.number == 1)
+            await until(lambda: wrong.member.replica.epoch_number == 1)
             assert trio.current_time() < closed_at + 20  # who brings it what it may lack is ahead, too
             await until(lambda: lines(logs, "closes otherwise"))
         (noticed,) = lines(logs, "had not closed")
         assert noticed["epoch"] == 1
-        assert sane.member.replica.number == 1  # it did not wait for the next close
+        assert sane.member.replica.epoch_number == 1  # it did not wait for the next close
         said = wrong.member.last_id()
         await until(lambda: len(placed(rounds[sane.number], wrong.identity.id)) > said)
         assert sorted(placed(rounds[sane.number], wrong.identity.id))[: said + 1] == list(range(said + 1))
@@ -313,13 +313,15 @@ def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
         await until(lambda: ledger_of(wrong).round >= 3)
         cure = wrong.member.divergence.wants_recomputation
         wrong.member.divergence.wants_recomputation = lambda: (
-            sane.member.replica.number == 1 and ledger_of(wrong).round >= sane.member.replica.opening.round and cure()
+            sane.member.replica.epoch_number == 1
+            and ledger_of(wrong).round >= sane.member.replica.opening.round
+            and cure()
         )
         miscount(ledger_of(wrong)._state)
         ledger_of(wrong)._state.epoch.first_index += 1000
         with capture_logs() as logs:
-            await until(lambda: sane.member.replica.number == 1)
-            await until(lambda: wrong.member.replica.number == 1, 20)
+            await until(lambda: sane.member.replica.epoch_number == 1)
+            await until(lambda: wrong.member.replica.epoch_number == 1, 20)
         assert lines(logs, "the ledger was wrong; it was computed again")
         assert not lines(logs, "catches up")
         assert wrong.disk.number == 1
@@ -334,11 +336,11 @@ def test_a_node_that_closes_too_early_says_so_and_is_cured_when_the_others_have_
         wrong, sane = swarm.nodes[:2]
         await until(lambda: ledger_of(wrong).round >= 3)
         ledger_of(wrong)._state.epoch.first_index -= 150
-        await until(lambda: wrong.member.replica.number == 1)
+        await until(lambda: wrong.member.replica.epoch_number == 1)
         mistaken = records(wrong)[1]
         await until(lambda: wrong.member.status().dissent, 40)
         assert "most members have not closed the one before" in wrong.member.status().dissent
-        assert sane.member.replica.number == 0
+        assert sane.member.replica.epoch_number == 0
         assert all(node.member.status().dissent == "" for node in swarm.nodes[1:])
         await until(lambda: records(wrong)[1] != mistaken, 120)
         await check_cured(swarm, [wrong], rounds)
@@ -361,7 +363,7 @@ def test_without_a_majority_for_a_record_everybody_says_so():
             node.member.recomputation.recompute_record = not_again
         for number, node in enumerate(swarm.nodes[:4]):
             bend_at_close(node, miscount_by(1 + number // 2))
-        await until(lambda: all(node.member.replica.number == 1 for node in swarm.nodes))
+        await until(lambda: all(node.member.replica.epoch_number == 1 for node in swarm.nodes))
         before = [records(node) for node in swarm.nodes]
         await until(lambda: all(node.member.status().dissent for node in swarm.nodes))
         for node in swarm.nodes:
@@ -413,7 +415,7 @@ def test_a_swarm_of_one_goes_on_with_what_it_has():
     async def scenario(swarm, _rounds):
         (only,) = swarm.nodes
         bend_at_close(only, miscount)
-        await until(lambda: only.member.replica.number == 2, 200)
+        await until(lambda: only.member.replica.epoch_number == 2, 200)
         assert only.member.status().dissent == ""
 
     in_virtual_time(1, scenario, count=1, settings=TINY)
@@ -469,7 +471,7 @@ def test_a_program_that_is_wrong_stays_silent_and_has_its_entries_named_at_the_n
         wrong, sane = swarm.nodes[:2]
         with capture_logs() as logs:
             await until(lambda: lines(logs, "the ledger is the same"))
-            while sane.member.replica.number == 0:
+            while sane.member.replica.epoch_number == 0:
                 assert "another ledger since round 4" in wrong.member.status().dissent
                 await trio.sleep(0.2)
             await until(lambda: lines(logs, "right record"))

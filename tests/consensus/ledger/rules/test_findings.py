@@ -66,7 +66,7 @@ def test_more_than_two_thirds_prove_a_fault() -> None:
     (fault,) = swarm.ledger.faults()
     assert (fault.id, fault.accused, fault.reason, fault.report) == (about.digest, author, "does not replay", about)
     assert {entry.author for entry in fault.replays} == {swarm.id(0), swarm.id(2), swarm.id(3)}
-    assert swarm.ledger.faulted() == {author: 1}
+    assert swarm.ledger.fault_counts() == {author: 1}
     assert swarm.replayed().digest() == swarm.ledger.digest()
 
 

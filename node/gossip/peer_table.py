@@ -9,7 +9,7 @@ import trio
 from consensus.keys import MemberId
 from consensus.replica import Replica
 from consensus.sync import Tip, seqs_of
-from node.gossip.peers import Peer, State
+from node.gossip.peers import ContactState, Peer
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
 
@@ -21,7 +21,7 @@ class PeerStatus:
     """A peer's state for people, as of now."""
 
     id: MemberId
-    state: State
+    state: ContactState
     contacted_s: float | None  # seconds since it last said something correct
     lag: int  # events that we have and it lacks
     lead: int  # events that it said it has and we lack

@@ -13,7 +13,7 @@ from node.gossip.backoff import PeerBackoff
 from node.system.token_bucket import TokenBucket
 from node.transport import AskError, Refused
 
-State = Literal["never", "ok", "backoff"]
+ContactState = Literal["never", "ok", "backoff"]
 
 _EVENTS_PER_S = 1000.0  # that one peer may make us verify, on average
 _EVENTS_AT_ONCE = 5000.0
@@ -100,7 +100,7 @@ class Peer:
         """Return whether the peer has closed our epoch, and all that it has of it is here."""
         return self.is_ahead and not self.leads(ours)
 
-    def state(self) -> State:
+    def state(self) -> ContactState:
         """Return "never" if the peer has not spoken yet, "backoff" if something went wrong last time, else "ok"."""
         if self.contacted_at is None:
             return "never"

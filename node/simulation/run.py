@@ -25,6 +25,7 @@ from node.simulation.roster_plan import RosterPlan
 from node.simulation.schedule import Schedule
 from node.simulation.swarm import SimulatedSwarm
 from node.simulation.workload import SETTINGS, Workload
+from node.system.exception_groups import leaves
 
 RECOVERY_S = 60.0
 """Virtual seconds after the last fault within which all honest nodes go on and have ordered what waited.
@@ -110,12 +111,10 @@ def make_deterministic(seed: int) -> None:
     trio._core._run._r.seed(seed)
 
 
-def _first_error(error: BaseException) -> BaseException:
-    """Return the first error that is not a group, and if possible not a Violation."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    firsts = [_first_error(inner) for inner in error.exceptions]
-    return next((first for first in firsts if not isinstance(first, Violation)), firsts[0])
+def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error in the group that is not a Violation, else the first Violation."""
+    errors = list(leaves(group))
+    return next((error for error in errors if not isinstance(error, Violation)), errors[0])
 
 
 def _slowness(nodes: int) -> float:

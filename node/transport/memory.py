@@ -45,7 +45,7 @@ class _Host(NamedTuple):
     nursery: trio.Nursery
 
 
-class _Request(NamedTuple):
+class _CarriedRequest(NamedTuple):
     source: MemberId
     path: str
     body: bytes
@@ -115,7 +115,7 @@ class Network:
     async def ask(self, source: MemberId, target: MemberId, path: str, body: bytes) -> bytes:
         """Carry a request and its answer; wait for ever if either is lost. Raises AskError."""
         self.traffic.asked += 1
-        exchange, request = _Exchange(), _Request(source, path, body)
+        exchange, request = _Exchange(), _CarriedRequest(source, path, body)
         there = await self._travel(source, target, len(body))
         host = self._hosts.get(target)
         if host is None:
@@ -146,7 +146,7 @@ class Network:
         self.traffic.bytes += size
         return conditions
 
-    async def _deliver(self, host: _Host, exchange: _Exchange, request: _Request) -> None:
+    async def _deliver(self, host: _Host, exchange: _Exchange, request: _CarriedRequest) -> None:
         answer, failure = None, None
         try:
             answer = await host.router.answer(request.source, request.path, request.body)
@@ -155,7 +155,7 @@ class Network:
         finally:  # also when the host dies meanwhile
             exchange.finish(answer, failure)
 
-    async def _deliver_again(self, host: _Host, request: _Request, after_s: float) -> None:
+    async def _deliver_again(self, host: _Host, request: _CarriedRequest, after_s: float) -> None:
         await trio.sleep(after_s)
         await self._deliver(host, _Exchange(), request)
 

@@ -40,7 +40,7 @@ def gossip_of(swarm: SimulatedSwarm, number: int) -> Gossip:
 
 
 async def latency(swarm: SimulatedSwarm, submitting: int) -> float:
-    """Seconds until a transaction of one node is ordered there, on average over some."""
+    """Return the seconds until a transaction of one node is ordered there, on average over some."""
     total = 0.0
     for number in range(8):
         await trio.sleep(1.7)

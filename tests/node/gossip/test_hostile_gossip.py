@@ -67,7 +67,7 @@ class Battlefield:
             await store.close()
 
     async def ask(self, body: bytes, seconds: float = 5) -> bytes:
-        """Asks the first member as the hostile one."""
+        """Ask the first member as the hostile one."""
         return await self.asking.ask(self.identities[0].id, SYNC_PATH, body, timeout_s=seconds)
 
     def request(self, **fields: Any) -> bytes:
@@ -79,7 +79,7 @@ class Battlefield:
         return make_event((identity or self.hostile).key, **(good | fields))
 
     async def assert_unharmed(self) -> None:
-        """The honest ones go on, and the first of them with the others."""
+        """Check that the honest ones go on, and the first of them with the others."""
         for member in self.members:
             member.submit([note(random.randrange(2**60))])
         with trio.fail_after(20):

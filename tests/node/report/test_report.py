@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 
+import pytest
+
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.transactions import Profile
+from node.gossip.peer_table import PeerStatus
+from node.gossip.peers import ContactState
 from node.report import ledger as shown
 from node.report.conduct import conduct
 from node.report.effect_log import EffectLog
 from node.report.membership import announced
+from node.report.source import _state
 from node.text.effects import sentence
 from node.text.formatting import conduct as conduct_in_words
 from tests.consensus.ledger.forks import fork
@@ -125,3 +130,24 @@ def test_who_left_is_still_named_with_what_was_proven() -> None:
     gone = conduct(swarm.ledger, id_text)[-1]
     assert gone["id"] == id_text(swarm.id(4))
     assert (gone["equivocated"], gone["unheard_s"]) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "refused_with", "told"),
+    [("ok", None, "ok"), ("backoff", None, "silent"), ("backoff", 409, "silent"), ("backoff", 403, "refused")],
+)
+def test_a_peer_that_turns_this_node_away_is_told_from_a_silent_one(
+    state: ContactState, refused_with: int | None, told: str
+) -> None:
+    peer = PeerStatus(
+        id=bytes(32),
+        state=state,
+        contacted_s=1.0,
+        lag=0,
+        lead=0,
+        bytes_sent=0,
+        bytes_received=0,
+        error="" if state == "ok" else "refused with 403, it says",  # what counts is the status
+        refused_with=refused_with,
+    )
+    assert _state(peer) == told

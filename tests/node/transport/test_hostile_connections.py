@@ -52,7 +52,7 @@ async def member_connection(
 
 
 async def until_closed(stream: trio.abc.ReceiveStream, seconds: float) -> bytes:
-    """Everything the server still says; fails if it does not close the connection in time."""
+    """Return everything the server still says; fail if it does not close the connection in time."""
     heard = bytearray()
     with trio.fail_after(seconds), suppress(trio.BrokenResourceError):
         while data := await stream.receive_some():

@@ -1,4 +1,4 @@
-"""One sentence for each thing that the order brought, from an entry of a node's /log."""
+"""One sentence for each effect of the order, from an entry of `GET /log`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,8 +16,8 @@ def sentence(entry: Mapping[str, Any]) -> str | None:
 
 def predicate(entry: Mapping[str, Any]) -> str | None:
     """Return the sentence without who did it."""
-    write = SENTENCES.get(entry["kind"])
-    return None if write is None else write(entry["fields"])
+    describe = _PREDICATES.get(entry["kind"])
+    return None if describe is None else describe(entry["fields"])
 
 
 def _claim(fields: Fields) -> str:
@@ -29,8 +29,8 @@ def _claim(fields: Fields) -> str:
 
 
 def _withheld(fields: Fields) -> str:
-    what = "shows a wrong preimage" if fields["shown"] else "holds back its preimage"
-    return f"{what} as a judge; until its next anchor it adds nothing to seeds"
+    what = "reveals a wrong preimage" if fields["shown"] else "does not reveal its preimage"
+    return f"{what} as a judge; until its next anchor it has no part in seeds"
 
 
 def _games(fields: Fields) -> str:
@@ -46,7 +46,7 @@ def _candidate(fields: Fields) -> str:
 
 def _result(fields: Fields) -> str:
     return (
-        f"reports slot {fields['slot']}: {fields['score']} of {fields['most']}; "
+        f"reports slot {fields['slot']}: {fields['score']} of {fields['most']} points; "
         f"{fields['counted']} blocks counted, log-likelihood ratio {_number(fields['llr'])}"
     )
 
@@ -131,7 +131,8 @@ def _ballot(fields: Fields) -> str:
 
 def _evidence(fields: Fields) -> str:
     member = fields.get("accused_name") or short(fields["accused"])
-    return f"proves that {member} signed two events {fields['seq']} in epoch {fields['epoch']}: it has no say any more"
+    events = f"two events with number {fields['seq']} in epoch {fields['epoch']}"
+    return f"proves that {member} signed {events}; nothing it says counts any more"
 
 
 def _epoch(fields: Fields) -> str:
@@ -142,7 +143,7 @@ def _number(text: str) -> str:
     return f"{float(text):.2f}"
 
 
-SENTENCES: Mapping[str, Callable[[Fields], str]] = {
+_PREDICATES: Mapping[str, Callable[[Fields], str]] = {
     "claim": _claim,
     "release": lambda fields: f"gives back {fields['kind']} of {fields['configuration']}: {fields['reason']}",
     "expired": lambda fields: f"lost its lease on {fields['kind']} of {fields['configuration']}",
@@ -162,8 +163,8 @@ SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     "certificate": _certificate,
     "proposal": lambda fields: f"proposes {_change(fields)}: {fields['reason']}",
     "ballot": _ballot,
-    "roster": lambda fields: f"is agreed with: {_change(fields)} from the next epoch on",
-    "shelved": lambda fields: f"is not agreed with: {_change(fields)} ({fields['reason']})",
+    "roster": lambda fields: f"has its proposal approved: {_change(fields)}, from the next epoch on",
+    "shelved": lambda fields: f"has its proposal dropped: {_change(fields)} ({fields['reason']})",
     "evidence": _evidence,
     "sealed": lambda fields: f"the record of epoch {fields['epoch']} is sealed by {fields['seals']} members",
     "epoch": _epoch,

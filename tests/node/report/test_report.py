@@ -91,7 +91,9 @@ def test_a_proof_is_told_with_the_names_of_both() -> None:
     log = EffectLog({swarm.id(1): "alpha", swarm.id(3): "delta"}.__getitem__)
     log.observe(swarm.act(1, fork(swarm, 3)))
     (told,) = (sentence(entry) for entry in log.latest(1))
-    assert told == "alpha: proves that delta signed two events 3 in epoch 0: it has no say any more"
+    assert (
+        told == "alpha: proves that delta signed two events with number 3 in epoch 0; nothing it says counts any more"
+    )
 
 
 def test_what_the_order_holds_against_members() -> None:

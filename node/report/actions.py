@@ -17,9 +17,9 @@ class NodeActions:
         self._governance = governance
         self._address_book = address_book
 
-    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
+    async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
         """Propose a change as `Governance.propose` does, and return the proposal. Raise GovernanceError."""
-        return self._info(await self._governance.propose(wish))
+        return self._info(await self._governance.propose(request))
 
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
         """Vote as `Governance.vote` does, and return the proposal. Raise GovernanceError."""

@@ -23,8 +23,8 @@ _log = structlog.get_logger(__name__)
 class Actions(Protocol):
     """What a person can make the node do."""
 
-    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
-        """Propose a change of the roster; `wish` is to be a `ProposeRequest`. Raise GovernanceError."""
+    async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
+        """Propose a change of the roster; `request` is to be a `ProposeRequest`. Raise GovernanceError."""
         ...
 
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
@@ -53,7 +53,7 @@ class Control:
         if act is None:
             return error_answer(404, f"there is nothing to do at {target}; try {' or '.join(self._paths)}")
         try:
-            return json_answer(await act(_wish(body)))
+            return json_answer(await act(_json_object(body)))
         except GovernanceError as error:
             return error_answer(error.status, str(error))
         except Exception as error:
@@ -71,18 +71,18 @@ class Control:
             return error_answer(415, "the body must be application/json")
         return None
 
-    async def _vote(self, wish: Mapping[str, Any]) -> ProposalInfo:
-        beginning, approve = wish.get("proposal"), wish.get("approve")
+    async def _vote(self, request: Mapping[str, Any]) -> ProposalInfo:
+        beginning, approve = request.get("proposal"), request.get("approve")
         if not isinstance(beginning, str) or not isinstance(approve, bool):
             raise GovernanceError(400, "a vote needs proposal, a text, and approve, which is true or false")
         return await self._actions.vote(beginning, approve=approve)
 
 
-def _wish(body: bytes) -> Mapping[str, Any]:
+def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        wish = json.loads(body)
+        request = json.loads(body)
     except (ValueError, RecursionError):
-        wish = None
-    if not isinstance(wish, dict):
+        request = None
+    if not isinstance(request, dict):
         raise GovernanceError(400, "the body must be a JSON object")
-    return wish
+    return request

@@ -1,4 +1,4 @@
-"""A node that is not there: a StatusSource with the figures of a four-member swarm after one promotion."""
+"""A `StatusSource` without a node: the figures of a swarm of four members after one promotion."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ def digest(text: str) -> str:
 NAMES = ("anvil", "birch", "cedar", "<dune>")
 IDS = [member_id(number) for number in range(4)]
 
-HAPPENED: list[tuple[str, dict[str, Any]]] = [
+EFFECTS: list[tuple[str, dict[str, Any]]] = [
     (
         "claim",
         {"kind": "selfplay", "configuration": "hex8-2", "amount": 500, "model": digest("uniform"), "claim": 7},
@@ -68,7 +68,7 @@ class _Result(TypedDict):
 
 
 class FakeSource:
-    """Answers like a node. Tests change `values` to see other weather."""
+    """Answers like a node. Tests change `values`, the answer of `status`."""
 
     def __init__(self) -> None:
         self.values: Status = {
@@ -192,9 +192,9 @@ class FakeSource:
                 self._claim(2, "match", "blocks 8 to 15", 3, 8),
             ],
             "candidates": [
-                self._candidate(2, "match", 21, 0, 0, ""),
-                self._candidate(1, "promoted", 32, 3, 0, ""),
-                self._candidate(0, "rejected", 17, None, None, "the test says it is not stronger"),
+                self._candidate(2, "match", counted=21, votes=(0, 0)),
+                self._candidate(1, "promoted", counted=32, votes=(3, 0)),
+                self._candidate(0, "rejected", counted=17, reason="the test says it is not stronger"),
             ],
             "cases": [
                 {
@@ -241,7 +241,7 @@ class FakeSource:
 
     @staticmethod
     def _candidate(
-        number: int, state: CandidateState, counted: int, approve: int | None, reject: int | None, reason: str
+        number: int, state: CandidateState, *, counted: int, votes: tuple[int, int] | None = None, reason: str = ""
     ) -> CandidateInfo:
         return {
             "candidate": digest(f"candidate {number}"),
@@ -257,8 +257,8 @@ class FakeSource:
             "limit": 200,
             "score": counted * 2 + 11,
             "null_score": counted * 2,
-            "approve": approve,
-            "reject": reject,
+            "approve": None if votes is None else votes[0],
+            "reject": None if votes is None else votes[1],
         }
 
     def models(self) -> list[ModelInfo]:
@@ -375,7 +375,7 @@ class FakeSource:
                 "time": NOW - (1000 - 12 * number) * 10**9,
                 "fields": fields,
             }
-            for number, (kind, fields) in enumerate(HAPPENED, 1)
+            for number, (kind, fields) in enumerate(EFFECTS, 1)
         ]
         return [entry for entry in entries if entry["number"] > after]
 

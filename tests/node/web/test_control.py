@@ -1,4 +1,4 @@
-"""Who may make a node act: the commands of its own user, and neither other users nor web pages."""
+"""Who can make a node act: the commands of its own user, but neither other users nor web pages."""
 
 import json
 import stat
@@ -21,18 +21,18 @@ GOOD = {"content-type": "application/json", "host": "127.0.0.1"}
 
 
 class FakeActions:
-    """Takes everything; a proposal is in force, or dropped, at the third look."""
+    """Accepts every request unless there is a `complaint`, and keeps it."""
 
     def __init__(self, source: FakeSource) -> None:
         self.source = source
-        self.wishes: list[Mapping[str, Any]] = []
+        self.requests: list[Mapping[str, Any]] = []
         self.votes: list[tuple[str, bool]] = []
         self.complaint: GovernanceError | Exception | None = None
 
-    async def propose(self, wish: Mapping[str, Any]) -> ProposalInfo:
+    async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
         if self.complaint is not None:
             raise self.complaint
-        self.wishes.append(wish)
+        self.requests.append(request)
         return self.source.proposals()[0]
 
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
@@ -73,7 +73,7 @@ async def post(data: Path, path: str, body: bytes, **headers: str) -> tuple[int,
 async def test_with_the_token_a_node_acts(data: Path, actions: FakeActions) -> None:
     wish = {"change": "leave", "member": "cedar", "reason": "so"}
     assert await post(data, "/propose", json.dumps(wish).encode()) == (200, actions.source.proposals()[0])
-    assert actions.wishes == [wish]
+    assert actions.requests == [wish]
     assert (await post(data, "/vote", b'{"proposal": "ab", "approve": false}'))[0] == 200
     assert actions.votes == [("ab", False)]
 
@@ -98,7 +98,7 @@ async def test_others_cannot_make_it_act(
     answer = await post(data, "/propose", b'{"change": "leave"}', **headers)
     assert answer[0] == status
     assert complaint in answer[1]["error"]
-    assert not actions.wishes
+    assert not actions.requests
 
 
 async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, actions: FakeActions) -> None:
@@ -124,7 +124,7 @@ async def test_bad_requests_have_one_reason(
     answer = await post(data, path, body)
     assert answer[0] == status
     assert "\n" not in answer[1]["error"]
-    assert not actions.wishes + actions.votes
+    assert not actions.requests + actions.votes
 
 
 async def test_a_mistake_of_ours_does_not_end_the_node(
@@ -168,7 +168,7 @@ async def test_propose_says_what_will_happen(
     data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("propose", "leave", "cedar", "--reason", "its disk fails", "--data", data) == 0
-    assert actions.wishes == [{"change": "leave", "member": "cedar", "reason": "its disk fails"}]
+    assert actions.requests == [{"change": "leave", "member": "cedar", "reason": "its disk fails"}]
     name = digest("proposal 1")[:10]
     assert capsys.readouterr().out == (
         f"proposed {name}: cedar leaves\n"
@@ -193,7 +193,7 @@ async def test_every_change_can_be_typed(
     data: Path, actions: FakeActions, words: list[str], wish: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("propose", *words, "--reason", "so", "--data", data, "--json") == 0
-    assert actions.wishes == [{**wish, "reason": "so"}]
+    assert actions.requests == [{**wish, "reason": "so"}]
     assert json.loads(capsys.readouterr().out) == actions.source.proposals()[0]
 
 

@@ -164,6 +164,18 @@ def test_with_a_search_the_target_is_its_policy(two: Experience, searched_shard:
         assert batch.policy_weight[row] == 1.0
 
 
+def test_the_order_of_a_policy_s_entries_means_nothing(searched_shard: Shard) -> None:
+    starts = np.cumsum(searched_shard.choices) - searched_shard.choices
+    runs = zip(starts.tolist(), searched_shard.choices.tolist(), strict=True)
+    backwards = np.concatenate([np.arange(start + count, start, -1) - 1 for start, count in runs])
+    entries, weights = searched_shard.entries[backwards], searched_shard.weights[backwards]
+    batches = []
+    for shard in (searched_shard, replace(searched_shard, entries=entries, weights=weights)):
+        experience = experience_of(shard)
+        batches.append(whole(experience, drawn(experience)))
+    assert torch.equal(batches[0].policy, batches[1].policy)
+
+
 def test_every_target_is_a_distribution(experience: Experience) -> None:
     samples = drawn(experience)
     batch = whole(experience, samples)

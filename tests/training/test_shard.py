@@ -58,6 +58,7 @@ FAULTS: list[tuple[Callable[[Shard], Shard], str]] = [
     (lambda s: replace(s, weights=s.weights[:-1]), "policy entries"),
     (lambda s: replace(s, weights=s.weights // 2), "do not add up to one"),
     (lambda s: replace(s, entries=_changed(s.entries, 0, 60000)), "beyond the legal moves"),
+    (lambda s: replace(s, entries=_changed(s.entries, 1, s.entries[0])), "names a move twice"),
     (lambda s: replace(s, values=_changed(s.values, 0, -32768)), "below -1"),
     (lambda s: replace(s, values=s.values.astype(np.float32)), "array 'values' is float32"),
     (

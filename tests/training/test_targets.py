@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.search import SearchResult
@@ -12,6 +12,7 @@ from training.targets import SMALLEST, Targets, sparse_policy
 
 
 @given(st.lists(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=40), min_size=1, max_size=5))
+@example([[-(2.0**-14), 0.0, -(2.0**-8)]])  # the best two are closer to each other than fixed-point numbers
 def test_sparse_policies_are_close_and_add_up(logits: list[list[float]]) -> None:
     powers = [np.exp(np.array(run, np.float32)) for run in logits]
     policies = [power / power.sum() for power in powers]
@@ -24,7 +25,8 @@ def test_sparse_policies_are_close_and_add_up(logits: list[list[float]]) -> None
         dense[entries[run]] = weights[run] / WEIGHT_UNIT
         assert weights[run].sum(dtype=np.int64) == WEIGHT_UNIT
         assert np.abs(dense - policy).max() <= len(policy) * SMALLEST / WEIGHT_UNIT + 1e-4
-        assert dense.argmax() == policy.argmax() or np.isclose(policy[dense.argmax()], policy.max())
+        rounding = len(policy) / WEIGHT_UNIT  # each entry's, which the largest one makes up for
+        assert policy[dense.argmax()] >= policy.max() - rounding
 
 
 def _found(policies: list[list[float]], values: list[list[float]]) -> SearchResult:

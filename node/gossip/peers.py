@@ -29,7 +29,7 @@ class Peer:
         self.id = member
         self.has_spoken = False  # of our epoch, with us in it
         self.is_ahead = False  # it has closed that epoch
-        self.is_elsewhere = False  # it answered that it does not know our epoch, or us, or no longer
+        self.is_elsewhere = False  # it answered that it does not, or no longer, know our epoch or us
         self.tips: Sequence[Tip] = ()  # what it said it has of our epoch
         self.seqs: Mapping[MemberId, int] = {}  # the highest seq of each member among its tips
         self.settled: object = None  # what both sides had when it was last asked, and nothing more was to be had

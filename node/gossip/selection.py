@@ -15,7 +15,7 @@ from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
 
-_HEARTBEATS = 8  # of each member: so many new events are brought though nobody waits for them
+_HEARTBEATS = 8  # of each member; this many new events are brought even if nobody waits for them
 
 
 class _Holdings(NamedTuple):

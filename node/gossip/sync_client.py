@@ -24,7 +24,7 @@ from node.gossip.selection import PeerSelection
 from node.member.member import Member
 from node.transport import AskError, BadAnswer, Refused, Transport
 
-_ELSEWHERE = {HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN}  # refusals of a peer that is not in our epoch, or knows us not
+_ELSEWHERE = {HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN}  # a peer that is not in our epoch, or does not know us
 
 
 class SyncClient:

@@ -21,7 +21,7 @@ _MAX_REASON_BYTES = 200
 
 @dataclass(frozen=True)
 class _Kept:
-    """A connection for more than one request."""
+    """A connection that may serve further requests."""
 
     connection: HttpConnection
     address: str

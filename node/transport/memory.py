@@ -60,7 +60,7 @@ class _Exchange:
         self.failure: Exception | None = None
 
     def finish(self, answer: bytes | None, failure: Exception | None) -> None:
-        """Let the outcome be known, unless there is one already."""
+        """Set the outcome, unless there is one already."""
         if not self.done.is_set():
             self.answer, self.failure = answer, failure
             self.done.set()

@@ -1,1 +1,1 @@
-"""Who is asked when, and the sync messages."""
+"""Which peer is asked when, and what is said: the sync of events between two nodes."""

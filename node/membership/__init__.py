@@ -1,1 +1,1 @@
-"""Who is in, where, and how that changes: governance, proposals, address book, admission, joining."""
+"""Who is a member, at which address, and how that changes: governance, proposals, address book, admission, joining."""

@@ -1,1 +1,1 @@
-"""Values and events of the order as people read them."""
+"""What people read: numbers, ids and times as text, and a sentence for each effect of the order."""

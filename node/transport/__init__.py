@@ -1,4 +1,4 @@
-"""The seam between nodes: ask a member something, and answer what members ask."""
+"""Requests between members: HTTP/1.1 over mutual TLS, and a network in memory with the same rules."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol

@@ -1,1 +1,1 @@
-"""What each kind of transaction does to the state."""
+"""The rules of the ledger: what each kind of transaction does to the state, and when it is refused."""

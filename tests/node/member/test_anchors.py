@@ -21,10 +21,10 @@ class InEpoch:
 
     def __init__(self, number: int) -> None:
         self.replica, self.dag_changes = self, ChangeCounter()
-        self.number = number
+        self.epoch_number = number
 
     def go_on(self, number: int) -> None:
-        self.number = number
+        self.epoch_number = number
         self.dag_changes.increment()
 
 

@@ -55,8 +55,8 @@ class Node:
         self.divergence.observe_refutation(OWN, sealed_by(OTHER, ALL))
 
     def jump(self) -> None:
-        left = SimpleNamespace(number=OWN.number, epoch=OWN.digest, ledger=SimpleNamespace(round=0))
-        ledger = SimpleNamespace(differs=lambda _: ["accepted claim", "epoch open"])
+        left = SimpleNamespace(epoch_number=OWN.number, epoch_digest=OWN.digest, ledger=SimpleNamespace(round=0))
+        ledger = SimpleNamespace(differences=lambda _: ["accepted claim", "epoch open"])
         self.divergence.observe_jump(LATER, cast(Ledger, ledger), cast(Replica, left))
 
     # The ledger. After round 1 B differs, after round 2 also D, and C has not spoken: the weights make the verdict.

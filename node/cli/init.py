@@ -39,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
     names = None
     if options.hosts is None:
         if not 1 <= options.members <= 256:
-            raise ConfigError(f"--members {options.members}: a swarm has 1 to 256 members; choose a number between")
+            raise ConfigError(f"--members {options.members}: a swarm has 1 to 256 members; choose such a number")
         addresses = [f"127.0.0.1:{DEFAULT_PORT + number}" for number in range(options.members)]
     else:
         addresses = [_with_port(host.strip()) for host in options.hosts.split(",")]

@@ -6,11 +6,11 @@ from node.api.answers import ProposalInfo
 from node.cli.acting import act, add_action_options, needs
 
 _CHANGES = {
-    "join": "a new member joins: its id as ringrift-node id KEYFILE prints it, and where the others reach it",
+    "join": "a new member joins; give its id, as ringrift-node id KEYFILE prints it, and where the others reach it",
     "leave": "a member leaves; its claims end and its ballots vanish",
     "weight": "a member gets another weight; 0 takes its vote and leaves it in the swarm",
     "key": "a member goes on with another key, as after a loss; the id of the new key takes the place of the old one",
-    "address": "a member has moved: where the others reach it",
+    "address": "a member has moved; give where the others reach it now",
 }
 _FIELDS = ("change", "member", "weight", "address", "key", "reason")
 

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--peer", action="append", default=[], metavar="ID@HOST:PORT",
-        help="address of a member, where swarm.toml does not have it; a node whose key is not in swarm.toml asks it "
-        "to be let in (may be repeated)",
+        help="where a member is reached, if swarm.toml does not say; with a key that is not in swarm.toml, the member "
+        "to ask to be let in (may be repeated)",
     )  # fmt: skip
     parser.add_argument("--roles", metavar="A,B", help=f"what to work on: {','.join(ROLES)} (the default), or none")
     parser.add_argument(

@@ -65,9 +65,7 @@ def load_identity(path: Path) -> Identity:
     except FileNotFoundError:
         raise IdentityError(f"{path}: no key file there; `ringrift-node keygen` makes one") from None
     except OSError as error:
-        raise IdentityError(
-            f"{path}: cannot read the key ({error.strerror}); check the path and its permissions"
-        ) from None
+        raise _unreadable(path, error) from None
     return Identity(_seed_from_pem(path, data))
 
 
@@ -80,9 +78,7 @@ def hold_key(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise IdentityError(
-            f"{path}: cannot read the key ({error.strerror}); check the path and its permissions"
-        ) from None
+        raise _unreadable(path, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

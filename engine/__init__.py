@@ -1,6 +1,20 @@
-"""What a game is: rules, boards, moves, search. Arrays in, arrays out; no torch, no clock, no I/O.
+"""RingRift without the swarm: its rules, and what is computed from them. Arrays in, arrays out.
 
-The names below can be imported from here; each is loaded when it is first asked for.
+There is no torch, no clock and no network here. What is where:
+
+    config, boards, moves           the twelve configurations, the four boards, moves as integers
+    rules/                          the rules, in the dialect of the kernels
+    backend/                        where kernels run: plain Python, Warp on the CPU, CUDA
+    games, device_games             batches of games, on the CPU and on a device
+    kernels, play, random, perft    whole games in one launch, counts of legal sequences
+    notation, move_parser           positions and moves as text; moves read from text
+    position, position_parser       positions as plain data; positions read from text
+    record, reference_games         games as canonical bytes; the games of the reference implementation
+    features, actions, symmetry     what a network sees; moves as numbers; symmetric views
+    environment                     RingRift in PettingZoo's form
+    search/, picture/               Gumbel AlphaZero search; pictures as SVG
+
+The names in `__all__` can be imported from here. Each is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -77,11 +91,11 @@ def __dir__() -> list[str]:
 
 
 def warm(progress: Callable[[str, int, int], None] | None = None) -> None:
-    """Compile every kernel for the CPU, or load it from the cache, so that nothing waits for it later.
+    """Compile every kernel for the CPU, or load it from the cache, so that no later call waits for it.
 
     Args:
-        progress: called before each module with its name, its place and their number, and once at the end
-            with ("", n, n).
+        progress: called before each module with its name, its place and the number of modules, and once at the
+            end with ("", n, n).
     """
     from engine.backend.cpu import compile_kernels
 

@@ -1,8 +1,8 @@
 """Moves as numbers of a fixed list, for learners whose policy has one output for each action.
 
-A number means the same in every position of a configuration, with one exception: which stack pays for a recovery
-slide is told by its rank among those that can. With N cells, D directions, A = D / 2 axes, S = side - 1, R = rings of a
-player, L = line length and P players, the list is
+A number means the same in every position of a configuration, with one exception: the stack that pays for a recovery
+slide is given by its rank among those that can pay. With N cells, D directions, A = D / 2 axes, S = side - 1, R rings
+of a player, line length L and P players, the list is
 
     PR                    3 N        cell * 3 + count - 1
     MV OC CC              N D S      (from * D + direction) * S + distance of the landing - 1
@@ -14,8 +14,8 @@ player, L = line length and P players, the list is
     TR                    N (P + 1)  first cell * (P + 1) + border colour
     SP NP SW SC NM SR NL ST NT       one each
 
-Moves that share a place are never legal together: where a stack stops decides between a move and a capture, where a
-marker goes between the kinds of slide, how long a line is between PL and CL.
+Moves that share a number are never legal together: the landing cell decides between a move and a capture, the
+marker's target between the kinds of slide, the length of the line between PL and CL.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _sizes(config: Config) -> tuple[int, ...]:
 
 
 def action_count(config: Config) -> int:
-    """How long the list is."""
+    """Return the length of the list of a configuration."""
     return sum(_sizes(config))
 
 
@@ -67,7 +67,7 @@ def _coordinates(board_name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @cache
 def _compass(board_name: str) -> NDArray[np.int64]:
-    """The direction of (sign dx, sign dy), at [sign dx + 1, sign dy + 1]."""
+    """Return the direction of (sign dx, sign dy), at [sign dx + 1, sign dy + 1]."""
     compass = np.zeros((3, 3), np.int64)
     for direction, (x, y) in enumerate(board(board_name).directions):
         compass[x + 1, y + 1] = direction
@@ -75,7 +75,7 @@ def _compass(board_name: str) -> NDArray[np.int64]:
 
 
 def _steps(board_name: str, start: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-    """Direction and distance from cells to others on lines with them."""
+    """Return direction and distance from each start to its end, two cells on one line."""
     xs, ys = _coordinates(board_name)
     dx, dy = xs[end] - xs[start], ys[end] - ys[start]
     direction = _compass(board_name)[np.sign(dx) + 1, np.sign(dy) + 1]
@@ -83,10 +83,10 @@ def _steps(board_name: str, start: NDArray[np.int64], end: NDArray[np.int64]) ->
 
 
 def number_moves(config: Config, moves: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers of the legal moves of one position.
+    """Return the numbers of the legal moves of one position.
 
     Args:
-        moves: int64[n], all of them, as `Games.legal` lists them.
+        moves: int64[n], all legal moves of the position, as `Games.legal` lists them.
 
     Returns:
         int64[n], all different, 0 to `action_count(config)` - 1.
@@ -101,7 +101,7 @@ def number_moves(config: Config, moves: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _places(config: Config, group: tuple[Kind, ...], moves: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places of moves of one group within it."""
+    """Return the place of each move within its group; all moves are of one group."""
     shape = board(config.board)
     a, b, c = moves >> 8 & 4095, moves >> 20 & 4095, moves >> 32
     match group[0]:

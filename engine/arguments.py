@@ -1,4 +1,4 @@
-"""Checks what callers hand over, before kernels see it that check nothing."""
+"""Checks of arguments, made before the arguments reach kernels, which check nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def integers(given: ArrayLike, dtype: type[np.integer[Any]], name: str) -> NDArray[Any]:
-    """The numbers as a C-contiguous array of a type, none of them changed.
+    """Return the numbers as a C-contiguous array of a type, with unchanged values.
 
     Raises:
-        TypeError: they are no integers; an empty list of anything will do.
-        ValueError: one of them does not fit the type.
+        TypeError: they are not integers; an empty list of any type is accepted.
+        ValueError: a number does not fit the type.
     """
     array = np.asarray(given)
     wanted = np.dtype(dtype)
@@ -27,10 +27,10 @@ def integers(given: ArrayLike, dtype: type[np.integer[Any]], name: str) -> NDArr
 
 
 def within(given: int, least: int, most: int, name: str) -> int:
-    """The number, unchanged.
+    """Return the number, unchanged.
 
     Raises:
-        TypeError: it is no integer.
+        TypeError: it is not an integer.
         ValueError: it is below `least` or above `most`.
     """
     if isinstance(given, bool) or not isinstance(given, int | np.integer):

@@ -1,4 +1,4 @@
-"""The four boards as data: cells, directions, neighbours and the square each board is embedded in."""
+"""The four boards as data: cells, directions, neighbours, and the square that each board is embedded in."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SQUARE_DIRECTIONS = _with_opposites(_SQUARE_AXES)
 _HEX_DIRECTIONS = _with_opposites(_HEX_AXES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """One board. Cells are numbered in record order: sorted by x, then y, numerically.
 
     `cells[i]` is the (x, y) of cell i; `directions` are the steps of movement (8 or 6), of which the first
-    `axes` are the line axes; `adjacent` are the steps that connect a territory; `spreads` tells whether the
-    collapse of border markers carries on to markers around them, by any step of one in x, y or both.
-    `side` is the edge of the square that holds the board, whose position (0, 0) is the cell (`low`, `low`).
+    `axes` are the line axes; `adjacent` are the steps that connect a territory. If `spreads`, the collapse of border
+    markers extends to the markers around them, by any step of one in x, y or both. `side` is the width of the square
+    that holds the board; the square's position (0, 0) is the cell (`low`, `low`).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Board:
     index: Mapping[Cell, int] = field(repr=False)
 
     def neighbour(self, cell: int, step: Cell) -> int:
-        """The cell one step away, or `len(cells)` beyond the edge."""
+        """Return the cell one step away, or `len(cells)` if that is beyond the edge."""
         x, y = self.cells[cell]
         return self.index.get((x + step[0], y + step[1]), len(self.cells))
 
@@ -78,10 +78,10 @@ def _hex_cells(radius: int) -> list[Cell]:
 
 @cache
 def board(name: str) -> Board:
-    """The board of that name.
+    """Return the board with this name.
 
     Raises:
-        ValueError: the name is none of the four.
+        ValueError: there is no such board.
     """
     match name:
         case "square8":

@@ -1,4 +1,4 @@
-"""The twelve configurations: a board and a number of players, with the numbers the rules take from them."""
+"""The twelve configurations: a board, a number of players, and the numbers that follow from them for the rules."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from types import MappingProxyType
 from engine.boards import BOARDS, board
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """What is fixed before a game begins (the table at the head of RULES.md).
 
     `rings` is the supply of each player; `line_length` the markers that make a line; `ring_threshold` the
-    eliminated rings that win; `territory_minimum` the collapsed cells without which territory does not win.
+    eliminated rings that win; `territory_minimum` the least collapsed cells with which territory wins.
     """
 
     board: str
@@ -26,7 +26,7 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Such as "hex8-2"."""
+        """The name, such as "hex8-2"."""
         return f"{self.board}-{self.players}"
 
 
@@ -50,7 +50,7 @@ CONFIGS: Mapping[str, Config] = MappingProxyType(
 
 
 def config(name: str) -> Config:
-    """The configuration of that name, such as "hex8-2".
+    """Return the configuration with this name, such as "hex8-2".
 
     Raises:
         ValueError: there is no such configuration.

@@ -1,4 +1,4 @@
-"""Batches of games that live on a device: the kernels of `Games`, arrays that never leave the device, no waiting."""
+"""Batches of games that live on a device: the kernels of `Games` on arrays that stay there, without waiting."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from engine.rules.sizes import move_bound, scratch_width, state_width
 from engine.rules.tables import tables
 
 ROOM = 4096
-"""Legal moves for which each game has room, unless told otherwise: 1,407 is the most seen."""
+"""Legal moves for which each game has room by default; 1,407 is the most that games have had."""
 
 
 class DeviceGamesError(RuntimeError):
-    """A game could not go on: an illegal move, or more legal moves than there was room for."""
+    """A game could not go on: it was given an illegal move, or had more legal moves than there was room for."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class DeviceGames:
     """A batch of games of one configuration on a device.
 
     `states` int16[games, width] is an array on the device with the rows of `Games`. torch shares its memory with
-    `torch.from_dlpack(games.states)` or `torch.as_tensor(games.states, device=...)`, other libraries likewise, and
-    the same holds for every array that a method returns. Methods queue kernels and return; only `check`,
-    `download` and arrays given as NumPy wait for the device. The arrays that a method returns are written over by
-    its next call.
+    `torch.from_dlpack(games.states)` or `torch.as_tensor(games.states, device=...)`, other libraries likewise; so they
+    do with every array that a method returns. Methods queue kernels and return. Only `check`, `download` and
+    arguments that are NumPy arrays wait for the device. The next call of a method overwrites the arrays that it
+    returned.
 
-    An error is found on the device and kept: the game in question does not move, and `check` or `download` raise.
+    An error is found on the device and kept: the game in question does not move, and `check` and `download` raise.
 
     Args:
-        room: for how many legal moves each game has room; by default as many as a position can have, but no more
-            than `ROOM`. `move_bound(config)` never overflows, at 1.1 MB a game on the largest board.
+        room: number of legal moves for which each game has room; by default as many as a position can have, but at
+            most `ROOM`. `move_bound(config)` never overflows; it takes 1.1 MB a game on the largest board.
     """
 
     def __init__(self, config: Config, states: DeviceArray, device: Device, room: int | None = None) -> None:
@@ -76,7 +76,7 @@ class DeviceGames:
         device: Device | None = None,
         room: int | None = None,
     ) -> DeviceGames:
-        """A batch of `count` games at their first position, on the first GPU by default.
+        """Return a batch of `count` games at their first position; the device is by default the first GPU.
 
         Raises:
             DeviceError: there is no GPU.
@@ -86,7 +86,7 @@ class DeviceGames:
 
     @classmethod
     def upload(cls, games: Games, device: Device | None = None, room: int | None = None) -> DeviceGames:
-        """A copy of a batch on a device, the first GPU by default."""
+        """Return a copy of a batch on a device, by default the first GPU."""
         device = device or Device()
         return cls(games.config, device.upload(games.states), device, room)
 
@@ -94,26 +94,26 @@ class DeviceGames:
         return int(self.states.shape[0])
 
     def legal(self) -> DeviceLegal:
-        """The legal moves of every game."""
+        """Return the legal moves of every game."""
         moves, counts = self._found
         self._launch(kernels.find_legal, moves, counts)
-        self._note(kernels.note_overflow, counts, self.room)
+        self._mark(kernels.note_overflow, counts, self.room)
         return DeviceLegal(moves, counts)
 
     def apply(self, moves: Any, *, check: bool = True) -> None:
         """Apply one move to every game; a game that is over ignores its entry.
 
         Args:
-            moves: int64[games], on the device, or NumPy.
-            check: look whether every move is legal, and leave a game as it is whose move is not. Without this an
-                illegal move does harm: leave it out only for moves that `legal` has just returned.
+            moves: int64[games], on the device or NumPy.
+            check: check that every move is legal, and leave a game with an illegal move as it is. Unchecked, an
+                illegal move corrupts its game: turn this off only for moves that `legal` has just returned.
         """
         given = self.device.upload(moves) if isinstance(moves, np.ndarray) else self.device.share(moves)
         _expect(given, "moves", np.int64, (len(self),))
         if check:
             edges, applied = self._one_each
             self._launch(kernels.replay_games, self._room, edges, given, applied)
-            self._note(kernels.note_refusals, self.states, applied)
+            self._mark(kernels.note_refusals, self.states, applied)
         else:
             self._launch(kernels.apply_moves, given)
 
@@ -123,12 +123,12 @@ class DeviceGames:
         Args:
             seed: uint64.
             steps: int32, 0 or more.
-            numbers: uint64[games], on the device, or NumPy: the number of each game for the random stream; by
-                default its place.
+            numbers: uint64[games], on the device or NumPy: the number of each game for the random stream; by
+                default its place in the batch.
 
         Returns:
-            int32[games] on the device, how many moves were played: fewer than `steps` where a game ended, and
-            minus the number of legal moves where they did not fit.
+            int32[games] on the device, the number of moves played: fewer than `steps` where a game ended, and
+            minus the number of legal moves where these did not fit.
         """
         streams = self._numbers
         if numbers is not None:
@@ -137,11 +137,11 @@ class DeviceGames:
         most = within(steps, 0, 2**31 - 1, "steps")
         self._seed.fill_(within(seed, 0, 2**64 - 1, "seed"))
         self._launch(kernels.random_games, self._room, self._seed, streams, most, self._played)
-        self._note(kernels.note_overflow, self._played, most)
+        self._mark(kernels.note_overflow, self._played, most)
         return self._played
 
     def features(self) -> tuple[DeviceArray, DeviceArray]:
-        """Planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS] (`engine.features`)."""
+        """Return planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS] (`engine.features`)."""
         grid, side, planes, scalars = self._features
         planes.zero_()
         scalars.zero_()
@@ -150,10 +150,10 @@ class DeviceGames:
         return planes.reshape((len(self), PLANES, side, side)), scalars
 
     def check(self) -> None:
-        """Wait for the device and look whether every game could go on.
+        """Wait for the device and check that every game could go on.
 
         Raises:
-            DeviceGamesError: one could not, and stands where that happened.
+            DeviceGamesError: a game could not; it stands where that happened.
         """
         trouble = self.device.download(self._trouble)
         if trouble.any():
@@ -166,14 +166,14 @@ class DeviceGames:
             raise DeviceGamesError(f"game {game} was given a move that is not one of its {count} legal moves")
 
     def download(self) -> Games:
-        """A copy of the batch for the CPU, after a `check`."""
+        """Return a copy of the batch on the CPU, after a `check`."""
         self.check()
         return Games(self.config, self.device.download(self.states))
 
     def _launch(self, kernel: Kernel, *arguments: Any) -> None:
         self.device.launch(kernel, len(self), *self._rules, *arguments)
 
-    def _note(self, kernel: Kernel, *arguments: Any) -> None:
+    def _mark(self, kernel: Kernel, *arguments: Any) -> None:
         self.device.launch(kernel, len(self), *arguments, self._trouble)
 
     @cached_property
@@ -188,9 +188,9 @@ class DeviceGames:
 
     @cached_property
     def _features(self) -> tuple[DeviceArray, int, DeviceArray, DeviceArray]:
-        lie, count = frame(self.config.board), len(self)
-        planes = self.device.empty((count, PLANES * lie.side * lie.side), np.float32)
-        return self.device.upload(lie.grid), lie.side, planes, self.device.empty((count, SCALARS), np.float32)
+        square, count = frame(self.config.board), len(self)
+        planes = self.device.empty((count, PLANES * square.side * square.side), np.float32)
+        return self.device.upload(square.grid), square.side, planes, self.device.empty((count, SCALARS), np.float32)
 
 
 def _expect(array: DeviceArray, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:

@@ -1,16 +1,16 @@
-"""RingRift as an environment in PettingZoo's AEC form, for other people's learners (extra `pettingzoo`).
+"""RingRift as an environment in PettingZoo's AEC form, for learners written elsewhere (extra `pettingzoo`).
 
 Agents are "player_1" .. "player_P". In every step the agent whose turn it is plays one move, bookkeeping moves
-included; it may be the same agent's turn again. At the end the winner's reward is 1 and each other's -1 / (P - 1).
+included; the next turn may be the same agent's. At the end the winner's reward is 1, that of the others -1 / (P - 1).
 
 An action is the number of a move in a fixed list (`engine.actions`), so it means the same in every position: about
 12,000 actions on hex8, 16,000 on square8, but 280,000 on square19 and 360,000 on hexagonal, most of them recovery
-slides. `infos[agent]["actions"]` are the legal ones, `infos[agent]["moves"]` the moves that they play, in the order
-of `Games.legal`: for learners that score moves rather than outputs, as our own networks do.
+slides. `infos[agent]["actions"]` are the legal actions, `infos[agent]["moves"]` the moves that they play, in the order
+of `Games.legal`: they serve learners that score moves instead of a fixed list, as our own networks do.
 
-An observation is that of the agent to move: `observation` float32[planes, side, side] and `scalars`
-float32[scalars] (`engine.features`), and `action_mask` int8[actions], 1 for the legal ones. What the others see is
-the same, with no action to take. There is no truncation: every game ends (`engine.rules.state`).
+The observation is made for the agent to move: `observation` float32[planes, side, side], `scalars` float32[scalars]
+(`engine.features`), and `action_mask` int8[actions], 1 for legal actions. The other agents get the same with an empty
+mask. There is no truncation: every game ends (`engine.rules.state`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Observation = dict[str, NDArray[Any]]
 
 
 class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a class of an untyped module
-    """One game after another of one configuration, such as `Environment("hex8-2")`; `games` is the running one."""
+    """Games of one configuration, one after the other: `Environment("hex8-2")`. `games` holds the current one."""
 
     metadata = {"name": "ringrift_v1", "render_modes": ["ansi"], "is_parallelizable": False}  # noqa: RUF012
 
@@ -76,7 +76,7 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Begin a new game. There is no chance in it, so `seed` changes nothing; there are no `options`."""
+        """Begin a new game. `seed` changes nothing, since there is no chance in the game; there are no `options`."""
         self.games = self._first.copy()
         self.agents = list(self.possible_agents)
         self.rewards = dict.fromkeys(self.agents, 0.0)
@@ -110,7 +110,7 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
         self._look()
 
     def _look(self) -> None:
-        """Note whose turn it is and what may be played. At the end that stays with whoever moved last."""
+        """Set the agent to move and its legal actions; once the game is over, the agent stays the last mover."""
         self._moves = self.games.legal().moves
         self._actions = number_moves(self.config, self._moves)
         player = int(self.games.player()[0])
@@ -120,7 +120,7 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
         self.infos[self.agent_selection] = {"actions": self._actions, "moves": self._moves}
 
     def observe(self, agent: str) -> Observation:
-        """What the agent to move sees; for others the same, with an empty mask."""
+        """Return the observation of the agent to move; for another agent the mask is empty."""
         planes, scalars = self.games.features()
         mask = np.zeros(int(self.action_spaces[agent].n), np.int8)
         if agent == self.agent_selection:
@@ -128,8 +128,8 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
         return {"observation": planes[0], "scalars": scalars[0], "action_mask": mask}
 
     def render(self) -> str:
-        """The canonical text of the position (FORMAT.md section 5)."""
+        """Return the canonical text of the position (FORMAT.md section 5)."""
         return self.games.text(0)
 
     def close(self) -> None:
-        """Nothing is held that needs to be released."""
+        """Do nothing: there is nothing to release."""

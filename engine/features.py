@@ -1,7 +1,7 @@
-"""What a network sees: planes over the board's square and scalars, from the mover's point of view.
+"""The features of a position: planes over the board's square, and scalars, from the mover's point of view.
 
-Seat 0 is the player to move, seat 1 the next, and so on; seats beyond the number of players are zero. A game
-that is over is seen from player 1. The planes, float32[PLANES, side, side], zero off the board:
+Seat 0 is the player to move, seat 1 the next, and so on; seats beyond the number of players are zero. A game that is
+over is described from player 1's point of view. The planes, float32[PLANES, side, side], zero off the board:
 
     seat * 6 + 0    1 where the seat controls a stack
     seat * 6 + 1    height of those stacks / 8
@@ -79,7 +79,7 @@ _RECOVERED = 34
 
 @dataclass(frozen=True)
 class Frame:
-    """How a board lies in its square: `grid` int32[cells] = y * side + x; `mask` float32[side, side]."""
+    """The square around a board: `grid` int32[cells] is y * side + x of each cell; `mask` float32[side, side]."""
 
     side: int
     grid: NDArray[np.int32]
@@ -88,7 +88,7 @@ class Frame:
 
 @cache
 def frame(board_name: str) -> Frame:
-    """The frame of a board (arrays are read-only)."""
+    """Return the frame of a board (arrays are read-only)."""
     shape = board(board_name)
     grid = np.array([(y - shape.low) * shape.side + x - shape.low for x, y in shape.cells], np.int32)
     mask = np.zeros(shape.side * shape.side, np.float32)
@@ -99,19 +99,19 @@ def frame(board_name: str) -> Frame:
 
 @func
 def seat_of(player: int, mover: int, players: int) -> int:
-    """The seat of a player, counted from the mover."""
+    """Return the seat of a player, counted from the mover."""
     return (player - mover + players) % players
 
 
 @func
 def point_of_view(state: Row) -> int:
-    """The player from whom the position is seen."""
+    """Return the player from whose point of view the position is described."""
     return max(int(state[PLAYER]), 1)
 
 
 @func
 def write_stack(tables: Row, state: Row, cell: int, mover: int, area: int, at: int, planes: Floats) -> None:
-    """Write what a stack contributes, at position `at` of the planes of `area` numbers."""
+    """Write the share of a stack, at position `at` of planes of `area` numbers each."""
     players = int(tables[PLAYERS])
     here = content(state, cell)
     tall = height(tables, state, cell)
@@ -130,7 +130,7 @@ def write_stack(tables: Row, state: Row, cell: int, mover: int, area: int, at: i
 
 @func
 def write_planes(tables: Row, state: Row, grid: Ints, area: int, planes: Floats) -> None:
-    """Write all planes of a position, plane after plane of `area` numbers, over zeros."""
+    """Write all planes of a position, each of `area` numbers, over zeros."""
     players = int(tables[PLAYERS])
     mover = point_of_view(state)
     active = int(state[ACTIVE])

@@ -1,4 +1,4 @@
-"""Batches of games: NumPy in, NumPy out, kernels inside."""
+"""Batches of games on NumPy arrays: `Games`, its legal moves, play, and what can be read from a position."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from engine.rules import state as record
 from engine.rules.sizes import move_bound, scratch_width, state_width
 from engine.rules.tables import CELLS, tables
 
-_MOST = 2**31 - 1  # what int32 holds: games of a batch, moves of a list
+_MOST = 2**31 - 1  # the largest int32: games of a batch, moves of a list
 
 
 @dataclass(frozen=True)
 class Legal:
     """The legal moves of a batch: those of game i are `moves[offsets[i]:offsets[i + 1]]`.
 
-    `offsets` int32[games + 1]; `moves` int64[total], in the order in which the rules enumerate them, which
-    depends on the position alone. A game that is over has none, any other at least one.
+    `offsets` int32[games + 1]; `moves` int64[total], in the order in which the rules enumerate them. The order
+    depends on the position alone. A game that is over has no move, any other game has at least one.
     """
 
     offsets: NDArray[np.int32]
     moves: NDArray[np.int64]
 
     def of(self, game: int) -> NDArray[np.int64]:
-        """The moves of one game.
+        """Return the moves of one game.
 
         Raises:
             IndexError: there is no such game.
@@ -44,15 +44,15 @@ class Legal:
 
 
 class IllegalMoveError(ValueError):
-    """A move that is not legal where it was to be applied. The games are as they were before."""
+    """A move is not legal in its game. The games are unchanged."""
 
 
 class Games:
     """A batch of games of one configuration.
 
     `states` int16[games, width] holds everything about each game (see `engine.rules.state`), hidden state
-    included: rows may be copied, stored and moved between batches of the same configuration. What
-    is in a row is trusted: only rows that come from `Games` (or `engine.set_up`) are positions.
+    included. Rows may be copied, stored and moved between batches of the same configuration. Their contents are
+    trusted: only rows that come from `Games` or `engine.set_up` are positions.
     """
 
     def __init__(self, config: Config, states: NDArray[np.int16], executor: Executor | None = None) -> None:
@@ -69,13 +69,13 @@ class Games:
 
     @classmethod
     def new(cls, config: Config | str, count: int, swap: bool = False, executor: Executor | None = None) -> Games:
-        """A batch of `count` games at their first position.
+        """Return a batch of `count` games at their first position.
 
         Args:
             config: a configuration or its name, such as "hex8-2".
-            swap: whether the pie rule is on (2 players only).
-            executor: where kernels run: `engine.backend.cpu.cpu(threads)` (the default, with one thread) or
-                `engine.backend.dialect.PLAIN`.
+            swap: turn on the pie rule (2 players only).
+            executor: where kernels run: `engine.backend.cpu.cpu(threads)` (the default, with one thread),
+                `engine.backend.dialect.PLAIN` or an `engine.backend.cuda.Device`.
 
         Raises:
             ValueError: there is no such configuration, it has no pie rule, or `count` is negative.
@@ -92,10 +92,10 @@ class Games:
         return len(self.states)
 
     def legal(self) -> Legal:
-        """The legal moves of every game.
+        """Return the legal moves of every game.
 
         Raises:
-            ValueError: there are 2^31 or more of them in all.
+            ValueError: they are 2^31 or more in all.
         """
         counts = np.zeros(len(self), np.int32)
         found = self._find(counts, 3 * int(self._tables[CELLS]) + 2)
@@ -104,7 +104,7 @@ class Games:
         total = within(int(counts.sum(dtype=np.int64)), 0, _MOST, "the legal moves of one batch")
         offsets = np.zeros(len(self) + 1, np.int32)
         np.cumsum(counts, out=offsets[1:])
-        if len(self) == 1:  # a launch less, for those who play one game
+        if len(self) == 1:  # saves a launch for callers who play one game
             return Legal(offsets, found[0, : offsets[1]].copy())
         moves = np.empty(total, np.int64)
         self.executor.launch(kernels.pack_rows, len(self), found, offsets, moves)
@@ -120,12 +120,12 @@ class Games:
 
         Args:
             moves: int64[games].
-            check: look first whether every move is legal. Without this an illegal move does harm: leave it
-                out only for moves that `legal` has just returned.
+            check: check first that every move is legal. Unchecked, an illegal move corrupts its game: turn this
+                off only for moves that `legal` has just returned.
 
         Raises:
             IllegalMoveError: a move is not legal; no game was changed.
-            TypeError, ValueError: these are not as many integers as games.
+            TypeError, ValueError: `moves` are not integers, or not one for each game.
         """
         chosen = integers(moves, np.int64, "moves")
         if chosen.shape != (len(self),):
@@ -151,10 +151,13 @@ class Games:
         Args:
             seed: uint64.
             steps: int32, 0 or more.
-            numbers: uint64[games], the number of each game for the random stream; by default its place.
+            numbers: uint64[games], the number of each game for the random stream; by default its place in the batch.
 
         Returns:
-            int32[games], how many moves were played: fewer than `steps` where a game ended.
+            int32[games], the number of moves played: fewer than `steps` where a game ended.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or shape, or is out of range.
         """
         played = np.zeros(len(self), np.int32)
         streams = np.arange(len(self), dtype=np.uint64)
@@ -180,7 +183,10 @@ class Games:
         """Apply `moves[offsets[i]:offsets[i + 1]]` to game i, in place, up to the first illegal one.
 
         Returns:
-            int32[games], how many moves were applied.
+            int32[games], the number of moves applied.
+
+        Raises:
+            TypeError, ValueError: `offsets` and `moves` are not integers, or do not fit the batch or each other.
         """
         edges = integers(offsets, np.int32, "offsets")
         listed = integers(moves, np.int64, "moves")
@@ -204,65 +210,65 @@ class Games:
         return played
 
     def features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS]."""
-        lie = frame(self.config.board)
-        planes = np.zeros((len(self), PLANES * lie.side * lie.side), np.float32)
+        """Return planes float32[games, PLANES, side, side] and scalars float32[games, SCALARS]."""
+        square = frame(self.config.board)
+        planes = np.zeros((len(self), PLANES * square.side * square.side), np.float32)
         scalars = np.zeros((len(self), SCALARS), np.float32)
         self.executor.launch(
             kernels.describe_games,
             len(self),
             self._tables,
             self.states,
-            lie.grid,
-            lie.side,
+            square.grid,
+            square.side,
             planes,
             scalars,
         )
-        return planes.reshape(len(self), PLANES, lie.side, lie.side), scalars
+        return planes.reshape(len(self), PLANES, square.side, square.side), scalars
 
     def player(self) -> NDArray[np.int8]:
-        """int8[games]: the player to act, 1 .. players, or 0 when the game is over."""
+        """Return int8[games]: the player to act, 1 .. players, or 0 when the game is over."""
         return self.states[:, record.PLAYER].astype(np.int8)
 
     def phase(self) -> NDArray[np.int8]:
-        """int8[games]: 0 to 6 for the phases P M C H L T F, 7 when the game is over."""
+        """Return int8[games]: 0 to 6 for the phases P M C H L T F, 7 when the game is over."""
         return self.states[:, record.PHASE].astype(np.int8)
 
     def over(self) -> NDArray[np.bool_]:
-        """bool[games]."""
+        """Return bool[games]: whether each game is over."""
         return np.asarray(self.states[:, record.PHASE] == record.OVER)
 
     def winner(self) -> NDArray[np.int8]:
-        """int8[games]: the winner, or 0 while the game runs."""
+        """Return int8[games]: the winner, or 0 while the game runs."""
         return self.states[:, record.WINNER].astype(np.int8)
 
     def ply(self) -> NDArray[np.int32]:
-        """int32[games]: the number of moves applied."""
+        """Return int32[games]: the number of moves applied."""
         high = self.states[:, record.PLY_HIGH].astype(np.int32)
         return high * 32768 + self.states[:, record.PLY_LOW]
 
     def score(self) -> NDArray[np.int32]:
-        """int32[games, players, 3]: eliminated rings credited, territory, markers, by seat."""
+        """Return int32[games, players, 3]: by seat, eliminated rings credited, territory and markers."""
         fields = (record.ELIMINATED, record.TERRITORY, record.MARKERS)
         seats = range(1, self.config.players + 1)
         columns = [[field + seat for field in fields] for seat in seats]
         return self.states[:, columns].astype(np.int32)
 
     def take(self, indices: ArrayLike) -> Games:
-        """A new batch of copies of the games at these places (integers or one integer, or a mask)."""
+        """Return a new batch of copies of the games at these places (one integer, several, or a mask)."""
         chosen = np.atleast_1d(np.asarray(indices))
         if chosen.size == 0:
             chosen = chosen.astype(np.intp)
         return Games(self.config, self.states[chosen].copy(), self.executor)
 
     def copy(self) -> Games:
-        """A new batch of copies."""
+        """Return a new batch with a copy of every game."""
         return Games(self.config, self.states.copy(), self.executor)
 
     def text(self, game: int) -> str:
-        """The canonical text of a game's position (FORMAT.md section 5)."""
+        """Return the canonical text of a game's position (FORMAT.md section 5)."""
         return notation.state_text(self.config, self.states[game])
 
     def digest(self, game: int) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of that text."""
+        """Return the first 16 hexadecimal digits of the SHA-256 of a game's `text`."""
         return notation.state_digest(self.config, self.states[game])

@@ -1,4 +1,4 @@
-"""The kernels of the engine: what runs once for each game of a batch."""
+"""The kernels behind `Games` and `DeviceGames`, run once for each game of a batch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start_games(first: int, tables: Row, states: Rows, swap: int) -> None:
 
 @kernel
 def find_legal(first: int, tables: Row, states: Rows, scratch: IntRows, found: LongRows, counts: Ints) -> None:
-    """Write the legal moves of every game into its row of `found`, as far as they fit, and their number."""
+    """Write the legal moves of every game into its row of `found`, as far as they fit, and their number to `counts`."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     counts[game] = legal_moves(tables, states[game], scratch[lane], found[game])
@@ -41,7 +41,7 @@ def find_legal(first: int, tables: Row, states: Rows, scratch: IntRows, found: L
 
 @kernel
 def pack_rows(first: int, found: LongRows, offsets: Ints, moves: Longs) -> None:
-    """Write the moves of all games one after the other."""
+    """Write the moves of all games one after the other into `moves`."""
     game = first + thread.tid()
     row = found[game]
     begin = int(offsets[game])
@@ -67,7 +67,7 @@ def replay_games(
     moves: Longs,
     played: Ints,
 ) -> None:
-    """Apply a list of moves to every game as far as they are legal, and write how many were."""
+    """Apply a list of moves to every game up to the first illegal one, and write how many were applied."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     begin = int(offsets[game])

@@ -6,11 +6,11 @@ from enum import IntEnum
 
 from engine.backend.dialect import Long, func
 
-NO_MOVE = -1  # what a game that is over is given instead of a move
+NO_MOVE = -1  # stands for a move where a game is over
 
 
 class Kind(IntEnum):
-    """The kinds of move and what their fields mean (FORMAT.md section 4; names as there, plus variants)."""
+    """The kinds of move and the meaning of their fields (FORMAT.md section 4; its names, plus variants)."""
 
     PR = 0  # place rings: a cell, b count
     SP = 1  # skip placement, by choice

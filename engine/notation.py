@@ -1,4 +1,4 @@
-"""Moves and positions as text: the strings of the recorded games (FORMAT.md sections 3 to 6)."""
+"""Positions and moves written as text, in the form of the recorded games (FORMAT.md sections 3 to 6)."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ ENDINGS = (
 
 @cache
 def cell_names(board_name: str) -> tuple[str, ...]:
-    """The text "x,y" of every cell of a board."""
+    """Return the text "x,y" of every cell of a board."""
     return tuple(f"{x},{y}" for x, y in board(board_name).cells)
 
 
 def cells_text(names: Sequence[str], cells: Iterable[int]) -> str:
-    """A cell list, sorted by x, then y."""
+    """Return the text of a list of cells, sorted by x, then y."""
     return ";".join([names[cell] for cell in sorted(cells)])
 
 
@@ -63,7 +63,8 @@ def _run(table: Row, first: int, axis: int, length: int) -> list[int]:
     return cells
 
 
-def _line_text(names: Sequence[str], table: Row, state: Row, kind: int, a: int, b: int, c: int) -> str:
+def _line_text(names: Sequence[str], table: Row, state: Row, kind: int, fields: tuple[int, int, int]) -> str:
+    a, b, c = fields
     if kind == Kind.PL:
         return f"PL {cells_text(names, _run(table, a, b, c))}"
     if kind == Kind.CL_ALL:
@@ -75,11 +76,12 @@ def _line_text(names: Sequence[str], table: Row, state: Row, kind: int, a: int, 
 
 
 def region_cells(config: Config, state: NDArray[np.int16], first: int, colour: int) -> list[int]:
-    """The cells of the region that `TR` claims, in cell order.
+    """Return the cells of the region that `TR` claims, in cell order.
 
     Args:
         state: the record row in which the claim is legal.
-        first: the region's first cell, and `colour`: of its border, as in the move.
+        first: the region's first cell, as in the move.
+        colour: the colour of its border, as in the move.
     """
     table, row = plain_row(tables(config)), plain_row(state)
     scratch = plain_row(np.zeros(scratch_width(config), np.int32))
@@ -97,7 +99,8 @@ def _region_text(config: Config, state: NDArray[np.int16], first: int, colour: i
     return f"TR {names[first]} {size} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
 
 
-def _slide_text(names: Sequence[str], table: Row, kind: int, a: int, b: int, c: int) -> str:
+def _slide_text(names: Sequence[str], table: Row, kind: int, fields: tuple[int, int, int]) -> str:
+    a, b, c = fields
     head = f"RS {names[a]} {names[b]}"
     if kind == Kind.RS_L2:
         return f"{head} L2 {cells_text(names, _run(table, c >> 3, c & 7, table[LINE]))}"
@@ -105,13 +108,13 @@ def _slide_text(names: Sequence[str], table: Row, kind: int, a: int, b: int, c: 
 
 
 def move_to_text(config: Config, state: NDArray[np.int16], move: int) -> str:
-    """The canonical string of a legal move.
+    """Return the canonical string of a legal move.
 
     Args:
         state: the record row in which the move is legal.
 
     Raises:
-        ValueError: the number is no move of this configuration.
+        ValueError: the number is not a move of this configuration.
     """
     move = int(move)
     if move < 0 or move_kind(move) >= len(Kind):
@@ -133,9 +136,9 @@ def _move_text(config: Config, state: NDArray[np.int16], move: int) -> str:
         case Kind.OC | Kind.CC:
             return f"{kind.name} {names[a]} {names[b]} {names[c]}"
         case Kind.RS_F | Kind.RS_S | Kind.RS_L1 | Kind.RS_L2:
-            return _slide_text(names, plain_row(tables(config)), kind, a, b, c)
+            return _slide_text(names, plain_row(tables(config)), kind, (a, b, c))
         case Kind.PL | Kind.CL_ALL | Kind.CL_SUB:
-            return _line_text(names, plain_row(tables(config)), plain_row(state), kind, a, b, c)
+            return _line_text(names, plain_row(tables(config)), plain_row(state), kind, (a, b, c))
         case Kind.TR:
             return _region_text(config, state, a, b, c)
         case Kind.EL | Kind.ET | Kind.ER | Kind.FE:
@@ -144,10 +147,11 @@ def _move_text(config: Config, state: NDArray[np.int16], move: int) -> str:
 
 
 def rings_on(table: Row, state: Row, cell: int) -> list[int]:
-    """The owners of the rings of a stack, bottom to top.
+    """Return the owners of the rings of a stack, bottom to top.
 
     Args:
-        table: `tables(config)` and `state` a record row, both as plain rows.
+        table: `tables(config)` as a plain row.
+        state: a record row as a plain row.
     """
     ring = state[table[TOP] + cell]
     owners = [ring_owner(table, ring)]
@@ -158,7 +162,7 @@ def rings_on(table: Row, state: Row, cell: int) -> list[int]:
 
 
 def state_text(config: Config, state: NDArray[np.int16]) -> str:
-    """The canonical text of a position (FORMAT.md section 5)."""
+    """Return the canonical text of a position (FORMAT.md section 5)."""
     names, table, row = cell_names(config.board), plain_row(tables(config)), plain_row(state)
     lines = [f"b {config.board} {config.players}"]
     if record.is_over(row):
@@ -180,10 +184,10 @@ def state_text(config: Config, state: NDArray[np.int16]) -> str:
 
 
 def state_digest(config: Config, state: NDArray[np.int16]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of the position's text."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of the position's text."""
     return hashlib.sha256(state_text(config, state).encode()).hexdigest()[:16]
 
 
 def ending_text(state: NDArray[np.int16]) -> str:
-    """The end code of a game that is over (FORMAT.md section 6), "" while it runs."""
+    """Return the end code of a game that is over (FORMAT.md section 6), "" while it runs."""
     return ENDINGS[int(state[record.ENDING])]

@@ -1,4 +1,4 @@
-"""Counts of legal sequences: equal counts before and after a change of the rules make an error very unlikely."""
+"""Counts of legal sequences (perft): if a change of the rules leaves them equal, an error is very unlikely."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from engine.arguments import within
 from engine.games import Games
 
-_CHILDREN = 8192  # positions made at once: memory for them is needed once per level
+_CHILDREN = 8192  # positions made at once, which take memory once per level
 
 
 def count_sequences(games: Games, depth: int) -> NDArray[np.int64]:
-    """int64[games]: in how many ways `depth` legal moves can be played from each position.
+    """Return int64[games]: the number of sequences of `depth` legal moves from each position.
 
-    A game that is over has no move, so what ends earlier is not counted. The last moves are enumerated, not played.
+    A game that is over has no move, so shorter sequences are not counted. The last moves are enumerated, not played.
 
     Raises:
         ValueError: `depth` is negative.

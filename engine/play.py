@@ -1,4 +1,4 @@
-"""Playing on without a player: at random, or as a list of moves says."""
+"""Playing on from a position in one launch, in the dialect: random moves, or a given list of moves."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from engine.rules.turn import apply_move
 
 @func
 def play_randomly(tables: Row, state: Row, scratch: Ints, room: Longs, seed: Word, game: Word, steps: int) -> int:
-    """Play up to `steps` random moves, fewer if the game ends, and return how many.
+    """Play up to `steps` random moves, fewer if the game ends, and return their number.
 
-    Where the legal moves are more than `room` holds, stop there and return minus their number.
-    The number drawn depends on the seed, the game and how many moves were applied before, so a game played
-    in portions is the game played at once.
+    If there are more legal moves than `room` holds, stop there and return minus their number. The random number
+    depends on the seed, the game and the number of moves applied before, so a game played in portions equals the game
+    played at once.
     """
     played = Int(0)
     while played < steps and not is_over(state):
@@ -30,9 +30,9 @@ def play_randomly(tables: Row, state: Row, scratch: Ints, room: Longs, seed: Wor
 
 @func
 def replay(tables: Row, state: Row, scratch: Ints, room: Longs, moves: Longs, begin: int, end: int) -> int:
-    """Apply moves[begin:end] up to the first that is not legal, and return how many were applied.
+    """Apply moves[begin:end] up to the first illegal one, and return how many were applied.
 
-    A legal move beyond what `room` holds counts as not legal.
+    A legal move that does not fit `room` counts as illegal.
     """
     for place in range(begin, end):
         left = Int(min(legal_moves(tables, state, scratch, room), int(room.shape[0])))

@@ -1,4 +1,4 @@
-"""A position as plain data, for those who show it: pictures, text boards, reports."""
+"""Positions as plain data, for whatever shows them: pictures, text boards, reports."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _ENDINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Position:
-    """What a player sees of a game; cells are numbers in board order, owners are players 1 .. players.
+    """A position as a player sees it. Cells are numbers in board order, owners are players 1 .. players.
 
-    `stacks` hold the owners of their rings from bottom to top; `hand`, `eliminated` and `territory` have one
-    entry per seat. `player` and `winner` are 0 where there is none, `phase` is the long name or "game_over",
-    `ending` an end code (FORMAT.md section 6) or "".
+    `stacks` gives the owners of the rings from bottom to top; `hand`, `eliminated` and `territory` have one entry
+    per seat. `player` and `winner` are 0 if there is none, `phase` is the long name or "game_over", `ending` an end
+    code (FORMAT.md section 6) or "".
     """
 
     config: Config
@@ -52,10 +52,10 @@ class Position:
 
 
 def read_position(config: Config, state: NDArray[np.int16]) -> Position:
-    """The position in a record row (int16[width], a row of `Games.states`).
+    """Return the position in a record row (int16[width], a row of `Games.states`).
 
     Raises:
-        ValueError: the row has not the width of this configuration's records.
+        ValueError: the row is not as wide as this configuration's records.
     """
     if state.shape != (state_width(config),):
         raise ValueError(f"a row of {config.name} has {state_width(config)} numbers, got {list(state.shape)}")
@@ -90,13 +90,13 @@ def read_position(config: Config, state: NDArray[np.int16]) -> Position:
 
 
 def cap_of(rings: tuple[int, ...]) -> int:
-    """How many rings at the top of a stack belong to one player."""
+    """Return the number of rings of one player at the top of a stack."""
     below = [place for place, owner in enumerate(reversed(rings)) if owner != rings[-1]]
     return below[0] if below else len(rings)
 
 
 def situation(position: Position) -> str:
-    """The phase in words, or how the game was won."""
+    """Return a text that names the phase, or the way in which the game was won."""
     if position.phase == "game_over":
         return _ENDINGS[position.ending]
     return position.phase.replace("_", " ")

@@ -1,4 +1,4 @@
-"""Sets up a position from its canonical text, to play on from there."""
+"""Positions read from their canonical text, to play on from there."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from engine.rules.tables import tables
 
 
 class PositionError(ValueError):
-    """A text that is not the canonical text of a position."""
+    """A text is not the canonical text of a position."""
 
 
 def set_up(text: str, executor: Executor | None = None) -> Games:
-    """A batch of one game that stands at the position with this text (FORMAT.md section 5).
+    """Return a batch of one game at the position with this text (FORMAT.md section 5).
 
-    What the text does not tell is as if nothing had happened before: no move was made this turn, nothing is owed,
-    the rounds of the last-player-standing rule begin, the pie rule is off. The phases capture and chain_capture,
-    which need to know which stack captures, cannot be set up, nor can a game that is over.
+    State that the text does not hold is that of a fresh turn: no move was made in it, nothing is owed, the rounds of
+    the last-player-standing rule begin, the pie rule is off. The phases capture and chain_capture cannot be set up,
+    since the text does not say which stack captures; nor can a game that is over.
 
     Raises:
         PositionError: it is not the text of such a position; the message names the line.
@@ -57,10 +57,12 @@ def _configuration(line: str) -> Config:
 
 
 def _read(settings: Config, state: NDArray[np.int16], words: list[str]) -> None:
-    """Write what a line says, but for the hands, from which the rings of the stacks are yet to be taken.
+    """Write the contents of a line into the record row, except for the rings in hand.
+
+    Stacks take their rings from the hands; `_take_from_hands` sets the rest.
 
     Raises:
-        ValueError, IndexError: that cannot be.
+        ValueError, IndexError: the line does not fit the position so far.
     """
     table, row = plain_row(tables(settings)), plain_row(state)
     match words:
@@ -106,7 +108,11 @@ def _place(table: Row, row: Row, cell: int, owner: int) -> None:
 
 
 def _take_from_hands(settings: Config, state: NDArray[np.int16], lines: list[str]) -> None:
-    """Leave in the hands what the text says; the rest of what is not on the board must have been eliminated."""
+    """Set the rings in hand to those of the text; all others that are not on the board must be eliminated.
+
+    Raises:
+        PositionError: the numbers of rings do not add up.
+    """
     gone = 0
     for seat in range(1, settings.players + 1):
         number = seat + 2

@@ -1,4 +1,4 @@
-"""Random numbers from counters: the same (seed, game, step) always gives the same number."""
+"""Counter-based random numbers, in the dialect: the same (seed, game, step) always gives the same number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def mix(value: Word) -> Word:
 
 @func
 def random_word(seed: Word, game: Word, step: Word) -> Word:
-    """64 random bits for a step of a game under a seed."""
+    """Return 64 random bits for a step of a game under a seed."""
     state = mix(Word(seed + Word(0x9E3779B97F4A7C15)))
     state = mix(Word(state + game * Word(0xD1342543DE82EF95)))
     return mix(Word(state + step * Word(0x9E3779B97F4A7C15)))
@@ -23,6 +23,6 @@ def random_word(seed: Word, game: Word, step: Word) -> Word:
 
 @func
 def random_below(seed: Word, game: Word, step: Word, bound: int) -> int:
-    """A random integer from 0 to `bound` - 1, for bounds from 1 to 2^31 - 1 (bias below 2^-33)."""
+    """Return a random integer from 0 to `bound` - 1, for bounds from 1 to 2^31 - 1 (bias below 2^-33)."""
     high = random_word(seed, game, step) >> Word(32)
     return int((high * Word(bound)) >> Word(32))

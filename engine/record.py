@@ -1,4 +1,4 @@
-"""Records of played games: their canonical bytes, and the Merkle root of many of them."""
+"""Records of played games: their canonical bytes, and the Merkle root over many of them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _MAGIC = b"RRG1"
 
 
 class RecordError(ValueError):
-    """Bytes that are no record of a game."""
+    """Bytes are not the record of a game."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class GameRecord:
-    """One game, from the first position to the end.
+    """One game from the first position to the end.
 
     Args:
         config: name of the configuration.
-        seed: what its random numbers came from.
-        swap: whether the pie rule was on.
-        opening_plies: how many of the moves are the opening, not chosen by the players.
+        seed: the seed of its random numbers.
+        swap: True if the pie rule was on.
+        opening_plies: the number of moves, from the first, that were not chosen by the players.
         moves: int64[plies].
         winner: 1 .. players, or 0 if the game was broken off.
-        seats: who played each seat: a name or digest for each player.
+        seats: a name or digest of the player of each seat.
     """
 
     config: str
@@ -40,7 +40,7 @@ class GameRecord:
     seats: tuple[bytes, ...]
 
     def encode(self) -> bytes:
-        """The canonical bytes: equal records have equal bytes, whatever machine wrote them.
+        """Return the canonical bytes: equal records have equal bytes on every machine.
 
         Magic, then big-endian: config, seed and each seat as a 16-bit length and that many bytes (the number
         of seats before them in 8 bits), swap and winner in 8 bits each, opening plies and the number of
@@ -59,7 +59,7 @@ def _text(value: bytes) -> bytes:
 
 
 class _Reader:
-    """Reads the parts of a record in turn."""
+    """A cursor over the bytes of a record."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -85,7 +85,7 @@ class _Reader:
 
 
 def decode(data: bytes) -> GameRecord:
-    """The record with these canonical bytes. Whether its moves are legal is another question.
+    """Return the record with these canonical bytes. Its moves are not checked.
 
     Raises:
         RecordError: they are not the canonical bytes of any record.
@@ -100,15 +100,23 @@ def decode(data: bytes) -> GameRecord:
     reader.finish()
     if not config.isascii() or swap > 1 or winner > len(seats) or opening > count:
         raise RecordError(f"a field is out of range: {config=} {swap=} {winner=} {opening=} of {count} moves")
-    return GameRecord(config.decode("ascii"), seed, bool(swap), opening, moves, winner, seats)
+    return GameRecord(
+        config=config.decode("ascii"),
+        seed=seed,
+        swap=bool(swap),
+        opening_plies=opening,
+        moves=moves,
+        winner=winner,
+        seats=seats,
+    )
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The Merkle tree hash of a list of byte strings (RFC 6962 section 2.1, SHA-256)."""
+    """Return the Merkle tree hash of a list of byte strings (RFC 6962 section 2.1, SHA-256)."""
     if not leaves:
         return hashlib.sha256(b"").digest()
     level = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
-    # A node without a partner rises unchanged. That is the RFC's split at the largest power of two.
+    # A node without a partner rises unchanged, which is the RFC's split at the largest power of two.
     while len(level) > 1:
         paired = [
             hashlib.sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)

@@ -1,4 +1,4 @@
-"""Recorded games of the reference implementation (FORMAT.md): read, and held against these rules."""
+"""Recorded games of the reference implementation (FORMAT.md): reading them, and checking the rules against them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _KEYS = {"id", "board", "players", "swap", "end", "winner", "steps"}
 
 
 class RecordedGamesError(ValueError):
-    """A file that does not hold recorded games."""
+    """A file does not hold recorded games."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """Where these rules and a record part: what was looked at, what we have and what the record has.
+    """A difference between these rules and a record: what was compared, our value and the recorded one.
 
     `position` is the canonical text before the move, or after it if the positions differ.
     """
@@ -46,22 +46,22 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many steps of a list of games were replayed, and where they did not fit."""
+    """The number of steps replayed of a list of games, and the differences found."""
 
     steps: int
     mismatches: tuple[Mismatch, ...]
 
 
 def configuration_of(game: Recorded) -> str:
-    """The name of a recorded game's configuration."""
+    """Return the name of a recorded game's configuration."""
     return f"{game['board']}-{game['players']}"
 
 
 def read_games(path: Path) -> Iterator[Recorded]:
-    """The games of a file, gzipped or plain, one after the other.
+    """Yield the games of a file, gzipped or plain.
 
     Raises:
-        RecordedGamesError: the file is damaged or holds something else.
+        RecordedGamesError: the file is damaged, or does not hold recorded games.
     """
     try:
         with _open_lines(path) as lines:
@@ -83,14 +83,14 @@ def _open_lines(path: Path) -> TextIO:
 
 
 def list_digest(texts: Sequence[str]) -> str:
-    """The digest by which a long legal list is recorded; the strings must be sorted."""
+    """Return the digest that stands for a long list of legal moves in a record; the strings must be sorted."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def check_games(recorded: Sequence[Recorded], executor: Executor | None = None) -> Outcome:
-    """Replay games of one configuration together, comparing everything that is recorded at every step.
+    """Replay games of one configuration together, and compare everything that is recorded at every step.
 
-    A game is left at its first mismatch.
+    The replay of a game stops at its first mismatch.
     """
     checker = _Checker(recorded, executor)
     checker.run()
@@ -98,10 +98,10 @@ def check_games(recorded: Sequence[Recorded], executor: Executor | None = None) 
 
 
 def moves_of(recorded: Recorded, count: int | None = None) -> NDArray[np.int64]:
-    """int64[n]: the moves of a recorded game, or the first `count`, for `Games.apply` from the first position on.
+    """Return int64[n]: the moves of a recorded game from the first position on, or the first `count` of them.
 
     Raises:
-        RecordedGamesError: one of them is not legal where it was played.
+        RecordedGamesError: a move is not legal where it was played.
     """
     games = Games.new(config(configuration_of(recorded)), 1, swap=recorded["swap"])
     steps = recorded["steps"][:count]
@@ -116,7 +116,7 @@ def moves_of(recorded: Recorded, count: int | None = None) -> NDArray[np.int64]:
 
 
 class _Checker:
-    """The state of one replay: games that are still in step are advanced together."""
+    """One replay of several games, which advances together those that agree so far."""
 
     def __init__(self, recorded: Sequence[Recorded], executor: Executor | None) -> None:
         self._recorded = recorded
@@ -146,7 +146,7 @@ class _Checker:
             step += 1
 
     def _goes_on(self, place: int, step: int) -> bool:
-        """Whether a game has this step; if it has come to its end, that is compared."""
+        """Return whether a game has this step; if not, compare its end and winner."""
         game = self._recorded[place]
         if step < len(game["steps"]):
             return True
@@ -162,11 +162,13 @@ class _Checker:
             return True
         position = self._games.text(place)
         name = str(self._recorded[place]["id"])
-        self.mismatches.append(Mismatch(name, step, what, str(ours), str(recorded), position))
+        self.mismatches.append(
+            Mismatch(game=name, step=step, what=what, ours=str(ours), recorded=str(recorded), position=position)
+        )
         return False
 
     def _compare(self, batch: Games, row: int, place: int, step: int, moves: NDArray[np.int64]) -> int | None:
-        """The recorded move if everything before it agrees."""
+        """Return the recorded move if player, phase and legal moves agree with the record, else None."""
         player, phase, count, legal, move = self._recorded[place]["steps"][step][:5]
         state = batch.states[row]
         ours = (int(batch.player()[row]), (notation.PHASES + "-")[int(batch.phase()[row])])

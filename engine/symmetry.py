@@ -1,19 +1,19 @@
-"""The symmetries of the boards, acting on positions and on moves.
+"""The symmetries of the boards, applied to positions, moves and planes.
 
-A symmetry is a turn or a mirror that takes the board onto itself: 8 on square boards, 12 on hex boards. To see
-a position through one, transform the games, the moves, or both: legal moves and play commute with it, that is
+A symmetry is a rotation or reflection that takes the board onto itself: 8 on square boards, 12 on hex boards. It
+transforms games, moves, or both. Legal moves and play commute with it, that is
 
     transform_games(games after move) == transform_games(games) after transform_moves(move)
 
-and likewise for the lists of legal moves (as sets: their order changes). How far that holds (RULES.md):
+and likewise for the lists of legal moves (as sets: their order changes). The limits of this (RULES.md):
 
 * Identity and half turn: always, on every board.
 * Every symmetry that is `exact`: all 8 on square8 and square19, all 12 on hexagonal, 4 of the 12 on hex8; with one
-  exception. Where a recovery slide completes two longest runs of one length on different axes, the rules take the
+  exception. If a recovery slide completes two longest runs of one length on different axes, the rules take the
   first axis of a fixed order (section J), and only the half turn keeps every axis.
-* The other 8 on hex8 besides change what a claimed region takes along: there the collapse of border markers carries
-  on by 8-neighbour steps in (x, y) (section G), which on a hex board single out one of its three diagonals. Legal
-  moves still commute, and play does but for such a claim. For learning they are as good as exact.
+* The other 8 on hex8 also change which markers collapse with a claimed region: there the collapse of border markers
+  spreads by 8-neighbour steps in (x, y) (section G), which on a hex board single out one of its three diagonals.
+  Legal moves still commute, and so does play except for such claims. For learning they are as good as exact.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _RUN = np.isin(np.arange(256), (Kind.PL, Kind.CL_ALL, Kind.CL_SUB))
 class Symmetry:
     """One symmetry of one board (arrays are read-only).
 
-    `matrix` takes (x, y), seen from the middle of the board, to (m[0] x + m[1] y, m[2] x + m[3] y).
+    `matrix` takes (x, y), relative to the middle of the board, to (m[0] x + m[1] y, m[2] x + m[3] y).
     """
 
     board: str
     matrix: tuple[int, int, int, int]
-    cells: NDArray[np.int32]  # [cells]: the cell that each cell goes to
-    directions: NDArray[np.int32]  # [8 or 6]: the direction that each direction goes to
+    cells: NDArray[np.int32]  # [cells]: the image of each cell
+    directions: NDArray[np.int32]  # [8 or 6]: the image of each direction
     exact: bool  # see the module's docstring
 
     def inverse(self) -> Symmetry:
-        """The symmetry that undoes this one."""
+        """Return the symmetry that undoes this one."""
         undone = np.argsort(self.cells)
         return next(each for each in symmetries(self.board) if (each.cells == undone).all())
 
@@ -83,7 +83,7 @@ def _symmetry(shape: Board, matrix: tuple[int, int, int, int]) -> Symmetry:
 
 @cache
 def symmetries(board_name: str) -> tuple[Symmetry, ...]:
-    """All symmetries of a board, the identity first."""
+    """Return all symmetries of a board, the identity first."""
     shape = board(board_name)
     found = [m for m in product(_SIGNS, _SIGNS, _SIGNS, _SIGNS) if _keeps(m, set(shape.directions))]
     return tuple(_symmetry(shape, matrix) for matrix in sorted(found, key=lambda m: m != (1, 0, 0, 1)))
@@ -91,7 +91,7 @@ def symmetries(board_name: str) -> tuple[Symmetry, ...]:
 
 @cache
 def _row_sources(config: Config, symmetry: Symmetry) -> NDArray[np.intp]:
-    """For each number of a transformed row, where in the row it comes from."""
+    """Return, for each number of a transformed row, its place in the original row."""
     table = tables(config)
     sources = np.arange(state_width(config))
     for first in (record.BOARD, *(int(table[part]) for part in (HEIGHT, TOP, BOTTOM))):
@@ -100,7 +100,7 @@ def _row_sources(config: Config, symmetry: Symmetry) -> NDArray[np.intp]:
 
 
 def transform_games(games: Games, symmetry: Symmetry) -> Games:
-    """A new batch: every game as it looks through the symmetry, hidden state included."""
+    """Return a new batch with the image of every game under the symmetry, hidden state included."""
     _check_board(games, symmetry)
     states = games.states[:, _row_sources(games.config, symmetry)]
     active = states[:, record.ACTIVE]
@@ -111,15 +111,18 @@ def transform_games(games: Games, symmetry: Symmetry) -> Games:
 def transform_moves(
     games: Games, moves: ArrayLike, symmetry: Symmetry, owners: ArrayLike | None = None
 ) -> NDArray[np.int64]:
-    """What legal moves become when their games are seen through the symmetry.
+    """Return the images of legal moves under the symmetry.
 
     Args:
-        games: where the moves are legal, not yet transformed.
+        games: the games in which the moves are legal, not yet transformed.
         moves: int64[n]; entries below 0 stay as they are.
-        owners: int[n], the game that each move belongs to; by default there is one move for each game.
+        owners: int[n], the game of each move; by default there is one move for each game.
 
     Returns:
         int64[n], in the order of `moves`.
+
+    Raises:
+        ValueError: the symmetry is of another board, or there are not as many owners as moves.
     """
     _check_board(games, symmetry)
     given = np.asarray(moves, np.int64)
@@ -149,7 +152,7 @@ def _check_board(games: Games, symmetry: Symmetry) -> None:
 def _transform_runs(
     config: Config, symmetry: Symmetry, moves: NDArray[np.int64], images: list[NDArray[np.int64]]
 ) -> None:
-    """Write the images of line moves, which name a run of cells by its first cell and its axis."""
+    """Write into `images` the images of moves that name a run of cells by its first cell and axis."""
     kind, a, b, c = moves & 255, moves >> 8 & 4095, moves >> 20 & 4095, moves >> 32
     line = _RUN[kind] & (moves >= 0)
     length = np.where(kind == Kind.CL_SUB, config.line_length, c)
@@ -162,7 +165,7 @@ def _transform_runs(
 def _run_image(
     symmetry: Symmetry, first: NDArray[np.int64], axis: NDArray[np.int64], length: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First cell and axis of the images of runs."""
+    """Return the first cells and axes of the images of runs."""
     shape = board(symmetry.board)
     ends = [
         shape.index[x + (n - 1) * dx, y + (n - 1) * dy]
@@ -170,15 +173,15 @@ def _run_image(
             (shape.cells[cell] for cell in first), (shape.directions[d] for d in axis), length, strict=True
         )
     ]
-    # axes go up in cell order, so the first cell of the image is the lower one of its ends
+    # along an axis cell numbers rise, so the first cell of the image is the lower one of its ends
     lower = np.minimum(symmetry.cells[first], symmetry.cells[np.array(ends, int)])
     return lower.astype(np.int64), symmetry.directions[axis].astype(np.int64) % shape.axes
 
 
 def transform_planes(planes: NDArray[np.float32], symmetry: Symmetry) -> NDArray[np.float32]:
-    """Planes [..., side, side] of a position (`engine.features`) as those of the transformed position."""
-    lie = frame(symmetry.board)
+    """Return planes [..., side, side] of a position (`engine.features`) as those of the transformed position."""
+    square = frame(symmetry.board)
     flat = planes.reshape(*planes.shape[:-2], -1)
     seen = np.zeros_like(flat)
-    seen[..., lie.grid[symmetry.cells]] = flat[..., lie.grid]
+    seen[..., square.grid[symmetry.cells]] = flat[..., square.grid]
     return seen.reshape(planes.shape)

@@ -1,4 +1,4 @@
-"""Prints the registers, local memory, code and resident warps of every kernel on a GPU, out of its cubin."""
+"""Print the registers, local memory, code size and resident warps of every kernel on a GPU, read from its cubin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def measure(module: str, architecture: int, block: int) -> list[dict[str, Any]]:
-    """One entry for each kernel of a module."""
+    """Return one entry for each kernel of a module."""
     import_module(module)
     return [
         {"module": module, **asdict(kernel), "warps": resident_warps(kernel.registers, block)}

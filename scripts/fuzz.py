@@ -1,7 +1,7 @@
-"""Feeds damaged inputs to everything that reads bytes of others; any error but its own is a finding.
+"""Feed damaged inputs to everything that reads foreign bytes; any error other than the reader's own is a finding.
 
-Inputs are made from valid samples: bits flipped, bytes cut, repeated and spliced, lengths and values changed,
-also below right digests and signatures. Input number I of a target is the same for a seed, whatever the jobs.
+Inputs are made from valid samples: bits flipped, bytes cut, repeated and spliced, lengths and values changed, also
+under valid digests and signatures. Input number I of a target depends on the seed alone, not on the number of jobs.
 """
 
 import argparse
@@ -27,7 +27,7 @@ Job = tuple[str, int, int, int, float]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Tries all inputs; 0 if none did harm, 1 if any did."""
+    """Try all inputs; return 0 if there was no finding, 1 if there was one, 2 for an unknown target."""
     arguments = _parser().parse_args(argv)
     names = arguments.targets or list(TARGETS)
     unknown = [name for name in names if name not in TARGETS]
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     began = time.monotonic()
     results = _run(_jobs(names, arguments), arguments.jobs, arguments.megabytes << 20)
-    _tell(results, time.monotonic() - began)
+    _show(results, time.monotonic() - began)
     return 1 if any(result.findings for result in results.values()) else 0
 
 
@@ -47,14 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each target (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--limit", type=float, default=5.0, help="seconds that an input may take (%(default)s)")
-    parser.add_argument("--megabytes", type=_whole, default=256, help="that a process may take more (%(default)s)")
+    parser.add_argument("--megabytes", type=_whole, default=256, help="memory a process may add (%(default)s)")
     parser.add_argument("--jobs", type=_whole, default=os.cpu_count() or 1, help="processes (%(default)s)")
     return parser
 
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -72,13 +72,13 @@ def _run(jobs: Sequence[Job], processes: int, memory: int) -> dict[str, Result]:
     with get_context("spawn").Pool(min(processes, len(jobs)), _prepare, (memory,)) as pool:
         for part in pool.imap_unordered(_try, jobs):
             for finding in part.findings:
-                _tell_finding(finding)
+                _show_finding(finding)
             results.setdefault(part.target, Result(part.target)).add(part)
     return results
 
 
 def _prepare(memory: int) -> None:
-    fault_proofs.honest()  # the library with the rules takes more room than any input may
+    fault_proofs.honest()  # loads the compiled rules, which take more memory than an input may
     bound_memory(memory)
 
 
@@ -86,13 +86,13 @@ def _try(job: Job) -> Result:
     return fuzz(*job)
 
 
-def _tell_finding(finding: Finding) -> None:
+def _show_finding(finding: Finding) -> None:
     print(f"FINDING {finding.target}: {finding.what}")
     print(f"  again: scripts/fuzz {finding.target} --seed {finding.seed} --first {finding.index} --count 1")
     print(f"  input: {len(finding.data)} bytes, {finding.data[:200].hex()}{'...' if len(finding.data) > 200 else ''}")
 
 
-def _tell(results: dict[str, Result], seconds: float) -> None:
+def _show(results: dict[str, Result], seconds: float) -> None:
     table = Table("target", "inputs", "accepted", "inputs/s a process", "slowest ms", "findings")
     for name, result in sorted(results.items()):
         rate = result.inputs / result.seconds

@@ -1,4 +1,4 @@
-"""Replays recorded games of the reference implementation through the engine and reports mismatches."""
+"""Replay recorded games of the reference implementation through the engine, and report mismatches."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from engine.reference_games import (
     read_games,
 )
 
-_BATCH = 16  # games replayed together: small enough that both cores stay busy to the end
+_BATCH = 16  # games replayed together: few enough to keep all cores busy to the end
 
 
 @dataclass
 class Tally:
-    """What was found for one configuration."""
+    """The counts of one configuration."""
 
     games: int = 0
-    swaps: int = 0  # games of these with the pie rule
+    swaps: int = 0  # the games among them with the pie rule
     steps: int = 0
     mismatches: int = 0
 
@@ -52,10 +52,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and those in the directories named.
+    """Return the files among the paths, and the files in the directories among them.
 
     Raises:
-        RecordedGamesError: a path holds none.
+        RecordedGamesError: a path has no recorded games.
     """
     files: list[Path] = []
     for path in paths:
@@ -67,7 +67,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def batches(files: Iterable[Path], wanted: list[str] | None, limit: int | None) -> Iterator[list[Recorded]]:
-    """The games of all files in batches of one configuration."""
+    """Yield the games of all files in batches, each of one configuration."""
     for path in files:
         pending: dict[str, list[Recorded]] = defaultdict(list)
         for game in islice(read_games(path), limit):
@@ -81,13 +81,13 @@ def batches(files: Iterable[Path], wanted: list[str] | None, limit: int | None) 
 
 
 def check(games: list[Recorded], plain: bool) -> tuple[str, int, int, Outcome]:
-    """Name of the configuration, number of games, of those with the pie rule, and what was found."""
+    """Return the configuration's name, the number of games and of those with the pie rule, and the outcome."""
     swaps = sum(bool(game["swap"]) for game in games)
     return configuration_of(games[0]), len(games), swaps, check_games(games, PLAIN if plain else None)
 
 
 def check_all(found: Iterator[list[Recorded]], plain: bool, jobs: int) -> Iterator[tuple[str, int, int, Outcome]]:
-    """Check all batches over several processes, holding only a few of them in memory."""
+    """Check all batches in several processes, holding only a few batches in memory."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         running = deque(pool.submit(check, games, plain) for games in islice(found, 4 * jobs))
         while running:

@@ -1,7 +1,7 @@
-"""Counts legal sequences from the start and from recorded positions, and compares them with the committed counts.
+"""Count legal sequences from the start and from recorded positions, and compare them with the committed counts.
 
-The table, tests/data/perft.json, holds for each configuration, recorded game ("start" for the first position) and
-number of moves played in it, how many legal sequences of 1, 2, 3 ... moves go on from there.
+The table, tests/data/perft.json, holds the numbers of legal sequences of 1, 2, 3 ... moves: by configuration,
+recorded game ("start" for the first position) and number of moves played in that game.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from engine.reference_games import Recorded, moves_of, read_games
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 TABLE = DATA / "perft.json"
-POSITIONS = 20  # recorded ones of each configuration
-GAMES = 4  # the shortest ones, from which they are taken
-ENOUGH = 300_000  # a list of counts ends with the first one above this ...
+POSITIONS = 20  # recorded positions of each configuration
+GAMES = 4  # the shortest games, from which the positions are taken
+ENOUGH = 300_000  # a list of counts ends with the first count above this ...
 DEEPEST = 12  # ... or at this depth
 
 Counts = dict[str, dict[str, list[int]]]  # by game and number of moves
@@ -36,7 +36,7 @@ Counts = dict[str, dict[str, list[int]]]  # by game and number of moves
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one configuration's check found: positions, sequences counted, and a line for each difference."""
+    """The result of checking one configuration: positions, sequences counted, and a line for each difference."""
 
     positions: int
     sequences: int
@@ -44,13 +44,13 @@ class Outcome:
 
 
 def recorded_games(name: str) -> dict[str, Recorded]:
-    """The shortest recorded games of a configuration, by id."""
+    """Return the shortest recorded games of a configuration, by id."""
     games = sorted(read_games(DATA / "parity" / f"{name}.jsonl.gz"), key=lambda game: int(game["nsteps"]))
     return {game["id"]: game for game in games[:GAMES]}
 
 
 def positions(name: str, steps: dict[str, list[int]]) -> Iterator[tuple[str, int, Games]]:
-    """Game, number of moves and position of each entry."""
+    """Yield game, number of moves and position of each entry."""
     games = recorded_games(name)
     for game, wanted in steps.items():
         if game == "start":
@@ -66,9 +66,9 @@ def positions(name: str, steps: dict[str, list[int]]) -> Iterator[tuple[str, int
 
 
 def check(name: str, listed: Counts, limit: int) -> Outcome:
-    """Count again, for each position to the greatest depth at which the table has at most `limit` sequences.
+    """Count again, at each position to the greatest depth for which the table has at most `limit` sequences.
 
-    Positions are counted together, those of one depth at once.
+    Positions of one depth are counted together.
     """
     found = list(positions(name, {game: [int(step) for step in steps] for game, steps in listed.items()}))
     expected = [listed[game][str(step)] for game, step, _ in found]
@@ -87,7 +87,7 @@ def check(name: str, listed: Counts, limit: int) -> Outcome:
 
 
 def choose_steps(name: str) -> dict[str, list[int]]:
-    """Positions to count from: one for each kind of move that the games play, the others evenly spread."""
+    """Choose the positions to count from: one for each kind of move in the games, the others evenly spread."""
     games = recorded_games(name)
     steps = [(game, place) for game, each in games.items() for place in range(len(each["steps"]))]
     first: dict[str, tuple[str, int]] = {}
@@ -103,7 +103,7 @@ def choose_steps(name: str) -> dict[str, list[int]]:
 
 
 def count(games: Games) -> list[int]:
-    """How many sequences of 1, 2, 3 ... moves there are from a position."""
+    """Return the numbers of sequences of 1, 2, 3 ... moves from a position."""
     counts: list[int] = []
     while len(counts) < DEEPEST and (not counts or 0 < counts[-1] <= ENOUGH):
         counts.append(int(count_sequences(games, len(counts) + 1)[0]))
@@ -119,7 +119,7 @@ def write() -> None:
 
 
 def _text(table: dict[str, Counts]) -> str:
-    """JSON with one position a line."""
+    """Return the table as JSON, with one position a line."""
     configurations = []
     for name, games in table.items():
         listed = []

@@ -1,4 +1,4 @@
-"""Hunts for failures: swarms of real nodes in virtual time, with faults and liars, seed after seed."""
+"""Search for failures: run swarms of real nodes in virtual time, with faults and liars, seed after seed."""
 
 import argparse
 import json
@@ -35,7 +35,7 @@ Job = tuple[Schedule, str | None]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs all seeds; 0 if none violated anything, 1 at the first that did."""
+    """Run all seeds; return 0 if no invariant was violated, 1 at the first violation."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -48,12 +48,12 @@ def main(argv: Sequence[str]) -> int:
         for schedule, result in pool.imap_unordered(_run, jobs):
             if isinstance(result, RunReport):
                 reports.append(result)
-                _tell(result, arguments.json)
+                _show(result, arguments.json)
                 continue
             pool.terminate()
-            _hunt_down(schedule, result, arguments)
+            _reduce(schedule, result, arguments)
             return 1
-    _tell_all(reports, schedules, time.monotonic() - started, arguments.json)
+    _show_sums(reports, schedules, time.monotonic() - started, arguments.json)
     return 0
 
 
@@ -68,19 +68,19 @@ def _parser() -> argparse.ArgumentParser:
         type=_faults,
         default=FREQUENCIES,
         metavar="KIND[=HOW OFTEN],...",
-        help=f"some of {', '.join(FREQUENCIES)}, or none; by default all, each at a frequency of its own",
+        help=f"some of {', '.join(FREQUENCIES)}, or none; by default all, each with its own frequency",
     )
     add(
         "--malice",
         type=_lies,
         default=ATTACK_KINDS,
         metavar="KIND,...",
-        help=f"in which ways members below 1/3 may lie: some of {', '.join(ATTACK_KINDS)}, or none; all by default",
+        help=f"how members below 1/3 of the weight may lie: some of {', '.join(ATTACK_KINDS)}, or none; all by default",
     )
-    add("--schedule", type=Path, help="run this file, which a violation left behind, instead of seeds")
-    add("--shrink", type=int, default=150, metavar="RUNS", help="at most, to shrink what failed (%(default)s)")
-    add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="for the schedule of a violation")
-    add("--broken", choices=MUTANTS, help="take a safeguard out of all nodes: this must fail")
+    add("--schedule", type=Path, help="run this file, written after a violation, instead of seeds")
+    add("--shrink", type=int, default=150, metavar="RUNS", help="at most, to shrink a violation (%(default)s)")
+    add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="where to write the schedule of a violation")
+    add("--broken", choices=MUTANTS, help="remove a safeguard from all nodes: this must fail")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     add("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -93,7 +93,7 @@ def _span(text: str) -> range:
     except ValueError:
         span = range(0)
     if not span or span[0] < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 1 nor a span such as 4..7")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 1 or more nor a span such as 4..7")
     return span
 
 
@@ -140,7 +140,7 @@ def _quiet() -> None:
 
 
 def _run(job: Job) -> tuple[Schedule, RunReport | tuple[str, str, float, str]]:
-    """The report, or the violation's kind, text, time and the trace of an error in a node."""
+    """Return the report, or the violation's kind, text and time and the trace of an error in a node."""
     schedule, broken = job
     try:
         with MUTANTS[broken]() if broken else nullcontext():
@@ -151,8 +151,8 @@ def _run(job: Job) -> tuple[Schedule, RunReport | tuple[str, str, float, str]]:
         return schedule, (violation.kind, str(violation), violation.at, trace)
 
 
-def _hunt_down(schedule: Schedule, found: tuple[str, str, float, str], arguments: argparse.Namespace) -> None:
-    """Shrinks what failed, and tells what is left of it and how to see it again."""
+def _reduce(schedule: Schedule, found: tuple[str, str, float, str], arguments: argparse.Namespace) -> None:
+    """Shrink a violation, write its schedule, and print what is left of it and how to run it again."""
     _quiet()
     kind, text, at, trace = found
     print(f"seed {schedule.seed}: VIOLATION: {text}\n{trace}", end="", flush=True)
@@ -178,7 +178,7 @@ def _hunt_down(schedule: Schedule, found: tuple[str, str, float, str], arguments
     print(f"again: scripts/simulate --schedule {path}{broken}")
 
 
-def _tell(report: RunReport, as_json: bool) -> None:
+def _show(report: RunReport, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(report)), flush=True)
         return
@@ -191,7 +191,7 @@ def _tell(report: RunReport, as_json: bool) -> None:
     )
 
 
-def _tell_all(reports: Sequence[RunReport], schedules: Sequence[Schedule], wall: float, as_json: bool) -> None:
+def _show_sums(reports: Sequence[RunReport], schedules: Sequence[Schedule], wall: float, as_json: bool) -> None:
     added = (
         "faults",
         "liars",

@@ -1,8 +1,8 @@
-"""Replays DAGs with known results through the hashgraph and reports every difference.
+"""Replay DAGs with known results through the hashgraph, and report every difference.
 
-Each DAG is fed event by event, with a look at what is decided after each one, and in several other orders
-that put parents first; rounds, witnesses, fame, received rounds, times, order and every view must be equal.
-Exit status 0: no mismatch; 1: a mismatch; 2: a file that cannot be read.
+Each DAG is fed event by event, comparing the decisions after each one, and in several other orders that put parents
+first. Rounds, witnesses, fame, received rounds, times, order and every view must be equal. The exit status is 0 if
+there is no mismatch, 1 if there is one, and 2 if a file cannot be read.
 """
 
 import argparse
@@ -25,12 +25,12 @@ RESULTS = ("round", "witness", "fame", "received", "time_raw", "time", "order", 
 
 
 class UnreadableError(ValueError):
-    """One line: which file, which line, what is wrong."""
+    """A file or one of its lines cannot be read; the message is one line that names them and the reason."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dag:
-    """One line of a file: events with parents first, and what they must lead to."""
+    """One line of a file: events with parents first, and the results that they must have."""
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class Dag:
     views: list[dict[str, int]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mismatch:
     """One result that differs."""
 
@@ -54,7 +54,10 @@ class Mismatch:
 
 
 def read_dags(path: Path) -> Iterator[Dag]:
-    """The DAGs of a file, one JSON object a line, gzipped if the name ends in .gz."""
+    """Yield the DAGs of a file, one JSON object a line, gzipped if the name ends in .gz.
+
+    Raises UnreadableError.
+    """
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
             for number, line in enumerate(lines, 1):
@@ -77,8 +80,8 @@ def _parse(line: str, where: str) -> Dag:
             raise ValueError(f"`expect` lacks {', '.join(missing)}")
         Hashgraph(record["weights"])
         _require_dag(len(record["weights"]), events)
-        name, kind, weights, views = (record[key] for key in ("name", "kind", "weights", "views"))
-        return Dag(name, kind, weights, events, record["expect"], views)
+        fields = {key: record[key] for key in ("name", "kind", "weights", "expect", "views")}
+        return Dag(events=events, **fields)
     except KeyError as error:
         raise UnreadableError(f"{where}: no key {error}") from None
     except (ValueError, TypeError) as error:
@@ -86,13 +89,13 @@ def _parse(line: str, where: str) -> Dag:
 
 
 def _require_dag(members: int, events: list[tuple[int, int | None, list[int], int, bytes]]) -> None:
-    """ValueError unless the events are what the hashgraph takes for granted (S1)."""
+    """Raise ValueError unless the events are as the hashgraph assumes (S1)."""
     for index, (creator, self_parent, others, time, digest) in enumerate(events):
         parents = others if self_parent is None else [self_parent, *others]
         if creator not in range(members):
             raise ValueError(f"event {index}: creator {creator} of {members} members")
         if any(parent not in range(index) for parent in parents):
-            raise ValueError(f"event {index}: a parent that is no earlier event")
+            raise ValueError(f"event {index}: a parent that is not an earlier event")
         if self_parent is not None and events[self_parent][0] != creator:
             raise ValueError(f"event {index}: a self-parent of another member")
         if not -(2**63) <= time < 2**63 or len(digest) != 32:
@@ -100,7 +103,7 @@ def _require_dag(members: int, events: list[tuple[int, int | None, list[int], in
 
 
 def check(dag: Dag, orders: int = 4) -> list[Mismatch]:
-    """Everything that differs from what `dag` expects, fed as listed and in `orders` other orders."""
+    """Return every difference from what `dag` expects, fed as listed and in `orders` other orders."""
     mismatches = _check_one_by_one(dag)
     for number in range(orders):
         ids = parents_first(dag, random.Random(f"{dag.name}/{number}"))
@@ -111,7 +114,7 @@ def check(dag: Dag, orders: int = 4) -> list[Mismatch]:
 
 
 def parents_first(dag: Dag, rng: random.Random) -> list[int]:
-    """A random order of the events with parents first that holds some members' events back."""
+    """Return a random order of the events, with parents first and some members' events delayed."""
     waiting = [0] * len(dag.events)
     children: list[list[int]] = [[] for _ in dag.events]
     for index, (_, self_parent, others, _, _) in enumerate(dag.events):
@@ -134,7 +137,7 @@ def parents_first(dag: Dag, rng: random.Random) -> list[int]:
 
 
 def feed(dag: Dag, ids: Sequence[int], every: int) -> tuple[Hashgraph, list[Decision], dict[int, int]]:
-    """The graph of all events, its decisions, asked for after each `every` events, and each id's row."""
+    """Return the graph of all events, its decisions (made after each `every` events) and the row of each id."""
     graph, decisions = Hashgraph(dag.weights), list[Decision]()
     rows: dict[int, int] = {}
     for count, index in enumerate(ids, 1):
@@ -151,7 +154,7 @@ def _add(graph: Hashgraph, dag: Dag, index: int, rows: dict[int, int]) -> int:
 
 
 def _check_one_by_one(dag: Dag) -> list[Mismatch]:
-    """Feeds the events as listed and compares every view, then the results of the whole."""
+    """Feed the events as listed, and compare every view, then the results of the whole."""
     mismatches = []
     views = {view["size"]: view for view in dag.views}
     graph, decisions = Hashgraph(dag.weights), list[Decision]()
@@ -168,13 +171,21 @@ def _check_one_by_one(dag: Dag) -> list[Mismatch]:
             if (graph.decided, order) != expected:
                 found = (graph.decided, order)
                 mismatches.append(
-                    Mismatch(dag.name, dag.kind, "as listed", "view", f"size {index + 1}", expected, found)
+                    Mismatch(
+                        dag=dag.name,
+                        kind=dag.kind,
+                        feed="as listed",
+                        what="view",
+                        where=f"size {index + 1}",
+                        expected=expected,
+                        found=found,
+                    )
                 )
     return mismatches + compare(dag, "as listed", results(graph, decisions, rows))
 
 
 def results(graph: Hashgraph, decisions: list[Decision], rows: dict[int, int]) -> dict[str, Any]:
-    """What `expect` holds, by event id, as the hashgraph sees it."""
+    """Return the hashgraph's own results in the form of `expect`, by event id."""
     ids = {row: index for index, row in rows.items()}
     places = {
         ids[item.row]: (decision.round, item.raw_time, item.time)
@@ -206,12 +217,22 @@ def compare(dag: Dag, order: str, found: dict[str, Any]) -> list[Mismatch]:
             ]
         for where, expected, got in pairs:
             if expected != got:
-                mismatches.append(Mismatch(dag.name, dag.kind, order, what, where, expected, got))
+                mismatches.append(
+                    Mismatch(
+                        dag=dag.name,
+                        kind=dag.kind,
+                        feed=order,
+                        what=what,
+                        where=where,
+                        expected=expected,
+                        found=got,
+                    )
+                )
     return mismatches
 
 
 def report(dags: list[Dag], mismatches: list[Mismatch]) -> None:
-    """A table by kind, the sums, and the first mismatch in full."""
+    """Print a table by kind, the sums, and the first mismatch in full."""
     bad = Counter(mismatch.kind for mismatch in mismatches)
     table = Table("kind", "DAGs", "events", "mismatches")
     for kind in sorted({dag.kind for dag in dags}):
@@ -228,7 +249,7 @@ def report(dags: list[Dag], mismatches: list[Mismatch]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Checks all files named on the command line."""
+    """Check all files named on the command line; see the module's docstring for the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/vectors", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="JSON lines, or .gz of them")
     parser.add_argument("--orders", type=int, default=4, help="other orders tried for each DAG (4)")

@@ -1,4 +1,4 @@
-"""Files of named arrays with a JSON header in safetensors form, named by their SHA-256; never trusted."""
+"""Files of named arrays with a JSON header, in safetensors form and named by their SHA-256. They are never trusted."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-FILE_LIMIT: Final = 64 * 1024 * 1024
-"""Largest file in bytes that is read."""
+FILE_MAX_BYTES: Final = 64 * 1024 * 1024
+"""The largest file that is read."""
 
-_KEY: Final = "ringrift"  # one key only: safetensors writes several in an order that changes from run to run
+_KEY: Final = "ringrift"  # only one key: safetensors writes several in an order that changes from run to run
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 class DataError(ValueError):
-    """A file is not what it claims to be; the message is one line: the file's name if it is known, and `fault`."""
+    """A file is not what it claims to be. The message is one line: the file's name if it is known, and `fault`."""
 
     def __init__(self, fault: str, file: str = "") -> None:
         super().__init__(f"{file}: {fault}" if file else fault)
@@ -33,16 +33,16 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Stored:
-    """A file that was written: its place and the SHA-256 of its bytes."""
+    """A written file: its path and the SHA-256 of its bytes."""
 
     path: Path
     digest: bytes
 
 
 def write_arrays(directory: Path, kind: str, header: Mapping[str, Any], arrays: Arrays) -> Stored:
-    """Writes `arrays` to `directory` under the file's digest; equal input gives equal bytes.
+    """Write `arrays` to `directory` under the file's digest; equal input gives equal bytes.
 
-    `kind` says what the file is and in which version ("shard/1"); `header` holds JSON values.
+    `kind` names the file's kind and version ("shard/1"); `header` holds JSON values.
     """
     text = json.dumps({"kind": kind, **header}, sort_keys=True, separators=(",", ":"))
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -50,7 +50,7 @@ def write_arrays(directory: Path, kind: str, header: Mapping[str, Any], arrays: 
 
 
 def write_named(directory: Path, data: bytes, suffix: str) -> Stored:
-    """Writes `data` to `directory` as <SHA-256><suffix>, complete or not at all."""
+    """Write `data` to `directory` as <SHA-256><suffix>, either completely or not at all."""
     digest = hashlib.sha256(data).digest()
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{digest.hex()}{suffix}"
@@ -64,7 +64,7 @@ def write_named(directory: Path, data: bytes, suffix: str) -> Stored:
 
 
 def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Header and arrays of the file, which must hold exactly the one-dimensional arrays of `dtypes`.
+    """Return header and arrays of a file, which must hold exactly the one-dimensional arrays of `dtypes`.
 
     Raises DataError if the file is missing, too large, damaged, of another kind, or holds other arrays.
     """
@@ -75,7 +75,7 @@ def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"not a readable safetensors file ({error})", path.name) from None
     if not isinstance(header, dict) or header.get("kind") != kind:
-        raise DataError(f"its header does not say {kind!r}", path.name)
+        raise DataError(f"its header does not name the kind {kind!r}", path.name)
     if set(arrays) != set(dtypes):
         raise DataError(f"holds the arrays {sorted(arrays)}, expected {sorted(dtypes)}", path.name)
     for name, dtype in dtypes.items():
@@ -86,26 +86,30 @@ def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict
 
 
 def read_kind(path: Path) -> str:
-    """What a file of arrays says it is, such as "shard/1"; DataError if it is none of ours."""
+    """Return the kind that a file of arrays names, such as "shard/1".
+
+    Raises DataError if it is not a file that `write_arrays` made.
+    """
     data = read_limited(path)
     try:
         kind = json.loads(_metadata(data)[_KEY])["kind"]
     except (ValueError, KeyError, TypeError, RecursionError):
         kind = None
     if not isinstance(kind, str):
-        raise DataError("not a file of arrays that this program has written", path.name)
+        raise DataError("not a file of arrays written by this program", path.name)
     return kind
 
 
 def read_limited(path: Path) -> bytes:
-    """The file's bytes; DataError if it is missing or above FILE_LIMIT."""
+    """Return the bytes of a file. Raises DataError if it cannot be read or is larger than FILE_MAX_BYTES."""
     try:
         with path.open("rb") as file:
-            data = file.read(min(os.fstat(file.fileno()).st_size, FILE_LIMIT) + 1)  # no more room than it takes
+            # `read` reserves as many bytes as it is asked for, so it is not asked for the limit at once
+            data = file.read(min(os.fstat(file.fileno()).st_size, FILE_MAX_BYTES) + 1)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", path.name) from None
-    if len(data) > FILE_LIMIT:
-        raise DataError(f"above the limit of {FILE_LIMIT} bytes", path.name)
+    if len(data) > FILE_MAX_BYTES:
+        raise DataError(f"above the limit of {FILE_MAX_BYTES} bytes", path.name)
     return data
 
 

@@ -1,4 +1,4 @@
-"""Exponential moving average of a network's weights: what is played with, steadier than what is trained."""
+"""The exponential moving average of a network's weights, which plays better than the weights of the last step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.network import Network
 
 
 class Average:
-    """Averages over about 1 / (1 - decay) steps; early on over all steps so far."""
+    """A moving average over about 1 / (1 - decay) steps, and over all steps while there are fewer."""
 
     def __init__(self, network: Network, decay: float) -> None:
         self._decay, self._steps = decay, 0
@@ -18,13 +18,13 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes the network's present weights into the average."""
+        """Add the network's current weights to the average."""
         self._steps += 1
         share = max(1.0 - self._decay, 1.0 / (1 + self._steps))
         torch._foreach_lerp_(self._means, self._live, share)
 
     @torch.no_grad()
     def store(self) -> None:
-        """Overwrites the network's weights with the average."""
+        """Overwrite the network's weights with the average."""
         for parameter, mean in zip(self._live, self._means, strict=True):
             parameter.copy_(mean)

@@ -1,4 +1,4 @@
-"""From sampled positions to the tensors of a training step."""
+"""Batches: the tensors of a training step, made from sampled positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.losses import Batch
 
 
 def make_batch(experience: Experience, samples: Samples, start: int, count: int) -> Batch:
-    """The batch of samples start .. start + count."""
+    """Return the batch of the samples from `start` to `start + count` - 1."""
     states = Games(experience.config, samples.states.states[start : start + count])
     games, plies = samples.games[start : start + count], samples.plies[start : start + count]
     planes, scalars = states.features()
@@ -36,7 +36,7 @@ def make_batch(experience: Experience, samples: Samples, start: int, count: int)
 
 
 def _from_mover(by_seat: NDArray[np.float32], mover: NDArray[np.int64]) -> NDArray[np.float32]:
-    """[N, P, ...] by player to [N, P, ...] by seat from the mover (player index `mover[i]`) on."""
+    """Return [N, P, ...] by player as [N, P, ...] by seat, beginning at the mover (player index `mover[i]`)."""
     players = by_seat.shape[1]
     seats = (mover[:, None] + np.arange(players)) % players
     turned: NDArray[np.float32] = by_seat[np.arange(len(by_seat))[:, None], seats]
@@ -44,7 +44,10 @@ def _from_mover(by_seat: NDArray[np.float32], mover: NDArray[np.int64]) -> NDArr
 
 
 def _chances(experience: Experience, games: NDArray[np.int64], plies: NDArray[np.int64]) -> NDArray[np.float32]:
-    """float32[N, P]: each player's chance to win: half the result, half what a search found, if any."""
+    """Return float32[N, P]: each player's chance to win, from the result and, if there was one, from the search.
+
+    Result and search count half each.
+    """
     players = experience.config.players
     winners = experience.winners[games]
     result = np.where(winners[:, None] == np.arange(1, players + 1), 1.0, 0.0)
@@ -63,10 +66,10 @@ def _policy(
     player: NDArray[np.int64],
     offsets: NDArray[np.int32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Target float32[M] over the legal moves, and float32[N], how much each position's target counts.
+    """Return the target float32[M] over the legal moves, and float32[N], the weight of each position's target.
 
-    Without a search the target is the move that was played, and it counts where it led to a win: of random
-    moves, those that won are the better ones.
+    Without a search the target is the move that was played, and it counts if its player won: random moves that
+    won are better on average.
     """
     target = np.zeros(int(offsets[-1]), np.float32)
     weight = np.ones(len(plies), np.float32)
@@ -84,11 +87,11 @@ def _policy(
 
 
 def _ownership(experience: Experience, games: NDArray[np.int64], mover: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64[N, H * W]: whose territory the square ends up as, 1 the mover's, 0 nobody's; -1 off the board."""
-    lie = frame(experience.config.board)
+    """Return int64[N, H * W]: the final owner of each square, 0 nobody, 1 the mover ...; -1 off the board."""
+    square = frame(experience.config.board)
     players = experience.config.players
     owners = experience.owners[games].astype(np.int64)
     seats = np.where(owners > 0, (owners - 1 - mover[:, None]) % players + 1, 0)
-    squares = np.full((len(games), lie.side * lie.side), -1, np.int64)
-    squares[:, lie.grid] = seats
+    squares = np.full((len(games), square.side * square.side), -1, np.int64)
+    squares[:, square.grid] = seats
     return squares

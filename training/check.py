@@ -1,4 +1,4 @@
-"""Replaying a match: what a node does before it votes. Needs the rules and no network."""
+"""Checks of a match by replaying its games, which a node makes before it votes. They need no torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _DTYPES: dict[str, type] = {"lengths": np.int32, "moves": np.int64}
 def read_games(
     path: Path, config: Config, blocks: Sequence[Block], settings: MatchSettings, report: Report = ignore_progress
 ) -> list[MatchGame]:
-    """The games in a match file, proved: complete, legal to their end, with the blocks' openings.
+    """Return the games of a match file, which must be complete, legal to their end, and begin with their openings.
 
-    Raises DataError with the first reason why the file is not the record of such games.
+    Raises DataError with the first reason why the file does not hold such games.
     """
     header, arrays = read_arrays(path, KIND, _DTYPES)
     lengths, moves = arrays["lengths"], arrays["moves"]
@@ -56,7 +56,7 @@ def check_match(
     settings: MatchSettings,
     report: Report = ignore_progress,
 ) -> str:
-    """Empty if the file proves the claimed scores and root; otherwise the first reason why it does not."""
+    """Return the first reason why the file does not prove the claimed scores and root; "" if it does."""
     try:
         games = read_games(path, config, blocks, settings, report)
     except DataError as error:
@@ -68,7 +68,10 @@ def check_match(
 
 
 def check_scores(path: Path, config: Config, scores: Sequence[tuple[int, int]]) -> str:
-    """Empty if the games are legal to their end and score so, whatever seeds they were begun with; else a reason."""
+    """Return a reason why the games are not legal to their end or do not have these scores; "" if they do.
+
+    The openings are not checked against any seeds.
+    """
     blocks = [(number, bytes(32)) for number, _ in scores]
     try:
         games = read_games(path, config, blocks, MatchSettings(opening_plies=0))

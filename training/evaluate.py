@@ -1,4 +1,4 @@
-"""The network as a search's callback."""
+"""The network as the callback of a search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.network import Network, move_logits, seat_values
 
 
 class NetworkEvaluator:
-    """Evaluates batches with a network on the CPU, in this thread."""
+    """A callback for `gumbel_search` that runs a network on the CPU, in the calling thread."""
 
     def __init__(self, network: Network) -> None:
         self._network = network.eval()

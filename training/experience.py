@@ -1,4 +1,4 @@
-"""Verified games as training material: positions drawn from games, with the targets that belong to them."""
+"""The games to train on: verified shards end to end, from which positions are drawn with their targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.shard import VALUE_UNIT, WEIGHT_UNIT, Shard, offsets_of
 
 @dataclass(frozen=True)
 class Samples:
-    """N positions, each with a choice, and where in the experience they come from."""
+    """N positions, each with a choice, and their places in the experience."""
 
     states: Games  # the N positions
     games: NDArray[np.int64]  # [N]
@@ -58,7 +58,7 @@ class Experience:
         return len(self.winners)
 
     def draw(self, random: np.random.Generator, games: NDArray[np.int64], per_game: int) -> Samples:
-        """Up to `per_game` positions of each of the games, at random among those with a choice, shuffled."""
+        """Return up to `per_game` random positions of each game, among those with a choice, in random order."""
         lengths = np.diff(self.offsets)[games]
         local = offsets_of(lengths)
         plies = np.repeat(self.offsets[games] - local[:-1], lengths) + np.arange(int(local[-1]))
@@ -77,7 +77,7 @@ class Experience:
 
 
 def _margins(final: Games) -> NDArray[np.float32]:
-    """float32[G, P, 2]: each player's share of the rings and of the territory that win, capped at 1.5."""
+    """Return float32[G, P, 2]: each player's share of the rings and of the territory that win, at most 1.5."""
     score = final.score()[:, :, :2].astype(np.float32)
     goals = np.array([final.config.ring_threshold, final.config.territory_minimum], np.float32)
     shares: NDArray[np.float32] = score / goals
@@ -85,7 +85,7 @@ def _margins(final: Games) -> NDArray[np.float32]:
 
 
 def _owners(final: Games) -> NDArray[np.int8]:
-    """int8[G, cells]: the player whose territory the cell has become, 0 for nobody's."""
+    """Return int8[G, cells]: the player whose territory the cell has become, or 0."""
     width = len(board(final.config.board).cells)
     content = final.states[:, BOARD : BOARD + width]
     collapsed = (content > BLOCKED) & (content < STACK)

@@ -1,4 +1,4 @@
-"""Length-prefixed CBOR frames: the language a node and its worker processes speak over pipes."""
+"""Length-prefixed CBOR frames: the form of the messages between a node and its worker processes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import cbor2
 
-FRAME_LIMIT = 16 * 1024 * 1024
-"""Largest frame in bytes; bulk data travels as files, so a longer one is a mistake."""
+FRAME_MAX_BYTES = 16 * 1024 * 1024
+"""The largest frame. Bulk data travels as files, so a longer frame is a mistake."""
 
 _LENGTH = struct.Struct(">I")
 
@@ -19,16 +19,19 @@ class FrameError(ValueError):
 
 
 def write_frame(stream: BinaryIO, message: Mapping[str, Any]) -> None:
-    """Writes one frame (4-byte big-endian length, then a CBOR map) and flushes."""
+    """Write one frame (4-byte big-endian length, then a CBOR map) and flush the stream.
+
+    Raises FrameError if the frame is too long.
+    """
     body = cbor2.dumps(dict(message))
-    if len(body) > FRAME_LIMIT:
-        raise FrameError(f"frame of {len(body)} bytes is above the limit of {FRAME_LIMIT}")
+    if len(body) > FRAME_MAX_BYTES:
+        raise FrameError(f"frame of {len(body)} bytes is above the limit of {FRAME_MAX_BYTES}")
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
 
 
 def read_frame(stream: BinaryIO) -> dict[str, Any] | None:
-    """Reads one frame; None at the end of the stream between frames.
+    """Read one frame; return None if the stream ends between frames.
 
     Raises FrameError if the stream ends inside a frame, a frame is too long, or it is not a CBOR map.
     """
@@ -38,8 +41,8 @@ def read_frame(stream: BinaryIO) -> dict[str, Any] | None:
     if len(head) < _LENGTH.size:
         raise FrameError("stream ended inside a frame's length")
     (length,) = _LENGTH.unpack(head)
-    if length > FRAME_LIMIT:
-        raise FrameError(f"frame of {length} bytes is above the limit of {FRAME_LIMIT}")
+    if length > FRAME_MAX_BYTES:
+        raise FrameError(f"frame of {length} bytes is above the limit of {FRAME_MAX_BYTES}")
     body = stream.read(length)
     if len(body) < length:
         raise FrameError("stream ended inside a frame")

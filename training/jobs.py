@@ -52,11 +52,11 @@ def _selfplay(request: Request, report: Report) -> dict[str, Any]:
     shard = play_shard(
         config(request["config"]),
         _evaluator(request["model"]),
-        request["model_digest"],
-        request["seed"],
-        request["games"],
-        read_settings(SelfPlaySettings, request["settings"]),
-        report,
+        model=request["model_digest"],
+        seed=request["seed"],
+        games=request["games"],
+        settings=read_settings(SelfPlaySettings, request["settings"]),
+        report=report,
     )
     stored = write_shard(Path(request["out"]), shard)
     return {
@@ -76,18 +76,18 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     from training.trainer import train
 
     _use_one_thread()
-    settings = config(request["config"])
+    configuration = config(request["config"])
     sources, used, skipped = [], [], []
     for place, path in enumerate(request["shards"]):
         try:
-            sources.append(load_shard(Path(path), settings, report))
+            sources.append(load_shard(Path(path), configuration, report))
             used.append(place)
         except DataError as error:
             skipped.append(str(error))
     if not sources:
         reasons = "; ".join(skipped[:_REASONS])
         raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
-    experience = Experience(settings, sources)
+    experience = Experience(configuration, sources)
     parent = None if request["parent"] is None else load_model(Path(request["parent"]))
     trained = train(experience, parent, request["seed"], read_settings(TrainSettings, request["settings"]), report)
     saved = save_model(Path(request["out"]), trained.network)
@@ -105,19 +105,19 @@ def _match(request: Request, report: Report) -> dict[str, Any]:
     from training.match import block_scores, games_root, play_match, write_games
     from training.settings import MatchSettings, read_settings
 
-    settings = config(request["config"])
+    configuration = config(request["config"])
     games = play_match(
-        settings,
-        _evaluator(request["candidate"]) or evaluate_uniformly,
-        _evaluator(request["incumbent"]) or evaluate_uniformly,
-        [(number, seed) for number, seed in request["blocks"]],
-        read_settings(MatchSettings, request["settings"]),
-        report,
+        configuration,
+        candidate=_evaluator(request["candidate"]) or evaluate_uniformly,
+        incumbent=_evaluator(request["incumbent"]) or evaluate_uniformly,
+        blocks=[(number, seed) for number, seed in request["blocks"]],
+        settings=read_settings(MatchSettings, request["settings"]),
+        report=report,
     )
-    stored = write_games(Path(request["out"]), settings, games)
+    stored = write_games(Path(request["out"]), configuration, games)
     return {
-        "scores": [list(score) for score in block_scores(settings.players, games)],
-        "root": games_root(settings, games),
+        "scores": [list(score) for score in block_scores(configuration.players, games)],
+        "root": games_root(configuration, games),
         "blob": str(stored.path),
         "games": len(games),
     }
@@ -130,11 +130,11 @@ def _check(request: Request, report: Report) -> dict[str, Any]:
     reason = check_match(
         Path(request["blob"]),
         config(request["config"]),
-        [(number, seed) for number, seed in request["blocks"]],
-        [(number, score) for number, score in request["scores"]],
-        request["root"],
-        read_settings(MatchSettings, request["settings"]),
-        report,
+        blocks=[(number, seed) for number, seed in request["blocks"]],
+        scores=[(number, score) for number, score in request["scores"]],
+        root=request["root"],
+        settings=read_settings(MatchSettings, request["settings"]),
+        report=report,
     )
     return {"ok": not reason, "reason": reason}
 

@@ -1,4 +1,4 @@
-"""Kernels that play and replay whole games, one thread a game, with every move written down."""
+"""The kernels that play and replay whole games, one thread a game, with every move recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def play_random(
     log: LongRows,
     lengths: Ints,
 ) -> None:
-    """Plays uniformly random legal moves until a game is over or has `limits[game]` plies."""
+    """Play uniformly random legal moves until a game is over or has `limits[game]` plies."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     state = states[game]
@@ -45,7 +45,7 @@ def play_forced(
     log: LongRows,
     lengths: Ints,
 ) -> None:
-    """Plays moves that are forced until there is a choice, the game is over, or it has `limit` plies."""
+    """Play forced moves until there is a choice, the game is over, or it has `limit` plies."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     state = states[game]
@@ -70,10 +70,10 @@ def replay(
     places: Ints,
     faults: Ints,
 ) -> None:
-    """Replays games and checks every move against the legal list.
+    """Replay games and check every move against the list of legal moves.
 
-    For ply i of `moves` writes how many moves were legal and which of them was played; `faults[game]` is
-    the game's first illegal ply, or -1. A move after the end of a game is illegal.
+    For each ply of `moves`, write how many moves were legal to `options` and which of them was played to `places`.
+    Write the game's first illegal ply, or -1, to `faults[game]`. A move after the end of a game is illegal.
     """
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
@@ -97,7 +97,7 @@ def replay(
 def snapshot(
     first: int, tables: Row, scratch: IntRows, moves: Longs, starts: Ints, wanted: Ints, states: Rows, kept: Rows
 ) -> None:
-    """Replays legal games; the position before ply i goes to row `wanted[i]` of `kept`, if that is >= 0."""
+    """Replay legal games and copy the position before ply i to row `wanted[i]` of `kept`, if that is >= 0."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     state = states[game]

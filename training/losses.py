@@ -1,4 +1,4 @@
-"""What training minimises: the network's errors on moves, winner, final territory and final margins."""
+"""The losses that training minimises: the network's errors on moves, winner, final territory and final margins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.geometry import Geometry
 from training.network import Network, move_logits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """N positions, each with a choice; seats are relative to the mover."""
 
@@ -22,7 +22,7 @@ class Batch:
     places: Tensor  # int64[M]: its place in that position's legal list
     moves: Tensor  # int64[M]: packed
     policy: Tensor  # float32[M]: target probability
-    policy_weight: Tensor  # float32[N]: 0 where there is no policy target
+    policy_weight: Tensor  # float32[N]: the weight of each position's policy target, 0 if it has none
     winner: Tensor  # float32[N, players]: target probability that the seat wins
     ownership: Tensor  # int64[N, H * W]: final owner, 0 nobody, 1 the mover ...; -1 off the board
     margin: Tensor  # float32[N, players, 2]: final share of the rings and of the territory that win
@@ -30,7 +30,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each error counts."""
+    """The weight of each loss."""
 
     policy: float = 1.0
     winner: float = 1.0
@@ -39,7 +39,7 @@ class Weights:
 
 
 def losses(network: Network, geometry: Geometry, batch: Batch) -> dict[str, Tensor]:
-    """The mean error of each head (names: Weights); the policy's over the positions that have a target."""
+    """Return the mean loss of each head, by the names of `Weights`; the policy's over the positions with a target."""
     heads = network(batch.planes, batch.scalars, geometry, auxiliary=True)
     logits = move_logits(heads, geometry.index, batch.rows, batch.moves)
     positions = len(batch.planes)
@@ -60,5 +60,5 @@ def losses(network: Network, geometry: Geometry, batch: Batch) -> dict[str, Tens
 
 
 def weigh(parts: dict[str, Tensor], weights: Weights) -> Tensor:
-    """The number to minimise."""
+    """Return the weighted sum of the losses, which training minimises."""
     return torch.stack([getattr(weights, name) * loss for name, loss in parts.items()]).sum()

@@ -1,8 +1,8 @@
-"""Matches: paired games of a candidate against the incumbent, and their record that anyone can replay.
+"""Matches: paired games of a candidate against the incumbent, and a record of them that anyone can replay.
 
-Block k has one seed, from which its opening is drawn; it is played once in every rotation of the seats, the
-candidate in seat r + 1 in game r, the incumbent in all others. A game's score is 2 for each opponent the
-candidate places above and 1 for each it ties with: the winner is above all others, who tie. So a block
+Block k has one seed, from which its opening is drawn. It is played once in every rotation of the seats: in game
+r the candidate has seat r + 1, the incumbent all others. A game's score is 2 for each opponent that the
+candidate finishes above and 1 for each that it ties with; the winner is above all others, who tie. So a block
 scores 0 to 2 P (P - 1), and P (P - 1) on average if the models are equal (LEDGER.md, Matches).
 """
 
@@ -27,7 +27,7 @@ from training.settings import MatchSettings
 
 KIND: Final = "match/1"
 TIE_BREAK: Final = 1e-3
-"""Scale of the noise in matches: models play their best move, and only equals are drawn from."""
+"""Scale of the noise in matches: models play their best move; the noise only decides between equal ones."""
 
 Block = tuple[int, bytes]
 """A block's number and its 32-byte seed."""
@@ -45,14 +45,14 @@ class MatchGame:
 
 
 def game_score(players: int, candidate: int, winner: int) -> int:
-    """The candidate's score in a game that `winner` (0: nobody) won; `candidate` is its seat, 1..players."""
+    """Return the candidate's score in a game that `winner` (0: nobody) won; `candidate` is its seat, 1..players."""
     if winner == candidate:
         return 2 * (players - 1)
     return players - 1 if winner == 0 else players - 2
 
 
 def block_scores(players: int, games: Sequence[MatchGame]) -> list[tuple[int, int]]:
-    """(block number, score) of complete blocks, in the order of the games."""
+    """Return (block number, score) of each block, in the order of the games; every block must be complete."""
     scores: dict[int, int] = {}
     for game in games:
         score = game_score(players, game.rotation + 1, game.winner)
@@ -61,7 +61,7 @@ def block_scores(players: int, games: Sequence[MatchGame]) -> list[tuple[int, in
 
 
 def opening_moves(config: Config, seeds: Sequence[bytes], plies: int) -> list[NDArray[np.int64]]:
-    """The opening of each block: `plies` random plies drawn from the block's seed."""
+    """Return the opening of each block: `plies` random moves drawn from the block's seed."""
     playing = Playing(config, len(seeds))
     words = np.array([seed_word(seed, "opening") for seed in seeds], np.uint64)
     playing.play_random(np.full(len(seeds), plies, np.int32), words)
@@ -69,7 +69,7 @@ def opening_moves(config: Config, seeds: Sequence[bytes], plies: int) -> list[ND
 
 
 def game_records(config: Config, games: Sequence[MatchGame]) -> list[GameRecord]:
-    """The canonical records, in the order of the games."""
+    """Return the canonical records, in the order of the games."""
     return [
         GameRecord(
             config=config.name,
@@ -85,7 +85,7 @@ def game_records(config: Config, games: Sequence[MatchGame]) -> list[GameRecord]
 
 
 def games_root(config: Config, games: Sequence[MatchGame]) -> bytes:
-    """The Merkle root of the games' records."""
+    """Return the Merkle root of the games' records."""
     return merkle_root([record.encode() for record in game_records(config, games)])
 
 
@@ -97,12 +97,12 @@ def play_match(
     settings: MatchSettings,
     report: Report = ignore_progress,
 ) -> list[MatchGame]:
-    """Plays all blocks; the games come block after block, rotation after rotation."""
+    """Play all blocks and return their games, ordered by block, then by rotation."""
     players = config.players
     together = max(1, settings.concurrency // players)
     games: list[MatchGame] = []
     for first in range(0, len(blocks), together):
-        part = _Match(config, (incumbent, candidate), blocks[first : first + together], settings)
+        part = _Blocks(config, (incumbent, candidate), blocks[first : first + together], settings)
         while part.step():
             report({"games": len(games) + part.finished, "wanted": len(blocks) * players})
         games += part.games()
@@ -110,7 +110,7 @@ def play_match(
 
 
 def write_games(directory: Path, config: Config, games: Sequence[MatchGame]) -> Stored:
-    """Writes the games' moves; everything else about them follows from blocks and settings."""
+    """Write the moves of the games to a file; everything else about them follows from blocks and settings."""
     arrays = {
         "lengths": np.array([len(game.moves) for game in games], np.int32),
         "moves": np.concatenate([game.moves for game in games]),
@@ -118,8 +118,8 @@ def write_games(directory: Path, config: Config, games: Sequence[MatchGame]) -> 
     return write_arrays(directory, KIND, {"config": config.name}, arrays)
 
 
-class _Match:
-    """Blocks whose games are played at the same time."""
+class _Blocks:
+    """Blocks of a match whose games are played at the same time."""
 
     def __init__(
         self,
@@ -143,11 +143,11 @@ class _Match:
 
     @property
     def finished(self) -> int:
-        """How many games are."""
+        """The number of finished games."""
         return int(self._playing.finished().sum())
 
     def step(self) -> bool:
-        """One move in every game that goes on; False when none does."""
+        """Play one move in every unfinished game; return False if there is none."""
         playing = self._playing
         playing.play_forced()
         active = np.flatnonzero(~playing.finished())
@@ -168,7 +168,7 @@ class _Match:
         return len(active) > 0
 
     def games(self) -> list[MatchGame]:
-        """The games, all of them finished."""
+        """Return the games, all of which must be finished."""
         winners = self._playing.games.winner()
         players = len(self._rotations) // len(self._blocks)
         return [

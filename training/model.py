@@ -1,4 +1,4 @@
-"""Model files: weights as safetensors and a JSON that names the architecture; nothing is ever unpickled."""
+"""Model files: weights as safetensors and a JSON file that names the architecture. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ModelFiles:
 
 
 def save_model(directory: Path, network: Network) -> ModelFiles:
-    """Writes the network's weights and configuration; equal weights give equal bytes."""
+    """Write the network's weights and configuration to a directory; equal weights give equal bytes."""
     directory.mkdir(parents=True, exist_ok=True)
     config = {
         "architecture": network.architecture,
@@ -49,10 +49,10 @@ def save_model(directory: Path, network: Network) -> ModelFiles:
 
 
 def load_model(directory: Path) -> Network:
-    """The network in `directory`.
+    """Return the network in a directory.
 
-    Raises DataError if a file is missing, not of this format, for other features than the engine's, or
-    holds weights that are not exactly the architecture's in name, shape and type, or not finite.
+    Raises DataError if a file is missing, has another format, is for other features than the engine's, or
+    holds weights that differ from the architecture's in name, shape or type or are not finite.
     """
     architecture = _read_architecture(directory)
     network = Network(architecture)
@@ -63,7 +63,7 @@ def load_model(directory: Path) -> Network:
     expected = network.state_dict()
     if set(weights) != set(expected):
         odd = sorted(set(weights) ^ set(expected))[0]
-        raise DataError(f"{odd!r} is missing or no part of {architecture}", WEIGHTS)
+        raise DataError(f"{odd!r} is missing or not part of {architecture}", WEIGHTS)
     for name, tensor in weights.items():
         if tensor.dtype != torch.float32 or tensor.shape != expected[name].shape:
             raise DataError(f"{name!r} has the wrong type or shape for {architecture}", WEIGHTS)

@@ -1,9 +1,9 @@
-"""Where in the policy head's output each legal move finds its score: by kind, from, target and landing.
+"""The places in the policy head's output from which each legal move takes its score.
 
 The head writes one number for each (square, role of a cell in a move) and one for each kind of move. A
-move's score is the sum of the numbers that its kind and its cells name, plus, for moves that go from one
-cell to another, the inner product of the two cells' embeddings. So there is no fixed list of actions, and
-one head serves every board; source: DESIGN.md section 6.
+move's score is the sum of the numbers of its kind and of its cells, plus, for moves that go from one cell to
+another, the inner product of the two cells' embeddings. So there is no fixed list of actions, and one head
+serves every board.
 """
 
 from __future__ import annotations
@@ -51,26 +51,26 @@ _FIELD: Final = 1 << 12
 
 @dataclass(frozen=True)
 class Places:
-    """Where M moves find their scores; a square of H * W means "none"."""
+    """The places of the scores of M moves; a square of H * W means "none"."""
 
     kind: Tensor  # int64[M]
-    squares: Tensor  # int64[M, 3]: square of each field that is a cell
-    roles: Tensor  # int64[M, 3]: its role, 0 with "none"
-    origin: Tensor  # int64[M]: square the move starts from
-    landing: Tensor  # int64[M]: square it ends on
+    squares: Tensor  # int64[M, 3]: the square of each field that is a cell
+    roles: Tensor  # int64[M, 3]: its role, 0 for "none"
+    origin: Tensor  # int64[M]: the square on which the move starts
+    landing: Tensor  # int64[M]: the square on which it ends
 
 
 @dataclass(frozen=True)
 class MoveIndex:
-    """Tables of one board, each int64[3, KINDS * 4096], looked up by (field, kind * 4096 + value)."""
+    """The tables of one board, each int64[3, KINDS * 4096], looked up by (field, kind * 4096 + value)."""
 
     squares: Tensor
     roles: Tensor
-    ends: Tensor  # square if the field is where a move that goes from cell to cell starts or lands
+    ends: Tensor  # the square, if the field is the start or the end of a move from cell to cell
 
     @classmethod
     def of(cls, grid: Tensor, area: int) -> MoveIndex:
-        """Builds the tables from `grid` int64[cells], the square of each cell, of `area` squares."""
+        """Return the tables of a board: `grid` int64[cells] is the square of each cell among `area` squares."""
         cells = len(grid)
         squares = torch.full((3, KINDS, _FIELD), area)
         roles = torch.zeros((3, KINDS, _FIELD), dtype=torch.int64)
@@ -86,7 +86,7 @@ class MoveIndex:
         return cls(*(table.reshape(3, -1) for table in (squares, roles, ends)))
 
     def locate(self, moves: Tensor) -> Places:
-        """The places of packed moves int64[M]."""
+        """Return the places of packed moves int64[M]."""
         kind = moves & 0xFF
         a, b, c = (kind * _FIELD + ((moves >> shift) & 0xFFF) for shift in (8, 20, 32))
         roles = torch.stack((self.roles[0][a], self.roles[1][b], self.roles[2][c]), dim=1)

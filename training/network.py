@@ -1,10 +1,10 @@
-"""The network: a small masked convolutional trunk with global pooling and heads for moves and seats.
+"""The network: a small masked convolutional trunk with global pooling, and heads for moves and seats.
 
-One set of weights serves every board and player count: boards lie in an H x W square with a mask, hex
-boards use 3x3 kernels with two corners masked (axial coordinates have six neighbours), planes and
-seats are relative to the player to move. No normalisation layers: residual branches start at zero, so
-training is stable and inference does not depend on the batch. Source: DESIGN.md section 6;
-global pooling and the auxiliary heads after Wu 2019, "Accelerating self-play learning in Go".
+One set of weights serves every board and player count. Boards are embedded in an H x W square with a mask; hex
+boards use 3x3 kernels with two corners masked, since axial coordinates have six neighbours; planes and seats are
+relative to the player to move. There are no normalisation layers: residual branches start at zero, so training is
+stable and inference does not depend on the batch. Global pooling and the auxiliary heads follow Wu 2019,
+"Accelerating self-play learning in Go".
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _HIDDEN: Final = 32
 _ARCHITECTURE: Final = re.compile(r"c([1-9][0-9]{0,2})b([1-9][0-9]?)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Heads:
-    """What the network says about N positions; seats are relative to the mover, index 0 = mover."""
+    """The network's output for N positions. Seats are relative to the mover, which has index 0."""
 
-    roles: Tensor  # float32[N, H * W + 1, ROLES]; in these three the last square means "none" and is 0
+    roles: Tensor  # float32[N, H * W + 1, ROLES]; here and in the next two, the last square means "none" and is 0
     origin: Tensor  # float32[N, H * W + 1, embedding]
     landing: Tensor  # float32[N, H * W + 1, embedding]
     kinds: Tensor  # float32[N, KINDS]
@@ -40,7 +40,7 @@ class Heads:
 
 
 def parse_architecture(name: str) -> tuple[int, int]:
-    """(channels, blocks) of a name such as "c16b2"; ValueError if it names no architecture we build."""
+    """Return (channels, blocks) of a name such as "c16b2". Raises ValueError if it is not a known architecture."""
     match = _ARCHITECTURE.fullmatch(name)
     if match is None or not (4 <= int(match[1]) <= 256 and int(match[2]) <= 20):
         raise ValueError(f"unknown architecture {name!r}: expected c<4..256>b<1..20>, for example c16b2")
@@ -61,7 +61,7 @@ class Convolution(nn.Module):
         self.register_buffer("corners", corners, persistent=False)
 
     def forward(self, x: Tensor, hexagonal: bool, inputs: Tensor | None = None) -> Tensor:
-        """Convolves x, whose channels are the layer's inputs, or those of them that `inputs` names."""
+        """Convolve x, whose channels are the layer's inputs, or those that `inputs` lists."""
         weight = self.weight if inputs is None else self.weight[:, inputs]
         weight = weight * self.corners if hexagonal else weight
         convolved: Tensor = functional.conv2d(x, weight, padding=1)
@@ -69,7 +69,7 @@ class Convolution(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Residual block; the mean of its hidden channels over the board is added back to each of them."""
+    """A residual block that adds to its hidden channels a linear function of their means over the board."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class ResidualBlock(nn.Module):
 
 
 class Network(nn.Module):
-    """The network of an architecture's name, for the features of `engine.features`."""
+    """The network of an architecture such as "c16b2", for the features of `engine.features`."""
 
     def __init__(self, architecture: str) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Network(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(self, planes: Tensor, scalars: Tensor, geometry: Geometry, auxiliary: bool = False) -> Heads:
-        """Heads for planes float32[N, PLANES, H, W] and scalars float32[N, SCALARS]."""
+        """Return the heads for planes float32[N, PLANES, H, W] and scalars float32[N, SCALARS]."""
         whole = torch.cat((planes.flatten(2)[:, LOCAL_PLANES:, geometry.cells[0]], scalars), dim=1)
         local = planes[:, geometry.local].contiguous(memory_format=torch.channels_last)
         x = self.entry(local, geometry.hexagonal, geometry.local)
@@ -135,12 +135,12 @@ class Network(nn.Module):
 
 
 def _with_none(squares: Tensor) -> Tensor:
-    """[N, H * W, k] -> [N, H * W + 1, k] with zeros for the square that means "none"."""
+    """Return [N, H * W, k] as [N, H * W + 1, k], with zeros for the square that means "none"."""
     return functional.pad(squares, (0, 0, 0, 1))
 
 
 def move_logits(heads: Heads, index: MoveIndex, rows: Tensor, moves: Tensor) -> Tensor:
-    """float32[M]: the score of packed move int64 moves[i] in position rows[i] (int64)."""
+    """Return float32[M]: the score of the packed move moves[i] (int64) in position rows[i] (int64)."""
     places = index.locate(moves)
     squares, roles = heads.roles.shape[1:]
     first = rows * squares
@@ -151,6 +151,9 @@ def move_logits(heads: Heads, index: MoveIndex, rows: Tensor, moves: Tensor) -> 
 
 
 def seat_values(winner: Tensor) -> Tensor:
-    """Values from winner logits float32[N, P]: +1 a sure win, -1/(P-1) a sure loss, 0 equal chances."""
+    """Return values float32[N, P] of winner logits float32[N, P].
+
+    A sure win is +1, a sure loss -1 / (P - 1), equal chances are 0.
+    """
     players = winner.shape[1]
     return (winner.softmax(dim=1) * players - 1.0) / (players - 1)

@@ -1,4 +1,4 @@
-"""Many games of one configuration in progress, with every move written down."""
+"""Many games of one configuration in progress, with every move recorded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from training import kernels
 
 
 def ply_limit(config: Config) -> int:
-    """Where a game is broken off, with no winner: about ten times the length of a random game."""
+    """Return the plies at which a game is cut, without a winner: about ten times the length of a random game."""
     return 32 * len(board(config.board).cells)
 
 
 class Playing:
-    """`games`, and for each its moves so far: `log` int64[B, ply_limit], `lengths` int32[B]."""
+    """B games, `games`, and the moves of each so far: `log` int64[B, ply_limit], `lengths` int32[B]."""
 
     def __init__(self, config: Config, count: int) -> None:
         self.games = Games.new(config, count)
@@ -30,16 +30,16 @@ class Playing:
         self._legal = Lanes(move_bound(config), np.int64)
 
     def play_random(self, plies: NDArray[np.int32], seeds: NDArray[np.uint64]) -> None:
-        """Plays random moves until game i is over or `plies[i]` long; equal seeds give equal games."""
+        """Play random moves until each game i is over or has `plies[i]` plies; equal seeds give equal games."""
         limits = np.minimum(plies, self.limit).astype(np.int32)
         self._launch(kernels.play_random, limits, seeds)
 
     def play_forced(self) -> None:
-        """Plays every move that is the only one, until each game has a choice or is finished."""
+        """Play forced moves until each game has a choice or is finished."""
         self._launch(kernels.play_forced, self.limit)
 
     def play(self, where: NDArray[np.int64], moves: NDArray[np.int64]) -> None:
-        """Plays one legal move in each of the games at the places `where`, which must not be finished."""
+        """Play one legal move in each game at the places `where`; none of them may be finished."""
         self.log[where, self.lengths[where]] = moves
         self.lengths[where] += 1
         batch = self.games.take(where)
@@ -47,20 +47,20 @@ class Playing:
         self.games.states[where] = batch.states
 
     def finished(self) -> NDArray[np.bool_]:
-        """bool[B]: over, or at the ply limit."""
+        """Return bool[B]: whether each game is over or at the ply limit."""
         return np.asarray(self.games.over() | (self.lengths >= self.limit))
 
     def moves(self, game: int) -> NDArray[np.int64]:
-        """The moves of one game so far."""
+        """Return the moves of one game so far."""
         return self.log[game, : self.lengths[game]].copy()
 
     def restart(self, where: NDArray[np.int64]) -> None:
-        """Begins new games at the places `where`."""
+        """Begin new games at the places `where`."""
         self.games.states[where] = Games.new(self.games.config, len(where)).states
         self.lengths[where] = 0
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
-        """Drops all games but those of the mask."""
+        """Drop all games but those of the mask."""
         self.games, self.log, self.lengths = self.games.take(mask), self.log[mask], self.lengths[mask]
 
     def _launch(self, kernel: Kernel, *arguments: object) -> None:

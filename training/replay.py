@@ -1,4 +1,4 @@
-"""Games taken from their moves alone: replaying them proves them legal and brings back their positions."""
+"""Replays of games from their moves alone, which prove that the games are legal and restore their positions."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _SLICE = 256  # games replayed between two reports
 
 @dataclass(frozen=True)
 class Replayed:
-    """What replaying G games brings to light."""
+    """The result of replaying G games."""
 
     final: Games  # the G last positions
-    options: NDArray[np.int32]  # [plies]: how many moves were legal at each ply
-    places: NDArray[np.int32]  # [plies]: which of them was played
+    options: NDArray[np.int32]  # [plies]: the number of legal moves at each ply
+    places: NDArray[np.int32]  # [plies]: the place of the played one among them
 
 
 def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np.int32], report: Report) -> Replayed:
-    """Replays games and checks that every move is legal and every game is played to its end.
+    """Replay games, and check that every move is legal and every game is played to its end.
 
-    Raises DataError, naming the first game and ply at fault. A game may stop early only at the ply limit.
+    Raises DataError, which names the first game and ply at fault. A game may stop early only at the ply limit.
     """
     offsets = offsets_of(lengths).astype(np.int32)
     final = Games.new(settings, len(lengths))
@@ -63,14 +63,14 @@ def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np
 
 @dataclass(frozen=True)
 class Verified:
-    """A shard whose games are proved."""
+    """A shard whose games have been replayed."""
 
     shard: Shard
     replayed: Replayed
 
 
 def load_shard(path: Path, wanted: Config, report: Report) -> Verified:
-    """Reads a shard and proves its games; DataError with one reason if anything in it is not as it claims."""
+    """Read a shard and replay its games. Raises DataError with one reason if anything in it is wrong."""
     shard = read_shard(path)
     if shard.config != wanted.name:
         raise DataError(f"games of {shard.config}, not of {wanted.name}", path.name)
@@ -82,7 +82,7 @@ def load_shard(path: Path, wanted: Config, report: Report) -> Verified:
     if len(wrong):
         game = int(wrong[0])
         found = int(replayed.final.winner()[game])
-        raise DataError(f"game {game}: winner {shard.winners[game]} claimed, but it is {found}", path.name)
+        raise DataError(f"game {game}: winner {shard.winners[game]} is claimed, but it is {found}", path.name)
     options = np.repeat(replayed.options[shard.searched], shard.choices)
     if (shard.entries >= options).any():
         raise DataError("a policy entry beyond the legal moves of its position", path.name)
@@ -96,7 +96,7 @@ def positions_before(
     wanted: NDArray[np.int32],
     count: int,
 ) -> Games:
-    """`count` positions of legal games: the one before ply i is number `wanted[i]`, if that is >= 0."""
+    """Return `count` positions of legal games: number `wanted[i]` is the one before ply i, if that is >= 0."""
     start = Games.new(settings, len(offsets) - 1)
     kept = np.empty((count, start.states.shape[1]), np.int16)
     rules = (tables(settings), Lanes(scratch_width(settings), np.int32))

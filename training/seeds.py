@@ -1,4 +1,4 @@
-"""How one 32-byte seed becomes the independent 64-bit words that games, noise and training draw from."""
+"""Independent 64-bit words, for games, noise and training, derived from one 32-byte seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def seed_word(seed: bytes, purpose: str, index: int = 0) -> int:
-    """A 64-bit word that depends on the seed, what it is for, and an index, and on nothing else.
+    """Return a 64-bit word that depends only on the seed, its purpose and an index.
 
     >>> seed_word(b"s" * 32, "opening") != seed_word(b"s" * 32, "noise")
     True
@@ -20,5 +20,5 @@ def seed_word(seed: bytes, purpose: str, index: int = 0) -> int:
 
 
 def seed_words(seed: bytes, purpose: str, indices: Iterable[int]) -> NDArray[np.uint64]:
-    """uint64[n]: `seed_word` of each index."""
+    """Return uint64[n]: `seed_word` of each index."""
     return np.array([seed_word(seed, purpose, index) for index in indices], np.uint64)

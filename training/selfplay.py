@@ -1,4 +1,4 @@
-"""Self-play: many games at once, begun anew as they end, with the policies their searches arrive at."""
+"""Self-play: many games at once, each replaced by a new one when it ends, with the policies of their searches."""
 
 from __future__ import annotations
 
@@ -37,19 +37,21 @@ def play_shard(
     settings: SelfPlaySettings,
     report: Report = ignore_progress,
 ) -> Shard:
-    """Plays `games` games and returns them as a shard; equal arguments give an equal shard.
+    """Play `games` games and return them as a shard; equal arguments give an equal shard.
 
     Args:
         evaluate: the model, or None for the built-in `uniform`, whose games are played at random without
-            search: a search that knows nothing finds nothing worth its time, and random games show the
-            winners' moves and the values of positions a hundred times as fast.
+            search. A search with that model would learn nothing worth its time; random games show the winners'
+            moves and the values of positions a hundred times as fast.
         model: the model's digest, for the header.
     """
     targets = Targets()
     if evaluate is None:
         played = _play_random(config, seed, games, report)
     else:
-        played = _SelfPlay(config, evaluate, seed, games, settings, targets, report).run()
+        played = _SelfPlay(
+            config, evaluate, seed=seed, games=games, settings=settings, targets=targets, report=report
+        ).run()
     lengths = np.array([len(game.moves) for game in played], np.int32)
     return Shard(
         config=config.name,
@@ -77,7 +79,7 @@ def _play_random(config: Config, seed: bytes, games: int, report: Report) -> lis
 
 
 class _SelfPlay:
-    """Games in progress, each with its number; the streams of a game depend on its number alone."""
+    """Games in progress, each with a number on which alone its random streams depend."""
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class _SelfPlay:
         return [self._done[number] for number in range(self._wanted)]
 
     def _open(self, where: NDArray[np.int64]) -> None:
-        """Random first plies of new games, as many as the game's own stream says."""
+        """Play the random first plies of new games; each game's own stream decides how many."""
         numbers = self._numbers[where].tolist()
         words = seed_words(self._seed, "opening length", numbers)
         self._openings[where] = words % np.uint64(self._settings.opening_plies + 1)
@@ -141,7 +143,7 @@ class _SelfPlay:
         self._plies += len(active)
 
     def _replace_finished(self) -> None:
-        """Notes the games that have ended; new ones take their places while any are still to be begun."""
+        """Collect the games that have ended, and begin new ones in their places while any are left to begin."""
         playing = self._playing
         ended = np.flatnonzero(playing.finished())
         winners = playing.games.winner()

@@ -14,7 +14,7 @@ class SelfPlaySettings:
     """How games for training are played."""
 
     simulations: int = 16
-    """Simulations of the searches whose policies are recorded."""
+    """Simulations of each search."""
     considered: int = 8
     """Actions that sequential halving begins with."""
     opening_plies: int = 12
@@ -23,12 +23,12 @@ class SelfPlaySettings:
     """Games played at once, which is also the network's largest batch."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainSettings:
     """How a network is trained."""
 
     architecture: str = "c16b2"
-    """Used where there is no parent; otherwise the parent's."""
+    """The architecture of a network without a parent; others have their parent's."""
     steps: int = 1000
     batch: int = 256
     positions_per_game: int = 24
@@ -49,9 +49,9 @@ class MatchSettings:
 
 
 def read_settings(kind: type[S], given: Mapping[str, Any]) -> S:
-    """An instance of one of the classes above; absent settings have their defaults.
+    """Return an instance of one of the classes above; settings that are not given have their defaults.
 
-    Raises ValueError for an unknown name or a value of another type.
+    Raises ValueError if a name is unknown or a value has the wrong type.
     """
     known = {field.name: type(getattr(kind, field.name)) for field in fields(kind)}  # type: ignore[arg-type]
     for name, value in given.items():

@@ -1,7 +1,7 @@
 """The self-play shard: a few hundred games of one model as moves, search policies and search values.
 
-Games are stored, not features: about 30 bytes a ply, and replaying them proves them legal (see
-`training.replay`). Fractions are fixed-point integers, so a shard's bytes depend on nothing but the games.
+Shards store games, not features: about 30 bytes a ply, and replaying them proves that they are legal (see
+`training.replay`). Fractions are fixed-point integers, so a shard's bytes depend only on the games.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ _DTYPES: Final[dict[str, type]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard:
-    """G games of P players with `plies` moves in all; K of these were chosen by a search that is recorded."""
+    """G games of P players with `plies` moves in all, of which K were chosen by a search that is recorded."""
 
     config: str
-    model: bytes  # digest of the model that played
+    model: bytes  # digest of the model
     seed: bytes
     lengths: NDArray[np.int32]  # [G]: moves of each game
-    openings: NDArray[np.int32]  # [G]: how many of them, at the start, were drawn at random
+    openings: NDArray[np.int32]  # [G]: the number of them, from the first, that were drawn at random
     winners: NDArray[np.int8]  # [G]: seat 1..P, 0 where the game was cut at the ply limit
     moves: NDArray[np.int64]  # [plies]: packed moves, game after game
     searched: NDArray[np.int32]  # [K]: positions in `moves`, ascending
-    choices: NDArray[np.int32]  # [K]: how many entries of the policy are stored
-    entries: NDArray[np.uint16]  # [sum(choices)]: index into the legal list of that ply
+    choices: NDArray[np.int32]  # [K]: number of stored entries of the policy
+    entries: NDArray[np.uint16]  # [sum(choices)]: index into the list of legal moves of that ply
     weights: NDArray[np.uint16]  # [sum(choices)]: probability x WEIGHT_UNIT
     values: NDArray[np.int16]  # [K * P]: value of the position for seats 1..P, x VALUE_UNIT
 
     @property
     def offsets(self) -> NDArray[np.int64]:
-        """int64[G + 1]: where each game's moves start."""
+        """The start of each game's moves, and the end of the last one's: int64[G + 1]."""
         return offsets_of(self.lengths)
 
 
 def offsets_of(lengths: ArrayLike) -> NDArray[np.int64]:
-    """int64[n + 1]: start of each run, and the end of the last."""
+    """Return int64[n + 1]: the start of each run, and the end of the last."""
     ends = np.cumsum(lengths, dtype=np.int64)
     offsets = np.zeros(len(ends) + 1, dtype=np.int64)
     offsets[1:] = ends
@@ -70,7 +70,7 @@ def offsets_of(lengths: ArrayLike) -> NDArray[np.int64]:
 
 
 def shard_root(shard: Shard) -> bytes:
-    """The Merkle root of the games' canonical records; a game's seed is the shard's and its number."""
+    """Return the Merkle root of the games' canonical records; a game's seed is the shard's, then its number."""
     seats = (shard.model,) * CONFIGS[shard.config].players
     runs = zip(shard.openings, shard.winners, np.split(shard.moves, shard.offsets[1:-1]), strict=True)
     return merkle_root(
@@ -90,13 +90,13 @@ def shard_root(shard: Shard) -> bytes:
 
 
 def write_shard(directory: Path, shard: Shard) -> Stored:
-    """Writes the shard to `directory` under its digest."""
+    """Write the shard to a directory, in a file named by its digest."""
     header = {"config": shard.config, "model": shard.model.hex(), "seed": shard.seed.hex()}
     return write_arrays(directory, KIND, header, {name: getattr(shard, name) for name in _DTYPES})
 
 
 def read_shard(path: Path) -> Shard:
-    """The shard in `path`, consistent in itself; DataError with one reason otherwise."""
+    """Return the shard in a file. Raises DataError with one reason if it is damaged or inconsistent."""
     header, arrays = read_arrays(path, KIND, _DTYPES)
     shard = Shard(
         config=_config(path, header),
@@ -128,7 +128,7 @@ def _digest(path: Path, header: Mapping[str, Any], field: str) -> bytes:
 
 
 def _fault(shard: Shard) -> str | None:
-    """The first way in which the arrays do not fit together, or None."""
+    """Return the first reason why the arrays do not fit together, or None."""
     games, players = len(shard.lengths), CONFIGS[shard.config].players
     if not 0 < games <= GAMES_LIMIT:
         return f"{games} games, expected 1 to {GAMES_LIMIT}"

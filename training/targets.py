@@ -1,4 +1,4 @@
-"""What self-play remembers of its searches: sparse policies and values as fixed-point integers."""
+"""The training targets from the searches of self-play: sparse policies and values, as fixed-point integers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.search import SearchResult
 from training.shard import VALUE_UNIT, WEIGHT_UNIT, offsets_of
 
 SMALLEST: Final = WEIGHT_UNIT // 500
-"""Policy entries below this are left out (the best one of a policy never is)."""
+"""Policy entries below this are left out, except the best one of a policy."""
 
 
 def sparse_policy(
     policy: NDArray[np.float32], offsets: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.uint16]]:
-    """Policies over runs `offsets` as (choices, entries, weights) of a Shard; each run must not be empty."""
+    """Return policies over the runs `offsets` as (choices, entries, weights) of a Shard; no run may be empty."""
     counts = np.diff(offsets)
     owners = np.repeat(np.arange(len(counts)), counts)
     best = np.maximum.reduceat(policy, offsets[:-1])
@@ -33,7 +33,7 @@ def sparse_policy(
 
 
 class Targets:
-    """Collects the searches of many games in the order they happen, and returns them in the games' order."""
+    """The searches of many games, added in the order in which they happen and returned in the games' order."""
 
     def __init__(self) -> None:
         self._games: list[NDArray[np.int64]] = []
@@ -44,7 +44,7 @@ class Targets:
         self._values: list[NDArray[np.int16]] = []
 
     def add(self, games: NDArray[np.int64], plies: NDArray[np.int32], found: SearchResult) -> None:
-        """Takes the searches of the given games at the given plies, row by row."""
+        """Add the searches of the given games at the given plies, row by row."""
         choices, entries, weights = sparse_policy(found.policy, found.offsets)
         self._games.append(games)
         self._plies.append(plies.astype(np.int64))
@@ -54,7 +54,7 @@ class Targets:
         self._values.append(np.rint(found.values * VALUE_UNIT).astype(np.int16))
 
     def arrays(self, starts: NDArray[np.int64], players: int) -> dict[str, NDArray[Any]]:
-        """The arrays `searched` .. `values` of a Shard in which game i's moves begin at starts[i]."""
+        """Return the arrays `searched` .. `values` of a Shard in which game i's moves begin at starts[i]."""
         games = np.concatenate([np.empty(0, np.int64), *self._games])
         searched = starts[games] + np.concatenate([np.empty(0, np.int64), *self._plies])
         choices = np.concatenate([np.empty(0, np.int32), *self._choices])

@@ -1,4 +1,4 @@
-"""Training: from verified games to a network; on a CPU, equal games, seed and settings give equal bytes."""
+"""The training loop, from verified games to a network. Equal games, seed and settings give equal bytes on a CPU."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from training.progress import Report, ignore_progress
 from training.seeds import seed_word
 from training.settings import TrainSettings
 
-_CHUNK = 512  # games whose positions are drawn and shuffled together
+_CHUNK = 512  # games from which positions are drawn and shuffled together
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network (its weights averaged along the way) and the mean losses of the last tenth of the steps."""
+    """A network with averaged weights, and the mean losses of the last tenth of the steps."""
 
     network: Network
     losses: dict[str, float]
@@ -37,7 +37,7 @@ def train(
     settings: TrainSettings,
     report: Report = ignore_progress,
 ) -> Trained:
-    """Trains the parent, or a new network of the settings' architecture, on games drawn from `experience`."""
+    """Train the parent, or a new network of the settings' architecture, on games drawn from `experience`."""
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.manual_seed(seed_word(seed, "weights") % 2**63)
@@ -68,7 +68,7 @@ def train(
 
 
 def _schedule(step: int, steps: int) -> float:
-    """The share of the learning rate: up over the first 5% of the steps, then down along a half cosine."""
+    """Return the factor of the learning rate: it rises over the first 5% of the steps, then falls as a half cosine."""
     warm = max(1, steps // 20)
     if step < warm:
         return (step + 1) / warm
@@ -76,7 +76,10 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Batch]:
-    """`settings.steps` batches, over all games in turn, each time in another order and at other positions."""
+    """Yield `settings.steps` batches, going over all games again and again in new orders and at new positions.
+
+    Raises ValueError if no game has a position to train on.
+    """
     made = 0
     while True:
         before = made
@@ -84,7 +87,7 @@ def _batches(experience: Experience, random: np.random.Generator, settings: Trai
         for first in range(0, len(order), _CHUNK):
             samples = experience.draw(random, order[first : first + _CHUNK], settings.positions_per_game)
             count = len(samples.games)
-            # what is left after the last whole batch is dropped, unless it is all there is
+            # a rest that does not fill a batch is dropped, unless there is nothing else
             for start in range(0, count - settings.batch + 1, settings.batch) or range(min(1, count)):
                 yield make_batch(experience, samples, start, settings.batch)
                 made += 1

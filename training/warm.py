@@ -1,4 +1,4 @@
-"""`python -m training.warm`: compiles every kernel that a worker uses, so that its first job starts at once."""
+"""`python -m training.warm`: compile every kernel that a worker uses, so that its first job starts at once."""
 
 import sys
 from importlib import import_module
@@ -9,7 +9,7 @@ KERNEL_MODULES = ("training.kernels",)
 
 
 def main() -> int:
-    """Compile, or load from the cache; prints one line a module."""
+    """Compile the kernels, or load them from the cache; print one line for each module."""
     engine.warm(lambda name, place, total: print(f"{place} of {total} {name}", flush=True))
     from engine.backend.cpu import compile_kernels
 

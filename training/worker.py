@@ -26,15 +26,15 @@ from typing import Any, BinaryIO, Final
 
 from training.frames import FrameError, read_frame, write_frame
 
-REPORT_SECONDS: Final = 1.0
+REPORT_S: Final = 1.0
 """Least time between two progress frames."""
 
-HEARTBEAT_SECONDS: Final = 2.0
-"""A job that reports nothing for so long (compiling, say) has its last progress repeated."""
+HEARTBEAT_S: Final = 2.0
+"""If a job reports nothing for this long, while it compiles for example, its last progress is repeated."""
 
 
 class Worker:
-    """Runs the jobs that arrive on `inputs` and answers on `outputs`."""
+    """The loop of a worker, which runs the jobs that arrive on `inputs` and answers on `outputs`."""
 
     def __init__(self, inputs: BinaryIO, outputs: BinaryIO) -> None:
         self._inputs, self._outputs = inputs, outputs
@@ -63,9 +63,9 @@ class Worker:
 
     def _beat(self) -> None:
         while True:
-            time.sleep(HEARTBEAT_SECONDS / 2)
+            time.sleep(HEARTBEAT_S / 2)
             job = self._running
-            if job is not None and time.monotonic() - self._reported >= HEARTBEAT_SECONDS:
+            if job is not None and time.monotonic() - self._reported >= HEARTBEAT_S:
                 self._send({"id": job, "progress": dict(self._progress)})
 
     def _serve(self, request: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ class Worker:
     def _answer(self, job: int, request: Mapping[str, Any]) -> dict[str, Any]:
         def report(progress: Mapping[str, Any]) -> None:
             self._progress = progress
-            if time.monotonic() - self._reported >= REPORT_SECONDS:
+            if time.monotonic() - self._reported >= REPORT_S:
                 self._send({"id": job, "progress": dict(progress)})
 
         try:
@@ -102,7 +102,7 @@ class Worker:
 
 
 def main() -> int:
-    """Entry point of `python -m training.worker`."""
+    """Run a worker on stdin and stdout until stdin ends."""
     parser = argparse.ArgumentParser(prog="training.worker", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--nice", type=int, default=0, help="niceness to add to this process")
     arguments = parser.parse_args()
@@ -111,7 +111,7 @@ def main() -> int:
         os.nice(arguments.nice)
     inputs = os.fdopen(os.dup(0), "rb")
     outputs = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not land between two frames
+    os.dup2(2, 1)  # output that a library prints must not land between two frames
     Worker(inputs, outputs).run()
     return 0
 

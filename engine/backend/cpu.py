@@ -1,8 +1,8 @@
-"""The dialect through Warp: the same functions compiled for the CPU, run over slices on threads, and for CUDA.
+"""Dialect functions compiled by Warp, for the CPU and for CUDA, and the executor that runs them on CPU threads.
 
 Warp is imported and started by the first launch or `compile_kernels`, never before. A Python module with
-kernels becomes one Warp module, compiled with every function its kernels reach and kept in a cache by the
-hash of that code, so that only the first process after a change compiles. `engine.backend.cuda` runs on GPUs.
+kernels becomes one Warp module. It is compiled with every function that its kernels reach and kept in a cache under
+the hash of that code, so only the first process after a change compiles. `engine.backend.cuda` runs on GPUs.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
 BLOCK = 32
 """Threads of a CUDA block: one warp, so that few games spread over many multiprocessors (docs/gpu.md)."""
 _MOST_REGISTERS = 128
-"""Of a CUDA thread: 16 warps fit a multiprocessor, 8 with the 182 that are wanted, for 80 bytes more of stack."""
-# Unrolling and vectorising made nothing faster here, but compilation longer. Grid-stride loops cost CUDA kernels
-# up to a fifth more registers and compilation a third more time, and are for launches of over 2^31 threads.
+"""Registers of a CUDA thread: with 128, 16 warps fit a multiprocessor; uncapped (182), 8 fit. It costs 80 bytes of
+stack."""
+# Unrolling and vectorising made nothing faster here, and compilation slower. Grid-stride loops cost CUDA kernels
+# up to a fifth more registers and compilation a third more time; they serve launches of more than 2^31 threads.
 _OPTIONS = {
     "enable_backward": False,
     "max_unroll": 0,
@@ -42,7 +43,7 @@ _lock = threading.RLock()
 
 
 def cache_directory() -> Path:
-    """Where compiled kernels are kept: RINGRIFT_KERNEL_CACHE, or a folder in the user's cache."""
+    """Return the folder of compiled kernels: RINGRIFT_KERNEL_CACHE, or one in the user's cache."""
     named = os.environ.get("RINGRIFT_KERNEL_CACHE")
     if named:
         return Path(named)
@@ -52,7 +53,7 @@ def cache_directory() -> Path:
 
 @contextmanager
 def _without_driver_warning() -> Iterator[None]:
-    """Drop the line that Warp's native part writes to stderr where there is no GPU; let others through."""
+    """Drop the line that Warp's native part writes to stderr on a machine without a GPU; pass all others on."""
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
@@ -68,7 +69,7 @@ def _without_driver_warning() -> Iterator[None]:
 
 @cache
 def warp() -> ModuleType:
-    """Warp, imported, quiet, and with our cache directory."""
+    """Return the module `warp`: imported, started, quiet, and with our cache directory."""
     with _lock:
         import warp as wp
 
@@ -82,7 +83,7 @@ def warp() -> ModuleType:
 
 @cache
 def _names() -> dict[str, Any]:
-    """What each name of `engine.backend.dialect` is under Warp."""
+    """Return the meaning that each name of `engine.backend.dialect` has under Warp."""
     wp = warp()
     scalars = {"Short": "int16", "Byte": "int8", "Int": "int32", "Long": "int64", "Word": "uint64"}
     scalars["Float"] = "float32"
@@ -99,7 +100,7 @@ def _names() -> dict[str, Any]:
 
 
 class _Converter:
-    """Copies dialect functions into namespaces where the dialect's names and functions are Warp's."""
+    """Copies dialect functions into namespaces in which the dialect's names mean Warp's types and functions."""
 
     def __init__(self) -> None:
         self._namespaces: dict[str, dict[str, Any]] = {}
@@ -135,7 +136,7 @@ class _Converter:
         return self._functions[function]
 
     def kernels(self, module: str) -> dict[str, Any]:
-        """All Warp kernels of a Python module, by function name."""
+        """Return all Warp kernels of a Python module, by function name."""
         if module not in self._kernels:
             wp = warp()
             found = [k for k in vars(sys.modules[module]).values() if isinstance(k, Kernel)]
@@ -159,7 +160,7 @@ def _converter() -> _Converter:
 
 @contextmanager
 def _one_process_at_a_time(target: str) -> Iterator[None]:
-    """Hold the cache's lock for a target, so that of many processes that start together only one compiles."""
+    """Hold the cache's lock for a target, so that only one of several processes that start together compiles."""
     directory = cache_directory()
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / f"lock-{target}", "ab") as lock:
@@ -169,7 +170,7 @@ def _one_process_at_a_time(target: str) -> Iterator[None]:
 
 @cache
 def compile_kernels(module: str, device: str = "cpu") -> None:
-    """Compile all kernels of an imported Python module for a device of Warp's, or load them from the cache."""
+    """Compile all kernels of an imported Python module for a Warp device, or load them from the cache."""
     with _lock:
         _converter().kernels(module)
         wp = warp()
@@ -180,13 +181,13 @@ def compile_kernels(module: str, device: str = "cpu") -> None:
 def compile_for_cuda(module: str, architecture: int) -> Path:
     """Compile all kernels of an imported Python module to a cubin, or find it in the cache.
 
-    That needs neither a GPU nor a driver, and makes the file that a GPU of the architecture would load.
+    This needs neither a GPU nor a driver. The file is the one that a GPU of the architecture would load.
 
     Args:
         architecture: such as 80 or 90 for sm_80 and sm_90.
 
     Returns:
-        The cubin.
+        The path of the cubin.
     """
     with _lock, _one_process_at_a_time(f"sm{architecture}"):
         _converter().kernels(module)
@@ -196,16 +197,16 @@ def compile_for_cuda(module: str, architecture: int) -> Path:
 
 
 def warp_kernel(kernel: Kernel, device: str = "cpu") -> Any:
-    """The Warp kernel of a dialect kernel, compiled and loaded on a device."""
+    """Return the Warp kernel of a dialect kernel, compiled and loaded on a device."""
     module = kernel.function.__module__
     compile_kernels(module, device)
     return _converter().kernels(module)[kernel.function.__name__]
 
 
 class Cpu:
-    """Runs kernels compiled for the CPU, cut into slices over `threads` threads (a launch is serial).
+    """An executor for kernels compiled for the CPU; a launch is cut into slices over `threads` threads.
 
-    Launches of one executor may come from several threads at once.
+    Several threads may launch through one executor at the same time.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -231,7 +232,7 @@ class Cpu:
 
 
 class _Launches(threading.local):
-    """The recorded launches of each thread."""
+    """The recorded launches of the current thread."""
 
     def __init__(self) -> None:
         self.recorded: dict[Kernel, RecordedLaunch] = {}
@@ -247,5 +248,5 @@ _launches = _Launches()
 
 @cache
 def cpu(threads: int = 1) -> Cpu:
-    """The CPU executor with that many threads."""
+    """Return the CPU executor with that many threads."""
     return Cpu(threads)

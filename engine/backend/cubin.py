@@ -1,9 +1,9 @@
-"""What a cubin says about its kernels, read out of the ELF file without a GPU or NVIDIA's tools.
+"""Registers, stack and code size of the kernels in a cubin, read from the ELF file without a GPU or NVIDIA's tools.
 
 Sources: ELF-64 as the System V ABI defines it; the attributes of section `.nv.info` as `cuobjdump -elf` names them
-(a byte of format, a byte of attribute, two bytes of size, then symbol and value for the three used here); limits
-of a multiprocessor from the CUDA C++ Programming Guide, "Compute Capabilities"; four partitions with a register
-file each from NVIDIA's papers on the A100 and the H100.
+(a byte of format, a byte of attribute, two bytes of size, then symbol and value for those used here); the limits of
+a multiprocessor from the CUDA C++ Programming Guide, "Compute Capabilities"; its four partitions with a register
+file each from NVIDIA's white papers on the A100 and the H100.
 """
 
 from __future__ import annotations
@@ -14,37 +14,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _EM_CUDA = 190
-_SIZED = 4  # format: the two bytes are a size, and as many bytes follow
+_SIZED = 4  # format: the two bytes are a size, and that many bytes follow
 _REGISTERS, _STACK = 0x2F, 0x12  # EIATTR_REGCOUNT, EIATTR_MIN_STACK_SIZE
 _HEADER = "<16xHHIQQQIHHHHHH"
 _SECTION = "<IIQQQQIIQQ"
 _SYMBOL = 24
 
-_PARTITIONS = 4  # of a multiprocessor, on sm_80 and sm_90 alike, as the following
-_REGISTER_FILE = 16384  # of a partition
-_REGISTER_UNIT = 256  # registers are given to a warp in multiples of this
-_WARPS, _BLOCKS, _WARP = 64, 32, 32  # of a multiprocessor; threads of a warp
+# The limits of a multiprocessor, the same on sm_80 and sm_90.
+_PARTITIONS = 4
+_REGISTER_FILE = 16384  # registers of a partition
+_REGISTER_UNIT = 256  # a warp is given registers in multiples of this
+_WARPS, _BLOCKS, _WARP = 64, 32, 32  # warps and blocks of a multiprocessor; threads of a warp
 
 
 @dataclass(frozen=True)
 class KernelUse:
-    """What one thread of a kernel needs, and how long the kernel's code is."""
+    """What a thread of a kernel needs, and the size of the kernel's code."""
 
     name: str  # of the dialect kernel
     registers: int
-    stack: int  # bytes of local memory: spilled registers and what calls save, since the dialect has no arrays
+    stack: int  # bytes of local memory: spilled and saved registers, since the dialect has no arrays
     code: int  # bytes
 
 
 def resident_warps(registers: int, block: int) -> int:
-    """How many warps, 64 at most, a multiprocessor of sm_80 or sm_90 holds at once of blocks of `block` threads."""
+    """Return how many warps, at most 64, a multiprocessor of sm_80 or sm_90 holds in blocks of `block` threads."""
     warps = -(-block // _WARP)
     each = -(-registers * _WARP // _REGISTER_UNIT) * _REGISTER_UNIT
     return warps * min(_BLOCKS, min(_WARPS, _PARTITIONS * (_REGISTER_FILE // each)) // warps)
 
 
 def read_kernels(path: Path) -> list[KernelUse]:
-    """The kernels of a cubin, in the order of their names.
+    """Return the kernels of a cubin, in the order of their names.
 
     Raises:
         ValueError: the file is not a cubin.
@@ -64,14 +65,14 @@ def read_kernels(path: Path) -> list[KernelUse]:
 def _kernels(found: Mapping[str, Mapping[int, int]], sections: Mapping[str, tuple[int, int]]) -> Iterator[KernelUse]:
     for symbol, values in found.items():
         name, marker, _ = symbol.partition("_cuda_kernel_forward")
-        if marker and not symbol.startswith("$"):  # those are the functions that it calls
+        if marker and not symbol.startswith("$"):  # names with "$" are functions that a kernel calls
             code = sections[f".text.{symbol}"][1]
             # Warp appends a hash to the name
             yield KernelUse(name.rpartition("_")[0], values[_REGISTERS], values[_STACK], code)
 
 
 def _sections(data: bytes) -> dict[str, tuple[int, int]]:
-    """Offset and size of each section."""
+    """Return offset and size of each section, by name."""
     header = struct.unpack_from(_HEADER, data)
     start, size, count, names = header[5], header[10], header[11], header[12]
     rows = [struct.unpack_from(_SECTION, data, start + size * place) for place in range(count)]
@@ -79,7 +80,7 @@ def _sections(data: bytes) -> dict[str, tuple[int, int]]:
 
 
 def _attributes(data: bytes, start: int, size: int) -> Iterator[tuple[int, int, int]]:
-    """Attribute, symbol and value of each entry that has the two."""
+    """Yield attribute, symbol and value of each entry that has a symbol and a value."""
     place = start
     while place < start + size:
         kind, attribute, length = struct.unpack_from("<BBH", data, place)

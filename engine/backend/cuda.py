@@ -1,8 +1,8 @@
-"""A device of Warp's as an executor: arrays that live on it, launches that do not wait, lanes that fit its memory.
+"""The executor on a Warp device: arrays that live there, launches that do not wait, lanes that fit its memory.
 
-On a GPU a launch is queued and returns at once; nothing here waits for the device but what says so. The same
-class runs on Warp's device "cpu", where the queue is empty when a launch returns: so all of it but the hardware
-is tested without a GPU.
+On a GPU a launch is queued and returns at once. A method waits for the device only if its docstring says so. The
+same class runs on Warp's device "cpu", where a launch has run when it returns: so everything but the hardware is
+tested without a GPU.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from engine.backend.cpu import BLOCK, warp, warp_kernel
 from engine.backend.dialect import Kernel, Lanes
 
 DeviceArray = Any
-"""A Warp array: NumPy, torch and others share its memory through DLPack or `__cuda_array_interface__`."""
+"""A Warp array. Other libraries, torch among them, share its memory by DLPack or `__cuda_array_interface__`."""
 
-_CPU_MEMORY = 1 << 30
+_CPU_MEMORY_BYTES = 1 << 30
 
 
 class DeviceError(RuntimeError):
-    """There is no such device, it has too little memory, or an array lies elsewhere."""
+    """There is no such device, it has too little memory, or an array lies on another device."""
 
 
 def cuda_devices() -> list[str]:
-    """The CUDA devices, as Warp names them ("cuda:0" ...); empty without a GPU or its driver."""
+    """Return Warp's names of the CUDA devices ("cuda:0" ...); none without a GPU or its driver."""
     return [str(device) for device in warp().get_cuda_devices()]
 
 
@@ -40,51 +40,53 @@ def _find(name: str) -> Any:
         return warp().get_device(wanted)
     if wanted.startswith("cuda") and len(known) == 1:
         raise DeviceError(f"no CUDA device: {name!r} was asked for, but Warp finds no NVIDIA GPU with a driver here")
-    raise DeviceError(f"no device {name!r}: there is {', '.join(known)}")
+    raise DeviceError(f"no device {name!r}; the devices here are {', '.join(known)}")
 
 
 class Device:
-    """Runs kernels on one device, one thread for each game of a batch.
+    """An executor on one device, with one thread for each game of a batch.
 
     Args:
         name: "cuda" (the first GPU), "cuda:1" ..., or "cpu".
-        memory: bytes that lanes may take; by default a quarter of what is free on a GPU. A launch whose
-            threads do not all get a lane is cut into several, which run one after the other.
+        memory_bytes: memory that lanes may take; by default a quarter of what is free on a GPU. A launch with more
+            threads than lanes is cut into several, which run one after the other.
 
     Raises:
         DeviceError: there is no such device.
     """
 
-    def __init__(self, name: str = "cuda", *, memory: int | None = None) -> None:
+    def __init__(self, name: str = "cuda", *, memory_bytes: int | None = None) -> None:
         self._device = _find(name)
         self.name = str(self._device)
-        self.title: str = self._device.name  # the maker's name of it
+        self.title: str = self._device.name  # the manufacturer's name of it
         self._block = BLOCK if self._device.is_cuda else 1
-        self.memory = memory or (self._device.free_memory // 4 if self._device.is_cuda else _CPU_MEMORY)
+        self.memory_bytes = memory_bytes or (
+            self._device.free_memory // 4 if self._device.is_cuda else _CPU_MEMORY_BYTES
+        )
         self._lanes: dict[tuple[int, int, str], DeviceArray] = {}
         self._lock = threading.Lock()
 
     def empty(self, shape: Sequence[int], dtype: type[np.generic]) -> DeviceArray:
-        """A new array on the device, with anything in it."""
+        """Return a new array on the device, with undefined contents."""
         wp = warp()
         return wp.empty(tuple(shape), dtype=wp.dtype_from_numpy(np.dtype(dtype)), device=self._device)
 
     def zeros(self, shape: Sequence[int], dtype: type[np.generic]) -> DeviceArray:
-        """A new array of zeros on the device."""
+        """Return a new array of zeros on the device."""
         wp = warp()
         return wp.zeros(tuple(shape), dtype=wp.dtype_from_numpy(np.dtype(dtype)), device=self._device)
 
     def upload(self, array: NDArray[Any]) -> DeviceArray:
-        """A copy on the device. The caller waits until it is made."""
+        """Return a copy on the device, after waiting until it is made."""
         wp = warp()
         return wp.array(array, dtype=wp.dtype_from_numpy(array.dtype), device=self._device)
 
     def download(self, array: DeviceArray) -> NDArray[Any]:
-        """A copy as a NumPy array. The caller waits for everything that was launched before."""
+        """Return a copy as a NumPy array, after waiting for everything launched before."""
         return np.array(array.numpy())
 
     def share(self, array: Any) -> DeviceArray:
-        """The same memory as a Warp array, for an array of torch's or another library's on this device.
+        """Return a Warp array over the memory of another library's array on this device, such as a tensor.
 
         Raises:
             DeviceError: the array lies on another device.
@@ -96,21 +98,21 @@ class Device:
         return shared
 
     def wait(self) -> None:
-        """Return when everything launched so far has run."""
+        """Wait until everything launched so far has run."""
         warp().synchronize_device(self._device)
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None:
-        """Run a kernel (see `engine.backend.dialect.Executor`), without waiting for its end.
+        """Run a kernel (see `engine.backend.dialect.Executor`) without waiting for its end.
 
         Arguments may also be arrays on the device. A NumPy array is copied there, and back if it is
-        writeable, which does wait: that is for tests and for single answers, not for play.
+        writeable, which waits: use that for tests and single answers, not for play.
         """
         if count == 0:
             return
         compiled = warp_kernel(kernel, self.name)
         copies = [(place, a) for place, a in enumerate(arguments) if isinstance(a, np.ndarray)]
         values = [self._value(argument) for argument in arguments]
-        with self._lock:  # two threads' slices in turn, since they use the same lanes
+        with self._lock:  # threads take turns, since they use the same lanes
             rows = self._give_lanes(values, count)
             slices = -(-count // rows)
             edges = [count * index // slices for index in range(slices + 1)]
@@ -127,12 +129,13 @@ class Device:
         return self.upload(argument) if isinstance(argument, np.ndarray) else self.share(argument)
 
     def _give_lanes(self, values: list[Any], count: int) -> int:
-        """Put arrays in the place of `Lanes`, and return how many threads may run at once."""
+        """Replace each `Lanes` by an array and return how many threads may run at once."""
         wanted = [(place, value) for place, value in enumerate(values) if isinstance(value, Lanes)]
         each = sum(lanes.width * np.dtype(lanes.dtype).itemsize for _, lanes in wanted)
-        rows = min(count, self.memory // each) if each else count
+        rows = min(count, self.memory_bytes // each) if each else count
         if rows == 0:
-            raise DeviceError(f"one game needs {each:,} bytes of working memory, {self.name} may use {self.memory:,}")
+            limit = f"{self.name} may use {self.memory_bytes:,}"
+            raise DeviceError(f"one game needs {each:,} bytes of working memory, {limit}")
         for rank, (place, lanes) in enumerate(wanted):
             values[place] = self._lane_array(rank, lanes, rows)
         return rows
@@ -142,6 +145,6 @@ class Device:
         kept = self._lanes.get(key)
         if kept is None or kept.shape[0] < rows:
             if kept is not None:
-                self.wait()  # launches that use the old ones may still be under way
+                self.wait()  # launches that use the old lanes may still be running
             kept = self._lanes[key] = self.empty((rows, lanes.width), lanes.dtype)
         return kept

@@ -1,9 +1,9 @@
-"""The dialect: one set of names that plain Python runs as it stands and that Warp compiles.
+"""The dialect of the kernels: names with which one source runs as plain Python and compiles with Warp.
 
 A module written in the dialect begins with `from __future__ import annotations`, takes its types from here,
 and imports other dialect functions by name. Under plain Python the types below are ordinary Python and rows
 are memoryviews of NumPy rows, so a value that does not fit raises instead of wrapping. `engine.backend.cpu`
-runs the same code objects through Warp with these names bound to Warp's.
+gives the same code objects to Warp, with these names bound to Warp's.
 
 What the dialect allows: scalars, rows and tables as typed parameters; `if`, `while`, `for ... in range`,
 early return, tuple returns; no recursion, allocation, exceptions or Python objects. A local that a loop
@@ -27,7 +27,7 @@ Float = np.float32
 
 
 def exp(value: float | Float) -> Float:
-    """e to the power of a float32."""
+    """Return e to the power of a float32."""
     return Float(np.exp(Float(value)))
 
 
@@ -81,7 +81,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Thread:
-    """Plain Python's answer to `thread.tid()`: the index of the thread that `PLAIN.launch` now runs."""
+    """Plain Python's `thread.tid()`: the index of the thread that `PLAIN.launch` runs at the moment."""
 
     def __init__(self) -> None:
         self.index = 0
@@ -98,11 +98,11 @@ def func(function: F) -> F: ...
 @overload
 def func(*, inline: bool) -> Callable[[F], F]: ...
 def func(function: F | None = None, *, inline: bool | None = None) -> F | Callable[[F], F]:
-    """Mark a function as one of the dialect's. Plain Python calls it as it is.
+    """Mark a function as one of the dialect. Plain Python calls it as it is.
 
     Args:
-        inline: False keeps one copy of a long function that is called from several places. That costs no
-            speed that could be measured, and made compilation for CUDA four times shorter.
+        inline: False keeps one copy of a long function that is called from several places. That has no measurable
+            cost in speed and made compilation for CUDA four times faster.
     """
 
     def mark(marked: F) -> F:
@@ -113,9 +113,9 @@ def func(function: F | None = None, *, inline: bool | None = None) -> F | Callab
 
 
 class Kernel:
-    """A dialect function that runs once per thread: parameters `first: int`, then arrays and scalars.
+    """A dialect function that runs once per thread. Its parameters are `first: int`, then arrays and scalars.
 
-    Its thread's number is `first + thread.tid()`, so that a launch can be cut into slices.
+    The number of its thread is `first + thread.tid()`, so that a launch can be cut into slices.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
@@ -124,15 +124,15 @@ class Kernel:
 
 
 def kernel(function: Callable[..., None]) -> Kernel:
-    """Mark a function as a kernel, to be run by an executor: `PLAIN.launch(kernel, count, ...)`."""
+    """Make a kernel of a function, to be run by an executor: `PLAIN.launch(kernel, count, ...)`."""
     return Kernel(function)
 
 
 class Lanes:
-    """An argument of a launch: rows of working memory, of which every thread that runs at once needs one.
+    """An argument of a launch: rows of working memory, one for each thread that runs at the same time.
 
-    A kernel takes its row as `rows[thread.tid() % rows.shape[0]]`: where threads run one after the other
-    there is one row, where all run at once one each.
+    A kernel takes its row as `rows[thread.tid() % rows.shape[0]]`: there is one row where threads run one after
+    the other, and one for each thread where all run at once.
     """
 
     def __init__(self, width: int, dtype: type[np.generic]) -> None:
@@ -143,9 +143,9 @@ class Lanes:
 class Executor(Protocol):
     """Where kernels run.
 
-    `launch` returns when all threads have run. Its arguments are the kernel, the number of threads, 0 or
-    more, and what follows `first`: NumPy arrays (C-contiguous), integers, `Lanes`. `engine.backend.cuda.Device` takes
-    arrays of its own besides, and does not wait where there are no others.
+    `launch` returns when all threads have run. Its arguments are the kernel, the number of threads (0 or more) and
+    what follows `first`: C-contiguous NumPy arrays, integers, `Lanes`. `engine.backend.cuda.Device` also takes arrays
+    on its device, and does not wait if there are no others.
     """
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None: ...
@@ -171,12 +171,12 @@ def _plain_argument(argument: Any) -> Any:
 
 
 def plain_row(array: NDArray[Any]) -> Row:
-    """A one-dimensional NumPy array as plain dialect functions want it; writes go to the array."""
+    """Return a one-dimensional NumPy array as a row for plain dialect functions; writes go to the array."""
     return memoryview(array)  # type: ignore[arg-type, return-value]
 
 
 class _Plain:
-    """Runs kernels as plain Python, one thread after the other: slow, checked, and without Warp."""
+    """The executor that runs kernels as plain Python, one thread after the other: slow, checked, without Warp."""
 
     def launch(self, kernel: Kernel, count: int, *arguments: Any) -> None:
         values = [_plain_argument(argument) for argument in arguments]

@@ -1,7 +1,7 @@
-"""Launches on the CPU that are recorded once and then given other arguments.
+"""Launches on the CPU that are recorded once and then repeated with other arguments.
 
-A launch through `warp.launch` costs 50 us, most of it for Warp's array objects; a recorded one that is told where
-the arrays lie costs 4 us, and 2 us for each array that it has not just had.
+A launch through `warp.launch` costs 50 us, most of it for Warp's array objects. A recorded launch that is given the
+addresses of the arrays costs 4 us, and 2 us for each array that is not the one of the last run.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from engine.backend.dialect import Lanes
 
 
 class RecordedLaunch:
-    """A launch of one kernel, for use by one thread at a time. It keeps its working memory, and no other array."""
+    """A launch of one kernel, for use by one thread at a time. It keeps its working memory and no other array."""
 
     def __init__(self, warp: ModuleType, kernel: Any, arguments: tuple[Any, ...]) -> None:
-        """Record a launch. `arguments` are those of a first run: later ones have the same types."""
-        # by place: working memory; a weak reference to the array last told of, with its shape; what arrays must be
+        """Record a launch with the arguments of a first run; later arguments must have the same types."""
+        # by place: working memory; a weak reference to the last array, with its shape; the type of arrays
         self._kept: list[Any] = [None] * len(arguments)
         self._seen: list[Any] = [(None, None)] * len(arguments)
         self._kinds: list[Any] = [None] * len(arguments)
@@ -48,7 +48,7 @@ class RecordedLaunch:
             if isinstance(argument, Lanes):
                 argument = self._memory(place, argument)
             if isinstance(argument, np.ndarray):
-                self._tell(place, argument)
+                self._set_array(place, argument)
             else:
                 launch.set_param_at_index_from_ctype(place + 1, argument)
         if count != self._count:
@@ -62,8 +62,8 @@ class RecordedLaunch:
             self._kept[place] = kept = np.empty((1, lanes.width), lanes.dtype)
         return kept
 
-    def _tell(self, place: int, array: NDArray[Any]) -> None:
-        """Tell the launch where an array lies, unless it was told the last time."""
+    def _set_array(self, place: int, array: NDArray[Any]) -> None:
+        """Give the launch the address and shape of an array, unless the last run had the same array."""
         seen, shape = self._seen[place]
         if seen is not None and seen() is array and shape == array.shape:
             return
@@ -72,7 +72,7 @@ class RecordedLaunch:
             raise TypeError(f"{self._name}: argument {place} is {wanted}, got {given}")
         _check(array)
         if shape == array.shape:
-            self._launch.params[place + 2].data = array.ctypes.data  # the bounds and `first` come before
+            self._launch.params[place + 2].data = array.ctypes.data  # the bounds and `first` precede it
         else:
             described = self._descriptor(array.ctypes.data, 0, array.ndim, array.shape, array.strides)
             self._launch.set_param_at_index_from_ctype(place + 1, described)
@@ -89,7 +89,7 @@ def _check(array: NDArray[Any]) -> None:
 
 
 def _as_warp(warp: ModuleType, array: NDArray[Any]) -> Any:
-    """A NumPy array as a Warp array over the same memory."""
+    """Return a Warp array over the memory of a NumPy array."""
     _check(array)
     kind = warp.dtype_from_numpy(array.dtype)
     return warp.array(ptr=array.ctypes.data, dtype=kind, shape=array.shape, device="cpu", copy=False)

@@ -1,8 +1,8 @@
-"""Who has which colour and which sign.
+"""The colours and signs of the players, and the colours of everything else in a picture.
 
-The four colours keep at least 30 units of CIELAB from each other for normal sight and under simulated
-protanopia, deuteranopia and tritanopia (Machado, Oliveira, Fernandes 2009), which a test holds. Markers,
-territory and the panel show a player's sign too, so a print in grey can be read.
+The players' colours are at least 30 units of CIELAB apart, for normal sight and under simulated protanopia,
+deuteranopia and tritanopia (Machado, Oliveira, Fernandes 2009); a test checks this. Markers, territory and the
+panel also show a player's sign, so a print in grey can be read.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ WHITE = "#ffffff"
 
 
 def colour(player: int) -> str:
-    """The colour of a player, 1 .. 4."""
+    """Return the colour of a player, 1 .. 4."""
     return PLAYERS[player - 1]
 
 
 def mix(first: str, second: str, share: float) -> str:
-    """A colour between two: `share` of the first, the rest of the second."""
+    """Return a mixture of two colours: `share` of the first, the rest of the second."""
     channels = (round(share * int(first[i : i + 2], 16) + (1 - share) * int(second[i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
 def tint(player: int) -> str:
-    """The colour of a player's territory."""
+    """Return the colour of a player's territory."""
     return mix(colour(player), CELL, 0.42)
 
 
 def edge(player: int) -> str:
-    """The dark shade that outlines what a player has."""
+    """Return the dark shade for the outlines of a player's pieces and territory."""
     return mix(colour(player), "#000000", 0.45)
 
 
 def on(player: int) -> str:
-    """A colour that stands out on a player's colour."""
+    """Return a colour that can be read on a player's colour."""
     return WHITE if player in (1, 3) else edge(player)
 
 
 def sign(player: int, size: float, **attributes: float | str) -> str:
-    """A player's sign round the origin, `size` across: disc, square, triangle, diamond."""
+    """Return a player's sign around the origin, `size` across: disc, square, triangle or diamond."""
     half = size / 2
     match player:
         case 1:

@@ -1,4 +1,4 @@
-"""The last move: an arrow along its way, outlines of what it touched and of what it collapsed."""
+"""The last move in a picture: an arrow along its way, and outlines of the cells it touched or collapsed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LastMove:
 
 
 def draw_outlines(layout: Layout, before: Position, after: Position, move: int) -> list[str]:
-    """What lies beneath the pieces: newly collapsed cells, and the cells between which the move went.
+    """Return the outlines, to lie beneath the pieces: of newly collapsed cells, and of the ends of the move.
 
     The outline of a captured stack is dashed.
     """
@@ -61,7 +61,7 @@ def _outline(layout: Layout, cells: set[int], player: int, **attributes: str) ->
 
 
 def draw_way(layout: Layout, before: Position, move: int) -> list[str]:
-    """The arrow from where the move began to where it ended, beneath the stacks."""
+    """Return the arrow from the move's start to its end, to lie beneath the stacks; none for other moves."""
     kind = Kind(move_kind(move))
     if kind == Kind.MV or kind in _SLIDES:
         end = move_b(move)
@@ -82,7 +82,7 @@ def _arrow(start: Point, end: Point, unit: float, player: int) -> str:
             start[1] + along[1] * distance + along[0] * aside,
         )
 
-    near = length < 1.5 * unit  # then there is little room between what lies on the two cells
+    near = length < 1.5 * unit  # then there is little room between the pieces on the two cells
     first, tip = (0.16 * unit, length - 0.38 * unit) if near else (0.24 * unit, length - 0.47 * unit)
     neck, thick, wide = tip - 0.23 * unit, 0.045 * unit, 0.15 * unit
     corners = [(first, thick), (neck, thick), (neck, wide), (tip, 0.0), (neck, -wide), (neck, -thick), (first, -thick)]
@@ -97,7 +97,7 @@ def _arrow(start: Point, end: Point, unit: float, player: int) -> str:
 
 
 def draw_losses(layout: Layout, before: Position, after: Position, move: int) -> list[str]:
-    """Above the pieces: how many rings a stack lost to an elimination."""
+    """Return the badge, to lie above the pieces, with the number of rings a stack lost to an elimination."""
     if Kind(move_kind(move)) not in _LOSSES:
         return []
     cell, unit = move_a(move), layout.unit

@@ -1,4 +1,4 @@
-"""Where the cells of a board lie in a picture."""
+"""The layout of a board in a picture: the places of its cells, their outlines and the coordinates."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _ROW = sqrt(3) / 2  # distance of the rows of a hex board, in cell widths
 
 @dataclass(frozen=True)
 class Label:
-    """A coordinate at the edge of the board, or the name of that coordinate beyond the last one."""
+    """A coordinate at the edge of the board, or, beyond the last one, the coordinate's name (`names`)."""
 
     at: Point
     words: str
     names: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """A board in pixels: x to the right, y down, as in the records.
 
-    `unit` is the width of a cell, `centres` has a point for each cell, `outline` the corners of a cell round
-    its centre. Side i of a cell joins corner i to the next and faces the neighbour at `steps[i]`.
+    `unit` is the width of a cell, `centres` has a point for each cell, `outline` the corners of a cell around its
+    centre. Side i of a cell joins corner i to the next and faces the neighbour at `steps[i]`.
     """
 
     board: Board
@@ -44,11 +44,11 @@ class Layout:
 
     @property
     def letters(self) -> float:
-        """How much larger than on a small board everything is written."""
+        """The size of letters, relative to that on a small board."""
         return 1.0 if self.unit == _SMALL else 1.35
 
     def border(self, cells: Collection[int]) -> list[tuple[Point, Point]]:
-        """The sides of these cells that face other cells or the edge of the board."""
+        """Return the sides of these cells that face cells not among them, or the edge of the board."""
         sides = []
         for cell in sorted(cells):
             x, y = self.centres[cell]
@@ -60,8 +60,8 @@ class Layout:
 
 
 @cache
-def layout(board_name: str) -> Layout:
-    """The layout of a board."""
+def layout_of(board_name: str) -> Layout:
+    """Return the layout of a board."""
     shape = board(board_name)
     unit = _SMALL if shape.side <= 9 else _LARGE
     return _hex(shape, unit) if len(shape.directions) == 6 else _square(shape, unit)

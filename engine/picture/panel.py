@@ -1,4 +1,4 @@
-"""The side panel: whose turn it is, how each player stands, the last move, and what the signs mean."""
+"""The side panel of a picture: the player to move, the standing of each player, the last move, the legend."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _COLUMNS = (16.0, 92.0, 172.0)
 
 
 def panel_height(players: int) -> float:
-    """Height in pixels."""
+    """Return the panel's least height in pixels."""
     return _HEAD + players * (_CARD + _GAP) + _MOVE + _LEGEND
 
 
 def draw_panel(position: Position, last: tuple[int, str] | None, height: float, unit: float) -> str:
-    """The panel with its upper left corner at the origin.
+    """Return the panel with its upper left corner at the origin.
 
     Args:
-        last: the player of the last move, and its text.
-        height: of the picture; the legend stands at its lower end.
-        unit: width of a cell of the board, for which the pieces of the legend are drawn.
+        last: the player of the last move, and the move's text.
+        height: height of the picture; the legend stands at its lower end.
+        unit: width of a cell of the board; the legend scales its pieces from it.
     """
     parts = _head(position)
     for seat in range(position.config.players):
@@ -86,7 +86,7 @@ def _token(player: int) -> str:
 
 
 def _count(x: float, name: str, count: int, whole: int, player: int) -> list[str]:
-    """A number out of another, with a bar."""
+    """Return a count out of a whole, with a bar below it."""
     wide = 60.0
     bar: Attributes = {"x": x, "y": 80.0, "height": 5.0, "rx": 2.5}
     figure = element("tspan", str(count), font_size=18, font_weight="bold", fill=INK)

@@ -1,4 +1,4 @@
-"""What lies on a cell: territory, a marker, a stack of rings seen from above and in front."""
+"""The pieces of a picture: markers, and stacks of rings seen from above and in front."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from engine.picture.svg import Attributes, element, group, move_to, number, text
 from engine.position import cap_of
 
 # A ring, in cell widths.
-_RADIUS, _DEPTH = 0.3, 0.125  # the two radii of what we see of a circle
+_RADIUS, _DEPTH = 0.3, 0.125  # the two radii of the ellipse that shows a circle
 _WALL = 0.13  # height
 _HOLE = 0.52  # radius of the hole, in radii
 _PILE = 0.5  # the highest that the lowest ring's foot can be below the top ring's
 
 
 def definitions(unit: float, players: int) -> list[str]:
-    """The shapes that are used again and again: a ring and a marker of each player."""
+    """Return the shapes that other elements refer to: a ring and a marker of each player."""
     return [made for player in range(1, players + 1) for made in (_ring(unit, player), _marker(unit, player))]
 
 
@@ -37,13 +37,15 @@ def _marker(unit: float, player: int) -> str:
 
 
 def draw_marker(player: int) -> str:
-    """A marker round the origin."""
+    """Return a marker around the origin."""
     return element("use", href=f"#marker{player}")
 
 
 def draw_stack(rings: tuple[int, ...], unit: float) -> str:
-    """A stack round the origin: every ring from the bottom up; if it has several, their number; if these are
-    of several players, a bracket along the cap with the number of its rings.
+    """Return a stack around the origin, with every ring from the bottom up.
+
+    A stack of several rings has their number beside it; if they belong to several players, also a bracket along the
+    cap with the cap's number of rings.
     """
     rise = min(_WALL, _PILE / max(1, len(rings) - 1)) * unit
     foot = ((len(rings) - 1) * rise + _WALL * unit) / 2
@@ -60,7 +62,7 @@ def draw_stack(rings: tuple[int, ...], unit: float) -> str:
 
 
 def _cap(cap: int, top: float, bottom: float, unit: float) -> list[str]:
-    """A bracket along the cap, and its number of rings."""
+    """Return a bracket along the cap, and its number of rings."""
     x, tick = 0.2 * unit, 0.035 * unit
     bracket = (
         f"M{number(x)} {number(top)}h{number(tick)}V{number(bottom)}h{number(-tick)}"
@@ -78,6 +80,6 @@ def _number(count: int, y: float, size: float, unit: float, **attributes: str) -
 
 
 def describe_stack(rings: tuple[int, ...]) -> str:
-    """In words, for a pointer that rests on it."""
+    """Return the title of a stack: a description that a browser shows under the pointer."""
     listed = "".join(str(owner) for owner in rings)
     return title(f"stack {listed} (bottom to top): height {len(rings)}, cap {cap_of(rings)}")

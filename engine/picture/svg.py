@@ -1,4 +1,4 @@
-"""SVG elements as text: numbers of equal value are always written alike, so equal pictures have equal bytes."""
+"""SVG elements as text. Equal numbers are always written alike, so equal pictures have equal bytes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Attributes = dict[str, float | str]
 
 
 def number(value: float) -> str:
-    """At most two decimals, without trailing zeros."""
+    """Return a number as text with at most two decimals, without trailing zeros."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def element(name: str, content: str | None = None, /, **attributes: float | str) -> str:
-    """An element; in the names of attributes `_` stands for `-`, and one at the end is dropped."""
+    """Return an element. In attribute names `_` stands for `-`, and one at the end is dropped."""
     parts = [name]
     for key, value in attributes.items():
         written = escape(value) if isinstance(value, str) else number(value)
@@ -26,28 +26,28 @@ def element(name: str, content: str | None = None, /, **attributes: float | str)
 
 
 def group(content: Iterable[str], /, **attributes: float | str) -> str:
-    """A group of elements."""
+    """Return a group of elements."""
     return element("g", "\n" + "\n".join(content) + "\n", **attributes)
 
 
 def text(words: str, at: Point, size: float, /, **attributes: float | str) -> str:
-    """A line of text whose middle is at half the height of its digits."""
+    """Return a line of text whose middle is at half the height of its digits."""
     x, y = at
     return element("text", escape(words, quote=False), x=x, y=y + 0.36 * size, font_size=size, **attributes)
 
 
 def title(words: str) -> str:
-    """What a browser shows when the pointer rests on the element around it, and a screen reader reads."""
+    """Return a title: browsers show it when the pointer rests on the element around it, screen readers read it."""
     return element("title", escape(words, quote=False))
 
 
 def path(lines: Iterable[Iterable[Point]], *, closed: bool = False) -> str:
-    """The path data of polylines."""
+    """Return the path data of polylines."""
     return "".join(
         "M" + "L".join(f"{number(x)} {number(y)}" for x, y in line) + ("Z" if closed else "") for line in lines
     )
 
 
 def move_to(at: Point) -> str:
-    """The transformation that puts the origin at a point."""
+    """Return the transformation that puts the origin at a point."""
     return f"translate({number(at[0])} {number(at[1])})"

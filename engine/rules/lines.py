@@ -12,7 +12,7 @@ from engine.rules.tables import AXES, CELLS, LINE, opposite, step
 
 @func
 def run_length(tables: Row, state: Row, cell: int, direction: int, player: int) -> int:
-    """How many markers of the player follow a cell in a direction, the cell itself not counted."""
+    """Return the number of the player's markers that follow a cell in a direction, not counting the cell."""
     length = Int(0)
     at = step(tables, cell, direction)
     while content(state, at) == player:
@@ -23,7 +23,7 @@ def run_length(tables: Row, state: Row, cell: int, direction: int, player: int) 
 
 @func
 def line_from(tables: Row, state: Row, cell: int, axis: int, player: int) -> int:
-    """The length of the maximal run of two markers or more that begins at an own marker, or 0 if none begins there."""
+    """Return the length of the maximal run of two or more markers that begins at an own marker; 0 if none does."""
     length = run_length(tables, state, cell, axis, player) + 1
     if length == 1 or content(state, step(tables, cell, opposite(tables, axis))) == player:
         return 0
@@ -66,7 +66,7 @@ def line_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
 
 @func
 def any_line(tables: Row, state: Row, player: int) -> bool:
-    """Whether the player has a line to process."""
+    """Return whether the player has a line to process."""
     needed = int(tables[LINE])
     if int(state[MARKERS + player]) < needed:
         return False
@@ -102,7 +102,7 @@ def line_phase_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
 
 @func
 def collapse_run(tables: Row, state: Row, cell: int, axis: int, length: int, player: int) -> None:
-    """Collapse that many cells from a cell on."""
+    """Collapse `length` cells of an axis, beginning at a cell."""
     at = Int(cell)
     for _ in range(length):
         collapse(state, at, player)
@@ -111,5 +111,5 @@ def collapse_run(tables: Row, state: Row, cell: int, axis: int, length: int, pla
 
 @func
 def owes_ring(state: Row, player: int) -> bool:
-    """Whether a ring is owed for a line just collapsed: waived without a stack."""
+    """Return whether the player owes a ring for a line just collapsed: one without stacks does not."""
     return int(state[STACKS + player]) > 0

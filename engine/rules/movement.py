@@ -1,4 +1,4 @@
-"""Moves and captures of stacks: where they lead, and what they leave behind (RULES.md sections D and E)."""
+"""Moves and captures of stacks: their landing cells and their effects (RULES.md sections D and E)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANY_DISTANCE = 64  # longer than any board is wide
 
 @func(inline=False)
 def stack_moves(tables: Row, state: Row, start: int, kind: int, with_moves: bool, out: Longs, written: int) -> int:
-    """Write the captures of the stack on a cell as moves of `kind`, and its plain moves if wanted."""
+    """Write the captures of the stack on a cell as moves of `kind`, and its plain moves if `with_moves`."""
     count = Int(written)
     tall = height(tables, state, start)
     strength = cap(content(state, start))
@@ -42,7 +42,7 @@ def stack_moves(tables: Row, state: Row, start: int, kind: int, with_moves: bool
 
 @func
 def movement_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
-    """Write the moves and captures of phase M: of the stack that must act, or of all own stacks."""
+    """Write the moves and captures of phase M: those of the stack that must act, or of all own stacks."""
     active = int(state[ACTIVE])
     if active >= 0:
         return stack_moves(tables, state, active, Kind.OC, True, out, 0)
@@ -60,10 +60,10 @@ def movement_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
 
 @func
 def free_run(tables: Row, state: Row, cell: int, direction: int, wanted: int) -> tuple[int, int]:
-    """How far one can go from a cell in a direction, up to the distance wanted, and what comes then.
+    """Return the number of free cells from a cell on in a direction, at most `wanted`, and the cell after them.
 
     Returns:
-        The distance, and the next cell: a blocked one unless all that was wanted is free.
+        The number, and the next cell, which is blocked unless `wanted` cells are free.
     """
     run = Int(0)
     at = step(tables, cell, direction)
@@ -75,7 +75,7 @@ def free_run(tables: Row, state: Row, cell: int, direction: int, wanted: int) ->
 
 @func(inline=False)
 def can_capture(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
-    """Whether a stack of that height and cap has a capture from the cell."""
+    """Return whether a stack of this height and cap has a capture from the cell."""
     for direction in range(int(tables[DIRECTIONS])):
         run, target = free_run(tables, state, cell, direction, ANY_DISTANCE)
         facing = content(state, target)
@@ -89,7 +89,7 @@ def can_capture(tables: Row, state: Row, cell: int, tall: int, strength: int) ->
 
 @func
 def can_act(tables: Row, state: Row, cell: int, tall: int, strength: int) -> bool:
-    """Whether a stack of that height and cap has a move or a capture from the cell."""
+    """Return whether a stack of this height and cap has a move or a capture from the cell."""
     for direction in range(int(tables[DIRECTIONS])):
         run, _ = free_run(tables, state, cell, direction, tall)
         if run == tall:
@@ -104,7 +104,7 @@ def stack_can_act(tables: Row, state: Row, cell: int) -> bool:
 
 @func(inline=False)
 def any_stack_can_act(tables: Row, state: Row, player: int) -> bool:
-    """Whether the player controls a stack that can move or capture."""
+    """Return whether the player controls a stack that can move or capture."""
     left = Int(int(state[STACKS + player]))
     cell = Int(0)
     while left > 0:
@@ -119,7 +119,7 @@ def any_stack_can_act(tables: Row, state: Row, player: int) -> bool:
 
 @func
 def land(tables: Row, state: Row, start: int, cell: int, player: int) -> None:
-    """Put the stack of `start` down on `cell`, leave a marker behind, and pay for a marker landed on."""
+    """Put the stack of `start` down on `cell`, leave a marker at `start`, and pay for a marker landed on."""
     marked = is_marker(content(state, cell))
     if marked:
         take_marker(state, cell)
@@ -131,7 +131,7 @@ def land(tables: Row, state: Row, start: int, cell: int, player: int) -> None:
 
 @func
 def move(tables: Row, state: Row, start: int, cell: int, player: int) -> None:
-    """Move a stack, with all that happens on its way."""
+    """Move a stack, with the effects on the cells that it passes."""
     direction = direction_between(tables, start, cell)
     pass_over(tables, state, start, cell, direction, player)
     land(tables, state, start, cell, player)
@@ -139,7 +139,7 @@ def move(tables: Row, state: Row, start: int, cell: int, player: int) -> None:
 
 @func
 def capture(tables: Row, state: Row, start: int, target: int, cell: int, player: int) -> None:
-    """Jump a stack and take its top ring under the jumper, with all that happens on the way."""
+    """Jump over a stack and put its top ring under the jumper, with the effects on the cells that it passes."""
     direction = direction_between(tables, start, target)
     pass_over(tables, state, start, target, direction, player)
     pass_over(tables, state, target, cell, direction, player)
@@ -149,7 +149,7 @@ def capture(tables: Row, state: Row, start: int, target: int, cell: int, player:
 
 @func
 def capture_follows(tables: Row, state: Row, cell: int, player: int) -> bool:
-    """Whether the stack that just landed on a cell is still the player's and can capture from there."""
+    """Return whether the stack that just landed on a cell still belongs to the player and can capture from there."""
     here = content(state, cell)
     if here < STACK or owner(here) != player:
         return False

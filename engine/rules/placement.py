@@ -1,4 +1,4 @@
-"""Placing rings (RULES.md section C)."""
+"""Placements of rings: phase P (RULES.md section C)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.rules.tables import CELLS, DIRECTIONS, ROW_CELL, SIDE
 
 @func
 def stack_takes_ring(tables: Row, state: Row, cell: int, player: int) -> bool:
-    """Whether a ring of the player on top of the stack there would leave a stack that can act."""
+    """Return whether the stack on a cell could act after a ring of the player is placed on top of it."""
     here = content(state, cell)
     strength = Int(1)
     if owner(here) == player:
@@ -24,7 +24,7 @@ def stack_takes_ring(tables: Row, state: Row, cell: int, player: int) -> bool:
 
 @func
 def counts_allowed(tables: Row, state: Row, cell: int, most: int) -> int:
-    """On which counts, 1 to `most`, a stack placed on an empty cell could act: bits 1 to 3."""
+    """Return a bit for each height, 1 to `most`, with which a stack placed on an empty cell could act."""
     wanted = (2 << most) - 2
     allowed = Int(0)
     for direction in range(int(tables[DIRECTIONS])):
@@ -70,7 +70,7 @@ def place_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
 
 @func(inline=False)
 def can_place(tables: Row, state: Row, player: int) -> bool:
-    """Whether the player can place one ring."""
+    """Return whether the player can place one ring."""
     if int(state[HAND + player]) == 0:
         return False
     for cell in range(int(tables[CELLS])):

@@ -1,4 +1,4 @@
-"""Recovery: a player without stacks slides a marker (RULES.md section J)."""
+"""Recovery: the slides of a player without stacks (RULES.md section J)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from engine.rules.tables import AXES, CELLS, DIRECTIONS, LINE, opposite, step
 
 @func
 def may_recover(state: Row, player: int) -> bool:
-    """Without a stack every own ring on the board is a buried one."""
+    """Return whether a player may slide: no stack, a marker and a buried ring.
+
+    Without a stack, every own ring on the board is a buried one.
+    """
     return int(state[STACKS + player]) == 0 and int(state[MARKERS + player]) > 0 and int(state[ONBOARD + player]) > 0
 
 
 @func
 def longest_run(tables: Row, state: Row, cell: int, player: int) -> tuple[int, int]:
-    """The length and axis of the longest run of the player's markers through a cell taken as one of them."""
+    """Return length and axis of the longest run of the player's markers through a cell, which counts as a marker."""
     length = Int(0)
     best = Int(0)
     for axis in range(int(tables[AXES])):
@@ -34,7 +37,7 @@ def longest_run(tables: Row, state: Row, cell: int, player: int) -> tuple[int, i
 
 @func
 def run_start(tables: Row, state: Row, cell: int, axis: int, player: int) -> int:
-    """The first cell of the run of markers through a cell taken as one of them."""
+    """Return the first cell of the run of markers through a cell, which counts as a marker."""
     back = opposite(tables, axis)
     first = Int(cell)
     for _ in range(run_length(tables, state, cell, back, player)):
@@ -44,7 +47,7 @@ def run_start(tables: Row, state: Row, cell: int, axis: int, player: int) -> int
 
 @func
 def payments(tables: Row, state: Row, player: int, kind: int, start: int, cell: int, out: Longs, written: int) -> int:
-    """Write a slide once for each stack that can pay the buried ring."""
+    """Write a slide once for each stack that can pay for it with a buried ring."""
     count = Int(written)
     for payer in range(int(tables[CELLS])):
         if content(state, payer) >= STACK and has_buried(tables, state, payer, player):
@@ -69,7 +72,7 @@ def free_parts(tables: Row, state: Row, player: int, start: int, cell: int, axis
 
 @func
 def line_slides(tables: Row, state: Row, player: int, start: int, out: Longs, written: int) -> int:
-    """Write the slides of one marker that make a line. The marker is off the board while we look."""
+    """Write the slides of one marker that make a line. Meanwhile the marker is off the board."""
     count = Int(written)
     needed = int(tables[LINE])
     state[BOARD + start] = Short(EMPTY)
@@ -123,7 +126,7 @@ def slide(tables: Row, state: Row, start: int, cell: int, payer: int, player: in
 
 @func
 def strike(tables: Row, state: Row, start: int, cell: int, payer: int, player: int) -> None:
-    """Lose the marker to a stack, which loses its top ring; then pay a buried ring."""
+    """Slide onto a stack: the marker is gone, the stack loses its top ring; then pay a buried ring."""
     take_marker(state, start)
     eliminate_top(tables, state, cell, 1, player)
     eliminate_lowest(tables, state, payer, player)

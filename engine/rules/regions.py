@@ -1,4 +1,4 @@
-"""Regions of the board: finding those that a player may claim (RULES.md section G)."""
+"""The search for the regions of the board that a player may claim (RULES.md section G)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OPEN = 0  # not collapsed
 MARKED = 0  # MARKED + player: that player's markers
 HELD = 4  # HELD + player: stacks that the player controls
 PAYERS = 9  # stacks with which the player to act could pay for a region
-FREE = 10  # what the flood has still to visit
+FREE = 10  # the cells that the flood has not visited yet
 FOUND = 11  # the component just found
 SETS = 12
 
 
 @func
 def survey_row(tables: Row, state: Row, scratch: Ints, row: int) -> None:
-    """Write one row of the sets OPEN, MARKED and HELD, from the bits of what the cells hold."""
+    """Write one row of the sets OPEN, MARKED and HELD, from the bits of the cells' contents."""
     ones = Int(0)
     twos = Int(0)
     fours = Int(0)
@@ -56,7 +56,7 @@ def survey_row(tables: Row, state: Row, scratch: Ints, row: int) -> None:
 
 @func
 def write_seat(scratch: Ints, side: int, row: int, seat: int, own: int, flat: int, stacked: int) -> None:
-    """Write one row of the sets of a player, who owns what is on the cells `own`."""
+    """Write one row of the sets of a player, who owns the contents of the cells `own`."""
     scratch[(MARKED + seat) * side + row] = own & flat
     scratch[(HELD + seat) * side + row] = own & stacked
 
@@ -81,7 +81,7 @@ def find_payers(tables: Row, state: Row, scratch: Ints, row: int, player: int) -
 
 @func(inline=False)
 def survey(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
-    """Write the sets OPEN to PAYERS, and say whether there is any payer."""
+    """Write the sets OPEN to PAYERS, and return whether there is any payer."""
     payers = Int(0)
     for row in range(int(tables[SIDE])):
         survey_row(tables, state, scratch, row)
@@ -91,10 +91,10 @@ def survey(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
 
 @func
 def may_divide(tables: Row, state: Row, colour: int) -> bool:
-    """Whether collapsed cells and markers of `colour` (0: of nobody) are enough to cut the board in two.
+    """Return whether collapsed cells and markers of `colour` (0: no markers) are enough to cut the board in two.
 
-    A corner has two neighbours on a square board, three on a hex board, and no fewer cells than these cut anything
-    off. Where nothing is cut off all stacks lie in one component: nobody could pay for it, so it needs no flood.
+    A corner has two neighbours on a square board, three on a hex board, and fewer cells than these cut nothing off.
+    If nothing is cut off, all stacks lie in one component and nobody could pay for it, so no flood is needed.
     """
     stops = Int(0)
     if colour > 0:
@@ -108,7 +108,7 @@ def may_divide(tables: Row, state: Row, colour: int) -> bool:
 
 @func
 def may_hold_region(tables: Row, state: Row, player: int) -> bool:
-    """Whether a survey could show a region that the player may claim: the board may be divided, and somebody pays."""
+    """Return whether a survey could find a region for the player: the board may be divided, and the player can pay."""
     if int(state[STACKS + player]) == 0 and int(state[RECOVERED]) == 0:
         return False
     for colour in range(int(tables[PLAYERS]) + 1):
@@ -119,7 +119,7 @@ def may_hold_region(tables: Row, state: Row, player: int) -> bool:
 
 @func
 def free_cells(tables: Row, scratch: Ints, colour: int) -> None:
-    """Write into FREE what a flood may visit that markers of `colour` stop (0: no marker does)."""
+    """Write into FREE the cells that a flood may visit if markers of `colour` stop it (0: no marker does)."""
     side = int(tables[SIDE])
     for row in range(side):
         free = int(scratch[OPEN * side + row])
@@ -130,7 +130,7 @@ def free_cells(tables: Row, scratch: Ints, colour: int) -> None:
 
 @func
 def can_pay(tables: Row, scratch: Ints) -> bool:
-    """Whether a payer stands outside FOUND."""
+    """Return whether a payer stands outside FOUND."""
     side = int(tables[SIDE])
     for row in range(side):
         if int(scratch[PAYERS * side + row]) & ~int(scratch[FOUND * side + row]) != 0:
@@ -140,7 +140,7 @@ def can_pay(tables: Row, scratch: Ints) -> bool:
 
 @func
 def holds(tables: Row, scratch: Ints, player: int, first: int, last: int) -> bool:
-    """Whether the player controls a stack in FOUND, which lies in the rows `first` to `last`."""
+    """Return whether the player controls a stack in FOUND, which lies in the rows `first` to `last`."""
     side = int(tables[SIDE])
     for row in range(first, last + 1):
         if int(scratch[(HELD + player) * side + row]) & int(scratch[FOUND * side + row]) != 0:
@@ -150,7 +150,7 @@ def holds(tables: Row, scratch: Ints, player: int, first: int, last: int) -> boo
 
 @func
 def is_claimable(tables: Row, state: Row, scratch: Ints, colour: int, first: int, last: int) -> bool:
-    """Whether FOUND, a component for `colour`, is a region that may be claimed."""
+    """Return whether FOUND, a component for `colour`, is a region that may be claimed."""
     if not can_pay(tables, scratch):
         return False
     present = Int(0)
@@ -167,7 +167,7 @@ def is_claimable(tables: Row, state: Row, scratch: Ints, colour: int, first: int
 
 @func
 def is_bounded_by(tables: Row, scratch: Ints, colour: int, first: int, last: int) -> bool:
-    """Whether FOUND is a component for `colour` too."""
+    """Return whether FOUND is also a component for `colour`."""
     side = int(tables[SIDE])
     for row in range(max(first - 1, 0), min(last + 2, side)):
         inside = int(scratch[FOUND * side + row])
@@ -180,7 +180,7 @@ def is_bounded_by(tables: Row, scratch: Ints, colour: int, first: int, last: int
 
 @func
 def is_known(tables: Row, state: Row, scratch: Ints, turn: int, first: int, last: int) -> bool:
-    """Whether FOUND has been met before, for one of the first `turn` colours."""
+    """Return whether FOUND was already found for one of the first `turn` colours."""
     for colour in range(1, turn + 1):
         if int(state[MARKERS + colour]) > 0 and is_bounded_by(tables, scratch, colour, first, last):
             return True
@@ -189,13 +189,13 @@ def is_known(tables: Row, state: Row, scratch: Ints, turn: int, first: int, last
 
 @func(inline=False)
 def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) -> tuple[int, int]:
-    """Look for the next region that may be claimed, after `survey`, and leave it in FOUND.
+    """Find the next region that may be claimed, after `survey`, and leave it in FOUND.
 
-    The colours take their turns in the order 1 .. players, none.
+    The colours take turns in the order 1 .. players, none.
 
     Args:
-        begun: which turn is on; row: the row from which on to look, -1 to begin the turn. To go on, these
-            are what the last call returned.
+        begun: the current turn: 0 at first, then the one that the last call returned.
+        row: the row to search from, or -1 to begin the turn: -1 at first, then the one that the last call returned.
 
     Returns:
         The turn and the first row of the region; a turn beyond the number of players if there is none.
@@ -229,7 +229,7 @@ def next_region(tables: Row, state: Row, scratch: Ints, begun: int, row: int) ->
 
 @func(inline=False)
 def any_region(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
-    """Whether the player may claim a region."""
+    """Return whether the player may claim a region."""
     if not may_hold_region(tables, state, player) or not survey(tables, state, scratch, player):
         return False
     turn, _ = next_region(tables, state, scratch, 0, -1)
@@ -238,7 +238,7 @@ def any_region(tables: Row, state: Row, scratch: Ints, player: int) -> bool:
 
 @func
 def find_region(tables: Row, state: Row, scratch: Ints, cell: int, colour: int) -> None:
-    """Leave the component for `colour` whose first cell this is in FOUND, after `survey`."""
+    """Leave in FOUND the component for `colour` whose first cell is `cell`, after `survey`."""
     side = int(tables[SIDE])
     free_cells(tables, scratch, colour)
     row = int(tables[int(tables[XS]) + cell])

@@ -1,4 +1,4 @@
-"""Stacks of rings: chains from the top ring down, with height and cap kept beside them."""
+"""Stacks of rings: chains from the top ring down, with height and cap stored beside them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def set_stack(tables: Row, state: Row, cell: int, top: int, tall: int) -> None:
 
 @func
 def lift(state: Row, cell: int) -> None:
-    """Take a stack off the books: its cell becomes empty, its chain stays for whoever puts it down again."""
+    """Empty the cell of a stack and uncount the stack; its chain of rings stays, to be put down again."""
     add(state, STACKS + owner(content(state, cell)), -1)
     state[BOARD + cell] = Short(EMPTY)
 
@@ -114,7 +114,7 @@ def push_bottom(tables: Row, state: Row, cell: int, ring: int) -> None:
 
 @func
 def eliminate(tables: Row, state: Row, ring: int, player: int) -> None:
-    """Book a ring that left the board as eliminated by `player`."""
+    """Count a ring that left the board as eliminated, credited to `player`."""
     add(state, ONBOARD + ring_owner(tables, ring), -1)
     add(state, ELIMINATED + player, 1)
 
@@ -134,7 +134,7 @@ def eliminate_top(tables: Row, state: Row, cell: int, count: int, player: int) -
 
 @func(inline=False)
 def has_buried(tables: Row, state: Row, cell: int, player: int) -> bool:
-    """Whether the stack on a cell holds a ring of the player below its top."""
+    """Return whether the stack on a cell holds a ring of the player below its top."""
     ring = int(state[int(tables[TOP]) + cell])
     for _ in range(height(tables, state, cell) - 1):
         ring = ring_below(tables, state, ring)

@@ -9,7 +9,7 @@ from engine.rules.tables import CELLS, PLAYERS, RINGS, WIDTH
 
 @func
 def start(tables: Row, state: Row, swap: int) -> None:
-    """Write the first position: an empty board, all rings in hand, player 1 to place; swap 1: pie rule on."""
+    """Write the first position: an empty board, all rings in hand, player 1 to place; swap 1: the pie rule is on."""
     for field in range(int(tables[WIDTH])):
         state[field] = Short(0)
     state[BOARD + int(tables[CELLS])] = Short(BLOCKED)

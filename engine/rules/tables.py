@@ -1,4 +1,4 @@
-"""The table row: everything about a configuration that the rules look up, as one int16 row."""
+"""The table row: everything that the rules look up about a configuration, as one int16 row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIRECTIONS = 1
 AXES = 2
 SIDE = 3  # rows of the square that holds the board, as many as its columns
 SLANT = 4  # 1 on hex boards, where the neighbours of (x, y) in row x + 1 are at y and y - 1; else 0
-SPREADS = 5  # 1 where collapsing border markers carry on to others, 0 where only those beside the region go
+SPREADS = 5  # 1 where the collapse of border markers spreads to others, 0 where it stays beside the region
 PLAYERS = 6
 RINGS = 7  # supply of each player
 LINE = 8  # markers that make a line
@@ -39,7 +39,7 @@ STEP = 30  # eight entries a cell: the next cell in each direction, or CELLS bey
 
 @func
 def step(tables: Row, cell: int, direction: int) -> int:
-    """The next cell in a direction, or the number of cells beyond the edge (where the board is blocked)."""
+    """Return the next cell in a direction; beyond the edge, the number of cells, where the board is blocked."""
     return int(tables[STEP + cell * 8 + direction])
 
 
@@ -53,7 +53,7 @@ def opposite(tables: Row, direction: int) -> int:
 
 @func
 def direction_between(tables: Row, start: int, end: int) -> int:
-    """The direction in which `end` lies from `start`, two cells on one line."""
+    """Return the direction in which `end` lies from `start`, two cells on one line."""
     xs = int(tables[XS])
     ys = int(tables[YS])
     dx = int(tables[xs + end]) - int(tables[xs + start])
@@ -98,7 +98,7 @@ def _head(config: Config) -> list[int]:
 
 @cache
 def tables(config: Config) -> NDArray[np.int16]:
-    """The table row of a configuration (read-only)."""
+    """Return the table row of a configuration (read-only)."""
     shape = board(config.board)
     xs = [x - shape.low for x, _ in shape.cells]
     ys = [y - shape.low for _, y in shape.cells]

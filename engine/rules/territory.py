@@ -1,4 +1,4 @@
-"""Claiming regions: the moves of phase T, and what a claim does (RULES.md section G)."""
+"""Claims of regions: the moves of phase T, and the effects of a claim (RULES.md section G)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.rules.tables import CELLS, PLAYERS, SIDE, SPREADS
 
 @func
 def found_size(tables: Row, scratch: Ints) -> int:
-    """How many cells FOUND has."""
+    """Return the number of cells of FOUND."""
     side = int(tables[SIDE])
     size = Int(0)
     for row in range(side):
@@ -43,7 +43,7 @@ def region_moves(tables: Row, state: Row, scratch: Ints, player: int, out: Longs
 
 @func
 def payment_moves(tables: Row, state: Row, player: int, out: Longs) -> int:
-    """Write the eliminations that pay for the region just claimed; no stack is left inside it."""
+    """Write the eliminations that pay for the region just claimed, in which no stack is left."""
     if int(state[RECOVERED]) == 0:
         return elimination_moves(tables, state, player, Kind.ET, out)
     count = Int(0)
@@ -66,7 +66,7 @@ def territory_phase_moves(tables: Row, state: Row, scratch: Ints, player: int, o
 
 @func
 def any_marker(tables: Row, scratch: Ints, row: int) -> int:
-    """The markers of a row, of all players."""
+    """Return the markers of a row, of all players."""
     side = int(tables[SIDE])
     marked = Int(0)
     for seat in range(1, int(tables[PLAYERS]) + 1):
@@ -76,7 +76,7 @@ def any_marker(tables: Row, scratch: Ints, row: int) -> int:
 
 @func
 def spread_border(tables: Row, scratch: Ints) -> bool:
-    """Carry the border in FREE on to markers around it; say whether it grew."""
+    """Extend the border in FREE to the markers around it; return whether it grew."""
     side = int(tables[SIDE])
     grown = Int(0)
     for row in range(side):
@@ -103,7 +103,7 @@ def find_border(tables: Row, scratch: Ints) -> None:
 
 @func(inline=False)
 def claim(tables: Row, state: Row, scratch: Ints, first: int, colour: int, player: int) -> None:
-    """Claim a region: its rings are eliminated, its cells and border markers collapse."""
+    """Claim a region: eliminate its rings, collapse its cells and border markers."""
     side = int(tables[SIDE])
     survey(tables, state, scratch, player)
     find_region(tables, state, scratch, first, colour)

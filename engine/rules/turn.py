@@ -1,4 +1,4 @@
-"""Applying a move, and what follows from it: the next phase, the next turn, the end (RULES.md section B)."""
+"""Applying a move, and moving on: to the next phase, the next turn or the end (RULES.md section B)."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from engine.rules.victory import end_after_turn, end_before_turn
 
 @func
 def enter(state: Row, phase: int, active: int) -> None:
-    """Go on to a phase, in which the stack on `active` (-1: none in particular) is concerned."""
+    """Go on to a phase; `active` is the cell of the stack that it is about, or -1."""
     state[PHASE] = Short(phase)
     state[ACTIVE] = Short(active)
 
 
 @func
 def next_seat(tables: Row, state: Row, player: int) -> int:
-    """The next seat that still has a ring."""
+    """Return the next seat that still has a ring."""
     players = int(tables[PLAYERS])
     seat = Int(player % players + 1)
     while seat != player and not any_rings(state, seat):
@@ -57,7 +57,7 @@ def next_seat(tables: Row, state: Row, player: int) -> int:
 
 @func(inline=False)
 def end_turn(tables: Row, state: Row, player: int) -> None:
-    """End the turn: the game is over, or the next player begins."""
+    """End the turn: end the game, or begin the next player's turn."""
     if end_after_turn(tables, state):
         return
     seat = next_seat(tables, state, player)
@@ -71,7 +71,7 @@ def end_turn(tables: Row, state: Row, player: int) -> None:
 
 @func
 def must_eliminate(state: Row, player: int) -> bool:
-    """Whether a turn that comes to its end now has a forced elimination (RULES.md section I)."""
+    """Return whether the turn ends with a forced elimination (RULES.md section I)."""
     return int(state[ACTED]) == 0 and int(state[STACKS + player]) > 0
 
 
@@ -85,7 +85,7 @@ def end_turn_or_force(tables: Row, state: Row, player: int) -> None:
 
 @func
 def apply_placement(tables: Row, state: Row, kind: int, move: Long, player: int) -> None:
-    """PR, SP, NP, SW."""
+    """Apply PR, SP, NP or SW."""
     if player == 2:
         state[SWAP] = Short(0)
     if kind == Kind.PR:
@@ -97,7 +97,7 @@ def apply_placement(tables: Row, state: Row, kind: int, move: Long, player: int)
 
 @func
 def apply_movement(tables: Row, state: Row, kind: int, chosen: Long, player: int) -> None:
-    """MV, OC, CC, SC, NM."""
+    """Apply MV, OC, CC, SC or NM."""
     if kind == Kind.MV:
         move(tables, state, move_a(chosen), move_b(chosen), player)
         if capture_follows(tables, state, move_b(chosen), player):
@@ -113,7 +113,7 @@ def apply_movement(tables: Row, state: Row, kind: int, chosen: Long, player: int
 
 @func
 def apply_recovery(tables: Row, state: Row, kind: int, move: Long, player: int) -> None:
-    """RS in its four variants, SR."""
+    """Apply RS in one of its four variants, or SR."""
     if kind == Kind.RS_F:
         slide(tables, state, move_a(move), move_b(move), move_c(move), player)
     elif kind == Kind.RS_S:
@@ -129,7 +129,7 @@ def apply_recovery(tables: Row, state: Row, kind: int, move: Long, player: int) 
 
 @func
 def apply_line(tables: Row, state: Row, scratch: Ints, kind: int, move: Long, player: int) -> None:
-    """PL, CL, EL, NL."""
+    """Apply PL, CL, EL or NL."""
     if kind == Kind.EL:
         eliminate_top(tables, state, move_a(move), 1, player)
         state[OWED] = Short(0)
@@ -158,7 +158,7 @@ def leave_lines(tables: Row, state: Row, player: int) -> None:
 
 @func
 def apply_territory(tables: Row, state: Row, scratch: Ints, kind: int, move: Long, player: int) -> None:
-    """TR, ET, ER, ST, NT."""
+    """Apply TR, ET, ER, ST or NT."""
     cell = move_a(move)
     if kind == Kind.TR:
         claim(tables, state, scratch, cell, move_b(move), player)
@@ -177,7 +177,7 @@ def apply_territory(tables: Row, state: Row, scratch: Ints, kind: int, move: Lon
 
 @func
 def is_passive(kind: int) -> bool:
-    """Whether a move leaves the turn without an action in the sense of RULES.md section I."""
+    """Return whether a move of this kind is not an action in the sense of RULES.md section I."""
     return (
         kind == Kind.SP
         or kind == Kind.NP

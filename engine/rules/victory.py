@@ -56,7 +56,7 @@ def wins_by_territory(tables: Row, state: Row, player: int) -> bool:
 
 @func
 def is_alone(tables: Row, state: Row, player: int) -> bool:
-    """Whether the player controls stacks and nobody else has any ring."""
+    """Return whether the player controls a stack and nobody else has any ring."""
     if int(state[STACKS + player]) == 0:
         return False
     for seat in range(1, int(tables[PLAYERS]) + 1):
@@ -67,7 +67,7 @@ def is_alone(tables: Row, state: Row, player: int) -> bool:
 
 @func
 def is_stale(tables: Row, state: Row) -> bool:
-    """Whether the board holds no stack and nobody can place a ring."""
+    """Return whether the board holds no stack and nobody can place a ring."""
     for seat in range(1, int(tables[PLAYERS]) + 1):
         if int(state[STACKS + seat]) > 0:
             return False
@@ -79,7 +79,7 @@ def is_stale(tables: Row, state: Row) -> bool:
 
 @func
 def only_maximum(tables: Row, state: Row, first: int, second: int) -> int:
-    """The player with the most of two fields added, if that is more than 0 and than any other's; else 0."""
+    """Return the one player with the highest sum of two fields, if it is above 0; 0 if nobody or several have it."""
     best = Int(0)
     holder = Int(0)
     for seat in range(1, int(tables[PLAYERS]) + 1):
@@ -96,7 +96,7 @@ def only_maximum(tables: Row, state: Row, first: int, second: int) -> int:
 
 @func
 def break_tie(tables: Row, state: Row) -> bool:
-    """End a stale game by the ladder: territory, eliminated rings and hand, markers, the last actor."""
+    """End a stale game by the tie-breaks: territory, eliminated rings and hand, markers, the last mover."""
     holder = only_maximum(tables, state, TERRITORY, TERRITORY)
     if holder > 0:
         return finish(state, holder, END_STALE_TERRITORY)
@@ -111,7 +111,7 @@ def break_tie(tables: Row, state: Row) -> bool:
 
 @func
 def end_after_turn(tables: Row, state: Row) -> bool:
-    """End the game if the turn just played has decided it; say whether it did."""
+    """End the game if the turn just played has decided it; return whether it did."""
     players = int(tables[PLAYERS])
     for seat in range(1, players + 1):
         if int(state[ELIMINATED + seat]) >= int(tables[THRESHOLD]):
@@ -129,7 +129,7 @@ def end_after_turn(tables: Row, state: Row) -> bool:
 
 @func
 def has_real_action(tables: Row, state: Row, player: int) -> bool:
-    """Whether the player could place a ring, move or capture."""
+    """Return whether the player could place a ring, move or capture."""
     return any_stack_can_act(tables, state, player) or can_place(tables, state, player)
 
 
@@ -173,7 +173,7 @@ def track_round(tables: Row, state: Row, player: int) -> None:
 
 @func
 def end_before_turn(tables: Row, state: Row, player: int) -> bool:
-    """End the game if the player whose turn starts is the last one standing; say whether it did."""
+    """End the game if the player whose turn starts is the last one standing; return whether it is."""
     track_round(tables, state, player)
     if int(state[STREAK]) < 3 or int(state[STREAK_OWNER]) != player:
         return False

@@ -1,4 +1,4 @@
-"""What a search asks about positions and what it is told: the seam between search and network."""
+"""The interface between search and network: a batch of positions to evaluate, and the evaluation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from engine.games import Games
 
 @dataclass(frozen=True)
 class EvalBatch:
-    """N positions in each of which a player has a choice; features are made when first read."""
+    """N positions, each with a choice to make. Features are computed when first read."""
 
     states: Games  # the N positions
     offsets: NDArray[np.int32]  # [N + 1]: position i has the moves offsets[i] .. offsets[i + 1]
-    moves: NDArray[np.int64]  # [offsets[N]]: legal moves in the order of the rules' enumeration
+    moves: NDArray[np.int64]  # [offsets[N]]: legal moves, in the order of `Games.legal`
 
     @property
     def config(self) -> Config:
@@ -27,12 +27,12 @@ class EvalBatch:
 
     @property
     def planes(self) -> NDArray[np.float32]:
-        """float32[N, PLANES, side, side], see `engine.features`."""
+        """The planes, float32[N, PLANES, side, side] (`engine.features`)."""
         return self._features[0]
 
     @property
     def scalars(self) -> NDArray[np.float32]:
-        """float32[N, SCALARS]."""
+        """The scalars, float32[N, SCALARS] (`engine.features`)."""
         return self._features[1]
 
     @cached_property
@@ -42,7 +42,7 @@ class EvalBatch:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's answer. Seats are relative to each position's mover: index 0 is the mover, 1 the next."""
+    """The logits and values of N positions. Seats are relative to each position's mover, which has index 0."""
 
     logits: NDArray[np.float32]  # [offsets[N]]: one per legal move, in the batch's order
     values: NDArray[np.float32]  # [N, P]: in [-1, 1]; +1 a sure win, -1 / (P - 1) a sure loss
@@ -52,7 +52,7 @@ Evaluate = Callable[[EvalBatch], Evaluation]
 
 
 def evaluate_uniformly(batch: EvalBatch) -> Evaluation:
-    """The built-in model `uniform`: every legal move as good as any other, every position even."""
+    """Evaluate as the built-in model `uniform` does: all legal moves equally good, all positions even."""
     return Evaluation(
         logits=np.zeros(len(batch.moves), np.float32),
         values=np.zeros((len(batch.states), batch.config.players), np.float32),

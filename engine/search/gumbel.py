@@ -1,4 +1,4 @@
-"""Gumbel AlphaZero search over many games at once, the network as one callback for each batch of leaves.
+"""Gumbel AlphaZero search over many games at once, with one call of the network for each batch of leaves.
 
 Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel": Gumbel-top-k and sequential
 halving at the root, completed Q-values, deterministic selection below the root.
@@ -22,17 +22,17 @@ from engine.search.nodes import FIRST, FRESH, LEAF, LEAF_COLUMNS, NODE_COLUMNS, 
 from engine.search.noise import gumbel_noise
 from engine.search.pool import EdgePool
 
-_EDGES_EXPECTED = 64  # legal moves of a node, for the pool's first size
+_EDGES_EXPECTED = 64  # legal moves of a node, for the initial size of the pool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """What a search found for each of B games; games that are over have no moves."""
+    """The result of a search over B games; games that are over have no moves."""
 
     actions: NDArray[np.int64]  # [B]: the move to play, -1 where the game is over
     offsets: NDArray[np.int32]  # [B + 1]
     moves: NDArray[np.int64]  # [offsets[B]]: legal moves
-    policy: NDArray[np.float32]  # [offsets[B]]: improved policy, sums to 1 in each game
+    policy: NDArray[np.float32]  # [offsets[B]]: improved policy, which sums to 1 in each game
     visits: NDArray[np.int32]  # [offsets[B]]: simulations that began with the move
     values: NDArray[np.float32]  # [B, P]: mean value of the action for players 1..P; 0 if not searched
 
@@ -46,21 +46,21 @@ def gumbel_search(
     seeds: ArrayLike,
     noise: float = 1.0,
 ) -> SearchResult:
-    """Searches every game that has a choice, with `simulations` simulations each.
+    """Search every game that has a choice, with `simulations` simulations each.
 
     Args:
         games: B positions, left as they are.
         evaluate: called once for the roots, then once per simulation with all new leaves.
         simulations: at least 1.
-        considered: how many actions sequential halving begins with, at least 1.
-        seeds: uint64[B]; a game's noise depends on nothing else.
-        noise: scale of the Gumbel noise: 1 samples actions, 0 takes the best and the first among equals, a
+        considered: number of actions that sequential halving begins with, at least 1.
+        seeds: uint64[B]; a game's noise depends on its seed alone.
+        noise: scale of the Gumbel noise: 1 samples actions; 0 takes the best, and the first among equals; a
             small number only breaks ties.
 
     Equal arguments give an equal result if `evaluate` is deterministic.
 
     Raises:
-        ValueError: an argument, or what `evaluate` returned, has the wrong shape or is out of range.
+        ValueError: an argument or the result of `evaluate` has the wrong shape or is out of range.
     """
     if simulations < 1 or considered < 1:
         raise ValueError(f"simulations {simulations} and considered {considered} must be at least 1")
@@ -87,7 +87,7 @@ class _Search:
         self.states[:: self.slots] = games.states
         self.nodes = np.zeros((size, NODE_COLUMNS), np.int32)
         self.values = np.empty((size, config.players), np.float32)
-        # far more than most positions need, but memory that nobody writes costs nothing
+        # far more than most positions need, but memory that is never written costs nothing
         self.legal = np.empty((self.count, move_bound(config)), np.int64)
         self.leaves = np.empty((self.count, LEAF_COLUMNS), np.int32)
         self.edges = EdgePool(config.players, size * _EDGES_EXPECTED)
@@ -95,7 +95,7 @@ class _Search:
         self.total = 0  # edges of the roots
 
     def open(self, seeds: NDArray[np.uint64], noise: float) -> None:
-        """Makes the roots."""
+        """Make and evaluate the roots."""
         arguments = (*self.rules, self.states, self.legal, self.nodes, self.leaves)
         self.games.executor.launch(kernels.open_roots, self.count, *arguments)
         counts = self.leaves[:, FRESH].astype(np.int64)
@@ -106,7 +106,7 @@ class _Search:
         self._learn(0)
 
     def simulate(self, simulation: int) -> None:
-        """One simulation of every game."""
+        """Run one simulation in every game."""
         edges = self.edges
         self.games.executor.launch(
             kernels.descend,
@@ -134,7 +134,7 @@ class _Search:
         self.games.executor.launch(kernels.pool_edges, self.count, *arguments)
 
     def _learn(self, start: int) -> None:
-        """Evaluates the leaves whose edges begin at `start` of the pool, and backs every leaf's value up."""
+        """Evaluate the leaves whose edges begin at `start` of the pool, and back up every leaf's value."""
         edges = self.edges
         counts = self.leaves[:, FRESH]
         fresh = counts > 0
@@ -167,7 +167,7 @@ class _Search:
             raise ValueError(f"logits and values of these positions have the shapes {wanted}, got {found}")
 
     def conclude(self) -> SearchResult:
-        """Reads the result off the roots."""
+        """Read the result off the roots."""
         edges, total = self.edges, self.total
         actions = np.empty(self.count, np.int64)
         outcomes = np.zeros((self.count, self.values.shape[1]), np.float32)

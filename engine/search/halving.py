@@ -1,8 +1,8 @@
-"""Sequential halving: which visit count the root's next simulation must go to.
+"""Sequential halving: the schedule by which simulations are spread over the root's candidate actions.
 
-Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel", algorithm 2. The whole
-schedule is a sequence fixed by the number of candidates and of simulations: simulation t visits the
-best action among those that have been visited exactly `sequence[t]` times.
+Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel", algorithm 2. The schedule
+is a sequence fixed by the number of candidates and of simulations: simulation t visits the best of
+the actions that have been visited exactly `sequence[t]` times.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 
 def halving_sequence(candidates: int, simulations: int) -> tuple[int, ...]:
-    """The visit counts, one per simulation, for `candidates` actions.
+    """Return the visit counts, one for each simulation, for `candidates` actions.
 
     Each phase gives every remaining candidate the same number of visits and then keeps the better
-    half; with fewer simulations than candidates only the first `simulations` candidates are visited.
+    half. With fewer simulations than candidates, only the first `simulations` candidates are visited.
 
     >>> halving_sequence(4, 8)
     (0, 0, 0, 0, 1, 1, 2, 2)
@@ -35,6 +35,6 @@ def halving_sequence(candidates: int, simulations: int) -> tuple[int, ...]:
 
 
 def halving_table(considered: int, simulations: int) -> NDArray[np.int32]:
-    """int32[considered + 1, simulations]: row m is `halving_sequence(m, simulations)`."""
+    """Return int32[considered + 1, simulations]: row m is `halving_sequence(m, simulations)`."""
     rows = [halving_sequence(candidates, simulations) for candidates in range(considered + 1)]
     return np.array(rows, dtype=np.int32).reshape(considered + 1, simulations)

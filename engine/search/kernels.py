@@ -1,4 +1,4 @@
-"""The kernels of a search, one thread a game: open the roots, pool edges, descend, back up, conclude."""
+"""The kernels of a search, with one thread a game: open the roots, pool edges, descend, back up, conclude."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_roots(
     nodes: IntRows,
     leaves: IntRows,
 ) -> None:
-    """Lists the legal moves of every root; the root itself is never played on, even where it is forced."""
+    """List the legal moves of every root; a root with a forced move is not played through."""
     game = first + thread.tid()
     root = game * slots
     count = legal_moves(tables, states[root], scratch[thread.tid() % scratch.shape[0]], legal[game])
@@ -68,7 +68,7 @@ def pool_edges(
     links: IntRows,
     stats: FloatRows,
 ) -> None:
-    """Copies the moves of each new leaf to its run of the pool, which begins at `starts[game]`."""
+    """Copy the moves of each new leaf to its run of edges in the pool, which begins at `starts[game]`."""
     game = first + thread.tid()
     start = int(starts[game])
     count = int(leaves[game][FRESH])
@@ -101,7 +101,7 @@ def descend(
     stats: FloatRows,
     leaves: IntRows,
 ) -> None:
-    """Walks from the root to an edge not yet taken and makes its node, or to the end of a game."""
+    """Walk from the root to an edge not yet visited and make its node, or walk to the end of a game."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
     node = Int(game * slots)
@@ -147,7 +147,7 @@ def receive(
     links: IntRows,
     stats: FloatRows,
 ) -> None:
-    """Turns each new leaf's value, row `ranks[game]` of `relative`, to absolute seats and backs it up."""
+    """Turn each new leaf's value, row `ranks[game]` of `relative`, to absolute seats, and back it up."""
     game = first + thread.tid()
     leaf = int(leaves[game][LEAF])
     if leaf < 0:
@@ -172,7 +172,7 @@ def conclude(
     actions: Longs,
     outcomes: FloatRows,
 ) -> None:
-    """Every root's action (-1 if the game is over) and its mean value; the policy is left in SCORE."""
+    """Write every root's action (-1 if the game is over) and its mean value; leave the policy in SCORE."""
     game = first + thread.tid()
     root = game * slots
     start = int(nodes[root][FIRST])

@@ -1,4 +1,4 @@
-"""Gumbel noise that depends on nothing but a seed and an action's place in the legal list."""
+"""Gumbel noise that depends only on a seed and an action's place in the list of legal moves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def gumbel_noise(seeds: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.float32]:
-    """float32[n]: standard Gumbel variates, one for each (seed, place) pair.
+    """Return float32[n]: standard Gumbel variates, one for each (seed, place) pair.
 
     The random words are SplitMix64's (Steele, Lea and Flood 2014): word `place` of the stream of `seed`.
     """

@@ -1,4 +1,4 @@
-"""The edges of all trees of a search: parallel arrays that grow at the end."""
+"""The pool of the edges of all trees of a search: parallel arrays that grow at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST = 2**31 - 1  # edges are numbered with int32
 
 
 class EdgePool:
-    """`moves` int64[n], `links` int32[n, EDGE_COLUMNS], `stats` float32[n, TOTALS + players]."""
+    """The edges: `moves` int64[n], `links` int32[n, EDGE_COLUMNS], `stats` float32[n, TOTALS + players]."""
 
     def __init__(self, players: int, capacity: int) -> None:
         self.moves: NDArray[np.int64] = np.empty(capacity, np.int64)
@@ -20,10 +20,10 @@ class EdgePool:
         self.used = 0
 
     def take(self, counts: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Reserves a run of counts[i] edges for each i and returns where each begins, int32[len(counts)].
+        """Reserve a run of counts[i] edges for each i and return the start of each run, int32[len(counts)].
 
         Raises:
-            ValueError: the edges would be more than an int32 can number.
+            ValueError: there would be more edges than an int32 can number.
         """
         ends = self.used + np.cumsum(counts, dtype=np.int64)
         if len(ends) and ends[-1] > _MOST:

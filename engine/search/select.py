@@ -1,4 +1,4 @@
-"""Which action a search tries next: scores from completed Q-values, at the root and below it.
+"""The choice of the next action of a search, at the root and below it, by scores from completed Q-values.
 
 Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel": equation 8 (sigma), appendix D
 (mixed value for actions not yet visited), equation 14 (deterministic selection below the root).
@@ -15,7 +15,7 @@ VALUE_SCALE = 1.0  # c_scale of equation 8, for values moved from [-1, 1] to [0,
 
 @func
 def score_edges(node: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> None:
-    """Writes logit + sigma(completed Q) of every action of a node to its edge's SCORE."""
+    """Write logit + sigma(completed Q) of every action of a node to its edge's SCORE."""
     first = int(nodes[node][FIRST])
     end = first + int(nodes[node][COUNT])
     chooser = int(nodes[node][PLAYER]) - 1
@@ -48,7 +48,7 @@ def score_edges(node: int, nodes: IntRows, values: FloatRows, links: IntRows, st
 
 @func
 def softmax_scores(first: int, end: int, stats: FloatRows) -> None:
-    """Turns the SCOREs of a run of edges into probabilities, in place."""
+    """Turn the scores (SCORE) of a run of edges into probabilities, in place."""
     top = Float(stats[first][SCORE])
     for edge in range(first, end):
         top = max(top, stats[edge][SCORE])
@@ -63,7 +63,7 @@ def softmax_scores(first: int, end: int, stats: FloatRows) -> None:
 
 @func
 def choose_below(node: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> int:
-    """The edge whose share of the visits lags most behind the improved policy; ties: the first."""
+    """Return the edge whose share of the visits is furthest below the improved policy; in a tie, the first."""
     score_edges(node, nodes, values, links, stats)
     first = int(nodes[node][FIRST])
     end = first + int(nodes[node][COUNT])
@@ -83,7 +83,7 @@ def choose_below(node: int, nodes: IntRows, values: FloatRows, links: IntRows, s
 
 @func
 def choose_at_root(root: int, wanted: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> int:
-    """The edge of the highest noise + score among those with exactly `wanted` visits; ties: the first."""
+    """Return the edge with the highest noise + score of those with `wanted` visits; in a tie, the first."""
     score_edges(root, nodes, values, links, stats)
     first = int(nodes[root][FIRST])
     best = Int(-1)

@@ -17,7 +17,7 @@ import cbor2
 import trio
 
 from node.system.child_process import kill_and_reap
-from training.frames import FRAME_LIMIT
+from training.frames import FRAME_MAX_BYTES
 
 WORKER = (sys.executable, "-m", "training.worker", "--nice", "10")
 """The worker is nice, so that a busy machine goes on gossiping."""
@@ -129,7 +129,7 @@ class _FrameReader:
         if head is None:
             return None
         length = int.from_bytes(head, "big")
-        if length > FRAME_LIMIT:
+        if length > FRAME_MAX_BYTES:
             raise WorkError(f"worker process sent a frame of {length} bytes")
         body = await self._take(length)
         if body is None:

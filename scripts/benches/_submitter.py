@@ -1,7 +1,7 @@
-"""A whole node whose work is to submit notes at random times, and to write down when they have their places.
+"""A whole node whose work is to submit notes at random times and to record when they have their place in the order.
 
-`ringrift-node run ...` with its options, after four words: when to begin (seconds since 1970), for how long, how many
-a second, and the file for what was measured.
+The command line is that of `ringrift-node run` after four arguments: when to begin (seconds since 1970), for how many
+seconds, how many notes a second, and the file for the results.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def submit_notes(
     gossip: Gossip,
     *_rest: object,
 ) -> None:
-    """Takes the place of the work that a node does."""
+    """Submit notes in place of a node's work, then write the results and sleep until cancelled."""
     submitted: dict[int, float] = {}
     waits: list[float] = []
     decided = member.subscribe()

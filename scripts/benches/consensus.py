@@ -1,9 +1,9 @@
-"""Measures how many events a second are put in order: without and with signatures, long runs, and replay.
+"""Measure how many events a second are put in order: without and with signatures, in long runs, and in a replay.
 
-An event goes its whole way: from its bytes through decoding, the replica and the hashgraph into the ledger.
-"One core" is processor time of one thread. "Node" is what a node does: child processes check signatures on the
-cores there are, and the event loop orders; that is time by the clock, so only an idle machine shows it. "Cores"
-tells how idle it was: how much faster bare checks were by the clock on all cores than on one.
+An event goes all the way: from its bytes through decoding, the replica and the hashgraph into the ledger.
+"One core" is processor time of one thread. "Node" is a node's own way: child processes check signatures on all
+cores while the event loop orders. That is wall time, which means something only on an idle machine. "Cores" tells how
+idle it was: how much faster bare checks were, in wall time, on all cores than on one.
 """
 
 from __future__ import annotations
@@ -33,40 +33,40 @@ from node.member.verification import ParallelVerifier
 from node.member.verification_worker import all_signed
 from node.store.sqlite import SqliteStore
 
-Talk = runpy.run_path(str(Path(__file__).parent / "_talk.py"))["Talk"]
+RandomGossip = runpy.run_path(str(Path(__file__).parent / "_random_gossip.py"))["RandomGossip"]
 
-_SYNC = 50  # events a sync brings, after which the replica is asked for decided rounds
-_MESSAGE = 1000  # events in the largest message of a node that catches up
+_SYNC = 50  # events of a sync, after which the replica is asked for decided rounds
+_MESSAGE = 1000  # events in the largest message to a node that catches up
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     purpose = (__doc__ or "").split("\n")[0]
     parser = argparse.ArgumentParser(prog="scripts/bench consensus", description=purpose)
     parser.add_argument("--members", type=int, action="append", help="only swarms of this size (4, 10, 40, 100)")
-    parser.add_argument("--other-parents", type=int, action="append", help="only so many an event (1 to 4)")
+    parser.add_argument("--other-parents", type=int, action="append", help="only this many in an event (1 to 4)")
     parser.add_argument("--events", type=int, default=5000, help="events in each measurement (5000)")
-    parser.add_argument("--runs", type=int, default=3, help="of each measurement; the median counts (3)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each measurement; the median counts (3)")
     parser.add_argument("--long", type=int, default=60_000, help="events of the long run (60000)")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
 
 
 def processor(work: Callable[[], object]) -> float:
-    """Processor seconds of this process that `work` takes."""
+    """Return the processor seconds that `work` takes in this process."""
     begin = time.process_time()
     work()
     return time.process_time() - begin
 
 
 def clock(work: Callable[[], object]) -> float:
-    """Seconds by the clock."""
+    """Return the seconds of wall time that `work` takes."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
 
 
 def order(genesis: Genesis, events: Sequence[Event]) -> int:
-    """Puts decoded events in order; returns how many have their place."""
+    """Put decoded events in order; return how many have their place."""
     replica, ordered = Replica.found(genesis), 0
     for start in range(0, len(events), _SYNC):
         ordered += take(replica, events[start : start + _SYNC])
@@ -79,7 +79,7 @@ def take(replica: Replica, events: Sequence[Event]) -> int:
 
 
 def order_bytes(genesis: Genesis, raws: Sequence[bytes], signed: bool) -> None:
-    """The same from bytes, in one thread."""
+    """Decode events and put them in order, in one thread."""
     replica = Replica.found(genesis)
     for start in range(0, len(raws), _SYNC):
         events = [decode_event(raw, genesis.digest) for raw in raws[start : start + _SYNC]]
@@ -89,9 +89,9 @@ def order_bytes(genesis: Genesis, raws: Sequence[bytes], signed: bool) -> None:
 
 
 async def order_as_a_node(genesis: Genesis, raws: Sequence[bytes]) -> float:
-    """The same as a node that catches up: the event loop orders while the rest of a message is checked elsewhere.
+    """Put events in order as a node that catches up does, and return the seconds of wall time.
 
-    Seconds by the clock, from when all that works is running.
+    The event loop orders while child processes check the rest of a message; their start is not counted.
     """
     verifier = ParallelVerifier()
     await _follow(verifier, genesis, raws[:_MESSAGE])
@@ -114,8 +114,8 @@ async def _follow(verifier: ParallelVerifier, genesis: Genesis, raws: Sequence[b
 
 
 def measure(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
-    talk = Talk(members, other_parents, signed=True)
-    genesis, events = talk.genesis, list(talk.events(count))
+    gossip = RandomGossip(members, other_parents, signed=True)
+    genesis, events = gossip.genesis, list(gossip.events(count))
     raws = [event.raw for event in events]
 
     def verify() -> None:
@@ -123,11 +123,11 @@ def measure(members: int, other_parents: int, count: int, runs: int) -> dict[str
 
     def verify_on_all_cores() -> None:
         cores = len(os.sched_getaffinity(0))
-        with ThreadPoolExecutor(cores) as threads:  # they need the interpreter for a hundredth of the time
+        with ThreadPoolExecutor(cores) as threads:  # they hold the interpreter's lock for a hundredth of the time
             list(threads.map(all_signed, [events[share::cores] for share in range(cores)]))
 
     times: dict[str, list[float]] = {}
-    for _ in range(runs):  # in turn, so that all meet the same machine
+    for _ in range(runs):  # in turn, so that all meet the same load
         for name, taken in (
             ("decoded", processor(lambda: order(genesis, events))),
             ("raw", processor(lambda: order_bytes(genesis, raws, signed=False))),
@@ -158,13 +158,13 @@ def measure(members: int, other_parents: int, count: int, runs: int) -> dict[str
 
 
 def grow(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
-    """The first and the last sixth of a long run in one epoch, from decoded events without signatures."""
-    talk = Talk(members, other_parents, signed=False)
-    events = list(talk.events(count))
+    """Measure the first and the last sixth of a long run in one epoch, from decoded events without signatures."""
+    gossip = RandomGossip(members, other_parents, signed=False)
+    events = list(gossip.events(count))
     part = count // 6 // _SYNC * _SYNC
     firsts, lasts = [], []
     for _ in range(runs):
-        replica, times = Replica.found(talk.genesis), []
+        replica, times = Replica.found(gossip.genesis), []
         for start in range(0, count, _SYNC):
             some = events[start : start + _SYNC]
             times.append(processor(lambda replica=replica, some=some: take(replica, some)))  # type: ignore[misc]
@@ -182,9 +182,9 @@ def grow(members: int, other_parents: int, count: int, runs: int) -> dict[str, A
 
 
 def replay(members: int, other_parents: int, count: int, runs: int) -> dict[str, Any]:
-    """From the store on disk to the state before a restart, as a node does it when it starts."""
-    talk = Talk(members, other_parents, signed=True)
-    genesis, events = talk.genesis, list(talk.events(count))
+    """Measure the way from the store on disk back to the state before a restart, as a node goes it at its start."""
+    gossip = RandomGossip(members, other_parents, signed=True)
+    genesis, events = gossip.genesis, list(gossip.events(count))
     written, read, bare = [], [], []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as directory:
@@ -204,7 +204,7 @@ def replay(members: int, other_parents: int, count: int, runs: int) -> dict[str,
 
 
 async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[Event]) -> tuple[float, float]:
-    """Seconds for both by the clock, the start of the child processes included."""
+    """Return the seconds of wall time to store events and to replay them, with the start of the child processes."""
     member = genesis.members[0].id
     store = SqliteStore(directory, genesis=genesis.digest, member=member)
     begin = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Measures the rules: random play, legal moves, moves, copies, memory, compilation; compiled and as plain Python.
+"""Measure the rules: random play, legal moves, moves, copies, memory, compilation; compiled and as plain Python.
 
 Figures for one core are per second of processor time, so that a busy machine disturbs them little; figures for all
-cores and for starting are by the wall clock. Each is the median of several runs; spread = (highest - lowest) / median.
+cores and for starting are wall time. Each is the median of several runs; spread = (highest - lowest) / median.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _STARTS = {
 }
 _SAMPLE = 512  # positions
 _LISTS = 65_536  # moves whose lists fit the processor's cache
-_EVERY = 7  # of how many steps one is looked at for the sample
+_EVERY = 7  # steps between two positions of the sample
 _PHASES = "PMCHLTF"
 _FOREVER = 2**31 - 1
 Row = dict[str, Any]
@@ -52,7 +52,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     purpose = (__doc__ or "").split("\n")[0]
     parser = argparse.ArgumentParser(prog="scripts/bench engine", description=purpose)
     parser.add_argument("--config", action="append", choices=list(CONFIGS), help="only this configuration")
-    parser.add_argument("--runs", type=int, default=5, help="of which the median is taken (5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs, of which the median counts (5)")
     parser.add_argument("--seconds", type=float, default=0.2, help="time for each run (0.2)")
     parser.add_argument("--no-start", action="store_true", help="do not measure compilation and start")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
@@ -62,7 +62,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class Work:
-    """What is measured: `run` returns how many units it did; `before` is run ahead of each and not counted."""
+    """A piece of work to measure: `run` returns its number of units; `before` precedes each run and does not count."""
 
     run: Callable[[], int]
     before: Callable[[], object] = lambda: None
@@ -70,13 +70,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Bench:
-    """How often and how long is measured."""
+    """The number of runs of each measurement, and the seconds of each run."""
 
     runs: int
     seconds: float
 
     def rate(self, work: Work, clock: Callable[[], float] = time.process_time) -> Row:
-        """Units per second."""
+        """Return the units per second: median and spread."""
         rates = [self._run(work, clock) for _ in range(self.runs)]
         middle = statistics.median(rates)
         return {"median": float(f"{middle:.4g}"), "spread": round((max(rates) - min(rates)) / middle, 3)}
@@ -92,13 +92,13 @@ class Bench:
 
 
 def random_play(settings: Config, executor: Executor, batch: int) -> Work:
-    """Whole games, others each time; a unit is a step."""
+    """Play whole games with a new seed each time; a unit is a step."""
     seeds = iter(range(_FOREVER))
     return Work(lambda: int(Games.new(settings, batch, executor=executor).play_randomly(next(seeds), _FOREVER).sum()))
 
 
 def sample(settings: Config) -> Games:
-    """Positions of random games, each as likely as it is often, in random order; always the same ones."""
+    """Return the same positions of random games each time, in random order and as frequent as in games."""
     games, seen = Games.new(settings, 32), []
     while not games.over().all():
         seen.append(games.states[~games.over()])
@@ -108,7 +108,7 @@ def sample(settings: Config) -> Games:
 
 
 def enumeration(games: Games) -> Work:
-    """The legal moves of all games, in blocks whose lists fit the processor's cache; a unit is a position."""
+    """List the legal moves of all games, in blocks whose lists fit the processor's cache; a unit is a position."""
     most = int(np.diff(games.legal().offsets).max())
     block = max(1, min(len(games), _LISTS // most))
     found, counts = np.empty((block, most), np.int64), np.empty(block, np.int32)
@@ -124,7 +124,7 @@ def enumeration(games: Games) -> Work:
 
 
 def moving(games: Games) -> Work:
-    """A random legal move in every game; a unit is a move."""
+    """Apply a random legal move to every game; a unit is a move."""
     legal = games.legal()
     counts = np.diff(legal.offsets)
     moves = legal.moves[legal.offsets[:-1] + (np.random.default_rng(1).random(len(games)) * counts).astype(np.int32)]
@@ -138,7 +138,7 @@ def moving(games: Games) -> Work:
 
 
 def copying(games: Games, times: int) -> Work:
-    """Copies of the whole batch; a unit is a game."""
+    """Copy the whole batch; a unit is a game."""
 
     def run() -> int:
         for _ in range(times):
@@ -149,7 +149,7 @@ def copying(games: Games, times: int) -> Work:
 
 
 def calling(game: Games) -> Work:
-    """Legal moves and a move of a single game, called from Python; a unit is both."""
+    """List the legal moves of a single game and apply one, called from Python; a unit is both calls."""
     moves, first = game.legal().moves[:1], game.states.copy()
 
     def run() -> int:
@@ -163,7 +163,7 @@ def calling(game: Games) -> Work:
 
 
 def measure_parts(bench: Bench, settings: Config) -> Row:
-    """Legal moves alone, moves alone, copies and calls."""
+    """Measure legal moves alone, moves alone, copies and calls."""
     positions = sample(settings)
     few, one = Games(settings, positions.states[:24], PLAIN), positions.take([0])
     return {
@@ -180,7 +180,7 @@ def measure_parts(bench: Bench, settings: Config) -> Row:
 
 
 def measure_phases(bench: Bench, positions: Games) -> dict[str, dict[str, float]]:
-    """For each phase its part of all positions, and the times for legal moves and for a move there."""
+    """Measure for each phase its share of all positions, and the times for legal moves and for a move in it."""
     short = Bench(bench.runs, bench.seconds / 8)
     phases = {}
     for number, letter in enumerate(_PHASES):
@@ -194,7 +194,7 @@ def measure_phases(bench: Bench, positions: Games) -> dict[str, dict[str, float]
 
 
 def measure(bench: Bench, settings: Config) -> Row:
-    """All figures of one configuration."""
+    """Measure all figures of one configuration."""
     small = settings.rings < 72
     cores = len(os.sched_getaffinity(0))
     crowd = cores * (256 if small else 32)
@@ -217,7 +217,7 @@ def measure(bench: Bench, settings: Config) -> Row:
 
 
 def start_times() -> Row:
-    """Seconds of wall time until all kernels are ready, in a new process: with an empty cache, with a full one."""
+    """Measure the wall time until all kernels of a new process are ready: with an empty cache, with a full one."""
     with tempfile.TemporaryDirectory() as directory:
         environment = {**os.environ, "RINGRIFT_KERNEL_CACHE": directory, "PYTHONPATH": str(_ROOT)}
         times = []

@@ -1,7 +1,7 @@
-"""Orders a million events in many epochs, and shows what grows: memory, cost of an event, pause at a close.
+"""Put a million events in order over many epochs, and show what grows: memory, time of an event, pause at a close.
 
-One replica takes random gossip among equally busy members, from decoded events without signatures; what it costs
-to make the events does not count. With --plot the curves are drawn into an SVG.
+One replica takes in random gossip among equally busy members, as decoded events without signatures. The time to make
+the events does not count. With --plot the curves are drawn into an SVG file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.console import Console
 from consensus.replica import Replica
 from consensus.settings import EpochSettings, Settings
 
-Talk = runpy.run_path(str(Path(__file__).parent / "_talk.py"))["Talk"]
+RandomGossip = runpy.run_path(str(Path(__file__).parent / "_random_gossip.py"))["RandomGossip"]
 
 _SYNC = 50
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -46,12 +46,12 @@ def resident_mb() -> float:
 
 
 class Run:
-    """One replica over all epochs, and what is measured on the way."""
+    """One replica over all epochs, and the measurements on the way."""
 
     def __init__(self, members: int, other_parents: int, each: int) -> None:
         settings = Settings(epoch=EpochSettings(events=each))
-        self._talk = Talk(members, other_parents, signed=False, settings=settings)
-        self._replica = Replica.found(self._talk.genesis)
+        self._gossip = RandomGossip(members, other_parents, signed=False, settings=settings)
+        self._replica = Replica.found(self._gossip.genesis)
         self.ordered = 0
         self.seconds = 0.0  # processor time since the last sample
         self.samples: list[dict[str, Any]] = []
@@ -66,7 +66,7 @@ class Run:
                 sampled = self.ordered
 
     def _sync(self) -> None:
-        events = list(self._talk.events(_SYNC))
+        events = list(self._gossip.events(_SYNC))
         begin = time.process_time()
         self._replica.insert(events)
         inserted = time.process_time()
@@ -75,10 +75,10 @@ class Run:
         self.seconds += end - begin
         for result in results:
             self.ordered += len(result.round.events)
-            self._talk.heard(place.event for place in result.round.events)
+            self._gossip.observe(place.event for place in result.round.events)
         closed = next((result.closed for result in results if result.closed is not None), None)
         if closed is not None:
-            self._talk.enter(closed.record)
+            self._gossip.enter(closed.record)
             self.closes.append(
                 {
                     "epoch": closed.record.number - 1,
@@ -119,7 +119,7 @@ def summary(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def curve(points: Sequence[tuple[float, float]], title: str, top: int, width: int = 720, height: int = 150) -> str:
-    """One panel of the plot: a line over the events, from zero, with its largest value written at the axis."""
+    """Return one panel of the plot: a line over the events, from zero, with its largest value at the axis."""
     most_x, most_y = max(x for x, _ in points), max(y for _, y in points) or 1.0
     left, base, tall = 70, top + height - 25, height - 50
     line = " ".join(f"{left + (width - left - 20) * x / most_x:.1f},{base - tall * y / most_y:.1f}" for x, y in points)
@@ -134,7 +134,7 @@ def curve(points: Sequence[tuple[float, float]], title: str, top: int, width: in
 
 
 def plot(run: Run, title: str) -> str:
-    """The SVG text: memory, speed and pauses, each over the events ordered so far."""
+    """Return the plot as SVG text: memory, speed and pauses, each over the events ordered so far."""
     panels = (
         ([(sample["events"], sample["rss_mb"]) for sample in run.samples], "memory of the process, MB"),
         ([(sample["events"], sample["events_per_s"]) for sample in run.samples], "events ordered a second"),

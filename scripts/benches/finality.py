@@ -1,7 +1,7 @@
-"""Measures, in virtual time, how long a swarm without faults takes to put a transaction in its final place.
+"""Measure, in virtual time, how long a swarm without faults takes to put a transaction in its final place.
 
-Real node objects with the paces of production on a simulated network: what is computed costs no time here, so
-these are the delays that gossip and the rounds themselves need. Idle traffic is measured in the same swarms.
+Real node objects with the paces of production run on a simulated network. Computation takes no virtual time, so these
+are the delays of gossip and of the rounds alone. Idle traffic is measured in the same swarms.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import random
 import runpy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean, quantiles
 from typing import Any
@@ -28,17 +29,17 @@ from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.transport.memory import Conditions
 
-tell = runpy.run_path(str(Path(__file__).parent / "_tell.py"))["tell"]
+show_figures = runpy.run_path(str(Path(__file__).parent / "_figures.py"))["show_figures"]
 
-_START_S = 8.0  # until everybody has met everybody
-_DRAIN_S = 8.0  # in which the last transactions come to their places
+_START_S = 8.0  # until every node has met every other
+_DRAIN_S = 8.0  # for the last transactions to reach their places
 _IDLE_S = 60.0
 _LINKS = {"lan": (0.001, 0.001), "wan": (0.050, 0.150)}  # seconds one way, drawn for each link
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Watched:
-    """What was submitted when, and what came of it at the node that submitted it."""
+    """When transactions were submitted, and when the node that submitted them had them in the order."""
 
     submitted: dict[tuple[int, int], float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -46,10 +47,11 @@ class Watched:
     decided: set[int] = field(default_factory=set)
     events: int = 0  # ordered, with transactions, while they were submitted
     closes: list[float] = field(default_factory=list)  # when node 0 closed epochs
-    gaps: list[float] = field(default_factory=list)  # of node 0 between decided rounds, while somebody waited for one
-    last: float = -math.inf  # when it decided the last of them
+    gaps: list[float] = field(default_factory=list)  # of node 0 between decided rounds while a transaction waited
+    last: float = -math.inf  # when node 0 decided its last round
 
-    def see(self, node: SimulatedNode, effects: RoundEffects) -> None:
+    def observe(self, node: SimulatedNode, effects: RoundEffects) -> None:
+        """Take in a round that a node has decided."""
         self.decided.add(effects.round.number)
         if node.number == 0:
             self._time(effects)
@@ -81,8 +83,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench finality", description=purpose)
     parser.add_argument("--nodes", type=int, action="append", metavar="N", help="only swarms of N (4, 7, 10, 40)")
     parser.add_argument("--links", choices=_LINKS, action="append", help="only these delays")
-    parser.add_argument("--rate", type=float, default=1.0, help="transactions a second and node (1)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="virtual, under load (20)")
+    parser.add_argument("--rate", type=float, default=1.0, help="transactions a second of each node (1)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="virtual seconds under load (20)")
     parser.add_argument("--epoch", type=int, default=65_536, help="events after which an epoch closes (65536)")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
@@ -92,14 +94,15 @@ def measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, see
     make_deterministic(seed)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(_measure, nodes, links, rate, seconds, epoch, seed, clock=clock)
+    run = partial(_measure, nodes, links, rate=rate, seconds=seconds, epoch=epoch, seed=seed)
+    return trio.run(run, clock=clock)
 
 
 async def _measure(nodes: int, links: str, rate: float, seconds: float, epoch: int, seed: int) -> dict[str, Any]:
     watched = Watched()
     settings = Settings(epoch=EpochSettings(events=epoch))
     swarm = SimulatedSwarm(
-        nodes, seed, timing=CreationTiming(), rhythm=Rhythm(), observe=watched.see, settings=settings
+        nodes, seed, timing=CreationTiming(), rhythm=Rhythm(), observe=watched.observe, settings=settings
     )
     set_delays(swarm, *_LINKS[links], random.Random(seed))
     async with trio.open_nursery() as nursery:
@@ -108,7 +111,8 @@ async def _measure(nodes: int, links: str, rate: float, seconds: float, epoch: i
         decided, begin = len(watched.decided), trio.current_time()
         async with trio.open_nursery() as users:
             for node in swarm.nodes:
-                users.start_soon(use, node, watched, rate, begin + seconds, random.Random(f"{seed} {node.number}"))
+                chance = random.Random(f"{seed} {node.number}")
+                users.start_soon(partial(submit_notes, node, watched, rate=rate, until=begin + seconds, chance=chance))
         rounds = len(watched.decided) - decided
         await trio.sleep(_DRAIN_S)
         before, decided = replace(swarm.network.traffic), len(watched.decided)
@@ -135,7 +139,7 @@ async def _measure(nodes: int, links: str, rate: float, seconds: float, epoch: i
 
 
 def set_delays(swarm: SimulatedSwarm, least: float, most: float, chance: random.Random) -> None:
-    """Gives each link, both ways, a delay of its own, and each message up to a tenth more."""
+    """Give each link its own delay, the same both ways, and each message up to a tenth more."""
     ids = [node.identity.id for node in swarm.nodes]
     for number, one in enumerate(ids):
         for other in ids[:number]:
@@ -144,8 +148,8 @@ def set_delays(swarm: SimulatedSwarm, least: float, most: float, chance: random.
                 swarm.network.set_conditions(source, target, Conditions(delay_s=delay, jitter_s=delay / 10))
 
 
-async def use(node: SimulatedNode, watched: Watched, rate: float, until: float, chance: random.Random) -> None:
-    """One node's user, who submits notes at random times."""
+async def submit_notes(node: SimulatedNode, watched: Watched, rate: float, until: float, chance: random.Random) -> None:
+    """Submit notes to a node at random times until `until`."""
     number = 0
     while True:
         await trio.sleep(chance.expovariate(rate))
@@ -163,5 +167,5 @@ def main(argv: list[str]) -> int:
         for links in arguments.links or _LINKS
         for nodes in arguments.nodes or (4, 7, 10, 40)
     ]
-    tell(results, to_programs=arguments.json)
+    show_figures(results, as_json=arguments.json)
     return 0

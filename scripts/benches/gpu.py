@@ -1,6 +1,6 @@
-"""Measures random play on a GPU against the size of the batch, beside one core and all cores of the same machine.
+"""Measure random play on a GPU at several batch sizes, and on one core and all cores of the same machine.
 
-Figures are per second of wall time, the best of several runs; compilation is not counted.
+Figures are per second of wall time, the best of several runs. Compilation does not count.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SINGLE = 32
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench gpu", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--config", action="append", choices=list(CONFIGS), help="default: the four for 2 players")
-    parser.add_argument("--games", action="append", type=int, help="size of a batch; default: 1024 to 65536 by fours")
-    parser.add_argument("--runs", type=int, default=3, help="of which the best is taken (3)")
+    parser.add_argument("--games", action="append", type=int, help="batch size; default: 1024, 4096, 16384, 65536")
+    parser.add_argument("--runs", type=int, default=3, help="runs, of which the best counts (3)")
     parser.add_argument(
         "--device", default="cuda", help="cuda, cuda:1 ...; cpu runs the same code on Warp's CPU device"
     )
@@ -40,12 +40,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def best(runs: int, run: Callable[[int], tuple[int, float]]) -> int:
-    """The highest number of steps per second; `run` takes a seed and returns steps and seconds."""
+    """Return the highest number of steps per second; `run` takes a seed and returns steps and seconds."""
     return round(max(steps / seconds for steps, seconds in map(run, range(runs))))
 
 
 def whole_games(settings: Config, count: int, device: Device) -> Callable[[int], tuple[int, float]]:
-    """Games from their first position to their end in one launch: at last few are left that run."""
+    """Play games from their first position to their end in one launch; near its end few games still run."""
 
     def run(seed: int) -> tuple[int, float]:
         games = DeviceGames.new(settings, count, device=device)
@@ -61,7 +61,7 @@ def whole_games(settings: Config, count: int, device: Device) -> Callable[[int],
 
 
 def single_steps(settings: Config, count: int, device: Device) -> Callable[[int], tuple[int, float]]:
-    """One launch a step, as learners step their games; all games are in their middle."""
+    """Play with one launch a step, as learners do; all games are in their middle."""
 
     def run(seed: int) -> tuple[int, float]:
         games = DeviceGames.new(settings, count, device=device)
@@ -78,7 +78,7 @@ def single_steps(settings: Config, count: int, device: Device) -> Callable[[int]
 
 
 def on_cores(settings: Config, count: int, threads: int) -> Callable[[int], tuple[int, float]]:
-    """Whole games on the CPU."""
+    """Play whole games on the CPU."""
 
     def run(seed: int) -> tuple[int, float]:
         games = Games.new(settings, count, executor=cpu(threads))
@@ -90,7 +90,7 @@ def on_cores(settings: Config, count: int, threads: int) -> Callable[[int], tupl
 
 
 def measure(settings: Config, sizes: list[int], device: Device, runs: int) -> list[dict[str, Any]]:
-    """One entry for each size of a batch."""
+    """Return one entry for each batch size."""
     cores = len(os.sched_getaffinity(0))
     fewest = min(sizes)
     whole_games(settings, 1, device)(0)  # compiles

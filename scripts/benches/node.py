@@ -1,4 +1,4 @@
-"""Measures real nodes, one process each, on loopback: what they need when idle, how long a transaction takes."""
+"""Measure real nodes, one process each, on loopback: their needs when idle, and how long a transaction takes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from typing import Any
 from node.config.founding import found_swarm
 from node.demo.preparation import free_ports
 
-tell = runpy.run_path(str(Path(__file__).parent / "_tell.py"))["tell"]
+show_figures = runpy.run_path(str(Path(__file__).parent / "_figures.py"))["show_figures"]
 
 _SUBMITTER = Path(__file__).parent / "_submitter.py"
-_RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"  # not as a script:
-# what lies beside it is named after the packages that it needs
+# Run as a script, it would find the files beside it, which are named after the packages that it imports.
+_RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 _SETTLE_S = 3.0  # between the last node's readiness and the measurement
 _START_LIMIT_S = 120.0
 _RESULT = "result.json"
-_QUESTIONS = 300  # for /status, one after the other
+_REQUESTS = 300  # for /status, one after the other
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @dataclass(frozen=True)
 class Running:
-    """A node process and the port of its local HTTP."""
+    """A node process, the port of its local HTTP server and its data folder."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -56,7 +56,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--submit",
         type=float,
         metavar="RATE",
-        help="instead of idling, each node submits so many transactions a second (then --nodes is 7 by default)",
+        help="instead of idling, each node submits this many transactions a second (--nodes is then 7 by default)",
     )
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
@@ -64,13 +64,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size of a swarm; give a whole number from 1 to 256")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the size of a swarm; give a whole number from 1 to 256")
     return int(text)
 
 
 @contextmanager
 def swarm(directory: Path, count: int, submit: Sequence[str] = ()) -> Iterator[list[Running]]:
-    """Start `count` nodes without work, or with that of _submitter.py; end them all on leaving."""
+    """Start `count` nodes without work, or with that of _submitter.py; end them all on exit."""
     ports = free_ports(2 * count)
     founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"])
     nodes: list[Running] = []
@@ -111,12 +111,12 @@ def end(nodes: Sequence[Running]) -> None:
 
 
 def wait_until_ready(nodes: Sequence[Running], began: float) -> list[float]:
-    """Seconds from the start of the processes until each node said that it is ready."""
+    """Wait until every node is ready; return the seconds from the start of the processes for each node."""
     ready: dict[int, float] = {}
     while len(ready) < len(nodes):
         for node in nodes:
             if node.process.poll() is not None:
-                raise SystemExit(f"bench: a node ended by itself: {node.log.read_text()[-2000:]}")
+                raise SystemExit(f"bench: a node has ended: {node.log.read_text()[-2000:]}")
             if node.port not in ready and ask(node.port, "/ready") == 200:
                 ready[node.port] = time.perf_counter() - began
         if time.perf_counter() - began > _START_LIMIT_S:
@@ -137,13 +137,13 @@ def ask(port: int, path: str) -> int | None:
 
 
 def processor_seconds(session: int) -> float:
-    """Processor time of every process in the session that a node leads, so that none of its children hides."""
+    """Return the processor seconds of all processes in a node's session, its children included."""
     total = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             values = path.read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it has ended since
+            continue  # the process has ended meanwhile
         if int(values[3]) == session:
             total += int(values[11]) + int(values[12])
     return total / _TICKS
@@ -154,10 +154,10 @@ def resident_mb(pid: int) -> float:
 
 
 def answer_times_ms(port: int) -> list[float]:
-    """Time of each question for /status over one connection."""
+    """Return the time of each request for /status over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     times = []
-    for _ in range(_QUESTIONS):
+    for _ in range(_REQUESTS):
         begin = time.perf_counter()
         connection.request("GET", "/status")
         connection.getresponse().read()
@@ -191,7 +191,7 @@ def measure(count: int, seconds: float) -> dict[str, Any]:
 
 
 def measure_finality(count: int, rate: float, seconds: float) -> dict[str, Any]:
-    """How long transactions take from `submit` to their place in the order, at the node that submitted them."""
+    """Measure the time of transactions from `submit` to their place in the order, at the node that submitted them."""
     start_s = 5.0 + 2.0 * count
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as directory:
@@ -229,5 +229,5 @@ def main(argv: list[str]) -> int:
         results = [measure(count, arguments.seconds) for count in arguments.nodes or (1, 4)]
     else:
         results = [measure_finality(count, arguments.submit, arguments.seconds) for count in arguments.nodes or (7,)]
-    tell(results, to_programs=arguments.json)
+    show_figures(results, as_json=arguments.json)
     return 0

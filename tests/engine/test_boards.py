@@ -28,7 +28,14 @@ def test_numbers_of_the_twelve_configurations() -> None:
         "hexagonal": (96, (4, 4, 4), (96, 128, 160), (235, 157, 118)),
     }
     expected = {
-        f"{name}-{players}": Config(name, players, rings, lines[i], thresholds[i], minimums[i])
+        f"{name}-{players}": Config(
+            board=name,
+            players=players,
+            rings=rings,
+            line_length=lines[i],
+            ring_threshold=thresholds[i],
+            territory_minimum=minimums[i],
+        )
         for name, (rings, lines, thresholds, minimums) in table.items()
         for i, players in enumerate((2, 3, 4))
     }

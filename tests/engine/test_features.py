@@ -14,26 +14,26 @@ from tests.engine.audit import audit
 
 def test_frames_hold_the_board() -> None:
     for name, side in (("square8", 8), ("hex8", 9), ("square19", 19), ("hexagonal", 25)):
-        lie, shape = frame(name), board(name)
-        assert lie.side == side
-        assert len(set(lie.grid.tolist())) == len(shape.cells) == lie.mask.sum()
+        square, shape = frame(name), board(name)
+        assert square.side == side
+        assert len(set(square.grid.tolist())) == len(shape.cells) == square.mask.sum()
         # direct neighbours on the board are neighbours in the 3 x 3 window
         for cell, (x, y) in enumerate(shape.cells):
-            assert divmod(int(lie.grid[cell]), side) == (y - shape.low, x - shape.low)
+            assert divmod(int(square.grid[cell]), side) == (y - shape.low, x - shape.low)
 
 
 def test_planes_say_what_the_position_is(any_config: Config) -> None:
     games = Games.new(any_config, 6)
-    lie, shape = frame(any_config.board), board(any_config.board)
+    square, shape = frame(any_config.board), board(any_config.board)
     for _ in range(8):
         games.play_randomly(seed=2, steps=13)
         planes, scalars = games.features()
         assert planes.dtype == scalars.dtype == np.float32
-        assert planes.shape == (6, PLANES, lie.side, lie.side)
+        assert planes.shape == (6, PLANES, square.side, square.side)
         assert scalars.shape == (6, SCALARS)
-        assert (planes * (1 - lie.mask) == 0).all(), "something off the board"
+        assert (planes * (1 - square.mask) == 0).all(), "something off the board"
         for game, row in enumerate(games.states):
-            seen = planes[game].reshape(PLANES, -1)[:, lie.grid]
+            seen = planes[game].reshape(PLANES, -1)[:, square.grid]
             expected = describe(any_config, row, len(shape.cells))
             assert (seen == expected).all()
 

@@ -20,7 +20,7 @@ from engine.move_parser import text_to_move
 from engine.moves import Kind, move_kind
 from engine.picture import LastMove, draw
 from engine.picture.colours import PLAYERS
-from engine.picture.layout import layout
+from engine.picture.layout import layout_of
 from engine.position import cap_of, read_position
 from engine.reference_games import configuration_of, read_games
 
@@ -88,14 +88,14 @@ def check_stack(group: ElementTree.Element) -> None:
 @pytest.mark.parametrize("name", MIDDLES)
 def test_pieces_lie_on_their_cells(name: str) -> None:
     games, _ = played(name, *MIDDLES[name])
-    lie, names = layout(games.config.board), notation.cell_names(games.config.board)
+    layout, names = layout_of(games.config.board), notation.cell_names(games.config.board)
     for group in parse(draw(games.config, games.states[0])).iter(f"{SVG}g"):
         cell = group.attrib.get("data-stack") or group.attrib.get("data-marker")
         if cell is not None:
             found = re.fullmatch(r"translate\(([\d.]+) ([\d.]+)\)", group.attrib["transform"])
             assert found is not None
             at = float(found[1]), float(found[2])
-            assert at == pytest.approx(lie.centres[names.index(cell)], abs=0.01)
+            assert at == pytest.approx(layout.centres[names.index(cell)], abs=0.01)
 
 
 @pytest.mark.parametrize("name", MIDDLES)
@@ -110,40 +110,40 @@ def test_equal_positions_have_equal_bytes(name: str) -> None:
 def test_everything_lies_within_the_picture(name: str) -> None:
     games, _ = played(name, *MIDDLES[name])
     root = parse(draw(games.config, games.states[0]))
-    lie = layout(games.config.board)
-    assert float(root.attrib["width"]) > lie.width
-    assert float(root.attrib["height"]) >= lie.height - 0.01
-    for x, y in [*lie.centres, *(label.at for label in lie.labels)]:
-        assert 10 < x < lie.width - 10
-        assert 10 < y < lie.height - 10
+    layout = layout_of(games.config.board)
+    assert float(root.attrib["width"]) > layout.width
+    assert float(root.attrib["height"]) >= layout.height - 0.01
+    for x, y in [*layout.centres, *(label.at for label in layout.labels)]:
+        assert 10 < x < layout.width - 10
+        assert 10 < y < layout.height - 10
 
 
 @pytest.mark.parametrize("board_name", BOARDS)
 def test_cells_do_not_overlap_and_neighbours_share_a_side(board_name: str) -> None:
-    lie, shape = layout(board_name), board(board_name)
-    assert len(set(lie.centres)) == len(shape.cells)
-    assert len(lie.steps) == len(shape.adjacent)
-    assert set(lie.steps) == set(shape.adjacent)
+    layout, shape = layout_of(board_name), board(board_name)
+    assert len(set(layout.centres)) == len(shape.cells)
+    assert len(layout.steps) == len(shape.adjacent)
+    assert set(layout.steps) == set(shape.adjacent)
     middle = shape.low + shape.side // 2
     cell = shape.index[middle, middle]
-    for i, step in enumerate(lie.steps):
-        (ax, ay), (bx, by) = lie.outline[i], lie.outline[(i + 1) % len(lie.outline)]
-        x, y = lie.centres[cell]
+    for i, step in enumerate(layout.steps):
+        (ax, ay), (bx, by) = layout.outline[i], layout.outline[(i + 1) % len(layout.outline)]
+        x, y = layout.centres[cell]
         beyond = x + ax + bx, y + ay + by  # the centre mirrored at the side
-        assert lie.centres[shape.neighbour(cell, step)] == pytest.approx(beyond)
-    assert len(lie.border([cell])) == len(lie.steps)
-    assert len(lie.border(range(len(shape.cells)))) == len(lie.steps) * shape.side
+        assert layout.centres[shape.neighbour(cell, step)] == pytest.approx(beyond)
+    assert len(layout.border([cell])) == len(layout.steps)
+    assert len(layout.border(range(len(shape.cells)))) == len(layout.steps) * shape.side
 
 
 @pytest.mark.parametrize("board_name", BOARDS)
 def test_columns_and_rows_are_labelled_beside_the_board(board_name: str) -> None:
-    lie, shape = layout(board_name), board(board_name)
-    plain = [label.words for label in lie.labels if not label.names]
+    layout, shape = layout_of(board_name), board(board_name)
+    plain = [label.words for label in layout.labels if not label.names]
     values = [str(shape.low + i) for i in range(shape.side)]
     assert sorted(plain) == sorted(values + values)
-    for label in lie.labels:
-        nearest = min(abs(label.at[0] - x) + abs(label.at[1] - y) for x, y in lie.centres)
-        assert nearest > 0.5 * lie.unit, label
+    for label in layout.labels:
+        nearest = min(abs(label.at[0] - x) + abs(label.at[1] - y) for x, y in layout.centres)
+        assert nearest > 0.5 * layout.unit, label
 
 
 def test_the_panel_tells_how_everybody_stands() -> None:

@@ -108,7 +108,7 @@ def test_a_number_is_no_array(tmp_path: Path) -> None:
 
 def test_another_kind_is_refused_and_told(written: Path) -> None:
     for kind in ("test/2", "test", ""):
-        with pytest.raises(DataError, match=f"^{written.name}: its header does not say '{kind}'$"):
+        with pytest.raises(DataError, match=f"^{written.name}: its header does not name the kind '{kind}'$"):
             read_arrays(written, kind, DTYPES)
     assert read_kind(written) == KIND
 
@@ -170,7 +170,7 @@ def test_a_header_that_is_not_ours_is_refused(metadata: object, tmp_path: Path) 
     path.write_bytes(raw_file(tensors, bytes(8), metadata))
     with pytest.raises(DataError, match=r"^file: "):
         read_arrays(path, KIND, {"moves": np.int64})
-    with pytest.raises(DataError, match=r"^file: not a file of arrays that this program has written$"):
+    with pytest.raises(DataError, match=r"^file: not a file of arrays written by this program$"):
         read_kind(path)
 
 
@@ -187,7 +187,7 @@ def test_other_bytes_are_refused_by_every_reader(data: bytes, tmp_path: Path) ->
 
 
 def test_files_are_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FILE_LIMIT", 10)
+    monkeypatch.setattr(module, "FILE_MAX_BYTES", 10)
     path = tmp_path / "file"
     for size in (0, 9, 10):
         path.write_bytes(bytes(size))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training.frames import FRAME_LIMIT, FrameError, read_frame, write_frame
+from training.frames import FRAME_MAX_BYTES, FrameError, read_frame, write_frame
 
 
 def test_frames_come_back_in_order_and_then_the_end() -> None:
@@ -25,7 +25,7 @@ def test_frames_come_back_in_order_and_then_the_end() -> None:
     [
         (b"\0\0", "inside a frame's length"),
         (b"\0\0\0\5\xa0", "inside a frame"),
-        ((FRAME_LIMIT + 1).to_bytes(4, "big"), "above the limit"),
+        ((FRAME_MAX_BYTES + 1).to_bytes(4, "big"), "above the limit"),
         (b"\0\0\0\1\x01", "int, not a map"),
         (b"\0\0\0\1\xff", "not CBOR"),
     ],
@@ -37,4 +37,4 @@ def test_broken_streams_are_refused(data: bytes, reason: str) -> None:
 
 def test_an_oversized_frame_is_not_sent() -> None:
     with pytest.raises(FrameError, match="above the limit"):
-        write_frame(io.BytesIO(), {"blob": b"\0" * FRAME_LIMIT})
+        write_frame(io.BytesIO(), {"blob": b"\0" * FRAME_MAX_BYTES})

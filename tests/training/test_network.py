@@ -162,7 +162,7 @@ def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     nan[0, 0] = torch.nan
     for wrong, reason in [
         ({key: value for key, value in good.items() if key != name}, "is missing"),
-        (good | {"more": good[name].clone()}, "no part of c4b1"),
+        (good | {"more": good[name].clone()}, "not part of c4b1"),
         (good | {name: good[name][:2].clone()}, "wrong type or shape"),
         (good | {name: good[name].double()}, "wrong type or shape"),
         (good | {name: nan}, "not finite"),

@@ -153,7 +153,7 @@ def test_a_wrong_winner_is_named_with_the_right_one(random_shard: Shard, tmp_pat
         winners[game] = claimed
         path = write_shard(tmp_path, replace(random_shard, winners=winners)).path
         right = random_shard.winners[game]
-        with pytest.raises(DataError, match=f": game {game}: winner {claimed} claimed, but it is {right}$"):
+        with pytest.raises(DataError, match=f": game {game}: winner {claimed} is claimed, but it is {right}$"):
             load_shard(path, HEX, ignore_progress)
 
 

@@ -106,8 +106,8 @@ def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
         ({"other": "{}"}, "not a readable"),
         ({"ringrift": "["}, "not a readable"),
         ({"ringrift": "[" * 100_000}, "not a readable"),
-        ({"ringrift": "[]"}, "does not say 'shard/1'"),
-        ({"ringrift": '{"kind": "match/1"}'}, "does not say 'shard/1'"),
+        ({"ringrift": "[]"}, "does not name the kind 'shard/1'"),
+        ({"ringrift": '{"kind": "match/1"}'}, "does not name the kind 'shard/1'"),
         ({"ringrift": '{"kind": "shard/1"}'}, r"holds the arrays \['moves'\]"),
     ]:
         save_file(arrays, tmp_path / "file", metadata=metadata)
@@ -118,7 +118,7 @@ def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
 def test_missing_and_oversized_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_shard(tmp_path / "nothing")
-    monkeypatch.setattr("training.arrays.FILE_LIMIT", 10)
+    monkeypatch.setattr("training.arrays.FILE_MAX_BYTES", 10)
     (tmp_path / "big").write_bytes(b"0" * 11)
     with pytest.raises(DataError, match="above the limit"):
         read_shard(tmp_path / "big")

@@ -33,7 +33,14 @@ def _found(policies: list[list[float]], values: list[list[float]]) -> SearchResu
     offsets = offsets_of([len(policy) for policy in policies]).astype(np.int32)
     flat = np.array([p for policy in policies for p in policy], np.float32)
     nothing = np.zeros(0, np.int64)
-    return SearchResult(nothing, offsets, nothing, flat, np.zeros(0, np.int32), np.array(values, np.float32))
+    return SearchResult(
+        actions=nothing,
+        offsets=offsets,
+        moves=nothing,
+        policy=flat,
+        visits=np.zeros(0, np.int32),
+        values=np.array(values, np.float32),
+    )
 
 
 def test_searches_are_put_into_the_order_of_the_games() -> None:

@@ -66,18 +66,12 @@ def test_mistakes_are_one_line_and_the_worker_goes_on(tmp_path: Path) -> None:
 
 def test_training_says_which_shards_it_used(tmp_path: Path) -> None:
     """A damaged file, one that is missing, and games of another configuration are skipped, each with its reason."""
-    selfplay: dict[str, Any] = {
-        "model": None,
-        "model_digest": MODEL,
-        "seed": SEED,
-        "settings": {},
-        "out": str(tmp_path),
-    }
+    selfplay: dict[str, Any] = {"model": None, "model_digest": MODEL, "seed": SEED, "games": 2, "settings": {}}
     common: dict[str, Any] = {"job": "train", "config": "hex8-2", "parent": None, "seed": SEED}
-    settings = {"architecture": "c4b1", "steps": 1, "batch": 4}
+    settings, out = {"architecture": "c4b1", "steps": 1, "batch": 4}, str(tmp_path)
     with WorkerProcess() as worker:
         good, foreign = (
-            Path(worker.done(job="selfplay", id=1, config=name, games=2, **selfplay)["shard"])
+            Path(worker.done(job="selfplay", id=1, config=name, out=out, **selfplay)["shard"])
             for name in ("hex8-2", "square8-2")
         )
         damaged = tmp_path / "damaged"

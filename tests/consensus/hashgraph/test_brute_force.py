@@ -34,7 +34,9 @@ def differences(dag: RandomDag) -> tuple[list[vectors.Mismatch], dict[str, Any]]
         size = len(dag.events) // 2
         half = BruteForce(dag.weights, dag.events[:size], dag.coin_period)
         views = [{"size": size, "decided": half.decided, "order_len": len(half.order)}]
-    listed = vectors.Dag(str(dag.seed), "random", dag.weights, dag.events, expect, views)
+    listed = vectors.Dag(
+        name=str(dag.seed), kind="random", weights=dag.weights, events=dag.events, expect=expect, views=views
+    )
     if dag.safe:
         return vectors.check(listed, orders=3), expect
     found: list[vectors.Mismatch] = []

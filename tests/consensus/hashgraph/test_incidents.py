@@ -37,7 +37,7 @@ Fed: TypeAlias = tuple[dict[int, int], list[Decision], dict[int, int]]
 
 def fed(weights: list[int], events: list[DagEvent], ids: Sequence[int], every: int = 1) -> Fed:
     """What a node makes of these events when they reach it in this order: rounds by event, and decisions."""
-    dag = vectors.Dag("story", "story", weights, events, {}, [])
+    dag = vectors.Dag(name="story", kind="story", weights=weights, events=events, expect={}, views=[])
     graph, decisions, rows = vectors.feed(dag, ids, every)
     return {index: graph.round_of(row) for index, row in rows.items()}, decisions, rows
 

@@ -192,7 +192,7 @@ def test_arguments_must_fit(device: Device, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_launches_are_cut_so_that_their_lanes_fit(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     lane = 8 * move_bound(HEX) + 4 * scratch_width(HEX)
-    small = Device(device.name, memory=7 * lane + lane // 2)
+    small = Device(device.name, memory_bytes=7 * lane + lane // 2)
     expected, games = on_cpu(HEX, 30), DeviceGames.new(HEX, 30, device=small)
     sizes = []
     launch = warp().launch
@@ -207,7 +207,7 @@ def test_launches_are_cut_so_that_their_lanes_fit(device: Device, monkeypatch: p
     expected.play_randomly(1, 100)
     assert (games.download().states == expected.states).all()
     with pytest.raises(DeviceError, match=r"one game needs [\d,]+ bytes of working memory, .* may use 1,000"):
-        DeviceGames.new(HEX, 1, device=Device(device.name, memory=1000)).play_randomly(1, 1)
+        DeviceGames.new(HEX, 1, device=Device(device.name, memory_bytes=1000)).play_randomly(1, 1)
 
 
 def test_games_and_search_run_on_a_device_as_executor(device: Device) -> None:
@@ -228,7 +228,7 @@ def test_games_and_search_run_on_a_device_as_executor(device: Device) -> None:
 
 
 def test_a_missing_device_is_named() -> None:
-    with pytest.raises(DeviceError, match="no device 'gpu': there is cpu"):
+    with pytest.raises(DeviceError, match="no device 'gpu'; the devices here are cpu"):
         Device("gpu")
     if not cuda_devices():
         with pytest.raises(DeviceError, match="no CUDA device: 'cuda' was asked for, but Warp finds no NVIDIA GPU"):

@@ -1,4 +1,4 @@
-"""Random gossip for the benchmarks: events by members who are all equally busy, as fast as they can be made."""
+"""Random gossip for the benchmarks: events by members that are all equally busy, as fast as they can be made."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from consensus.settings import Settings
 
 
 class UnsignedKey(SigningKey):
-    """Signs with zeros, for measurements in which nobody looks at signatures."""
+    """A key that signs with zeros, for measurements in which no signature is checked."""
 
     def sign(self, message: bytes) -> bytes:
         return bytes(64)
 
 
-class Talk:
-    """Members who take turns at random; each takes the newest events of `other_parents` random others."""
+class RandomGossip:
+    """Members that take turns at random; an event's other parents are the newest events of random other members."""
 
     def __init__(self, members: int, other_parents: int, *, signed: bool, settings: Settings | None = None) -> None:
         self._rng = random.Random(members * 10 + other_parents)
@@ -34,7 +34,7 @@ class Talk:
         listed = [RosterMember(key.id, 1) for key in self._keys]
         self.genesis: Genesis = make_genesis("bench", listed, settings or Settings())
         self._made = 0
-        self._placed: dict[MemberId, int] = {}  # transactions of each author that have their place in the order
+        self._placed: dict[MemberId, int] = {}  # number of ordered transactions of each author
         self._begin(self.genesis.digest, None)
 
     def _begin(self, epoch: bytes, record: EpochRecord | None) -> None:
@@ -43,19 +43,19 @@ class Talk:
         self._next = dict(self._placed)
 
     def enter(self, record: EpochRecord) -> None:
-        """Begins new self-chains in the epoch that `record` opens; each begins with a seal.
+        """Begin new self-chains in the epoch that `record` opens, each with a seal.
 
-        What was not `heard` in the order is put forward again.
+        Transactions that were not observed in the order are submitted again.
         """
         self._begin(record.digest, record)
 
-    def heard(self, ordered: Iterable[Event]) -> None:
-        """Events have their places."""
+    def observe(self, ordered: Iterable[Event]) -> None:
+        """Take in events that have their place in the order."""
         for event in ordered:
             self._placed[event.creator] = event.transactions[-1]["id"] + 1
 
     def events(self, count: int) -> Iterator[Event]:
-        """The next `count` events, each with one transaction of usual size."""
+        """Yield the next `count` events, each with one transaction of usual size."""
         for _ in range(count):
             yield self._event()
 
@@ -84,7 +84,7 @@ class Talk:
         yield {"type": "note", "id": number, "text": "a transaction of usual size", "of": self._rng.randbytes(32)}
 
     def _id(self, creator: int) -> int:
-        """Each author counts its transactions without gaps: what the ledger keeps of them is then one number."""
+        """Return the author's next transaction id; without gaps, the ledger keeps one number for all of them."""
         author = self._keys[creator].id
         number = self._next.get(author, 0)
         self._next[author] = number + 1

@@ -1,4 +1,4 @@
-"""Prints the figures of the benches whose results all have the same names."""
+"""Printing the figures of benchmarks whose results all have the same names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 
-def tell(results: Sequence[Mapping[str, Any]], *, to_programs: bool) -> None:
-    """One object for programs, or a table with a line for each figure and a column for each result."""
-    if to_programs:
+def show_figures(results: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print one JSON object, or a table with a row for each figure and a column for each result."""
+    if as_json:
         print(json.dumps({"results": results}))
         return
     table = Table(show_header=False)

@@ -19,6 +19,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _ENTRY = re.compile(r"^\*\*([^*]+)\.\*\* (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)  # of the glossary
 _CLASS = re.compile(r"`([A-Z]\w*[a-z]\w*)(?:\.(\w+))?[^`]*`")
 _DOTTED = re.compile(r"`((?:node|consensus|engine|training)(?:\.\w+)+)`")
+_QUOTED = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 
 
@@ -138,3 +139,20 @@ def test_the_examples_of_style_are_our_own() -> None:
     assert len(examples) == 2
     for path, code in examples:
         assert code in (ROOT / path).read_text(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_identifier_that_a_page_names_is_in_the_code(page: Path, words: set[str]) -> None:
+    named = (word for quoted in _QUOTED.findall(page.read_text()) for word in re.findall(r"\w+_\w+", quoted))
+    absent = {word for word in named if word.removesuffix("_total").removesuffix("_info").strip("_") not in words}
+    assert not absent
+
+
+@pytest.fixture(scope="module")
+def words() -> set[str]:
+    """Return the identifiers in the code, and the names of its files."""
+    paths = [path for package in (*PACKAGES, "scripts", "tests") for path in (ROOT / package).rglob("*.py")]
+    found = {path.stem for path in paths}
+    for path in [*paths, ROOT / "swarm.toml", ROOT / "pyproject.toml"]:
+        found.update(word.strip("_") for word in re.findall(r"\w+", path.read_text()))
+    return found

@@ -10,7 +10,7 @@ from engine.move_parser import text_to_move
 from engine.moves import Kind
 from engine.position_parser import set_up
 from tests.engine.replays import recorded_positions
-from tests.engine.test_unusual_positions import positions
+from tests.engine.rules.test_unusual_positions import positions
 
 
 def check(games: Games) -> None:

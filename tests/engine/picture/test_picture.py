@@ -25,7 +25,7 @@ from engine.position import cap_of, read_position
 from engine.reference_games import configuration_of, read_games
 
 SVG = "{http://www.w3.org/2000/svg}"
-RECORDED = Path(__file__).parents[1] / "data" / "parity"
+RECORDED = Path(__file__).parents[2] / "data" / "parity"
 
 # A file, the number of a game in it, and how far into it the test looks.
 MIDDLES = {"square8-4": (2, 60), "hex8-3": (15, 60), "square19-4": (1, 140), "hexagonal-3": (1, 200)}

@@ -15,7 +15,7 @@ from engine.move_parser import legal_texts
 from engine.notation import ending_text
 from engine.rules import state as record
 from tests.engine.model import Model
-from tests.engine.test_unusual_positions import positions
+from tests.engine.rules.test_unusual_positions import positions
 
 TRACKER = (record.LEADER, record.MASK, record.STREAK_OWNER, record.STREAK)
 

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -31,11 +31,26 @@ from node.simulation.schedule import (
 )
 from node.simulation.shrink import shrink
 
-Job = tuple[Schedule, str | None]
+Job = tuple[Schedule, str | None]  # and the name of a mutant
+
+
+class Failure(NamedTuple):
+    """A violation as it travels between processes."""
+
+    kind: str
+    text: str
+    at: float  # virtual seconds
+    trace: str  # of an error in a node; empty if there was none
+
+    def violation(self) -> Violation:
+        """Return the violation, without its cause."""
+        violation = Violation(self.kind, self.text)
+        violation.at = self.at
+        return violation
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run all seeds; return 0 if no invariant was violated, 1 at the first violation."""
+    """Run all seeds; return 0 if there was no violation, 1 at the first one."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -44,42 +59,48 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"{arguments.schedule}: {error}")
     started, reports = time.monotonic(), []
     jobs = [(schedule, arguments.broken) for schedule in schedules]
-    with get_context("spawn").Pool(min(arguments.jobs, len(jobs)), _quiet) as pool:
+    with get_context("spawn").Pool(min(arguments.jobs, len(jobs)), _silence_log) as pool:
         for schedule, result in pool.imap_unordered(_run, jobs):
             if isinstance(result, RunReport):
                 reports.append(result)
-                _show(result, arguments.json)
+                _print_report(result, as_json=arguments.json)
                 continue
             pool.terminate()
-            _reduce(schedule, result, arguments)
+            _shrink_and_save(schedule, result, arguments)
             return 1
-    _show_sums(reports, schedules, time.monotonic() - started, arguments.json)
+    _print_summary(reports, schedules, time.monotonic() - started, as_json=arguments.json)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
     add = parser.add_argument
-    add("--nodes", type=_span, default="4..10", help="N, or A..B by seed (%(default)s)")
+    add("--nodes", type=_span, default="4..10", help="N, or A..B, one after the other by seed (%(default)s)")
     add("--seeds", type=_span, default="1..100", help="one seed, or A..B (%(default)s)")
     add("--seconds", type=float, default=20, help="virtual seconds with faults (%(default)s)")
     add(
         "--faults",
         type=_faults,
         default=FREQUENCIES,
-        metavar="KIND[=HOW OFTEN],...",
+        metavar="KIND[=FREQUENCY],...",
         help=f"some of {', '.join(FREQUENCIES)}, or none; by default all, each with its own frequency",
     )
     add(
         "--malice",
-        type=_lies,
+        type=_attacks,
         default=ATTACK_KINDS,
         metavar="KIND,...",
-        help=f"how members below 1/3 of the weight may lie: some of {', '.join(ATTACK_KINDS)}, or none; all by default",
+        help=f"how members below 1/3 may lie: some of {', '.join(ATTACK_KINDS)}, or none; by default all",
     )
-    add("--schedule", type=Path, help="run this file, written after a violation, instead of seeds")
-    add("--shrink", type=int, default=150, metavar="RUNS", help="at most, to shrink a violation (%(default)s)")
-    add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="where to write the schedule of a violation")
+    add("--schedule", type=Path, help="run this file, saved at a violation, instead of seeds")
+    add(
+        "--shrink",
+        type=int,
+        default=150,
+        metavar="RUNS",
+        help="at most so many runs to shrink a schedule that failed (%(default)s)",
+    )
+    add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="where to save the schedule of a violation")
     add("--broken", choices=MUTANTS, help="remove a safeguard from all nodes: this must fail")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     add("--json", action="store_true", help="one JSON object a line")
@@ -93,25 +114,25 @@ def _span(text: str) -> range:
     except ValueError:
         span = range(0)
     if not span or span[0] < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 1 or more nor a span such as 4..7")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 1 nor a span such as 4..7")
     return span
 
 
 def _faults(text: str) -> Mapping[str, float]:
     chosen = {}
     for part in () if text == "none" else text.split(","):
-        kind, _, often = part.partition("=")
+        kind, _, frequency = part.partition("=")
         _require_known(kind, FREQUENCIES, "fault")
         try:
-            chosen[kind] = float(often) if often else FREQUENCIES[kind]
+            chosen[kind] = float(frequency) if frequency else FREQUENCIES[kind]
         except ValueError:
             chosen[kind] = -1.0
         if not 0 < chosen[kind] < 1000:
-            raise argparse.ArgumentTypeError(f"{part!r}: how often must be a number above 0, such as crash=2.5")
+            raise argparse.ArgumentTypeError(f"{part!r}: a frequency must be a number above 0, such as crash=2.5")
     return chosen
 
 
-def _lies(text: str) -> tuple[str, ...]:
+def _attacks(text: str) -> tuple[str, ...]:
     kinds = () if text == "none" else tuple(text.split(","))
     for kind in kinds:
         _require_known(kind, ATTACK_KINDS, "malice")
@@ -127,20 +148,18 @@ def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
     if arguments.schedule is not None:
         return [decode_schedule(arguments.schedule.read_text())]
     counts = list(arguments.nodes)
+    faults, attacks = arguments.faults, arguments.malice
     return [
-        draw_schedule(
-            seed, counts[seed % len(counts)], arguments.seconds, faults=arguments.faults, attacks=arguments.malice
-        )
+        draw_schedule(seed, counts[seed % len(counts)], arguments.seconds, faults=faults, attacks=attacks)
         for seed in arguments.seeds
     ]
 
 
-def _quiet() -> None:
+def _silence_log() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def _run(job: Job) -> tuple[Schedule, RunReport | tuple[str, str, float, str]]:
-    """Return the report, or the violation's kind, text and time and the trace of an error in a node."""
+def _run(job: Job) -> tuple[Schedule, RunReport | Failure]:
     schedule, broken = job
     try:
         with MUTANTS[broken]() if broken else nullcontext():
@@ -148,27 +167,20 @@ def _run(job: Job) -> tuple[Schedule, RunReport | tuple[str, str, float, str]]:
     except Violation as violation:
         cause = violation.__cause__
         trace = "" if cause is None else "".join(traceback.format_exception(cause))
-        return schedule, (violation.kind, str(violation), violation.at, trace)
+        return schedule, Failure(violation.kind, str(violation), violation.at, trace)
 
 
-def _reduce(schedule: Schedule, found: tuple[str, str, float, str], arguments: argparse.Namespace) -> None:
-    """Shrink a violation, write its schedule, and print what is left of it and how to run it again."""
-    _quiet()
-    kind, text, at, trace = found
-    print(f"seed {schedule.seed}: VIOLATION: {text}\n{trace}", end="", flush=True)
+def _shrink_and_save(schedule: Schedule, failure: Failure, arguments: argparse.Namespace) -> None:
+    """Shrink a schedule that failed; print and save what is left of it, and how to run it again."""
+    _silence_log()
+    print(f"seed {schedule.seed}: VIOLATION: {failure.text}\n{failure.trace}", end="", flush=True)
     before = f"{len(schedule.faults)} faults and {len(schedule.liars)} liars in {schedule.seconds:g} s"
-    violation = Violation(kind, text)
-    violation.at = at
 
     def attempt(smaller: Schedule) -> Violation | None:
         _, result = _run((smaller, arguments.broken))
-        if isinstance(result, RunReport):
-            return None
-        other = Violation(result[0], result[1])
-        other.at = result[2]
-        return other
+        return None if isinstance(result, RunReport) else result.violation()
 
-    schedule, violation = shrink(schedule, violation, attempt, arguments.shrink)
+    schedule, violation = shrink(schedule, failure.violation(), attempt, arguments.shrink)
     print(f"shrunk from {before}: {violation} at {violation.at:.1f} s of {schedule.seconds:g}")
     for line in (*schedule.liars, *schedule.faults):
         print(f"  {line}")
@@ -178,7 +190,7 @@ def _reduce(schedule: Schedule, found: tuple[str, str, float, str], arguments: a
     print(f"again: scripts/simulate --schedule {path}{broken}")
 
 
-def _show(report: RunReport, as_json: bool) -> None:
+def _print_report(report: RunReport, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(report)), flush=True)
         return
@@ -191,36 +203,41 @@ def _show(report: RunReport, as_json: bool) -> None:
     )
 
 
-def _show_sums(reports: Sequence[RunReport], schedules: Sequence[Schedule], wall: float, as_json: bool) -> None:
-    added = (
-        "faults",
-        "liars",
-        "crashes",
-        "stops",
-        "rounds",
-        "events",
-        "attached",
-        "epochs",
-        "forks",
-        "refused",
-        "promotions",
-        "certified",
-        "jumps",
-        "bent",
-        "cured",
-        "asked",
-    )
+SUMMED = (
+    "faults",
+    "liars",
+    "crashes",
+    "stops",
+    "rounds",
+    "events",
+    "attached",
+    "epochs",
+    "forks",
+    "refused",
+    "promotions",
+    "certified",
+    "jumps",
+    "bent",
+    "cured",
+    "asked",
+)
+"""The figures of runs that a summary adds up."""
+
+
+def _print_summary(
+    reports: Sequence[RunReport], schedules: Sequence[Schedule], wall_s: float, *, as_json: bool
+) -> None:
     summary: dict[str, object] = {
         "seeds": len(reports),
         "nodes": f"{min(report.nodes for report in reports)}..{max(report.nodes for report in reports)}",
         "violations": 0,
         "virtual_s": round(sum(report.seconds for report in reports)),
-        **{name: sum(getattr(report, name) for report in reports) for name in added},
+        **{name: sum(getattr(report, name) for report in reports) for name in SUMMED},
         "with_promotions": sum(report.promotions > 0 for report in reports),
         "with_certificates": sum(report.certified > 0 for report in reports),
         "slowest_recovery_s": max(report.recovery for report in reports),
         "slowest_recovery_rounds": max(report.recovery_rounds for report in reports),
-        "wall_s": round(wall, 1),
+        "wall_s": round(wall_s, 1),
         "cpu_s": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime),
     }
     tables = {

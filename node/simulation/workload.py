@@ -64,7 +64,7 @@ class Workload:
     """Submits transactions at one node, by its ledger, whenever it is up. All work is done at once, and made up."""
 
     def __init__(self, node: SimulatedNode, seed: int, plan: RosterPlan | None = None) -> None:
-        """Without a plan it proposes no changes, and votes on those of others."""
+        """Set up the workload. Without a plan it proposes no changes, but votes on those of others."""
         self._node = node
         self._plan = plan
         self._random = random.Random(f"user {seed} {node.number}")

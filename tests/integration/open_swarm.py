@@ -159,14 +159,12 @@ class OpenSwarm(SimulatedSwarm):
         member, gossip = instance.member, instance.gossip
         rounds = member.subscribe()
         address_book = self._address_book(node, member)
-        router = Router(
-            [],
-            {
-                SYNC_PATH: instance.sync_route,
-                CHAIN_PATH: chain_route(instance.store),
-                BLOB_PATH: blob_route(node.blobs),
-            },
-        )
+        routes = {
+            SYNC_PATH: instance.sync_route,
+            CHAIN_PATH: chain_route(instance.store),
+            BLOB_PATH: blob_route(node.blobs),
+        }
+        router = Router([], routes)
         admission = Admission(
             me=me,
             address_book=address_book,
@@ -178,11 +176,7 @@ class OpenSwarm(SimulatedSwarm):
         catchup = self._catchup(node, instance, admission, chance)
 
         def stranded() -> bool:
-            here = Address("10.0.0.1", 1)
-            return (
-                bool(reason_outside(me, here, address_book, member.replica.epoch_number, member.removed_by))
-                or gossip.is_stranded()
-            )
+            return _is_outside(member, address_book) or gossip.is_stranded()
 
         async with trio.open_nursery() as nursery:
             await nursery.start(member.run)
@@ -244,6 +238,11 @@ class OpenSwarm(SimulatedSwarm):
             chance=chance,
             entered=admission.admit_roster,
         )
+
+
+def _is_outside(member: Member, address_book: AddressBook) -> bool:
+    here = Address("10.0.0.1", 1)
+    return bool(reason_outside(member.id, here, address_book, member.replica.epoch_number, member.removed_by))
 
 
 def address(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Real `ringrift-node` processes on loopback, for tests that kill for real."""
+"""Real `ringrift-node` processes on loopback, for tests that kill processes."""
 
 import os
 import signal
@@ -34,12 +34,12 @@ QUICK = Settings(
     ),
     timing=TimingSettings(lease_s=12),
 )
-"""Everything small, and a test that a model passes easily: what is tested is the swarm, not the play."""
+"""Small amounts of everything, and a match that a model wins easily: the tests are about the swarm, not the play."""
 
 
 @dataclass
 class Processes:
-    """The nodes of one swarm, by number; a node that was killed can be started again."""
+    """The nodes of one swarm by number. A node that was killed can be started again."""
 
     directory: Path
     commands: Sequence[NodeCommand]
@@ -51,13 +51,13 @@ class Processes:
             self.running[number] = await start_node(self.commands[number])
 
     async def kill(self, number: int) -> None:
-        """SIGKILL one node, and nothing but the node: its workers must notice by themselves."""
+        """Send SIGKILL to the node alone: its workers must notice by themselves."""
         process = self.running.pop(number).process
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
 
     async def ask(self, number: int, path: str) -> Any:
-        """A JSON answer of a node; None while it does not answer."""
+        """Return a JSON answer of a node; None while it does not answer."""
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
                 return (await client.get(self.commands[number].url + path)).json()
@@ -65,7 +65,7 @@ class Processes:
             return None
 
     async def until(self, number: int, path: str, holds: Callable[[Any], bool], seconds: float) -> Any:
-        """The first answer for which `holds`; fails after `seconds`."""
+        """Return the first answer for which `holds`. Raises AssertionError after `seconds`."""
         answer = None
         with trio.move_on_after(seconds):
             while True:
@@ -73,20 +73,20 @@ class Processes:
                 if answer is not None and holds(answer):
                     return answer
                 await trio.sleep(0.2)
-        raise AssertionError(f"node {number}: {path} never became so; the last answer was {answer}")
+        raise AssertionError(f"node {number}: {path} was never as expected; the last answer was {answer}")
 
     async def ready(self, *numbers: int) -> None:
-        """Wait until these nodes are level with a quorum."""
+        """Wait until these nodes are ready: as far as a quorum of the members."""
         for number in numbers:
             await self.until(number, "/ready", lambda answer: bool(answer["ready"]), 60)
 
     async def round_and_digest(self, number: int) -> tuple[int, str]:
-        """Last decided round, and the ledger's digest after it."""
+        """Return the last decided round, and the ledger's digest after it."""
         consensus = (await self.ask(number, "/status"))["consensus"]
         return consensus["round"], consensus["ledger_digest"]
 
     async def same_digest(self, first: int, second: int, seconds: float = 60) -> None:
-        """Wait until two nodes are seen at one round, and compare their ledgers there."""
+        """Wait until two nodes were seen at the same round, and compare their ledgers there."""
         seen: dict[int, dict[int, str]] = {first: {}, second: {}}
         with trio.fail_after(seconds):
             while not (common := seen[first].keys() & seen[second].keys()):
@@ -98,7 +98,7 @@ class Processes:
             assert seen[first][at] == seen[second][at], f"the ledgers differ after round {at}"
 
     def stored_events(self, number: int) -> list[Event]:
-        """All events in the store of a node that does not run, of all epochs."""
+        """Return all events, of all epochs, in the store of a node that does not run."""
         with sqlite3.connect(self.commands[number].data / "events.sqlite") as database:
             rows = database.execute("SELECT raw FROM events ORDER BY position").fetchall()
         return [decode_event(raw, _epoch_of(raw)) for (raw,) in rows]
@@ -113,7 +113,7 @@ def _epoch_of(raw: bytes) -> bytes:
 
 @asynccontextmanager
 async def processes(directory: Path, count: int, settings: Settings, *options: str) -> AsyncIterator[Processes]:
-    """A swarm of `count` nodes, none started yet; whatever runs at the end is ended."""
+    """Set up a swarm of `count` nodes, not started yet; end those that run on exit."""
     ports = free_ports(2 * count)
     founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"], settings=settings)
     commands = []

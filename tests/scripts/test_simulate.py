@@ -1,4 +1,4 @@
-"""The command that hunts: what it prints, and how it ends."""
+"""`scripts/simulate`: what it prints, and its exit status."""
 
 import json
 import os
@@ -47,13 +47,13 @@ def test_it_runs_seeds_and_sums_up() -> None:
         ["--broken", "glass"],
     ],
 )
-def test_what_makes_no_sense_is_one_line_and_status_2(wrong: list[str]) -> None:
+def test_invalid_options_give_one_line_and_status_2(wrong: list[str]) -> None:
     done = simulate(*wrong)
     assert done.returncode == 2
     assert wrong[1].split("=")[0] in done.stderr.splitlines()[-1]
 
 
-def test_a_file_that_is_no_schedule_is_one_line_and_status_2(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_schedule_gives_one_line_and_status_2(tmp_path: Path) -> None:
     path = tmp_path / "schedule.json"
     for text in (None, "{}"):
         if text is not None:

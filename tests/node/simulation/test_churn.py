@@ -1,4 +1,4 @@
-"""Members that come, go, move and get other keys while others fail and lie."""
+"""Members that join, leave, move and get other keys while others fail and lie."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ Scenario = Callable[[SimulatedSwarm, RosterPlan], Awaitable[None]]
 
 
 def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
-    """Four founders, all with busy users, and the scenario."""
+    """Run the scenario in a swarm of four founders, each with a workload."""
     make_deterministic(seed)
 
     async def main() -> None:
@@ -36,12 +36,12 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
             seed,
             timing=CreationTiming(busy_s=0.4),
             rhythm=Rhythm(busy_s=0.2, timeout_s=5.0),
-            observe=lambda *what: watch(*what),
+            observe=lambda node, decided: observe(node, decided),
             **options,
         )
         agreement = AgreementCheck()
 
-        def watch(node: SimulatedNode, decided: RoundEffects) -> None:
+        def observe(node: SimulatedNode, decided: RoundEffects) -> None:
             agreement.observe(node, decided)
             plan.observe(decided)
 
@@ -69,7 +69,7 @@ def epoch_of(swarm: SimulatedSwarm, number: int) -> int:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int) -> None:
-    """It may be the first to close, with events that the others lack: it has to bring them."""
+    """As it may be the first to close, with events that the others lack, it has to bring them."""
 
     async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
         swarm.crash(swarm.nodes[3])  # so that the one that moved is needed
@@ -89,7 +89,7 @@ class SealsNothing(Attack):
 
 
 def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one of four that never seals, three of five are too few: the record that admits the fifth needs its seal."""
+    """As one of four never seals, three of five are too few: the record that admits the fifth needs its seal."""
     monkeypatch.setattr("node.simulation.byzantine.attack._ATTACK_SHARE", 1.0)
 
     async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:

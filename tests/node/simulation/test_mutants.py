@@ -1,4 +1,4 @@
-"""Builds with a safeguard taken out: the simulator finds each of them, and shrinks what it found."""
+"""Builds without a safeguard: the simulator finds each of them, and shrinks what it found."""
 
 import runpy
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,8 @@ from node.simulation.shrink import shrink
 ROOT = Path(__file__).parents[3]
 SELECTION = ROOT / "tests" / "data" / "vectors" / "selection.jsonl.gz"
 VECTORS: Any = SimpleNamespace(**runpy.run_path(str(ROOT / "scripts" / "vectors.py")))
-EVERYTHING = dict(FREQUENCIES)
 
-# Mixes in which a few seeds are enough: name, kind of violation, nodes, faults, lies, first seed that finds it.
+# Mixes in which a few seeds are enough: mutant, kind of violation, nodes, faults, attacks, first seed that finds it.
 FOUND = [
     ("half", "order", 5, ("split", "delay"), ("two-lives",), 1),
     ("half", "order", 7, ("split", "delay"), ("two-lives",), 3),
@@ -29,17 +28,18 @@ FOUND = [
 ]
 
 
-def hunt(
+def find_failure(
     mutant: str,
     seeds: range,
+    *,
     nodes: Sequence[int],
     seconds: float,
     faults: Mapping[str, float],
-    lies: Sequence[str],
+    attacks: Sequence[str],
 ) -> tuple[Schedule, Violation]:
-    """The first schedule that makes this build fail."""
+    """Return the first schedule that makes this build fail, with the violation."""
     for seed in seeds:
-        schedule = draw_schedule(seed, nodes[seed % len(nodes)], seconds, faults=faults, attacks=lies)
+        schedule = draw_schedule(seed, nodes[seed % len(nodes)], seconds, faults=faults, attacks=attacks)
         if (violation := failure(mutant, schedule)) is not None:
             return schedule, violation
     raise AssertionError(f"{mutant} was not noticed in seeds {seeds}")
@@ -54,20 +54,24 @@ def failure(mutant: str, schedule: Schedule) -> Violation | None:
     return None
 
 
-@pytest.mark.parametrize(("mutant", "kind", "nodes", "faults", "lies", "first"), FOUND)
+@pytest.mark.parametrize(("mutant", "kind", "nodes", "faults", "attacks", "first"), FOUND)
 def test_a_broken_build_is_found_where_it_was_found_before(
-    mutant: str, kind: str, nodes: int, faults: Sequence[str], lies: Sequence[str], first: int
+    mutant: str, kind: str, nodes: int, faults: Sequence[str], attacks: Sequence[str], first: int
 ) -> None:
     chosen = {name: FREQUENCIES[name] for name in faults}
-    schedule, violation = hunt(mutant, range(first, first + 40), [nodes], 12, chosen, lies)
+    schedule, violation = find_failure(
+        mutant, range(first, first + 40), nodes=[nodes], seconds=12, faults=chosen, attacks=attacks
+    )
     assert violation.kind == kind
-    simulate(schedule)  # the build that is whole bears it
+    simulate(schedule)  # the whole build withstands it
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced"])
 def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
-    _, violation = hunt(mutant, range(1, 201), range(4, 11), 20, EVERYTHING, ATTACK_KINDS)
+    _, violation = find_failure(
+        mutant, range(1, 201), nodes=range(4, 11), seconds=20, faults=FREQUENCIES, attacks=ATTACK_KINDS
+    )
     assert violation.kind in ("order", "ledger", "accused", "honest fork", "error")  # what breaks may end a node
 
 
@@ -82,7 +86,9 @@ def test_without_the_proxy_the_vectors_do_not_hold() -> None:
 
 def test_what_was_found_is_shrunk_and_fails_again() -> None:
     chosen = {name: FREQUENCIES[name] for name in ("crash", "delay", "loss", "skew", "slowdisk")}
-    schedule, violation = hunt("unsynced", range(1, 40), [4], 12, chosen, ATTACK_KINDS)
+    schedule, violation = find_failure(
+        "unsynced", range(1, 40), nodes=[4], seconds=12, faults=chosen, attacks=ATTACK_KINDS
+    )
     smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 12)
     assert again.kind == violation.kind == "honest fork"
     assert len(smaller.faults) + len(smaller.liars) < len(schedule.faults) + len(schedule.liars)

@@ -1,4 +1,4 @@
-"""Shrinking a schedule, with a made-up reason for the failure."""
+"""Shrinking a schedule, with a made-up cause of the failure."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def violation(kind: str = "order", at: float = 12.0) -> Violation:
 
 
 def culprit(schedule: Schedule) -> tuple[str, ...]:
-    """What the made-up failure needs: a crash and a partition, whatever else there is."""
+    """Return what the made-up failure needs, of a crash and a partition."""
     kinds = {fault.kind for fault in schedule.faults}
     return tuple(sorted(kinds & {"crash", "partition"}))
 

@@ -69,7 +69,7 @@ def epoch_of(swarm: SimulatedSwarm, number: int) -> int:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int) -> None:
-    """As it may be the first to close, with events that the others lack, it has to bring them."""
+    """Let it close first now and then, with events that the others lack, so that it has to bring them."""
 
     async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
         swarm.crash(swarm.nodes[3])  # so that the one that moved is needed
@@ -89,7 +89,7 @@ class SealsNothing(Attack):
 
 
 def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one of four never seals, three of five are too few: the record that admits the fifth needs its seal."""
+    """Let one of four never seal: three of five are too few, so the record that admits the fifth needs its seal."""
     monkeypatch.setattr("node.simulation.byzantine.attack._ATTACK_SHARE", 1.0)
 
     async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:

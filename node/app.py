@@ -77,7 +77,7 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     data.mkdir(parents=True, exist_ok=True)
     store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(store.close)
+        stack.push_async_callback(store.aclose)
         stack.callback(os.close, hold_key(key_file))
         node = _Node(config, identity, store, data, options)
         stack.push_async_callback(node.close)

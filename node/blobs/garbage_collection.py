@@ -68,8 +68,8 @@ class GarbageCollector:
         return overdue
 
     async def _snapshots(self) -> frozenset[bytes]:
-        numbers = range(self._store.number, max(0, self._store.number - _SNAPSHOTS), -1)
-        records = [await self._store.record(number) for number in numbers]
+        numbers = range(self._store.epoch, max(0, self._store.epoch - _SNAPSHOTS), -1)
+        records = [await self._store.read_record(number) for number in numbers]
         return frozenset(record.snapshot for record in records if record is not None)
 
 

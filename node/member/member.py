@@ -292,7 +292,7 @@ class Member:
 
     async def _write_epoch_changes(self, decided: RoundEffects) -> None:
         if decided.sealed is not None:
-            await self._store.save_seals(decided.sealed)
+            await self._store.write_seals(decided.sealed)
         if decided.closed is not None:
             await self._begin_next_epoch(decided.closed)
 
@@ -312,7 +312,7 @@ class Member:
         """
         self._pool.put_back(closed.unreceived)
         stored = replace(closed, unreceived=self._pool.groups())
-        await (self._store.correct(corrected, stored) if corrected else self._store.turn(stored))
+        await (self._store.replace_records(corrected, stored) if corrected else self._store.begin_epoch(stored))
         self.health.begin_epoch()
         self._begin_epoch(listen=self._listening is not None)
         record, again = closed.record, len(closed.unreceived)

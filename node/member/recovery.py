@@ -30,7 +30,7 @@ class Recovery:
 
     async def resume(self, key: SigningKey) -> tuple[Replica, ClosedEpoch | None]:
         """Return a replica at the beginning of the stored epoch, and what opened that."""
-        opened = await self._store.opened()
+        opened = await self._store.read_opening()
         if opened is None:
             return Replica.found(self._genesis, key), None
         try:
@@ -42,7 +42,7 @@ class Recovery:
         """Return a replica at the beginning of any epoch; None if its ledger is not stored."""
         if number == 0:
             return Replica.found(self._genesis, key)
-        record, snapshot = await self._store.record(number), await self._store.snapshot(number)
+        record, snapshot = await self._store.read_record(number), await self._store.read_snapshot(number)
         if record is None or snapshot is None:
             return None
         try:
@@ -53,7 +53,7 @@ class Recovery:
     async def replay(self, opening: Opening, insert: Insert) -> int:
         """Hand the stored events of an epoch to `insert`, some at a time; return how many there are."""
         position = 0
-        while raws := await self._store.read_epoch(opening.number, position, _READ_EVENTS):
+        while raws := await self._store.read_events(opening.number, position, _READ_EVENTS):
             try:
                 position += await self._verifier.verify(raws, opening.digest, lambda _: False, insert)
             except EventError as error:
@@ -79,7 +79,7 @@ class Recovery:
             return None
         if number == 1:
             return Opening.of_genesis(self._genesis)
-        records = await self._store.records(number - 1, 1)
+        records = await self._store.read_sealed_records(number - 1, 1)
         return Opening.of_record(records[0].record) if records else None
 
 

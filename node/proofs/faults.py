@@ -86,9 +86,9 @@ async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:
 async def find_events(store: Store, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
     """Return the raw events with these hashes that the store has; search the newest epochs first."""
     wanted, found = set(hashes), dict[bytes, bytes]()
-    for number in range(store.number, max(-1, store.number - RECENT_EPOCHS), -1):
+    for number in range(store.epoch, max(-1, store.epoch - RECENT_EPOCHS), -1):
         start = 0
-        while wanted and (raws := await store.read_epoch(number, start, _AT_ONCE)):
+        while wanted and (raws := await store.read_events(number, start, _AT_ONCE)):
             start += len(raws)
             for raw in raws:
                 digest = _hash_of(raw)

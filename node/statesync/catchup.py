@@ -48,7 +48,7 @@ class CatchUpTarget(Protocol):
     async def enter(self, record: EpochRecord, snapshot: bytes, corrected: Sequence[SealedRecord] = ()) -> None:
         """Leave the present epoch for that of `record`, durably, with the ledger in `snapshot`; its digest is checked.
 
-        The records in `corrected`, of which `record` is the last, replace those that are there: see `Store.correct`.
+        The records in `corrected`, of which `record` is the last, replace those in the store (`Store.replace_records`).
         Raises SnapshotError if `snapshot` is not a ledger, StoreError.
         """
         ...
@@ -106,7 +106,7 @@ class CatchUp:
         try:
             await self._fetcher.fetch(record.snapshot, max_bytes=SIZE_LIMIT)
             snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
-            _log.info("catches up", epoch=self._store.number, to=record.number, ledger=len(snapshot))
+            _log.info("catches up", epoch=self._store.epoch, to=record.number, ledger=len(snapshot))
             await self._target.enter(record, snapshot, chain.corrected)
             await self._entered()
             if chain.wrong is not None:
@@ -126,14 +126,14 @@ class CatchUp:
 
     async def _leads_on(self, chain: RecordChain, record: EpochRecord) -> bool:
         """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""
-        if record.number > self._store.number:
+        if record.number > self._store.epoch:
             return True
         if not chain.corrected:
             return False
-        if record.number < self._store.number:
-            after = await self._store.record(record.number + 1)
+        if record.number < self._store.epoch:
+            after = await self._store.read_record(record.number + 1)
             return after is None or after.previous != record.digest
-        ours = await self._store.record(record.number)
+        ours = await self._store.read_record(record.number)
         return ours is None or ours.digest != record.digest
 
     async def _learn(self, chain: RecordChain) -> None:

@@ -36,8 +36,8 @@ class RecordChain:
 
     async def load(self) -> None:
         """Finds where the sealed part ends. What the disk has spoiled is no part of it. Raises StoreError."""
-        for number in range(self._store.newest, 0, -1):
-            if sealed := await self._store.records(number, 1):
+        for number in range(self._store.newest_record, 0, -1):
+            if sealed := await self._store.read_sealed_records(number, 1):
                 before = await self._before(number)
                 if before is not None and _is_sealed(sealed[0], before):
                     self._advance(sealed[0].record)
@@ -46,7 +46,7 @@ class RecordChain:
 
     async def _before(self, number: int) -> Roster | None:
         """The roster before the record of epoch `number`."""
-        record = await self._store.record(number - 1)
+        record = await self._store.read_record(number - 1)
         return self._genesis.roster if number == 1 else None if record is None else record.roster
 
     async def learn(self, peer: Peer, transport: Transport) -> bool:
@@ -91,13 +91,13 @@ class RecordChain:
         """Takes what follows: into the store as long as that has nothing else in its place."""
         agreeing = [sealed for sealed in verified if not await self._contradicts(sealed)]
         if agreeing:
-            await self._store.extend(agreeing)
+            await self._store.append_records(agreeing)
         self._advance(verified[-1].record)
 
     async def _contradicts(self, sealed: SealedRecord) -> bool:
         """Whether this record, or one before it, is not as in the store; then it is kept here."""
         if not self.corrected:
-            own = await self._store.record(sealed.record.number)
+            own = await self._store.read_record(sealed.record.number)
             if own is None or own.digest == sealed.record.digest:
                 return False
             self.wrong = own

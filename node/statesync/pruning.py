@@ -16,8 +16,8 @@ async def follow_epochs(store: Store, blobs: Blobs, keep: int | None) -> None:
     """Until cancelled. Keeps the newest `keep` epochs in the store, all if None. Raises StoreError."""
     seen = -1
     while True:
-        if store.number != seen:
-            seen = store.number
+        if store.epoch != seen:
+            seen = store.epoch
             try:
                 await offer_snapshots(store, blobs)
             except BlobError as error:

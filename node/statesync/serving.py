@@ -29,12 +29,12 @@ def chain_route(store: Store) -> Route:
             raise Refusal(400, str(error)) from None
         records: list[SealedRecord] = []
         size = 0
-        for sealed in await store.records(request.first, MAX_RECORDS):
+        for sealed in await store.read_sealed_records(request.first, MAX_RECORDS):
             size += len(sealed.raw)
             if size > MAX_RECORDS_SIZE and records:
                 break
             records.append(sealed)
-        return ChainAnswer(await store.record(store.number), records).encode()
+        return ChainAnswer(await store.read_record(store.epoch), records).encode()
 
     return Route(handler=answer, max_bytes=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0, for_former_members=True)
 
@@ -44,9 +44,9 @@ async def offer_snapshots(store: Store, blobs: Blobs) -> None:
 
     To be called at the start and after every turn. Raises StoreError, BlobError.
     """
-    for number in range(max(1, store.number - _OFFERED), store.number + 1):
-        snapshot = await store.snapshot(number)
-        if snapshot is not None and number > store.number - _OFFERED:
+    for number in range(max(1, store.epoch - _OFFERED), store.epoch + 1):
+        snapshot = await store.read_snapshot(number)
+        if snapshot is not None and number > store.epoch - _OFFERED:
             await blobs.add(snapshot)
         elif snapshot is not None:
             await blobs.remove(hashlib.sha256(snapshot).digest())

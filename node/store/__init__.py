@@ -2,18 +2,17 @@
 
 The current epoch is the newest one with a ledger snapshot; 0, that of the genesis, begins without one. The chain
 of records may reach beyond it: a node that was away fetches records first, then the snapshot of the last.
+
+`node.store.sqlite` is the store of a real node. `node.store.memory` is its twin, which forgets in a crash what was not
+synced. `node.store.contents` has what both encode and check alike.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from consensus.encoding import EncodingError, decode, encode
-from consensus.epoch import EpochError, EpochRecord, SealedRecord, decode_record
-from consensus.event import Event, TransactionTable
+from consensus.epoch import EpochRecord, SealedRecord
+from consensus.event import Event
 from consensus.outcome import ClosedEpoch
-
-_GROUPS_LIMIT = 1 << 26  # bytes
 
 
 class StoreError(Exception):
@@ -24,7 +23,10 @@ class StoreError(Exception):
 
 
 class Store(Protocol):
-    """Events, records and snapshots. What makes one thing durable also does so for all that was written before."""
+    """Events, records and snapshots. What makes one thing durable also does so for all that was written before.
+
+    Durable is what survives a power loss. All methods raise StoreError.
+    """
 
     @property
     def place(self) -> str:
@@ -32,142 +34,93 @@ class Store(Protocol):
         ...
 
     @property
-    def number(self) -> int:
-        """Of the current epoch."""
+    def epoch(self) -> int:
+        """The number of the current epoch."""
         ...
 
     @property
-    def newest(self) -> int:
-        """The number of the last link of the chain; 0 if it has none."""
+    def newest_record(self) -> int:
+        """The number of the last record of the chain; 0 if there is none."""
         ...
 
-    async def append(self, events: Sequence[Event]) -> None:
-        """Writes received events of the current epoch. A power loss may take the last of them: peers have them.
+    # Events.
 
-        Raises StoreError.
-        """
+    async def append(self, events: Sequence[Event]) -> None:
+        """Write received events of the current epoch. A power loss may take the last of them: peers have them."""
         ...
 
     async def append_own(self, event: Event) -> None:
-        """Writes an own event of the current epoch; returns when it would survive a power loss. Raises StoreError.
+        """Write an own event of the current epoch; return when it is durable.
 
         Only then may the event be shown to anybody: one that is forgotten after it was sent would be
         followed by another with the same sequence number, and that is an equivocation.
         """
         ...
 
-    async def read(self, start: int, count: int) -> list[bytes]:
-        """Up to `count` raw events of the current epoch from the position `start` on; fewer only at the end.
+    async def read_events(self, epoch: int, start: int, count: int) -> list[bytes]:
+        """Return up to `count` raw events of an epoch from position `start` on; fewer only at the end.
 
-        Raises StoreError.
+        There are none of an epoch that was pruned, or jumped over.
         """
         ...
 
-    async def read_epoch(self, number: int, start: int, count: int) -> list[bytes]:
-        """The same of any epoch; nothing of one that was pruned, or jumped over. Raises StoreError."""
-        ...
+    # The current epoch.
 
-    async def read_closed(self, start: int, count: int) -> list[bytes]:
-        """The same of the epoch before the current one. Raises StoreError."""
-        ...
-
-    async def turn(self, closed: ClosedEpoch) -> None:
-        """Makes the epoch that `closed` opens the current one; returns when this would survive a power loss.
+    async def begin_epoch(self, closed: ClosedEpoch) -> None:
+        """Make the epoch that `closed` opens the current one; return when this is durable.
 
         The record before it must be in the chain. Only then may an own event of that epoch be shown: without its
-        record the node would start again in the old one. Turning to the current epoch again changes nothing.
-        Raises StoreError, also if the chain has another record for it.
+        record the node would start again in the old one. To begin the current epoch again changes nothing. It is an
+        error if the chain has another record for the epoch.
         """
         ...
 
-    async def opened(self) -> ClosedEpoch | None:
-        """What opened the current epoch, as `turn` got it; None in the first one. Raises StoreError."""
+    async def read_opening(self) -> ClosedEpoch | None:
+        """Return what opened the current epoch, as `begin_epoch` got it; None in the first one."""
         ...
 
-    async def correct(self, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
-        """Turns to the epoch of `closed`, the last of `chain`, and leaves what contradicts that, all of it or nothing.
+    async def read_snapshot(self, epoch: int) -> bytes | None:
+        """Return the ledger snapshot with which an epoch began, if it is here."""
+        ...
 
-        `chain` are verified records, none left out, that take the place of those here; the last one may have no seals
-        yet. Snapshots and events of the epochs that had another record are forgotten, and so are all epochs after the
-        last of `chain`. Returns when
-        this would survive a power loss. Raises StoreError, also if `chain` does not begin at or just after a link.
+    # The chain of records.
+
+    async def append_records(self, chain: Sequence[SealedRecord]) -> None:
+        """Write verified records that follow the chain, or are in it. A power loss may take the last of them.
+
+        It is an error if one does not follow, or the chain has another record for its epoch.
         """
         ...
 
-    async def record(self, number: int) -> EpochRecord | None:
-        """The link of the chain that opened epoch `number`, sealed or not; None if there is none. Raises StoreError."""
-        ...
+    async def write_seals(self, sealed: SealedRecord) -> None:
+        """Add the seals to a record of the chain; the first ones stay. A power loss may take them.
 
-    async def snapshot(self, number: int) -> bytes | None:
-        """The ledger snapshot with which epoch `number` began, if it is here. Raises StoreError."""
-        ...
-
-    async def save_seals(self, sealed: SealedRecord) -> None:
-        """Puts the seals to a record of the chain; the first ones stay. A power loss may take them.
-
-        Raises StoreError if the chain has not this record.
+        It is an error if the chain does not have this record.
         """
         ...
 
-    async def extend(self, chain: Sequence[SealedRecord]) -> None:
-        """Writes verified records that follow the chain, or are in it. A power loss may take the last of them.
+    async def replace_records(self, chain: Sequence[SealedRecord], closed: ClosedEpoch) -> None:
+        """Make the epoch of `closed`, the last of `chain`, the current one, and forget what contradicts that.
 
-        Raises StoreError if one does not follow, or the chain has other bytes for it.
+        `chain` are verified records, none left out, that replace those here; the last one may have no seals yet.
+        Snapshots and events of the epochs that had another record are forgotten, and so are all epochs after the last
+        of `chain`. All of this happens or nothing; return when it is durable. It is an error if `chain` does not begin
+        at a record of the chain, or just after the last one.
         """
         ...
 
-    async def records(self, first: int, count: int) -> list[SealedRecord]:
-        """Up to `count` links from that of epoch `first` on, none left out, as far as they are sealed.
+    async def read_record(self, epoch: int) -> EpochRecord | None:
+        """Return the record that opened an epoch, sealed or not; None if the chain does not have it."""
+        ...
 
-        Raises StoreError.
-        """
+    async def read_sealed_records(self, first: int, count: int) -> list[SealedRecord]:
+        """Return up to `count` records from that of epoch `first` on, none left out, as far as they are sealed."""
         ...
 
     async def prune(self, keep: int) -> None:
-        """Forgets events and snapshots of all but the newest `keep` (1 or more) epochs; records stay for ever.
-
-        Raises StoreError.
-        """
+        """Forget events and snapshots of all but the newest `keep` (1 or more) epochs; records stay for ever."""
         ...
 
-    async def close(self) -> None:
-        """Writes what is outstanding. The store must not be used afterwards."""
+    async def aclose(self) -> None:
+        """Write what is outstanding. The store must not be used afterwards."""
         ...
-
-
-def write_groups(closed: ClosedEpoch) -> bytes:
-    """The own transactions that a close cut off, for a store."""
-    return encode([list(group) for group in closed.unreceived])
-
-
-def read_closed(number: int, record: bytes, snapshot: bytes, groups: bytes) -> ClosedEpoch:
-    """What opened epoch `number`, from a store; ValueError, with a few words, if it was damaged."""
-    opened = decode_record(record)
-    if opened.number != number:
-        raise EpochError(f"the record of epoch {opened.number} in the place of {number}")
-    if opened.snapshot != hashlib.sha256(snapshot).digest():
-        raise EpochError(f"the snapshot of epoch {number} is not the one that its record names")
-    return ClosedEpoch(opened, snapshot, _read_groups(groups))
-
-
-def _read_groups(groups: bytes) -> tuple[tuple[TransactionTable, ...], ...]:
-    read = decode(groups, limit=_GROUPS_LIMIT)
-    if not isinstance(read, list) or not all(isinstance(group, list) for group in read):
-        raise EncodingError("transactions that were cut off must be lists")
-    return tuple(tuple(group) for group in read)  # type: ignore[arg-type]  # as they were written
-
-
-def join(newest: int, known: dict[int, bytes], chain: Sequence[EpochRecord]) -> None:
-    """Checks that `chain` continues a stored one or repeats it; StoreError, without a place, if it does neither.
-
-    `newest` is the number of the last stored record, 0 if there is none; `known` has the raw ones among `chain`.
-    """
-    for record in chain:
-        if record.number > newest + 1:
-            raise StoreError(f"epoch {record.number} cannot follow epoch {newest}: records between are missing")
-        if record.number in known and known[record.number] != record.raw:
-            raise StoreError(
-                f"epoch {record.number} was opened by another record here; move the file away and start again: "
-                "the node fetches everything from its peers"
-            )
-        newest = max(newest, record.number)

@@ -8,7 +8,10 @@ from node.store import StoreError
 
 
 def lock_directory(path: Path) -> int:
-    """Takes the directory for this process: two nodes with one key would equivocate. Raises StoreError."""
+    """Take the directory for this process and return a descriptor to close: two nodes with one key would equivocate.
+
+    Raises StoreError.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -210,7 +210,7 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
     begin = time.perf_counter()
     for start in range(0, len(events), _SYNC):
         await store.append(events[start : start + _SYNC])
-    await store.close()
+    await store.aclose()
     written = time.perf_counter()
     store, verifier = SqliteStore(directory, genesis=genesis.digest, member=member), ParallelVerifier()
     replica = Replica.found(genesis)
@@ -220,7 +220,7 @@ async def _store_and_replay(directory: Path, genesis: Genesis, events: Sequence[
 
     await Recovery(store, verifier, genesis).replay(replica.opening, put_in_order)
     read = time.perf_counter()
-    await store.close()
+    await store.aclose()
     await verifier.aclose()
     assert len(replica.dag) == len(events)
     return written - begin, read - written

@@ -107,7 +107,7 @@ async def world(
     late = world.swarm.nodes[4]
     world.swarm.crash(late)
     await trio.sleep(1)
-    assert not late.disk.records
+    assert not late.disk.events
     yield world
     nursery.cancel_scope.cancel()
 
@@ -120,9 +120,9 @@ async def test_a_new_node_after_five_epochs_has_the_same_ledger(world: World, au
     await world.at_rest()
     assert member_of(late).replica.epoch_number == world.epoch >= 5
     store = MemoryStore(late.disk)
-    chain = await store.records(1, 99)
+    chain = await store.read_sealed_records(1, 99)
     assert len(chain) >= 5
-    assert await store.read_epoch(1, 0, 9) == [], "it never saw the events of the epochs before"
+    assert await store.read_events(1, 0, 9) == [], "it never saw the events of the epochs before"
     for _ in range(5):
         world.submit(late)
     await world.use(lambda: world.epoch >= 7)
@@ -171,11 +171,11 @@ async def test_crashes_while_it_catches_up_only_cost_time(world: World, autojump
         await trio.sleep(1.9 + 0.01 * attempt)
         world.swarm.crash(late)
         await trio.sleep(0.01)
-        seen.add((late.disk.number, len(late.disk.chain)))
-        if late.disk.number:
+        seen.add((late.disk.epoch, len(late.disk.chain)))
+        if late.disk.epoch:
             break
     assert len(seen) > 1
-    assert late.disk.number >= 4
+    assert late.disk.epoch >= 4
     await world.swarm.start(late)
     await world.at_rest()
     await world.use(lambda: world.epoch >= 6)

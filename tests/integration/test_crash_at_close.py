@@ -19,12 +19,13 @@ from consensus.settings import EpochSettings, Settings
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.swarm import SimulatedNode
 from node.store import StoreError
+from node.store.schema import explain
 from node.store.sqlite import SqliteStore
 from tests.integration.open_swarm import OpenSwarm, ledger_of, member_of, until
 
 EVENTS = 40
-_WRITES = frozenset({"append", "append_own", "turn", "save_seals", "extend"})
-_SYNCED = frozenset({"append_own", "turn"})
+_WRITES = frozenset({"append", "append_own", "begin_epoch", "write_seals", "append_records"})
+_SYNCED = frozenset({"append_own", "begin_epoch"})
 
 
 class Inline(SqliteStore):
@@ -35,7 +36,7 @@ class Inline(SqliteStore):
         try:
             return work(*args)
         except sqlite3.Error as error:
-            raise self._explained(error) from None
+            raise explain(self._path, error) from None
 
 
 class Trap:
@@ -190,5 +191,5 @@ async def test_what_is_on_its_disk_acts_once(
     assert {key: times for key, times in world.placed.items() if times > 1} == {}, "acted twice"
     if len(points) == len(POINTS):
         names = {where.split()[-1] for where in places}
-        assert names >= {"append", "append_own", "turn", "save_seals"}, places
+        assert names >= {"append", "append_own", "begin_epoch", "write_seals"}, places
     nursery.cancel_scope.cancel()

@@ -263,7 +263,7 @@ def test_a_node_that_crashes_with_a_wrong_record_is_cured_after_its_start(down):
     async def scenario(swarm, rounds):
         wrong = swarm.nodes[1]
         bend_at_close(wrong, miscount)
-        await until(lambda: wrong.disk.number == 1)
+        await until(lambda: wrong.disk.epoch == 1)
         mistaken = records(wrong)[1]
         swarm.crash(wrong)
         await trio.sleep(down)
@@ -324,7 +324,7 @@ def test_an_epoch_that_closes_when_it_is_computed_again_is_left():
             await until(lambda: wrong.member.replica.epoch_number == 1, 20)
         assert lines(logs, "the ledger was wrong; it was computed again")
         assert not lines(logs, "catches up")
-        assert wrong.disk.number == 1
+        assert wrong.disk.epoch == 1
         assert records(wrong)[1] == records(sane)[1]
         await check_cured(swarm, [wrong], rounds)
 
@@ -436,7 +436,7 @@ async def crashed(swarm, rounds, *, moment, seen):
     wrong, sane = swarm.nodes[:2]
     wrong.disk.sync_seconds = 0.3
     bend_at_close(wrong, miscount)
-    await until(lambda: wrong.disk.number == 1)
+    await until(lambda: wrong.disk.epoch == 1)
     mistaken = records(wrong)[1]
     await trio.sleep(moment)
     swarm.crash(wrong)

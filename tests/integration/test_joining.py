@@ -154,14 +154,14 @@ async def test_from_a_key_and_one_address_to_seals_that_count(make: Make, autoju
     guide = world.founders[2]
     new = await world.newcomer(guide)
     await trio.sleep(15)
-    assert (new.disk.number, new.disk.records, new.disk.chain) == (0, [], {}), "a stranger is told nothing"
+    assert (new.disk.epoch, new.disk.events, new.disk.chain) == (0, [], {}), "a stranger is told nothing"
     before = world.certificates(world.founders[0])
     propose(world.founders[0], world.join(new))
     await until(lambda: in_force(world.founders, new.identity.id))
     opened = world.epoch
     await until(lambda: in_force([new], new.identity.id), 30)
     assert sum(link.sealed is not None for link in new.disk.chain.values()) >= opened - 1, "all that was sealed"
-    assert new.disk.older.get(1) is None, "and not the events of all the epochs"
+    assert new.disk.older_events.get(1) is None, "and not the events of all the epochs"
     await world.takes_part(new)
     await world.check()
     after = world.certificates(new)
@@ -223,14 +223,14 @@ async def test_it_crashes_at_every_second_step(make: Make, autojump_clock: MockC
             world.honesty.inspect()
             await world.swarm.start(new)
     assert new.starts == 61
-    assert new.disk.number > 3
+    assert new.disk.epoch > 3
     await world.takes_part(new)
     await world.check()
 
 
 def footprint(node: SimulatedNode) -> tuple[int, ...]:
     disk = node.disk
-    return disk.number, len(disk.chain), len(disk.records), sum(link.sealed is not None for link in disk.chain.values())
+    return disk.epoch, len(disk.chain), len(disk.events), sum(link.sealed is not None for link in disk.chain.values())
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ class Battlefield:
         for verifier in self.verifiers:
             await verifier.aclose()
         for store in self.stores:
-            await store.close()
+            await store.aclose()
 
     async def ask(self, body: bytes, seconds: float = 5) -> bytes:
         """Ask the first member as the hostile one."""

@@ -377,11 +377,11 @@ async def test_a_damaged_event_in_the_store_is_one_clear_line(
     member = lone_member(disk, random.Random(1))
     with trio.move_on_after(20):
         await member.run()
-    assert len(disk.records) > 3
-    raw = disk.records[2][1]
+    assert len(disk.events) > 3
+    raw = disk.events[2][1]
     other = make_event(Identity(b"1" * 32).key, epoch=bytes(32), seq=0, self_parent=None, time=1).raw
     bad = {"bit": raw[:-1] + bytes([raw[-1] ^ 1]), "garbage": b"\xff" * 50, "stranger's swarm": other}
-    disk.records[2] = disk.records[2][0], bad[damage]
+    disk.events[2] = disk.events[2][0], bad[damage]
     with pytest.raises(StoreError, match=r"damaged.*move it away and start again") as error:
         await lone_member(disk, random.Random(2)).run()
     assert "\n" not in str(error.value)
@@ -395,12 +395,12 @@ async def test_events_stored_without_their_parents_wait_for_them(swarm: Swarm, a
     node: SimulatedNode = swarm.nodes[0]
     swarm.crash(node)
     await trio.sleep(0.1)
-    del node.disk.records[: len(node.disk.records) // 2]
-    node.disk.synced = len(node.disk.records)
+    del node.disk.events[: len(node.disk.events) // 2]
+    node.disk.synced = len(node.disk.events)
     await swarm.start(node)
     swarm.member(0).submit([note(6)])
     await swarm.settle()
     seqs = swarm.own_seqs(0)
     assert seqs == list(range(len(seqs)))
-    stored = [raw for _, raw in node.disk.records]
+    stored = [raw for _, raw in node.disk.events]
     assert len(stored) == len(set(stored)) == swarm.member(0).status().events

@@ -130,5 +130,5 @@ async def test_a_slow_disk_is_waited_for_before_anybody_sees_the_event(
     swarm.member(swarm.nodes[0]).submit([{"type": "note", "id": 1}])
     for _ in range(60):
         await trio.sleep(0.1)
-        durable = {raw for _, raw in disk.records[: disk.synced]}
+        durable = {raw for _, raw in disk.events[: disk.synced]}
         assert all(event.raw in durable for viewer in (1, 2, 3) for event in swarm.of_node_0(viewer))

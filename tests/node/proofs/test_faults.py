@@ -24,13 +24,13 @@ class Shelf:
         self.read: list[int] = []
 
     @property
-    def number(self) -> int:
+    def epoch(self) -> int:
         return len(self.epochs) - 1
 
-    async def read_epoch(self, number: int, start: int, count: int) -> list[bytes]:
+    async def read_events(self, epoch: int, start: int, count: int) -> list[bytes]:
         await trio.lowlevel.checkpoint()
-        self.read.append(number)
-        return self.epochs[number][start : start + count]
+        self.read.append(epoch)
+        return self.epochs[epoch][start : start + count]
 
 
 class FakeContext:

@@ -65,7 +65,7 @@ class Text:
         if hashlib.sha256(snapshot).digest() != record.snapshot:
             raise SnapshotError("not the snapshot of the record")
         closed = ClosedEpoch(record, snapshot, ())
-        await (self._store.correct(corrected, closed) if corrected else self._store.turn(closed))
+        await (self._store.replace_records(corrected, closed) if corrected else self._store.begin_epoch(closed))
         self.entered.append(record.number)
 
     async def observe_jump(self) -> None:
@@ -75,9 +75,9 @@ class Text:
 async def fill(store: MemoryStore, links: Sequence[Link], *, sealed: bool = False) -> None:
     """Takes the store through these epochs; the last record has no seals unless it is `sealed`."""
     for link in links:
-        await store.turn(link.closed)
+        await store.begin_epoch(link.closed)
         if sealed or link is not links[-1]:
-            await store.save_seals(link.sealed)
+            await store.write_seals(link.sealed)
 
 
 Lie = Callable[[Handler], Handler]
@@ -142,8 +142,8 @@ class World:
     async def assert_arrived(self, number: int = HEAD) -> None:
         store = MemoryStore(self.disk)
         link = LINKS[number - 1]
-        assert await store.opened() == ClosedEpoch(link.record, link.snapshot, ())
-        chain = await store.records(1, 999)
+        assert await store.read_opening() == ClosedEpoch(link.record, link.snapshot, ())
+        chain = await store.read_sealed_records(1, 999)
         assert chain == [one.sealed for one in LINKS[: len(chain)]]
         assert len(chain) >= number
 
@@ -187,7 +187,7 @@ async def test_a_node_waits_until_it_is_stranded(world: World, autojump_clock: M
     with trio.move_on_after(60):
         await catchup.run(lambda: trio.current_time() > stranded_at and not seat.entered)
     assert seat.entered == [HEAD]
-    assert not world.disk.fresh
+    assert not world.disk.unsynced_links
     world.asked.clear()
     with trio.move_on_after(60):
         await catchup.run(lambda: False)
@@ -207,7 +207,7 @@ async def fill_wrongly(disk: MemoryDisk, number: int, **changes: object) -> Link
     """A store whose record of epoch `number`, in which it is, is wrong."""
     store, wrong = MemoryStore(disk), bent(LINKS[number - 1], **changes)
     await fill(store, LINKS[: number - 1], sealed=True)
-    await store.turn(wrong.closed)
+    await store.begin_epoch(wrong.closed)
     return wrong
 
 
@@ -226,7 +226,7 @@ async def test_a_wrong_own_record_is_noticed_and_replaced(
     assert seat.entered == [known - (number < known)]
     assert seat.mistakes == [(wrong.record, LINKS[number - 1].record)]
     await world.assert_arrived(known - (number < known))
-    assert await MemoryStore(world.disk).read(0, 9) == []
+    assert await MemoryStore(world.disk).read_events(MemoryStore(world.disk).epoch, 0, 9) == []
     assert {peer.error for peer in world.peers.values()} == {""}
     assert not await catchup.jump()
 
@@ -237,14 +237,14 @@ async def test_several_wrong_records_in_a_row_are_replaced(world: World, autojum
     second = next_record(GENESIS, Opening.of_record(first.record), b"second")
     store = MemoryStore(world.disk)
     await fill(store, LINKS[:4], sealed=True)
-    await store.turn(first.closed)
-    await store.turn(ClosedEpoch(second, b"second", ()))
+    await store.begin_epoch(first.closed)
+    await store.begin_epoch(ClosedEpoch(second, b"second", ()))
     await world.teach(TEACHERS[0], known=LINKS[:6])
     catchup, seat = world.pupil()
     assert await catchup.jump()
     assert seat.entered == [5]
     await world.assert_arrived(5)
-    assert MemoryStore(world.disk).newest == 5
+    assert MemoryStore(world.disk).newest_record == 5
 
 
 async def test_a_record_that_the_disk_has_spoiled_is_replaced(world: World, autojump_clock: MockClock) -> None:
@@ -285,10 +285,10 @@ async def test_whenever_a_correction_is_interrupted_the_store_has_the_old_chain_
             await catchup.jump()
         world.disk.crash(chance)
         store = MemoryStore(world.disk)
-        seen.add(store.number)
-        if store.number == 5:
-            assert [world.disk.chain[number].record for number in range(1, store.newest + 1)] == own
-            assert await store.opened() == wrong.closed
+        seen.add(store.epoch)
+        if store.epoch == 5:
+            assert [world.disk.chain[number].record for number in range(1, store.newest_record + 1)] == own
+            assert await store.read_opening() == wrong.closed
             assert not seat.entered
         else:
             await world.assert_arrived(8)
@@ -305,9 +305,9 @@ async def test_a_correction_that_the_disk_refuses_ends_the_node(
     setattr(world.disk, trouble, True)
     with pytest.RaisesGroup(pytest.RaisesExc(StoreError), flatten_subgroups=True, allow_unwrapped=True):
         await catchup.jump()
-    world.disk.turning = None
-    assert MemoryStore(world.disk).number == 5
-    assert await MemoryStore(world.disk).opened() == wrong.closed
+    world.disk.writing = None
+    assert MemoryStore(world.disk).epoch == 5
+    assert await MemoryStore(world.disk).read_opening() == wrong.closed
 
 
 # Teachers that lie.
@@ -426,7 +426,7 @@ async def test_liars_are_found_out_and_left_and_nothing_unverified_is_adopted(
         assert peer.error
         assert reason in peer.error
         assert peer.backoff.may_listen(trio.current_time()) == (name in ("stalls", "refuses"))
-    chain = await MemoryStore(world.disk).records(1, 999)
+    chain = await MemoryStore(world.disk).read_sealed_records(1, 999)
     assert chain == [one.sealed for one in LINKS[: len(chain)]], "true as far as it goes"
     assert len(chain) <= 1
 
@@ -444,7 +444,7 @@ async def test_liars_do_not_make_a_node_leave_its_record(world: World, autojump_
     assert not await catchup.jump()
     assert not seat.entered
     assert not seat.mistakes
-    assert (world.disk.chain, world.disk.number) == (before.chain, 5)
+    assert (world.disk.chain, world.disk.epoch) == (before.chain, 5)
     assert all(LIES[name][1] in peer.error for peer in world.peers.values())
 
 
@@ -553,11 +553,11 @@ async def test_whenever_it_is_interrupted_it_goes_on_from_there(world: World, au
             assert await catchup.jump()
         world.disk.crash(chance)
         store = MemoryStore(world.disk)
-        lengths.append(store.newest)
-        chain = await store.records(1, 999)
+        lengths.append(store.newest_record)
+        chain = await store.read_sealed_records(1, 999)
         assert chain == [one.sealed for one in LINKS[: len(chain)]]
-        assert store.number in (0, HEAD)
-        if store.number:
+        assert store.epoch in (0, HEAD)
+        if store.epoch:
             whole = trio.current_time() - begun
             break
         assert not seat.entered or attempt
@@ -632,10 +632,10 @@ async def test_after_every_turn_snapshots_are_offered_and_old_epochs_forgotten(
     store, blobs = MemoryStore(MemoryDisk()), MemoryBlobs()
     nursery.start_soon(follow_epochs, store, blobs, 3)
     for number in range(1, 8):
-        await store.turn(LINKS[number - 1].closed)
+        await store.begin_epoch(LINKS[number - 1].closed)
         await trio.sleep(2)
         assert blobs.size(LINKS[number - 1].record.snapshot) is not None
-        kept = [n for n in range(1, 9) if await store.snapshot(n) is not None]
+        kept = [n for n in range(1, 9) if await store.read_snapshot(n) is not None]
         assert kept == list(range(max(1, number - 2), number + 1))
     nursery.cancel_scope.cancel()
 
@@ -654,7 +654,7 @@ async def test_a_snapshot_that_finds_no_room_stops_nothing(
     await fill(store, LINKS[:4])
     nursery.start_soon(follow_epochs, store, FullBlobs(), 2)
     await trio.sleep(5)
-    assert await store.snapshot(2) is None
-    assert await store.snapshot(3) is not None
+    assert await store.read_snapshot(2) is None
+    assert await store.read_snapshot(3) is not None
     assert capsys.readouterr().out.count("the disk is full") == 1
     nursery.cancel_scope.cancel()

@@ -35,7 +35,7 @@ def open_sqlite(directory: Path) -> SqliteStore:
 
 
 @pytest.fixture(params=["sqlite", "memory"])
-async def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     opened: list[Store] = []
     disk = MemoryDisk()
 
@@ -44,38 +44,38 @@ async def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         return opened[-1]
 
     yield open_store
-    await opened[-1].close()
+    await opened[-1].aclose()
 
 
-async def test_events_come_back_in_the_order_of_arrival(verifier: Opener) -> None:
+async def test_events_come_back_in_the_order_of_arrival(open_store: Opener) -> None:
     own, received = chain(ME, 3), chain(OTHER, 4)
-    store = verifier()
+    store = open_store()
     await store.append(received[:2])
     await store.append_own(own[0])
     await store.append([])
     await store.append(received[2:])
     await store.append_own(own[1])
     await store.append_own(own[2])
-    await store.close()
+    await store.aclose()
     expected = [event.raw for event in (*received[:2], own[0], *received[2:], own[1], own[2])]
-    store = verifier()
-    assert await store.read(0, 100) == expected
-    assert await store.read(2, 3) == expected[2:5]
-    assert await store.read(7, 3) == []
+    store = open_store()
+    assert await store.read_events(store.epoch, 0, 100) == expected
+    assert await store.read_events(store.epoch, 2, 3) == expected[2:5]
+    assert await store.read_events(store.epoch, 7, 3) == []
 
 
-async def test_a_second_own_event_with_one_sequence_number_is_refused(verifier: Opener) -> None:
-    store = verifier()
+async def test_a_second_own_event_with_one_sequence_number_is_refused(open_store: Opener) -> None:
+    store = open_store()
     for event in chain(ME, 2):
         await store.append_own(event)
     for second in chain(ME, 2, branch=1):
         with pytest.raises(StoreError):
             await store.append_own(second)
-    await store.close()
-    store = verifier()
+    await store.aclose()
+    store = open_store()
     with pytest.raises(StoreError):
         await store.append_own(chain(ME, 2, branch=1)[1])
-    assert await store.read(0, 9) == [event.raw for event in chain(ME, 2)]
+    assert await store.read_events(store.epoch, 0, 9) == [event.raw for event in chain(ME, 2)]
 
 
 def test_a_crash_of_the_disk_in_memory_loses_unsynced_events_only() -> None:
@@ -88,7 +88,7 @@ def test_a_crash_of_the_disk_in_memory_loses_unsynced_events_only() -> None:
         await store.append_own(chain(ME, 1)[0])
         await store.append(chain(OTHER, 9)[3:])
         disk.crash(random.Random(seed))
-        kept = await MemoryStore(disk).read(0, 99)
+        kept = await MemoryStore(disk).read_events(MemoryStore(disk).epoch, 0, 99)
         everything = [event.raw for event in (*chain(OTHER, 3), *chain(ME, 1), *chain(OTHER, 9)[3:])]
         assert kept == everything[: len(kept)]
         return len(kept)
@@ -105,7 +105,7 @@ async def test_a_full_disk_in_memory_is_an_error() -> None:
         await store.append(chain(OTHER, 4))
     with pytest.raises(StoreError, match="full"):
         await store.append_own(chain(ME, 1)[0])
-    assert len(disk.records) == 2  # as much as there was room for
+    assert len(disk.events) == 2  # as much as there was room for
 
 
 async def test_a_disk_in_memory_that_cannot_sync_may_keep_what_was_written() -> None:
@@ -121,17 +121,17 @@ async def test_one_directory_serves_one_node_at_a_time(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path)
     with pytest.raises(StoreError, match="in use by another running node"):
         open_sqlite(tmp_path)
-    await store.close()
-    await open_sqlite(tmp_path).close()
+    await store.aclose()
+    await open_sqlite(tmp_path).aclose()
 
 
 async def test_a_directory_of_another_swarm_or_node_is_refused(tmp_path: Path) -> None:
-    await open_sqlite(tmp_path).close()
+    await open_sqlite(tmp_path).aclose()
     with pytest.raises(StoreError, match="another genesis"):
         SqliteStore(tmp_path, genesis=b"g" * 32, member=ME.id)
     with pytest.raises(StoreError, match="another member"):
         SqliteStore(tmp_path, genesis=EPOCH, member=OTHER.id)
-    await open_sqlite(tmp_path).close()
+    await open_sqlite(tmp_path).aclose()
 
 
 def assert_one_clear_line(error: pytest.ExceptionInfo[StoreError], path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_directory_that_is_not_there_gives_one_line(tmp_path: Path) -> None:
 async def test_a_damaged_file_gives_one_line(tmp_path: Path, damage: str) -> None:
     store = open_sqlite(tmp_path)
     await store.append(chain(OTHER, 400))
-    await store.close()
+    await store.aclose()
     path = tmp_path / "events.sqlite"
     data = path.read_bytes()
     assert len(data) > 30 * 4096
@@ -173,7 +173,7 @@ async def test_a_damaged_file_gives_one_line(tmp_path: Path, damage: str) -> Non
     assert_one_clear_line(error, path)
     # The lock is free again, and the remedy works.
     path.unlink()
-    await open_sqlite(tmp_path).close()
+    await open_sqlite(tmp_path).aclose()
 
 
 async def test_a_wal_cut_at_any_byte_leaves_a_prefix(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ async def test_a_wal_cut_at_any_byte_leaves_a_prefix(tmp_path: Path) -> None:
     for event in events:
         await store.append([event])
     files = {name: (tmp_path / name).read_bytes() for name in ("events.sqlite", "events.sqlite-wal")}
-    await store.close()
+    await store.aclose()
     wal = files["events.sqlite-wal"]
     lengths = set()
     for cut in [*range(0, len(wal), 997), len(wal)]:
@@ -191,8 +191,8 @@ async def test_a_wal_cut_at_any_byte_leaves_a_prefix(tmp_path: Path) -> None:
         (copy / "events.sqlite").write_bytes(files["events.sqlite"])
         (copy / "events.sqlite-wal").write_bytes(wal[:cut])
         store = open_sqlite(copy)
-        kept = await store.read(0, 99)
-        await store.close()
+        kept = await store.read_events(store.epoch, 0, 99)
+        await store.aclose()
         assert kept == [event.raw for event in events[: len(kept)]]
         lengths.add(len(kept))
     assert lengths == set(range(7))
@@ -205,8 +205,8 @@ async def test_a_full_disk_gives_one_line_and_loses_nothing(tmp_path: Path) -> N
     store._database.execute("PRAGMA max_page_count=20")
     with pytest.raises(StoreError, match=r"full.*check free space"):
         await store.append(events[10:])
-    assert await store.read(0, 999) == [event.raw for event in events[:10]]
-    await store.close()
+    assert await store.read_events(store.epoch, 0, 999) == [event.raw for event in events[:10]]
+    await store.aclose()
 
 
 def test_an_own_event_survives_a_kill_right_after_it_was_stored(tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_an_own_event_survives_a_kill_right_after_it_was_stored(tmp_path: Path) 
 
     async def read() -> list[bytes]:
         store = open_sqlite(tmp_path)
-        found = await store.read(0, 99)
-        await store.close()
+        found = await store.read_events(store.epoch, 0, 99)
+        await store.aclose()
         return found
 
     import trio
@@ -253,11 +253,11 @@ async def test_own_events_are_synced_and_received_ones_are_not(tmp_path: Path, m
     await store.append_own(chain(ME, 1)[0])
     await store.append(chain(OTHER, 2)[1:])
     assert levels == [1, 2, 1]  # NORMAL, FULL, NORMAL
-    await store.close()
+    await store.aclose()
 
 
 async def test_a_store_says_where_it_is(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path)
     assert store.place == str(tmp_path / "events.sqlite")
     assert "\n" not in MemoryStore(MemoryDisk()).place
-    await store.close()
+    await store.aclose()

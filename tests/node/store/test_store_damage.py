@@ -93,7 +93,7 @@ def restore(directory: Path, files: dict[str, bytes]) -> Path:
 
 async def read_all(store: SqliteStore) -> list[bytes]:
     rows: list[bytes] = []
-    while some := await store.read(len(rows), 7):
+    while some := await store.read_events(store.epoch, len(rows), 7):
         rows += some
     return rows
 
@@ -105,7 +105,7 @@ async def recover(directory: Path) -> list[bytes]:
     try:
         return await read_all(store)
     finally:
-        await store.close()
+        await store.aclose()
 
 
 @dataclass
@@ -136,7 +136,7 @@ async def write(directory: Path, page: int = SMALL_PAGE) -> Written:
         written.raws += [event.raw for event in (*some, own)]
         written.promised.append((failing_system.size(directory / NAMES[1]), len(written.raws)))
     written.files = snapshot(directory)
-    await store.close()
+    await store.aclose()
     return written
 
 
@@ -274,7 +274,7 @@ async def test_a_damaged_position_does_not_make_the_node_read_for_ever(tmp_path:
     store._database.execute("UPDATE events SET position = 1000000000000 WHERE position = 20")
     with pytest.raises(StoreError, match=r"damaged .a gap after event 14.; move the file away"):
         await read_all(store)
-    await store.close()
+    await store.aclose()
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ async def test_a_damaged_position_does_not_make_the_node_read_for_ever(tmp_path:
     ],
 )
 async def test_a_damaged_schema_has_the_remedy_of_a_damaged_file(tmp_path: Path, damage: str, reason: str) -> None:
-    await open_store(tmp_path).close()
+    await open_store(tmp_path).aclose()
     database = sqlite3.connect(tmp_path / NAMES[0])
     with database:
         database.execute(damage)
@@ -296,7 +296,7 @@ async def test_a_damaged_schema_has_the_remedy_of_a_damaged_file(tmp_path: Path,
 
 async def test_a_schema_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     """SQLite quotes the bytes it found in its message, and Python cannot read them."""
-    await open_store(tmp_path).close()
+    await open_store(tmp_path).aclose()
     data = (tmp_path / NAMES[0]).read_bytes()
     (tmp_path / NAMES[0]).write_bytes(data.replace(b"own_seq INTEGER", b"own_seq \xc9NTEGER"))
     with pytest.raises(StoreError, match=r"damaged .text that is not UTF-8.; move the file away"):
@@ -358,7 +358,7 @@ async def test_a_node_on_any_prefix_listens_and_never_signs_a_number_twice(
             assert own == list(range(len(own)))
             assert len(own) > len(OWN)
             nursery.cancel_scope.cancel()
-        await store.close()
+        await store.aclose()
 
 
 # Disks that fail while the node runs, for real: the system calls fail.
@@ -403,7 +403,7 @@ def test_a_failing_sync_is_one_line_and_the_event_is_not_taken_for_durable(tmp_p
             await store.append_own(OWN[1])
         except StoreError as error:
             print(error)
-        await store.close()
+        await store.aclose()
     """,
     )
     if lines == ["not allowed"]:
@@ -443,7 +443,7 @@ async def open_and_look(directory: Path) -> None:
     assert failing_system.size(directory / NAMES[1]) == 0
     main_file_alone = restore(directory.parent / "other", {NAMES[0]: (directory / NAMES[0]).read_bytes()})
     assert await recover(main_file_alone) == [event.raw for event in OWN]
-    await store.close()
+    await store.aclose()
 
 
 @pytest.mark.skipif(not failing_system.POSSIBLE, reason="needs system-call filters")
@@ -482,13 +482,13 @@ def test_a_disk_that_is_full_at_any_point_is_one_line_and_loses_nothing(tmp_path
                         await store.append_own(event)
                         stored.append(event)
                 finally:
-                    await store.close()
+                    await store.aclose()
             except StoreError as failure:
                 error = str(failure)
             failing_system.fill_disk(None)
             store = open_store(directory)
-            found = await store.read(0, 99)
-            await store.close()
+            found = await store.read_events(store.epoch, 0, 99)
+            await store.aclose()
             print(json.dumps([most, len(stored), error, found == [event.raw for event in stored]]))
     """,
     )
@@ -523,7 +523,7 @@ def events_of_a_node(directory: Path) -> tuple[list[str], Path]:
                 self_parent=previous.hash if previous else None,
             )
             await store.append_own(previous)
-        await store.close()
+        await store.aclose()
 
     trio.run(fill)
     arguments = ["run", str(founded.config), "--key", str(founded.keys[0]), "--data", str(data), "--roles", "none"]

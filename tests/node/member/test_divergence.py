@@ -41,12 +41,12 @@ def spoil(replica):
 async def test_what_was_wrong_is_computed_again_and_named():
     swarm = Gossip(4, seed=1).run(300).settle()
     divergence, replica = compared(swarm, spoil)
-    assert divergence.verdict.verdict == "minority"
+    assert divergence.verdict.agreement == "minority"
     assert divergence.wants_recomputation()
     with capture_logs() as logs:
         cured, _ = await recomputed(swarm, divergence, replica)
     assert cured.ledger.digest() == swarm.replicas[1].ledger.digest()
-    assert (divergence.verdict.verdict, divergence.dissent) == ("agree", "")
+    assert (divergence.verdict.agreement, divergence.dissent) == ("agree", "")
     (line,) = [entry for entry in logs if "computed again" in entry["event"]]
     assert line["entries"] == "accepted claim"
     assert line["round"] > 1
@@ -75,7 +75,7 @@ async def test_what_comes_out_the_same_is_computed_once_and_stays_silent():
 
     with capture_logs() as logs:
         await recomputed(swarm, divergence, replica, kind=Same)
-    assert divergence.verdict.verdict == "minority"
+    assert divergence.verdict.agreement == "minority"
     assert "does not vote or work" in divergence.dissent
     assert not divergence.wants_recomputation()
     assert any("the ledger is the same" in entry["event"] for entry in logs)

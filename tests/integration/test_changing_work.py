@@ -1,8 +1,9 @@
 """Swarms whose members change while they work, in virtual time: the real work loop, voting and sealing."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from trio.testing import MockClock
 
 from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import verify
+from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
@@ -179,6 +181,11 @@ async def test_a_newcomer_votes_on_a_candidate_that_was_ripe_before_it_came(
     HonestMembersCheck(swarm).inspect()
 
 
+def all_weigh(nodes: Sequence[SimulatedNode], member: MemberId, weight: int) -> bool:
+    """Whether the member has this weight in the rosters that these nodes go by."""
+    return all(member_of(node).replica.roster.weights[member] == weight for node in nodes)
+
+
 @pytest.mark.slow
 async def test_weights_decide_as_they_are_when_it_is_counted(
     make: Make, nursery: trio.Nursery, autojump_clock: MockClock
@@ -192,9 +199,7 @@ async def test_weights_decide_as_they_are_when_it_is_counted(
     for number in (0, 1, 2):
         assert promotion_of(ledger_of(swarm.nodes[0]), candidate) is None
         await agree(swarm, Change("weight", swarm.nodes[number].identity.id, weight=2), swarm.nodes[:6])
-        await until(lambda number=number: all(
-            member_of(node).replica.roster.weights[swarm.nodes[number].identity.id] == 2 for node in swarm.nodes
-        ))  # fmt: skip
+        await until(partial(all_weigh, swarm.nodes, swarm.nodes[number].identity.id, 2))
     promotion = await certified(swarm, swarm.nodes, candidate)
     assert ledger_of(swarm.nodes[0]).roster_of(promotion).total_weight == 10
     HonestMembersCheck(swarm).inspect()
@@ -283,11 +288,11 @@ async def test_who_is_away_for_long_and_who_lies_are_proposed_to_leave_by_the_ge
         return any(one.author is None and one.change == wanted for one in ledger_of(others[0]).proposals())
 
     for node in (liar, away):
-        await until(lambda node=node: proposed(node), 300)
+        await until(partial(proposed, node), 300)
         change = Change("leave", node.identity.id)
         for voter in others:
             await approve(swarm, voter, change)
-        await until(lambda node=node: in_force(others, node.identity.id, present=False), 120)
+        await until(partial(in_force, others, node.identity.id, present=False), 120)
     before = len(ledger_of(others[0]).promotions())
     await until(lambda: len(ledger_of(others[0]).promotions()) > before, 600)
     await until(lambda: all(one.certified for one in ledger_of(others[0]).promotions()), 120)

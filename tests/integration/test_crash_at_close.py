@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 import trio
@@ -28,10 +28,14 @@ _WRITES = frozenset({"append", "append_own", "begin_epoch", "write_seals", "appe
 _SYNCED = frozenset({"append_own", "begin_epoch"})
 
 
+_T = TypeVar("_T")
+_Args = TypeVarTuple("_Args")
+
+
 class Inline(SqliteStore):
     """Without threads, so that a run is the same every time."""
 
-    async def _run(self, work: Callable[..., Any], *args: Any) -> Any:
+    async def _run(self, work: Callable[[*_Args], _T], *args: *_Args) -> _T:
         await trio.lowlevel.checkpoint()
         try:
             return work(*args)

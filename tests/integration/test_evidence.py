@@ -1,29 +1,35 @@
 """A member that equivocates, in whole swarms in virtual time: found, proven, without a say, and voted out."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 import trio.testing
 
 from consensus.ledger.records import transactions as t
+from consensus.replica import RoundEffects
 from consensus.settings import MembershipSettings, Settings
 from node.gossip.rhythm import Rhythm
 from node.member.timing import CreationTiming
 from node.simulation.byzantine import ATTACKS
 from node.simulation.run import make_deterministic
-from node.simulation.swarm import SimulatedSwarm
+from node.simulation.swarm import SimulatedNode, SimulatedSwarm
+from tests.integration.open_swarm import ledger_of, member_of
 
 
-def in_virtual_time(seed, count, settings, scenario, way="fork"):
+def in_virtual_time(
+    seed: int, count: int, settings: Settings, scenario: Callable[[SimulatedSwarm], Awaitable[None]], way: str = "fork"
+) -> None:
     make_deterministic(seed)
-    rounds = {}
+    rounds: dict[int, bytes] = {}
 
-    def watch(node, effects):
+    def watch(node: SimulatedNode, effects: RoundEffects) -> None:
         """Honest nodes tell the same of every round."""
         if node.honest:
             known = rounds.setdefault(effects.round.number, effects.digest)
             assert known == effects.digest
 
-    async def main():
+    async def main() -> None:
         swarm = SimulatedSwarm(
             count, seed, timing=CreationTiming(busy_s=0.4), rhythm=Rhythm(busy_s=0.2, timeout_s=5.0), settings=settings,
             observe=watch, attacks={count - 1: [ATTACKS[way](seed)]},
@@ -39,30 +45,26 @@ def in_virtual_time(seed, count, settings, scenario, way="fork"):
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-async def chat(node):
+async def chat(node: SimulatedNode) -> None:
     for number in range(1000):
         await trio.sleep(1.0)
-        node.member.submit([{"type": "note", "id": number}])
+        member_of(node).submit([{"type": "note", "id": number}])
 
 
-async def until(condition):
+async def until(condition: Callable[[], object]) -> None:
     while not condition():
         await trio.sleep(0.2)
-
-
-def ledger_of(node):
-    return node.member.replica.ledger
 
 
 @pytest.mark.parametrize(
     ("seed", "count", "way"),
     [(1, 4, "fork"), (2, 7, "fork"), (3, 4, "branches"), (4, 4, "late-branch"), (5, 7, "two-faces")],
 )
-def test_an_equivocator_loses_its_say_and_the_swarm_goes_on(seed, count, way):
-    async def scenario(swarm):
+def test_an_equivocator_loses_its_say_and_the_swarm_goes_on(seed: int, count: int, way: str) -> None:
+    async def scenario(swarm: SimulatedSwarm) -> None:
         liar, honest = swarm.nodes[-1].identity.id, swarm.honest
         await until(lambda: all(ledger_of(node).convictions() for node in honest))
-        await until(lambda: all(node.member.status().epoch >= 1 for node in honest))
+        await until(lambda: all(member_of(node).status().epoch >= 1 for node in honest))
         for node in honest:
             assert [entry.member for entry in ledger_of(node).convictions()] == [liar]
             assert {member.id: member.weight for member in ledger_of(node).roster.members} == {
@@ -76,14 +78,14 @@ def test_an_equivocator_loses_its_say_and_the_swarm_goes_on(seed, count, way):
     in_virtual_time(seed, count, Settings(), scenario, way)
 
 
-def test_the_genesis_has_it_proposed_to_leave_and_it_is_gone_after_the_vote():
-    async def scenario(swarm):
+def test_the_genesis_has_it_proposed_to_leave_and_it_is_gone_after_the_vote() -> None:
+    async def scenario(swarm: SimulatedSwarm) -> None:
         liar, honest = swarm.nodes[-1].identity.id, swarm.honest
         await until(lambda: all(ledger_of(node).proposals() for node in honest))
         (proposal,) = ledger_of(honest[0]).proposals()
         assert (proposal.author, proposal.change.member) == (None, liar)
         for number, node in enumerate(honest):
-            node.member.submit([t.Ballot(10**6 + number, proposal.id, approve=True).as_table()])
+            member_of(node).submit([t.Ballot(10**6 + number, proposal.id, approve=True).as_table()])
         await until(lambda: all(liar not in ledger_of(node).roster for node in honest))
         before = max(ledger_of(node).round for node in honest)
         await until(lambda: all(ledger_of(node).round > before + 10 for node in honest))

@@ -1,41 +1,44 @@
 """A node whose disk went back in time listens, in every epoch, before it says anything there."""
 
+import pytest
 import trio
 
+from consensus.keys import MemberId
 from consensus.settings import EpochSettings, Settings
 from node.gossip.selection import PeerSelection
-from tests.integration.test_divergence import in_virtual_time, until
+from tests.integration.open_swarm import member_of
+from tests.integration.test_divergence import ChattySwarm, Rounds, in_virtual_time, until
 
 
-def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatch):
+def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks nobody, as if it could not, so it hears only of those that ask it; it had been in the next epoch.
 
     Of the epoch before it lacks much, and no own event.
     """
-    mute = []
+    mute: list[MemberId] = []
     monkeypatch.setattr("node.gossip.messages.MAX_EVENTS", 5)
     choose = PeerSelection.choose
     monkeypatch.setattr(PeerSelection, "choose", lambda self: None if self._member.id in mute else choose(self))
 
-    async def scenario(swarm, _rounds):
+    async def scenario(swarm: ChattySwarm, _rounds: Rounds) -> None:
         late = swarm.nodes[0]
-        await until(lambda: late.member.replica.newest(late.identity.id))
+        await until(lambda: member_of(late).replica.newest(late.identity.id))
         swarm.crash(late)
         before = late.disk.copy()
-        await until(lambda: all(node.member.replica.epoch_number == 1 for node in swarm.nodes[1:]))
+        await until(lambda: all(member_of(node).replica.epoch_number == 1 for node in swarm.nodes[1:]))
         await swarm.start(late)
         swarm.chat(late)
-        await until(lambda: late.member.replica.epoch_number == 1)
-        await until(lambda: sum(event.creator == late.identity.id for event in late.member.replica.dag.events) > 3)
+        await until(lambda: member_of(late).replica.epoch_number == 1)
+        await until(lambda: sum(event.creator == late.identity.id for event in member_of(late).replica.dag.events) > 3)
         swarm.crash(late)
         late.disk = before
         mute.append(late.identity.id)
         await swarm.start(late)
-        await until(lambda: late.member.replica.epoch_number == 1)
-        assert late.member.status().listening
+        await until(lambda: member_of(late).replica.epoch_number == 1)
+        assert member_of(late).status().listening
         await trio.sleep(5)
         mute.clear()
-        await until(lambda: not late.member.status().listening)
-        assert not any(node.member.replica.hashgraph.forkers() for node in swarm.nodes)
+        await until(lambda: not member_of(late).status().listening)
+        assert not any(member_of(node).replica.hashgraph.forkers() for node in swarm.nodes)
 
     in_virtual_time(0, scenario, settings=Settings(epoch=EpochSettings(events=100)))

@@ -119,7 +119,7 @@ async def test_a_member_moves_and_nobody_else_restarts(tmp_path: Path) -> None:
 
         def reached(status: Any) -> bool:
             (peer,) = [one for one in status["peers"] if one["id"] == me]
-            return peer["state"] == "ok"
+            return bool(peer["state"] == "ok")
 
         for number in (0, 1, 2):
             await swarm.until(number, "/status", reached, 60)

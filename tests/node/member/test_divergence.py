@@ -1,7 +1,13 @@
 """What a node makes of a ledger that is not the others': computed again once, and in words."""
 
+from collections.abc import Callable, Iterable
+
+import pytest
 from structlog.testing import capture_logs
 
+from consensus.event import Event
+from consensus.keys import SigningKey
+from consensus.outcome import ClosedEpoch, RoundEffects
 from consensus.replica import Replica
 from node.member.divergence import Divergence
 from node.member.recomputation import Recomputation
@@ -11,7 +17,9 @@ from node.store.memory import MemoryDisk, MemoryStore
 from tests.consensus.gossip import Gossip
 
 
-async def recomputed(swarm, divergence, replica, kind=Recovery):
+async def recomputed(
+    swarm: Gossip, divergence: Divergence, replica: Replica, kind: type[Recovery] = Recovery
+) -> tuple[Replica, list[RoundEffects]]:
     """What member 0 computes again, instead of the replica, from a store with all events of a swarm's first epoch."""
     store = MemoryStore(MemoryDisk())
     await store.append(swarm.replicas[0].dag.events)
@@ -19,7 +27,7 @@ async def recomputed(swarm, divergence, replica, kind=Recovery):
     return await Recomputation(divergence, recovery, swarm.keys[0]).recompute_ledger(replica)
 
 
-def compared(swarm, change):
+def compared(swarm: Gossip, change: Callable[[Replica], None]) -> tuple[Divergence, Replica]:
     """The divergence of member 0, whose ledger was changed after half of the rounds, with its replica."""
     replica = Replica.found(swarm.genesis, swarm.keys[0])
     divergence = Divergence(swarm.keys[0].id)
@@ -34,11 +42,11 @@ def compared(swarm, change):
     return divergence, replica
 
 
-def spoil(replica):
+def spoil(replica: Replica) -> None:
     replica.ledger._state.accepted["claim"] = 10**6
 
 
-async def test_what_was_wrong_is_computed_again_and_named():
+async def test_what_was_wrong_is_computed_again_and_named() -> None:
     swarm = Gossip(4, seed=1).run(300).settle()
     divergence, replica = compared(swarm, spoil)
     assert divergence.verdict.agreement == "minority"
@@ -52,7 +60,7 @@ async def test_what_was_wrong_is_computed_again_and_named():
     assert line["round"] > 1
 
 
-async def test_all_rounds_come_out():
+async def test_all_rounds_come_out() -> None:
     swarm = Gossip(4, seed=1).run(300).settle()
     divergence, replica = compared(swarm, spoil)
     told = Replica.found(swarm.genesis, swarm.keys[0])
@@ -62,15 +70,15 @@ async def test_all_rounds_come_out():
     assert [decided.round.number for decided in rounds] == list(range(1, replica.ledger.round + 1))
 
 
-async def test_what_comes_out_the_same_is_computed_once_and_stays_silent():
+async def test_what_comes_out_the_same_is_computed_once_and_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others' words are of another ledger: here ours is changed in the same way when computed again."""
     swarm = Gossip(4, seed=2).run(300).settle()
     divergence, replica = compared(swarm, spoil)
 
     class Same(Recovery):
-        async def resume(self, key):
+        async def resume(self, key: SigningKey) -> tuple[Replica, ClosedEpoch | None]:
             again, closed = await super().resume(key)
-            spoil_at_half(again, swarm)
+            spoil_at_half(again, swarm, monkeypatch)
             return again, closed
 
     with capture_logs() as logs:
@@ -81,17 +89,21 @@ async def test_what_comes_out_the_same_is_computed_once_and_stays_silent():
     assert any("the ledger is the same" in entry["event"] for entry in logs)
 
 
-def spoil_at_half(replica, swarm):
+def spoil_at_half(replica: Replica, swarm: Gossip, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes the ledger as `compared` did, after as many events."""
-    insert, half = replica.insert, len(swarm.replicas[0].dag.events) // 20 * 10
+    insert, advance, half = replica.insert, replica.advance, len(swarm.replicas[0].dag.events) // 20 * 10
+    spoiled: list[RoundEffects] = []
 
-    def spoiling(events):
+    def spoiling(events: Iterable[Event]) -> list[Event]:
         events = list(events)
         insert(events[:half])
-        replica.spoiled = replica.advance()
+        spoiled.extend(advance())
         spoil(replica)
         return insert(events[half:])
 
-    replica.insert = spoiling
-    advance = replica.advance
-    replica.advance = lambda: [*replica.__dict__.pop("spoiled", []), *advance()]
+    def advancing() -> list[RoundEffects]:
+        before, spoiled[:] = list(spoiled), []
+        return [*before, *advance()]
+
+    monkeypatch.setattr(replica, "insert", spoiling)
+    monkeypatch.setattr(replica, "advance", advancing)

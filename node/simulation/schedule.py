@@ -75,7 +75,7 @@ class Liar:
         return f"node {self.node} lies: {', '.join(self.kinds)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """All that determines a run: the same schedule gives the same run on the same code.
 

@@ -1,4 +1,4 @@
-"""Whole swarms in virtual time under faults, with members that lie: they agree, and they go on."""
+"""Whole swarms in virtual time under faults, with Byzantine members: they agree, and they go on."""
 
 import os
 import subprocess
@@ -32,10 +32,10 @@ SCHEDULES = sorted((ROOT / "tests" / "data" / "schedules").glob("*.json"))
 CODE = "from node.simulation.{0} import *; from node.simulation.schedule import *; print(simulate({1}))"
 
 
-def calm(seed: int, nodes: int, seconds: float, *lies: str) -> Schedule:
-    """Nothing goes wrong, but the last node lies in these ways, if any."""
-    liars = (Liar(nodes - 1, lies),) if lies else ()
-    return Schedule(seed, nodes, seconds, liars=liars)
+def calm(seed: int, nodes: int, seconds: float, *attacks: str) -> Schedule:
+    """Make a schedule without faults, in which the last node carries out these attacks."""
+    liars = (Liar(nodes - 1, attacks),) if attacks else ()
+    return Schedule(seed=seed, nodes=nodes, seconds=seconds, liars=liars)
 
 
 @pytest.mark.parametrize("seed", range(1, 13))
@@ -64,7 +64,7 @@ def test_two_hundred_seeded_swarms_agree(seed: int) -> None:
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 3])
-def test_small_swarms_without_malice_agree(nodes: int) -> None:
+def test_small_swarms_without_liars_agree(nodes: int) -> None:
     kinds = dict.fromkeys(("crash", "flap", "slowdisk", "baddisk", "skew", "jump"), 1.0)
     schedule = draw_schedule(3, nodes, 15, faults=kinds)
     assert not schedule.liars
@@ -74,7 +74,7 @@ def test_small_swarms_without_malice_agree(nodes: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ATTACK_KINDS)
-def test_each_way_to_lie_is_borne(kind: str) -> None:
+def test_each_attack_is_tolerated(kind: str) -> None:
     report = simulate(calm(3, 4, 8, kind))
     assert report.liars == 1
     assert report.rounds > 5
@@ -132,7 +132,7 @@ def test_every_kind_is_drawn_and_those_asked_for_only() -> None:
 )
 def test_machines_do_fail(kind: str, strength: float, shows: Any) -> None:
     fault = Fault(kind, 2.0, 4.0, (1,), strength)
-    report = simulate(Schedule(1, 4, 8.0, (fault,)))
+    report = simulate(Schedule(seed=1, nodes=4, seconds=8.0, faults=(fault,)))
     assert shows(report), report
 
 
@@ -141,10 +141,10 @@ def test_machines_do_fail(kind: str, strength: float, shows: Any) -> None:
 )
 def test_every_other_fault_changes_the_run(kind: str) -> None:
     fault = Fault(kind, 1.0, 5.0, (0, 1), 0.9)
-    assert simulate(Schedule(1, 4, 6.0, (fault,))).trace != CALM.trace
+    assert simulate(Schedule(seed=1, nodes=4, seconds=6.0, faults=(fault,))).trace != CALM.trace
 
 
-CALM: RunReport = simulate(Schedule(1, 4, 6.0))
+CALM: RunReport = simulate(calm(1, 4, 6.0))
 
 
 # Schedules as text.
@@ -155,8 +155,10 @@ def test_a_schedule_is_text_and_back() -> None:
     assert schedule.faults
     assert schedule.liars
     assert decode_schedule(schedule.encode()) == schedule
-    empty = Schedule(1, 4, 5.0)
-    assert decode_schedule(empty.encode()) == empty
+    assert decode_schedule(EMPTY.encode()) == EMPTY
+
+
+EMPTY = calm(1, 4, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -165,13 +167,13 @@ def test_a_schedule_is_text_and_back() -> None:
         ("nonsense", "not a schedule"),
         ("[]", "not a schedule"),
         ('{"seed": 1}', "not a schedule"),
-        (Schedule(1, 4, 5.0, (Fault("fire", 1, 1, (0,), 1),)).encode(), "unknown fault 'fire'"),
-        (Schedule(1, 4, 5.0, (Fault("loss", 1, 1, (4,), 1),)).encode(), "not among them"),
-        (Schedule(1, 4, 5.0, liars=(Liar(3, ("boast",)),)).encode(), "unknown malice 'boast'"),
-        (Schedule(1, 4, 5.0, liars=(Liar(9, ("fork",)),)).encode(), "not among them"),
+        (replace(EMPTY, faults=(Fault("fire", 1, 1, (0,), 1),)).encode(), "unknown fault 'fire'"),
+        (replace(EMPTY, faults=(Fault("loss", 1, 1, (4,), 1),)).encode(), "not among them"),
+        (calm(1, 4, 5.0, "boast").encode(), "unknown malice 'boast'"),
+        (replace(EMPTY, liars=(Liar(9, ("fork",)),)).encode(), "not among them"),
     ],
 )
-def test_what_is_no_schedule_is_one_line(text: str, reason: str) -> None:
+def test_what_is_not_a_schedule_gives_one_line(text: str, reason: str) -> None:
     with pytest.raises(ScheduleError, match=reason) as caught:
         decode_schedule(text)
     assert "\n" not in str(caught.value)
@@ -180,7 +182,7 @@ def test_what_is_no_schedule_is_one_line(text: str, reason: str) -> None:
 # The simulator has to notice what is wrong.
 
 
-class Deaf(Member):
+class Isolated(Member):
     """Never builds on others' events."""
 
     async def _create(self, plan: Any) -> None:
@@ -198,7 +200,7 @@ class Broken(Member):
 
 @pytest.mark.parametrize(
     ("make_member", "kind", "text"),
-    [(Deaf, "progress", "without a place"), (Broken, "error", "KeyError in a node: 'lost'")],
+    [(Isolated, "progress", "without a place"), (Broken, "error", "KeyError in a node: 'lost'")],
 )
 def test_a_broken_node_is_noticed(make_member: type[Member], kind: str, text: str) -> None:
     with pytest.raises(Violation, match=text) as caught:
@@ -208,7 +210,7 @@ def test_a_broken_node_is_noticed(make_member: type[Member], kind: str, text: st
 
 
 def recorded(schedule: Schedule) -> list[tuple[Any, Any]]:
-    """Every round that a node decided in a run, with the node."""
+    """Return every round that a node decided in a run, with the node."""
     taken: list[tuple[Any, Any]] = []
 
     class Recording(AgreementCheck):

@@ -133,7 +133,7 @@ class Oversized(InjectingAttack):
         return [event.raw]
 
 
-class Orphans(InjectingAttack):
+class OrphanEvents(InjectingAttack):
     """Sends a long chain of own events without the first one."""
 
     kind = "orphans"

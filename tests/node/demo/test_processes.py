@@ -65,8 +65,8 @@ def _last_reason(data: Path, event: str) -> str | None:
     """Return the reason in the last log entry of this event, "" if it has none; None without such an entry."""
     log = data / "node.log"
     lines = log.read_text().splitlines(keepends=True) if log.exists() else []
-    told = [entry for entry in (json.loads(line) for line in lines if line.endswith("\n")) if entry["event"] == event]
-    return told[-1].get("reason", "") if told else None
+    found = [entry for entry in (json.loads(line) for line in lines if line.endswith("\n")) if entry["event"] == event]
+    return found[-1].get("reason", "") if found else None
 
 
 def _is_alive(process: int) -> bool:

@@ -28,6 +28,34 @@ def test_every_folder_says_in_one_sentence_what_it_owns() -> None:
         assert not re.match(r"(This|The) (package|module|folder)", sentence), f"{path.parent}: {sentence!r}"
 
 
+def test_a_type_name_stands_in_one_module_of_a_package() -> None:
+    for package in PACKAGES:
+        homes: dict[str, set[str]] = {}
+        for path in (ROOT / package).rglob("*.py"):
+            for name in _type_names(ast.parse(path.read_text())):
+                homes.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+        assert homes
+        several = {name: sorted(paths) for name, paths in homes.items() if len(paths) > 1}
+        assert not several, f"one name for different types: {several}"
+
+
+def _type_names(module: ast.Module) -> set[str]:
+    """Return the names of the classes and type aliases of a module; type variables mean nothing outside of it."""
+    names: set[str] = set()
+    for node in module.body:
+        match node:
+            case ast.ClassDef(name=name):
+                names.add(name)
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                is_variable = isinstance(value, ast.Call) and "TypeVar" in ast.unparse(value.func)
+                if re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name) and not is_variable:
+                    names.add(name)
+    return names
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Imports inside functions and under TYPE_CHECKING count too: they hide a circle, they do not open it."""
     imports = _imports()

@@ -1,9 +1,9 @@
-"""Whether this node's ledger is that of the others: what the events say of it, weighed round by round.
+"""The comparison of this node's ledger with those of the others: what their events claim, weighed round by round.
 
-Every event names the last round that its creator had decided, and the digest of its ledger after it. A digest
-that members of more than half of the weight name for a round has the majority of it: there is one at most, and
-liars of less than a third, who say what they like, cannot bring it about alone. Those whose word on a round is
-missing may still say either; a round of which no digest can have the majority any more has none.
+Every event names the last round that its creator had decided, and the digest of its ledger after it. The majority
+digest of a round is the one that members of more than half of the weight name: there is at most one, and liars of less
+than a third, whatever they claim, cannot produce it alone. Members that have not named a digest yet may still name
+any; a round in which no digest can reach the majority any more has none.
 """
 
 from __future__ import annotations
@@ -16,58 +16,61 @@ from consensus.event import Header
 from consensus.keys import MemberId
 from consensus.roster import Roster
 
-KEPT_ROUNDS = 1000  # rounds before the last own one, and after it
+KEPT_ROUNDS = 1000  # before the last own one, and after it
 
 Agreement = Literal["open", "agree", "minority", "none"]
 
 
 @dataclass(frozen=True)
 class LedgerVerdict:
-    """What the last round says of which enough members have spoken; "open" before the first."""
+    """The result for the last round with enough claims; "open" before the first."""
 
     agreement: Agreement
     round: int = 0
-    since_round: int = 0  # the first round from which on the own digests are not the majority's; 0 if they are
-    against: int = 0  # weight of those who name another digest for `round`
+    since_round: int = 0  # the first round from which the own digests differ from the majority; 0 if they do not
+    against: int = 0  # weight of the members that name another digest for `round`
 
 
 class Comparison:
-    """Own digests and those that members' events name, of the last rounds."""
+    """The own digests of the last rounds, and those that members' events name."""
 
     def __init__(self, own: MemberId) -> None:
         self._own = own
         self._digests: dict[int, bytes] = {}
-        self._said: dict[int, dict[MemberId, bytes]] = defaultdict(dict)
+        self._claims: dict[int, dict[MemberId, bytes]] = defaultdict(dict)
         self._last = 0
 
     def observe_round(self, number: int, digest: bytes) -> None:
-        """The own ledger has this digest after a round, the next one."""
+        """Record the digest of the own ledger after round `number`, the next one."""
         self._digests[number] = digest
         self._last = number
-        for table in (self._digests, self._said):
+        for table in (self._digests, self._claims):
             for old in [old for old in table if old < number - KEPT_ROUNDS]:
                 del table[old]
 
     def observe_event(self, event: Header) -> None:
-        """What an attached event says. Of a member counts what it says of a round first; ours is what we note."""
+        """Record what an attached event claims.
+
+        The first claim of a member about a round counts. Own events do not: for us, `observe_round` counts.
+        """
         if event.ledger is not None and event.creator != self._own:
             number, digest = event.ledger
             if abs(number - self._last) <= KEPT_ROUNDS:
-                self._said[number].setdefault(event.creator, digest)
+                self._claims[number].setdefault(event.creator, digest)
 
     def own_digest(self, number: int) -> bytes | None:
-        """The own digest after a round, if it is kept."""
+        """Return the own digest after a round; None if it is not kept."""
         return self._digests.get(number)
 
     def majority(self, number: int, roster: Roster) -> bytes | None:
-        """The digest that has the majority of a round; None if none has, or not yet."""
+        """Return the majority digest of a round; None if there is none, or not yet."""
         for digest, weight in self._weights(number, roster).items():
             if 2 * weight > roster.total_weight:
                 return digest
         return None
 
     def verdict(self, roster: Roster) -> LedgerVerdict:
-        """Who weighs how much is that of the present roster."""
+        """Return the result so far, with the weights of the present roster."""
         for number in reversed(self._digests):
             weights = self._weights(number, roster)
             silent = roster.total_weight - sum(weights.values())
@@ -82,7 +85,7 @@ class Comparison:
         return LedgerVerdict("open")
 
     def _since(self, number: int, roster: Roster) -> int:
-        """The first of the rounds up to `number` after the last one in which the majority has our digest."""
+        """Return the first of the rounds up to `number` after the last one in which the majority digest is ours."""
         first = number
         for earlier in [entry for entry in reversed(self._digests) if entry < number]:
             majority = self.majority(earlier, roster)
@@ -93,11 +96,11 @@ class Comparison:
         return first
 
     def _weights(self, number: int, roster: Roster) -> dict[bytes, int]:
-        """Weight of the members that name each digest of a round."""
+        """Return the weight of the members that name each digest of a round."""
         weights: dict[bytes, int] = defaultdict(int)
-        said = dict(self._said.get(number, {}))
+        claims = dict(self._claims.get(number, {}))
         if number in self._digests:
-            said[self._own] = self._digests[number]
-        for member, digest in said.items():
+            claims[self._own] = self._digests[number]
+        for member, digest in claims.items():
             weights[digest] += roster.weights.get(member, 0)
         return weights

@@ -6,14 +6,17 @@ from consensus.event import Event
 from consensus.hashgraph import Hashgraph
 from consensus.keys import MemberId
 
-LATEST = 1 << 62  # ns, the year 2116; final times grow by 1 ns an event at least (S18), and so stay below 2^63
+LATEST_NS = 1 << 62  # the year 2116; final times grow by at least 1 ns per event (S18), so they stay below 2^63
 
 
 class Dag:
-    """Events whose parents are all here; rows count from 0 as they are attached, members go by index."""
+    """The events whose parents are all present.
+
+    Events go by row, counted from 0 in the order of attachment; members go by index.
+    """
 
     def __init__(self, members: Sequence[tuple[MemberId, int]], last_time: int | None = None) -> None:
-        """`members` are ids with weights, in roster order; `last_time` see `Hashgraph`."""
+        """Start an empty DAG. `members` are ids with weights, in roster order; for `last_time` see `Hashgraph`."""
         self.hashgraph = Hashgraph([weight for _, weight in members], last_time)
         self.members = [member for member, _ in members]
         self.index = {member: index for index, member in enumerate(self.members)}
@@ -29,12 +32,12 @@ class Dag:
         return len(self.events)
 
     def missing_parents(self, event: Event) -> list[bytes]:
-        """The parents of `event` that are not attached."""
+        """Return the parents of `event` that are not attached."""
         return [parent for parent in event.parents if parent not in self.rows]
 
     def check(self, event: Event) -> str | None:
-        """Which rule `event`, whose parents are all attached, breaks, in one line; None if none."""
-        if event.time > LATEST:
+        """Return the rule that `event`, whose parents are all attached, breaks, in one line; None if it breaks none."""
+        if event.time > LATEST_NS:
             return "the time is beyond the year 2116"
         if event.self_parent is not None:
             parent = self.events[self.rows[event.self_parent]]
@@ -50,12 +53,12 @@ class Dag:
         return None
 
     def preview(self, creator: MemberId, self_parent: bytes | None, others: Sequence[bytes]) -> tuple[int, bool]:
-        """Round, and whether a witness, of the event that `creator` would make on these attached parents."""
+        """Return the round of the event that `creator` would make on these parents, and whether it is a witness."""
         own = None if self_parent is None else self.rows[self_parent]
         return self.hashgraph.preview(self.index[creator], own, [self.rows[other] for other in others])
 
     def attach(self, event: Event) -> int:
-        """Adds `event`, which has no fault, and returns its row."""
+        """Add `event`, which breaks no rule, and return its row."""
         member = self.index[event.creator]
         self_parent = None if event.self_parent is None else self.rows[event.self_parent]
         others = [self.rows[other] for other in event.other_parents]
@@ -69,23 +72,23 @@ class Dag:
         return row
 
     def tips(self, member: int) -> list[int]:
-        """Rows of `member`'s events without a self-child, oldest first: one unless it has forked."""
+        """Return the rows of `member`'s events without a self-child, oldest first: one unless the member has forked."""
         return list(self._tips[member])
 
     def chain(self, member: int, start: int) -> Sequence[int]:
-        """Rows of the events from seq `start` of a member that has not forked."""
+        """Return the rows of the events from seq `start` on, of a member that has not forked."""
         return self._by_member[member][start:]
 
     def has_events(self, member: int) -> bool:
-        """Whether an event by `member` is attached."""
+        """Return whether an event by `member` is attached."""
         return bool(self._by_member[member])
 
     def has_forked(self, member: int) -> bool:
-        """Whether two branches by `member` are attached."""
+        """Return whether two branches by `member` are attached."""
         return self.hashgraph.has_forked(member)
 
     def self_ancestors(self, row: int) -> Iterator[int]:
-        """`row` and its self-ancestors, newest first."""
+        """Yield `row` and its self-ancestors, newest first."""
         parent: bytes | None = self.events[row].hash
         while parent is not None:
             row = self.rows[parent]

@@ -16,13 +16,13 @@ _MAX_INT = 2**64 - 1
 
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _SHORT_BYTES = _BYTES << 5 | 24  # a byte string with one byte of length
-_SHORT_TEXT = _TEXT << 5  # the empty text; those of up to 23 bytes follow
-_CUT = 256  # no byte
+_SHORT_TEXT = _TEXT << 5  # the empty text; heads of texts of 1 to 23 bytes follow
+_CUT = 256  # stands for a missing byte
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
-class _Room:
-    """What is left of the bounds while a value is read."""
+class _Budget:
+    """The limits that remain while a value is read: how many more values, how much deeper."""
 
     __slots__ = ("depth", "items")
 
@@ -31,21 +31,21 @@ class _Room:
         self.depth = MAX_DEPTH
 
     def take(self, count: int, at: int) -> None:
-        """For `count` values more; EncodingError if they are too many."""
+        """Use up `count` values. Raise EncodingError if fewer are left."""
         self.items -= count
         if self.items < 0:
             raise EncodingError(f"byte {at}: more values than are allowed here")
 
 
 class EncodingError(ValueError):
-    """One line that says what is wrong with a value or with received bytes, and at which byte."""
+    """A value that has no encoding, or bytes that are not one: one line that says why, and at which byte."""
 
 
 def encode(value: Value) -> bytes:
-    """The only encoding of `value`.
+    """Return the only encoding of `value`; tuples encode as arrays.
 
-    Tuples encode as arrays. Raises EncodingError for a type outside the subset (floats among them), an
-    integer outside -2^64 .. 2^64 - 1, text with a lone surrogate, or more than `MAX_DEPTH` nested containers.
+    Raise EncodingError for a type outside the subset (floats, for example), an integer outside -2^64 .. 2^64 - 1, text
+    with a lone surrogate, or more than `MAX_DEPTH` nested containers.
     """
     out = bytearray()
     _write(out, value, 0)
@@ -53,15 +53,15 @@ def encode(value: Value) -> bytes:
 
 
 def decode(data: bytes, *, limit: int, items: int | None = None) -> Decoded:
-    """The value whose encoding is exactly `data`; `limit` is the largest length accepted, in bytes.
+    """Return the value whose encoding is exactly `data`, which may have at most `limit` bytes.
 
-    Raises EncodingError for anything that `encode` does not produce, in time and memory linear in `data`.
-    A byte can be a value of its own that takes a microsecond and 70 bytes of memory: where large `data` of others
-    has few values, as messages do, `items` says how many may be in arrays and maps, keys included.
+    Raise EncodingError for anything that `encode` does not produce, in time and memory linear in `data`. A single byte
+    can encode a value that takes a microsecond and 70 bytes of memory. So where large `data` from others holds few
+    values, as messages do, `items` limits how many values arrays and maps may hold in total, keys included.
     """
     if len(data) > limit:
         raise EncodingError(f"{len(data)} bytes where at most {limit} are allowed")
-    value, end = _read(data, 0, _Room(len(data) if items is None else items))
+    value, end = _read(data, 0, _Budget(len(data) if items is None else items))
     if end != len(data):
         raise EncodingError(f"byte {end}: {len(data) - end} bytes after the end of the value")
     return value
@@ -137,11 +137,11 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
         out += number.to_bytes(8)
 
 
-def _read(data: bytes, at: int, room: _Room) -> tuple[Decoded, int]:
-    """The value that starts at byte `at`, and the byte after its end.
+def _read(data: bytes, at: int, budget: _Budget) -> tuple[Decoded, int]:
+    """Return the value that starts at byte `at`, and the position of the first byte after it.
 
-    What events mostly consist of comes first and without further calls: small integers, byte strings of up
-    to 255 bytes, short texts. Whatever is not quite that takes the general way, which finds every fault.
+    The most frequent parts of events come first and without further calls: small integers, byte strings of up to
+    255 bytes, short texts. Everything else takes the general path, which finds every error.
     """
     head = data[at] if at < len(data) else _CUT
     if head < 24:
@@ -154,10 +154,10 @@ def _read(data: bytes, at: int, room: _Room) -> tuple[Decoded, int]:
         end = at + 1 + head - _SHORT_TEXT
         if end <= len(data):
             return _read_text(data, at + 1, end), end
-    return _read_any(data, at, room)
+    return _read_any(data, at, budget)
 
 
-def _read_any(data: bytes, at: int, room: _Room) -> tuple[Decoded, int]:
+def _read_any(data: bytes, at: int, budget: _Budget) -> tuple[Decoded, int]:
     major, number, start = _read_head(data, at)
     if major == _UINT:
         return number, start
@@ -175,17 +175,17 @@ def _read_any(data: bytes, at: int, room: _Room) -> tuple[Decoded, int]:
         return _CONSTANTS[number], start
     if major == _TAG:
         raise EncodingError(f"byte {at}: tags are not allowed")
-    if room.depth == 0:
+    if budget.depth == 0:
         raise EncodingError(f"byte {at}: more than {MAX_DEPTH} nested arrays and maps")
-    room.depth -= 1
+    budget.depth -= 1
     read = _read_map if major == _MAP else _read_array
-    value, end = read(data, start, number, room)
-    room.depth += 1
+    value, end = read(data, start, number, budget)
+    budget.depth += 1
     return value, end
 
 
 def _read_head(data: bytes, at: int) -> tuple[int, int, int]:
-    """Major type, argument, and the byte after them, of the item that starts at `at`."""
+    """Return the major type and the argument of the item at `at`, and the position of the first byte after them."""
     if at >= len(data):
         raise EncodingError(f"byte {at}: the value is cut short")
     head = data[at]
@@ -218,19 +218,19 @@ def _read_text(data: bytes, start: int, end: int) -> str:
         raise EncodingError(f"byte {start}: text that is not UTF-8") from None
 
 
-def _read_array(data: bytes, at: int, length: int, room: _Room) -> tuple[Decoded, int]:
-    _end(data, at, length)  # an item takes a byte at least: no list is made for a length that cannot be
-    room.take(length, at)
+def _read_array(data: bytes, at: int, length: int, budget: _Budget) -> tuple[Decoded, int]:
+    _end(data, at, length)  # an item takes at least one byte: refuse impossible lengths before reading
+    budget.take(length, at)
     items = []
     for _ in range(length):
-        item, at = _read(data, at, room)
+        item, at = _read(data, at, budget)
         items.append(item)
     return items, at
 
 
-def _read_map(data: bytes, at: int, length: int, room: _Room) -> tuple[Decoded, int]:
+def _read_map(data: bytes, at: int, length: int, budget: _Budget) -> tuple[Decoded, int]:
     _end(data, at, 2 * length)
-    room.take(2 * length, at)
+    budget.take(2 * length, at)
     items: dict[str, Decoded] = {}
     previous = b""
     for _ in range(length):
@@ -243,5 +243,5 @@ def _read_map(data: bytes, at: int, length: int, room: _Room) -> tuple[Decoded, 
         if key <= previous:
             raise EncodingError(f"byte {at}: map keys are repeated or not in ascending order")
         previous = key
-        items[name], at = _read(data, end, room)
+        items[name], at = _read(data, end, budget)
     return items, at

@@ -1,4 +1,4 @@
-"""The events of one epoch at one node: attached ones, orphans, refusals; and what a peer lacks of them."""
+"""The events of one epoch at one node: attached ones, orphans and refused ones; and what a peer lacks of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from consensus.sync import Tip, rows_for_peer, tips_of
 
 MAX_WANTED = 256
 MAX_SYNC_BYTES = 8 << 20
-REPEATED = (Evidence.TYPE, Open.TYPE)
+ADDED_BY_REPLICA = (Evidence.TYPE, Open.TYPE)
 _MAX_REFUSALS = 4096
 
 
@@ -31,36 +31,36 @@ class RefusedEvent:
 
 
 class EpochEvents:
-    """One epoch's DAG with all that waits for it. It says nothing about what the order means."""
+    """The DAG of one epoch with the events that wait for it or were refused. It does not interpret the order."""
 
     def __init__(self, opening: Opening, refused: Counter[str]) -> None:
-        """`refused` counts how many events broke which rule, over all epochs."""
+        """Start the epoch of `opening`; `refused` counts over all epochs how many events broke which rule."""
         self.opening = opening
         members = [(member.id, member.weight) for member in opening.roster.members]
         self.dag = Dag(members, last_time=opening.time)
         self.orphans = Orphans()
         self.refused = refused
-        self.unordered: dict[int, None] = {}  # rows with transactions and without a place in the order
-        self._glimpsed: dict[MemberId, Event] = {}  # by members with another event of that number here
-        self._refusals: dict[bytes, RefusedEvent] = {}  # the latest, so that what descends from them is known
+        self.unordered: dict[int, None] = {}  # rows of events with transactions that have no place in the order yet
+        self._late_forks: dict[MemberId, Event] = {}  # by creator: another event than the attached one with its seq
+        self._refusals: dict[bytes, RefusedEvent] = {}  # the latest, so that their descendants are refused too
 
     def insert(self, events: Iterable[Event]) -> list[Event]:
-        """Attaches what can be attached, and returns it, parents first; see `Replica.insert`."""
+        """Attach what can be attached, and return it, parents first; see `Replica.insert`."""
         attached: list[Event] = []
         for event in events:
             ready = deque([event])
             while ready:
-                taken = ready.popleft()
-                if self._take(taken):
-                    attached.append(taken)
-                    ready += self.orphans.release(taken.hash)
+                candidate = ready.popleft()
+                if self._attach(candidate):
+                    attached.append(candidate)
+                    ready += self.orphans.release(candidate.hash)
         return attached
 
-    def _take(self, event: Event) -> bool:
-        """Whether `event` is new and was attached; otherwise it is known, waits, or is refused."""
+    def _attach(self, event: Event) -> bool:
+        """Return whether `event` is new and was attached; otherwise it is known, waits, or is refused."""
         if event.hash in self.dag or event.hash in self.orphans or event.hash in self._refusals:
             return False
-        if event.epoch != self.opening.digest:  # nobody's fault: it was on its way while the epoch changed
+        if event.epoch != self.opening.digest:  # nobody's fault: the epoch changed while it was on its way
             self.refused["the event is of another epoch or swarm"] += 1
             return False
         missing = self.dag.missing_parents(event)
@@ -78,13 +78,13 @@ class EpochEvents:
 
     def _fault(self, event: Event, missing: Sequence[bytes]) -> str | None:
         if event.creator not in self.dag.index:
-            return "the creator is no member"
+            return "the creator is not a member"
         if not self._refusals.keys().isdisjoint(event.parents):
             return "a parent was refused"
         return None if missing else self.dag.check(event)
 
     def refusals(self) -> list[RefusedEvent]:
-        """The latest events that broke a rule, oldest first."""
+        """Return the latest events that broke a rule, oldest first."""
         return list(self._refusals.values())
 
     def _refuse(self, event: Event, reason: str) -> None:
@@ -97,16 +97,16 @@ class EpochEvents:
             del self._refusals[next(iter(self._refusals))]
 
     def tips(self) -> list[Tip]:
-        """What is here, for a sync message: events without a self-child, in roster order."""
+        """Return what is here, for a sync message: the events without a self-child, in roster order."""
         return tips_of(self.dag)
 
     def events_for_peer(
         self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES
     ) -> list[Event]:
-        """What a peer with `tips` lacks, and what it wants by hash, parents first.
+        """Return the events that a peer with `tips` lacks and those that it wants by hash, parents first.
 
-        At most `limit` events of at most `size` bytes together (but one at least). If that cuts something
-        off, a further sync with the new tips goes on from there.
+        At most `limit` events with at most `size` bytes in total (but at least one event). If that cuts something off,
+        a further sync with the new tips continues from there.
         """
         events: list[Event] = []
         for row in islice(rows_for_peer(self.dag, tips, want, limit), limit):
@@ -118,11 +118,11 @@ class EpochEvents:
         return events
 
     def wanted(self) -> list[bytes]:
-        """Hashes of missing parents to ask peers for."""
+        """Return hashes of missing parents to ask peers for."""
         return self.orphans.wanted()[:MAX_WANTED]
 
     def newest(self, member: MemberId) -> Event | None:
-        """The attached event of the highest seq by `member`; of several (a fork), that of the lowest hash."""
+        """Return the attached event by `member` with the highest seq and, after a fork, of these the lowest hash."""
         index = self.dag.index.get(member)
         if index is None:
             return None
@@ -130,38 +130,43 @@ class EpochEvents:
         return min(tips, key=lambda event: (-event.seq, event.hash), default=None)
 
     def observe_late(self, event: Event) -> bool:
-        """Whether the event, which comes after the close, is of this epoch: then all that it can do is show a fork."""
+        """Return whether `event`, which comes after the close, is of this epoch.
+
+        Such an event is not attached. It is kept if it shows that its creator has forked.
+        """
         if event.epoch != self.opening.digest:
             return False
         index = self.dag.index.get(event.creator)
         if index is not None and not self.dag.has_forked(index):
             known = self.dag.chain(index, event.seq)[:1]
             if known and self.dag.events[known[0]].hash != event.hash:
-                self._glimpsed.setdefault(event.creator, event)
+                self._late_forks.setdefault(event.creator, event)
         return True
 
     def forkers(self) -> list[MemberId]:
-        """The members that are seen to have forked."""
+        """Return the members that have been seen to fork."""
         members = [self.dag.members[index] for index in self.dag.hashgraph.forkers()]
-        return [*members, *(member for member in self._glimpsed if member not in members)]
+        return [*members, *(member for member in self._late_forks if member not in members)]
 
     def events_of(self, member: MemberId) -> list[Event]:
-        """The attached events of a member, parents first, and what was glimpsed of it."""
+        """Return the attached events of a member, parents first, and the late one that shows its fork, if any."""
         if member not in self.dag.index:
             return []
         events = [self.dag.events[row] for row in self.dag.chain(self.dag.index[member], 0)]
-        return [*events, self._glimpsed[member]] if member in self._glimpsed else events
+        return [*events, self._late_forks[member]] if member in self._late_forks else events
 
     def active_members(self) -> set[MemberId]:
-        """The members of whom an event is attached."""
+        """Return the members of which an event is attached."""
         return {member for index, member in enumerate(self.dag.members) if self.dag.has_events(index)}
 
     def unreceived(self, member: MemberId) -> tuple[tuple[TransactionTable, ...], ...]:
-        """A member's transactions without a place in the order, as they were grouped in events, in their order.
+        """Return a member's transactions without a place in the order, grouped as in its events, in their order.
 
-        Without what the replica says by itself, in the next epoch too if there is reason to.
+        Leave out those that the replica itself adds to an event: in the next epoch it adds them again if needed.
         """
         rows = [row for row in self.unordered if self.dag.events[row].creator == member]
         events = sorted((self.dag.events[row] for row in rows), key=lambda event: event.seq)
-        groups = (tuple(entry for entry in event.transactions if entry["type"] not in REPEATED) for event in events)
+        groups = (
+            tuple(entry for entry in event.transactions if entry["type"] not in ADDED_BY_REPLICA) for event in events
+        )
         return tuple(group for group in groups if group)

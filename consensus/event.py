@@ -16,13 +16,13 @@ MAX_EVENT_BYTES = 256 * 1024
 MAX_HEADER_BYTES = 512
 MAX_OTHER_PARENTS = 4
 MAX_TRANSACTIONS = 1024
-MAX_VALUES = 1 << 16  # in the transactions of an event, so that no event takes long to read
-MAX_INT = 2**63 - 1  # of sequence numbers, times, rounds and transaction ids
+MAX_VALUES = 1 << 16  # in the transactions of an event, so that no event takes long to decode
+MAX_INT = 2**63 - 1  # for sequence numbers, times, rounds and transaction ids
 
 _CONTEXT = b"ringrift/event/2\0"
-_LENGTH = 10  # of a header
+_LENGTH = 10  # fields of a header
 
-# The header of every event, as bytes: what matches needs no further look at its encoding.
+# The bytes of a correct header: a match needs no further check of its encoding.
 _DIGEST = rb"X\x20(.{32})"
 _NATURAL = rb"([\x00-\x17]|\x18[\x18-\xff]|\x19(?!\0).{2}|\x1a(?!\0{2}).{4}|\x1b(?!\0{4})[\x00-\x7f].{7})"
 _PARENTS = rb"(\x80|\x81X\x20.{32}|\x82(?:X\x20.{32}){2}|\x83(?:X\x20.{32}){3}|\x84(?:X\x20.{32}){4})"
@@ -50,27 +50,27 @@ class _HeaderFields(TypedDict):
 
 
 class EventError(ValueError):
-    """One line that says why bytes are no event, or fields make none."""
+    """Bytes that are not an event, or fields that do not make one: one line that says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Header:
-    """What a creator signs: all of an event but its transactions, of which it holds the digest.
+    """What a creator signs: the whole event except its transactions, which it covers by their digest.
 
-    CBOR [version, epoch, creator, seq, self_parent, other_parents, time, reveal, ledger, payload digest];
-    `hash`, the SHA-256 of these bytes as received, is the event's. Two are equal iff their hashes are,
-    whatever the signatures: a signer can make many for one header.
+    CBOR [version, epoch, creator, seq, self_parent, other_parents, time, reveal, ledger, payload digest]. `hash`, the
+    SHA-256 of these bytes as received, is the event's hash. Two headers are equal if and only if their hashes are,
+    whatever their signatures: a signer can make many signatures for one header.
     """
 
     version: int
     epoch: bytes  # 32-byte digest of the record that opened the epoch
     creator: MemberId
-    seq: int  # 0 without self-parent, else the self-parent's + 1
+    seq: int  # 0 without a self-parent, else the self-parent's + 1
     self_parent: bytes | None
     other_parents: tuple[bytes, ...]  # hashes of events of distinct other creators
     time: int  # creation time by the creator's clock, ns
-    reveal: bytes | None  # the creator's preimage for the round of which this is a witness
-    ledger: tuple[int, bytes] | None  # the creator's last decided round, and its ledger's digest after it
+    reveal: bytes | None  # if this is a witness: the creator's preimage for its round
+    ledger: tuple[int, bytes] | None  # the creator's last decided round, and the digest of its ledger after it
     payload_digest: bytes  # SHA-256
     header: bytes
     signature: bytes
@@ -84,16 +84,16 @@ class Header:
 
     @property
     def parents(self) -> tuple[bytes, ...]:
-        """Hashes of the parents: the self-parent first, if any, then the others as listed (SPEC S1)."""
+        """Hashes of the parents: the self-parent first, if there is one, then the others as listed (SPEC S1)."""
         return self.other_parents if self.self_parent is None else (self.self_parent, *self.other_parents)
 
     @property
     def signed(self) -> bytes:
-        """What the signature is over."""
+        """The bytes that the signature covers."""
         return _CONTEXT + self.header
 
     def verify(self) -> bool:
-        """Whether the signature is the creator's. Nothing here may be trusted before this has said so."""
+        """Return whether the signature is the creator's. Trust nothing here before this has returned True."""
         return keys.verify(self.creator, self.signed, self.signature)
 
 
@@ -104,7 +104,7 @@ class Event(Header):
     The payload is a CBOR array of transactions. The hash covers it through the digest in the header.
     """
 
-    transactions: tuple[TransactionTable, ...]  # maps with a text `type` and an integer `id`; not to be changed
+    transactions: tuple[TransactionTable, ...]  # maps with a text `type` and an integer `id`; do not change them
     payload: bytes
     raw: bytes
 
@@ -121,7 +121,7 @@ def make_event(
     ledger: tuple[int, bytes] | None = None,
     transactions: tuple[TransactionTable, ...] = (),
 ) -> Event:
-    """A signed event of `key`'s owner; EventError if the fields break a limit that receivers enforce."""
+    """Return a signed event by the owner of `key`. Raise EventError if a field breaks a receiver's limit."""
     try:
         payload = encode(transactions)
         fields: list[Value] = [VERSION, epoch, key.id, seq, self_parent, other_parents, time, reveal, ledger]
@@ -133,9 +133,9 @@ def make_event(
 
 
 def decode_event(raw: bytes, epoch: bytes) -> Event:
-    """The event of `epoch` (32-byte digest) that `raw` holds, its signature not yet checked.
+    """Return the event of `epoch` (a 32-byte digest) in `raw`, its signature not yet verified.
 
-    Raises EventError for anything but the exact canonical bytes of an event within the limits above.
+    Raise EventError for anything but the exact canonical bytes of an event within the limits above.
     """
     try:
         wire = decode(raw, limit=MAX_EVENT_BYTES, items=3)
@@ -161,9 +161,9 @@ def decode_event(raw: bytes, epoch: bytes) -> Event:
 
 
 def decode_header(header: bytes, signature: bytes) -> Header:
-    """The header of an event of any epoch, its signature not yet checked: two of them prove a fork.
+    """Return the header of an event of any epoch, its signature not yet verified: two of them prove a fork.
 
-    Raises EventError for anything but the exact canonical bytes of a header and 64 bytes of signature.
+    Raise EventError for anything but the exact canonical bytes of a header and 64 bytes of signature.
     """
     try:
         fields = _fields(header, signature)
@@ -181,14 +181,14 @@ def _wire_parts(wire: Decoded) -> list[bytes]:
 
 
 def _fields(header: bytes, signature: bytes) -> _HeaderFields:
-    """What a header says, each field checked; the length of the signature, too."""
+    """Return the fields of a header, each checked, and check the length of the signature."""
     if len(signature) != keys.SIGNATURE_BYTES:
         raise EventError(f"the signature has {len(signature)} bytes, not {keys.SIGNATURE_BYTES}")
     return _quick_fields(header) or _any_fields(header)
 
 
 def _quick_fields(header: bytes) -> _HeaderFields | None:
-    """What a header says in which nothing is wrong, at a third of the cost; None if anything is."""
+    """Return the fields of a correct header, at a third of the cost of `_any_fields`; None if anything is wrong."""
     match = _HEADER.fullmatch(header)
     if match is None:
         return None
@@ -217,7 +217,7 @@ def _number(coded: bytes) -> int:
 
 
 def _any_fields(header: bytes) -> _HeaderFields:
-    """What a header says, or a line about what is wrong with it."""
+    """Return the fields of a header. Raise EventError or EncodingError with a line about what is wrong with it."""
     fields = decode(header, limit=MAX_HEADER_BYTES)
     if not isinstance(fields, list) or len(fields) != _LENGTH:
         raise EventError(f"the header is not an array of {_LENGTH} fields")

@@ -1,4 +1,4 @@
-"""The record that founds a swarm: its name, members with weights, settings. Its digest names the swarm."""
+"""The genesis record, which founds a swarm: name, members with weights, settings. Its digest names the swarm."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,64}")
 
 
 class GenesisError(ValueError):
-    """A genesis that cannot found a swarm; the message is one line that says what and where."""
+    """A genesis that cannot found a swarm: one line that says what is wrong and where."""
 
 
 @dataclass(frozen=True)
 class Genesis:
-    """Name, founding members sorted by id, settings. Checked."""
+    """The swarm's name, its founding members sorted by id, and its settings. Checked when made."""
 
     swarm: str
     members: tuple[RosterMember, ...]
@@ -36,7 +36,7 @@ class Genesis:
         for member in self.members:
             if type(member.weight) is int and member.weight == 0:
                 raise GenesisError(f"member {id_text(member.id)}: weight must be a whole number from 1, not 0")
-        _ = self.roster  # checks the members
+        _ = self.roster  # making it checks the members
 
     @cached_property
     def roster(self) -> Roster:
@@ -61,22 +61,22 @@ class Genesis:
         )
 
     def encode(self) -> bytes:
-        """The canonical bytes of the record."""
+        """Return the canonical bytes."""
         return self.raw
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the canonical bytes: the name of the swarm and of its first epoch."""
+        """SHA-256 of the canonical bytes: it names the swarm and its first epoch."""
         return hashlib.sha256(self.raw).digest()
 
 
 def make_genesis(swarm: str, members: Iterable[RosterMember], settings: Settings) -> Genesis:
-    """A genesis with the members put in order; GenesisError says what is wrong."""
+    """Return a genesis with the members sorted by id. Raise GenesisError if it cannot found a swarm."""
     return Genesis(swarm, tuple(sorted(members, key=lambda member: member.id)), settings)
 
 
 def decode_genesis(data: bytes) -> Genesis:
-    """The genesis of these bytes; anything but exact canonical bytes is a GenesisError."""
+    """Return the genesis in `data`. Raise GenesisError for anything but its exact canonical bytes."""
     try:
         value = decode(data, limit=SIZE_LIMIT)
     except EncodingError as error:

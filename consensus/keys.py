@@ -17,12 +17,12 @@ _TEXT_LENGTH = 52
 
 
 def id_text(member: MemberId) -> str:
-    """The id as people see it: 52 lower-case characters of base32 (RFC 4648), no padding."""
+    """Return the id as people see it: 52 lower-case characters of base32 (RFC 4648), without padding."""
     return base64.b32encode(member).decode("ascii").rstrip("=").lower()
 
 
 def parse_id(text: str) -> MemberId:
-    """The id that `id_text` writes as `text`; ValueError with one line for any other text."""
+    """Return the id that `id_text` writes as `text`. Raise ValueError with one line for any other text."""
     if len(text) != _TEXT_LENGTH:
         raise ValueError(f"a member id has {_TEXT_LENGTH} characters, not {len(text)}: {text[:60]!r}")
     try:
@@ -35,7 +35,7 @@ def parse_id(text: str) -> MemberId:
 
 
 class SigningKey:
-    """The secret half of an identity, made from a 32-byte seed that the caller drew and keeps."""
+    """The secret half of an identity, made from a 32-byte seed that the caller has drawn and keeps."""
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != SEED_BYTES:
@@ -44,11 +44,14 @@ class SigningKey:
         self.id: MemberId = self._key.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte Ed25519 signature of `message`; the same every time."""
+        """Return the 64-byte Ed25519 signature of `message`; it is the same every time."""
         return self._key.sign(message)
 
     def derive(self, context: bytes) -> bytes:
-        """32 secret bytes for one purpose: from them nobody learns the key, nor those of another context."""
+        """Return 32 secret bytes for one purpose.
+
+        They reveal neither the key nor the bytes derived for another context.
+        """
         return hmac.digest(self._key.private_bytes_raw(), context, "sha256")
 
     def __repr__(self) -> str:
@@ -56,7 +59,7 @@ class SigningKey:
 
 
 def verify(member: MemberId, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is `member`'s over `message`; False for malformed keys and signatures too."""
+    """Return whether `signature` is `member`'s over `message`; False for malformed keys and signatures too."""
     try:
         _public_key(member).verify(signature, message)
     except (InvalidSignature, ValueError):

@@ -8,17 +8,17 @@ from consensus.keys import MemberId
 
 @dataclass(frozen=True, slots=True)
 class OrderedEvent:
-    """One event at its place in the order of the whole epoch."""
+    """An event at its place in the order, which runs through all epochs."""
 
     event: Event
     round: int  # round received (SPEC S15)
     time: int  # final consensus time, ns; strictly ascending along the order (S18)
-    index: int  # position in the whole order, from 0
+    index: int  # position in the whole order, over all epochs, from 0
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A judge of a decided round (SPEC S14): the event, whose it is, and the preimage it shows, if any."""
+    """A judge of a decided round (SPEC S14): its hash, its creator, and the preimage that it reveals, if any."""
 
     hash: bytes
     creator: MemberId
@@ -27,7 +27,7 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class DecidedRound:
-    """A decided round: nothing in it changes any more, at any honest node."""
+    """A decided round: it never changes again, at any honest node."""
 
     number: int  # from 1, without gaps
     judges: tuple[Judge, ...]  # ascending by hash; of distinct creators

@@ -1,4 +1,4 @@
-"""Events that came before their parents, kept within bounds that no member can make others pay for."""
+"""Orphans: events that arrived before their parents, kept within bounds so that no member can exhaust the memory."""
 
 from dataclasses import dataclass, field
 
@@ -7,26 +7,26 @@ from consensus.keys import MemberId
 
 
 @dataclass(slots=True)
-class _Shelf:
-    """The orphans of one creator."""
+class _CreatorOrphans:
+    """The orphans by one creator."""
 
     events: dict[bytes, Event] = field(default_factory=dict)
-    size: int = 0
+    size: int = 0  # bytes
 
 
 class Orphans:
     """At most `count` events and `size` bytes per creator; those with the lowest seq are kept.
 
-    The lowest are the first that can be attached, and what is dropped comes again with a later sync. Only
-    the creator's own signature can fill its shelf, so it crowds out nobody else.
+    The lowest are the first that can be attached, and a dropped event comes again with a later sync. Only the creator's
+    own signature adds to its share, so it crowds out nobody else.
     """
 
     def __init__(self, count: int = 256, size: int = 4 << 20) -> None:
         self._count = count
         self._size = size
-        self._shelves: dict[MemberId, _Shelf] = {}
-        self._missing: dict[bytes, set[bytes]] = {}  # of each orphan: the parents it waits for
-        self._waiting: dict[bytes, dict[bytes, Event]] = {}  # of each parent: who waits for it
+        self._by_creator: dict[MemberId, _CreatorOrphans] = {}
+        self._missing: dict[bytes, set[bytes]] = {}  # by orphan: the parents that it waits for
+        self._waiting: dict[bytes, dict[bytes, Event]] = {}  # by parent: the orphans that wait for it
 
     def __len__(self) -> int:
         return len(self._missing)
@@ -35,35 +35,38 @@ class Orphans:
         return digest in self._missing
 
     def by_creator(self, creator: MemberId) -> list[Event]:
-        """The orphans by `creator`, in order of arrival."""
-        return list(self._shelves[creator].events.values()) if creator in self._shelves else []
+        """Return the orphans by `creator`, in order of arrival."""
+        return list(self._by_creator[creator].events.values()) if creator in self._by_creator else []
 
     def wanted(self) -> list[bytes]:
-        """Hashes of the parents that are nowhere here, lowest orphans first, the creators taking turns.
+        """Return the hashes of the parents that are absent, lowest orphans first, alternating between creators.
 
-        So a member whose orphans name parents that do not exist does not keep others from being asked for.
+        So a member whose orphans name parents that do not exist does not delay the parents of others.
         """
         turns: list[tuple[int, int, bytes]] = []
-        for creator, (_, shelf) in enumerate(sorted(self._shelves.items())):
-            orphans = sorted(shelf.events.values(), key=lambda orphan: (orphan.seq, orphan.hash))
+        for creator, (_, kept) in enumerate(sorted(self._by_creator.items())):
+            orphans = sorted(kept.events.values(), key=lambda orphan: (orphan.seq, orphan.hash))
             parents = [parent for orphan in orphans for parent in sorted(self._missing[orphan.hash])]
             absent = [parent for parent in parents if parent not in self._missing]
             turns += [(turn, creator, parent) for turn, parent in enumerate(dict.fromkeys(absent))]
         return list(dict.fromkeys(parent for _, _, parent in sorted(turns)))
 
     def add(self, event: Event, missing: list[bytes]) -> None:
-        """Keeps `event`, not here yet, until each of `missing` was attached; drops what is too much."""
-        shelf = self._shelves.setdefault(event.creator, _Shelf())
-        shelf.events[event.hash] = event
-        shelf.size += len(event.raw)
+        """Keep `event`, which is not here yet, until each of `missing` has been attached.
+
+        Drop the creator's highest orphans beyond the bounds.
+        """
+        kept = self._by_creator.setdefault(event.creator, _CreatorOrphans())
+        kept.events[event.hash] = event
+        kept.size += len(event.raw)
         self._missing[event.hash] = set(missing)
         for parent in missing:
             self._waiting.setdefault(parent, {})[event.hash] = event
-        while len(shelf.events) > self._count or shelf.size > self._size:
-            self._remove(max(shelf.events.values(), key=lambda orphan: (orphan.seq, orphan.hash)))
+        while len(kept.events) > self._count or kept.size > self._size:
+            self._remove(max(kept.events.values(), key=lambda orphan: (orphan.seq, orphan.hash)))
 
     def release(self, parent: bytes) -> list[Event]:
-        """The orphans that waited for `parent` only, now attached; they are no longer here."""
+        """Remove and return the orphans that waited only for `parent`, which is now attached."""
         ready = []
         for event in self._waiting.pop(parent, {}).values():
             missing = self._missing[event.hash]
@@ -74,7 +77,7 @@ class Orphans:
         return ready
 
     def drop_descendants(self, refused: bytes) -> int:
-        """Drops all orphans that descend from an event that was refused; how many they were."""
+        """Drop all orphans that descend from a refused event, and return how many there were."""
         doomed, dropped = [refused], 0
         while doomed:
             for event in list(self._waiting.get(doomed.pop(), {}).values()):
@@ -85,9 +88,9 @@ class Orphans:
         return dropped
 
     def _remove(self, event: Event) -> None:
-        shelf = self._shelves[event.creator]
-        del shelf.events[event.hash]
-        shelf.size -= len(event.raw)
+        kept = self._by_creator[event.creator]
+        del kept.events[event.hash]
+        kept.size -= len(event.raw)
         for parent in self._missing.pop(event.hash):
             waiting = self._waiting[parent]
             del waiting[event.hash]

@@ -1,8 +1,8 @@
-"""The chain of preimages by which a member fixes what it adds to the beacon of every round of an epoch.
+"""The chain of preimages with which a member commits to what it adds to the beacon of every round of an epoch.
 
-Before the epoch opens everybody knows the chain's end, the anchor (the chain is Lamport's of 1981). The
-preimage of round r gives the anchor when hashed r times: there is one for each member and round, nobody else
-can tell it beforehand, and its owner cannot change it, only hold it back.
+The end of the chain, the anchor, is public before the epoch opens (a hash chain as in Lamport 1981). The preimage of
+round r gives the anchor when hashed r times. There is one for each member and round; nobody else can know it in
+advance, and its owner cannot change it, only withhold it.
 """
 
 from __future__ import annotations
@@ -13,32 +13,34 @@ from hashlib import sha256
 from consensus.keys import SigningKey
 from consensus.settings import ROUNDS_LIMIT
 
-LENGTH = ROUNDS_LIMIT  # of a chain: a preimage for each round that an epoch can have
+LENGTH = ROUNDS_LIMIT  # of a chain: one preimage for each round that an epoch can have
 
 _CONTEXT = b"ringrift/preimages/1"
-_STRIDE = 512  # of the chain, one preimage in so many is kept
+_STRIDE = 512  # one preimage of the chain in this many is kept as a checkpoint
 
 
 class Preimages:
     """The chain of one key for one epoch.
 
-    Nothing is computed before it is asked for. What is asked for first takes the LENGTH hashes of the whole
-    chain (50 ms); it is remembered for the latest few chains of the process. After that, a preimage takes
-    `_STRIDE` hashes now and then.
+    Nothing is computed before the first access, which takes the LENGTH hashes of the whole chain (50 ms). The process
+    remembers the checkpoints of its latest chains. After that, a preimage costs `_STRIDE` hashes now and then.
     """
 
     def __init__(self, key: SigningKey, epoch_number: int) -> None:
         self._secret = key.derive(_CONTEXT + epoch_number.to_bytes(8))
-        self._segment: list[bytes] = []  # preimages of the rounds from `_start`
+        self._segment: list[bytes] = []  # preimages of consecutive rounds, the first of round `_start`
         self._start = 0
 
     @property
     def anchor(self) -> bytes:
-        """The end of the chain that everybody knows, 32 bytes."""
+        """The public end of the chain, 32 bytes."""
         return self._checkpoints[0]
 
     def preimage(self, round_number: int) -> bytes | None:
-        """32 bytes for a round of the epoch, counted from 1 within it; None beyond the chain's other end."""
+        """Return the 32 bytes for a round of the epoch, counted from 1 within it.
+
+        Return None beyond the secret end of the chain.
+        """
         if round_number > LENGTH:
             return None
         place = round_number - self._start
@@ -65,15 +67,18 @@ class Preimages:
 
 
 def verify_preimage(earlier: bytes, preimage: bytes, rounds: int) -> bool:
-    """Whether `preimage` is of the chain of `earlier`, so many rounds after it; takes as many hashes."""
+    """Return whether `preimage` hashed `rounds` times gives `earlier`, a preimage or anchor of the same chain.
+
+    Takes that many hashes.
+    """
     for _ in range(rounds):
         preimage = sha256(preimage).digest()
     return preimage == earlier
 
 
-@lru_cache(maxsize=64)  # enough for the members of a simulated swarm, whose nodes share a process
+@lru_cache(maxsize=64)  # enough for a simulated swarm, whose nodes share a process
 def _checkpoints(secret: bytes) -> tuple[bytes, ...]:
-    """The preimages of rounds 0, _STRIDE, 2 * _STRIDE ... LENGTH; that of round 0 is the anchor."""
+    """Return the preimages of rounds 0, _STRIDE, 2 * _STRIDE ... LENGTH; that of round 0 is the anchor."""
     value, kept = sha256(secret).digest(), []
     for round_number in range(LENGTH, 0, -1):
         if round_number % _STRIDE == 0:

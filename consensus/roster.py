@@ -1,4 +1,4 @@
-"""Who is in the swarm during one epoch: the members with their weights, and what 2/3 of them is."""
+"""The roster: who is in the swarm during one epoch, with which weight, and what more than 2/3 of the weight is."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ ADDRESS_LIMIT = 255
 
 
 class RosterError(ValueError):
-    """Members that make no roster; the message is one line that says what and where."""
+    """Members that do not make a roster: one line that says what is wrong and where."""
 
 
 @dataclass(frozen=True)
 class RosterMember:
     """A member by its Ed25519 public key (32 bytes) and its weight in every vote.
 
-    Weight 0 is for a member that has lost its say: it still gossips, and decides nothing.
+    Weight 0 is for a member that has lost its vote: it still gossips, and decides nothing.
     """
 
     id: MemberId
     weight: int
-    anchor: bytes | None = None  # end of its chain of preimages (32 bytes); without, it adds to no beacon
-    address: str = ""  # host:port that the members agreed on; empty: as in the swarm.toml that founded the swarm
+    anchor: bytes | None = None  # the end of its chain of preimages (32 bytes); without one it adds to no beacon
+    address: str = ""  # host:port that the members agreed on; empty: see the swarm.toml that founded the swarm
 
     def table(self) -> Value:
-        """As CBOR values."""
+        """Return the member as a CBOR array."""
         return [self.id, self.weight, self.anchor, self.address]
 
 
 @dataclass(frozen=True)
 class Roster:
-    """The members of one epoch, sorted by id; their order is the member index of the hashgraph. Checked."""
+    """The members of one epoch, sorted by id. Their order gives the member indices of the hashgraph. Checked."""
 
     members: tuple[RosterMember, ...]
 
@@ -68,20 +68,20 @@ class Roster:
         return len(self.members)
 
     def member(self, member_id: MemberId) -> RosterMember:
-        """The member with this id; KeyError if there is none."""
+        """Return the member with this id. Raise KeyError if there is none."""
         return self._by_id[member_id]
 
     def weight(self, members: Iterable[MemberId]) -> int:
-        """The weight of distinct members together; who is none weighs nothing."""
+        """Return the total weight of distinct members; a non-member weighs nothing."""
         return sum(self.weights.get(member, 0) for member in members)
 
     def supermajority(self, members: Iterable[MemberId]) -> bool:
-        """Whether these distinct members weigh more than 2/3 of all (SPEC S2)."""
+        """Return whether these distinct members weigh more than 2/3 of all (SPEC S2)."""
         return 3 * self.weight(members) > 2 * self.total_weight
 
     @property
     def outweighing(self) -> RosterMember | None:
-        """Of four or more voters, one that has a third of the weight or more, and so a veto; None if there is none."""
+        """One of four or more voters that has a third of the weight or more, and so a veto; None if none has."""
         voters = [member for member in self.members if member.weight]
         heavy = (member for member in voters if 3 * member.weight >= self.total_weight)
         return next(heavy, None) if len(voters) >= 4 else None
@@ -93,7 +93,7 @@ class Roster:
         return hashlib.sha256(encode(["ringrift/roster/1", members])).digest()
 
     def table(self) -> list[Value]:
-        """All members as CBOR values."""
+        """Return all members as CBOR arrays."""
         return [member.table() for member in self.members]
 
     @cached_property
@@ -102,12 +102,15 @@ class Roster:
 
 
 def make_roster(members: Iterable[RosterMember]) -> Roster:
-    """A roster with the members put in order; RosterError says what is wrong."""
+    """Return a roster of these members, sorted by id. Raise RosterError if they do not make one."""
     return Roster(tuple(sorted(members, key=lambda member: member.id)))
 
 
 def require_balance(roster: Roster) -> None:
-    """RosterError if one of four or more voters has a veto. Only what the members agree on has to be so."""
+    """Raise RosterError if one of four or more voters has a veto.
+
+    Only rosters that the members agree on are held to this; a proven fault may leave one with a veto.
+    """
     member = roster.outweighing
     if member is not None:
         raise RosterError(
@@ -117,7 +120,7 @@ def require_balance(roster: Roster) -> None:
 
 
 def parse_roster(value: Decoded) -> Roster:
-    """The roster of CBOR values; RosterError if they are none."""
+    """Return the roster of decoded CBOR values. Raise RosterError if they do not make one."""
     if not isinstance(value, list):
         raise RosterError("members must be a list")
     return Roster(tuple(_read_member(entry) for entry in value))

@@ -1,8 +1,8 @@
 """The bytes that members seal: an in-toto Statement v1 about one promotion, in canonical JSON.
 
-The statement holds texts and whole numbers only (numbers that may pass 2^53 as decimal text, digests as
-hex), so every node writes the same bytes. https://in-toto.io/Statement/v1, https://github.com/secure-
-systems-lab/dsse.
+The statement holds only texts and whole numbers (decimal text for numbers that may exceed 2^53, hex for digests), so
+every node writes the same bytes. See https://in-toto.io/Statement/v1 and
+https://github.com/secure-systems-lab/dsse.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ MANIFEST = "manifest.cbor"
 
 
 def canonical_json(value: Json) -> bytes:
-    """The only form: sorted keys, no spaces, ASCII with escapes."""
+    """Return the only form of `value`: sorted keys, no spaces, ASCII with escapes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.encode("ascii")
 
 
 def encode_statement(model: bytes, files: Mapping[str, bytes], predicate: dict[str, Json]) -> bytes:
-    """A statement whose subjects are the model's files and its manifest, by SHA-256."""
+    """Return a statement whose subjects are the model's files and its manifest, each named by its SHA-256."""
     named = {MANIFEST: model, **files}
     subject: list[Json] = [{"name": name, "digest": {"sha256": named[name].hex()}} for name in sorted(named)]
     return canonical_json(
@@ -40,6 +40,6 @@ def encode_statement(model: bytes, files: Mapping[str, bytes], predicate: dict[s
 
 
 def pae(statement: bytes) -> bytes:
-    """DSSE's pre-authentication encoding of a statement: what a seal signs."""
+    """Return DSSE's pre-authentication encoding of a statement: the bytes that a seal signs."""
     kind = PAYLOAD_TYPE.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(statement), statement)

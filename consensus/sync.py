@@ -1,4 +1,4 @@
-"""What two replicas tell each other: the tips they have, and from these what the other one lacks."""
+"""The tips that replicas exchange, and the events that a peer lacks according to its tips."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from consensus.dag import Dag
 from consensus.event import MAX_INT, EventError
 from consensus.keys import MemberId
 
-TIPS_PER_MEMBER = 8  # of a member that has forked; any other has one
+TIPS_PER_MEMBER = 8  # for a member that has forked; any other has one
 
 
 class Tip(NamedTuple):
@@ -20,7 +20,7 @@ class Tip(NamedTuple):
 
 
 def parse_tips(value: Any, members: int) -> list[Tip]:
-    """The tips in a decoded message of a swarm of `members`; EventError with one line if they are none."""
+    """Return the tips in a decoded message of a swarm of `members`. Raise EventError if they are malformed."""
     if not isinstance(value, list) or len(value) > members * TIPS_PER_MEMBER:
         raise EventError(f"tips is not an array of at most {members * TIPS_PER_MEMBER}")
     return [_read_tip(item) for item in value]
@@ -38,7 +38,7 @@ def _read_tip(value: Any) -> Tip:
 
 
 def tips_of(dag: Dag) -> list[Tip]:
-    """The tips of all members, in roster order; the newest few of a member that has forked."""
+    """Return the tips of all members, in roster order; of a member that has forked, the newest few."""
     rows = [row for member in range(len(dag.members)) for row in dag.tips(member)[-TIPS_PER_MEMBER:]]
     return [Tip(event.creator, event.seq, event.hash) for event in (dag.events[row] for row in rows)]
 
@@ -52,18 +52,18 @@ def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:
 
 
 class PeerKnowledge:
-    """What a peer has, as far as its tips tell.
+    """Which events a peer has, as far as its tips show.
 
-    A tip that we have ourselves vouches for its self-ancestors. Of a tip that we lack, only the seq tells:
-    we take it that the peer has the member's events up to there. Where that is wrong, because the member
-    has forked, the peer misses a parent later and asks for it by hash; then the seq tells nothing any more.
+    A tip that we have ourselves implies its self-ancestors. Of a tip that we lack only the seq is useful: we assume
+    that the peer has the member's events up to it. If that is wrong, because the member has forked, the peer later
+    misses a parent and asks for it by hash; from then on the seq is ignored.
     """
 
     def __init__(self, dag: Dag, tips: Iterable[Tip], wanted: Iterable[int]) -> None:
-        """`wanted` are the rows that the peer asks for."""
+        """Evaluate the peer's `tips`; `wanted` are the rows that it asks for."""
         self._dag = dag
         self._known: list[list[int]] = [[] for _ in dag.members]
-        self._foreign = [-1] * len(dag.members)  # highest seq of a tip that we lack
+        self._foreign = [-1] * len(dag.members)  # by member: the highest seq of a tip that we lack
         listed = [0] * len(dag.members)
         for tip in tips:
             member, row = dag.index.get(tip.creator), dag.rows.get(tip.hash)
@@ -78,7 +78,7 @@ class PeerKnowledge:
             self._foreign[dag.index[dag.events[row].creator]] = -1
 
     def has_event(self, row: int) -> bool:
-        """Whether the peer has the event of `row`."""
+        """Return whether the peer has the event of `row`."""
         event = self._dag.events[row]
         member = self._dag.index[event.creator]
         return event.seq <= self._foreign[member] or any(
@@ -86,7 +86,7 @@ class PeerKnowledge:
         )
 
     def missing_rows(self, member: int) -> Sequence[int]:
-        """Rows of `member`'s events that the peer lacks, ascending."""
+        """Return the rows of `member`'s events that the peer lacks, ascending."""
         dag = self._dag
         if not dag.has_forked(member):
             seen = max([self._foreign[member], *(dag.events[row].seq for row in self._known[member])])
@@ -101,7 +101,7 @@ class PeerKnowledge:
 
 
 def rows_for_peer(dag: Dag, tips: Iterable[Tip], want: Iterable[bytes], limit: int) -> Iterator[int]:
-    """Rows of what a peer with these tips lacks, ascending, so parents first.
+    """Yield the rows that a peer with these tips lacks, ascending, so parents first.
 
     An event that the peer wants by hash comes with up to `limit` ancestors that the peer seems to lack.
     """

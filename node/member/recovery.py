@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import trio
 
 from consensus.epoch import EpochRecord, Opening
-from consensus.epoch_events import REPEATED
+from consensus.epoch_events import ADDED_BY_REPLICA
 from consensus.event import Event, EventError, TransactionTable
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, SigningKey
@@ -104,6 +104,6 @@ def transactions_without_effect(
         for event in epoch.events_of(member):
             ids = {number for number in transaction_ids(event) if not ledger.has_used(member, number)} - returned
             returned |= ids
-            said = (entry for entry in event.transactions if entry["type"] not in REPEATED)
+            said = (entry for entry in event.transactions if entry["type"] not in ADDED_BY_REPLICA)
             groups.append(tuple(entry for entry in said if entry["id"] in ids))
     return [group for group in groups if group]

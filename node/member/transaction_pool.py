@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from consensus.encoding import encode
-from consensus.epoch_events import REPEATED
+from consensus.epoch_events import ADDED_BY_REPLICA
 from consensus.event import MAX_TRANSACTIONS, Event, TransactionTable
 
 _MAX_FILLED = MAX_TRANSACTIONS - 1  # transactions in one event, beside the one that opens the epoch
@@ -21,7 +21,7 @@ class BacklogError(Exception):
 
 def transaction_ids(event: Event) -> tuple[int, ...]:
     """Return the ids of an event's transactions, but not of those that the replica adds, which have none."""
-    return tuple(entry["id"] for entry in event.transactions if entry["type"] not in REPEATED)
+    return tuple(entry["id"] for entry in event.transactions if entry["type"] not in ADDED_BY_REPLICA)
 
 
 class TransactionPool:

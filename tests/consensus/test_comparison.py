@@ -120,7 +120,7 @@ def test_what_is_kept_is_bounded_whatever_is_said() -> None:
             digest_of("y"),
         )
     assert len(comparison._digests) <= KEPT_ROUNDS + 1
-    assert len(comparison._said) <= 2 * KEPT_ROUNDS + 2
+    assert len(comparison._claims) <= 2 * KEPT_ROUNDS + 2
 
 
 def test_ledgers_are_told_apart_entry_by_entry() -> None:

@@ -238,7 +238,7 @@ def test_the_events_of_a_removed_member_count_for_nothing() -> None:
     swarm.run_until(lambda replica: key.id not in replica.roster)
     event = make_event(key, epoch=replica.epoch_digest, seq=0, self_parent=None, time=1)
     assert replica.insert([event]) == []
-    assert replica.refused["the creator is no member"] == 1
+    assert replica.refused["the creator is not a member"] == 1
     with pytest.raises(RuntimeError, match="no key of a member"):
         swarm.replicas[0].create(1)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from consensus import forks
-from consensus.dag import LATEST
+from consensus.dag import LATEST_NS
 from consensus.event import Event
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change
@@ -20,11 +20,11 @@ from tests.consensus.test_forks import branches
 def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing() -> None:
     """The median of the times counts judges, not weight: these three, with 3 of 15, are half of them."""
     swarm = Swarm(6, seed=1, settings=Settings(epoch=EpochSettings(events=40)), weights=[4] * 3 + [1] * 3)
-    swarm.clocks = dict.fromkeys(range(3, 6), LATEST - 40)  # time for 40 events each, and more in all
+    swarm.clocks = dict.fromkeys(range(3, 6), LATEST_NS - 40)  # time for 40 events each, and more in all
     swarm.run(400).settle()
     swarm.agreement()
     assert len(swarm.closed) >= 2
-    assert swarm.replicas[0].ledger.time > LATEST
+    assert swarm.replicas[0].ledger.time > LATEST_NS
 
 
 @pytest.mark.parametrize("kind", ["leave", "key", "join"])
@@ -59,8 +59,8 @@ def test_a_time_that_no_order_could_go_on_from_is_refused() -> None:
     swarm = Gossip(4, seed=1).run(20).settle()
     event = swarm.forked(3, [])
     late = branches(swarm, 3)[0]
-    assert event.time < late.time < LATEST
-    swarm.time = LATEST
+    assert event.time < late.time < LATEST_NS
+    swarm.time = LATEST_NS
     for other in swarm.replicas[:3]:
         assert other.insert(branches(swarm, 3)) == []
         assert other.refused == {"the time is beyond the year 2116": 2}

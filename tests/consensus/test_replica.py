@@ -198,7 +198,7 @@ def test_events_that_break_a_rule_are_refused_with_the_reason() -> None:
     replica.insert([first, other, forked])
     stranger = SigningKey(b"\xee" * 32)
     after: dict[str, Any] = {"seq": 1, "self_parent": first.hash, "time": START + 1}
-    assert refusal(replica, event_by(stranger)) == "the creator is no member"
+    assert refusal(replica, event_by(stranger)) == "the creator is not a member"
     assert refusal(replica, event_by(a, epoch=b"\1" * 32)) == "the event is of another epoch or swarm"
     assert refusal(replica, event_by(a, **after | {"seq": 2})) == "the seq is not the self-parent's + 1"
     late = "the time is not after the self-parent's"

@@ -323,7 +323,7 @@ def damaged_files(directory: Path) -> dict[str, tuple[bytes, str]]:
         "long.jsonl": (changed(steps=too_long), f"move {len(too_long)}, "),
         "cut.safetensors": (match[:-4], "cut.safetensors: not a readable safetensors file"),
         "other.safetensors": (other, "is a 'weather/1' file and holds no games"),
-        "binary.safetensors": (b"12345678{" + bytes(50), "has written; give a file of recorded games"),
+        "binary.safetensors": (b"12345678{" + bytes(50), "written by this program; give a file of recorded games"),
     }
 
 

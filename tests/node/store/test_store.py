@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -244,7 +245,7 @@ async def test_own_events_are_synced_and_received_ones_are_not(tmp_path: Path, m
     levels: list[int] = []
     insert = store._insert
 
-    def spy(synchronous: str, rows: list[tuple[int | None, bytes]]) -> None:
+    def spy(synchronous: Literal["NORMAL", "FULL"], rows: list[tuple[int | None, bytes]]) -> None:
         insert(synchronous, rows)
         levels.append(store._database.execute("PRAGMA synchronous").fetchone()[0])
 

@@ -70,7 +70,7 @@ class MemberInfo(TypedDict):
     roles: list[str]
     """Kinds of work it takes: any of "selfplay", "train", "match"."""
     device: str
-    """What its workers run on, such as "cpu" or "cuda"."""
+    """The name of its GPU, or "cpu"; its workers use the CPU alone."""
     version: str
     """First 12 hex characters of the digest of its program's sources."""
     rates: dict[str, int]

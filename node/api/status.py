@@ -29,7 +29,7 @@ class NodeInfo(TypedDict):
     roles: list[str]
     """Kinds of work this node takes: any of "selfplay", "train", "match"."""
     device: str
-    """What the workers run on, such as "cpu" or "cuda"."""
+    """The name of this machine's GPU, or "cpu"; the workers use the CPU alone."""
     address: str
     """Where peers reach this node, as host:port."""
 

@@ -48,8 +48,8 @@ class NodeReport:
     ) -> None:
         """Report on the node of `me`, from now on.
 
-        `device` is what its workers run on, `listen` where it serves peers, and `faults` the directory of the proofs
-        of wrong results.
+        `device` is the name of its GPU or "cpu", `listen` where it serves peers, and `faults` the directory of the
+        proofs of wrong results.
         """
         self._me = me
         self._address_book = address_book

@@ -1,4 +1,4 @@
-"""The device that workers run on, found without loading the libraries that use it."""
+"""The device that a node names in its profile, found without loading the libraries that use it."""
 
 import shutil
 import subprocess

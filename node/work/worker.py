@@ -2,7 +2,7 @@
 
 `WorkerProcess` keeps a warm child, `python -m training.worker`, and speaks CBOR frames with it over pipes:
 starting one costs seconds of imports, so it serves job after job. Whatever goes wrong with the child (killed
-for memory, a CUDA fault, a broken frame) ends in `WorkError` for the one job that ran; the next job gets a
+for memory, a crash in a library, a broken frame) ends in `WorkError` for the one job that ran; the next job gets a
 fresh child. Cancelling `perform` kills the child: a job that nobody waits for must not run on.
 """
 

@@ -41,7 +41,7 @@ from node.report.actions import NodeActions
 from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
-from node.statesync.pruning import follow_epochs
+from node.statesync.pruning import offer_and_prune
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock
@@ -241,7 +241,7 @@ class _Peers:
         """Start to ask the others, and to forget what is needed no more."""
         nursery.start_soon(self.gossip.run)
         nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self.gossip.is_stranded())
-        nursery.start_soon(follow_epochs, self._store, self.blobs, self._options.keep_epochs)
+        nursery.start_soon(offer_and_prune, self._store, self.blobs, self._options.keep_epochs)
         if not keep_blobs:
             nursery.start_soon(self._collector.run, lambda: self._is_at_rest(report))
 

@@ -29,7 +29,7 @@ from node.simulation.addressing import Addressing, NoCredentials
 from node.simulation.byzantine.attack import Attack
 from node.simulation.machine import Instance, MemberFactory, SimulatedNode
 from node.statesync.catchup import CatchUp
-from node.statesync.pruning import follow_epochs
+from node.statesync.pruning import offer_and_prune
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport.memory import Conditions, Network
@@ -196,7 +196,7 @@ class SimulatedSwarm:
                 nursery.start_soon(admission.run, instance.member.subscribe())
                 nursery.start_soon(instance.gossip.run)
             await nursery.start(self.network.serve, node.identity.id, router)
-            nursery.start_soon(follow_epochs, first.store, node.blobs, self.keep)
+            nursery.start_soon(offer_and_prune, first.store, node.blobs, self.keep)
             nursery.start_soon(self._catch_up, node, first, router, chance)
             nursery.start_soon(self.run_services, node, first, chance)
             node.member, node.gossip = first.member, first.gossip

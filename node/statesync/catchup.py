@@ -1,8 +1,14 @@
-"""The asking side: when a node jumps to a later epoch, and all that has to be verified before it does."""
+"""The asking side: when a node jumps to another epoch, and all that has to be verified before it does.
+
+The node polls whether it is stranded. If so, it asks its peers for records (`RecordChain`). The newest sealed one may
+lead to a later epoch; or it contradicts a record in the store, which then is wrong. In both cases the node fetches the
+ledger that the record names, and enters its epoch.
+"""
 
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import Protocol
 
 import structlog
@@ -20,12 +26,11 @@ from node.statesync.chain import RecordChain
 from node.store import Store
 from node.transport import AskError, BadAnswer, Refused, Transport
 
-_LOOK = 2.0  # seconds between two looks whether we are stranded
-_RETRY = 5.0  # seconds after an attempt that led nowhere
-_TEACHERS = 3  # asked at a time for the chain
-_BUSY = 429
-_PAUSE = 0.5  # seconds before a busy teacher is asked again
-_PATIENCE = 10  # times that a busy teacher is asked again
+_POLL_S = 2.0  # between two looks whether the node is stranded
+_RETRY_S = 5.0  # after an attempt that led nowhere
+_PEERS_ASKED = 3  # at a time, for the chain
+_BUSY_PAUSE_S = 0.5  # before a busy peer is asked again
+_BUSY_RETRIES = 10  # how often a busy peer is asked
 
 _log = structlog.get_logger(__name__)
 
@@ -78,54 +83,58 @@ class CatchUp:
         self._blobs, self._fetcher, self._random = blobs, fetcher, chance
         self._entered = entered
 
-    async def run(self, stranded: Callable[[], bool]) -> None:
-        """Until cancelled. `stranded` says whether peers answer, and none of them serves our epoch.
+    async def run(self, is_stranded: Callable[[], bool]) -> None:
+        """Jump whenever the node is stranded, until cancelled: peers answer, and none of them serves our epoch.
 
         Raises StoreError.
         """
         while True:
-            await trio.sleep(_LOOK)
-            if stranded() and not await self.jump():
-                await trio.sleep(_RETRY)
+            await trio.sleep(_POLL_S)
+            if is_stranded() and not await self.jump():
+                await trio.sleep(_RETRY_S)
 
     async def jump(self) -> bool:
-        """Fetches what is needed to enter the newest sealed epoch, and enters it; False if that led nowhere.
+        """Fetch what is needed to enter the newest sealed epoch, and enter it; return False if that led nowhere.
 
-        Whatever was verified when it is interrupted is not fetched again. Raises StoreError.
+        What was verified before an interruption is not fetched again. Raises StoreError.
         """
         chain = RecordChain(self._genesis, self._store)
         await chain.load()
-        await self._learn(chain)
-        record = chain.newest
+        await self._fetch_records(chain)
         if not chain.corrected:
             await self._target.observe_peer_records(chain.said)
-        if record is None or not await self._leads_on(chain, record) or not self._has_place(chain, record):
+        record = chain.newest
+        if record is None or not await self._leads_elsewhere(chain, record) or not self._is_member(chain, record):
             return False
-        if chain.wrong is not None:
-            self._target.observe_refutation(chain.wrong, chain.corrected[0])
+        if chain.refuted is not None:
+            self._target.observe_refutation(chain.refuted, chain.corrected[0])
         try:
-            await self._fetcher.fetch(record.snapshot, max_bytes=SIZE_LIMIT)
-            snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
-            _log.info("catches up", epoch=self._store.epoch, to=record.number, ledger=len(snapshot))
-            await self._target.enter(record, snapshot, chain.corrected)
-            await self._entered()
-            if chain.wrong is not None:
-                await self._blobs.remove(chain.wrong.snapshot)
+            await self._enter(chain, record)
         except (BlobError, SnapshotError) as error:
             _log.warning("cannot catch up", epoch=record.number, reason=str(error))
             return False
         return True
 
-    def _has_place(self, chain: RecordChain, record: EpochRecord) -> bool:
-        """Whether we are in the epoch of `record`, the newest sealed one, or of a later one that peers speak of.
+    async def _enter(self, chain: RecordChain, record: EpochRecord) -> None:
+        """Fetch the ledger that the record names, and enter its epoch. Raises BlobError, SnapshotError, StoreError."""
+        await self._fetcher.fetch(record.snapshot, max_bytes=SIZE_LIMIT)
+        snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
+        _log.info("catching up", epoch=self._store.epoch, to=record.number, ledger=len(snapshot))
+        await self._target.enter(record, snapshot, chain.corrected)
+        await self._entered()
+        if chain.refuted is not None:
+            await self._blobs.remove(chain.refuted.snapshot)
 
-        That one may lack our own seal: then we follow the events that lead to it.
+    def _is_member(self, chain: RecordChain, record: EpochRecord) -> bool:
+        """Return whether we are in the epoch of `record`, the newest sealed one, or in a later one that peers name.
+
+        The later one may lack our own seal: then we follow the events that lead to it.
         """
         later = [said for said in chain.said.values() if said is not None and said.number > record.number]
         return any(self._target.observe_roster(one) for one in (*later, record))
 
-    async def _leads_on(self, chain: RecordChain, record: EpochRecord) -> bool:
-        """Whether the epoch of `record`, the newest, is another one than ours, and none that ours follows."""
+    async def _leads_elsewhere(self, chain: RecordChain, record: EpochRecord) -> bool:
+        """Return whether the epoch of `record`, the newest sealed one, is neither ours nor one that leads to ours."""
         if record.number > self._store.epoch:
             return True
         if not chain.corrected:
@@ -136,33 +145,33 @@ class CatchUp:
         ours = await self._store.read_record(record.number)
         return ours is None or ours.digest != record.digest
 
-    async def _learn(self, chain: RecordChain) -> None:
-        """Asks all peers, several at a time and turn by turn, until none of them tells more."""
+    async def _fetch_records(self, chain: RecordChain) -> None:
+        """Ask all peers in turn, several at a time, until none of them has more records."""
         peers = sorted(self._peers(), key=lambda peer: peer.id)
         self._random.shuffle(peers)
         waiting = deque(peer for peer in peers if peer.backoff.may_listen(trio.current_time()))
         async with trio.open_nursery() as nursery:
-            for _ in range(_TEACHERS):
-                nursery.start_soon(self._attend, chain, waiting)
+            for _ in range(_PEERS_ASKED):
+                nursery.start_soon(self._ask_in_turn, chain, waiting)
 
-    async def _attend(self, chain: RecordChain, waiting: deque[Peer]) -> None:
+    async def _ask_in_turn(self, chain: RecordChain, waiting: deque[Peer]) -> None:
         while waiting:
             peer = waiting.popleft()
-            if await self._hear(chain, peer):
+            if await self._ask(chain, peer):
                 waiting.append(peer)
 
-    async def _hear(self, chain: RecordChain, peer: Peer) -> bool:
-        """Lets a peer tell once; whether it told something new, so that it may know more."""
+    async def _ask(self, chain: RecordChain, peer: Peer) -> bool:
+        """Ask a peer once; return whether it had new records, so that it may have more."""
         try:
-            for _ in range(_PATIENCE):
+            for _ in range(_BUSY_RETRIES):
                 try:
-                    told = await chain.learn(peer, self._transport)
+                    found = await chain.fetch(peer, self._transport)
                     peer.backoff.ask_by(trio.current_time())  # it admits us, and may have events
-                    return told
+                    return found
                 except Refused as refused:
-                    if refused.status != _BUSY:
+                    if refused.status != HTTPStatus.TOO_MANY_REQUESTS:
                         raise
-                await trio.sleep(_PAUSE)
+                await trio.sleep(_BUSY_PAUSE_S)
         except (MessageError, EpochError, BadAnswer) as error:
             peer.observe_misbehaviour(error, trio.current_time())
         except AskError as error:

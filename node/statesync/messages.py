@@ -1,4 +1,4 @@
-"""The two messages about the chain of records: from where on, and what follows."""
+"""The two messages about the chain of records: the request for records from an epoch on, and the answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from consensus.epoch import (
 from node.gossip.messages import MessageError
 
 MAX_RECORDS = 64  # in one answer
-MAX_RECORDS_SIZE = 2 * SEALED_LIMIT  # bytes of records in one answer
-MAX_REQUEST = 64  # bytes
-MAX_ANSWER = MAX_RECORDS_SIZE + RECORD_LIMIT + 1024
-_LARGEST = 2**63 - 1
+MAX_RECORDS_BYTES = 2 * SEALED_LIMIT  # in one answer
+MAX_CHAIN_REQUEST_BYTES = 64
+MAX_CHAIN_ANSWER_BYTES = MAX_RECORDS_BYTES + RECORD_LIMIT + 1024
+_MAX_NUMBER = 2**63 - 1
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class ChainRequest:
-    """Asks for the sealed records from that of epoch `first` on."""
+    """A request for the sealed records from that of epoch `first` on."""
 
     first: int
 
     def encode(self) -> bytes:
-        """CBOR {first}."""
+        """Return canonical CBOR {first}."""
         return encode({"first": self.first})
 
 
 @dataclass(frozen=True)
 class ChainAnswer:
-    """Sealed records in order, none left out, and what opened the epoch that the answering side is in.
+    """Sealed records in order, none left out, and the record that opened the epoch of the answering side.
 
-    Of the latter the seals may be missing, and it is None in the first epoch.
+    The latter comes without seals, and is None in the first epoch.
     """
 
     opened: EpochRecord | None
@@ -47,24 +47,24 @@ class ChainAnswer:
 
     @property
     def number(self) -> int:
-        """Of the epoch that the answering side is in."""
+        """The number of the epoch that the answering side is in."""
         return 0 if self.opened is None else self.opened.number
 
     def encode(self) -> bytes:
-        """CBOR {opened, records}."""
+        """Return canonical CBOR {opened, records}."""
         opened = None if self.opened is None else self.opened.raw
         return encode({"opened": opened, "records": [sealed.raw for sealed in self.records]})
 
 
 def decode_chain_request(data: bytes) -> ChainRequest:
-    """Raises MessageError."""
-    fields = _fields(data, MAX_REQUEST, {"first"})
+    """Decode a `ChainRequest`. Raises MessageError."""
+    fields = _fields(data, MAX_CHAIN_REQUEST_BYTES, {"first"})
     return ChainRequest(_number(fields, "first", 1))
 
 
 def decode_chain_answer(data: bytes) -> ChainAnswer:
-    """An answer whose records have the right form, and no more. Raises MessageError."""
-    fields = _fields(data, MAX_ANSWER, {"opened", "records"})
+    """Decode a `ChainAnswer` and check the form of its records, nothing else. Raises MessageError."""
+    fields = _fields(data, MAX_CHAIN_ANSWER_BYTES, {"opened", "records"})
     raws = fields["records"]
     if not isinstance(raws, list) or len(raws) > MAX_RECORDS:
         raise MessageError(f"records is not an array of at most {MAX_RECORDS}")
@@ -74,16 +74,16 @@ def decode_chain_answer(data: bytes) -> ChainAnswer:
 
 def _read(reader: Callable[[bytes], _T], raw: Decoded) -> _T:
     if not isinstance(raw, bytes):
-        raise MessageError("what should be a record is none")
+        raise MessageError("a record is not a byte string")
     try:
         return reader(raw)
     except EpochError as error:
         raise MessageError(str(error)) from None
 
 
-def _fields(data: bytes, limit: int, names: set[str]) -> dict[str, Decoded]:
+def _fields(data: bytes, max_bytes: int, names: set[str]) -> dict[str, Decoded]:
     try:
-        value = decode(data, limit=limit)
+        value = decode(data, limit=max_bytes)
     except EncodingError as error:
         raise MessageError(str(error)) from None
     if not isinstance(value, dict) or value.keys() != names:
@@ -93,6 +93,6 @@ def _fields(data: bytes, limit: int, names: set[str]) -> dict[str, Decoded]:
 
 def _number(fields: dict[str, Decoded], name: str, least: int) -> int:
     value = fields[name]
-    if type(value) is not int or not least <= value <= _LARGEST:
+    if type(value) is not int or not least <= value <= _MAX_NUMBER:
         raise MessageError(f"{name} is not a whole number from {least} on")
     return value

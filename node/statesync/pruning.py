@@ -1,4 +1,4 @@
-"""What is to be done after every turn to a new epoch: snapshots offered to peers, old epochs forgotten."""
+"""What is to be done in every new epoch: snapshots are offered to peers, and old epochs are pruned."""
 
 import structlog
 import trio
@@ -7,13 +7,16 @@ from node.blobs import BlobError, Blobs
 from node.statesync.serving import offer_snapshots
 from node.store import Store
 
-_LOOK = 1.0  # seconds between two looks whether there was a turn
+_POLL_S = 1.0  # between two looks whether an epoch has begun
 
 _log = structlog.get_logger(__name__)
 
 
-async def follow_epochs(store: Store, blobs: Blobs, keep: int | None) -> None:
-    """Until cancelled. Keeps the newest `keep` epochs in the store, all if None. Raises StoreError."""
+async def offer_and_prune(store: Store, blobs: Blobs, keep: int | None) -> None:
+    """Offer the snapshots of every new epoch and prune the store, until cancelled.
+
+    The store keeps the newest `keep` epochs, all if None. Raises StoreError.
+    """
     seen = -1
     while True:
         if store.epoch != seen:
@@ -24,4 +27,4 @@ async def follow_epochs(store: Store, blobs: Blobs, keep: int | None) -> None:
                 _log.warning("cannot offer the ledger to others", epoch=seen, reason=str(error))
             if keep is not None:
                 await store.prune(keep)
-        await trio.sleep(_LOOK)
+        await trio.sleep(_POLL_S)

@@ -1,14 +1,15 @@
 """The answering side: the chain of records from the store, and snapshots among the blobs."""
 
 import hashlib
+from http import HTTPStatus
 
 from consensus.epoch import SealedRecord
 from node.blobs import Blobs
 from node.gossip.messages import MessageError
 from node.statesync.messages import (
+    MAX_CHAIN_REQUEST_BYTES,
     MAX_RECORDS,
-    MAX_RECORDS_SIZE,
-    MAX_REQUEST,
+    MAX_RECORDS_BYTES,
     ChainAnswer,
     decode_chain_request,
 )
@@ -16,37 +17,39 @@ from node.store import Store
 from node.transport.router import Refusal, Route
 
 CHAIN_PATH = "/gossip/chain"
-_OFFERED = 2  # snapshots: that of the open epoch, and, as its record may lack seals, the one before
+_OFFERED_SNAPSHOTS = 2  # that of the open epoch and, as its record may lack seals, the one before
 
 
 def chain_route(store: Store) -> Route:
-    """Serves `ChainRequest`, answered by `ChainAnswer`, for the reception."""
+    """Return the route for the router that answers a `ChainRequest` with a `ChainAnswer`."""
 
     async def answer(_asking: bytes, body: bytes) -> bytes:
         try:
             request = decode_chain_request(body)
         except MessageError as error:
-            raise Refusal(400, str(error)) from None
+            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         records: list[SealedRecord] = []
         size = 0
         for sealed in await store.read_sealed_records(request.first, MAX_RECORDS):
             size += len(sealed.raw)
-            if size > MAX_RECORDS_SIZE and records:
+            if size > MAX_RECORDS_BYTES and records:
                 break
             records.append(sealed)
         return ChainAnswer(await store.read_record(store.epoch), records).encode()
 
-    return Route(handler=answer, max_bytes=MAX_REQUEST, concurrency=2, rate=10.0, burst=20.0, for_former_members=True)
+    return Route(
+        handler=answer, max_bytes=MAX_CHAIN_REQUEST_BYTES, concurrency=2, rate=10.0, burst=20.0, for_former_members=True
+    )
 
 
 async def offer_snapshots(store: Store, blobs: Blobs) -> None:
-    """Puts the newest snapshots of the store among the blobs, where peers can fetch them, and takes away older ones.
+    """Put the newest snapshots of the store among the blobs, where peers can fetch them, and remove older ones.
 
-    To be called at the start and after every turn. Raises StoreError, BlobError.
+    To be called at the start and in every new epoch. Raises StoreError, BlobError.
     """
-    for number in range(max(1, store.epoch - _OFFERED), store.epoch + 1):
+    for number in range(max(1, store.epoch - _OFFERED_SNAPSHOTS), store.epoch + 1):
         snapshot = await store.read_snapshot(number)
-        if snapshot is not None and number > store.epoch - _OFFERED:
+        if snapshot is not None and number > store.epoch - _OFFERED_SNAPSHOTS:
             await blobs.add(snapshot)
         elif snapshot is not None:
             await blobs.remove(hashlib.sha256(snapshot).digest())

@@ -49,7 +49,7 @@ CONSTANTS = {
     "tips of one member": "consensus.sync:TIPS_PER_MEMBER",
     "members of a roster": "consensus.roster:MEMBERS_LIMIT",
     "records in an answer": "node.statesync.messages:MAX_RECORDS",
-    "bytes of records in an answer": "node.statesync.messages:MAX_RECORDS_SIZE",
+    "bytes of records in an answer": "node.statesync.messages:MAX_RECORDS_BYTES",
     "bytes of a record": "consensus.epoch:RECORD_LIMIT",
     "bytes of a record with its seals": "consensus.epoch:SEALED_LIMIT",
     "bytes of a piece of a blob": "node.blobs:PIECE_BYTES",
@@ -65,18 +65,18 @@ CONSTANTS = {
     "longest pause after that": "node.gossip.backoff:_MAX_MISBEHAVIOUR_PENALTY_S",
     "a peer that asked us is asked again after": "node.gossip.peers:_SOON_S",
     "peers asked at a time for one blob": "node.blobs.fetching:_SOURCES",
-    "peers asked at a time for records": "node.statesync.catchup:_TEACHERS",
+    "peers asked at a time for records": "node.statesync.catchup:_PEERS_ASKED",
     "a piece is asked of another peer, too, after": "node.blobs.download:_PATIENCE_S",
     "a peer that could not be reached is left alone for": "node.blobs.fetching:_AWAY_S",
     "pauses after 429 on `/blobs/read`": "node.blobs.fetching:_PAUSES_S",
-    "a peer that answers 429 on `/gossip/chain` is asked again after": "node.statesync.catchup:_PAUSE",
-    "and so often": "node.statesync.catchup:_PATIENCE",
+    "a peer that answers 429 on `/gossip/chain` is asked again after": "node.statesync.catchup:_BUSY_PAUSE_S",
+    "and so often": "node.statesync.catchup:_BUSY_RETRIES",
 }
 """Where the code has what the first column of a table with two columns says."""
 
 ANSWERS = {
     "/gossip/sync": ("node.gossip.messages:MAX_MESSAGE_BYTES", "node.gossip.rhythm:Rhythm.timeout_s"),
-    "/gossip/chain": ("node.statesync.messages:MAX_ANSWER", "node.statesync.chain:DEADLINE"),
+    "/gossip/chain": ("node.statesync.messages:MAX_CHAIN_ANSWER_BYTES", "node.statesync.chain:TIMEOUT_S"),
     "/blobs/read": ("node.blobs.messages:MAX_ANSWER_BYTES", "node.blobs.fetching:_TIMEOUT_S"),
 }
 """How long an answer may be, and how long the asking side waits for it."""

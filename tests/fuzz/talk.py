@@ -370,7 +370,7 @@ class ChainCheck:
         store = MemoryStore(MemoryDisk())
         chain = RecordChain(self._genesis, store)
         try:
-            await chain.learn(Peer(bytes(32)), Teacher())
+            await chain.fetch(Peer(bytes(32)), Teacher())
         finally:
             kept = await store.read_sealed_records(1, 99)
             must({link.record.digest for link in kept} <= self._true, "what was never sealed was believed")

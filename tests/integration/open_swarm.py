@@ -35,7 +35,7 @@ from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import RoundObserver, SimulatedSwarm
 from node.statesync.catchup import CatchUp
-from node.statesync.pruning import follow_epochs
+from node.statesync.pruning import offer_and_prune
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import Store
 from node.store.memory import MemoryStore
@@ -187,7 +187,7 @@ class OpenSwarm(SimulatedSwarm):
             await nursery.start(self.network.serve, me, router)
             nursery.start_soon(gossip.run)
             nursery.start_soon(catchup.run, stranded)
-            nursery.start_soon(follow_epochs, instance.store, node.blobs, self.keep)
+            nursery.start_soon(offer_and_prune, instance.store, node.blobs, self.keep)
             nursery.start_soon(self.run_services, node, instance, chance)
             node.member, node.gossip = member, gossip
             node.up.set()

@@ -7,7 +7,7 @@ from consensus.encoding import decode, encode
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.keys import SigningKey
 from node.simulation.byzantine.attack import Attack, ByzantineMember
-from node.statesync.messages import MAX_ANSWER, ChainAnswer
+from node.statesync.messages import MAX_CHAIN_ANSWER_BYTES, ChainAnswer
 
 _UNREACHED_EPOCH = 10**9
 
@@ -74,7 +74,7 @@ class FalseSnapshot(Attack):
 
     def alter_blob(self, member: ByzantineMember, truth: bytes) -> bytes:
         """See `Attack.alter_blob`."""
-        answer = decode(truth, limit=MAX_ANSWER)
+        answer = decode(truth, limit=MAX_CHAIN_ANSWER_BYTES)
         assert isinstance(answer, dict)
         size, data = answer["size"], answer["data"]
         assert isinstance(size, int)

@@ -12,7 +12,7 @@ from consensus.epoch import Opening, SealedRecord
 from consensus.roster import RosterMember, make_roster
 from node.blobs.messages import BLOB_PATH
 from node.config.identity import Identity
-from node.statesync.chain import DEADLINE
+from node.statesync.chain import TIMEOUT_S
 from node.statesync.messages import ChainAnswer, decode_chain_answer, decode_chain_request
 from node.statesync.serving import CHAIN_PATH
 from node.store.memory import MemoryStore
@@ -110,7 +110,7 @@ async def test_among_liars_one_honest_teacher_is_enough(world: World, autojump_c
     assert await catchup.jump()
     assert seat.entered == [HEAD]
     await world.assert_arrived()
-    assert trio.current_time() - begun < DEADLINE + 5
+    assert trio.current_time() - begun < TIMEOUT_S + 5
     errors = {world.peers[liar.id].error for liar in TEACHERS[:3]} - {""}  # what others told first is not looked at
     assert errors
     assert all(reason in error for error in errors)

@@ -8,7 +8,7 @@ from consensus.encoding import encode
 from node.blobs import BlobError
 from node.blobs.memory import MemoryBlobs
 from node.statesync.messages import ChainRequest, decode_chain_answer
-from node.statesync.pruning import follow_epochs
+from node.statesync.pruning import offer_and_prune
 from node.statesync.serving import chain_route, offer_snapshots
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport.router import Refusal
@@ -38,7 +38,7 @@ async def test_an_answer_is_bounded_in_bytes_and_has_one_record_at_least(monkeyp
     await fill(store, LINKS[:9])
     size = len(LINKS[0].sealed.raw)
     for limit, expected in ((10, 1), (size + 10, 1), (3 * size + 10, 3), (10**6, 8)):
-        monkeypatch.setattr("node.statesync.serving.MAX_RECORDS_SIZE", limit)
+        monkeypatch.setattr("node.statesync.serving.MAX_RECORDS_BYTES", limit)
         answer = decode_chain_answer(await chain_route(store).handler(ME.id, ChainRequest(1).encode()))
         assert (answer.opened, len(answer.records)) == (LINKS[8].record, expected)
     assert [one.record.number for one in answer.records] == list(range(1, 9))
@@ -57,7 +57,7 @@ async def test_after_every_turn_snapshots_are_offered_and_old_epochs_forgotten(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     store, blobs = MemoryStore(MemoryDisk()), MemoryBlobs()
-    nursery.start_soon(follow_epochs, store, blobs, 3)
+    nursery.start_soon(offer_and_prune, store, blobs, 3)
     for number in range(1, 8):
         await store.begin_epoch(LINKS[number - 1].closed)
         await trio.sleep(2)
@@ -79,7 +79,7 @@ async def test_a_snapshot_that_finds_no_room_stops_nothing(
 ) -> None:
     store = MemoryStore(MemoryDisk())
     await fill(store, LINKS[:4])
-    nursery.start_soon(follow_epochs, store, FullBlobs(), 2)
+    nursery.start_soon(offer_and_prune, store, FullBlobs(), 2)
     await trio.sleep(5)
     assert await store.read_snapshot(2) is None
     assert await store.read_snapshot(3) is not None

@@ -101,7 +101,14 @@ class _Node:
         self._ordering = _Ordering(config, identity, store, chance)
         member = self._ordering.member
         self._address_book = _address_book(config, member, options)
-        self._peers = _Peers(config, self._ordering, self._address_book, data, options, chance)
+        self._peers = _Peers(
+            config=config,
+            ordering=self._ordering,
+            address_book=self._address_book,
+            data=data,
+            options=options,
+            chance=chance,
+        )
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger)
         self._effects = EffectLog(self._address_book.name)
         self._work = _Work(self._ordering, self._peers, data, options)
@@ -181,6 +188,7 @@ class _Peers:
 
     def __init__(
         self,
+        *,
         config: SwarmConfig,
         ordering: _Ordering,
         address_book: AddressBook,
@@ -283,7 +291,14 @@ class _Work:
 
     async def run(self, member: Member, gossip: Gossip) -> None:
         """Work, vote and seal until cancelled."""
-        await work_for_the_swarm(self.context, member, gossip, self._worker, self._check_worker, self.device)
+        await work_for_the_swarm(
+            self.context,
+            member,
+            gossip,
+            worker=self._worker,
+            checker=self._check_worker,
+            device=self.device,
+        )
 
     async def aclose(self) -> None:
         """End the child processes."""

@@ -34,7 +34,14 @@ def _replay(proof: FaultProof, games: Path) -> Wrong:
 
     report, configuration = proof.report, config(proof.report.configuration)
     settings = MatchSettings(opening_plies=report.settings.opening_plies)
-    reason = check_match(games, configuration, report.blocks, report.scores, report.result.root, settings)
+    reason = check_match(
+        games,
+        configuration,
+        blocks=report.blocks,
+        scores=report.scores,
+        root=report.result.root,
+        settings=settings,
+    )
     if not reason:
         raise ProofError("the games are as they were reported: nothing is wrong with them")
     alone = check_scores(games, configuration, report.scores)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ class WorkingSwarm(SimulatedSwarm):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(context.run)
             nursery.start_soon(write_fault_proofs, context, MemoryStore(node.disk), directory / "faults")
-            nursery.start_soon(work_for_the_swarm, context, member, gossip, work, check, "simulated")
+            nursery.start_soon(
+                partial(work_for_the_swarm, context, member, gossip, worker=work, checker=check, device="simulated")
+            )
 
     def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:
         """Make what runs the jobs of a node's work, or those of its checks."""

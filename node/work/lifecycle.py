@@ -18,7 +18,7 @@ _LOOK_S = 0.5
 
 
 async def work_for_the_swarm(
-    context: WorkContext, member: Member, gossip: Gossip, worker: JobRunner, checker: JobRunner, device: str
+    context: WorkContext, member: Member, gossip: Gossip, *, worker: JobRunner, checker: JobRunner, device: str
 ) -> None:
     """Once level with a quorum, announce this node's profile; then work, vote and seal for ever.
 

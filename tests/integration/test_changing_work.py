@@ -69,7 +69,15 @@ class WorkingOpenSwarm(OpenSwarm):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(context.run)
             nursery.start_soon(
-                work_for_the_swarm, context, member, gossip, worker, _Checker(self, node.number, worker), "simulated"
+                partial(
+                    work_for_the_swarm,
+                    context,
+                    member,
+                    gossip,
+                    worker=worker,
+                    checker=_Checker(self, node.number, worker),
+                    device="simulated",
+                )
             )
 
     async def _run_node(self, node: SimulatedNode) -> None:

@@ -33,7 +33,7 @@ async def submit_notes(
     context: WorkContext,
     member: Member,
     gossip: Gossip,
-    *_rest: object,
+    **_rest: object,
 ) -> None:
     """Submit notes in place of a node's work, then write the results and sleep until cancelled."""
     submitted: dict[int, float] = {}

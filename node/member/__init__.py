@@ -1,1 +1,1 @@
-"""The task that owns the replica: takes events in, stores them, makes own ones, publishes decided rounds."""
+"""The task that owns the replica: it takes events in, stores them, makes own ones and publishes decided rounds."""

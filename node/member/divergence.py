@@ -232,7 +232,7 @@ class Divergence:
         return Observation.DIGESTS_OUTVOTE
 
     def wants_recomputation(self) -> bool:
-        """Tell whether the ledger of this epoch differs and is to be computed again."""
+        """Return whether the ledger of this epoch differs and is to be computed again."""
         return self.ledger_state is State.DIFFERS and self.record_state is not State.REFUTED
 
     def observe_recomputation(self, replica: Replica, rounds: Sequence[RoundEffects]) -> None:

@@ -60,7 +60,7 @@ class Recomputation:
         return closed if closed.record.digest in others else None
 
     async def explain_jump(self) -> None:
-        """After a jump from a wrong record: compute the close that led to it again, and log how it comes out."""
+        """Compute the close again that led to a wrong record, once the node has jumped, and log how it comes out."""
         wrong = self._divergence.pop_wrong_close()
         if wrong is not None:
             await self._close_again(wrong)

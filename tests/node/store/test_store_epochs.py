@@ -1,4 +1,4 @@
-"""Epochs in both stores: turns, the chain of records, jumps, pruning, and what a crash may take of it."""
+"""Epochs in both stores: their beginnings, the chain of records, jumps, pruning, and what a crash may take of it."""
 
 import random
 import sqlite3
@@ -55,7 +55,7 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     await opened[-1].aclose()
 
 
-async def turn(store: Store, link: Link) -> None:
+async def begin(store: Store, link: Link) -> None:
     await store.begin_epoch(link.closed)
 
 
@@ -64,7 +64,7 @@ async def test_each_epoch_has_events_of_its_own(open_store: Opener) -> None:
     assert (store.epoch, await store.read_opening()) == (0, None)
     expected = {}
     for number in (1, 2, 3):
-        await turn(store, LINKS[number - 1])
+        await begin(store, LINKS[number - 1])
         own, received = events(ME, number, 2), events(OTHER, number, 3)
         await store.append(received[:2])
         await store.append_own(own[0])
@@ -84,33 +84,33 @@ async def test_each_epoch_has_events_of_its_own(open_store: Opener) -> None:
         await store.append_own(events(ME, 3, 2)[1])
 
 
-async def test_a_turn_is_made_once_and_in_order(open_store: Opener) -> None:
+async def test_an_epoch_begins_once_and_in_order(open_store: Opener) -> None:
     store = open_store()
     with pytest.raises(StoreError, match="epoch 2 cannot follow epoch 0"):
-        await turn(store, LINKS[1])
-    await turn(store, LINKS[0])
+        await begin(store, LINKS[1])
+    await begin(store, LINKS[0])
     await store.append(events(OTHER, 1, 2))
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[0])
     assert await store.read_events(store.epoch, 0, 9) == raws(events(OTHER, 1, 2))
     other = replace(LINKS[0].record, ordered=LINKS[0].record.ordered + 1)
     with pytest.raises(StoreError, match=r"opened by another record here; move the file away"):
         await store.begin_epoch(replace(LINKS[0].closed, record=other))
-    await turn(store, LINKS[1])
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[1])
+    await begin(store, LINKS[0])
     assert store.epoch == 2
     assert await store.read_events(store.epoch, 0, 9) == []
 
 
 async def test_the_chain_keeps_its_first_seals(open_store: Opener) -> None:
     store = open_store()
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[0])
     assert (store.newest_record, await store.read_sealed_records(1, 9)) == (1, [])
     with pytest.raises(StoreError, match="not in the chain"):
         await store.write_seals(LINKS[1].sealed)
     fewer = replace(LINKS[0].sealed, seals=LINKS[0].sealed.seals[:1])
     await store.write_seals(LINKS[0].sealed)
     await store.write_seals(fewer)
-    await turn(store, LINKS[1])
+    await begin(store, LINKS[1])
     await store.aclose()
     store = open_store()
     assert (store.newest_record, await store.read_sealed_records(1, 9)) == (2, [LINKS[0].sealed])
@@ -118,7 +118,7 @@ async def test_the_chain_keeps_its_first_seals(open_store: Opener) -> None:
 
 async def test_a_node_that_was_away_jumps(open_store: Opener) -> None:
     store = open_store()
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[0])
     await store.append_own(events(ME, 1, 1)[0])
     await store.append_records([link.sealed for link in LINKS[:3]])
     await store.append_records([link.sealed for link in LINKS[2:5]])
@@ -128,7 +128,7 @@ async def test_a_node_that_was_away_jumps(open_store: Opener) -> None:
     await store.aclose()
     store = open_store()
     assert (store.epoch, len(await store.read_sealed_records(1, 99))) == (1, 5)
-    await turn(store, LINKS[4])
+    await begin(store, LINKS[4])
     await store.append_own(events(ME, 5, 1)[0])
     await store.aclose()
     store = open_store()
@@ -139,7 +139,7 @@ async def test_a_node_that_was_away_jumps(open_store: Opener) -> None:
     assert await store.read_events(3, 0, 9) == []
     assert await store.read_sealed_records(2, 2) == [LINKS[1].sealed, LINKS[2].sealed]
     assert await store.read_events(store.epoch - 1, 0, 9) == []
-    await turn(store, LINKS[5])
+    await begin(store, LINKS[5])
 
 
 async def go_wrong(store: Store) -> tuple[ClosedEpoch, ClosedEpoch]:
@@ -205,7 +205,7 @@ async def test_a_correction_begins_where_the_chain_is(open_store: Opener) -> Non
 async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(open_store: Opener) -> None:
     store = open_store()
     for number in range(1, 5):
-        await turn(store, LINKS[number - 1])
+        await begin(store, LINKS[number - 1])
         await store.append(events(OTHER, number, 3))
     await store.prune(2)
     await store.prune(3)
@@ -221,7 +221,7 @@ async def test_what_is_pruned_are_events_and_snapshots_of_older_epochs(open_stor
     assert await store.read_events(store.epoch, 0, 9) == raws(events(OTHER, 4, 5))
 
 
-def test_a_crash_of_the_disk_in_memory_during_a_turn_leaves_the_old_epoch_or_the_new_one() -> None:
+def test_a_crash_of_the_disk_in_memory_that_begins_an_epoch_leaves_the_old_epoch_or_the_new_one() -> None:
     async def run(seed: int) -> tuple[int, int, int]:
         disk = MemoryDisk(sync_seconds=0.01)
         store = MemoryStore(disk)
@@ -229,7 +229,7 @@ def test_a_crash_of_the_disk_in_memory_during_a_turn_leaves_the_old_epoch_or_the
         await store.append_records([link.sealed for link in LINKS[:3]])
         await store.append(events(OTHER, 1, 3))
         with trio.move_on_after(0.001):
-            await turn(store, LINKS[2])
+            await begin(store, LINKS[2])
         disk.crash(random.Random(seed))
         store = MemoryStore(disk)
         found = await store.read_events(0, 0, 9)
@@ -244,31 +244,31 @@ def test_a_crash_of_the_disk_in_memory_during_a_turn_leaves_the_old_epoch_or_the
     assert {length for number, _, length in seen if number == 0} == {0, 1, 2, 3}
 
 
-async def test_a_disk_in_memory_that_is_full_or_cannot_sync_makes_no_turn() -> None:
+async def test_a_disk_in_memory_that_is_full_or_cannot_sync_begins_no_epoch() -> None:
     for trouble in ("full", "unsyncable"):
         disk = MemoryDisk()
         setattr(disk, trouble, True)
         with pytest.raises(StoreError):
-            await turn(MemoryStore(disk), LINKS[0])
+            await begin(MemoryStore(disk), LINKS[0])
         assert disk.epoch == 0
 
 
 # On a real disk.
 
 
-async def test_a_turn_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_path: Path) -> None:
+async def test_a_beginning_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path)
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[0])
     await store.append_own(events(ME, 1, 1)[0])
     promised = (tmp_path / "events.sqlite-wal").stat().st_size
-    await turn(store, LINKS[1])
-    turned = (tmp_path / "events.sqlite-wal").stat().st_size
+    await begin(store, LINKS[1])
+    begun = (tmp_path / "events.sqlite-wal").stat().st_size
     await store.append_own(events(ME, 2, 1)[0])
     files = {name: (tmp_path / name).read_bytes() for name in ("events.sqlite", "events.sqlite-wal")}
     await store.aclose()
     wal = files["events.sqlite-wal"]
     seen = set()
-    for cut in [*range(promised, len(wal), 499), turned - 1, turned, len(wal)]:
+    for cut in [*range(promised, len(wal), 499), begun - 1, begun, len(wal)]:
         copy = tmp_path / str(cut)
         copy.mkdir(exist_ok=True)
         (copy / "events.sqlite").write_bytes(files["events.sqlite"])
@@ -276,7 +276,7 @@ async def test_a_turn_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_path: P
         store = open_sqlite(copy)
         number, opened = store.epoch, await store.read_opening()
         assert opened == LINKS[number - 1].closed
-        assert number == 1 + (cut >= turned)
+        assert number == 1 + (cut >= begun)
         assert await store.read_events(1, 0, 9) == raws(events(ME, 1, 1))
         seen.add((number, len(await store.read_events(store.epoch, 0, 9))))
         await store.aclose()
@@ -305,12 +305,12 @@ async def test_a_correction_cut_at_any_byte_of_the_log_happened_or_did_not(tmp_p
     assert {(4, (2, 2)), (5, (0, 0))} == {(number, tuple(counts)) for number, counts in seen}
 
 
-async def test_turns_are_synced(tmp_path: Path) -> None:
+async def test_beginnings_of_epochs_are_synced(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path)
     levels: list[str] = []
     store._database.set_trace_callback(lambda line: levels.append(line) if "synchronous" in line else None)
     await store.append(events(OTHER, 1, 1))
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[0])
     await store.write_seals(LINKS[0].sealed)
     await store.replace_records([LINKS[0].sealed], LINKS[0].closed)
     assert levels == [f"PRAGMA synchronous={level}" for level in ("NORMAL", "FULL", "NORMAL", "FULL")]
@@ -343,7 +343,7 @@ async def read_opening(directory: Path) -> ClosedEpoch | None:
 async def test_a_damaged_chain_is_one_line_with_a_remedy(tmp_path: Path, damage: str, reason: str) -> None:
     store = open_sqlite(tmp_path)
     for link in LINKS[:3]:
-        await turn(store, link)
+        await begin(store, link)
     await store.aclose()
     database = sqlite3.connect(tmp_path / "events.sqlite")
     with database:
@@ -362,9 +362,9 @@ async def test_pruning_goes_in_small_steps(tmp_path: Path, monkeypatch: pytest.M
     """Own events can be stored between them."""
     monkeypatch.setattr("node.store.sqlite._PRUNED_AT_A_TIME", 10)
     store = open_sqlite(tmp_path)
-    await turn(store, LINKS[0])
+    await begin(store, LINKS[0])
     await store.append(events(OTHER, 1, 35))
-    await turn(store, LINKS[1])
+    await begin(store, LINKS[1])
     steps: list[str] = []
     store._database.set_trace_callback(lambda line: steps.append(line) if line.startswith("COMMIT") else None)
     async with trio.open_nursery() as nursery:

@@ -1,0 +1,24 @@
+"""When the next own event is due."""
+
+import random
+
+from node.member.timing import CreationTimer, CreationTiming
+
+TIMING = CreationTiming(busy_s=1.0, heartbeat_s=5.0)
+
+
+def test_the_first_event_is_due_at_once() -> None:
+    timer = CreationTimer(TIMING, random.Random(1))
+    assert timer.next_busy_at < 0
+    assert timer.next_heartbeat_at < 0
+
+
+def test_gaps_vary_by_a_fifth_and_the_heartbeat_does_not() -> None:
+    timer = CreationTimer(TIMING, random.Random(1))
+    gaps = []
+    for now in range(0, 1000, 10):
+        timer.restart(now)
+        assert timer.next_heartbeat_at == now + 5.0
+        gaps.append(timer.next_busy_at - now)
+    assert 0.8 <= min(gaps) < 0.85
+    assert 1.15 < max(gaps) <= 1.2

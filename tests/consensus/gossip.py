@@ -32,7 +32,7 @@ def genesis_of(
     anchored: bool = False,
     settings: Settings | None = None,
 ) -> Genesis:
-    """The genesis of a swarm in which all have these weights, and their anchors if they are to reveal."""
+    """The genesis of a swarm with these weights, and with anchors if its members are to reveal preimages."""
     weights = weights or [1] * len(keys)
     anchors = [Preimages(key, 0).anchor if anchored else None for key in keys]
     members = [RosterMember(*member) for member in zip((key.id for key in keys), weights, anchors, strict=True)]
@@ -55,7 +55,7 @@ class Discreet(Replica):
 class Gossip:
     """Replicas that take turns: one syncs with another, then makes an event on the other's newest.
 
-    Unless they are `discreet`, a fork ends the epoch, and the forker's say.
+    Unless they are `discreet`, a fork ends the epoch and costs the forker its weight.
     """
 
     def __init__(

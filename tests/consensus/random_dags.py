@@ -23,7 +23,7 @@ class RandomDag:
 
 
 def random_dag(seed: int, largest: int = 10, each: int = 9) -> RandomDag:
-    """The DAG of `seed`, of at most `largest` members and at most 60 events and `each` a member."""
+    """The DAG of `seed`: at most `largest` members, and at most 60 events plus `each` per member."""
     rng = random.Random(seed)
     members = rng.randint(1, largest)
     weights = random_weights(rng, members)
@@ -110,7 +110,7 @@ class Maker:
         return [self.pick_event(member) for member in chosen]
 
     def pick_event(self, member: int) -> int:
-        """The newest event of `member`, an older one, or, of a forker, the newest of a branch."""
+        """The newest event of `member`, an older one, or the newest on one of a forker's branches."""
         own = self.own[member]
         if self.rng.random() < self.lag:
             return self.rng.choice(own)

@@ -28,7 +28,7 @@ def say(comparison: Comparison, member: int, number: int, digest: bytes, seq: in
 
 
 def compared(own: str, others: str, weights: tuple[int, ...] = ()) -> LedgerVerdict:
-    """Node 0 has digest `own` after round 1, the others say what the letters are; "." says nothing."""
+    """Node 0 has digest `own` after round 1; each other member says its letter, and nothing for "."."""
     comparison = Comparison(KEYS[0].id)
     comparison.observe_round(1, own.encode() * 32)
     for number, letter in enumerate(others):

@@ -61,7 +61,7 @@ def sealed(record: EpochRecord, members: list[int] | None = None) -> SealedRecor
 
 
 def chain_of(*rosters: Roster | None, skip: tuple[int, ...] = ()) -> list[SealedRecord]:
-    """One record a roster (None: unchanged), each sealed by all who are in either roster."""
+    """One record per roster (None: unchanged), each sealed by all who are in either roster."""
     opening, chain = Opening.of_genesis(GENESIS), []
     for roster in rosters:
         record = next_record(opening, roster)

@@ -24,7 +24,7 @@ SHORT = Settings(epoch=EpochSettings(events=50))
 
 
 class Swarm:
-    """Replicas that take turns; each has transactions that it puts forward until they have a place."""
+    """Replicas that take turns; each puts its transactions forward until they are ordered."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Swarm:
             self.put(member, "ballot", proposal=proposal, approve=True)
 
     def run_until(self, condition: Callable[[Replica], bool], chatter: float = 0.3) -> Self:
-        """Goes on until `condition(replica)` holds at all."""
+        """Goes on until `condition(replica)` holds for every replica."""
         for _ in range(60):
             if all(condition(replica) for replica in self.replicas):
                 return self

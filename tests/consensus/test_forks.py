@@ -1,4 +1,4 @@
-"""Forks that replicas see become evidence by themselves; who forked loses its weight, and nobody else does."""
+"""Forks that replicas see become evidence by themselves; whoever forked loses its weight, and nobody else does."""
 
 import random
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ def test_the_same_event_again_or_with_another_signature_is_no_fork() -> None:
 
 
 def test_an_honest_member_that_restarts_is_never_accused() -> None:
-    """Also in the middle of epochs, which begin their numbers anew."""
+    """Also in the middle of an epoch, although every epoch numbers its events from 0 again."""
     settings = Settings(epoch=EpochSettings(events=40))
     keys = keys_of(4)
     genesis = genesis_of(keys, settings=settings)

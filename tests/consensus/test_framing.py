@@ -1,7 +1,7 @@
 """Liars try to make evidence against honest members, out of everything that these ever showed to anybody.
 
 The material is real: all events of replicas that went through several epochs, and what liars below a third
-can add with their own keys. Whatever they put together, only who signed twice is convicted.
+can add with their own keys. Whatever they put together, only a member that signed twice is convicted.
 """
 
 import random
@@ -33,7 +33,7 @@ GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # of the base poi
 
 @cache
 def past(seed: int) -> Swarm:
-    """Seven replicas that went on through some epochs; nobody lied yet."""
+    """Seven replicas after several epochs in which nobody lied."""
     return Swarm(7, seed=seed).run(420).settle()
 
 
@@ -106,7 +106,7 @@ class Liars:
         return number % 2**63 if isinstance(number, int) else self.chance.randrange(20)
 
     def near(self, header: bytes) -> bytes:
-        """The header of a different event that has the same creator and number, if it is one at all."""
+        """The header of a different event with the same creator and number; unchanged if it is not a header."""
         try:
             fields: Any = decode(header, limit=1000)
             fields[6] += self.chance.randint(1, 9)
@@ -122,7 +122,7 @@ def twisted(signature: bytes) -> bytes:
 
 
 class Court:
-    """The ledger as it is at the begin of the last epoch, which takes evidence in rounds of its own."""
+    """The ledger as it is at the beginning of the last epoch, which takes evidence in rounds of its own."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
@@ -130,7 +130,7 @@ class Court:
         self.reasons = Counter[str]()
 
     def hear(self, author: int, *evidence: Evidence) -> set[MemberId]:
-        """Orders an event of `author` with this evidence; who stands convicted then."""
+        """Orders an event of `author` with this evidence; returns who is convicted then."""
         ledger = Ledger.restore(self.swarm.genesis, self.closed.record, self.closed.snapshot)
         event = make_event(
             self.swarm.keys[author],

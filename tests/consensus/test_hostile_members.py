@@ -29,7 +29,7 @@ def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing() -> None:
 
 @pytest.mark.parametrize("kind", ["leave", "key", "join"])
 def test_a_silent_member_keeps_no_change_of_the_roster_from_being_sealed(kind: str) -> None:
-    """It is one of five, and one of four to six afterwards; all others do what they are to do."""
+    """It is one of five, and one of four to six afterwards; all others do their part."""
     swarm = Swarm(5, seed=1, strangers=1)
     subject, new = swarm.keys[3].id, swarm.keys[5].id
     change = {

@@ -181,7 +181,7 @@ def by_half(record: EpochRecord, old: Roster, members: Iterable[MemberId]) -> bo
 
 @pytest.mark.parametrize("wrong", [by_either, by_the_new, by_the_sum, by_half])
 def test_with_another_rule_they_were(wrong: Enough) -> None:
-    """So the search would find it."""
+    """With a weaker rule the search finds two decisions, so it can fail."""
     old = roster_of((1, 1, 1, 1, 1) if wrong is by_half else (1, 1, 1, 1))
     assert decided_twice(old, successors(old), wrong)
 
@@ -270,6 +270,6 @@ def test_liars_and_who_is_no_member_lead_no_auditor_astray() -> None:
 
 
 def most(roster: Roster) -> list[Part]:
-    """The sets of members below a third that no further member fits into."""
+    """The sets of less than a third of the weight that no further member fits into."""
     small = [some for some in parts(frozenset(roster.ids)) if few(roster, some)]
     return [some for some in small if not any(some < other for other in small)]

@@ -35,7 +35,7 @@ def test_every_preimage_is_so_many_hashes_from_the_anchor() -> None:
 
 
 def test_the_chain_is_known_from_the_key_and_the_epoch() -> None:
-    """The values are part of the protocol of a member with itself: after a restart it must find the same ones."""
+    """A member must find the same values after a restart, so they must never change."""
     secret = hmac.digest(b"\1" * 32, b"ringrift/preimages/1" + bytes(7) + b"\1", "sha256")
     assert Preimages(KEY, 1).preimage(LENGTH) == sha256(secret).digest()
     assert Preimages(KEY, 0).anchor.hex() == "1cfddf4e4f87331e27a41ffa446ab94796f4c94b11268ec9d020dae492ffe039"

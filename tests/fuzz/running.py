@@ -108,7 +108,7 @@ def bound_memory(more: int) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """The error in one line, with the innermost line of this house."""
+    """The error in one line, with the innermost line of this repository."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

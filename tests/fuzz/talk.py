@@ -48,7 +48,7 @@ TOKEN = "f" * 64
 
 
 class NoSuccess(Exception):  # noqa: N818 - a refusal
-    """Nothing that was asked was answered with 200."""
+    """No request was answered with 200."""
 
 
 def must(holds: bool, what: str) -> None:
@@ -99,7 +99,7 @@ def converse(serve: Callable[[Any], Awaitable[None]], data: bytes) -> bytes:
 
 
 def methods(data: bytes) -> list[str]:
-    """Of the requests as far as they are well formed: an answer to HEAD has no body."""
+    """The methods of the requests, as far as they are well formed: an answer to HEAD has no body."""
     reader, found = h11.Connection(h11.SERVER), []
     reader.receive_data(data)
     reader.receive_data(b"")
@@ -117,7 +117,7 @@ def methods(data: bytes) -> list[str]:
 
 
 def statuses(data: bytes, said: bytes) -> list[int]:
-    """Of the answers to `data`, which have to be HTTP; none may say that something went wrong in the node."""
+    """The statuses of the answers to `data`, which have to be HTTP; none may be a failure of the node itself."""
     found = []
     for method in methods(data):
         if not said:

@@ -198,12 +198,12 @@ def miscount(state: State) -> None:
 
 
 def records(node: SimulatedNode) -> dict[int, bytes]:
-    """What opened each epoch, by the node's disk."""
+    """The record that opened each epoch, as the node's disk has it."""
     return {number: link.record for number, link in node.disk.chain.items()}
 
 
 def placed(rounds: Sequence[RoundEffects], author: MemberId) -> list[int]:
-    """The ids of a member's claims in the order, as often as they are there."""
+    """The ids of a member's claims that were ordered, as often as they were."""
     events = [place.event for decided in rounds for place in decided.round.events]
     said = [entry for event in events if event.creator == author for entry in event.transactions]
     return [entry["id"] for entry in said if entry["type"] == "claim"]
@@ -214,7 +214,7 @@ async def not_again(*_: object) -> None:
 
 
 def listen(node: SimulatedNode, said: list[tuple[int, str]]) -> None:
-    """Keeps what the node says of itself at the moment in which seals tell it that it is wrong: nothing else is to."""
+    """Keeps what the node says of itself when seals refute its record; nothing else may make it doubt."""
     override(member_of(node).recomputation, "recompute_record", not_again)
     observe = member_of(node).observe_refutation
 
@@ -230,7 +230,7 @@ def lines(logs: Sequence[MutableMapping[str, Any]], *words: str) -> list[Mutable
 
 
 async def check_cured(swarm: ChattySwarm, bent: Sequence[SimulatedNode], rounds: Rounds) -> None:
-    """All go on in one order, and nothing that the bent nodes said is lost, or acted twice."""
+    """Checks that all go on in one order, and that nothing the bent nodes said is lost or acts twice."""
     sane = next(node for node in swarm.honest if node not in bent)
     epoch = member_of(sane).replica.epoch_number
     await until(lambda: min(member_of(node).replica.epoch_number for node in swarm.nodes) >= epoch + 2, 120)
@@ -289,7 +289,7 @@ def test_two_of_seven_that_are_wrong_in_the_same_way_are_cured() -> None:
 
 @pytest.mark.parametrize("down", [0.5, 20.0])
 def test_a_node_that_crashes_with_a_wrong_record_is_cured_after_its_start(down: float) -> None:
-    """Also if others are epochs ahead then."""
+    """Even if the others are epochs ahead by then."""
 
     async def scenario(swarm: ChattySwarm, rounds: Rounds) -> None:
         wrong = swarm.nodes[1]
@@ -391,7 +391,7 @@ def miscount_by(number: int) -> Callable[[State], None]:
 
 
 def test_without_a_majority_for_a_record_everybody_says_so() -> None:
-    """Nobody leaves the own record for another: none has seals."""
+    """Nobody gives up its own record for another: none has seals."""
 
     async def scenario(swarm: ChattySwarm, _rounds: Rounds) -> None:
         for node in swarm.nodes:
@@ -430,7 +430,7 @@ def test_the_minority_of_an_epoch_that_nobody_can_seal_knows_it() -> None:
 
 @pytest.mark.parametrize(("count", "wrong"), [(3, 1), (7, 4)])
 def test_where_nobody_can_seal_a_record_the_wrong_ones_are_computed_again(count: int, wrong: int) -> None:
-    """With three members all are needed for a seal; and with four of seven that are wrong, each in its way."""
+    """With three members all are needed for a seal; with seven, four are wrong, each in its own way."""
 
     async def scenario(swarm: ChattySwarm, rounds: Rounds) -> None:
         bent = swarm.nodes[:wrong]

@@ -116,7 +116,7 @@ class World:
         return True
 
     def certificates(self, node: SimulatedNode) -> list[bytes]:
-        """All that this node can show, verified with nothing but the genesis digest."""
+        """All certificates that this node has, verified with nothing but the genesis digest."""
         made = [
             data
             for promotion in ledger_of(node).promotions()
@@ -128,7 +128,7 @@ class World:
 
 
 class Nothing:
-    """No sealed record."""
+    """A server without sealed records."""
 
     seals: tuple[tuple[bytes, bytes], ...] = ()
 

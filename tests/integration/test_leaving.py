@@ -23,7 +23,7 @@ class World:
         await until(lambda: in_force(self.others, me, present=False))
 
     async def epochs(self, more: int) -> None:
-        """Goes on for so many epochs."""
+        """Lets the swarm go on for this many epochs."""
         end = ledger_of(self.others[0]).epoch_number + more
         with trio.fail_after(240):
             while ledger_of(self.others[0]).epoch_number < end:

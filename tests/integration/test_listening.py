@@ -11,9 +11,9 @@ from tests.integration.test_divergence import ChattySwarm, Rounds, in_virtual_ti
 
 
 def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks nobody, as if it could not, so it hears only of those that ask it; it had been in the next epoch.
+    """It had been in the next epoch. Now it asks nobody, as if it could not, so it hears only from those that ask it.
 
-    Of the epoch before it lacks much, and no own event.
+    It lacks much of the epoch before, but none of its own events.
     """
     mute: list[MemberId] = []
     monkeypatch.setattr("node.gossip.messages.MAX_EVENTS", 5)

@@ -159,7 +159,7 @@ async def test_a_cut_off_minority_stops_and_goes_on_when_it_is_back(
 
 
 async def test_who_cannot_get_rid_of_transactions_is_told_so(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    """Alone, a node takes what its queue holds and one event more, and no memory beyond that."""
+    """Alone, a node takes as much as its queue and one event hold, and uses no memory beyond that."""
     watched = Watched()
     swarm = make_swarm(watched)
     await nursery.start(swarm.run)

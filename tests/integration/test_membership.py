@@ -15,7 +15,7 @@ NO_WORK = ("--roles", "none")
 
 
 async def type_in(swarm: Processes, number: int, *words: str) -> str:
-    """What a command says at a member's machine; it must succeed."""
+    """The output of a command on a member's machine; it must succeed."""
     status, output = await run_to_end((*words, "--data", str(swarm.commands[number].data)))
     assert status == 0, output
     return output

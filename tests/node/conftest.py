@@ -18,14 +18,14 @@ from tests.node.fake_source import FakeSource
 
 @pytest.fixture(autouse=True)
 def _own_log() -> Iterator[None]:
-    """A test that ran the command has set up logs for a stderr that is closed after it."""
+    """Resets logging: a test that ran the command leaves it set up for a stderr that is closed by now."""
     yield
     structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
 def identities() -> list[Identity]:
-    """Four members, then a stranger, in ascending order of nothing in particular."""
+    """Four members, then a stranger, in no particular order."""
     return [Identity(bytes([number]) * 32) for number in range(5)]
 
 

@@ -31,7 +31,7 @@ def draw(experience: Experience, seed: int, per_game: int, games: np.ndarray | N
 
 
 def eligible(experience: Experience, game: int) -> set[int]:
-    """The plies of a game that may be drawn, as the rules of drawing say."""
+    """The plies of a game that may be drawn: after its opening, with a choice."""
     first, last = experience.offsets[game : game + 2].tolist()
     return {ply for ply in range(first + int(experience.openings[game]), last) if experience.options[ply] > 1}
 

@@ -1,4 +1,4 @@
-"""What went wrong in other systems, each told again here: the real thing bears it, the mistake would be seen.
+"""What went wrong in other systems, replayed here: our code copes, and the same mistake in it would be noticed.
 
 The incidents are those that an operator of a large hashgraph network has published (a counter of the node's own
 in consensus, a fork after a reconnect, rounds that ran backwards), the gap in the definitions of 2016 that
@@ -189,7 +189,7 @@ def test_rounds_never_run_backwards_along_an_edge() -> None:
 
 
 def test_rounds_computed_again_with_other_weights_would_run_backwards() -> None:
-    """The mistake: of the same DAG, what is received keeps its round and the rest gets one by the new weights."""
+    """The mistake: what was received keeps its round, and the rest of the DAG gets rounds by the new weights."""
     backwards = 0
     for seed in range(12):
         events, _ = late_joiner(seed)
@@ -258,7 +258,7 @@ def test_without_the_proxy_the_vectors_fail_and_only_those_with_forks(monkeypatc
 
 
 def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of them decided before the event came that decides otherwise; with the proxy nobody can."""
+    """One decides before the event arrives that makes the other decide otherwise; the proxy rules that out."""
 
     def disagreements() -> int:
         found = 0
@@ -279,7 +279,7 @@ def test_without_the_proxy_two_honest_nodes_would_decide_differently(monkeypatch
 
 @pytest.mark.parametrize(("members", "needed"), [(1, 1), (2, 2), (3, 3), (4, 3), (6, 5), (7, 5), (9, 7), (10, 7)])
 def test_two_thirds_are_not_enough(members: int, needed: int) -> None:
-    """Elsewhere ceil(2n/3) was: 2 of 3, 4 of 6, 6 of 9."""
+    """Elsewhere ceil(2n/3) members were: 2 of 3, 4 of 6, 6 of 9."""
     roster = make_roster(RosterMember(key.id, 1) for key in keys_of(members))
     assert roster.supermajority(roster.ids[:needed])
     assert not roster.supermajority(roster.ids[: needed - 1])
@@ -314,7 +314,7 @@ def test_a_member_counts_once_whatever_it_signs() -> None:
 
 
 def test_a_round_is_never_taken_from_an_event() -> None:
-    """Elsewhere an event said its round, and 1,000,000 was believed. Here it says what its ledger was at, no more."""
+    """Elsewhere an event named its round, and 1,000,000 was believed. Here it only names the round of its ledger."""
     gossip = Gossip(4, seed=3).run(80).settle()
     replica = gossip.replicas[0]
     liar = gossip.keys[2]
@@ -361,7 +361,7 @@ def test_the_coin_is_one_bit_of_the_voter_s_hash(coin: str, monkeypatch: pytest.
 
 
 class Coins:
-    """Hashes whose bit for the coin says what another rule would make of them."""
+    """Hashes whose coin bit is what another rule makes of the real hash."""
 
     def __init__(self, hashes: list[bytes], coin: Callable[[bytes], int]) -> None:
         self.hashes, self.coin = hashes, coin
@@ -371,7 +371,7 @@ class Coins:
 
 
 async def test_a_junk_signature_neither_passes_nor_displaces_the_valid_copy() -> None:
-    """What is known is not looked at again; what is not known is nothing before its signature was checked."""
+    """A known event is not looked at again; an unknown one counts for nothing before its signature is verified."""
     gossip = Gossip(4, seed=4).run(30).settle()
     genuine = gossip.made[10]
     raw = genuine.raw.replace(genuine.signature, bytes(64))

@@ -1,4 +1,4 @@
-"""The bits rule out nothing that is: with and without them all events get the same rounds and electors."""
+"""The bits are only a shortcut: with and without them all events get the same rounds and electors."""
 
 from collections.abc import Callable
 
@@ -50,7 +50,7 @@ def test_the_bits_change_no_round(start: int, kept: int, monkeypatch: pytest.Mon
 
 
 def test_an_event_without_news_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two of four talk: what they lack is counted once, and then nobody counts until others are heard."""
+    """Two of four talk: what they lack is counted once, and not again until they hear from the others."""
     count = looks(monkeypatch, reach.Reach.may_see_strongly)
     graph = Hashgraph([1, 1, 1, 1])
     tips = [graph.add(member, None, [], member, bytes([member]) * 32) for member in range(4)]

@@ -72,7 +72,7 @@ def test_of_two_or_three_one_silent_member_stops_everything(members: int) -> Non
 
 
 def test_two_famous_witnesses_of_one_member_make_no_judge() -> None:
-    """A forker of weight 1/5 shows each half of the rest another branch: ties make both famous."""
+    """A forker of weight 1/5 shows a different branch to each half of the others: ties make both famous."""
     scenario = Scenario([2, 1, 1, 1])
     honest = [0, 1, 2]
     scenario.add("f", 3)

@@ -10,7 +10,7 @@ from tests.consensus.random_dags import DagEvent, RandomDag, random_dag
 
 
 def ancestors(events: list[DagEvent]) -> list[set[int]]:
-    """Of each event, its row and those of all its ancestors."""
+    """For each event, the rows of the event itself and of all its ancestors."""
     found: list[set[int]] = []
     for row, (_, self_parent, others, *_) in enumerate(events):
         parents = [*others] if self_parent is None else [self_parent, *others]
@@ -19,7 +19,7 @@ def ancestors(events: list[DagEvent]) -> list[set[int]]:
 
 
 def missing(dag: RandomDag | vectors.Dag) -> tuple[Counter[int], Counter[int]]:
-    """By distance in rounds: pairs of a received event and a witness so many rounds later; those not related."""
+    """By distance in rounds: the pairs of a received event and a witness that much later, and those not related."""
     graph = Hashgraph(dag.weights)
     for event in dag.events:
         graph.add(*event)
@@ -35,7 +35,7 @@ def missing(dag: RandomDag | vectors.Dag) -> tuple[Counter[int], Counter[int]]:
 
 
 def test_two_rounds_on_every_witness_has_what_was_received() -> None:
-    """So it is proved in docs/seeds.md; a round on, it is only likely: these DAGs have no counter-example."""
+    """docs/seeds.md proves it. One round on it is only likely, and these DAGs have no counter-example."""
     pairs, apart = Counter[int](), Counter[int]()
     dags = [random_dag(seed) for seed in range(1500)]
     for dag in [dag for dag in dags if dag.safe] + [dag for dag in DAGS if is_safe(dag)]:

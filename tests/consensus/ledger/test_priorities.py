@@ -15,7 +15,7 @@ from tests.consensus.ledger.worker import QUICK, ROLES, Worker
 
 
 class Crowd:
-    """Lets the living members do what the priorities say, one event each a turn."""
+    """Lets the living members do what the priorities say, one event each per turn."""
 
     def __init__(self, swarm: Swarm, seed: int, dead: tuple[int, ...] = (), strength: float = 0.8) -> None:
         self.swarm = swarm

@@ -14,7 +14,7 @@ from engine.rules.regions import may_divide
 
 
 def parts(shape: Board, stops: set[int]) -> int:
-    """Into how many components the cells that are no stops fall."""
+    """How many connected parts the cells form that are not stops."""
     left, count = set(range(len(shape.cells))) - stops, 0
     while left:
         count += 1

@@ -64,7 +64,7 @@ def other_letter(place: int) -> bytes:
 
 @dataclass(frozen=True)
 class Desk:
-    """An auditor's desk: the certificate, the swarm.toml, the model."""
+    """What an auditor has: the certificate, the swarm.toml, the model."""
 
     certificate: Path
     swarm: Path

@@ -17,7 +17,7 @@ KEY = Identity(b"a" * 32).key
 
 
 class InEpoch:
-    """A member, as far as this is about it."""
+    """The part of a member that matters here."""
 
     def __init__(self, number: int) -> None:
         self.replica, self.dag_changes = self, ChangeCounter()

@@ -53,7 +53,7 @@ class Table:
                 told.add(other)
 
     def go_round(self, members: Sequence[int], rounds: int, bare: bool = False) -> int:
-        """Each of `members`, who hear each other, makes an event if it would advance; how many were made."""
+        """Each of `members` makes an event if it would advance the order; returns how many were made."""
         made = 0
         for _ in range(rounds):
             for member in members:

@@ -1,4 +1,4 @@
-"""What a node makes of a ledger that is not the others': computed again once, and in words."""
+"""How a node deals with a ledger that is not the others': it computes it again once, and says so."""
 
 from collections.abc import Callable, Iterable
 
@@ -20,7 +20,7 @@ from tests.consensus.gossip import Gossip
 async def recomputed(
     swarm: Gossip, divergence: Divergence, replica: Replica, kind: type[Recovery] = Recovery
 ) -> tuple[Replica, list[RoundEffects]]:
-    """What member 0 computes again, instead of the replica, from a store with all events of a swarm's first epoch."""
+    """What member 0 computes again in place of the replica, from a store with all events of the first epoch."""
     store = MemoryStore(MemoryDisk())
     await store.append(swarm.replicas[0].dag.events)
     recovery = kind(store, CachingVerifier(), swarm.genesis)
@@ -71,7 +71,7 @@ async def test_all_rounds_come_out() -> None:
 
 
 async def test_what_comes_out_the_same_is_computed_once_and_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others' words are of another ledger: here ours is changed in the same way when computed again."""
+    """The others name another ledger, and ours is changed in the same way when it is computed again."""
     swarm = Gossip(4, seed=2).run(300).settle()
     divergence, replica = compared(swarm, spoil)
 

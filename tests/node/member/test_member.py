@@ -55,7 +55,7 @@ class Swarm(SimulatedSwarm):
         self.honesty.inspect()
 
     def own_seqs(self, number: int) -> list[int]:
-        """Sequence numbers of a member's events, as anybody knows them."""
+        """The sequence numbers of a member's events that anybody knows."""
         own = self.nodes[number].identity.id
         known = {
             event.hash: event.seq

@@ -86,7 +86,7 @@ class Swarm(SimulatedSwarm):
 
 
 async def crash_between(nursery: trio.Nursery, make_member: Callable[..., Member]) -> bool:
-    """Node 0 shows an event to node 3 alone and loses power; 3 is away as it comes back. Whether it forked."""
+    """Node 0 shows an event to node 3 alone and loses power; 3 is away when it is back. Returns whether 0 forked."""
     swarm = Swarm(make_member)
     await nursery.start(swarm.run)
     await trio.sleep(3)

@@ -29,7 +29,7 @@ Ids = list[Identity]
 
 @dataclass
 class Station:
-    """One node's doors, and the roster that it goes by."""
+    """The server of one node, and the roster that it goes by."""
 
     identity: Identity
     roster: Roster

@@ -31,7 +31,7 @@ FULL = "too many wait"
 
 
 class Room:
-    """A council of member `number` over the ledger of a swarm; `order` gives what was put forward its place."""
+    """Governance of member `number` over the ledger of a swarm; `order` orders what was put forward."""
 
     def __init__(self, swarm: Swarm, number: int = 0) -> None:
         self.swarm, self.number = swarm, number

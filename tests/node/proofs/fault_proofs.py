@@ -40,7 +40,7 @@ def genesis() -> Genesis:
 
 @dataclass(frozen=True)
 class Slot:
-    """What was played, and what is told of it."""
+    """What was played, and what was reported of it."""
 
     games: bytes
     scores: tuple[tuple[int, int], ...]

@@ -61,7 +61,7 @@ def test_each_wrong_result_is_proven(way: str) -> None:
 
 
 def test_a_right_result_cannot_be_proven_wrong_even_by_everybody() -> None:
-    """But that the match had other seeds is the word of those who say so: of more than 2/3 of the weight."""
+    """Except for other seeds: that the match had them is the word of those who say so, more than 2/3 of the weight."""
     with pytest.raises(ProofError, match="nothing is wrong with them"):
         check(proof_of(fault_proofs.honest(), finders=KEYS))
     reason, by_itself = check(proof_of(fault_proofs.honest(), beacon=bytes(32)))

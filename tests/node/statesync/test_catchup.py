@@ -18,13 +18,13 @@ from tests.node.statesync.world import HEAD, LINKS, TEACHERS, World, fill
 async def test_a_new_node_comes_to_the_newest_sealed_epoch(world: World, autojump_clock: MockClock) -> None:
     for teacher in TEACHERS:
         await world.teach(teacher)
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
     await world.assert_arrived()
-    assert seat.jumps == [[HEAD]], "once, after it was entered"
+    assert target.jumps == [[HEAD]], "once, after it was entered"
     assert not await catchup.jump(), "there is nothing newer"
-    assert len(seat.jumps) == 1
+    assert len(target.jumps) == 1
     assert {peer.error for peer in world.peers.values()} == {""}
     assert len({teacher for teacher, path in world.asked if path == BLOB_PATH}) > 1
 
@@ -35,20 +35,20 @@ async def test_a_node_that_was_away_goes_on_from_its_own_record(
 ) -> None:
     await fill(MemoryStore(world.disk), LINKS[:120], sealed=sealed)
     await world.teach(TEACHERS[0])
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
     await world.assert_arrived()
     assert len([path for _, path in world.asked if path == CHAIN_PATH]) == 2, "30 records, and that there are no more"
 
 
 async def test_a_node_waits_until_it_is_stranded(world: World, autojump_clock: MockClock) -> None:
     await world.teach(TEACHERS[0])
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     stranded_at = trio.current_time() + 30
     with trio.move_on_after(60):
-        await catchup.run(lambda: trio.current_time() > stranded_at and not seat.entered)
-    assert seat.entered == [HEAD]
+        await catchup.run(lambda: trio.current_time() > stranded_at and not target.entered)
+    assert target.entered == [HEAD]
     assert not world.disk.unsynced_links
     world.asked.clear()
     with trio.move_on_after(60):
@@ -61,9 +61,9 @@ async def test_teachers_of_different_age_are_all_heard(world: World, autojump_cl
         await world.teach(teacher, known=LINKS[:age])
     for seed in range(5):
         world.disk = MemoryDisk()
-        catchup, seat = world.pupil(seed)
+        catchup, target = world.pupil(seed)
         assert await catchup.jump()
-        assert seat.entered == [HEAD]
+        assert target.entered == [HEAD]
     assert {peer.error for peer in world.peers.values()} == {""}
 
 
@@ -78,7 +78,7 @@ async def test_whenever_it_is_interrupted_it_goes_on_from_there(world: World, au
     whole = 0.0
     for attempt in range(200):
         world.asked.clear()
-        catchup, seat = world.pupil(attempt)
+        catchup, target = world.pupil(attempt)
         begun = trio.current_time()
         with trio.move_on_after(0.01 * attempt):
             assert await catchup.jump()
@@ -91,7 +91,7 @@ async def test_whenever_it_is_interrupted_it_goes_on_from_there(world: World, au
         if store.epoch:
             whole = trio.current_time() - begun
             break
-        assert not seat.entered or attempt
+        assert not target.entered or attempt
     await world.assert_arrived()
     assert len(set(lengths)) > 3
     assert whole < 1.0
@@ -110,7 +110,7 @@ async def test_pieces_of_a_snapshot_that_came_before_an_interruption_are_not_fet
             break
     assert await world.blobs.pieces(digest)
     world.asked.clear()
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
     assert len([path for _, path in world.asked if path == BLOB_PATH]) == 2, "the size, and the other piece"

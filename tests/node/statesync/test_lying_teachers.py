@@ -66,7 +66,7 @@ def a_gap(chain: list[SealedRecord]) -> list[SealedRecord]:
 
 
 def a_wrong_link(chain: list[SealedRecord]) -> list[SealedRecord]:
-    """Even if all seal it."""
+    """A link to another record, sealed by everybody."""
     return [sealed_by(replace(one.record, previous=b"\1" * 32), ALL) for one in chain]
 
 
@@ -106,9 +106,9 @@ async def test_among_liars_one_honest_teacher_is_enough(world: World, autojump_c
         await world.teach(liar, lies={CHAIN_PATH: lie})
     await world.teach(TEACHERS[3])
     begun = trio.current_time()
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
     await world.assert_arrived()
     assert trio.current_time() - begun < TIMEOUT_S + 5
     errors = {world.peers[liar.id].error for liar in TEACHERS[:3]} - {""}  # what others told first is not looked at
@@ -124,9 +124,9 @@ async def test_liars_are_found_out_and_left_and_nothing_unverified_is_adopted(
     lie, reason = LIES[name]
     for liar in TEACHERS:
         await world.teach(liar, lies={CHAIN_PATH: lie})
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert not await catchup.jump()
-    assert not seat.entered
+    assert not target.entered
     for peer in world.peers.values():
         assert peer.error
         assert reason in peer.error
@@ -145,10 +145,10 @@ async def test_liars_do_not_make_a_node_leave_its_record(world: World, autojump_
     for liar in TEACHERS:
         await world.teach(liar, known=LINKS[:5], sealed=True, lies={CHAIN_PATH: LIES[name][0]})
     before = world.disk.copy()
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert not await catchup.jump()
-    assert not seat.entered
-    assert not seat.mistakes
+    assert not target.entered
+    assert not target.mistakes
     assert (world.disk.chain, world.disk.epoch) == (before.chain, 5)
     assert all(LIES[name][1] in peer.error for peer in world.peers.values())
 
@@ -157,11 +157,11 @@ async def test_a_liar_that_begins_with_the_truth_helps_as_far_as_it_goes(
     world: World, autojump_clock: MockClock
 ) -> None:
     await world.teach(TEACHERS[0], lies={CHAIN_PATH: bends(lambda chain: chain[:9] + too_few_seals(chain[9:]))})
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert not await catchup.jump(), "its snapshots are gone"
     await world.teach(TEACHERS[1])
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
     await world.assert_arrived()
     first = [path for teacher, path in world.asked if teacher == TEACHERS[1].id and path == CHAIN_PATH]
     assert len(first) == 4, "three for the records from 10 to 149, and that there are no more"
@@ -191,20 +191,20 @@ async def test_a_snapshot_that_does_not_fit_its_record_is_never_entered(
 
     for liar in TEACHERS[:3]:
         await world.teach(liar, lies={BLOB_PATH: other_bytes})
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert not await catchup.jump()
-    assert not seat.entered
-    assert not seat.jumps
+    assert not target.entered
+    assert not target.jumps
     await world.teach(TEACHERS[3])
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
 
 
 async def test_a_chain_of_changing_rosters_is_followed_with_their_own_seals(
     world: World, autojump_clock: MockClock
 ) -> None:
-    """After a change the new roster decides; the seals of the old one alone move nothing."""
+    """After a change the new roster decides; the seals of the old one alone do not suffice."""
     grown = make_roster([*GENESIS.members, *(RosterMember(Identity(bytes([n]) * 32).id, 1) for n in (80, 81))])
     everyone = [*ALL, Identity(b"\x50" * 32), Identity(b"\x51" * 32)]
     snapshots = [b"ledger with %d" % number * 50 for number in range(3)]
@@ -223,8 +223,8 @@ async def test_a_chain_of_changing_rosters_is_followed_with_their_own_seals(
         lies={CHAIN_PATH: says(lambda first: ChainAnswer(third, [link.sealed for link in bad[first - 1 :]]).encode())},
     )
     await world.teach(TEACHERS[1], known=good)
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [2]
+    assert target.entered == [2]
     assert "two thirds or less" in world.peers[TEACHERS[0].id].error
     assert world.peers[TEACHERS[1].id].error == ""

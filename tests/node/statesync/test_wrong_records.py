@@ -16,13 +16,13 @@ from tests.node.statesync.world import GENESIS, HEAD, LINKS, ME, TEACHERS, World
 
 
 def bent(link: Link, **changes: object) -> Link:
-    """What a node whose ledger was wrong made of the same close."""
+    """The record that a node with a wrong ledger made at the same close."""
     record = replace(link.record, **{"ledger": b"\7" * 32, **changes})  # type: ignore[arg-type]
     return Link(sealed_by(record, [ME]), link.snapshot)
 
 
 async def fill_wrongly(disk: MemoryDisk, number: int, **changes: object) -> Link:
-    """A store whose record of epoch `number`, in which it is, is wrong."""
+    """A store in epoch `number`, whose record of that epoch is wrong."""
     store, wrong = MemoryStore(disk), bent(LINKS[number - 1], **changes)
     await fill(store, LINKS[: number - 1], sealed=True)
     await store.begin_epoch(wrong.closed)
@@ -39,10 +39,10 @@ async def test_a_wrong_own_record_is_noticed_and_replaced(
         await world.teach(teacher, known=LINKS[:known])
     if number == known:
         await world.teach(TEACHERS[2], sealed=True)
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [known - (number < known)]
-    assert seat.mistakes == [(wrong.record, LINKS[number - 1].record)]
+    assert target.entered == [known - (number < known)]
+    assert target.mistakes == [(wrong.record, LINKS[number - 1].record)]
     await world.assert_arrived(known - (number < known))
     assert await MemoryStore(world.disk).read_events(MemoryStore(world.disk).epoch, 0, 9) == []
     assert {peer.error for peer in world.peers.values()} == {""}
@@ -50,7 +50,7 @@ async def test_a_wrong_own_record_is_noticed_and_replaced(
 
 
 async def test_several_wrong_records_in_a_row_are_replaced(world: World, autojump_clock: MockClock) -> None:
-    """However they came about: a bad restore, say. The node is further on than the sealed chain."""
+    """Whatever the cause, such as a bad restore. The node is ahead of the sealed chain."""
     first = bent(LINKS[4])
     second = next_record(GENESIS, Opening.of_record(first.record), b"second")
     store = MemoryStore(world.disk)
@@ -58,15 +58,15 @@ async def test_several_wrong_records_in_a_row_are_replaced(world: World, autojum
     await store.begin_epoch(first.closed)
     await store.begin_epoch(ClosedEpoch(second, b"second", ()))
     await world.teach(TEACHERS[0], known=LINKS[:6])
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [5]
+    assert target.entered == [5]
     await world.assert_arrived(5)
     assert MemoryStore(world.disk).newest_record == 5
 
 
 async def test_a_record_that_the_disk_has_spoiled_is_replaced(world: World, autojump_clock: MockClock) -> None:
-    """In the place of a record is another one, while its seals are those of the right one."""
+    """Another record is in its place, with the seals of the right one."""
     await fill(MemoryStore(world.disk), LINKS[:5], sealed=True)
     link = world.disk.chain[5]
     world.disk.chain[5] = replace(link, record=bent(LINKS[4]).record.raw)
@@ -77,14 +77,14 @@ async def test_a_record_that_the_disk_has_spoiled_is_replaced(world: World, auto
 
 
 async def test_spoiled_seals_are_fetched_again(world: World, autojump_clock: MockClock) -> None:
-    """What does not verify any more is no reason to think ill of the peers whose records do not follow it."""
+    """Seals that no longer verify are our own damage: peers whose records do not follow are not blamed."""
     await fill(MemoryStore(world.disk), LINKS[:5], sealed=True)
     link = world.disk.chain[5]
     world.disk.chain[5] = replace(link, sealed=seals_of_another_record([LINKS[4].sealed])[0].raw)
     await world.teach(TEACHERS[0])
-    catchup, seat = world.pupil()
+    catchup, target = world.pupil()
     assert await catchup.jump()
-    assert seat.entered == [HEAD]
+    assert target.entered == [HEAD]
     assert world.peers[TEACHERS[0].id].error == ""
 
 
@@ -98,7 +98,7 @@ async def test_whenever_a_correction_is_interrupted_the_store_has_the_old_chain_
         world.disk = MemoryDisk(sync_seconds=0.05)
         wrong = await fill_wrongly(world.disk, 5)
         own = [link.record.raw for link in (*LINKS[:4], wrong)]
-        catchup, seat = world.pupil(attempt)
+        catchup, target = world.pupil(attempt)
         with trio.move_on_after(0.01 * attempt):
             await catchup.jump()
         world.disk.crash(chance)
@@ -107,7 +107,7 @@ async def test_whenever_a_correction_is_interrupted_the_store_has_the_old_chain_
         if store.epoch == 5:
             assert [world.disk.chain[number].record for number in range(1, store.newest_record + 1)] == own
             assert await store.read_opening() == wrong.closed
-            assert not seat.entered
+            assert not target.entered
         else:
             await world.assert_arrived(8)
     assert seen == {5, 8}

@@ -113,23 +113,23 @@ class World:
         return answer
 
     def pupil(self, seed: int = 0) -> tuple[CatchUp, Text]:
-        """What a start of our machine puts together."""
+        """What our machine puts together when it starts."""
         store, chance = MemoryStore(self.disk), random.Random(seed)
-        seat = Text(store)
+        target = Text(store)
         transport = self.network.transport(ME.id)
         fetcher = BlobFetcher(self.blobs, transport, self.peers, chance)
         catchup = CatchUp(
             genesis=GENESIS,
             store=store,
-            target=seat,
+            target=target,
             peers=self.peers.values,
             transport=transport,
             blobs=self.blobs,
             fetcher=fetcher,
             chance=chance,
-            entered=seat.observe_jump,
+            entered=target.observe_jump,
         )
-        return catchup, seat
+        return catchup, target
 
     async def assert_arrived(self, number: int = HEAD) -> None:
         store = MemoryStore(self.disk)

@@ -41,7 +41,7 @@ async def test_a_file_without_its_tail_is_refused_or_its_prefix_recovered(writte
 
 
 async def assert_recovered_or_refused(directory: Path, raws: Sequence[bytes]) -> bool:
-    """A prefix of `raws`, or one line with a remedy; what is no event any more is left to the replay to find."""
+    """A prefix of `raws` or one line with a remedy; damaged events are left to the replay. True if intact."""
     try:
         found = await recover(directory)
     except StoreError as error:

@@ -16,7 +16,7 @@ from tests.node.store.written import LARGE, NAMES, OWN, RECEIVED, ROOT, open_sto
 
 
 def run_in_process(directory: Path, body: str, status: int = 0) -> list[str]:
-    """Runs `body` as the inside of an async function in a process of its own; returns the lines it printed."""
+    """Runs `body` inside an async function in a process of its own; returns the lines that it printed."""
     program = "\n".join(
         [
             "import sys, trio",

@@ -104,7 +104,7 @@ def member_on(store: SqliteStore) -> Member:
 
 
 async def let_virtual_time_pass(clock: MockClock, seconds: int) -> None:
-    """Time for a task that also waits for its disk, which virtual time does not know."""
+    """Virtual seconds, with real time between them for tasks that wait for their disk."""
     for _ in range(seconds):
         clock.jump(1.0)
         await trio.testing.wait_all_tasks_blocked(0.005)
@@ -113,7 +113,7 @@ async def let_virtual_time_pass(clock: MockClock, seconds: int) -> None:
 async def test_a_node_on_any_prefix_listens_and_never_signs_a_number_twice(
     written: Written, quick_path: Path, mock_clock: MockClock
 ) -> None:
-    """Even where the disk had lied and own events are gone that others have."""
+    """Even if the disk had lied, and own events are lost that others have."""
     sent = [decode_event(raw, GENESIS.digest) for raw in written.raws]
     wal = written.files[NAMES[1]]
     for at in (0, *(size for size, _ in written.promised[1:])):

@@ -100,7 +100,7 @@ class Written:
 
 
 async def write(directory: Path, page: int = SMALL_PAGE) -> Written:
-    """A life of a node: own and received events by turns, a checkpoint in the middle, and no end."""
+    """What a node writes: own and received events by turns, a checkpoint in the middle, no orderly end."""
     store = open_store(prepare(directory, page))
     written = Written({})
     received = iter(RECEIVED)

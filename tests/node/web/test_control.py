@@ -102,7 +102,7 @@ async def test_others_cannot_make_it_act(
 
 
 async def test_text_that_no_answer_can_repeat_ends_no_node(data: Path, actions: FakeActions) -> None:
-    """A byte of the command line that is no UTF-8 reaches the node as a lone surrogate, and it complains of it."""
+    """A byte that is not UTF-8 on the command line reaches the node as a lone surrogate, which it refuses."""
     actions.complaint = GovernanceError(404, 'no member has the name "\udcff"')
     wish = json.dumps({"change": "leave", "member": "\udcff"}).encode()
     assert await post(data, "/propose", wish) == (404, {"error": 'no member has the name "?"'})

@@ -90,7 +90,7 @@ async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
 
 
 async def test_a_dead_peer_is_not_waited_for_with_every_blob(work: NodeWorkContext, autojump_clock: MockClock) -> None:
-    """Nobody answers, nobody refuses: as a machine does that was switched off."""
+    """It neither answers nor refuses, like a machine that is switched off."""
 
     async def nothing(*_: object, **__: object) -> bytes:
         await trio.sleep_forever()

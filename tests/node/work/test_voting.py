@@ -23,7 +23,7 @@ from tests.node.work.test_work import SETTINGS, Breaking, OrderContext, worker
 
 
 class PlayedSwarm(Swarm):
-    """A swarm whose results name games that there are: the scores, and a number that makes them different."""
+    """A swarm whose results name games that exist: the scores, and a number that makes each file different."""
 
     def __init__(self) -> None:
         super().__init__(4, SETTINGS)
@@ -190,7 +190,7 @@ async def test_a_result_that_all_find_wrong_is_struck_and_what_replaces_it_is_vo
 async def test_what_others_suspect_is_replayed_and_answered(
     swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    """Also before the match is over; one whose games nobody has keeps this node from no other one."""
+    """Also before the match is over. A result whose games nobody has does not keep this node from the others."""
     lost, plain = swarm.nominate(3, "lost"), swarm.nominate(2, "plain")
     swarm.play_slot(1, lost, 0, score=3)
     swarm.play_slot(1, plain, 1, score=2)

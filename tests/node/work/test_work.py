@@ -105,7 +105,7 @@ class OrderContext:
         pass
 
     async def beat(self) -> None:
-        """Empty rounds, as the heartbeats of a swarm make them."""
+        """Empty rounds, as a swarm's heartbeats cause them."""
         while True:
             await trio.sleep(1)
             self.swarm.order((self.swarm.id(1), []))
@@ -127,7 +127,7 @@ def worker(tmp_path: Path, **options: Any) -> FakeWorker:
 
 
 class Breaking:
-    """A workshop in which every job of some kinds fails with an odd text."""
+    """A job runner that fails every job of some kinds with an odd text."""
 
     def __init__(self, *kinds: str) -> None:
         self.kinds, self.tried = kinds, Counter[str]()

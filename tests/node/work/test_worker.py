@@ -1,4 +1,4 @@
-"""A workshop's promises: results and progress come through, and no fault of a child outlives its job."""
+"""What a job runner promises: results and progress come through, and no fault of a child outlives its job."""
 
 import os
 import sys

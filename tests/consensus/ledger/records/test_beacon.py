@@ -35,7 +35,7 @@ def genesis(anchored: int = 4) -> Genesis:
 
 
 def judged(number: int, reveals: Mapping[int, bytes | None], salt: int = 0) -> DecidedRound:
-    """A round without events whose judges, by member, show these."""
+    """A round without events, whose judges show these preimages (by member)."""
     judges = [Judge(digest_of(number, member, salt), KEYS[member].id, shown) for member, shown in reveals.items()]
     return DecidedRound(number, tuple(sorted(judges, key=lambda judge: judge.hash)), ())
 

@@ -267,7 +267,7 @@ HONEST, LIAR = 0, 3
 
 
 def attempts(swarm: Swarm) -> list[t.Evidence]:
-    """What a liar can put together against an honest member, out of all that this one ever signs."""
+    """What a liar can put together against an honest member from everything that the member ever signed."""
     first, second, third = (signed(swarm, HONEST, "honest", seq=seq) for seq in (3, 4, 5))
     elsewhere = signed(swarm, HONEST, "honest too", epoch=digest_of("another swarm"))
     again = replace(first, signature=bytes(64))

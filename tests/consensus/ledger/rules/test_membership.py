@@ -22,7 +22,7 @@ def weights(swarm: Swarm) -> list[int]:
 
 
 def changed(swarm: Swarm, change: Change, *members: int) -> None:
-    """Agreed on, and in force, with the record sealed; who leaves is gone."""
+    """A swarm in which this change is in force: agreed on, the record of it sealed, whoever left gone."""
     swarm.agree(change, *members)
     while swarm.ledger.closing is not None:
         assert swarm.ledger.closing == "roster"
@@ -86,7 +86,7 @@ def test_who_has_left_counts_for_nothing() -> None:
 
 
 def test_who_leaves_seals_the_record_of_it_and_is_gone_then() -> None:
-    """Else one that is silent besides, less than a third before and after, would keep it unsealed for ever."""
+    """Otherwise another silent member, of less than a third before and after, could keep it unsealed for ever."""
     swarm = Swarm(5)
     swarm.agree(Change("leave", swarm.id(3)), 0, 1, 2)
     swarm.agree(Change("leave", swarm.id(3)), 3)
@@ -239,7 +239,7 @@ def test_an_epoch_closes_by_length_but_never_before_its_record_is_sealed() -> No
 
 
 def test_an_epoch_of_large_events_closes_before_it_has_many() -> None:
-    """All members hold an open epoch in memory; one that fills its events to the brim must not fill that."""
+    """All members hold the open epoch in memory; a member that fills its events to the limit must not fill that."""
     swarm = Swarm(4, settings(epoch=EpochSettings(bytes=300_000)))
     for _ in range(2):
         swarm.act(3, Filler(swarm.next_id(3), bytes(100_000)))
@@ -255,7 +255,7 @@ def test_an_epoch_of_large_events_closes_before_it_has_many() -> None:
 
 @dataclass(frozen=True)
 class Filler(t.Transaction):
-    """Of a type that nobody knows."""
+    """A transaction of an unknown type."""
 
     TYPE = "filler"
     data: bytes

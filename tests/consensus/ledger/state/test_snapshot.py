@@ -68,7 +68,7 @@ def refused(swarm: Swarm, record: Any, data: bytes) -> str:
 
 
 def attempt(swarm: Swarm, record: Any, data: bytes) -> tuple[State | None, str]:
-    """What is read if the record named these bytes, or the one line that says why nothing is."""
+    """What is read from these bytes if the record named them, or the one line that says why nothing is."""
     record = replace(record, snapshot=hashlib.sha256(data).digest())
     try:
         return decode_snapshot(swarm.genesis, record, data), ""
@@ -85,7 +85,7 @@ def test_another_snapshot_than_the_records_is_refused() -> None:
 
 
 def test_damage_is_one_clear_error_even_if_the_record_named_it() -> None:
-    """What is changed is refused, or changes the state: nothing is read past, nothing crashes."""
+    """Changed bytes are refused or give another state: nothing is skipped, nothing crashes."""
     swarm = closed_swarm()
     closing = list(swarm.closings.values())[-1]
     chance = random.Random(1)

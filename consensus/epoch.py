@@ -1,26 +1,25 @@
-"""Epoch records: what closes an epoch and opens the next, sealed by those who hand over and those who take over.
+"""Epoch records: what closes an epoch and opens the next, sealed by the members that hand over and that take over.
 
-A roster never changes inside a DAG, so that the definitions (`SPEC.md`) hold word for word. The ledger says
-after a decided round that the epoch is over: because of an ordered change of the roster, or because of its
-length. That round is the last one; all that it and those before it received is final, and all else is put
-forward again by its authors. What follows from the order so far is written into one record, the same bytes
-on every node. Its digest is the `epoch` of every event of the next one, so no event belongs to two epochs.
+A roster never changes inside a DAG, so the definitions (`SPEC.md`) hold word for word. After a decided round the ledger
+declares the epoch over: because of an ordered change of the roster, or because of its length. That round is the last
+one. All that it and the rounds before it received is final; the authors submit everything else again. What follows from
+the order so far is written into one record, the same bytes on every node. Its digest is the `epoch` of every event of
+the next one, so no event belongs to two epochs.
 
-Who decides? Up to the closing round the old roster alone, by consensus. The record is a function of that
-order, so there is one, unless a third of the old weight is faulty. From its digest on the new roster alone.
-The seals are for those who did not take part: more than 2/3 of the old weight say that this record ended
-their epoch (two different ones would need a third of it to sign twice), and more than 2/3 of the new weight
-that they go on from it. A mixture of both decides nothing: each of the two sums is counted by itself.
-The members that stay must weigh more than 2/3 in both (`can_seal_change`): it is they who seal. And who leaves
-stays without weight until the record is sealed (`consensus.ledger.state.epoch_state.handover`), and seals like the
-others: else those who are silent, fewer than a third of either roster, could be too many for the seals.
+Who decides? Up to the closing round the old roster alone, by consensus. The record is a function of that order, so
+there is only one, unless a third of the old weight is faulty. From its digest on, the new roster alone. The seals are
+for outsiders: more than 2/3 of the old weight state that this record ended their epoch (two different ones would need a
+third of it to sign twice), and more than 2/3 of the new weight that they continue from it. A mixture decides nothing:
+each of the two sums is counted by itself. The members that stay must weigh more than 2/3 in both rosters
+(`can_seal_change`), because they are the ones that seal. A member that leaves stays without weight until the record is
+sealed (`consensus.ledger.state.epoch_state.handover`), and seals like the others. Otherwise silent members, fewer than
+a third of either roster, could be too many for the seals.
 
-*The short chain.* Whoever wants to know a roster, and no events, needs only the records that changed one. A
-record names the digest of the old roster and counts the changes (`roster_version`), and the roster between
-two changes is the same. An honest member seals the one record per epoch that its own order led to, and of
-those exactly one makes version v + 1 out of version v; another one sealed by more than 2/3 of the old weight
-would need a third of it to seal twice. So a sealed record whose `old` and version fit is the next change,
-also if records between the two are not shown.
+*The short chain.* To know a roster, but no events, it takes only the records that changed one. A record names the
+digest of the old roster and counts the changes (`roster_version`), and the roster between two changes is the same. An
+honest member seals the one record per epoch that its own order led to, and exactly one of those makes version v + 1 out
+of version v; another one sealed by more than 2/3 of the old weight would need a third of it to seal twice. So a sealed
+record whose `old` and version fit is the next change, even if the records in between are not shown.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from consensus.roster import MEMBERS_LIMIT, Roster, RosterError, parse_roster
 VERSION = 1
 RECORD_LIMIT = 1 << 18
 SEALED_LIMIT = 1 << 19
-_VALUES = 8 * MEMBERS_LIMIT  # more are in no record and among no seals
+_VALUES = 8 * MEMBERS_LIMIT  # no record and no list of seals has more
 _LARGEST = 2**63 - 1
 _CONTEXT = b"ringrift/epoch/1\0"
 _DIGESTS = ("genesis", "previous", "old", "ledger", "snapshot")
@@ -48,21 +47,21 @@ _NUMBERS = ("number", "roster_version", "round", "ordered", "time")
 
 
 class EpochError(ValueError):
-    """A record that opens no epoch, or does not follow; one line that says what and why."""
+    """A record that does not open an epoch, or does not follow: one line that says what is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """What epoch `number` - 1 ended with, and who is in epoch `number`. Checked."""
+    """What epoch `number` - 1 ended with, and who is in epoch `number`. Checked when made."""
 
     genesis: bytes  # digest: the swarm
     number: int  # of the epoch that it opens, from 1
-    previous: bytes  # digest of the record that opened the epoch before; for the first one, of the genesis
-    old: bytes  # digest of the roster that decided up to here
-    roster: Roster  # that decides from here on
+    previous: bytes  # digest of what opened the epoch before: a record, or the genesis
+    old: bytes  # digest of the roster that decided up to this record
+    roster: Roster  # the one that decides from this record on
     roster_version: int  # 1 in the genesis, and one more with every change of ids or weights
     ledger: bytes  # digest after the closing round
-    snapshot: bytes  # SHA-256 of the ledger's snapshot with the close applied
+    snapshot: bytes  # SHA-256 of the ledger's snapshot, after the close
     round: int  # number of the closing round, counted from the first epoch on
     ordered: int  # events in the whole order
     time: int  # consensus time of the last of them, ns
@@ -100,21 +99,21 @@ class EpochRecord:
 
     @property
     def changes_roster(self) -> bool:
-        """Whether ids or weights change with it."""
+        """Whether it changes ids or weights."""
         return self.roster.digest != self.old
 
     def seal(self, key: SigningKey) -> bytes:
-        """The signature by which the owner of `key` says that its own order led here, 64 bytes."""
+        """Return the signature, 64 bytes, by which the owner of `key` states that its own order led to this record."""
         return key.sign(_CONTEXT + self.digest)
 
     def verify_seal(self, member: MemberId, signature: bytes) -> bool:
-        """Whether `signature` is `member`'s seal of this record."""
+        """Return whether `signature` is `member`'s seal of this record."""
         return keys.verify(member, _CONTEXT + self.digest, signature)
 
 
 @dataclass(frozen=True)
 class SealedRecord:
-    """A record with signatures of members, sorted by member. Only `verify_seals` says what they are worth."""
+    """A record with signatures of members, sorted by member. Only `verify_seals` shows what they are worth."""
 
     record: EpochRecord
     seals: tuple[tuple[MemberId, bytes], ...]
@@ -137,19 +136,19 @@ class SealedRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """What opens an epoch, a genesis or a record: all that its DAG and its order begin with."""
+    """What a DAG and its order begin with, from the genesis or from the record that opens the epoch."""
 
     number: int  # 0 for the epoch of the genesis
     digest: bytes  # the `epoch` of its events
     roster: Roster
     roster_version: int
-    round: int  # the last round before it: its own first one is the next
-    ordered: int  # events in the order before it
+    round: int  # the last round before the epoch
+    ordered: int  # events in the order before the epoch
     time: int | None  # consensus time of the last of them, ns; None before the first
 
     @classmethod
     def of_genesis(cls, genesis: Genesis) -> Opening:
-        """The first epoch."""
+        """Return the opening of the first epoch."""
         return cls(
             number=0,
             digest=genesis.digest,
@@ -162,7 +161,7 @@ class Opening:
 
     @classmethod
     def of_record(cls, record: EpochRecord) -> Opening:
-        """A later one. That the record is to be believed is the caller's business."""
+        """Return the opening of a later epoch. The caller has made sure that the record is true."""
         return cls(
             number=record.number,
             digest=record.digest,
@@ -175,7 +174,7 @@ class Opening:
 
 
 def decode_record(data: bytes) -> EpochRecord:
-    """The record of these bytes; anything but exact canonical bytes is an EpochError."""
+    """Return the record in `data`. Raise EpochError for anything but its exact canonical bytes."""
     try:
         table = decode(data, limit=RECORD_LIMIT, items=_VALUES)
     except EncodingError as error:
@@ -200,11 +199,11 @@ def _read_record(table: dict[str, Decoded]) -> EpochRecord:
     except RosterError as error:
         raise EpochError(f"epoch record: roster: {error}") from None
     named: dict[str, object] = {name: table[name] for name in (*_DIGESTS, *_NUMBERS)}
-    return EpochRecord(roster=roster, judges=tuple(judges), **named)  # type: ignore[arg-type]  # checked there
+    return EpochRecord(roster=roster, judges=tuple(judges), **named)  # type: ignore[arg-type]  # EpochRecord checks them
 
 
 def decode_sealed(data: bytes) -> SealedRecord:
-    """The sealed record of these bytes; anything but exact canonical bytes is an EpochError."""
+    """Return the sealed record in `data`. Raise EpochError for anything but its exact canonical bytes."""
     try:
         value = decode(data, limit=SEALED_LIMIT, items=_VALUES)
     except EncodingError as error:
@@ -223,26 +222,29 @@ def decode_sealed(data: bytes) -> SealedRecord:
 
 
 def can_seal_change(old: Roster, new: Roster, without: Collection[MemberId] = ()) -> bool:
-    """Whether the members of both rosters weigh more than 2/3 of each, so that they can seal the change.
+    """Return whether the members of both rosters weigh more than 2/3 of each, so that they can seal the change.
 
-    On those `without` nobody can count: they are proven to be faulty.
+    Members in `without` do not count: they are proven to be faulty.
     """
     staying = [member for member in old.ids if member in new and member not in without]
     return old.supermajority(staying) and new.supermajority(staying)
 
 
 def has_enough_seals(record: EpochRecord, old: Roster, sealed: Iterable[MemberId]) -> bool:
-    """Whether these distinct members outweigh 2/3 of the old roster and, if it changed, 2/3 of the new."""
+    """Return whether these distinct members weigh more than 2/3 of the old roster.
+
+    If the record changes the roster, they must weigh more than 2/3 of the new one, too.
+    """
     members = list(sealed)
     return old.supermajority(members) and (not record.changes_roster or record.roster.supermajority(members))
 
 
 def verify_seals(sealed: SealedRecord, old: Roster) -> None:
-    """That `sealed` really ended an epoch of the roster `old`; EpochError says why not."""
+    """Raise EpochError with the reason unless `sealed` ended an epoch of the roster `old`."""
     record = sealed.record
     where = f"epoch record {record.number}"
     if record.old != old.digest:
-        raise EpochError(f"{where}: follows another roster than the one before it")
+        raise EpochError(f"{where}: does not follow the roster before it")
     for member, signature in sealed.seals:
         if member not in old and member not in record.roster:
             raise EpochError(f"{where}: sealed by {id_text(member)}, who is in neither roster")
@@ -253,10 +255,10 @@ def verify_seals(sealed: SealedRecord, old: Roster) -> None:
 
 
 def verify_chain(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: bool = True) -> Opening:
-    """What the last of these sealed records opens, every step checked from the genesis on.
+    """Return the opening by the last of these sealed records, with every step checked from the genesis on.
 
-    A complete chain has the record of every epoch; the short one (see above) only those that changed the
-    roster. EpochError names the first record that does not follow.
+    A complete chain has the record of every epoch; the short one (see above) only those that changed the roster. Raise
+    EpochError, which names the first record that does not follow.
     """
     opening = Opening.of_genesis(genesis)
     for sealed in chain:
@@ -265,9 +267,9 @@ def verify_chain(genesis: Genesis, chain: Sequence[SealedRecord], *, complete: b
 
 
 def verify_step(genesis: Genesis, before: Opening, sealed: SealedRecord, *, complete: bool = True) -> Opening:
-    """What `sealed` opens, one checked step from what opened the epoch before; EpochError if it does not follow.
+    """Return the opening by `sealed`, one checked step from the one before. Raise EpochError if it does not follow.
 
-    The step need not be from one epoch to the next if the chain is not to be complete; see `verify_chain`.
+    Unless the chain is `complete`, the step may skip epochs; see `verify_chain`.
     """
     _check_step(genesis, before, sealed.record, complete)
     verify_seals(sealed, before.roster)
@@ -281,7 +283,7 @@ def _check_step(genesis: Genesis, before: Opening, record: EpochRecord, complete
     if complete and (record.number != before.number + 1 or record.previous != before.digest):
         raise EpochError(f"{where}: does not follow the record of epoch {before.number}")
     if not complete and not record.changes_roster:
-        raise EpochError(f"{where}: changes no roster, so it is none of a short chain")
+        raise EpochError(f"{where}: does not change the roster, so it does not belong to a short chain")
     if record.number <= before.number or record.round <= before.round:
         raise EpochError(f"{where}: is not later than the record before it")
     if record.ordered < before.ordered or record.time < (before.time or 0):

@@ -1,4 +1,4 @@
-"""The settings that all nodes of a swarm share: part of the genesis, they decide what the ledger does."""
+"""The settings that all nodes of a swarm share. They are part of the genesis and determine what the ledger does."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
 SHARD_GAMES = 65_536  # a shard holds no more
-ROUNDS_LIMIT = 1 << 17  # of an epoch: so many preimages has each member for it
-EVENTS_LIMIT = ROUNDS_LIMIT - 3  # an epoch of n events has n + 3 rounds at most, and its members a preimage for each
+ROUNDS_LIMIT = 1 << 17  # of an epoch: each member has this many preimages for it
+EVENTS_LIMIT = ROUNDS_LIMIT - 3  # an epoch of n events has at most n + 3 rounds, each of which needs a preimage
 
 
-_FRACTION = re.compile(r"[0-9]{1,20}([./][0-9]{1,20})?")  # no exponent: 1e999999999 would be computed for ever
+_FRACTION = re.compile(r"[0-9]{1,20}([./][0-9]{1,20})?")  # no exponent: 1e999999999 would take for ever to compute
 
 
 class SettingsError(ValueError):
@@ -35,16 +35,16 @@ class SettingsError(ValueError):
 
 
 def format_value(value: object) -> str:
-    """A value as it stands in a message: in short, whatever it is."""
+    """Return a value as text for a message, shortened to 80 characters."""
     try:
         text = str(value) if isinstance(value, Fraction) else repr(value)
-    except ValueError:  # Python writes no numbers of so many digits
+    except ValueError:  # Python refuses to write integers with that many digits
         text = "a number of very many digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def players(configuration: str) -> int:
-    """Number of players of a configuration such as `hex8-2`."""
+    """Return the number of players of a configuration such as `hex8-2`. Raise SettingsError if it is malformed."""
     match = CONFIGURATION.fullmatch(configuration)
     if match is None:
         raise SettingsError(f"configuration {format_value(configuration)}: must be board-players, such as hex8-2")
@@ -52,7 +52,7 @@ def players(configuration: str) -> int:
 
 
 class Section:
-    """One table of settings: whole numbers from 1 (or 0), fractions between 0 and 1, and short texts."""
+    """A table of settings: whole numbers from 1 (some from 0), fractions between 0 and 1, and short texts."""
 
     NAME = ""
     MAY_BE_ZERO: frozenset[str] = frozenset()
@@ -77,7 +77,7 @@ class Section:
                 raise SettingsError(f"must be a whole number of {least} or more, not {format_value(value)}", *where)
 
     def table(self) -> dict[str, Value]:
-        """The section as CBOR values; a fraction is [numerator, denominator] in lowest terms."""
+        """Return the section as a CBOR map; a fraction is [numerator, denominator] in lowest terms."""
         table: dict[str, Value] = {}
         for item in fields(self):  # type: ignore[arg-type]
             value = getattr(self, item.name)
@@ -86,9 +86,10 @@ class Section:
 
     @classmethod
     def parse(cls, table: object) -> Self:
-        """A section from CBOR values or a table that a person wrote; what is absent keeps its default.
+        """Return the section in CBOR values or in a table that a person wrote; absent settings keep their defaults.
 
-        A fraction is given as [numerator, denominator], as text ("0.65", "13/20") or as a Fraction.
+        A fraction is given as [numerator, denominator], as text ("0.65", "13/20") or as a Fraction. Raise SettingsError
+        for an unknown setting or an unusable value.
         """
         if not isinstance(table, Mapping):
             raise SettingsError("must be a table", cls.NAME)
@@ -120,11 +121,11 @@ class SelfplaySettings(Section):
 
     NAME = "selfplay"
     MAY_BE_ZERO = frozenset({"opening_plies"})
-    games: int = 32  # wished by one claim
+    games: int = 32  # requested by one claim
     simulations: int = 16  # of the search, per move
     considered: int = 8  # root moves that the search considers
     opening_plies: int = 4  # random plies before the search begins
-    ceiling: int = 512  # so many new games since the last candidate are enough
+    ceiling: int = 512  # enough new games since the last candidate: no more are needed
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,7 +141,7 @@ class TrainingSettings(Section):
     games: int = 192  # new games since the last candidate before the next one is trained
     window: int = 2048  # newest games to train on
     steps: int = 300  # optimizer steps
-    batch: int = 256  # positions a step
+    batch: int = 256  # positions in a step
     architecture: str = "c16b2"  # also the model family
     learning_rate: Fraction = Fraction(1, 500)
 
@@ -155,10 +156,10 @@ class MatchSettings(Section):
     considered: int = 8
     opening_plies: int = 4
     slot_blocks: int = 4  # blocks in a slot
-    block_limit: int = 64  # undecided after so many blocks: rejected
+    block_limit: int = 64  # a match that is undecided after this many blocks is rejected
     p1: Fraction = Fraction(13, 20)  # share of the score that the test looks for, against 1/2
     alpha: Fraction = Fraction(1, 20)  # bound on accepting an equal candidate
-    beta: Fraction = Fraction(1, 20)  # bound on the test's rejecting one that scores p1
+    beta: Fraction = Fraction(1, 20)  # bound on rejecting a candidate that scores p1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -177,10 +178,10 @@ class TimingSettings(Section):
 
     NAME = "timing"
     lease_s: int = 120  # a claim without progress
-    claim_s: int = 3600  # a claim at most, whatever progress it tells: nobody can sit on work for ever
+    claim_s: int = 3600  # a claim at most, whatever its progress: nobody can hold work for ever
     vote_s: int = 600  # a ripe candidate without enough votes
     idle_s: int = 900  # a match without a new result
-    gap_s: int = 30  # a longer gap between two ordered events counts as this: an outage expires nothing
+    gap_s: int = 30  # a longer gap between ordered events counts as this much: an outage expires nothing
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,11 +192,11 @@ class TimingSettings(Section):
 
 @dataclass(frozen=True)
 class EpochSettings(Section):
-    """When an epoch ends although nobody came or left."""
+    """When an epoch ends although the roster does not change."""
 
     NAME = "epoch"
-    events: int = 65_536  # received ones; with the round that passes this the epoch closes
-    bytes: int = 1 << 28  # of received events, the same: all of them are in every member's memory
+    events: int = 65_536  # received ones; the epoch closes with the round that exceeds this
+    bytes: int = 1 << 28  # of received events, likewise: every member holds all of them in memory
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -205,14 +206,14 @@ class EpochSettings(Section):
 
 @dataclass(frozen=True)
 class MembershipSettings(Section):
-    """How members come and go, in seconds of the ledger's clock."""
+    """How members join and leave, in seconds of the ledger's clock."""
 
     NAME = "membership"
     MAY_BE_ZERO = frozenset({"absence_s", "expel", "faults"})
     vote_s: int = 86_400  # a proposal without enough ballots
-    absence_s: int = 0  # so long without an ordered event proposes that a member leaves; 0: never
-    expel: int = 0  # 1: a proven equivocation proposes it
-    faults: int = 2  # so many match results proven to be wrong, and each further one, propose it; 0: never
+    absence_s: int = 0  # this long without an ordered event proposes that a member leaves; 0: never
+    expel: int = 0  # 1: a proven equivocation proposes that the member leaves
+    faults: int = 2  # this many proven wrong match results, and each further one, propose it too; 0: never
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -225,7 +226,7 @@ class MembershipSettings(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that the members agreed on besides who they are."""
+    """Everything that the members agreed on, except who they are."""
 
     configurations: tuple[str, ...] = ("hex8-2",)  # sorted, distinct
     selfplay: SelfplaySettings = field(default_factory=SelfplaySettings)
@@ -247,14 +248,17 @@ class Settings:
             raise SettingsError("configurations: must be sorted and distinct")
 
     def table(self) -> dict[str, Value]:
-        """All settings as CBOR values."""
+        """Return all settings as a CBOR map."""
         table: dict[str, Value] = {name: getattr(self, name).table() for name in SECTIONS}
         table["configurations"] = list(self.configurations)
         return table
 
     @classmethod
     def parse(cls, configurations: object, tables: object) -> Settings:
-        """Settings from configurations in any order and tables by section, or SettingsError."""
+        """Return settings from configurations in any order and from one table per section.
+
+        Raise SettingsError if they cannot be used.
+        """
         names: Any = configurations
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
             raise SettingsError("configurations: must be a list of names such as hex8-2")

@@ -1,18 +1,18 @@
 """The sequential test of a match, in exact decimal arithmetic: accept, reject, or play on.
 
-A block of games gives the candidate a whole score s from 0 to M, M/2 on average between equal players. Its
+A block of games gives the candidate a whole score s from 0 to M; between equal players its mean is M/2. The
 share x = s/M counts as that fraction of one Bernoulli trial against p0 = 1/2, so a block adds
 
     x ln(p1/p0) + (1 - x) ln((1 - p1)/(1 - p0))
 
-to the log likelihood ratio. exp is convex, so the factor that a block multiplies the ratio with is at most
+to the log-likelihood ratio. exp is convex, so the factor by which a block multiplies the ratio is at most
 x (p1/p0) + (1 - x) (1 - p1)/(1 - p0), whose mean is at most 1 whenever the mean of x is at most p0: the
 ratio is a supermartingale for every distribution of block scores with that mean, whatever the dependence
-between the games of one block (they share an opening). By Ville's inequality the ratio of a candidate that
+between the games of one block (they share an opening). By Ville's inequality, the ratio of a candidate that
 is not better ever reaches 1/alpha with probability at most alpha; its inverse, for one that scores p1 or
 more, ever reaches 1/beta with probability at most beta. So the bounds are ln(1/alpha) and ln(beta). (Wald's
-ln((1-beta)/alpha) and ln(beta/(1-alpha)), A. Wald 1945, lie slightly inside: their errors hold together,
-these hold each by itself.) A block limit adds rejections, never acceptances.
+ln((1-beta)/alpha) and ln(beta/(1-alpha)), A. Wald 1945, lie slightly inside: their error bounds hold jointly,
+these hold individually.) A block limit adds rejections, never acceptances.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
-# Own context: what a host program sets for its threads must not reach consensus.
+# Our own context: the settings of a host program's threads must not influence consensus.
 EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN, Emin=-999999, Emax=999999, capitals=1, clamp=0)
 PLACES = Decimal("1E-12")
 P0 = Fraction(1, 2)
@@ -35,19 +35,19 @@ Verdict = Literal["accept", "reject", "continue"]
 class SequentialTest:
     """The constants of one test; all logarithms are natural and correctly rounded to 50 digits."""
 
-    gain: Decimal  # ln(p1/p0), a whole point's worth
+    gain: Decimal  # ln(p1/p0), the value of a share of 1
     loss: Decimal  # ln((1 - p1)/(1 - p0)), negative
     upper: Decimal  # ln(1/alpha)
     lower: Decimal  # ln(beta)
 
     def ratio(self, score: int, most: int, blocks: int) -> Decimal:
-        """Log likelihood ratio of `blocks` blocks that scored `score` in all, each of 0..`most`."""
+        """Return the log-likelihood ratio of `blocks` blocks, each of 0..`most`, with the total score `score`."""
         share = EXACT.divide(Decimal(score), Decimal(most))
         lost = EXACT.subtract(Decimal(blocks), share)
         return EXACT.add(EXACT.multiply(share, self.gain), EXACT.multiply(lost, self.loss))
 
     def verdict(self, score: int, most: int, blocks: int) -> Verdict:
-        """What these blocks say."""
+        """Return what these blocks decide."""
         ratio = self.ratio(score, most, blocks)
         if ratio >= self.upper:
             return "accept"
@@ -56,14 +56,14 @@ class SequentialTest:
 
 @lru_cache(maxsize=64)
 def sequential_test(p1: Fraction, alpha: Fraction, beta: Fraction) -> SequentialTest:
-    """The test of a score share of 1/2 against `p1`, with error bounds `alpha` and `beta`."""
+    """Return the test of a score share of 1/2 against `p1`, with error bounds `alpha` and `beta`."""
     return SequentialTest(_ln(p1 / P0), _ln((1 - p1) / (1 - P0)), _ln(1 / alpha), _ln(beta))
 
 
 def verdict_on_prefix(test: SequentialTest, scores: tuple[int, ...], most: int) -> tuple[Verdict, int, int]:
-    """The verdict on block scores in block order: (verdict, blocks counted, their score).
+    """Return the verdict on block scores in block order, the number of blocks counted, and their total score.
 
-    Counting stops at the first block that decides; later ones say nothing any more.
+    Counting stops at the first block that decides; later ones do not matter.
     """
     total = 0
     for blocks, score in enumerate(scores, 1):
@@ -75,7 +75,7 @@ def verdict_on_prefix(test: SequentialTest, scores: tuple[int, ...], most: int) 
 
 
 def decimal_text(number: Decimal) -> str:
-    """The number as text with twelve decimal places."""
+    """Return the number as text with twelve decimal places."""
     return format(EXACT.quantize(number, PLACES), "f")
 
 

@@ -110,7 +110,8 @@ class ByzantineMember(Member):
         """Make the honest next event, reveal and ledger digest included, but with `changes`. Raises ForkError."""
         now = self._clock.time_ns()
         event = self.replica.create(now, (), plan.other_parents)
-        self.replica._created = None  # it is not the one that will be inserted
+        assert self.replica._own is not None
+        self.replica._own._created = None  # it is not the one that will be inserted
         names = ("epoch", "seq", "self_parent", "other_parents", "time", "reveal", "ledger", "transactions")
         return make_event(self.key, **({name: getattr(event, name) for name in names} | changes))
 

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -19,14 +20,18 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim, Place
 from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
+from engine.config import config
 from node.member.ledger_client import SubmitError
 from node.proofs.certificates import write_certificates
 from node.simulation.fake_worker import FakeWorker
 from node.work.context import WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
-from node.work.worker import Report, WorkError
+from node.work.worker import Report, WorkerProcess, WorkError
 from tests.consensus.ledger.swarm import Swarm
+from training.selfplay import play_shard
+from training.settings import SelfPlaySettings
+from training.shard import write_shard
 
 SETTINGS = Settings(
     selfplay=SelfplaySettings(games=8, ceiling=64),
@@ -261,6 +266,36 @@ async def test_a_candidate_names_the_shards_that_it_was_trained_on(
     assert swarm.refusal() is None
     nominated = swarm.ledger.candidates()[0]
     assert (nominated.model.digest, nominated.shards) == (candidate.model, candidate.shards)
+
+
+async def test_a_real_worker_skips_unusable_shards_and_the_candidate_does_not_name_them(tmp_path: Path) -> None:
+    """One shard is damaged, one cannot be read; with none left the job fails with one line."""
+    training = TrainingSettings(games=24, steps=1, batch=4, architecture="c4b1")
+    swarm = Swarm(4, replace(SETTINGS, training=training))
+    context = OrderContext(swarm, tmp_path)
+    number = _training_claim(swarm, "c4b1").id
+    for _ in range(DISTANCE):
+        swarm.order()  # the seed of the training is drawn
+    claim = swarm.ledger.claim(context.me, number)
+    assert claim is not None
+    damaged, good, missing = (swarm.play(0, games=2) for _ in range(3))
+    shard = play_shard(config("hex8-2"), None, model=bytes(32), seed=bytes(32), games=2, settings=SelfPlaySettings())
+    context.files[good] = write_shard(tmp_path, shard).path
+    context.files[missing] = tmp_path / "missing"
+    context.files[damaged] = tmp_path / "damaged"
+    context.files[damaged].write_bytes(context.files[good].read_bytes()[:-1])
+    worker = WorkerProcess(tmp_path / "worker.log")
+    try:
+        candidate = await perform(context, worker, claim, lambda _told: None)
+        assert isinstance(candidate, t.Candidate)
+        assert candidate.shards == (good,)
+        context.files[good] = context.files[damaged]
+        with pytest.raises(WorkError, match="DataError: none of the 3 shards can be trained on: damaged: "):
+            await perform(context, worker, claim, lambda _told: None)
+    finally:
+        await worker.aclose()
+    swarm.act(0, candidate)
+    assert swarm.refusal() is None
 
 
 class _Trainer:

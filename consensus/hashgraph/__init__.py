@@ -19,7 +19,7 @@ class Hashgraph:
     """All events of one epoch. `add` events, then `decide` takes what has become final."""
 
     def __init__(self, weights: Sequence[int], last_time: int | None = None) -> None:
-        """`weights[m]` >= 0 is the weight of member m; ValueError unless their sum is in 1 .. 2^63 - 1.
+        """Take the weights: `weights[m]` >= 0 is that of member m. Raise ValueError unless their sum is in 1 .. 2^63 - 1.
 
         `last_time` (ns) is the final time with which the epoch before ended: times go on ascending (S18).
         """
@@ -37,7 +37,7 @@ class Hashgraph:
         return len(self._hashes)
 
     def add(self, creator: int, self_parent: int | None, other_parents: Sequence[int], time: int, digest: bytes) -> int:
-        """Adds an event as S1 describes it and returns its row; rows count from 0.
+        """Add an event as S1 describes it and return its row; rows count from 0.
 
         The parents are rows; `time` is in ns and fits 64 bits; `digest` is the event's hash, 32 bytes. The
         caller vouches for S1: self-parent by the creator and earlier in time, other-parents distinct and by
@@ -60,7 +60,7 @@ class Hashgraph:
         return self._rounds.preview(row, creator, own, parents)
 
     def decide(self) -> list[Decision]:
-        """The rounds that have become decided since the last call, in order; they are final (S13)."""
+        """Return the rounds that have become decided since the last call, in order; they are final (S13)."""
         decisions = []
         while self._witness_came:
             if self._election.update():
@@ -102,14 +102,14 @@ class Hashgraph:
         return self._ancestry.forked[member]
 
     def forkers(self) -> tuple[int, ...]:
-        """The members that have forked, ascending."""
+        """Return the members that have forked, ascending."""
         return tuple(sorted(self._ancestry.forkers))
 
     def _open_election(self, number: int) -> Election:
         return Election(self._ancestry, self._rounds, self._hashes, number)
 
     def _close_election(self) -> Decision:
-        """Takes the decided round in: S14 gives its judges, and they say what it receives."""
+        """Close the election of a decided round: S14 gives its judges, and they determine what the round receives."""
         famous = [row for row, fame in self._election.fame() if fame]
         self._famous.update(famous)
         creators = Counter(self._ancestry.creator[row] for row in famous)

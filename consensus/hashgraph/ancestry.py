@@ -36,7 +36,7 @@ class Ancestry:
         return len(self.creator)
 
     def add(self, creator: int, self_parent: int, other_parents: Sequence[int]) -> int:
-        """Appends an event and returns its row; `self_parent` is NONE if it has none."""
+        """Append an event and return its row; `self_parent` is NONE if it has none."""
         parents = tuple(other_parents) if self_parent == NONE else (self_parent, *other_parents)
         row = self.draft(creator, self_parent, parents)
         if self._splits(creator, self_parent):
@@ -50,7 +50,7 @@ class Ancestry:
         return row
 
     def draft(self, creator: int, self_parent: int, parents: tuple[int, ...]) -> int:
-        """Writes `last` of the row that an event would have, and returns the row; it stays free."""
+        """Write `last` of the row that an event would have, and return the row; it stays free."""
         row = len(self.creator)
         if row + 1 == len(self.last):
             self.last = grown(self.last, NONE)
@@ -72,17 +72,17 @@ class Ancestry:
         return row
 
     def _splits(self, creator: int, self_parent: int) -> bool:
-        """Whether an event after `self_parent` is the first to show that `creator` has forked."""
+        """Return whether an event after `self_parent` is the first to show that `creator` has forked."""
         own = self.by_member[creator]
         return (own[-1] if own else NONE) != self_parent and not self.forked[creator]
 
     def _one_chain(self, member: int, top: int, parents: tuple[int, ...]) -> bool:
-        """Whether all that the parents last saw of `member` are self-ancestors of `top`."""
+        """Return whether all that the parents last saw of `member` are self-ancestors of `top`."""
         lasts = [int(self.last[parent, member]) for parent in parents]
         return all(row in (NONE, top) or (top != NONE and self.is_self_ancestor(row, top)) for row in lasts)
 
     def _add_jump(self, row: int, self_parent: int) -> None:
-        """Extends the skip pointers that make `is_self_ancestor` logarithmic (Myers 1983)."""
+        """Extend the skip pointers that make `is_self_ancestor` logarithmic (Myers 1983)."""
         if self_parent == NONE:
             self.seq.append(0)
             self._jump.append(row)
@@ -95,7 +95,7 @@ class Ancestry:
         jump.append(far if same else self_parent)
 
     def is_self_ancestor(self, row: int, of: int) -> bool:
-        """Whether `row` is reached from `of`, an event by the same member, through self-parents only."""
+        """Return whether `row` is reached from `of`, an event by the same member, through self-parents only."""
         seq, jump, target = self.seq, self._jump, self.seq[row]
         while seq[of] > target:
             of = jump[of] if seq[jump[of]] >= target else self.self_parent[of]
@@ -116,7 +116,7 @@ class Ancestry:
 
 
 def grown(array: NDArray[np.int32], fill: int) -> NDArray[np.int32]:
-    """A copy of twice the length whose new rows, and so its last one, hold `fill`."""
+    """Return a copy of twice the length whose new rows, and so its last one, hold `fill`."""
     longer = np.full((2 * len(array), *array.shape[1:]), fill, array.dtype)
     longer[: len(array)] = array
     return longer

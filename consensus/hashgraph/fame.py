@@ -27,7 +27,7 @@ class Election:
         self._voted: list[int] = []  # by distance - 1: how many voters have voted
 
     def update(self) -> bool:
-        """Counts the votes not yet counted; whether the round is decided (S13), if all before it are."""
+        """Count new votes; return whether the round is decided (S13), provided that all before it are."""
         self._add_candidates()
         distance = 1
         while self.number + distance < len(self._rounds.witnesses) and not self._complete():
@@ -36,7 +36,7 @@ class Election:
         return self._complete()
 
     def fame(self) -> list[tuple[int, bool | None]]:
-        """Each candidate's row with its fame, None as long as it is undecided."""
+        """Return each candidate's row with its fame, None as long as it is undecided."""
         decided = zip(self._decided_in.tolist(), self._famous.tolist(), strict=True)
         fames = [famous if q else None for q, famous in decided]
         return list(zip(self._candidates[: self._count], fames, strict=True))
@@ -45,7 +45,7 @@ class Election:
         return self._count > 0 and bool(self._decided_in.all())
 
     def _add_candidates(self) -> None:
-        """Gives new candidates columns of "no": who has voted has none of them as ancestor.
+        """Give new candidates columns of "no": no event that has voted has one of them as ancestor.
 
         If all of round r + 2 and later was against one, the next voter that decides anything decides it too.
         """
@@ -75,7 +75,7 @@ class Election:
         self._voted[distance - 1] = len(voters.rows)
 
     def _seen(self, proxy: int) -> Votes:
-        """The first vote: which candidates `proxy` sees."""
+        """Return the first vote: which candidates `proxy` sees."""
         ancestry, rows = self._ancestry, self._candidates[: self._count]
         if ancestry.forkers:
             return np.array([ancestry.sees(proxy, row) for row in rows])
@@ -83,7 +83,7 @@ class Election:
         return seen
 
     def _count_votes(self, distance: int, voter: int, electors: NDArray[np.int32]) -> Votes:
-        """A later vote: that of the weightier electors, which decides if they are a supermajority."""
+        """Return a later vote: that of the weightier electors, which decides if they are a supermajority."""
         rounds, q = self._rounds, self.number + distance
         before = rounds.witnesses[q - 1].rows
         weights = rounds.weights.take([self._ancestry.creator[before[place]] for place in electors.tolist()])

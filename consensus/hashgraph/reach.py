@@ -39,7 +39,7 @@ class Reach:
         self._all = Bits((1 << self._members) - 1, (1 << self._members**2) - 1, 0)
 
     def join(self, creator: int, parents: Iterable[int]) -> Bits:
-        """The bits of a new event by `creator`, from its `parents` of the highest round."""
+        """Return the bits of a new event by `creator`, from its `parents` of the highest round."""
         present = through = 0
         needed = self._fewest**2
         for parent in parents:
@@ -50,11 +50,11 @@ class Reach:
         return Bits(present, through | present << creator * self._members, needed)
 
     def may_see_strongly(self, bits: Bits) -> bool:
-        """Whether an event with these bits can strongly see witnesses of a supermajority."""
+        """Return whether an event with these bits can strongly see witnesses of a supermajority."""
         return bits.through.bit_count() >= bits.needed and bits.present.bit_count() >= self._fewest
 
     def after_failure(self, bits: Bits, reached: Sequence[int]) -> Bits:
-        """The bits of an event that does not, if each member's witness was `reached` by so much weight."""
+        """Return the bits of an event that does not, if each member's witness was `reached` by so much weight."""
         if bits.through == self._all.through:
             return bits  # there is a row below of which the bits are not kept
         lacks = sorted(-((weight - self._quorum) // self._heaviest) for weight in reached if weight < self._quorum)
@@ -62,7 +62,7 @@ class Reach:
         return bits._replace(needed=bits.through.bit_count() + sum(lacks[: max(missing, 1)]))
 
     def add(self, creator: int, bits: Bits) -> None:
-        """Takes in the bits of the newest row: those of `join` if it is of its parents' round, else NOTHING."""
+        """Add the bits of the newest row: those of `join` if it is of its parents' round, else NOTHING."""
         own = 1 << creator
         through = bits.through | own << creator * self._members
         self._rows.append(Bits(bits.present | own, through, bits.needed))
@@ -72,7 +72,7 @@ class Reach:
 
 
 def _fewest(weights: Sequence[int], quorum: int) -> int:
-    """The size of the smallest set of members that weighs `quorum`."""
+    """Return the size of the smallest set of members that weighs `quorum`."""
     count = 0
     for weight in sorted(weights, reverse=True):
         if quorum <= 0:

@@ -51,14 +51,14 @@ class Receiver:
         self._last_time = last_time
 
     def add(self, row: int, time: int) -> None:
-        """Notes the creation time (ns) of `row`, the newest one."""
+        """Add the creation time (ns) of `row`, the newest one."""
         if row == len(self._times):
             self._times = np.concatenate((self._times, np.zeros_like(self._times)))
         self._times[row] = time
         self._received.append(False)
 
     def receive(self, number: int, judges: tuple[int, ...]) -> Decision:
-        """The decision of round `number`, the one after the last decided, from the rows of its judges."""
+        """Return the decision of round `number`, the one after the last decided, from the rows of its judges."""
         if not judges:
             return Decision(number, (), ())
         chains = [self._open_chain(judge) for judge in judges]
@@ -70,7 +70,7 @@ class Receiver:
         return Decision(number, judges, self._in_order(judges, raw))
 
     def _open_chain(self, judge: int) -> list[int]:
-        """The self-ancestors of `judge` not yet received, oldest first."""
+        """Return the self-ancestors of `judge` not yet received, oldest first."""
         chain = []
         while judge != NONE and not self._received[judge]:
             chain.append(judge)
@@ -130,7 +130,7 @@ class Receiver:
         return raw
 
     def _open_ancestors(self, judges: tuple[int, ...]) -> list[int]:
-        """All ancestors of the judges that are not yet received, ascending."""
+        """Return all ancestors of the judges that are not yet received, ascending."""
         found, stack = set(judges), list(judges)
         while stack:
             for parent in self._ancestry.parents[stack.pop()]:

@@ -40,7 +40,7 @@ class Rounds:
         self._silent = 1  # witnesses of rounds up to this one vote in no election that is still open
 
     def add(self, row: int) -> bool:
-        """Sets the round of `row`, the newest one (S7), and returns whether it is a witness (S8)."""
+        """Set the round of `row`, the newest one (S7), and return whether it is a witness (S8)."""
         if row + 1 == len(self.round):
             self._grow()
         creator, self_parent = self.ancestry.creator[row], self.ancestry.self_parent[row]
@@ -56,7 +56,7 @@ class Rounds:
         return True
 
     def preview(self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]) -> tuple[int, bool]:
-        """The round that the event of `row`, drafted and not added, would have, and whether it is a witness."""
+        """Return the round that the event of `row`, drafted but not added, would have, and whether it is a witness."""
         number, _, _ = self._judge(row, creator, self_parent, parents)
         return number, self_parent == NONE or self.round.item(self_parent) != number
 
@@ -81,7 +81,7 @@ class Rounds:
         return number, None, self._reach.after_failure(bits, reached.tolist())
 
     def silence(self, number: int) -> None:
-        """Forgets with what the witnesses of rounds up to `number` vote: no open election asks them."""
+        """Forget the votes of witnesses of rounds up to `number`: no open election asks for them."""
         for closed in range(self._silent + 1, min(number + 1, len(self.witnesses))):
             record = self.witnesses[closed]
             record.proxies, record.electors, record.proxy_of = [], {}, {}
@@ -121,7 +121,7 @@ class Rounds:
         return reached
 
     def _supermajority(self, witnesses: Rows, reached: NDArray[np.int64]) -> Rows | None:
-        """Those of `witnesses` that are strongly seen (S6); None if their members are no supermajority."""
+        """Return those of `witnesses` that are strongly seen (S6); None if their members are not a supermajority."""
         strong = reached >= self.quorum
         return witnesses[strong] if self.weights.dot(strong) >= self.quorum else None
 

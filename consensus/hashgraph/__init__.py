@@ -19,7 +19,7 @@ class Hashgraph:
     """All events of one epoch. `add` events, then `decide` takes what has become final."""
 
     def __init__(self, weights: Sequence[int], last_time: int | None = None) -> None:
-        """Take the weights: `weights[m]` >= 0 is that of member m. Raise ValueError unless their sum is in 1 .. 2^63 - 1.
+        """Take `weights[m]` >= 0 as the weight of member m. Raise ValueError unless their sum is in 1 .. 2^63 - 1.
 
         `last_time` (ns) is the final time with which the epoch before ended: times go on ascending (S18).
         """

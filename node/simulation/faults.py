@@ -27,14 +27,14 @@ class Faults:
         self._active: list[Fault] = []
         self._default = swarm.network.conditions(b"", b"")
 
-    async def run(self, faults: Sequence[Fault]) -> None:
+    async def cause(self, faults: Sequence[Fault]) -> None:
         """Cause each fault at its time; return when all are over and all nodes are up."""
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
             for fault in faults:
-                nursery.start_soon(self._run_fault, fault, start)
+                nursery.start_soon(self._cause, fault, start)
 
-    async def _run_fault(self, fault: Fault, start: float) -> None:
+    async def _cause(self, fault: Fault, start: float) -> None:
         await trio.sleep_until(start + fault.at)
         over = trio.current_time() + fault.lasts
         self._active.append(fault)

@@ -54,7 +54,7 @@ class SimulatedNode:
     power: trio.Event = field(default_factory=trio.Event)  # set while it is switched on
     up: trio.Event = field(default_factory=trio.Event)  # set when it has read its disk, or could not
 
-    def make_byzantine(self, attacks: Iterable[Attack], colluding_seeds: Sequence[bytes] = ()) -> None:
+    def set_attacks(self, attacks: Iterable[Attack], colluding_seeds: Sequence[bytes] = ()) -> None:
         """Carry out these attacks from the next start on. See `byzantine_member_factory`."""
         self.tampering, self.honest = Tampering(attacks), False
         self.make_member = byzantine_member_factory(self.tampering.attacks, colluding_seeds)

@@ -48,7 +48,7 @@ class RosterPlan:
             self._first_keys[change.key] = self._first_key(change.member)
         self.wanted.append(change)
 
-    def begin_proposal(self, change: Change, author: MemberId, number: int) -> bool:
+    def reserve_proposal(self, change: Change, author: MemberId, number: int) -> bool:
         """Return whether `author` may propose the change by transaction `number`; if so, count it as proposed."""
         try:
             possible = can_seal_change(self._roster, change.applied(self._roster))

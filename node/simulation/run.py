@@ -164,7 +164,7 @@ class _Run:
             nursery.start_soon(self._inspect)
             for node in swarm.nodes:
                 nursery.start_soon(Workload(node, schedule.seed, self._plan).run, schedule.seconds)
-            await self._faults.run(schedule.faults)
+            await self._faults.cause(schedule.faults)
             await trio.sleep_until(schedule.seconds)
             recovery_s, recovery_rounds = await self._recover()
             report = self._report(recovery_s, recovery_rounds)

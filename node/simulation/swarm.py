@@ -88,7 +88,7 @@ class SimulatedSwarm:
 
     def _set_up_machines(self, count: int, attacks: Mapping[int, Iterable[Attack]]) -> None:
         for number, chosen in attacks.items():
-            self.nodes[number].make_byzantine(chosen, self.colluding_seeds)
+            self.nodes[number].set_attacks(chosen, self.colluding_seeds)
         for node in self.nodes:
             self._assign_identity(node, node.identity, f"m{node.number}:7000")
         for newcomer in self.nodes[count:]:

@@ -214,7 +214,7 @@ class Workload:
             changes.append(self._random_change(ledger.roster))
         for change in changes:
             number = self._next_id()
-            if self._is_time_for(change) and self._plan.begin_proposal(change, me, number):
+            if self._is_time_for(change) and self._plan.reserve_proposal(change, me, number):
                 due.append(t.Propose(number, change, "for a change"))
         return due
 

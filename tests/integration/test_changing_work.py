@@ -285,7 +285,7 @@ async def test_who_is_away_for_long_and_who_lies_are_proposed_to_leave_by_the_ge
 ) -> None:
     swarm = make(7, 36, settings=RULES)
     liar, away = swarm.nodes[6], swarm.nodes[5]
-    liar.make_byzantine([ATTACKS["fork"](36)])
+    liar.set_attacks([ATTACKS["fork"](36)])
     await nursery.start(swarm.run)
     others = swarm.nodes[:5]
     await until(lambda: any(kind == "claim" for kind, _, _ in swarm.effects))

@@ -85,7 +85,7 @@ class Ledger(Views):
         return cls(snapshot.decode_snapshot(genesis, record, data))
 
     def apply_round(self, decided: DecidedRound) -> tuple[Effect, ...]:
-        """Applies the next decided round; ValueError if it is not later than the last."""
+        """Apply the next decided round. Raise ValueError if it is not later than the last."""
         state = self._state
         if decided.number <= state.round:
             raise ValueError(f"round {decided.number} after round {state.round}: rounds are applied in order")
@@ -100,7 +100,7 @@ class Ledger(Views):
         return tuple(state.effects)
 
     def close(self, decided: DecidedRound) -> Closing:
-        """Ends the epoch with its closing round, the one applied last; `closing` says that it has to."""
+        """End the epoch with the round applied last, which closes it (see `closing`)."""
         state, before = self._state, self._state.epoch
         reason = self.closing
         if reason is None or decided.number != state.round:
@@ -136,7 +136,7 @@ class Ledger(Views):
         )  # fmt: skip
 
     def _place(self) -> Place:
-        """The present, of what no event has brought about."""
+        """Return the present place, for what no event has brought about."""
         state = self._state
         return Place(state.round, state.time, state.index, bytes(32), state.clock)
 
@@ -164,7 +164,7 @@ class Ledger(Views):
             self._apply_transaction(place, event.creator, table)
 
     def _recount(self, place: Place) -> None:
-        """Counts all open votes by the new weights: what they decide now is decided."""
+        """Count all open votes anew by the new weights, and decide what they now decide."""
         state = self._state
         state.epoch.needs_recount = False
         for _, case in sorted(state.cases.items()):
@@ -194,7 +194,7 @@ class Ledger(Views):
             )
 
     def _act(self, place: Place, author: MemberId, table: Mapping[str, object]) -> None:
-        """Parses and handles one transaction. Its id is used up when it is first ordered, granted or not."""
+        """Parse and handle one transaction. Its id is used up when it is first ordered, granted or not."""
         state = self._state
         if author not in state.roster:
             raise RefusedError("not a member")

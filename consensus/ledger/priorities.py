@@ -43,7 +43,7 @@ class Work:
         return self.kind, self.configuration, self.candidate
 
     def claim(self, number: int) -> Transaction:
-        """The claim for it, with this transaction id."""
+        """Return the claim for this work, with this transaction id."""
         if self.kind == "selfplay":
             return SelfplayClaim(number, self.configuration, self.amount)
         if self.kind == "train":
@@ -53,7 +53,7 @@ class Work:
 
 
 def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
-    """Promotions that the member has not sealed, oldest first."""
+    """Return the promotions that the member has not sealed, oldest first."""
     return tuple(
         promotion
         for promotion in ledger.promotions()
@@ -87,7 +87,7 @@ def due_findings(ledger: Ledger, member: MemberId) -> tuple[Case, ...]:
 def next_work(
     ledger: Ledger, member: MemberId, roles: Collection[str], avoided: Collection[Subject] = ()
 ) -> Work | None:
-    """The work that the swarm needs most of a member with these roles; None if it needs none of it now.
+    """Return the work that the swarm needs most from a member with these roles; None if it needs none now.
 
     What the member has lately failed at is `avoided`: it must not keep it from everything else.
     """
@@ -104,7 +104,7 @@ def next_work(
 
 
 def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
-    """The newest shards that together reach the training window, but no more than a candidate may name.
+    """Return the newest shards that together reach the training window, but no more than a candidate may name.
 
     Oldest first. Those in `lost` are passed over: older ones take their place.
     """
@@ -120,7 +120,7 @@ def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] 
 
 
 def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
-    """A match with more slots for the member than are about to be drawn for others."""
+    """Return a match with more slots for the member than are about to be drawn for others."""
     for candidacy in ledger.candidates():
         if candidacy.beacon is None or candidacy.ripe is not None:
             continue
@@ -183,7 +183,7 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
 
 
 def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:
-    """Games that are still to come, by who claimed them and by configuration."""
+    """Return how many games are still to come, by claimant and by configuration."""
     claimed: Counter[tuple[MemberId, str]] = Counter()
     for claim in ledger.claims():
         if claim.kind == "selfplay":

@@ -68,7 +68,7 @@ class Views:
         return self._state.epoch.version
 
     def roster_of(self, promotion: Promotion) -> Roster:
-        """The roster that voted on a promotion, and seals it."""
+        """Return the roster that voted on a promotion, and seals it."""
         return self._state.epoch.roster_of(promotion.roster_version)
 
     @property
@@ -82,7 +82,7 @@ class Views:
         return self._state.epoch.sealed
 
     def chain_to(self, version: int) -> tuple[SealedRecord, ...] | None:
-        """The short chain from the genesis to a roster (`consensus.epoch`); None while its end lacks seals."""
+        """Return the short chain from the genesis to a roster (`consensus.epoch`); None while its end lacks seals."""
         return self._state.epoch.chain_to(version)
 
     @property
@@ -100,7 +100,7 @@ class Views:
         return "length" if received > most.events or epoch.size > most.bytes else None
 
     def roster_with(self, change: Change) -> Roster:
-        """The roster of the next epoch if this were approved now; RefusedError if it cannot be."""
+        """Return the roster of the next epoch if this were approved now. Raise RefusedError if it does not fit."""
         return roster_with(self._state, change)
 
     def proposals(self) -> tuple[Proposal, ...]:
@@ -109,7 +109,7 @@ class Views:
         return tuple(sorted(proposals, key=lambda entry: (entry.place.index, entry.id)))
 
     def proposal(self, name: bytes) -> Proposal | None:
-        """The open proposal of this id."""
+        """Return the open proposal of this id."""
         return self._state.proposals.get(name)
 
     def tally(self, proposal: Proposal) -> tuple[int, int]:
@@ -121,48 +121,48 @@ class Views:
         return tuple(sorted(self._state.cases.values(), key=lambda entry: (entry.place.index, entry.id)))
 
     def case(self, result: bytes) -> Case | None:
-        """The open case about the result of this digest."""
+        """Return the open case about the result of this digest."""
         return self._state.cases.get(result)
 
     def can_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
-        """Whether a `wrong` of the member about a result of this candidate would open a case now."""
+        """Return whether a `wrong` of the member about a result of this candidate would open a case now."""
         return not findings.check_can_open(self._state, member, candidacy)
 
     def faults(self) -> tuple[Fault, ...]:
-        """Results that are proven to be wrong, oldest first; the ledger keeps the newest."""
+        """Return the results that are proven wrong, oldest first; the ledger keeps the newest."""
         return tuple(self._state.faults)
 
     def fault_counts(self) -> Mapping[MemberId, int]:
-        """How many wrong results each member reported, ever; members without any are left out."""
+        """Return how many wrong results each member reported, ever; members without any are left out."""
         return dict(sorted(self._state.fault_counts.items()))
 
     def convictions(self) -> tuple[Conviction, ...]:
-        """The members that are proven to have equivocated, by id, each with the last proof that counted."""
+        """Return the members that are proven to have equivocated, by id, each with the last proof that counted."""
         return tuple(entry for _, entry in sorted(self._state.convictions.items()))
 
     def is_silenced(self, member: MemberId) -> bool:
-        """Whether a proven equivocation lets nothing count that the member says."""
+        """Return whether nothing that the member says counts, as its equivocation is proven."""
         return self._state.is_silenced(member)
 
     def can_convict(self, member: MemberId, epoch: int) -> bool:
-        """Whether proof of two events of this epoch would count against a member."""
+        """Return whether proof of two events of this epoch would count against a member."""
         return evidence.can_convict(self._state, member, epoch)
 
     def last_id(self, member: MemberId) -> int:
-        """The highest transaction id that the member has used, -1 if none."""
+        """Return the highest transaction id that the member has used, -1 if none."""
         used = self._state.used.get(member)
         return -1 if used is None else used.last
 
     def has_used(self, member: MemberId, number: int) -> bool:
-        """Whether the member's transaction with this id has its place in the order, whatever became of it."""
+        """Return whether the member's transaction with this id has its place in the order, whatever became of it."""
         return number in self._state.used.get(member, ())
 
     def games_played(self, member: MemberId) -> int:
-        """How many self-play games the member has announced, ever."""
+        """Return how many self-play games the member has announced, ever."""
         return self._state.games_played.get(member, 0)
 
     def differences(self, other: Views) -> list[str]:
-        """The entries of the state that are not as in another ledger of the same round; see `difference`."""
+        """Return the entries of the state that are not as in another ledger of the same round; see `difference`."""
         return differences(self._state, other._state)
 
     @property
@@ -192,40 +192,40 @@ class Views:
         return any(claim.waits for claim in claims) or any(entry.beacon is None for entry in candidates)
 
     def since_last_event_ns(self) -> Mapping[MemberId, int]:
-        """How long ago, by the ledger's clock, each member's last event had its place in the order, ns."""
+        """Return how long ago each member's last event was ordered, in ns of the ledger's clock."""
         return {member: self._state.clock - heard for member, heard in sorted(self._state.last_event_clocks.items())}
 
     def withheld_counts(self) -> Mapping[MemberId, int]:
-        """How often a member was a judge without the preimage that it owed; members that always had it are left out."""
+        """Return how often each member was a judge without the preimage it owed, for members that ever were."""
         commitments = sorted(self._state.commitments.items())
         return {member: commitment.withheld for member, commitment in commitments if commitment.withheld}
 
     def configuration(self, name: str) -> Configuration:
-        """The canonical model of a configuration and its counts; KeyError if the swarm does not play it."""
+        """Return a configuration's canonical model and counts. Raise KeyError if the swarm does not play it."""
         return self._state.configurations[name]
 
     def configurations(self) -> tuple[Configuration, ...]:
-        """All configurations by name."""
+        """Return all configurations by name."""
         return tuple(entry for _, entry in sorted(self._state.configurations.items()))
 
     def profiles(self) -> Mapping[MemberId, MemberProfile]:
-        """The latest profile of each member that has told one."""
+        """Return the latest profile of each member that has announced one."""
         return dict(sorted(self._state.profiles.items()))
 
     def claim(self, author: MemberId, number: int) -> Claim | None:
-        """The live claim of this author and transaction id."""
+        """Return the live claim of this author and transaction id."""
         return self._state.claims.get((author, number))
 
     def claims(self) -> tuple[Claim, ...]:
-        """All live claims in the order in which they were granted."""
+        """Return all live claims in the order in which they were granted."""
         return tuple(sorted(self._state.claims.values(), key=lambda claim: (claim.place.index, claim.key)))
 
     def claims_of(self, member: MemberId) -> tuple[Claim, ...]:
-        """The live claims of one member, oldest first."""
+        """Return the live claims of one member, oldest first."""
         return tuple(claim for claim in self.claims() if claim.author == member)
 
     def candidate(self, name: bytes) -> Candidacy | None:
-        """The open candidate of this id."""
+        """Return the open candidate of this id."""
         return self._state.candidates.get(name)
 
     def candidates(self) -> tuple[Candidacy, ...]:
@@ -233,34 +233,34 @@ class Views:
         return tuple(sorted(self._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
 
     def standing(self, candidacy: Candidacy) -> Standing:
-        """The score and the test of a match so far."""
+        """Return the score and the test of a match so far."""
         return standing(candidacy)
 
     def open_slots(self, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
-        """The slots of which one would be drawn for the member now, if it has no claim on the match."""
+        """Return the slots from which one would be drawn for the member now, if it has no claim on the match."""
         return matches.open_slots(self._state, candidacy, member)
 
     def closed_candidates(self) -> tuple[ClosedCandidate, ...]:
-        """Candidates that were not promoted, oldest first."""
+        """Return the candidates that were not promoted, oldest first."""
         return tuple(self._state.closed_candidates)
 
     def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
-        """Promotions, oldest first, of one configuration or of all."""
+        """Return the promotions of one configuration or of all, oldest first."""
         promotions = self._state.promotions.values()
         return tuple(entry for entry in promotions if configuration in (None, entry.configuration))
 
     def promotion(self, statement: bytes) -> Promotion | None:
-        """The promotion whose statement has this digest."""
+        """Return the promotion whose statement has this digest."""
         return self._state.promotions.get(statement)
 
     def shards(self, configuration: str) -> tuple[Shard, ...]:
-        """The shards of a configuration, oldest first."""
+        """Return the shards of a configuration, oldest first."""
         return tuple(self._state.shards[configuration])
 
     def accepted_counts(self) -> Mapping[str, int]:
-        """How many transactions took effect, by type."""
+        """Return how many transactions took effect, by type."""
         return dict(sorted(self._state.accepted.items()))
 
     def refused_counts(self) -> Mapping[str, int]:
-        """How many transactions were refused, by reason."""
+        """Return how many transactions were refused, by reason."""
         return dict(sorted(self._state.refused.items()))

@@ -37,7 +37,7 @@ class Commitment(Entity):
 
 
 def initial_commitments(roster: Roster, last: int = 0, before: Iterable[Commitment] = ()) -> dict[MemberId, Commitment]:
-    """What the members of an epoch owe that begins after round `last`; what they withheld is not forgotten."""
+    """Return what the members owe in an epoch that begins after round `last`; what they withheld is kept."""
     counts = {commitment.member: commitment.withheld for commitment in before}
     return {
         member.id: Commitment(member.id, last, member.anchor, counts.get(member.id, 0)) for member in roster.members
@@ -45,7 +45,7 @@ def initial_commitments(roster: Roster, last: int = 0, before: Iterable[Commitme
 
 
 def after_reveal(commitment: Commitment, number: int, reveal: bytes | None) -> Commitment:
-    """The commitment after its member was a judge of round `number` and showed `reveal`.
+    """Return the commitment after its member was a judge of round `number` and showed `reveal`.
 
     One that shows none or a wrong one is asked no more. So the hashes for a member are bounded by twice the
     length of a chain in an epoch, whatever it shows.
@@ -58,7 +58,7 @@ def after_reveal(commitment: Commitment, number: int, reveal: bytes | None) -> C
 
 
 def beacon(epoch: bytes, number: int, judges: Iterable[Judge], valid: Iterable[Judge]) -> bytes:
-    """32 bytes out of a decided round with judges.
+    """Return 32 bytes out of a decided round with judges.
 
     `valid` are the judges with a right preimage. Without any, as in a swarm without anchors, the hashes of
     all `judges` take their place, though their creators can try several events and so grind a little.
@@ -70,12 +70,12 @@ def beacon(epoch: bytes, number: int, judges: Iterable[Judge], valid: Iterable[J
 
 
 def claim_seed(round_beacon: bytes, author: MemberId, claim: int) -> bytes:
-    """The seed of self-play or training: 32 bytes."""
+    """Return the seed of self-play or training: 32 bytes."""
     return hashlib.sha256(encode(["ringrift/claim/1", round_beacon, author, claim])).digest()
 
 
 def slot_lot(round_beacon: bytes, author: MemberId, claim: int) -> int:
-    """The number by which a slot is drawn for a match claim, of 256 bits."""
+    """Return the number by which a slot is drawn for a match claim, of 256 bits."""
     return int.from_bytes(hashlib.sha256(encode(["ringrift/slot/1", round_beacon, author, claim])).digest())
 
 
@@ -86,5 +86,5 @@ def slot_blocks(round_beacon: bytes, candidate: bytes, slot: int, size: int) -> 
 
 
 def block_seed(round_beacon: bytes, candidate: bytes, block: int) -> bytes:
-    """The seed of one block of a match: 32 bytes."""
+    """Return the seed of one block of a match: 32 bytes."""
     return hashlib.sha256(encode(["ringrift/block/1", round_beacon, candidate, block])).digest()

@@ -69,7 +69,7 @@ class Case(Entity):
         return self.report.result.author
 
     def without(self, member: MemberId) -> Case:
-        """The case as if the member had said nothing."""
+        """Return the case as if the member had said nothing."""
         return replace(self, replays=tuple(entry for entry in self.replays if entry.author != member))
 
 
@@ -96,7 +96,7 @@ class Fault(Entity):
 
 
 def report_of(candidacy: Candidacy, number: int) -> SlotReport | None:
-    """The result of a slot with what it takes to check it; None if there is no result."""
+    """Return the result of a slot with all that a check needs; None if there is no result."""
     if number >= len(candidacy.slots) or candidacy.beacon is None:
         return None
     result = candidacy.slots[number].result

@@ -38,14 +38,14 @@ class Change(Entity):
     anchor: bytes | None = None  # of the new key's preimages in the epoch in which it begins
 
     def table(self) -> dict[str, Value]:
-        """The CBOR map of a `propose` transaction."""
+        """Return the CBOR map of a `propose` transaction."""
         return {
             "kind": self.kind, "member": self.member, "weight": self.weight,
             "address": self.address, "key": self.key, "anchor": self.anchor,
         }  # fmt: skip
 
     def applied(self, roster: Roster) -> Roster:
-        """The roster after it; RosterError if it does not fit, or changes nothing."""
+        """Return the roster after this change. Raise RosterError if it does not fit, or changes nothing."""
         if self.kind == "join":
             if self.member in roster:
                 raise RosterError("it is a member already")

@@ -31,7 +31,7 @@ class ShapeError(ValueError):
 
 
 def to_value(value: object) -> Value:
-    """A record as CBOR values."""
+    """Return a record as CBOR values."""
     if isinstance(value, Section):
         return value.table()
     if isinstance(value, Entity):
@@ -47,7 +47,7 @@ def to_value(value: object) -> Value:
 
 
 def parse_value(kind: type[T], value: Decoded, where: str) -> T:
-    """`value` as a `kind`, the inverse of `to_value`; ShapeError if it is none.
+    """Return `value` as a `kind`, the inverse of `to_value`. Raise ShapeError if it is not one.
 
     Known are int (64 bits), bool, bytes, str, None, unions, Literal, tuples, mappings with text keys,
     settings, and entities with fields of such types.
@@ -56,7 +56,7 @@ def parse_value(kind: type[T], value: Decoded, where: str) -> T:
 
 
 def parse_values(kind: type[T], value: Decoded, where: str) -> tuple[T, ...]:
-    """A list of values of one kind."""
+    """Return a list of values of one kind."""
     return _parse_tuple((kind, ...), value, where)
 
 
@@ -114,7 +114,7 @@ def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
 
 @cache
 def _shape(kind: type[Entity]) -> dict[str, Any]:
-    """The types of the fields in their order."""
+    """Return the types of the fields in their order."""
     hints = get_type_hints(kind)
     return {item.name: hints[item.name] for item in fields(kind)}  # type: ignore[arg-type]
 

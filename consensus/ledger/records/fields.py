@@ -36,7 +36,7 @@ class Fields:
         return self._table[name]
 
     def done(self) -> None:
-        """Refuses fields that were not read."""
+        """Refuse fields that were not read."""
         for name in self._table:
             if name not in self._read:
                 raise MalformedError("unknown field")
@@ -48,7 +48,7 @@ class Fields:
         return sized(self.raw(name), name, 32)
 
     def maybe(self, name: str, read: Callable[[Decoded, str], T]) -> T | None:
-        """None, or what `read` makes of the value."""
+        """Return None for null, else what `read` makes of the value."""
         value = self.raw(name)
         return None if value is None else read(value, name)
 
@@ -65,7 +65,7 @@ class Fields:
         return matching(self.raw(name), name, NAME)
 
     def text(self, name: str, most: int = 200) -> str:
-        """One line for people."""
+        """Return one line for people."""
         return line(self.raw(name), name, most)
 
     def items(self, name: str, most: int, read: Callable[[Decoded, str], T]) -> tuple[T, ...]:
@@ -75,7 +75,7 @@ class Fields:
         return tuple(read(entry, name) for entry in value)
 
     def table(self, name: str, most: int, key: re.Pattern[str], read: Callable[[Decoded, str], T]) -> Mapping[str, T]:
-        """A map whose keys match the pattern; the result is sorted by key and read-only."""
+        """Return a map whose keys match the pattern; the result is sorted by key and read-only."""
         value = self.raw(name)
         if not isinstance(value, dict) or len(value) > most:
             raise MalformedError(f"field {name} must be a map of at most {most}")
@@ -84,26 +84,26 @@ class Fields:
 
 
 def whole(value: Decoded, name: str, least: int = 0, most: int = LARGEST) -> int:
-    """A whole number within bounds; true and false are none."""
+    """Return a whole number within bounds; true and false are not numbers."""
     if type(value) is not int or not least <= value <= most:
         raise MalformedError(f"field {name} must be a whole number from {least} to {most}")
     return value
 
 
 def signed(value: Decoded, name: str) -> int:
-    """A whole number of either sign."""
+    """Return a whole number of either sign."""
     return whole(value, name, -LARGEST, LARGEST)
 
 
 def sized(value: Decoded, name: str, size: int) -> bytes:
-    """Bytes of this length."""
+    """Return bytes of this length."""
     if not isinstance(value, bytes) or len(value) != size:
         raise MalformedError(f"field {name} must be {size} bytes")
     return value
 
 
 def digest(value: Decoded, name: str) -> bytes:
-    """32 bytes."""
+    """Return 32 bytes."""
     return sized(value, name, 32)
 
 
@@ -122,7 +122,7 @@ def line(value: Decoded, name: str, most: int) -> str:
 
 
 def score(value: Decoded, name: str) -> tuple[int, int]:
-    """[block number, score]."""
+    """Return [block number, score]."""
     if not isinstance(value, list) or len(value) != 2:
         raise MalformedError(f"field {name} must hold pairs [block, score]")
     return whole(value[0], name), whole(value[1], name)

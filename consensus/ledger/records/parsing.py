@@ -51,7 +51,7 @@ PLIES_LIMIT = 1 << 32  # of a shard; with it no sum of shards passes what can be
 
 
 def parse_transaction(table: object) -> Transaction | None:
-    """The transaction of a CBOR map, or None for an unknown type; MalformedError names the wrong field."""
+    """Return the transaction of a CBOR map, None for an unknown type. Raise MalformedError naming the wrong field."""
     if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
         raise MalformedError("not a map with text keys")
     kind = table.get("type")

@@ -58,7 +58,7 @@ class Transaction:
     id: int
 
     def as_table(self) -> dict[str, Value]:
-        """The CBOR map that goes into an event."""
+        """Return the CBOR map that goes into an event."""
         table: dict[str, Value] = {"type": self.TYPE}
         for item in fields(self):
             table[item.name] = _plain(getattr(self, item.name))
@@ -254,7 +254,7 @@ def manifest(files: Mapping[str, bytes], architecture: str, parent: bytes | None
 
 
 def model_digest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:
-    """The digest that names a model: SHA-256 of its manifest."""
+    """Return the digest that names a model: SHA-256 of its manifest."""
     return hashlib.sha256(manifest(files, architecture, parent)).digest()
 
 
@@ -263,10 +263,10 @@ UNIFORM = model_digest({}, "uniform", None)
 
 
 def candidate_id(author: bytes, number: int) -> bytes:
-    """The digest that names a candidate: its author and transaction id; the author knows it beforehand."""
+    """Return the digest that names a candidate: its author and transaction id; the author knows it beforehand."""
     return hashlib.sha256(encode(["ringrift/candidate/1", author, number])).digest()
 
 
 def proposal_id(author: bytes, number: int) -> bytes:
-    """The digest that names a proposal: its author and transaction id."""
+    """Return the digest that names a proposal: its author and transaction id."""
     return hashlib.sha256(encode(["ringrift/proposal/1", author, number])).digest()

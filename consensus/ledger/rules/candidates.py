@@ -15,7 +15,7 @@ from consensus.ledger.state.state import RefusedError, State
 
 
 def apply_candidate(state: State, place: Place, author: MemberId, transaction: Candidate) -> None:
-    """Opens a match against the canonical model, with the settings of now copied into it."""
+    """Open a match against the canonical model, with a copy of the present settings."""
     configuration = configuration_of(state, transaction.configuration)
     _check(state, author, transaction)
     if transaction.claim is not None:
@@ -85,7 +85,7 @@ def _finish_training(state: State, author: MemberId, transaction: Candidate) -> 
 
 
 def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, reason: str) -> None:
-    """Closes a candidate that was not promoted, and frees who was still playing its match."""
+    """Close a candidate that was not promoted, and free the members that still play its match."""
     now = standing(candidacy)
     closed = ClosedCandidate(
         candidate=candidacy.id,
@@ -121,19 +121,19 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
 
 
 def remove(state: State, candidacy: Candidacy) -> None:
-    """Takes an open candidate and the live claims on its slots away."""
+    """Remove an open candidate and the live claims on its slots."""
     del state.candidates[candidacy.id]
     end_match_claims(state, candidacy)
 
 
 def end_match_claims(state: State, candidacy: Candidacy) -> None:
-    """Ends the live claims on a match that is over."""
+    """End the live claims on a match that is over."""
     for key in [key for key, claim in state.claims.items() if claim.candidate == candidacy.id]:
         end_claim(state, key)
 
 
 def expire(state: State, place: Place) -> None:
-    """Drops candidates whose time is over: ripe without enough votes, or without any new result."""
+    """Drop candidates whose time is over: ripe ones without enough votes, others without a new result."""
     idle = state.settings.timing.idle_s * 10**9
     for _, candidacy in sorted(state.candidates.items()):
         if candidacy.ripe is not None and candidacy.ripe.deadline <= state.clock:

@@ -35,7 +35,7 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
 
 
 def apply_train_claim(state: State, place: Place, author: MemberId, transaction: TrainClaim) -> None:
-    """One live training claim per configuration and model family."""
+    """Grant training: one live claim per configuration and model family."""
     _require_room(state, author)
     model = configuration_of(state, transaction.configuration).model.digest
     for claim in state.claims.values():
@@ -58,7 +58,7 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
 
 
 def apply_match_claim(state: State, place: Place, author: MemberId, transaction: MatchClaim) -> None:
-    """One live claim on a match for each member; the slot is drawn by the beacon of a later round."""
+    """Grant a match: one live claim per member; the beacon of a later round draws its slot."""
     candidacy = matches.require_open_match(state, transaction.candidate)
     for claim in state.claims.values():
         if (claim.author, claim.candidate) == (author, transaction.candidate):
@@ -80,7 +80,7 @@ def apply_match_claim(state: State, place: Place, author: MemberId, transaction:
 
 
 def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> None:
-    """Gives slots to the match claims up to round `last` that wait, in their order; ends those that go empty."""
+    """Give slots to the waiting match claims up to round `last`, in their order; end those that get none."""
     waiting = [claim for claim in state.claims.values() if claim.kind == "match" and claim.waits]
     due = [claim for claim in waiting if claim.place.round <= last]
     for claim in sorted(due, key=lambda claim: (claim.place.index, claim.key)):
@@ -98,7 +98,7 @@ def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> No
 
 
 def apply_progress(state: State, place: Place, author: MemberId, transaction: Progress) -> None:
-    """A sign of life renews the lease; the amount done must not shrink, nor pass what was claimed."""
+    """Renew the lease; the amount done must not shrink, nor exceed what was claimed."""
     claim = state.live_claim((author, transaction.claim))
     if not claim.done <= transaction.done <= claim.amount:
         raise RefusedError("no such progress")
@@ -107,21 +107,21 @@ def apply_progress(state: State, place: Place, author: MemberId, transaction: Pr
 
 
 def apply_release(state: State, place: Place, author: MemberId, transaction: Release) -> None:
-    """Frees a claim at once."""
+    """Free a claim at once."""
     claim = state.live_claim((author, transaction.claim))
     end_claim(state, claim.key)
     state.emit("release", place, author, **_about(claim), reason=transaction.reason)
 
 
 def expire(state: State, place: Place) -> None:
-    """Ends the leases that have run out by the ledger's clock."""
+    """End the leases that have run out by the ledger's clock."""
     due = [claim for claim in state.claims.values() if claim.deadline <= state.clock]
     for claim in sorted(due, key=lambda claim: (claim.deadline, claim.key)):
         _expire(state, place, claim)
 
 
 def revoke(state: State, place: Place, claim: Claim) -> None:
-    """Ends the claim of a member that is gone; its slot is as if nobody had ever had it."""
+    """End the claim of a former member; its slot is as if nobody had ever had it."""
     _expire(state, place, claim)
     matches.forget_claim(state, claim)
 
@@ -133,12 +133,12 @@ def _expire(state: State, place: Place, claim: Claim) -> None:
 
 
 def end_claim(state: State, key: ClaimKey) -> None:
-    """The claim is done with, whatever became of it."""
+    """End a claim, whatever became of it."""
     del state.claims[key]
 
 
 def configuration_of(state: State, name: str) -> Configuration:
-    """The configuration, if the swarm plays it."""
+    """Return the configuration. Raise RefusedError if the swarm does not play it."""
     configuration = state.configurations.get(name)
     if configuration is None:
         raise RefusedError("unknown configuration")

@@ -25,7 +25,7 @@ from consensus.roster import Roster, RosterError, make_roster
 
 
 def apply_evidence(state: State, place: Place, author: MemberId, transaction: Evidence) -> None:
-    """Takes the say of a proven equivocator away. The first proof counts, further ones are refused."""
+    """Silence a proven equivocator. The first proof counts, further ones are refused."""
     first, second = _read(transaction.first), _read(transaction.second)
     accused = first.creator
     if accused not in state.roster:
@@ -61,7 +61,7 @@ def apply_evidence(state: State, place: Place, author: MemberId, transaction: Ev
 
 
 def can_convict(state: State, member: MemberId, epoch: int) -> bool:
-    """Whether proof of events of this epoch would count against a member.
+    """Return whether proof of events of this epoch would count against a member.
 
     What was done up to the epoch of the last proof is settled with it, also if the member is given a weight again.
     """
@@ -89,7 +89,7 @@ def _require_proof(transaction: Evidence, first: Header, second: Header) -> None
 
 
 def _without_say(roster: Roster, members: Collection[MemberId]) -> Roster | None:
-    """The roster with weight 0 for these members; None if no weight is left."""
+    """Return the roster with weight 0 for these members; None if no weight is left."""
     listed = (replace(entry, weight=0) if entry.id in members else entry for entry in roster.members)
     try:
         return make_roster(listed)
@@ -98,7 +98,7 @@ def _without_say(roster: Roster, members: Collection[MemberId]) -> Roster | None
 
 
 def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fallback: Roster) -> bool:
-    """Sets the weight to 0 from the next epoch on; whether that voids changes that were agreed on in this one.
+    """Set the weight to 0 from the next epoch on; return whether that voids changes agreed on in this one.
 
     It does if the member is no more in the coming roster (it may have another key there), or if those who
     are left could not seal all of it together.
@@ -115,7 +115,7 @@ def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fal
 
 
 def _silence(state: State, place: Place, accused: MemberId) -> None:
-    """Ends what the member holds, and strikes what it said in votes that are open."""
+    """End what the member holds, and strike what it said in open votes."""
     for key in [key for key in sorted(state.claims) if key[0] == accused]:
         claims.revoke(state, place, state.claims[key])
     for candidate, candidacy in state.candidates.items():

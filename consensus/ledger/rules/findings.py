@@ -26,7 +26,7 @@ OPEN_CASES = 4  # opened by one member: they outlive their candidates
 
 
 def apply_finding(state: State, place: Place, author: MemberId, transaction: Finding) -> None:
-    """Counts the first finding of a member about a result; a `wrong` opens the case if there is none."""
+    """Count the first finding of a member about a result; a `wrong` opens the case if there is none."""
     case = state.cases.get(transaction.result)
     opens = case is None
     if case is None:
@@ -78,7 +78,7 @@ def tally(state: State, case: Case) -> tuple[int, int]:
 
 
 def settle(state: State, place: Place, case: Case) -> None:
-    """Closes the case if it is decided."""
+    """Close the case if it is decided."""
     wrong, right = tally(state, case)
     if 3 * wrong > 2 * state.roster.total_weight:
         _prove(state, place, case, wrong)
@@ -87,7 +87,7 @@ def settle(state: State, place: Place, case: Case) -> None:
 
 
 def expire(state: State, place: Place) -> None:
-    """Closes the cases whose time is over."""
+    """Close the cases whose time is over."""
     for _, case in sorted(state.cases.items()):
         if case.deadline <= state.clock:
             _close(state, place, case, "not enough findings in time")
@@ -134,7 +134,7 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
 
 
 def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
-    """Frees the slot, if its match is still open, and shuts its author out of the match and of the vote.
+    """Free the slot, if its match is still open, and exclude its author from the match and the vote.
 
     Tells whether there was anything to strike, and whether a candidate is ripe no more for it.
     """
@@ -162,7 +162,7 @@ def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]
 
 
 def _without(slot: Slot, number: int, report: SlotReport) -> Slot:
-    """A slot as if neither the wrong result nor a claim of its author that may still be met had been."""
+    """Return the slot without the wrong result, and without a claim of its author that may still be met."""
     if slot.result is None:
         is_theirs = slot.claim is not None and slot.claim[0] == report.result.author
         return replace(slot, claim=None) if is_theirs else slot

@@ -12,7 +12,7 @@ from consensus.ledger.state.state import RefusedError, State
 
 
 def apply_games(state: State, place: Place, author: MemberId, transaction: Games) -> None:
-    """Counts a new shard of a live self-play claim; the claim ends when all that it wished for is there."""
+    """Count a new shard of a live self-play claim; end the claim when all its games are there."""
     configuration_of(state, transaction.configuration)
     claim = state.live_claim((author, transaction.claim))
     if claim.kind != "selfplay" or claim.configuration != transaction.configuration or claim.model != transaction.model:
@@ -38,7 +38,7 @@ def apply_games(state: State, place: Place, author: MemberId, transaction: Games
 
 
 def _add(state: State, place: Place, author: MemberId, transaction: Games) -> int:
-    """Adds the shard; returns the games that the configuration has now."""
+    """Add the shard; return how many games the configuration has now."""
     name = transaction.configuration
     shard = Shard(
         digest=transaction.shard,

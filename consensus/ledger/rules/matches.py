@@ -24,7 +24,7 @@ SMALL_SWARM = 2
 
 
 def require_open_match(state: State, candidate: bytes) -> Candidacy:
-    """The open candidate whose match can be played now."""
+    """Return the open candidate whose match can be played now. Raise RefusedError if there is none."""
     candidacy = state.candidates.get(candidate)
     if candidacy is None:
         raise RefusedError("no open candidate")
@@ -36,7 +36,7 @@ def require_open_match(state: State, candidate: bytes) -> Candidacy:
 
 
 def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
-    """The slots of which one would be drawn for the member now; it has no live claim on the match."""
+    """Return the slots from which one would be drawn for the member now; it has no live claim on the match."""
     slots = candidacy.slots
     free = [
         number
@@ -49,12 +49,12 @@ def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[in
 
 
 def grant_slot(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
-    """Grants the slot."""
+    """Grant the slot to a claim."""
     _put(state, candidacy, number, replace(candidacy.slots[number], claim=key))
 
 
 def forget_claim(state: State, claim: Claim) -> None:
-    """Forgets a claim whose member is gone."""
+    """Forget a claim of a former member."""
     if claim.candidate is not None and claim.slot is not None:
         candidacy = state.candidates[claim.candidate]
         _put(state, candidacy, claim.slot, replace(candidacy.slots[claim.slot], claim=None))
@@ -74,12 +74,12 @@ def _horizon(state: State, candidacy: Candidacy) -> int:
 
 
 def _is_free(state: State, slot: Slot) -> bool:
-    """Whether nobody has played the slot or plays it."""
+    """Return whether nobody has played the slot or is playing it."""
     return slot.result is None and (slot.claim is None or slot.claim not in state.claims)
 
 
 def _may_take(state: State, candidacy: Candidacy, number: int, member: MemberId) -> bool:
-    """Whether the member may hold this slot, free or not."""
+    """Return whether the member may hold this slot, free or not."""
     if member in candidacy.faulty:
         return False
     if len(state.roster) <= SMALL_SWARM:

@@ -27,7 +27,7 @@ OPEN_PROPOSALS = 4  # of one member
 
 
 def apply_propose(state: State, place: Place, author: MemberId, transaction: Propose) -> None:
-    """Opens a vote on a change that fits the roster as it would be without this one."""
+    """Open a vote on a change that fits the roster as it would be without this one."""
     mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
     if len(mine) >= OPEN_PROPOSALS:
         raise RefusedError("too many open proposals")
@@ -52,7 +52,7 @@ def apply_propose(state: State, place: Place, author: MemberId, transaction: Pro
 
 
 def apply_ballot(state: State, place: Place, author: MemberId, transaction: Ballot) -> None:
-    """Counts the first ballot of a member."""
+    """Count the first ballot of a member."""
     proposal = state.proposals.get(transaction.proposal)
     if proposal is None:
         raise RefusedError("no open proposal")
@@ -70,7 +70,7 @@ def apply_ballot(state: State, place: Place, author: MemberId, transaction: Ball
 
 
 def settle(state: State, place: Place, proposal: Proposal) -> None:
-    """Ends the vote if it is decided."""
+    """End the vote if it is decided."""
     approved, rejected = tally(state.roster, proposal)
     if 3 * approved > 2 * state.roster.total_weight:
         _adopt(state, place, proposal)
@@ -85,14 +85,14 @@ def tally(roster: Roster, proposal: Proposal) -> tuple[int, int]:
 
 
 def expire(state: State, place: Place) -> None:
-    """Drops the proposals whose time is over."""
+    """Drop the proposals whose time is over."""
     for _, proposal in sorted(state.proposals.items()):
         if proposal.deadline <= state.clock:
             shelve(state, place, proposal, "not enough ballots in time")
 
 
 def suggest_absent_leave(state: State, place: Place) -> None:
-    """If the genesis says so, members of whom nothing was ordered for long are proposed to leave."""
+    """Propose, if the genesis says so, that members leave of whom nothing was ordered for long."""
     limit = state.settings.membership.absence_s * 10**9
     if not limit:
         return
@@ -103,7 +103,7 @@ def suggest_absent_leave(state: State, place: Place) -> None:
 
 
 def suggest(state: State, place: Place, change: Change, reason: str) -> None:
-    """A proposal that the rules of the genesis make, unless there is the same already, or it cannot be."""
+    """Open a proposal that the rules of the genesis make, unless the same is open already, or it does not fit."""
     if any(proposal.change == change for proposal in state.proposals.values()):
         return
     try:
@@ -125,7 +125,7 @@ def suggest(state: State, place: Place, change: Change, reason: str) -> None:
 
 
 def apply_open(state: State, place: Place, author: MemberId, transaction: Open) -> None:
-    """A member goes on from the record that opened this epoch, and fixes its preimages of the next."""
+    """Note that a member goes on from the record that opened this epoch, and its anchor for the next."""
     epoch = state.epoch
     if transaction.id != epoch.number:
         raise RefusedError("opens another epoch")
@@ -146,7 +146,7 @@ def _is_right_seal(record: EpochRecord | None, author: MemberId, seal: bytes | N
 
 
 def begin_next_epoch(state: State, place: Place) -> None:
-    """Hands over to the next epoch's roster; what members that are gone had begun ends."""
+    """Hand over to the next epoch's roster; end what former members had begun."""
     state.epoch = state.epoch.successor(state.index + 1)
     roster, staying = state.roster, state.epoch.staying
     for key in [key for key in sorted(state.claims) if key[0] not in staying]:
@@ -177,7 +177,7 @@ def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
 
 
 def roster_with(state: State, change: Change) -> Roster:
-    """The coming roster with this change; RefusedError if it cannot be."""
+    """Return the coming roster with this change. Raise RefusedError if it does not fit."""
     coming = state.epoch.coming
     try:
         roster = change.applied(coming)
@@ -221,7 +221,7 @@ def _adopt(state: State, place: Place, proposal: Proposal) -> None:
 
 
 def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
-    """Ends a proposal that was not agreed on."""
+    """End a proposal that was not agreed on."""
     del state.proposals[proposal.id]
     change = proposal.change
     state.emit(

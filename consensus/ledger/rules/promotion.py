@@ -17,7 +17,7 @@ from consensus.statement import pae
 
 
 def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: bytes) -> None:
-    """Makes the model canonical, fixes the statement, and drops the other candidates of the configuration."""
+    """Make the model canonical, fix the statement, and drop the other candidates of the configuration."""
     assert candidacy.ripe is not None
     configuration = state.configurations[candidacy.configuration]
     epoch = state.epoch
@@ -81,7 +81,7 @@ def _announce(state: State, place: Place, promotion: Promotion) -> None:
 
 
 def apply_seal(state: State, place: Place, author: MemberId, transaction: Seal) -> None:
-    """Keeps a member's first valid seal; those that first exceed 2/3 of the weight are the certificate."""
+    """Keep a member's first valid seal; the first seals of more than 2/3 of the weight are the certificate."""
     promotion = state.promotions.get(transaction.statement)
     if promotion is None:
         raise RefusedError("unknown statement")

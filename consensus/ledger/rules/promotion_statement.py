@@ -27,7 +27,7 @@ def make_statement(
     place: Place,
     ledger_digest: bytes,
 ) -> bytes:
-    """The statement's bytes; `configuration` is as it was before, `ledger_digest` that of the last round."""
+    """Return the statement's bytes; `configuration` is as before the promotion, `ledger_digest` of the last round."""
     assert candidacy.ripe is not None
     ripe = candidacy.ripe
     predicate: dict[str, Json] = {
@@ -67,7 +67,7 @@ def _order(place: Place) -> Json:
 
 
 def roster_table(roster: Roster, version: int) -> Json:
-    """The roster that votes and seals."""
+    """Return the roster that votes and seals."""
     return {
         "version": version,
         "digest": roster.digest.hex(),
@@ -104,7 +104,7 @@ def _scores(candidacy: Candidacy, ripe: Ripe) -> tuple[int, ...]:
 
 
 def verdict_numbers(settings: MatchSettings, blocks: int, score: int, llr: str) -> Json:
-    """The numbers of the sequential test, decimal ones as text."""
+    """Return the numbers of the sequential test, decimal ones as text."""
     test = sequential_test_of(settings)
     return {
         "blocks": blocks,

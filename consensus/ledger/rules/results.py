@@ -15,7 +15,7 @@ from consensus.settings import players
 
 
 def apply_result(state: State, place: Place, author: MemberId, transaction: Result) -> None:
-    """Takes the result of a live claim, or of one that ran out if nobody else was granted its slot."""
+    """Take the result of a live claim, or of an expired one if nobody else was granted its slot."""
     candidacy, number = _slot_of(state, (author, transaction.claim))
     _check(candidacy, number, transaction)
     state.claims.pop((author, transaction.claim), None)

@@ -47,12 +47,12 @@ def most_of_block(configuration: str) -> int:
 
 
 def sequential_test_of(settings: MatchSettings) -> SequentialTest:
-    """The sequential test with the bounds of these settings."""
+    """Return the sequential test with the bounds of these settings."""
     return sequential_test(settings.p1, settings.alpha, settings.beta)
 
 
 def standing(candidacy: Candidacy) -> Standing:
-    """Reads results in block order, whatever order they came in, so that nobody gains by being early."""
+    """Read results in block order, whatever order they came in, so that nobody gains by being early."""
     scores: list[int] = []
     for slot in candidacy.slots:
         if slot.result is None:
@@ -64,12 +64,12 @@ def standing(candidacy: Candidacy) -> Standing:
 
 
 def counted_slots(blocks: int, slot_blocks: int) -> int:
-    """How many slots the first `blocks` blocks lie in."""
+    """Return how many slots the first `blocks` blocks lie in."""
     return -(-blocks // slot_blocks)
 
 
 def results_of(candidacy: Candidacy, blocks: int) -> tuple[SlotResult, ...]:
-    """The results of the slots that the first `blocks` blocks lie in."""
+    """Return the results of the slots that the first `blocks` blocks lie in."""
     slots = candidacy.slots[: counted_slots(blocks, candidacy.settings.slot_blocks)]
     results = tuple(slot.result for slot in slots if slot.result is not None)
     assert len(results) == len(slots)

@@ -19,7 +19,7 @@ DISTANCE = 2  # rounds
 
 
 def fix_seeds(state: State, decided: DecidedRound) -> None:
-    """Takes the judges' preimages, and gives claims and candidates the seeds and slots that are due."""
+    """Take the judges' preimages, and give claims and candidates the seeds and slots that are due."""
     place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
     valid = [judge for judge in decided.judges if _take_preimage(state, place, judge)]
     value = beacon.beacon(state.epoch.digest, decided.number, decided.judges, valid)
@@ -39,7 +39,7 @@ def fix_seeds(state: State, decided: DecidedRound) -> None:
 
 
 def _take_preimage(state: State, place: Place, judge: Judge) -> bool:
-    """Whether the judge shows the preimage that its creator owed, and this member has a say.
+    """Return whether the judge shows the preimage that its creator owed, and this member is not silenced.
 
     In an epoch that outlives the chains, because it lacks seals, nobody owes anything in the end.
     """

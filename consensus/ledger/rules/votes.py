@@ -13,7 +13,7 @@ from consensus.ledger.state.state import RefusedError, State
 
 
 def apply_vote(state: State, place: Place, author: MemberId, transaction: Vote, ledger_digest: bytes) -> None:
-    """Counts the first vote of a member; `ledger_digest` is that of the last round, for the statement."""
+    """Count the first vote of a member; `ledger_digest` is that of the last round, for the statement."""
     candidacy = state.candidates.get(transaction.candidate)
     if candidacy is None:
         raise RefusedError("no open candidate")
@@ -45,7 +45,7 @@ def apply_vote(state: State, place: Place, author: MemberId, transaction: Vote, 
 
 
 def settle(state: State, place: Place, candidacy: Candidacy, ledger_digest: bytes) -> None:
-    """Ends the vote if it is decided."""
+    """End the vote if it is decided."""
     approved, rejected = tally(state, candidacy)
     if 3 * approved > 2 * state.roster.total_weight:
         promote(state, place, candidacy, ledger_digest)

@@ -35,7 +35,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
 
 
 def differences(one: State, other: State) -> list[str]:
-    """The entries that are not in both, or not the same, each as "table key"; sorted within their tables."""
+    """Return the entries that are not in both, or not the same, each as "table key"; sorted within their tables."""
     found: list[str] = []
     for name, table in TABLES.items():
         here, there = table(one), table(other)

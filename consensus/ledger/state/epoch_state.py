@@ -15,12 +15,12 @@ RECENT_EPOCHS = 64  # epochs before the open one of whose events the ledger hear
 
 
 def departing(present: Roster, coming: Roster) -> tuple[MemberId, ...]:
-    """The members that have a weight, and are in the coming roster no more."""
+    """Return the members that have a weight now and are not in the coming roster."""
     return tuple(member.id for member in present.members if member.weight and member.id not in coming)
 
 
 def handover(present: Roster, coming: Roster) -> Roster:
-    """The roster of the next epoch: the coming one, and without weight who departs; RosterError if it is too large.
+    """Return the next roster: the coming one, and at weight 0 who departs. Raise RosterError if it is too large.
 
     They stay until the record that ends their say is sealed, and so seal it like all others. If they did not, a
     few that are silent besides, less than a third of either roster, could keep it unsealed for ever.
@@ -62,7 +62,7 @@ class EpochState:
         return self.number == 0 or self.sealed is not None
 
     def apply_open(self, member: MemberId, seal: bytes | None, anchor: bytes | None) -> bool:
-        """Notes that a member goes on, with its checked seal; whether the record has just become sealed."""
+        """Note that a member goes on, with its checked seal; return whether the record has just become sealed."""
         self.opened[member] = seal
         if anchor is not None:
             self.anchors[member] = anchor
@@ -77,11 +77,11 @@ class EpochState:
         return True
 
     def set_record(self, record: EpochRecord) -> None:
-        """Names the record that opened this epoch; all that it says is here already."""
+        """Name the record that opened this epoch; all that it says is here already."""
         self.record, self.digest = record, record.digest
 
     def number_of(self, epoch: bytes) -> int | None:
-        """The number of the epoch that this digest opened, if it is the open one or one of the recent ones."""
+        """Return the number of the epoch that this digest opened, if it is the open one or one of the recent ones."""
         if epoch == self.digest:
             return self.number
         if epoch in self.recent:
@@ -89,18 +89,18 @@ class EpochState:
         return None
 
     def former_members(self) -> frozenset[MemberId]:
-        """Who was a member once, and is none now."""
+        """Return the former members: those of earlier rosters that are not in the present one."""
         rosters = (self._genesis.roster, self.before, *(sealed.record.roster for sealed in self.chain))
         return frozenset(member for roster in rosters for member in roster.ids if member not in self.roster)
 
     def roster_of(self, version: int) -> Roster:
-        """The roster of a version up to the present one."""
+        """Return the roster of a version up to the present one."""
         if version == self.version:
             return self.roster
         return self._genesis.roster if version == 1 else self.chain[version - 2].record.roster
 
     def chain_to(self, version: int) -> tuple[SealedRecord, ...] | None:
-        """The sealed records that lead from the genesis to a roster; None while the last one lacks seals."""
+        """Return the sealed records that lead from the genesis to a roster; None while the last one lacks seals."""
         return tuple(self.chain[: version - 1]) if version - 1 <= len(self.chain) else None
 
     @property
@@ -121,7 +121,7 @@ class EpochState:
         return self.staying if self.next is None else self.next
 
     def successor(self, first_index: int) -> EpochState:
-        """The next epoch, but for the record that opens it."""
+        """Return the next epoch, but for the record that opens it."""
         following = EpochState(self._genesis)
         following.number = self.number + 1
         following.leaving = departing(self.roster, self.coming)
@@ -135,14 +135,14 @@ class EpochState:
         return following
 
     def _next_roster(self) -> Roster:
-        """Who decides next; a member whose anchor was not announced has none, and adds to no beacon."""
+        """Return the next roster; a member whose anchor was not announced has none, and adds to no beacon."""
         return Roster(tuple(
             replace(member, anchor=self.anchors.get(member.id)) if member.id in self.roster else member
             for member in handover(self.roster, self.coming).members
         ))  # fmt: skip
 
     def table(self) -> Value:
-        """What the ledger's digest covers; the epoch's digest stands for all that was when it opened."""
+        """Return what the ledger's digest covers; the epoch's digest stands for all that was when it opened."""
         members: list[Value] = [[member, seal] for member, seal in sorted(self.opened.items())]
         anchors: list[Value] = [[member, anchor] for member, anchor in sorted(self.anchors.items())]
         coming = None if self.next is None else hashlib.sha256(encode(self.next.table())).digest()

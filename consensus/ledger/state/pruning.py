@@ -18,7 +18,7 @@ PROMOTIONS_KEPT = 64  # and all that still lack seals, among the last twice as m
 
 
 def prune(state: State) -> None:
-    """Drops what is old."""
+    """Drop what is old."""
     for name, shards in state.shards.items():
         for shard in shards[:-SHARDS_KEPT]:
             del state.shard_names[shard.digest]

@@ -39,7 +39,7 @@ class SnapshotError(ValueError):
 
 
 def encode_snapshot(state: State) -> bytes:
-    """The canonical bytes of a state in which an epoch has just been closed."""
+    """Return the canonical bytes of a state in which an epoch has just been closed."""
     epoch = state.epoch
     table: dict[str, Value] = {
         "version": VERSION,
@@ -66,7 +66,7 @@ def encode_snapshot(state: State) -> bytes:
 
 
 def decode_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
-    """The state with which the epoch of `record` begins; SnapshotError if `data` is not its snapshot."""
+    """Return the state with which the epoch of `record` begins. Raise SnapshotError if `data` is not its snapshot."""
     if hashlib.sha256(data).digest() != record.snapshot:
         raise SnapshotError("snapshot: not the one that the epoch record names")
     try:
@@ -138,7 +138,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
 
 
 def _fill(state: State, records: dict[str, Any]) -> None:
-    """Puts the entities into their tables."""
+    """Put the entities into their tables."""
     state.profiles = {told.member: told for told in records["profiles"]}
     state.commitments = {commitment.member: commitment for commitment in records["pledges"]}
     state.claims = {claim.key: claim for claim in records["claims"]}
@@ -175,7 +175,7 @@ def _read_epoch(genesis: Genesis, table: dict[str, Decoded]) -> EpochState:
 
 
 def _check_record(state: State, record: EpochRecord) -> None:
-    """That the snapshot says what its record says."""
+    """Raise SnapshotError if the snapshot contradicts its record."""
     epoch = state.epoch
     pairs: list[tuple[object, object]] = [
         (state.genesis.digest, record.genesis),

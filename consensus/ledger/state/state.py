@@ -59,11 +59,11 @@ class UsedIds:
         return max(self.above, default=self.floor - 1)
 
     def packed(self) -> bytes:
-        """`above` in ascending order, 8 bytes each: encoded one by one, many gaps would slow every digest."""
+        """Return `above` in ascending order, 8 bytes each: encoded one by one, many gaps would slow every digest."""
         return b"".join([number.to_bytes(8) for number in sorted(self.above)])
 
     def use(self, number: int) -> bool:
-        """Marks the id as used; False if it was. Leaving many gaps gives up the oldest of them."""
+        """Mark the id as used; return False if it was. With too many gaps, the oldest are given up."""
         if number in self:
             return False
         self.above.add(number)
@@ -82,7 +82,7 @@ class RunningHash:
         self.head = bytes(32)
 
     def add(self, *parts: bytes) -> None:
-        """Continues the hash."""
+        """Continue the hash."""
         self.head = hashlib.sha256(b"".join((self.head, *parts))).digest()
 
 
@@ -159,31 +159,31 @@ class State:
         return self.epoch.roster
 
     def is_silenced(self, member: MemberId) -> bool:
-        """Whether nothing that the member says is heard: proven to be faulty, and not given a weight again since."""
+        """Return whether nothing that the member says counts: proven faulty, and not given a weight again since."""
         conviction = self.convictions.get(member)
         if conviction is None:
             return False
         return conviction.proof_epoch == self.epoch.number or not self.roster.weights.get(member)
 
     def silenced_members(self) -> tuple[MemberId, ...]:
-        """The members of the present roster that are silenced."""
+        """Return the members of the present roster that are silenced."""
         return tuple(member for member in self.roster.ids if self.is_silenced(member))
 
     def emit(self, effect: str, place: Place, member: MemberId | None, /, **fields: Scalar) -> None:
-        """Notes what happened."""
+        """Record an effect."""
         self.effects.append(
             Effect(kind=effect, member=member, round=place.round, time=place.time, index=place.index, fields=fields)
         )
 
     def live_claim(self, key: ClaimKey) -> Claim:
-        """The live claim of this author and id."""
+        """Return the live claim of this author and id."""
         claim = self.claims.get(key)
         if claim is None:
             raise RefusedError("claim not live")
         return claim
 
     def renew_lease(self, claim: Claim) -> Claim:
-        """The claim with a full lease from now, but not beyond the longest life of a claim."""
+        """Return the claim with a full lease from now, but not beyond the longest life of a claim."""
         timing = self.settings.timing
         lease, life = self.clock + timing.lease_s * 10**9, claim.place.clock + timing.claim_s * 10**9
         renewed = replace(claim, deadline=min(lease, life))

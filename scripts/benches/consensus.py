@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from operator import truediv
 from pathlib import Path
 from statistics import median
@@ -167,7 +168,7 @@ def grow(members: int, other_parents: int, count: int, runs: int) -> dict[str, A
         replica, times = Replica.found(gossip.genesis), []
         for start in range(0, count, _SYNC):
             some = events[start : start + _SYNC]
-            times.append(processor(lambda replica=replica, some=some: take(replica, some)))  # type: ignore[misc]
+            times.append(processor(partial(take, replica, some)))
         firsts.append(sum(times[: part // _SYNC]))
         lasts.append(sum(times[-(part // _SYNC) :]))
     return {

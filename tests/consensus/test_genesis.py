@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
-from consensus.encoding import decode, encode
+from consensus.encoding import Value, decode, encode
 from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
 from consensus.roster import RosterMember
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, players
@@ -96,16 +97,16 @@ def test_supermajority_is_strict() -> None:
         {"more": 1},
     ],
 )
-def test_refuses_bytes_that_are_no_genesis(change: dict[str, object]) -> None:
+def test_refuses_bytes_that_are_no_genesis(change: dict[str, Value]) -> None:
     table = decode(FOUR.raw, limit=1 << 16)
     assert isinstance(table, dict)
     with pytest.raises(GenesisError):
-        decode_genesis(encode({**table, **change}))  # type: ignore[dict-item]
+        decode_genesis(encode({**table, **change}))
 
 
 def test_refuses_a_fraction_not_in_lowest_terms() -> None:
-    table = decode(FOUR.raw, limit=1 << 16)
-    table["settings"]["match"]["p1"] = [26, 40]  # type: ignore[index,call-overload]
+    table: Any = decode(FOUR.raw, limit=1 << 16)
+    table["settings"]["match"]["p1"] = [26, 40]
     with pytest.raises(GenesisError, match="canonical"):
         decode_genesis(encode(table))
 

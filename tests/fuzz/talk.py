@@ -152,7 +152,7 @@ def peer_server() -> PeerServer:
         "/gossip/sync": Route(handler=sync, max_bytes=MAX_MESSAGE_BYTES, **plenty),
         CHAIN_PATH: Route(handler=chain_route(MemoryStore(MemoryDisk())).handler, max_bytes=64, **plenty),
     }
-    return PeerServer(lambda: None, Router([bytes(32)], routes))  # type: ignore[arg-type, return-value]
+    return PeerServer(lambda: None, Router([bytes(32)], routes))  # type: ignore[arg-type, return-value]  # without TLS
 
 
 def check_peer_port(data: bytes) -> None:

@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,10 +118,15 @@ def test_the_script_runs_in_processes_and_sums_up() -> None:
 
 def genesis_with(alpha: object) -> bytes:
     plain = make_genesis("x", [RosterMember(SigningKey(bytes(32)).id, 1)], Settings())
-    table = {"version": 3, "swarm": "x", "members": plain.roster.table(), "settings": plain.settings.table()}
-    settings = dict(plain.settings.table())
-    settings["match"] = {**settings["match"], "alpha": alpha}  # type: ignore[dict-item]
-    return encode({**table, "settings": settings})  # type: ignore[dict-item]
+    table: dict[str, Any] = {
+        "version": 3,
+        "swarm": "x",
+        "members": plain.roster.table(),
+        "settings": plain.settings.table(),
+    }
+    settings: dict[str, Any] = dict(plain.settings.table())
+    settings["match"] = {**settings["match"], "alpha": alpha}
+    return encode({**table, "settings": settings})
 
 
 @pytest.mark.parametrize("alpha", ["1e999999999", "1E-999999999", "9" * 5000, "1/" + "9" * 5000, "1_0/2_0", " 1/2"])

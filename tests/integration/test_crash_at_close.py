@@ -160,7 +160,8 @@ def notes_in(directory: Path) -> set[int]:
     database.close()
     found: set[int] = set()
     for raw in raws:
-        header: Any = decode(decode(raw, limit=len(raw))[0], limit=len(raw))  # type: ignore[arg-type, index]
+        parts: Any = decode(raw, limit=len(raw))
+        header: Any = decode(parts[0], limit=len(raw))
         found |= {entry["id"] for entry in decode_event(raw, header[1]).transactions if entry["type"] == "note"}
     for (data,) in groups:
         kept: Any = decode(data, limit=len(data))

@@ -90,6 +90,7 @@ async def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 def override(target: object, method: str, by: Callable[..., object]) -> None:
     """Gives one object another method; `delattr` gives it back."""
+    assert callable(getattr(target, method))
     setattr(target, method, by)
 
 

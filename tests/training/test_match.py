@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.config import config
-from engine.search import EvalBatch, Evaluation, evaluate_uniformly
+from engine.search import EvalBatch, Evaluate, Evaluation, evaluate_uniformly
 from training.check import check_match, read_games
 from training.evaluate import NetworkEvaluator
 from training.match import (
@@ -54,7 +55,7 @@ def test_a_match_can_be_played_again_by_anyone(games: list[MatchGame], small_net
 def test_the_candidate_sits_where_the_rotation_says() -> None:
     """A candidate that always plays its last legal move, against one that plays its first."""
 
-    def prefer(sign: float) -> object:
+    def prefer(sign: float) -> Evaluate:
         def evaluate(batch: EvalBatch) -> Evaluation:
             starts = np.repeat(batch.offsets[:-1], np.diff(batch.offsets))
             logits = sign * (np.arange(len(batch.moves)) - starts).astype(np.float32)
@@ -65,7 +66,7 @@ def test_the_candidate_sits_where_the_rotation_says() -> None:
     from engine.games import Games
 
     settings = MatchSettings(simulations=1, considered=1, opening_plies=4)
-    for game in play_match(HEX, prefer(1.0), prefer(-1.0), BLOCKS[:1], settings):  # type: ignore[arg-type]
+    for game in play_match(HEX, prefer(1.0), prefer(-1.0), BLOCKS[:1], settings):
         replayed = Games.new(HEX, 1)
         for ply, move in enumerate(game.moves):
             legal = replayed.legal().moves
@@ -101,13 +102,13 @@ def test_equal_players_score_half_of_what_there_is() -> None:
 
 def _check(tmp_path: Path, games: list[MatchGame], claimed: list[MatchGame], **changes: object) -> str:
     path = write_games(tmp_path, HEX, games).path
-    arguments = {
+    arguments: dict[str, Any] = {
         "blocks": BLOCKS,
         "scores": block_scores(2, claimed),
         "root": games_root(HEX, claimed),
         "settings": SETTINGS,
     } | changes
-    return check_match(path, HEX, **arguments)  # type: ignore[arg-type]
+    return check_match(path, HEX, **arguments)
 
 
 def test_an_honest_match_is_proved(games: list[MatchGame], tmp_path: Path) -> None:

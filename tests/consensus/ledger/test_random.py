@@ -192,12 +192,12 @@ class Author:
         return (most, most, most, most // 2, self.random.randrange(2))[candidate[0] % 5]
 
     def vote(self, member: int) -> t.Transaction | None:
-        ripe = [entry for entry in self.swarm.ledger.candidates() if entry.ripe is not None]
+        ripe = [(entry.id, entry.ripe) for entry in self.swarm.ledger.candidates() if entry.ripe is not None]
         if not ripe:
             return None
-        chosen = self.random.choice(ripe)
+        candidate, reached = self.random.choice(ripe)
         approve = self.random.random() < 0.85
-        return t.Vote(self.swarm.next_id(member), chosen.id, approve, chosen.ripe.results, "")  # type: ignore[union-attr]
+        return t.Vote(self.swarm.next_id(member), candidate, approve, reached.results, "")
 
     def finding(self, member: int) -> t.Transaction | None:
         """Mostly on what is under suspicion already; now and then against any result."""

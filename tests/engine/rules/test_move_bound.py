@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.backend.cpu import cpu
-from engine.backend.dialect import PLAIN, plain_row
+from engine.backend.dialect import PLAIN, Word, plain_row
 from engine.boards import board
 from engine.config import config
 from engine.games import Games
@@ -46,7 +46,7 @@ def test_a_short_row_stops_play_and_changes_nothing() -> None:
     state, room = games.states[0].copy(), np.full(300, -1, np.int64)
     rules = table, plain_row(state), scratch, plain_row(room[:200])
     assert legal_moves(*rules) == 1_837
-    assert play_randomly(*rules, 1, 2, 5) == -1_837  # type: ignore[arg-type]
+    assert play_randomly(*rules, Word(1), Word(2), 5) == -1_837
     assert replay(*rules, plain_row(np.array([last])), 0, 1) == 0
     assert (state == games.states[0]).all()
     assert (room[200:] == -1).all()

@@ -25,6 +25,12 @@ class Table:
         self.time = 0
         self.events: list[tuple[Event, set[int]]] = []
 
+    def last(self, member: int) -> Event:
+        """The newest event of a member that has made one."""
+        event = self.newest[member]
+        assert event is not None
+        return event
+
     def plan(self, member: int) -> Plan | None:
         return self.policies[member].plan()
 
@@ -128,10 +134,10 @@ def test_parents_are_the_newest_events_that_add_something() -> None:
     assert set(plan.other_parents) < newest
     # Who has built on all others is parent enough.
     table.make(6, Plan(tuple(event.hash for event in table.newest[1:5] if event), True), range(7))
-    table.make(5, Plan((table.newest[6].hash,), True), range(7))  # type: ignore[union-attr]
+    table.make(5, Plan((table.last(6).hash,), True), range(7))
     plan = table.plan(0)
     assert plan is not None
-    assert plan.other_parents == (table.newest[5].hash,)  # type: ignore[union-attr]
+    assert plan.other_parents == (table.last(5).hash,)
 
 
 def test_who_was_left_out_most_comes_first() -> None:
@@ -142,7 +148,7 @@ def test_who_was_left_out_most_comes_first() -> None:
         table.make(member, Plan((), False), range(10))
     plan = table.plan(0)
     assert plan is not None
-    assert plan.other_parents[0] == table.newest[9].hash  # type: ignore[union-attr]
+    assert plan.other_parents[0] == table.last(9).hash
 
 
 def test_excluded_members_are_no_parents() -> None:
@@ -151,7 +157,7 @@ def test_excluded_members_are_no_parents() -> None:
         table.make(member, Plan((), False), range(4))
     plan = table.policies[0].plan(excluded=[2])
     assert plan is not None
-    assert set(plan.other_parents) == {table.newest[1].hash, table.newest[3].hash}  # type: ignore[union-attr]
+    assert set(plan.other_parents) == {table.last(1).hash, table.last(3).hash}
 
 
 def test_what_is_ordered_is_forgotten() -> None:

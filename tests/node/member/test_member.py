@@ -193,7 +193,9 @@ async def test_the_last_members_get_some_time_to_answer(swarm: Swarm, autojump_c
     assert not swarm.member(0).status().listening
 
 
-async def test_a_liar_about_our_events_cannot_silence_us(swarm: Swarm, autojump_clock: MockClock) -> None:
+async def test_a_liar_about_our_events_cannot_silence_us(
+    swarm: Swarm, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await swarm.settle()
     node, liar = swarm.nodes[0], swarm.nodes[1]
 
@@ -201,9 +203,11 @@ async def test_a_liar_about_our_events_cannot_silence_us(swarm: Swarm, autojump_
     assert liar.member is not None
     tips = liar.member.replica.tips
     lie = [Tip(node.identity.id, 1000, bytes(32))]
-    liar.member.replica.tips = (  # type: ignore[method-assign]
-        lambda: [*(tip for tip in tips() if tip.creator != node.identity.id), *lie]
-    )
+
+    def lying() -> list[Tip]:
+        return [*(tip for tip in tips() if tip.creator != node.identity.id), *lie]
+
+    monkeypatch.setattr(liar.member.replica, "tips", lying)
     await trio.sleep(1)
     await swarm.start(node)
     before = max(swarm.own_seqs(0))

@@ -111,8 +111,8 @@ async def test_a_proof_is_written_when_all_is_there(
 async def test_events_are_looked_for_in_the_newest_epochs_first_and_no_longer_than_needed() -> None:
     _, events = made()
     shelf = Shelf([events[0].raw], [events[1].raw], [b"no event"] * 1000 + [events[2].raw, events[3].raw])
-    found = await find_events(shelf, [event.hash for event in events[1:]])  # type: ignore[arg-type]
+    found = await find_events(shelf, [event.hash for event in events[1:]])  # type: ignore[arg-type]  # it only reads
     assert found == {event.hash: event.raw for event in events[1:]}
     assert 0 not in shelf.read
-    found = await find_events(shelf, [events[0].hash, bytes(32)])  # type: ignore[arg-type]
+    found = await find_events(shelf, [events[0].hash, bytes(32)])  # type: ignore[arg-type]  # it only reads
     assert found == {events[0].hash: events[0].raw}

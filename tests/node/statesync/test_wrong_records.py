@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -15,13 +16,13 @@ from tests.node.statesync.chains import Link, next_record, sealed_by, seals_of_a
 from tests.node.statesync.world import GENESIS, HEAD, LINKS, ME, TEACHERS, World, fill
 
 
-def bent(link: Link, **changes: object) -> Link:
+def bent(link: Link, **changes: Any) -> Link:
     """The record that a node with a wrong ledger made at the same close."""
-    record = replace(link.record, **{"ledger": b"\7" * 32, **changes})  # type: ignore[arg-type]
+    record = replace(link.record, **{"ledger": b"\7" * 32, **changes})
     return Link(sealed_by(record, [ME]), link.snapshot)
 
 
-async def fill_wrongly(disk: MemoryDisk, number: int, **changes: object) -> Link:
+async def fill_wrongly(disk: MemoryDisk, number: int, **changes: Any) -> Link:
     """A store in epoch `number`, whose record of that epoch is wrong."""
     store, wrong = MemoryStore(disk), bent(LINKS[number - 1], **changes)
     await fill(store, LINKS[: number - 1], sealed=True)

@@ -1,5 +1,7 @@
 """Tasks that end together: results come out, errors by themselves, and nothing is left running."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -71,10 +73,12 @@ async def test_an_error_of_a_watcher_is_in_a_group(autojump_clock: MockClock) ->
 
 
 @pytest.mark.parametrize("run", [run_all, run_unless])
-async def test_cancellation_from_outside_goes_through(run: object, autojump_clock: MockClock) -> None:
+async def test_cancellation_from_outside_goes_through(
+    run: Callable[..., Awaitable[object]], autojump_clock: MockClock
+) -> None:
     first, second = Task(3), Task(3)
     with trio.move_on_after(1) as scope:
-        await run(first, second)  # type: ignore[operator]
+        await run(first, second)
     assert scope.cancelled_caught
     assert not first.ended
     assert not second.ended

@@ -11,6 +11,7 @@ from node.transport import AskError, BadAnswer, Refused, Transport, Unreachable
 from node.transport.memory import Conditions, Network
 from node.transport.router import Refusal, Route, Router
 from node.transport.server import Limits
+from tests.node.conftest import Loopback
 
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
 Ids = list[Identity]
@@ -34,7 +35,7 @@ class MemoryWires:
 
 
 @pytest.fixture(params=["http", "memory"])
-def wires(request: pytest.FixtureRequest, loopback: Wires, members: list[bytes], nursery: trio.Nursery) -> Wires:
+def wires(request: pytest.FixtureRequest, loopback: Loopback, members: list[bytes], nursery: trio.Nursery) -> Wires:
     return loopback if request.param == "http" else MemoryWires(members, nursery)
 
 
@@ -177,21 +178,23 @@ async def test_a_cancelled_question_harms_no_other(wires: Wires, identities: Ids
 
 async def test_a_node_that_is_off_is_unreachable(wires: Wires, identities: Ids) -> None:
     a, b, *_ = identities
-    if not isinstance(wires, MemoryWires):
-        wires.addresses[a.id] = "127.0.0.1:1"  # type: ignore[attr-defined]
+    if isinstance(wires, Loopback):
+        wires.addresses[a.id] = "127.0.0.1:1"
     with pytest.raises(Unreachable):
         await wires.transport(b).ask(a.id, "/echo", b"", timeout_s=5)
 
 
 @pytest.mark.parametrize("host", ["two..dots", "x" * 64])
-async def test_a_name_that_is_no_host_s_is_unreachable(loopback: Wires, identities: Ids, host: str) -> None:
+async def test_a_name_that_is_no_host_s_is_unreachable(loopback: Loopback, identities: Ids, host: str) -> None:
     a, b, *_ = identities
-    loopback.addresses[a.id] = f"{host}:7400"  # type: ignore[attr-defined]
+    loopback.addresses[a.id] = f"{host}:7400"
     with pytest.raises(Unreachable):
         await loopback.transport(b).ask(a.id, "/echo", b"", timeout_s=5)
 
 
-async def test_a_handler_that_fails_is_an_answer_and_no_crash(loopback: Wires, identities: Ids, echo: Handler) -> None:
+async def test_a_handler_that_fails_is_an_answer_and_no_crash(
+    loopback: Loopback, identities: Ids, echo: Handler
+) -> None:
     async def fail(member: bytes, body: bytes) -> bytes:
         raise RuntimeError("a mistake of ours")
 
@@ -203,7 +206,7 @@ async def test_a_handler_that_fails_is_an_answer_and_no_crash(loopback: Wires, i
 
 
 async def test_a_server_stops_at_once_with_questions_open(
-    identities: Ids, members: list[bytes], loopback: Wires
+    identities: Ids, members: list[bytes], loopback: Loopback
 ) -> None:
     async def dawdle(member: bytes, body: bytes) -> bytes:
         await trio.sleep_forever()
@@ -212,8 +215,8 @@ async def test_a_server_stops_at_once_with_questions_open(
     a, b, *_ = identities
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            outer, loopback.nursery = loopback.nursery, nursery  # type: ignore[attr-defined]
-            await loopback.serve(a, {"/dawdle": Route(handler=dawdle, max_bytes=5)}, Limits())  # type: ignore[call-arg]
+            outer, loopback.nursery = loopback.nursery, nursery
+            await loopback.serve(a, {"/dawdle": Route(handler=dawdle, max_bytes=5)}, Limits())
 
             async def ask() -> None:
                 with pytest.raises(Unreachable):

@@ -73,9 +73,11 @@ async def test_ipv6(source: FakeSource, tmp_path: Path) -> None:
     ],
     ids=["silent", "kept alive", "half a head", "half a body", "reads no answers"],
 )
-async def test_ends_at_once_whatever_clients_do(source: FakeSource, tmp_path: Path, unfinished: bytes) -> None:
+async def test_ends_at_once_whatever_clients_do(
+    source: FakeSource, tmp_path: Path, unfinished: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     long_log = source.log(0) * 60
-    source.log = lambda after: long_log  # type: ignore[method-assign]
+    monkeypatch.setattr(source, "log", lambda after: long_log)
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_local, source, LOOPBACK, tmp_path)
         stream = await connect(url)

@@ -90,7 +90,7 @@ def test_log_goes_on_after_the_last_entry(source: FakeSource) -> None:
 
 
 def test_a_failing_source_is_500_and_logged(source: FakeSource, capsys: pytest.CaptureFixture[str]) -> None:
-    del source.values["counts"]  # type: ignore[misc]
+    del source.values["counts"]  # type: ignore[misc]  # a mistake of the source
     answer = get(source, "/metrics")
     assert answer.status == 500
     assert "its log says why" in body(answer)["error"]
@@ -158,12 +158,12 @@ def test_page_tells_the_news_in_sentences_newest_first(source: FakeSource) -> No
     assert digest("seed")[:8] not in text  # the beacon is bookkeeping
 
 
-def test_page_tells_the_newest_of_many(source: FakeSource) -> None:
+def test_page_tells_the_newest_of_many(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
     promotion = source.log(0)[8]
     many: list[LogEntry] = [
         {**promotion, "fields": {**promotion["fields"], "number": number}} for number in range(1, 100)
     ]
-    source.latest = lambda count: many[-count:]  # type: ignore[method-assign]
+    monkeypatch.setattr(source, "latest", lambda count: many[-count:])
     text = render_page(source)
     assert text.count("is canonical for") == 12
     assert "promotion 99<" in text
@@ -180,14 +180,14 @@ def test_page_escapes_what_peers_wrote(source: FakeSource) -> None:
     assert "<img" not in text
 
 
-def test_page_of_a_node_that_has_just_started(source: FakeSource) -> None:
+def test_page_of_a_node_that_has_just_started(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
     source.values.update({"ready": False, "ready_reason": "listening to the others", "work": None, "peers": []})
     source.values["consensus"].update({"round": 0, "round_age_s": None, "forkers": [IDS[3]]})
     source.values["counts"]["rejected"] = {}
     source.values["conduct"] = []
-    source.work = lambda: {"claims": [], "candidates": [], "cases": [], "faults": []}  # type: ignore[method-assign]
-    source.certificates = list  # type: ignore[method-assign]
-    source.latest = lambda count: []  # type: ignore[method-assign]
+    monkeypatch.setattr(source, "work", lambda: {"claims": [], "candidates": [], "cases": [], "faults": []})
+    monkeypatch.setattr(source, "certificates", list)
+    monkeypatch.setattr(source, "latest", lambda count: [])
     text = " ".join(" ".join(_Page(render_page(source)).words).split())
     for shown in (
         "not ready", "Not ready: listening to the others.", "none decided yet", "nothing right now",
@@ -253,8 +253,8 @@ def test_metrics_leave_out_what_is_not_known(source: FakeSource) -> None:
     assert {sample.labels["peer"] for sample in contacts} == {"cedar", "<dune>"}
 
 
-def test_page_shows_offers_only_where_a_member_makes_one(source: FakeSource) -> None:
+def test_page_shows_offers_only_where_a_member_makes_one(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
     bare: list[MemberInfo] = [{**member, "rates": {}, "cost_per_h": 0, "life_s": None} for member in source.members()]
     assert "<th>offers" in render_page(source)
-    source.members = lambda: bare  # type: ignore[method-assign]
+    monkeypatch.setattr(source, "members", lambda: bare)
     assert "<th>offers" not in render_page(source)

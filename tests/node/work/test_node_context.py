@@ -89,14 +89,16 @@ async def test_a_peer_that_trickles_holds_up_nothing_for_ever(
     assert trio.current_time() == pytest.approx(FETCH_S)
 
 
-async def test_a_dead_peer_is_not_waited_for_with_every_blob(work: NodeWorkContext, autojump_clock: MockClock) -> None:
+async def test_a_dead_peer_is_not_waited_for_with_every_blob(
+    work: NodeWorkContext, network: Network, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It neither answers nor refuses, like a machine that is switched off."""
 
     async def nothing(*_: object, **__: object) -> bytes:
         await trio.sleep_forever()
         return b""
 
-    work._fetcher._transport._network.carry = nothing  # type: ignore[attr-defined]
+    monkeypatch.setattr(network, "ask", nothing)
     for number in range(50):
         with pytest.raises(WorkError):
             await work.fetch(sha256(bytes([number])).digest(), 100)

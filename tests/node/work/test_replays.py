@@ -25,7 +25,7 @@ class Shelf:
 
 async def test_the_worker_finds_what_is_wrong_and_each_slot_is_replayed_once(tmp_path: Path) -> None:
     shelf, worker = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
-    replays = Replays(shelf, worker)  # type: ignore[arg-type]
+    replays = Replays(shelf, worker)  # type: ignore[arg-type]  # they only fetch
     found: dict[str, str] = {}
 
     async def find(name: str, slot: fault_proofs.Slot) -> None:
@@ -53,7 +53,7 @@ async def test_the_worker_finds_what_is_wrong_and_each_slot_is_replayed_once(tmp
 
 async def test_a_file_that_is_gone_or_damaged_is_no_finding(tmp_path: Path) -> None:
     shelf, worker = Shelf(tmp_path), WorkerProcess(tmp_path / "log")
-    replays = Replays(shelf, worker)  # type: ignore[arg-type]
+    replays = Replays(shelf, worker)  # type: ignore[arg-type]  # they only fetch
     report, _ = fault_proofs.report_of(fault_proofs.honest())
     path = tmp_path / report.result.blob.hex()
     damaged = bytearray(fault_proofs.honest().games)

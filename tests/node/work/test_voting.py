@@ -90,7 +90,12 @@ def diary(context: OrderContext, tmp_path: Path) -> tuple[FakeWorker, list[Mappi
 
 
 async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
-    swarm: PlayedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+    swarm: PlayedSwarm,
+    context: OrderContext,
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The games are held back: the vote is tried again with growing pauses, and cast when they are there."""
     candidate = swarm.nominate(3)
@@ -102,7 +107,7 @@ async def test_a_vote_waits_neither_for_ever_nor_in_a_spin(
         fetched[digest] += 1
         return await fetch(digest, size)
 
-    context.fetch = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(context, "fetch", counted)
     nursery.start_soon(context.beat)
     nursery.start_soon(vote_on_all, context, worker(tmp_path))
     await trio.sleep(120)

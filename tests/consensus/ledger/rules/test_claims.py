@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from consensus.ledger.records import transactions as t
 from consensus.settings import Settings, TimingSettings
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
@@ -100,8 +102,8 @@ def test_self_play_is_never_refused() -> None:
     assert swarm.refusal() == "unknown configuration"
 
 
-def games(swarm: Swarm, member: int, claim: int, **changes: object) -> None:
-    fields = {
+def games(swarm: Swarm, member: int, claim: int, **changes: Any) -> None:
+    fields: dict[str, Any] = {
         "configuration": "hex8-2",
         "model": t.UNIFORM,
         "shard": digest_of("shard", swarm.index),
@@ -111,7 +113,7 @@ def games(swarm: Swarm, member: int, claim: int, **changes: object) -> None:
         "root": digest_of("root"),
         **changes,
     }
-    swarm.act(member, t.Games(swarm.next_id(member), claim=claim, **fields))  # type: ignore[arg-type]
+    swarm.act(member, t.Games(swarm.next_id(member), claim=claim, **fields))
 
 
 def test_games_need_a_live_claim_of_the_same_kind_model_and_configuration() -> None:

@@ -209,14 +209,14 @@ def test_results_must_be_of_the_claimed_blocks_and_possible() -> None:
     candidate = swarm.nominate(0)
     claim = swarm.claim_slot(1, candidate, 1)
     good = swarm.result(1, claim, 1, 4)
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "result of other blocks": {"scores": ((0, 4), (1, 4))},
         "impossible score": {"scores": ((2, 4), (3, 5))},
         "wrong number of games": {"games": 5},
         "claim not live": {"claim": 1000},
     }
     for reason, change in wrong.items():
-        swarm.act(1, replace(good, id=swarm.next_id(1), **change))  # type: ignore[arg-type]
+        swarm.act(1, replace(good, id=swarm.next_id(1), **change))
         assert swarm.refusal() == reason
     swarm.act(2, replace(good, id=swarm.next_id(2)))
     assert swarm.refusal() == "claim not live"
@@ -347,4 +347,6 @@ def test_a_result_says_where_the_match_stands() -> None:
         "total": 6,
         "llr": "0.215208924732",
     }
-    assert digest_of("root", 0) == swarm.ledger.candidates()[0].slots[0].result.root  # type: ignore[union-attr]
+    result = swarm.ledger.candidates()[0].slots[0].result
+    assert result is not None
+    assert result.root == digest_of("root", 0)

@@ -316,6 +316,12 @@ def test_votes_are_counted_again_when_weights_change() -> None:
     assert "promotion" in swarm.kinds()  # 3 of 4
 
 
+def certificate_of(swarm: Swarm, statement: bytes) -> bytes | None:
+    promotion = swarm.ledger.promotion(statement)
+    assert promotion is not None
+    return make_certificate(promotion, swarm.ledger)
+
+
 def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
     swarm = Swarm(4)
     first = swarm.promote(0, "first")
@@ -325,7 +331,7 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
     swarm.act(new, swarm.seal(new, first))
     assert swarm.refusal() == "not of the roster that seals"
     swarm.certify(first, (2,))
-    old = make_certificate(swarm.ledger.promotion(first), swarm.ledger)  # type: ignore[arg-type]
+    old = certificate_of(swarm, first)
     assert old is not None
     assert len(verify(old, swarm.genesis.digest).roster) == 4
     changed(swarm, Change("leave", swarm.id(0)), 1, 2, 3, new)
@@ -335,7 +341,7 @@ def test_a_certificate_leads_from_the_genesis_through_every_roster() -> None:
         swarm.vote(member, candidate)
     second = swarm.ledger.promotions()[-1].digest
     swarm.certify(second, (1, 2, 3, new))
-    data = make_certificate(swarm.ledger.promotion(second), swarm.ledger)  # type: ignore[arg-type]
+    data = certificate_of(swarm, second)
     assert data is not None
     found = verify(data, swarm.genesis.digest)
     assert found.roster == swarm.ledger.roster

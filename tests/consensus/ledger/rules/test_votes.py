@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from consensus.ledger.records import transactions as t
 from tests.consensus.ledger.swarm import Swarm
 
 
-def ripe(count: int = 4, **options: object) -> tuple[Swarm, bytes]:
-    swarm = Swarm(count, **options)  # type: ignore[arg-type]
+def ripe(count: int = 4, **options: Any) -> tuple[Swarm, bytes]:
+    swarm = Swarm(count, **options)
     candidate = swarm.nominate(0)
     others = list(range(1, count)) or [0]
     swarm.ripen(candidate, (others[0], others[-1]))
@@ -65,8 +66,9 @@ def test_the_first_vote_of_a_member_counts_and_names_what_it_checked() -> None:
     assert swarm.refusal() == "member has voted"
     swarm.act(2, t.Vote(swarm.next_id(2), candidate, False, bytes(32), "game 7 does not replay"))
     assert swarm.refusal() == "vote on other results"
-    results = swarm.ledger.candidates()[0].ripe.results  # type: ignore[union-attr]
-    swarm.act(2, t.Vote(swarm.next_id(2), candidate, False, results, "game 7 does not replay"))
+    reached = swarm.ledger.candidates()[0].ripe
+    assert reached is not None
+    swarm.act(2, t.Vote(swarm.next_id(2), candidate, False, reached.results, "game 7 does not replay"))
     assert swarm.last[0].fields["reason"] == "game 7 does not replay"
     assert swarm.kinds() == ["vote", "dropped"]
 

@@ -56,7 +56,7 @@ class Mismatch:
 def read_dags(path: Path) -> Iterator[Dag]:
     """Yield the DAGs of a file, one JSON object a line, gzipped if the name ends in .gz.
 
-    Raises UnreadableError.
+    Raise UnreadableError.
     """
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:

@@ -66,7 +66,7 @@ def write_named(directory: Path, data: bytes, suffix: str) -> Stored:
 def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return header and arrays of a file, which must hold exactly the one-dimensional arrays of `dtypes`.
 
-    Raises DataError if the file is missing, too large, damaged, of another kind, or holds other arrays.
+    Raise DataError if the file is missing, too large, damaged, of another kind, or holds other arrays.
     """
     data = read_limited(path)
     try:
@@ -88,7 +88,7 @@ def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict
 def read_kind(path: Path) -> str:
     """Return the kind that a file of arrays names, such as "shard/1".
 
-    Raises DataError if it is not a file that `write_arrays` made.
+    Raise DataError if it is not a file that `write_arrays` made.
     """
     data = read_limited(path)
     try:
@@ -101,7 +101,7 @@ def read_kind(path: Path) -> str:
 
 
 def read_limited(path: Path) -> bytes:
-    """Return the bytes of a file. Raises DataError if it cannot be read or is larger than FILE_MAX_BYTES."""
+    """Return the bytes of a file. Raise DataError if it cannot be read or is larger than FILE_MAX_BYTES."""
     try:
         with path.open("rb") as file:
             # `read` reserves as many bytes as it is asked for, so it is not asked for the limit at once

@@ -22,7 +22,7 @@ def read_games(
 ) -> list[MatchGame]:
     """Return the games of a match file, which must be complete, legal to their end, and begin with their openings.
 
-    Raises DataError with the first reason why the file does not hold such games.
+    Raise DataError with the first reason why the file does not hold such games.
     """
     header, arrays = read_arrays(path, KIND, _DTYPES)
     lengths, moves = arrays["lengths"], arrays["moves"]

@@ -21,7 +21,7 @@ class FrameError(ValueError):
 def write_frame(stream: BinaryIO, message: Mapping[str, Any]) -> None:
     """Write one frame (4-byte big-endian length, then a CBOR map) and flush the stream.
 
-    Raises FrameError if the frame is too long.
+    Raise FrameError if the frame is too long.
     """
     body = cbor2.dumps(dict(message))
     if len(body) > FRAME_MAX_BYTES:
@@ -33,7 +33,7 @@ def write_frame(stream: BinaryIO, message: Mapping[str, Any]) -> None:
 def read_frame(stream: BinaryIO) -> dict[str, Any] | None:
     """Read one frame; return None if the stream ends between frames.
 
-    Raises FrameError if the stream ends inside a frame, a frame is too long, or it is not a CBOR map.
+    Raise FrameError if the stream ends inside a frame, a frame is too long, or it is not a CBOR map.
     """
     head = stream.read(_LENGTH.size)
     if not head:

@@ -32,7 +32,7 @@ _REASONS = 3
 def run_job(request: Request, report: Report) -> dict[str, Any]:
     """Run the job that `request` describes and return its answer.
 
-    Raises ValueError if the kind is unknown or a field is missing, and whatever the job raises.
+    Raise ValueError if the kind is unknown or a field is missing, and whatever the job raises.
     """
     kind = request.get("job")
     if kind not in _JOBS:

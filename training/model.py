@@ -51,7 +51,7 @@ def save_model(directory: Path, network: Network) -> ModelFiles:
 def load_model(directory: Path) -> Network:
     """Return the network in a directory.
 
-    Raises DataError if a file is missing, has another format, is for other features than the engine's, or
+    Raise DataError if a file is missing, has another format, is for other features than the engine's, or
     holds weights that differ from the architecture's in name, shape or type or are not finite.
     """
     architecture = _read_architecture(directory)

@@ -40,7 +40,7 @@ class Heads:
 
 
 def parse_architecture(name: str) -> tuple[int, int]:
-    """Return (channels, blocks) of a name such as "c16b2". Raises ValueError if it is not a known architecture."""
+    """Return (channels, blocks) of a name such as "c16b2". Raise ValueError if it is not a known architecture."""
     match = _ARCHITECTURE.fullmatch(name)
     if match is None or not (4 <= int(match[1]) <= 256 and int(match[2]) <= 20):
         raise ValueError(f"unknown architecture {name!r}: expected c<4..256>b<1..20>, for example c16b2")

@@ -33,7 +33,7 @@ class Replayed:
 def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np.int32], report: Report) -> Replayed:
     """Replay games, and check that every move is legal and every game is played to its end.
 
-    Raises DataError, which names the first game and ply at fault. A game may stop early only at the ply limit.
+    Raise DataError, which names the first game and ply at fault. A game may stop early only at the ply limit.
     """
     offsets = offsets_of(lengths).astype(np.int32)
     final = Games.new(settings, len(lengths))
@@ -70,7 +70,7 @@ class Verified:
 
 
 def load_shard(path: Path, wanted: Config, report: Report) -> Verified:
-    """Read a shard and replay its games. Raises DataError with one reason if anything in it is wrong."""
+    """Read a shard and replay its games. Raise DataError with one reason if anything in it is wrong."""
     shard = read_shard(path)
     if shard.config != wanted.name:
         raise DataError(f"games of {shard.config}, not of {wanted.name}", path.name)

@@ -51,7 +51,7 @@ class MatchSettings:
 def read_settings(kind: type[S], given: Mapping[str, Any]) -> S:
     """Return an instance of one of the classes above; settings that are not given have their defaults.
 
-    Raises ValueError if a name is unknown or a value has the wrong type.
+    Raise ValueError if a name is unknown or a value has the wrong type.
     """
     known = {field.name: type(getattr(kind, field.name)) for field in fields(kind)}  # type: ignore[arg-type]
     for name, value in given.items():

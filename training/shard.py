@@ -96,7 +96,7 @@ def write_shard(directory: Path, shard: Shard) -> Stored:
 
 
 def read_shard(path: Path) -> Shard:
-    """Return the shard in a file. Raises DataError with one reason if it is damaged or inconsistent."""
+    """Return the shard in a file. Raise DataError with one reason if it is damaged or inconsistent."""
     header, arrays = read_arrays(path, KIND, _DTYPES)
     shard = Shard(
         config=_config(path, header),

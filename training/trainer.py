@@ -78,7 +78,7 @@ def _schedule(step: int, steps: int) -> float:
 def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Batch]:
     """Yield `settings.steps` batches, going over all games again and again in new orders and at new positions.
 
-    Raises ValueError if no game has a position to train on.
+    Raise ValueError if no game has a position to train on.
     """
     made = 0
     while True:

@@ -17,15 +17,15 @@ class Blobs(Protocol):
         ...
 
     async def read(self, digest: bytes, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset` on. Raises BlobError if the blob is not here."""
+        """Return up to `length` bytes from `offset` on. Raise BlobError if the blob is not here."""
         ...
 
     async def add(self, data: bytes) -> bytes:
-        """Store a blob durably and return its digest. Raises BlobError."""
+        """Store a blob durably and return its digest. Raise BlobError."""
         ...
 
     async def remove(self, digest: bytes) -> None:
-        """Delete a blob and its pieces if they are here. Raises BlobError."""
+        """Delete a blob and its pieces if they are here. Raise BlobError."""
         ...
 
     async def pieces(self, digest: bytes) -> frozenset[int]:
@@ -33,12 +33,12 @@ class Blobs(Protocol):
         ...
 
     async def add_piece(self, digest: bytes, number: int, data: bytes) -> None:
-        """Keep one piece; nothing is verified yet. Raises BlobError."""
+        """Keep one piece; nothing is verified yet. Raise BlobError."""
         ...
 
     async def assemble(self, digest: bytes, count: int) -> bool:
         """Make a blob of pieces 0 to `count` - 1 if it has the digest, else drop them. Return whether it has.
 
-        Raises BlobError.
+        Raise BlobError.
         """
         ...

@@ -44,7 +44,7 @@ class Download:
         return sorted(missing, key=lambda number: (self.asked[number], number))
 
     def observe_size(self, size: int) -> None:
-        """Take in the size that a peer told. Raises UnfitAnswerError if it cannot be that of the blob."""
+        """Take in the size that a peer told. Raise UnfitAnswerError if it cannot be that of the blob."""
         if self.size not in (None, size):
             self.sizes_differ = True
             raise UnfitAnswerError

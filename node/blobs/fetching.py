@@ -51,7 +51,7 @@ class BlobFetcher:
     async def fetch(self, digest: bytes, *, max_bytes: int, likely: Iterable[MemberId] = ()) -> None:
         """Return when the blob, of at most `max_bytes`, is here and verified.
 
-        The peers in `likely` are asked first. Raises BlobError if no peer could give it.
+        The peers in `likely` are asked first. Raise BlobError if no peer could give it.
         """
         while digest in self._done:
             await self._done[digest].wait()

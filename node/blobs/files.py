@@ -53,7 +53,7 @@ class FileBlobs:
         return await self._run(self._write, [data])
 
     async def add_file(self, source: Path) -> bytes:
-        """Store a copy of the file and return its digest. Raises BlobError."""
+        """Store a copy of the file and return its digest. Raise BlobError."""
         return await self._run(lambda: self._write(_chunks([source])))
 
     async def remove(self, digest: bytes) -> None:
@@ -61,7 +61,7 @@ class FileBlobs:
         await self._run(self._remove, digest)
 
     async def digests(self) -> frozenset[bytes]:
-        """Return the digests of all blobs that are here, whole or in pieces. Raises BlobError."""
+        """Return the digests of all blobs that are here, whole or in pieces. Raise BlobError."""
         return await self._run(self._digests)
 
     async def pieces(self, digest: bytes) -> frozenset[int]:

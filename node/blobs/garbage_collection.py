@@ -34,7 +34,7 @@ class GarbageCollector:
         self._unneeded_since: dict[bytes | str, float] = {}  # by digest of a blob, or name of a model's directory
 
     async def run(self, is_at_rest: Callable[[], bool]) -> None:
-        """Collect now and then until cancelled. Raises StoreError.
+        """Collect now and then until cancelled. Raise StoreError.
 
         `is_at_rest` tells whether the ledger here is the swarm's and none of our transactions waits: what these name
         is in no ledger before they are ordered.
@@ -45,7 +45,7 @@ class GarbageCollector:
                 await self.collect()
 
     async def collect(self) -> None:
-        """Delete what was not needed at any look during the last `GRACE_S`. Raises StoreError."""
+        """Delete what was not needed at any look during the last `GRACE_S`. Raise StoreError."""
         ledger, snapshots = self._ledger(), await self._snapshots()
         needed = needed_blobs(ledger) | snapshots | self._fetcher.running
         laid_out = {digest.hex() for digest in needed_models(ledger)}

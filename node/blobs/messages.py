@@ -41,7 +41,7 @@ class BlobAnswer(NamedTuple):
 
 
 def decode_request(data: bytes) -> BlobRequest:
-    """Decode a request. Raises BlobMessageError."""
+    """Decode a request. Raise BlobMessageError."""
     try:
         match decode(data, limit=MAX_REQUEST_BYTES):
             case {"digest": bytes(digest), "offset": int(offset), "length": int(length)} if (
@@ -54,7 +54,7 @@ def decode_request(data: bytes) -> BlobRequest:
 
 
 def decode_answer(data: bytes, request: BlobRequest) -> BlobAnswer:
-    """Decode the answer to a request. Raises BlobMessageError, also if it holds another range than was asked for."""
+    """Decode the answer to a request. Raise BlobMessageError, also if it holds another range than was asked for."""
     try:
         decoded = decode(data, limit=MAX_ANSWER_BYTES)
     except EncodingError as error:

@@ -90,7 +90,7 @@ class _Demo:
         return time.monotonic() - self.started
 
     async def run(self, screen: Screen) -> None:
-        """Show what happens until enough promotions are certified, or for ever with --keep. Raises DemoError."""
+        """Show what happens until enough promotions are certified, or for ever with --keep. Raise DemoError."""
         while self.options.keep or len(self.certificates) < self.options.promotions:
             await self.poller.refresh()
             for entry in await self.poller.new_effects():
@@ -127,7 +127,7 @@ class _Demo:
         ]
 
     async def finish(self) -> None:
-        """Save the last certificate, verify it in another process, and show the figures. Raises DemoError."""
+        """Save the last certificate, verify it in another process, and show the figures. Raise DemoError."""
         certificate = await self._save_certificate(self.certificates[-1])
         command = ("verify", str(certificate), "--genesis", str(self.prepared.config))
         status, output = await run_to_end(command)

@@ -59,7 +59,7 @@ def missing_events(held: Replica | EpochEvents, tips: Iterable[Tip], want: Itera
 
 
 def decode_request(data: bytes, members: int) -> SyncRequest:
-    """Decode a request that may speak of up to `members` members. Raises MessageError."""
+    """Decode a request that may speak of up to `members` members. Raise MessageError."""
     fields = _fields(data, {"epoch", "tips", "want", "events", "closed"}, members)
     epoch = fields["epoch"]
     if not isinstance(epoch, bytes) or len(epoch) != 32:
@@ -71,7 +71,7 @@ def decode_request(data: bytes, members: int) -> SyncRequest:
 
 
 def decode_answer(data: bytes, members: int) -> SyncAnswer:
-    """Decode an answer that may speak of up to `members` members. Raises MessageError."""
+    """Decode an answer that may speak of up to `members` members. Raise MessageError."""
     fields = _fields(data, {"tips", "events", "more", "closed"}, members)
     more, closed = fields["more"], fields["closed"]
     if not isinstance(more, bool) or not isinstance(closed, bool):

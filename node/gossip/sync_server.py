@@ -57,7 +57,7 @@ class SyncServer:
         return self._lacking(peer, request)
 
     def _peer(self, asking: MemberId) -> Peer:
-        """Return the peer that asks. Raises Refusal if it is not listened to."""
+        """Return the peer that asks. Raise Refusal if it is not listened to."""
         self._table.observe_epoch()
         peer = self._table.peers.get(asking)
         if peer is None:
@@ -73,7 +73,7 @@ class SyncServer:
         return answer
 
     def _lacking(self, peer: Peer, request: SyncRequest) -> bytes:
-        """Return the answer from the epoch that the request names. Raises Refusal if it is not served."""
+        """Return the answer from the epoch that the request names. Raise Refusal if it is not served."""
         served = self._replica.find_epoch(request.epoch)
         if served is None:
             raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.epoch_number}")

@@ -167,7 +167,7 @@ DOUBTED = frozenset({State.EARLY, State.OUTVOTED, State.RECORDS_SPLIT})
 
 
 def next_state(state: State, observation: Observation) -> State:
-    """Return the state that follows. Raises RuntimeError if the table has no such pair."""
+    """Return the state that follows. Raise RuntimeError if the table has no such pair."""
     if observation not in TRANSITIONS[state]:
         raise RuntimeError(f"{observation.name} cannot be observed in {state.name}")
     return TRANSITIONS[state][observation]

@@ -109,7 +109,7 @@ class Member:
     def submit(self, transactions: Sequence[TransactionTable]) -> None:
         """Put transactions forward; they travel in one event, in this order, and stay until it is ordered.
 
-        Raises EventError if they cannot be part of an event, BacklogError if too much waits already.
+        Raise EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
         probe = make_event(
             self._key,
@@ -205,7 +205,7 @@ class Member:
     # The task that owns the replica.
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Replay the store, report that the member is ready, then work until cancelled. Raises StoreError."""
+        """Replay the store, report that the member is ready, then work until cancelled. Raise StoreError."""
         await self._replay()
         task_status.started()
         while True:

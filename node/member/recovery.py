@@ -84,7 +84,7 @@ class Recovery:
 
 
 async def restore(genesis: Genesis, key: SigningKey, record: EpochRecord, snapshot: bytes) -> Replica:
-    """Return a replica at the beginning of the epoch of a record that is to be believed. Raises SnapshotError."""
+    """Return a replica at the beginning of the epoch of a record that is to be believed. Raise SnapshotError."""
     if len(snapshot) < _LARGE_BYTES:
         return Replica.resume(genesis, key, record, snapshot)
     return await trio.to_thread.run_sync(Replica.resume, genesis, key, record, snapshot)

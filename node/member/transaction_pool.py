@@ -55,7 +55,7 @@ class TransactionPool:
     # Into the pool.
 
     def add(self, transactions: Sequence[TransactionTable], size: int) -> None:
-        """Add a group of `size` bytes. Raises BacklogError."""
+        """Add a group of `size` bytes. Raise BacklogError."""
         if size > MAX_FILLED_BYTES or len(transactions) > _MAX_FILLED:
             raise BacklogError(f"{len(transactions)} transactions of {size} bytes are too much for one event")
         if self._bytes + size > self._max_bytes:

@@ -47,7 +47,7 @@ class EventVerifier(Protocol):
     async def verify(self, raws: Sequence[bytes], epoch: bytes, is_known: IsKnown, insert: Insert) -> int:
         """Hand the events of `epoch` in `raws` that are not known to `insert`, some at a time; return how many.
 
-        They come in their order, with all signatures verified. Raises EventError if any of `raws` is malformed, of
+        They come in their order, with all signatures verified. Raise EventError if any of `raws` is malformed, of
         another epoch, or not signed by its creator; what comes before it may have been inserted by then.
         """
         ...

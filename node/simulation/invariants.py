@@ -35,7 +35,7 @@ class AgreementCheck:
         self.cured = 0  # corrupted ledgers that became right again
 
     def observe(self, node: SimulatedNode, effects: RoundEffects) -> None:
-        """Take in a decided round. Raises Violation if another node decided otherwise."""
+        """Take in a decided round. Raise Violation if another node decided otherwise."""
         if not node.honest:
             return
         self._check_order(node, effects)  # first: another order leads to another ledger
@@ -83,7 +83,7 @@ class PromotionsCheck:
         self.certified: dict[bytes, int] = {}  # by digest: the round after which a node had the certificate
 
     def inspect(self, node: SimulatedNode, ledger: Ledger, decided: int) -> None:
-        """Inspect a ledger after `decided` rounds. Raises Violation."""
+        """Inspect a ledger after `decided` rounds. Raise Violation."""
         promotions = ledger.promotions()
         shown = [(promotion.digest, promotion.statement) for promotion in promotions]
         known = self.promoted[: len(shown)]
@@ -109,7 +109,7 @@ class HonestMembersCheck:
         self.attached = 0  # events inspected, at all nodes together
 
     def inspect(self) -> None:
-        """Inspect what is new since the last call. Raises Violation."""
+        """Inspect what is new since the last call. Raise Violation."""
         for node in self._swarm.nodes:
             if node.member is not None:
                 self._inspect_events(node)

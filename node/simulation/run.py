@@ -74,7 +74,7 @@ class RunReport:
 
 
 def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member) -> RunReport:
-    """Run a swarm with faults for as long as the schedule says, then let it recover. Raises Violation.
+    """Run a swarm with faults for as long as the schedule says, then let it recover. Raise Violation.
 
     `make_member` makes the honest nodes' members. An error that escapes from a node is a violation, too.
     """
@@ -157,7 +157,7 @@ class _Run:
         )
 
     async def run(self) -> RunReport:
-        """Run the whole schedule. Raises Violation."""
+        """Run the whole schedule. Raise Violation."""
         swarm, schedule = self._swarm, self._schedule
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
@@ -189,7 +189,7 @@ class _Run:
             await trio.sleep(_LOOK_S)
 
     async def _recover(self) -> tuple[float, int]:
-        """Wait until all is in order; return the seconds and rounds that took. Raises Violation."""
+        """Wait until all is in order; return the seconds and rounds that took. Raise Violation."""
         healed, begun = trio.current_time(), self._highest_round()
         limit_s = RECOVERY_S * _slowness(self._schedule.nodes)
         wanted = max(self._agreement.rounds, default=0) + _MORE_ROUNDS

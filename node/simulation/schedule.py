@@ -102,7 +102,7 @@ class Schedule:
 
 
 def decode_schedule(text: str) -> Schedule:
-    """Parse what `Schedule.encode` returned. Raises ScheduleError."""
+    """Parse what `Schedule.encode` returned. Raise ScheduleError."""
     try:
         table = json.loads(text)
         faults = tuple(_read(Fault, entry, "nodes") for entry in table.pop("faults", ()))

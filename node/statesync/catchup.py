@@ -39,7 +39,7 @@ class CatchUpTarget(Protocol):
     """What catching up needs of the node: its part in the swarm, which can go on in another epoch."""
 
     async def observe_peer_records(self, said: PeerRecords) -> None:
-        """Take in what opened the epochs in which peers say they are. Raises StoreError."""
+        """Take in what opened the epochs in which peers say they are. Raise StoreError."""
         ...
 
     def observe_refutation(self, own: EpochRecord, sealed: SealedRecord) -> None:
@@ -54,7 +54,7 @@ class CatchUpTarget(Protocol):
         """Leave the present epoch for that of `record`, durably, with the ledger in `snapshot`; its digest is checked.
 
         The records in `corrected`, of which `record` is the last, replace those in the store (`Store.replace_records`).
-        Raises SnapshotError if `snapshot` is not a ledger, StoreError.
+        Raise SnapshotError if `snapshot` is not a ledger, StoreError.
         """
         ...
 
@@ -86,7 +86,7 @@ class CatchUp:
     async def run(self, is_stranded: Callable[[], bool]) -> None:
         """Jump whenever the node is stranded, until cancelled: peers answer, and none of them serves our epoch.
 
-        Raises StoreError.
+        Raise StoreError.
         """
         while True:
             await trio.sleep(_POLL_S)
@@ -96,7 +96,7 @@ class CatchUp:
     async def jump(self) -> bool:
         """Fetch what is needed to enter the newest sealed epoch, and enter it; return False if that led nowhere.
 
-        What was verified before an interruption is not fetched again. Raises StoreError.
+        What was verified before an interruption is not fetched again. Raise StoreError.
         """
         chain = RecordChain(self._genesis, self._store)
         await chain.load()
@@ -116,7 +116,7 @@ class CatchUp:
         return True
 
     async def _enter(self, chain: RecordChain, record: EpochRecord) -> None:
-        """Fetch the ledger that the record names, and enter its epoch. Raises BlobError, SnapshotError, StoreError."""
+        """Fetch the ledger that the record names, and enter its epoch. Raise BlobError, SnapshotError, StoreError."""
         await self._fetcher.fetch(record.snapshot, max_bytes=SIZE_LIMIT)
         snapshot = await self._blobs.read(record.snapshot, 0, self._blobs.size(record.snapshot) or 0)
         _log.info("catching up", epoch=self._store.epoch, to=record.number, ledger=len(snapshot))

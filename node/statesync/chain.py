@@ -35,7 +35,7 @@ class RecordChain:
         self.refuted: EpochRecord | None = None  # what the store has instead of the first of them
 
     async def load(self) -> None:
-        """Find where the sealed part ends; records with spoiled seals are beyond it. Raises StoreError."""
+        """Find where the sealed part ends; records with spoiled seals are beyond it. Raise StoreError."""
         for number in range(self._store.newest_record, 0, -1):
             if sealed := await self._store.read_sealed_records(number, 1):
                 before = await self._roster_before(number)
@@ -52,7 +52,7 @@ class RecordChain:
     async def fetch(self, peer: Peer, transport: Transport) -> bool:
         """Ask a peer for the records that follow, verify and keep them; return whether there were any.
 
-        Right records before the first wrong one are kept. Raises AskError; MessageError or EpochError for what no
+        Right records before the first wrong one are kept. Raise AskError; MessageError or EpochError for what no
         correct node says; StoreError, also if the store has another record that is sealed as well.
         """
         first = self._opening.number + 1

@@ -57,13 +57,13 @@ class ChainAnswer:
 
 
 def decode_chain_request(data: bytes) -> ChainRequest:
-    """Decode a `ChainRequest`. Raises MessageError."""
+    """Decode a `ChainRequest`. Raise MessageError."""
     fields = _fields(data, MAX_CHAIN_REQUEST_BYTES, {"first"})
     return ChainRequest(_number(fields, "first", 1))
 
 
 def decode_chain_answer(data: bytes) -> ChainAnswer:
-    """Decode a `ChainAnswer` and check the form of its records, nothing else. Raises MessageError."""
+    """Decode a `ChainAnswer` and check the form of its records, nothing else. Raise MessageError."""
     fields = _fields(data, MAX_CHAIN_ANSWER_BYTES, {"opened", "records"})
     raws = fields["records"]
     if not isinstance(raws, list) or len(raws) > MAX_RECORDS:

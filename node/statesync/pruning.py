@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 async def offer_and_prune(store: Store, blobs: Blobs, keep: int | None) -> None:
     """Offer the snapshots of every new epoch and prune the store, until cancelled.
 
-    The store keeps the newest `keep` epochs, all if None. Raises StoreError.
+    The store keeps the newest `keep` epochs, all if None. Raise StoreError.
     """
     seen = -1
     while True:

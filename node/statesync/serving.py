@@ -45,7 +45,7 @@ def chain_route(store: Store) -> Route:
 async def offer_snapshots(store: Store, blobs: Blobs) -> None:
     """Put the newest snapshots of the store among the blobs, where peers can fetch them, and remove older ones.
 
-    To be called at the start and in every new epoch. Raises StoreError, BlobError.
+    To be called at the start and in every new epoch. Raise StoreError, BlobError.
     """
     for number in range(max(1, store.epoch - _OFFERED_SNAPSHOTS), store.epoch + 1):
         snapshot = await store.read_snapshot(number)

@@ -18,7 +18,7 @@ def encode_groups(closed: ClosedEpoch) -> bytes:
 
 
 def decode_closed(number: int, record: bytes, snapshot: bytes, groups: bytes) -> ClosedEpoch:
-    """Return what opened epoch `number` from what is stored of it. Raises ValueError, with a few words, if damaged."""
+    """Return what opened epoch `number` from what is stored of it. Raise ValueError, with a few words, if damaged."""
     opened = decode_record(record)
     if opened.number != number:
         raise EpochError(f"the record of epoch {opened.number} in the place of {number}")

@@ -10,7 +10,7 @@ from node.store import StoreError
 def lock_directory(path: Path) -> int:
     """Take the directory for this process and return a descriptor to close: two nodes with one key would equivocate.
 
-    Raises StoreError.
+    Raise StoreError.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

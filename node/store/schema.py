@@ -42,7 +42,7 @@ class Extent:
 def open_database(path: Path, *, genesis: bytes, member: bytes) -> tuple[sqlite3.Connection, Extent]:
     """Open or make the file of the node `member` in the swarm with this genesis digest; return how far it reaches too.
 
-    Everything that is in it then is durable. Raises StoreError if it is damaged, or belongs to another node or swarm.
+    Everything that is in it then is durable. Raise StoreError if it is damaged, or belongs to another node or swarm.
     """
     database = None
     try:
@@ -78,7 +78,7 @@ def _set_up(database: sqlite3.Connection, path: Path, facts: dict[str, bytes]) -
 
 
 def read_extent(database: sqlite3.Connection, path: Path) -> Extent:
-    """Read how far the stored epochs reach. Raises StoreError if the chain does not lead to the current one."""
+    """Read how far the stored epochs reach. Raise StoreError if the chain does not lead to the current one."""
     (epoch,) = database.execute("SELECT COALESCE(MAX(number), 0) FROM turns").fetchone()
     count, first, newest = database.execute(
         "SELECT COUNT(*), COALESCE(MIN(number), 1), COALESCE(MAX(number), 0) FROM records"

@@ -33,7 +33,7 @@ _Args = TypeVarTuple("_Args")
 class SqliteStore:
     """`Store` in `directory`, for the node `member` in the swarm with this genesis digest.
 
-    Raises StoreError if the directory is in use, belongs to another node or swarm, or is damaged.
+    Raise StoreError if the directory is in use, belongs to another node or swarm, or is damaged.
     """
 
     def __init__(self, directory: Path, *, genesis: bytes, member: bytes) -> None:

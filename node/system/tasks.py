@@ -32,7 +32,7 @@ async def run_all(*tasks: Callable[[], Awaitable[object]]) -> None:
 async def run_unless(work: Callable[[], Awaitable[T]], *watchers: Callable[[], Awaitable[object]]) -> T | None:
     """Return what `work` returns, or None if one of `watchers`, which run beside it, returned first and cancelled it.
 
-    Raises what `work` raises. An error of a watcher is one of the program, and comes in an exception group.
+    Raise what `work` raises. An error of a watcher is one of the program, and comes in an exception group.
     """
     result: T | None = None
     failure: Exception | None = None

@@ -38,6 +38,6 @@ class Transport(Protocol):
     ) -> bytes:
         """Send `body` to a member and return its answer, of at most `max_bytes`.
 
-        Raises AskError, after `timeout_s` at the latest.
+        Raise AskError, after `timeout_s` at the latest.
         """
         ...

@@ -137,7 +137,7 @@ class HttpTransport:
 
 
 async def _read_answer(connection: HttpConnection, max_bytes: int) -> tuple[int, bytes]:
-    """Return status and body. Raises BadAnswer if it is larger than allowed, Hangup."""
+    """Return status and body. Raise BadAnswer if it is larger than allowed, Hangup."""
     response = await connection.receive()
     if not isinstance(response, h11.Response):
         raise Hangup("no answer")

@@ -27,12 +27,12 @@ class HttpConnection:
         self._http = h11.Connection(role)
 
     async def wait(self) -> None:
-        """Wait for the first byte of the next message. Raises Hangup."""
+        """Wait for the first byte of the next message. Raise Hangup."""
         if not self._http.trailing_data[0]:
             self._http.receive_data(await self._read())
 
     async def receive(self) -> h11.Event:
-        """Return the next part of the other end's message. Raises Hangup."""
+        """Return the next part of the other end's message. Raise Hangup."""
         while True:
             try:
                 event = self._http.next_event()
@@ -45,7 +45,7 @@ class HttpConnection:
             self._http.receive_data(await self._read())
 
     async def send(self, head: h11.Request | h11.Response, body: bytes) -> None:
-        """Send a whole message. Raises Hangup, also if it cannot be sent here (a body after HEAD)."""
+        """Send a whole message. Raise Hangup, also if it cannot be sent here (a body after HEAD)."""
         try:
             parts = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
         except h11.LocalProtocolError as error:
@@ -68,7 +68,7 @@ class HttpConnection:
         return True
 
     async def run_unless_hangup(self, work: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Return what `work` returns; it is cancelled if the other end leaves. Raises Hangup."""
+        """Return what `work` returns; it is cancelled if the other end leaves. Raise Hangup."""
 
         async def hangup() -> None:
             with contextlib.suppress(Hangup):
@@ -81,7 +81,7 @@ class HttpConnection:
         return result
 
     async def drain(self, max_bytes: int) -> None:
-        """Read on and throw away what comes, up to `max_bytes`. Raises Hangup at its end.
+        """Read on and throw away what comes, up to `max_bytes`. Raise Hangup at its end.
 
         A connection closed on unread bytes is reset, and the other end would lose our answer.
         """

@@ -113,7 +113,7 @@ class Network:
         self._special.clear()
 
     async def ask(self, source: MemberId, target: MemberId, path: str, body: bytes) -> bytes:
-        """Carry a request and its answer; wait for ever if either is lost. Raises AskError."""
+        """Carry a request and its answer; wait for ever if either is lost. Raise AskError."""
         self.traffic.asked += 1
         exchange, request = _Exchange(), _CarriedRequest(source, path, body)
         there = await self._travel(source, target, len(body))

@@ -47,7 +47,7 @@ class _Budget:
 
     @contextmanager
     def spend(self) -> Iterator[None]:
-        """Count a request while it is answered. Raises Refusal: 429."""
+        """Count a request while it is answered. Raise Refusal: 429."""
         if self._running >= self._concurrency or not self._bucket.take(1, trio.current_time()):
             raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests; ask less often")
         self._running += 1
@@ -73,7 +73,7 @@ class Router:
             del self._budgets[key]
 
     def check_size(self, path: str, size: int) -> Route:
-        """Return the route of a request whose body has `size` bytes. Raises Refusal: 404, 413."""
+        """Return the route of a request whose body has `size` bytes. Raise Refusal: 404, 413."""
         route = self._routes.get(path)
         if route is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "there is no such path")
@@ -84,7 +84,7 @@ class Router:
     async def answer(self, member: MemberId, path: str, body: bytes) -> bytes:
         """Return what the handler of `path` answers.
 
-        Raises Refusal: 403 for a stranger, 404, 413, 429 for too many requests, 503 for a handler that took too
+        Raise Refusal: 403 for a stranger, 404, 413, 429 for too many requests, 503 for a handler that took too
         long, and what the handler itself refuses.
         """
         route = self.check_size(path, len(body))

@@ -55,7 +55,7 @@ class PeerServer:
     async def serve(
         self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Answer requests until cancelled. Report the port once bound (0 picks one). Raises OSError if it is taken."""
+        """Answer requests until cancelled. Report the port once bound (0 picks one). Raise OSError if it is taken."""
         listeners = await trio.open_tcp_listeners(port, host=host)
         task_status.started(listeners[0].socket.getsockname()[1])
         await trio.serve_listeners(self._serve_connection, listeners)
@@ -118,7 +118,7 @@ class PeerServer:
             await connection.send(h11.Response(status_code=status, headers=headers), answer)
 
     async def _read_request(self, connection: HttpConnection) -> tuple[str, bytes]:
-        """Return path and body. Raises Refusal as soon as it is clear that there will be no answer, Hangup."""
+        """Return path and body. Raise Refusal as soon as it is clear that there will be no answer, Hangup."""
         request = await connection.receive()
         if not isinstance(request, h11.Request):
             raise Hangup("no request")

@@ -95,7 +95,7 @@ def authenticated_member(certificate: bytes) -> MemberId:
     """Return the id of the member to whom a peer certificate (DER) belongs. OpenSSL has verified its chain.
 
     That the named member itself signed the certificate is checked once more, so that not everything depends on name
-    constraints. Raises ValueError.
+    constraints. Raise ValueError.
     """
     parsed = x509.load_der_x509_certificate(certificate)
     try:

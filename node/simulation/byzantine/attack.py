@@ -107,7 +107,7 @@ class ByzantineMember(Member):
         return make_event(self.key, **(fields | changes))
 
     def altered_event(self, plan: Plan, **changes: Any) -> Event:
-        """Make the honest next event, reveal and ledger digest included, but with `changes`. Raises ForkError."""
+        """Make the honest next event, reveal and ledger digest included, but with `changes`. Raise ForkError."""
         now = self._clock.time_ns()
         event = self.replica.create(now, (), plan.other_parents)
         assert self.replica._own is not None

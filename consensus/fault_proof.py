@@ -1,11 +1,11 @@
 """The proof that a member reported a wrong result, as one file that anybody can check without the swarm.
 
-It has the member's signed event that reported the slot, the games that it names, and what the slot had to be played
-with; and the signed findings of members of more than 2/3 of the weight, which name all that by one digest. So the
-event and the games prove by themselves that scores are not those of the games, or the games none by the rules; and
-where the fault is that they were begun with other seeds, the seeds are what those members signed.
+It holds the member's signed event that reported the slot, the games that the event names, and what the slot had to be
+played with; and the signed findings, by members of more than 2/3 of the weight, which name all that by one digest. So
+the event and the games prove by themselves that the scores are not those of the games, or that the games break the
+rules. Where the fault is that the games started from other seeds, the seeds are the ones that those members signed.
 
-Here all is checked but the games, which takes the rules: see `node.fault_check`.
+Everything is checked here except the games, which takes the rules: see `node.proofs.fault_check`.
 """
 
 from __future__ import annotations
@@ -35,27 +35,28 @@ T = TypeVar("T", bound=Transaction)
 
 
 class ProofError(ValueError):
-    """A proof that must not be believed; one line."""
+    """A proof that must not be believed: one line that says why."""
 
 
-class NoProofError(ValueError):
-    """The input is no such file at all; one line."""
+class NotAProofError(ValueError):
+    """A file that is not a proof at all: one line that says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaultProof:
-    """What a proof says, all but the games checked."""
+    """What a proof claims, with everything but the games verified."""
 
     genesis: Genesis
-    roster: Roster  # to which the chain leads, and which found the result wrong
+    roster: Roster  # the one to which the chain leads, whose members found the result wrong
     report: SlotReport
-    event: Event  # which reported it
+    event: Event  # the one that reported it
     games: bytes
     found_by: tuple[MemberId, ...]
     found_weight: int
 
     @property
     def accused(self) -> MemberId:
+        """The member that reported the wrong result."""
         return self.event.creator
 
 
@@ -68,7 +69,10 @@ def encode_proof(
     findings: Sequence[bytes],
     games: bytes,
 ) -> bytes:
-    """The file: `chain` are the sealed records that lead to the roster of the findings, `findings` their raw events."""
+    """Return the proof as a file.
+
+    `chain` are the sealed records that lead to the roster of the findings, `findings` the raw events that hold them.
+    """
     return encode({
         "version": VERSION, "genesis": genesis.raw, "chain": list(chain), "report": to_value(fault.report),
         "event": event, "findings": list(findings), "games": games,
@@ -76,10 +80,10 @@ def encode_proof(
 
 
 def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
-    """Checks all of a proof but its games.
+    """Return what a proof claims, with everything but the games verified.
 
-    `genesis` is the digest of the swarm one trusts; without it the file's own genesis is believed. NoProofError if
-    `data` is no such file, ProofError if it is one that must not be believed.
+    `genesis` is the digest of the swarm that the caller trusts; without it the file's own genesis is believed. Raise
+    NotAProofError if `data` is not a proof at all, ProofError if it must not be believed.
     """
     table = _parse(data)
     try:
@@ -89,7 +93,7 @@ def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
     except (ShapeError, GenesisError, EpochError) as error:
         raise ProofError(str(error)) from None
     if report.settings != founding.settings.match or report.configuration not in founding.settings.configurations:
-        raise ProofError("report: not a match as the genesis has them")
+        raise ProofError("report: the match is not played as the genesis requires")
     _check_result(event, report)
     games = _bytes(table["games"], "games")
     if hashlib.sha256(games).digest() != report.result.blob:
@@ -108,13 +112,13 @@ def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
 
 def _parse(data: bytes) -> dict[str, Decoded]:
     if len(data) > SIZE_LIMIT:
-        raise NoProofError(f"no proof of a wrong result: {len(data)} bytes where at most {SIZE_LIMIT} are allowed")
+        raise NotAProofError(f"not a proof of a wrong result: {len(data)} bytes where at most {SIZE_LIMIT} are allowed")
     try:
         table = decode(data, limit=SIZE_LIMIT)
     except EncodingError as error:
-        raise NoProofError(f"no proof of a wrong result: {error}") from None
+        raise NotAProofError(f"not a proof of a wrong result: {error}") from None
     if not isinstance(table, dict) or not {"event", "games", "report"} <= table.keys():
-        raise NoProofError("no proof of a wrong result: must be a map with event, games and report")
+        raise NotAProofError("not a proof of a wrong result: must be a map with event, games and report")
     if sorted(table) != list(FIELDS):
         raise ProofError(f"must have the fields {', '.join(FIELDS)} and no other")
     if type(table["version"]) is not int or table["version"] != VERSION:
@@ -156,44 +160,49 @@ def _event(raw: bytes, where: str) -> Event:
     return event
 
 
-def _said(event: Event, kind: type[T]) -> list[T]:
-    """The transactions of one kind in an event, as the ledger reads them."""
-    said: list[T] = []
+def _transactions(event: Event, kind: type[T]) -> list[T]:
+    """Return the transactions of one kind in an event, as the ledger reads them."""
+    found: list[T] = []
     for table in event.transactions:
         try:
             transaction = parse_transaction(table)
         except MalformedError:
             continue
         if isinstance(transaction, kind):
-            said.append(transaction)
-    return said
+            found.append(transaction)
+    return found
 
 
 def _check_result(event: Event, report: SlotReport) -> None:
-    """That the event reports just this; the numbers of its place in the order are the findings' word."""
+    """Raise ProofError unless the event reports exactly this result.
+
+    The findings vouch for the numbers of its place in the order.
+    """
     result = report.result
     if event.hash != result.place.event or event.creator != result.author:
         raise ProofError("event: not the one that reported the result")
     if not 0 <= report.slot < report.settings.block_limit // report.settings.slot_blocks:
-        raise ProofError("report: no slot of such a match")
+        raise ProofError("report: such a match does not have this slot")
     if len(result.scores) != report.settings.slot_blocks:
-        raise ProofError("report: not as many scores as blocks")
+        raise ProofError("report: the number of scores is not the number of blocks")
     wanted = (report.scores, result.root, result.blob, result.size, result.games)
-    reported = [(said.scores, said.root, said.blob, said.size, said.games) for said in _said(event, Result)]
+    results = _transactions(event, Result)
+    reported = [(entry.scores, entry.root, entry.blob, entry.size, entry.games) for entry in results]
     if wanted not in reported:
-        raise ProofError("event: reports no such result")
+        raise ProofError("event: does not report this result")
 
 
 def _check_findings(findings: Decoded, report: SlotReport, roster: Roster) -> tuple[MemberId, ...]:
+    """Return the members that find this result wrong. Raise ProofError unless they are a supermajority."""
     found_by: list[MemberId] = []
     for raw in _list(findings, "findings"):
         event = _event(raw, "findings")
         if event.creator not in roster or event.creator in found_by:
-            raise ProofError(f"findings: {id_text(event.creator)} is no member, or says it twice")
+            raise ProofError(f"findings: {id_text(event.creator)} is not a member, or has two findings")
         wanted = (report.candidate, report.slot, report.digest, True)
-        said = [(entry.candidate, entry.slot, entry.result, entry.wrong) for entry in _said(event, Finding)]
-        if wanted not in said:
-            raise ProofError(f"findings: {id_text(event.creator)} does not say that this result is wrong")
+        found = _transactions(event, Finding)
+        if wanted not in [(entry.candidate, entry.slot, entry.result, entry.wrong) for entry in found]:
+            raise ProofError(f"findings: {id_text(event.creator)} does not find this result wrong")
         found_by.append(event.creator)
     if not roster.supermajority(found_by):
         weight = roster.weight(found_by)

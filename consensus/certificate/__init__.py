@@ -1,1 +1,1 @@
-"""Certificates of promotions: made from the ledger, read and verified offline."""
+"""Certificates of promotions: made from the ledger, verified offline."""

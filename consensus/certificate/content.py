@@ -1,4 +1,4 @@
-"""Reading a sealed statement, and recomputing from it everything that can be recomputed."""
+"""The content of a sealed statement, with everything recomputed that can be recomputed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a statement says, digests as bytes."""
+    """What a statement claims, with digests as bytes."""
 
     statement: bytes  # its SHA-256: the id of the certificate
     configuration: str
@@ -34,7 +34,7 @@ class Content:
     model: bytes
     architecture: str
     parent: bytes | None
-    subjects: Mapping[str, bytes]  # SHA-256 of each file by name, the manifest among them
+    subjects: Mapping[str, bytes]  # SHA-256 of each file by name, including the manifest
     incumbent: bytes
     previous: bytes | None  # id of the configuration's previous certificate
     candidate: bytes
@@ -58,17 +58,17 @@ class _Slot:
 
 @dataclass(frozen=True)
 class Sealers:
-    """Who seals, as the chain of a certificate shows it."""
+    """The roster that seals, as the chain of a certificate proves it."""
 
     genesis: Genesis
     roster: Roster
     version: int  # of the roster
-    smallest: int  # members of the smallest roster on the way
-    ever: frozenset[MemberId]  # everybody who was in this roster or one before: their work counts
+    smallest: int  # number of members of the smallest roster of the chain
+    ever: frozenset[MemberId]  # all members of this roster or an earlier one: their work counts
 
 
 def verify_content(statement: bytes, sealers: Sealers) -> Content:
-    """The content of a statement that members of a roster sealed; or a CertificateError."""
+    """Return the content of a statement that members of a roster have sealed. Raise CertificateError if it is wrong."""
     whole = _parse(statement)
     whole["_type"].must_be(STATEMENT_TYPE, f"must be {STATEMENT_TYPE}")
     whole["predicateType"].must_be(PREDICATE_TYPE, f"only {PREDICATE_TYPE} is known here")
@@ -152,7 +152,7 @@ def _check_model(part: Part, subjects: Mapping[str, bytes]) -> bytes:
 
 
 def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
-    """Block scores and settings, after seeds and test were computed again."""
+    """Return block scores and settings, after computing the seeds and the test again."""
     match, configuration = predicate["match"], predicate["configuration"].text()
     try:
         settings = MatchSettings.parse(match["settings"].value)
@@ -177,7 +177,7 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
 
 
 def _check_results(predicate: Part, sealers: Sealers, settings: MatchSettings, scores: tuple[int, ...]) -> bytes:
-    """The results digest, after the slots were held against the scores and the rules of the match."""
+    """Return the digest of the results, after checking the slots against the scores and the rules of the match."""
     part, candidate = predicate["results"], predicate["proposal"]["candidate"].digest()
     slots: list[_Slot] = []
     for number, item in enumerate(part["slots"].items()):
@@ -215,7 +215,7 @@ def _check_holders(predicate: Part, sealers: Sealers, holders: list[MemberId]) -
 
 
 def _check_votes(part: Part, roster: Roster, results: bytes) -> int:
-    """The approving weight, after it was counted again."""
+    """Return the approving weight, after counting it again."""
     votes = [
         (item["member"].member(), item["approve"].boolean(), item["checked"].digest(), item["event"].digest())
         for item in part["cast"].items()

@@ -1,8 +1,8 @@
-"""The certificate of a promotion as a file: a DSSE envelope around the statement, a signature per seal.
+"""The certificate of a promotion as a file: a DSSE envelope around the statement, with one signature per seal.
 
-Besides DSSE's own fields the envelope holds `chain`: base64 of the genesis record and of the sealed epoch
-records that changed the roster since (the short chain of `consensus.epoch`), up to the roster that sealed. So
-whoever knows the genesis digest needs nothing else.
+Besides DSSE's own fields the envelope has `chain`: base64 of the genesis record and of the sealed epoch records that
+changed the roster since (the short chain of `consensus.epoch`), up to the roster that sealed. So whoever knows the
+digest of the genesis needs nothing else.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from consensus.statement import PAYLOAD_TYPE, canonical_json
 
 
 def make_certificate(promotion: Promotion, ledger: Views) -> bytes | None:
-    """The certificate of a promotion, the same bytes on every node; None while seals are missing.
+    """Return the certificate of a promotion, the same bytes on every node; None while seals are missing.
 
-    Either those of the statement, or those of the record that opened the epoch of its roster.
+    They may be missing for the statement, or for a record of the chain to its roster.
     """
     chain = ledger.chain_to(promotion.roster_version)
     if not promotion.certified or chain is None:
@@ -29,7 +29,7 @@ def make_certificate(promotion: Promotion, ledger: Views) -> bytes | None:
 
 
 def make_envelope(statement: bytes, seals: Iterable[tuple[MemberId, bytes]], chain: Iterable[bytes]) -> bytes:
-    """An envelope in its only form: canonical JSON and a newline, seals sorted by member id."""
+    """Return an envelope in its only form: canonical JSON and a newline, seals sorted by member id."""
     text = canonical_json(
         {
             "payload": to_base64(statement),
@@ -44,5 +44,5 @@ def make_envelope(statement: bytes, seals: Iterable[tuple[MemberId, bytes]], cha
 
 
 def to_base64(data: bytes) -> str:
-    """Standard base64 with padding."""
+    """Return standard base64 with padding."""
     return base64.b64encode(data).decode("ascii")

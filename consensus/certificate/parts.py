@@ -1,4 +1,4 @@
-"""Checked reading of the JSON inside a sealed statement."""
+"""Checked access to the JSON in a sealed statement."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class CertificateError(ValueError):
-    """A certificate that must not be believed; one line that says why."""
+    """A certificate that must not be believed: one line that says why."""
 
 
 class Part:
-    """A piece of the statement with its path; every getter refuses what has another shape."""
+    """A piece of the statement with its path. Every getter raises CertificateError for a value of another shape."""
 
     def __init__(self, value: Any, path: str = "statement") -> None:
         self.value = value
@@ -28,46 +28,54 @@ class Part:
         return Part(self.value[name], f"{self.path}.{name}")
 
     def refuse(self, what: str) -> CertificateError:
-        """The error to raise about this part."""
+        """Return the error to raise about this part."""
         return CertificateError(f"{self.path}: {what}")
 
     def must_be(self, expected: Json, why: str) -> None:
-        """Refuses any other value, by its canonical form (in Python true equals 1)."""
+        """Raise CertificateError if the value is not `expected`, by its canonical form (in Python, True equals 1)."""
         if canonical_json(self.value) != canonical_json(expected):
             raise self.refuse(why)
 
     def items(self) -> list[Part]:
+        """Return the elements of a list."""
         if not isinstance(self.value, list):
             raise self.refuse("must be a list")
         return [Part(value, f"{self.path}[{number}]") for number, value in enumerate(self.value)]
 
     def text(self) -> str:
+        """Return a text."""
         if not isinstance(self.value, str):
             raise self.refuse("must be text")
         return self.value
 
     def whole(self) -> int:
+        """Return a whole number from 0."""
         if type(self.value) is not int or self.value < 0:
             raise self.refuse("must be a whole number")
         return self.value
 
     def wholes(self) -> tuple[int, ...]:
+        """Return a list of whole numbers from 0."""
         return tuple(item.whole() for item in self.items())
 
     def boolean(self) -> bool:
+        """Return true or false."""
         if not isinstance(self.value, bool):
             raise self.refuse("must be true or false")
         return self.value
 
     def digest(self) -> bytes:
+        """Return the 32 bytes of a SHA-256 in hex."""
         if not isinstance(self.value, str) or HEX.fullmatch(self.value) is None:
             raise self.refuse("must be a SHA-256 in lower-case hex")
         return bytes.fromhex(self.value)
 
     def maybe_digest(self) -> bytes | None:
+        """Return the 32 bytes of a SHA-256 in hex, or None for null."""
         return None if self.value is None else self.digest()
 
     def member(self) -> MemberId:
+        """Return the id of a member."""
         try:
             return parse_id(self.text())
         except ValueError:

@@ -1,4 +1,4 @@
-"""Checking a certificate offline: its bytes and the genesis digest that one trusts are enough."""
+"""The offline check of a certificate: its bytes and the digest of the genesis that one trusts are enough."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIELDS = ("chain", "payload", "payloadType", "signatures")
 
 
 class UnreadableError(ValueError):
-    """The input is no certificate at all; one line."""
+    """A file that is not a certificate at all: one line that says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class VerifiedCertificate:
     """What a certificate proves."""
 
     genesis: Genesis
-    roster: Roster  # to which the chain leads, and which sealed
+    roster: Roster  # the one to which the chain leads, whose members sealed
     content: Content
     sealed_by: tuple[MemberId, ...]
     sealed_weight: int
@@ -41,11 +41,11 @@ class VerifiedCertificate:
 
 
 def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes] | None = None) -> VerifiedCertificate:
-    """Checks all that can be checked offline.
+    """Return what a certificate proves, after checking all that can be checked offline.
 
-    `genesis` is the digest of the swarm one trusts; without it the certificate's own genesis is believed.
-    `files` gives the SHA-256 of each file of the model at hand. UnreadableError if `data` is no certificate,
-    CertificateError if it is one that must not be believed.
+    `genesis` is the digest of the swarm that the caller trusts; without it the certificate's own genesis is believed.
+    `files` gives the SHA-256 of each file of the model at hand. Raise UnreadableError if `data` is not a certificate,
+    CertificateError if it must not be believed.
     """
     table = _parse(data)
     sealers = _chain(table["chain"], genesis)
@@ -74,7 +74,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if _looks_like_one(data):
             raise CertificateError("damaged: the certificate is no longer valid JSON") from None
-        raise UnreadableError(f"not a certificate: no JSON object ({_first_line(error)})") from None
+        raise UnreadableError(f"not a certificate: not a JSON object ({_first_line(error)})") from None
     if not isinstance(table, dict) or len(set(FIELDS) & set(table)) < len(FIELDS) - 1:
         raise UnreadableError(f"not a certificate: must be a JSON object with {', '.join(FIELDS)}")
     if sorted(table) != sorted(FIELDS):
@@ -89,7 +89,7 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 
 def _looks_like_one(data: bytes) -> bool:
-    """Whether bytes that are no JSON are still, whole from end to end, what was once a certificate."""
+    """Return whether bytes that are not JSON look like a damaged certificate, complete from end to end."""
     whole = data[:1] == b"{" and data.rstrip()[-1:] == b"}"
     return whole and sum(f'"{name}"'.encode() in data for name in FIELDS) >= len(FIELDS) - 1
 
@@ -158,12 +158,12 @@ def _member(text: object, roster: Roster) -> MemberId:
     except ValueError as error:
         raise CertificateError(f"keyid: {_first_line(error)}") from None
     if member not in roster:
-        raise CertificateError(f"{text} seals, but is no member of the swarm")
+        raise CertificateError(f"{text} seals, but is not a member of the swarm")
     return member
 
 
 def _check_files(content: Content, files: Mapping[str, bytes]) -> int:
-    """Compares the files at hand with the subjects; the manifest itself may be absent."""
+    """Return how many files were compared with the subjects; the manifest itself may be absent."""
     for name in sorted(files):
         if name not in content.subjects:
             raise CertificateError(f"file {name!r} is not part of the certified model")

@@ -1,7 +1,7 @@
-"""The hashgraph: from a DAG of events to their total order, by virtual voting (`SPEC.md`, S1 to S18).
+"""The hashgraph: the total order of the events of a DAG, by virtual voting (`SPEC.md`, S1 to S18).
 
-It knows members by index, events by row, and of an event its parents, time and hash; encoding, signatures
-and limits are left to others. Exact with forks, any weights and any insertion order that puts parents first.
+It identifies members by index and events by row, and knows an event's parents, time and hash. Encoding, signatures and
+limits are handled elsewhere. It is exact with forks, any weights and any insertion order that puts parents first.
 """
 
 from collections import Counter
@@ -16,12 +16,13 @@ __all__ = ["Decision", "Hashgraph", "Received"]
 
 
 class Hashgraph:
-    """All events of one epoch. `add` events, then `decide` takes what has become final."""
+    """All events of one epoch: `add` events, then `decide` returns what has become final."""
 
     def __init__(self, weights: Sequence[int], last_time: int | None = None) -> None:
-        """Take `weights[m]` >= 0 as the weight of member m. Raise ValueError unless their sum is in 1 .. 2^63 - 1.
+        """Start without events; `weights[m]` >= 0 is the weight of member m.
 
-        `last_time` (ns) is the final time with which the epoch before ended: times go on ascending (S18).
+        `last_time` (ns) is the final time at the end of the epoch before: times go on ascending (S18). Raise ValueError
+        unless the sum of the weights is in 1 .. 2^63 - 1.
         """
         if not weights or min(weights) < 0 or not 0 < sum(weights) < 2**63:
             raise ValueError("weights must not be negative, and their sum must be in 1 .. 2^63 - 1")
@@ -39,9 +40,8 @@ class Hashgraph:
     def add(self, creator: int, self_parent: int | None, other_parents: Sequence[int], time: int, digest: bytes) -> int:
         """Add an event as S1 describes it and return its row; rows count from 0.
 
-        The parents are rows; `time` is in ns and fits 64 bits; `digest` is the event's hash, 32 bytes. The
-        caller vouches for S1: self-parent by the creator and earlier in time, other-parents distinct and by
-        other members.
+        The parents are rows; `time` is in ns and fits 64 bits; `digest` is the event's hash, 32 bytes. The caller
+        guarantees S1: a self-parent by the creator and earlier in time, other-parents distinct and by other members.
         """
         row = self._ancestry.add(creator, NONE if self_parent is None else self_parent, other_parents)
         self._hashes.append(digest)
@@ -50,9 +50,9 @@ class Hashgraph:
         return row
 
     def preview(self, creator: int, self_parent: int | None, other_parents: Sequence[int]) -> tuple[int, bool]:
-        """Round (S7) and whether a witness (S8) of the event that `add` would add; nothing changes.
+        """Return the round (S7) of the event that `add` would add, and whether it is a witness (S8). Change nothing.
 
-        Both depend on the ancestors alone, so they hold whatever is added before it.
+        Both depend on the ancestors alone, so they stay true whatever is added before the event.
         """
         own = NONE if self_parent is None else self_parent
         parents = tuple(other_parents) if own == NONE else (own, *other_parents)
@@ -75,15 +75,15 @@ class Hashgraph:
         return self._election.number - 1
 
     def round_of(self, row: int) -> int:
-        """S7, from 1."""
+        """Return the round of `row`, from 1 (S7)."""
         return self._rounds.round.item(row)
 
     def is_witness(self, row: int) -> bool:
-        """S8."""
+        """Return whether `row` is a witness (S8)."""
         return self._rounds.witness.item(row) == row
 
     def fame(self, row: int) -> bool | None:
-        """S12: whether the witness `row` is famous; None if it is undecided or no witness."""
+        """Return whether the witness `row` is famous (S12); None if that is undecided or `row` is not a witness."""
         if not self.is_witness(row):
             return None
         number = self.round_of(row)
@@ -94,11 +94,11 @@ class Hashgraph:
         return dict(election.fame())[row]
 
     def is_self_ancestor(self, row: int, of: int) -> bool:
-        """S3, for two events by one member: whether `row` is `of` or reached from it through self-parents."""
+        """Return whether `row` is `of` or reached from it through self-parents (S3); both are by one member."""
         return self._ancestry.is_self_ancestor(row, of)
 
     def has_forked(self, member: int) -> bool:
-        """S4: whether two of `member`'s events are on different branches."""
+        """Return whether two of `member`'s events are on different branches (S4)."""
         return self._ancestry.forked[member]
 
     def forkers(self) -> tuple[int, ...]:
@@ -109,7 +109,7 @@ class Hashgraph:
         return Election(self._ancestry, self._rounds, self._hashes, number)
 
     def _close_election(self) -> Decision:
-        """Close the election of a decided round: S14 gives its judges, and they determine what the round receives."""
+        """Return what the decided round receives from its judges (S14), and open the election of the next round."""
         famous = [row for row, fame in self._election.fame() if fame]
         self._famous.update(famous)
         creators = Counter(self._ancestry.creator[row] for row in famous)

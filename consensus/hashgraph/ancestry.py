@@ -1,4 +1,4 @@
-"""Who is whose ancestor: one row per event that names the last event seen of every member, forks included."""
+"""The ancestors of every event, as one row per event with the last event seen of every member, forks included."""
 
 from collections.abc import Sequence
 
@@ -102,7 +102,7 @@ class Ancestry:
         return of == row
 
     def sees(self, row: int, other: int) -> bool:
-        """S5: whether `other` is an ancestor of `row` whose creator has not forked among those ancestors."""
+        """Return whether `other` is an ancestor of `row` whose creator has not forked among those ancestors (S5)."""
         creator = self.creator[other]
         last = int(self.last[row, creator])
         if last == FORKED or last < other:
@@ -110,7 +110,7 @@ class Ancestry:
         return not self.forked[creator] or self.is_self_ancestor(other, last)
 
     def seen_rows(self, row: int) -> Rows:
-        """Per member the last event that `row` sees, or NONE; int32[members], not to be changed."""
+        """Return, per member, the last event that `row` sees, or NONE; int32[members], which must not be changed."""
         rows = self.last[row]
         return np.where(rows == FORKED, np.int32(NONE), rows) if self._marked else rows
 

@@ -27,7 +27,7 @@ class Election:
         self._voted: list[int] = []  # by distance - 1: how many voters have voted
 
     def update(self) -> bool:
-        """Count new votes; return whether the round is decided (S13), provided that all before it are."""
+        """Count the votes not counted yet. Return whether the round is decided (S13), given that all before it are."""
         self._add_candidates()
         distance = 1
         while self.number + distance < len(self._rounds.witnesses) and not self._complete():
@@ -45,7 +45,7 @@ class Election:
         return self._count > 0 and bool(self._decided_in.all())
 
     def _add_candidates(self) -> None:
-        """Give new candidates columns of "no": no event that has voted has one of them as ancestor.
+        """Give new candidates columns of "no": whoever has voted does not have them as ancestors.
 
         If all of round r + 2 and later was against one, the next voter that decides anything decides it too.
         """
@@ -83,7 +83,7 @@ class Election:
         return seen
 
     def _count_votes(self, distance: int, voter: int, electors: NDArray[np.int32]) -> Votes:
-        """Return a later vote: that of the weightier electors, which decides if they are a supermajority."""
+        """Return a later vote: that of the electors with more weight, which decides if they are a supermajority."""
         rounds, q = self._rounds, self.number + distance
         before = rounds.witnesses[q - 1].rows
         weights = rounds.weights.take([self._ancestry.creator[before[place]] for place in electors.tolist()])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Bits(NamedTuple):
-    """What is kept about one event x of round r; N members."""
+    """What is kept about one event x of round r, with N members."""
 
     present: int  # bit m: a round-r event by m is in anc(x)
     through: int  # bit k * N + m: a round-r event by m is an ancestor of one by k in anc(x)
@@ -17,16 +17,16 @@ NOTHING = Bits(0, 0, 0)
 
 
 class Reach:
-    """Through whom each event reaches whose witnesses of its own round, forks not considered.
+    """Through which members each event reaches which witnesses of its own round, ignoring forks.
 
-    The bits of an event are those of its parents of the same round and its own: with Python's integers a few
-    operations each. A supermajority has at least `fewest` members, so whoever strongly sees one has `fewest`
-    bits in `present` and their square in `through`. And if an event was looked at closely and some pairs were
-    missing, its descendants need as many new bits. With forks the bits say too much, never too little: a pair
-    that has its bit and does not count is due to a fork below the event, and will not count further up either.
-    So what the bits rule out is out.
+    The bits of an event are those of its parents of the same round and its own: a few operations each, with Python's
+    integers. A supermajority has at least `fewest` members, so an event that strongly sees one has `fewest` bits in
+    `present` and their square in `through`. And if an event was examined closely and some pairs were missing, its
+    descendants need as many new bits. With forks the bits claim too much, never too little: a pair that has its bit and
+    does not count is due to a fork below the event, and will not count for its descendants either. So what the bits
+    rule out is impossible.
 
-    Kept for the newest rows only; about an older one the bits say that all is possible.
+    Bits are kept for the newest rows only; for an older one they say that everything is possible.
     """
 
     def __init__(self, weights: Sequence[int], quorum: int) -> None:
@@ -50,11 +50,11 @@ class Reach:
         return Bits(present, through | present << creator * self._members, needed)
 
     def may_see_strongly(self, bits: Bits) -> bool:
-        """Return whether an event with these bits can strongly see witnesses of a supermajority."""
+        """Return whether an event with these bits may strongly see witnesses of a supermajority."""
         return bits.through.bit_count() >= bits.needed and bits.present.bit_count() >= self._fewest
 
     def after_failure(self, bits: Bits, reached: Sequence[int]) -> Bits:
-        """Return the bits of an event that does not, if each member's witness was `reached` by so much weight."""
+        """Return the bits of an event that does not, if each member's witness was `reached` by this much weight."""
         if bits.through == self._all.through:
             return bits  # there is a row below of which the bits are not kept
         lacks = sorted(-((weight - self._quorum) // self._heaviest) for weight in reached if weight < self._quorum)

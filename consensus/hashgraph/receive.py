@@ -1,4 +1,4 @@
-"""What a decided round receives (SPEC S14 to S18): which events, at which times, in which order."""
+"""The events that a decided round receives (SPEC S14 to S18): which ones, at which times, in which order."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -36,10 +36,10 @@ class Decision:
 
 
 class Receiver:
-    """Takes the decided rounds in order and keeps what has been received so far.
+    """The decided rounds in order, and which events have been received so far.
 
-    Work on a round is bounded by the events not yet received that its judges have as ancestors: whatever
-    was received before has only received ancestors, so every search stops there.
+    Work on a round is bounded by the events not yet received that its judges have as ancestors: whatever was received
+    before has only received ancestors, so every search stops there.
     """
 
     def __init__(self, ancestry: Ancestry, hashes: list[bytes], last_time: int | None = None) -> None:
@@ -51,7 +51,7 @@ class Receiver:
         self._last_time = last_time
 
     def add(self, row: int, time: int) -> None:
-        """Add the creation time (ns) of `row`, the newest one."""
+        """Record the creation time (ns) of `row`, the newest one."""
         if row == len(self._times):
             self._times = np.concatenate((self._times, np.zeros_like(self._times)))
         self._times[row] = time
@@ -70,7 +70,7 @@ class Receiver:
         return Decision(number, judges, self._in_order(judges, raw))
 
     def _open_chain(self, judge: int) -> list[int]:
-        """Return the self-ancestors of `judge` not yet received, oldest first."""
+        """Return the self-ancestors of `judge` that are not received yet, oldest first."""
         chain = []
         while judge != NONE and not self._received[judge]:
             chain.append(judge)
@@ -78,7 +78,7 @@ class Receiver:
         return chain[::-1]
 
     def _cut(self, judges: tuple[int, ...], chains: list[list[int]]) -> dict[int, int]:
-        """Raw times of the received events of members without forks: a prefix of each member's chain."""
+        """Return the raw times of the received events of members without forks: a prefix of each member's chain."""
         ancestry, rows = self._ancestry, []
         for member, newest in enumerate(ancestry.last.take(judges, axis=0).min(axis=0).tolist()):
             if newest != NONE and member not in ancestry.forkers:
@@ -95,7 +95,7 @@ class Receiver:
         return raw
 
     def _firsts_after(self, chains: list[list[int]], events: Indices, creators: Indices) -> Indices:
-        """Per chain and event the first of the chain that has the event as an ancestor; its end has them all."""
+        """Return, per chain and event, the first event of the chain with the event as an ancestor; its last has all."""
         longest = max(map(len, chains))
         lines = np.array([chain + chain[-1:] * (longest - len(chain)) for chain in chains])
         line = np.arange(len(chains))[:, None]
@@ -110,9 +110,9 @@ class Receiver:
         return firsts
 
     def _walk(self, judges: tuple[int, ...], chains: list[list[int]]) -> dict[int, int]:
-        """Raw times of the received events of members that have forked: their events are no single chain.
+        """Return the raw times of the received events of members that have forked: their events are not a single chain.
 
-        `reached` says, as bits, which of these events each ancestor of a judge has among its own ancestors.
+        `reached` tells, as bits, which of these events each ancestor of a judge has among its own ancestors.
         """
         ancestry, forkers = self._ancestry, self._ancestry.forkers
         rows = self._open_ancestors(judges)
@@ -130,7 +130,7 @@ class Receiver:
         return raw
 
     def _open_ancestors(self, judges: tuple[int, ...]) -> list[int]:
-        """Return all ancestors of the judges that are not yet received, ascending."""
+        """Return all ancestors of the judges that are not received yet, ascending."""
         found, stack = set(judges), list(judges)
         while stack:
             for parent in self._ancestry.parents[stack.pop()]:
@@ -151,7 +151,7 @@ class Receiver:
 
 
 def _middle(times: Times) -> Times:
-    """S16: element [len // 2] of the sorted times, along the first axis."""
+    """Return element [len // 2] of the sorted times, along the first axis (S16)."""
     middle: Times = np.sort(times, axis=0)[len(times) // 2]
     return middle
 

@@ -1,4 +1,4 @@
-"""Rounds, witnesses and proxies (SPEC S6 to S9): what each event is worth in the election."""
+"""The rounds, witnesses and proxies of events (SPEC S6 to S9): what each event is worth in the election."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from consensus.hashgraph.reach import NOTHING, Bits, Reach
 
 @dataclass(slots=True)
 class Witnesses:
-    """The witnesses of one round in order of insertion, and with what each votes."""
+    """The witnesses of one round in order of insertion, and what each votes with."""
 
     rows: list[int] = field(default_factory=list)
     proxies: list[int] = field(default_factory=list)  # S9: the row as which each votes
@@ -21,9 +21,9 @@ class Witnesses:
 
 
 class Rounds:
-    """Gives every event of `ancestry` its round; call `add` once for each row, in order.
+    """The round of every event of `ancestry`; call `add` once for each row, in order.
 
-    `quorum` is the smallest weight that is a supermajority (S2): 3 w > 2 W iff w > floor(2 W / 3), so no
+    `quorum` is the smallest weight that is a supermajority (S2): 3 w > 2 W if and only if w > floor(2 W / 3), so no
     product is formed and 64 bits suffice for any W below 2^63.
     """
 
@@ -56,15 +56,18 @@ class Rounds:
         return True
 
     def preview(self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]) -> tuple[int, bool]:
-        """Return the round that the event of `row`, drafted but not added, would have, and whether it is a witness."""
+        """Return the round of the event of `row`, drafted and not added, and whether it would be a witness."""
         number, _, _ = self._judge(row, creator, self_parent, parents)
         return number, self_parent == NONE or self.round.item(self_parent) != number
 
     def _judge(
         self, row: int, creator: int, self_parent: int, parents: tuple[int, ...]
     ) -> tuple[int, Rows | None, Bits]:
-        """S7, from the ancestry of `row`: the round, the witnesses strongly seen that raised it, if any, and
-        what is known of whom it reaches in its round."""
+        """Return the round (S7) from the ancestry of `row`, and what led to it.
+
+        That is the strongly seen witnesses that raised the round, if any, and what is known of whom it reaches in its
+        round.
+        """
         if not parents:
             return 1, None, NOTHING
         rounds = [self.round.item(parent) for parent in parents]
@@ -81,7 +84,7 @@ class Rounds:
         return number, None, self._reach.after_failure(bits, reached.tolist())
 
     def silence(self, number: int) -> None:
-        """Forget the votes of witnesses of rounds up to `number`: no open election asks for them."""
+        """Forget what the witnesses of rounds up to `number` vote with: no open election asks them."""
         for closed in range(self._silent + 1, min(number + 1, len(self.witnesses))):
             record = self.witnesses[closed]
             record.proxies, record.electors, record.proxy_of = [], {}, {}
@@ -92,9 +95,9 @@ class Rounds:
         self.witness, self.earlier = grown(self.witness, NONE), grown(self.earlier, NONE)
 
     def _newest_witnesses(self, row: int, creator: int, self_parent: int, number: int) -> Rows:
-        """Per member its round-`number` witness among the proper ancestors of `row` that `row` sees, or NONE.
+        """Return, per member, its round-`number` witness among the proper ancestors of `row` that `row` sees, or NONE.
 
-        `number` is the highest round of a parent: a member has such a witness iff the last of its events
+        `number` is the highest round of a parent: a member has such a witness if and only if the last of its events
         that is seen is of that round.
         """
         seen = self.ancestry.seen_rows(row)
@@ -104,17 +107,17 @@ class Rounds:
         return np.where(self.round.take(seen) == number, self.witness.take(seen), np.int32(NONE))
 
     def _earlier_witnesses(self, row: int) -> Rows:
-        """Per member its witness of the round before that of `row` that `row` sees, or NONE."""
+        """Return, per member, its witness of the round before that of `row` that `row` sees, or NONE."""
         number = self.round.item(row)
         found = self.witness.take(self.ancestry.seen_rows(row))
         found = np.where(self.round.take(found) == number, self.earlier.take(found), found)
         return np.where(self.round.take(found) == number - 1, found, np.int32(NONE))
 
     def _reached(self, row: int, witnesses: Rows) -> NDArray[np.int64]:
-        """Through how much weight `row` reaches each of `witnesses` (S6; per member, or NONE).
+        """Return through how much weight `row` reaches each of `witnesses` (S6; per member, or NONE).
 
-        `row` sees them all, hence none of its ancestors sees their creators fork, and the last event seen of
-        each member k reaches a witness w of member m iff `last[last[row, k], m] >= w`.
+        `row` sees them all, hence none of its ancestors sees their creators fork, and the last event seen of each
+        member k reaches a witness w of member m if and only if `last[last[row, k], m] >= w`.
         """
         reaches = self.ancestry.last.take(self.ancestry.seen_rows(row), axis=0) >= witnesses
         reached: NDArray[np.int64] = self.weights.dot(reaches) * (witnesses != NONE)
@@ -139,7 +142,7 @@ class Rounds:
         record.proxies.append(self._proxy(row, record))
 
     def _proxy(self, row: int, record: Witnesses) -> int:
-        """S9, for rows of round 2 and above; `record` is that of their round."""
+        """Return the proxy of `row` (S9), which is of round 2 or later; `record` is that of its round."""
         deficient = []
         while row not in record.proxy_of:
             earlier = self._earlier_witnesses(row)

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from consensus.fault_proof import FaultProof, NoProofError, ProofError, verify_proof
+from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
 from consensus.keys import id_text
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
@@ -19,7 +19,7 @@ def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None)
     try:
         proof = verify_proof(data, genesis)
         wrong = replay(proof)
-    except NoProofError as error:
+    except NotAProofError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None
     except ProofError as error:
         print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)

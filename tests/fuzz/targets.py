@@ -32,7 +32,7 @@ from consensus.event import (
     decode_header,
     make_event,
 )
-from consensus.fault_proof import NoProofError, ProofError, verify_proof
+from consensus.fault_proof import NotAProofError, ProofError, verify_proof
 from consensus.genesis import GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
@@ -517,8 +517,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "forged-certificate": lambda: Target(
         certificate_samples(), check_foreign_certificate, (CertificateError, UnreadableError), forge_certificate
     ),
-    "fault": lambda: Target(fault_samples(), check_fault, (NoProofError, ProofError)),
-    "forged-fault": lambda: Target(fault_samples()[:1], check_forged_fault, (NoProofError, ProofError), forge_fault),
+    "fault": lambda: Target(fault_samples(), check_fault, (NotAProofError, ProofError)),
+    "forged-fault": lambda: Target(fault_samples()[:1], check_forged_fault, (NotAProofError, ProofError), forge_fault),
     "toml": lambda: Target(toml_samples(), check_toml, (ConfigError,)),
     "chain": lambda: Target(
         chain_samples(chain()),

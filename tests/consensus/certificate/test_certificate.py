@@ -153,8 +153,8 @@ def test_seals() -> None:
     stranger = SigningKey(bytes([99]) * 32)
     foreign = {"keyid": id_text(stranger.id), "sig": base64.b64encode(stranger.sign(pae(STATEMENT))).decode()}
     by_id = sorted([*signatures[:2], foreign], key=lambda entry: parse_id(entry["keyid"]))
-    assert "is no member of the swarm" in refused(changed(signatures=by_id))
-    assert "is no member of the swarm" in refused(changed(signatures=[*signatures, foreign][-2:]))
+    assert "is not a member of the swarm" in refused(changed(signatures=by_id))
+    assert "is not a member of the swarm" in refused(changed(signatures=[*signatures, foreign][-2:]))
 
 
 def test_weight_counts_not_heads() -> None:

@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "another score": (lambda: with_score(1), NO_SEAL),
     "too few seals": (lambda: with_seals(SEALS[:2]), "sealed by weight 2 of 4; more than two thirds are needed"),
     "a seal twice": (lambda: with_seals([*SEALS[:2], SEALS[1]]), "seals twice"),
-    "a stranger's seal": (lambda: with_seals([*SEALS, seal(STRANGER)]), "is no member of the swarm"),
+    "a stranger's seal": (lambda: with_seals([*SEALS, seal(STRANGER)]), "is not a member of the swarm"),
 }
 
 
@@ -188,8 +188,8 @@ def test_another_model_is_refused(desk: Desk, capsys: Output, change: Callable[[
 @pytest.mark.parametrize(
     ("data", "arguments", "complaint"),
     [
-        (b"", (), "{desk.certificate}: not a certificate: no JSON object"),
-        (b"hello", (), "{desk.certificate}: not a certificate: no JSON object"),
+        (b"", (), "{desk.certificate}: not a certificate: not a JSON object"),
+        (b"hello", (), "{desk.certificate}: not a certificate: not a JSON object"),
         (b"\xff" * 100, (), "{desk.certificate}: not a certificate"),
         (b"{}", (), "{desk.certificate}: not a certificate: must be a JSON object with"),
         (b" " * 5_000_000, (), "{desk.certificate}: not a certificate: "),

@@ -15,7 +15,7 @@ import pytest
 from consensus.encoding import decode, encode
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import decode_event
-from consensus.fault_proof import NoProofError, ProofError, verify_proof
+from consensus.fault_proof import NotAProofError, ProofError, verify_proof
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entity import to_value
@@ -75,7 +75,7 @@ def test_a_right_result_cannot_be_proven_wrong_even_by_everybody() -> None:
 def test_only_different_members_count() -> None:
     stranger = SigningKey(b"stranger" * 4)
     for finders in ((*FINDERS[:2], stranger), (*FINDERS[:2], FINDERS[0])):
-        with pytest.raises(ProofError, match="is no member, or says it twice"):
+        with pytest.raises(ProofError, match="is not a member, or has two findings"):
             check(proof_of(fault_proofs.wrong_scores(), finders=finders))
 
 
@@ -94,7 +94,7 @@ def test_every_byte_counts() -> None:
     for at in sorted(places):
         for bit in (1, 0x80):
             damaged = data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
-            with pytest.raises((ProofError, NoProofError)):
+            with pytest.raises((ProofError, NotAProofError)):
                 verify_proof(damaged, genesis().digest)
 
 
@@ -109,19 +109,22 @@ def test_parts_of_other_proofs_do_not_fit() -> None:
         ({"event": other.raw}, "event: not the one that reported the result"),
         ({"event": 7}, "event: must be bytes"),
         ({"event": b"\x80"}, "event: not an array of header"),
-        ({"report": to_value(honest)}, "event: (not the one|reports no such)"),
-        ({"report": to_value(replace(report, beacon=bytes(32)))}, "does not say that this result is wrong"),
-        ({"report": to_value(replace(report, slot=2))}, "event: reports no such result"),
-        ({"report": to_value(replace(report, slot=16))}, "report: no slot of such a match"),
-        ({"report": to_value(replace(report, slot=2**63 - 1))}, "report: no slot of such a match"),
-        ({"report": to_value(replace(report, slot=-1))}, "report: no slot of such a match"),
-        ({"report": to_value(replace(report, configuration="hex8-3"))}, "report: not a match as the genesis has them"),
-        ({"report": to_value(replace(report, candidate=bytes(32)))}, "does not say that this result is wrong"),
+        ({"report": to_value(honest)}, "event: (not the one|does not report this)"),
+        ({"report": to_value(replace(report, beacon=bytes(32)))}, "does not find this result wrong"),
+        ({"report": to_value(replace(report, slot=2))}, "event: does not report this result"),
+        ({"report": to_value(replace(report, slot=16))}, "report: such a match does not have this slot"),
+        ({"report": to_value(replace(report, slot=2**63 - 1))}, "report: such a match does not have this slot"),
+        ({"report": to_value(replace(report, slot=-1))}, "report: such a match does not have this slot"),
+        (
+            {"report": to_value(replace(report, configuration="hex8-3"))},
+            "report: the match is not played as the genesis requires",
+        ),
+        ({"report": to_value(replace(report, candidate=bytes(32)))}, "does not find this result wrong"),
         ({"report": fields[:5]}, "report"),
         ({"report": None}, "report"),
         ({"chain": [b"\x80"]}, "sealed record"),
         ({"chain": 1}, "chain: must be a list"),
-        ({"findings": [reported.raw] * 3}, "does not say"),
+        ({"findings": [reported.raw] * 3}, "does not find"),
         ({"findings": {}}, "findings: must be a list"),
         ({"version": 2}, "version 2 is unknown"),
         ({"version": True}, "version True is unknown"),
@@ -147,7 +150,7 @@ def test_findings_that_say_something_else_do_not_count() -> None:
     ):
         findings = [event(key, said).raw for key in FINDERS]
         data = changed(proof(report, reported, fault_proofs.wrong_scores().games), findings=findings)
-        with pytest.raises(ProofError, match="does not say that this result is wrong"):
+        with pytest.raises(ProofError, match="does not find this result wrong"):
             verify_proof(data)
 
 
@@ -191,7 +194,7 @@ def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
     sealed = SealedRecord(record, tuple(sorted((key.id, record.seal(key)) for key in KEYS)))
     finders = (*FINDERS[:2], newcomer, KEYS[3])
     data = proof_of(fault_proofs.wrong_scores(), finders=finders)
-    with pytest.raises(ProofError, match="is no member"):
+    with pytest.raises(ProofError, match="is not a member"):
         verify_proof(data)
     found = verify_proof(changed(data, chain=[sealed.raw]), genesis().digest)
     assert (found.found_weight, found.roster.total_weight) == (4, 5)
@@ -202,7 +205,7 @@ def test_the_roster_is_the_one_to_which_the_chain_leads() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xa0", b"{}", b"\xa1\x61a\x01", b"\x81\x01", b"\xff" * 100])
 def test_what_is_no_proof_is_said_to_be_none(data: bytes) -> None:
-    with pytest.raises(NoProofError, match="no proof of a wrong result"):
+    with pytest.raises(NotAProofError, match="not a proof of a wrong result"):
         verify_proof(data)
 
 
@@ -234,7 +237,7 @@ def test_verify_refuses_and_says_why_in_one_line(tmp_path: Path, capsys: pytest.
     for data, status, message in (
         (proof_of(fault_proofs.honest()), 1, "REFUSED: the games are as they were reported"),
         (proof_of(fault_proofs.wrong_scores(), finders=FINDERS[:2]), 1, "REFUSED: found by weight 2 of 4"),
-        (b"\xa1\x61a\x01", 2, "no proof of a wrong result"),
+        (b"\xa1\x61a\x01", 2, "not a proof of a wrong result"),
     ):
         file.write_bytes(data)
         assert main(["verify", str(file)]) == status

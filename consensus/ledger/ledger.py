@@ -141,7 +141,7 @@ class Ledger(Views):
         return Place(state.round, state.time, state.index, bytes(32), state.clock)
 
     def digest(self) -> bytes:
-        """SHA-256 over the whole state after the last round."""
+        """Return the SHA-256 over the whole state after the last round."""
         return self._digest
 
     def _apply_event(self, ordered: OrderedEvent) -> None:

@@ -64,7 +64,7 @@ def due_seals(ledger: Ledger, member: MemberId) -> tuple[Promotion, ...]:
 
 
 def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
-    """Ripe candidates that the member has not voted on, oldest first."""
+    """Return the ripe candidates that the member has not voted on, oldest first."""
     return tuple(
         candidacy
         for candidacy in ledger.candidates()

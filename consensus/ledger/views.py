@@ -113,11 +113,11 @@ class Views:
         return self._state.proposals.get(name)
 
     def tally(self, proposal: Proposal) -> tuple[int, int]:
-        """Weight for and against a proposal so far."""
+        """Return the weight for and against a proposal so far."""
         return tally(self._state.roster, proposal)
 
     def cases(self) -> tuple[Case, ...]:
-        """Reported slots that members are asked to replay, in the order in which the cases were opened."""
+        """Return the reported slots that members are asked to replay, in the order in which the cases were opened."""
         return tuple(sorted(self._state.cases.values(), key=lambda entry: (entry.place.index, entry.id)))
 
     def case(self, result: bytes) -> Case | None:

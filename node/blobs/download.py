@@ -18,7 +18,7 @@ class Download:
     """What is known of a blob of at most `max_bytes`, and how far it has come."""
 
     def __init__(self, digest: bytes, max_bytes: int, have: set[int]) -> None:
-        """`have` are the numbers of the pieces that are here."""
+        """Begin with the pieces that are here, whose numbers are `have`."""
         self.digest = digest
         self.max_bytes = max_bytes
         self.have = have

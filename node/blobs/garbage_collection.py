@@ -28,7 +28,7 @@ class GarbageCollector:
     def __init__(
         self, ledger: Callable[[], Ledger], store: Store, blobs: FileBlobs, fetcher: BlobFetcher, models: Path
     ) -> None:
-        """`models` is the directory in which models are laid out for work."""
+        """Collect in `blobs`, and in `models`, the directory in which models are laid out for work."""
         self._ledger, self._store = ledger, store
         self._blobs, self._fetcher, self._models = blobs, fetcher, models
         self._unneeded_since: dict[bytes | str, float] = {}  # by digest of a blob, or name of a model's directory

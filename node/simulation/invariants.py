@@ -27,7 +27,7 @@ class AgreementCheck:
     """Compares every round that an honest node decides, first or again after a restart, with the other nodes'."""
 
     def __init__(self, honest: Collection[MemberId] = ()) -> None:
-        """`honest` are the members that must not be convicted of anything."""
+        """Begin with nothing seen; the members in `honest` must not be convicted of anything."""
         self._honest = honest
         self.rounds: dict[int, tuple[object, object]] = {}  # judges and places
         self._ledgers: dict[int, tuple[object, bytes]] = {}  # effects and digest

@@ -22,7 +22,7 @@ class RosterPlan:
     """Knows which members are Byzantine, and which proposals are open, whichever node's ledger has them."""
 
     def __init__(self, roster: Roster, byzantine: Iterable[MemberId], epoch_events: int) -> None:
-        """`epoch_events` is the number of events after which an epoch ends, if nothing else ends it."""
+        """Plan for epochs that end after `epoch_events` events, if nothing else ends them."""
         self._byzantine = set(byzantine)
         self._first_keys: dict[MemberId, MemberId] = {}  # by a later key of the same machine
         self._open: dict[bytes, Change] = {}  # by proposal, unless known to be over

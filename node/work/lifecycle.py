@@ -20,7 +20,7 @@ _LOOK_S = 0.5
 async def work_for_the_swarm(
     context: WorkContext, member: Member, gossip: Gossip, *, worker: JobRunner, checker: JobRunner, device: str
 ) -> None:
-    """Once level with a quorum, announce this node's profile; then work, vote and seal for ever.
+    """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
 
     Before that, the ledger here lags: what it would have us claim was decided long ago. Checks have a worker of
     their own, `checker`, so that a vote never waits for a long job. While the ledger here differs from that of

@@ -79,7 +79,7 @@ def _size(path: Path) -> int:
 
 
 async def _digest(path: Path) -> bytes:
-    """SHA-256 of a file; only of what seems wrong, so that a broken disk accuses nobody."""
+    """Return the SHA-256 of a file; only of what seems wrong, so that a broken disk accuses nobody."""
     hasher = sha256()
     try:
         with path.open("rb") as file:

@@ -80,7 +80,7 @@ def slot_lot(round_beacon: bytes, author: MemberId, claim: int) -> int:
 
 
 def slot_blocks(round_beacon: bytes, candidate: bytes, slot: int, size: int) -> tuple[tuple[int, bytes], ...]:
-    """Number and seed of each of the `size` blocks that a slot of a match consists of."""
+    """Return number and seed of each of the `size` blocks that a slot of a match consists of."""
     numbers = range(slot * size, (slot + 1) * size)
     return tuple((number, block_seed(round_beacon, candidate, number)) for number in numbers)
 

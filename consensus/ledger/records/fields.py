@@ -29,7 +29,7 @@ class Fields:
         self._read: set[str] = set()
 
     def raw(self, name: str) -> Decoded:
-        """Whatever stands there; absent is refused, so that optional things are explicit None."""
+        """Return whatever stands there. Raise MalformedError if the field is absent: an optional one is null."""
         if name not in self._table:
             raise MalformedError(f"field {name} is missing")
         self._read.add(name)
@@ -108,14 +108,14 @@ def digest(value: Decoded, name: str) -> bytes:
 
 
 def matching(value: Decoded, name: str, pattern: re.Pattern[str]) -> str:
-    """Text that matches the whole pattern."""
+    """Return text that matches the whole pattern. Raise MalformedError for any other value."""
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
         raise MalformedError(f"field {name} has text that is not allowed there")
     return value
 
 
 def line(value: Decoded, name: str, most: int) -> str:
-    """Text without control characters."""
+    """Return text of at most `most` characters without control characters. Raise MalformedError for other values."""
     if not isinstance(value, str) or len(value) > most or LINE.fullmatch(value) is None:
         raise MalformedError(f"field {name} must be one line of at most {most} characters")
     return value

@@ -249,7 +249,7 @@ class Open(Transaction):
 
 
 def manifest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:
-    """Canonical bytes of a model's manifest; `files` maps each file name to its SHA-256."""
+    """Return the canonical bytes of a model's manifest; `files` maps each file name to its SHA-256."""
     return encode({"files": dict(files), "architecture": architecture, "parent": parent})
 
 

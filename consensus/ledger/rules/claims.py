@@ -17,7 +17,7 @@ MAX_LIVE_CLAIMS = 64  # live claims of one member; who works holds a few
 
 
 def apply_selfplay_claim(state: State, place: Place, author: MemberId, transaction: SelfplayClaim) -> None:
-    """Self-play is never refused, only counted; but nobody holds so much of it that all pay for the counting."""
+    """Grant self-play, which is only counted. Raise RefusedError if the author holds too many live claims."""
     _require_room(state, author)
     model = configuration_of(state, transaction.configuration).model.digest
     _grant(

@@ -47,7 +47,7 @@ def apply_finding(state: State, place: Place, author: MemberId, transaction: Fin
 
 
 def check_can_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
-    """Why the member cannot open a case about this candidate now; empty if it can."""
+    """Return why the member cannot open a case about this candidate now; empty if it can."""
     if author in candidacy.barred:
         return "member raised a false alarm"
     mine = [case for case in state.cases.values() if case.author == author]
@@ -72,7 +72,7 @@ def _open(state: State, place: Place, author: MemberId, transaction: Finding) ->
 
 
 def tally(state: State, case: Case) -> tuple[int, int]:
-    """Weight of those who found the result wrong, and of those who found it right."""
+    """Return the weight of those who found the result wrong, and of those who found it right."""
     wrong = state.roster.weight(entry.author for entry in case.replays if entry.wrong)
     return wrong, state.roster.weight(entry.author for entry in case.replays) - wrong
 

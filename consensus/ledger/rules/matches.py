@@ -66,7 +66,7 @@ def _put(state: State, candidacy: Candidacy, number: int, slot: Slot) -> None:
 
 
 def _horizon(state: State, candidacy: Candidacy) -> int:
-    """First slots in play: two a member beyond the complete prefix, since later ones may never count."""
+    """Return how many slots are in play: two a member beyond the complete prefix, since later ones may never count."""
     complete = 0
     while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
         complete += 1

@@ -79,7 +79,7 @@ def settle(state: State, place: Place, proposal: Proposal) -> None:
 
 
 def tally(roster: Roster, proposal: Proposal) -> tuple[int, int]:
-    """Weight of the approvals and of the rejections."""
+    """Return the weight of the approvals and of the rejections."""
     approved = roster.weight(ballot.author for ballot in proposal.ballots if ballot.approve)
     return approved, roster.weight(ballot.author for ballot in proposal.ballots) - approved
 

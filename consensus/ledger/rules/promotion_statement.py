@@ -77,7 +77,7 @@ def roster_table(roster: Roster, version: int) -> Json:
 
 
 def _settings(settings: MatchSettings) -> dict[str, Json]:
-    """Whole numbers as they are, fractions as text."""
+    """Return settings for JSON: whole numbers as they are, fractions as text."""
     table: dict[str, Json] = {}
     for name, value in settings.table().items():
         plain = getattr(settings, name)
@@ -131,7 +131,7 @@ def _results(candidacy: Candidacy, ripe: Ripe) -> Json:
 
 
 def votes_digest(ballots: Iterable[tuple[MemberId, bool, bytes, bytes]]) -> bytes:
-    """Digest of votes (member, approve, checked, event), by member."""
+    """Return the digest of votes (member, approve, checked, event), by member."""
     rows: list[Value] = [list(ballot) for ballot in sorted(ballots)]
     return hashlib.sha256(encode(["ringrift/votes/1", rows])).digest()
 

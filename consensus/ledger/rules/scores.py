@@ -41,7 +41,7 @@ class SlotFacts(Protocol):
 
 
 def most_of_block(configuration: str) -> int:
-    """Highest score of a block: in each of P games, 2 points for each of P - 1 opponents placed below."""
+    """Return the highest score of a block: in each of P games, 2 points for each of P - 1 opponents placed below."""
     count = players(configuration)
     return 2 * count * (count - 1)
 
@@ -77,6 +77,6 @@ def results_of(candidacy: Candidacy, blocks: int) -> tuple[SlotResult, ...]:
 
 
 def results_digest(candidate: bytes, blocks: int, results: Iterable[SlotFacts]) -> bytes:
-    """Digest of counted results, slot by slot: what voters check and approvals name."""
+    """Return the digest of counted results, slot by slot: what voters check and approvals name."""
     rows: list[Value] = [[entry.author, entry.scores, entry.root, entry.blob, entry.size] for entry in results]
     return hashlib.sha256(encode(["ringrift/results/1", candidate, blocks, rows])).digest()

@@ -54,7 +54,7 @@ def settle(state: State, place: Place, candidacy: Candidacy, ledger_digest: byte
 
 
 def tally(state: State, candidacy: Candidacy) -> tuple[int, int]:
-    """Weight of the approvals and of the rejections."""
+    """Return the weight of the approvals and of the rejections."""
     weights = state.roster.weights
     approved = sum(weights[ballot.author] for ballot in candidacy.ballots if ballot.approve)
     return approved, sum(weights[ballot.author] for ballot in candidacy.ballots) - approved

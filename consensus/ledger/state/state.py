@@ -191,7 +191,7 @@ class State:
         return renewed
 
     def digest(self) -> bytes:
-        """SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
+        """Return the SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
         tables: Value = [
             ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.epoch.table(),

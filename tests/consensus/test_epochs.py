@@ -300,6 +300,7 @@ def test_a_replica_that_resumes_has_the_same_future() -> None:
         assert digests(again) == digests(rounds)[closed.record.round :]
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_twenty_epochs() -> None:
     swarm = Swarm(4, seed=1, settings=Settings(epoch=EpochSettings(events=500)))
     most = 0

@@ -95,7 +95,7 @@ def same_everywhere(swarm: SimulatedSwarm) -> None:
     assert len({replica.ledger.digest() for replica in replicas}) == 1
 
 
-@pytest.mark.parametrize("count", [1, 2, 4, 7])
+@pytest.mark.parametrize("count", [1, 2, 4, pytest.param(7, marks=pytest.mark.slow)])
 async def test_epochs_go_by_and_nothing_is_lost_nor_done_twice(
     count: int, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
@@ -113,6 +113,7 @@ async def test_epochs_go_by_and_nothing_is_lost_nor_done_twice(
     assert all(len(times) == count for times in watch.closed.values())
 
 
+@pytest.mark.slow
 async def test_the_pause_at_a_close_is_short(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     """Virtual seconds on a LAN between the closing round and the next one, under load."""
     watch = Watch()

@@ -259,6 +259,7 @@ async def test_two_join_while_one_leaves(make: Make, autojump_clock: MockClock, 
     assert len(world.members) == 7
 
 
+@pytest.mark.slow
 async def test_the_roster_has_changed_three_times(make: Make, autojump_clock: MockClock) -> None:
     """The member that it knows is none of the founders, and one of those has gone on under another key."""
     world = make(5, 7)

@@ -82,7 +82,7 @@ def certified(ledger: Ledger) -> int:
     return sum(bool(promotion.certified) for promotion in ledger.promotions())
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, pytest.param(7, marks=pytest.mark.slow)])
 def test_a_swarm_of_any_size_promotes_and_certifies(count: int, tmp_path: Path) -> None:
     swarm = work(count, 100 + count, tmp_path, promotions=2)
     for promotion in ledgers(swarm)[0].promotions()[:2]:

@@ -12,10 +12,10 @@ MAIN = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "benches" / "e
 
 def test_a_short_run_has_samples_closes_and_a_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = tmp_path / "plot.svg"
-    options = ["--members", "4", "--events", "2000", "--each", "500", "--sample", "200", "--plot", str(plot), "--json"]
+    options = ["--members", "4", "--events", "800", "--each", "200", "--sample", "80", "--plot", str(plot), "--json"]
     assert MAIN(options) == 0
     (result,) = json.loads(capsys.readouterr().out)["results"]
-    assert result["events"] >= 2000
+    assert result["events"] >= 800
     assert result["epochs"] == len(result["closes"]) >= 3
     assert [close["epoch"] for close in result["closes"]] == list(range(result["epochs"]))
     assert all(close["pause_ms"] > 0 and close["snapshot_bytes"] > 0 for close in result["closes"])

@@ -63,6 +63,7 @@ def test_a_file_that_is_not_a_schedule_gives_one_line_and_status_2(tmp_path: Pat
         assert str(path) in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_violation_is_shrunk_and_can_be_repeated(tmp_path: Path) -> None:
     mix = ("--nodes", "5", "--seconds", "12", "--faults", "split,delay", "--malice", "two-lives")
     found = simulate(*mix, "--broken", "half", "--seeds", "1..60", "--shrink", "6", "--keep", str(tmp_path))

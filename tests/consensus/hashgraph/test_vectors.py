@@ -66,7 +66,7 @@ def garbled(**changes: object) -> str:
         (garbled(expect={}), "`expect` lacks round"),
         (garbled(events=[[0, 0, None, [], 1]]), "not a DAG"),
         (garbled(events=[[99, 0, None, [], 1, "00" * 32]]), "creator 99"),
-        (garbled(events=[[0, 0, 0, [], 1, "00" * 32]]), "no earlier event"),
+        (garbled(events=[[0, 0, 0, [], 1, "00" * 32]]), "not an earlier event"),
         (garbled(events=[[0, 0, None, [], 2**63, "00" * 32]]), "beyond 64 bits"),
         (garbled(events=[[0, 0, None, [], 1, "00"]]), "not 32 bytes"),
         (garbled(weights=[0, 0]), "weights"),

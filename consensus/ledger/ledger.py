@@ -1,4 +1,4 @@
-"""The ledger: applies decided rounds in order, and shows what follows from them."""
+"""The ledger: it applies decided rounds in order, and closes epochs."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ from consensus.ledger.state.state import MemberProfile, RefusedError, State, Use
 from consensus.ledger.views import Views
 from consensus.ordered import DecidedRound, OrderedEvent
 
-TYPE_SHOWN = 64  # characters of a refused transaction's type
+_TYPE_CHARACTERS = 64  # shown of a refused transaction's type
 
 
 class Closing(NamedTuple):
-    """An epoch's end: what opens the next, the ledger that it begins with, and what the close did."""
+    """The end of an epoch: the record that opens the next one, the ledger's snapshot for it, and the effects."""
 
     record: EpochRecord
     snapshot: bytes
@@ -61,13 +61,13 @@ class Closing(NamedTuple):
 
 
 class Ledger(Views):
-    """The state machine of a swarm. Same rounds in, same effects and digests out, on every node.
+    """The state machine of a swarm: the same rounds lead to the same effects and digests, on every node.
 
-    Everything it shows is frozen: what was read before a round stays what it was.
+    Everything that it shows is frozen: what was read before a round does not change.
     """
 
     def __init__(self, state: State) -> None:
-        """Begin with `state`, which nobody else changes from now on; see `found` and `restore`."""
+        """Begin with `state`, which nobody else may change any more; see `found` and `restore`."""
         super().__init__(state)
         self._digest = state.digest()
 
@@ -100,7 +100,10 @@ class Ledger(Views):
         return tuple(state.effects)
 
     def close(self, decided: DecidedRound) -> Closing:
-        """End the epoch with the round applied last, which closes it (see `closing`)."""
+        """End the epoch with its closing round, the one applied last.
+
+        Raise ValueError if the epoch need not close (see `closing`), or if the round is another one.
+        """
         state, before = self._state, self._state.epoch
         reason = self.closing
         if reason is None or decided.number != state.round:
@@ -124,11 +127,12 @@ class Ledger(Views):
             judges=tuple(judge.hash for judge in decided.judges),
         )
         state.epoch.set_record(record)
-        self._tell_of(record, reason)
+        self._emit_epoch(record, reason)
         self._digest = state.digest()
         return Closing(record, data, tuple(state.effects))
 
-    def _tell_of(self, record: EpochRecord, reason: str) -> None:
+    def _emit_epoch(self, record: EpochRecord, reason: str) -> None:
+        """Emit the effect that the next epoch begins."""
         self._state.emit(
             "epoch", self._place(), None, epoch=record.number, record=record.digest, reason=reason,
             members=len(record.roster), weight=record.roster.total_weight, version=record.roster_version,
@@ -136,7 +140,7 @@ class Ledger(Views):
         )  # fmt: skip
 
     def _place(self) -> Place:
-        """Return the present place, for what no event has brought about."""
+        """Return the present place, for what no event has caused."""
         state = self._state
         return Place(state.round, state.time, state.index, bytes(32), state.clock)
 
@@ -164,13 +168,13 @@ class Ledger(Views):
             self._apply_transaction(place, event.creator, table)
 
     def _recount(self, place: Place) -> None:
-        """Count all open votes anew by the new weights, and decide what they now decide."""
+        """Count all open votes by the new weights, and end those that they decide."""
         state = self._state
         state.epoch.needs_recount = False
         for _, case in sorted(state.cases.items()):
             findings.settle(state, place, case)
         for candidate in sorted(state.candidates):
-            candidacy = state.candidates.get(candidate)  # one that is promoted drops others
+            candidacy = state.candidates.get(candidate)  # a promotion drops other candidates
             if candidacy is not None and candidacy.ripe is not None:
                 votes.settle(state, place, candidacy, self._digest)
         for _, proposal in sorted(state.proposals.items()):
@@ -180,33 +184,36 @@ class Ledger(Views):
         state = self._state
         kind, number = table.get("type"), table.get("id")
         try:
-            self._act(place, author, table)
+            self._check_and_apply(place, author, table)
         except RefusedError as refused:
             state.refused[refused.reason] = state.refused.get(refused.reason, 0) + 1
             state.emit(
                 "rejected",
                 place,
                 author,
-                type=kind[:TYPE_SHOWN] if isinstance(kind, str) else None,
+                type=kind[:_TYPE_CHARACTERS] if isinstance(kind, str) else None,
                 id=number if type(number) is int else None,
                 reason=refused.reason,
                 detail=refused.detail,
             )
 
-    def _act(self, place: Place, author: MemberId, table: Mapping[str, object]) -> None:
-        """Parse and handle one transaction. Its id is used up when it is first ordered, granted or not."""
+    def _check_and_apply(self, place: Place, author: MemberId, table: Mapping[str, object]) -> None:
+        """Check and apply one transaction. Raise RefusedError if a rule does not allow it.
+
+        Its id is used up when it is first ordered, whether it takes effect or not.
+        """
         state = self._state
         if author not in state.roster:
             raise RefusedError("not a member")
         number = table.get("id")
-        if type(number) is not int or not 0 <= number < LARGEST:  # the floor of used ids is one above the highest
+        if type(number) is not int or not 0 <= number < LARGEST:  # the floor of used ids can be one above the highest
             raise RefusedError("malformed", "field id must be a whole number below 2^63 - 1")
         kind = table.get("type")
         if kind != Open.TYPE and state.is_silenced(author):
             raise RefusedError("author is a proven equivocator")
         if kind != Open.TYPE and author in state.epoch.leaving:
             raise RefusedError("author is leaving")
-        takes_id = kind not in (Open.TYPE, Evidence.TYPE)  # these act once by what they say
+        takes_id = kind not in (Open.TYPE, Evidence.TYPE)  # their content makes them act once
         if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")
         try:
@@ -214,10 +221,10 @@ class Ledger(Views):
         except MalformedError as error:
             raise RefusedError("malformed", str(error)) from None
         if transaction is not None:
-            self._handle(place, author, transaction)
+            self._dispatch(place, author, transaction)
             state.accepted[transaction.TYPE] = state.accepted.get(transaction.TYPE, 0) + 1
 
-    def _handle(self, place: Place, author: MemberId, transaction: Transaction) -> None:
+    def _dispatch(self, place: Place, author: MemberId, transaction: Transaction) -> None:
         state = self._state
         match transaction:
             case SelfplayClaim():

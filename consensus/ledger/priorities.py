@@ -1,9 +1,9 @@
-"""What a member should do next: pure functions of the ledger, the same on every node; nobody hands out work.
+"""The priorities: what a member should do next, as pure functions of the ledger. Nobody hands out work.
 
-They may be a few seconds of order behind; claims settle who works. What is due at once comes first
-(`due_seals`, `due_findings`, `due_votes`), then `next_work`: an open match with free slots, training where
-enough new games lie, else self-play where games are needed most. Members that choose a configuration at the same moment
-differ by a hash of their id.
+The functions are the same on every node. A ledger may be a few seconds behind; claims settle who works. What is due at
+once comes first (`due_seals`, `due_findings`, `due_votes`), then `next_work`: an open match with free slots, training
+where there are enough new games, else self-play where games are needed most. Members that choose a configuration at the
+same moment differ by a hash of their id.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Work that a member should claim."""
+    """A piece of work that a member should claim."""
 
     kind: WorkKind
     configuration: str
     amount: int  # games, or training steps
-    model: bytes  # canonical now: plays, is the parent, or is the incumbent of the match
+    model: bytes  # the canonical one: it plays, is the parent, or is the incumbent of the match
     family: str = ""  # training: the architecture
     candidate: bytes | None = None  # match
 
     @property
     def subject(self) -> Subject:
-        """What it is about."""
+        """The kind of work, its configuration and, of a match, the candidate."""
         return self.kind, self.configuration, self.candidate
 
     def claim(self, number: int) -> Transaction:
-        """Return the claim for this work, with this transaction id."""
+        """Return the claim for this work, with `number` as its transaction id."""
         if self.kind == "selfplay":
             return SelfplayClaim(number, self.configuration, self.amount)
         if self.kind == "train":
@@ -76,7 +76,7 @@ def due_votes(ledger: Ledger, member: MemberId) -> tuple[Candidacy, ...]:
 
 
 def due_findings(ledger: Ledger, member: MemberId) -> tuple[Case, ...]:
-    """Open cases in which the member has not yet said what it found, oldest first."""
+    """Return the open cases in which the member has not submitted a finding, oldest first."""
     return tuple(
         case
         for case in ledger.cases()
@@ -89,7 +89,7 @@ def next_work(
 ) -> Work | None:
     """Return the work that the swarm needs most from a member with these roles; None if it needs none now.
 
-    What the member has lately failed at is `avoided`: it must not keep it from everything else.
+    Subjects in `avoided` are skipped: what the member has lately failed at must not keep it from everything else.
     """
     work = None
     if ledger.is_silenced(member):
@@ -104,9 +104,9 @@ def next_work(
 
 
 def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
-    """Return the newest shards that together reach the training window, but no more than a candidate may name.
+    """Return the newest shards that together fill the training window, oldest first.
 
-    Oldest first. Those in `lost` are passed over: older ones take their place.
+    There are at most as many as a candidate may name. Those in `lost` are skipped: older ones take their place.
     """
     chosen: list[Shard] = []
     games = 0
@@ -120,7 +120,7 @@ def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] 
 
 
 def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
-    """Return a match with more slots for the member than are about to be drawn for others."""
+    """Return a match with more free slots for the member than claims that wait for one; None if there is none."""
     for candidacy in ledger.candidates():
         if candidacy.beacon is None or candidacy.ripe is not None:
             continue
@@ -169,7 +169,9 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     settings = ledger.genesis.settings
     coming = dict.fromkeys(settings.configurations, 0)
     for (_, name), games in _claimed_games(ledger).items():
-        coming[name] += min(games, settings.selfplay.games)  # whoever claims more does not keep others from it
+        coming[name] += min(
+            games, settings.selfplay.games
+        )  # so a large claim does not keep others from the configuration
 
     def need(configuration: Configuration) -> tuple[int, int, bytes]:
         games = configuration.new_games + coming[configuration.name]
@@ -183,7 +185,7 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
 
 
 def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:
-    """Return how many games are still to come, by claimant and by configuration."""
+    """Return how many claimed games have not been delivered yet, by claimant and by configuration."""
     claimed: Counter[tuple[MemberId, str]] = Counter()
     for claim in ledger.claims():
         if claim.kind == "selfplay":

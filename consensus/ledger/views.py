@@ -1,4 +1,4 @@
-"""What the ledger shows: frozen records, so that what was read before a round stays what it was."""
+"""The views of the ledger: frozen records, so that what was read before a round does not change."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from consensus.roster import Roster
 
 
 class Views:
-    """Reading access to a `State`."""
+    """Read access to a `State`."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     @property
     def genesis(self) -> Genesis:
-        """What founded the swarm."""
+        """The genesis of the swarm."""
         return self._state.genesis
 
     @property
@@ -44,36 +44,36 @@ class Views:
 
     @property
     def epoch_digest(self) -> bytes:
-        """Of what opened this epoch; all its events name it."""
+        """The digest of what opened this epoch; all events of the epoch name it."""
         return self._state.epoch.digest
 
     @property
     def roster(self) -> Roster:
-        """Who decides in this epoch."""
+        """The members that decide in this epoch."""
         return self._state.epoch.roster
 
     @property
     def former_members(self) -> frozenset[MemberId]:
-        """Who was a member of an earlier epoch, and is none of this one."""
+        """The members of earlier epochs that are not in this one."""
         return self._state.epoch.former_members()
 
     @property
     def leaving(self) -> tuple[MemberId, ...]:
-        """Members of the roster that have lost their weight, and are gone as soon as the epoch is sealed."""
+        """Members of the roster that have lost their weight, and leave it as soon as the epoch's record is sealed."""
         return self._state.epoch.leaving
 
     @property
     def roster_version(self) -> int:
-        """1 for the roster of the genesis, one more with each change of ids or weights."""
+        """1 for the roster of the genesis, and one more with each change of ids or weights."""
         return self._state.epoch.version
 
     def roster_of(self, promotion: Promotion) -> Roster:
-        """Return the roster that voted on a promotion, and seals it."""
+        """Return the roster that voted on a promotion and seals it."""
         return self._state.epoch.roster_of(promotion.roster_version)
 
     @property
     def record(self) -> EpochRecord | None:
-        """What opened this epoch; None for the first one."""
+        """The record that opened this epoch; None in the first one."""
         return self._state.epoch.record
 
     @property
@@ -82,14 +82,14 @@ class Views:
         return self._state.epoch.sealed
 
     def chain_to(self, version: int) -> tuple[SealedRecord, ...] | None:
-        """Return the short chain from the genesis to a roster (`consensus.epoch`); None while its end lacks seals."""
+        """Return the short chain of records (`consensus.epoch`) to a roster; None while the last one lacks seals."""
         return self._state.epoch.chain_to(version)
 
     @property
     def closing(self) -> str | None:
-        """Why the epoch has to close now: "roster", "length"; None if it goes on.
+        """Why the epoch has to close now: "roster" or "length"; None if it continues.
 
-        It never closes before what opened it is sealed: so every record is sealed, within the order.
+        It never closes before the record that opened it is sealed. So every record becomes sealed, within the order.
         """
         epoch = self._state.epoch
         if not epoch.can_close:
@@ -100,16 +100,16 @@ class Views:
         return "length" if received > most.events or epoch.size > most.bytes else None
 
     def roster_with(self, change: Change) -> Roster:
-        """Return the roster of the next epoch if this were approved now. Raise RefusedError if it does not fit."""
+        """Return the roster of the next epoch if `change` were approved now. Raise RefusedError if it does not fit."""
         return roster_with(self._state, change)
 
     def proposals(self) -> tuple[Proposal, ...]:
-        """Open proposals, oldest first."""
+        """Return the open proposals, oldest first."""
         proposals = self._state.proposals.values()
         return tuple(sorted(proposals, key=lambda entry: (entry.place.index, entry.id)))
 
     def proposal(self, name: bytes) -> Proposal | None:
-        """Return the open proposal of this id."""
+        """Return the open proposal with this id, if there is one."""
         return self._state.proposals.get(name)
 
     def tally(self, proposal: Proposal) -> tuple[int, int]:
@@ -121,11 +121,11 @@ class Views:
         return tuple(sorted(self._state.cases.values(), key=lambda entry: (entry.place.index, entry.id)))
 
     def case(self, result: bytes) -> Case | None:
-        """Return the open case about the result of this digest."""
+        """Return the open case about the result with this digest, if there is one."""
         return self._state.cases.get(result)
 
     def can_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
-        """Return whether a `wrong` of the member about a result of this candidate would open a case now."""
+        """Return whether a `wrong` finding of the member about a result of this candidate would open a case now."""
         return not findings.check_can_open(self._state, member, candidacy)
 
     def faults(self) -> tuple[Fault, ...]:
@@ -133,15 +133,15 @@ class Views:
         return tuple(self._state.faults)
 
     def fault_counts(self) -> Mapping[MemberId, int]:
-        """Return how many wrong results each member reported, ever; members without any are left out."""
+        """Return how many proven wrong results each member has reported; members without any are left out."""
         return dict(sorted(self._state.fault_counts.items()))
 
     def convictions(self) -> tuple[Conviction, ...]:
-        """Return the members that are proven to have equivocated, by id, each with the last proof that counted."""
+        """Return, by member id, the last proof of equivocation that counted against each member."""
         return tuple(entry for _, entry in sorted(self._state.convictions.items()))
 
     def is_silenced(self, member: MemberId) -> bool:
-        """Return whether nothing that the member says counts, as its equivocation is proven."""
+        """Return whether a proven equivocation makes everything that the member says ineffective."""
         return self._state.is_silenced(member)
 
     def can_convict(self, member: MemberId, epoch: int) -> bool:
@@ -149,20 +149,20 @@ class Views:
         return evidence.can_convict(self._state, member, epoch)
 
     def last_id(self, member: MemberId) -> int:
-        """Return the highest transaction id that the member has used, -1 if none."""
+        """Return the highest transaction id that the member has used; -1 if there is none."""
         used = self._state.used.get(member)
         return -1 if used is None else used.last
 
     def has_used(self, member: MemberId, number: int) -> bool:
-        """Return whether the member's transaction with this id has its place in the order, whatever became of it."""
+        """Return whether the member's transaction with this id was ordered, whether it took effect or not."""
         return number in self._state.used.get(member, ())
 
     def games_played(self, member: MemberId) -> int:
-        """Return how many self-play games the member has announced, ever."""
+        """Return how many self-play games the member has announced so far."""
         return self._state.games_played.get(member, 0)
 
     def differences(self, other: Views) -> list[str]:
-        """Return the entries of the state that are not as in another ledger of the same round; see `difference`."""
+        """Return the entries of the state that differ from another ledger of the same round; see `difference`."""
         return differences(self._state, other._state)
 
     @property
@@ -177,7 +177,7 @@ class Views:
 
     @property
     def clock(self) -> int:
-        """The clock that leases run on, ns: consensus time with every gap cut to `timing.gap_s`."""
+        """The clock that leases run on, ns: consensus time with every gap limited to `timing.gap_s`."""
         return self._state.clock
 
     @property
@@ -196,7 +196,10 @@ class Views:
         return {member: self._state.clock - heard for member, heard in sorted(self._state.last_event_clocks.items())}
 
     def withheld_counts(self) -> Mapping[MemberId, int]:
-        """Return how often each member was a judge without the preimage it owed, for members that ever were."""
+        """Return how often each member was a judge without the preimage that it owed.
+
+        Members that always had it are left out.
+        """
         commitments = sorted(self._state.commitments.items())
         return {member: commitment.withheld for member, commitment in commitments if commitment.withheld}
 
@@ -213,7 +216,7 @@ class Views:
         return dict(sorted(self._state.profiles.items()))
 
     def claim(self, author: MemberId, number: int) -> Claim | None:
-        """Return the live claim of this author and transaction id."""
+        """Return the live claim of this author with this transaction id, if there is one."""
         return self._state.claims.get((author, number))
 
     def claims(self) -> tuple[Claim, ...]:
@@ -225,15 +228,15 @@ class Views:
         return tuple(claim for claim in self.claims() if claim.author == member)
 
     def candidate(self, name: bytes) -> Candidacy | None:
-        """Return the open candidate of this id."""
+        """Return the open candidate with this id, if there is one."""
         return self._state.candidates.get(name)
 
     def candidates(self) -> tuple[Candidacy, ...]:
-        """Open candidates in the order in which they were nominated."""
+        """Return the open candidates in the order in which they were nominated."""
         return tuple(sorted(self._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
 
     def standing(self, candidacy: Candidacy) -> Standing:
-        """Return the score and the test of a match so far."""
+        """Return the score of a match so far, and what the test says of it."""
         return standing(candidacy)
 
     def open_slots(self, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
@@ -250,7 +253,7 @@ class Views:
         return tuple(entry for entry in promotions if configuration in (None, entry.configuration))
 
     def promotion(self, statement: bytes) -> Promotion | None:
-        """Return the promotion whose statement has this digest."""
+        """Return the promotion whose statement has this digest, if there is one."""
         return self._state.promotions.get(statement)
 
     def shards(self, configuration: str) -> tuple[Shard, ...]:

@@ -9,7 +9,7 @@ from consensus.ledger.records.changes import KINDS, Change
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Ballot, Propose, Transaction
-from consensus.ledger.rules.membership import OPEN_PROPOSALS
+from consensus.ledger.rules.membership import MAX_OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
 from node.config.address import parse_address
 from node.member.ledger_client import SubmitError, Submitter
@@ -150,9 +150,11 @@ class Governance:
             if motion.change == change:
                 name = motion.id.hex()[:10]
                 raise GovernanceError(409, f"that is proposed already; vote with: ringrift-node vote {name} yes")
-        if sum(motion.author == self._submitter.me for motion in waiting) >= OPEN_PROPOSALS:
+        if sum(motion.author == self._submitter.me for motion in waiting) >= MAX_OPEN_PROPOSALS:
             remedy = "wait until one is decided, or propose it at another member's machine"
-            raise GovernanceError(409, f"{OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}")
+            raise GovernanceError(
+                409, f"{MAX_OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}"
+            )
 
     def _require_fit(self, change: Change) -> None:
         try:

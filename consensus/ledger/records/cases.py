@@ -1,4 +1,4 @@
-"""Reported slots whose games somebody replayed and found wrong: the case, what each replay found, the proof."""
+"""Results in doubt: reported slots that a replay found wrong, the case about each, the findings, the proof."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from consensus.settings import MatchSettings
 
 @dataclass(frozen=True, kw_only=True)
 class SlotReport(Entity):
-    """A slot's result with all that it takes to check it. Its fingerprint is what a `finding` names."""
+    """The result of a slot with all that a check of it needs."""
 
     candidate: bytes
     slot: int
@@ -25,23 +25,23 @@ class SlotReport(Entity):
 
     @property
     def digest(self) -> bytes:
-        """What findings name: covers match, seeds, scores, games, and the event that reported them."""
+        """The digest that findings name: it covers match, seeds, scores, games, and the event that reported them."""
         return self.fingerprint
 
     @cached_property
     def blocks(self) -> tuple[tuple[int, bytes], ...]:
-        """Number and seed of each block that the slot consists of."""
+        """The number and the seed of each block of the slot."""
         return slot_blocks(self.beacon, self.candidate, self.slot, self.settings.slot_blocks)
 
     @property
     def scores(self) -> tuple[tuple[int, int], ...]:
-        """Number and reported score of each block."""
+        """The number and the reported score of each block."""
         return tuple((number, score) for (number, _), score in zip(self.blocks, self.result.scores, strict=True))
 
 
 @dataclass(frozen=True)
 class Replay(Entity):
-    """What a member found when it replayed a slot."""
+    """A member's finding after it replayed a slot."""
 
     author: MemberId
     wrong: bool
@@ -51,37 +51,38 @@ class Replay(Entity):
 
 @dataclass(frozen=True)
 class Case(Entity):
-    """A reported slot that members are asked to replay, since one of them found it wrong."""
+    """A reported slot that members are asked to replay, because one of them found it wrong."""
 
     report: SlotReport
     author: MemberId  # who opened it
     place: Place
     deadline: int  # by the ledger's clock, ns
-    replays: tuple[Replay, ...]  # in order, one of each member at most
+    replays: tuple[Replay, ...]  # in order, at most one by each member
 
     @property
     def id(self) -> bytes:
-        """The digest of what is under suspicion."""
+        """The digest of the result in doubt."""
         return self.report.digest
 
     @property
     def accused(self) -> MemberId:
+        """The member that reported the result."""
         return self.report.result.author
 
     def without(self, member: MemberId) -> Case:
-        """Return the case as if the member had said nothing."""
+        """Return the case without the member's finding."""
         return replace(self, replays=tuple(entry for entry in self.replays if entry.author != member))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault(Entity):
-    """A result that is proven to be wrong: members of more than 2/3 of the weight replayed it and said so."""
+    """A result that is proven wrong: members of more than 2/3 of the weight replayed it and found it wrong."""
 
     report: SlotReport
-    reason: str  # as the first of them put it
-    replays: tuple[Replay, ...]  # theirs, in order
+    reason: str  # the one that the first of them gave
+    replays: tuple[Replay, ...]  # those that found it wrong, in order
     roster_version: int  # of the roster whose weights counted
-    weight: int  # of those members then
+    weight: int  # of those members at that time
     total_weight: int
     place: Place
 
@@ -92,11 +93,12 @@ class Fault(Entity):
 
     @property
     def accused(self) -> MemberId:
+        """The member that reported the result."""
         return self.report.result.author
 
 
 def report_of(candidacy: Candidacy, number: int) -> SlotReport | None:
-    """Return the result of a slot with all that a check needs; None if there is no result."""
+    """Return the result of a slot with all that a check of it needs; None if there is no result."""
     if number >= len(candidacy.slots) or candidacy.beacon is None:
         return None
     result = candidacy.slots[number].result

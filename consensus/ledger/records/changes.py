@@ -1,4 +1,4 @@
-"""Changes of the roster, what comes of them, and the proposals that members vote on."""
+"""Changes of the roster, the rosters that result from them, and the proposals that members vote on."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FIELDS: dict[ChangeKind, frozenset[str]] = {
     "key": frozenset({"key", "anchor", "address"}),
     "address": frozenset({"address"}),
 }
-"""What each kind says besides the member."""
+"""The fields of each kind besides the member."""
 OPTIONAL: dict[ChangeKind, frozenset[str]] = {"join": frozenset({"anchor"}), "key": frozenset({"anchor", "address"})}
-"""What of it may be missing. A key is one that swarm.toml does not list, so it needs an address from elsewhere."""
+"""The fields of each kind that may be null. A new key may need an address, because swarm.toml does not list it."""
 
 
 @dataclass(frozen=True)
 class Change(Entity):
-    """One change; the fields that its kind has not are None."""
+    """A change of the roster; the fields that its kind does not have are None."""
 
     kind: ChangeKind
     member: MemberId
@@ -35,31 +35,31 @@ class Change(Entity):
     weight: int | None = None
     address: str | None = None  # host:port
     key: bytes | None = None  # the id that replaces the member's
-    anchor: bytes | None = None  # of the new key's preimages in the epoch in which it begins
+    anchor: bytes | None = None  # of the new key's preimages in its first epoch
 
     def table(self) -> dict[str, Value]:
-        """Return the CBOR map of a `propose` transaction."""
+        """Return the CBOR map in a `propose` transaction."""
         return {
             "kind": self.kind, "member": self.member, "weight": self.weight,
             "address": self.address, "key": self.key, "anchor": self.anchor,
         }  # fmt: skip
 
     def applied(self, roster: Roster) -> Roster:
-        """Return the roster after this change. Raise RosterError if it does not fit, or changes nothing."""
+        """Return the roster after this change. Raise RosterError if it does not fit or changes nothing."""
         if self.kind == "join":
             if self.member in roster:
-                raise RosterError("it is a member already")
+                raise RosterError("it is already a member")
             joining = RosterMember(self.member, self.weight or 0, self.anchor, self.address or "")
             return make_roster([*roster.members, joining])
         if self.member not in roster:
-            raise RosterError("it is no member")
+            raise RosterError("it is not a member")
         present = roster.member(self.member)
         others = [member for member in roster.members if member is not present]
         if self.kind == "leave":
             return make_roster(others)
         changed = self._changed(present)
         if changed == present:
-            raise RosterError("that is how it is already")
+            raise RosterError("it would change nothing")
         return make_roster([*others, changed])
 
     def _changed(self, present: RosterMember) -> RosterMember:
@@ -73,7 +73,7 @@ class Change(Entity):
 
 @dataclass(frozen=True)
 class ProposalBallot(Entity):
-    """What one member says to a proposal."""
+    """A member's vote on a proposal."""
 
     author: MemberId
     approve: bool
@@ -84,7 +84,7 @@ class Proposal(Entity):
     """A change of the roster that the members vote on."""
 
     id: bytes
-    author: MemberId | None  # None: the rules of the genesis made it
+    author: MemberId | None  # None: a rule of the genesis made it
     change: Change
     reason: str
     place: Place

@@ -1,4 +1,4 @@
-"""What applying a transaction did: one effect, one line for a log or a terminal."""
+"""The effects of transactions on the ledger: one effect is one line for a log or a terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Scalar: TypeAlias = "int | str | bytes | bool | None"
 class Effect:
     """One change of the ledger.
 
-    `member` is the author of the transaction, or the holder of what expired, or None. Fields by kind
+    `member` is the author of the transaction, the holder of what expired, or None. Fields by kind
     (digests are bytes, the rest text and whole numbers):
 
     profile      roles, device
     claim        claim (id), kind, configuration, model, amount, family, candidate
     slot         claim, kind, configuration, candidate, slot
     beacon       claim (id) or candidate, seed (of the claim, or the beacon itself for a match), configuration
-    withheld     shown (whether the judge shows a preimage at all: then it is wrong), times
+    withheld     shown (whether the judge reveals a preimage at all, which is then wrong), times
     progress     claim, kind, configuration, done, amount
     release      claim, kind, configuration, reason
     expired      claim, kind, configuration, candidate, slot
@@ -35,19 +35,19 @@ class Effect:
                  against, cleared (weights so far), weight
     unproven     candidate, configuration, slot, result, suspect, reason: the case is closed without a proof
     fault        candidate, configuration, slot, result, accused, reason, against, weight, count (of the member's
-                 wrong results ever), struck (whether the slot is free again), reopened (whether it was ripe)
+                 proven wrong results), struck (whether the slot is free again), reopened (whether it was ripe)
     promotion    candidate, configuration, model, previous, statement, number, blocks, score, most, llr
     dropped      candidate, configuration, model, outcome (rejected, limit, stale, votes, timeout, idle),
                  reason, blocks, score, llr
     seal         statement, configuration, sealed, weight
     certificate  statement, configuration, model, number, seals
-    proposal     proposal, change (its kind), subject (whom it concerns), weight, address, key, reason
+    proposal     proposal, change (its kind), subject (the member concerned), weight, address, key, reason
     ballot       proposal, change, subject, approve, approved, rejected, weight
     roster       proposal, change, subject, weight, address, key: in force from the next epoch on
-    shelved      proposal, change, subject, reason: the proposal is over without having been agreed on
+    shelved      proposal, change, subject, reason: the proposal ended without approval
     evidence     accused, epoch (of its two events), seq, first, second (their hashes), weight (which it loses
-                 with this epoch), voids (whether changes agreed on in this epoch do not come into force)
-    sealed       epoch, record, seals: what opened the epoch has enough seals
+                 with this epoch), voids (whether changes approved in this epoch do not come into force)
+    sealed       epoch, record, seals: the record that opened the epoch has enough seals
     epoch        epoch (the one that begins), record, reason (roster, length), members, weight, version, ordered
     rejected     type, id, reason, detail
     """

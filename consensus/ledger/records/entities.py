@@ -1,4 +1,4 @@
-"""The things of the ledger as frozen records. A change replaces the record and leaves the old one."""
+"""The things of the ledger as frozen records: a change replaces the record and leaves the old one as it was."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle"]
 
 @dataclass(frozen=True)
 class Place(Entity):
-    """Where in the order something happened."""
+    """A place in the order."""
 
     round: int
     time: int  # consensus time, ns
-    index: int  # position of the event in the whole order
-    event: bytes  # its hash
-    clock: int  # the ledger's clock, ns: consensus time with long gaps cut
+    index: int  # position of the last event in the whole order
+    event: bytes  # its hash; zeros for what no event has caused
+    clock: int  # the ledger's clock, ns: consensus time with long gaps shortened
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim(Entity):
-    """Granted work. It lives until `deadline` on the ledger's clock, or until it is done or given back."""
+    """Granted work. It is live until `deadline` on the ledger's clock, or until it is done or released."""
 
     author: MemberId
     id: int
     kind: WorkKind
     configuration: str
-    model: bytes  # canonical when granted: the one to play with, to start from, or to measure against
+    model: bytes  # the canonical one at the grant: to play with, to start from, or to measure against
     amount: int  # games, training steps, or games of the slot
     place: Place
     family: str = ""  # of a training claim
     candidate: bytes | None = None  # of a match claim
     slot: int | None = None  # of a match claim, once it is drawn
-    deadline: int = 0
-    done: int = 0  # by the author's word
+    deadline: int = 0  # on the ledger's clock, ns
+    done: int = 0  # as reported by the author
     delivered: int = 0  # games announced in shards
-    seed: bytes | None = None  # fixed by the beacon; a match claim has none, its blocks have theirs
+    seed: bytes | None = None  # from the beacon; a match claim has none, but each of its blocks has one
 
     @property
     def key(self) -> ClaimKey:
+        """The author and the transaction id of the claim."""
         return self.author, self.id
 
     @property
@@ -57,7 +58,7 @@ class Claim(Entity):
 
 @dataclass(frozen=True, kw_only=True)
 class Shard(Entity):
-    """Announced self-play games."""
+    """A shard of self-play games that a member has announced."""
 
     digest: bytes  # names the blob
     author: MemberId
@@ -72,7 +73,7 @@ class Shard(Entity):
 
 @dataclass(frozen=True)
 class Model(Entity):
-    """A model by its manifest."""
+    """A model, by what its manifest says."""
 
     digest: bytes  # of the manifest; names the model
     files: Mapping[str, bytes]
@@ -82,7 +83,7 @@ class Model(Entity):
 
 @dataclass(frozen=True, kw_only=True)
 class SlotResult(Entity):
-    """What the holder of a slot reported."""
+    """The result that the holder of a slot reported."""
 
     author: MemberId
     scores: tuple[int, ...]  # of the slot's blocks in order
@@ -95,11 +96,11 @@ class SlotResult(Entity):
 
 @dataclass(frozen=True)
 class Slot(Entity):
-    """A run of blocks. `claim` is the last grant; it stays when it has ended, until somebody else's."""
+    """A run of blocks. `claim` is the last grant: it stays after the claim has ended, until the next grant."""
 
     claim: ClaimKey | None = None
     result: SlotResult | None = None
-    was_struck: bool = False  # it had a result that was proven to be wrong
+    was_struck: bool = False  # it had a result that was proven wrong
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ class CandidateBallot(Entity):
 
 @dataclass(frozen=True)
 class Ripe(Entity):
-    """The test accepted: these blocks, this score, and what the voters check."""
+    """What the voters check: the blocks that made the test accept, their score, and the digest of the results."""
 
     blocks: int
     score: int
     llr: str
     results: bytes  # digest of the counted results, named by every approval
-    deadline: int
+    deadline: int  # of the vote, on the ledger's clock, ns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,18 +135,18 @@ class Candidacy(Entity):
     model: Model
     incumbent: bytes
     shards: tuple[bytes, ...]
-    losses: Mapping[str, int]
+    losses: Mapping[str, int]  # millionths by name; no rule reads them, but they are part of the digest and snapshot
     proposal: bytes  # SHA-256 of the transaction's canonical encoding
     place: Place
     settings: MatchSettings
-    last_result_clock: int  # ledger's clock at the last result
+    last_result_clock: int  # the ledger's clock at the last result, ns
     slots: tuple[Slot, ...]
     beacon: bytes | None = None
     beacon_round: int = 0
     ripe: Ripe | None = None
     ballots: tuple[CandidateBallot, ...] = ()
-    barred: tuple[MemberId, ...] = ()  # who opened a case about a result here that was not proven
-    faulty: tuple[MemberId, ...] = ()  # of whom a result here was proven to be wrong; sorted
+    barred: tuple[MemberId, ...] = ()  # members that opened a case about a result here that was not proven
+    faulty: tuple[MemberId, ...] = ()  # members with a result here that was proven wrong; sorted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +168,7 @@ class ClosedCandidate(Entity):
 
 @dataclass(frozen=True)
 class SealEntry(Entity):
-    """A signature over a statement."""
+    """A member's signature over a statement."""
 
     author: MemberId
     signature: bytes
@@ -192,12 +193,12 @@ class Promotion(Entity):
     place: Place
     roster_version: int = 1  # of the roster that voted and seals
     seals: tuple[SealEntry, ...] = ()  # in order
-    certified: int = 0  # how many of them made the certificate; 0: not complete yet
+    certified: int = 0  # how many of them make the certificate; 0: it is not complete yet
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conviction(Entity):
-    """A member that is proven to have signed two different events of one number."""
+    """The proof that a member signed two different events with one number."""
 
     member: MemberId
     epoch: int  # number of the epoch of these events
@@ -210,7 +211,7 @@ class Conviction(Entity):
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration(Entity):
-    """What is canonical in one configuration, and what has been played."""
+    """The canonical model of one configuration, and what has been played in it."""
 
     name: str
     model: Model

@@ -1,4 +1,4 @@
-"""CBOR values as the frozen records that they stand for, by the types of their fields."""
+"""The base class of the ledger's records, and their conversion to and from CBOR values by the types of their fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST = 2**63 - 1
 
 
 class Entity:
-    """A record whose fingerprint goes into the ledger's digest; computed once, as records never change."""
+    """A record whose fingerprint goes into the ledger's digest. It is computed once, because records never change."""
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -27,11 +27,11 @@ class Entity:
 
 
 class ShapeError(ValueError):
-    """A value that is not of the type it should have; one line with the place."""
+    """A value that is not of the type that it should have: one line that says where."""
 
 
 def to_value(value: object) -> Value:
-    """Return a record as CBOR values."""
+    """Return a record, or the value of a field, as a CBOR value. The names of fields and types are not in it."""
     if isinstance(value, Section):
         return value.table()
     if isinstance(value, Entity):
@@ -47,16 +47,16 @@ def to_value(value: object) -> Value:
 
 
 def parse_value(kind: type[T], value: Decoded, where: str) -> T:
-    """Return `value` as a `kind`, the inverse of `to_value`. Raise ShapeError if it is not one.
+    """Return the `kind` that is in a decoded CBOR value, the inverse of `to_value`. Raise ShapeError if it is not one.
 
-    Known are int (64 bits), bool, bytes, str, None, unions, Literal, tuples, mappings with text keys,
-    settings, and entities with fields of such types.
+    `kind` may be int (64 bits), bool, bytes, str, None, a union with None, Literal, a tuple, a mapping with text keys,
+    a settings section, or an entity with fields of such types. `where` names the value in errors.
     """
     return _parse(kind, value, where)  # type: ignore[no-any-return]
 
 
 def parse_values(kind: type[T], value: Decoded, where: str) -> tuple[T, ...]:
-    """Return a list of values of one kind."""
+    """Return the values of one kind that are in a decoded CBOR array. Raise ShapeError if they are not that."""
     return _parse_tuple((kind, ...), value, where)
 
 
@@ -114,7 +114,7 @@ def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
 
 @cache
 def _shape(kind: type[Entity]) -> dict[str, Any]:
-    """Return the types of the fields in their order."""
+    """Return the types of the fields by name, in their order."""
     hints = get_type_hints(kind)
     return {item.name: hints[item.name] for item in fields(kind)}  # type: ignore[arg-type]
 

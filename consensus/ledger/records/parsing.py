@@ -1,4 +1,4 @@
-"""Reading transactions out of events: whatever an author wrote becomes a checked dataclass or a refusal."""
+"""The parser of transactions: what an author wrote becomes a checked dataclass, or is refused."""
 
 from __future__ import annotations
 
@@ -47,11 +47,14 @@ from consensus.roster import ADDRESS_LIMIT, WEIGHT_LIMIT
 from consensus.statement import MANIFEST
 
 SIZE_LIMIT = 1 << 48  # bytes of a blob
-PLIES_LIMIT = 1 << 32  # of a shard; with it no sum of shards passes what can be encoded
+PLIES_LIMIT = 1 << 32  # of a shard; so no sum over shards exceeds what can be encoded
 
 
 def parse_transaction(table: object) -> Transaction | None:
-    """Return the transaction of a CBOR map, None for an unknown type. Raise MalformedError naming the wrong field."""
+    """Return the transaction in a CBOR map; None for an unknown type.
+
+    Raise MalformedError, which names the wrong field.
+    """
     if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
         raise MalformedError("not a map with text keys")
     kind = table.get("type")

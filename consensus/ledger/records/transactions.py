@@ -1,4 +1,4 @@
-"""The transactions of the ledger as frozen dataclasses: `as_table` builds the CBOR map, `parse` reads it.
+"""The transactions of the ledger as frozen dataclasses: `as_table` returns the CBOR map, `parse_transaction` reads it.
 
 Every transaction is a CBOR map with `type`, `id` (a whole number unique to its author; count upwards from 0)
 and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that null is allowed.
@@ -29,11 +29,11 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 |      | author's preimages in the next epoch) |
 
 `open` is in the author's first event of every epoch, and its id is the number of the epoch. The id of `evidence`
-is the seq of its two events. Neither takes one of the author's other ids, as they act once by what they say; it
-is `Replica.create` that adds them to an event, and nobody puts them forward again.
+is the seq of its two events. Neither uses up one of the author's other ids, because their content makes them act once.
+`Replica.create` adds them to an event; nobody submits them again.
 
-What belongs together (`games` and the `release` after it, say) goes into one event: the order keeps the order
-inside an event, but two events of one author that reach the judges together may be ordered either way.
+Transactions that belong together (`games` and the `release` after it, for example) go into one event: the order keeps
+the sequence inside an event, but two events of one author that reach the judges together may be ordered either way.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from consensus.encoding import Value, encode
 from consensus.ledger.records.changes import Change
 
 ROLES = ("match", "selfplay", "train")
-SHARDS_LIMIT = 4096  # named by a candidate: with them all it still fits into an event
+SHARDS_LIMIT = 4096  # named by a candidate, which then still fits into an event
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """What all have: the id by which a transaction acts once per author."""
+    """The base of all transactions: the id lets a transaction act once per author."""
 
     TYPE: ClassVar[str] = ""
     id: int
@@ -78,7 +78,7 @@ def _plain(value: object) -> Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile(Transaction):
-    """What a member offers: rates per hour, cost in millionths per hour, expected life in s (0: unknown)."""
+    """An offer to work: rates per hour, cost in millionths per hour, expected life in s (0: unknown)."""
 
     TYPE = "profile"
     roles: tuple[str, ...]
@@ -91,7 +91,7 @@ class Profile(Transaction):
 
 @dataclass(frozen=True)
 class SelfplayClaim(Transaction):
-    """Wants to play `amount` games with the canonical model."""
+    """A request to play `amount` games with the canonical model."""
 
     TYPE = "claim"
     configuration: str
@@ -101,7 +101,7 @@ class SelfplayClaim(Transaction):
 
 @dataclass(frozen=True)
 class TrainClaim(Transaction):
-    """Wants to train the next model of a family (an architecture name)."""
+    """A request to train the next model of a family (an architecture name)."""
 
     TYPE = "claim"
     configuration: str
@@ -111,7 +111,7 @@ class TrainClaim(Transaction):
 
 @dataclass(frozen=True)
 class MatchClaim(Transaction):
-    """Wants to play a slot of a candidate's match; which one is drawn."""
+    """A request to play a slot of a candidate's match; the beacon draws which one."""
 
     TYPE = "claim"
     candidate: bytes
@@ -120,7 +120,7 @@ class MatchClaim(Transaction):
 
 @dataclass(frozen=True)
 class Progress(Transaction):
-    """The work on a claim goes on."""
+    """A report that the work on a claim goes on: it renews the lease."""
 
     TYPE = "progress"
     claim: int
@@ -129,7 +129,7 @@ class Progress(Transaction):
 
 @dataclass(frozen=True)
 class Release(Transaction):
-    """The author gives a claim back."""
+    """The return of a claim by its author."""
 
     TYPE = "release"
     claim: int
@@ -138,7 +138,7 @@ class Release(Transaction):
 
 @dataclass(frozen=True, kw_only=True)
 class Games(Transaction):
-    """A shard of self-play games."""
+    """The announcement of a shard of self-play games."""
 
     TYPE = "games"
     claim: int
@@ -153,7 +153,7 @@ class Games(Transaction):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate(Transaction):
-    """A model that wants to become canonical: a new one, or an earlier one again."""
+    """The nomination of a model to become canonical: a new one, or an earlier one again."""
 
     TYPE = "candidate"
     claim: int | None
@@ -182,7 +182,7 @@ class Result(Transaction):
 
 @dataclass(frozen=True)
 class Vote(Transaction):
-    """What a member found when it checked a ripe candidate. It names the results digest."""
+    """A member's vote on a ripe candidate, after it checked the results with the digest `checked`."""
 
     TYPE = "vote"
     candidate: bytes
@@ -214,7 +214,7 @@ class Seal(Transaction):
 
 @dataclass(frozen=True)
 class Propose(Transaction):
-    """Wants a change of the roster; to propose is to approve."""
+    """A proposal to change the roster; proposing it approves it."""
 
     TYPE = "propose"
     change: Change
@@ -223,7 +223,7 @@ class Propose(Transaction):
 
 @dataclass(frozen=True)
 class Ballot(Transaction):
-    """What a member says to a proposal."""
+    """A member's vote on a proposal."""
 
     TYPE = "ballot"
     proposal: bytes
@@ -232,7 +232,7 @@ class Ballot(Transaction):
 
 @dataclass(frozen=True)
 class Evidence(Transaction):
-    """Two signed headers of different events that one member made with one number."""
+    """Two signed headers of different events with one number by one member."""
 
     TYPE = "evidence"
     first: tuple[bytes, bytes]  # header and signature
@@ -241,7 +241,7 @@ class Evidence(Transaction):
 
 @dataclass(frozen=True)
 class Open(Transaction):
-    """The author goes on from the record that opened this epoch, and fixes its preimages in the next."""
+    """The author continues from the record that opened this epoch, and commits to its preimages in the next."""
 
     TYPE = "open"
     seal: bytes | None
@@ -254,7 +254,7 @@ def manifest(files: Mapping[str, bytes], architecture: str, parent: bytes | None
 
 
 def model_digest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:
-    """Return the digest that names a model: SHA-256 of its manifest."""
+    """Return the digest that names a model: the SHA-256 of its manifest."""
     return hashlib.sha256(manifest(files, architecture, parent)).digest()
 
 
@@ -263,10 +263,10 @@ UNIFORM = model_digest({}, "uniform", None)
 
 
 def candidate_id(author: bytes, number: int) -> bytes:
-    """Return the digest that names a candidate: its author and transaction id; the author knows it beforehand."""
+    """Return the digest that names a candidate, from its author and transaction id: the author knows it in advance."""
     return hashlib.sha256(encode(["ringrift/candidate/1", author, number])).digest()
 
 
 def proposal_id(author: bytes, number: int) -> bytes:
-    """Return the digest that names a proposal: its author and transaction id."""
+    """Return the digest that names a proposal, from its author and transaction id."""
     return hashlib.sha256(encode(["ringrift/proposal/1", author, number])).digest()

@@ -1,4 +1,4 @@
-"""Candidates: models that want to become canonical, from nomination to whatever ends them."""
+"""Candidates: models that are nominated to become canonical, from nomination to promotion or drop."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _check(state: State, author: MemberId, transaction: Candidate) -> None:
         raise RefusedError("incumbent is not canonical")
     if transaction.model == canonical.digest:
         raise RefusedError("model is canonical")
-    # Tested again until it passes, the bounds on the errors would be void.
+    # If a model could be tested again until it passes, the error bounds would not hold.
     if (transaction.model, transaction.incumbent) in state.failed_pairs:
         raise RefusedError("model failed against this incumbent")
     others = [other for other in state.candidates.values() if other.configuration == transaction.configuration]
@@ -85,7 +85,7 @@ def _finish_training(state: State, author: MemberId, transaction: Candidate) -> 
 
 
 def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, reason: str) -> None:
-    """Close a candidate that was not promoted, and free the members that still play its match."""
+    """Close a candidate that was not promoted, and end the claims on its match."""
     now = standing(candidacy)
     closed = ClosedCandidate(
         candidate=candidacy.id,
@@ -133,7 +133,7 @@ def end_match_claims(state: State, candidacy: Candidacy) -> None:
 
 
 def expire(state: State, place: Place) -> None:
-    """Drop candidates whose time is over: ripe ones without enough votes, others without a new result."""
+    """Drop candidates whose time is over: ripe ones without enough votes, and others without a new result."""
     idle = state.settings.timing.idle_s * 10**9
     for _, candidacy in sorted(state.candidates.items()):
         if candidacy.ripe is not None and candidacy.ripe.deadline <= state.clock:

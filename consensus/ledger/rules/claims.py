@@ -1,4 +1,4 @@
-"""Claims: who may work on what, for how long. The first in order wins; leases run on the ledger's clock."""
+"""Claims: who may work on what, for how long. The first in the order wins; leases run on the ledger's clock."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from consensus.ledger.rules import matches
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
-MAX_LIVE_CLAIMS = 64  # live claims of one member; who works holds a few
+MAX_LIVE_CLAIMS = 64  # of one member; a working node needs only a few
 
 
 def apply_selfplay_claim(state: State, place: Place, author: MemberId, transaction: SelfplayClaim) -> None:
-    """Grant self-play, which is only counted. Raise RefusedError if the author holds too many live claims."""
-    _require_room(state, author)
+    """Grant self-play.
+
+    It is never refused for others' claims, only counted. A member's number of live claims is limited, because every
+    node pays for counting them.
+    """
+    _require_few_claims(state, author)
     model = configuration_of(state, transaction.configuration).model.digest
     _grant(
         state,
@@ -35,8 +39,8 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
 
 
 def apply_train_claim(state: State, place: Place, author: MemberId, transaction: TrainClaim) -> None:
-    """Grant training: one live claim per configuration and model family."""
-    _require_room(state, author)
+    """Grant training: there is one live claim per configuration and model family."""
+    _require_few_claims(state, author)
     model = configuration_of(state, transaction.configuration).model.digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
@@ -58,7 +62,7 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
 
 
 def apply_match_claim(state: State, place: Place, author: MemberId, transaction: MatchClaim) -> None:
-    """Grant a match: one live claim per member; the beacon of a later round draws its slot."""
+    """Grant a slot of a match: a member has one live claim on it, and the beacon of a later round draws the slot."""
     candidacy = matches.require_open_match(state, transaction.candidate)
     for claim in state.claims.values():
         if (claim.author, claim.candidate) == (author, transaction.candidate):
@@ -80,7 +84,7 @@ def apply_match_claim(state: State, place: Place, author: MemberId, transaction:
 
 
 def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> None:
-    """Give slots to the waiting match claims up to round `last`, in their order; end those that get none."""
+    """Draw slots for the waiting match claims up to round `last`, in their order; end those for which none is left."""
     waiting = [claim for claim in state.claims.values() if claim.kind == "match" and claim.waits]
     due = [claim for claim in waiting if claim.place.round <= last]
     for claim in sorted(due, key=lambda claim: (claim.place.index, claim.key)):
@@ -98,7 +102,7 @@ def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> No
 
 
 def apply_progress(state: State, place: Place, author: MemberId, transaction: Progress) -> None:
-    """Renew the lease; the amount done must not shrink, nor exceed what was claimed."""
+    """Renew the lease. The amount done must not shrink, nor exceed what was claimed."""
     claim = state.live_claim((author, transaction.claim))
     if not claim.done <= transaction.done <= claim.amount:
         raise RefusedError("no such progress")
@@ -107,7 +111,7 @@ def apply_progress(state: State, place: Place, author: MemberId, transaction: Pr
 
 
 def apply_release(state: State, place: Place, author: MemberId, transaction: Release) -> None:
-    """Free a claim at once."""
+    """End a claim at once."""
     claim = state.live_claim((author, transaction.claim))
     end_claim(state, claim.key)
     state.emit("release", place, author, **_about(claim), reason=transaction.reason)
@@ -121,7 +125,7 @@ def expire(state: State, place: Place) -> None:
 
 
 def revoke(state: State, place: Place, claim: Claim) -> None:
-    """End the claim of a former member; its slot is as if nobody had ever had it."""
+    """End the claim of a member that may not go on with it; its slot is as if it had never had it."""
     _expire(state, place, claim)
     matches.forget_claim(state, claim)
 
@@ -133,7 +137,7 @@ def _expire(state: State, place: Place, claim: Claim) -> None:
 
 
 def end_claim(state: State, key: ClaimKey) -> None:
-    """End a claim, whatever became of it."""
+    """Remove the claim, whatever became of it."""
     del state.claims[key]
 
 
@@ -145,7 +149,7 @@ def configuration_of(state: State, name: str) -> Configuration:
     return configuration
 
 
-def _require_room(state: State, author: MemberId) -> None:
+def _require_few_claims(state: State, author: MemberId) -> None:
     if sum(claim.author == author for claim in state.claims.values()) >= MAX_LIVE_CLAIMS:
         raise RefusedError("too many live claims")
 

@@ -1,11 +1,11 @@
-"""Proof that a member signed two different events of one number, and what follows from it.
+"""Evidence: the proof that a member signed two different events with one number, and its consequences.
 
-Nobody else can make such a proof: it takes two signatures of the member, over headers that name the same
-epoch and number, and an honest member signs one. From the proof's place in the order on nothing is heard of
-what the member says, but for its `open`, as its seal of what the old roster did is as good as any. In the
-thresholds of the running epoch its weight stays, as it does in the DAG; with the epoch, which the proof closes,
-the weight is 0. Those who have a third of the weight or more between them are convicted like others; but then
-it takes their own seals to show outsiders the change of the roster.
+Nobody else can make such a proof: it takes two signatures of the member, over headers that name the same epoch and
+number, and an honest member signs one. From the proof's place in the order on, nothing that the member says counts,
+except its `open`, because its seal of the old roster's order is as good as any. In the thresholds of the running epoch
+its weight stays, as it does in the DAG; the proof closes the epoch, and in the next one the weight is 0. Members that
+have a third of the weight or more between them are convicted like others; but then it takes their own seals to prove
+the change of the roster to outsiders.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from consensus.roster import Roster, RosterError, make_roster
 
 
 def apply_evidence(state: State, place: Place, author: MemberId, transaction: Evidence) -> None:
-    """Silence a proven equivocator. The first proof counts, further ones are refused."""
+    """Silence a proven equivocator and take its weight away. The first proof counts; further ones are refused."""
     first, second = _read(transaction.first), _read(transaction.second)
     accused = first.creator
     if accused not in state.roster:
@@ -61,9 +61,9 @@ def apply_evidence(state: State, place: Place, author: MemberId, transaction: Ev
 
 
 def can_convict(state: State, member: MemberId, epoch: int) -> bool:
-    """Return whether proof of events of this epoch would count against a member.
+    """Return whether proof of two events of this epoch would count against a member.
 
-    What was done up to the epoch of the last proof is settled with it, also if the member is given a weight again.
+    The last proof settles everything up to the epoch in which it was ordered, even if the member has a weight again.
     """
     if member not in state.roster or state.is_silenced(member):
         return False
@@ -98,10 +98,10 @@ def _without_say(roster: Roster, members: Collection[MemberId]) -> Roster | None
 
 
 def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fallback: Roster) -> bool:
-    """Set the weight to 0 from the next epoch on; return whether that voids changes agreed on in this one.
+    """Set the member's weight to 0 from the next epoch on. Return whether that voids changes approved in this one.
 
-    It does if the member is no more in the coming roster (it may have another key there), or if those who
-    are left could not seal all of it together.
+    It does if the coming roster no longer has the member (it may have another key there), or if the members that are
+    left could not seal all of it together.
     """
     epoch = state.epoch
     if accused in epoch.leaving:
@@ -115,7 +115,7 @@ def _strip(state: State, accused: MemberId, convicted: Collection[MemberId], fal
 
 
 def _silence(state: State, place: Place, accused: MemberId) -> None:
-    """End what the member holds, and strike what it said in open votes."""
+    """End the member's claims, and remove what it said in open votes."""
     for key in [key for key in sorted(state.claims) if key[0] == accused]:
         claims.revoke(state, place, state.claims[key])
     for candidate, candidacy in state.candidates.items():
@@ -124,7 +124,7 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
     for name, case in state.cases.items():
         state.cases[name] = case.without(accused)
     for _, proposal in sorted(state.proposals.items()):
-        if (proposal.change.kind, proposal.change.member) == ("weight", accused):  # who voted on it did not know this
+        if (proposal.change.kind, proposal.change.member) == ("weight", accused):  # its voters did not know this
             membership.shelve(state, place, proposal, "the member has equivocated")
     for name, proposal in state.proposals.items():
         heard = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)

@@ -1,12 +1,13 @@
 """Findings: members replay a reported slot and say whether it is wrong; more than 2/3 of the weight prove a fault.
 
-Whether a result is wrong follows from the signed event that reported it, the games that it names and the seeds,
-so honest members that replay it find the same, and fewer than a third can neither prove a right result wrong
-nor keep a wrong one from being proven. The ledger cannot replay games itself; it counts who says what.
+Whether a result is wrong follows from the signed event that reported it, the games that it names and the seeds. So
+honest members that replay it find the same, and fewer than a third can neither prove a right result wrong nor prevent
+the proof of a wrong one. The ledger cannot replay games itself; it counts the findings.
 
-The first `wrong` opens a case. More than 2/3 of the weight say wrong: proven. A third or more say right, or the
-time is over: the case is closed without proof, and who opened it opens no other one about this candidate, so that
-false alarms cost each member one replay a liar and candidate. Votes go on meanwhile; an alarm delays nothing.
+The first `wrong` opens a case. If more than 2/3 of the weight find the result wrong, it is proven. If a third or more
+find it right, or the time is over, the case is closed without proof, and the member that opened it cannot open another
+one about this candidate. So false alarms cost each member at most one replay per liar and candidate. Votes go on
+meanwhile; an alarm delays nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from consensus.ledger.rules import claims, membership
 from consensus.ledger.rules.scores import counted_slots
 from consensus.ledger.state.state import RefusedError, State
 
-OPEN_CASES = 4  # opened by one member: they outlive their candidates
+MAX_OPEN_CASES = 4  # opened by one member; cases can outlive their candidates
 
 
 def apply_finding(state: State, place: Place, author: MemberId, transaction: Finding) -> None:
-    """Count the first finding of a member about a result; a `wrong` opens the case if there is none."""
+    """Count the first finding of a member about a result; a `wrong` opens a case if there is none."""
     case = state.cases.get(transaction.result)
     opens = case is None
     if case is None:
@@ -53,7 +54,7 @@ def check_can_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
     mine = [case for case in state.cases.values() if case.author == author]
     if any(case.report.candidate == candidacy.id for case in mine):
         return "member has an open case"
-    return "too many open cases" if len(mine) >= OPEN_CASES else ""
+    return "too many open cases" if len(mine) >= MAX_OPEN_CASES else ""
 
 
 def _open(state: State, place: Place, author: MemberId, transaction: Finding) -> Case:
@@ -72,7 +73,7 @@ def _open(state: State, place: Place, author: MemberId, transaction: Finding) ->
 
 
 def tally(state: State, case: Case) -> tuple[int, int]:
-    """Return the weight of those who found the result wrong, and of those who found it right."""
+    """Return the weight of the members that found the result wrong, and of those that found it right."""
     wrong = state.roster.weight(entry.author for entry in case.replays if entry.wrong)
     return wrong, state.roster.weight(entry.author for entry in case.replays) - wrong
 
@@ -136,7 +137,7 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
 def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
     """Free the slot, if its match is still open, and exclude its author from the match and the vote.
 
-    Tells whether there was anything to strike, and whether a candidate is ripe no more for it.
+    Return whether there was anything to strike, and whether the candidate is no longer ripe because of it.
     """
     candidacy = state.candidates.get(report.candidate)
     if candidacy is None:
@@ -162,7 +163,7 @@ def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]
 
 
 def _without(slot: Slot, number: int, report: SlotReport) -> Slot:
-    """Return the slot without the wrong result, and without a claim of its author that may still be met."""
+    """Return the slot without the wrong result, or without an open claim of its author."""
     if slot.result is None:
         is_theirs = slot.claim is not None and slot.claim[0] == report.result.author
         return replace(slot, claim=None) if is_theirs else slot

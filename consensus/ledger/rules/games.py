@@ -1,4 +1,4 @@
-"""Shards of self-play games, as announced by whoever played them."""
+"""Shards of self-play games, announced by the members that played them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from consensus.ledger.state.state import RefusedError, State
 
 
 def apply_games(state: State, place: Place, author: MemberId, transaction: Games) -> None:
-    """Count a new shard of a live self-play claim; end the claim when all its games are there."""
+    """Count a new shard of a live self-play claim; end the claim when all its games are delivered."""
     configuration_of(state, transaction.configuration)
     claim = state.live_claim((author, transaction.claim))
     if claim.kind != "selfplay" or claim.configuration != transaction.configuration or claim.model != transaction.model:
@@ -38,7 +38,7 @@ def apply_games(state: State, place: Place, author: MemberId, transaction: Games
 
 
 def _add(state: State, place: Place, author: MemberId, transaction: Games) -> int:
-    """Add the shard; return how many games the configuration has now."""
+    """Add the shard, and return how many games the configuration has now."""
     name = transaction.configuration
     shard = Shard(
         digest=transaction.shard,

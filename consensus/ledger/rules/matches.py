@@ -1,15 +1,14 @@
-"""The slots of a match: who may play which. Nobody chooses: a member asks for one, and the beacon draws it.
+"""The slots of a match, and who may play which. Nobody chooses: a member asks for one, and the beacon draws it.
 
-Slots come in pairs (0 and 1, 2 and 3, ...), and in swarms of three or more no member may hold both slots of
-a pair, so nobody holds more than half of the slots, nor of any even number of first slots: an early verdict
-cannot rest on one member. Nor may the author of the candidate hold any. Two other members that are alive
-can always finish a match: whatever is left of a pair, one of them did not play its other half. With one
-member or two all may play.
+Slots come in pairs (0 and 1, 2 and 3, ...). In swarms of three or more, no member may hold both slots of a pair, so
+nobody holds more than half of the slots, nor of any even number of first slots: an early verdict cannot rest on one
+member. The author of the candidate may not hold any. Two other members that are alive can always finish a match:
+whatever is left of a pair, one of them did not play its other half. In swarms of one or two members, all may play.
 
-A member has one claim on a match at a time. A slot that was given back, or whose lease ran out, is free, but
-remembers its claim until somebody else is granted it: a late result still counts, and if the member asks
-again it gets this slot and no other, so that nobody draws until it likes what it gets. A slot whose result was
-struck goes before new ones: others wait for nothing but it.
+A member has one claim on a match at a time. A slot that was released, or whose lease ran out, is free, but keeps its
+claim until another one is granted. So a late result still counts, and a member that asks again gets this slot and no
+other: it cannot draw until it likes the slot. A slot whose result was struck comes before new ones, because nothing
+else is missing for the others to count.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def require_open_match(state: State, candidate: bytes) -> Candidacy:
 
 
 def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
-    """Return the slots from which one would be drawn for the member now; it has no live claim on the match."""
+    """Return the slots from which one would be drawn for the member now, if it has no live claim on the match."""
     slots = candidacy.slots
     free = [
         number
@@ -54,7 +53,7 @@ def grant_slot(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -
 
 
 def forget_claim(state: State, claim: Claim) -> None:
-    """Forget a claim of a former member."""
+    """Make the claim's slot free, as if the claim had never been granted."""
     if claim.candidate is not None and claim.slot is not None:
         candidacy = state.candidates[claim.candidate]
         _put(state, candidacy, claim.slot, replace(candidacy.slots[claim.slot], claim=None))
@@ -66,7 +65,10 @@ def _put(state: State, candidacy: Candidacy, number: int, slot: Slot) -> None:
 
 
 def _horizon(state: State, candidacy: Candidacy) -> int:
-    """Return how many slots are in play: two a member beyond the complete prefix, since later ones may never count."""
+    """Return the number of first slots that are in play.
+
+    There are two per member beyond the complete prefix, because the results of later ones may never count.
+    """
     complete = 0
     while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
         complete += 1

@@ -1,9 +1,9 @@
-"""How the roster changes: proposals, ballots on them, members that open an epoch, members that are gone.
+"""The membership rules: proposals to change the roster, ballots on them, and the start and end of an epoch.
 
-More than 2/3 of the weight approve a change, or it does not happen. What is approved is applied to the roster
-of the next epoch, and closes this one (`Ledger.closing`); until then the present roster decides alone. The
-members that stay must weigh more than 2/3 before and after, as they seal the record that links both rosters.
-Who leaves seals it too: without weight or a ballot it is there until enough have, which closes that epoch again.
+A change needs more than 2/3 of the weight. Approved changes are applied to the roster of the next epoch, and close this
+one (`Ledger.closing`); until then the present roster decides alone. The members that stay must weigh more than 2/3
+before and after, because they seal the record that links both rosters. A member that leaves seals it too: it stays
+without weight or ballot until enough have sealed, which closes that epoch again.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from consensus.ledger.state.epoch_state import handover
 from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, require_balance
 
-OPEN_PROPOSALS = 4  # of one member
+MAX_OPEN_PROPOSALS = 4  # of one member
 
 
 def apply_propose(state: State, place: Place, author: MemberId, transaction: Propose) -> None:
-    """Open a vote on a change that fits the roster as it would be without this one."""
+    """Open a vote on a change that fits the coming roster."""
     mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
-    if len(mine) >= OPEN_PROPOSALS:
+    if len(mine) >= MAX_OPEN_PROPOSALS:
         raise RefusedError("too many open proposals")
     if any(proposal.change == transaction.change for proposal in state.proposals.values()):
         raise RefusedError("change is proposed already")
@@ -92,18 +92,20 @@ def expire(state: State, place: Place) -> None:
 
 
 def suggest_absent_leave(state: State, place: Place) -> None:
-    """Propose, if the genesis says so, that members leave of whom nothing was ordered for long."""
+    """Propose that members without an ordered event for a long time leave, if the genesis says so."""
     limit = state.settings.membership.absence_s * 10**9
     if not limit:
         return
     for member in state.roster.ids:
         if state.clock - state.last_event_clocks[member] >= limit:
-            state.last_event_clocks[member] = state.clock  # if they vote to keep it, not at once again
+            state.last_event_clocks[member] = (
+                state.clock
+            )  # if the members vote to keep it, this is not proposed again at once
             suggest(state, place, Change("leave", member), "nothing of it was ordered for long")
 
 
 def suggest(state: State, place: Place, change: Change, reason: str) -> None:
-    """Open a proposal that the rules of the genesis make, unless the same is open already, or it does not fit."""
+    """Open a proposal by a rule of the genesis, unless the same change is proposed already or does not fit."""
     if any(proposal.change == change for proposal in state.proposals.values()):
         return
     try:
@@ -125,7 +127,7 @@ def suggest(state: State, place: Place, change: Change, reason: str) -> None:
 
 
 def apply_open(state: State, place: Place, author: MemberId, transaction: Open) -> None:
-    """Note that a member goes on from the record that opened this epoch, and its anchor for the next."""
+    """Record that a member continues from the record that opened this epoch, and its anchor for the next."""
     epoch = state.epoch
     if transaction.id != epoch.number:
         raise RefusedError("opens another epoch")
@@ -139,14 +141,14 @@ def apply_open(state: State, place: Place, author: MemberId, transaction: Open) 
 
 
 def _is_right_seal(record: EpochRecord | None, author: MemberId, seal: bytes | None) -> bool:
-    """Return whether `seal` is the author's of `record`; in the first epoch, which has no record, it must be None."""
+    """Return whether `seal` is the author's of `record`, or None in the first epoch, which has no record."""
     if record is None or seal is None:
         return record is None and seal is None
     return record.verify_seal(author, seal)
 
 
 def begin_next_epoch(state: State, place: Place) -> None:
-    """Hand over to the next epoch's roster; end what former members had begun."""
+    """Replace the epoch's state by that of the next one, and end what members that left had begun."""
     state.epoch = state.epoch.successor(state.index + 1)
     roster, staying = state.roster, state.epoch.staying
     for key in [key for key in sorted(state.claims) if key[0] not in staying]:
@@ -221,7 +223,7 @@ def _adopt(state: State, place: Place, proposal: Proposal) -> None:
 
 
 def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
-    """End a proposal that was not agreed on."""
+    """End a proposal that was not approved."""
     del state.proposals[proposal.id]
     change = proposal.change
     state.emit(

@@ -56,13 +56,13 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
         promotions=promotion.number,
         statement=promotion.digest,
     )
-    _announce(state, place, promotion)
+    _emit_promotion(state, place, promotion)
     for _, other in sorted(state.candidates.items()):
         if other.configuration == configuration.name:
             drop(state, place, other, "stale", "another model was promoted")
 
 
-def _announce(state: State, place: Place, promotion: Promotion) -> None:
+def _emit_promotion(state: State, place: Place, promotion: Promotion) -> None:
     state.emit(
         "promotion",
         place,
@@ -81,7 +81,7 @@ def _announce(state: State, place: Place, promotion: Promotion) -> None:
 
 
 def apply_seal(state: State, place: Place, author: MemberId, transaction: Seal) -> None:
-    """Keep a member's first valid seal; the first seals of more than 2/3 of the weight are the certificate."""
+    """Keep a member's first valid seal; the first seals of more than 2/3 of the weight make the certificate."""
     promotion = state.promotions.get(transaction.statement)
     if promotion is None:
         raise RefusedError("unknown statement")

@@ -1,4 +1,4 @@
-"""What the ledger testifies about a promotion: the predicate of its statement, from ledger fields only."""
+"""The statement about a promotion: the content that members seal, from ledger fields only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def make_statement(
     place: Place,
     ledger_digest: bytes,
 ) -> bytes:
-    """Return the statement's bytes; `configuration` is as before the promotion, `ledger_digest` of the last round."""
+    """Return the statement's bytes.
+
+    `configuration` is as it was before the promotion, `ledger_digest` is that of the last round.
+    """
     assert candidacy.ripe is not None
     ripe = candidacy.ripe
     predicate: dict[str, Json] = {
@@ -77,7 +80,7 @@ def roster_table(roster: Roster, version: int) -> Json:
 
 
 def _settings(settings: MatchSettings) -> dict[str, Json]:
-    """Return settings for JSON: whole numbers as they are, fractions as text."""
+    """Return the settings: whole numbers as they are, fractions as text."""
     table: dict[str, Json] = {}
     for name, value in settings.table().items():
         plain = getattr(settings, name)
@@ -131,7 +134,7 @@ def _results(candidacy: Candidacy, ripe: Ripe) -> Json:
 
 
 def votes_digest(ballots: Iterable[tuple[MemberId, bool, bytes, bytes]]) -> bytes:
-    """Return the digest of votes (member, approve, checked, event), by member."""
+    """Return the digest of votes (member, approve, checked, event), sorted by member."""
     rows: list[Value] = [list(ballot) for ballot in sorted(ballots)]
     return hashlib.sha256(encode(["ringrift/votes/1", rows])).digest()
 

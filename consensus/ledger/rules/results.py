@@ -1,4 +1,4 @@
-"""Results of match slots, and what the match says after each."""
+"""Results of match slots, and what they decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a match stands: the longest complete prefix of its blocks, and what the test says of it."""
+"""The score of a match: the longest complete prefix of its blocks, and what the test says of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from consensus.sprt import SequentialTest, Verdict, decimal_text, sequential_tes
 
 @dataclass(frozen=True)
 class Standing:
-    """A match as its complete prefix shows it; counting ends with the block that decides."""
+    """The state of a match by its complete prefix. Counting ends with the block that decides."""
 
     verdict: Verdict
     blocks: int
@@ -26,7 +26,7 @@ class Standing:
 
 
 class SlotFacts(Protocol):
-    """What is digested of a slot's result."""
+    """The part of a slot's result that is digested."""
 
     @property
     def author(self) -> MemberId: ...
@@ -41,7 +41,10 @@ class SlotFacts(Protocol):
 
 
 def most_of_block(configuration: str) -> int:
-    """Return the highest score of a block: in each of P games, 2 points for each of P - 1 opponents placed below."""
+    """Return the highest score of a block.
+
+    In each of its P games, for P players, there are 2 points for each of the P - 1 opponents that place below.
+    """
     count = players(configuration)
     return 2 * count * (count - 1)
 
@@ -52,7 +55,10 @@ def sequential_test_of(settings: MatchSettings) -> SequentialTest:
 
 
 def standing(candidacy: Candidacy) -> Standing:
-    """Read results in block order, whatever order they came in, so that nobody gains by being early."""
+    """Return the state of a match.
+
+    Results are read in block order, whatever order they came in, so that nobody gains by being early.
+    """
     scores: list[int] = []
     for slot in candidacy.slots:
         if slot.result is None:
@@ -64,12 +70,12 @@ def standing(candidacy: Candidacy) -> Standing:
 
 
 def counted_slots(blocks: int, slot_blocks: int) -> int:
-    """Return how many slots the first `blocks` blocks lie in."""
+    """Return in how many slots the first `blocks` blocks are."""
     return -(-blocks // slot_blocks)
 
 
 def results_of(candidacy: Candidacy, blocks: int) -> tuple[SlotResult, ...]:
-    """Return the results of the slots that the first `blocks` blocks lie in."""
+    """Return the results of the slots with the first `blocks` blocks."""
     slots = candidacy.slots[: counted_slots(blocks, candidacy.settings.slot_blocks)]
     results = tuple(slot.result for slot in slots if slot.result is not None)
     assert len(results) == len(slots)
@@ -77,6 +83,6 @@ def results_of(candidacy: Candidacy, blocks: int) -> tuple[SlotResult, ...]:
 
 
 def results_digest(candidate: bytes, blocks: int, results: Iterable[SlotFacts]) -> bytes:
-    """Return the digest of counted results, slot by slot: what voters check and approvals name."""
+    """Return the digest of the counted results, slot by slot: voters check it and approvals name it."""
     rows: list[Value] = [[entry.author, entry.scores, entry.root, entry.blob, entry.size] for entry in results]
     return hashlib.sha256(encode(["ringrift/results/1", candidate, blocks, rows])).digest()

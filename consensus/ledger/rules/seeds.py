@@ -1,7 +1,7 @@
-"""What the beacon of a decided round fixes: seeds and slots for what was received two rounds before it.
+"""Seeds and slots: what the beacon of a decided round fixes for whatever was received two rounds before it.
 
-Every witness of round r + 2 has every event received in round r among its ancestors (docs/seeds.md), so when
-the first preimage for round r + 2 was shown, whatever asks for a seed had been said for good.
+Every witness of round r + 2 has every event received in round r among its ancestors (docs/seeds.md). So when the first
+preimage for round r + 2 was revealed, whatever asks for a seed had been fixed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from consensus.ledger.rules import claims
 from consensus.ledger.state.state import State
 from consensus.ordered import DecidedRound, Judge
 
-DISTANCE = 2  # rounds
+DISTANCE = 2  # rounds from the one that received a claim or candidate to the one whose beacon counts
 
 
 def fix_seeds(state: State, decided: DecidedRound) -> None:
-    """Take the judges' preimages, and give claims and candidates the seeds and slots that are due."""
+    """Check the judges' preimages, and give claims and candidates the seeds and slots that are due."""
     place = Place(decided.number, state.time, state.index, bytes(32), state.clock)
     valid = [judge for judge in decided.judges if _take_preimage(state, place, judge)]
     value = beacon.beacon(state.epoch.digest, decided.number, decided.judges, valid)
@@ -39,9 +39,9 @@ def fix_seeds(state: State, decided: DecidedRound) -> None:
 
 
 def _take_preimage(state: State, place: Place, judge: Judge) -> bool:
-    """Return whether the judge shows the preimage that its creator owed, and this member is not silenced.
+    """Return whether the judge reveals the preimage that its creator owed, and this member's word counts.
 
-    In an epoch that outlives the chains, because it lacks seals, nobody owes anything in the end.
+    In an epoch that outlives the chains, because its record lacks seals, nobody owes anything any more.
     """
     if place.round - state.epoch.last_round > preimages.LENGTH:
         return False

@@ -1,4 +1,4 @@
-"""Votes on ripe candidates: more than 2/3 of the weight promotes, a third or more against drops."""
+"""Votes on ripe candidates: more than 2/3 of the weight promote, a third or more against drop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where two ledgers of one round differ, entry by entry: for the log of a node that found itself wrong."""
+"""The differences between two ledgers of one round, entry by entry: for the log of a node whose ledger was wrong."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
         "faults": state.fault_chain.head,
     },
 }
-"""All that a digest covers, as tables with keys."""
+"""Everything that a digest covers, as tables with keys."""
 
 
 def differences(one: State, other: State) -> list[str]:
-    """Return the entries that are not in both, or not the same, each as "table key"; sorted within their tables."""
+    """Return the entries that are missing in one state or differ, each as "table key", sorted within their tables."""
     found: list[str] = []
     for name, table in TABLES.items():
         here, there = table(one), table(other)

@@ -1,4 +1,4 @@
-"""The epoch as the ledger has it: its roster, the record that opened it and its seals, the changes to come."""
+"""The epoch as the ledger sees it: its roster, the record that opened it with its seals, and the changes to come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.roster import Roster, make_roster
 
-RECENT_EPOCHS = 64  # epochs before the open one of whose events the ledger hears evidence
+RECENT_EPOCHS = 64  # before the open one: the ledger accepts evidence about their events
 
 
 def departing(present: Roster, coming: Roster) -> tuple[MemberId, ...]:
@@ -20,36 +20,37 @@ def departing(present: Roster, coming: Roster) -> tuple[MemberId, ...]:
 
 
 def handover(present: Roster, coming: Roster) -> Roster:
-    """Return the next roster: the coming one, and at weight 0 who departs. Raise RosterError if it is too large.
+    """Return the roster of the next epoch: the coming one, and at weight 0 the members that leave.
 
-    They stay until the record that ends their say is sealed, and so seal it like all others. If they did not, a
-    few that are silent besides, less than a third of either roster, could keep it unsealed for ever.
+    They stay until the record that ends their vote is sealed, and seal it like all others. If they did not, a few other
+    silent members, less than a third of either roster, could keep it unsealed for ever. Raise RosterError if the roster
+    is too large.
     """
     going = (replace(present.member(member), weight=0) for member in departing(present, coming))
     return make_roster([*coming.members, *going])
 
 
 class EpochState:
-    """Which members decide now, with what right, and who will after this epoch."""
+    """The members that decide in one epoch, what gives them the right to, and the changes approved for the next."""
 
     def __init__(self, genesis: Genesis) -> None:
         self._genesis = genesis
-        self.number = 0  # of the epoch
-        self.digest = genesis.digest  # of what opened it
-        self.record: EpochRecord | None = None  # what opened it, unless it is the first
+        self.number = 0
+        self.digest = genesis.digest  # of what opened the epoch
+        self.record: EpochRecord | None = None  # the one that opened it; None in the first epoch
         self.roster = genesis.roster
         self.version = 1  # of the roster
         self.before = genesis.roster  # the roster of the epoch before
         self.first_index = 0  # position in the order of this epoch's first event
         self.size = 0  # bytes of headers and payloads of this epoch's ordered events
-        self.opened: dict[MemberId, bytes | None] = {}  # who went on from the record, with its seal
+        self.opened: dict[MemberId, bytes | None] = {}  # members that have continued from the record, with their seals
         self.anchors: dict[MemberId, bytes] = {}  # announced for the next epoch
-        self.sealed: SealedRecord | None = None  # the record with the first seals that were enough
+        self.sealed: SealedRecord | None = None  # the record with the first seals that are enough
         self.chain: list[SealedRecord] = []  # the sealed records that changed the roster
-        self.recent: tuple[bytes, ...] = ()  # what opened the epochs before this one, the newest last
-        self.next: Roster | None = None  # with the changes that were approved in this epoch
-        self.leaving: tuple[MemberId, ...] = ()  # here without weight, to seal what opened this epoch, and then gone
-        self.needs_recount = False  # votes weigh otherwise than when they were last counted
+        self.recent: tuple[bytes, ...] = ()  # digests of the epochs before this one, the newest last
+        self.next: Roster | None = None  # with the changes approved in this epoch, if there are any
+        self.leaving: tuple[MemberId, ...] = ()  # members without weight that only stay to seal the record
+        self.needs_recount = False  # weights have changed since open votes were last counted
 
     @property
     def last_round(self) -> int:
@@ -58,11 +59,14 @@ class EpochState:
 
     @property
     def can_close(self) -> bool:
-        """Whether what opened this epoch is a genesis, or sealed by enough members: it may close only then."""
+        """Whether the epoch may close: it is the first one, or the record that opened it is sealed."""
         return self.number == 0 or self.sealed is not None
 
     def apply_open(self, member: MemberId, seal: bytes | None, anchor: bytes | None) -> bool:
-        """Note that a member goes on, with its checked seal; return whether the record has just become sealed."""
+        """Record that a member continues from the record, with its checked seal, and its anchor for the next epoch.
+
+        Return whether the record has just become sealed.
+        """
         self.opened[member] = seal
         if anchor is not None:
             self.anchors[member] = anchor
@@ -77,11 +81,11 @@ class EpochState:
         return True
 
     def set_record(self, record: EpochRecord) -> None:
-        """Name the record that opened this epoch; all that it says is here already."""
+        """Set the record that opened this epoch, everything else of which is here already."""
         self.record, self.digest = record, record.digest
 
     def number_of(self, epoch: bytes) -> int | None:
-        """Return the number of the epoch that this digest opened, if it is the open one or one of the recent ones."""
+        """Return the number of the open epoch or a recent one by its digest; None for any other."""
         if epoch == self.digest:
             return self.number
         if epoch in self.recent:
@@ -89,7 +93,7 @@ class EpochState:
         return None
 
     def former_members(self) -> frozenset[MemberId]:
-        """Return the former members: those of earlier rosters that are not in the present one."""
+        """Return the members of earlier rosters that are not in this one."""
         rosters = (self._genesis.roster, self.before, *(sealed.record.roster for sealed in self.chain))
         return frozenset(member for roster in rosters for member in roster.ids if member not in self.roster)
 
@@ -105,23 +109,23 @@ class EpochState:
 
     @property
     def has_changes(self) -> bool:
-        """Whether the next epoch's members are others, or other things are said of them."""
+        """Whether the next epoch has another roster, or other facts about its members."""
         return self.next is not None or bool(self.leaving)
 
     @property
     def staying(self) -> Roster:
-        """The roster without those who are only here to seal."""
+        """The roster without the members that are only here to seal."""
         if not self.leaving:
             return self.roster
         return make_roster(member for member in self.roster.members if member.id not in self.leaving)
 
     @property
     def coming(self) -> Roster:
-        """Those who stay, with all changes that were approved so far."""
+        """The members that stay, with all changes approved so far."""
         return self.staying if self.next is None else self.next
 
     def successor(self, first_index: int) -> EpochState:
-        """Return the next epoch, but for the record that opens it."""
+        """Return the next epoch, except for the record that opens it."""
         following = EpochState(self._genesis)
         following.number = self.number + 1
         following.leaving = departing(self.roster, self.coming)
@@ -135,14 +139,14 @@ class EpochState:
         return following
 
     def _next_roster(self) -> Roster:
-        """Return the next roster; a member whose anchor was not announced has none, and adds to no beacon."""
+        """Return the next roster. A member that has not announced an anchor has none there, and adds to no beacon."""
         return Roster(tuple(
             replace(member, anchor=self.anchors.get(member.id)) if member.id in self.roster else member
             for member in handover(self.roster, self.coming).members
         ))  # fmt: skip
 
     def table(self) -> Value:
-        """Return what the ledger's digest covers; the epoch's digest stands for all that was when it opened."""
+        """Return what the ledger's digest covers, as CBOR values; `digest` stands for the state at the opening."""
         members: list[Value] = [[member, seal] for member, seal in sorted(self.opened.items())]
         anchors: list[Value] = [[member, anchor] for member, anchor in sorted(self.anchors.items())]
         coming = None if self.next is None else hashlib.sha256(encode(self.next.table())).digest()

@@ -1,7 +1,7 @@
-"""What the ledger forgets when an epoch closes, so that its state and its snapshot stay bounded.
+"""The pruning of the ledger at the close of an epoch, so that its state and its snapshot stay bounded.
 
-The newest of everything is kept; of the rest only the counts and the running hashes. Every node forgets the
-same, as it does so at the same place in the order.
+The newest entries of everything are kept; of the rest only the counts and the running hashes. Every node drops the
+same, because it does so at the same place in the order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from consensus.ledger.state.state import State
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window
 CLOSED_KEPT = 64
 FAULTS_KEPT = 64
-PROMOTIONS_KEPT = 64  # and all that still lack seals, among the last twice as many
+PROMOTIONS_KEPT = 64  # and of the 64 before them those that still lack seals
 
 
 def prune(state: State) -> None:
@@ -26,10 +26,10 @@ def prune(state: State) -> None:
     del state.closed_candidates[:-CLOSED_KEPT]
     del state.faults[:-FAULTS_KEPT]
     canonical = {entry.model.digest for entry in state.configurations.values()}
-    # Against a model that is not canonical nobody can nominate; should it become so again, it has to be
-    # beaten once more by whoever wants to.
+    # Nobody can nominate against a model that is not canonical. If it becomes canonical again, earlier failures
+    # against it no longer count.
     state.failed_pairs = {pair for pair in state.failed_pairs if pair[1] in canonical}
-    # No proof of an epoch so long ago is heard any more.
+    # Evidence about older epochs is refused anyway.
     oldest = state.epoch.number - RECENT_EPOCHS
     state.convictions = {
         member: entry

@@ -1,7 +1,7 @@
-"""The whole ledger as bytes, at the close of an epoch, and back: canonical, strict, complete.
+"""The snapshot: the whole ledger as bytes at the close of an epoch, and back; canonical, strict and complete.
 
-A snapshot is believed because its SHA-256 stands in a sealed record. It is read as if it were not: every
-field is held against the type of its entity, and the bytes must be the only ones for what was read.
+A snapshot is trusted because its SHA-256 is in a sealed record. It is decoded as if it were not: every field is checked
+against the type of its entity, and the bytes must be the only ones for their content.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SIZE_LIMIT = 1 << 26
 
 
 class SnapshotError(ValueError):
-    """Bytes that are not the snapshot they should be; one line."""
+    """Bytes that are not the snapshot that they should be: one line that says why."""
 
 
 def encode_snapshot(state: State) -> bytes:
@@ -66,7 +66,10 @@ def encode_snapshot(state: State) -> bytes:
 
 
 def decode_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
-    """Return the state with which the epoch of `record` begins. Raise SnapshotError if `data` is not its snapshot."""
+    """Return the state with which the epoch of `record` begins.
+
+    Raise SnapshotError if `data` is not the snapshot that the record names.
+    """
     if hashlib.sha256(data).digest() != record.snapshot:
         raise SnapshotError("snapshot: not the one that the epoch record names")
     try:
@@ -100,7 +103,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "promotions": (Promotion, lambda state: state.promotions.values()),
     "closed": (ClosedCandidate, lambda state: state.closed_candidates),
 }
-"""Tables of entities: the type, and the records of a state in their order."""
+"""The tables of entities: the type, and the records of a state in the order of the snapshot."""
 
 FIELDS = {
     "version", "genesis", "order", "epoch", "roster", "before", "leaving", "chain", "recent", "used", "heads", "failed",
@@ -138,7 +141,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
 
 
 def _fill(state: State, records: dict[str, Any]) -> None:
-    """Put the entities into their tables."""
+    """Put the entities into the tables of the state."""
     state.profiles = {told.member: told for told in records["profiles"]}
     state.commitments = {commitment.member: commitment for commitment in records["pledges"]}
     state.claims = {claim.key: claim for claim in records["claims"]}
@@ -192,4 +195,4 @@ def _check_record(state: State, record: EpochRecord) -> None:
         (len(epoch.chain), record.roster_version - 1 - record.changes_roster),
     ]
     if any(here != there for here, there in pairs):
-        raise SnapshotError("snapshot: says something else than the epoch record that names it")
+        raise SnapshotError("snapshot: contradicts the epoch record that names it")

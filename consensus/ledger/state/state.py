@@ -1,4 +1,4 @@
-"""The mutable heart of the ledger: tables of frozen records, ids already used, counts, running hashes."""
+"""The mutable state of the ledger: tables of frozen records, used transaction ids, counts, running hashes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ from consensus.ledger.records.transactions import UNIFORM, Profile
 from consensus.ledger.state.epoch_state import EpochState
 from consensus.roster import Roster
 
-IDS_KEPT = 1024
+IDS_KEPT = 1024  # used ids above the floor
 UNIFORM_MODEL = Model(UNIFORM, {}, "uniform", None)
 
 
 class RefusedError(Exception):
-    """A transaction that a rule does not allow; the reason is one of a fixed set and is counted."""
+    """A transaction that a rule does not allow.
+
+    `reason` is one of a fixed set. Refusals are counted by reason, and the counts are part of the ledger's digest: the
+    texts must never change. `detail` is only shown.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -44,7 +48,7 @@ class RefusedError(Exception):
 
 
 class UsedIds:
-    """Transaction ids of one author that have acted: all below `floor`, and those in `above`."""
+    """The transaction ids that one author has used: all below `floor`, and those in `above`."""
 
     def __init__(self) -> None:
         self.floor = 0
@@ -55,15 +59,18 @@ class UsedIds:
 
     @property
     def last(self) -> int:
-        """The highest id used, -1 if none."""
+        """The highest id used; -1 if there is none."""
         return max(self.above, default=self.floor - 1)
 
     def packed(self) -> bytes:
-        """Return `above` in ascending order, 8 bytes each: encoded one by one, many gaps would slow every digest."""
+        """Return `above` in ascending order, 8 bytes each: encoding many ids one by one would slow every digest."""
         return b"".join([number.to_bytes(8) for number in sorted(self.above)])
 
     def use(self, number: int) -> bool:
-        """Mark the id as used; return False if it was. With too many gaps, the oldest are given up."""
+        """Mark the id as used, and return whether it was free.
+
+        An author that leaves too many gaps loses the oldest of them.
+        """
         if number in self:
             return False
         self.above.add(number)
@@ -76,19 +83,22 @@ class UsedIds:
 
 
 class RunningHash:
-    """A growing list of records with a running hash, so that its past costs nothing to digest again."""
+    """The hash of a growing list of records, so that digesting its past again costs nothing."""
 
     def __init__(self) -> None:
         self.head = bytes(32)
 
     def add(self, *parts: bytes) -> None:
-        """Continue the hash."""
+        """Continue the hash with a record."""
         self.head = hashlib.sha256(b"".join((self.head, *parts))).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemberProfile(Entity):
-    """The latest profile of a member."""
+    """The latest profile of a member.
+
+    No rule reads `rates`, `cost` and `life`, but they are part of the ledger's digest and snapshot.
+    """
 
     member: MemberId
     roles: tuple[str, ...]
@@ -101,6 +111,7 @@ class MemberProfile(Entity):
 
     @classmethod
     def of(cls, member: MemberId, profile: Profile, place: Place) -> MemberProfile:
+        """Return the profile that a transaction announces."""
         return cls(
             member=member,
             roles=profile.roles,
@@ -114,7 +125,7 @@ class MemberProfile(Entity):
 
 
 class State:
-    """Everything that the ledger knows. Handlers change it; only `Ledger` is seen from outside."""
+    """Everything that the ledger knows. The rules change it; only `Ledger` is seen from outside."""
 
     def __init__(self, genesis: Genesis) -> None:
         self.genesis = genesis
@@ -125,27 +136,27 @@ class State:
         self.index = -1
         self.clock = 0
         self.profiles: dict[MemberId, MemberProfile] = {}
-        self.used: dict[MemberId, UsedIds] = {}  # of everybody who ever was a member
-        self.last_event_clocks = dict.fromkeys(genesis.roster.ids, 0)  # clock at each member's last event
+        self.used: dict[MemberId, UsedIds] = {}  # by present or former member
+        self.last_event_clocks = dict.fromkeys(genesis.roster.ids, 0)  # the clock at each member's last event, ns
         self.commitments = initial_commitments(genesis.roster)
         self.claims: dict[ClaimKey, Claim] = {}
         self.candidates: dict[bytes, Candidacy] = {}
         self.proposals: dict[bytes, Proposal] = {}
-        self.cases: dict[bytes, Case] = {}  # by the result under suspicion
+        self.cases: dict[bytes, Case] = {}  # by the digest of the result in doubt
         self.faults: list[Fault] = []  # the newest ones, oldest first
-        self.fault_counts: dict[MemberId, int] = {}  # wrong results of each member, ever
+        self.fault_counts: dict[MemberId, int] = {}  # proven wrong results of each member so far
         self.convictions: dict[MemberId, Conviction] = {}  # the last one of each member
         self.configurations = {
             name: Configuration(name=name, model=UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
         }
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
-        self.games_played: dict[MemberId, int] = {}  # games that each member announced, ever
+        self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
-        self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test turned down
-        self.accepted: dict[str, int] = {}  # transactions by type
-        self.refused: dict[str, int] = {}  # transactions by reason
+        self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
+        self.accepted: dict[str, int] = {}  # how many transactions took effect, by type
+        self.refused: dict[str, int] = {}  # how many transactions were refused, by reason
         self.shard_chain = RunningHash()
         self.promotion_chain = RunningHash()
         self.seal_chain = RunningHash()
@@ -155,7 +166,7 @@ class State:
 
     @property
     def roster(self) -> Roster:
-        """Who decides in this epoch."""
+        """The members that decide in this epoch."""
         return self.epoch.roster
 
     def is_silenced(self, member: MemberId) -> bool:
@@ -176,14 +187,14 @@ class State:
         )
 
     def live_claim(self, key: ClaimKey) -> Claim:
-        """Return the live claim of this author and id."""
+        """Return the live claim of this author and id. Raise RefusedError if there is none."""
         claim = self.claims.get(key)
         if claim is None:
             raise RefusedError("claim not live")
         return claim
 
     def renew_lease(self, claim: Claim) -> Claim:
-        """Return the claim with a full lease from now, but not beyond the longest life of a claim."""
+        """Give the claim a full lease from now, but not beyond the longest life of a claim, and return it."""
         timing = self.settings.timing
         lease, life = self.clock + timing.lease_s * 10**9, claim.place.clock + timing.claim_s * 10**9
         renewed = replace(claim, deadline=min(lease, life))
@@ -191,7 +202,7 @@ class State:
         return renewed
 
     def digest(self) -> bytes:
-        """Return the SHA-256 over everything: the live records by fingerprint, the past by its running hashes."""
+        """Return the SHA-256 over everything: live records by fingerprint, the past by its running hashes."""
         tables: Value = [
             ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.epoch.table(),

@@ -81,7 +81,7 @@ def test_another_snapshot_than_the_records_is_refused() -> None:
     first, second = list(swarm.closings.values())[:2]
     with pytest.raises(SnapshotError, match="not the one that the epoch record names"):
         Ledger.restore(swarm.genesis, first.record, second.snapshot)
-    assert "something else than the epoch record" in refused(swarm, first.record, second.snapshot)
+    assert "contradicts the epoch record" in refused(swarm, first.record, second.snapshot)
 
 
 def test_damage_is_one_clear_error_even_if_the_record_named_it() -> None:

@@ -197,7 +197,7 @@ def _quick_fields(header: bytes) -> _HeaderFields | None:
     others = tuple([listed[start : start + 32] for start in range(3, len(listed), 34)])
     if (self_parent is None) != (seq == 0) or len({self_parent, *others}) != 1 + len(others):
         return None
-    said = None if ledger is None else (_number(decided), ledger)
+    digest_after = None if ledger is None else (_number(decided), ledger)
     return {
         "version": VERSION,
         "epoch": epoch,
@@ -207,7 +207,7 @@ def _quick_fields(header: bytes) -> _HeaderFields | None:
         "other_parents": others,
         "time": _number(time),
         "reveal": reveal,
-        "ledger": said,
+        "ledger": digest_after,
         "payload_digest": payload_digest,
     }
 

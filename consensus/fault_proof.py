@@ -73,10 +73,17 @@ def encode_proof(
 
     `chain` are the sealed records that lead to the roster of the findings, `findings` the raw events that hold them.
     """
-    return encode({
-        "version": VERSION, "genesis": genesis.raw, "chain": list(chain), "report": to_value(fault.report),
-        "event": event, "findings": list(findings), "games": games,
-    })  # fmt: skip
+    return encode(
+        {
+            "version": VERSION,
+            "genesis": genesis.raw,
+            "chain": list(chain),
+            "report": to_value(fault.report),
+            "event": event,
+            "findings": list(findings),
+            "games": games,
+        }
+    )
 
 
 def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:

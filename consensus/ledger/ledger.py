@@ -134,10 +134,17 @@ class Ledger(Views):
     def _emit_epoch(self, record: EpochRecord, reason: str) -> None:
         """Emit the effect that the next epoch begins."""
         self._state.emit(
-            "epoch", self._place(), None, epoch=record.number, record=record.digest, reason=reason,
-            members=len(record.roster), weight=record.roster.total_weight, version=record.roster_version,
+            "epoch",
+            self._place(),
+            None,
+            epoch=record.number,
+            record=record.digest,
+            reason=reason,
+            members=len(record.roster),
+            weight=record.roster.total_weight,
+            version=record.roster_version,
             ordered=record.ordered,
-        )  # fmt: skip
+        )
 
     def _place(self) -> Place:
         """Return the present place, for what no event has caused."""

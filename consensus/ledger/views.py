@@ -193,7 +193,7 @@ class Views:
 
     def since_last_event_ns(self) -> Mapping[MemberId, int]:
         """Return how long ago each member's last event was ordered, in ns of the ledger's clock."""
-        return {member: self._state.clock - heard for member, heard in sorted(self._state.last_event_clocks.items())}
+        return {member: self._state.clock - clock for member, clock in sorted(self._state.last_event_clocks.items())}
 
     def withheld_counts(self) -> Mapping[MemberId, int]:
         """Return how often each member was a judge without the preimage that it owed.

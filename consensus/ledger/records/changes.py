@@ -40,9 +40,13 @@ class Change(Entity):
     def table(self) -> dict[str, Value]:
         """Return the CBOR map in a `propose` transaction."""
         return {
-            "kind": self.kind, "member": self.member, "weight": self.weight,
-            "address": self.address, "key": self.key, "anchor": self.anchor,
-        }  # fmt: skip
+            "kind": self.kind,
+            "member": self.member,
+            "weight": self.weight,
+            "address": self.address,
+            "key": self.key,
+            "anchor": self.anchor,
+        }
 
     def applied(self, roster: Roster) -> Roster:
         """Return the roster after this change. Raise RosterError if it does not fit or changes nothing."""

@@ -52,9 +52,17 @@ def apply_evidence(state: State, place: Place, author: MemberId, transaction: Ev
     state.convictions[accused] = entry
     voids = _strip(state, accused, convicted, fallback)
     state.emit(
-        "evidence", place, author, accused=accused, epoch=number, seq=first.seq, first=first.hash,
-        second=second.hash, weight=state.roster.weights[accused], voids=voids,
-    )  # fmt: skip
+        "evidence",
+        place,
+        author,
+        accused=accused,
+        epoch=number,
+        seq=first.seq,
+        first=first.hash,
+        second=second.hash,
+        weight=state.roster.weights[accused],
+        voids=voids,
+    )
     _silence(state, place, accused)
     if state.settings.membership.expel:
         membership.suggest(state, place, Change("leave", accused), "proven equivocation")
@@ -127,5 +135,5 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
         if (proposal.change.kind, proposal.change.member) == ("weight", accused):  # its voters did not know this
             membership.shelve(state, place, proposal, "the member has equivocated")
     for name, proposal in state.proposals.items():
-        heard = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)
-        state.proposals[name] = replace(proposal, ballots=heard)
+        kept = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)
+        state.proposals[name] = replace(proposal, ballots=kept)

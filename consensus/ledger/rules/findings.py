@@ -40,10 +40,21 @@ def apply_finding(state: State, place: Place, author: MemberId, transaction: Fin
     state.cases[case.id] = case
     wrong, right = tally(state, case)
     state.emit(
-        "finding", place, author, candidate=transaction.candidate, configuration=case.report.configuration,
-        slot=transaction.slot, result=case.id, suspect=case.accused, wrong=transaction.wrong,
-        reason=transaction.reason, opens=opens, against=wrong, cleared=right, weight=state.roster.total_weight,
-    )  # fmt: skip
+        "finding",
+        place,
+        author,
+        candidate=transaction.candidate,
+        configuration=case.report.configuration,
+        slot=transaction.slot,
+        result=case.id,
+        suspect=case.accused,
+        wrong=transaction.wrong,
+        reason=transaction.reason,
+        opens=opens,
+        against=wrong,
+        cleared=right,
+        weight=state.roster.total_weight,
+    )
     settle(state, place, case)
 
 
@@ -101,9 +112,16 @@ def _close(state: State, place: Place, case: Case, reason: str) -> None:
     if candidacy is not None:
         state.candidates[candidacy.id] = replace(candidacy, barred=(*candidacy.barred, case.author))
     state.emit(
-        "unproven", place, case.author, candidate=report.candidate, configuration=report.configuration,
-        slot=report.slot, result=case.id, suspect=case.accused, reason=reason,
-    )  # fmt: skip
+        "unproven",
+        place,
+        case.author,
+        candidate=report.candidate,
+        configuration=report.configuration,
+        slot=report.slot,
+        result=case.id,
+        suspect=case.accused,
+        reason=reason,
+    )
 
 
 def _prove(state: State, place: Place, case: Case, against: int) -> None:
@@ -125,10 +143,21 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
     struck, reopened = _strike(state, place, fault.report)
     report = fault.report
     state.emit(
-        "fault", place, case.author, candidate=report.candidate, configuration=report.configuration,
-        slot=report.slot, result=fault.id, accused=fault.accused, reason=fault.reason, against=against,
-        weight=total, count=count, struck=struck, reopened=reopened,
-    )  # fmt: skip
+        "fault",
+        place,
+        case.author,
+        candidate=report.candidate,
+        configuration=report.configuration,
+        slot=report.slot,
+        result=fault.id,
+        accused=fault.accused,
+        reason=fault.reason,
+        against=against,
+        weight=total,
+        count=count,
+        struck=struck,
+        reopened=reopened,
+    )
     limit = state.settings.membership.faults
     if limit and count >= limit:
         membership.suggest(state, place, Change("leave", fault.accused), f"results proven wrong: {count}")

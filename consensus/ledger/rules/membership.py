@@ -62,10 +62,17 @@ def apply_ballot(state: State, place: Place, author: MemberId, transaction: Ball
     state.proposals[proposal.id] = proposal
     approved, rejected = tally(state.roster, proposal)
     state.emit(
-        "ballot", place, author, proposal=proposal.id, change=proposal.change.kind,
-        subject=proposal.change.member, approve=transaction.approve,
-        approved=approved, rejected=rejected, weight=state.roster.total_weight,
-    )  # fmt: skip
+        "ballot",
+        place,
+        author,
+        proposal=proposal.id,
+        change=proposal.change.kind,
+        subject=proposal.change.member,
+        approve=transaction.approve,
+        approved=approved,
+        rejected=rejected,
+        weight=state.roster.total_weight,
+    )
     settle(state, place, proposal)
 
 
@@ -154,7 +161,7 @@ def begin_next_epoch(state: State, place: Place) -> None:
     for key in [key for key in sorted(state.claims) if key[0] not in staying]:
         claim = state.claims[key]
         claims.revoke(state, place, claim)
-    state.profiles = {member: told for member, told in state.profiles.items() if member in staying}
+    state.profiles = {member: profile for member, profile in state.profiles.items() if member in staying}
     state.commitments = initial_commitments(roster, state.round, state.commitments.values())
     state.last_event_clocks = {member: state.last_event_clocks.get(member, state.clock) for member in roster.ids}
     for candidate, candidacy in state.candidates.items():
@@ -202,10 +209,17 @@ def _put(state: State, proposal: Proposal) -> None:
     state.proposals[proposal.id] = proposal
     change = proposal.change
     state.emit(
-        "proposal", proposal.place, proposal.author, proposal=proposal.id, change=change.kind,
-        subject=change.member, weight=change.weight, address=change.address, key=change.key,
+        "proposal",
+        proposal.place,
+        proposal.author,
+        proposal=proposal.id,
+        change=change.kind,
+        subject=change.member,
+        weight=change.weight,
+        address=change.address,
+        key=change.key,
         reason=proposal.reason,
-    )  # fmt: skip
+    )
 
 
 def _adopt(state: State, place: Place, proposal: Proposal) -> None:
@@ -217,9 +231,16 @@ def _adopt(state: State, place: Place, proposal: Proposal) -> None:
     del state.proposals[proposal.id]
     change = proposal.change
     state.emit(
-        "roster", place, proposal.author, proposal=proposal.id, change=change.kind, subject=change.member,
-        weight=change.weight, address=change.address, key=change.key,
-    )  # fmt: skip
+        "roster",
+        place,
+        proposal.author,
+        proposal=proposal.id,
+        change=change.kind,
+        subject=change.member,
+        weight=change.weight,
+        address=change.address,
+        key=change.key,
+    )
 
 
 def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
@@ -227,6 +248,11 @@ def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
     del state.proposals[proposal.id]
     change = proposal.change
     state.emit(
-        "shelved", place, proposal.author, proposal=proposal.id, change=change.kind, subject=change.member,
+        "shelved",
+        place,
+        proposal.author,
+        proposal=proposal.id,
+        change=change.kind,
+        subject=change.member,
         reason=reason,
-    )  # fmt: skip
+    )

@@ -140,10 +140,12 @@ class EpochState:
 
     def _next_roster(self) -> Roster:
         """Return the next roster. A member that has not announced an anchor has none there, and adds to no beacon."""
-        return Roster(tuple(
-            replace(member, anchor=self.anchors.get(member.id)) if member.id in self.roster else member
-            for member in handover(self.roster, self.coming).members
-        ))  # fmt: skip
+        return Roster(
+            tuple(
+                replace(member, anchor=self.anchors.get(member.id)) if member.id in self.roster else member
+                for member in handover(self.roster, self.coming).members
+            )
+        )
 
     def table(self) -> Value:
         """Return what the ledger's digest covers, as CBOR values; `digest` stands for the state at the opening."""

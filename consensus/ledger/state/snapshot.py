@@ -90,7 +90,7 @@ def _chains(state: State) -> tuple[RunningHash, ...]:
 
 
 LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
-    "profiles": (MemberProfile, lambda state: [told for _, told in sorted(state.profiles.items())]),
+    "profiles": (MemberProfile, lambda state: [profile for _, profile in sorted(state.profiles.items())]),
     "pledges": (Commitment, lambda state: [commitment for _, commitment in sorted(state.commitments.items())]),
     "claims": (Claim, lambda state: [claim for _, claim in sorted(state.claims.items())]),
     "candidates": (Candidacy, lambda state: [entry for _, entry in sorted(state.candidates.items())]),
@@ -106,9 +106,25 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 """The tables of entities: the type, and the records of a state in the order of the snapshot."""
 
 FIELDS = {
-    "version", "genesis", "order", "epoch", "roster", "before", "leaving", "chain", "recent", "used", "heads", "failed",
-    "heard", "played", "faulted", "accepted", "refused", *LISTS,
-}  # fmt: skip
+    "version",
+    "genesis",
+    "order",
+    "epoch",
+    "roster",
+    "before",
+    "leaving",
+    "chain",
+    "recent",
+    "used",
+    "heads",
+    "failed",
+    "heard",
+    "played",
+    "faulted",
+    "accepted",
+    "refused",
+    *LISTS,
+}
 
 
 def _read(genesis: Genesis, table: Decoded) -> State:
@@ -122,9 +138,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     state.epoch = _read_epoch(genesis, table)
     order = parse_value(tuple[int, int, int, int], table["order"], "order")
     state.round, state.time, state.index, state.clock = order
-    for member, floor, above in parse_value(
-        tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"
-    ):  # fmt: skip
+    for member, floor, above in parse_value(tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"):
         used = state.used[member] = UsedIds()
         used.floor, used.above = floor, set(above)
     heads = parse_value(tuple[bytes, bytes, bytes, bytes, bytes], table["heads"], "heads")
@@ -142,7 +156,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
 
 def _fill(state: State, records: dict[str, Any]) -> None:
     """Put the entities into the tables of the state."""
-    state.profiles = {told.member: told for told in records["profiles"]}
+    state.profiles = {profile.member: profile for profile in records["profiles"]}
     state.commitments = {commitment.member: commitment for commitment in records["pledges"]}
     state.claims = {claim.key: claim for claim in records["claims"]}
     state.candidates = {entry.id: entry for entry in records["candidates"]}

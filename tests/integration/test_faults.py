@@ -24,6 +24,8 @@ from node.work.worker import Report
 from tests.integration.test_work import ledgers, work
 
 WAYS = ("scores", "replay", "seeds", "root", "alarm")
+AS_PROOFS = ("seeds", "root")
+"""Ways that `tests/node/proofs/test_fault_proofs.py` covers, too."""
 LIAR = 1
 
 
@@ -74,7 +76,9 @@ class FaultySwarm(WorkingSwarm):
         return made
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=pytest.mark.slow) if way in AS_PROOFS else way for way in WAYS]
+)
 def test_a_liar_is_found_out_and_stops_nothing(way: str, tmp_path: Path) -> None:
     """What it reported is in no promotion; false alarms are closed, and cost it nothing but its word."""
     wished = 2 if way == "scores" else 1

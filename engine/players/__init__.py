@@ -1,0 +1,16 @@
+"""Players: whoever chooses a move in each of many positions at once, from uniform chance to search."""
+
+from engine.players.heuristic import HeuristicPlayer
+from engine.players.monte_carlo import MonteCarloPlayer
+from engine.players.player import Player
+from engine.players.search import PolicyPlayer, SearchPlayer
+from engine.players.uniform import UniformPlayer
+
+__all__ = [
+    "HeuristicPlayer",
+    "MonteCarloPlayer",
+    "Player",
+    "PolicyPlayer",
+    "SearchPlayer",
+    "UniformPlayer",
+]

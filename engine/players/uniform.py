@@ -1,0 +1,32 @@
+"""The player that chooses every legal move with the same probability."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.backend.dialect import Lanes
+from engine.games import Games
+from engine.players import kernels
+from engine.rules import move_bound, scratch_width, tables
+
+
+class UniformPlayer:
+    """See `Player`."""
+
+    name = "uniform"
+
+    def choose(self, games: Games, seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """See `Player.choose`."""
+        chosen = np.empty(len(games), np.int64)
+        games.executor.launch(
+            kernels.choose_uniformly,
+            len(games),
+            tables(games.config),
+            games.states,
+            Lanes(scratch_width(games.config), np.int32),
+            Lanes(move_bound(games.config), np.int64),
+            np.ascontiguousarray(seeds, np.uint64),
+            chosen,
+        )
+        return chosen

@@ -5,7 +5,6 @@ from __future__ import annotations
 from engine.backend.dialect import (
     FloatRows,
     IntRows,
-    Ints,
     LongRows,
     Longs,
     Row,

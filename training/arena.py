@@ -1,8 +1,9 @@
-"""The arena: two players meet in paired games, and blocks of games give a score with an interval.
+"""The arena: two players meet in paired games, and blocks of games give a share of wins with an interval.
 
-A block is one opening, played once in every rotation of the seats: in rotation r the challenger has seat r + 1 and
-the opponent all other seats. So neither luck of the opening nor of the seat favours anybody, and the blocks are
-independent of each other, while the games of one block are not: intervals are computed from blocks.
+A block is one opening, played once in every rotation of the seats: in rotation r the challenger has seat r + 1, and
+the opponent all other seats. So neither the opening nor the seat favours anybody. The games of a block also share the
+seeds of their players' chance, so a player that meets itself has exactly its share in every block. Blocks are
+independent of each other, while the games of one block are not: the interval is computed from blocks.
 """
 
 from __future__ import annotations
@@ -18,28 +19,33 @@ from engine.config import Config
 from engine.players import Player
 from training.playing import Playing
 from training.progress import Report, ignore_progress
-from training.seeds import seed_word, seed_words
+from training.seeds import seed_words
+
+OPENING_PLIES = 8
+"""Random plies at the beginning of a game: on the small boards, one turn of each of two players."""
 
 _NORMAL_95 = 1.96
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ArenaResult:
-    """The games of a challenger against an opponent, by block and rotation."""
+    """The games of a challenger against an opponent."""
 
-    challenger: str
-    opponent: str
-    players: int
     winners: NDArray[np.int8]
-    """int8[blocks, players]: the winning seat, 1 to P; 0 if a game was broken off without a winner."""
+    """int8[blocks, players]: for each block and rotation the winning seat, 1 to P; 0 if nobody won."""
     plies: int
+    """Moves of all games, openings and forced moves included."""
+
+    @property
+    def players(self) -> int:
+        """Seats of a game, P."""
+        return int(self.winners.shape[1])
 
     @property
     def firsts(self) -> NDArray[np.float64]:
-        """float64[blocks, players]: 1 where the challenger won, 1 / P where nobody did."""
+        """float64[blocks, players]: 1 where the challenger won, 1 / P where nobody did, else 0."""
         seats = np.arange(1, self.players + 1)
-        shared = np.where(self.winners == 0, 1 / self.players, 0.0)
-        return np.asarray((self.winners == seats) + shared, np.float64)
+        return np.where(self.winners == 0, 1 / self.players, self.winners == seats)
 
     @property
     def share(self) -> float:
@@ -47,12 +53,16 @@ class ArenaResult:
         return float(self.firsts.mean())
 
     @property
-    def margin(self) -> float:
-        """Half the width of the 95% interval of `share`, from the spread between blocks; infinity for one block."""
-        blocks = self.firsts.mean(axis=1)
-        if len(blocks) < 2:
-            return math.inf
-        return _NORMAL_95 * float(blocks.std(ddof=1)) / math.sqrt(len(blocks))
+    def interval(self) -> tuple[float, float]:
+        """The bounds of the 95% interval of the share, from the spread between blocks.
+
+        Two more blocks are counted, one won entirely and one lost entirely, so that a clean sweep has an interval, too:
+        the idea of Agresti and Coull (1998), by blocks.
+        """
+        blocks = np.concatenate((self.firsts.mean(axis=1), (1.0, 0.0)))
+        centre = float(blocks.mean())
+        margin = _NORMAL_95 * float(blocks.std(ddof=1)) / math.sqrt(len(blocks))
+        return max(0.0, centre - margin), min(1.0, centre + margin)
 
 
 def meet(
@@ -62,16 +72,18 @@ def meet(
     *,
     seed: bytes,
     blocks: int,
-    opening_plies: int = 4,
+    opening_plies: int = OPENING_PLIES,
     concurrency: int = 256,
     report: Report = ignore_progress,
 ) -> ArenaResult:
     """Play blocks of games between two players; equal arguments give an equal result.
 
     Args:
-        seed: 32 bytes, from which openings and the chance of both players are drawn.
+        seed: 32 bytes, from which the openings and the chance of both players are drawn.
         opening_plies: random moves at the beginning of every game.
-        concurrency: games played at the same time, at least one block; the result does not depend on it.
+        concurrency: games played at the same time, at least one block. The result does not depend on it, nor block k
+            on the number of blocks.
+        report: called after every move with the games that are finished and wanted.
 
     Raises:
         ValueError: there are no blocks to play.
@@ -85,50 +97,51 @@ def meet(
         numbers = range(first, min(first + together, blocks))
         games = _Games(config, (challenger, opponent), seed, numbers, opening_plies)
         while games.step():
-            report({"games": len(winners) * config.players, "wanted": blocks * config.players})
-        winners += list(games.winners())
+            report({"games": first * config.players + games.finished, "wanted": blocks * config.players})
+        winners.append(games.winners())
         plies += games.plies
-    return ArenaResult(
-        challenger=challenger.name,
-        opponent=opponent.name,
-        players=config.players,
-        winners=np.stack(winners),
-        plies=plies,
-    )
+    return ArenaResult(winners=np.concatenate(winners), plies=plies)
 
 
 class _Games:
     """The games of some blocks in progress, block after block and rotation after rotation."""
 
     def __init__(
-        self, config: Config, players: Sequence[Player], seed: bytes, blocks: Sequence[int], opening_plies: int
+        self, config: Config, players: tuple[Player, Player], seed: bytes, blocks: Sequence[int], opening_plies: int
     ) -> None:
-        self._players = players
+        self._challenger, self._opponent = players
         count = len(blocks) * config.players
-        self._rotations = np.tile(np.arange(config.players), len(blocks))
-        self._playing = Playing(config, count)
+        self._challenger_seats = np.tile(np.arange(1, config.players + 1), len(blocks))
+        self._streams = np.repeat(seed_words(seed, "players", blocks), config.players)
         openings = np.repeat(seed_words(seed, "opening", blocks), config.players)
+        self._playing = Playing(config, count)
         self._playing.play_random(np.full(count, opening_plies, np.int32), openings)
-        streams = [seed_word(seed, f"game {block}", seat) for block in blocks for seat in range(config.players)]
-        self._streams = np.array(streams, np.uint64)
 
     @property
     def plies(self) -> int:
-        """Moves played so far, openings and forced moves included."""
+        """Moves played so far."""
         return int(self._playing.lengths.sum())
+
+    @property
+    def finished(self) -> int:
+        """The number of games that are."""
+        return int(self._playing.finished().sum())
 
     def step(self) -> bool:
         """Play one chosen move in each game that has a choice; return whether there was such a game."""
         playing = self._playing
         playing.play_forced()
         active = np.flatnonzero(~playing.finished())
-        challenges = playing.games.player()[active] - 1 == self._rotations[active]
-        for mine, player in ((challenges, self._players[0]), (~challenges, self._players[1])):
-            places = active[mine]
-            if len(places):
-                seeds = self._streams[places] + (playing.lengths[places].astype(np.uint64) << np.uint64(32))
-                playing.play(places, player.choose(playing.games.take(places), seeds))
+        is_challenger = playing.games.player()[active] == self._challenger_seats[active]
+        self._play(self._challenger, active[is_challenger])
+        self._play(self._opponent, active[~is_challenger])
         return len(active) > 0
+
+    def _play(self, player: Player, places: NDArray[np.int64]) -> None:
+        if len(places):
+            plies = self._playing.lengths[places].astype(np.uint64)
+            seeds = self._streams[places] + (plies << np.uint64(32))
+            self._playing.play(places, player.choose(self._playing.games.take(places), seeds))
 
     def winners(self) -> NDArray[np.int8]:
         """Return int8[blocks, players]: the winner of each game, 0 if it was broken off."""

@@ -1,14 +1,17 @@
 """Ratings of players from the games they played: the most likely ones, with standard errors.
 
-The model is Luce's choice axiom: of the players of a game, i wins with probability exp(r_i) / sum of exp(r_j). With two
-players that is the model of Bradley and Terry, on whose scale 400 points are odds of 10 to 1. A Gaussian prior around
-the anchor keeps players finite that won, or lost, every game.
+The model is Luce's choice axiom: seat i of a game wins with probability exp(r_i) / sum of exp(r_j) over its seats,
+where r is the strength of the player in that seat. With two players that is the model of Bradley and Terry, on whose
+scale 400 points are odds of 10 to 1. A Gaussian prior around the anchor keeps players finite that won, or lost, every
+game. The errors take games as independent, and strength as one number: that A beats B, B beats C and C beats A is
+beyond the model.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +19,13 @@ from numpy.typing import NDArray
 
 ANCHOR_RATING = 1500.0
 POINTS = 400 / math.log(10)
-"""Points on the rating scale of one unit of strength."""
+"""Points of the rating scale in one unit of strength."""
 
-_PRIOR_POINTS = 800.0
-_STEPS = 50
+PRIOR_POINTS = 800.0
+"""Standard deviation of the prior, in points."""
+
+_MOST_STEPS = 100
+_TOLERANCE = 1e-9  # units of strength
 
 
 @dataclass(frozen=True)
@@ -30,72 +36,88 @@ class Rating:
     error: float
 
 
-def rate(games: Iterable[tuple[Sequence[str], int]], anchor: str) -> dict[str, Rating]:
+def rate(games: Iterable[tuple[Sequence[str], int | None]], anchor: str) -> dict[str, Rating]:
     """Return the rating of every player of the games, the best first.
 
-    The order of the games does not matter. A game of a player against itself says nothing.
+    The order of the games does not matter. A game of a player against itself says nothing; one that nobody won counts
+    as an equal part of a win for each seat.
 
     Args:
-        games: for each game the players by seat, and the seat of the winner, counted from 0.
+        games: for each game the players by seat, and the seat of the winner, counted from 0; None if nobody won.
         anchor: the player whose rating is `ANCHOR_RATING`.
 
     Raises:
         ValueError: the anchor is in no game.
     """
-    counts = _count(games)
-    names = sorted({name for seats, _ in counts for name in seats})
-    if anchor not in names:
+    counts = Counter((tuple(seats), winner) for seats, winner in games)
+    names = sorted({name for seats, _ in counts for name in seats} - {anchor})
+    if not any(anchor in seats for seats, _ in counts):
         raise ValueError(f"no game of {anchor}, to which all ratings refer")
-    free = [name for name in names if name != anchor]
-    strengths, covariance = _maximise(counts, free, anchor)
-    rated = {
-        name: Rating(ANCHOR_RATING + POINTS * strength, POINTS * math.sqrt(variance))
-        for name, strength, variance in zip(free, strengths, np.diag(covariance), strict=True)
-    }
-    rated[anchor] = Rating(ANCHOR_RATING, 0.0)
+    likelihood = _Likelihood(counts, [anchor, *names])
+    strengths = likelihood.maximise()
+    errors = np.sqrt(np.diag(np.linalg.inv(likelihood.curvature(strengths))))
+    rated = {anchor: Rating(ANCHOR_RATING, 0.0)}
+    for name, strength, error in zip(names, strengths.tolist(), errors.tolist(), strict=True):
+        rated[name] = Rating(ANCHOR_RATING + POINTS * strength, POINTS * error)
     return dict(sorted(rated.items(), key=lambda entry: (-entry[1].points, entry[0])))
 
 
-def _count(games: Iterable[tuple[Sequence[str], int]]) -> Mapping[tuple[tuple[str, ...], str], int]:
-    """Return how often each winner won among the same players."""
-    counts: dict[tuple[tuple[str, ...], str], int] = {}
-    for seats, winner in games:
-        key = tuple(sorted(seats)), seats[winner]
-        counts[key] = counts.get(key, 0) + 1
-    return dict(sorted(counts.items()))
+class _Likelihood:
+    """The logarithm of the games' likelihood times the prior, a concave function of the strengths.
 
+    The anchor's strength is 0; arrays hold those of the others.
+    """
 
-def _maximise(
-    counts: Mapping[tuple[tuple[str, ...], str], int], free: Sequence[str], anchor: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the most likely strengths of the `free` players and their covariance, by Newton's method."""
-    places = {name: place for place, name in enumerate(free)}
-    precision = (POINTS / _PRIOR_POINTS) ** 2
-    strengths = np.zeros(len(free))
-    hessian = np.eye(len(free)) * precision
-    for _ in range(_STEPS):
-        gradient, hessian = -precision * strengths, np.eye(len(free)) * precision
-        for (seats, winner), count in counts.items():
-            share = _shares(seats, places, strengths)
-            for name, part in share.items():
-                if name in places:
-                    gradient[places[name]] += count * ((name == winner) - part)
-                    for other, weight in share.items():
-                        if other in places:
-                            curvature = part * ((name == other) - weight)
-                            hessian[places[name], places[other]] += count * curvature
-        step = np.linalg.solve(hessian, gradient)
-        strengths += np.clip(step, -2, 2)
-        if np.abs(step).max(initial=0) < 1e-10:
-            break
-    return strengths, np.linalg.inv(hessian)
+    def __init__(self, counts: Counter[tuple[tuple[str, ...], int | None]], names: Sequence[str]) -> None:
+        """Take in how often each result occurred. The first of the names is the anchor's."""
+        places = {name: place for place, name in enumerate(names)}
+        tallies: dict[tuple[int, ...], NDArray[np.float64]] = {}
+        for seats, winner in sorted(counts, key=repr):
+            won = np.full(len(seats), 1 / len(seats)) if winner is None else np.arange(len(seats)) == winner
+            tally = tallies.setdefault(tuple(places[name] for name in seats), np.zeros(len(seats)))
+            tally += counts[seats, winner] * won
+        self._wins = list(tallies.items())
+        self._free = len(names) - 1
+        self._precision = (POINTS / PRIOR_POINTS) ** 2
 
+    def maximise(self) -> NDArray[np.float64]:
+        """Return the most likely strengths, by Newton's method with steps halved until they lead up."""
+        strengths = np.zeros(self._free)
+        for _ in range(_MOST_STEPS):
+            step = np.linalg.solve(self.curvature(strengths), self._gradient(strengths))
+            value = self._value(strengths)
+            while np.abs(step).max(initial=0.0) > _TOLERANCE and self._value(strengths + step) < value:
+                step = step / 2
+            if np.abs(step).max(initial=0.0) <= _TOLERANCE:
+                break
+            strengths = strengths + step
+        return strengths
 
-def _shares(seats: Sequence[str], places: Mapping[str, int], strengths: NDArray[np.float64]) -> dict[str, float]:
-    """Return the probability with which each of the players of a game wins; the anchor has strength 0."""
-    values = np.array([strengths[places[name]] if name in places else 0.0 for name in seats])
-    weights = np.exp(values - values.max())
-    shares: dict[str, float] = {}
-    for name, weight in zip(seats, weights / weights.sum(), strict=True):
-        shares[name] = shares.get(name, 0.0) + float(weight)
-    return shares
+    def curvature(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the negative second derivatives: the inverse of the strengths' covariance at the maximum."""
+        total = np.zeros((self._free + 1, self._free + 1))
+        for seats, wins in self._wins:
+            chances = self._chances(seats, strengths)
+            chosen = np.array(seats)
+            np.add.at(total, (chosen, chosen), wins.sum() * chances)
+            np.add.at(total, (chosen[:, None], chosen), -wins.sum() * np.outer(chances, chances))
+        return total[1:, 1:] + self._precision * np.eye(self._free)
+
+    def _gradient(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.zeros(self._free + 1)
+        for seats, wins in self._wins:
+            np.add.at(total, np.array(seats), wins - wins.sum() * self._chances(seats, strengths))
+        return total[1:] - self._precision * strengths
+
+    def _value(self, strengths: NDArray[np.float64]) -> float:
+        games = sum(float(wins @ self._log_chances(seats, strengths)) for seats, wins in self._wins)
+        return games - 0.5 * self._precision * float(strengths @ strengths)
+
+    def _chances(self, seats: Sequence[int], strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability with which each seat wins."""
+        return np.exp(self._log_chances(seats, strengths))
+
+    def _log_chances(self, seats: Sequence[int], strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = np.concatenate(((0.0,), strengths))[list(seats)]
+        values -= values.max()
+        return np.asarray(values - np.log(np.exp(values).sum()), np.float64)

@@ -1,4 +1,4 @@
-"""Players: whoever chooses a move in each of many positions at once, from uniform chance to search."""
+"""Players that choose a move in each of many positions at once, from uniform chance to search."""
 
 from engine.players.heuristic import HeuristicPlayer
 from engine.players.monte_carlo import MonteCarloPlayer

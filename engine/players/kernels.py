@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from engine.backend.dialect import (
     FloatRows,
+    Floats,
     IntRows,
+    Ints,
     LongRows,
     Longs,
     Row,
@@ -14,11 +16,11 @@ from engine.backend.dialect import (
     kernel,
     thread,
 )
-from engine.play import play_randomly
-from engine.players.heuristic_features import describe_position
-from engine.random import random_below, random_word
+from engine.players.heuristic_features import advantage, clear, describe_position
+from engine.players.trials import count_wins, try_move
+from engine.random import random_below
 from engine.rules.legal import legal_moves
-from engine.rules.state import plies, winner
+from engine.rules.state import player, plies
 
 
 @kernel
@@ -28,9 +30,8 @@ def choose_uniformly(
     """Choose one legal move of every game at random."""
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
-    state = states[game]
-    count = legal_moves(tables, state, scratch[lane], room[lane])
-    chosen[game] = room[lane][random_below(Word(seeds[game]), Word(0), Word(plies(state)), count)]
+    count = legal_moves(tables, states[game], scratch[lane], room[lane])
+    chosen[game] = room[lane][random_below(Word(seeds[game]), Word(0), Word(plies(states[game])), count)]
 
 
 @kernel
@@ -41,30 +42,45 @@ def describe_positions(first: int, tables: Row, states: Rows, features: FloatRow
 
 
 @kernel
-def play_out(
+def score_moves(
+    first: int,
+    tables: Row,
+    states: Rows,
+    scratch: IntRows,
+    owners: Ints,
+    moves: Longs,
+    weights: Floats,
+    copies: Rows,
+    features: FloatRows,
+    scores: Floats,
+) -> None:
+    """Write how good the heuristic finds the position after each move, for the player who makes it."""
+    place = first + thread.tid()
+    lane = thread.tid() % scratch.shape[0]
+    game = int(owners[place])
+    try_move(tables, states[game], scratch[lane], moves[place], copies[lane])
+    clear(features[lane])
+    describe_position(tables, copies[lane], features[lane])
+    scores[place] = advantage(tables, features[lane], weights, player(states[game]))
+
+
+@kernel
+def play_out_moves(
     first: int,
     tables: Row,
     states: Rows,
     scratch: IntRows,
     room: LongRows,
+    owners: Ints,
+    moves: Longs,
     seeds: Words,
     repeats: int,
-    limit: int,
     copies: Rows,
-    wins: IntRows,
+    wins: Ints,
 ) -> None:
-    """Play `repeats` random games of at most `limit` moves from every position, and count whom each player won.
-
-    Game k of a position depends on the position's seed and k alone. `copies` has one row a lane; `wins` int32 has
-    a column for each player and column 0 for games without a winner.
-    """
-    position = first + thread.tid()
+    """Write how many of `repeats` random games after each move its player wins (see `count_wins`)."""
+    place = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
-    state = copies[lane]
-    for number in range(repeats):
-        for place in range(state.shape[0]):
-            state[place] = states[position][place]
-        seed = random_word(Word(seeds[position]), Word(number), Word(0))
-        play_randomly(tables, state, scratch[lane], room[lane], seed, Word(0), limit)
-        holder = winner(state)
-        wins[position][holder] = int(wins[position][holder]) + 1
+    before = states[int(owners[place])]
+    seed = Word(seeds[place])
+    wins[place] = count_wins(tables, before, scratch[lane], room[lane], moves[place], seed, repeats, copies[lane])

@@ -1,4 +1,4 @@
-"""Gumbel noise that depends only on a seed and an action's place in the list of legal moves."""
+"""Random words and Gumbel noise that depend only on a seed and an action's place in the list of legal moves."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def gumbel_noise(seeds: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return float32[n]: standard Gumbel variates, one for each (seed, place) pair.
+def stream_words(seeds: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return uint64[n]: word `place` of the stream of `seed`, for each (seed, place) pair.
 
-    The random words are SplitMix64's (Steele, Lea and Flood 2014): word `place` of the stream of `seed`.
+    The streams are SplitMix64's (Steele, Lea and Flood 2014); the words of one stream differ.
     """
     word = seeds + (places.astype(np.uint64) + np.uint64(1)) * _STEP
     word = (word ^ (word >> np.uint64(30))) * _MIX_1
     word = (word ^ (word >> np.uint64(27))) * _MIX_2
-    word = word ^ (word >> np.uint64(31))
+    return np.asarray(word ^ (word >> np.uint64(31)), np.uint64)
+
+
+def gumbel_noise(seeds: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return float32[n]: standard Gumbel variates, one for each (seed, place) pair, from its word (`stream_words`)."""
+    word = stream_words(seeds, places)
     uniform = ((word >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     noise: NDArray[np.float32] = (-np.log(-np.log(uniform))).astype(np.float32)
     return noise

@@ -96,7 +96,9 @@ def meet(
     for first in range(0, blocks, together):
         numbers = range(first, min(first + together, blocks))
         games = _Games(config, (challenger, opponent), seed, numbers, opening_plies)
-        while games.step():
+        goes_on = True
+        while goes_on:
+            goes_on = games.step()
             report({"games": first * config.players + games.finished, "wanted": blocks * config.players})
         winners.append(games.winners())
         plies += games.plies

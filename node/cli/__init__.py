@@ -37,6 +37,7 @@ COMMANDS = {
     "verify": Command("node.cli.verify", "check a certificate, or the proof of a wrong result, offline"),
     "keygen": Command("node.cli.keygen", "make a key for one more member and print its id and anchor"),
     "replay": Command("node.cli.replay.command", "show recorded games: moves, positions, pictures"),
+    "arena": Command("node.cli.arena", "let players play each other, and rate them"),
     "id": Command("node.cli.id", "print the id and anchor of a key, as a [[member]] of swarm.toml has them"),
 }
 

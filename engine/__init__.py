@@ -12,7 +12,8 @@ There is no torch, no clock and no network here. What is where:
     record, reference_games         games as canonical bytes; the games of the reference implementation
     features, actions, symmetry     what a network sees; moves as numbers; symmetric views
     environment                     RingRift in PettingZoo's form
-    search/, picture/               Gumbel AlphaZero search; pictures as SVG
+    search/, players/               Gumbel AlphaZero search; players, from uniform chance to search
+    picture/                        pictures as SVG
 
 The names in `__all__` can be imported from here. Each is loaded when it is first used.
 """
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
     from engine.moves import Kind as Kind
     from engine.notation import move_to_text as move_to_text
     from engine.perft import count_sequences as count_sequences
+    from engine.players import HeuristicPlayer as HeuristicPlayer
+    from engine.players import MonteCarloPlayer as MonteCarloPlayer
+    from engine.players import Player as Player
+    from engine.players import PolicyPlayer as PolicyPlayer
+    from engine.players import SearchPlayer as SearchPlayer
+    from engine.players import UniformPlayer as UniformPlayer
     from engine.position import Position as Position
     from engine.position import read_position as read_position
     from engine.position_parser import PositionError as PositionError
@@ -69,6 +76,14 @@ _HOMES = {
     "engine.move_parser": ("legal_texts", "text_to_move"),
     "engine.notation": ("move_to_text",),
     "engine.perft": ("count_sequences",),
+    "engine.players": (
+        "HeuristicPlayer",
+        "MonteCarloPlayer",
+        "Player",
+        "PolicyPlayer",
+        "SearchPlayer",
+        "UniformPlayer",
+    ),
     "engine.position": ("Position", "read_position"),
     "engine.record": ("GameRecord",),
     "engine.search": ("Evaluation", "evaluate_uniformly", "gumbel_search"),

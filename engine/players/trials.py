@@ -10,7 +10,7 @@ from engine.rules.turn import apply_move
 _MOST_PLIES = 32768  # longer than any game (`engine.rules.state`)
 
 
-@func
+@func(inline=False)
 def try_move(tables: Row, before: Row, scratch: Ints, move: Long, after: Row) -> None:
     """Write into `after` the position that a legal move leads to."""
     for place in range(after.shape[0]):

@@ -9,6 +9,7 @@ Nothing here opens a connection or knows of consensus. What is where:
     replay, experience, batches, losses       verified games, positions drawn from them, tensors, errors
     trainer, average                          the training loop, and the average of its weights
     match, check                              matches of two models, and replays that check them
+    arena, ratings, tournament                any players against each other, to measure their strength
     jobs, settings, progress, frames, worker  the kinds of job, and the process that is asked for them
     warm                                      compiles all kernels ahead of time
 """

@@ -2,9 +2,9 @@
 
 The model is Luce's choice axiom: seat i of a game wins with probability exp(r_i) / sum of exp(r_j) over its seats,
 where r is the strength of the player in that seat. With two players that is the model of Bradley and Terry, on whose
-scale 400 points are odds of 10 to 1. A Gaussian prior around the anchor keeps players finite that won, or lost, every
-game. The errors take games as independent, and strength as one number: that A beats B, B beats C and C beats A is
-beyond the model.
+scale 400 points are odds of 10 to 1. A Gaussian prior around the reference player keeps those finite who won, or lost,
+every game. The errors take games as independent, and strength as one number: that A beats B, B beats C and C beats A
+is beyond the model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ANCHOR_RATING = 1500.0
+REFERENCE_RATING = 1500.0
 POINTS = 400 / math.log(10)
 """Points of the rating scale in one unit of strength."""
 
@@ -30,13 +30,13 @@ _TOLERANCE = 1e-9  # units of strength
 
 @dataclass(frozen=True)
 class Rating:
-    """A player's rating and its standard error, in points; the anchor's error is 0."""
+    """A player's rating and its standard error, in points; the reference's error is 0."""
 
     points: float
     error: float
 
 
-def rate(games: Iterable[tuple[Sequence[str], int | None]], anchor: str) -> dict[str, Rating]:
+def rate(games: Iterable[tuple[Sequence[str], int | None]], reference: str) -> dict[str, Rating]:
     """Return the rating of every player of the games, the best first.
 
     The order of the games does not matter. A game of a player against itself says nothing; one that nobody won counts
@@ -44,32 +44,32 @@ def rate(games: Iterable[tuple[Sequence[str], int | None]], anchor: str) -> dict
 
     Args:
         games: for each game the players by seat, and the seat of the winner, counted from 0; None if nobody won.
-        anchor: the player whose rating is `ANCHOR_RATING`.
+        reference: the player whose rating is `REFERENCE_RATING`.
 
     Raises:
-        ValueError: the anchor is in no game.
+        ValueError: the reference is in no game.
     """
     counts = Counter((tuple(seats), winner) for seats, winner in games)
-    names = sorted({name for seats, _ in counts for name in seats} - {anchor})
-    if not any(anchor in seats for seats, _ in counts):
-        raise ValueError(f"no game of {anchor}, to which all ratings refer")
-    likelihood = _Likelihood(counts, [anchor, *names])
+    names = sorted({name for seats, _ in counts for name in seats} - {reference})
+    if not any(reference in seats for seats, _ in counts):
+        raise ValueError(f"no game of {reference}, to which all ratings refer")
+    likelihood = _Likelihood(counts, [reference, *names])
     strengths = likelihood.maximise()
     errors = np.sqrt(np.diag(np.linalg.inv(likelihood.curvature(strengths))))
-    rated = {anchor: Rating(ANCHOR_RATING, 0.0)}
+    rated = {reference: Rating(REFERENCE_RATING, 0.0)}
     for name, strength, error in zip(names, strengths.tolist(), errors.tolist(), strict=True):
-        rated[name] = Rating(ANCHOR_RATING + POINTS * strength, POINTS * error)
+        rated[name] = Rating(REFERENCE_RATING + POINTS * strength, POINTS * error)
     return dict(sorted(rated.items(), key=lambda entry: (-entry[1].points, entry[0])))
 
 
 class _Likelihood:
     """The logarithm of the games' likelihood times the prior, a concave function of the strengths.
 
-    The anchor's strength is 0; arrays hold those of the others.
+    The reference's strength is 0; arrays hold those of the others.
     """
 
     def __init__(self, counts: Counter[tuple[tuple[str, ...], int | None]], names: Sequence[str]) -> None:
-        """Take in how often each result occurred. The first of the names is the anchor's."""
+        """Take in how often each result occurred. The first of the names is the reference's."""
         places = {name: place for place, name in enumerate(names)}
         tallies: dict[tuple[int, ...], NDArray[np.float64]] = {}
         for seats, winner in sorted(counts, key=repr):

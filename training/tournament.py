@@ -18,7 +18,7 @@ from training.progress import Report, ignore_progress
 from training.ratings import Rating, rate
 from training.settings import MatchSettings
 
-ANCHOR = "heuristic"
+REFERENCE = "heuristic"
 """The player of rating 1500, if it takes part."""
 
 KINDS = "uniform, heuristic, monte-carlo-N, policy:DIR, search-N:DIR"
@@ -50,7 +50,7 @@ class Tournament:
     config: str
     seed: str
     blocks: int
-    anchor: str
+    reference: str
     pairings: tuple[Pairing, ...]
     ratings: Mapping[str, Rating]
     """The best player first."""
@@ -61,7 +61,7 @@ class Tournament:
             "config": self.config,
             "seed": self.seed,
             "blocks": self.blocks,
-            "anchor": self.anchor,
+            "reference": self.reference,
             "pairs": [_pair_facts(pairing) for pairing in self.pairings],
             "ratings": [
                 {"player": name, "rating": round(rating.points, 1), "error": round(rating.error, 1)}
@@ -139,10 +139,10 @@ def play_tournament(
             report=observe,
         )
         pairings.append(Pairing(challenger, opponent, result))
-    anchor = ANCHOR if ANCHOR in players else next(iter(players))
-    ratings = rate((game for pairing in pairings for game in _games(pairing)), anchor)
+    reference = REFERENCE if REFERENCE in players else next(iter(players))
+    ratings = rate((game for pairing in pairings for game in _games(pairing)), reference)
     return Tournament(
-        config=config.name, seed=seed, blocks=blocks, anchor=anchor, pairings=tuple(pairings), ratings=ratings
+        config=config.name, seed=seed, blocks=blocks, reference=reference, pairings=tuple(pairings), ratings=ratings
     )
 
 

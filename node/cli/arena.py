@@ -13,7 +13,7 @@ from node.config.toml import ConfigError
 if TYPE_CHECKING:
     from training.tournament import Tournament
 
-_NEEDED = ("numpy", "safetensors", "torch", "warp")
+_NEEDED = ("safetensors", "torch", "warp")
 _EPILOG = """\
 players:
   uniform          every legal move with the same probability
@@ -107,7 +107,7 @@ def _print(tournament: "Tournament") -> None:
     columns = ["#", "player", "#rating", "#error", *(f"#{number}" for number in range(1, len(names) + 1))]
     rows = []
     for number, (name, rating) in enumerate(tournament.ratings.items(), 1):
-        error = "" if name == tournament.anchor else f"{rating.error:.0f}"
+        error = "" if name == tournament.reference else f"{rating.error:.0f}"
         against = (shares.get((name, other), "–") for other in names)
         rows.append([str(number), name, f"{rating.points:.0f}", error, *against])
     games = plural(int(tournament.pairings[0].result.winners.size), "game")

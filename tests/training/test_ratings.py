@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from training.ratings import ANCHOR_RATING, POINTS, rate
+from training.ratings import POINTS, REFERENCE_RATING, rate
 
 Games = Sequence[tuple[list[str], int | None]]
 TRUE = {"a": 1500.0, "b": 1650.0, "c": 1900.0, "d": 1350.0}
@@ -30,7 +30,7 @@ def test_known_strengths_are_found_within_the_errors(players: int) -> None:
     deviations = []
     for seed in range(15):
         ratings = rate(simulate(players, 300, seed), "a")
-        assert ratings["a"].points == ANCHOR_RATING
+        assert ratings["a"].points == REFERENCE_RATING
         assert ratings["a"].error == 0
         deviations += [(ratings[name].points - TRUE[name]) / ratings[name].error for name in "bcd"]
     assert abs(np.mean(deviations)) < 0.5
@@ -84,7 +84,7 @@ def test_a_game_against_oneself_says_nothing() -> None:
     assert rate([*games, *[(["a", "a"], 0)] * 50], "b")["a"].points == pytest.approx(rate(games, "b")["a"].points)
 
 
-def test_without_games_of_the_anchor_there_are_no_ratings() -> None:
+def test_without_games_of_the_reference_there_are_no_ratings() -> None:
     with pytest.raises(ValueError, match="no game of heuristic, to which all ratings refer"):
         rate([(["a", "b"], 0)], "heuristic")
     with pytest.raises(ValueError, match="no game of a"):

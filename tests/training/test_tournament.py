@@ -81,7 +81,7 @@ def test_every_pair_meets_once(played: Tournament) -> None:
     pairs = [(pairing.challenger, pairing.opponent) for pairing in played.pairings]
     assert pairs == [("uniform", "heuristic"), ("uniform", "monte-carlo-1"), ("heuristic", "monte-carlo-1")]
     assert set(played.ratings) == set(NAMES)
-    assert played.anchor == "heuristic"
+    assert played.reference == "heuristic"
     assert played.ratings["heuristic"].points == 1500
     assert played.ratings["uniform"].points < 1500
 
@@ -89,7 +89,7 @@ def test_every_pair_meets_once(played: Tournament) -> None:
 def test_what_two_players_do_does_not_depend_on_who_else_is_there(played: Tournament) -> None:
     alone = play_tournament(HEX, make_players(["monte-carlo-1", "uniform"]), seed="a text", blocks=2)
     assert (alone.pairings[0].result.winners == played.pairings[1].result.winners[:, ::-1]).all()
-    assert alone.anchor == "monte-carlo-1"
+    assert alone.reference == "monte-carlo-1"
     assert alone.ratings["monte-carlo-1"].points == 1500
     seed = hashlib.sha256(b"a text").digest()
     again = meet(HEX, MonteCarloPlayer(1), UniformPlayer(), seed=seed, blocks=2, opening_plies=8)
@@ -109,7 +109,7 @@ def test_with_three_players_each_challenges_each(kernels: None) -> None:
 def test_the_facts_are_those_of_the_games(played: Tournament) -> None:
     facts = json.loads(json.dumps(played.facts()))
     assert (facts["config"], facts["seed"], facts["blocks"]) == ("hex8-2", "a text", 2)
-    assert facts["anchor"] == "heuristic"
+    assert facts["reference"] == "heuristic"
     for pair, pairing in zip(facts["pairs"], played.pairings, strict=True):
         assert (pair["challenger"], pair["opponent"]) == (pairing.challenger, pairing.opponent)
         assert pair["games"] == 4
@@ -150,5 +150,5 @@ def test_models_play_legal_moves_everywhere(settings: Config, model: Path, kerne
 def test_models_take_part(model: Path, kernels: None) -> None:
     players = make_players(["uniform", f"policy:{model}", f"search-2:{model}"])
     played = play_tournament(HEX, players, seed="", blocks=1)
-    assert played.anchor == "uniform"
+    assert played.reference == "uniform"
     assert all(pairing.result.share in (0, 0.5, 1) for pairing in played.pairings)

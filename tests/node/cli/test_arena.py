@@ -27,7 +27,7 @@ def test_the_table_has_every_player_against_every_player(kernels: None, capsys: 
 def test_json_is_one_object(kernels: None, capsys: Output) -> None:
     assert main([*QUICK, "--config", "hex8-3", "--seed", "x", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert list(facts) == ["config", "seed", "blocks", "anchor", "pairs", "ratings"]
+    assert list(facts) == ["config", "seed", "blocks", "reference", "pairs", "ratings"]
     assert (facts["config"], facts["seed"], len(facts["pairs"])) == ("hex8-3", "x", 2)
     main([*QUICK, "--config", "hex8-3", "--seed", "x", "--json"])
     assert json.loads(capsys.readouterr().out) == facts

@@ -53,7 +53,7 @@ class SyncAnswer:
 def missing_events(held: Replica | EpochEvents, tips: Iterable[Tip], want: Iterable[bytes] = ()) -> list[bytes]:
     """Return as many raw events as fit into a message of those that a peer with `tips` lacks, or wants by hash.
 
-    See `EpochEvents.missing`.
+    See `EpochEvents.events_for_peer`.
     """
     return [event.raw for event in held.events_for_peer(tips, MAX_EVENTS, want, MAX_EVENTS_BYTES)]
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import Config
+from engine.players.search import TIE_BREAK
 from engine.record import GameRecord, merkle_root
 from engine.search import Evaluate, gumbel_search
 from training.arrays import Stored, write_arrays
@@ -26,8 +27,6 @@ from training.seeds import seed_word
 from training.settings import MatchSettings
 
 KIND: Final = "match/1"
-TIE_BREAK: Final = 1e-3
-"""Scale of the noise in matches: models play their best move; the noise only decides between equal ones."""
 
 Block = tuple[int, bytes]
 """A block's number and its 32-byte seed."""

@@ -63,7 +63,7 @@ def other_letter(place: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Files:
     """What an auditor has: the certificate, the swarm.toml, the model."""
 
     certificate: Path
@@ -76,12 +76,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def files(tmp_path: Path) -> Files:
     members = [
         Listing(f"node{number}", id_text(member.id), Address("127.0.0.1", 7400 + number), member.weight)
         for number, member in enumerate(SWARM.genesis.members)
     ]
-    found = Desk(tmp_path / "certificate.json", tmp_path / "swarm.toml", tmp_path / "model")
+    found = Files(tmp_path / "certificate.json", tmp_path / "swarm.toml", tmp_path / "model")
     found.swarm.write_text(render_swarm("test", members, SMALL))
     found.model.mkdir()
     (found.model / "weights.safetensors").write_bytes(WEIGHTS)
@@ -91,38 +91,38 @@ def desk(tmp_path: Path) -> Desk:
 Output = pytest.CaptureFixture[str]
 
 
-def test_a_good_certificate_holds(desk: Desk, capsys: Output) -> None:
-    assert desk.verify(GOOD, "--genesis", desk.swarm, "--model", desk.model) == 0
+def test_a_good_certificate_holds(files: Files, capsys: Output) -> None:
+    assert files.verify(GOOD, "--genesis", files.swarm, "--model", files.model) == 0
     output = capsys.readouterr()
     assert output.err == ""
     lines = output.out.splitlines()
-    assert lines[0] == f"{desk.certificate}: HOLDS"
+    assert lines[0] == f"{files.certificate}: HOLDS"
     assert f"  swarm     test, genesis {SWARM.genesis.digest.hex()}" in lines
     assert f"  promoted  hex8-2 no. 1: {PROMOTION.model.digest.hex()} (c16b2)" in lines
     assert f"  replaces  {t.UNIFORM.hex()} (uniform, built in)" in lines
     assert "  approved  weight 3 of 4 replayed the games and voted for it" in lines
     assert "  sealed    weight 3 of 4, by 3 members" in lines
-    assert f"  files     1 file in {desk.model} match" in lines
+    assert f"  files     1 file in {files.model} match" in lines
     assert "give --genesis" not in output.out
 
 
-def test_without_a_genesis_it_says_what_was_believed(desk: Desk, capsys: Output) -> None:
-    assert desk.verify(GOOD) == 0
+def test_without_a_genesis_it_says_what_was_believed(files: Files, capsys: Output) -> None:
+    assert files.verify(GOOD) == 0
     assert "give --genesis to check that it is the swarm you mean" in capsys.readouterr().out
 
 
-def test_the_genesis_record_will_do(desk: Desk, capsys: Output) -> None:
-    record = desk.model.parent / "genesis.cbor"
+def test_the_genesis_record_will_do(files: Files, capsys: Output) -> None:
+    record = files.model.parent / "genesis.cbor"
     record.write_bytes(SWARM.genesis.raw)
-    assert desk.verify(GOOD, "--genesis", record) == 0
+    assert files.verify(GOOD, "--genesis", record) == 0
     assert "The genesis is the one that you gave." in capsys.readouterr().out
     record.write_bytes(SWARM.genesis.raw[:-1])
-    assert desk.verify(GOOD, "--genesis", record) == 2
+    assert files.verify(GOOD, "--genesis", record) == 2
     assert capsys.readouterr().err.startswith(f"ringrift-node: {record}: genesis: ")
 
 
-def test_for_programs(desk: Desk, capsys: Output) -> None:
-    assert desk.verify(GOOD, "--json", "--genesis", SWARM.genesis.digest.hex()) == 0
+def test_for_programs(files: Files, capsys: Output) -> None:
+    assert files.verify(GOOD, "--json", "--genesis", SWARM.genesis.digest.hex()) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["certificate"] == PROMOTION.digest.hex()
     assert facts["model"] == PROMOTION.model.digest.hex()
@@ -142,19 +142,19 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("forgery", REFUSED)
-def test_forgeries_are_refused(desk: Desk, capsys: Output, forgery: str) -> None:
+def test_forgeries_are_refused(files: Files, capsys: Output, forgery: str) -> None:
     make, reason = REFUSED[forgery]
-    assert desk.verify(make(), "--genesis", desk.swarm) == 1
+    assert files.verify(make(), "--genesis", files.swarm) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.startswith(f"{desk.certificate}: REFUSED: ")
+    assert output.err.startswith(f"{files.certificate}: REFUSED: ")
     assert reason in output.err
     assert output.err.count("\n") == 1
 
 
-def test_another_swarm_is_refused(desk: Desk, capsys: Output) -> None:
-    desk.swarm.write_text(desk.swarm.read_text().replace('name = "test"', 'name = "rest"'))
-    assert desk.verify(GOOD, "--genesis", desk.swarm) == 1
+def test_another_swarm_is_refused(files: Files, capsys: Output) -> None:
+    files.swarm.write_text(files.swarm.read_text().replace('name = "test"', 'name = "rest"'))
+    assert files.verify(GOOD, "--genesis", files.swarm) == 1
     assert f"is of the swarm with genesis {SWARM.genesis.digest.hex()}, not " in capsys.readouterr().err
 
 
@@ -179,44 +179,46 @@ def foreign_file(model: Path) -> None:
         (foreign_file, "file 'sub/more.bin' is not part of the certified model"),
     ],
 )
-def test_another_model_is_refused(desk: Desk, capsys: Output, change: Callable[[Path], None], reason: str) -> None:
-    change(desk.model)
-    assert desk.verify(GOOD, "--model", desk.model) == 1
+def test_another_model_is_refused(files: Files, capsys: Output, change: Callable[[Path], None], reason: str) -> None:
+    change(files.model)
+    assert files.verify(GOOD, "--model", files.model) == 1
     assert reason in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("data", "arguments", "complaint"),
     [
-        (b"", (), "{desk.certificate}: not a certificate: not a JSON object"),
-        (b"hello", (), "{desk.certificate}: not a certificate: not a JSON object"),
-        (b"\xff" * 100, (), "{desk.certificate}: not a certificate"),
-        (b"{}", (), "{desk.certificate}: not a certificate: must be a JSON object with"),
-        (b" " * 5_000_000, (), "{desk.certificate}: not a certificate: "),
-        (GOOD[: len(GOOD) // 2], (), "{desk.certificate}: not a certificate"),
-        (GOOD, ("--genesis", "{desk.model}/none.toml"), "{desk.model}/none.toml: there is no such file"),
-        (GOOD, ("--genesis", "{desk.certificate}"), "{desk.certificate}:1: "),
-        (GOOD, ("--model", "{desk.model}/none"), "{desk.model}/none: is not a directory"),
+        (b"", (), "{files.certificate}: not a certificate: not a JSON object"),
+        (b"hello", (), "{files.certificate}: not a certificate: not a JSON object"),
+        (b"\xff" * 100, (), "{files.certificate}: not a certificate"),
+        (b"{}", (), "{files.certificate}: not a certificate: must be a JSON object with"),
+        (b" " * 5_000_000, (), "{files.certificate}: not a certificate: "),
+        (GOOD[: len(GOOD) // 2], (), "{files.certificate}: not a certificate"),
+        (GOOD, ("--genesis", "{files.model}/none.toml"), "{files.model}/none.toml: there is no such file"),
+        (GOOD, ("--genesis", "{files.certificate}"), "{files.certificate}:1: "),
+        (GOOD, ("--model", "{files.model}/none"), "{files.model}/none: is not a directory"),
     ],
 )
-def test_unreadable_input(desk: Desk, capsys: Output, data: bytes, arguments: tuple[str, ...], complaint: str) -> None:
-    assert desk.verify(data, *(argument.format(desk=desk) for argument in arguments)) == 2
+def test_unreadable_input(
+    files: Files, capsys: Output, data: bytes, arguments: tuple[str, ...], complaint: str
+) -> None:
+    assert files.verify(data, *(argument.format(files=files) for argument in arguments)) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.startswith("ringrift-node: " + complaint.format(desk=desk))
+    assert output.err.startswith("ringrift-node: " + complaint.format(files=files))
     assert output.err.count("\n") == 1
 
 
-def test_a_certificate_that_is_not_there(desk: Desk, capsys: Output) -> None:
-    assert main(["verify", str(desk.certificate)]) == 2
-    assert capsys.readouterr().err == (f"ringrift-node: {desk.certificate}: there is no such file; check the path\n")
+def test_a_certificate_that_is_not_there(files: Files, capsys: Output) -> None:
+    assert main(["verify", str(files.certificate)]) == 2
+    assert capsys.readouterr().err == (f"ringrift-node: {files.certificate}: there is no such file; check the path\n")
 
 
-def test_it_needs_neither_node_nor_network_nor_torch(desk: Desk) -> None:
-    desk.certificate.write_bytes(GOOD)
+def test_it_needs_neither_node_nor_network_nor_torch(files: Files) -> None:
+    files.certificate.write_bytes(GOOD)
     script = (
         "import sys; from node.cli import main; "
-        f"status = main(['verify', {str(desk.certificate)!r}, '--genesis', {str(desk.swarm)!r}]); "
+        f"status = main(['verify', {str(files.certificate)!r}, '--genesis', {str(files.swarm)!r}]); "
         "print(*{name.split('.')[0] for name in sys.modules}); sys.exit(status)"
     )
     command: list[Any] = [sys.executable, "-c", script]

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.moves import Kind
@@ -47,6 +49,17 @@ ROLES: Final[tuple[str, ...]] = (
 
 KINDS: Final = len(Kind)
 _FIELD: Final = 1 << 12
+
+
+def field_roles() -> NDArray[np.int32]:
+    """Return int32[KINDS, 4] for kernels: each field's role, -1 if it is not a cell, and the landing's field or -1."""
+    found = np.full((KINDS, 4), -1, np.int32)
+    for kind, names in _FIELD_ROLES.items():
+        found[kind, :3] = [-1 if name is None else ROLES.index(name) for name in names]
+    found[Kind.PR, 0] = 0  # the first of the placements; the count is added
+    for kind, field in _LANDING_FIELD.items():
+        found[kind, 3] = field
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from importlib import import_module
 import engine
 
 KERNEL_MODULES = ("training.kernels",)
+CPU_MODULES = ("training.inference_kernels",)
+"""Modules whose kernels run on CPUs alone."""
 
 
 def main() -> int:
@@ -13,7 +15,7 @@ def main() -> int:
     engine.warm(lambda name, place, total: print(f"{place} of {total} {name}", flush=True))
     from engine.backend.cpu import compile_kernels
 
-    for name in KERNEL_MODULES:
+    for name in (*KERNEL_MODULES, *CPU_MODULES):
         print(name, flush=True)
         import_module(name)
         compile_kernels(name)

@@ -132,7 +132,10 @@ class _Converter:
         if function not in self._functions:
             name = f"{function.__module__}_{function.__name__}".replace(".", "_")
             options = function.__dialect__  # type: ignore[attr-defined]
-            self._functions[function] = warp().func(self._copy(function), name=name, **options)
+            if "code" in options:
+                self._functions[function] = warp().func_native(options["code"])(self._copy(options["declared"]))
+            else:
+                self._functions[function] = warp().func(self._copy(function), name=name, **options)
         return self._functions[function]
 
     def kernels(self, module: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ changes starts as `Int(0)`; reading a row gives `int(row[i])`, writing one takes
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
@@ -110,6 +111,22 @@ def func(function: F | None = None, *, inline: bool | None = None) -> F | Callab
         return marked
 
     return mark if function is None else mark(function)
+
+
+def native(code: str, plain: F) -> Callable[[F], F]:
+    """Make a function of the dialect from a declaration without a body, for what the dialect cannot say: vectors.
+
+    Args:
+        code: C++ for CPUs (not for GPUs); parameters keep their names, and the numbers of an array are at `name.data`.
+        plain: what plain Python calls; it does the same, up to rounding.
+    """
+
+    def mark(declared: F) -> F:
+        update_wrapper(plain, declared)
+        plain.__dialect__ = {"code": code, "declared": declared}  # type: ignore[attr-defined]
+        return plain
+
+    return mark
 
 
 class Kernel:

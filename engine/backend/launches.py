@@ -6,6 +6,7 @@ addresses of the arrays costs 4 us, and 2 us for each array that is not the one 
 
 from __future__ import annotations
 
+import math
 import weakref
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.backend.dialect import Lanes
+
+_LINE = 64  # bytes of a cache line, and of the widest vector
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Return a new array whose numbers begin at a cache line."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + size].view(dtype).reshape(shape)
 
 
 class RecordedLaunch:
@@ -59,7 +70,7 @@ class RecordedLaunch:
     def _memory(self, place: int, lanes: Lanes) -> NDArray[Any]:
         kept: NDArray[Any] | None = self._kept[place]
         if kept is None or kept.shape[1] != lanes.width or kept.dtype != lanes.dtype:
-            self._kept[place] = kept = np.empty((1, lanes.width), lanes.dtype)
+            self._kept[place] = kept = aligned_empty((1, lanes.width), lanes.dtype)
         return kept
 
     def _set_array(self, place: int, array: NDArray[Any]) -> None:

@@ -18,11 +18,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from engine.backend.cpu import cpu
+from engine.backend.dialect import Lanes
 from engine.config import CONFIGS, Config, config
 from engine.games import Games
 from engine.search import EvalBatch, Evaluate, Evaluation, gumbel_search
 from training.evaluate import NetworkEvaluator
-from training.geometry import Geometry
+from training.inference_kernels import run_network
 from training.network import Network
 from training.playing import Playing
 
@@ -99,14 +101,17 @@ class SelfPlay:
         return self._playing.games.copy()
 
 
-def bare_forward(network: Network, games: Games) -> Callable[[], int]:
-    """Return a run of the network alone on the features of these positions, which returns their number."""
-    planes, scalars = (torch.from_numpy(array) for array in games.features())
-    geometry = Geometry.of(games.config)
+def bare_forward(evaluate: NetworkEvaluator, games: Games) -> Callable[[], int]:
+    """Return a run of the network alone, so many times as there are games, which returns that number.
 
-    @torch.inference_mode()
+    It writes no features and scores no moves; how long it takes does not depend on the positions.
+    """
+    program = evaluate.program(games.config)
+    memory = Lanes(program.memory, np.float32)
+
     def run() -> int:
-        network(planes, scalars, geometry)
+        arguments = (program.steps, program.indices, program.weights, memory)
+        cpu().launch(run_network, len(games), *arguments)
         return len(games)
 
     return run
@@ -126,7 +131,7 @@ def measure(
     """Measure all batch sizes of a configuration, each in every round."""
     evaluate = NetworkEvaluator(network)
     played = [SelfPlay(settings, evaluate, batch) for batch in batches]
-    bare = [bare_forward(network, games.positions()) for games in played]
+    bare = [bare_forward(evaluate, games.positions()) for games in played]
     for warm in (*(games.step for games in played), *bare):
         warm()
     rounds = [

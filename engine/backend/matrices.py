@@ -1,0 +1,210 @@
+"""Matrices in a row of floats: what the layers of a network need, in C++ for CPUs and with NumPy in plain Python.
+
+A matrix is `rows` runs of `width` numbers, one after the other, `width` a multiple of 16. `memory` is the row that
+holds them, and places in it are counted in numbers. Each output is a sum of its own, made in the order of the inputs,
+so results do not depend on the width of the processor's vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.backend.dialect import Floats, Ints, native
+
+VECTOR: Final = 16
+"""The numbers of one vector; all widths are multiples of it."""
+
+BLOCK: Final = 8
+"""Rows that are multiplied together; a matrix of so many rows, or a multiple, is multiplied fastest."""
+
+# `min_vector_width` lets the compiler use the widest registers. Vectors may begin anywhere: aligned(4).
+_PRELUDE: Final = """
+    typedef float Vector __attribute__((vector_size(64), aligned(4)));
+    auto vector = [](float* place) -> Vector& { return *(Vector*)place; };
+"""
+
+
+def _floats(row: Floats) -> NDArray[Any]:
+    return np.asarray(row)
+
+
+def _matrix(memory: Floats, start: int, rows: int, width: int) -> NDArray[Any]:
+    return _floats(memory)[start : start + rows * width].reshape(rows, width)
+
+
+def _clear(memory: Floats, start: int, count: int) -> None:
+    _floats(memory)[start : start + count] = 0.0
+
+
+@native(
+    _PRELUDE
+    + """
+    auto run = [&]() __attribute__((min_vector_width(512))) {
+        for (int at = start; at < start + count; at += 16) vector(memory.data + at) = Vector{};
+    };
+    run();
+""",
+    _clear,
+)
+def clear(memory: Floats, start: int, count: int) -> None:
+    """Set `count` numbers, a multiple of 16, to 0."""
+
+
+def _set_rows(source: Floats, start: int, memory: Floats, target: int, rows: int, width: int) -> None:
+    _matrix(memory, target, rows, width)[:] = _floats(source)[start : start + width]
+
+
+@native(
+    _PRELUDE
+    + """
+    auto run = [&]() __attribute__((min_vector_width(512))) {
+        for (int column = 0; column < width; column += 16) {
+            const Vector value = vector(source.data + start + column);
+            for (int row = 0; row < rows; ++row) vector(memory.data + target + row * width + column) = value;
+        }
+    };
+    run();
+""",
+    _set_rows,
+)
+def set_rows(source: Floats, start: int, memory: Floats, target: int, rows: int, width: int) -> None:
+    """Set every row of the matrix at `target` to the numbers of `source` from `start` on."""
+
+
+def _rectify(memory: Floats, source: int, added: int, target: int, rows: int, width: int) -> None:
+    vector = _floats(memory)[added : added + width]
+    _matrix(memory, target, rows, width)[:] = np.maximum(_matrix(memory, source, rows, width) + vector, 0.0)
+
+
+@native(
+    _PRELUDE
+    + """
+    auto run = [&]() __attribute__((min_vector_width(512))) {
+        for (int column = 0; column < width; column += 16) {
+            const Vector extra = vector(memory.data + added + column);
+            for (int at = column; at < rows * width; at += width) {
+                const Vector sum = vector(memory.data + source + at) + extra;
+                vector(memory.data + target + at) = sum > 0.0f ? sum : Vector{};
+            }
+        }
+    };
+    run();
+""",
+    _rectify,
+)
+def rectify(memory: Floats, source: int, added: int, target: int, rows: int, width: int) -> None:
+    """Write max(0, row + the vector at `added`), for each row of the matrix at `source`, to the one at `target`."""
+
+
+def _pool_rows(memory: Floats, source: int, rows: int, width: int, target: int) -> None:
+    rectified = np.maximum(_matrix(memory, source, rows, width), 0.0)
+    _floats(memory)[target : target + width] = rectified.sum(axis=0) / np.float32(rows)
+
+
+@native(
+    _PRELUDE
+    + """
+    auto run = [&]() __attribute__((min_vector_width(512))) {
+        for (int column = 0; column < width; column += 16) {
+            Vector sum = {};
+            for (int at = column; at < rows * width; at += width) {
+                const Vector value = vector(memory.data + source + at);
+                sum += value > 0.0f ? value : Vector{};
+            }
+            vector(memory.data + target + column) = sum / (float)rows;
+        }
+    };
+    run();
+""",
+    _pool_rows,
+)
+def pool_rows(memory: Floats, source: int, rows: int, width: int, target: int) -> None:
+    """Write the mean of max(0, row) over the rows of the matrix at `source` to the vector at `target`."""
+
+
+def _add_products(
+    memory: Floats,
+    source: int,
+    stride: int,
+    inputs: int,
+    weights: Floats,
+    at: int,
+    indices: Ints,
+    table: int,
+    taps: int,
+    target: int,
+    rows: int,
+    width: int,
+) -> None:
+    index = np.asarray(indices)[table : table + rows * taps].reshape(rows, taps)
+    factors = _floats(weights)[at : at + taps * inputs * width].reshape(taps * inputs, width)
+    gathered = _floats(memory)[source + index[:, :, None] * stride + np.arange(inputs)]
+    _matrix(memory, target, rows, width)[:] += gathered.reshape(rows, taps * inputs) @ factors
+
+
+@native(
+    _PRELUDE
+    + """
+    // sums: a block of rows and vectors that stay in registers, [rows][vectors]
+    auto block = [&](auto& sums, int row, int column) __attribute__((min_vector_width(512), always_inline)) {
+        constexpr int height = sizeof(sums) / sizeof(sums[0]), vectors = sizeof(sums[0]) / sizeof(Vector);
+        float* out = memory.data + target + row * width + column;
+        _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
+            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
+                sums[r][v] = vector(out + r * width + 16 * v);
+        for (int tap = 0; tap < taps; ++tap) {
+            const float* from[height];
+            _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
+                from[r] = memory.data + source + indices.data[table + (row + r) * taps + tap] * stride;
+            float* factors = weights.data + at + tap * inputs * width + column;
+            for (int i = 0; i < inputs; ++i, factors += width) {
+                _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v) {
+                    const Vector factor = vector(factors + 16 * v);
+                    _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
+                        sums[r][v] += factor * from[r][i];
+                }
+            }
+        }
+        _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
+            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
+                vector(out + r * width + 16 * v) = sums[r][v];
+    };
+    auto run = [&]() __attribute__((min_vector_width(512))) {
+        int row = 0;
+        for (; row + 8 <= rows; row += 8) {
+            int column = 0;
+            for (; column + 32 <= width; column += 32) { Vector sums[8][2]; block(sums, row, column); }
+            for (; column < width; column += 16) { Vector sums[8][1]; block(sums, row, column); }
+        }
+        for (; row < rows; ++row) {
+            int column = 0;
+            for (; column + 32 <= width; column += 32) { Vector sums[1][2]; block(sums, row, column); }
+            for (; column < width; column += 16) { Vector sums[1][1]; block(sums, row, column); }
+        }
+    };
+    run();
+""",
+    _add_products,
+)
+def add_products(
+    memory: Floats,
+    source: int,
+    stride: int,
+    inputs: int,
+    weights: Floats,
+    at: int,
+    indices: Ints,
+    table: int,
+    taps: int,
+    target: int,
+    rows: int,
+    width: int,
+) -> None:
+    """Add to row r of the matrix at `target`, for each tap t, row index[r, t] of the source times the weights of t.
+
+    A row of the source is `inputs` numbers, and rows are `stride` numbers apart. The indices, [rows, taps], begin at
+    `table`; the weights, [taps, inputs, width], at `at`.
+    """

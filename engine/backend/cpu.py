@@ -32,12 +32,13 @@ _MOST_REGISTERS = 128
 stack."""
 # Unrolling and vectorising made nothing faster here, and compilation slower. Grid-stride loops cost CUDA kernels
 # up to a fifth more registers and compilation a third more time; they serve launches of more than 2^31 threads.
+# The vectors of `engine.backend.matrices` are 512 bits wide; by default, compilers halve them on many processors.
 _OPTIONS = {
     "enable_backward": False,
     "max_unroll": 0,
     "default_grid_stride": False,
     "block_dim": BLOCK,
-    "cpu_compiler_flags": "-march=native -fno-vectorize -fno-slp-vectorize",
+    "cpu_compiler_flags": "-march=native -mprefer-vector-width=512 -fno-vectorize -fno-slp-vectorize",
 }
 _lock = threading.RLock()
 

@@ -20,7 +20,7 @@ VECTOR: Final = 16
 BLOCK: Final = 8
 """Rows that are multiplied together; a matrix of so many rows, or a multiple, is multiplied fastest."""
 
-# `min_vector_width` lets the compiler use the widest registers. Vectors may begin anywhere: aligned(4).
+# Vectors may begin anywhere in memory: aligned(4).
 _PRELUDE: Final = """
     typedef float Vector __attribute__((vector_size(64), aligned(4)));
     auto vector = [](float* place) -> Vector& { return *(Vector*)place; };
@@ -42,10 +42,7 @@ def _clear(memory: Floats, start: int, count: int) -> None:
 @native(
     _PRELUDE
     + """
-    auto run = [&]() __attribute__((min_vector_width(512))) {
-        for (int at = start; at < start + count; at += 16) vector(memory.data + at) = Vector{};
-    };
-    run();
+    for (int at = start; at < start + count; at += 16) vector(memory.data + at) = Vector{};
 """,
     _clear,
 )
@@ -60,13 +57,10 @@ def _set_rows(source: Floats, start: int, memory: Floats, target: int, rows: int
 @native(
     _PRELUDE
     + """
-    auto run = [&]() __attribute__((min_vector_width(512))) {
-        for (int column = 0; column < width; column += 16) {
-            const Vector value = vector(source.data + start + column);
-            for (int row = 0; row < rows; ++row) vector(memory.data + target + row * width + column) = value;
-        }
-    };
-    run();
+    for (int column = 0; column < width; column += 16) {
+        const Vector value = vector(source.data + start + column);
+        for (int row = 0; row < rows; ++row) vector(memory.data + target + row * width + column) = value;
+    }
 """,
     _set_rows,
 )
@@ -82,16 +76,13 @@ def _rectify(memory: Floats, source: int, added: int, target: int, rows: int, wi
 @native(
     _PRELUDE
     + """
-    auto run = [&]() __attribute__((min_vector_width(512))) {
-        for (int column = 0; column < width; column += 16) {
-            const Vector extra = vector(memory.data + added + column);
-            for (int at = column; at < rows * width; at += width) {
-                const Vector sum = vector(memory.data + source + at) + extra;
-                vector(memory.data + target + at) = sum > 0.0f ? sum : Vector{};
-            }
+    for (int column = 0; column < width; column += 16) {
+        const Vector extra = vector(memory.data + added + column);
+        for (int at = column; at < rows * width; at += width) {
+            const Vector sum = vector(memory.data + source + at) + extra;
+            vector(memory.data + target + at) = sum > 0.0f ? sum : Vector{};
         }
-    };
-    run();
+    }
 """,
     _rectify,
 )
@@ -107,17 +98,14 @@ def _pool_rows(memory: Floats, source: int, rows: int, width: int, target: int) 
 @native(
     _PRELUDE
     + """
-    auto run = [&]() __attribute__((min_vector_width(512))) {
-        for (int column = 0; column < width; column += 16) {
-            Vector sum = {};
-            for (int at = column; at < rows * width; at += width) {
-                const Vector value = vector(memory.data + source + at);
-                sum += value > 0.0f ? value : Vector{};
-            }
-            vector(memory.data + target + column) = sum / (float)rows;
+    for (int column = 0; column < width; column += 16) {
+        Vector sum = {};
+        for (int at = column; at < rows * width; at += width) {
+            const Vector value = vector(memory.data + source + at);
+            sum += value > 0.0f ? value : Vector{};
         }
-    };
-    run();
+        vector(memory.data + target + column) = sum / (float)rows;
+    }
 """,
     _pool_rows,
 )
@@ -149,7 +137,7 @@ def _add_products(
     _PRELUDE
     + """
     // sums: a block of rows and vectors that stay in registers, [rows][vectors]
-    auto block = [&](auto& sums, int row, int column) __attribute__((min_vector_width(512), always_inline)) {
+    auto block = [&](auto& sums, int row, int column) __attribute__((always_inline)) {
         constexpr int height = sizeof(sums) / sizeof(sums[0]), vectors = sizeof(sums[0]) / sizeof(Vector);
         float* out = memory.data + target + row * width + column;
         _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
@@ -172,20 +160,17 @@ def _add_products(
             _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
                 vector(out + r * width + 16 * v) = sums[r][v];
     };
-    auto run = [&]() __attribute__((min_vector_width(512))) {
-        int row = 0;
-        for (; row + 8 <= rows; row += 8) {
-            int column = 0;
-            for (; column + 32 <= width; column += 32) { Vector sums[8][2]; block(sums, row, column); }
-            for (; column < width; column += 16) { Vector sums[8][1]; block(sums, row, column); }
-        }
-        for (; row < rows; ++row) {
-            int column = 0;
-            for (; column + 32 <= width; column += 32) { Vector sums[1][2]; block(sums, row, column); }
-            for (; column < width; column += 16) { Vector sums[1][1]; block(sums, row, column); }
-        }
-    };
-    run();
+    int row = 0;
+    for (; row + 8 <= rows; row += 8) {
+        int column = 0;
+        for (; column + 32 <= width; column += 32) { Vector sums[8][2]; block(sums, row, column); }
+        for (; column < width; column += 16) { Vector sums[8][1]; block(sums, row, column); }
+    }
+    for (; row < rows; ++row) {
+        int column = 0;
+        for (; column + 32 <= width; column += 32) { Vector sums[1][2]; block(sums, row, column); }
+        for (; column < width; column += 16) { Vector sums[1][1]; block(sums, row, column); }
+    }
 """,
     _add_products,
 )

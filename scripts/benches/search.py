@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.backend.cpu import cpu
-from engine.backend.dialect import Lanes
 from engine.config import CONFIGS, Config, config
 from engine.games import Games
 from engine.search import EvalBatch, Evaluate, Evaluation, gumbel_search
@@ -107,7 +106,7 @@ def bare_forward(evaluate: NetworkEvaluator, games: Games) -> Callable[[], int]:
     It writes no features and scores no moves; how long it takes does not depend on the positions.
     """
     program = evaluate.program(games.config)
-    memory = Lanes(program.memory, np.float32)
+    memory = np.random.default_rng(0).random((1, program.memory), np.float32)
 
     def run() -> int:
         arguments = (program.steps, program.indices, program.weights, memory)

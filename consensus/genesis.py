@@ -13,7 +13,8 @@ from consensus.keys import id_text
 from consensus.roster import Roster, RosterError, RosterMember, parse_roster, require_balance
 from consensus.settings import Settings, SettingsError, format_value
 
-VERSION = 3
+VERSION = 4
+EARLIER_VERSION = 3  # of swarms that only older programs run; what they sealed is verified for ever
 SIZE_LIMIT = 1 << 16
 NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,64}")
 
@@ -24,11 +25,15 @@ class GenesisError(ValueError):
 
 @dataclass(frozen=True)
 class Genesis:
-    """The swarm's name, its founding members sorted by id, and its settings. Checked when made."""
+    """The swarm's name, its founding members sorted by id, and its settings. Checked when made.
+
+    This program's rules are those of `VERSION`. Of a genesis of `EARLIER_VERSION` it only reads what the swarm sealed.
+    """
 
     swarm: str
     members: tuple[RosterMember, ...]
     settings: Settings
+    version: int = VERSION
 
     def __post_init__(self) -> None:
         if NAME.fullmatch(self.swarm) is None:
@@ -36,6 +41,8 @@ class Genesis:
         for member in self.members:
             if type(member.weight) is int and member.weight == 0:
                 raise GenesisError(f"member {id_text(member.id)}: weight must be a whole number from 1, not 0")
+        if self.version != VERSION and not (self.version == EARLIER_VERSION and self.settings.is_earlier):
+            raise GenesisError(f"genesis: version {self.version} does not have these settings")
         _ = self.roster  # making it checks the members
 
     @cached_property
@@ -53,7 +60,7 @@ class Genesis:
         """The canonical bytes."""
         return encode(
             {
-                "version": VERSION,
+                "version": self.version,
                 "swarm": self.swarm,
                 "members": self.roster.table(),
                 "settings": self.settings.table(),
@@ -83,11 +90,11 @@ def decode_genesis(data: bytes) -> Genesis:
         raise GenesisError(f"genesis: {error}") from None
     if not isinstance(value, dict) or sorted(value) != ["members", "settings", "swarm", "version"]:
         raise GenesisError("genesis: must have the fields members, settings, swarm, version")
-    if value["version"] != VERSION:
-        raise GenesisError(
-            f"genesis: version {format_value(value['version'])} is unknown; this program knows {VERSION}"
-        )
-    genesis = Genesis(_text(value["swarm"]), _members(value["members"]), _settings(value["settings"]))
+    version = value["version"]
+    if type(version) is not int or version not in (EARLIER_VERSION, VERSION):
+        known = f"{EARLIER_VERSION} and {VERSION}"
+        raise GenesisError(f"genesis: version {format_value(version)} is unknown; this program knows {known}")
+    genesis = Genesis(_text(value["swarm"]), _members(value["members"]), _settings(value["settings"]), version)
     if genesis.raw != data:
         raise GenesisError("genesis: not in canonical form (sorted members, all settings, lowest terms)")
     return genesis
@@ -107,10 +114,7 @@ def _members(value: Decoded) -> tuple[RosterMember, ...]:
 
 
 def _settings(value: Decoded) -> Settings:
-    if not isinstance(value, dict):
-        raise GenesisError("genesis: settings must be a table")
-    tables = {name: table for name, table in value.items() if name != "configurations"}
     try:
-        return Settings.parse(value.get("configurations"), tables)
+        return Settings.parse_table(value)
     except SettingsError as error:
         raise GenesisError(f"genesis: {error}") from None

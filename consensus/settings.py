@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 from consensus.encoding import Value
 
@@ -54,8 +55,11 @@ def players(configuration: str) -> int:
 class Section:
     """A table of settings: whole numbers from 1 (some from 0), fractions between 0 and 1, and short texts."""
 
-    NAME = ""
-    MAY_BE_ZERO: frozenset[str] = frozenset()
+    NAME: ClassVar[str] = ""
+    MAY_BE_ZERO: ClassVar[frozenset[str]] = frozenset()
+    MAY_BE_ONE: ClassVar[frozenset[str]] = frozenset()  # fractions
+    EARLIER: ClassVar[Mapping[str, int | Fraction]] = MappingProxyType({})
+    """The settings that genesis version 3 did not have, with the values that mean what it did."""
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]  # every Section is a dataclass
@@ -64,8 +68,10 @@ class Section:
     def _check(self, name: str, default: object, value: object) -> None:
         where = self.NAME, name
         if isinstance(default, Fraction):
-            if not isinstance(value, Fraction) or not 0 < value < 1:
-                raise SettingsError(f"must be between 0 and 1, not {format_value(value)}", *where)
+            may_be_one = name in self.MAY_BE_ONE
+            if not isinstance(value, Fraction) or not (0 < value < 1 or (may_be_one and value == 1)):
+                bounds = "above 0 and at most 1" if may_be_one else "between 0 and 1"
+                raise SettingsError(f"must be {bounds}, not {format_value(value)}", *where)
             if max(value.numerator, value.denominator) > LARGEST:
                 raise SettingsError("has too many digits", *where)
         elif isinstance(default, str):
@@ -77,12 +83,26 @@ class Section:
                 raise SettingsError(f"must be a whole number of {least} or more, not {format_value(value)}", *where)
 
     def table(self) -> dict[str, Value]:
-        """Return the section as a CBOR map; a fraction is [numerator, denominator] in lowest terms."""
+        """Return the section as a CBOR map; a fraction is [numerator, denominator] in lowest terms.
+
+        A setting of `EARLIER` with the value there is left out. So what version 3 digested still has the same digest.
+        """
         table: dict[str, Value] = {}
         for item in fields(self):  # type: ignore[arg-type]
             value = getattr(self, item.name)
-            table[item.name] = [value.numerator, value.denominator] if isinstance(value, Fraction) else value
+            if item.name not in self.EARLIER or value != self.EARLIER[item.name]:
+                table[item.name] = [value.numerator, value.denominator] if isinstance(value, Fraction) else value
         return table
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether genesis version 3 could say all of this."""
+        return all(getattr(self, name) == value for name, value in self.EARLIER.items())
+
+    @classmethod
+    def parse_table(cls, table: object) -> Self:
+        """Return the section of which `table` returned this map. Raise SettingsError as `parse` does."""
+        return cls.parse({**cls.EARLIER, **table} if isinstance(table, Mapping) else table)
 
     @classmethod
     def parse(cls, table: object) -> Self:
@@ -152,19 +172,27 @@ class MatchSettings(Section):
 
     NAME = "match"
     MAY_BE_ZERO = frozenset({"opening_plies"})
+    MAY_BE_ONE = frozenset({"limit_share"})
+    EARLIER = MappingProxyType({"p0": Fraction(1, 2), "limit_share": Fraction(1)})
     simulations: int = 16
     considered: int = 8
     opening_plies: int = 4
     slot_blocks: int = 4  # blocks in a slot
-    block_limit: int = 64  # a match that is undecided after this many blocks is rejected
-    p1: Fraction = Fraction(13, 20)  # share of the score that the test looks for, against 1/2
-    alpha: Fraction = Fraction(1, 20)  # bound on accepting an equal candidate
-    beta: Fraction = Fraction(1, 20)  # bound on rejecting a candidate that scores p1
+    block_limit: int = 64  # after this many blocks a match that is undecided is decided by `limit_share`
+    p0: Fraction = Fraction(1, 2)  # share of the points that the test takes for not better
+    p1: Fraction = Fraction(3, 5)  # share of the points that the test looks for, against p0
+    alpha: Fraction = Fraction(1, 20)  # bound on the test accepting a candidate that scores p0
+    beta: Fraction = Fraction(1, 20)  # bound on the test rejecting a candidate that scores p1
+    limit_share: Fraction = Fraction(11, 20)  # enough at the block limit; 1: undecided is rejected
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 2 * self.p1 > 1:
-            raise SettingsError(f"must be above 1/2, not {self.p1}", "match", "p1")
+        if not 2 * self.p0 >= 1:
+            raise SettingsError(f"must be 1/2 or more, not {self.p0}", "match", "p0")
+        if not self.p1 > self.p0:
+            raise SettingsError(f"must be above p0 = {self.p0}, not {self.p1}", "match", "p1")
+        if not self.limit_share >= self.p0:
+            raise SettingsError(f"must be p0 = {self.p0} or more, not {self.limit_share}", "match", "limit_share")
         if self.block_limit % (2 * self.slot_blocks):
             wanted = f"a multiple of 2 x slot_blocks = {2 * self.slot_blocks}"
             raise SettingsError(f"must be {wanted}, not {self.block_limit}", "match", "block_limit")
@@ -253,22 +281,44 @@ class Settings:
         table["configurations"] = list(self.configurations)
         return table
 
+    @property
+    def is_earlier(self) -> bool:
+        """Whether genesis version 3 could say all of this."""
+        return all(getattr(self, name).is_earlier for name in SECTIONS)
+
     @classmethod
     def parse(cls, configurations: object, tables: object) -> Settings:
         """Return settings from configurations in any order and from one table per section.
 
         Raise SettingsError if they cannot be used.
         """
-        names: Any = configurations
-        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise SettingsError("configurations: must be a list of names such as hex8-2")
-        if not isinstance(tables, Mapping):
+        return _read(configurations, tables, lambda kind, table: kind.parse(table))
+
+    @classmethod
+    def parse_earlier(cls, configurations: object, tables: object) -> Settings:
+        """Return what genesis version 3 read where `parse` reads settings. Raise SettingsError as it does."""
+        return _read(configurations, tables, lambda kind, table: kind.parse_table(table))
+
+    @classmethod
+    def parse_table(cls, table: object) -> Settings:
+        """Return the settings of which `table` returned this map. Raise SettingsError if they cannot be used."""
+        if not isinstance(table, Mapping):
             raise SettingsError("settings: must be tables")
-        unknown = sorted(str(name) for name in tables if name not in SECTIONS)
-        if unknown:
-            raise SettingsError(f"unknown table; known are {', '.join(SECTIONS)}", unknown[0][:80])
-        sections: dict[str, Any] = {name: kind.parse(tables.get(name, {})) for name, kind in SECTIONS.items()}
-        return cls(configurations=tuple(sorted(set(names))), **sections)
+        sections = {name: section for name, section in table.items() if name != "configurations"}
+        return cls.parse_earlier(table.get("configurations"), sections)
+
+
+def _read(configurations: object, tables: object, read: Callable[[type[Section], object], Section]) -> Settings:
+    names: Any = configurations
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SettingsError("configurations: must be a list of names such as hex8-2")
+    if not isinstance(tables, Mapping):
+        raise SettingsError("settings: must be tables")
+    unknown = sorted(str(name) for name in tables if name not in SECTIONS)
+    if unknown:
+        raise SettingsError(f"unknown table; known are {', '.join(SECTIONS)}", unknown[0][:80])
+    sections: dict[str, Any] = {name: read(kind, tables.get(name, {})) for name, kind in SECTIONS.items()}
+    return Settings(configurations=tuple(sorted(set(names))), **sections)
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -1,7 +1,7 @@
-"""The sequential test of a match, in exact decimal arithmetic: accept, reject, or play on.
+"""The sequential test of a match, and its end at the block limit, in exact decimal arithmetic.
 
 A block of games gives the candidate a whole score s from 0 to M; between equal players its mean is M/2. The
-share x = s/M counts as that fraction of one Bernoulli trial against p0 = 1/2, so a block adds
+share x = s/M counts as that fraction of one Bernoulli trial of p1 against p0 (1/2 by default), so a block adds
 
     x ln(p1/p0) + (1 - x) ln((1 - p1)/(1 - p0))
 
@@ -12,7 +12,21 @@ between the games of one block (they share an opening). By Ville's inequality, t
 is not better ever reaches 1/alpha with probability at most alpha; its inverse, for one that scores p1 or
 more, ever reaches 1/beta with probability at most beta. So the bounds are ln(1/alpha) and ln(beta). (Wald's
 ln((1-beta)/alpha) and ln(beta/(1-alpha)), A. Wald 1945, lie slightly inside: their error bounds hold jointly,
-these hold individually.) A block limit adds rejections, never acceptances.
+these hold individually.)
+
+What is undecided after N blocks, the block limit, is accepted if its mean share reaches 1/2 + t (`limit_share`) and
+rejected else. By Hoeffding's inequality the mean of N independent blocks with shares in [0, 1] and mean 1/2
+reaches 1/2 + t with probability at most
+
+    exp(-2 N t^2)
+
+whatever the dependence between the games of one block. The bound is wide. If the two games of a block for two players
+are independent and none is shared, the share of a block has variance 1/8, and the probability is about
+1 - Phi(2 t sqrt(2N)): for N = 64 and t = 1/20 the bound is 0.73 and that estimate 0.13; if both games of a block always
+end alike it is 0.19. So an equal candidate is promoted with probability at most alpha + exp(-2 N t^2) whatever the
+scores are like, and far more seldom in real play; docs/learning.md has exact values. That is the price of
+small steps: most candidates that are a little better would be thrown away at the limit. A share of 1 turns it off:
+then a block limit adds rejections, never acceptances.
 """
 
 from __future__ import annotations
@@ -26,7 +40,7 @@ from typing import Literal
 # Our own context: the settings of a host program's threads must not influence consensus.
 EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN, Emin=-999999, Emax=999999, capitals=1, clamp=0)
 PLACES = Decimal("1E-12")
-P0 = Fraction(1, 2)
+EQUAL = Fraction(1, 2)
 
 Verdict = Literal["accept", "reject", "continue"]
 
@@ -55,9 +69,9 @@ class SequentialTest:
 
 
 @lru_cache(maxsize=64)
-def sequential_test(p1: Fraction, alpha: Fraction, beta: Fraction) -> SequentialTest:
-    """Return the test of a score share of 1/2 against `p1`, with error bounds `alpha` and `beta`."""
-    return SequentialTest(_ln(p1 / P0), _ln((1 - p1) / (1 - P0)), _ln(1 / alpha), _ln(beta))
+def sequential_test(p0: Fraction, p1: Fraction, alpha: Fraction, beta: Fraction) -> SequentialTest:
+    """Return the test of a score share of `p1` against `p0`, with error bounds `alpha` and `beta`."""
+    return SequentialTest(_ln(p1 / p0), _ln((1 - p1) / (1 - p0)), _ln(1 / alpha), _ln(beta))
 
 
 def verdict_on_prefix(test: SequentialTest, scores: tuple[int, ...], most: int) -> tuple[Verdict, int, int]:
@@ -72,6 +86,17 @@ def verdict_on_prefix(test: SequentialTest, scores: tuple[int, ...], most: int) 
         if verdict != "continue":
             return verdict, blocks, total
     return "continue", len(scores), total
+
+
+def reaches(share: Fraction, score: int, most: int, blocks: int) -> bool:
+    """Return whether the total score of `blocks` blocks, each of 0..`most`, is at least this share of the points."""
+    return score * share.denominator >= share.numerator * most * blocks
+
+
+def limit_risk(share: Fraction, blocks: int) -> Decimal:
+    """Return the bound on an equal candidate reaching this share in `blocks` blocks: exp(-2 N t^2), t = share - 1/2."""
+    exponent = -2 * blocks * (share - EQUAL) ** 2
+    return EXACT.exp(EXACT.divide(Decimal(exponent.numerator), Decimal(exponent.denominator)))
 
 
 def decimal_text(number: Decimal) -> str:

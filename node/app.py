@@ -75,7 +75,8 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     """
     identity = load_identity(key_file)
     data.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id)
+    earlier = None if config.earlier is None else config.earlier.digest
+    store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id, earlier=earlier)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.aclose)
         stack.callback(os.close, hold_key(key_file))

@@ -14,10 +14,9 @@ from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.transactions import model_digest
 from consensus.ledger.rules.matches import SMALL_SWARM
 from consensus.ledger.rules.promotion_statement import roster_table, verdict_numbers, votes_digest
-from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, sequential_test_of
+from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, standing_of
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
-from consensus.sprt import decimal_text, verdict_on_prefix
 from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json
 
 
@@ -43,6 +42,7 @@ class Content:
     score: int
     most: int  # of one block
     llr: str
+    at_limit: bool  # the test was undecided at the block limit, and the share of the points sufficed
     approved: int  # weight of the approving votes
     ledger: bytes  # digest of the ledger at the end of the round before
 
@@ -99,6 +99,7 @@ def verify_content(statement: bytes, sealers: Sealers) -> Content:
         score=sum(scores),
         most=predicate["match"]["most"].whole(),
         llr=test["llr"].text(),
+        at_limit="decided_by" in test.value and test["decided_by"].text() == "limit",
         approved=approved,
         ledger=predicate["ledger"].digest(),
     )
@@ -155,7 +156,7 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     """Return block scores and settings, after computing the seeds and the test again."""
     match, configuration = predicate["match"], predicate["configuration"].text()
     try:
-        settings = MatchSettings.parse(match["settings"].value)
+        settings = MatchSettings.parse_table(match["settings"].value)
     except SettingsError as error:
         raise match["settings"].refuse(str(error)) from None
     match["players"].must_be(players(configuration), "is not what the configuration says")
@@ -167,12 +168,10 @@ def _check_match(predicate: Part) -> tuple[tuple[int, ...], MatchSettings]:
     beacon, candidate = match["beacon"]["value"].digest(), predicate["proposal"]["candidate"].digest()
     seeds: list[Json] = [block_seed(beacon, candidate, block).hex() for block in range(len(scores))]
     match["seeds"].must_be(seeds, "do not follow from beacon and candidate")
-    test = sequential_test_of(settings)
-    verdict, blocks, score = verdict_on_prefix(test, scores, most)
-    if verdict != "accept" or blocks != len(scores):
-        raise match["scores"].refuse("do not make the test accept at the last block")
-    llr = decimal_text(test.ratio(score, most, blocks))
-    predicate["test"].must_be(verdict_numbers(settings, blocks, score, llr), "does not follow from the scores")
+    now = standing_of(settings, scores, most)
+    if now.verdict != "accept" or now.blocks != len(scores):
+        raise match["scores"].refuse("do not make the test accept at the last block, nor suffice at the block limit")
+    predicate["test"].must_be(verdict_numbers(settings, now), "does not follow from the scores")
     return scores, settings
 
 

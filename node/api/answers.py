@@ -142,7 +142,7 @@ class CandidateInfo(TypedDict):
     counted: int
     """Blocks of the longest complete prefix of the match: those that count."""
     limit: int
-    """Blocks after which an undecided match rejects the candidate."""
+    """Blocks after which the share of the points decides a match that is undecided."""
     score: int
     """Points of the candidate in the counted blocks."""
     null_score: int

@@ -3,20 +3,17 @@
 import argparse
 import hashlib
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from consensus.certificate.verification import CertificateError, UnreadableError, VerifiedCertificate, verify
 from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
-from consensus.genesis import GenesisError, decode_genesis
 from consensus.keys import id_text
 from consensus.ledger.records.transactions import UNIFORM
+from node.cli.trust import check_with_any, read_file, trusted_digests
 from node.config.toml import ConfigError
 from node.text import formatting
-
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,57 +31,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Check one file; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
-    data = _read(options.certificate, PROOF_LIMIT + 1)
-    genesis = None if options.genesis is None else _genesis(options.genesis)
+    data = read_file(options.certificate, PROOF_LIMIT + 1)
+    trusted = (None,) if options.genesis is None else trusted_digests(options.genesis)
     if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; JSON never begins like this
         from node.cli.verify_fault import check_proof
 
-        return check_proof(options, data, genesis)
+        return check_proof(options, data, trusted)
     files = None if options.model is None else _digests(options.model)
     try:
-        verified = verify(data, genesis, files)
+        verified = check_with_any(lambda genesis: verify(data, genesis, files), trusted)
     except UnreadableError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None
     except CertificateError as error:
         print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps({**_facts(verified), "genesis_compared": genesis is not None}, indent=2))
+        print(json.dumps({**_facts(verified), "genesis_compared": options.genesis is not None}, indent=2))
     else:
         _print_facts(options, verified)
     return 0
-
-
-def _read(path: Path, limit: int = -1) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; check the path") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-
-
-def _genesis(text: str) -> bytes:
-    if _DIGEST.fullmatch(text):
-        return bytes.fromhex(text)
-    path = Path(text)
-    data = _read(path)
-    if data[:1] >= b"\x80":  # a CBOR map; text never begins like this
-        try:
-            return decode_genesis(data).digest
-        except GenesisError as error:
-            raise ConfigError(f"{path}: {error}; give the swarm.toml or the digest instead") from None
-    from node.config.swarm_file import load_config
-
-    return load_config(path).genesis.digest
 
 
 def _digests(directory: Path) -> dict[str, bytes]:
     if not directory.is_dir():
         raise ConfigError(f"{directory}: is not a directory; give --model the one that holds the model's files")
     files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix(): hashlib.sha256(_read(path)).digest() for path in files}
+    return {path.relative_to(directory).as_posix(): hashlib.sha256(read_file(path)).digest() for path in files}
 
 
 def _facts(verified: VerifiedCertificate) -> dict[str, Any]:
@@ -105,6 +77,7 @@ def _facts(verified: VerifiedCertificate) -> dict[str, Any]:
         "most": content.blocks * content.most,
         "blocks": content.blocks,
         "llr": content.llr,
+        "decided_by": "limit" if content.at_limit else "test",
         "approved": content.approved,
         "sealed": verified.sealed_weight,
         "sealed_by": [id_text(member) for member in verified.sealed_by],
@@ -123,7 +96,7 @@ def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> 
         "replaces": content.incumbent.hex() + (" (uniform, built in)" if content.incumbent == UNIFORM else ""),
         "when": f"{formatting.moment(content.time)} UTC, round {content.round:,}",
         "match": f"{content.score} of {most} points in {formatting.plural(content.blocks, 'block')}, "
-        f"log-likelihood ratio {content.llr}",
+        f"log-likelihood ratio {content.llr}" + (", accepted at the block limit" if content.at_limit else ""),
         "approved": f"weight {content.approved} of {verified.roster.total_weight} replayed the games and voted for it",
         "sealed": f"weight {verified.sealed_weight} of {verified.roster.total_weight}, "
         f"by {formatting.plural(len(verified.sealed_by), 'member')}",

@@ -3,21 +3,23 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
 from consensus.keys import id_text
+from node.cli.trust import check_with_any
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
 from node.text import formatting
 
 
-def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None) -> int:
+def check_proof(options: argparse.Namespace, data: bytes, trusted: Sequence[bytes | None]) -> int:
     """Check one proof; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
     if options.model is not None:
         raise ConfigError("--model: is for certificates, and this is the proof of a wrong result; leave it out")
     try:
-        proof = verify_proof(data, genesis)
+        proof = check_with_any(lambda genesis: verify_proof(data, genesis), trusted)
         wrong = replay(proof)
     except NotAProofError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None
@@ -25,7 +27,7 @@ def check_proof(options: argparse.Namespace, data: bytes, genesis: bytes | None)
         print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps({**_facts(proof, wrong), "genesis_compared": genesis is not None}, indent=2))
+        print(json.dumps({**_facts(proof, wrong), "genesis_compared": options.genesis is not None}, indent=2))
     else:
         _print_facts(options, proof, wrong)
     return 0

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
-from consensus.genesis import Genesis, GenesisError, make_genesis
+from consensus.genesis import EARLIER_VERSION, Genesis, GenesisError, make_genesis
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import WEIGHT_LIMIT, RosterMember
 from consensus.settings import SECTIONS, Settings, SettingsError
@@ -45,10 +45,13 @@ class SwarmConfig:
     """A swarm.toml. Members are in the file's order; the genesis has them sorted by id.
 
     `http`, `roles` and `keep_epochs` come from the optional [node] table and are None where it does not have them.
+    `earlier` is the genesis that programs of the version before made of this file; None if it has settings that they
+    did not know.
     """
 
     path: Path
     genesis: Genesis
+    earlier: Genesis | None = None
     members: tuple[SwarmMember, ...]
     http: Address | None
     roles: tuple[str, ...] | None
@@ -114,7 +117,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     document.finish()
     name = swarm.text("name")
     members = _read_members(document, member_tables)
-    settings = _read_settings(swarm, settings_table)
+    settings, earlier = _read_settings(swarm, settings_table)
     swarm.finish()
     http = _read_address(node, "http", may_choose=True) if node.has("http") else None
     roles = _checked(node, "roles", parse_roles, node.texts("roles")) if node.has("roles") else None
@@ -123,11 +126,19 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
     node.offer("http", "roles", "keep_epochs").finish()
     try:
-        listed = (RosterMember(member.id, member.weight, member.anchor) for member in members)
+        listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings)
     except GenesisError as error:
         raise swarm.error(str(error)) from None
-    return SwarmConfig(path=path, genesis=genesis, members=members, http=http, roles=roles, keep_epochs=keep_epochs)
+    return SwarmConfig(
+        path=path,
+        genesis=genesis,
+        earlier=None if earlier is None else Genesis(name, genesis.members, earlier, EARLIER_VERSION),
+        members=members,
+        http=http,
+        roles=roles,
+        keep_epochs=keep_epochs,
+    )
 
 
 def parse_roles(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -229,7 +240,8 @@ def _check_distinct(table: Table, member: SwarmMember, other: SwarmMember) -> No
         raise table.error(f'name "{member.name}" is taken (line {other.line}); names tell members apart', "name")
 
 
-def _read_settings(swarm: Table, table: Table) -> Settings:
+def _read_settings(swarm: Table, table: Table) -> tuple[Settings, Settings | None]:
+    """Return the settings, and what the version before reads in them; None if it does not know one of them."""
     configurations = swarm.texts("configurations", ("hex8-2",))
     sections: dict[str, dict[str, Any]] = {}
     for section in SECTIONS:
@@ -249,11 +261,14 @@ def _read_settings(swarm: Table, table: Table) -> Settings:
         if name not in CONFIGS:
             message = f"configurations: this program cannot play {name}; it plays {', '.join(CONFIGS)}"
             raise swarm.error(message, "configurations")
-    return settings
+    is_earlier = not any(SECTIONS[name].EARLIER.keys() & given.keys() for name, given in sections.items())
+    return settings, Settings.parse_earlier(configurations, sections) if is_earlier else None
 
 
 def _exact(value: Any, default: object) -> Any:
     """Return 0.65 as 13/20 where a fraction is wanted; elsewhere a decimal is a mistake, to be shown as written."""
+    if isinstance(default, Fraction) and type(value) is int:
+        return Fraction(value)
     if not isinstance(value, Decimal):
         return value
     if isinstance(default, Fraction) and value.is_finite() and abs(value.adjusted()) < _MAX_EXPONENT:

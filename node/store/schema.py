@@ -39,10 +39,13 @@ class Extent:
     events: int  # of the current epoch
 
 
-def open_database(path: Path, *, genesis: bytes, member: bytes) -> tuple[sqlite3.Connection, Extent]:
+def open_database(
+    path: Path, *, genesis: bytes, member: bytes, earlier: bytes | None = None
+) -> tuple[sqlite3.Connection, Extent]:
     """Open or make the file of the node `member` in the swarm with this genesis digest; return how far it reaches too.
 
-    Everything that is in it then is durable. Raise StoreError if it is damaged, or belongs to another node or swarm.
+    `earlier` is the digest of this genesis in the version before. Everything that is in the file then is durable. Raise
+    StoreError if it is damaged, or belongs to another node or swarm.
     """
     database = None
     try:
@@ -50,7 +53,8 @@ def open_database(path: Path, *, genesis: bytes, member: bytes) -> tuple[sqlite3
         ((mode,),) = database.execute("PRAGMA journal_mode=WAL").fetchall()
         if mode != "wal":
             raise StoreError(f"{path}: the file system cannot hold a WAL; use a local disk")
-        _set_up(database, path, {"format": b"%d" % _FORMAT, "genesis": genesis, "member": member})
+        facts = {"format": b"%d" % _FORMAT, "genesis": genesis, "member": member}
+        _set_up(database, path, facts, earlier)
         # What an interrupted run left may be in the system's memory only, and will be shown to others soon.
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -63,7 +67,7 @@ def open_database(path: Path, *, genesis: bytes, member: bytes) -> tuple[sqlite3
         raise
 
 
-def _set_up(database: sqlite3.Connection, path: Path, facts: dict[str, bytes]) -> None:
+def _set_up(database: sqlite3.Connection, path: Path, facts: dict[str, bytes], earlier: bytes | None) -> None:
     ((verdict,),) = database.execute("PRAGMA quick_check(1)").fetchall()
     if verdict != "ok":
         raise damaged(path, verdict.splitlines()[-1])
@@ -72,6 +76,11 @@ def _set_up(database: sqlite3.Connection, path: Path, facts: dict[str, bytes]) -
         database.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
         database.execute("COMMIT")
     found = dict(database.execute("SELECT name, value FROM facts").fetchall())
+    if earlier is not None and found.get("genesis") == earlier:
+        raise StoreError(
+            f"{path}: this swarm was founded by an earlier version of the program, with other rules; run it with that "
+            "version, or found a new swarm in other directories (the old certificates stay valid)"
+        )
     for name, value in facts.items():
         if found.get(name) != value:
             raise StoreError(f"{path}: belongs to another {name}; give this node its own directory")

@@ -33,15 +33,16 @@ _Args = TypeVarTuple("_Args")
 class SqliteStore:
     """`Store` in `directory`, for the node `member` in the swarm with this genesis digest.
 
-    Raise StoreError if the directory is in use, belongs to another node or swarm, or is damaged.
+    `earlier` is the digest that the genesis had in the version before, for the message. Raise StoreError if the
+    directory is in use, belongs to another node or swarm, or is damaged.
     """
 
-    def __init__(self, directory: Path, *, genesis: bytes, member: bytes) -> None:
+    def __init__(self, directory: Path, *, genesis: bytes, member: bytes, earlier: bytes | None = None) -> None:
         self._path = directory / "events.sqlite"
         self._limiter = trio.CapacityLimiter(1)
         self._lock = lock_directory(directory / "lock")
         try:
-            self._database, extent = open_database(self._path, genesis=genesis, member=member)
+            self._database, extent = open_database(self._path, genesis=genesis, member=member, earlier=earlier)
         except BaseException:
             os.close(self._lock)
             raise

@@ -30,10 +30,10 @@ def test_members_are_sorted_and_bytes_come_back() -> None:
 
 
 def test_every_setting_changes_the_digest() -> None:
-    changed = make_genesis("test", FOUR.members, Settings(match=MatchSettings(p1=Fraction(3, 5))))
+    changed = make_genesis("test", FOUR.members, Settings(match=MatchSettings(p1=Fraction(2, 3))))
     assert changed.digest != FOUR.digest
     assert changed.roster.digest == FOUR.roster.digest
-    assert decode_genesis(changed.raw).settings.match.p1 == Fraction(3, 5)
+    assert decode_genesis(changed.raw).settings.match.p1 == Fraction(2, 3)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,9 @@ def test_supermajority_is_strict() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 1},
+        {"version": 2},
+        {"version": True},
+        {"version": 5},
         {"swarm": 5},
         {"swarm": None},
         {"members": {}},
@@ -139,7 +141,15 @@ def test_settings_from_what_a_person_wrote() -> None:
         (["hex8-2"], {"macth": {}}, "settings.macth: unknown table; known are selfplay"),
         (["hex8-2"], {"match": 3}, "settings.match: must be a table"),
         (["hex8-2"], {"match": {"p2": 1}}, "settings.match.p2: unknown setting; known are simulations"),
-        (["hex8-2"], {"match": {"p1": "1/2"}}, "settings.match.p1: must be above 1/2"),
+        (["hex8-2"], {"match": {"p1": "1/2"}}, "settings.match.p1: must be above p0 = 1/2, not 1/2"),
+        (["hex8-2"], {"match": {"p0": "0.49"}}, "settings.match.p0: must be 1/2 or more, not 49/100"),
+        (["hex8-2"], {"match": {"p0": "0.6", "p1": "0.6"}}, "settings.match.p1: must be above p0 = 3/5, not 3/5"),
+        (
+            ["hex8-2"],
+            {"match": {"limit_share": "0.49"}},
+            "limit_share: must be p0 = 1/2 or more, not 49/100",
+        ),
+        (["hex8-2"], {"match": {"limit_share": "1.01"}}, "limit_share: must be above 0 and at most 1, not 101/100"),
         (["hex8-2"], {"match": {"p1": "x"}}, "settings.match.p1: must be between 0 and 1, not 'x'"),
         (["hex8-2"], {"match": {"alpha": Fraction(1)}}, "settings.match.alpha: must be between"),
         (["hex8-2"], {"match": {"alpha": Fraction(1, 2**60)}}, "too many digits"),
@@ -157,6 +167,37 @@ def test_refuses_settings(configurations: object, tables: object, message: str) 
     with pytest.raises(SettingsError, match=message) as error:
         Settings.parse(configurations, tables)
     assert "\n" not in str(error.value)
+
+
+def test_a_setting_that_version_3_lacked_is_left_out_where_it_changes_nothing() -> None:
+    same = MatchSettings(p0=Fraction(1, 2), limit_share=Fraction(1))
+    assert not {"p0", "limit_share"} & same.table().keys()
+    assert MatchSettings.parse_table(same.table()) == same
+    other = MatchSettings(p0=Fraction(11, 20), limit_share=Fraction(2, 3))
+    assert MatchSettings.parse_table(other.table()) == other
+    assert (same.is_earlier, other.is_earlier) == (True, False)
+    written: Any = FOUR.settings.table()
+    written["match"]["p0"] = [1, 2]
+    with pytest.raises(GenesisError, match="canonical"):
+        decode_genesis(encode({**table_of(FOUR), "settings": written}))
+
+
+def table_of(genesis: Genesis) -> dict[str, Any]:
+    table = decode(genesis.raw, limit=1 << 16)
+    assert isinstance(table, dict)
+    return table
+
+
+def test_the_version_before_is_read_but_has_no_new_setting() -> None:
+    earlier = Settings(match=MatchSettings(limit_share=Fraction(1)))
+    old = Genesis("test", FOUR.members, earlier, 3)
+    assert table_of(old)["version"] == 3
+    assert decode_genesis(old.raw) == old
+    assert old.digest != Genesis("test", FOUR.members, earlier).digest
+    with pytest.raises(GenesisError, match="version 3 does not have these settings"):
+        Genesis("test", FOUR.members, Settings(), 3)
+    with pytest.raises(GenesisError, match="version 3 does not have these settings"):
+        decode_genesis(encode({**table_of(FOUR), "version": 3}))
 
 
 def test_players() -> None:

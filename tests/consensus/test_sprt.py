@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.sprt import decimal_text, sequential_test, verdict_on_prefix
+from consensus.sprt import SequentialTest, decimal_text, limit_risk, reaches, sequential_test, verdict_on_prefix
 
 HALF, TWENTIETH = Fraction(1, 2), Fraction(1, 20)
-STANDARD = sequential_test(Fraction(13, 20), TWENTIETH, TWENTIETH)
+STANDARD = sequential_test(HALF, Fraction(13, 20), TWENTIETH, TWENTIETH)
 
 
 def test_known_numbers() -> None:
@@ -38,11 +38,12 @@ def test_a_decision_stands_whatever_comes_after() -> None:
 
 
 def test_the_host_s_decimal_context_does_not_matter() -> None:
-    before = STANDARD.ratio(123, 12, 40), sequential_test(Fraction(7, 10), TWENTIETH, TWENTIETH)
+    other = (HALF, Fraction(7, 10), TWENTIETH, TWENTIETH)
+    before = STANDARD.ratio(123, 12, 40), sequential_test(*other)
     sequential_test.cache_clear()
     with decimal.localcontext(decimal.Context(prec=3, rounding=decimal.ROUND_UP)) as context:
         context.traps[decimal.Inexact] = True
-        assert (STANDARD.ratio(123, 12, 40), sequential_test(Fraction(7, 10), TWENTIETH, TWENTIETH)) == before
+        assert (STANDARD.ratio(123, 12, 40), sequential_test(*other)) == before
         assert decimal_text(before[0]).count(".") == 1
 
 
@@ -55,7 +56,9 @@ def test_no_block_adds_more_than_the_bernoulli_bound(most: int, data: st.DataObj
     assert STANDARD.ratio(score, most, 1).exp() <= Decimal(bound.numerator) / bound.denominator + Decimal("1e-20")
 
 
-def error_rate(distribution: dict[int, Fraction], most: int, limit: int, verdict: str) -> Fraction:
+def error_rate(
+    distribution: dict[int, Fraction], most: int, limit: int, verdict: str, test: SequentialTest = STANDARD
+) -> Fraction:
     """Exact probability that the test ends with this verdict within `limit` blocks of independent scores."""
     assert sum(distribution.values()) == 1
     going: dict[int, Fraction] = {0: Fraction(1)}
@@ -64,7 +67,7 @@ def error_rate(distribution: dict[int, Fraction], most: int, limit: int, verdict
         following: dict[int, Fraction] = {}
         for total, chance in going.items():
             for score, weight in distribution.items():
-                now = STANDARD.verdict(total + score, most, blocks)
+                now = test.verdict(total + score, most, blocks)
                 if now == "continue":
                     following[total + score] = following.get(total + score, Fraction(0)) + chance * weight
                 elif now == verdict:
@@ -106,3 +109,51 @@ def test_a_better_candidate_is_rejected_by_the_test_in_at_most_one_of_twenty(nam
 def test_the_bound_is_not_idle() -> None:
     """Wins and losses of whole blocks come near the bound, so the enumeration would see a wrong one."""
     assert error_rate(EQUAL["one game decides both"], 4, 150, "accept") > Fraction(1, 40)
+
+
+def test_another_null_hypothesis() -> None:
+    """Of a candidate that has to be better than 11/20 already: a share of 11/20 wins it nothing."""
+    test = sequential_test(Fraction(11, 20), Fraction(13, 20), TWENTIETH, TWENTIETH)
+    assert math.isclose(float(test.gain), math.log(13 / 11))
+    assert math.isclose(float(test.loss), math.log(7 / 9))
+    assert test.ratio(11 * 4, 4, 20) < 0
+    fair = {0: Fraction(9, 20), 4: Fraction(11, 20)}
+    assert error_rate(fair, 4, 150, "accept", test) <= TWENTIETH
+
+
+def test_a_share_is_reached_exactly_or_not() -> None:
+    share = Fraction(11, 20)
+    assert reaches(share, 11, 4, 5)
+    assert not reaches(share, 10, 4, 5)
+    assert reaches(Fraction(1, 3), 1, 3, 1)
+    assert not reaches(Fraction(2**52, 2**52 + 1), 2**52, 2**52, 2)
+
+
+def test_the_bound_of_the_limit() -> None:
+    assert math.isclose(float(limit_risk(Fraction(11, 20), 64)), math.exp(-2 * 64 / 400))
+    assert limit_risk(HALF, 64) == 1
+    assert decimal_text(limit_risk(Fraction(3, 5), 4096)) == "0.000000000000"
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_an_equal_candidate_reaches_the_limit_share_no_more_often_than_the_bound_says(name: str) -> None:
+    for blocks, share in ((8, Fraction(5, 8)), (32, Fraction(11, 20)), (64, Fraction(3, 5))):
+        assert reached_rate(EQUAL[name], 4, blocks, share) <= Fraction(limit_risk(share, blocks))
+
+
+def test_that_bound_is_not_idle_either() -> None:
+    """Wins and losses of whole blocks come within a factor of four."""
+    share = Fraction(5, 8)
+    assert 4 * reached_rate(EQUAL["one game decides both"], 4, 32, share) > Fraction(limit_risk(share, 32))
+
+
+def reached_rate(distribution: dict[int, Fraction], most: int, blocks: int, share: Fraction) -> Fraction:
+    """Exact probability that this many independent blocks reach the share."""
+    totals = {0: Fraction(1)}
+    for _ in range(blocks):
+        following: dict[int, Fraction] = {}
+        for total, chance in totals.items():
+            for score, weight in distribution.items():
+                following[total + score] = following.get(total + score, Fraction(0)) + chance * weight
+        totals = following
+    return sum((chance for total, chance in totals.items() if reaches(share, total, most, blocks)), Fraction(0))

@@ -121,7 +121,7 @@ def _shape(kind: type[Entity]) -> dict[str, Any]:
 
 def _parse_section(kind: type[Section], value: Decoded, where: str) -> Section:
     try:
-        section = kind.parse(value)
+        section = kind.parse_table(value)
     except SettingsError as error:
         raise ShapeError(f"{where}: {error}") from None
     return section

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import fields
+from fractions import Fraction
 
 from consensus.encoding import Value, encode
 from consensus.genesis import Genesis
 from consensus.keys import MemberId, id_text
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.entities import Candidacy, Configuration, Place, Ripe
-from consensus.ledger.rules.scores import most_of_block, results_of, sequential_test_of
+from consensus.ledger.rules.scores import Standing, most_of_block, results_of, sequential_test_of, standing
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, players
-from consensus.sprt import decimal_text
+from consensus.sprt import decimal_text, limit_risk
 from consensus.statement import Json, encode_statement
 
 
@@ -52,7 +54,7 @@ def make_statement(
             "order": _order(candidacy.place),
         },
         "match": _match(candidacy, ripe),
-        "test": verdict_numbers(candidacy.settings, ripe.blocks, ripe.score, ripe.llr),
+        "test": verdict_numbers(candidacy.settings, standing(candidacy)),
         "results": _results(candidacy, ripe),
         "votes": _votes(roster, candidacy),
         "ledger": ledger_digest.hex(),
@@ -82,10 +84,14 @@ def roster_table(roster: Roster, version: int) -> Json:
 def _settings(settings: MatchSettings) -> dict[str, Json]:
     """Return the settings: whole numbers as they are, fractions as text."""
     table: dict[str, Json] = {}
-    for name, value in settings.table().items():
-        plain = getattr(settings, name)
-        table[name] = value if isinstance(value, int) else f"{plain.numerator}/{plain.denominator}"
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        table[item.name] = _fraction(value) if isinstance(value, Fraction) else value
     return table
+
+
+def _fraction(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
 
 
 def _match(candidacy: Candidacy, ripe: Ripe) -> Json:
@@ -106,16 +112,24 @@ def _scores(candidacy: Candidacy, ripe: Ripe) -> tuple[int, ...]:
     return tuple(scores[: ripe.blocks])
 
 
-def verdict_numbers(settings: MatchSettings, blocks: int, score: int, llr: str) -> Json:
-    """Return the numbers of the sequential test, decimal ones as text."""
-    test = sequential_test_of(settings)
-    return {
-        "blocks": blocks,
-        "score": score,
-        "llr": llr,
+def verdict_numbers(settings: MatchSettings, now: Standing) -> Json:
+    """Return the numbers of the test, decimal ones as text, and what is enough at the block limit, if anything is.
+
+    `risk` bounds the probability that an equal candidate is accepted at the limit (`consensus.sprt`).
+    """
+    test, share = sequential_test_of(settings), settings.limit_share
+    numbers: dict[str, Json] = {
+        "blocks": now.blocks,
+        "score": now.score,
+        "llr": now.llr,
         "accept": decimal_text(test.upper),
         "reject": decimal_text(test.lower),
     }
+    if share < 1:
+        numbers["decided_by"] = "limit" if now.at_limit else "test"
+        risk = decimal_text(limit_risk(share, settings.block_limit))
+        numbers["limit"] = {"blocks": settings.block_limit, "share": _fraction(share), "risk": risk}
+    return numbers
 
 
 def _results(candidacy: Candidacy, ripe: Ripe) -> Json:

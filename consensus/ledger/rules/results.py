@@ -72,10 +72,10 @@ def _check(candidacy: Candidacy, number: int, transaction: Result) -> None:
 def _conclude(state: State, place: Place, candidacy: Candidacy, now: Standing) -> None:
     if now.verdict == "accept":
         _ripen(state, place, candidacy, now)
+    elif now.verdict == "reject" and now.at_limit:
+        drop(state, place, candidacy, "limit", "undecided at the block limit, with too few points")
     elif now.verdict == "reject":
         drop(state, place, candidacy, "rejected", "the test rejects")
-    elif now.blocks >= candidacy.settings.block_limit:
-        drop(state, place, candidacy, "limit", "undecided at the block limit")
 
 
 def _ripen(state: State, place: Place, candidacy: Candidacy, now: Standing) -> None:

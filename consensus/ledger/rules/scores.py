@@ -1,4 +1,4 @@
-"""The score of a match: the longest complete prefix of its blocks, and what the test says of it."""
+"""The score of a match: the longest complete prefix of its blocks, and what it decides."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from consensus.encoding import Value, encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, SlotResult
 from consensus.settings import MatchSettings, players
-from consensus.sprt import SequentialTest, Verdict, decimal_text, sequential_test, verdict_on_prefix
+from consensus.sprt import SequentialTest, Verdict, decimal_text, reaches, sequential_test, verdict_on_prefix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Standing:
     """The state of a match by its complete prefix. Counting ends with the block that decides."""
 
     verdict: Verdict
+    at_limit: bool  # undecided by the test at the block limit, so decided by the share of the points
     blocks: int
     score: int
     most: int  # of one block
@@ -51,7 +52,19 @@ def most_of_block(configuration: str) -> int:
 
 def sequential_test_of(settings: MatchSettings) -> SequentialTest:
     """Return the sequential test with the bounds of these settings."""
-    return sequential_test(settings.p1, settings.alpha, settings.beta)
+    return sequential_test(settings.p0, settings.p1, settings.alpha, settings.beta)
+
+
+def standing_of(settings: MatchSettings, scores: tuple[int, ...], most: int) -> Standing:
+    """Return the state of a match with these block scores, in block order, each of 0..`most`."""
+    test = sequential_test_of(settings)
+    verdict, blocks, score = verdict_on_prefix(test, scores, most)
+    at_limit = verdict == "continue" and blocks == settings.block_limit
+    if at_limit:
+        is_enough = settings.limit_share < 1 and reaches(settings.limit_share, score, most, blocks)
+        verdict = "accept" if is_enough else "reject"
+    llr = decimal_text(test.ratio(score, most, blocks))
+    return Standing(verdict=verdict, at_limit=at_limit, blocks=blocks, score=score, most=most, llr=llr)
 
 
 def standing(candidacy: Candidacy) -> Standing:
@@ -64,9 +77,7 @@ def standing(candidacy: Candidacy) -> Standing:
         if slot.result is None:
             break
         scores.extend(slot.result.scores)
-    test, most = sequential_test_of(candidacy.settings), most_of_block(candidacy.configuration)
-    verdict, blocks, score = verdict_on_prefix(test, tuple(scores), most)
-    return Standing(verdict, blocks, score, most, decimal_text(test.ratio(score, most, blocks)))
+    return standing_of(candidacy.settings, tuple(scores), most_of_block(candidacy.configuration))
 
 
 def counted_slots(blocks: int, slot_blocks: int) -> int:

@@ -20,12 +20,10 @@ from consensus.certificate.verification import CertificateError, UnreadableError
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
 from consensus.ledger.records.beacon import block_seed
-from consensus.ledger.rules import scores
 from consensus.ledger.rules.promotion_statement import verdict_numbers, votes_digest
-from consensus.ledger.rules.scores import results_digest
+from consensus.ledger.rules.scores import results_digest, standing_of
 from consensus.roster import RosterMember
 from consensus.settings import MatchSettings
-from consensus.sprt import decimal_text
 from consensus.statement import PAYLOAD_TYPE, canonical_json, pae
 from tests.consensus.ledger.swarm import Swarm
 
@@ -305,8 +303,8 @@ def test_values_of_other_types_are_refused() -> None:
 Twist = Callable[[list[Any]], object]
 
 
-def cheat(holders: list[int], score: int = 4, twist: Twist = id, ballots: Twist = id) -> bytes:
-    """A sealed statement, right in every digest and number, in which these members played the slots with such scores.
+def cheat(holders: list[int], pair: tuple[int, int] = (4, 4), twist: Twist = id, ballots: Twist = id) -> bytes:
+    """A sealed statement, right in every digest and number, in which these members played slots with these two scores.
 
     `twist` changes the list of the slots alone, and `ballots` that of the votes.
     """
@@ -314,16 +312,15 @@ def cheat(holders: list[int], score: int = 4, twist: Twist = id, ballots: Twist 
     predicate = whole["predicate"]
     (slot, *_), match = predicate["results"]["slots"], predicate["match"]
     predicate["results"]["slots"] = [
-        {**slot, "slot": number, "member": id_text(SWARM.id(holder)), "scores": [score] * 2}
+        {**slot, "slot": number, "member": id_text(SWARM.id(holder)), "scores": [*pair]}
         for number, holder in enumerate(holders)
     ]
     twist(predicate["results"]["slots"])
-    blocks, settings = 2 * len(holders), MatchSettings.parse(match["settings"])
+    blocks, settings = 2 * len(holders), MatchSettings.parse_table(match["settings"])
     candidate, beacon = (bytes.fromhex(text) for text in (predicate["proposal"]["candidate"], match["beacon"]["value"]))
-    match["scores"] = [score] * blocks
+    match["scores"] = [*pair] * len(holders)
     match["seeds"] = [block_seed(beacon, candidate, block).hex() for block in range(blocks)]
-    llr = decimal_text(scores.sequential_test_of(settings).ratio(score * blocks, 4, blocks))
-    predicate["test"] = verdict_numbers(settings, blocks, score * blocks, llr)
+    predicate["test"] = verdict_numbers(settings, standing_of(settings, tuple(match["scores"]), 4))
     slots = [
         SlotFacts(
             parse_id(slot["member"]),
@@ -359,10 +356,62 @@ def test_slots_played_by_whom_the_rules_forbid() -> None:
 
 
 def test_scores_that_do_not_pass_the_test_or_go_on_after_it() -> None:
-    assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2, 1], score=2))
+    assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2, 1], (2, 2)))
     assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2, 1, 2, 3]))
     assert "do not make the test accept" in refused(cheat([1, 2, 1, 3, 2]))
-    assert "are impossible" in refused(cheat([1, 2, 1, 3, 2], score=5))
+    assert "are impossible" in refused(cheat([1, 2, 1, 3, 2], (5, 5)))
+
+
+def test_scores_that_suffice_at_the_block_limit_and_only_there() -> None:
+    holders = [1, 2] * 8
+    assert verify(cheat(holders, (3, 2))).content.at_limit
+    assert not verify(GOOD).content.at_limit
+    assert "nor suffice at the block limit" in refused(cheat(holders[:14], (3, 2)))
+    assert "nor suffice at the block limit" in refused(cheat(holders, (2, 2)))
+    assert "are impossible" in refused(cheat([*holders, 1, 2], (3, 2)))
+
+
+def test_a_certificate_says_what_decides_at_the_limit_and_how_large_the_risk_is() -> None:
+    test = json.loads(STATEMENT)["predicate"]["test"]
+    assert test["decided_by"] == "test"
+    assert test["limit"] == {"blocks": 32, "share": "11/20", "risk": "0.852143788966"}
+
+
+def test_without_a_share_an_undecided_match_is_rejected() -> None:
+    """As in genesis version 3, whose statements do not have the setting at all."""
+    whole = json.loads(cheated(cheat([1, 2] * 8, (3, 2))))
+    for share in ("1/1", None):
+        settings = whole["predicate"]["match"]["settings"]
+        settings["limit_share"] = share
+        if share is None:
+            del settings["limit_share"]
+        assert "nor suffice at the block limit" in refused(resealed(canonical_json(whole)))
+
+
+def cheated(certificate: bytes) -> bytes:
+    """The statement in a certificate."""
+    return base64.b64decode(json.loads(certificate)["payload"])
+
+
+OLD = Path(__file__).parents[2] / "data" / "version-3"
+
+
+@pytest.mark.parametrize(
+    ("name", "genesis", "statement"),
+    [
+        ("certificate", "1797c2c5f2cfaff1838a8aff8fafcd96b4d7988d89fcea50695a97601fd2b23b", "c508808e4321"),
+        ("played", "2dcd3c59442ec7ceff872222d6d8b40404f7b8323c1a392ba1a09ace67ff7d90", "4cac34d2eda6"),
+    ],
+)
+def test_certificates_of_genesis_version_3_hold_for_ever(name: str, genesis: str, statement: str) -> None:
+    data = (OLD / f"{name}.json").read_bytes()
+    found = verify(data, bytes.fromhex(genesis))
+    assert found.genesis.version == 3
+    assert found.content.statement.hex().startswith(statement)
+    assert not found.content.at_limit
+    settings = json.loads(cheated(data))["predicate"]["match"]["settings"]
+    assert MatchSettings.parse_table(settings) == found.genesis.settings.match
+    assert found.genesis.settings.match.limit_share == 1
 
 
 def test_votes_twice_by_strangers_or_on_other_results() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from consensus.encoding import decode, encode
@@ -22,7 +23,7 @@ from consensus.settings import MatchSettings, Settings
 from consensus.statement import pae
 
 SECOND = 10**9
-SMALL = Settings(match=MatchSettings(slot_blocks=2, block_limit=32))
+SMALL = Settings(match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(13, 20)))
 
 
 def digest_of(*parts: object) -> bytes:

@@ -70,6 +70,8 @@ def test_the_statement_says_what_happened() -> None:
         "llr": "3.148371173610",
         "accept": "2.995732273554",
         "reject": "-2.995732273554",
+        "decided_by": "test",
+        "limit": {"blocks": 32, "share": "11/20", "risk": "0.852143788966"},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ ROOT = Path(__file__).parents[3]
 WILD = Settings(
     configurations=("hex8-2", "square8-3"),
     training=TrainingSettings(steps=20),
-    match=MatchSettings(slot_blocks=2, block_limit=24),
+    match=MatchSettings(slot_blocks=2, block_limit=24, p1=Fraction(13, 20)),
     timing=TimingSettings(lease_s=120, vote_s=200, idle_s=900),
     epoch=EpochSettings(events=100),
     membership=MembershipSettings(vote_s=300, absence_s=400),
@@ -188,15 +190,15 @@ class Author:
         )
 
     def strength(self, candidate: bytes, most: int) -> int:
-        """Strong, middling or weak by its number, so that every verdict is reached."""
-        return (most, most, most, most // 2, self.random.randrange(2))[candidate[0] % 5]
+        """Strong, better, middling or weak by its number, so that every verdict is reached."""
+        return (most, most, most * 3 // 4, most * 3 // 4, most // 2, self.random.randrange(2))[candidate[0] % 6]
 
     def vote(self, member: int) -> t.Transaction | None:
         ripe = [(entry.id, entry.ripe) for entry in self.swarm.ledger.candidates() if entry.ripe is not None]
         if not ripe:
             return None
         candidate, reached = self.random.choice(ripe)
-        approve = self.random.random() < 0.85
+        approve = self.random.random() < 0.8
         return t.Vote(self.swarm.next_id(member), candidate, approve, reached.results, "")
 
     def finding(self, member: int) -> t.Transaction | None:
@@ -383,16 +385,20 @@ def test_the_random_author_reaches_everything() -> None:
     """Otherwise the test above would hold vacuously."""
     kinds: Counter[str] = Counter()
     outcomes: Counter[object] = Counter()
+    deciders: Counter[object] = Counter()
     refusals: Counter[str] = Counter()
     for seed in range(12):
         swarm, trace = run(seed, 4, 400)
         kinds.update(effect.kind for _, effects in trace for effect in effects)
         outcomes.update(entry.outcome for entry in swarm.ledger.closed_candidates())
+        tests = [json.loads(entry.statement)["predicate"]["test"] for entry in swarm.ledger.promotions()]
+        deciders.update(test["decided_by"] for test in tests)
         refusals.update(swarm.ledger.refused_counts())
     everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     later = "proposal ballot roster shelved sealed slot withheld evidence finding fault unproven"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
+    assert set(deciders) == {"test", "limit"}
     assert len(refusals) >= 28
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 
 from consensus.keys import SigningKey
 from consensus.ledger import Ledger
@@ -17,7 +18,7 @@ ROLES = ("match", "selfplay", "train")
 QUICK = Settings(
     selfplay=SelfplaySettings(games=16, ceiling=128),
     training=TrainingSettings(games=64),
-    match=MatchSettings(slot_blocks=2, block_limit=32),
+    match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(13, 20)),
     timing=TimingSettings(lease_s=60, vote_s=600, idle_s=1200),
 )
 

@@ -106,6 +106,33 @@ def test_a_good_certificate_holds(files: Files, capsys: Output) -> None:
     assert "give --genesis" not in output.out
 
 
+def test_an_old_certificate_holds_against_its_old_swarm_toml(files: Files, capsys: Output) -> None:
+    old = Path(__file__).parents[2] / "data" / "version-3"
+    data, text = (old / "played.json").read_bytes(), (old / "swarm.toml").read_text()
+    files.swarm.write_text(text)
+    assert files.verify(data, "--genesis", files.swarm) == 0
+    assert "2dcd3c59442ec7ce" in capsys.readouterr().out
+    files.swarm.write_text(text.replace("p1 = 0.65", "p0 = 0.5\np1 = 0.65"))
+    assert files.verify(data, "--genesis", files.swarm) == 1
+    assert "the certificate is of the swarm with genesis 2dcd3c59442ec7ce" in capsys.readouterr().err
+
+
+def test_one_that_was_accepted_at_the_block_limit(files: Files, capsys: Output) -> None:
+    swarm = Trained()
+    candidate = swarm.nominate(0)
+    for slot in range(16):
+        swarm.play_slot(1 + slot % 2, candidate, slot, score=3 - slot % 2)
+    for voter in range(3):
+        swarm.vote(voter, candidate)
+    swarm.certify(swarm.ledger.promotions()[0].digest, (0, 1, 2))
+    data = make_certificate(swarm.ledger.promotions()[0], swarm.ledger) or b""
+    assert files.verify(data) == 0
+    line = "  match     80 of 128 points in 32 blocks, log-likelihood ratio 0.967185962085, accepted at the block limit"
+    assert line in capsys.readouterr().out.splitlines()
+    assert files.verify(data, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["decided_by"] == "limit"
+
+
 def test_without_a_genesis_it_says_what_was_believed(files: Files, capsys: Output) -> None:
     assert files.verify(GOOD) == 0
     assert "give --genesis to check that it is the swarm you mean" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consensus.keys import id_text
-from consensus.settings import Settings
+from consensus.settings import MatchSettings, Settings
 from node.cli import main
 from node.config.address import Address, default_http
 from node.config.identity import Identity
@@ -218,7 +218,7 @@ MISTAKES = {
         "p1 = 0.6",
         "p1 = 0.5",
         16,
-        "settings.match.p1: must be above 1/2, not 1/2",
+        "settings.match.p1: must be above p0 = 1/2, not 1/2",
     ),
     "settings that do not fit": (
         "p1 = 0.6",
@@ -330,6 +330,18 @@ def test_a_good_file(path: Path) -> None:
     path.write_text(GOOD.replace("[node]", "[node]\nkeep_epochs = 5"))
     assert load_config(path).keep_epochs == 5
     assert load_config(path).genesis == config.genesis
+
+
+def test_what_the_program_before_made_of_it(path: Path) -> None:
+    old = Path(__file__).parents[2] / "data" / "version-3"
+    config = load_config(old / "swarm.toml")
+    assert config.earlier is not None
+    assert config.earlier.digest.hex().startswith("2dcd3c59442ec7ce")
+    assert (config.earlier.version, config.genesis.version) == (3, 4)
+    assert config.genesis.settings.match.limit_share == MatchSettings().limit_share
+    path.write_text(GOOD.replace("p1 = 0.6", "p1 = 0.6\nlimit_share = 1"))
+    assert load_config(path).earlier is None
+    assert load_config(path).genesis.settings.match.limit_share == 1
 
 
 def test_what_is_the_same_swarm(path: Path) -> None:

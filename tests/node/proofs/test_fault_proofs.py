@@ -72,6 +72,15 @@ def test_a_right_result_cannot_be_proven_wrong_even_by_everybody() -> None:
             check(proof_of(fault_proofs.honest(), beacon=bytes(32), finders=finders))
 
 
+def test_a_proof_of_genesis_version_3_holds_for_ever() -> None:
+    data = (Path(__file__).parents[2] / "data" / "version-3" / "wrong-result.cbor").read_bytes()
+    genesis_digest = "a1d0921eb63acf5ed8532e4f8daad1ef7429d3d536a98badd58706a9fc43ca7a"
+    found = verify_proof(data, bytes.fromhex(genesis_digest))
+    assert found.genesis.version == 3
+    assert found.accused == ACCUSED.id
+    assert found.report.digest.hex() == "35736acf00758db03ecea306ee85c045eade62476ab3ecb722c57f3a28538d60"
+
+
 def test_only_different_members_count() -> None:
     stranger = SigningKey(b"stranger" * 4)
     for finders in ((*FINDERS[:2], stranger), (*FINDERS[:2], FINDERS[0])):

@@ -132,6 +132,9 @@ async def test_a_directory_of_another_swarm_or_node_is_refused(tmp_path: Path) -
         SqliteStore(tmp_path, genesis=b"g" * 32, member=ME.id)
     with pytest.raises(StoreError, match="another member"):
         SqliteStore(tmp_path, genesis=EPOCH, member=OTHER.id)
+    with pytest.raises(StoreError, match="founded by an earlier version of the program, with other rules") as error:
+        SqliteStore(tmp_path, genesis=b"g" * 32, member=ME.id, earlier=EPOCH)
+    assert_one_clear_line(error, tmp_path)
     await open_sqlite(tmp_path).aclose()
 
 

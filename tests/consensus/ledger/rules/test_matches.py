@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.beacon import beacon, slot_lot
+from consensus.ledger.records.cases import report_of
 from consensus.ordered import Judge
 from consensus.settings import MatchSettings
 from tests.consensus.ledger.swarm import Swarm, digest_of, settings
@@ -236,6 +239,63 @@ def test_only_the_complete_prefix_counts() -> None:
     swarm.play_slot(3, candidate, 0)
     assert swarm.kinds() == ["result", "ripe"]
     assert swarm.last[-1].fields["blocks"] == 12
+
+
+def test_at_the_block_limit_the_share_of_the_points_decides() -> None:
+    match = MatchSettings(slot_blocks=2, block_limit=8, p1=Fraction(13, 20), limit_share=Fraction(5, 8))
+    for scores, promoted in (((3, 2, 3, 2), True), ((3, 2, 3, 1), False)):
+        swarm = Swarm(5, settings(match=match))
+        candidate = swarm.nominate(0)
+        for slot, score in reversed(list(enumerate(scores))):
+            swarm.play_slot(1 + slot % 2, candidate, slot, score)
+        assert swarm.kinds() == ["result", "ripe" if promoted else "dropped"]
+        assert swarm.last[-1].fields["blocks"] == 8
+        if promoted:
+            assert swarm.last[-1].fields["score"] == 20  # 5/8 of 32
+            for member in range(1, 5):
+                swarm.vote(member, candidate)
+            test = json.loads(swarm.ledger.promotions()[0].statement)["predicate"]["test"]
+            assert (test["decided_by"], test["limit"]["share"]) == ("limit", "5/8")
+        else:
+            assert swarm.last[-1].fields["outcome"] == "limit"
+            assert swarm.last[-1].fields["reason"] == "undecided at the block limit, with too few points"
+            swarm.act(3, swarm.candidate(3))
+            assert swarm.refusal() == "model failed against this incumbent"
+
+
+def test_a_share_of_1_at_the_limit_is_never_enough() -> None:
+    match = MatchSettings(slot_blocks=2, block_limit=4, limit_share=Fraction(1))
+    swarm = Swarm(4, settings(match=match))
+    candidate = swarm.nominate(0)
+    for slot in range(2):
+        swarm.play_slot(1 + slot, candidate, slot)
+    assert swarm.kinds() == ["result", "dropped"]
+
+
+def test_a_wrong_result_opens_a_match_again_that_the_limit_had_decided() -> None:
+    """The slot is played again, and the limit decides anew."""
+    match = MatchSettings(slot_blocks=2, block_limit=8, p1=Fraction(13, 20))
+    swarm = Swarm(5, settings(match=match))
+    candidate = swarm.nominate(0)
+    for slot in range(4):
+        swarm.play_slot(1 + slot % 2, candidate, slot, score=3)
+    open_ = swarm.ledger.candidate(candidate)
+    assert open_ is not None
+    assert open_.ripe is not None
+    report = report_of(open_, 3)
+    assert report is not None
+    for member in (0, 1, 3, 4):
+        number = swarm.next_id(member)
+        swarm.act(
+            member, t.Finding(number, candidate=candidate, slot=3, result=report.digest, wrong=True, reason="wrong")
+        )
+    assert swarm.last[-1].fields["reopened"]
+    swarm.play_slot(3, candidate, 3, score=0)
+    assert swarm.kinds() == ["result", "ripe"]
+    assert swarm.last[-1].fields["score"] == 18
+    open_ = swarm.ledger.candidate(candidate)
+    assert open_ is not None
+    assert swarm.ledger.standing(open_).at_limit
 
 
 def test_the_verdict_does_not_depend_on_the_order_of_arrival() -> None:

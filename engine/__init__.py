@@ -91,7 +91,7 @@ _HOMES = {
     "engine.symmetry": ("Symmetry", "symmetries", "transform_games", "transform_moves", "transform_planes"),
 }
 __all__ = ["warm", *(name for names in _HOMES.values() for name in names)]
-KERNEL_MODULES = ("engine.kernels", "engine.search.kernels", "engine.players.kernels")
+KERNEL_MODULES = ("engine.kernels", "engine.search.kernels", "engine.players.kernels", "engine.nnue.kernels")
 
 
 def __getattr__(name: str) -> Any:

@@ -114,10 +114,11 @@ def func(function: F | None = None, *, inline: bool | None = None) -> F | Callab
 
 
 def native(code: str, plain: F) -> Callable[[F], F]:
-    """Make a function of the dialect from a declaration without a body, for what the dialect cannot say: vectors.
+    """Make a function of the dialect from a declaration, for what the dialect cannot say: vectors.
 
     Args:
-        code: C++ for CPUs (not for GPUs); parameters keep their names, and the numbers of an array are at `name.data`.
+        code: C++, for CPUs alone unless it says otherwise by `__CUDACC__`; parameters keep their names, and the numbers
+            of an array are at `name.data`. What it returns has the type that the declaration returns.
         plain: what plain Python calls; it does the same, up to rounding.
     """
 

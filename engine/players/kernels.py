@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.backend.dialect import (
+    Float,
     FloatRows,
     Floats,
     IntRows,
@@ -16,11 +17,14 @@ from engine.backend.dialect import (
     kernel,
     thread,
 )
+from engine.backend.rows import copy_row
+from engine.nnue.accumulator import chance, update, write_logits
 from engine.players.heuristic_features import advantage, clear, describe_position
 from engine.players.trials import count_wins, try_move
 from engine.random import random_below
 from engine.rules.legal import legal_moves
-from engine.rules.state import player, plies
+from engine.rules.state import is_over, player, plies, winner
+from engine.rules.turn import apply_move
 
 
 @kernel
@@ -84,3 +88,41 @@ def play_out_moves(
     before = states[int(owners[place])]
     seed = Word(seeds[place])
     wins[place] = count_wins(tables, before, scratch[lane], room[lane], moves[place], seed, repeats, copies[lane])
+
+
+@kernel
+def rate_moves(
+    first: int,
+    tables: Row,
+    states: Rows,
+    scratch: IntRows,
+    owners: Ints,
+    moves: Longs,
+    sums: Rows,
+    weights: Rows,
+    top: int,
+    layers: FloatRows,
+    copies: Rows,
+    sums_after: Rows,
+    logits: FloatRows,
+    scores: Floats,
+) -> None:
+    """Write the chance to win that an NNUE network gives the player who makes each move, 2 if it wins, -1 if it loses.
+
+    `sums` has the accumulators of every game (`engine.nnue.accumulator`).
+    """
+    place = first + thread.tid()
+    lane = thread.tid() % scratch.shape[0]
+    game = int(owners[place])
+    mover = player(states[game])
+    copy_row(states[game], copies[lane])
+    apply_move(tables, copies[lane], scratch[lane], moves[place])
+    if is_over(copies[lane]):
+        scores[place] = Float(-1.0)
+        if winner(copies[lane]) == mover:
+            scores[place] = Float(2.0)
+        return
+    copy_row(sums[game], sums_after[lane])
+    update(tables, states[game], copies[lane], weights, sums_after[lane])
+    write_logits(tables, sums_after[lane], top, layers, logits[lane])
+    scores[place] = chance(tables, logits[lane], mover)

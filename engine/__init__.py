@@ -13,6 +13,7 @@ There is no torch, no clock and no network here. What is where:
     features, actions, symmetry     what a network sees; moves as numbers; symmetric views
     environment                     RingRift in PettingZoo's form
     search/, players/               Gumbel AlphaZero search; players, from uniform chance to search
+    nnue/                           NNUE: a small network that needs neither torch nor much time
     picture/                        pictures as SVG
 
 The names in `__all__` can be imported from here. Each is loaded when it is first used.
@@ -42,10 +43,16 @@ if TYPE_CHECKING:
     from engine.move_parser import legal_texts as legal_texts
     from engine.move_parser import text_to_move as text_to_move
     from engine.moves import Kind as Kind
+    from engine.nnue.network import Nnue as Nnue
+    from engine.nnue.network import NnueError as NnueError
+    from engine.nnue.network import load_nnue as load_nnue
+    from engine.nnue.network import save_nnue as save_nnue
     from engine.notation import move_to_text as move_to_text
     from engine.perft import count_sequences as count_sequences
     from engine.players import HeuristicPlayer as HeuristicPlayer
     from engine.players import MonteCarloPlayer as MonteCarloPlayer
+    from engine.players import NnueEvaluator as NnueEvaluator
+    from engine.players import NnuePlayer as NnuePlayer
     from engine.players import Player as Player
     from engine.players import PolicyPlayer as PolicyPlayer
     from engine.players import SearchPlayer as SearchPlayer
@@ -74,11 +81,14 @@ _HOMES = {
     "engine.games": ("Games", "IllegalMoveError", "Legal"),
     "engine.moves": ("Kind",),
     "engine.move_parser": ("legal_texts", "text_to_move"),
+    "engine.nnue.network": ("Nnue", "NnueError", "load_nnue", "save_nnue"),
     "engine.notation": ("move_to_text",),
     "engine.perft": ("count_sequences",),
     "engine.players": (
         "HeuristicPlayer",
         "MonteCarloPlayer",
+        "NnueEvaluator",
+        "NnuePlayer",
         "Player",
         "PolicyPlayer",
         "SearchPlayer",

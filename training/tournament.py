@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import Config
-from engine.players import HeuristicPlayer, MonteCarloPlayer, Player, PolicyPlayer, SearchPlayer, UniformPlayer
+from engine.nnue.network import Nnue, NnueError, is_nnue, load_nnue
+from engine.players import (
+    HeuristicPlayer,
+    MonteCarloPlayer,
+    NnueEvaluator,
+    NnuePlayer,
+    Player,
+    PolicyPlayer,
+    SearchPlayer,
+    UniformPlayer,
+)
 from engine.search import Evaluate
 from training.arena import ArenaResult, meet
 from training.progress import Report, ignore_progress
@@ -21,7 +31,7 @@ from training.settings import MatchSettings
 REFERENCE = "heuristic"
 """The player of rating 1500, if it takes part."""
 
-KINDS = "uniform, heuristic, monte-carlo-N, policy:DIR, search-N:DIR"
+KINDS = "uniform, heuristic, monte-carlo-N, nnue:DIR, policy:DIR, search-N:DIR"
 
 _PLIES_OF_A_TURN = 4  # on the small boards at the beginning: place, move, no line, no territory
 _NAME = re.compile(r"(?P<kind>[a-z-]*[a-z])(?:-(?P<number>[1-9][0-9]{0,5}))?(?::(?P<model>.+))?", re.DOTALL)
@@ -90,6 +100,8 @@ def make_player(name: str) -> Player:
             return HeuristicPlayer()
         case "monte-carlo", str(number), None:
             return MonteCarloPlayer(int(number))
+        case "nnue", None, str(model):
+            return NnuePlayer(_load_nnue(model, name))
         case "policy", None, str(model):
             return PolicyPlayer(_load_evaluator(model, name))
         case "search", str(number), str(model):
@@ -119,6 +131,7 @@ def play_tournament(
 
     Raises:
         ValueError: there are no blocks to play.
+        PlayerError: a player does not know the board.
     """
     pairs = list((combinations if config.players == 2 else permutations)(players, 2))
     wanted = len(pairs) * blocks * config.players
@@ -129,15 +142,18 @@ def play_tournament(
         def observe(progress: Mapping[str, Any], done: int = done, pair: str = f"{challenger} - {opponent}") -> None:
             report({"pair": pair, "games": done + progress["games"], "wanted": wanted})
 
-        result = meet(
-            config,
-            players[challenger],
-            players[opponent],
-            seed=hashlib.sha256(seed.encode()).digest(),
-            blocks=blocks,
-            opening_plies=_PLIES_OF_A_TURN * config.players,
-            report=observe,
-        )
+        try:
+            result = meet(
+                config,
+                players[challenger],
+                players[opponent],
+                seed=hashlib.sha256(seed.encode()).digest(),
+                blocks=blocks,
+                opening_plies=_PLIES_OF_A_TURN * config.players,
+                report=observe,
+            )
+        except NnueError as error:
+            raise PlayerError(error.fault, f"{challenger} - {opponent}") from None
         pairings.append(Pairing(challenger, opponent, result))
     reference = REFERENCE if REFERENCE in players else next(iter(players))
     ratings = rate((game for pairing in pairings for game in _games(pairing)), reference)
@@ -173,6 +189,8 @@ def _pair_facts(pairing: Pairing) -> dict[str, Any]:
 
 def _load_evaluator(directory: str, name: str) -> Evaluate:
     """Return the model of a directory as what a search asks. Raise PlayerError, which names the player."""
+    if is_nnue(Path(directory)):
+        return NnueEvaluator(_load_nnue(directory, name))
     import torch
 
     from training.arrays import DataError
@@ -184,3 +202,11 @@ def _load_evaluator(directory: str, name: str) -> Evaluate:
         return NetworkEvaluator(load_model(Path(directory)))
     except DataError as error:
         raise PlayerError(f"{error}; give the directory of a model", name) from None
+
+
+def _load_nnue(directory: str, name: str) -> Nnue:
+    """Return the NNUE network of a directory. Raise PlayerError, which names the player."""
+    try:
+        return load_nnue(Path(directory))
+    except NnueError as error:
+        raise PlayerError(f"{error}; give the directory of an NNUE network", name) from None

@@ -2,6 +2,7 @@
 
 from engine.players.heuristic import HeuristicPlayer
 from engine.players.monte_carlo import MonteCarloPlayer
+from engine.players.nnue import NnueEvaluator, NnuePlayer
 from engine.players.player import Player
 from engine.players.search import PolicyPlayer, SearchPlayer
 from engine.players.uniform import UniformPlayer
@@ -9,6 +10,8 @@ from engine.players.uniform import UniformPlayer
 __all__ = [
     "HeuristicPlayer",
     "MonteCarloPlayer",
+    "NnueEvaluator",
+    "NnuePlayer",
     "Player",
     "PolicyPlayer",
     "SearchPlayer",

@@ -19,8 +19,9 @@ players:
   uniform          every legal move with the same probability
   heuristic        the best position after one move, by a weighted sum of features; rated 1500
   monte-carlo-N    the move that wins most of N random games after it
+  nnue:DIR         the best position after one move, by the NNUE network in DIR
   policy:DIR       the move that the policy of the model in DIR prefers
-  search-N:DIR     the move that a search of N simulations with that model finds best
+  search-N:DIR     the move that a search of N simulations with that model, or NNUE network, finds best
 
 Equal arguments give equal games. docs/learning.md says what the figures mean.
 """
@@ -60,6 +61,8 @@ def main(options: argparse.Namespace) -> int:
     progress = ProgressLine()
     try:
         tournament = play_tournament(settings, players, seed=options.seed, blocks=options.blocks, report=progress.show)
+    except PlayerError as error:
+        raise ConfigError(str(error), "--players") from None
     finally:
         progress.close()
     if options.json:

@@ -13,8 +13,10 @@ import pytest
 
 from engine.config import Config, config
 from engine.games import Games
-from engine.players import HeuristicPlayer, MonteCarloPlayer, PolicyPlayer, SearchPlayer, UniformPlayer
+from engine.nnue.network import save_nnue
+from engine.players import HeuristicPlayer, MonteCarloPlayer, NnuePlayer, PolicyPlayer, SearchPlayer, UniformPlayer
 from tests.engine.conftest import ALL
+from tests.engine.nnue.networks import random_nnue
 from training.arena import meet
 from training.model import CONFIG, save_model
 from training.network import Network
@@ -46,7 +48,7 @@ def test_names_become_players(model: Path) -> None:
 
 ODD_NAMES = """
     chess Uniform uniform-2 heuristic:x monte-carlo monte-carlo-0 monte-carlo-01 monte-carlo-x monte-carlo-1000000
-    monte-carlo-8:x policy policy: policy-3:x search-16 search-16: search:x search-0:x
+    monte-carlo-8:x nnue nnue: nnue-3:x policy policy: policy-3:x search-16 search-16: search:x search-0:x
 """
 
 
@@ -67,6 +69,27 @@ def test_a_model_that_cannot_be_read_is_named(model: Path, tmp_path: Path) -> No
     (tmp_path / CONFIG).write_text("{}")
     with pytest.raises(PlayerError, match=rf"^search-16:{tmp_path}: config\.json: .*; give the directory of a model$"):
         make_player(f"search-16:{tmp_path}")
+
+
+def test_nnue_networks_play_by_themselves_and_in_a_search(tmp_path: Path, kernels: None) -> None:
+    save_nnue(tmp_path, random_nnue("hex8", width=16))
+    names = [f"nnue:{tmp_path}", f"search-4:{tmp_path}", f"policy:{tmp_path}"]
+    players = make_players(names)
+    assert [type(player) for player in players.values()] == [NnuePlayer, SearchPlayer, PolicyPlayer]
+    assert play_tournament(HEX, players, seed="x", blocks=1).ratings.keys() == set(names)
+    with pytest.raises(PlayerError, match=rf"^nnue:{tmp_path} - search-4:{tmp_path}: a network for hex8 knows nothing"):
+        play_tournament(config("square8-2"), players, seed="x", blocks=1)
+
+
+def test_an_nnue_network_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    fault = r"config\.json: cannot be read \(No such file or directory\); give the directory of an NNUE network"
+    with pytest.raises(PlayerError, match=rf"^nnue:/nowhere: {fault}$"):
+        make_player("nnue:/nowhere")
+    save_nnue(tmp_path, random_nnue("hex8", width=16))
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    for name in (f"nnue:{tmp_path}", f"search-4:{tmp_path}"):
+        with pytest.raises(PlayerError, match=rf"^{name}: weights\.safetensors: not a readable safetensors file"):
+            make_player(name)
 
 
 def test_it_takes_two_different_players() -> None:

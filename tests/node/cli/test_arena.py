@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.nnue.network import save_nnue
 from node.cli import arena, main
+from tests.engine.nnue.networks import random_nnue
 
 ROOT = Path(__file__).parents[3]
 Output = pytest.CaptureFixture[str]
@@ -50,6 +52,13 @@ def test_mistakes_are_one_line(arguments: list[str], words: str, capsys: Output)
     assert output.err.startswith(f"ringrift-node: {words}")
     assert output.err.count("\n") == 1
     assert output.out == ""
+
+
+def test_a_network_for_another_board_is_a_mistake(tmp_path: Path, kernels: None, capsys: Output) -> None:
+    save_nnue(tmp_path, random_nnue("square8", width=16))
+    assert main(["arena", "--blocks", "1", "--players", f"nnue:{tmp_path}", "uniform"]) == 2
+    line = f"ringrift-node: --players: nnue:{tmp_path} - uniform: a network for square8 knows nothing of hex8\n"
+    assert capsys.readouterr().err == line
 
 
 def test_without_what_workers_need_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:

@@ -6,8 +6,9 @@ default (`training.settings`). A model's directory is null for the built-in mode
 selfplay  config, model, model_digest, seed, games, settings, out
           -> shard (file), games, plies, root
 train     config, parent, shards (files), seed, settings, out
-          -> files (name: file), architecture, losses (name: millionths), used (the places in `shards` of those that
-             were trained on, ascending), skipped (one reason for each of the others)
+          -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
+             `node.api.answers.ModelInfo.measures`), used (the places in `shards` of those that were trained on,
+             ascending), skipped (one reason for each of the others)
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
           -> scores ([[k, score], ...]), root, blob (file), games
 check     config, blob (file), blocks, scores, root, settings
@@ -95,6 +96,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
+        "measures": {},
         "used": used,
         "skipped": skipped,
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consensus.certificate.parts import CertificateError, Part
-from consensus.genesis import Genesis
+from consensus.genesis import EARLIER_VERSION, Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.transactions import model_digest
@@ -18,6 +19,8 @@ from consensus.ledger.rules.scores import counted_slots, most_of_block, results_
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
 from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json
+
+_SIGNED = re.compile("-?[0-9]{1,20}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,7 @@ class Content:
     previous: bytes | None  # id of the configuration's previous certificate
     candidate: bytes
     author: MemberId
+    measures: Mapping[str, int]  # what the author says that it measured; nobody else vouches for that
     blocks: int
     score: int
     most: int  # of one block
@@ -95,6 +99,7 @@ def verify_content(statement: bytes, sealers: Sealers) -> Content:
         previous=predicate["incumbent"]["statement"].maybe_digest(),
         candidate=predicate["proposal"]["candidate"].digest(),
         author=predicate["proposal"]["member"].member(),
+        measures=_read_measures(predicate["proposal"], sealers.genesis.version),
         blocks=len(scores),
         score=sum(scores),
         most=predicate["match"]["most"].whole(),
@@ -121,6 +126,18 @@ def _decimal(part: Part) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 20:
         raise part.refuse("must be a whole number as text")
     return int(text)
+
+
+def _read_measures(proposal: Part, version: int) -> Mapping[str, int]:
+    if version == EARLIER_VERSION:
+        return {}
+    part = proposal["measures"]
+    if not isinstance(part.value, dict):
+        raise part.refuse("must be a map")
+    for name, text in part.value.items():
+        if not isinstance(text, str) or _SIGNED.fullmatch(text) is None:
+            raise part[name].refuse("must be a whole number as text")
+    return {name: int(text) for name, text in part.value.items()}
 
 
 def _check_swarm(predicate: Part, sealers: Sealers) -> None:

@@ -135,6 +135,8 @@ class CandidateInfo(TypedDict):
     """Name of that member."""
     losses: dict[str, float] | None
     """Mean losses at the end of its training by name, as the trainer told them; null unless it is "match" or "ripe"."""
+    measures: dict[str, int]
+    """What its trainer measured, as in an entry of `GET /models`; empty if nothing."""
     state: CandidateState
     """How far it is: "match", "ripe" (waits for votes), "promoted", "rejected" or "dropped"."""
     reason: str
@@ -246,6 +248,14 @@ class ModelInfo(TypedDict):
     """Name of that member; null for the uniform model."""
     certificate: str | None
     """Id of its certificate; null until enough members have sealed it, and for the uniform model."""
+    measures: dict[str, int]
+    """What its trainer measured, whole numbers by name; empty if nothing. Nobody else has checked them.
+
+    `value_correlation_1` to `value_correlation_4`: correlation of its value with the winner in each quarter of held-out
+    games, in millionths. `brier`: Brier score of its value there, in millionths. `policy_vs_search_16`: share of the
+    points of its policy alone against its search with 16 simulations, in millionths; `search_64_vs_16`: likewise of 64
+    simulations against 16. `held_out_games`: number of those games.
+    """
 
 
 class CertificateInfo(TypedDict):

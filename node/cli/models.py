@@ -7,9 +7,12 @@ from rich.console import Console
 from node.api.answers import ModelInfo
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, model_text, print_table, state_text
-from node.text.formatting import count, moment, short
+from node.text.formatting import count, hundredths, moment, percent, short, value_by_quarter
 
-_COLUMNS = ("configuration", "model", "state", "since (UTC)", "?certificate", "?by", "?parent", "?#since round")
+_COLUMNS = (
+    "configuration", "model", "state", "since (UTC)", "?certificate", "?by", "?value by quarter", "?#Brier",
+    "?#policy against 16", "?#64 against 16", "?parent", "?#since round",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,7 @@ def _show(console: Console, models: list[ModelInfo]) -> None:
 
 
 def _model_row(model: ModelInfo) -> Cells:
+    measures = model["measures"]
     return (
         model["configuration"],
         model_text(model["model"], is_uniform=model["candidate"] is None),
@@ -34,6 +38,10 @@ def _model_row(model: ModelInfo) -> Cells:
         moment(model["time"]) if model["time"] else "the start",
         short(model["certificate"]),
         model["name"] or "–",
+        value_by_quarter(measures),
+        hundredths(measures.get("brier")),
+        percent(measures.get("policy_vs_search_16")),
+        percent(measures.get("search_64_vs_16")),
         short(model["parent"]),
         count(model["since_round"]),
     )

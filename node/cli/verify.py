@@ -79,6 +79,7 @@ def _facts(verified: VerifiedCertificate) -> dict[str, Any]:
         "llr": content.llr,
         "decided_by": "limit" if content.at_limit else "test",
         "approved": content.approved,
+        "measures": dict(content.measures),
         "sealed": verified.sealed_weight,
         "sealed_by": [id_text(member) for member in verified.sealed_by],
         "weight": verified.roster.total_weight,
@@ -101,6 +102,8 @@ def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> 
         "sealed": f"weight {verified.sealed_weight} of {verified.roster.total_weight}, "
         f"by {formatting.plural(len(verified.sealed_by), 'member')}",
     }
+    if content.measures:
+        rows["measured"] = f"{formatting.measures(content.measures)} (as its trainer says)"
     if options.model is not None:
         rows["files"] = f"{formatting.plural(verified.files_checked, 'file')} in {options.model} match"
     for label, text in rows.items():

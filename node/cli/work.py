@@ -7,11 +7,12 @@ from rich.console import Console
 from node.api.answers import CandidateInfo, CaseInfo, ClaimInfo, FaultInfo, WorkInfo
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, print_table, state_text
-from node.text.formatting import age, count, losses, moment, short
+from node.text.formatting import age, count, losses, moment, short, value_by_quarter
 
 _CLAIM_COLUMNS = ("member", "kind", "subject", "#done", "#for", "#lease ends in")
 _CANDIDATE_COLUMNS = (
-    "candidate", "?by", "configuration", "state", "#blocks", "#score", "?#equal play", "?#votes", "?losses", "reason",
+    "candidate", "?by", "configuration", "state", "#blocks", "#score", "?#equal play", "?#votes", "?losses",
+    "?value by quarter", "reason",
 )  # fmt: skip
 _CASE_COLUMNS = ("result", "?candidate", "#slot", "member", "?found wrong by", "replays", "#ends in", "reason")
 _FAULT_COLUMNS = ("result", "?candidate", "#slot", "member", "?#round", "?proven (UTC)", "reason")
@@ -60,6 +61,7 @@ def _candidate_row(entry: CandidateInfo) -> Cells:
         count(entry["null_score"]),
         "–" if entry["approve"] is None else f"{count(entry['approve'])} : {count(entry['reject'])}",
         losses(entry["losses"]),
+        value_by_quarter(entry["measures"]),
         entry["reason"] or "–",
     )
 

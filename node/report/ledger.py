@@ -137,6 +137,7 @@ def _open_candidate(ledger: Ledger, name_of: NameOf, entry: Candidacy) -> Candid
         "member": id_text(entry.author),
         "name": name_of(entry.author),
         "losses": {name: loss / _MILLIONTHS for name, loss in entry.losses.items()},
+        "measures": dict(entry.measures),
         "state": "match" if entry.ripe is None else "ripe",
         "reason": "",
         "counted": now.blocks,
@@ -159,6 +160,7 @@ def _promoted_candidate(ledger: Ledger, name_of: NameOf, entry: Promotion) -> Ca
         "member": id_text(entry.author),
         "name": name_of(entry.author),
         "losses": None,  # the ledger keeps them only as long as the candidate is open
+        "measures": dict(entry.measures),
         "state": "promoted",
         "reason": "",
         "counted": entry.blocks,
@@ -179,6 +181,7 @@ def _closed_candidate(ledger: Ledger, name_of: NameOf, entry: ClosedCandidate) -
         "member": id_text(entry.author),
         "name": name_of(entry.author),
         "losses": None,
+        "measures": dict(entry.measures),
         "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
         "reason": entry.reason,
         "counted": entry.blocks,
@@ -202,6 +205,7 @@ def _first_model(configuration: str, *, is_canonical: bool) -> ModelInfo:
         "member": None,
         "name": None,
         "certificate": None,
+        "measures": {},
     }
 
 
@@ -217,4 +221,5 @@ def _model(name_of: NameOf, promotion: Promotion, *, is_canonical: bool) -> Mode
         "member": id_text(promotion.author),
         "name": name_of(promotion.author),
         "certificate": promotion.digest.hex() if promotion.certified else None,
+        "measures": dict(promotion.measures),
     }

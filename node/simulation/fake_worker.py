@@ -61,7 +61,14 @@ class FakeWorker:
         names = ("config.json", "weights.safetensors")
         files = {name: self._write(self._chance.randbytes(64)) for name in names}
         architecture, used = job["settings"]["architecture"], list(range(len(job["shards"])))
-        return {"files": files, "architecture": architecture, "losses": {"policy": 1}, "used": used, "skipped": []}
+        return {
+            "files": files,
+            "architecture": architecture,
+            "losses": {"policy": 1},
+            "measures": {"brier": 190_000},
+            "used": used,
+            "skipped": [],
+        }
 
     def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         scores = [

@@ -243,6 +243,7 @@ class Workload:
             incumbent=parent,
             shards=tuple(shard.digest for shard in shards),
             losses={},
+            measures={},
         )
 
     def _nonsense(self) -> Sequence[t.Transaction]:

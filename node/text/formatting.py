@@ -1,11 +1,16 @@
 """Values as page and terminal show them: durations, counts, times, short identifiers, and what members tell."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 _SHORT_DIGITS = 10
 _MILLIONTHS = 10**6
+_QUARTERS = tuple(f"value_correlation_{quarter}" for quarter in range(1, 5))
+_HELD_OUT = "held_out_games"
+_SEARCHES = re.compile("search_([0-9]+)_vs_([0-9]+)")
+_POLICIES = re.compile("policy_vs_search_([0-9]+)")
 _LONG_UNHEARD_S = 60.0  # a member that is up has an event in the order every few seconds
 
 
@@ -72,6 +77,43 @@ def conduct(entry: Mapping[str, Any]) -> str:
 def losses(values: Mapping[str, float] | None) -> str:
     """Return a candidate's losses by name: "policy 1.934, winner 0.512"; a dash if none are known."""
     return ", ".join(f"{name} {value:.3f}" for name, value in sorted(values.items())) if values else "–"
+
+
+def value_by_quarter(measures: Mapping[str, int]) -> str:
+    """Return how well a model's value knows the winner in each quarter of a game: "0.12 0.31 0.48 0.77"; or a dash."""
+    quarters = [measures[name] for name in _QUARTERS if name in measures]
+    return " ".join(hundredths(quarter) for quarter in quarters) if len(quarters) == len(_QUARTERS) else "–"
+
+
+def hundredths(millionths: int | None) -> str:
+    """Return a number of millionths with two decimals: "0.19"; a dash for None."""
+    return "–" if millionths is None else f"{round(millionths / _MILLIONTHS, 2) + 0.0:.2f}"  # + 0.0: no -0.00
+
+
+def percent(millionths: int | None) -> str:
+    """Return a share in millionths as a percentage: "58%"; a dash for None."""
+    return "–" if millionths is None else f"{millionths / _MILLIONTHS:.0%}"
+
+
+def measures(values: Mapping[str, int]) -> str:
+    """Return what a trainer measured of a model: "Brier 0.19; 64 simulations score 58% against 16"; or nothing."""
+    knows = all(name in values for name in _QUARTERS)
+    told = [f"value knows the winner: {value_by_quarter(values)} by quarter"] if knows else []
+    rest = sorted(name for name in values if name != _HELD_OUT and not (knows and name in _QUARTERS))
+    told += [_measure(name, values[name]) for name in rest]
+    if _HELD_OUT in values:
+        told.append(plural(values[_HELD_OUT], "held-out game"))
+    return "; ".join(told)
+
+
+def _measure(name: str, value: int) -> str:
+    if name == "brier":
+        return f"Brier {hundredths(value)}"
+    if found := _SEARCHES.fullmatch(name):
+        return f"{found[1]} simulations score {percent(value)} against {found[2]}"
+    if found := _POLICIES.fullmatch(name):
+        return f"the policy alone scores {percent(value)} against {found[1]} simulations"
+    return f"{name} {value:,}"
 
 
 def offer(member: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ def render_page(source: StatusSource) -> str:
         members=members,
         offers=any(formatting.offer(member) for member in members),
         work=source.work(),
+        measures={model["model"]: model["measures"] for model in source.models()},
         proposals=source.proposals(),
         certificates=source.certificates(),
         log=_news(source.latest(_LOG_SEARCHED)),
@@ -38,7 +39,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("age", "ago", "clock", "count", "losses", "moment", "offer", "plural", "share", "short"):
+    for name in ("age", "ago", "clock", "count", "losses", "measures", "moment", "offer", "plural", "share", "short"):
         environment.filters[name] = getattr(formatting, name)
     return environment.get_template("page.html")
 

@@ -104,6 +104,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         incumbent=context.ledger.configuration(claim.configuration).model.digest,
         shards=tuple(shards[place] for place in done["used"]),
         losses=done["losses"],
+        measures=done["measures"],
     )
 
 

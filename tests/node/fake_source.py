@@ -35,6 +35,17 @@ def digest(text: str) -> str:
 NAMES = ("anvil", "birch", "cedar", "<dune>")
 IDS = [member_id(number) for number in range(4)]
 
+MEASURES = {
+    "brier": 192_345,
+    "held_out_games": 512,
+    "policy_vs_search_16": 447_000,
+    "search_64_vs_16": 584_100,
+    "value_correlation_1": 121_000,
+    "value_correlation_2": 314_000,
+    "value_correlation_3": 482_000,
+    "value_correlation_4": 768_000,
+}
+
 EFFECTS: list[tuple[str, dict[str, Any]]] = [
     (
         "claim",
@@ -251,6 +262,7 @@ class FakeSource:
             "member": IDS[number],
             "name": NAMES[number],
             "losses": {"policy": 1.934217, "winner": 0.512} if state == "match" else None,
+            "measures": MEASURES if state == "match" else {},
             "state": state,
             "reason": reason,
             "counted": counted,
@@ -273,6 +285,7 @@ class FakeSource:
             "member": None,
             "name": None,
             "certificate": None,
+            "measures": {},
         }
         first: ModelInfo = {
             "model": digest("model 1"),
@@ -285,6 +298,7 @@ class FakeSource:
             "member": IDS[1],
             "name": NAMES[1],
             "certificate": digest("certificate 1"),
+            "measures": {**MEASURES, "search_64_vs_16": 612_000},
         }
         return [first, uniform, {**uniform, "configuration": "square8-2", "canonical": True}]
 

@@ -136,6 +136,7 @@ class Candidacy(Entity):
     incumbent: bytes
     shards: tuple[bytes, ...]
     losses: Mapping[str, int]  # millionths by name; no rule reads them, but they are part of the digest and snapshot
+    measures: Mapping[str, int]  # what the trainer measured, by name; no rule reads these either
     proposal: bytes  # SHA-256 of the transaction's canonical encoding
     place: Place
     settings: MatchSettings
@@ -157,6 +158,7 @@ class ClosedCandidate(Entity):
     author: MemberId
     configuration: str
     model: bytes
+    measures: Mapping[str, int]
     incumbent: bytes
     outcome: Outcome
     reason: str
@@ -183,6 +185,7 @@ class Promotion(Entity):
     author: MemberId
     configuration: str
     model: Model
+    measures: Mapping[str, int]
     previous: bytes  # the model it replaced
     statement: bytes  # the exact bytes that members seal
     digest: bytes  # SHA-256 of the statement: names the certificate

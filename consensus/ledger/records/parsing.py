@@ -47,6 +47,8 @@ from consensus.roster import ADDRESS_LIMIT, WEIGHT_LIMIT
 from consensus.statement import MANIFEST
 
 SIZE_LIMIT = 1 << 48  # bytes of a blob
+LOSSES_LIMIT = 16  # of a candidate
+MEASURES_LIMIT = 32  # of a candidate
 PLIES_LIMIT = 1 << 32  # of a shard; so no sum over shards exceeds what can be encoded
 
 
@@ -132,7 +134,8 @@ def _candidate(source: Fields, number: int) -> Transaction:
         parent=source.maybe("parent", digest),
         incumbent=source.digest("incumbent"),
         shards=shards,
-        losses=source.table("losses", 16, NAME, signed),
+        losses=source.table("losses", LOSSES_LIMIT, NAME, signed),
+        measures=source.table("measures", MEASURES_LIMIT, NAME, signed),
     )
     if MANIFEST in candidate.files:
         raise MalformedError(f"field files must not name {MANIFEST}, which is the manifest itself")

@@ -36,6 +36,7 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
         author=candidacy.author,
         configuration=candidacy.configuration,
         model=candidacy.model,
+        measures=candidacy.measures,
         previous=configuration.model.digest,
         statement=statement,
         digest=hashlib.sha256(statement).digest(),

@@ -52,6 +52,7 @@ def make_statement(
             "member": id_text(candidacy.author),
             "transaction": candidacy.proposal.hex(),
             "order": _order(candidacy.place),
+            "measures": {name: str(value) for name, value in candidacy.measures.items()},
         },
         "match": _match(candidacy, ripe),
         "test": verdict_numbers(candidacy.settings, standing(candidacy)),

@@ -28,8 +28,11 @@ from consensus.statement import PAYLOAD_TYPE, canonical_json, pae
 from tests.consensus.ledger.swarm import Swarm
 
 
-def promoted(count: int = 4, seals: tuple[int, ...] = (2, 0, 1, 3), **options: Any) -> Swarm:
+def promoted(
+    count: int = 4, seals: tuple[int, ...] = (2, 0, 1, 3), measures: dict[str, int] | None = None, **options: Any
+) -> Swarm:
     swarm = Swarm(count, **options)
+    swarm.measures = measures or {}
     statement = swarm.promote(0)
     swarm.certify(statement, seals)
     return swarm
@@ -41,7 +44,7 @@ def certificate_of(swarm: Swarm) -> bytes:
     return data
 
 
-SWARM = promoted()
+SWARM = promoted(measures={"brier": 190_000, "value_correlation_1": -20_000})
 GOOD = certificate_of(SWARM)
 STATEMENT = SWARM.ledger.promotions()[0].statement
 FILES = SWARM.ledger.promotions()[0].model.files
@@ -75,6 +78,7 @@ def test_a_good_certificate_is_believed() -> None:
     assert found.content.model == SWARM.ledger.configuration("hex8-2").model.digest
     assert (found.content.blocks, found.content.score, found.content.most) == (12, 48, 4)
     assert found.content.statement == SWARM.ledger.promotions()[0].digest
+    assert found.content.measures == {"brier": 190_000, "value_correlation_1": -20_000}
     assert verify(GOOD).genesis == SWARM.genesis
 
 
@@ -256,7 +260,7 @@ def other_value(value: Any) -> Any:
     return value[:-1] + ("1" if value[-1] == "0" else "0")
 
 
-FREE = {"order", "event", "transaction", "architecture", "number", "ledger", "round", "count"}
+FREE = {"order", "measures", "event", "transaction", "architecture", "number", "ledger", "round", "count"}
 """What nothing else in a statement determines: here the seals alone vouch."""
 
 
@@ -287,6 +291,13 @@ def test_a_sealed_statement_that_contradicts_itself_is_refused() -> None:
 def test_statements_that_are_none() -> None:
     for statement in (b"", b"[]", b"{}", b'{"_type": 1}', b"[" * 100_000, b"\xff"):
         refused(resealed(statement))
+
+
+@pytest.mark.parametrize("value", [None, [], {"brier": 5}, {"brier": "x"}, {"brier": "1" * 21}, {"brier": "٣"}])
+def test_measures_are_whole_numbers_as_text(value: Any) -> None:
+    whole = json.loads(STATEMENT)
+    whole["predicate"]["proposal"]["measures"] = value
+    assert "statement.predicate.proposal.measures" in refused(resealed(canonical_json(whole)))
 
 
 def test_values_of_other_types_are_refused() -> None:
@@ -408,7 +419,7 @@ def test_certificates_of_genesis_version_3_hold_for_ever(name: str, genesis: str
     found = verify(data, bytes.fromhex(genesis))
     assert found.genesis.version == 3
     assert found.content.statement.hex().startswith(statement)
-    assert not found.content.at_limit
+    assert (found.content.at_limit, found.content.measures) == (False, {})
     settings = json.loads(cheated(data))["predicate"]["match"]["settings"]
     assert MatchSettings.parse_table(settings) == found.genesis.settings.match
     assert found.genesis.settings.match.limit_share == 1

@@ -47,6 +47,7 @@ class Swarm:
         self.ids = dict.fromkeys(range(count), 0)
         self.last: tuple[Effect, ...] = ()
         self.closings: dict[int, Closing] = {}  # by closing round
+        self.measures: Mapping[str, int] = {}  # of the next candidates
         self.by_id = {key.id: key for key in keys}
 
     def enlist(self, seed: int) -> int:
@@ -197,6 +198,7 @@ class Swarm:
             incumbent=incumbent,
             shards=(),
             losses={},
+            measures=self.measures,
         )
 
     def nominate(self, member: int, name: str = "first", configuration: str = "hex8-2") -> bytes:

@@ -29,6 +29,7 @@ def test_from_self_play_to_certificate() -> None:
         incumbent=t.UNIFORM,
         shards=shards,
         losses={"policy": 2_100_000},
+        measures={"brier": 190_000, "value_correlation_1": -3},
     )
     swarm.act(3, news)
     assert swarm.kinds() == ["beacon", "candidate"]

@@ -175,6 +175,7 @@ class Author:
         return t.Candidate(
             self.swarm.next_id(member), claim=claim and claim.id, configuration=configuration, model=model, files=files,
             architecture="c16b2", parent=None, incumbent=incumbent, shards=shards, losses={"policy": 5},
+            measures={"brier": -7},
         )  # fmt: skip
 
     def result(self, member: int) -> t.Transaction | None:

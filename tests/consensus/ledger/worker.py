@@ -74,6 +74,7 @@ class Worker:
             return t.Candidate(
                 number, claim=claim.id, configuration=claim.configuration, model=model, files=files,
                 architecture=claim.family, parent=claim.model, incumbent=incumbent, shards=shards, losses={},
+                measures={},
             )  # fmt: skip
         assert claim.slot is not None
         scores = tuple(

@@ -119,6 +119,7 @@ def test_an_old_certificate_holds_against_its_old_swarm_toml(files: Files, capsy
 
 def test_one_that_was_accepted_at_the_block_limit(files: Files, capsys: Output) -> None:
     swarm = Trained()
+    swarm.measures = {"brier": 190_000}
     candidate = swarm.nominate(0)
     for slot in range(16):
         swarm.play_slot(1 + slot % 2, candidate, slot, score=3 - slot % 2)
@@ -128,9 +129,12 @@ def test_one_that_was_accepted_at_the_block_limit(files: Files, capsys: Output) 
     data = make_certificate(swarm.ledger.promotions()[0], swarm.ledger) or b""
     assert files.verify(data) == 0
     line = "  match     80 of 128 points in 32 blocks, log-likelihood ratio 0.967185962085, accepted at the block limit"
-    assert line in capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    assert line in lines
+    assert "  measured  Brier 0.19 (as its trainer says)" in lines
     assert files.verify(data, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["decided_by"] == "limit"
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["decided_by"], facts["measures"]) == ("limit", {"brier": 190_000})
 
 
 def test_without_a_genesis_it_says_what_was_believed(files: Files, capsys: Output) -> None:

@@ -16,6 +16,7 @@ from node.report.membership import announced
 from node.report.source import _state
 from node.text.effects import sentence
 from node.text.formatting import conduct as conduct_in_words
+from node.text.formatting import hundredths, measures, percent, value_by_quarter
 from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.rules.test_findings import prove, report, say
 from tests.consensus.ledger.swarm import Swarm
@@ -45,6 +46,38 @@ def test_losses_are_told_of_open_candidates_only() -> None:
     swarm.promote(0)
     (promoted,) = shown.work(swarm.ledger, id_text)["candidates"]
     assert (promoted["state"], promoted["losses"]) == ("promoted", None)
+
+
+def test_measures_are_told_of_a_candidate_whatever_becomes_of_it() -> None:
+    swarm, told = Swarm(4), {"brier": 190_000, "value_correlation_1": -2}
+    swarm.measures = told
+    candidate = swarm.nominate(0)
+    assert [entry["measures"] for entry in shown.work(swarm.ledger, id_text)["candidates"]] == [told]
+    swarm.ripen(candidate)
+    for member in (1, 2):
+        swarm.vote(member, candidate, approve=False)
+    swarm.measures = {}
+    swarm.promote(1, "second")
+    swarm.measures = told
+    swarm.promote(2, "third")
+    entries = shown.work(swarm.ledger, id_text)["candidates"]
+    assert [(entry["state"], entry["measures"]) for entry in entries] == [
+        ("promoted", told),
+        ("promoted", {}),
+        ("dropped", told),
+    ]
+    assert [model["measures"] for model in shown.models(swarm.ledger, id_text)] == [{}, {}, told]
+
+
+def test_measures_in_words() -> None:
+    assert measures({}) == ""
+    assert measures({"held_out_games": 1, "value_correlation_1": -4_000, "search_256_vs_64": 500_000}) == (
+        "256 simulations score 50% against 64; value_correlation_1 -4,000; 1 held-out game"
+    )
+    assert value_by_quarter({f"value_correlation_{quarter}": -4_000 for quarter in (1, 2, 3, 4)}) == (
+        "0.00 0.00 0.00 0.00"
+    )
+    assert (hundredths(None), hundredths(-37_000), percent(None)) == ("–", "-0.04", "–")
 
 
 def test_a_profile_is_told_as_it_was_announced() -> None:

@@ -130,6 +130,8 @@ def test_page_shows_the_same(source: FakeSource) -> None:
         "signed two events in one place in epoch 1, has no say, 2 wrong results, 3 preimages withheld",
         "no event in the order for 5 min", "2 wrong, 1 right 3 needed", "game 3, move 17 is <not> legal",
         "its seeds do not match", "2026-11-20 13:53:09",
+        "value knows the winner: 0.12 0.31 0.48 0.77 by quarter; Brier 0.19; the policy alone scores 45% against 16 "
+        "simulations; 64 simulations score 61% against 16; 512 held-out games", "64 simulations score 58% against 16",
     ):  # fmt: skip
         assert shown in text, shown
     assert f"/certificates/{digest('certificate 1')}" in page.links

@@ -6,6 +6,7 @@ addresses of the arrays costs 4 us, and 2 us for each array that is not the one 
 
 from __future__ import annotations
 
+import ctypes
 import math
 import weakref
 from types import ModuleType
@@ -32,9 +33,10 @@ class RecordedLaunch:
 
     def __init__(self, warp: ModuleType, kernel: Any, arguments: tuple[Any, ...]) -> None:
         """Record a launch with the arguments of a first run; later arguments must have the same types."""
-        # by place: working memory; a weak reference to the last array, with its shape; the type of arrays
+        # by place: working memory; a weak reference to the last array; its shape; the type of arrays
         self._kept: list[Any] = [None] * len(arguments)
-        self._seen: list[Any] = [(None, None)] * len(arguments)
+        self._seen: list[Any] = [_nothing] * len(arguments)
+        self._shapes: list[Any] = [None] * len(arguments)
         self._kinds: list[Any] = [None] * len(arguments)
         inputs = [0]
         for place, argument in enumerate(arguments):
@@ -46,26 +48,31 @@ class RecordedLaunch:
         self._name = kernel.key
         self._count = 1
         self._launch = warp.launch(kernel, dim=1, inputs=inputs, device="cpu", record_cmd=True)
-        places = [place for place, value in enumerate(inputs) if isinstance(value, warp.array)]
-        self._descriptor: Any = type(self._launch.params[1 + places[0]]) if places else None
+        # Warp makes this structure anew in each launch; here it is made once, and what changes is written into it
+        packed = self._launch.params[1:]
+        self._names = [f"argument_{place}" for place in range(len(arguments))]
+        fields = [(name, type(value)) for name, value in zip(["first", *self._names], packed, strict=True)]
+        self._packed = type("Packed", (ctypes.Structure,), {"_fields_": fields})(*packed)
+        self._slots: list[Any] = [
+            getattr(self._packed, name) for name in self._names
+        ]  # of arrays: where each is described
 
     def run(self, first: int, count: int, arguments: tuple[Any, ...]) -> None:
         """Run threads `first` to `first + count - 1`."""
         if len(arguments) != len(self._kinds):
             raise TypeError(f"{self._name} takes {len(self._kinds)} arguments, got {len(arguments)}")
-        launch = self._launch
-        launch.set_param_at_index_from_ctype(0, first)
+        self._packed.first = first
         for place, argument in enumerate(arguments):
             if isinstance(argument, Lanes):
                 argument = self._memory(place, argument)
-            if isinstance(argument, np.ndarray):
+            if not isinstance(argument, np.ndarray):
+                setattr(self._packed, self._names[place], argument)
+            elif self._seen[place]() is not argument or self._shapes[place] != argument.shape:
                 self._set_array(place, argument)
-            else:
-                launch.set_param_at_index_from_ctype(place + 1, argument)
         if count != self._count:
-            launch.set_dim(count)
+            self._launch.set_dim(count)
             self._count = count
-        launch.launch()
+        self._launch.hooks.forward(ctypes.byref(self._launch.bounds), ctypes.byref(self._packed))
 
     def _memory(self, place: int, lanes: Lanes) -> NDArray[Any]:
         kept: NDArray[Any] | None = self._kept[place]
@@ -74,20 +81,21 @@ class RecordedLaunch:
         return kept
 
     def _set_array(self, place: int, array: NDArray[Any]) -> None:
-        """Give the launch the address and shape of an array, unless the last run had the same array."""
-        seen, shape = self._seen[place]
-        if seen is not None and seen() is array and shape == array.shape:
-            return
+        """Give the launch the address and shape of an array."""
         if (array.dtype, array.ndim) != self._kinds[place]:
             wanted, given = _kind_text(*self._kinds[place]), _kind_text(array.dtype, array.ndim)
             raise TypeError(f"{self._name}: argument {place} is {wanted}, got {given}")
         _check(array)
-        if shape == array.shape:
-            self._launch.params[place + 2].data = array.ctypes.data  # the bounds and `first` precede it
-        else:
-            described = self._descriptor(array.ctypes.data, 0, array.ndim, array.shape, array.strides)
-            self._launch.set_param_at_index_from_ctype(place + 1, described)
-        self._seen[place] = weakref.ref(array), array.shape
+        slot = self._slots[place]
+        slot.data = array.ctypes.data
+        if self._shapes[place] != array.shape:
+            for axis in range(array.ndim):
+                slot.shape[axis], slot.strides[axis] = array.shape[axis], array.strides[axis]
+        self._seen[place], self._shapes[place] = weakref.ref(array), array.shape
+
+
+def _nothing() -> None:
+    """Stand for a weak reference to no array."""
 
 
 def _kind_text(dtype: np.dtype[Any], dimensions: int) -> str:

@@ -52,3 +52,7 @@ class Geometry:
     def mean(self, x: Tensor) -> Tensor:
         """Return float32[N, channels]: the mean of float32[N, channels, H, W] over the cells."""
         return (x * self.mask).sum(dim=(2, 3)) / len(self.cells)
+
+    def peak(self, x: Tensor) -> Tensor:
+        """Return float32[N, channels]: the greatest of float32[N, channels, H, W] over the cells, and of 0."""
+        return (x * self.mask).amax(dim=(2, 3))

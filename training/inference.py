@@ -79,7 +79,8 @@ def make_program(network: Network, config: Config) -> Program:
     write = _Writer(config)
     channels, units = network.entry.weight.shape[0], network.value_hidden.out_features
     x, hidden, active = (write.new_board(channels) for _ in range(3))
-    row, mean, zeros = write.new_vector(channels), write.new_vector(channels), write.new_vector(max(channels, units))
+    row, mean, peak = (write.new_vector(channels) for _ in range(3))
+    zeros = write.new_vector(max(channels, units))
     whole = [write.planes.part(LOCAL_PLANES, PLANES - LOCAL_PLANES), write.scalars.part(0, SCALARS)]
     pooled = [mean.part(0, channels), *whole]
 
@@ -100,6 +101,7 @@ def make_program(network: Network, config: Config) -> Program:
         write.convolve(block.second.weight, active.part(0, channels), x)
     write.rectify(x, zeros, x)
     write.pool(x, mean)
+    write.find_peaks(x, peak)
 
     write.start(row, network.policy_pooled.bias + network.policy_hidden.bias)
     write.multiply(network.policy_pooled.weight, pooled, row)
@@ -114,10 +116,13 @@ def make_program(network: Network, config: Config) -> Program:
     kinds = write.new_vector(network.policy_kinds.out_features)
     write.linear(network.policy_kinds, pooled, kinds)
 
-    value, winner = write.new_vector(units), write.new_vector(network.winner.out_features)
-    write.linear(network.value_hidden, pooled, value)
+    value, second = write.new_vector(units), write.new_vector(units)
+    winner = write.new_vector(network.winner.out_features)
+    write.linear(network.value_hidden, [mean.part(0, channels), peak.part(0, channels), *whole], value)
     write.rectify(value, zeros, value)
-    write.linear(network.winner, [value.part(0, units)], winner)
+    write.linear(network.value_second, [value.part(0, units)], second)
+    write.rectify(second, zeros, second)
+    write.linear(network.winner, [second.part(0, units)], winner)
     return write.finish(
         {
             kernels.HEADS: heads.start,
@@ -226,6 +231,10 @@ class _Writer:
     def pool(self, source: _Matrix, target: _Matrix) -> None:
         """Set a vector to the mean of max(0, row) over the rows of the cells."""
         self._step(kernels.POOL, _Matrix(target.start, self._cells, target.width), source=source.start)
+
+    def find_peaks(self, source: _Matrix, target: _Matrix) -> None:
+        """Set a vector to the greatest of 0 and each column over the rows of the cells."""
+        self._step(kernels.PEAK, _Matrix(target.start, self._cells, target.width), source=source.start)
 
     def _step(self, operation: int, target: _Matrix, **others: int) -> None:
         step = [0] * kernels.COLUMNS

@@ -23,7 +23,7 @@ from engine.backend.dialect import (
     kernel,
     thread,
 )
-from engine.backend.matrices import add_products, clear, pool_rows, rectify, set_rows
+from engine.backend.matrices import add_products, clear, find_peaks, pool_rows, rectify, set_rows
 from engine.features import write_globals, write_planes
 from engine.moves import Kind, move_a, move_b, move_kind
 
@@ -33,6 +33,7 @@ SPREAD = 1  # rows := a vector in memory
 PRODUCT = 2  # rows += gathered rows of the source x weights
 RECTIFY = 3  # rows := max(0, source + vector)
 POOL = 4  # vector := mean of max(0, source) over the rows
+PEAK = 5  # vector := greatest of 0 and the source over the rows
 
 OPERATION = 0
 SOURCE = 1
@@ -86,6 +87,8 @@ def run_steps(steps: IntRows, indices: Ints, weights: Floats, memory: Floats) ->
             rectify(memory, source, place, target, rows, width)
         elif operation == POOL:
             pool_rows(memory, source, rows, width, target)
+        elif operation == PEAK:
+            find_peaks(memory, source, rows, width, target)
 
 
 @func

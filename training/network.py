@@ -22,7 +22,7 @@ from training.geometry import LOCAL_PLANES, Geometry
 from training.move_index import KINDS, ROLES, MoveIndex
 
 _EMBEDDING: Final = 8
-_HIDDEN: Final = 32
+_HIDDEN: Final = 64
 _ARCHITECTURE: Final = re.compile(r"c([1-9][0-9]{0,2})b([1-9][0-9]?)")
 
 
@@ -102,7 +102,8 @@ class Network(nn.Module):
         self.policy_origin = nn.Linear(channels, _EMBEDDING)
         self.policy_landing = nn.Linear(channels, _EMBEDDING)
         self.policy_kinds = nn.Linear(channels + whole, KINDS)
-        self.value_hidden = nn.Linear(channels + whole, _HIDDEN)
+        self.value_hidden = nn.Linear(2 * channels + whole, _HIDDEN)
+        self.value_second = nn.Linear(_HIDDEN, _HIDDEN)
         self.winner = nn.Linear(_HIDDEN, SEATS)
         self.margin = nn.Linear(_HIDDEN, SEATS * 2)
         self.ownership = nn.Linear(channels, 1 + SEATS)
@@ -119,10 +120,12 @@ class Network(nn.Module):
         for block in self.blocks:
             x = block(x, geometry)
         x = functional.relu(x)
-        pooled = torch.cat((geometry.mean(x), whole), dim=1)
+        mean = geometry.mean(x)
+        pooled = torch.cat((mean, whole), dim=1)
         squares = x.permute(0, 2, 3, 1).flatten(1, 2)  # [N, H * W, channels], without copying
         shaped = functional.relu(self.policy_hidden(squares) + self.policy_pooled(pooled)[:, None])
-        hidden = functional.relu(self.value_hidden(pooled))
+        hidden = functional.relu(self.value_hidden(torch.cat((mean, geometry.peak(x), whole), dim=1)))
+        hidden = functional.relu(self.value_second(hidden))
         return Heads(
             roles=_with_none(self.policy_roles(shaped)),
             origin=_with_none(self.policy_origin(shaped)),

@@ -124,7 +124,7 @@ class Device:
                 array[...] = values[place].numpy()
 
     def _value(self, argument: Any) -> Any:
-        if isinstance(argument, (int, np.integer, Lanes)):
+        if isinstance(argument, (int, float, np.number, Lanes)):
             return argument
         return self.upload(argument) if isinstance(argument, np.ndarray) else self.share(argument)
 

@@ -113,6 +113,29 @@ def pool_rows(memory: Floats, source: int, rows: int, width: int, target: int) -
     """Write the mean of max(0, row) over the rows of the matrix at `source` to the vector at `target`."""
 
 
+def _find_peaks(memory: Floats, source: int, rows: int, width: int, target: int) -> None:
+    peaks = _matrix(memory, source, rows, width).max(axis=0)
+    _floats(memory)[target : target + width] = np.maximum(peaks, 0.0)
+
+
+@native(
+    _PRELUDE
+    + """
+    for (int column = 0; column < width; column += 16) {
+        Vector peak = {};
+        for (int at = column; at < rows * width; at += width) {
+            const Vector value = vector(memory.data + source + at);
+            peak = value > peak ? value : peak;
+        }
+        vector(memory.data + target + column) = peak;
+    }
+""",
+    _find_peaks,
+)
+def find_peaks(memory: Floats, source: int, rows: int, width: int, target: int) -> None:
+    """Write the greatest of 0 and each column of the matrix at `source` to the vector at `target`."""
+
+
 def _add_products(
     memory: Floats,
     source: int,

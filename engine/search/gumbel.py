@@ -93,6 +93,7 @@ class _Search:
         self.edges = EdgePool(config.players, size * _EDGES_EXPECTED)
         self.rules = (tables(config), Lanes(scratch_width(config), np.int32), self.slots)
         self.total = 0  # edges of the roots
+        self.value_scale = 1.0  # of the evaluation of the roots
 
     def open(self, seeds: NDArray[np.uint64], noise: float) -> None:
         """Make and evaluate the roots."""
@@ -113,6 +114,7 @@ class _Search:
             self.count,
             *self.rules,
             simulation,
+            self.value_scale,
             self.schedule,
             self.states,
             self.legal,
@@ -147,6 +149,7 @@ class _Search:
             evaluation = self.evaluate(EvalBatch(states, offsets, edges.moves[start : edges.used]))
             self._check(evaluation, edges.used - start, len(states))
             edges.set_logits(start, evaluation.logits)
+            self.value_scale = evaluation.value_scale
             relative = np.ascontiguousarray(evaluation.values, np.float32)
         self.games.executor.launch(
             kernels.receive,
@@ -173,6 +176,7 @@ class _Search:
         outcomes = np.zeros((self.count, self.values.shape[1]), np.float32)
         arguments = (
             self.slots,
+            self.value_scale,
             self.nodes,
             self.values,
             edges.moves,

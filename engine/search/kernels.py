@@ -91,6 +91,7 @@ def descend(
     scratch: IntRows,
     slots: int,
     simulation: int,
+    value_scale: float,
     schedule: IntRows,
     states: Rows,
     legal: LongRows,
@@ -111,11 +112,11 @@ def descend(
     if options < 2:
         return
     wanted = int(schedule[min(options, int(schedule.shape[0]) - 1)][simulation])
-    edge = Int(choose_at_root(node, wanted, nodes, values, links, stats))
+    edge = Int(choose_at_root(node, wanted, value_scale, nodes, values, links, stats))
     child = Int(int(links[edge][CHILD]))
     while child >= 0 and int(nodes[child][COUNT]) > 0:
         node = child
-        edge = choose_below(node, nodes, values, links, stats)
+        edge = choose_below(node, value_scale, nodes, values, links, stats)
         child = int(links[edge][CHILD])
     if child < 0:
         child = game * slots + simulation + 1
@@ -164,6 +165,7 @@ def receive(
 def conclude(
     first: int,
     slots: int,
+    value_scale: float,
     nodes: IntRows,
     values: FloatRows,
     moves: Longs,
@@ -185,7 +187,7 @@ def conclude(
         most = Int(0)
         for edge in range(start, start + count):
             most = max(most, int(links[edge][VISITS]))
-        best = choose_at_root(root, most, nodes, values, links, stats)
+        best = choose_at_root(root, most, value_scale, nodes, values, links, stats)
         actions[game] = moves[best]
         for seat in range(values.shape[1]):
             outcomes[game][seat] = stats[best][TOTALS + seat] / Float(most)

@@ -10,11 +10,12 @@ from engine.backend.dialect import Float, FloatRows, Int, IntRows, exp, func
 from engine.search.nodes import COUNT, FIRST, LOGIT, NOISE, PLAYER, SCORE, TOTALS, VISITS
 
 VISIT_OFFSET = 50.0  # c_visit of equation 8
-VALUE_SCALE = 1.0  # c_scale of equation 8, for values moved from [-1, 1] to [0, 1]
 
 
 @func
-def score_edges(node: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> None:
+def score_edges(
+    node: int, value_scale: float, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows
+) -> None:
     """Write logit + sigma(completed Q) of every action of a node to its edge's SCORE."""
     first = int(nodes[node][FIRST])
     end = first + int(nodes[node][COUNT])
@@ -37,7 +38,7 @@ def score_edges(node: int, nodes: IntRows, values: FloatRows, links: IntRows, st
     mixed = Float(values[node][chooser])
     if mass > Float(0.0):  # else nothing was visited, or all of it has a prior too small for a float
         mixed = (mixed + Float(total) * mean / mass) / Float(1 + total)
-    scale = Float(0.5 * VALUE_SCALE) * (Float(VISIT_OFFSET) + Float(most))
+    scale = Float(0.5) * value_scale * (Float(VISIT_OFFSET) + Float(most))
     for edge in range(first, end):
         visits = int(links[edge][VISITS])
         value = Float(mixed)
@@ -62,9 +63,11 @@ def softmax_scores(first: int, end: int, stats: FloatRows) -> None:
 
 
 @func
-def choose_below(node: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> int:
+def choose_below(
+    node: int, value_scale: float, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows
+) -> int:
     """Return the edge whose share of the visits is furthest below the improved policy; in a tie, the first."""
-    score_edges(node, nodes, values, links, stats)
+    score_edges(node, value_scale, nodes, values, links, stats)
     first = int(nodes[node][FIRST])
     end = first + int(nodes[node][COUNT])
     softmax_scores(first, end, stats)
@@ -82,9 +85,11 @@ def choose_below(node: int, nodes: IntRows, values: FloatRows, links: IntRows, s
 
 
 @func
-def choose_at_root(root: int, wanted: int, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows) -> int:
+def choose_at_root(
+    root: int, wanted: int, value_scale: float, nodes: IntRows, values: FloatRows, links: IntRows, stats: FloatRows
+) -> int:
     """Return the edge with the highest noise + score of those with `wanted` visits; in a tie, the first."""
-    score_edges(root, nodes, values, links, stats)
+    score_edges(root, value_scale, nodes, values, links, stats)
     first = int(nodes[root][FIRST])
     best = Int(-1)
     most = Float(0.0)

@@ -11,7 +11,7 @@ from engine.games import Games
 from engine.search import EvalBatch, Evaluate
 from engine.search.halving import halving_sequence
 from engine.search.noise import gumbel_noise
-from engine.search.select import VALUE_SCALE, VISIT_OFFSET
+from engine.search.select import VISIT_OFFSET
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Node:
     logits: list[float]
     value: list[float]
     states: Games
+    value_scale: float = 1.0
     visits: list[int] = field(default_factory=list)
     totals: list[float] = field(default_factory=list)  # of the mover's component
     children: dict[int, Node] = field(default_factory=dict)
@@ -47,7 +48,7 @@ def make_node(games: Games, evaluate: Evaluate) -> Node:
     for i, component in enumerate(relative):
         value[(mover - 1 + i) % players] = component
     logits = [float(x) for x in np.asarray(evaluation.logits)]
-    return Node(mover, moves, logits, value, games, [0] * len(moves), [0.0] * len(moves))
+    return Node(mover, moves, logits, value, games, evaluation.value_scale, [0] * len(moves), [0.0] * len(moves))
 
 
 def softmax(xs: list[float]) -> list[float]:
@@ -56,7 +57,7 @@ def softmax(xs: list[float]) -> list[float]:
     return [p / sum(powers) for p in powers]
 
 
-def improved_scores(node: Node) -> list[float]:
+def improved_scores(node: Node, value_scale: float) -> list[float]:
     """logits + sigma(completed q) of every action."""
     mover = node.player - 1
     prior = softmax(node.logits)
@@ -68,7 +69,7 @@ def improved_scores(node: Node) -> list[float]:
         mass = sum(prior[a] for a in visited)
         mean = sum(prior[a] * q[a] for a in visited) / mass
         mixed = (node.value[mover] + n * mean) / (1 + n)
-    scale = (VISIT_OFFSET + max(node.visits)) * VALUE_SCALE
+    scale = (VISIT_OFFSET + max(node.visits)) * value_scale
     return [node.logits[a] + scale * (q.get(a, mixed) + 1.0) / 2.0 for a in range(len(node.moves))]
 
 
@@ -79,7 +80,7 @@ def search(games: Games, evaluate: Evaluate, *, simulations: int, considered: in
     gumbel = [float(noise * g) for g in gumbel_noise(np.full(len(places), seed, np.uint64), places)]
     for wanted in halving_sequence(min(considered, len(root.moves)), simulations):
         path, actions = [root], []
-        scores = improved_scores(root)
+        scores = improved_scores(root, root.value_scale)
         open_actions = [a for a in range(len(root.moves)) if root.visits[a] == wanted]
         action = max(open_actions, key=lambda a: (gumbel[a] + scores[a], -a))
         while True:
@@ -94,13 +95,13 @@ def search(games: Games, evaluate: Evaluate, *, simulations: int, considered: in
             path.append(node.children[action])
             if not path[-1].moves:
                 break
-            action = inner_action(path[-1])
+            action = inner_action(path[-1], root.value_scale)
         backup(path, actions, path[-1].value)
     return root
 
 
-def inner_action(node: Node) -> int:
-    policy = softmax(improved_scores(node))
+def inner_action(node: Node, value_scale: float) -> int:
+    policy = softmax(improved_scores(node, value_scale))
     n = sum(node.visits)
     return max(range(len(policy)), key=lambda a: (policy[a] - node.visits[a] / (1 + n), -a))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine.backend.dialect import PLAIN
 from engine.config import config
 from engine.games import Games
-from engine.search import evaluate_uniformly, gumbel_search
+from engine.search import EvalBatch, Evaluation, evaluate_uniformly, gumbel_search
 from tests.engine.search.evaluators import hashed, material
 from tests.engine.search.reference import search
 
@@ -22,17 +24,28 @@ def _positions(name: str, count: int, plies: int, seed: int = 7) -> Games:
 
 
 @pytest.mark.parametrize(
-    ("name", "plies", "simulations", "considered"),
-    [("hex8-2", 20, 40, 16), ("square8-2", 60, 24, 4), ("hex8-3", 50, 24, 8), ("square8-4", 120, 24, 8)],
+    ("name", "plies", "simulations", "considered", "value_scale"),
+    [
+        ("hex8-2", 20, 40, 16, 1.0),
+        ("hex8-2", 40, 32, 8, 0.1),
+        ("square8-2", 60, 24, 4, 1.0),
+        ("hex8-3", 50, 24, 8, 0.3),
+        ("square8-4", 120, 24, 8, 1.0),
+    ],
 )
-def test_agrees_with_the_reference(name: str, plies: int, simulations: int, considered: int) -> None:
+def test_agrees_with_the_reference(
+    name: str, plies: int, simulations: int, considered: int, value_scale: float
+) -> None:
+    def hashed_at_scale(batch: EvalBatch) -> Evaluation:
+        return replace(hashed(batch), value_scale=value_scale)
+
     games = _positions(name, 4, plies)
     seeds = np.arange(1000, 1000 + len(games), dtype=np.uint64)
-    found = gumbel_search(games, hashed, simulations=simulations, considered=considered, seeds=seeds)
+    found = gumbel_search(games, hashed_at_scale, simulations=simulations, considered=considered, seeds=seeds)
     for i in range(len(games)):
         root = search(
             games.take([i]),
-            hashed,
+            hashed_at_scale,
             simulations=simulations,
             considered=considered,
             seed=int(seeds[i]),

@@ -46,7 +46,7 @@ class Evaluation:
 
     logits: NDArray[np.float32]  # [offsets[N]]: one per legal move, in the batch's order
     values: NDArray[np.float32]  # [N, P]: in [-1, 1]; +1 a sure win, -1 / (P - 1) a sure loss
-    value_scale: float = 1.0  # how much the search follows the values against the logits: c_scale of equation 8
+    value_scale: float = 0.1  # c_scale of `engine.search.select`: how much a search follows values against logits
 
 
 Evaluate = Callable[[EvalBatch], Evaluation]

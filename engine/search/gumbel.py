@@ -93,7 +93,7 @@ class _Search:
         self.edges = EdgePool(config.players, size * _EDGES_EXPECTED)
         self.rules = (tables(config), Lanes(scratch_width(config), np.int32), self.slots)
         self.total = 0  # edges of the roots
-        self.value_scale = 1.0  # of the evaluation of the roots
+        self.value_scale = 0.0  # of the evaluation of the roots
 
     def open(self, seeds: NDArray[np.uint64], noise: float) -> None:
         """Make and evaluate the roots."""

@@ -1,7 +1,9 @@
 """The choice of the next action of a search, at the root and below it, by scores from completed Q-values.
 
 Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel": equation 8 (sigma), appendix D
-(mixed value for actions not yet visited), equation 14 (deterministic selection below the root).
+(mixed value for actions not yet visited), equation 14 (deterministic selection below the root). As in the authors' mctx,
+the Q-values of a node are rescaled: its least one counts 0, its greatest 1. So a search prefers the better actions as
+clearly where all chances are nearly even as where they differ widely, and a young network has something to learn.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from engine.backend.dialect import Float, FloatRows, Int, IntRows, exp, func
 from engine.search.nodes import COUNT, FIRST, LOGIT, NOISE, PLAYER, SCORE, TOTALS, VISITS
 
 VISIT_OFFSET = 50.0  # c_visit of equation 8
+LEAST_SPREAD = 0.02  # between a node's least and greatest Q-value, in [-1, 1]: noise below is not blown up further
 
 
 @func
@@ -38,13 +41,19 @@ def score_edges(
     mixed = Float(values[node][chooser])
     if mass > Float(0.0):  # else nothing was visited, or all of it has a prior too small for a float
         mixed = (mixed + Float(total) * mean / mass) / Float(1 + total)
-    scale = Float(0.5) * value_scale * (Float(VISIT_OFFSET) + Float(most))
+    least = Float(mixed)
+    greatest = Float(mixed)
     for edge in range(first, end):
         visits = int(links[edge][VISITS])
         value = Float(mixed)
         if visits > 0:
             value = stats[edge][TOTALS + chooser] / Float(visits)
-        stats[edge][SCORE] = stats[edge][LOGIT] + scale * (value + Float(1.0))
+            least = min(least, value)
+            greatest = max(greatest, value)
+        stats[edge][SCORE] = value
+    scale = value_scale * (Float(VISIT_OFFSET) + Float(most)) / max(greatest - least, Float(LEAST_SPREAD))
+    for edge in range(first, end):
+        stats[edge][SCORE] = stats[edge][LOGIT] + scale * (stats[edge][SCORE] - least)
 
 
 @func

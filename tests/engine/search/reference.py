@@ -11,7 +11,7 @@ from engine.games import Games
 from engine.search import EvalBatch, Evaluate
 from engine.search.halving import halving_sequence
 from engine.search.noise import gumbel_noise
-from engine.search.select import VISIT_OFFSET
+from engine.search.select import LEAST_SPREAD, VISIT_OFFSET
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Node:
     logits: list[float]
     value: list[float]
     states: Games
-    value_scale: float = 1.0
+    value_scale: float = 0.1
     visits: list[int] = field(default_factory=list)
     totals: list[float] = field(default_factory=list)  # of the mover's component
     children: dict[int, Node] = field(default_factory=dict)
@@ -69,8 +69,10 @@ def improved_scores(node: Node, value_scale: float) -> list[float]:
         mass = sum(prior[a] for a in visited)
         mean = sum(prior[a] * q[a] for a in visited) / mass
         mixed = (node.value[mover] + n * mean) / (1 + n)
-    scale = (VISIT_OFFSET + max(node.visits)) * value_scale
-    return [node.logits[a] + scale * (q.get(a, mixed) + 1.0) / 2.0 for a in range(len(node.moves))]
+    completed = [q.get(a, mixed) for a in range(len(node.moves))]
+    least, greatest = min(mixed, *completed), max(mixed, *completed)
+    scale = (VISIT_OFFSET + max(node.visits)) * value_scale / max(greatest - least, LEAST_SPREAD)
+    return [logit + scale * (value - least) for logit, value in zip(node.logits, completed, strict=True)]
 
 
 def search(games: Games, evaluate: Evaluate, *, simulations: int, considered: int, seed: int, noise: float) -> Node:

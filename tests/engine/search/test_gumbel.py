@@ -26,11 +26,11 @@ def _positions(name: str, count: int, plies: int, seed: int = 7) -> Games:
 @pytest.mark.parametrize(
     ("name", "plies", "simulations", "considered", "value_scale"),
     [
-        ("hex8-2", 20, 40, 16, 1.0),
-        ("hex8-2", 40, 32, 8, 0.1),
-        ("square8-2", 60, 24, 4, 1.0),
+        ("hex8-2", 20, 40, 16, 0.1),
+        ("hex8-2", 40, 32, 8, 0.02),
+        ("square8-2", 60, 24, 4, 0.1),
         ("hex8-3", 50, 24, 8, 0.3),
-        ("square8-4", 120, 24, 8, 1.0),
+        ("square8-4", 120, 24, 8, 0.1),
     ],
 )
 def test_agrees_with_the_reference(

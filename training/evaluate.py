@@ -51,7 +51,7 @@ class NetworkEvaluator:
             logits,
             values,
         )
-        return Evaluation(logits, values)
+        return Evaluation(logits, values, self._network.value_scale)
 
     def program(self, config: Config) -> Program:
         """Return the network's program for a configuration."""

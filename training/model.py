@@ -18,7 +18,10 @@ from training.network import Network, parse_architecture
 
 WEIGHTS: Final = "weights.safetensors"
 CONFIG: Final = "config.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
+LARGEST_SCALE: Final = 10.0
+
+_KEYS: Final = {"architecture", "format", "planes", "scalars", "value_scale"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ def save_model(directory: Path, network: Network) -> ModelFiles:
         "format": FORMAT,
         "planes": PLANES,
         "scalars": SCALARS,
+        "value_scale": network.value_scale,
     }
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     contents = {WEIGHTS: save(weights), CONFIG: (json.dumps(config, sort_keys=True) + "\n").encode()}
@@ -54,8 +58,9 @@ def load_model(directory: Path) -> Network:
     Raise DataError if a file is missing, has another format, is for other features than the engine's, or
     holds weights that differ from the architecture's in name, shape or type or are not finite.
     """
-    architecture = _read_architecture(directory)
+    architecture, value_scale = _read_config(directory)
     network = Network(architecture)
+    network.value_scale = value_scale
     try:
         weights = load(read_limited(directory / WEIGHTS))
     except (SafetensorError, ValueError, KeyError) as error:
@@ -73,21 +78,27 @@ def load_model(directory: Path) -> Network:
     return network
 
 
-def _read_architecture(directory: Path) -> str:
+def _read_config(directory: Path) -> tuple[str, float]:
+    """Return the architecture and the value scale in a configuration. Raise DataError if it is not one."""
     try:
         config: Any = json.loads(read_limited(directory / CONFIG))
     except (ValueError, RecursionError) as error:
         raise error if isinstance(error, DataError) else DataError("not JSON", CONFIG) from None
-    if not isinstance(config, dict) or set(config) != {"architecture", "format", "planes", "scalars"}:
-        raise DataError("expected exactly the keys architecture, format, planes and scalars", CONFIG)
-    if config["format"] != FORMAT or config["planes"] != PLANES or config["scalars"] != SCALARS:
-        expected = f"format {FORMAT}, {PLANES} planes and {SCALARS} scalars"
-        raise DataError(f"{config}, expected {expected}", CONFIG)
-    name = config["architecture"]
+    expected = {"format": FORMAT, "planes": PLANES, "scalars": SCALARS}
+    for key, wanted in expected.items() if isinstance(config, dict) else ():
+        if config.get(key, wanted) != wanted:
+            raise DataError(f"{key} {config[key]!r}, but this program reads {key} {wanted}", CONFIG)
+    if not isinstance(config, dict) or set(config) != _KEYS:
+        raise DataError(f"expected exactly the keys {', '.join(sorted(_KEYS))}", CONFIG)
+    name, value_scale = config["architecture"], config["value_scale"]
     if not isinstance(name, str):
         raise DataError("the architecture is not a name", CONFIG)
+    if not isinstance(value_scale, float) or not 0.0 < value_scale <= LARGEST_SCALE:
+        raise DataError(
+            f"the value scale is {value_scale!r}, expected a number above 0, at most {LARGEST_SCALE}", CONFIG
+        )
     try:
         parse_architecture(name)
     except ValueError as error:
         raise DataError(str(error), CONFIG) from None
-    return name
+    return name, value_scale

@@ -18,6 +18,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from engine.features import PLANES, SCALARS, SEATS
+from engine.search import VALUE_SCALE
 from training.geometry import LOCAL_PLANES, Geometry
 from training.move_index import KINDS, ROLES, MoveIndex
 
@@ -86,12 +87,16 @@ class ResidualBlock(nn.Module):
 
 
 class Network(nn.Module):
-    """The network of an architecture such as "c16b2", for the features of `engine.features`."""
+    """The network of an architecture such as "c16b2", for the features of `engine.features`.
+
+    `value_scale` says how far a search should follow its values (`engine.search.Evaluation`).
+    """
 
     def __init__(self, architecture: str) -> None:
         super().__init__()
         channels, blocks = parse_architecture(architecture)
         self.architecture = architecture
+        self.value_scale = VALUE_SCALE
         whole = PLANES - LOCAL_PLANES + SCALARS
         self.entry = Convolution(LOCAL_PLANES, channels)
         self.entry_scalars = nn.Linear(whole, channels)

@@ -1,6 +1,14 @@
 """Search: Gumbel AlphaZero over many games at once, with the network as a callback."""
 
-from engine.search.evaluation import EvalBatch, Evaluate, Evaluation, evaluate_uniformly
+from engine.search.evaluation import VALUE_SCALE, EvalBatch, Evaluate, Evaluation, evaluate_uniformly
 from engine.search.gumbel import SearchResult, gumbel_search
 
-__all__ = ["EvalBatch", "Evaluate", "Evaluation", "SearchResult", "evaluate_uniformly", "gumbel_search"]
+__all__ = [
+    "VALUE_SCALE",
+    "EvalBatch",
+    "Evaluate",
+    "Evaluation",
+    "SearchResult",
+    "evaluate_uniformly",
+    "gumbel_search",
+]

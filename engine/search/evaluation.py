@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from engine.config import Config
 from engine.games import Games
 
+VALUE_SCALE = 0.1
+"""The scale of mctx, for a network of which nothing else is known."""
+
 
 @dataclass(frozen=True)
 class EvalBatch:
@@ -46,7 +49,9 @@ class Evaluation:
 
     logits: NDArray[np.float32]  # [offsets[N]]: one per legal move, in the batch's order
     values: NDArray[np.float32]  # [N, P]: in [-1, 1]; +1 a sure win, -1 / (P - 1) a sure loss
-    value_scale: float = 0.1  # c_scale of `engine.search.select`: how much a search follows values against logits
+    value_scale: float = (
+        VALUE_SCALE  # c_scale of `engine.search.select`: how much a search follows values against logits
+    )
 
 
 Evaluate = Callable[[EvalBatch], Evaluation]

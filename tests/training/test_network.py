@@ -127,19 +127,23 @@ def test_uniform_needs_no_weights() -> None:
 
 def test_a_model_survives_its_files(tmp_path: Path) -> None:
     network = _random_network("c8b2")
+    network.value_scale = 0.25
     saved, again = save_model(tmp_path / "a", network), save_model(tmp_path / "b", network)
     assert saved.digests == again.digests
     assert set(saved.files) == {WEIGHTS, CONFIG}
     batch = _positions("hex8-2")
     before, after = NetworkEvaluator(network)(batch), NetworkEvaluator(load_model(tmp_path / "a"))(batch)
     assert before.logits.tobytes() == after.logits.tobytes()
+    assert before.value_scale == after.value_scale == 0.25
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"format": 2}, "expected format 1"),
-        ({"planes": 3}, "expected format 1"),
+        ({"format": 1}, "format 1, but this program reads format 2"),
+        ({"planes": 3}, "planes 3, but this program reads planes 35"),
+        ({"value_scale": 0.0}, "the value scale is 0.0"),
+        ({"value_scale": "high"}, "the value scale is 'high'"),
         ({"architecture": "c8b2"}, "'blocks.1"),
         ({"architecture": "resnet"}, "unknown architecture"),
         ({"architecture": 7}, "not a name"),

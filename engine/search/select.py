@@ -3,9 +3,9 @@
 Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel": equation 8 (sigma), appendix D
 (mixed value for actions not yet visited), equation 14 (deterministic selection below the root).
 
-As in the authors' mctx, the Q-values of a node are rescaled: its least one counts 0, its greatest 1. So a search prefers
-the better actions where all chances are nearly even as clearly as where they differ widely, and a young network has
-something to learn.
+As in the authors' mctx, the Q-values of a node are rescaled: its least one counts 0, its greatest 1. So a search
+prefers the better actions where all chances are nearly even as clearly as where they differ widely, and a young
+network has something to learn.
 """
 
 from __future__ import annotations

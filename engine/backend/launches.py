@@ -53,9 +53,7 @@ class RecordedLaunch:
         self._names = [f"argument_{place}" for place in range(len(arguments))]
         fields = [(name, type(value)) for name, value in zip(["first", *self._names], packed, strict=True)]
         self._packed = type("Packed", (ctypes.Structure,), {"_fields_": fields})(*packed)
-        self._slots: list[Any] = [
-            getattr(self._packed, name) for name in self._names
-        ]  # of arrays: where each is described
+        self._slots: list[Any] = [getattr(self._packed, name) for name in self._names]  # for arrays: their descriptors
 
     def run(self, first: int, count: int, arguments: tuple[Any, ...]) -> None:
         """Run threads `first` to `first + count - 1`."""

@@ -18,7 +18,10 @@ VALUE_SCALE = 0.1
 
 @dataclass(frozen=True)
 class EvalBatch:
-    """N positions, each with a choice to make. Features are computed when first read."""
+    """N positions, each with a choice to make. Features are computed when first read.
+
+    A search uses the memory of `moves` again: who keeps a batch beyond the call copies them.
+    """
 
     states: Games  # the N positions
     offsets: NDArray[np.int32]  # [N + 1]: position i has the moves offsets[i] .. offsets[i + 1]

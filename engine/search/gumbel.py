@@ -187,7 +187,7 @@ class _Search:
         )
         self.games.executor.launch(kernels.conclude, self.count, *arguments)
         offsets = np.append(self.nodes[:: self.slots, FIRST], total).astype(np.int32)
-        return SearchResult(
+        result = SearchResult(
             actions=actions,
             offsets=offsets,
             moves=edges.moves[:total].copy(),
@@ -195,3 +195,5 @@ class _Search:
             visits=edges.links[:total, VISITS].copy(),
             values=outcomes,
         )
+        edges.release()
+        return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,14 +12,35 @@ from engine.search.nodes import EDGE_COLUMNS, LOGIT, NOISE, TOTALS
 _MOST = 2**31 - 1  # edges are numbered with int32
 
 
+_Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
+
+
+class _Spare(threading.local):
+    """Arrays that no pool uses. New ones cost more than filling them: the system clears their pages, one by one."""
+
+    arrays: _Arrays | None = None
+
+
+_spare = _Spare()
+
+
 class EdgePool:
     """The edges: `moves` int64[n], `links` int32[n, EDGE_COLUMNS], `stats` float32[n, TOTALS + players]."""
 
     def __init__(self, players: int, capacity: int) -> None:
-        self.moves: NDArray[np.int64] = np.empty(capacity, np.int64)
-        self.links: NDArray[np.int32] = np.empty((capacity, EDGE_COLUMNS), np.int32)
-        self.stats: NDArray[np.float32] = np.empty((capacity, TOTALS + players), np.float32)
+        kept, _spare.arrays = _spare.arrays, None
+        if kept is None or len(kept[0]) < capacity or kept[2].shape[1] != TOTALS + players:
+            kept = (
+                np.empty(capacity, np.int64),
+                np.empty((capacity, EDGE_COLUMNS), np.int32),
+                np.empty((capacity, TOTALS + players), np.float32),
+            )
+        self.moves, self.links, self.stats = kept
         self.used = 0
+
+    def release(self) -> None:
+        """Leave the arrays to the next pool of this thread; this one must not be used any more."""
+        _spare.arrays = self.moves, self.links, self.stats
 
     def take(self, counts: NDArray[np.int32]) -> NDArray[np.int32]:
         """Reserve a run of counts[i] edges for each i and return the start of each run, int32[len(counts)].

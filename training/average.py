@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -12,9 +14,16 @@ class Average:
     """A moving average over about 1 / (1 - decay) steps, and over all steps while there are fewer."""
 
     def __init__(self, network: Network, decay: float) -> None:
+        """Begin with the network's current weights."""
         self._decay, self._steps = decay, 0
         self._live: list[Tensor] = list(network.parameters())
         self._means = [parameter.detach().clone() for parameter in self._live]
+
+    @torch.no_grad()
+    def resume(self, means: Iterable[Tensor], steps: int) -> None:
+        """Go on from an average that was made over `steps` steps."""
+        self._steps = steps
+        self._means = [mean.detach().clone() for mean in means]
 
     @torch.no_grad()
     def update(self) -> None:

@@ -15,6 +15,9 @@ from engine.rules.state import BLOCKED, BOARD, STACK
 from training.replay import Verified, positions_before
 from training.shard import VALUE_UNIT, WEIGHT_UNIT, Shard, offsets_of
 
+HELD_OUT_EACH = 16
+"""Of so many games of a shard, the last one is held out."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -26,7 +29,10 @@ class Samples:
 
 
 class Experience:
-    """The games of several shards of one configuration, end to end."""
+    """The games of several shards of one configuration, end to end.
+
+    The games in `held_out` are never trained on: they show what a network knows of games that it has not seen.
+    """
 
     def __init__(self, config: Config, sources: Sequence[Verified]) -> None:
         shards = [source.shard for source in sources]
@@ -35,6 +41,8 @@ class Experience:
         self.offsets = offsets_of(np.concatenate([shard.lengths for shard in shards]))
         self.openings = np.concatenate([shard.openings for shard in shards])
         self.winners = np.concatenate([shard.winners for shard in shards])
+        places = np.concatenate([np.arange(len(shard.lengths)) for shard in shards])
+        self.held_out: NDArray[np.bool_] = places % HELD_OUT_EACH == HELD_OUT_EACH - 1
         self.options = np.concatenate([source.replayed.options for source in sources])
         self.places = np.concatenate([source.replayed.places for source in sources])
         final = Games(config, np.concatenate([source.replayed.final.states for source in sources]))

@@ -19,10 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.config import config
 from training.progress import Report
+
+if TYPE_CHECKING:
+    from training.trainer import Start
 
 Request = Mapping[str, Any]
 
@@ -71,9 +74,12 @@ def _selfplay(request: Request, report: Report) -> dict[str, Any]:
 def _train(request: Request, report: Report) -> dict[str, Any]:
     from training.arrays import DataError
     from training.experience import Experience
-    from training.model import load_model, save_model
+    from training.first import train_first
+    from training.measures import measure_model
+    from training.model import save_model
     from training.replay import load_shard
     from training.settings import TrainSettings, read_settings
+    from training.state import write_state
     from training.trainer import train
 
     _use_one_thread()
@@ -89,17 +95,38 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         reasons = "; ".join(skipped[:_REASONS])
         raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
     experience = Experience(configuration, sources)
-    parent = None if request["parent"] is None else load_model(Path(request["parent"]))
-    trained = train(experience, parent, request["seed"], read_settings(TrainSettings, request["settings"]), report)
+    settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
+    if request["parent"] is None:
+        trained = train_first(experience, seed, settings, report)
+    else:
+        trained = train(experience, _start_of_training(request, skipped), seed, settings, report)
     saved = save_model(Path(request["out"]), trained.network)
     return {
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
-        "measures": {},
+        "measures": measure_model(trained.network, experience, seed, settings.measured_blocks),
+        "state": str(write_state(Path(request["out"]), trained.state).path),
         "used": used,
         "skipped": skipped,
     }
+
+
+def _start_of_training(request: Request, skipped: list[str]) -> Start:
+    """Return the parent and the state of its training; without the state if it is damaged, which `skipped` tells."""
+    from training.arrays import DataError
+    from training.model import load_model
+    from training.state import read_state
+    from training.trainer import Start
+
+    parent, path = load_model(Path(request["parent"])), request.get("state")
+    if path is None:
+        return Start(parent)
+    try:
+        return Start(parent, read_state(Path(path), parent.architecture))
+    except DataError as error:
+        skipped.append(str(error))
+        return Start(parent)
 
 
 def _match(request: Request, report: Report) -> dict[str, Any]:

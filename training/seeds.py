@@ -15,8 +15,13 @@ def seed_word(seed: bytes, purpose: str, index: int = 0) -> int:
     >>> seed_word(b"s" * 32, "opening") != seed_word(b"s" * 32, "noise")
     True
     """
+    return int.from_bytes(derive_seed(seed, purpose, index)[:8], "little")
+
+
+def derive_seed(seed: bytes, purpose: str, index: int = 0) -> bytes:
+    """Return another 32-byte seed, which depends only on a seed, its purpose and an index."""
     text = b"\0".join((b"ringrift/seed/1", purpose.encode(), str(index).encode(), seed))
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
+    return hashlib.sha256(text).digest()
 
 
 def seed_words(seed: bytes, purpose: str, indices: Iterable[int]) -> NDArray[np.uint64]:

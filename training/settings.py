@@ -29,13 +29,19 @@ class TrainSettings:
 
     architecture: str = "c16b2"
     """The architecture of a network without a parent; others have their parent's."""
-    steps: int = 1000
+    steps: int = 300
     batch: int = 256
-    positions_per_game: int = 24
+    first_steps: int = 600
+    """Steps of each first network, which has no parent."""
+    first_networks: int = 2
+    """First networks to choose from."""
+    positions_per_game: int = 16
     """Positions drawn from a game each time it is used."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    average_decay: float = 0.99
+    average_decay: float = 0.995
+    measured_blocks: int = 24
+    """Blocks of games that measure the new network's policy against its search; half as many compare two searches."""
 
 
 @dataclass(frozen=True)

@@ -18,72 +18,113 @@ from training.network import Network
 from training.progress import Report, ignore_progress
 from training.seeds import seed_word
 from training.settings import TrainSettings
+from training.state import TrainingState, capture_state, restore_state
 
 _CHUNK = 512  # games from which positions are drawn and shuffled together
+_WARM_STEPS = 50  # steps over which the learning rate of a new optimizer rises
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training goes on from: a model, and the state of the training that made it, if it is known."""
+
+    network: Network
+    state: TrainingState | None = None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with averaged weights, and the mean losses of the last tenth of the steps."""
+    """A network with averaged weights, the state to go on from, and the mean losses of the last tenth of the steps."""
 
     network: Network
+    state: TrainingState
     losses: dict[str, float]
 
 
 def train(
     experience: Experience,
-    parent: Network | None,
+    start: Start | None,
     seed: bytes,
     settings: TrainSettings,
     report: Report = ignore_progress,
 ) -> Trained:
-    """Train the parent, or a new network of the settings' architecture, on games drawn from `experience`."""
+    """Train for `settings.steps` steps on games drawn from `experience`.
+
+    Args:
+        start: what to go on from, with its architecture; None for a new network of the settings' architecture.
+        seed: 32 bytes, from which new weights and the order of the positions are drawn.
+
+    Raises:
+        ValueError: no game has a position to train on, or the state is of another architecture than the model.
+    """
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.manual_seed(seed_word(seed, "weights") % 2**63)
-    network = Network(settings.architecture) if parent is None else copy.deepcopy(parent)
-    network.train()
+    training = _Training(start, seed, settings)
     geometry = Geometry.of(experience.config)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
-    )
-    average = Average(network, settings.average_decay)
     history: list[torch.Tensor] = []
     names: list[str] = []
-    for step, batch in enumerate(_batches(experience, np.random.default_rng(seed_word(seed, "positions")), settings)):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * _schedule(step, settings.steps)
-        parts = losses(network, geometry, batch)
-        optimizer.zero_grad()
-        weigh(parts, Weights()).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        average.update()
+    random = np.random.default_rng(seed_word(seed, "positions"))
+    for made, batch in enumerate(_batches(experience, random, settings), 1):
+        parts = losses(training.network, geometry, batch)
+        training.step(weigh(parts, Weights()))
         names = list(parts)
         history.append(torch.stack(list(parts.values())).detach())
-        report({"steps": step + 1, "wanted": settings.steps})
-    average.store()
+        report({"steps": made, "wanted": settings.steps})
     mean = torch.stack(history[-max(1, settings.steps // 10) :]).mean(dim=0)
-    return Trained(network.eval(), dict(zip(names, mean.tolist(), strict=True)))
+    network, state = training.finish()
+    return Trained(network, state, dict(zip(names, mean.tolist(), strict=True)))
 
 
-def _schedule(step: int, steps: int) -> float:
-    """Return the factor of the learning rate: it rises over the first 5% of the steps, then falls as a half cosine."""
-    warm = max(1, steps // 20)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.02 + 0.98 * 0.5 * (1.0 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+class _Training:
+    """A network that is trained, with its optimizer and the average of its weights."""
+
+    def __init__(self, start: Start | None, seed: bytes, settings: TrainSettings) -> None:
+        torch.manual_seed(seed_word(seed, "weights") % 2**63)
+        self.network = Network(settings.architecture) if start is None else copy.deepcopy(start.network)
+        self.network.train()
+        self._rate = settings.learning_rate
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self._rate, weight_decay=settings.weight_decay, foreach=True
+        )
+        self._average = Average(self.network, settings.average_decay)
+        self._steps = 0
+        if start is not None and start.state is not None:
+            self._resume(start.network, start.state)
+
+    def _resume(self, model: Network, state: TrainingState) -> None:
+        if state.architecture != model.architecture:
+            raise ValueError(f"a training state of {state.architecture} with a model of {model.architecture}")
+        restore_state(state, self.network, self._optimizer)
+        self._average.resume(model.parameters(), state.steps)
+        self._steps = state.steps
+
+    def step(self, loss: torch.Tensor) -> None:
+        """Make one step of the optimizer. The learning rate rises over the first steps of a new optimizer."""
+        self._steps += 1
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * min(1.0, self._steps / _WARM_STEPS)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._optimizer.step()
+        self._average.update()
+
+    def finish(self) -> tuple[Network, TrainingState]:
+        """Return the network, with averaged weights from now on, and the state to go on from."""
+        state = capture_state(self.network, self._optimizer, self._steps)
+        self._average.store()
+        return self.network.eval(), state
 
 
 def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Batch]:
     """Yield `settings.steps` batches, going over all games again and again in new orders and at new positions.
 
-    Raise ValueError if no game has a position to train on.
+    Games that are held out are left out. Raise ValueError if no game has a position to train on.
     """
     made = 0
     while True:
         before = made
-        order = random.permutation(len(experience))
+        order = random.permutation(np.flatnonzero(~experience.held_out))
         for first in range(0, len(order), _CHUNK):
             samples = experience.draw(random, order[first : first + _CHUNK], settings.positions_per_game)
             count = len(samples.games)

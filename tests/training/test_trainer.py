@@ -7,22 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from engine.config import config
 from engine.search import evaluate_uniformly
 from tests.training.conftest import MODEL, QUICK, SEED
 from training.batches import make_batch
 from training.evaluate import NetworkEvaluator
-from training.experience import Experience
+from training.experience import Experience, Samples
 from training.match import block_scores, play_match
-from training.model import save_model
+from training.model import load_model, save_model
 from training.network import Network
 from training.progress import ignore_progress
 from training.replay import load_shard
 from training.selfplay import play_shard
 from training.settings import MatchSettings, TrainSettings
 from training.shard import Shard, write_shard
-from training.trainer import train
+from training.state import read_state, write_state
+from training.trainer import Start, train
 
 HEX = config("hex8-2")
 
@@ -47,11 +50,45 @@ def test_a_parent_is_continued_and_left_alone(random_shard: Shard, small_network
     experience = _experience(tmp_path, random_shard)
     before = save_model(tmp_path / "before", small_network).digests
     settings = TrainSettings(architecture="c32b4", steps=1, batch=16, learning_rate=1e-6)
-    trained = train(experience, small_network, SEED, settings)
+    trained = train(experience, Start(small_network), SEED, settings)
     assert trained.network.architecture == "c4b1"
     assert save_model(tmp_path / "after", small_network).digests == before
     for old, new in zip(small_network.parameters(), trained.network.parameters(), strict=True):
         np.testing.assert_allclose(old.detach().numpy(), new.detach().numpy(), atol=1e-4)
+
+
+def test_a_training_that_was_stored_goes_on_as_if_it_had_not_been(searched_shard: Shard, tmp_path: Path) -> None:
+    experience = _experience(tmp_path, searched_shard)
+    settings = TrainSettings(architecture="c4b1", steps=5, batch=16)
+    first = train(experience, None, SEED, settings)
+    save_model(tmp_path / "first", first.network)
+    kept = train(experience, Start(first.network, first.state), MODEL, settings)
+    path = write_state(tmp_path, first.state).path
+    restored = Start(load_model(tmp_path / "first"), read_state(path, "c4b1"))
+    again = train(experience, restored, MODEL, settings)
+    assert kept.state.steps == again.state.steps == 10
+    for name, weights in kept.state.weights.items():
+        assert torch.equal(weights, again.state.weights[name])
+    for one, other in zip(kept.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+    forgotten = train(experience, Start(first.network), MODEL, settings)
+    assert forgotten.state.steps == 5
+
+
+def test_games_that_are_held_out_are_never_drawn(tmp_path: Path) -> None:
+    shard = play_shard(HEX, None, MODEL, SEED, 40, QUICK)
+    experience = _experience(tmp_path, shard, shard)
+    assert np.flatnonzero(experience.held_out).tolist() == [15, 31, 55, 71]
+    drawn: list[NDArray[np.int64]] = []
+    draw = experience.draw
+
+    def spy(random: np.random.Generator, games: NDArray[np.int64], per_game: int) -> Samples:
+        drawn.append(games)
+        return draw(random, games, per_game)
+
+    experience.draw = spy  # type: ignore[method-assign]
+    train(experience, None, SEED, TrainSettings(architecture="c4b1", steps=12, batch=64))
+    assert set(np.concatenate(drawn)) == set(np.flatnonzero(~experience.held_out))
 
 
 def test_batches_hold_what_the_games_say(random_shard: Shard, searched_shard: Shard, tmp_path: Path) -> None:

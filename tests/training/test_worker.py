@@ -14,11 +14,12 @@ from tests.training.worker_process import ROOT, WorkerProcess
 SEED = b"s" * 32
 MODEL = b"m" * 32
 SMALL = {"simulations": 2, "considered": 2, "concurrency": 8}
+BRIEF = {"first_steps": 3, "first_networks": 1, "measured_blocks": 1}
 
 
 def test_one_generation(tmp_path: Path) -> None:
     """Uniform games, training on them, games of the result, a match, and its check."""
-    out, settings = str(tmp_path), {"architecture": "c4b1", "steps": 3, "batch": 16}
+    out, settings = str(tmp_path), {"architecture": "c4b1", "steps": 3, "batch": 16} | BRIEF
     blocks = [[7, b"a" * 32], [8, b"b" * 32]]
     common: dict[str, Any] = {"config": "hex8-2", "out": out, "seed": SEED}
     with WorkerProcess() as worker:
@@ -68,7 +69,7 @@ def test_training_says_which_shards_it_used(tmp_path: Path) -> None:
     """A damaged file, one that is missing, and games of another configuration are skipped, each with its reason."""
     selfplay: dict[str, Any] = {"model": None, "model_digest": MODEL, "seed": SEED, "games": 2, "settings": {}}
     common: dict[str, Any] = {"job": "train", "config": "hex8-2", "parent": None, "seed": SEED}
-    settings, out = {"architecture": "c4b1", "steps": 1, "batch": 4}, str(tmp_path)
+    settings, out = {"architecture": "c4b1", "steps": 1, "batch": 4} | BRIEF, str(tmp_path)
     with WorkerProcess() as worker:
         good, foreign = (
             Path(worker.done(job="selfplay", id=1, config=name, out=out, **selfplay)["shard"])

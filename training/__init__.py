@@ -11,5 +11,6 @@ Nothing here opens a connection or knows of consensus. What is where:
     match, check                              matches of two models, and replays that check them
     arena, ratings, tournament                any players against each other, to measure their strength
     jobs, settings, progress, frames, worker  the kinds of job, and the process that is asked for them
+    nnue/                                     NNUE networks, from games and from larger networks
     warm                                      compiles all kernels ahead of time
 """

@@ -26,16 +26,16 @@ from training.experience import Experience
 from training.model import load_model
 from training.nnue.distil import DistilSettings, distil
 from training.nnue.games import play_games
-from training.nnue.measures import Foresight, foresee
-from training.nnue.samples import Targets
+from training.nnue.foresight import Foresight, foresee
+from training.nnue.samples import TargetShares
 from training.progress import ignore_progress
 from training.replay import Verified, load_shard, replay_games
 from training.shard import read_shard
 
 _DEFAULTS = DistilSettings()
-_HELD_OUT_PART = 10  # one game of the heuristic in so many more is held out
 _EPILOG = """\
-The heuristic's games begin with up to 24 random plies, and one later move in ten is random. Equal arguments give equal
+The heuristic's games begin with up to 24 random plies, and one later move in ten is random. One game in 16 is held out,
+to measure the network on it. Equal arguments give equal
 bytes on one kind of processor. docs/learning.md says what the figures mean.
 """
 
@@ -49,7 +49,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--games", type=int, default=6000, help="games of the heuristic for each configuration (6000)")
     parser.add_argument("--shards", nargs="+", type=Path, default=[], metavar="FILE", help="files of self-play games")
-    parser.add_argument("--held-out", nargs="+", type=Path, default=[], metavar="FILE", help="files to measure it on")
     parser.add_argument("--teacher", type=Path, metavar="DIR", help="a model whose values are part of the targets")
     parser.add_argument("--search-share", type=float, default=_DEFAULTS.targets.search, help="default: %(default)s")
     parser.add_argument("--teacher-share", type=float, default=_DEFAULTS.targets.teacher, help="default: %(default)s")
@@ -99,17 +98,14 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     seed = hashlib.sha256(given.seed.encode()).digest()
     names = given.config or ([] if given.shards else ["hex8-2"])
-    learned = join([*(heuristic_games(name, given.games, seed) for name in names), *read_games(given.shards)])
-    other = hashlib.sha256(seed).digest()
-    few = max(1, given.games // _HELD_OUT_PART)
-    held_out = join([*(heuristic_games(name, few, other) for name in names), *read_games(given.held_out)])
+    experiences = join([*(heuristic_games(name, given.games, seed) for name in names), *read_games(given.shards)])
     settings = DistilSettings(
-        width=given.width, steps=given.steps, targets=Targets(given.search_share, given.teacher_share)
+        width=given.width, steps=given.steps, targets=TargetShares(given.search_share, given.teacher_share)
     )
-    nnue = distil(list(learned.values()), seed=seed, settings=settings, teacher=load_teacher(given.teacher))
+    nnue = distil(list(experiences.values()), seed=seed, settings=settings, teacher=load_teacher(given.teacher))
     save_nnue(given.directory, nnue)
-    found = {name: foresee(nnue, games) for name, games in held_out.items()}
-    return {"board": nnue.board, "width": nnue.width, "top": nnue.top, "foresight": found}
+    foresight = {name: found for name, games in experiences.items() if (found := foresee(nnue, games)) is not None}
+    return {"board": nnue.board, "width": nnue.width, "top": nnue.top, "foresight": foresight}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from engine.nnue.network import Nnue
 from engine.search import Evaluate
 from training.experience import Experience
 from training.nnue.model import NnueModel
-from training.nnue.samples import Targets, draw_positions, features_of, make_targets
+from training.nnue.samples import TargetShares, draw_positions, features_of, make_targets
 from training.progress import Report, ignore_progress
 from training.seeds import seed_word
 
@@ -34,7 +34,7 @@ class DistilSettings:
     """Positions drawn from a game each time it is used."""
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    targets: Targets = Targets()
+    targets: TargetShares = field(default_factory=TargetShares)
 
 
 def distil(
@@ -74,7 +74,7 @@ def distil(
             group["lr"] = settings.learning_rate * _schedule(step, settings.steps)
         loss = -(targets * model(features).log_softmax(dim=1)).sum(dim=1).mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         report({"steps": step + 1, "wanted": settings.steps})
     return model.to_integers()
@@ -91,12 +91,12 @@ def _schedule(step: int, steps: int) -> float:
 def _batches(
     experience: Experience, random: np.random.Generator, settings: DistilSettings, teacher: Evaluate | None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield features and targets without end, of all games again and again in new orders and at new positions.
+    """Yield features and targets without end, of all games but those held out, in new orders and at new positions.
 
     Raise ValueError if no game has a position after its opening.
     """
     while True:
-        order, made = random.permutation(len(experience)), 0
+        order, made = random.permutation(np.flatnonzero(~experience.held_out)), 0
         for first in range(0, len(order), _CHUNK_GAMES):
             games = order[first : first + _CHUNK_GAMES]
             positions = draw_positions(experience, random, games, settings.positions_per_game)

@@ -34,7 +34,7 @@ def play_games(
     Args:
         seed: 32 bytes.
         opening_plies: each game begins with 0 to this many random plies.
-        random_share: the share of later moves that are random, 0 to 1, so that positions differ and errors are punished.
+        random_share: the share of later moves that are random, 0 to 1: positions differ, and errors are punished.
         report: called with the games that are finished and wanted.
     """
     parts = []

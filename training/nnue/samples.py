@@ -20,11 +20,13 @@ from training.shard import offsets_of
 
 
 @dataclass(frozen=True)
-class Targets:
-    """What makes up the targets: shares from 0 to 1, of the search in what the game shows, then of the teacher in all."""
+class TargetShares:
+    """Shares from 0 to 1 of what makes up the targets; the outcome of the game has the rest."""
 
     search: float = 0.5
+    """The share of the search's value, where there was one, beside the outcome."""
     teacher: float = 0.7
+    """The share of the teacher's value, if there is a teacher, beside both."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def next_search(experience: Experience, positions: Positions) -> NDArray[np.int6
 
 
 def make_targets(
-    experience: Experience, positions: Positions, shares: Targets, teacher: Evaluate | None
+    experience: Experience, positions: Positions, shares: TargetShares, teacher: Evaluate | None
 ) -> NDArray[np.float32]:
     """Return float32[N, P]: each player's chance to win, from the outcome, a search's value and a teacher's."""
     players = experience.config.players

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,12 @@ class Foresight:
     """Of the chances of all players with 1 for the winner and 0 for the others."""
 
 
-def foresee(nnue: Nnue, experience: Experience, *, per_game: int = 24, seed: int = 0) -> Foresight:
-    """Measure a network on games that it has not seen, at random positions."""
-    random = np.random.default_rng(seed)
-    finished = np.flatnonzero(experience.winners > 0)
-    positions = draw_positions(experience, random, finished, per_game)
+def foresee(nnue: Nnue, experience: Experience, *, per_game: int = 24, seed: int = 0) -> Foresight | None:
+    """Measure a network at random positions of the games that are held out; return None if there is none."""
+    finished = np.flatnonzero(experience.held_out & (experience.winners > 0))
+    positions = draw_positions(experience, np.random.default_rng(seed), finished, per_game)
+    if len(positions.plies) == 0:
+        return None
     begins = experience.offsets[positions.games]
     lengths = experience.offsets[positions.games + 1] - begins
     quarters = (positions.plies - begins) * QUARTERS // lengths
@@ -60,5 +62,5 @@ def measure(chances: NDArray[np.float32], won: NDArray[np.float32], quarters: ND
     )
 
 
-def _log_loss(chances: NDArray[np.floating], won: NDArray[np.float32]) -> float:  # type: ignore[type-arg]
+def _log_loss(chances: NDArray[np.floating[Any]], won: NDArray[np.float32]) -> float:
     return float(-np.log(np.maximum((chances * won).sum(axis=1), 1e-9)).mean())

@@ -25,8 +25,8 @@ from training.evaluate import NetworkEvaluator
 from training.experience import Experience
 from training.model import load_model
 from training.nnue.distil import DistilSettings, distil
-from training.nnue.games import play_games
 from training.nnue.foresight import Foresight, foresee
+from training.nnue.games import play_games
 from training.nnue.samples import TargetShares
 from training.progress import ignore_progress
 from training.replay import Verified, load_shard, replay_games

@@ -75,7 +75,7 @@ def _play(
         if len(active) == 0:
             break
         plies = playing.lengths[active].astype(np.int64)
-        is_random = stream_words(dice[active], plies) < np.uint64(int(random_share * (2**64 - 1)))
+        is_random = stream_words(dice[active], plies) >> np.uint64(11) < random_share * 2.0**53
         seeds = stream_words(streams[active], plies)
         for chosen, chooser in ((active[is_random], uniform), (active[~is_random], player)):
             if len(chosen):

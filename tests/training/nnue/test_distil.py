@@ -15,16 +15,18 @@ from engine.config import config
 from engine.games import Games
 from engine.nnue.network import Nnue, largest_sum, save_nnue
 from engine.nnue.rating import list_features, rate_positions
-from engine.players import HeuristicPlayer, NnuePlayer, UniformPlayer
+from engine.players import NnuePlayer, UniformPlayer
 from tests.training.conftest import MODEL, SEED
 from tests.training.verified import experience_of
 from training.arena import meet
 from training.evaluate import NetworkEvaluator
 from training.network import Network
 from training.nnue.distil import DistilSettings, distil
-from training.nnue.games import play_games
 from training.nnue.foresight import foresee, measure
+from training.nnue.games import play_games
 from training.nnue.model import LIMIT, NnueModel
+from training.selfplay import play_shard
+from training.settings import SelfPlaySettings
 from training.shard import Shard
 
 QUICK = DistilSettings(width=16, steps=6, batch=64, positions_per_game=8)
@@ -76,7 +78,7 @@ def test_weights_at_their_limit_fit_on_every_board(name: str) -> None:
         model.buckets.fill_(-5.0)
         model.players.fill_(5.0)
         model.biases.fill_(5.0)
-    assert float(model.table().abs().max()) == LIMIT
+    assert float(model.table().detach().abs().max()) == LIMIT
     nnue = model.to_integers()  # which checks that no sum overflows
     assert nnue.top >= 64
     assert largest_sum(name, nnue.weights, nnue.biases) > 2**13, "finer steps would fit"
@@ -109,23 +111,19 @@ def test_games_that_are_held_out_are_not_learned_from(random_shard: Shard, tmp_p
 
 
 def test_it_foretells_outcomes_and_beats_uniform(kernels: None) -> None:
-    """Games of the heuristic for two and three players, half a minute's training at most, one network for both."""
-    settings = DistilSettings(width=32, steps=200, batch=256)
-    shards = [
-        play_games(config(name), HeuristicPlayer(), seed=SEED, games=400, opening_plies=40)
-        for name in ("hex8-2", "hex8-3")
-    ]
+    """Random games for two and three players, seconds of training, one network for both."""
+    settings = DistilSettings(width=32, steps=160, batch=256)
+    shards = [play_shard(config(name), None, MODEL, SEED, 2000, SelfPlaySettings()) for name in ("hex8-2", "hex8-3")]
+    experiences = [experience_of(shard) for shard in shards]
     reports: list[object] = []
-    nnue = distil([experience_of(shard) for shard in shards], seed=SEED, settings=settings, report=reports.append)
-    assert reports[-1] == {"steps": 200, "wanted": 200}
-    for name, equal in (("hex8-2", 1 / 2), ("hex8-3", 1 / 3)):
-        unseen = experience_of(play_games(config(name), HeuristicPlayer(), seed=MODEL, games=100))
-        unseen.held_out[:] = True
-        found = foresee(nnue, unseen)
+    nnue = distil(experiences, seed=SEED, settings=settings, report=reports.append)
+    assert reports[-1] == {"steps": 160, "wanted": 160}
+    for experience, equal in zip(experiences, (1 / 2, 1 / 3), strict=True):
+        found = foresee(nnue, experience)
         assert found is not None
-        assert found.log_loss[3] < found.constant[3] - 0.02
+        assert found.log_loss[3] < found.constant[3] - 0.05
         assert found.correlation[3] > 0.3
-        result = meet(config(name), NnuePlayer(nnue), UniformPlayer(), seed=SEED, blocks=12)
+        result = meet(experience.config, NnuePlayer(nnue), UniformPlayer(), seed=SEED, blocks=16)
         assert result.share > equal + 0.2
 
 

@@ -46,7 +46,7 @@ def test_a_game_does_not_depend_on_how_many_there_are(kernels: None) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_so_many_moves_are_random(share: float, kernels: None) -> None:
-    """The heuristic's choice, asked again, is another one for most random moves, and the same for no other but ties."""
+    """The player takes the first move of the list, which chance seldom does."""
     shard = play_games(config("hex8-2"), FirstMove(), seed=SEED, games=12, random_share=share)
     games = verified(shard)
     after = np.arange(len(shard.moves)) - np.repeat(shard.offsets[:-1], shard.lengths) >= np.repeat(

@@ -18,7 +18,6 @@ from rich.table import Table
 
 from engine.config import CONFIGS, config
 from engine.nnue.network import save_nnue
-from engine.players import HeuristicPlayer
 from engine.search import Evaluate
 from training.arrays import DataError
 from training.evaluate import NetworkEvaluator
@@ -30,12 +29,14 @@ from training.nnue.games import play_games
 from training.nnue.samples import TargetShares
 from training.progress import ignore_progress
 from training.replay import Verified, load_shard, replay_games
+from training.seeds import derive_seed
 from training.shard import read_shard
+from training.tournament import make_player
 
 _DEFAULTS = DistilSettings()
 _EPILOG = """\
-The heuristic's games begin with up to 24 random plies, and one later move in ten is random. One game in 16 is held out,
-to measure the network on it. Equal arguments give equal
+The games begin with up to 24 random plies, and one later move in ten is random. One game in 16 is held out, to measure
+the network on it. Without --shards and --config the games are of hex8-2. Equal arguments give equal
 bytes on one kind of processor. docs/learning.md says what the figures mean.
 """
 
@@ -45,9 +46,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/distil", description=purpose, epilog=_EPILOG)
     parser.add_argument("directory", type=Path, help="where the network is written")
     parser.add_argument(
-        "--config", action="append", choices=list(CONFIGS), help="configuration of the heuristic's games; repeatable"
+        "--config", action="append", choices=list(CONFIGS), help="configuration of the games to play; repeatable"
     )
-    parser.add_argument("--games", type=int, default=6000, help="games of the heuristic for each configuration (6000)")
+    parser.add_argument("--games", type=int, default=6000, help="games for each configuration and player (6000)")
+    parser.add_argument(
+        "--players", nargs="+", default=["heuristic"], metavar="PLAYER",
+        help="who plays them, each against itself; names as in the arena (heuristic)",
+    )  # fmt: skip
     parser.add_argument("--shards", nargs="+", type=Path, default=[], metavar="FILE", help="files of self-play games")
     parser.add_argument("--teacher", type=Path, metavar="DIR", help="a model whose values are part of the targets")
     parser.add_argument("--search-share", type=float, default=_DEFAULTS.targets.search, help="default: %(default)s")
@@ -59,10 +64,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def heuristic_games(name: str, games: int, seed: bytes) -> Verified:
-    """Return games of the heuristic against itself."""
-    shard = play_games(config(name), HeuristicPlayer(), seed=seed, games=games)
-    return Verified(shard, replay_games(config(name), shard.moves, shard.lengths, ignore_progress))
+def play(name: str, players: Sequence[str], games: int, seed: bytes) -> list[Verified]:
+    """Return games of each player against itself. Raise PlayerError if there is no such player."""
+    shards = [
+        play_games(config(name), make_player(player), seed=derive_seed(seed, "games", place), games=games)
+        for place, player in enumerate(players)
+    ]
+    return [
+        Verified(shard, replay_games(config(name), shard.moves, shard.lengths, ignore_progress)) for shard in shards
+    ]
 
 
 def read_games(paths: Sequence[Path]) -> list[Verified]:
@@ -98,7 +108,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     seed = hashlib.sha256(given.seed.encode()).digest()
     names = given.config or ([] if given.shards else ["hex8-2"])
-    experiences = join([*(heuristic_games(name, given.games, seed) for name in names), *read_games(given.shards)])
+    played = [games for name in names for games in play(name, given.players, given.games, seed)]
+    experiences = join([*played, *read_games(given.shards)])
     settings = DistilSettings(
         width=given.width, steps=given.steps, targets=TargetShares(given.search_share, given.teacher_share)
     )

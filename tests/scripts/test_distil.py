@@ -31,6 +31,14 @@ def test_games_of_the_heuristic_are_enough(tmp_path: Path, kernels: None, capsys
     assert load_nnue(tmp_path).width == 16
 
 
+def test_a_network_learns_from_its_own_games_too(tmp_path: Path, kernels: None, capsys: Output) -> None:
+    assert DISTIL["main"]([str(tmp_path / "a"), *TINY]) == 0
+    players = ["--players", "uniform", f"nnue:{tmp_path / 'a'}"]
+    assert DISTIL["main"]([str(tmp_path / "b"), *TINY, *players]) == 0
+    capsys.readouterr()
+    assert (load_nnue(tmp_path / "a").weights != load_nnue(tmp_path / "b").weights).any()
+
+
 def test_shards_and_a_teacher_are_taken(tmp_path: Path, kernels: None, capsys: Output) -> None:
     shard = play_shard(config("hex8-2"), None, MODEL, SEED, 20, SelfPlaySettings())
     save_model(tmp_path / "model", Network("c4b1"))
@@ -45,6 +53,7 @@ def test_shards_and_a_teacher_are_taken(tmp_path: Path, kernels: None, capsys: O
     [
         (["--shards", "/nowhere"], "nowhere: cannot be read (No such file or directory)"),
         (["--teacher", "/nowhere"], "config.json: cannot be read (No such file or directory)"),
+        (["--players", "nobody"], "nobody: is not a player; the players are uniform, heuristic"),
         (["--config", "hex8-2", "--config", "square8-2"], "a network is for one board, but the games are of"),
     ],
 )

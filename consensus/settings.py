@@ -158,12 +158,15 @@ class TrainingSettings(Section):
     """When and how a model is trained."""
 
     NAME = "training"
+    MAY_BE_ZERO = frozenset({"rejections"})
+    EARLIER = MappingProxyType({"rejections": 0})
     games: int = 192  # new games since the last candidate before the next one is trained
     window: int = 2048  # newest games to train on
     steps: int = 300  # optimizer steps
     batch: int = 256  # positions in a step
     architecture: str = "c16b2"  # also the model family
     learning_rate: Fraction = Fraction(1, 500)
+    rejections: int = 4  # after this many in a row training starts from the canonical model again; 0: always
 
 
 @dataclass(frozen=True, kw_only=True)

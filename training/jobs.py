@@ -5,10 +5,13 @@ default (`training.settings`). A model's directory is null for the built-in mode
 
 selfplay  config, model, model_digest, seed, games, settings, out
           -> shard (file), games, plies, root
-train     config, parent, shards (files), seed, settings, out
+train     config, parent, shards (files), seed, settings, out; state (file or null)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
-             `node.api.answers.ModelInfo.measures`), used (the places in `shards` of those that were trained on,
-             ascending), skipped (one reason for each of the others)
+             `node.api.answers.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
+             were trained on, ascending), skipped (one reason for each of the others)
+          A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
+          optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as
+          its parent; but it can get lost, and then that job gets null and has to do without.
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
           -> scores ([[k, score], ...]), root, blob (file), games
 check     config, blob (file), blocks, scores, root, settings
@@ -102,6 +105,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         trained = train(experience, _start_of_training(request, skipped), seed, settings, report)
     saved = save_model(Path(request["out"]), trained.network)
     return {
+        "state": None,  # nor is that of the request read: each training begins with a new optimizer
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},

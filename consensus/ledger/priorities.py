@@ -33,7 +33,7 @@ class Work:
     kind: WorkKind
     configuration: str
     amount: int  # games, or training steps
-    model: bytes  # the canonical one: it plays, is the parent, or is the incumbent of the match
+    model: bytes  # the canonical one, which plays or is the incumbent of the match; the one from which training starts
     family: str = ""  # training: the architecture
     candidate: bytes | None = None  # match
 
@@ -160,7 +160,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         kind="train",
         configuration=chosen.name,
         amount=settings.steps,
-        model=chosen.model.digest,
+        model=ledger.training_start(chosen.name, settings.architecture).digest,
         family=settings.architecture,
     )
 

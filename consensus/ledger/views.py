@@ -15,10 +15,11 @@ from consensus.ledger.records.entities import (
     ClosedCandidate,
     Configuration,
     Conviction,
+    Model,
     Promotion,
     Shard,
 )
-from consensus.ledger.rules import evidence, findings, matches
+from consensus.ledger.rules import evidence, findings, lineage, matches
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
 from consensus.ledger.state.difference import differences
@@ -210,6 +211,14 @@ class Views:
     def configurations(self) -> tuple[Configuration, ...]:
         """Return all configurations by name."""
         return tuple(entry for _, entry in sorted(self._state.configurations.items()))
+
+    def training_start(self, name: str, family: str) -> Model:
+        """Return the model from which a training of this family would start now; `uniform` from scratch."""
+        return lineage.start_of(self._state.configurations[name], family, self._state.settings.training.rejections)
+
+    def training_fallback(self, name: str, family: str) -> Model:
+        """Return the model from which it would start if nobody had that one: the canonical model, or `uniform`."""
+        return lineage.fallback_of(self._state.configurations[name], family)
 
     def profiles(self) -> Mapping[MemberId, MemberProfile]:
         """Return the latest profile of each member that has announced one."""

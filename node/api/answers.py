@@ -239,7 +239,10 @@ class ModelInfo(TypedDict):
     time: int
     """Consensus time of the promotion, nanoseconds since 1970; 0 for the uniform model."""
     parent: str | None
-    """Digest of the model its training began with; null if it began with random weights, and for the uniform model."""
+    """Digest of the model its training began with: that of the uniform model if it began with random weights.
+
+    Null for the uniform model, and if who nominated it does not say.
+    """
     candidate: str | None
     """Id it had as a candidate; null for the uniform model."""
     member: str | None

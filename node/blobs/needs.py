@@ -4,18 +4,19 @@ import json
 from collections.abc import Iterator
 
 from consensus.ledger import Ledger
-from consensus.ledger.records.entities import Promotion
+from consensus.ledger.records.entities import Lineage, Promotion
 
 _WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
 
 
 def needed_blobs(ledger: Ledger) -> frozenset[bytes]:
-    """Return the digests of shards to train on, of models' files, and of games.
+    """Return the digests of shards to train on, of models' files, of states of training, and of games.
 
-    Games are needed of open matches and proven faults, and of promotions for as long as the ledger keeps them, so that
-    an auditor of a certificate can repeat everything.
+    Those of the newest model of a lineage are needed until the next one. Games are needed of open matches and proven
+    faults, and of promotions for as long as the ledger keeps them, so that an auditor of a certificate can repeat
+    everything.
     """
-    return frozenset({*_shards(ledger), *_files(ledger), *_games(ledger)})
+    return frozenset({*_shards(ledger), *_files(ledger), *_states(ledger), *_games(ledger)})
 
 
 def needed_models(ledger: Ledger) -> frozenset[bytes]:
@@ -23,7 +24,8 @@ def needed_models(ledger: Ledger) -> frozenset[bytes]:
     canonical = {entry.model.digest for entry in ledger.configurations()}
     claimed = {claim.model for claim in ledger.claims()}
     measured = {model for entry in ledger.candidates() for model in (entry.model.digest, entry.incumbent)}
-    return frozenset(canonical | claimed | measured)
+    newest = {lineage.model.digest for lineage in _lineages(ledger)}
+    return frozenset(canonical | claimed | measured | newest)
 
 
 def _shards(ledger: Ledger) -> Iterator[bytes]:
@@ -41,8 +43,18 @@ def _files(ledger: Ledger) -> Iterator[bytes]:
     models = [entry.model for entry in ledger.configurations()]
     models += [promotion.model for promotion in ledger.promotions()]
     models += [candidacy.model for candidacy in ledger.candidates()]
+    models += [lineage.model for lineage in _lineages(ledger)]
     for model in models:
         yield from model.files.values()
+
+
+def _lineages(ledger: Ledger) -> Iterator[Lineage]:
+    for configuration in ledger.configurations():
+        yield from configuration.lineages.values()
+
+
+def _states(ledger: Ledger) -> Iterator[bytes]:
+    yield from (lineage.state.digest for lineage in _lineages(ledger) if lineage.state is not None)
 
 
 def _games(ledger: Ledger) -> Iterator[bytes]:

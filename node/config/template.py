@@ -73,6 +73,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "batch": "positions in each step",
         "architecture": "network; c16b2 has 16 channels and 2 blocks",
         "learning_rate": "learning rate of the optimizer",
+        "rejections": "rejected candidates in a row after which training starts from the canonical model; 0: always",
     },
     "match": {
         "": "How a candidate is measured against the canonical model.",

@@ -66,6 +66,7 @@ class FakeWorker:
             "architecture": architecture,
             "losses": {"policy": 1},
             "measures": {"brier": 190_000},
+            "state": self._write(self._chance.randbytes(64)),
             "used": used,
             "skipped": [],
         }

@@ -188,7 +188,7 @@ class Workload:
                 root=digest,
             )
         if claim.kind == "train":
-            return self._candidate(ledger, claim.id, claim.configuration, family=claim.family, weights=digest)
+            return self._candidate(ledger, claim, claim.configuration, family=claim.family, weights=digest)
         size = SETTINGS.match.slot_blocks
         first = (claim.slot or 0) * size
         scores = tuple((block, self._score()) for block in range(first, first + size))
@@ -227,23 +227,25 @@ class Workload:
         return Change("weight", self._random.choice(roster.ids), weight=self._random.randint(1, 3))
 
     def _candidate(
-        self, ledger: Ledger, claim: int | None, configuration: str, *, family: str, weights: bytes
+        self, ledger: Ledger, claim: Claim | None, configuration: str, *, family: str, weights: bytes
     ) -> t.Candidate:
         files = {"weights.safetensors": weights}
-        parent = ledger.configuration(configuration).model.digest
+        incumbent = ledger.configuration(configuration).model.digest
+        parent = incumbent if claim is None else claim.model
         shards = () if claim is None else training_shards(ledger, configuration)
         return t.Candidate(
             self._next_id(),
-            claim=claim,
+            claim=None if claim is None else claim.id,
             configuration=configuration,
             model=t.model_digest(files, family, parent),
             files=files,
             architecture=family,
             parent=parent,
-            incumbent=parent,
+            incumbent=incumbent,
             shards=tuple(shard.digest for shard in shards),
             losses={},
             measures={},
+            state=None if claim is None else (weights, 32),
         )
 
     def _nonsense(self) -> Sequence[t.Transaction]:

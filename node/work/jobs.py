@@ -1,9 +1,11 @@
 """The three kinds of claimed work: from a granted claim to the transactions that report it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+import trio
 
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
@@ -12,6 +14,9 @@ from consensus.ledger.records.transactions import Candidate, Games, Result, Tran
 from node.work.context import WorkContext
 from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
+
+_TRIES = 3  # to get the newest weights of a lineage, before they are given up
+_PAUSE_S = 10.0  # between them
 
 _log = structlog.get_logger(__name__)
 
@@ -61,20 +66,21 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
 
 
 async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Candidate:
-    """Train on the newest shards, starting from the canonical model if that is of the claimed family.
+    """Train on the newest shards, starting from the claim's model, and where the training of that ended.
 
-    The candidate names the shards that the worker could use, in the order of the ledger, and no others.
+    If nobody has that model any more, start from the canonical one. The candidate names the shards that the worker
+    could use, in the order of the ledger, and no others.
     """
     settings = context.genesis.settings.training
-    start = known_model(context.ledger, claim.model)
-    parent = await model_directory(context, start) if start.architecture == claim.family else None
+    start = await _start_of_training(context, claim, report)
     files_of = await _fetch_shards(context, claim.configuration, report)
     shards = tuple(files_of)
     done = await worker.perform(
         {
             "job": "train",
             "config": claim.configuration,
-            "parent": _text(parent),
+            "parent": _text(start.directory),
+            "state": _text(start.state),
             "shards": [str(path) for path in files_of.values()],
             "seed": claim.seed,
             "settings": {
@@ -93,19 +99,58 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     for name, path in sorted(done["files"].items()):
         files[name], _ = await context.keep(Path(path))
     architecture = done["architecture"]
+    state = None if done["state"] is None else await context.keep(Path(done["state"]))
     return Candidate(
         context.next_id(),
         claim=claim.id,
         configuration=claim.configuration,
-        model=model_digest(files, architecture, claim.model),
+        model=model_digest(files, architecture, start.model),
         files=files,
         architecture=architecture,
-        parent=claim.model,
+        parent=start.model,
         incumbent=context.ledger.configuration(claim.configuration).model.digest,
         shards=tuple(shards[place] for place in done["used"]),
         losses=done["losses"],
         measures=done["measures"],
+        state=state,
     )
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The model that a training starts from, its directory (None: from scratch), and the state of its training."""
+
+    model: bytes
+    directory: Path | None
+    state: Path | None
+
+
+async def _start_of_training(context: WorkContext, claim: Claim, report: Report) -> _Start:
+    for _ in range(_TRIES):
+        try:
+            directory = await model_directory(context, known_model(context.ledger, claim.model))
+            return _Start(claim.model, directory, await _fetch_state(context, claim))
+        except WorkError as trouble:
+            reason = str(trouble)
+        report({})  # a sign of life
+        await trio.sleep(_PAUSE_S)
+    fallback = context.ledger.training_fallback(claim.configuration, claim.family)
+    if fallback.digest == claim.model:
+        raise WorkError(reason)
+    _log.warning("training starts from the canonical model", configuration=claim.configuration, why=reason)
+    return _Start(fallback.digest, await model_directory(context, fallback), None)
+
+
+async def _fetch_state(context: WorkContext, claim: Claim) -> Path | None:
+    """Return the state of the training of the claim's model; None if it has none or nobody has it."""
+    lineage = context.ledger.configuration(claim.configuration).lineages.get(claim.family)
+    if lineage is None or lineage.model.digest != claim.model or lineage.state is None:
+        return None
+    try:
+        return await context.fetch(lineage.state.digest, lineage.state.size)
+    except WorkError as trouble:
+        _log.warning("training goes on without its state", configuration=claim.configuration, why=str(trouble))
+        return None
 
 
 async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Result:

@@ -12,13 +12,20 @@ from node.work.worker import WorkError
 
 
 def known_model(ledger: Ledger, digest: bytes) -> Model:
-    """Return the canonical, former or built-in model with this digest. Raise `WorkError` for any other."""
+    """Return the canonical, former or built-in model with this digest, or the newest of a lineage.
+
+    Raise `WorkError` for any other.
+    """
     if digest == UNIFORM:
         return Model(UNIFORM, {}, "uniform", None)
     for promotion in reversed(ledger.promotions()):
         if promotion.model.digest == digest:
             return promotion.model
-    raise WorkError(f"model {short_hex(digest)} was never canonical")
+    for configuration in ledger.configurations():
+        for lineage in configuration.lineages.values():
+            if lineage.model.digest == digest:
+                return lineage.model
+    raise WorkError(f"model {short_hex(digest)} was never canonical, and no lineage ends with it")
 
 
 async def model_directory(context: WorkContext, model: Model) -> Path | None:

@@ -189,7 +189,7 @@ def table_of(genesis: Genesis) -> dict[str, Any]:
 
 
 def test_the_version_before_is_read_but_has_no_new_setting() -> None:
-    earlier = Settings(match=MatchSettings(limit_share=Fraction(1)))
+    earlier = Settings.parse_earlier(["hex8-2"], {})
     old = Genesis("test", FOUR.members, earlier, 3)
     assert table_of(old)["version"] == 3
     assert decode_genesis(old.raw) == old

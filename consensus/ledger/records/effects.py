@@ -27,7 +27,7 @@ class Effect:
     release      claim, kind, configuration, reason
     expired      claim, kind, configuration, candidate, slot
     games        claim, configuration, model, shard, games, plies, total (games of the configuration)
-    candidate    candidate, configuration, model, incumbent, architecture, shards, slots
+    candidate    candidate, configuration, model, parent, incumbent, architecture, shards, slots
     result       candidate, configuration, slot, score, most, counted (blocks), total (score), llr
     ripe         candidate, configuration, model, blocks, score, most, llr, results
     vote         candidate, configuration, approve, reason, approved, rejected, weight

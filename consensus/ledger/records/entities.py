@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from consensus.keys import MemberId
@@ -34,7 +34,7 @@ class Claim(Entity):
     id: int
     kind: WorkKind
     configuration: str
-    model: bytes  # the canonical one at the grant: to play with, to start from, or to measure against
+    model: bytes  # at the grant: the canonical one, to play with or to measure against; or the one to train from
     amount: int  # games, training steps, or games of the slot
     place: Place
     family: str = ""  # of a training claim
@@ -79,6 +79,24 @@ class Model(Entity):
     files: Mapping[str, bytes]
     architecture: str
     parent: bytes | None
+
+
+@dataclass(frozen=True)
+class TrainingState(Entity):
+    """A blob with which training goes on where it ended, such as the optimizer's state; it is not part of the model."""
+
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True)
+class Lineage(Entity):
+    """The newest weights of a family in a configuration, promoted or not: the next training goes on from them."""
+
+    model: Model
+    state: TrainingState | None
+    rejections: int  # candidates in a row that their matches rejected
+    index: int  # place in the order of the nomination
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +155,8 @@ class Candidacy(Entity):
     shards: tuple[bytes, ...]
     losses: Mapping[str, int]  # millionths by name; no rule reads them, but they are part of the digest and snapshot
     measures: Mapping[str, int]  # what the trainer measured, by name; no rule reads these either
+    was_trained: bool  # on a claim, so that it is a point of its lineage
+    state: TrainingState | None
     proposal: bytes  # SHA-256 of the transaction's canonical encoding
     place: Place
     settings: MatchSettings
@@ -226,6 +246,7 @@ class Configuration(Entity):
     plies: int = 0
     games_at_candidate: int = 0  # `games` when the last candidate was nominated
     candidates: int = 0
+    lineages: Mapping[str, Lineage] = field(default_factory=dict)  # by family
 
     @property
     def new_games(self) -> int:

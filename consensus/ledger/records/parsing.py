@@ -136,12 +136,19 @@ def _candidate(source: Fields, number: int) -> Transaction:
         shards=shards,
         losses=source.table("losses", LOSSES_LIMIT, NAME, signed),
         measures=source.table("measures", MEASURES_LIMIT, NAME, signed),
+        state=source.maybe("state", _blob),
     )
     if MANIFEST in candidate.files:
         raise MalformedError(f"field files must not name {MANIFEST}, which is the manifest itself")
     if candidate.model != model_digest(candidate.files, candidate.architecture, candidate.parent):
         raise MalformedError("field model is not the digest of files, architecture and parent")
     return candidate
+
+
+def _blob(value: Decoded, name: str) -> tuple[bytes, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise MalformedError(f"field {name} must be [digest, size]")
+    return digest(value[0], name), whole(value[1], name, 1, SIZE_LIMIT)
 
 
 def _result(source: Fields, number: int) -> Transaction:

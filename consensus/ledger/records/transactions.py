@@ -15,7 +15,8 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | games | claim, configuration, model d32, shard d32, size (bytes), games, plies, |
 |       | root d32 (Merkle root of the games) |
 | candidate | claim int?, configuration, model d32, files {name: d32}, architecture, parent d32?, |
-|           | incumbent d32, shards [d32..], losses {name: millionths}, measures {name: int} |
+|           | incumbent d32, shards [d32..], losses {name: millionths}, measures {name: int}, |
+|           | state [d32, size (bytes)]? (of the training) |
 | result | claim, scores [[block, score]..] ascending, root d32 (Merkle root of the games), blob d32, |
 |        | size (bytes), games |
 | vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
@@ -166,6 +167,7 @@ class Candidate(Transaction):
     shards: tuple[bytes, ...]
     losses: Mapping[str, int]
     measures: Mapping[str, int]
+    state: tuple[bytes, int] | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,18 @@ from dataclasses import replace
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Candidacy, ClosedCandidate, Model, Outcome, Place, Slot
+from consensus.ledger.records.entities import (
+    Candidacy,
+    Claim,
+    ClosedCandidate,
+    Model,
+    Outcome,
+    Place,
+    Slot,
+    TrainingState,
+)
 from consensus.ledger.records.transactions import Candidate, candidate_id
+from consensus.ledger.rules import lineage
 from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
@@ -18,8 +28,7 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
     """Open a match against the canonical model, with a copy of the present settings."""
     configuration = configuration_of(state, transaction.configuration)
     _check(state, author, transaction)
-    if transaction.claim is not None:
-        _finish_training(state, author, transaction)
+    claim = None if transaction.claim is None else _finish_training(state, author, transaction)
     settings = state.settings.match
     candidacy = Candidacy(
         id=candidate_id(author, transaction.id),
@@ -30,6 +39,8 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
         shards=transaction.shards,
         losses=transaction.losses,
         measures=transaction.measures,
+        was_trained=claim is not None,
+        state=None if transaction.state is None else TrainingState(*transaction.state),
         proposal=hashlib.sha256(encode(transaction.as_table())).digest(),
         place=place,
         settings=settings,
@@ -41,6 +52,8 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
     state.configurations[transaction.configuration] = replace(
         configuration, games_at_candidate=used_games, candidates=configuration.candidates + 1
     )
+    if claim is not None:
+        lineage.begin_or_continue(state, claim, candidacy)
     state.emit(
         "candidate",
         place,
@@ -48,6 +61,7 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
         candidate=candidacy.id,
         configuration=transaction.configuration,
         model=transaction.model,
+        parent=transaction.parent,
         incumbent=transaction.incumbent,
         architecture=transaction.architecture,
         shards=len(transaction.shards),
@@ -73,7 +87,11 @@ def _check(state: State, author: MemberId, transaction: Candidate) -> None:
         raise RefusedError("unknown shard")
 
 
-def _finish_training(state: State, author: MemberId, transaction: Candidate) -> None:
+def _finish_training(state: State, author: MemberId, transaction: Candidate) -> Claim:
+    """End the claim on which the model was trained, and return it.
+
+    Its parent is the claim's model, or what training starts from where nobody has the weights of that any more.
+    """
     assert transaction.claim is not None
     claim = state.live_claim((author, transaction.claim))
     if (claim.kind, claim.configuration, claim.family) != (
@@ -82,7 +100,11 @@ def _finish_training(state: State, author: MemberId, transaction: Candidate) -> 
         transaction.architecture,
     ):
         raise RefusedError("candidate of another claim")
+    fallback = lineage.fallback_of(state.configurations[claim.configuration], claim.family)
+    if transaction.parent not in (claim.model, fallback.digest):
+        raise RefusedError("candidate with another parent")
     end_claim(state, claim.key)
+    return claim
 
 
 def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, reason: str) -> None:
@@ -106,6 +128,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
     state.closed_candidates.append(closed)
     state.closed_chain.add(closed.fingerprint)
     if outcome in ("rejected", "limit"):
+        lineage.count_rejection(state, candidacy)
         state.failed_pairs.add((closed.model, closed.incumbent))
     state.emit(
         "dropped",

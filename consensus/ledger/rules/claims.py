@@ -9,7 +9,7 @@ from consensus.ledger.records.beacon import slot_lot
 from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Claim, ClaimKey, Configuration, Place
 from consensus.ledger.records.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
-from consensus.ledger.rules import matches
+from consensus.ledger.rules import lineage, matches
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
@@ -39,13 +39,14 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
 
 
 def apply_train_claim(state: State, place: Place, author: MemberId, transaction: TrainClaim) -> None:
-    """Grant training: there is one live claim per configuration and model family."""
+    """Grant training: there is one live claim per configuration and model family. It goes on with the lineage."""
     _require_few_claims(state, author)
-    model = configuration_of(state, transaction.configuration).model.digest
+    settings = state.settings.training
+    configuration = configuration_of(state, transaction.configuration)
+    model = lineage.start_of(configuration, transaction.family, settings.rejections).digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
             raise RefusedError("training is taken")
-    steps = state.settings.training.steps
     _grant(
         state,
         Claim(
@@ -54,7 +55,7 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
             kind="train",
             configuration=transaction.configuration,
             model=model,
-            amount=steps,
+            amount=settings.steps,
             place=place,
             family=transaction.family,
         ),

@@ -199,6 +199,7 @@ class Swarm:
             shards=(),
             losses={},
             measures=self.measures,
+            state=None,
         )
 
     def nominate(self, member: int, name: str = "first", configuration: str = "hex8-2") -> bytes:

@@ -17,7 +17,7 @@ def test_from_self_play_to_certificate() -> None:
     swarm.act(3, t.TrainClaim(claim, "hex8-2", "c16b2"))
     swarm.act(3, t.Progress(swarm.next_id(3), claim, 100))
     assert swarm.kinds() == ["progress"]
-    model, files = swarm.model("first")
+    model, files = swarm.model("first", t.UNIFORM)
     news = t.Candidate(
         swarm.next_id(3),
         claim=claim,
@@ -25,11 +25,12 @@ def test_from_self_play_to_certificate() -> None:
         model=model,
         files=files,
         architecture="c16b2",
-        parent=None,
+        parent=t.UNIFORM,
         incumbent=t.UNIFORM,
         shards=shards,
         losses={"policy": 2_100_000},
         measures={"brier": 190_000, "value_correlation_1": -3},
+        state=None,
     )
     swarm.act(3, news)
     assert swarm.kinds() == ["beacon", "candidate"]

@@ -35,8 +35,8 @@ from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
 ROOT = Path(__file__).parents[3]
 WILD = Settings(
     configurations=("hex8-2", "square8-3"),
-    training=TrainingSettings(steps=20),
-    match=MatchSettings(slot_blocks=2, block_limit=24, p1=Fraction(13, 20)),
+    training=TrainingSettings(steps=20, rejections=2),
+    match=MatchSettings(slot_blocks=2, block_limit=16, p1=Fraction(13, 20)),
     timing=TimingSettings(lease_s=120, vote_s=200, idle_s=900),
     epoch=EpochSettings(events=100),
     membership=MembershipSettings(vote_s=300, absence_s=400),
@@ -171,11 +171,13 @@ class Author:
         configuration = claim.configuration if claim else self.configuration()
         shards = tuple(shard.digest for shard in self.swarm.ledger.shards(configuration)[-3:])
         incumbent = self.swarm.ledger.configuration(configuration).model.digest
-        model, files = self.swarm.model(str(self.random.randrange(30)))
+        parent = claim.model if claim and self.random.random() < 0.95 else None
+        model, files = self.swarm.model(str(self.random.randrange(30)), parent)
         return t.Candidate(
             self.swarm.next_id(member), claim=claim and claim.id, configuration=configuration, model=model, files=files,
-            architecture="c16b2", parent=None, incumbent=incumbent, shards=shards, losses={"policy": 5},
+            architecture="c16b2", parent=parent, incumbent=incumbent, shards=shards, losses={"policy": 5},
             measures={"brier": -7},
+            state=(digest_of("state", model), 9) if claim else None,
         )  # fmt: skip
 
     def result(self, member: int) -> t.Transaction | None:
@@ -289,6 +291,9 @@ def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, A
         assert configuration.promotions >= len(mine)
         assert configuration.promotions == (mine[-1].number if mine else 0)
         assert configuration.model.digest == (mine[-1].model.digest if mine else t.UNIFORM)
+        assert configuration.lineages.keys() <= {"c16b2"}
+        for lineage in configuration.lineages.values():
+            assert lineage.state is None or lineage.state.digest == digest_of("state", lineage.model.digest)
         assert configuration.games == sum(shard.games for shard in ledger.shards(configuration.name))
     check_cases(swarm)
     for promotion in ledger.promotions():
@@ -367,6 +372,83 @@ def check_promotion(swarm: Swarm, effect: Effect, effects: tuple[Effect, ...], b
         if other.kind == "vote" and other.fields["candidate"] == candidate and other.fields["approve"]:
             approving.add(other.member)
     assert swarm.ledger.roster.supermajority(approving)
+
+
+class Lines:
+    """Where trainings have to start, found by walking backwards through everything that has happened.
+
+    `log` has, newest last, what bears on it: ("trained", model, parent), ("other", model), ("rejected", model) and
+    ("promoted", model).
+    """
+
+    def __init__(self) -> None:
+        self.log: dict[str, list[tuple[Any, ...]]] = {name: [] for name in WILD.configurations}
+
+    def observe(self, effect: Effect, was_trained: bool) -> None:
+        log = self.log.get(str(effect.fields.get("configuration")))
+        if effect.kind == "candidate":
+            assert log is not None
+            fields = effect.fields
+            log.append(("trained", fields["model"], fields["parent"]) if was_trained else ("other", fields["model"]))
+        elif effect.kind == "dropped" and effect.fields["outcome"] in ("rejected", "limit"):
+            assert log is not None
+            log.append(("rejected", effect.fields["model"]))
+        elif effect.kind == "promotion":
+            assert log is not None
+            log.append(("promoted", effect.fields["model"]))
+
+    def start(self, name: str) -> object:
+        log = self.log[name]
+        promoted = [entry[1] for entry in log if entry[0] == "promoted"]
+        newest, rejections = self._newest(log), 0
+        for number in reversed(range(len(log))):
+            kind, _, *parent = log[number]
+            begins = kind == "trained" and parent != [self._newest(log[:number])]
+            if begins or kind == "promoted":
+                break
+            rejections += kind == "rejected" and self._is_trained(log, number)
+        if newest is not None and rejections < WILD.training.rejections:
+            return newest
+        return promoted[-1] if promoted else t.UNIFORM
+
+    def _newest(self, log: list[tuple[Any, ...]]) -> object:
+        """The model that the lineage ends with; None if there is none yet."""
+        for number in reversed(range(len(log))):
+            kind, model, *_ = log[number]
+            if kind == "trained" or (kind == "promoted" and not self._is_trained(log, number)):
+                return model
+        return None
+
+    @staticmethod
+    def _is_trained(log: list[tuple[Any, ...]], number: int) -> bool:
+        nominations = [entry for entry in log[:number] if entry[0] in ("trained", "other")]
+        kinds: list[str] = [entry[0] for entry in nominations if entry[1] == log[number][1]]
+        return kinds[-1] == "trained"
+
+
+def test_every_training_starts_where_a_walk_backwards_says() -> None:
+    kinds = set[object]()
+    kept = 0  # starts that are neither canonical nor the built-in model
+    for seed in range(8):
+        swarm, trace = run(seed, 4, 400)
+        lines = Lines()
+        for decided, (_, effects) in zip(swarm.rounds, trace, strict=True):
+            trained = {
+                t.candidate_id(ordered.event.creator, table["id"])
+                for ordered in decided.events
+                for table in ordered.event.transactions
+                if table.get("type") == "candidate" and table.get("claim") is not None
+            }
+            for effect in effects:
+                if effect.kind == "claim" and effect.fields["family"] == "c16b2":
+                    start = lines.start(str(effect.fields["configuration"]))
+                    assert effect.fields["model"] == start, seed
+                    log = lines.log[str(effect.fields["configuration"])]
+                    kept += start not in (t.UNIFORM, *(entry[1] for entry in log if entry[0] == "promoted"))
+                lines.observe(effect, effect.fields.get("candidate") in trained)
+        kinds |= {entry[0] for log in lines.log.values() for entry in log}
+    assert kinds == {"trained", "other", "rejected", "promoted"}
+    assert kept > 10
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])

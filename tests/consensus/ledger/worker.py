@@ -75,6 +75,7 @@ class Worker:
                 number, claim=claim.id, configuration=claim.configuration, model=model, files=files,
                 architecture=claim.family, parent=claim.model, incumbent=incumbent, shards=shards, losses={},
                 measures={},
+                state=None,
             )  # fmt: skip
         assert claim.slot is not None
         scores = tuple(

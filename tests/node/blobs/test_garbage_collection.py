@@ -16,6 +16,7 @@ from node.blobs.garbage_collection import GRACE_S, LOOK_S, GarbageCollector
 from node.blobs.needs import needed_blobs, needed_models
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport.memory import Network
+from tests.consensus.ledger.rules.test_lineage import lineage, nominate
 from tests.consensus.ledger.swarm import Swarm
 
 
@@ -75,6 +76,23 @@ def test_games_and_files_of_a_promotion_stay(swarm: Swarm) -> None:
     assert len(games) > 1
     assert {bytes.fromhex(name) for name in games} < needed
     assert promotion.model.digest in needed_models(swarm.ledger)
+
+
+def test_the_newest_weights_of_a_lineage_stay_with_their_state_until_the_next(swarm: Swarm) -> None:
+    first = nominate(swarm, 0, size=10)[1]
+    candidate = swarm.ledger.candidates()[0]
+    state = lineage(swarm).state
+    assert state is not None
+    while swarm.ledger.candidates():
+        done = sum(slot.result is not None for slot in swarm.ledger.candidates()[0].slots)
+        swarm.play_slot(1 + done % 2, candidate.id, done, score=0)
+    assert swarm.ledger.closed_candidates()
+    weights = set(candidate.model.files.values())
+    assert {*weights, state.digest} <= needed_blobs(swarm.ledger)
+    assert first in needed_models(swarm.ledger)
+    nominate(swarm, 0)
+    assert not {*weights, state.digest} & needed_blobs(swarm.ledger)
+    assert first not in needed_models(swarm.ledger)
 
 
 def test_of_shards_twice_the_window_stays(swarm: Swarm) -> None:

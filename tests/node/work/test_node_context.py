@@ -137,6 +137,7 @@ async def test_a_report_that_no_event_can_hold_fails_the_job(work: NodeWorkConte
         shards=(),
         losses=losses,
         measures={},
+        state=None,
     )
     with pytest.raises(SubmitError, match=r"cannot be put into an event: .* 64 bits"):
         await work.submit(report)

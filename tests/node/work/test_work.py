@@ -253,6 +253,54 @@ async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, context: O
     assert swarm.refusal() is None
 
 
+async def test_training_goes_on_from_the_newest_weights_with_the_state_of_their_training(
+    swarm: Swarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    context.files[swarm.play(0, games=40)] = tmp_path
+    trainer = worker(tmp_path)
+    news = await perform(context, trainer, _training_claim(swarm), lambda _told: None)
+    assert isinstance(news, t.Candidate)
+    assert (trainer.jobs[-1]["parent"], trainer.jobs[-1]["state"]) == (None, None)
+    assert news.state is not None
+    swarm.act(0, news)
+    claim = _training_claim(swarm)
+    assert claim.model == news.model
+    later = await perform(context, trainer, claim, lambda _told: None)
+    assert isinstance(later, t.Candidate)
+    assert later.parent == news.model
+    assert trainer.jobs[-1]["parent"] == str(tmp_path / "models" / news.model.hex())
+    assert trainer.jobs[-1]["state"] == str(context.files[news.state[0]])
+    del context.files[news.state[0]]
+    alone = await perform(context, trainer, claim, lambda _told: None)
+    assert isinstance(alone, t.Candidate)
+    assert (trainer.jobs[-1]["state"], alone.parent) == (None, news.model)
+
+
+async def test_training_starts_from_the_canonical_model_where_nobody_has_the_newest_weights(
+    swarm: Swarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The trainer died after it had nominated; what it had is gone with it."""
+    context.files[swarm.play(0, games=40)] = tmp_path
+    trainer = worker(tmp_path)
+    lost = await perform(context, trainer, _training_claim(swarm), lambda _told: None)
+    assert isinstance(lost, t.Candidate)
+    swarm.act(0, lost)
+    for digest in lost.files.values():
+        del context.files[digest]
+    told: list[Mapping[str, Any]] = []
+    claim = _training_claim(swarm)
+    news = await perform(context, trainer, claim, told.append)
+    assert isinstance(news, t.Candidate)
+    assert (trainer.jobs[-1]["parent"], trainer.jobs[-1]["state"]) == (None, None)
+    assert (claim.model, news.parent) == (lost.model, t.UNIFORM)
+    assert told[:3] == [{}] * 3
+    swarm.wait(1000)
+    number = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))
+    swarm.act(0, replace(news, claim=number))
+    assert swarm.refusal() is None
+
+
 async def test_a_candidate_names_the_shards_that_it_was_trained_on(
     swarm: Swarm, context: OrderContext, tmp_path: Path
 ) -> None:
@@ -315,6 +363,7 @@ class _Trainer:
             "architecture": architecture,
             "losses": {},
             "measures": {"brier": 190_000},
+            "state": None,
             "used": used,
             "skipped": skipped,
         }

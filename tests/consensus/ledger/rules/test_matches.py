@@ -49,7 +49,9 @@ def test_a_candidate_ends_its_training_claim() -> None:
     assert swarm.refusal() == "claim not live"
     claim = swarm.next_id(0)
     swarm.act(0, t.TrainClaim(claim, "hex8-2", "c16b2"))
-    swarm.act(0, replace(news, id=swarm.next_id(0), claim=claim))
+    model, files = swarm.model("first", t.UNIFORM)
+    about: dict[str, Any] = {"model": model, "files": files, "parent": t.UNIFORM}
+    swarm.act(0, replace(news, id=swarm.next_id(0), claim=claim, **about))
     assert swarm.kinds() == ["candidate"]
     assert [live.family for live in swarm.ledger.claims()] == ["c32b4"]
 

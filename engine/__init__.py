@@ -49,12 +49,14 @@ if TYPE_CHECKING:
     from engine.nnue.network import save_nnue as save_nnue
     from engine.notation import move_to_text as move_to_text
     from engine.perft import count_sequences as count_sequences
+    from engine.players import DepthPlayer as DepthPlayer
     from engine.players import HeuristicPlayer as HeuristicPlayer
     from engine.players import MonteCarloPlayer as MonteCarloPlayer
     from engine.players import NnueEvaluator as NnueEvaluator
     from engine.players import NnuePlayer as NnuePlayer
     from engine.players import Player as Player
     from engine.players import PolicyPlayer as PolicyPlayer
+    from engine.players import Rule as Rule
     from engine.players import SearchPlayer as SearchPlayer
     from engine.players import UniformPlayer as UniformPlayer
     from engine.position import Position as Position
@@ -85,12 +87,14 @@ _HOMES = {
     "engine.notation": ("move_to_text",),
     "engine.perft": ("count_sequences",),
     "engine.players": (
+        "DepthPlayer",
         "HeuristicPlayer",
         "MonteCarloPlayer",
         "NnueEvaluator",
         "NnuePlayer",
         "Player",
         "PolicyPlayer",
+        "Rule",
         "SearchPlayer",
         "UniformPlayer",
     ),
@@ -101,7 +105,13 @@ _HOMES = {
     "engine.symmetry": ("Symmetry", "symmetries", "transform_games", "transform_moves", "transform_planes"),
 }
 __all__ = ["warm", *(name for names in _HOMES.values() for name in names)]
-KERNEL_MODULES = ("engine.kernels", "engine.search.kernels", "engine.players.kernels", "engine.nnue.kernels")
+KERNEL_MODULES = (
+    "engine.kernels",
+    "engine.search.kernels",
+    "engine.players.kernels",
+    "engine.players.depth.kernels",
+    "engine.nnue.kernels",
+)
 
 
 def __getattr__(name: str) -> Any:

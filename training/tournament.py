@@ -13,12 +13,14 @@ from typing import Any
 from engine.config import Config
 from engine.nnue.network import Nnue, NnueError, is_nnue, load_nnue
 from engine.players import (
+    DepthPlayer,
     HeuristicPlayer,
     MonteCarloPlayer,
     NnueEvaluator,
     NnuePlayer,
     Player,
     PolicyPlayer,
+    Rule,
     SearchPlayer,
     UniformPlayer,
 )
@@ -31,7 +33,7 @@ from training.settings import MatchSettings
 REFERENCE = "heuristic"
 """The player of rating 1500, if it takes part."""
 
-KINDS = "uniform, heuristic, monte-carlo-N, nnue:DIR, policy:DIR, search-N:DIR"
+KINDS = "uniform, heuristic, monte-carlo-N, alpha-beta-N, paranoid-N, maxn-N, brs-N, nnue:DIR, policy:DIR, search-N:DIR"
 
 _PLIES_OF_A_TURN = 4  # on the small boards at the beginning: place, move, no line, no territory
 _NAME = re.compile(r"(?P<kind>[a-z-]*[a-z])(?:-(?P<number>[1-9][0-9]{0,5}))?(?::(?P<model>.+))?", re.DOTALL)
@@ -100,6 +102,12 @@ def make_player(name: str) -> Player:
             return HeuristicPlayer()
         case "monte-carlo", str(number), None:
             return MonteCarloPlayer(int(number))
+        case "alpha-beta" | "paranoid", str(number), None:
+            return DepthPlayer(Rule.PARANOID, int(number))
+        case "maxn", str(number), None:
+            return DepthPlayer(Rule.MAX_N, int(number))
+        case "brs", str(number), None:
+            return DepthPlayer(Rule.BEST_REPLY, int(number))
         case "nnue", None, str(model):
             return NnuePlayer(_load_nnue(model, name))
         case "policy", None, str(model):

@@ -19,6 +19,10 @@ players:
   uniform          every legal move with the same probability
   heuristic        the best position after one move, by a weighted sum of features; rated 1500
   monte-carlo-N    the move that wins most of N random games after it
+  alpha-beta-N     looks some turns ahead, until it has tried N moves
+  paranoid-N       the same for three and four players: all others play against it
+  maxn-N           the same, but everybody plays for themselves
+  brs-N            the same, but one opponent at a time answers, the one who hurts most
   nnue:DIR         the best position after one move, by the NNUE network in DIR
   policy:DIR       the move that the policy of the model in DIR prefers
   search-N:DIR     the move that a search of N simulations with that model, or NNUE network, finds best

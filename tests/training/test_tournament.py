@@ -14,7 +14,15 @@ import pytest
 from engine.config import Config, config
 from engine.games import Games
 from engine.nnue.network import save_nnue
-from engine.players import HeuristicPlayer, MonteCarloPlayer, NnuePlayer, PolicyPlayer, SearchPlayer, UniformPlayer
+from engine.players import (
+    DepthPlayer,
+    HeuristicPlayer,
+    MonteCarloPlayer,
+    NnuePlayer,
+    PolicyPlayer,
+    SearchPlayer,
+    UniformPlayer,
+)
 from tests.engine.conftest import ALL
 from tests.engine.nnue.networks import random_nnue
 from training.arena import meet
@@ -42,13 +50,16 @@ def test_names_become_players(model: Path) -> None:
     assert isinstance(make_player("uniform"), UniformPlayer)
     assert isinstance(make_player("heuristic"), HeuristicPlayer)
     assert isinstance(make_player("monte-carlo-12"), MonteCarloPlayer)
+    for name in ("alpha-beta-100", "paranoid-100", "maxn-100", "brs-100"):
+        assert isinstance(make_player(name), DepthPlayer)
     assert isinstance(make_player(f"policy:{model}"), PolicyPlayer)
     assert isinstance(make_player(f"search-64:{model}"), SearchPlayer)
 
 
 ODD_NAMES = """
     chess Uniform uniform-2 heuristic:x monte-carlo monte-carlo-0 monte-carlo-01 monte-carlo-x monte-carlo-1000000
-    monte-carlo-8:x nnue nnue: nnue-3:x policy policy: policy-3:x search-16 search-16: search:x search-0:x
+    monte-carlo-8:x alpha-beta alpha-beta-0 paranoid maxn-x maxn-8:x max-n-8 brs
+    nnue nnue: nnue-3:x policy policy: policy-3:x search-16 search-16: search:x search-0:x
 """
 
 
@@ -98,6 +109,17 @@ def test_it_takes_two_different_players() -> None:
             make_players(few)
     with pytest.raises(PlayerError, match="heuristic: is listed twice"):
         make_players(["heuristic", "uniform", "heuristic"])
+
+
+@pytest.mark.parametrize(
+    ("name", "player", "equal"),
+    [("square8-2", "alpha-beta-300", 1 / 2), ("square8-3", "maxn-300", 1 / 3), ("hex8-4", "brs-300", 1 / 4)],
+)
+def test_looking_ahead_beats_the_heuristic(name: str, player: str, equal: float, kernels: None) -> None:
+    settings = config(name)
+    players = make_player(player), make_player("heuristic")
+    result = meet(settings, *players, seed=b"s" * 32, blocks=30, opening_plies=4 * settings.players)
+    assert result.interval[0] > equal
 
 
 def test_every_pair_meets_once(played: Tournament) -> None:

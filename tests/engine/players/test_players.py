@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from engine.backend.dialect import PLAIN
 from engine.config import Config, config
 from engine.games import Games
-from engine.players import HeuristicPlayer, MonteCarloPlayer, Player, PolicyPlayer, SearchPlayer, UniformPlayer
+from engine.players import (
+    DepthPlayer,
+    HeuristicPlayer,
+    MonteCarloPlayer,
+    Player,
+    PolicyPlayer,
+    Rule,
+    SearchPlayer,
+    UniformPlayer,
+)
 from engine.search import EvalBatch, Evaluation, evaluate_uniformly
 from tests.engine.search.evaluators import hashed
 
@@ -17,6 +26,9 @@ PLAYERS: dict[str, Player] = {
     "uniform": UniformPlayer(),
     "heuristic": HeuristicPlayer(),
     "monte-carlo": MonteCarloPlayer(1),
+    "alpha-beta": DepthPlayer(Rule.PARANOID, 60),
+    "maxn": DepthPlayer(Rule.MAX_N, 60),
+    "brs": DepthPlayer(Rule.BEST_REPLY, 60),
     "policy": PolicyPlayer(hashed),
     "search": SearchPlayer(hashed, simulations=6, considered=4),
 }
@@ -91,7 +103,7 @@ def test_what_is_not_a_question_is_refused(player: Player) -> None:
         player.choose(over, seeds_of(over))
 
 
-@pytest.mark.parametrize("name", ["uniform", "heuristic", "monte-carlo", "search"])
+@pytest.mark.parametrize("name", ["uniform", "heuristic", "monte-carlo", "alpha-beta", "search"])
 def test_where_moves_are_equal_the_seed_decides(name: str, kernels: None) -> None:
     """In the first position of a symmetric board no move is the only best one."""
     equal = {"search": SearchPlayer(evaluate_uniformly, simulations=2, considered=2)}

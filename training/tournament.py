@@ -33,8 +33,12 @@ from training.settings import MatchSettings
 REFERENCE = "heuristic"
 """The player of rating 1500, if it takes part."""
 
-KINDS = "uniform, heuristic, monte-carlo-N, alpha-beta-N, paranoid-N, maxn-N, brs-N, nnue:DIR, policy:DIR, search-N:DIR"
+KINDS = (
+    "uniform, heuristic, monte-carlo-N, nnue:DIR, policy:DIR, search-N:DIR, "
+    "and alpha-beta-N, paranoid-N, maxn-N and brs-N, each with or without :DIR"
+)
 
+_RULES = {"alpha-beta": Rule.PARANOID, "paranoid": Rule.PARANOID, "maxn": Rule.MAX_N, "brs": Rule.BEST_REPLY}
 _PLIES_OF_A_TURN = 4  # on the small boards at the beginning: place, move, no line, no territory
 _NAME = re.compile(r"(?P<kind>[a-z-]*[a-z])(?:-(?P<number>[1-9][0-9]{0,5}))?(?::(?P<model>.+))?", re.DOTALL)
 
@@ -102,12 +106,9 @@ def make_player(name: str) -> Player:
             return HeuristicPlayer()
         case "monte-carlo", str(number), None:
             return MonteCarloPlayer(int(number))
-        case "alpha-beta" | "paranoid", str(number), None:
-            return DepthPlayer(Rule.PARANOID, int(number))
-        case "maxn", str(number), None:
-            return DepthPlayer(Rule.MAX_N, int(number))
-        case "brs", str(number), None:
-            return DepthPlayer(Rule.BEST_REPLY, int(number))
+        case ("alpha-beta" | "paranoid" | "maxn" | "brs") as rule, str(number), model:
+            nnue = None if model is None else _load_nnue(model, name)
+            return DepthPlayer(_RULES[rule], int(number), nnue=nnue)
         case "nnue", None, str(model):
             return NnuePlayer(_load_nnue(model, name))
         case "policy", None, str(model):

@@ -64,6 +64,11 @@ class Nnue:
         """The units of the first layer, which are also the length of one player's accumulator."""
         return int(self.weights.shape[1])
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.int16], NDArray[np.int16], int, NDArray[np.float32]]:
+        """What kernels take, one after the other: weights, biases, top and layers."""
+        return self.weights, self.biases, self.top, self.layers
+
 
 def largest_sum(board_name: str, weights: NDArray[Any], biases: NDArray[Any]) -> float:
     """Return a bound of the absolute value of every sum that a position can make: each slot has one feature or none.

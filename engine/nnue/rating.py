@@ -37,8 +37,7 @@ def rate_positions(nnue: Nnue, games: Games) -> Ratings:
     players = games.config.players
     sums = np.empty((len(games), players * nnue.width), np.int16)
     logits = np.empty((len(games), players), np.float32)
-    network = (nnue.weights, nnue.biases, nnue.top, nnue.layers)
-    arguments = (tables(games.config), games.states, *network, sums, logits)
+    arguments = (tables(games.config), games.states, *nnue.arrays, sums, logits)
     games.executor.launch(kernels.rate_positions, len(games), *arguments)
     return Ratings(sums, logits)
 

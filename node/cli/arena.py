@@ -23,6 +23,8 @@ players:
   paranoid-N       the same for three and four players: all others play against it
   maxn-N           the same, but everybody plays for themselves
   brs-N            the same, but one opponent at a time answers, the one who hurts most
+                   these four value positions as the heuristic does, and alpha-beta-N:DIR,
+                   paranoid-N:DIR ... by the NNUE network in DIR
   nnue:DIR         the best position after one move, by the NNUE network in DIR
   policy:DIR       the move that the policy of the model in DIR prefers
   search-N:DIR     the move that a search of N simulations with that model, or NNUE network, finds best

@@ -80,7 +80,6 @@ def measure(settings: Config, width: int, runs: int, seconds: float) -> dict[str
     positions, offsets = lines(settings)
     sums = np.empty((len(offsets) - 1, settings.players * width), np.int16)
     logits = np.empty((len(positions), settings.players), np.float32)
-    network = (nnue.weights, nnue.biases, nnue.top, nnue.layers)
     parents = positions.take(np.flatnonzero(~positions.over()))
     parents = parents.take(np.linspace(0, len(parents) - 1, _PARENTS).astype(np.int64))
     legal = parents.legal()
@@ -88,7 +87,7 @@ def measure(settings: Config, width: int, runs: int, seconds: float) -> dict[str
     of_parents = rate_positions(nnue, parents).sums
 
     def follow() -> int:
-        arguments = (tables(settings), positions.states, offsets, *network, sums, logits)
+        arguments = (tables(settings), positions.states, offsets, *nnue.arrays, sums, logits)
         positions.executor.launch(kernels.rate_games, len(offsets) - 1, *arguments)
         return len(positions)
 

@@ -58,7 +58,7 @@ def test_names_become_players(model: Path) -> None:
 
 ODD_NAMES = """
     chess Uniform uniform-2 heuristic:x monte-carlo monte-carlo-0 monte-carlo-01 monte-carlo-x monte-carlo-1000000
-    monte-carlo-8:x alpha-beta alpha-beta-0 paranoid maxn-x maxn-8:x max-n-8 brs
+    monte-carlo-8:x alpha-beta alpha-beta-0 paranoid maxn-x max-n-8 brs brs:x alpha-beta-8:
     nnue nnue: nnue-3:x policy policy: policy-3:x search-16 search-16: search:x search-0:x
 """
 
@@ -84,9 +84,11 @@ def test_a_model_that_cannot_be_read_is_named(model: Path, tmp_path: Path) -> No
 
 def test_nnue_networks_play_by_themselves_and_in_a_search(tmp_path: Path, kernels: None) -> None:
     save_nnue(tmp_path, random_nnue("hex8", width=16))
-    names = [f"nnue:{tmp_path}", f"search-4:{tmp_path}", f"policy:{tmp_path}"]
+    names = [f"{kind}:{tmp_path}" for kind in ("nnue", "search-4", "policy", "alpha-beta-60", "maxn-60")]
     players = make_players(names)
-    assert [type(player) for player in players.values()] == [NnuePlayer, SearchPlayer, PolicyPlayer]
+    assert [type(player) for player in players.values()] == [
+        *(NnuePlayer, SearchPlayer, PolicyPlayer, DepthPlayer, DepthPlayer)
+    ]
     assert play_tournament(HEX, players, seed="x", blocks=1).ratings.keys() == set(names)
     with pytest.raises(PlayerError, match=rf"^nnue:{tmp_path} - search-4:{tmp_path}: a network for hex8 knows nothing"):
         play_tournament(config("square8-2"), players, seed="x", blocks=1)
@@ -98,7 +100,7 @@ def test_an_nnue_network_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         make_player("nnue:/nowhere")
     save_nnue(tmp_path, random_nnue("hex8", width=16))
     (tmp_path / "weights.safetensors").write_bytes(b"")
-    for name in (f"nnue:{tmp_path}", f"search-4:{tmp_path}"):
+    for name in (f"nnue:{tmp_path}", f"search-4:{tmp_path}", f"brs-9:{tmp_path}"):
         with pytest.raises(PlayerError, match=rf"^{name}: weights\.safetensors: not a readable safetensors file"):
             make_player(name)
 

@@ -22,7 +22,7 @@ from engine.backend.dialect import (
     thread,
 )
 from engine.players.depth.frames import LEAF_KIND, LIMIT, LISTED, PLACE, SOURCE, TOTAL, TRIED, VALUE, frame_of, key_of
-from engine.players.depth.leaf import evaluate_leaf
+from engine.players.depth.leaf import begin_ratings, evaluate_leaf
 from engine.players.depth.search import PASS, PASSING, STOP, next_move, observe, open_root, play_greedily
 from engine.players.depth.turns import judge, restore, save, try_move_on
 from engine.rules.legal import legal_moves
@@ -52,10 +52,34 @@ def play(tables: Row, copies: Rows, scratch: IntRows, room: LongRows, lane: int,
 
 @func(inline=False)
 def assess(
-    tables: Row, copies: Rows, weights: Floats, opinions: FloatRows, searches: IntRows, lane: int, ended: int
+    tables: Row,
+    copies: Rows,
+    weights: Floats,
+    network: Rows,
+    top: int,
+    layers: FloatRows,
+    last_rated: Rows,
+    sums: Rows,
+    logits: FloatRows,
+    opinions: FloatRows,
+    searches: IntRows,
+    lane: int,
+    ended: int,
 ) -> None:
     """Judge the position after the move."""
-    evaluate_leaf(int(searches[lane][LEAF_KIND]), tables, copies[lane], weights, opinions[lane])
+    evaluate_leaf(
+        int(searches[lane][LEAF_KIND]),
+        tables,
+        copies[lane],
+        weights,
+        network,
+        top,
+        layers,
+        last_rated[lane],
+        sums[lane],
+        logits[lane],
+        opinions[lane],
+    )
     judge(searches[lane], copies[lane], opinions[lane], ended)
 
 
@@ -103,6 +127,13 @@ def choose_by_depth(
     root_width: int,
     most_turns: int,
     weights: Floats,
+    network: Rows,
+    biases: Row,
+    top: int,
+    layers: FloatRows,
+    last_rated: Rows,
+    sums: Rows,
+    logits: FloatRows,
     scratch: IntRows,
     room: LongRows,
     opinions: FloatRows,
@@ -127,6 +158,7 @@ def choose_by_depth(
         copies[lane][number] = states[game][number]
     open_root(tables, searches[lane], copies[lane], rule, leaf, budget, width, root_width, most_turns, count)
     save(copies[lane], saved[lane], 0)
+    begin_ratings(leaf, tables, copies[lane], network, biases, last_rated[lane], sums[lane])
     move = Long(go_on(searches, moves, saved, copies, lane))
     while move != Long(STOP):
         wants_moves = Int(1)
@@ -134,7 +166,21 @@ def choose_by_depth(
             pass_on(copies, searches, lane)
         else:
             ended = play(tables, copies, scratch, room, lane, move)
-            assess(tables, copies, weights, opinions, searches, lane, ended)
+            assess(
+                tables,
+                copies,
+                weights,
+                network,
+                top,
+                layers,
+                last_rated,
+                sums,
+                logits,
+                opinions,
+                searches,
+                lane,
+                ended,
+            )
             wants_moves = int(follow(tables, copies, searches, moves, lane, ended))
         if wants_moves == 1:
             keep(copies, saved, searches, lane)

@@ -24,8 +24,7 @@ def rate_lines(nnue: Nnue, positions: Games, offsets: NDArray[np.int32]) -> Rati
     players = positions.config.players
     sums = np.empty((len(offsets) - 1, players * nnue.width), np.int16)
     logits = np.empty((len(positions), players), np.float32)
-    network = (nnue.weights, nnue.biases, nnue.top, nnue.layers)
-    arguments = (tables(positions.config), positions.states, offsets, *network, sums, logits)
+    arguments = (tables(positions.config), positions.states, offsets, *nnue.arrays, sums, logits)
     positions.executor.launch(nnue_kernels.rate_games, len(offsets) - 1, *arguments)
     return Ratings(sums, logits)
 

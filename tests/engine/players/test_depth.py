@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,6 +251,6 @@ def test_plain_python_finds_the_same(rule: Rule, kernels: None) -> None:
         ({"most_turns": 0}, "most_turns must be 1 to"),
     ],
 )
-def test_numbers_out_of_range_are_refused(arguments: dict[str, int], match: str) -> None:
+def test_numbers_out_of_range_are_refused(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         DepthPlayer(Rule.PARANOID, **({"budget": 1} | arguments))

@@ -1,6 +1,8 @@
-"""Batches: the tensors of a training step, made from sampled positions."""
+"""Batches: what a training step learns from, made from sampled positions."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,26 +14,66 @@ from training.experience import Experience, Samples
 from training.losses import Batch
 
 
-def make_batch(experience: Experience, samples: Samples, start: int, count: int) -> Batch:
-    """Return the batch of the samples from `start` to `start + count` - 1."""
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """N positions, each with a choice, and what to learn from them; seats are relative to the mover."""
+
+    states: Games
+    offsets: NDArray[np.int32]  # [N + 1]
+    moves: NDArray[np.int64]  # [M]: the legal moves of position i are offsets[i] to offsets[i + 1] - 1
+    policy: NDArray[np.float32]  # [M]: target probability
+    policy_weight: NDArray[np.float32]  # [N]: the weight of each position's policy target, 0 if it has none
+    winner: NDArray[np.float32]  # [N, players]: target probability that the seat wins
+    owners: NDArray[np.int32]  # [N, cells]: final owner, 0 nobody, 1 the mover ...
+    margin: NDArray[np.float32]  # [N, players * 2]: final share of the rings and of the territory that win, by seat
+
+    def means(self) -> NDArray[np.float64]:
+        """Return [N, 4]: what turns the sums of each position's losses into the means of `training.losses.losses`."""
+        count = len(self.states)
+        policy = self.policy_weight / max(self.policy_weight.sum(dtype=np.float64), 1.0)
+        others = [np.full(count, 1.0 / size) for size in (count, self.owners.size, self.margin.size)]
+        return np.stack([policy, *others], axis=1)
+
+
+def make_examples(experience: Experience, samples: Samples, start: int, count: int) -> Examples:
+    """Return the samples from `start` to `start + count` - 1 with their targets."""
     states = Games(experience.config, samples.states.states[start : start + count])
     games, plies = samples.games[start : start + count], samples.plies[start : start + count]
-    planes, scalars = states.features()
     legal = states.legal()
-    rows = np.repeat(np.arange(len(states)), np.diff(legal.offsets))
     mover = states.player().astype(np.int64) - 1
     policy, policy_weight = _policy(experience, games, plies, mover + 1, legal.offsets)
+    return Examples(
+        states=states,
+        offsets=legal.offsets,
+        moves=legal.moves,
+        policy=policy,
+        policy_weight=policy_weight,
+        winner=_from_mover(_chances(experience, games, plies), mover),
+        owners=_owners(experience, games, mover),
+        margin=_from_mover(experience.margins[games], mover).reshape(len(games), 2 * experience.config.players),
+    )
+
+
+def make_batch(experience: Experience, samples: Samples, start: int, count: int) -> Batch:
+    """Return the same as tensors, with features."""
+    examples = make_examples(experience, samples, start, count)
+    planes, scalars = examples.states.features()
+    lengths = np.diff(examples.offsets)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    square = frame(examples.states.config.board)
+    ownership = np.full((len(lengths), square.side * square.side), -1, np.int64)
+    ownership[:, square.grid] = examples.owners
     return Batch(
         planes=torch.from_numpy(planes),
         scalars=torch.from_numpy(scalars),
         rows=torch.from_numpy(rows),
-        places=torch.from_numpy(np.arange(len(rows)) - legal.offsets[:-1][rows]),
-        moves=torch.from_numpy(legal.moves),
-        policy=torch.from_numpy(policy),
-        policy_weight=torch.from_numpy(policy_weight),
-        winner=torch.from_numpy(_from_mover(_chances(experience, games, plies), mover)),
-        ownership=torch.from_numpy(_ownership(experience, games, mover)),
-        margin=torch.from_numpy(_from_mover(experience.margins[games], mover)),
+        places=torch.from_numpy(np.arange(len(rows)) - examples.offsets[:-1][rows]),
+        moves=torch.from_numpy(examples.moves),
+        policy=torch.from_numpy(examples.policy),
+        policy_weight=torch.from_numpy(examples.policy_weight),
+        winner=torch.from_numpy(examples.winner),
+        ownership=torch.from_numpy(ownership),
+        margin=torch.from_numpy(examples.margin.reshape(len(lengths), -1, 2)),
     )
 
 
@@ -86,12 +128,8 @@ def _policy(
     return target, weight
 
 
-def _ownership(experience: Experience, games: NDArray[np.int64], mover: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return int64[N, H * W]: the final owner of each square, 0 nobody, 1 the mover ...; -1 off the board."""
-    square = frame(experience.config.board)
+def _owners(experience: Experience, games: NDArray[np.int64], mover: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return int32[N, cells]: the final owner of each cell, 0 nobody, 1 the mover ..."""
     players = experience.config.players
-    owners = experience.owners[games].astype(np.int64)
-    seats = np.where(owners > 0, (owners - 1 - mover[:, None]) % players + 1, 0)
-    squares = np.full((len(games), square.side * square.side), -1, np.int64)
-    squares[:, square.grid] = seats
-    return squares
+    owners = experience.owners[games].astype(np.int32)
+    return np.where(owners > 0, (owners - 1 - mover[:, None].astype(np.int32)) % players + 1, 0).astype(np.int32)

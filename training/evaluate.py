@@ -12,9 +12,10 @@ from engine.config import Config
 from engine.rules import tables
 from engine.search import EvalBatch, Evaluation
 from training import inference_kernels as kernels
-from training.inference import Program, make_program
+from training.inference import make_program
 from training.move_index import field_roles
 from training.network import Network
+from training.programs import Program
 
 
 class NetworkEvaluator:

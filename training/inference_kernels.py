@@ -1,6 +1,6 @@
 """The kernels that run a network on positions, one thread a position: features, layers, scores of moves, values.
 
-A network is a list of steps (`training.inference`), each a layer or a part of one. All numbers of a position are in one
+A network is a list of steps (`training.programs`), each a layer or a part of one. All numbers of a position are in one
 row of working memory: its scalars at 0, the planes by cell, then what the steps write. So a position's answer does not
 depend on the batch.
 """

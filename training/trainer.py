@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from engine.config import Config
 from training.average import Average
-from training.batches import make_batch
+from training.batches import Examples, make_examples
 from training.experience import Experience
-from training.geometry import Geometry
-from training.losses import Batch, Weights, losses, weigh
+from training.gradients import Gradients
+from training.losses import Weights
 from training.network import Network
 from training.progress import Report, ignore_progress
 from training.seeds import seed_word
@@ -57,34 +59,29 @@ def train(
     Raises:
         ValueError: no game has a position to train on, or the state is of another architecture than the model.
     """
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    training = _Training(start, seed, settings)
-    geometry = Geometry.of(experience.config)
-    history: list[torch.Tensor] = []
-    names: list[str] = []
+    training = _Training(start, seed, settings, experience.config)
+    history: list[NDArray[np.float64]] = []
     random = np.random.default_rng(seed_word(seed, "positions"))
-    for made, batch in enumerate(_batches(experience, random, settings), 1):
-        parts = losses(training.network, geometry, batch)
-        training.step(weigh(parts, Weights()))
-        names = list(parts)
-        history.append(torch.stack(list(parts.values())).detach())
+    for made, examples in enumerate(_batches(experience, random, settings), 1):
+        history.append(training.step(examples))
         report({"steps": made, "wanted": settings.steps})
-    mean = torch.stack(history[-max(1, settings.steps // 10) :]).mean(dim=0)
+    mean = np.mean(history[-max(1, settings.steps // 10) :], axis=0)
     network, state = training.finish()
+    names = [field.name for field in fields(Weights)]
     return Trained(network, state, dict(zip(names, mean.tolist(), strict=True)))
 
 
 class _Training:
     """A network that is trained, with its optimizer and the average of its weights."""
 
-    def __init__(self, start: Start | None, seed: bytes, settings: TrainSettings) -> None:
+    def __init__(self, start: Start | None, seed: bytes, settings: TrainSettings, config: Config) -> None:
         torch.manual_seed(seed_word(seed, "weights") % 2**63)
         self.network = Network(settings.architecture) if start is None else copy.deepcopy(start.network)
         self.network.train()
+        self._gradients = Gradients(self.network, config)
         self._rate = settings.learning_rate
         self._optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self._rate, weight_decay=settings.weight_decay, foreach=True
+            self.network.parameters(), lr=self._rate, weight_decay=settings.weight_decay, fused=True
         )
         self._average = Average(self.network, settings.average_decay)
         self._steps = 0
@@ -98,25 +95,29 @@ class _Training:
         self._average.resume(model.parameters(), state.steps)
         self._steps = state.steps
 
-    def step(self, loss: torch.Tensor) -> None:
-        """Make one step of the optimizer. The learning rate rises over the first steps of a new optimizer."""
+    def step(self, examples: Examples) -> NDArray[np.float64]:
+        """Make one step of the optimizer and return the losses before it, in the order of `Weights`.
+
+        The learning rate rises over the first steps of a new optimizer.
+        """
         self._steps += 1
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * min(1.0, self._steps / _WARM_STEPS)
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        losses = self._gradients.update(examples, Weights())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimizer.step()
         self._average.update()
+        return losses
 
     def finish(self) -> tuple[Network, TrainingState]:
         """Return the network, with averaged weights from now on, and the state to go on from."""
         state = capture_state(self.network, self._optimizer, self._steps)
         self._average.store()
+        self.network.zero_grad()
         return self.network.eval(), state
 
 
-def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Batch]:
+def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Examples]:
     """Yield `settings.steps` batches, going over all games again and again in new orders and at new positions.
 
     Games that are held out are left out. Raise ValueError if no game has a position to train on.
@@ -130,7 +131,7 @@ def _batches(experience: Experience, random: np.random.Generator, settings: Trai
             count = len(samples.games)
             # a rest that does not fill a batch is dropped, unless there is nothing else
             for start in range(0, count - settings.batch + 1, settings.batch) or range(min(1, count)):
-                yield make_batch(experience, samples, start, settings.batch)
+                yield make_examples(experience, samples, start, settings.batch)
                 made += 1
                 if made == settings.steps:
                     return

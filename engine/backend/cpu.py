@@ -95,7 +95,7 @@ def _names() -> dict[str, Any]:
         table = f"{name}Rows" if name != "Row" else "Rows"
         bound[row] = wp.array(dtype=bound[scalar], ndim=1)
         bound[table] = wp.array(dtype=bound[scalar], ndim=2)
-    bound["exp"] = wp.exp
+    bound["exp"], bound["log"] = wp.exp, wp.log
     bound["thread"] = wp  # `thread.tid()` in the source is Warp's `wp.tid()`
     return bound
 

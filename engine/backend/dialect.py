@@ -32,6 +32,11 @@ def exp(value: float | Float) -> Float:
     return Float(np.exp(Float(value)))
 
 
+def log(value: float | Float) -> Float:
+    """Return the natural logarithm of a float32 above 0."""
+    return Float(np.log(Float(value)))
+
+
 class Word(int):
     """uint64: arithmetic that must wrap is wrapped in `Word(...)` after every step that can leave 64 bits."""
 

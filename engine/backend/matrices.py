@@ -216,3 +216,184 @@ def add_products(
     A row of the source is `inputs` numbers, and rows are `stride` numbers apart. The indices, [rows, taps], begin at
     `table`; the weights, [taps, inputs, width], at `at`.
     """
+
+
+def _add_rows(memory: Floats, source: int, rows: int, width: int, sums: Floats, at: int) -> None:
+    _floats(sums)[at : at + width] += _matrix(memory, source, rows, width).sum(axis=0)
+
+
+@native(
+    _PRELUDE
+    + """
+    for (int column = 0; column < width; column += 16) {
+        Vector sum = {};
+        for (int row = column; row < rows * width; row += width) sum += vector(memory.data + source + row);
+        vector(sums.data + at + column) += sum;
+    }
+""",
+    _add_rows,
+)
+def add_rows(memory: Floats, source: int, rows: int, width: int, sums: Floats, at: int) -> None:
+    """Add the sum of the rows of the matrix at `source` to the vector at `at` of `sums`.
+
+    That is also the gradient of `set_rows`.
+    """
+
+
+def _rectify_gradient(
+    memory: Floats, source: int, added: int, target: int, changes: int, rows: int, width: int
+) -> None:
+    passed = np.where(_matrix(memory, target, rows, width) > 0.0, _matrix(memory, changes, rows, width), 0.0)
+    _matrix(memory, source, rows, width)[:] += passed
+    _floats(memory)[added : added + width] += passed.sum(axis=0)
+
+
+@native(
+    _PRELUDE
+    + """
+    for (int column = 0; column < width; column += 16) {
+        Vector sum = {};
+        for (int at = column; at < rows * width; at += width) {
+            const Vector change = vector(memory.data + changes + at);
+            const Vector passed = vector(memory.data + target + at) > 0.0f ? change : Vector{};
+            vector(memory.data + source + at) += passed;
+            sum += passed;
+        }
+        vector(memory.data + added + column) += sum;
+    }
+""",
+    _rectify_gradient,
+)
+def rectify_gradient(memory: Floats, source: int, added: int, target: int, changes: int, rows: int, width: int) -> None:
+    """Add the gradient of `rectify`, whose result is at `target` and whose result's gradient is at `changes`.
+
+    `source` and `added` are the places of the gradients.
+    """
+
+
+def _pool_gradient(memory: Floats, source: int, rows: int, width: int, changes: int, gradient: int) -> None:
+    share = _floats(memory)[changes : changes + width] / np.float32(rows)
+    _matrix(memory, gradient, rows, width)[:] += np.where(_matrix(memory, source, rows, width) > 0.0, share, 0.0)
+
+
+@native(
+    _PRELUDE
+    + """
+    for (int column = 0; column < width; column += 16) {
+        const Vector share = vector(memory.data + changes + column) / (float)rows;
+        for (int at = column; at < rows * width; at += width)
+            vector(memory.data + gradient + at) += vector(memory.data + source + at) > 0.0f ? share : Vector{};
+    }
+""",
+    _pool_gradient,
+)
+def pool_gradient(memory: Floats, source: int, rows: int, width: int, changes: int, gradient: int) -> None:
+    """Add the gradient of `pool_rows` to the matrix at `gradient`; that of the means is at `changes`."""
+
+
+def _peak_gradient(memory: Floats, source: int, rows: int, width: int, peaks: int, changes: int, gradient: int) -> None:
+    peak, change = (_floats(memory)[place : place + width] for place in (peaks, changes))
+    highest = (_matrix(memory, source, rows, width) == peak) & (peak > 0.0)
+    share = change / np.maximum(highest.sum(axis=0), 1).astype(np.float32)
+    _matrix(memory, gradient, rows, width)[:] += np.where(highest, share, 0.0)
+
+
+@native(
+    _PRELUDE
+    + """
+    const Vector one = Vector{} + 1.0f;
+    for (int column = 0; column < width; column += 16) {
+        const Vector peak = vector(memory.data + peaks + column);
+        Vector count = {};
+        for (int at = column; at < rows * width; at += width)
+            count += vector(memory.data + source + at) == peak ? one : Vector{};
+        const Vector share = peak > 0.0f ? vector(memory.data + changes + column) / count : Vector{};
+        for (int at = column; at < rows * width; at += width)
+            vector(memory.data + gradient + at) += vector(memory.data + source + at) == peak ? share : Vector{};
+    }
+""",
+    _peak_gradient,
+)
+def peak_gradient(memory: Floats, source: int, rows: int, width: int, peaks: int, changes: int, gradient: int) -> None:
+    """Add the gradient of `find_peaks` to the matrix at `gradient`: equal peaks of a column share it.
+
+    The peaks are at `peaks`, their gradient at `changes`. A peak of 0 passes nothing on.
+    """
+
+
+def _add_outer_products(
+    memory: Floats,
+    source: int,
+    stride: int,
+    inputs: int,
+    indices: Ints,
+    table: int,
+    taps: int,
+    changes: int,
+    rows: int,
+    width: int,
+    gradient: Floats,
+    at: int,
+) -> None:
+    index = np.asarray(indices)[table : table + rows * taps].reshape(rows, taps)
+    gathered = _floats(memory)[source + index[:, :, None] * stride + np.arange(inputs)]
+    products = gathered.reshape(rows, taps * inputs).T @ _matrix(memory, changes, rows, width)
+    _floats(gradient)[at : at + taps * inputs * width] += products.ravel()
+
+
+@native(
+    _PRELUDE
+    + """
+    typedef float Sum __attribute__((vector_size(64)));
+    // sums: the gradients of a block of weights, [inputs][vectors], which stay in registers
+    auto block = [&](auto& sums, int tap, int input, int column) __attribute__((always_inline)) {
+        constexpr int height = sizeof(sums) / sizeof(sums[0]), vectors = sizeof(sums[0]) / sizeof(Sum);
+        float* out = gradient.data + at + (tap * inputs + input) * width + column;
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < height; ++i)
+            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v) sums[i][v] = Sum{};
+        for (int row = 0; row < rows; ++row) {
+            const float* from = memory.data + source + input + indices.data[table + row * taps + tap] * stride;
+            float* change = memory.data + changes + row * width + column;
+            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v) {
+                const Vector factor = vector(change + 16 * v);
+                _Pragma("clang loop unroll(full)") for (int i = 0; i < height; ++i)
+                    sums[i][v] += factor * from[i];
+            }
+        }
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < height; ++i)
+            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
+                vector(out + i * width + 16 * v) += sums[i][v];
+    };
+    for (int tap = 0; tap < taps; ++tap) {
+        int input = 0;
+        for (; input + 8 <= inputs; input += 8) {
+            int column = 0;
+            for (; column + 32 <= width; column += 32) { Sum sums[8][2]; block(sums, tap, input, column); }
+            for (; column < width; column += 16) { Sum sums[8][1]; block(sums, tap, input, column); }
+        }
+        for (; input + 4 <= inputs; input += 4)
+            for (int column = 0; column < width; column += 16) { Sum sums[4][1]; block(sums, tap, input, column); }
+        for (; input < inputs; ++input)
+            for (int column = 0; column < width; column += 16) { Sum sums[1][1]; block(sums, tap, input, column); }
+    }
+""",
+    _add_outer_products,
+)
+def add_outer_products(
+    memory: Floats,
+    source: int,
+    stride: int,
+    inputs: int,
+    indices: Ints,
+    table: int,
+    taps: int,
+    changes: int,
+    rows: int,
+    width: int,
+    gradient: Floats,
+    at: int,
+) -> None:
+    """Add the gradient of the weights of `add_products`, whose result's gradient is the matrix at `changes`.
+
+    It is laid out like the weights and begins at `at` of `gradient`.
+    """

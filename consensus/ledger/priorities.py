@@ -22,6 +22,9 @@ from consensus.ledger.records.entities import Candidacy, Configuration, Promotio
 from consensus.ledger.records.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
 from consensus.settings import players
 
+_LARGE_BOARDS = ("square19", "hexagonal")
+_LARGE_PART = 4  # a claim there has this part of the games: they take ten times as long, and no claim must run out
+
 Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
 """Kind of work, configuration, and of a match the candidate."""
 
@@ -181,7 +184,9 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     chosen = min(open_, key=need, default=None)
     if chosen is None or need(chosen)[0] >= settings.selfplay.ceiling:
         return None
-    return Work(kind="selfplay", configuration=chosen.name, amount=settings.selfplay.games, model=chosen.model.digest)
+    is_large = chosen.name.startswith(_LARGE_BOARDS)
+    amount = max(1, settings.selfplay.games // _LARGE_PART) if is_large else settings.selfplay.games
+    return Work(kind="selfplay", configuration=chosen.name, amount=amount, model=chosen.model.digest)
 
 
 def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:

@@ -212,6 +212,12 @@ class Views:
         """Return all configurations by name."""
         return tuple(entry for _, entry in sorted(self._state.configurations.items()))
 
+    def selfplay_simulations(self, name: str, model: bytes) -> int:
+        """Return the simulations for each move of self-play games of a configuration with this model."""
+        settings = self._state.settings.selfplay
+        number = max((entry.number for entry in self.promotions(name) if entry.model.digest == model), default=0)
+        return settings.late_simulations if 0 < settings.late_promotions <= number else settings.simulations
+
     def training_start(self, name: str, family: str) -> Model:
         """Return the model from which a training of this family would start now; `uniform` from scratch."""
         return lineage.start_of(self._state.configurations[name], family, self._state.settings.training.rejections)

@@ -43,7 +43,7 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
             "seed": claim.seed,
             "games": claim.amount,
             "settings": {
-                "simulations": settings.simulations,
+                "simulations": context.ledger.selfplay_simulations(claim.configuration, claim.model),
                 "considered": settings.considered,
                 "opening_plies": settings.opening_plies,
             },
@@ -86,7 +86,8 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
             "settings": {
                 "steps": settings.steps,
                 "batch": settings.batch,
-                "architecture": settings.architecture,
+                "architecture": claim.family,
+                "first_networks": settings.first_networks,
                 "learning_rate": float(settings.learning_rate),
             },
             "out": str(context.folder("work")),

@@ -20,7 +20,7 @@ from node.simulation.working_swarm import WorkingSwarm
 
 SETTINGS = Settings(
     selfplay=SelfplaySettings(games=8, ceiling=64),
-    training=TrainingSettings(games=24),
+    training=TrainingSettings(games=24, window=2048),
     match=MatchSettings(slot_blocks=2, block_limit=32),
     timing=TimingSettings(lease_s=20),
 )

@@ -19,11 +19,15 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.ordered import DecidedRound, Judge, OrderedEvent
 from consensus.roster import RosterMember
-from consensus.settings import MatchSettings, Settings
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from consensus.statement import pae
 
 SECOND = 10**9
-SMALL = Settings(match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(13, 20)))
+SMALL = Settings(
+    selfplay=SelfplaySettings(games=32, ceiling=512),
+    training=TrainingSettings(games=192, window=2048),
+    match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(13, 20)),
+)
 
 
 def digest_of(*parts: object) -> bytes:

@@ -9,8 +9,8 @@ import pytest
 
 from consensus.ledger.priorities import Subject, next_work, training_shards
 from consensus.ledger.records import transactions as t
-from consensus.settings import MatchSettings, Settings, TrainingSettings
-from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
+from tests.consensus.ledger.swarm import SECOND, SMALL, Swarm, digest_of, settings
 from tests.consensus.ledger.worker import QUICK, ROLES, Worker
 
 
@@ -77,7 +77,7 @@ def test_a_weak_candidate_is_rejected_and_training_goes_on() -> None:
 
 
 def test_self_play_spreads_over_configurations_and_stops_at_the_ceiling() -> None:
-    swarm = Swarm(4, Settings(configurations=("hex8-2", "square8-2")))
+    swarm = Swarm(4, settings(configurations=("hex8-2", "square8-2")))
     for member in range(4):
         work = next_work(swarm.ledger, swarm.id(member), ROLES)
         assert work is not None
@@ -163,6 +163,44 @@ def test_a_member_that_claims_all_self_play_keeps_nobody_from_it() -> None:
     work = next_work(swarm.ledger, swarm.id(0), ROLES)
     assert work is not None
     assert (work.kind, work.amount) == ("selfplay", 32)
+
+
+def test_later_models_play_with_more_simulations() -> None:
+    few = SelfplaySettings(games=32, ceiling=512, simulations=8, late_simulations=50, late_promotions=2)
+    swarm = Swarm(4, settings(configurations=("hex8-2", "square8-2"), selfplay=few))
+
+    def simulations(configuration: str = "hex8-2") -> int:
+        model = swarm.ledger.configuration(configuration).model.digest
+        return swarm.ledger.selfplay_simulations(configuration, model)
+
+    found = [simulations()]
+    for name in ("first", "second", "third"):
+        swarm.promote(0, name)
+        found.append(simulations())
+    assert found == [8, 8, 50, 50]
+    assert simulations("square8-2") == 8
+    first, second, _ = (entry.model.digest for entry in swarm.ledger.promotions())
+    assert swarm.ledger.selfplay_simulations("hex8-2", first) == 8  # of a claim that was granted before
+    assert swarm.ledger.selfplay_simulations("square8-2", second) == 8
+    swarm.promote(1, "first")
+    assert swarm.ledger.selfplay_simulations("hex8-2", first) == 50  # now it is no. 4
+
+
+def test_with_0_late_promotions_no_model_is_late() -> None:
+    swarm = Swarm(4, settings(selfplay=replace(SMALL.selfplay, late_promotions=0)))
+    swarm.promote(0)
+    model = swarm.ledger.configuration("hex8-2").model.digest
+    assert swarm.ledger.selfplay_simulations("hex8-2", model) == SMALL.selfplay.simulations
+
+
+@pytest.mark.parametrize(
+    ("configuration", "games"), [("hex8-4", 32), ("square8-2", 32), ("square19-2", 8), ("hexagonal-3", 8)]
+)
+def test_a_claim_on_a_large_board_has_fewer_games(configuration: str, games: int) -> None:
+    swarm = Swarm(1, settings(configurations=(configuration,)))
+    work = next_work(swarm.ledger, swarm.id(0), ROLES)
+    assert work is not None
+    assert (work.kind, work.amount) == ("selfplay", games)
 
 
 def test_older_shards_take_the_place_of_lost_ones() -> None:

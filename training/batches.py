@@ -12,6 +12,7 @@ from engine.features import frame
 from engine.games import Games
 from training.experience import Experience, Samples
 from training.losses import Batch
+from training.shard import WEIGHT_UNIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,8 @@ def _policy(
     lengths = experience.entry_offsets[search[searched] + 1] - runs
     owners = np.repeat(np.arange(len(searched)), lengths)
     source = runs[owners] + np.arange(len(owners)) - (np.cumsum(lengths) - lengths)[owners]
-    target[offsets[searched][owners] + experience.entries[source]] = experience.weights[source]
+    weights = experience.weights[source].astype(np.float32) / np.float32(WEIGHT_UNIT)
+    target[offsets[searched][owners] + experience.entries[source]] = weights
     return target, weight
 
 

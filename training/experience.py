@@ -13,7 +13,7 @@ from engine.config import Config
 from engine.games import Games
 from engine.rules.state import BLOCKED, BOARD, STACK
 from training.replay import Verified, positions_before
-from training.shard import VALUE_UNIT, WEIGHT_UNIT, Shard, offsets_of
+from training.shard import VALUE_UNIT, Shard, offsets_of
 
 HELD_OUT_EACH = 16
 """Of so many games of a shard, the last one is held out."""
@@ -56,9 +56,9 @@ class Experience:
         self.search_of = np.full(len(self.moves), -1, np.int64)
         self.search_of[searched] = np.arange(len(searched))
         self.entry_offsets = offsets_of(np.concatenate([shard.choices for shard in shards]))
-        self.entries = np.concatenate([shard.entries for shard in shards]).astype(np.int64)
-        weights = np.concatenate([shard.weights for shard in shards])
-        self.weights = weights.astype(np.float32) / np.float32(WEIGHT_UNIT)
+        # as they are stored: most are never used, since a game has more positions than are drawn from it
+        self.entries = np.concatenate([shard.entries for shard in shards])
+        self.weights = np.concatenate([shard.weights for shard in shards])
         values = np.concatenate([shard.values for shard in shards])
         self.values = values.reshape(-1, self.config.players).astype(np.float32) / np.float32(VALUE_UNIT)
 

@@ -7,16 +7,14 @@ itself. The results are whole numbers, so that they can stand in a ledger.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.config import Config
 from engine.players import Player, PolicyPlayer, SearchPlayer
+from engine.search import EvalBatch
 from training.arena import meet
-from training.batches import make_batch
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience, Samples
-from training.geometry import Geometry
 from training.network import Network
 from training.seeds import seed_word
 
@@ -78,16 +76,15 @@ def measure_search(network: Network, config: Config, seed: bytes, blocks: int) -
     }
 
 
-@torch.inference_mode()
 def _chances(network: Network, experience: Experience, samples: Samples) -> NDArray[np.float64]:
     """Return float64[N]: the mover's chance to win, as the network sees it."""
-    geometry = Geometry.of(experience.config)
-    found = []
+    evaluate, players, found = NetworkEvaluator(network), experience.config.players, []
     for start in range(0, len(samples.games), _BATCH):
-        batch = make_batch(experience, samples, start, _BATCH)
-        heads = network(batch.planes, batch.scalars, geometry)
-        found.append(heads.winner.softmax(dim=1)[:, 0].numpy())
-    return np.concatenate(found).astype(np.float64)
+        states = samples.states.take(np.arange(start, min(start + _BATCH, len(samples.games))))
+        no_moves = np.zeros(len(states) + 1, np.int32)
+        values = evaluate(EvalBatch(states, no_moves, np.empty(0, np.int64))).values[:, 0].astype(np.float64)
+        found.append((values * (players - 1) + 1.0) / players)
+    return np.concatenate(found)
 
 
 def _results(experience: Experience, samples: Samples) -> NDArray[np.float64]:

@@ -161,8 +161,9 @@ def _search_fault(shard: Shard, players: int) -> str | None:
     sums = np.add.reduceat(shard.weights.astype(np.int64), offsets_of(shard.choices)[:-1])
     if (abs(sums - WEIGHT_UNIT) > shard.choices).any():
         return "the weights of a policy do not add up to one"
-    named = np.sort(np.repeat(np.arange(searched, dtype=np.int64), shard.choices) << 16 | shard.entries)
-    if (np.diff(named) == 0).any():
+    named = np.repeat(np.arange(searched, dtype=np.int64) << 16, shard.choices) | shard.entries
+    is_rising = (named[1:] > named[:-1]).all()  # as those of our own shards; sorting costs ten times as much
+    if not is_rising and (np.diff(np.sort(named)) == 0).any():
         return "a policy names a move twice"
     if (shard.values == -VALUE_UNIT - 1).any():
         return "a value is below -1"

@@ -63,17 +63,17 @@ def test_each_searched_ply_finds_its_own_search(
         own = slice(end - searched_shard.choices[search], end)
         assert experience.entries[run].tolist() == searched_shard.entries[own].tolist()
         shares = searched_shard.weights[own] / WEIGHT_UNIT
-        np.testing.assert_allclose(experience.weights[run], shares, rtol=1e-6)
+        np.testing.assert_allclose(experience.weights[run] / WEIGHT_UNIT, shares, rtol=1e-6)
         value = searched_shard.values[2 * search : 2 * search + 2] / VALUE_UNIT
         np.testing.assert_allclose(experience.values[search], value, rtol=1e-6)
 
 
-def test_types_are_those_of_the_tensors_to_be(experience: Experience) -> None:
+def test_types_are_those_of_the_tensors_to_be_and_of_stored_policies(experience: Experience) -> None:
     games, cells = len(experience), len(board(HEX.board).cells)
     assert (experience.margins.dtype.name, experience.margins.shape) == ("float32", (games, 2, 2))
     assert (experience.owners.dtype.name, experience.owners.shape) == ("int8", (games, cells))
-    assert (experience.weights.dtype.name, experience.values.dtype.name) == ("float32", "float32")
-    assert (experience.entries.dtype.name, experience.search_of.dtype.name) == ("int64", "int64")
+    assert (experience.weights.dtype.name, experience.values.dtype.name) == ("uint16", "float32")
+    assert (experience.entries.dtype.name, experience.search_of.dtype.name) == ("uint16", "int64")
 
 
 @pytest.mark.parametrize("name", ["hex8-2", "square8-3"])

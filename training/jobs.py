@@ -105,6 +105,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         trained = train(experience, _start_of_training(request, skipped), seed, settings, report)
     saved = save_model(Path(request["out"]), trained.network)
     return {
+        "state": None,  # nor is that of the request read: each training begins with a new optimizer
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},

@@ -205,7 +205,7 @@ def panel(game: Config, evaluate: Evaluate, blocks: int, against: Evaluate | Non
     """Return the share of first places, in per cent, against each of the panel, with its interval."""
 
     def search(simulations: int, model: Evaluate = evaluate) -> Player:
-        return SearchPlayer(model, simulations, 16)
+        return SearchPlayer(model, simulations, 8 if simulations < 256 else 16)
 
     few, policy = search(16), PolicyPlayer(evaluate)
     meetings: dict[str, tuple[Player, Player, int]] = {

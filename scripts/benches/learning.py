@@ -97,8 +97,8 @@ class Lineage:
     def __init__(self, game: Config, settings: Settings, seed: int, start: Start | None) -> None:
         self.game, self.settings = game, settings
         self.clock = Clock()
-        self.canonical: Trained | None = None if start is None else _as_trained(start)
-        self.head: Trained | None = self.canonical
+        self.canonical: Start | None = start
+        self.head: Start | None = start
         self.games = self.candidates = self.promotions = self.rejections = 0
         self.measures: Mapping[str, int] = {}
         self._seed = seed.to_bytes(32, "big")
@@ -116,10 +116,10 @@ class Lineage:
         with self.clock.spend("matches"):
             standing = self._match(trained)
         self.candidates += 1
-        self.head = trained
+        self.head = Start(trained.network, trained.state)
         self.rejections += 1
         if standing.verdict == "accept":
-            self.canonical, self.rejections = trained, 0
+            self.canonical, self.rejections = self.head, 0
             self.promotions += 1
         elif self.rejections == self.settings.training.rejections:
             self.head, self.rejections = self.canonical, 0
@@ -173,7 +173,7 @@ class Lineage:
         seed = self._next_seed("training")
         if self.head is None:
             return train_first(experience, seed, settings)
-        return train(experience, Start(self.head.network, self.head.state), seed, settings)
+        return train(experience, self.head, seed, settings)
 
     def _match(self, trained: Trained) -> Standing:
         table, most = self.settings.match, most_of_block(self.game.name)
@@ -191,10 +191,6 @@ class Lineage:
 
     def _next_seed(self, purpose: str) -> bytes:
         return derive_seed(self._seed, purpose, self.candidates)
-
-
-def _as_trained(start: Start) -> Trained:
-    return Trained(start.network, start.state, {})
 
 
 def _verify(game: Config, shard: Shard) -> Verified:

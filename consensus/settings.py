@@ -135,20 +135,19 @@ def _fraction(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SelfplaySettings(Section):
     """How self-play games are made."""
 
     NAME = "selfplay"
-    MAY_BE_ZERO = frozenset({"opening_plies", "late_promotions"})
-    EARLIER = MappingProxyType({"late_simulations": 64, "late_promotions": 0})
-    games: int = 256  # requested by one claim
+    MAY_BE_ZERO = frozenset({"opening_plies", "random_games"})
+    EARLIER = MappingProxyType({"random_games": 0})
+    games: int = 32  # requested by one claim
+    random_games: int = 4096  # of the built-in model, before the first network is trained; 0: as many as of others
     simulations: int = 16  # of the search, per move
-    late_simulations: int = 64  # the same from the promotion `late_promotions` of a configuration on
-    late_promotions: int = 2  # 0: never
     considered: int = 8  # root moves that the search considers
     opening_plies: int = 4  # random plies before the search begins
-    ceiling: int = 1024  # enough new games since the last candidate: no more are needed
+    ceiling: int = 512  # enough new games since the last candidate: no more are needed
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -161,15 +160,16 @@ class TrainingSettings(Section):
     """When and how a model is trained."""
 
     NAME = "training"
-    MAY_BE_ZERO = frozenset({"rejections"})
-    EARLIER = MappingProxyType({"rejections": 0, "first_networks": 1})
-    games: int = 512  # new games since the last candidate before the next one is trained
-    window: int = 8192  # newest games to train on
+    MAY_BE_ZERO = frozenset({"rejections", "first_steps"})
+    EARLIER = MappingProxyType({"rejections": 0, "first_steps": 0, "first_networks": 1})
+    games: int = 192  # new games since the last candidate before the next one is trained
+    window: int = 2048  # newest games to train on
     steps: int = 300  # optimizer steps
     batch: int = 256  # positions in a step
     architecture: str = "c16b2"  # also the model family
     learning_rate: Fraction = Fraction(1, 500)
-    first_networks: int = 4  # trained where there is none to go on from; the best is nominated
+    first_networks: int = 2  # networks that are trained first, of which the best is kept
+    first_steps: int = 600  # optimizer steps of each of these; 0: as many as later
     rejections: int = 4  # after this many in a row training starts from the canonical model again; 0: always
 
 

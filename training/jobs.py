@@ -105,7 +105,6 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         trained = train(experience, _start_of_training(request, skipped), seed, settings, report)
     saved = save_model(Path(request["out"]), trained.network)
     return {
-        "state": None,  # nor is that of the request read: each training begins with a new optimizer
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
@@ -123,7 +122,7 @@ def _start_of_training(request: Request, skipped: list[str]) -> Start:
     from training.state import read_state
     from training.trainer import Start
 
-    parent, path = load_model(Path(request["parent"])), request.get("state")
+    parent, path = load_model(Path(request["parent"])), request["state"]
     if path is None:
         return Start(parent)
     try:

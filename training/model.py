@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +12,12 @@ from typing import Any, Final
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from engine.features import PLANES, SCALARS
+from engine.search import VALUE_SCALE
 from training.arrays import DataError, read_limited
+from training.migration import migrate_format_1, shapes_of_format_1
 from training.network import Network, parse_architecture
 
 WEIGHTS: Final = "weights.safetensors"
@@ -21,7 +25,11 @@ CONFIG: Final = "config.json"
 FORMAT: Final = 2
 LARGEST_SCALE: Final = 10.0
 
-_KEYS: Final = {"architecture", "format", "planes", "scalars", "value_scale"}
+_KEYS: Final = {
+    1: {"architecture", "format", "planes", "scalars"},
+    2: {"architecture", "format", "planes", "scalars", "value_scale"},
+}
+"""The keys of a configuration, by its format."""
 
 
 @dataclass(frozen=True)
@@ -53,52 +61,78 @@ def save_model(directory: Path, network: Network) -> ModelFiles:
 
 
 def load_model(directory: Path) -> Network:
-    """Return the network in a directory.
+    """Return the network in a directory; weights of format 1 are migrated (`training.migration`).
 
     Raise DataError if a file is missing, has another format, is for other features than the engine's, or
     holds weights that differ from the architecture's in name, shape or type or are not finite.
     """
-    architecture, value_scale = _read_config(directory)
-    network = Network(architecture)
-    network.value_scale = value_scale
-    try:
-        weights = load(read_limited(directory / WEIGHTS))
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError(f"not a readable safetensors file ({error})", WEIGHTS) from None
-    expected = network.state_dict()
-    if set(weights) != set(expected):
-        odd = sorted(set(weights) ^ set(expected))[0]
-        raise DataError(f"{odd!r} is missing or not part of {architecture}", WEIGHTS)
-    for name, tensor in weights.items():
-        if tensor.dtype != torch.float32 or tensor.shape != expected[name].shape:
-            raise DataError(f"{name!r} has the wrong type or shape for {architecture}", WEIGHTS)
-        if not bool(torch.isfinite(tensor).all()):
-            raise DataError(f"{name!r} holds a value that is not finite", WEIGHTS)
-    network.load_state_dict(weights)
+    description = _read_config(directory)
+    network = Network(description.architecture)
+    network.value_scale = description.value_scale
+    if description.format == 1:
+        weights = _read_weights(directory, shapes_of_format_1(network), description.architecture)
+        network.load_state_dict(migrate_format_1(weights, network))
+    else:
+        shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+        network.load_state_dict(_read_weights(directory, shapes, description.architecture))
     return network
 
 
-def _read_config(directory: Path) -> tuple[str, float]:
-    """Return the architecture and the value scale in a configuration. Raise DataError if it is not one."""
+def _read_weights(directory: Path, shapes: Mapping[str, torch.Size], architecture: str) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = load(read_limited(directory / WEIGHTS))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DataError(f"not a readable safetensors file ({error})", WEIGHTS) from None
+    if set(weights) != set(shapes):
+        odd = sorted(set(weights) ^ set(shapes))[0]
+        raise DataError(f"{odd!r} is missing or not part of {architecture}", WEIGHTS)
+    for name, tensor in weights.items():
+        if tensor.dtype != torch.float32 or tensor.shape != shapes[name]:
+            raise DataError(f"{name!r} has the wrong type or shape for {architecture}", WEIGHTS)
+        if not bool(torch.isfinite(tensor).all()):
+            raise DataError(f"{name!r} holds a value that is not finite", WEIGHTS)
+    return weights
+
+
+@dataclass(frozen=True)
+class _Description:
+    """The contents of a configuration."""
+
+    format: int
+    architecture: str
+    value_scale: float
+
+
+def _read_config(directory: Path) -> _Description:
+    """Return what a configuration says. Raise DataError if it is not one."""
     try:
         config: Any = json.loads(read_limited(directory / CONFIG))
     except (ValueError, RecursionError) as error:
         raise error if isinstance(error, DataError) else DataError("not JSON", CONFIG) from None
-    expected = {"format": FORMAT, "planes": PLANES, "scalars": SCALARS}
-    for key, wanted in expected.items() if isinstance(config, dict) else ():
-        if config.get(key, wanted) != wanted:
+    if not isinstance(config, dict) or config.get("format") not in _KEYS:
+        found = config.get("format") if isinstance(config, dict) else None
+        raise DataError(f"format {found!r}, but this program reads the formats 1 to {FORMAT}", CONFIG)
+    if set(config) != _KEYS[config["format"]]:
+        raise DataError(f"expected exactly the keys {', '.join(sorted(_KEYS[config['format']]))}", CONFIG)
+    for key, wanted in (("planes", PLANES), ("scalars", SCALARS)):
+        if config[key] != wanted:
             raise DataError(f"{key} {config[key]!r}, but this program reads {key} {wanted}", CONFIG)
-    if not isinstance(config, dict) or set(config) != _KEYS:
-        raise DataError(f"expected exactly the keys {', '.join(sorted(_KEYS))}", CONFIG)
-    name, value_scale = config["architecture"], config["value_scale"]
+    return _Description(config["format"], _architecture(config), _value_scale(config))
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    name = config["architecture"]
     if not isinstance(name, str):
         raise DataError("the architecture is not a name", CONFIG)
-    if not isinstance(value_scale, float) or not 0.0 < value_scale <= LARGEST_SCALE:
-        raise DataError(
-            f"the value scale is {value_scale!r}, expected a number above 0, at most {LARGEST_SCALE}", CONFIG
-        )
     try:
         parse_architecture(name)
     except ValueError as error:
         raise DataError(str(error), CONFIG) from None
-    return name, value_scale
+    return name
+
+
+def _value_scale(config: Mapping[str, Any]) -> float:
+    scale = config.get("value_scale", VALUE_SCALE)
+    if not isinstance(scale, float) or not 0.0 < scale <= LARGEST_SCALE:
+        raise DataError(f"the value scale is {scale!r}, expected a number above 0, at most {LARGEST_SCALE}", CONFIG)
+    return scale

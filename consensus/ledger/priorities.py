@@ -19,11 +19,18 @@ from consensus.keys import MemberId
 from consensus.ledger.ledger import Ledger
 from consensus.ledger.records.cases import Case
 from consensus.ledger.records.entities import Candidacy, Configuration, Promotion, Shard, WorkKind
-from consensus.ledger.records.transactions import SHARDS_LIMIT, MatchClaim, SelfplayClaim, TrainClaim, Transaction
-from consensus.settings import players
+from consensus.ledger.records.transactions import (
+    SHARDS_LIMIT,
+    UNIFORM,
+    MatchClaim,
+    SelfplayClaim,
+    TrainClaim,
+    Transaction,
+)
+from consensus.settings import SHARD_GAMES, Settings, players
 
-_LARGE_BOARDS = ("square19", "hexagonal")
-_LARGE_PART = 4  # a claim there has this part of the games: they take ten times as long, and no claim must run out
+_RANDOM_CLAIM = 4
+"""Random games are quick: a claim asks for so many times as many as of others."""
 
 Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
 """Kind of work, configuration, and of a match the candidate."""
@@ -152,7 +159,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     ready = [
         configuration
         for configuration in ledger.configurations()
-        if configuration.new_games >= settings.games
+        if configuration.new_games >= _games_of_training(ledger.genesis.settings, configuration)
         and configuration.name not in contested | trained
         and ("train", configuration.name, None) not in avoided
     ]
@@ -170,23 +177,50 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
 
 def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
     settings = ledger.genesis.settings
+    configurations = ledger.configurations()
     coming = dict.fromkeys(settings.configurations, 0)
+    sizes = {entry.name: _claim_size(settings, entry) for entry in configurations}
     for (_, name), games in _claimed_games(ledger).items():
-        coming[name] += min(
-            games, settings.selfplay.games
-        )  # so a large claim does not keep others from the configuration
+        coming[name] += min(games, sizes[name])  # so a large claim does not keep others from the configuration
+
+    def games_of(configuration: Configuration) -> int:
+        return configuration.new_games + coming[configuration.name]
 
     def need(configuration: Configuration) -> tuple[int, int, bytes]:
-        games = configuration.new_games + coming[configuration.name]
-        return games, configuration.games, _hash(member, configuration.name)
+        return games_of(configuration), configuration.games, _hash(member, configuration.name)
 
-    open_ = [entry for entry in ledger.configurations() if ("selfplay", entry.name, None) not in avoided]
+    open_ = [
+        entry
+        for entry in configurations
+        if ("selfplay", entry.name, None) not in avoided and games_of(entry) < _enough_games(settings, entry)
+    ]
     chosen = min(open_, key=need, default=None)
-    if chosen is None or need(chosen)[0] >= settings.selfplay.ceiling:
+    if chosen is None:
         return None
-    is_large = chosen.name.startswith(_LARGE_BOARDS)
-    amount = max(1, settings.selfplay.games // _LARGE_PART) if is_large else settings.selfplay.games
-    return Work(kind="selfplay", configuration=chosen.name, amount=amount, model=chosen.model.digest)
+    return Work(kind="selfplay", configuration=chosen.name, amount=sizes[chosen.name], model=chosen.model.digest)
+
+
+def _claim_size(settings: Settings, configuration: Configuration) -> int:
+    """Return the games that one claim asks for."""
+    games = settings.selfplay.games
+    return min(_RANDOM_CLAIM * games, SHARD_GAMES) if _plays_at_random(settings, configuration) else games
+
+
+def _enough_games(settings: Settings, configuration: Configuration) -> int:
+    """Return the new games of a configuration beyond which nobody plays more."""
+    is_random = _plays_at_random(settings, configuration)
+    return settings.selfplay.random_games if is_random else settings.selfplay.ceiling
+
+
+def _games_of_training(settings: Settings, configuration: Configuration) -> int:
+    """Return how many new games the next training needs."""
+    is_random = _plays_at_random(settings, configuration)
+    return settings.selfplay.random_games if is_random else settings.training.games
+
+
+def _plays_at_random(settings: Settings, configuration: Configuration) -> bool:
+    """Return whether the configuration has no network yet, so that its games are random and quick."""
+    return configuration.model.digest == UNIFORM and settings.selfplay.random_games > 0
 
 
 def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:

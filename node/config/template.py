@@ -59,10 +59,9 @@ _NODE = """\
 _COMMENTS: dict[str, dict[str, str]] = {
     "selfplay": {
         "": "How self-play games are made.",
-        "games": "games of one claim; on square19 and hexagonal a quarter of it",
+        "games": "games of one claim",
+        "random_games": "random games before the first network is trained; 0: as many as of later games",
         "simulations": "simulations of the search for each move",
-        "late_simulations": "simulations with a configuration's model no. late_promotions and later ones",
-        "late_promotions": "promotions of a configuration after which late_simulations count; 0: never",
         "considered": "moves that the search considers at its root",
         "opening_plies": "random plies before the search begins",
         "ceiling": "games since the last candidate after which nobody plays more",
@@ -75,7 +74,8 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "batch": "positions in each step",
         "architecture": "network; c16b2 has 16 channels and 2 blocks",
         "learning_rate": "learning rate of the optimizer",
-        "first_networks": "networks that are trained where there is none to go on from; the best is nominated",
+        "first_networks": "first networks, each trained from another seed; the one that plays best is kept",
+        "first_steps": "steps of each first network; 0: as many as of a later training",
         "rejections": "rejected candidates in a row after which training starts from the canonical model; 0: always",
     },
     "match": {

@@ -29,7 +29,9 @@ _CONSIDERED = 8  # moves that a search begins with; 16 simulations play much wor
 
 
 def measure_model(network: Network, experience: Experience, seed: bytes, blocks: int) -> dict[str, int]:
-    """Return all measures of a network by name (`node.api.answers.ModelInfo.measures`); see `measure_search`."""
+    """Return all measures of a network by name (`node.api.answers.ModelInfo.measures`); nothing if `blocks` is 0."""
+    if blocks == 0:
+        return {}
     measures = measure_value(network, experience, seed)
     measures.update(measure_search(network, experience.config, seed, blocks))
     return measures

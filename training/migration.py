@@ -1,8 +1,8 @@
 """Weights of format 1, whose value head was smaller, made weights of today's network that compute the same.
 
-In format 1 the value head took the means of the channels alone and had one layer of 32 units. Today's has two layers of
-twice as many units and takes the greatest activations too. The old units are copied, and the second layer passes them on;
-new units have random inputs, the same in every model, and no influence on the outcome until they are trained.
+In format 1 the value head took the means of the channels alone and had one layer of 32 units. Today's has two layers
+of twice as many units and takes the greatest activations too. The old units are copied, and the second layer passes
+them on; new units have random inputs, the same in every model, and no influence on the outcome until they are trained.
 """
 
 from __future__ import annotations

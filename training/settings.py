@@ -41,7 +41,8 @@ class TrainSettings:
     weight_decay: float = 1e-2
     average_decay: float = 0.995
     measured_blocks: int = 24
-    """Blocks of games that measure the new network's policy against its search; half as many compare two searches."""
+    """Blocks of games that measure the new network's policy against its search; half as many compare two searches; 0:
+    nothing is measured."""
 
 
 @dataclass(frozen=True)

@@ -135,19 +135,21 @@ def _fraction(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SelfplaySettings(Section):
     """How self-play games are made."""
 
     NAME = "selfplay"
-    MAY_BE_ZERO = frozenset({"opening_plies", "random_games"})
-    EARLIER = MappingProxyType({"random_games": 0})
-    games: int = 32  # requested by one claim
+    MAY_BE_ZERO = frozenset({"opening_plies", "random_games", "late_promotions"})
+    EARLIER = MappingProxyType({"random_games": 0, "late_simulations": 64, "late_promotions": 0})
+    games: int = 512  # requested by one claim
     random_games: int = 4096  # of the built-in model, before the first network is trained; 0: as many as of others
     simulations: int = 16  # of the search, per move
+    late_simulations: int = 64  # the same from the promotion `late_promotions` of a configuration on
+    late_promotions: int = 8  # 0: never
     considered: int = 8  # root moves that the search considers
-    opening_plies: int = 4  # random plies before the search begins
-    ceiling: int = 512  # enough new games since the last candidate: no more are needed
+    opening_plies: int = 12  # at most so many random plies before the search begins
+    ceiling: int = 2048  # enough new games since the last candidate: no more are needed
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -162,8 +164,8 @@ class TrainingSettings(Section):
     NAME = "training"
     MAY_BE_ZERO = frozenset({"rejections", "first_steps", "measured_blocks"})
     EARLIER = MappingProxyType({"rejections": 0, "first_steps": 0, "first_networks": 1, "measured_blocks": 0})
-    games: int = 192  # new games since the last candidate before the next one is trained
-    window: int = 2048  # newest games to train on
+    games: int = 1024  # new games since the last candidate before the next one is trained
+    window: int = 8192  # newest games to train on
     steps: int = 300  # optimizer steps
     batch: int = 256  # positions in a step
     architecture: str = "c16b2"  # also the model family
@@ -184,8 +186,8 @@ class MatchSettings(Section):
     EARLIER = MappingProxyType({"p0": Fraction(1, 2), "limit_share": Fraction(1)})
     simulations: int = 16
     considered: int = 8
-    opening_plies: int = 4
-    slot_blocks: int = 4  # blocks in a slot
+    opening_plies: int = 8
+    slot_blocks: int = 16  # blocks in a slot
     block_limit: int = 64  # after this many blocks a match that is undecided is decided by `limit_share`
     p0: Fraction = Fraction(1, 2)  # share of the points that the test takes for not better
     p1: Fraction = Fraction(3, 5)  # share of the points that the test looks for, against p0

@@ -32,6 +32,11 @@ from consensus.settings import SHARD_GAMES, Settings, players
 _RANDOM_CLAIM = 4
 """Random games are quick: a claim asks for so many times as many as of others."""
 
+_LARGE_BOARDS = ("square19", "hexagonal")
+_LARGE_PART = 4
+"""There a claim asks for a part of this size: a game takes ten times as long, and a claim must not run out."""
+
+
 Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
 """Kind of work, configuration, and of a match the candidate."""
 
@@ -203,6 +208,8 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
 def _claim_size(settings: Settings, configuration: Configuration) -> int:
     """Return the games that one claim asks for."""
     games = settings.selfplay.games
+    if configuration.name.startswith(_LARGE_BOARDS):
+        games = max(1, games // _LARGE_PART)
     return min(_RANDOM_CLAIM * games, SHARD_GAMES) if _plays_at_random(settings, configuration) else games
 
 

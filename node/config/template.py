@@ -59,9 +59,11 @@ _NODE = """\
 _COMMENTS: dict[str, dict[str, str]] = {
     "selfplay": {
         "": "How self-play games are made.",
-        "games": "games of one claim",
+        "games": "games of one claim; on square19 and hexagonal a quarter of it",
         "random_games": "random games before the first network is trained; 0: as many as of later games",
         "simulations": "simulations of the search for each move",
+        "late_simulations": "simulations with a configuration's model no. late_promotions and later ones",
+        "late_promotions": "promotions of a configuration after which late_simulations count; 0: never",
         "considered": "moves that the search considers at its root",
         "opening_plies": "random plies before the search begins",
         "ceiling": "games since the last candidate after which nobody plays more",

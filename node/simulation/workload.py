@@ -23,7 +23,7 @@ from node.simulation.roster_plan import RosterPlan
 
 SETTINGS = Settings(
     configurations=("hex8-2", "square8-2"),
-    selfplay=SelfplaySettings(games=8, ceiling=16),
+    selfplay=SelfplaySettings(games=8, random_games=0, ceiling=16),
     training=TrainingSettings(games=8, window=2048),
     match=MatchSettings(slot_blocks=2, block_limit=4, p1=Fraction(3, 4), alpha=Fraction(9, 20), beta=Fraction(9, 20)),
     timing=TimingSettings(lease_s=15, idle_s=30, vote_s=60),

@@ -89,7 +89,6 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
                 "architecture": claim.family,
                 "first_networks": settings.first_networks,
                 "learning_rate": float(settings.learning_rate),
-                "first_networks": settings.first_networks,
                 "first_steps": settings.first_steps or settings.steps,
                 "measured_blocks": settings.measured_blocks,
             },

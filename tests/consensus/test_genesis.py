@@ -153,7 +153,7 @@ def test_settings_from_what_a_person_wrote() -> None:
         (["hex8-2"], {"match": {"p1": "x"}}, "settings.match.p1: must be between 0 and 1, not 'x'"),
         (["hex8-2"], {"match": {"alpha": Fraction(1)}}, "settings.match.alpha: must be between"),
         (["hex8-2"], {"match": {"alpha": Fraction(1, 2**60)}}, "too many digits"),
-        (["hex8-2"], {"match": {"block_limit": 60}}, "multiple of 2 x slot_blocks = 8, not 60"),
+        (["hex8-2"], {"match": {"block_limit": 60}}, "multiple of 2 x slot_blocks = 32, not 60"),
         (["hex8-2"], {"match": {"block_limit": 8192}}, "4096 or less"),
         (["hex8-2"], {"selfplay": {"games": 0}}, "settings.selfplay.games: must be a whole number"),
         (["hex8-2"], {"selfplay": {"games": True}}, "settings.selfplay.games"),

@@ -21,8 +21,17 @@ from node.demo.preparation import free_ports
 from node.demo.processes import NodeCommand, NodeProcess, end_processes, start_node
 
 QUICK = Settings(
-    selfplay=SelfplaySettings(games=8, simulations=4, considered=4, ceiling=128, late_promotions=0),
-    training=TrainingSettings(games=32, window=2048, steps=100, batch=64, architecture="c8b1", first_networks=1),
+    selfplay=SelfplaySettings(games=8, random_games=0, simulations=4, considered=4, ceiling=128, late_promotions=0),
+    training=TrainingSettings(
+        games=32,
+        window=2048,
+        steps=100,
+        batch=64,
+        architecture="c8b1",
+        first_networks=1,
+        first_steps=0,
+        measured_blocks=1,
+    ),
     match=MatchSettings(
         simulations=4,
         considered=4,

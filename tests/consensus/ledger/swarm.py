@@ -24,7 +24,7 @@ from consensus.statement import pae
 
 SECOND = 10**9
 SMALL = Settings(
-    selfplay=SelfplaySettings(games=32, ceiling=512),
+    selfplay=SelfplaySettings(games=32, random_games=0, ceiling=512),
     training=TrainingSettings(games=192, window=2048),
     match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(13, 20)),
 )

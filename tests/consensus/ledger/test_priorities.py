@@ -93,6 +93,29 @@ def test_self_play_spreads_over_configurations_and_stops_at_the_ceiling() -> Non
     assert training.kind == "train"
 
 
+def test_random_games_come_first_many_to_a_claim_and_the_first_training_waits_for_all_of_them() -> None:
+    configurations = ("hex8-2", "square19-2")
+    own = SelfplaySettings(games=100, random_games=1000, ceiling=200)
+    training = TrainingSettings(games=200)
+    swarm = Swarm(4, settings(configurations=configurations, selfplay=own, training=training))
+    amounts = {}
+    for member in range(2):
+        work = next_work(swarm.ledger, swarm.id(member), ROLES)
+        assert work is not None
+        amounts[work.configuration] = work.amount
+        swarm.act(member, work.claim(swarm.next_id(member)))
+    assert amounts == {"hex8-2": 400, "square19-2": 100}
+    swarm.play(2, games=999)
+    assert next_work(swarm.ledger, swarm.id(3), ("train",)) is None
+    swarm.play(2, games=1)
+    work = next_work(swarm.ledger, swarm.id(3), ("train",))
+    assert work is not None
+    assert work.configuration == "hex8-2"
+    play = next_work(swarm.ledger, swarm.id(3), ("selfplay",))
+    assert play is not None
+    assert play.configuration == "square19-2"  # of the other there are enough
+
+
 def test_training_waits_for_games_for_the_open_candidate_and_for_the_trainer() -> None:
     swarm = Swarm(4)
     assert next_work(swarm.ledger, swarm.id(0), ("train",)) is None

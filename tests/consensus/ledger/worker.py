@@ -16,7 +16,7 @@ from tests.consensus.ledger.swarm import digest_of
 
 ROLES = ("match", "selfplay", "train")
 QUICK = Settings(
-    selfplay=SelfplaySettings(games=16, ceiling=128),
+    selfplay=SelfplaySettings(games=16, random_games=0, ceiling=128),
     training=TrainingSettings(games=64, window=2048),
     match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(13, 20)),
     timing=TimingSettings(lease_s=60, vote_s=600, idle_s=1200),

@@ -33,7 +33,7 @@ def test_one_key_a_member_for_its_owner_only(tmp_path: Path) -> None:
 def test_settings_are_written_and_read_back(tmp_path: Path) -> None:
     wished = Settings(
         training=TrainingSettings(games=8, architecture="c8b1", learning_rate=Fraction(1, 3)),
-        match=MatchSettings(block_limit=16, p1=Fraction(7, 10)),
+        match=MatchSettings(slot_blocks=4, block_limit=16, p1=Fraction(7, 10)),
     )
     founded = found_swarm(tmp_path, ADDRESSES, ["square8-3", "hex8-2"], settings=wished, name='the "nörth" \\ swarm')
     genesis = load_config(founded.config).genesis

@@ -224,7 +224,7 @@ MISTAKES = {
         "p1 = 0.6",
         "block_limit = 9",
         16,
-        "settings.match.block_limit: must be a multiple of 2 x slot_blocks = 8, not 9",
+        "settings.match.block_limit: must be a multiple of 2 x slot_blocks = 32, not 9",
     ),
     "setting of another kind": (
         "p1 = 0.6",

@@ -34,8 +34,8 @@ from training.settings import SelfPlaySettings
 from training.shard import write_shard
 
 SETTINGS = Settings(
-    selfplay=SelfplaySettings(games=8, ceiling=64),
-    training=TrainingSettings(games=24),
+    selfplay=SelfplaySettings(games=8, random_games=0, ceiling=64, late_promotions=2),
+    training=TrainingSettings(games=24, window=2048),
     match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(3, 4)),
 )
 
@@ -253,6 +253,27 @@ async def test_what_is_trained_is_of_the_claimed_family(swarm: Swarm, context: O
     assert swarm.refusal() is None
 
 
+async def test_jobs_are_asked_for_as_the_settings_say(
+    swarm: Swarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Later models play with more simulations; first networks are chosen among several."""
+    player = worker(tmp_path)
+    for simulations in (16, 16, 64):
+        number = swarm.next_id(0)
+        swarm.act(0, t.SelfplayClaim(number, "hex8-2", 8))
+        claim = swarm.ledger.claim(context.me, number)
+        assert claim is not None
+        for digest in swarm.ledger.configuration("hex8-2").model.files.values():
+            context.files[digest] = Path(__file__)
+        await perform(context, player, claim, lambda _told: None)
+        assert player.jobs[-1]["settings"]["simulations"] == simulations
+        swarm.promote(1, f"no. {number}")
+    context.files[swarm.play(0, games=40)] = tmp_path
+    await perform(context, player, _training_claim(swarm, "c32b4"), lambda _told: None)
+    asked = player.jobs[-1]["settings"]
+    assert (asked["first_networks"], asked["architecture"]) == (2, "c32b4")
+
+
 async def test_training_goes_on_from_the_newest_weights_with_the_state_of_their_training(
     swarm: Swarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -318,8 +339,9 @@ async def test_a_candidate_names_the_shards_that_it_was_trained_on(
 
 async def test_a_real_worker_skips_unusable_shards_and_the_candidate_does_not_name_them(tmp_path: Path) -> None:
     """One shard is damaged, one cannot be read; with none left the job fails with one line."""
-    brief = {"first_networks": 1, "first_steps": 1, "measured_blocks": 1}
-    training = TrainingSettings(games=24, steps=1, batch=4, architecture="c4b1", **brief)
+    training = TrainingSettings(
+        games=24, steps=1, batch=4, architecture="c4b1", first_networks=1, first_steps=1, measured_blocks=1
+    )
     swarm = Swarm(4, replace(SETTINGS, training=training))
     context = OrderContext(swarm, tmp_path)
     number = _training_claim(swarm, "c4b1").id

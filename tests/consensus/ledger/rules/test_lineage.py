@@ -17,7 +17,7 @@ SHORT = MatchSettings(slot_blocks=2, block_limit=4, p1=Fraction(9, 10), alpha=Fr
 
 
 def swarm_with(rejections: int) -> Swarm:
-    return Swarm(4, settings(match=SHORT, training=TrainingSettings(rejections=rejections)))
+    return Swarm(4, settings(match=SHORT, training=TrainingSettings(games=192, rejections=rejections)))
 
 
 def claim_training(swarm: Swarm, member: int, family: str = "c16b2") -> tuple[int, bytes]:

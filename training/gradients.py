@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -185,10 +184,9 @@ class Gradients:
         self._parameters = [parameter.detach() for parameter in network.parameters()]
         self._weights = aligned_empty((size,), np.float32)
         self._sums = aligned_empty((size + 1,), np.float32)  # the last one stays 0
-        flat = torch.zeros(len(self._made.places))
-        self._flat: NDArray[Any] = flat.numpy()
+        self._flat = torch.zeros(len(self._made.places))  # the gradients of all parameters
         sizes = [parameter.numel() for parameter in self._parameters]
-        for parameter, part in zip(network.parameters(), torch.split(flat, sizes), strict=True):
+        for parameter, part in zip(network.parameters(), torch.split(self._flat, sizes), strict=True):
             parameter.grad = part.view(parameter.shape)
 
     def update(self, examples: Examples, weights: Weights) -> NDArray[np.float64]:
@@ -227,6 +225,11 @@ class Gradients:
             losses,
             self._sums,
         )
-        self._sums.take(self._made.places, out=self._flat)
+        self._sums.take(self._made.places, out=self._flat.numpy())
         summed: NDArray[np.float64] = (losses * means).sum(axis=0)
         return summed
+
+    def clip(self, norm: float) -> None:
+        """Scale the gradients down to this norm, taken over all of them, if theirs is larger."""
+        own = torch.linalg.vector_norm(self._flat)
+        self._flat.mul_((norm / (own + 1e-6)).clamp(max=1.0))

@@ -104,7 +104,7 @@ class _Training:
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * min(1.0, self._steps / _WARM_STEPS)
         losses = self._gradients.update(examples, Weights())
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._gradients.clip(1.0)
         self._optimizer.step()
         self._average.update()
         return losses

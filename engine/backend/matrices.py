@@ -366,6 +366,7 @@ def _add_outer_products(
     };
     for (int tap = 0; tap < taps; ++tap) {
         int input = 0;
+        for (; width == 16 && input + 16 <= inputs; input += 16) { Sum sums[16][1]; block(sums, tap, input, 0); }
         for (; input + 8 <= inputs; input += 8) {
             int column = 0;
             for (; column + 32 <= width; column += 32) { Sum sums[8][2]; block(sums, tap, input, column); }

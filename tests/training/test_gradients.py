@@ -171,3 +171,19 @@ def test_equal_weights_and_examples_give_equal_bytes() -> None:
         found = gradients.update(examples, WEIGHTS)
         results.append([found.tobytes(), *(grad.tobytes() for grad in _copies(network))])
     assert results[0] == results[1]
+
+
+def test_gradients_are_clipped_as_torch_does() -> None:
+    experience, samples = _samples("hex8-2", 2, 4)
+    examples = make_examples(experience, samples, 0, len(samples.games))
+    for norm in (0.01, 1000.0):
+        network, other = _network("c8b1"), _network("c8b1")
+        gradients = Gradients(network, experience.config)
+        gradients.update(examples, WEIGHTS)
+        Gradients(other, experience.config).update(examples, WEIGHTS)
+        before = _copies(network)
+        gradients.clip(norm)
+        torch.nn.utils.clip_grad_norm_(other.parameters(), norm)
+        for one, wanted, unclipped in zip(_copies(network), _copies(other), before, strict=True):
+            np.testing.assert_allclose(one, wanted, rtol=1e-5)
+            assert np.array_equal(one, unclipped) == (norm > 1.0)

@@ -142,7 +142,7 @@ class SelfplaySettings(Section):
     NAME = "selfplay"
     MAY_BE_ZERO = frozenset({"opening_plies", "random_games", "late_promotions"})
     EARLIER = MappingProxyType({"random_games": 0, "late_simulations": 64, "late_promotions": 0})
-    games: int = 512  # requested by one claim
+    games: int = 256  # requested by one claim
     random_games: int = 4096  # of the built-in model, before the first network is trained; 0: as many as of others
     simulations: int = 16  # of the search, per move
     late_simulations: int = 64  # the same from the promotion `late_promotions` of a configuration on
@@ -172,7 +172,7 @@ class TrainingSettings(Section):
     learning_rate: Fraction = Fraction(1, 500)
     first_networks: int = 2  # networks that are trained first, of which the best is kept
     first_steps: int = 600  # optimizer steps of each of these; 0: as many as later
-    measured_blocks: int = 24  # of games by which the trainer measures what search adds; 0: none
+    measured_blocks: int = 12  # of games by which the trainer measures what search adds; 0: none
     rejections: int = 4  # after this many in a row training starts from the canonical model again; 0: always
 
 

@@ -194,10 +194,13 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     def need(configuration: Configuration) -> tuple[int, int, bytes]:
         return games_of(configuration), configuration.games, _hash(member, configuration.name)
 
+    contested = {candidacy.configuration for candidacy in ledger.candidates()}
     open_ = [
         entry
         for entry in configurations
-        if ("selfplay", entry.name, None) not in avoided and games_of(entry) < _enough_games(settings, entry)
+        if ("selfplay", entry.name, None) not in avoided
+        and games_of(entry) < _enough_games(settings, entry)
+        and not (entry.name in contested and _plays_at_random(settings, entry))  # better games come soon
     ]
     chosen = min(open_, key=need, default=None)
     if chosen is None:

@@ -81,6 +81,8 @@ async def _fulfil(context: WorkContext, worker: JobRunner, claim: Claim) -> None
     )
     if report is not None:
         await context.submit(report)
+        if claim.kind != "selfplay":  # a match goes on, or begins: see it before something else is chosen
+            await context.wait_until_ordered(report.id)
 
 
 class _Tally:

@@ -114,6 +114,19 @@ def test_random_games_come_first_many_to_a_claim_and_the_first_training_waits_fo
     play = next_work(swarm.ledger, swarm.id(3), ("selfplay",))
     assert play is not None
     assert play.configuration == "square19-2"  # of the other there are enough
+    for _ in range(2):
+        swarm.play(2, games=500, configuration="square19-2")
+    assert next_work(swarm.ledger, swarm.id(3), ("selfplay",)) is None
+
+
+def test_nobody_plays_at_random_while_the_first_network_is_measured() -> None:
+    own = SelfplaySettings(games=100, random_games=1000, ceiling=200)
+    swarm = Swarm(4, settings(selfplay=own, training=TrainingSettings(games=200)))
+    swarm.play(2, games=500)
+    assert next_work(swarm.ledger, swarm.id(3), ("selfplay",)) is not None
+    candidate = swarm.nominate(1)
+    assert next_work(swarm.ledger, swarm.id(3), ("selfplay",)) is None
+    assert swarm.ledger.candidate(candidate) is not None
 
 
 def test_training_waits_for_games_for_the_open_candidate_and_for_the_trainer() -> None:

@@ -19,7 +19,7 @@ from node.simulation.run import make_deterministic
 from node.simulation.working_swarm import WorkingSwarm
 
 SETTINGS = Settings(
-    selfplay=SelfplaySettings(games=8, ceiling=64),
+    selfplay=SelfplaySettings(games=8, random_games=0, ceiling=64),
     training=TrainingSettings(games=24, window=2048),
     match=MatchSettings(slot_blocks=2, block_limit=32),
     timing=TimingSettings(lease_s=20),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 
+from engine.config import Config
 from engine.players import SearchPlayer
 from training.arena import meet
 from training.evaluate import NetworkEvaluator
@@ -30,13 +31,16 @@ def train_first(
     settings = replace(settings, steps=settings.first_steps)
     seeds = [derive_seed(seed, "first network", number) for number in range(settings.first_networks)]
     trained = [train(experience, None, each, settings, report) for each in seeds]
-    return trained[best_of(experience, trained, seed)]
+    return trained[best_of(experience.config, trained, seed)]
 
 
-def best_of(experience: Experience, trained: Sequence[Trained], seed: bytes) -> int:
-    """Return the place of the network that wins most against the others; among equals, the first."""
+def best_of(config: Config, trained: Sequence[Trained], seed: bytes, blocks: int = _BLOCKS) -> int:
+    """Return the place of the network that wins most against the others; among equals, the first.
+
+    Each network challenges each other one in `blocks` blocks of games.
+    """
     players = [SearchPlayer(NetworkEvaluator(each.network), _SIMULATIONS, _CONSIDERED) for each in trained]
     points = [0.0] * len(players)
     for one, other in permutations(range(len(players)), 2):
-        points[one] += meet(experience.config, players[one], players[other], seed=seed, blocks=_BLOCKS).share
+        points[one] += meet(config, players[one], players[other], seed=seed, blocks=blocks).share
     return points.index(max(points))

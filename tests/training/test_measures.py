@@ -47,15 +47,15 @@ def test_nothing_is_measured_of_the_value_without_held_out_games(tmp_path: Path)
 
 
 def test_search_is_measured_by_games_of_the_model_against_itself(small_network: Network) -> None:
-    shares = measure_search(small_network, HEX, SEED, blocks=3)
+    shares = measure_search(small_network, HEX, SEED, blocks=1)
     assert set(shares) == {"policy_vs_search_16", "search_64_vs_16"}
     assert all(0 <= share <= 1_000_000 for share in shares.values())
-    assert shares == measure_search(small_network, HEX, SEED, blocks=3)
+    assert shares == measure_search(small_network, HEX, SEED, blocks=1)
 
 
 def test_the_best_of_several_first_networks_is_kept(tmp_path: Path) -> None:
     experience = _experience(tmp_path, 120)
-    settings = TrainSettings(architecture="c4b1", steps=1, first_steps=30, first_networks=2, batch=64)
+    settings = TrainSettings(architecture="c4b1", steps=1, first_steps=30, first_networks=1, batch=64)
     good = train_first(experience, SEED, settings)
     assert good.state.steps == 30
     torch.manual_seed(3)
@@ -64,7 +64,7 @@ def test_the_best_of_several_first_networks_is_kept(tmp_path: Path) -> None:
         for parameter in bad.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
     trained = [Trained(bad.eval(), good.state, {}), good, Trained(bad.eval(), good.state, {})]
-    assert best_of(experience, trained, SEED) == 1
+    assert best_of(HEX, trained, SEED, blocks=3) == 1
     again = train_first(experience, SEED, settings)
     for one, other in zip(good.network.parameters(), again.network.parameters(), strict=True):
         np.testing.assert_array_equal(one.detach().numpy(), other.detach().numpy())

@@ -32,6 +32,9 @@ from consensus.settings import SHARD_GAMES, Settings, players
 _RANDOM_CLAIM = 4
 """Random games are quick: a claim asks for so many times as many as of others."""
 
+RANDOM_UNTIL = 2
+"""Random games are trained on until games of models are there for so many trainings; then they hide what is better."""
+
 _LARGE_BOARDS = ("square19", "hexagonal")
 _LARGE_PART = 4
 """There a claim asks for a part of this size: a game takes ten times as long, and a claim must not run out."""
@@ -119,18 +122,22 @@ def next_work(
 
 
 def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
-    """Return the newest shards that together fill the training window, oldest first.
+    """Return the newest shards that together fill the training window, oldest first; random games leave it early.
 
     There are at most as many as a candidate may name. Those in `lost` are skipped: older ones take their place.
     """
+    settings = ledger.genesis.settings.training
     chosen: list[Shard] = []
-    games = 0
+    games = games_of_models = 0
     for shard in reversed(ledger.shards(configuration)):
-        if games >= ledger.genesis.settings.training.window or len(chosen) == SHARDS_LIMIT:
+        if games >= settings.window or len(chosen) == SHARDS_LIMIT:
             break
-        if shard.digest not in lost:
-            chosen.append(shard)
-            games += shard.games
+        is_random = shard.model == UNIFORM
+        if shard.digest in lost or (is_random and games_of_models >= RANDOM_UNTIL * settings.games):
+            continue
+        chosen.append(shard)
+        games += shard.games
+        games_of_models += 0 if is_random else shard.games
     return tuple(reversed(chosen))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from consensus.ledger.priorities import RANDOM_UNTIL
 from consensus.ledger.rules.scores import Standing, most_of_block, standing_of
 from consensus.settings import Settings, SettingsError
 from engine.config import CONFIGS, Config, config
@@ -37,7 +38,7 @@ from training.settings import MatchSettings, SelfPlaySettings, TrainSettings
 from training.shard import Shard
 from training.trainer import Start, Trained, train
 
-_NO_MODEL = bytes(32)
+_NO_MODEL, _SOME_MODEL = bytes(32), bytes([1]) * 32
 _MONTE_CARLO = 8
 
 
@@ -137,7 +138,7 @@ class Lineage:
             shard = play_shard(
                 self.game,
                 evaluate,
-                model=_NO_MODEL,
+                model=_NO_MODEL if evaluate is None else _SOME_MODEL,
                 seed=self._next_seed(f"self-play {first}"),
                 games=min(settings.games, wanted - first),
                 settings=SelfPlaySettings(
@@ -150,13 +151,18 @@ class Lineage:
             self.games += len(shard.lengths)
 
     def _window(self) -> list[Shard]:
+        """Forget the games that `consensus.ledger.priorities.training_shards` would leave out; return the others."""
         chosen: list[Shard] = []
-        games = 0
+        games = games_of_models = 0
         for shard in reversed(self._shards):
-            if games >= self.settings.training.window:
+            is_random = shard.model == _NO_MODEL
+            if games >= self.settings.training.window or (
+                is_random and games_of_models >= RANDOM_UNTIL * self.settings.training.games
+            ):
                 break
             chosen.append(shard)
             games += len(shard.lengths)
+            games_of_models += 0 if is_random else len(shard.lengths)
         self._shards = chosen[::-1]
         return self._shards
 

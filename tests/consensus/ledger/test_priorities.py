@@ -192,6 +192,18 @@ def test_the_training_window_holds_the_newest_games() -> None:
     assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == shards[2:]
 
 
+def test_random_games_leave_the_training_window_when_models_have_played_enough() -> None:
+    swarm = Swarm(4, settings(training=replace(SMALL.training, window=1000, games=40)))
+    random = [swarm.play(0, games=40) for _ in range(3)]
+    swarm.promote(0)
+    first = swarm.play(0, games=40)
+    assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == [*random, first]
+    second = swarm.play(0, games=40)
+    assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == [first, second]
+    lost = training_shards(swarm.ledger, "hex8-2", lost={second})
+    assert [shard.digest for shard in lost] == [*random, first]
+
+
 def test_a_member_that_claims_all_self_play_keeps_nobody_from_it() -> None:
     swarm = Swarm(4)
     for _ in range(3):

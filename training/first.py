@@ -16,12 +16,11 @@ from training.evaluate import NetworkEvaluator
 from training.experience import Experience
 from training.progress import Report, ignore_progress
 from training.seeds import derive_seed
-from training.settings import TrainSettings
+from training.settings import MatchSettings, TrainSettings
 from training.trainer import Trained, train
 
 _BLOCKS = 12  # in which a network challenges another one
-_SIMULATIONS = 16
-_CONSIDERED = 8
+_SEARCH = MatchSettings()
 
 
 def train_first(
@@ -39,7 +38,9 @@ def best_of(config: Config, trained: Sequence[Trained], seed: bytes, blocks: int
 
     Each network challenges each other one in `blocks` blocks of games.
     """
-    players = [SearchPlayer(NetworkEvaluator(each.network), _SIMULATIONS, _CONSIDERED) for each in trained]
+    players = [
+        SearchPlayer(NetworkEvaluator(each.network), _SEARCH.simulations, _SEARCH.considered) for each in trained
+    ]
     points = [0.0] * len(players)
     for one, other in permutations(range(len(players)), 2):
         points[one] += meet(config, players[one], players[other], seed=seed, blocks=blocks).share

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.backend.cpu import cpu
+from engine.backend.cpu import Cpu, cpu
 from engine.backend.dialect import Executor, Lanes
 from engine.backend.launches import aligned_empty
 from engine.config import Config
@@ -175,7 +175,12 @@ class Gradients:
     """
 
     def __init__(self, network: Network, config: Config, executor: Executor | None = None) -> None:
-        """Take over the `grad` of each of the network's parameters."""
+        """Take over the `grad` of each of the network's parameters.
+
+        Raise ValueError if the executor has several threads: they would add to the same sums.
+        """
+        if isinstance(executor, Cpu) and executor.threads > 1:
+            raise ValueError(f"gradients take an executor of one thread, not of {executor.threads}")
         self._made = make_gradient_program(network.architecture, config)
         self._config = config
         self._executor = executor or cpu()

@@ -17,6 +17,7 @@ from training.evaluate import NetworkEvaluator
 from training.experience import Experience, Samples
 from training.network import Network
 from training.seeds import seed_word
+from training.settings import MatchSettings
 
 QUARTERS = 4
 """Parts of a game, by its plies, for which the value is measured."""
@@ -25,7 +26,6 @@ _MILLION = 1_000_000
 _MOST_GAMES = 512  # held-out games that are looked at, the newest ones
 _POSITIONS = 24  # of each game
 _BATCH = 256
-_CONSIDERED = 8  # moves that a search begins with; 16 simulations play much worse with 16 moves
 
 
 def measure_model(network: Network, experience: Experience, seed: bytes, blocks: int) -> dict[str, int]:
@@ -67,7 +67,7 @@ def measure_search(network: Network, config: Config, seed: bytes, blocks: int) -
     `blocks` blocks of games (`training.arena`) measure the first, and half as many the second, which takes longer.
     """
     evaluate = NetworkEvaluator(network)
-    few, many = (SearchPlayer(evaluate, simulations, _CONSIDERED) for simulations in (16, 64))
+    few, many = (SearchPlayer(evaluate, simulations, MatchSettings().considered) for simulations in (16, 64))
 
     def share(challenger: Player, blocks: int) -> int:
         return _millionths(meet(config, challenger, few, seed=seed, blocks=blocks).share)

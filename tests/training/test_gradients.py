@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engine.backend.cpu import Cpu
 from engine.backend.dialect import PLAIN, Executor
 from engine.config import CONFIGS, Config, config
 from engine.search import evaluate_uniformly
@@ -187,3 +188,8 @@ def test_gradients_are_clipped_as_torch_does() -> None:
         for one, wanted, unclipped in zip(_copies(network), _copies(other), before, strict=True):
             np.testing.assert_allclose(one, wanted, rtol=1e-5)
             assert np.array_equal(one, unclipped) == (norm > 1.0)
+
+
+def test_executors_of_several_threads_are_refused() -> None:
+    with pytest.raises(ValueError, match="one thread, not of 2"):
+        Gradients(Network("c16b2"), config("hex8-2"), Cpu(threads=2))

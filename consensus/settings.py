@@ -140,8 +140,8 @@ class SelfplaySettings(Section):
     """How self-play games are made."""
 
     NAME = "selfplay"
-    MAY_BE_ZERO = frozenset({"opening_plies", "random_games", "late_promotions"})
-    EARLIER = MappingProxyType({"random_games": 0, "late_simulations": 64, "late_promotions": 0})
+    MAY_BE_ZERO = frozenset({"opening_plies", "random_games", "late_promotions", "sparring"})
+    EARLIER = MappingProxyType({"random_games": 0, "late_simulations": 64, "late_promotions": 0, "sparring": 0})
     games: int = 256  # requested by one claim
     random_games: int = 4096  # of the built-in model, before the first network is trained; 0: as many as of others
     simulations: int = 16  # of the search, per move
@@ -149,6 +149,7 @@ class SelfplaySettings(Section):
     late_promotions: int = 8  # 0: never
     considered: int = 8  # root moves that the search considers
     opening_plies: int = 12  # at most so many random plies before the search begins
+    sparring: int = 8  # in one game of so many the heuristic has a seat; 0: in none
     ceiling: int = 2048  # enough new games since the last candidate: no more are needed
 
     def __post_init__(self) -> None:
@@ -193,7 +194,7 @@ class MatchSettings(Section):
     p1: Fraction = Fraction(3, 5)  # share of the points that the test looks for, against p0
     alpha: Fraction = Fraction(1, 20)  # bound on the test accepting a candidate that scores p0
     beta: Fraction = Fraction(1, 20)  # bound on the test rejecting a candidate that scores p1
-    limit_share: Fraction = Fraction(11, 20)  # enough at the block limit; 1: undecided is rejected
+    limit_share: Fraction = Fraction(51, 100)  # enough at the block limit; 1: undecided is rejected
 
     def __post_init__(self) -> None:
         super().__post_init__()

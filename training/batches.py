@@ -111,15 +111,15 @@ def _policy(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the target float32[M] over the legal moves, and float32[N], the weight of each position's target.
 
-    Without a search the target is the move that was played, and it counts if its player won: random moves that
-    won are better on average.
+    Without a search the target is the move that was played. In random games it counts if its player won: such moves
+    are better on average. In others it does not: it is the heuristic's, which models meet but do not copy.
     """
     target = np.zeros(int(offsets[-1]), np.float32)
     weight = np.ones(len(plies), np.float32)
     search = experience.search_of[plies]
     played = np.flatnonzero(search < 0)
     target[offsets[played] + experience.places[plies[played]]] = 1.0
-    weight[played] = experience.winners[games[played]] == player[played]
+    weight[played] = experience.is_random[games[played]] & (experience.winners[games[played]] == player[played])
     searched = np.flatnonzero(search >= 0)
     runs = experience.entry_offsets[search[searched]]
     lengths = experience.entry_offsets[search[searched] + 1] - runs

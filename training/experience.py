@@ -43,6 +43,9 @@ class Experience:
         self.winners = np.concatenate([shard.winners for shard in shards])
         places = np.concatenate([np.arange(len(shard.lengths)) for shard in shards])
         self.held_out: NDArray[np.bool_] = places % HELD_OUT_EACH == HELD_OUT_EACH - 1
+        self.is_random: NDArray[np.bool_] = np.concatenate(  # [games]: whether no move of the game was searched for
+            [np.full(len(shard.lengths), len(shard.searched) == 0) for shard in shards]
+        )
         self.options = np.concatenate([source.replayed.options for source in sources])
         self.places = np.concatenate([source.replayed.places for source in sources])
         final = Games(config, np.concatenate([source.replayed.final.states for source in sources]))

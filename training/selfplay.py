@@ -1,4 +1,8 @@
-"""Self-play: many games at once, each replaced by a new one when it ends, with the policies of their searches."""
+"""Self-play: many games at once, each replaced by a new one when it ends, with the policies of their searches.
+
+In some games the heuristic has a seat. A model that only ever meets itself may settle on a way of playing that beats
+itself and nobody else, and never sees what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import Config
+from engine.players import HeuristicPlayer
 from engine.search import Evaluate, gumbel_search
 from training.playing import Playing
 from training.progress import Report, ignore_progress
 from training.seeds import seed_words
 from training.settings import SelfPlaySettings
-from training.shard import Shard, offsets_of
+from training.shard import Shard, offsets_of, sparring_seats
 from training.targets import Targets
 
 _RANDOM_SLICE = 64  # random games between two reports
@@ -60,6 +65,7 @@ def play_shard(
         lengths=lengths,
         openings=np.array([game.opening for game in played], np.int32),
         winners=np.array([game.winner for game in played], np.int8),
+        sparring=0 if evaluate is None else settings.sparring,
         moves=np.concatenate([game.moves for game in played]),
         **targets.arrays(offsets_of(lengths)[:-1], config.players),
     )
@@ -92,6 +98,7 @@ class _SelfPlay:
         report: Report,
     ) -> None:
         self._evaluate, self._seed, self._wanted = evaluate, seed, games
+        self._heuristic = HeuristicPlayer()
         self._settings, self._targets, self._report = settings, targets, report
         count = min(games, settings.concurrency)
         self._playing = Playing(config, count)
@@ -126,21 +133,37 @@ class _SelfPlay:
         self._openings[where] = self._playing.lengths[where]
 
     def _move(self) -> None:
-        playing, settings = self._playing, self._settings
+        """Play one move in each game that is not finished."""
+        playing = self._playing
         active = np.flatnonzero(~playing.finished())
-        if len(active) == 0:
+        seats = sparring_seats(self._numbers[active], self._settings.sparring, playing.games.config.players)
+        is_heuristic = playing.games.player()[active] == seats
+        self._play_heuristic(active[is_heuristic])
+        self._search(active[~is_heuristic])
+        self._plies += len(active)
+
+    def _play_heuristic(self, where: NDArray[np.int64]) -> None:
+        if len(where):
+            playing = self._playing
+            playing.play(where, self._heuristic.choose(playing.games.take(where), self._seeds(where)))
+
+    def _search(self, where: NDArray[np.int64]) -> None:
+        if len(where) == 0:
             return
-        plies = playing.lengths[active]
+        playing, settings = self._playing, self._settings
         found = gumbel_search(
-            playing.games.take(active),
+            playing.games.take(where),
             self._evaluate,
             simulations=settings.simulations,
             considered=settings.considered,
-            seeds=self._noise[active] + (plies.astype(np.uint64) << np.uint64(32)),
+            seeds=self._seeds(where),
         )
-        self._targets.add(self._numbers[active], plies, found)
-        playing.play(active, found.actions)
-        self._plies += len(active)
+        self._targets.add(self._numbers[where], playing.lengths[where], found)
+        playing.play(where, found.actions)
+
+    def _seeds(self, where: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return a seed for the next move of each of these games."""
+        return np.asarray(self._noise[where] + (self._playing.lengths[where].astype(np.uint64) << np.uint64(32)))
 
     def _replace_finished(self) -> None:
         """Collect the games that have ended, and begin new ones in their places while any are left to begin."""

@@ -19,6 +19,8 @@ class SelfPlaySettings:
     """Actions that sequential halving begins with."""
     opening_plies: int = 12
     """Each game begins with 0 to this many random plies."""
+    sparring: int = 0
+    """In one game of so many the heuristic has a seat (`training.shard.sparring_seats`); 0: in none."""
     concurrency: int = 256
     """Games played at once, which is also the network's largest batch."""
 

@@ -24,6 +24,7 @@ PLIES_LIMIT: Final = 8_000_000
 
 WEIGHT_UNIT: Final = 65_535
 VALUE_UNIT: Final = 32_767
+_SPARRING_LIMIT: Final = 2**31 - 1
 
 _DTYPES: Final[dict[str, type]] = {
     "lengths": np.int32,
@@ -54,6 +55,7 @@ class Shard:
     entries: NDArray[np.uint16]  # [sum(choices)]: index into the list of legal moves of that ply
     weights: NDArray[np.uint16]  # [sum(choices)]: probability x WEIGHT_UNIT
     values: NDArray[np.int16]  # [K * P]: value of the position for seats 1..P, x VALUE_UNIT
+    sparring: int = 0  # in one game of so many the heuristic has a seat (`sparring_seats`); 0: in none
 
     @property
     def offsets(self) -> NDArray[np.int64]:
@@ -69,10 +71,21 @@ def offsets_of(lengths: ArrayLike) -> NDArray[np.int64]:
     return offsets
 
 
+def sparring_seats(numbers: NDArray[np.int64], sparring: int, players: int) -> NDArray[np.int64]:
+    """Return the seat of the heuristic, 1 to P, in each game of a shard, or 0 where the model has all seats.
+
+    In one game of `sparring` it has one, seat after seat; if that is 0, in none.
+    """
+    if sparring == 0:
+        return np.zeros(len(numbers), np.int64)
+    return np.where(numbers % sparring == 0, numbers // sparring % players + 1, 0)
+
+
 def shard_root(shard: Shard) -> bytes:
     """Return the Merkle root of the games' canonical records; a game's seed is the shard's, then its number."""
-    seats = (shard.model,) * CONFIGS[shard.config].players
-    runs = zip(shard.openings, shard.winners, np.split(shard.moves, shard.offsets[1:-1]), strict=True)
+    players = CONFIGS[shard.config].players
+    sparring = sparring_seats(np.arange(len(shard.lengths)), shard.sparring, players).tolist()
+    runs = zip(shard.openings, shard.winners, np.split(shard.moves, shard.offsets[1:-1]), sparring, strict=True)
     return merkle_root(
         [
             GameRecord(
@@ -82,16 +95,18 @@ def shard_root(shard: Shard) -> bytes:
                 opening_plies=int(opening),
                 moves=moves,
                 winner=int(winner),
-                seats=seats,
+                seats=tuple(b"heuristic" if seat == spar else shard.model for seat in range(1, players + 1)),
             ).encode()
-            for number, (opening, winner, moves) in enumerate(runs)
+            for number, (opening, winner, moves, spar) in enumerate(runs)
         ]
     )
 
 
 def write_shard(directory: Path, shard: Shard) -> Stored:
     """Write the shard to a directory, in a file named by its digest."""
-    header = {"config": shard.config, "model": shard.model.hex(), "seed": shard.seed.hex()}
+    header: dict[str, Any] = {"config": shard.config, "model": shard.model.hex(), "seed": shard.seed.hex()}
+    if shard.sparring:
+        header["sparring"] = shard.sparring
     return write_arrays(directory, KIND, header, {name: getattr(shard, name) for name in _DTYPES})
 
 
@@ -102,6 +117,7 @@ def read_shard(path: Path) -> Shard:
         config=_config(path, header),
         model=_digest(path, header, "model"),
         seed=_digest(path, header, "seed"),
+        sparring=_sparring(path, header),
         **arrays,
     )
     fault = _fault(shard)
@@ -125,6 +141,13 @@ def _digest(path: Path, header: Mapping[str, Any], field: str) -> bytes:
     if len(value) != 32:
         raise DataError(f"header field {field!r} is not 64 hexadecimal digits", path.name)
     return value
+
+
+def _sparring(path: Path, header: Mapping[str, Any]) -> int:
+    sparring = header.get("sparring", 0)
+    if type(sparring) is not int or not 0 <= sparring <= _SPARRING_LIMIT:
+        raise DataError(f"header field 'sparring' is not a whole number of 0 to {_SPARRING_LIMIT}", path.name)
+    return sparring
 
 
 def _fault(shard: Shard) -> str | None:

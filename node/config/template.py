@@ -66,6 +66,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "late_promotions": "promotions of a configuration after which late_simulations count; 0: never",
         "considered": "moves that the search considers at its root",
         "opening_plies": "random plies before the search begins",
+        "sparring": "in one game of so many the heuristic has a seat; 0: in none",
         "ceiling": "games since the last candidate after which nobody plays more",
     },
     "training": {

@@ -46,6 +46,7 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
                 "simulations": context.ledger.selfplay_simulations(claim.configuration, claim.model),
                 "considered": settings.considered,
                 "opening_plies": settings.opening_plies,
+                "sparring": settings.sparring,
             },
             "out": str(context.folder("work")),
         },

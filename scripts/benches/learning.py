@@ -145,6 +145,7 @@ class Lineage:
                     simulations=settings.late_simulations if late else settings.simulations,
                     considered=settings.considered,
                     opening_plies=settings.opening_plies,
+                    sparring=settings.sparring,
                 ),
             )
             self._shards.append(shard)

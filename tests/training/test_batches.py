@@ -149,6 +149,17 @@ def test_without_a_search_the_target_is_the_move_played_if_it_won(experience: Ex
     assert seen == {True, False}
 
 
+def test_moves_of_the_heuristic_are_no_target() -> None:
+    shard = play_shard(config("hex8-2"), evaluate_uniformly, MODEL, SEED, 4, replace(QUICK, sparring=1))
+    experience = experience_of(shard)
+    samples = drawn(experience)
+    batch = whole(experience, samples)
+    is_searched = experience.search_of[samples.plies] >= 0
+    assert is_searched.any()
+    assert not is_searched.all()
+    assert batch.policy_weight.tolist() == is_searched.tolist()
+
+
 def test_with_a_search_the_target_is_its_policy(two: Experience, searched_shard: Shard) -> None:
     samples = drawn(two)
     batch, behind = whole(two, samples), len(two.moves) - len(searched_shard.moves)

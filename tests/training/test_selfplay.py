@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from engine.config import config
+from engine.games import Games
+from engine.players import HeuristicPlayer
 from engine.search import EvalBatch, Evaluation, evaluate_uniformly
 from tests.training.conftest import MODEL, QUICK, SEED
 from training.evaluate import NetworkEvaluator
 from training.network import Network
 from training.selfplay import play_shard
-from training.shard import Shard, offsets_of, shard_root, write_shard
+from training.shard import Shard, offsets_of, read_shard, shard_root, sparring_seats, write_shard
 
 
 def test_equal_seeds_give_equal_files(searched_shard: Shard, small_network: Network, tmp_path: Path) -> None:
@@ -49,6 +51,30 @@ def test_every_choice_after_the_opening_is_searched(searched_shard: Shard) -> No
     assert (searched_shard.searched - offsets[owners] >= openings[owners]).all()
     assert set(owners.tolist()) == set(range(7))
     assert (searched_shard.winners > 0).all()
+
+
+@pytest.mark.parametrize("name", ["hex8-2", "square8-3"])
+def test_the_heuristic_has_a_seat_in_some_games(name: str, tmp_path: Path) -> None:
+    game = config(name)
+    shard = play_shard(game, evaluate_uniformly, MODEL, SEED, 7, replace(QUICK, sparring=3))
+    seats = sparring_seats(np.arange(7), 3, game.players).tolist()
+    assert seats == [1, 0, 0, 2, 0, 0, 2 % game.players + 1]
+    searched, is_chosen = set(shard.searched.tolist()), 0
+    for number, seat in enumerate(seats):
+        games = Games.new(game, 1)
+        for at, ply in enumerate(range(shard.offsets[number], shard.offsets[number + 1])):
+            move, player = int(shard.moves[ply]), int(games.player()[0])
+            if at >= shard.openings[number] and len(games.legal().moves) > 1:
+                assert (ply in searched) == (player != seat)
+                if player == seat:
+                    chosen = {int(HeuristicPlayer().choose(games, np.array([s], np.uint64))[0]) for s in range(40)}
+                    is_chosen += move in chosen
+                    assert move in chosen or len(chosen) > 5
+            games.apply([move])
+    assert is_chosen > 20
+    plain = replace(shard, sparring=0)
+    assert shard_root(shard) != shard_root(plain)
+    assert read_shard(write_shard(tmp_path, shard).path).sparring == 3
 
 
 @pytest.mark.parametrize("name", ["hex8-3", "square8-4"])

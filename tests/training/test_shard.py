@@ -60,6 +60,7 @@ FAULTS: list[tuple[Callable[[Shard], Shard], str]] = [
     (lambda s: replace(s, entries=_changed(s.entries, 0, 60000)), "beyond the legal moves"),
     (lambda s: replace(s, entries=_changed(s.entries, 1, s.entries[0])), "names a move twice"),
     (lambda s: replace(s, values=_changed(s.values, 0, -32768)), "below -1"),
+    (lambda s: replace(s, sparring=-1), "header field 'sparring' is not a whole number"),
     (lambda s: replace(s, values=s.values.astype(np.float32)), "array 'values' is float32"),
     (
         lambda s: replace(s, moves=s.moves[:-1], lengths=_changed(s.lengths, -1, s.lengths[-1] - 1)),

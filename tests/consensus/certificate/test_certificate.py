@@ -385,7 +385,7 @@ def test_scores_that_suffice_at_the_block_limit_and_only_there() -> None:
 def test_a_certificate_says_what_decides_at_the_limit_and_how_large_the_risk_is() -> None:
     test = json.loads(STATEMENT)["predicate"]["test"]
     assert test["decided_by"] == "test"
-    assert test["limit"] == {"blocks": 32, "share": "11/20", "risk": "0.852143788966"}
+    assert test["limit"] == {"blocks": 32, "share": "51/100", "risk": "0.993620436379"}
 
 
 def test_without_a_share_an_undecided_match_is_rejected() -> None:

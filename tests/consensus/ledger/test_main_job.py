@@ -73,7 +73,7 @@ def test_the_statement_says_what_happened() -> None:
         "accept": "2.995732273554",
         "reject": "-2.995732273554",
         "decided_by": "test",
-        "limit": {"blocks": 32, "share": "11/20", "risk": "0.852143788966"},
+        "limit": {"blocks": 32, "share": "51/100", "risk": "0.993620436379"},
     }
 
 

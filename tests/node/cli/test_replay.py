@@ -73,7 +73,6 @@ def write_match(directory: Path) -> tuple[Path, list[list[int]], list[int]]:
 
 def write_own_shard(directory: Path) -> tuple[Path, list[list[int]], list[int]]:
     moves, winners = played_moves("hex8-2", range(10, 12))
-    empty = dict.fromkeys(("searched", "choices"), np.zeros(0, np.int32))
     shard = Shard(
         config="hex8-2",
         model=bytes(32),
@@ -82,10 +81,11 @@ def write_own_shard(directory: Path) -> tuple[Path, list[list[int]], list[int]]:
         openings=np.array([4, 0], np.int32),
         winners=np.array(winners, np.int8),
         moves=np.concatenate(moves),
+        searched=np.zeros(0, np.int32),
+        choices=np.zeros(0, np.int32),
         entries=np.zeros(0, np.uint16),
         weights=np.zeros(0, np.uint16),
         values=np.zeros(0, np.int16),
-        **empty,
     )
     return write_shard(directory, shard).path, moves, winners
 

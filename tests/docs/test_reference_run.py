@@ -1,0 +1,49 @@
+"""The reference run in docs/ is what it says: each certificate holds, each model is the one it names and can play."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.config import config
+from engine.players import SearchPlayer, UniformPlayer
+from node.cli import main
+from training.arena import meet
+from training.evaluate import NetworkEvaluator
+from training.model import load_model
+
+RUN = Path(__file__).parents[2] / "docs" / "reference-run"
+CERTIFICATES = sorted((RUN / "certificates").glob("*.json"))
+MODELS = sorted((RUN / "models").iterdir())
+
+
+def test_it_has_promotions_of_two_configurations_and_is_small() -> None:
+    names = {path.stem.rpartition("-")[0] for path in CERTIFICATES}
+    assert names == {"hex8-2", "square8-2"}
+    assert {path.name for path in MODELS} <= {path.stem for path in CERTIFICATES}
+    assert sum(path.stat().st_size for path in RUN.rglob("*") if path.is_file()) < 2_000_000
+
+
+@pytest.mark.parametrize("path", CERTIFICATES, ids=lambda path: path.stem)
+def test_each_certificate_holds(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = RUN / "models" / path.stem
+    files = ["--model", str(model)] if model.is_dir() else []
+    assert main(["verify", str(path), "--genesis", str(RUN / "swarm.toml"), *files]) == 0
+    assert "HOLDS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_each_model_beats_uniform(path: Path, kernels: None) -> None:
+    game = config(path.name.rpartition("-")[0])
+    player = SearchPlayer(NetworkEvaluator(load_model(path)), 4, 4)
+    assert meet(game, player, UniformPlayer(), seed=bytes(32), blocks=8).share > 0.6
+
+
+def test_the_games_can_be_replayed_and_the_models_are_rated(capsys: pytest.CaptureFixture[str]) -> None:
+    for games in sorted((RUN / "games").iterdir()):
+        assert main(["replay", str(games / "slot-0.safetensors")]) == 0
+    assert capsys.readouterr().out
+    ratings = json.loads((RUN / "ratings.json").read_text())
+    assert set(ratings) == {"hex8-2", "square8-2"}

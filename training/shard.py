@@ -24,7 +24,7 @@ PLIES_LIMIT: Final = 8_000_000
 
 WEIGHT_UNIT: Final = 65_535
 VALUE_UNIT: Final = 32_767
-_SPARRING_LIMIT: Final = 2**31 - 1
+_SPARRING_LIMIT: Final = 2**53 - 1  # of any setting
 
 _DTYPES: Final[dict[str, type]] = {
     "lengths": np.int32,

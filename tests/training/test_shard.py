@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from consensus.settings import LARGEST
 from engine.config import config
 from training.arrays import DataError
 from training.progress import ignore_progress
@@ -26,6 +27,11 @@ def test_a_shard_survives_the_file(searched_shard: Shard, tmp_path: Path) -> Non
     read = load_shard(stored.path, HEX, ignore_progress).shard
     for name, value in vars(searched_shard).items():
         assert np.array_equal(getattr(read, name), value), name
+
+
+def test_any_setting_of_sparring_can_be_read(random_shard: Shard, tmp_path: Path) -> None:
+    for sparring in (0, 1, LARGEST):
+        assert read_shard(write_shard(tmp_path, replace(random_shard, sparring=sparring)).path).sparring == sparring
 
 
 def _changed(array: np.ndarray, place: int, value: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,12 +27,12 @@ from consensus.ledger.records.transactions import (
     TrainClaim,
     Transaction,
 )
-from consensus.settings import SHARD_GAMES, Settings, players
+from consensus.settings import SHARD_GAMES, Settings, TrainingSettings, players
 
 _RANDOM_CLAIM = 4
 """Random games are quick: a claim asks for so many times as many as of others."""
 
-RANDOM_UNTIL = 2
+_RANDOM_UNTIL = 2
 """Random games are trained on until games of models are there for so many trainings; then they hide what is better."""
 
 _LARGE_BOARDS = ("square19", "hexagonal")
@@ -122,23 +122,36 @@ def next_work(
 
 
 def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
-    """Return the newest shards that together fill the training window, oldest first; random games leave it early.
+    """Return the shards that a training takes (`training_window`), oldest first.
 
-    There are at most as many as a candidate may name. Those in `lost` are skipped: older ones take their place.
+    Those in `lost` are skipped: older ones take their place.
     """
-    settings = ledger.genesis.settings.training
-    chosen: list[Shard] = []
+    shards = [shard for shard in ledger.shards(configuration) if shard.digest not in lost]
+    sizes = [(shard.games, shard.model == UNIFORM) for shard in shards]
+    return tuple(shards[place] for place in training_window(ledger.genesis.settings.training, sizes))
+
+
+def training_window(settings: TrainingSettings, shards: Sequence[tuple[int, bool]]) -> list[int]:
+    """Return the places of the newest shards that together fill the training window; random games leave it early.
+
+    There are at most as many as a candidate may name.
+
+    Args:
+        settings: `window` and `games` count.
+        shards: (games, whether they are random) of each shard, oldest first.
+    """
+    chosen: list[int] = []
     games = games_of_models = 0
-    for shard in reversed(ledger.shards(configuration)):
+    for place in reversed(range(len(shards))):
+        count, is_random = shards[place]
         if games >= settings.window or len(chosen) == SHARDS_LIMIT:
             break
-        is_random = shard.model == UNIFORM
-        if shard.digest in lost or (is_random and games_of_models >= RANDOM_UNTIL * settings.games):
+        if is_random and games_of_models >= _RANDOM_UNTIL * settings.games:
             continue
-        chosen.append(shard)
-        games += shard.games
-        games_of_models += 0 if is_random else shard.games
-    return tuple(reversed(chosen))
+        chosen.append(place)
+        games += count
+        games_of_models += 0 if is_random else count
+    return chosen[::-1]
 
 
 def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from consensus.ledger.priorities import RANDOM_UNTIL
+from consensus.ledger.priorities import training_window
 from consensus.ledger.rules.scores import Standing, most_of_block, standing_of
 from consensus.settings import Settings, SettingsError
 from engine.config import CONFIGS, Config, config
@@ -152,19 +152,9 @@ class Lineage:
             self.games += len(shard.lengths)
 
     def _window(self) -> list[Shard]:
-        """Forget the games that `consensus.ledger.priorities.training_shards` would leave out; return the others."""
-        chosen: list[Shard] = []
-        games = games_of_models = 0
-        for shard in reversed(self._shards):
-            is_random = shard.model == _NO_MODEL
-            if games >= self.settings.training.window or (
-                is_random and games_of_models >= RANDOM_UNTIL * self.settings.training.games
-            ):
-                break
-            chosen.append(shard)
-            games += len(shard.lengths)
-            games_of_models += 0 if is_random else len(shard.lengths)
-        self._shards = chosen[::-1]
+        """Forget the games on which a swarm would train no more, and return the others."""
+        sizes = [(len(shard.lengths), shard.model == _NO_MODEL) for shard in self._shards]
+        self._shards = [self._shards[place] for place in training_window(self.settings.training, sizes)]
         return self._shards
 
     def _train(self, experience: Experience) -> Trained:

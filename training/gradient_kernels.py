@@ -1,7 +1,7 @@
 """The kernel of a training step, one thread a position: features, layers, losses, and the gradient of every weight.
 
-It runs the steps of a program (`training.gradients`), then their gradients in reverse order. All numbers of a position
-are in the first half of one row of working memory, as in `training.inference_kernels`, and the gradient of the
+It runs the steps of a program (`training.gradient_programs`), then their gradients in reverse order. All numbers of a
+position are in the first half of one row of working memory, as in `training.inference_kernels`, and the gradient of the
 number at p is at p + half. The gradients of the weights add up over the positions of a launch, in their order; so a
 launch must run its threads one after the other.
 """

@@ -6,8 +6,9 @@ row of memory.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -50,19 +51,6 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """Rows in memory; their width is a multiple of VECTOR, and the columns that no layer fills are zero."""
-
-    start: int
-    rows: int
-    width: int
-
-    def part(self, first: int, count: int) -> Inputs:
-        """Return `count` columns as inputs of a layer."""
-        return Inputs(self.start + first, self.width, count)
-
-
-@dataclass(frozen=True)
 class Inputs:
     """Inputs of a layer, or a part of them: `count` numbers of each row, the first row at `start`."""
 
@@ -71,8 +59,34 @@ class Inputs:
     count: int
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """Rows in memory. Beyond the columns, up to a multiple of VECTOR, each row has zeros."""
+
+    start: int
+    rows: int
+    columns: int
+
+    @property
+    def width(self) -> int:
+        """Numbers of memory that a row takes."""
+        return ceiling(self.columns, VECTOR)
+
+    @property
+    def inputs(self) -> Inputs:
+        """All columns as inputs of a layer."""
+        return self.part(0, self.columns)
+
+    def part(self, first: int, count: int) -> Inputs:
+        """Return `count` columns as inputs of a layer."""
+        return Inputs(self.start + first, self.width, count)
+
+
 class Writer:
-    """Writes the steps of a program, gives out its memory and lays out its weights."""
+    """Writes the steps of a program, gives out its memory and lays out its weights.
+
+    Each layer writes into memory of its own. What nothing reads any more is released, and its memory used again.
+    """
 
     def __init__(self, config: Config, dtype: type[np.generic] = np.float32) -> None:
         """Begin a program whose weights are numbers of this type, as are those of the layers that it is given."""
@@ -81,6 +95,8 @@ class Writer:
         self._cells = len(board(config.board).cells)
         self._rows = ceiling(self._cells, BLOCK)  # of a board in memory; then follows a row of zeros
         self._memory = 0
+        self._released: defaultdict[tuple[int, int], list[int]] = defaultdict(list)  # starts by rows and width
+        self._zero_vectors: dict[int, Matrix] = {}  # by columns
         self._steps: list[list[int]] = []
         self._dtype = dtype
         self._weights: list[NDArray[Any]] = []
@@ -101,20 +117,36 @@ class Writer:
             near[cell] = [self._rows if other == self._cells else other for other in found]
         return near
 
-    def new_vector(self, width: int) -> Matrix:
+    def new_vector(self, columns: int) -> Matrix:
         """Return memory for one row."""
-        return self._new(1, width)
+        return self._reuse(1, columns) or self._new(1, columns)
 
-    def new_board(self, width: int) -> Matrix:
-        """Return memory for a row for each cell, and write the row of zeros."""
-        made = self._new(self._rows + 1, width)
-        self.start(Matrix(made.start + self._rows * made.width, 1, made.width))
-        return Matrix(made.start, self._rows, made.width)
+    def new_board(self, columns: int) -> Matrix:
+        """Return memory for a row for each cell, behind which there is a row of zeros."""
+        reused = self._reuse(self._rows, columns)
+        if reused is not None:
+            return reused
+        made = self._new(self._rows + 1, columns)
+        self.start(replace(made, start=made.start + self._rows * made.width, rows=1))
+        return replace(made, rows=self._rows)
 
-    def _new(self, rows: int, width: int) -> Matrix:
-        made = Matrix(self._memory, rows, ceiling(width, VECTOR))
+    def release(self, *matrices: Matrix) -> None:
+        """Let other matrices have the memory of these, whose numbers no step will read any more."""
+        for matrix in matrices:
+            self._released[matrix.rows, matrix.width].append(matrix.start)
+
+    def _new(self, rows: int, columns: int) -> Matrix:
+        made = Matrix(self._memory, rows, columns)
         self._memory += rows * made.width
         return made
+
+    def _reuse(self, rows: int, columns: int) -> Matrix | None:
+        starts = self._released[rows, ceiling(columns, VECTOR)]
+        return Matrix(starts.pop(), rows, columns) if starts else None
+
+    def _like(self, matrix: Matrix) -> Matrix:
+        """Return memory for a matrix of the same shape."""
+        return self.new_vector(matrix.columns) if matrix.rows == 1 else self.new_board(matrix.columns)
 
     def start(self, target: Matrix, bias: Tensor | None = None) -> None:
         """Set all rows to the bias, or to zero."""
@@ -123,16 +155,38 @@ class Writer:
             values[: len(bias)] = bias.numpy()
         self._step(kernels.START, target, weights=self._place(values))
 
-    def spread(self, row: Matrix, target: Matrix) -> None:
-        """Set all rows to a vector."""
-        self._step(kernels.SPREAD, target, source=row.start)
+    def spread(self, row: Matrix) -> Matrix:
+        """Return a board all of whose rows are a vector."""
+        made = self.new_board(row.columns)
+        self._step(kernels.SPREAD, made, source=row.start)
+        return made
 
-    def linear(self, layer: nn.Linear, inputs: Sequence[Inputs], target: Matrix) -> None:
-        """Set the rows to a layer's output for the rows of the inputs, which are concatenated."""
-        self.start(target, layer.bias)
-        self.multiply(layer.weight, inputs, target)
+    def linear(self, layer: nn.Linear, inputs: Sequence[Inputs]) -> Matrix:
+        """Return a vector: a layer's output for the inputs, which are concatenated."""
+        made = self.new_vector(layer.out_features)
+        self.start(made, layer.bias)
+        self._multiply(layer.weight, inputs, made)
+        return made
 
-    def multiply(self, weight: Tensor, inputs: Sequence[Inputs], target: Matrix) -> None:
+    def linear_board(self, layers: Sequence[nn.Linear], inputs: Matrix) -> Matrix:
+        """Return a board: the concatenated outputs of layers for each row of the inputs."""
+        made = self.new_board(sum(layer.out_features for layer in layers))
+        self.start(made, torch.cat([layer.bias for layer in layers]))
+        self._multiply(torch.cat([layer.weight for layer in layers]), [inputs.inputs], made)
+        return made
+
+    def linear_rectified(self, layer: nn.Linear, inputs: Matrix, whole: nn.Linear, pooled: Sequence[Inputs]) -> Matrix:
+        """Return a board: max(0, a layer's output for each row + the output of another for what the rows share)."""
+        row = self.new_vector(whole.out_features)
+        self.start(row, whole.bias + layer.bias)  # once, and not for every row
+        self._multiply(whole.weight, pooled, row)
+        sums = self.spread(row)
+        self._multiply(layer.weight, [inputs.inputs], sums)
+        made = self.rectify(sums)
+        self.release(row, sums)
+        return made
+
+    def _multiply(self, weight: Tensor, inputs: Sequence[Inputs], target: Matrix) -> None:
         """Add the products of the inputs' rows and a weight [outputs, inputs]."""
         first = 0
         for part in inputs:
@@ -161,17 +215,33 @@ class Writer:
             taps=taps,
         )
 
-    def rectify(self, source: Matrix, added: Matrix, target: Matrix) -> None:
-        """Set the rows to max(0, row of the source + a vector)."""
-        self._step(kernels.RECTIFY, target, source=source.start, weights=added.start)
+    def rectify(self, source: Matrix, added: Matrix | None = None) -> Matrix:
+        """Return max(0, row of the source + a vector) for each row; without a vector, max(0, row)."""
+        if added is None:
+            added = self._zeros(source.columns)
+        made = self._like(source)
+        self._step(kernels.RECTIFY, made, source=source.start, weights=added.start)
+        return made
 
-    def pool(self, source: Matrix, target: Matrix) -> None:
-        """Set a vector to the mean of max(0, row) over the rows of the cells."""
-        self._step(kernels.POOL, Matrix(target.start, self._cells, target.width), source=source.start)
+    def pool(self, source: Matrix) -> Matrix:
+        """Return a vector: the mean of max(0, row) over the rows of the cells."""
+        return self._summarise(kernels.POOL, source)
 
-    def find_peaks(self, source: Matrix, target: Matrix) -> None:
-        """Set a vector to the greatest of 0 and each column over the rows of the cells."""
-        self._step(kernels.PEAK, Matrix(target.start, self._cells, target.width), source=source.start)
+    def find_peaks(self, source: Matrix) -> Matrix:
+        """Return a vector: the greatest of 0 and each column over the rows of the cells."""
+        return self._summarise(kernels.PEAK, source)
+
+    def _summarise(self, operation: int, source: Matrix) -> Matrix:
+        made = self.new_vector(source.columns)
+        self._step(operation, replace(made, rows=self._cells), source=source.start)
+        return made
+
+    def _zeros(self, columns: int) -> Matrix:
+        """Return a vector of zeros, the same for each number of columns."""
+        if columns not in self._zero_vectors:
+            self._zero_vectors[columns] = self.new_vector(columns)
+            self.start(self._zero_vectors[columns])
+        return self._zero_vectors[columns]
 
     def _step(self, operation: int, target: Matrix, **others: int) -> None:
         step = [0] * kernels.COLUMNS

@@ -2,13 +2,15 @@
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from node.cli.lines import say
 from node.config.toml import ConfigError
+from node.system.streams import prepare_streams, settle_output
+from node.text.harmless import harmless
 
 PROGRAM = "ringrift-node"
 
@@ -53,22 +55,50 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line; the usage is in --help."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {harmless(message)}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status (2 after a mistake in the input, with one line on stderr)."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    """Run one command; return the exit status (2 after a mistake in the input, with one line on stderr).
+
+    When the reader of our output has gone, such as `head`, the command ends quietly: with its own status if it was
+    done, else with 1.
+    """
+    prepare_streams()
     try:
-        return _run(given)
+        status = _status(sys.argv[1:] if arguments is None else list(arguments))
+    finally:
+        failure = settle_output()
+    if failure is None or isinstance(failure, BrokenPipeError) or status:
+        return status
+    status = _refuse(_explain(failure))
+    settle_output()
+    return status
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        return _run(arguments)
     except ConfigError as mistake:
-        print(f"{PROGRAM}: {mistake}", file=sys.stderr)
-        return 2
+        return _refuse(str(mistake))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         return 1
+    except OSError as error:
+        return _refuse(_explain(error))
+
+
+def _refuse(reason: str) -> int:
+    say(f"{PROGRAM}: {reason}")
+    return 2
+
+
+def _explain(error: Exception) -> str:
+    what = getattr(error, "strerror", None) or str(error)
+    if (name := getattr(error, "filename", None)) is not None:
+        return f"{name}: {what}; check this path and its permissions"
+    return f"the output cannot be written ({what}); check where it goes and the free space"
 
 
 def _run(arguments: list[str]) -> int:

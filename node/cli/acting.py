@@ -1,6 +1,7 @@
 """What `propose` and `vote` share: the node on this machine acts, and the command can wait for the outcome."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 from node.api.answers import ProposalInfo
 from node.cli.client import Client, find_own_node
-from node.cli.reading import print_json
+from node.cli.lines import print_line
+from node.cli.reading import expecting_form, print_json
 from node.config.toml import ConfigError
 from node.text.formatting import plural
 
@@ -40,18 +42,25 @@ def act(
     Return 1 if the proposal was waited for and is not in force, else 0.
     """
     client, token = find_own_node(options.data)
-    proposal: ProposalInfo = client.post(path, token, request)
-    if not options.json:
-        print("\n".join(describe(proposal)))
     status = 0
-    if options.wait:
-        proposal = _wait(client, proposal["proposal"])
-        status = _EXIT_STATUSES[proposal["state"]]
+    with expecting_form(client, path):
+        proposal: ProposalInfo = client.post(path, token, request)
         if not options.json:
-            print(_outcome(client, proposal))
+            _print(describe(proposal))
+        if options.wait:
+            proposal = _wait(client, proposal["proposal"])
+            status = _EXIT_STATUSES[proposal["state"]]
+            if not options.json:
+                _print([_outcome(client, proposal)])
     if options.json:
         print_json(proposal)
     return status
+
+
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        print_line(line)
+    sys.stdout.flush()  # what follows may take long
 
 
 def needs(proposal: ProposalInfo) -> str:

@@ -8,9 +8,11 @@ from rich.console import Console
 
 from node.api.answers import CertificateInfo
 from node.cli.client import Client, find_node
-from node.cli.reading import add_node_options, find_by_beginning, read_and_show, save_new
+from node.cli.lines import print_line
+from node.cli.reading import add_node_options, expecting_form, find_by_beginning, read_and_show, save_new
 from node.cli.tables import Cells, print_table, state_text
 from node.text.formatting import count, moment, plural, short
+from node.text.harmless import harmless
 
 _COLUMNS = ("certificate", "configuration", "model", "?replaces", "?#round", "promoted (UTC)", "?sealed by", "state")
 
@@ -30,14 +32,15 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _fetch_one(client: Client, beginning: str, file: Path | None) -> int:
-    listed = [entry["id"] for entry in client.json("/certificates")]
+    with expecting_form(client, "/certificates"):
+        listed = [harmless(entry["id"]) for entry in client.json("/certificates")]
     name = find_by_beginning(listed, beginning, "certificates", "ringrift-node certificates")
     envelope = client.get(f"/certificates/{name}")
     if file is None:
         sys.stdout.buffer.write(envelope)
         return 0
     save_new(file, envelope)
-    print(f"{file}: certificate {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    print_line(f"{file}: certificate {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
     return 0
 
 

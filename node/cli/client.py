@@ -11,6 +11,7 @@ from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.config.toml import ConfigError
 
 _TIMEOUT_S = 5.0
+_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class Client:
@@ -19,7 +20,12 @@ class Client:
     def __init__(self, urls: list[str], origin: str) -> None:
         """Ask the first of `urls` that answers; `origin` tells people where these come from."""
         self._urls = urls
-        self._origin = origin
+        self._named_by = origin
+
+    @property
+    def origin(self) -> str:
+        """Where the node is that answered last, or is asked next."""
+        return self._urls[0]
 
     def get(self, path: str) -> bytes:
         """Return the answer to a GET request. Raise ConfigError if no node answers, or with an error."""
@@ -39,8 +45,8 @@ class Client:
         body = self.get(path)
         try:
             return json.loads(body)
-        except ValueError:
-            raise ConfigError(f"{self._urls[0]}{path}: the answer is not JSON; is this a ringrift-node?") from None
+        except (ValueError, RecursionError):
+            raise self._not_json(path) from None
 
     def post(self, path: str, token: str, request: Mapping[str, Any]) -> Any:
         """Make the node do something and return its JSON answer. Raise ConfigError with its reason if it refuses."""
@@ -52,13 +58,19 @@ class Client:
                 continue
             if status != 200:
                 raise ConfigError(_error_text(body))
-            return json.loads(body)
+            try:
+                return json.loads(body)
+            except (ValueError, RecursionError):
+                raise self._not_json(path) from None
         raise self._no_answer()
+
+    def _not_json(self, path: str) -> ConfigError:
+        return ConfigError(f"{self.origin}{path}: the answer is not JSON; is this a ringrift-node?")
 
     def _no_answer(self) -> ConfigError:
         places = " or ".join(self._urls)
         return ConfigError(
-            f"no node answers at {places} ({self._origin}); start it with ringrift-node run, or name another"
+            f"no node answers at {places} ({self._named_by}); start it with ringrift-node run, or name another"
         )
 
 
@@ -99,6 +111,8 @@ def find_own_node(data: Path) -> tuple[Client, str]:
     except OSError as error:
         remedy = "run this as the user who runs the node"
         raise ConfigError(f"{folder}: the node's token cannot be read ({error.strerror}); {remedy}") from None
+    except ValueError:
+        raise ConfigError(f"{folder}: the node's token is damaged; start the node again") from None
     return Client([read_url(folder) or ""], f"as {folder} says"), token
 
 
@@ -136,7 +150,11 @@ def _ask(
     try:
         connection.request(method, path, body, dict(headers or {}))
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        body = answer.read(_MAX_ANSWER_BYTES + 1)
+        if len(body) > _MAX_ANSWER_BYTES:
+            what = f"the answer is larger than {_MAX_ANSWER_BYTES} bytes"
+            raise ConfigError(f"{url}{path}: {what}; is this a ringrift-node?")
+        return answer.status, body
     finally:
         connection.close()
 
@@ -144,5 +162,5 @@ def _ask(
 def _error_text(body: bytes) -> str:
     try:
         return str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return body[:80].decode(errors="replace").strip() or "nothing"

@@ -7,10 +7,12 @@ from rich.console import Console
 
 from node.api.answers import ProofInfo
 from node.cli.client import Client, find_node
-from node.cli.reading import add_node_options, find_by_beginning, read_and_show, save_new
+from node.cli.lines import print_line
+from node.cli.reading import add_node_options, expecting_form, find_by_beginning, read_and_show, save_new
 from node.cli.tables import Cells, print_table, state_text
 from node.config.toml import ConfigError
 from node.text.formatting import count, moment, short
+from node.text.harmless import harmless
 
 _COLUMNS = ("result", "reported by", "?configuration", "slot", "proven (UTC)", "?found by", "reason", "proof")
 
@@ -30,12 +32,13 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _fetch_one(client: Client, beginning: str, file: Path | None) -> int:
-    listed = [entry["result"] for entry in client.json("/faults")]
+    with expecting_form(client, "/faults"):
+        listed = [harmless(entry["result"]) for entry in client.json("/faults")]
     name = find_by_beginning(listed, beginning, "wrong results", "ringrift-node faults")
     if file is None:
         raise ConfigError(f"the proof of {name[:8]} is not text; say with --save FILE where to write it")
     save_new(file, client.get(f"/faults/{name}"))
-    print(f"{file}: proof of {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    print_line(f"{file}: proof of {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
     return 0
 
 

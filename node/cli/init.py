@@ -4,6 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from node.cli.lines import words
 from node.config.founding import DEFAULT_PORT, Founded, found_swarm
 from node.config.toml import ConfigError
 from node.text.formatting import plural
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,C",
         help=f"one node on each of these hosts: HOST or HOST:PORT (default port {DEFAULT_PORT})",
     )
-    parser.add_argument("--name", default="swarm", help="the swarm's name (default swarm)")
+    parser.add_argument("--name", type=words, default="swarm", help="the swarm's name (default swarm)")
     parser.add_argument(
         "--configurations",
         default="hex8-2",

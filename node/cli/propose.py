@@ -4,6 +4,7 @@ import argparse
 
 from node.api.answers import ProposalInfo
 from node.cli.acting import act, add_action_options, needs
+from node.cli.lines import words
 
 _CHANGES = {
     "join": "a new member joins; give its id, as ringrift-node id KEYFILE prints it, and where the others reach it",
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == "join":
             change.add_argument("--address", required=True, metavar="HOST:PORT", help="where the others reach it")
             change.add_argument("--weight", type=int, default=1, metavar="N", help="its weight in votes (default 1)")
-        change.add_argument("--reason", required=True, metavar="TEXT", help="one line for those who vote")
+        change.add_argument("--reason", type=words, required=True, metavar="TEXT", help="one line for those who vote")
         add_action_options(change)
 
 

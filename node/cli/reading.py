@@ -2,15 +2,22 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from node.cli.client import find_node
+from node.cli.client import Client, find_node
 from node.cli.tables import open_console
 from node.config.toml import ConfigError
+from node.text.harmless import harmless_values
+
+_UNFIT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What is raised when an answer is not of the form that is read."""
+
+_MAX_REASON_CHARS = 100
 
 
 def add_node_options(parser: argparse.ArgumentParser) -> None:
@@ -27,18 +34,36 @@ def add_node_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_and_show(options: argparse.Namespace, path: str, show: Callable[[Console, Any], None]) -> int:
-    """Ask the node for `path` and print its answer, as JSON or with `show`; return 0."""
-    answer = find_node(options.node, options.data).json(path)
+    """Ask the node for `path` and print its answer, as JSON or with `show`; return 0.
+
+    Raise ConfigError if no node answers, or if its answer lacks what `show` reads.
+    """
+    client = find_node(options.node, options.data)
+    answer = client.json(path)
     if options.json:
         print_json(answer)
-    else:
-        show(open_console(), answer)
+        return 0
+    with expecting_form(client, path):
+        show(open_console(), harmless_values(answer))
     return 0
 
 
+@contextmanager
+def expecting_form(client: Client, path: str) -> Iterator[None]:
+    """Turn what is raised when an answer of the node lacks something that is read into ConfigError."""
+    try:
+        yield
+    except _UNFIT as error:
+        what = f"{type(error).__name__}: {error}"[:_MAX_REASON_CHARS]
+        raise ConfigError(
+            f"{client.origin}{path}: the answer is not of the form that this command reads ({what}); "
+            "is this a ringrift-node of this version?"
+        ) from None
+
+
 def print_json(answer: Any) -> None:
-    """Print an answer of a node as one JSON value."""
-    print(json.dumps(answer, indent=2, sort_keys=True, ensure_ascii=False))
+    """Print an answer of a node as one JSON value, in ASCII: so no terminal fails at it or obeys what is in it."""
+    print(json.dumps(answer, indent=2, sort_keys=True))
 
 
 def find_by_beginning(ids: list[str], beginning: str, things: str, command: str) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from node.text.formatting import short
+from node.text.harmless import harmless
 
 Cells = Sequence[str | Text]
 """The cells of one row."""
@@ -40,10 +41,18 @@ _STYLES = {
 }
 
 
+class OutputConsole(Console):
+    """A console that raises BrokenPipeError when its reader has gone; rich's own ends the process there and then."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what `Console` has just caught."""
+        raise
+
+
 def open_console() -> Console:
     """Return standard output as rich writes to it; wide where it is not a terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPED_COLUMNS)
+    console = OutputConsole(highlight=False)
+    return console if console.is_terminal else OutputConsole(highlight=False, width=_PIPED_COLUMNS)
 
 
 def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Cells], empty: str) -> None:
@@ -52,7 +61,7 @@ def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequ
     A heading that begins with # is of numbers. One that begins with ? is left out where the terminal is too narrow,
     the last of them first: a table that lacks a column reads better than one with every cell cut.
     """
-    console.print(Text(title, style="bold"), end="")
+    console.print(Text(harmless(title), style="bold"), end="")
     if not rows:
         console.print(f": {empty}", markup=False)
         return
@@ -82,12 +91,12 @@ def _column_width(heading: str, cells: Sequence[str | Text]) -> int:
 
 
 def _text(cell: str | Text) -> Text:
-    return cell if isinstance(cell, Text) else Text(cell)
+    return cell if isinstance(cell, Text) else Text(harmless(cell))
 
 
 def state_text(name: str) -> Text:
     """Return the name of a state in its colour."""
-    return Text(name, style=_STYLES.get(name, ""))
+    return Text(harmless(name), style=_STYLES.get(name, ""))
 
 
 def model_text(digest: str, *, is_uniform: bool) -> str:

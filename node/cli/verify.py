@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from consensus.certificate.verification import CertificateError, UnreadableError
 from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.keys import id_text
 from consensus.ledger.records.transactions import UNIFORM
+from node.cli.lines import print_line, say
 from node.cli.trust import check_with_any, read_file, trusted_digests
 from node.config.toml import ConfigError
 from node.text import formatting
@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
     except UnreadableError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None
     except CertificateError as error:
-        print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
+        say(f"{options.certificate}: REFUSED: {error}")
         return 1
     if options.json:
         print(json.dumps({**_facts(verified), "genesis_compared": options.genesis is not None}, indent=2))
@@ -90,7 +90,7 @@ def _facts(verified: VerifiedCertificate) -> dict[str, Any]:
 def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> None:
     content, genesis = verified.content, verified.genesis
     most = content.blocks * content.most
-    print(f"{options.certificate}: HOLDS")
+    print_line(f"{options.certificate}: HOLDS")
     rows = {
         "swarm": f"{genesis.swarm}, genesis {genesis.digest.hex()}",
         "promoted": f"{content.configuration} no. {content.number}: {content.model.hex()} ({content.architecture})",
@@ -107,7 +107,7 @@ def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> 
     if options.model is not None:
         rows["files"] = f"{formatting.plural(verified.files_checked, 'file')} in {options.model} match"
     for label, text in rows.items():
-        print(f"  {label:<9} {text}")
+        print_line(f"  {label:<9} {text}")
     if options.genesis is not None:
         print("  The genesis is the one that you gave.")
     else:

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
 from consensus.keys import id_text
+from node.cli.lines import print_line, say
 from node.cli.trust import check_with_any
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
@@ -24,7 +24,7 @@ def check_proof(options: argparse.Namespace, data: bytes, trusted: Sequence[byte
     except NotAProofError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None
     except ProofError as error:
-        print(f"{options.certificate}: REFUSED: {error}", file=sys.stderr)
+        say(f"{options.certificate}: REFUSED: {error}")
         return 1
     if options.json:
         print(json.dumps({**_facts(proof, wrong), "genesis_compared": options.genesis is not None}, indent=2))
@@ -56,7 +56,7 @@ def _facts(proof: FaultProof, wrong: Wrong) -> dict[str, Any]:
 
 def _print_facts(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -> None:
     report = proof.report
-    print(f"{options.certificate}: HOLDS: a wrong result")
+    print_line(f"{options.certificate}: HOLDS: a wrong result")
     rows = {
         "swarm": f"{proof.genesis.swarm}, genesis {proof.genesis.digest.hex()}",
         "member": f"{id_text(proof.accused)} signed it",
@@ -66,7 +66,7 @@ def _print_facts(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -
         f"{formatting.plural(len(proof.found_by), 'member')}",
     }
     for label, text in rows.items():
-        print(f"  {label:<9} {text}")
+        print_line(f"  {label:<9} {text}")
     if wrong.by_itself:
         print("  Its signature and the rules of the game show this; the games were replayed just now.")
     else:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from node.demo.processes import NodeProcess, node_processes, run_to_end
 from node.demo.screen import NodeRow, Screen, work_text
 from node.system.exception_groups import leaves
 from node.text.effects import sentence
+from node.text.harmless import harmless, harmless_lines
 
 _POLL_S = 0.5
 
@@ -49,7 +51,8 @@ def main(options: argparse.Namespace) -> int:
         outcome = (130, "stopped; every process has ended")
     status, line = outcome
     if line:
-        print(f"ringrift-node demo: {line}", file=sys.stderr)
+        with suppress(OSError):  # whoever read this has gone
+            print(f"ringrift-node demo: {harmless(line)}", file=sys.stderr)
     return status
 
 
@@ -60,7 +63,7 @@ def _count(text: str) -> int:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    console = Console(stderr=options.json, highlight=False)
+    console = Console(stderr=options.json, highlight=False, markup=False)
     prepared = await prepare_swarm(options, console)
     async with node_processes(prepared.commands()) as nodes:
         poller = SwarmPoller([NodeView(node.url) for node in nodes])
@@ -137,7 +140,7 @@ class _Demo:
         else:
             self.console.print(f"\nCertificate: {certificate}", style="bold", soft_wrap=True)
             self.console.print(f"$ ringrift-node {' '.join(command)}", style="dim", soft_wrap=True)
-            self.console.print(output.strip(), soft_wrap=True)
+            self.console.print(harmless_lines(output.strip()), soft_wrap=True)
             self.console.print(
                 f"First promotion after {figures['first_promotion_s']} s, "
                 f"{figures['games']:,} games and {figures['plies']:,} plies."

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from node.text.harmless import harmless_values
+
 _TIMEOUT_S = 2.0
 
 
@@ -50,8 +52,8 @@ class SwarmPoller:
     async def _get(self, url: str) -> Any:
         try:
             answer = await self.client.get(url)
-            return answer.json() if answer.status_code in (200, 503) else None
-        except (httpx.HTTPError, OSError, ValueError):
+            return harmless_values(answer.json()) if answer.status_code in (200, 503) else None
+        except (httpx.HTTPError, OSError, ValueError, RecursionError):
             return None
 
     def _observe(self, entry: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from node.config.founding import found_swarm
 from node.config.swarm_file import load_config
 from node.demo.processes import NodeCommand
+from node.text.harmless import harmless_lines
 
 _DIRECTORY = Path("demo-swarm")
 
@@ -86,4 +87,4 @@ async def _compile(configuration: str, console: Console) -> None:
         [sys.executable, "-m", "training.warm", configuration], check=False, capture_stderr=True
     )
     if result.returncode != 0:
-        console.print(result.stderr.decode(errors="replace"), soft_wrap=True)
+        console.print(harmless_lines(result.stderr.decode(errors="replace")), soft_wrap=True)

@@ -8,12 +8,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from node.api.status import Status
+from node.text.harmless import harmless_values
 
 
 def render_metrics(status: Status) -> bytes:
     """Return the exposition (text format 0.0.4) of one status."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StatusCollector(status))
+    registry.register(_StatusCollector(harmless_values(status)))
     return generate_latest(registry)
 
 

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -9,13 +10,14 @@ from node.api.answers import LogEntry
 from node.api.source import StatusSource
 from node.text import formatting
 from node.text.effects import predicate
+from node.text.harmless import harmless
 
 _LOG_LINES = 12
 _LOG_SEARCHED = 400  # effects among which these lines are found; most effects are bookkeeping
 
 
 def render_page(source: StatusSource) -> str:
-    """Return the page as HTML. Everything that comes from peers is escaped."""
+    """Return the page as HTML. Everything that comes from peers is escaped, and harmless to read."""
     status, members = source.status(), source.members()
     return _template().render(
         status=status,
@@ -38,10 +40,16 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     for name in ("age", "ago", "clock", "count", "losses", "measures", "moment", "offer", "plural", "share", "short"):
         environment.filters[name] = getattr(formatting, name)
     return environment.get_template("page.html")
+
+
+def _shown(value: Any) -> Any:
+    """Return what the page shows for a value of the template, before it is escaped."""
+    return harmless(value) if type(value) is str else value
 
 
 def _news(entries: list[LogEntry]) -> list[dict[str, str | int]]:

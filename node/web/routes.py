@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from node.api.answers import ErrorInfo, HealthInfo, ReadinessInfo
 from node.api.source import StatusSource
+from node.text.harmless import harmless
 from node.web.metrics import render_metrics
 from node.web.page import render_page
 
@@ -148,10 +149,9 @@ def is_local_name(host: str, bound: str = "127.0.0.1") -> bool:
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:
-    """Make an answer in JSON."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # An error may repeat what a person typed, which need not be UTF-8.
-    return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode(errors="replace"))
+    """Make an answer in JSON, in ASCII: so what peers wrote does nothing to a terminal that shows it as it comes."""
+    text = json.dumps(value, separators=(",", ":"))
+    return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode("ascii"))
 
 
 def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None) -> Answer:
@@ -159,6 +159,6 @@ def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None
 
 
 def error_answer(status: int, reason: str, **headers: str) -> Answer:
-    """Make an answer that says in one line what is wrong."""
-    answer = json_answer(ErrorInfo(error=reason), status)
+    """Make an answer that says in one line what is wrong; it may repeat what a person typed, or what a peer wrote."""
+    answer = json_answer(ErrorInfo(error=harmless(reason)), status)
     return Answer(status, {**answer.headers, **headers}, answer.body)

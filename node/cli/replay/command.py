@@ -14,11 +14,13 @@ from engine import notation
 from engine.picture import draw
 from engine.position import situation
 from node.cli import PROGRAM
+from node.cli.lines import print_line, say
 from node.cli.replay.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
 from node.cli.replay.games import ReplayedGame, Step, StoredGame, load_games, replay
 from node.cli.tables import open_console, print_table
 from node.config.toml import ConfigError
 from node.text.formatting import count
+from node.text.harmless import harmless
 
 _PNG_ZOOM = 2  # pixels for each pixel of the SVG, so that it is sharp on a dense screen and on paper
 _BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"></svg>'
@@ -181,10 +183,10 @@ def _title(played: ReplayedGame) -> Text:
     game, final = played.game, played.position(len(played.steps))
     ending = f"player {final.winner} won {situation(final)}" if final.winner else "broken off"
     claim = "" if game.winner in (None, final.winner) else f" (the file says: winner {game.winner or 'none'})"
-    title = Text(f"Game {game.name}", style="bold")
+    title = Text(f"Game {harmless(game.name)}", style="bold")
     title.append(f": {game.config.name}, {count(len(game.moves))} moves, {ending}{claim}", style="not bold")
     if game.note:
-        title.append(f"; {game.note}", style="not bold dim")
+        title.append(f"; {harmless(game.note)}", style="not bold dim")
     return title
 
 
@@ -231,7 +233,7 @@ def _write_pictures(options: argparse.Namespace, played: ReplayedGame, number: i
             path.write_bytes(data)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
-        print(f"{path}: game {played.game.name} after move {number} of {len(played.steps)}")
+        print_line(f"{path}: game {played.game.name} after move {number} of {len(played.steps)}")
 
 
 def _rasterize(drawn: str) -> bytes:
@@ -242,5 +244,5 @@ def _rasterize(drawn: str) -> bytes:
             "--png: resvg-py is not installed; pip install 'ringrift-swarm[picture]', or write --svg"
         ) from None
     if resvg_py.svg_to_bytes(svg_string=_LETTER) == resvg_py.svg_to_bytes(svg_string=_BLANK):
-        print(f"{PROGRAM}: --png: no font was found, so words and numbers are missing; install one", file=sys.stderr)
+        say(f"{PROGRAM}: --png: no font was found, so words and numbers are missing; install one")
     return bytes(resvg_py.svg_to_bytes(svg_string=drawn, zoom=_PNG_ZOOM))

@@ -260,3 +260,24 @@ def test_page_shows_offers_only_where_a_member_makes_one(source: FakeSource, mon
     assert "<th>offers" in render_page(source)
     monkeypatch.setattr(source, "members", lambda: bare)
     assert "<th>offers" not in render_page(source)
+
+
+def test_text_of_others_is_harmless_wherever_it_is_shown(source: FakeSource) -> None:
+    """On the page and in metrics as an escape; in JSON as the same text, in ASCII."""
+    nasty = "\x1b[2J\u202egpj\u200b"
+    source.values["swarm"]["name"] = source.values["peers"][0]["name"] = nasty
+    for path in ("/", "/metrics"):
+        shown = get(source, path).body.decode()
+        assert not {"\x1b", "\u202e", "\u200b"} & set(shown)
+        assert "2J" in shown
+    assert "\\x1b[2J\\u202egpj\\u200b" in get(source, "/").body.decode()
+    names = {
+        sample.labels.get("peer")
+        for family in text_string_to_metric_families(get(source, "/metrics").body.decode())
+        for sample in family.samples
+    }
+    assert "\\x1b[2J\\u202egpj\\u200b" in names
+    answer = get(source, "/status")
+    assert answer.body.isascii()
+    assert body(answer)["swarm"]["name"] == nasty
+    assert b"\\\\x1b" in get(source, "/\x1b").body, "an error that repeats what was asked"

@@ -21,7 +21,20 @@ from engine.backend.dialect import (
     kernel,
     thread,
 )
-from engine.players.depth.frames import LEAF_KIND, LIMIT, LISTED, PLACE, SOURCE, TOTAL, TRIED, VALUE, frame_of, key_of
+from engine.backend.rows import copy_row
+from engine.players.depth.frames import (
+    LEAF_KIND,
+    LIMIT,
+    LISTED,
+    PLACE,
+    ROOT,
+    SOURCE,
+    TOTAL,
+    TRIED,
+    VALUE,
+    frame_of,
+    key_of,
+)
 from engine.players.depth.leaf import begin_ratings, evaluate_leaf
 from engine.players.depth.search import PASS, PASSING, STOP, next_move, observe, open_root, play_greedily
 from engine.players.depth.turns import judge, restore, save, try_move_on
@@ -33,6 +46,17 @@ VALUE_FOUND = 0  # the value of the chosen move for the player, of the last iter
 TURNS_BEGUN = 1  # the turns of the last iteration
 MOVES_TRIED = 2
 REPORT = 3
+
+
+@func(inline=False)
+def copy_game(states: Rows, offsets: Ints, options: Longs, copies: Rows, moves: LongRows, game: int, lane: int) -> int:
+    """Copy the position of a game, and its moves to those to be tried; return their number."""
+    start = int(offsets[game])
+    count = int(offsets[game + 1]) - start
+    for place in range(count):
+        moves[lane][LISTED + place] = options[start + place]
+    copy_row(states[game], copies[lane])
+    return count
 
 
 @func(inline=False)
@@ -113,6 +137,15 @@ def list_moves(
     searches[lane][PLACE] = 0
 
 
+@func(inline=False)
+def write_result(searches: IntRows, moves: LongRows, chosen: Longs, reports: IntRows, game: int, lane: int) -> None:
+    """Write the best move of a game, and the report of its search."""
+    chosen[game] = moves[lane][0]
+    reports[game][VALUE_FOUND] = key_of(searches[lane], frame_of(0) + VALUE, int(searches[lane][ROOT]))
+    reports[game][TURNS_BEGUN] = int(searches[lane][LIMIT])
+    reports[game][MOVES_TRIED] = int(searches[lane][TRIED])
+
+
 @kernel
 def choose_by_depth(
     first: int,
@@ -150,14 +183,9 @@ def choose_by_depth(
     """
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
-    start = int(offsets[game])
-    count = int(offsets[game + 1]) - start
-    for place in range(count):
-        moves[lane][LISTED + place] = options[start + place]
-    for number in range(states.shape[1]):
-        copies[lane][number] = states[game][number]
+    count = copy_game(states, offsets, options, copies, moves, game, lane)
     open_root(tables, searches[lane], copies[lane], rule, leaf, budget, width, root_width, most_turns, count)
-    save(copies[lane], saved[lane], 0)
+    keep(copies, saved, searches, lane)
     begin_ratings(leaf, tables, copies[lane], network, biases, last_rated[lane], sums[lane])
     move = Long(go_on(searches, moves, saved, copies, lane))
     while move != Long(STOP):
@@ -167,27 +195,11 @@ def choose_by_depth(
         else:
             ended = play(tables, copies, scratch, room, lane, move)
             assess(
-                tables,
-                copies,
-                weights,
-                network,
-                top,
-                layers,
-                last_rated,
-                sums,
-                logits,
-                opinions,
-                searches,
-                lane,
-                ended,
+                tables, copies, weights, network, top, layers, last_rated, sums, logits, opinions, searches, lane, ended
             )
             wants_moves = int(follow(tables, copies, searches, moves, lane, ended))
         if wants_moves == 1:
             keep(copies, saved, searches, lane)
             list_moves(tables, copies, scratch, room, searches, moves, lane)
         move = go_on(searches, moves, saved, copies, lane)
-    search = searches[lane]
-    chosen[game] = moves[lane][0]
-    reports[game][VALUE_FOUND] = key_of(search, frame_of(0) + VALUE, player(states[game]))
-    reports[game][TURNS_BEGUN] = int(search[LIMIT])
-    reports[game][MOVES_TRIED] = int(search[TRIED])
+    write_result(searches, moves, chosen, reports, game, lane)

@@ -17,7 +17,10 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from node.api import answers, requests, status
+from node.api import requests, status
+from node.api.errors import ErrorInfo
+from node.api.health import HealthInfo, ReadinessInfo
+from node.api.proposals import ProposalInfo
 from node.api.source import StatusSource
 from node.web.metrics import render_metrics
 
@@ -83,8 +86,8 @@ def _told(method: str, text: str, path: str | None = None) -> _Path:
 
 
 PATHS = (
-    _Path("GET", "/health", answers.HealthInfo, "whether the process serves"),
-    _Path("GET", "/ready", answers.ReadinessInfo, "whether the node is level with the swarm"),
+    _Path("GET", "/health", HealthInfo, "whether the process serves"),
+    _Path("GET", "/ready", ReadinessInfo, "whether the node is level with the swarm"),
     _told("status", "how the node and its swarm are doing"),
     _told("members", "the members"),
     _told("work", "who works on what; candidates, results in doubt and wrong ones"),
@@ -99,8 +102,8 @@ PATHS = (
     _Path("GET", "/", "text/html", "the page for people"),
     _Path("GET", "/style.css", "text/css", "part of the page"),
     _Path("GET", "/live.js", "text/javascript", "part of the page"),
-    _Path("POST", "/propose", answers.ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
-    _Path("POST", "/vote", answers.ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
+    _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
+    _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
 )
 
 
@@ -122,7 +125,7 @@ class _Writer:
         for path in PATHS:
             yield f"| `{path.heading}` | {_answer(path)} | {path.text} |"
         yield from ("", *_AFTER_PATHS.splitlines())
-        yield from _shape(answers.ErrorInfo)
+        yield from _shape(ErrorInfo)
         yield from ("", "| status | when |", "|---|---|")
         yield from (f"| {code} | {text} |" for code, text in _STATUSES)
         for path in PATHS:

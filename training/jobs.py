@@ -7,7 +7,7 @@ selfplay  config, model, model_digest, seed, games, settings, out
           -> shard (file), games, plies, root
 train     config, parent, shards (files), seed, settings, out; state (file or null)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
-             `node.api.answers.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
+             `node.api.models.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
              were trained on, ascending), skipped (one reason for each of the others)
           A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
           optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as

@@ -29,7 +29,7 @@ _BATCH = 256
 
 
 def measure_model(network: Network, experience: Experience, seed: bytes, blocks: int) -> dict[str, int]:
-    """Return all measures of a network by name (`node.api.answers.ModelInfo.measures`); nothing if `blocks` is 0."""
+    """Return all measures of a network by name (`node.api.models.ModelInfo.measures`); nothing if `blocks` is 0."""
     if blocks == 0:
         return {}
     measures = measure_value(network, experience, seed)

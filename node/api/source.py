@@ -1,9 +1,19 @@
-"""The seam between a node and everything that shows it: pages, metrics and commands know only `StatusSource`."""
+"""The seam between a node and everything that shows it: pages, metrics and commands know only `StatusSource`.
+
+The shapes of the answers are in the modules beside this one, named after the paths. All write identifiers, times and
+weights as `node.api.status` says.
+"""
 
 from typing import Protocol
 
-from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, WorkInfo
+from node.api.certificates import CertificateInfo
+from node.api.faults import ProofInfo
+from node.api.log import LogEntry
+from node.api.members import MemberInfo
+from node.api.models import ModelInfo
+from node.api.proposals import ProposalInfo
 from node.api.status import Status
+from node.api.work import WorkInfo
 
 
 class StatusSource(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from node.api.answers import ProposalInfo
+from node.api.proposals import ProposalInfo
 from node.cli.client import Client, find_own_node
 from node.cli.lines import print_line
 from node.cli.reading import expecting_form, print_json

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from node.api.answers import CertificateInfo
+from node.api.certificates import CertificateInfo
 from node.cli.client import Client, find_node
 from node.cli.lines import print_line
 from node.cli.reading import add_node_options, expecting_form, find_by_beginning, read_and_show, save_new

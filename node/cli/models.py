@@ -4,7 +4,7 @@ import argparse
 
 from rich.console import Console
 
-from node.api.answers import ModelInfo
+from node.api.models import ModelInfo
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, model_text, print_table, state_text
 from node.text.formatting import count, hundredths, moment, percent, short, value_by_quarter

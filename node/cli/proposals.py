@@ -4,7 +4,7 @@ import argparse
 
 from rich.console import Console
 
-from node.api.answers import ProposalInfo
+from node.api.proposals import ProposalInfo
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, print_table, state_text
 from node.text.formatting import age, count, short

@@ -2,7 +2,7 @@
 
 import argparse
 
-from node.api.answers import ProposalInfo
+from node.api.proposals import ProposalInfo
 from node.cli.acting import act, add_action_options, needs
 
 

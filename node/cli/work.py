@@ -4,7 +4,7 @@ import argparse
 
 from rich.console import Console
 
-from node.api.answers import CandidateInfo, CaseInfo, ClaimInfo, FaultInfo, WorkInfo
+from node.api.work import CandidateInfo, CaseInfo, ClaimInfo, FaultInfo, WorkInfo
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, print_table, state_text
 from node.text.formatting import age, count, losses, moment, short, value_by_quarter

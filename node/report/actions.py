@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from node.api.answers import ProposalInfo
+from node.api.proposals import ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.governance import Governance
 from node.membership.proposals import Motion

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from consensus.keys import id_text
 from consensus.ledger import Ledger
 from consensus.ledger.records.cases import Case, Fault
-from node.api.answers import CaseInfo, FaultInfo, ProofInfo
+from node.api.faults import ProofInfo
 from node.api.status import ConductInfo
+from node.api.work import CaseInfo, FaultInfo
 from node.report.membership import NS_PER_S, NameOf, deciding_weight
 
 _FAULTS_SHOWN = 20

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from consensus.keys import MemberId, id_text
 from consensus.ledger.records.effects import Effect, Scalar
 from consensus.replica import RoundEffects
-from node.api.answers import LogEntry
+from node.api.log import LogEntry
 
 _KEPT = 5000
 _MAX_ANSWERED = 500

@@ -7,8 +7,10 @@ from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Candidacy, Claim, ClosedCandidate, Promotion
 from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.scores import most_of_block
-from node.api.answers import CandidateInfo, CertificateInfo, ClaimInfo, ModelInfo, WorkInfo
+from node.api.certificates import CertificateInfo
+from node.api.models import ModelInfo
 from node.api.status import CanonicalInfo, CountsInfo
+from node.api.work import CandidateInfo, ClaimInfo, WorkInfo
 from node.report.conduct import cases, faults
 from node.report.membership import NS_PER_S, NameOf
 

@@ -8,7 +8,8 @@ from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change, ChangeKind, ProposalBallot
 from consensus.ledger.state.state import MemberProfile
 from consensus.roster import RosterMember
-from node.api.answers import BallotInfo, MemberInfo, MemberStanding, ProposalInfo
+from node.api.members import MemberInfo, MemberStanding
+from node.api.proposals import BallotInfo, ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
 from node.text.effects import change_in_words

@@ -9,8 +9,14 @@ from consensus.certificate.envelope import make_certificate
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.roster import RosterMember
-from node.api.answers import CertificateInfo, LogEntry, MemberInfo, ModelInfo, ProofInfo, ProposalInfo, WorkInfo
+from node.api.certificates import CertificateInfo
+from node.api.faults import ProofInfo
+from node.api.log import LogEntry
+from node.api.members import MemberInfo
+from node.api.models import ModelInfo
+from node.api.proposals import ProposalInfo
 from node.api.status import ConsensusInfo, CurrentWorkInfo, NodeInfo, PeerInfo, PeerState, Status, SwarmInfo
+from node.api.work import WorkInfo
 from node.config.address import Address
 from node.gossip.gossip import Gossip
 from node.gossip.peer_table import PeerStatus

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from node.api.answers import ProposalInfo
 from node.api.endpoint import TOKEN_HEADER
+from node.api.proposals import ProposalInfo
 from node.membership.governance import GovernanceError
 from node.web.routes import Answer, error_answer, is_local_name, json_answer
 

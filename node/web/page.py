@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from node.api.answers import LogEntry
+from node.api.log import LogEntry
 from node.api.source import StatusSource
 from node.text import formatting
 from node.text.effects import predicate

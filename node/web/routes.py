@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, unquote
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from node.api.answers import ErrorInfo, HealthInfo, ReadinessInfo
+from node.api.errors import ErrorInfo
+from node.api.health import HealthInfo, ReadinessInfo
 from node.api.source import StatusSource
 from node.text.harmless import harmless
 from node.web.metrics import render_metrics

@@ -4,21 +4,14 @@ import base64
 import hashlib
 from typing import Any, TypedDict
 
-from node.api.answers import (
-    CandidateInfo,
-    CandidateState,
-    CertificateInfo,
-    ClaimInfo,
-    LogEntry,
-    MemberInfo,
-    MemberStanding,
-    MemberState,
-    ModelInfo,
-    ProofInfo,
-    ProposalInfo,
-    WorkInfo,
-)
+from node.api.certificates import CertificateInfo
+from node.api.faults import ProofInfo
+from node.api.log import LogEntry
+from node.api.members import MemberInfo, MemberStanding, MemberState
+from node.api.models import ModelInfo
+from node.api.proposals import ProposalInfo
 from node.api.status import ConductInfo, PeerInfo, PeerState, Status
+from node.api.work import CandidateInfo, CandidateState, ClaimInfo, WorkInfo
 
 NOW = 1_795_183_389_000_000_000
 

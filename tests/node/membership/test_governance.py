@@ -11,7 +11,7 @@ from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.settings import MembershipSettings
-from node.api.answers import ProposalInfo
+from node.api.proposals import ProposalInfo
 from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import trio
 
-from node.api.answers import ProposalInfo, ProposalState
 from node.api.endpoint import TOKEN_HEADER, read_token, read_url
+from node.api.proposals import ProposalInfo, ProposalState
 from node.cli import main
 from node.config.address import Address
 from node.membership.governance import GovernanceError

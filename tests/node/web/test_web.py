@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from node.api.answers import LogEntry, MemberInfo
+from node.api.log import LogEntry
+from node.api.members import MemberInfo
 from node.web.metrics import render_metrics
 from node.web.page import render_page
 from node.web.routes import Answer, Routes

@@ -1,0 +1,31 @@
+"""The shape of `GET /certificates`: the certificates of promotions, complete or being sealed."""
+
+from typing import TypedDict
+
+
+class CertificateInfo(TypedDict):
+    """One entry of the list that `GET /certificates` answers: a promotion's certificate, complete or being sealed.
+
+    The list is oldest first. `GET /certificates/<id>` serves a complete one: a DSSE envelope in JSON, byte for byte.
+    """
+
+    id: str
+    """Id of the certificate: the digest of its statement."""
+    configuration: str
+    """Configuration of the promotion."""
+    model: str
+    """Digest of the promoted model."""
+    parent: str | None
+    """Digest of the canonical model it replaced."""
+    round: int
+    """Round of the promotion."""
+    time: int
+    """Consensus time of the promotion, nanoseconds since 1970."""
+    seals: int
+    """Number of members that have sealed it."""
+    sealed: int
+    """Weight of these members."""
+    weight: int
+    """Weight of all members of the roster that seals it."""
+    complete: bool
+    """Whether more than 2/3 of that weight has sealed it."""

@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     from node.config.identity import IdentityError, load_identity
     from node.store import StoreError
     from node.system.exception_groups import leaves
-    from node.system.logs import configure_logs
+    from node.system.logs import configure_logs, finish_logs
 
     failures: list[str] = []
     try:
@@ -63,6 +63,8 @@ def main(options: argparse.Namespace) -> int:
         failures = [str(error) for error in leaves(group)]
     except* OSError as group:
         failures = [_os_failure(error, options.data) for error in leaves(group) if isinstance(error, OSError)]
+    finally:
+        finish_logs()
     if failures:
         raise ConfigError(failures[0])
     return 0

@@ -29,6 +29,7 @@ from node.report import ledger as shown
 from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.effect_log import EffectLog
+from node.system.logs import lost_log_lines
 from node.system.version import version
 from node.work.node_context import NodeWorkContext
 
@@ -155,6 +156,7 @@ class NodeReport:
             "roles": list(self._context.roles),
             "device": self._device,
             "address": self._address_book.address(self._me) or str(self._listen),
+            "lost_log_lines": lost_log_lines(),
         }
 
     def _swarm(self) -> SwarmInfo:

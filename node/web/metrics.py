@@ -53,6 +53,9 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
         "ringrift_open_proposals", "Proposals to change the roster that wait for ballots", swarm["open_proposals"]
     )
     yield GaugeMetricFamily("ringrift_uptime_seconds", "Seconds since the node started", node["uptime_s"])
+    yield CounterMetricFamily(
+        "ringrift_lost_log_lines", "Lines of the log that could not be written", node["lost_log_lines"]
+    )
     yield GaugeMetricFamily("ringrift_ready", "1 if the node is level with the swarm", int(status["ready"]))
 
 

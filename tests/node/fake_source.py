@@ -84,6 +84,7 @@ class FakeSource:
                 "roles": ["selfplay", "train", "match"],
                 "device": "cpu",
                 "address": "127.0.0.1:7400",
+                "lost_log_lines": 0,
             },
             "swarm": {"name": "workshop", "genesis": digest("genesis"), "members": 4, "weight": 4, "open_proposals": 1},
             "ready": True,

@@ -100,7 +100,7 @@ class PeerTable:
 
     def _recent(self) -> list[Peer]:
         """Return the peers that spoke lately of our epoch."""
-        since = trio.current_time() - self._rhythm.recent_s - self._rhythm.idle_s * len(self._replica.roster)
+        since = trio.current_time() - self._rhythm.in_touch_s(len(self._replica.roster))
         return [peer for peer in self.peers.values() if peer.has_spoken_since(since)]
 
     def statuses(self) -> list[PeerStatus]:

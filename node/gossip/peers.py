@@ -35,6 +35,7 @@ class Peer:
         self.settled: object = None  # what both sides had when it was last asked, and nothing more was to be had
         self.contacted_at: float | None = None  # when it last said something correct
         self.asked_at = -math.inf
+        self.asked_us_at = -math.inf
         self.is_busy = False  # being asked
         self.backoff = PeerBackoff()
         self.error = ""  # what went wrong last; empty if it has answered since
@@ -56,6 +57,7 @@ class Peer:
 
     def observe_request(self, now: float) -> None:
         """Take in that the peer asked us something: it can reach us, so perhaps we can reach it again."""
+        self.asked_us_at = now
         if self.backoff.may_listen(now):
             self.backoff.ask_by(now + _SOON_S)
 

@@ -13,3 +13,7 @@ class Rhythm:
     timeout_s: float = 10.0  # for an answer
     exchanges: int = 16  # in a row with one peer
     recent_s: float = 10.0  # a peer that spoke so long ago, and `idle_s` longer for each member, is still in touch
+
+    def in_touch_s(self, members: int) -> float:
+        """Return for how many seconds a peer may be silent, in a roster of so many members, and still be in touch."""
+        return self.recent_s + self.idle_s * members

@@ -28,7 +28,11 @@ class _Holdings(NamedTuple):
 
 
 class PeerSelection:
-    """Chooses a peer that lacks something or has what we lack; now and then the one not asked for the longest time."""
+    """Chooses a peer that lacks something or has what we lack; now and then the one not asked for the longest time.
+
+    The latter gets its turn however many others need something: a peer that always claims to have more must not keep
+    us from those that cannot tell us what they have, as they do not reach us.
+    """
 
     def __init__(self, member: Member, table: PeerTable, rhythm: Rhythm, chance: random.Random) -> None:
         self._member = member
@@ -50,12 +54,10 @@ class PeerSelection:
     def choose(self) -> Peer | None:
         """Return the peer to ask now, None if none is to be asked."""
         self._table.observe_epoch()
-        needy = self.needy()
-        if needy:
-            return self._random.choice(needy)
         now = trio.current_time()
         if now < self.idle_until:
-            return None
+            needy = self.needy()
+            return self._random.choice(needy) if needy else None
         self._idled_at = now
         return min(self._askable(), key=lambda peer: (peer.asked_at, self._random.random()), default=None)
 
@@ -71,9 +73,28 @@ class PeerSelection:
         may_help_us = len(here.wanted) > 0 or peer.leads(here.seqs) > 0
         return (lacks_enough or may_help_us) and peer.settled != (here, peer.seqs)
 
-    def lacks_enough(self, peer: Peer) -> bool:
-        """Return whether a peer lacks so many events that we bring them."""
-        return peer.lacks(seqs_of(self._replica.tips())) >= self._events_worth_bringing()
+    def should_bring(self, peer: Peer, *, is_up_to_date: bool) -> bool:
+        """Return whether to bring a peer what it lacks; `is_up_to_date` if it has told us just now what it has.
+
+        While somebody waits for rounds, it is brought in any case. Heartbeats, for which nobody waits, are fetched by
+        whoever asks next, and the peer may have them from others by now. They are brought if the peer says that it
+        lacks many, or if it has not asked us for so long that perhaps it cannot reach us: if our weight is needed, the
+        members would run out of events that advance.
+        """
+        lacking = self.count_lacking(peer)
+        if self._is_busy():
+            return lacking > 0
+        is_many = lacking >= self._events_worth_bringing()
+        return is_up_to_date and lacking > 0 and (is_many or not self._can_fetch(peer))
+
+    def count_lacking(self, peer: Peer) -> int:
+        """Return how many events a peer lacks, by what it said last."""
+        return peer.lacks(seqs_of(self._replica.tips()))
+
+    def _can_fetch(self, peer: Peer) -> bool:
+        """Return whether a peer has asked us lately."""
+        in_touch_s = self._rhythm.in_touch_s(len(self._replica.roster))
+        return peer.asked_us_at > trio.current_time() - in_touch_s
 
     def observe_settled(self, peer: Peer) -> None:
         """Take in that another exchange with this peer would be in vain until one of the two has something new."""
@@ -88,14 +109,12 @@ class PeerSelection:
         return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), seqs_of(replica.tips()))
 
     def _events_worth_bringing(self) -> int:
-        """Return how many events a peer has to lack for us to bring them.
+        """Return how many events a peer has to lack for us to ask it in order to bring them."""
+        return 1 if self._is_busy() else _HEARTBEATS * len(self._replica.roster)
 
-        What it lacks is known only from when it last spoke: it may have them from others by now. So we bring only
-        what is new while somebody waits for rounds. Heartbeats, for which nobody waits, are fetched by whoever asks
-        next, unless the members make many of them between two exchanges with the same peer.
-        """
+    def _is_busy(self) -> bool:
+        """Return whether somebody waits for rounds, or did a moment ago."""
         now = trio.current_time()
         if self._member.wants_rounds():
             self._busy_at = now
-        is_busy = now < self._busy_at + self._rhythm.calm_s
-        return 1 if is_busy else _HEARTBEATS * len(self._replica.roster)
+        return now < self._busy_at + self._rhythm.calm_s

@@ -1,5 +1,6 @@
 """The asking side of a sync: exchanges with one peer, until neither side has anything for the other."""
 
+import math
 import random
 from http import HTTPStatus
 
@@ -55,8 +56,8 @@ class SyncClient:
         """Exchange events with a peer, which was marked as busy; take in how it behaved."""
         peer.asked_at = trio.current_time()
         try:
-            for _ in range(self._rhythm.exchanges):
-                if not await self._exchange(peer):
+            for number in range(self._rhythm.exchanges):
+                if not await self._exchange(peer, is_first=number == 0):
                     break
             peer.observe_success()
             self._selection.observe_settled(peer)
@@ -70,24 +71,24 @@ class SyncClient:
         finally:
             peer.is_busy = False
 
-    async def _exchange(self, peer: Peer) -> bool:
-        """Do one sync. Return whether another one would help."""
+    async def _exchange(self, peer: Peer, *, is_first: bool) -> bool:
+        """Do one sync, the first of this contact or another. Return whether one more would help."""
         self._table.observe_epoch()
-        epoch, is_first = self._replica.epoch_digest, not peer.has_spoken
-        brought = self._events_for(peer)
+        epoch = self._replica.epoch_digest
+        brought = self._events_for(peer, is_up_to_date=not is_first)
+        lacking = self._selection.count_lacking(peer) if brought else math.inf
         answer = await self._ask(peer, SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), brought))
         taken = await self._member.verifier.verify(answer.events, epoch, self._member.has_event, self._member.insert)
         self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
         if self._replica.epoch_digest != epoch:
             return True  # the peer helped us to close it: now for the next epoch
         may_fetch_more = answer.more and taken > 0
-        made_progress = is_first or bool(brought) or taken > 0
-        may_bring_more = self._selection.lacks_enough(peer) and not answer.closed
-        return may_fetch_more or (may_bring_more and made_progress)
+        may_bring_more = not answer.closed and self._selection.should_bring(peer, is_up_to_date=True)
+        return may_fetch_more or (may_bring_more and self._selection.count_lacking(peer) < lacking)
 
-    def _events_for(self, peer: Peer) -> list[bytes]:
+    def _events_for(self, peer: Peer, *, is_up_to_date: bool) -> list[bytes]:
         """Return the events to bring to a peer. None before it has told what it has, and none if it needs none."""
-        if peer.has_spoken and not peer.is_ahead and self._selection.lacks_enough(peer):
+        if peer.has_spoken and not peer.is_ahead and self._selection.should_bring(peer, is_up_to_date=is_up_to_date):
             return missing_events(self._replica, peer.tips)
         return []
 

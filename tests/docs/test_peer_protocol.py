@@ -56,6 +56,7 @@ CONSTANTS = {
     "from one exchange to the next while somebody waits for rounds": "node.gossip.rhythm:Rhythm.busy_s",
     "the same while nobody needs anything": "node.gossip.rhythm:Rhythm.idle_s",
     "nobody has waited for rounds for so long: heartbeats are fetched, not brought": "node.gossip.rhythm:Rhythm.calm_s",
+    "a peer that is in touch speaks at least once in": "node.gossip.rhythm:Rhythm.recent_s",
     "exchanges in a row with one peer": "node.gossip.rhythm:Rhythm.exchanges",
     "events of one peer that are checked, on average": "node.gossip.peers:_EVENTS_PER_S",
     "events of one peer that are checked, at once": "node.gossip.peers:_EVENTS_AT_ONCE",

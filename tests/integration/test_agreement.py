@@ -140,7 +140,8 @@ def test_machines_do_fail(kind: str, strength: float, shows: Any) -> None:
     "kind", ["loss", "delay", "duplicate", "reorder", "partition", "oneway", "split", "skew", "jump", "slowdisk"]
 )
 def test_every_other_fault_changes_the_run(kind: str) -> None:
-    fault = Fault(kind, 1.0, 5.0, (0, 1), 0.9)
+    strength = 0.1 if kind == "jump" else 0.9  # clocks set forward: one set back goes on from where it was
+    fault = Fault(kind, 1.0, 5.0, (0, 1), strength)
     assert simulate(Schedule(seed=1, nodes=4, seconds=6.0, faults=(fault,))).trace != CALM.trace
 
 

@@ -10,6 +10,7 @@ Nothing here opens a connection or knows of consensus. What is where:
     replay, experience, batches, losses       verified games, positions drawn from them, tensors, errors
     gradient_programs, gradients              the gradients of its weights, by kernels
     trainer, state, average, first            the training loop, what it goes on from, and first networks
+    blocks                                    games of two players, each opening in every rotation of the seats
     match, check                              matches of two models, and replays that check them
     arena, ratings, tournament                any players against each other, to measure their strength
     jobs, settings, progress, frames, worker  the kinds of job, and the process that is asked for them

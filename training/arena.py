@@ -1,15 +1,13 @@
 """The arena: two players meet in paired games, and blocks of games give a share of wins with an interval.
 
-A block is one opening, played once in every rotation of the seats: in rotation r the challenger has seat r + 1, and
-the opponent all other seats. So neither the opening nor the seat favours anybody. The games of a block also share the
-seeds of their players' chance, so a player that meets itself has exactly its share in every block. Blocks are
-independent of each other, while the games of one block are not: the interval is computed from blocks.
+The games of a block (`training.blocks`) share the seeds of their players' chance as well as the opening, so a player
+that meets itself has exactly its share in every block. Blocks are independent of each other, while the games of one
+block are not: the interval is computed from blocks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.config import Config
 from engine.players import Player
-from training.playing import Playing
+from training.blocks import Draws, play_blocks
 from training.progress import Report, ignore_progress
 from training.seeds import seed_words
 
@@ -90,61 +88,17 @@ def meet(
     """
     if blocks < 1:
         raise ValueError(f"blocks must be at least 1, got {blocks}")
-    together = max(1, concurrency // config.players)
-    winners: list[NDArray[np.int8]] = []
-    plies = 0
-    for first in range(0, blocks, together):
-        numbers = range(first, min(first + together, blocks))
-        games = _Games(config, (challenger, opponent), seed, numbers, opening_plies)
-        goes_on = True
-        while goes_on:
-            goes_on = games.step()
-            report({"games": first * config.players + games.finished, "wanted": blocks * config.players})
-        winners.append(games.winners())
-        plies += games.plies
-    return ArenaResult(winners=np.concatenate(winners), plies=plies)
-
-
-class _Games:
-    """The games of some blocks in progress, block after block and rotation after rotation."""
-
-    def __init__(
-        self, config: Config, players: tuple[Player, Player], seed: bytes, blocks: Sequence[int], opening_plies: int
-    ) -> None:
-        self._challenger, self._opponent = players
-        count = len(blocks) * config.players
-        self._challenger_seats = np.tile(np.arange(1, config.players + 1), len(blocks))
-        self._streams = np.repeat(seed_words(seed, "players", blocks), config.players)
-        openings = np.repeat(seed_words(seed, "opening", blocks), config.players)
-        self._playing = Playing(config, count)
-        self._playing.play_random(np.full(count, opening_plies, np.int32), openings)
-
-    @property
-    def plies(self) -> int:
-        """Moves played so far."""
-        return int(self._playing.lengths.sum())
-
-    @property
-    def finished(self) -> int:
-        """The number of games that are."""
-        return int(self._playing.finished().sum())
-
-    def step(self) -> bool:
-        """Play one chosen move in each game that has a choice; return whether there was such a game."""
-        playing = self._playing
-        playing.play_forced()
-        active = np.flatnonzero(~playing.finished())
-        is_challenger = playing.games.player()[active] == self._challenger_seats[active]
-        self._play(self._challenger, active[is_challenger])
-        self._play(self._opponent, active[~is_challenger])
-        return len(active) > 0
-
-    def _play(self, player: Player, places: NDArray[np.int64]) -> None:
-        if len(places):
-            plies = self._playing.lengths[places].astype(np.uint64)
-            seeds = self._streams[places] + (plies << np.uint64(32))
-            self._playing.play(places, player.choose(self._playing.games.take(places), seeds))
-
-    def winners(self) -> NDArray[np.int8]:
-        """Return int8[blocks, players]: the winner of each game, 0 if it was broken off."""
-        return self._playing.games.winner().reshape(-1, self._playing.games.config.players)
+    draws = Draws(
+        openings=seed_words(seed, "opening", range(blocks)),
+        streams=np.repeat(seed_words(seed, "players", range(blocks))[:, None], config.players, axis=1),
+    )
+    games = play_blocks(
+        config,
+        (challenger, opponent),
+        draws,
+        opening_plies=opening_plies,
+        concurrency=concurrency,
+        report=report,
+    )
+    winners = np.array([game.winner for game in games], np.int8)
+    return ArenaResult(winners.reshape(blocks, config.players), plies=sum(len(game.moves) for game in games))

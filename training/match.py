@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import Config
-from engine.players.search import TIE_BREAK
+from engine.players import SearchPlayer
 from engine.record import GameRecord, merkle_root
-from engine.search import Evaluate, gumbel_search
+from engine.search import Evaluate
 from training.arrays import Stored, write_arrays
+from training.blocks import Draws, play_blocks
 from training.playing import Playing
 from training.progress import Report, ignore_progress
-from training.seeds import seed_word
+from training.seeds import seed_word, seed_words
 from training.settings import MatchSettings
 
 KIND: Final = "match/1"
@@ -98,14 +99,34 @@ def play_match(
 ) -> list[MatchGame]:
     """Play all blocks and return their games, ordered by block, then by rotation."""
     players = config.players
-    together = max(1, settings.concurrency // players)
-    games: list[MatchGame] = []
-    for first in range(0, len(blocks), together):
-        part = _Blocks(config, (incumbent, candidate), blocks[first : first + together], settings)
-        while part.step():
-            report({"games": len(games) + part.finished, "wanted": len(blocks) * players})
-        games += part.games()
-    return games
+    draws = Draws(
+        openings=np.array([seed_word(seed, "opening") for _, seed in blocks], np.uint64),
+        streams=np.array([seed_words(seed, "noise", range(players)) for _, seed in blocks], np.uint64).reshape(
+            -1, players
+        ),
+    )
+    games = play_blocks(
+        config,
+        (_searcher(candidate, settings), _searcher(incumbent, settings)),
+        draws,
+        opening_plies=settings.opening_plies,
+        concurrency=settings.concurrency,
+        report=report,
+    )
+    return [
+        MatchGame(
+            block=blocks[number // players],
+            rotation=number % players,
+            opening=game.opening,
+            moves=game.moves,
+            winner=game.winner,
+        )
+        for number, game in enumerate(games)
+    ]
+
+
+def _searcher(model: Evaluate, settings: MatchSettings) -> SearchPlayer:
+    return SearchPlayer(model, settings.simulations, settings.considered)
 
 
 def write_games(directory: Path, config: Config, games: Sequence[MatchGame]) -> Stored:
@@ -115,68 +136,3 @@ def write_games(directory: Path, config: Config, games: Sequence[MatchGame]) -> 
         "moves": np.concatenate([game.moves for game in games]),
     }
     return write_arrays(directory, KIND, {"config": config.name}, arrays)
-
-
-class _Blocks:
-    """Blocks of a match whose games are played at the same time."""
-
-    def __init__(
-        self,
-        config: Config,
-        models: tuple[Evaluate, Evaluate],
-        blocks: Sequence[Block],
-        settings: MatchSettings,
-    ) -> None:
-        self._models, self._blocks, self._settings = models, blocks, settings
-        players = config.players
-        self._rotations = np.tile(np.arange(players), len(blocks))
-        openings = opening_moves(config, [seed for _, seed in blocks], settings.opening_plies)
-        self._playing = Playing(config, len(blocks) * players)
-        self._noise = np.zeros(len(self._rotations), np.uint64)
-        for game, rotation in enumerate(self._rotations.tolist()):
-            self._noise[game] = seed_word(blocks[game // players][1], "noise", rotation)
-        words = np.array([seed_word(seed, "opening") for _, seed in blocks], np.uint64)
-        plies = np.repeat([len(moves) for moves in openings], players).astype(np.int32)
-        self._playing.play_random(plies, np.repeat(words, players))
-        self._openings = plies
-
-    @property
-    def finished(self) -> int:
-        """The number of finished games."""
-        return int(self._playing.finished().sum())
-
-    def step(self) -> bool:
-        """Play one move in every unfinished game; return False if there is none."""
-        playing = self._playing
-        playing.play_forced()
-        active = np.flatnonzero(~playing.finished())
-        to_move = playing.games.player()[active] - 1 == self._rotations[active]
-        for who, model in enumerate(self._models):
-            mine = active[to_move == bool(who)]
-            if len(mine) == 0:
-                continue
-            found = gumbel_search(
-                playing.games.take(mine),
-                model,
-                simulations=self._settings.simulations,
-                considered=self._settings.considered,
-                seeds=self._noise[mine] + (playing.lengths[mine].astype(np.uint64) << np.uint64(32)),
-                noise=TIE_BREAK,
-            )
-            playing.play(mine, found.actions)
-        return len(active) > 0
-
-    def games(self) -> list[MatchGame]:
-        """Return the games, all of which must be finished."""
-        winners = self._playing.games.winner()
-        players = len(self._rotations) // len(self._blocks)
-        return [
-            MatchGame(
-                block=self._blocks[i // players],
-                rotation=int(rotation),
-                opening=int(self._openings[i]),
-                moves=self._playing.moves(i),
-                winner=int(winners[i]),
-            )
-            for i, rotation in enumerate(self._rotations)
-        ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,17 @@ from training import kernels
 def ply_limit(config: Config) -> int:
     """Return the plies at which a game is cut, without a winner: about ten times the length of a random game."""
     return 32 * len(board(config.board).cells)
+
+
+@dataclass(frozen=True)
+class FinishedGame:
+    """A game that is over or at the ply limit."""
+
+    moves: NDArray[np.int64]
+    opening: int
+    """Random moves at its beginning."""
+    winner: int
+    """The winning seat, 1 to P; 0 if nobody won."""
 
 
 class Playing:
@@ -46,6 +59,10 @@ class Playing:
         batch.apply(moves, check=False)
         self.games.states[where] = batch.states
 
+    def seeds(self, streams: NDArray[np.uint64], where: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return a seed for the next move of each game at the places `where`; `streams` has a word for every game."""
+        return np.asarray(streams[where] + (self.lengths[where].astype(np.uint64) << np.uint64(32)))
+
     def finished(self) -> NDArray[np.bool_]:
         """Return bool[B]: whether each game is over or at the ply limit."""
         return np.asarray(self.games.over() | (self.lengths >= self.limit))
@@ -53,6 +70,11 @@ class Playing:
     def moves(self, game: int) -> NDArray[np.int64]:
         """Return the moves of one game so far."""
         return self.log[game, : self.lengths[game]].copy()
+
+    def finished_games(self, where: NDArray[np.int64], openings: NDArray[np.int32]) -> list[FinishedGame]:
+        """Return the games at the places `where`, all finished; `openings` has the random plies of every game."""
+        winners = self.games.winner()
+        return [FinishedGame(self.moves(i), int(openings[i]), int(winners[i])) for i in where.tolist()]
 
     def restart(self, where: NDArray[np.int64]) -> None:
         """Begin new games at the places `where`."""

@@ -6,15 +6,13 @@ itself and nobody else, and never sees what is wrong with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import Config
 from engine.players import HeuristicPlayer
 from engine.search import Evaluate, gumbel_search
-from training.playing import Playing
+from training.playing import FinishedGame, Playing
 from training.progress import Report, ignore_progress
 from training.seeds import seed_words
 from training.settings import SelfPlaySettings
@@ -22,15 +20,6 @@ from training.shard import Shard, offsets_of, sparring_seats
 from training.targets import Targets
 
 _RANDOM_SLICE = 64  # random games between two reports
-
-
-@dataclass(frozen=True)
-class _Played:
-    """A finished game."""
-
-    moves: NDArray[np.int64]
-    opening: int
-    winner: int
 
 
 def play_shard(
@@ -71,15 +60,14 @@ def play_shard(
     )
 
 
-def _play_random(config: Config, seed: bytes, games: int, report: Report) -> list[_Played]:
-    played: list[_Played] = []
+def _play_random(config: Config, seed: bytes, games: int, report: Report) -> list[FinishedGame]:
+    played: list[FinishedGame] = []
     for first in range(0, games, _RANDOM_SLICE):
         numbers = range(first, min(first + _RANDOM_SLICE, games))
         playing = Playing(config, len(numbers))
         everything = np.full(len(numbers), playing.limit, np.int32)
         playing.play_random(everything, seed_words(seed, "random game", numbers))
-        winners = playing.games.winner()
-        played += [_Played(playing.moves(i), 0, int(winners[i])) for i in range(len(numbers))]
+        played += playing.finished_games(np.arange(len(numbers)), np.zeros(len(numbers), np.int32))
         report({"games": len(played), "wanted": games, "plies": sum(len(game.moves) for game in played)})
     return played
 
@@ -107,10 +95,10 @@ class _SelfPlay:
         self._noise = np.zeros(count, np.uint64)
         self._started = count
         self._plies = 0
-        self._done: dict[int, _Played] = {}
+        self._done: dict[int, FinishedGame] = {}
         self._open(self._numbers)
 
-    def run(self) -> list[_Played]:
+    def run(self) -> list[FinishedGame]:
         while len(self._numbers):
             self._playing.play_forced()
             self._replace_finished()
@@ -145,7 +133,7 @@ class _SelfPlay:
     def _play_heuristic(self, where: NDArray[np.int64]) -> None:
         if len(where):
             playing = self._playing
-            playing.play(where, self._heuristic.choose(playing.games.take(where), self._seeds(where)))
+            playing.play(where, self._heuristic.choose(playing.games.take(where), playing.seeds(self._noise, where)))
 
     def _search(self, where: NDArray[np.int64]) -> None:
         if len(where) == 0:
@@ -156,23 +144,17 @@ class _SelfPlay:
             self._evaluate,
             simulations=settings.simulations,
             considered=settings.considered,
-            seeds=self._seeds(where),
+            seeds=playing.seeds(self._noise, where),
         )
         self._targets.add(self._numbers[where], playing.lengths[where], found)
         playing.play(where, found.actions)
-
-    def _seeds(self, where: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return a seed for the next move of each of these games."""
-        return np.asarray(self._noise[where] + (self._playing.lengths[where].astype(np.uint64) << np.uint64(32)))
 
     def _replace_finished(self) -> None:
         """Collect the games that have ended, and begin new ones in their places while any are left to begin."""
         playing = self._playing
         ended = np.flatnonzero(playing.finished())
-        winners = playing.games.winner()
-        for place in ended.tolist():
-            game = _Played(playing.moves(place), int(self._openings[place]), int(winners[place]))
-            self._done[int(self._numbers[place])] = game
+        games = playing.finished_games(ended, self._openings)
+        self._done.update(zip(self._numbers[ended].tolist(), games, strict=True))
         reused = ended[: self._wanted - self._started]
         if len(reused):
             self._numbers[reused] = np.arange(self._started, self._started + len(reused))

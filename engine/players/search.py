@@ -9,7 +9,7 @@ from engine.games import Games
 from engine.players.player import Options, check_seeds
 from engine.search import EvalBatch, Evaluate, gumbel_search
 
-TIE_BREAK = 1e-3
+_TIE_BREAK = 1e-3
 """Scale of the noise in a search: it plays its best move, and draws among equals."""
 
 
@@ -40,6 +40,6 @@ class SearchPlayer:
             simulations=self._simulations,
             considered=self._considered,
             seeds=check_seeds(games, seeds),
-            noise=TIE_BREAK,
+            noise=_TIE_BREAK,
         )
         return found.actions

@@ -1,4 +1,6 @@
-"""Child processes that must not outlive their use."""
+"""Child processes that must not outlive their use, and how they ended."""
+
+import signal
 
 import trio
 
@@ -14,3 +16,14 @@ async def kill_and_reap(process: trio.Process) -> None:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 await trio.aclose_forcefully(pipe)
+
+
+def exit_text(status: int) -> str:
+    """Return how a process ended, from its return code: "exit status 3", "killed by SIGKILL", "killed by signal 40"."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:  # most real-time signals have no name
+        name = f"signal {-status}"
+    return f"killed by {name}"

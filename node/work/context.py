@@ -1,17 +1,41 @@
 """What a task that works for the swarm needs of its node: the ledger, a voice in the order, files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from consensus.ledger.records.fields import LINE
 from node.member.ledger_client import LedgerClient, SubmitError
+from node.system.supervision import describe
 from node.work.worker import WorkError
 
 REASON_CHARACTERS = 200
 
 JOB_FAILURES = (WorkError, SubmitError)
 """Whatever of this happens fails one job, and nothing else."""
+
+_log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def failing_only_the_job() -> Iterator[None]:
+    """Turn whatever goes wrong into `WorkError`, except for cancellation and the assertions of this program.
+
+    Jobs have to do with other processes, files and data of others: what may go wrong there cannot be listed.
+    """
+    try:
+        yield
+    except (*JOB_FAILURES, AssertionError):
+        raise
+    except OSError as error:
+        raise WorkError(f"{error.filename or 'disk'}: {error.strerror or error}") from error
+    except Exception as error:
+        _log.error("job failed unexpectedly", exc_info=error)
+        raise WorkError(describe(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

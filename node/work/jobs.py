@@ -10,8 +10,9 @@ import trio
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim
+from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Candidate, Games, Result, Transaction, model_digest
-from node.work.context import WorkContext
+from node.work.context import WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
 
@@ -24,10 +25,10 @@ _log = structlog.get_logger(__name__)
 async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Transaction:
     """Do the work of a granted claim; return the transaction that reports it. Raise `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
-    try:
-        return await work(context, worker, claim, report)
-    except OSError as error:
-        raise WorkError(f"{error.filename or 'disk'}: {error.strerror or error}") from error
+    with failing_only_the_job():
+        transaction = await work(context, worker, claim, report)
+        parse_transaction(transaction.as_table())  # a worker's nonsense must not become an event
+        return transaction
 
 
 async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Games:

@@ -9,7 +9,7 @@ import trio
 
 from consensus.ledger.records.cases import SlotReport
 from node.system.tasks import run_unless
-from node.work.context import WorkContext
+from node.work.context import WorkContext, failing_only_the_job
 from node.work.worker import JobRunner, WorkError
 
 KEPT = 1024
@@ -36,7 +36,8 @@ class Replays:
         try:
             async with begun:  # who asks meanwhile waits for what comes of it
                 if report.digest not in self._found:
-                    self._found[report.digest] = await self._replay(report)
+                    with failing_only_the_job():
+                        self._found[report.digest] = await self._replay(report)
         finally:
             if not begun.locked():
                 self._begun.pop(report.digest, None)

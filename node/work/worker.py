@@ -6,7 +6,7 @@ for memory, a crash in a library, a broken frame) ends in `WorkError` for the on
 fresh child. Cancelling `perform` kills the child: a job that nobody waits for must not run on.
 """
 
-import signal
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +16,9 @@ from typing import Any, Protocol
 import cbor2
 import trio
 
-from node.system.child_process import kill_and_reap
+from node.system.child_log import ChildLog
+from node.system.child_process import exit_text, kill_and_reap
+from node.system.supervision import describe
 from training.frames import FRAME_MAX_BYTES
 
 WORKER = (sys.executable, "-m", "training.worker", "--nice", "10")
@@ -49,7 +51,7 @@ class WorkerProcess:
 
     def __init__(self, log: Path, command: tuple[str, ...] = WORKER) -> None:
         self._command = command
-        self._log = log
+        self._log = ChildLog(log)
         self._child: trio.Process | None = None
         self._jobs = 0
 
@@ -65,8 +67,10 @@ class WorkerProcess:
         except _JobError:
             child_is_well = True
             raise
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise WorkError(f"worker process: {error}") from error
+        except (WorkError, AssertionError):
+            raise
+        except Exception as error:  # no interpreter, a broken pipe, a path that is not text, nonsense in an answer
+            raise WorkError(f"worker process: {describe(error)}") from error
         finally:
             if not child_is_well:
                 await self.aclose()
@@ -86,10 +90,13 @@ class WorkerProcess:
         if self._child is not None and self._child.poll() is None:
             return self._child
         await self.aclose()
-        with self._log.open("ab") as log:
+        log = self._log.open_pipe()
+        try:
             self._child = await trio.lowlevel.open_process(
                 list(self._command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
             )
+        finally:
+            os.close(log)
         return self._child
 
     async def _converse(self, child: trio.Process, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
@@ -100,14 +107,13 @@ class WorkerProcess:
         while True:
             answer = await reader.next_frame()
             if answer is None:
-                raise WorkError(f"worker process ended: {_exit_text(await child.wait())}")
+                raise WorkError(f"worker process ended: {exit_text(await child.wait())}; its log may say more")
             if answer.get("id") != job["id"]:
                 continue
             if "progress" in answer:
-                report(answer["progress"])
+                report(_mapping(answer["progress"]))
             elif "done" in answer:
-                done: Mapping[str, Any] = answer["done"]
-                return done
+                return _mapping(answer["done"])
             else:
                 raise _JobError(str(answer.get("error", "no reason given")))
 
@@ -136,8 +142,8 @@ class _FrameReader:
             return None
         try:
             frame = cbor2.loads(body)
-        except (cbor2.CBORError, ValueError) as error:
-            raise WorkError(f"worker process sent a frame that is not CBOR: {error}") from None
+        except Exception as error:  # CBOR of others brings out many kinds: of recursion, memory, dates, hashes
+            raise WorkError(f"worker process sent a frame that is not CBOR: {describe(error)}") from None
         if not isinstance(frame, dict):
             raise WorkError("worker process sent a frame that is not a map")
         return frame
@@ -153,12 +159,12 @@ class _FrameReader:
         return taken
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise WorkError("worker process sent an answer that is not a map")
+    return value
+
+
 def _frame(message: Mapping[str, Any]) -> bytes:
     body = cbor2.dumps(message)
     return len(body).to_bytes(4, "big") + body
-
-
-def _exit_text(status: int) -> str:
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit status {status}; its log says more"

@@ -7,7 +7,7 @@ import sys
 import pytest
 import trio
 
-from node.system.child_process import kill_and_reap
+from node.system.child_process import exit_text, kill_and_reap
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
@@ -39,3 +39,9 @@ async def test_cancellation_does_not_interrupt_it() -> None:
         scope.cancel()
         await kill_and_reap(process)
     assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("status", [0, 3, *(-number for number in range(1, 65))])
+def test_every_end_has_a_text(status: int) -> None:
+    kind = "exit status " if status >= 0 else "killed by SIG" if -status in {*signal.Signals} else "killed by signal "
+    assert exit_text(status).startswith(kind)

@@ -10,7 +10,6 @@ in another's name.
 
 import os
 import ssl
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from consensus.keys import MemberId, id_text, parse_id
 from node.config.identity import Identity
+from node.system.clock import SystemClock, wait_until_set
 
 # A clock that is wrong by a year must not cut its owner off, so the dates are wide. That costs nothing: a TLS key is in
 # the memory of its process, as the identity key is, and is gone with it. A certificate is made anew
@@ -85,9 +85,10 @@ class Credentials:
         """Renew the certificate when it is due, until cancelled."""
         while True:
             await trio.sleep(_LOOK_S)
+            await wait_until_set(SystemClock())
             try:
                 self.renew()
-            except OSError as error:  # the certificate passes through a file; there are days left to try again
+            except OSError as error:  # too many open files; there are days left to try again
                 _log.warning("certificate not renewed", reason=str(error))
 
 
@@ -166,14 +167,11 @@ def _context(protocol: int, anchors: Iterable[x509.Certificate], certificate: by
 
 
 def _load(context: ssl.SSLContext, certificate: bytes) -> None:
-    # The ssl module reads certificates from files only.
-    descriptor, path = tempfile.mkstemp(prefix="ringrift-tls-")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(certificate)
-        context.load_cert_chain(path)
-    finally:
-        os.unlink(path)
+    # The ssl module reads certificates from files only. This one is in memory: the key reaches no disk, and there need
+    # not be a folder for temporary files.
+    with open(os.memfd_create("ringrift-tls"), "wb", buffering=0) as file:
+        file.write(certificate)
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
 
 
 def _common_name(name: str) -> x509.Name:

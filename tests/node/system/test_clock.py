@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from consensus.dag import LATEST_NS
 from consensus.event import MAX_INT
 from consensus.ledger import Ledger
 from consensus.settings import Settings, TimingSettings
@@ -17,7 +19,7 @@ from node.member.member import Member
 from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
-from node.system.clock import SimulatedClock, SteadyClock, SystemClock
+from node.system.clock import SimulatedClock, SteadyClock, SystemClock, wait_until_set
 
 YEAR_NS = 365 * 86_400 * 10**9
 ROOT = Path(__file__).parents[3]
@@ -55,6 +57,42 @@ async def test_a_steady_clock_goes_on_from_what_was_reached(autojump_clock: Mock
 
 async def test_a_wall_clock_before_1970_makes_no_time_that_events_cannot_hold(autojump_clock: MockClock) -> None:
     assert SteadyClock(SimulatedClock(-(10**18))).time_ns() == 0
+
+
+@pytest.mark.parametrize("wrong_ns", [MAX_INT, LATEST_NS, -(20 * YEAR_NS)])
+async def test_a_clock_that_cannot_be_right_is_not_followed(wrong_ns: int, autojump_clock: MockClock) -> None:
+    wall = SimulatedClock()
+    steady = SteadyClock(wall)
+    before = steady.time_ns()
+    wall.skew_ns = wrong_ns - wall.time_ns()
+    await trio.sleep(3)
+    assert steady.time_ns() - before == pytest.approx(3e9, abs=1000)
+    steady.reach(LATEST_NS)
+    assert steady.time_ns() - before == pytest.approx(3e9, abs=1000), "own events would be refused by everybody"
+    wall.skew_ns = 0
+    await trio.sleep(1)
+    assert steady.time_ns() == wall.time_ns()
+
+
+@pytest.mark.parametrize(("wrong_ns", "shown"), [(LATEST_NS, "2116-02-20"), (-(19 * YEAR_NS), "1951-01-06")])
+async def test_a_node_waits_until_its_clock_is_set(wrong_ns: int, shown: str, autojump_clock: MockClock) -> None:
+    wall = SimulatedClock()
+    right_ns, wall.skew_ns = wall.time_ns(), wrong_ns - wall.time_ns()
+    with capture_logs() as logs:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_until_set, wall)
+            await trio.sleep(1000)
+            (line,) = logs
+            assert line["event"] == "waiting for the clock"
+            assert line["shows"].startswith(shown)
+            wall.skew_ns += right_ns - wall.time_ns()
+            with trio.fail_after(2):
+                while len(logs) < 2:
+                    await trio.sleep(0.1)
+    assert logs[1]["event"] == "the clock is set"
+    with capture_logs() as logs:
+        await wait_until_set(wall)
+    assert not logs
 
 
 def test_the_system_s_clock_is_the_system_s() -> None:

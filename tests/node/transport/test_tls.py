@@ -5,6 +5,7 @@ these refusals are what would break first if that changed.
 """
 
 import ssl
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -220,3 +221,10 @@ def test_a_renewal_that_failed_is_not_taken_for_done(
         with pytest.raises(OSError, match="No space"):
             credentials.renew()
     assert credentials.renew()
+
+
+def test_no_folder_for_temporary_files_is_needed(
+    identities: Ids, members: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    assert Credentials(identities[0], members).server().get_ca_certs()

@@ -3,7 +3,8 @@
 Start: identity and store (whose lock keeps a second process off the same data), then the member replays what
 is stored, then the ports open, then gossip begins. Work begins once the node is level with a quorum: what it
 would claim before that was decided long ago. End: SIGTERM or SIGINT cancels everything; the store and the
-workers are closed behind a shield.
+workers are closed behind a shield. An error that nobody foresaw ends the part in which it is, and the part starts again
+(`node.system.supervision`); only an error of the task that owns the replica, or of the store, ends the node.
 """
 
 import os
@@ -12,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -43,10 +45,12 @@ from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import offer_and_prune
 from node.statesync.serving import CHAIN_PATH, chain_route
+from node.store import StoreError
 from node.store.sqlite import SqliteStore
-from node.system.clock import SystemClock
+from node.system.clock import SystemClock, wait_until_set
 from node.system.device import device_name
 from node.system.shutdown import end_on_signal, end_with_input
+from node.system.supervision import RestartingSupervisor, vital
 from node.transport.client import HttpTransport
 from node.transport.router import Router
 from node.transport.server import PeerServer
@@ -74,6 +78,15 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     Raise `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
     """
     identity = load_identity(key_file)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(end_on_signal, nursery.cancel_scope)
+        if options.attended:
+            nursery.start_soon(end_with_input, nursery.cancel_scope)
+        await wait_until_set(SystemClock())
+        await _run_parts(config, identity, key_file, data, options)
+
+
+async def _run_parts(config: SwarmConfig, identity: Identity, key_file: Path, data: Path, options: RunOptions) -> None:
     data.mkdir(parents=True, exist_ok=True)
     earlier = None if config.earlier is None else config.earlier.digest
     store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id, earlier=earlier)
@@ -83,9 +96,6 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
         node = _Node(config, identity, store, data, options)
         stack.push_async_callback(node.close)
         async with trio.open_nursery() as nursery:
-            await nursery.start(end_on_signal, nursery.cancel_scope)
-            if options.attended:
-                nursery.start_soon(end_with_input, nursery.cancel_scope)
             await node.start(nursery)
 
 
@@ -99,7 +109,8 @@ class _Node:
         chance = random.Random(seed)
         _log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
         self._data, self._options, self._identity = data, options, identity
-        self._ordering = _Ordering(config, identity, store, chance)
+        self._supervisor = RestartingSupervisor(fatal=(StoreError,))
+        self._ordering = _Ordering(config, identity, store, chance, self._supervisor)
         member = self._ordering.member
         self._address_book = _address_book(config, member, options)
         self._peers = _Peers(
@@ -109,25 +120,27 @@ class _Node:
             data=data,
             options=options,
             chance=chance,
+            supervisor=self._supervisor,
         )
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger)
         self._effects = EffectLog(self._address_book.name)
-        self._work = _Work(self._ordering, self._peers, data, options)
+        self._work = _Work(self._ordering, self._peers, data, options, self._supervisor)
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in `nursery`; return when the node serves and gossips."""
         report, member, context = self._report(), self._ordering.member, self._work.context
-        nursery.start_soon(context.run)
-        nursery.start_soon(self._effects.run, member.subscribe())
-        nursery.start_soon(self._proposals.run, member.subscribe())
+        run, data, http = self._supervisor.run, self._data, self._options.http
+        nursery.start_soon(run, "observing rounds", context.run)
+        nursery.start_soon(run, "effect log", self._effects.run, member.subscribe())
+        nursery.start_soon(run, "proposals", self._proposals.run, member.subscribe())
         await self._ordering.start(nursery)
         await self._peers.serve(nursery)
-        url = await nursery.start(serve_local, report, self._options.http, self._data, self._actions(report))
+        url = await nursery.start(run, "serving people", serve_local, report, http, data, self._actions(report))
         self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
-        nursery.start_soon(log_while_outside, report.outside)
-        nursery.start_soon(write_certificates, context, self._data / _CERTIFICATES)
-        nursery.start_soon(write_fault_proofs, context, self._ordering.store, self._data / _FAULTS)
-        nursery.start_soon(self._work.run, member, self._peers.gossip)
+        nursery.start_soon(run, "membership log", log_while_outside, report.outside)
+        nursery.start_soon(run, "writing certificates", write_certificates, context, data / _CERTIFICATES)
+        nursery.start_soon(run, "writing proofs", write_fault_proofs, context, self._ordering.store, data / _FAULTS)
+        nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
 
     def _report(self) -> NodeReport:
@@ -142,6 +155,7 @@ class _Node:
             device=self._work.device,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
+            failures=lambda: self._supervisor.failures,
         )
 
     def _actions(self, report: NodeReport) -> NodeActions:
@@ -159,8 +173,15 @@ class _Node:
 class _Ordering:
     """The member, with what it stores its events in and verifies those of others with."""
 
-    def __init__(self, config: SwarmConfig, identity: Identity, store: SqliteStore, chance: random.Random) -> None:
-        self.store, self.identity = store, identity
+    def __init__(
+        self,
+        config: SwarmConfig,
+        identity: Identity,
+        store: SqliteStore,
+        chance: random.Random,
+        supervisor: RestartingSupervisor,
+    ) -> None:
+        self.store, self.identity, self._supervisor = store, identity, supervisor
         self._verifier = ParallelVerifier()
         self.member = Member(
             genesis=config.genesis,
@@ -176,8 +197,8 @@ class _Ordering:
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start the member; return when what is stored has been replayed."""
-        await nursery.start(self.member.run)
-        nursery.start_soon(compute_anchors, self.member, self.identity.key)
+        await nursery.start(partial(vital, "the order", self.member.run, expected=(StoreError,)))
+        nursery.start_soon(self._supervisor.run, "anchors", compute_anchors, self.member, self.identity.key)
 
     async def aclose(self) -> None:
         """End the child processes that verify signatures."""
@@ -196,12 +217,14 @@ class _Peers:
         data: Path,
         options: RunOptions,
         chance: random.Random,
+        supervisor: RestartingSupervisor,
     ) -> None:
         member, store = ordering.member, ordering.store
+        self._supervisor = supervisor
         self._config, self._options, self._member, self._store = config, options, member, store
         self._credentials = Credentials(ordering.identity, [])
         self._transport = HttpTransport(self._credentials, {})
-        self.gossip = Gossip(member, self._transport, chance)
+        self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
         self.blobs = FileBlobs(data / "blobs")
         self.fetcher = BlobFetcher(self.blobs, self._transport, [], chance)
         self._collector = GarbageCollector(
@@ -237,22 +260,27 @@ class _Peers:
     async def serve(self, nursery: trio.Nursery) -> None:
         """Admit the members of the roster and serve them. Raise ConfigError if the address cannot be bound."""
         await self._admission.admit_roster()
-        nursery.start_soon(self._admission.run, self._member.subscribe())
-        nursery.start_soon(self._credentials.keep_renewed)
+        run = self._supervisor.run
+        nursery.start_soon(run, "admission", self._admission.run, self._member.subscribe())
+        nursery.start_soon(run, "TLS certificates", self._credentials.keep_renewed)
         server = PeerServer(self._credentials.server, self._router)
         listen = self._options.listen
         try:
-            await nursery.start(server.serve, listen.host, listen.port)
+            await nursery.start(run, "serving peers", server.serve, listen.host, listen.port)
         except OSError as error:
             raise self._config.listen_error(self._member.id, listen, error) from None
 
     def exchange(self, nursery: trio.Nursery, report: NodeReport, *, keep_blobs: bool) -> None:
         """Start to ask the others, and to forget what is needed no more."""
-        nursery.start_soon(self.gossip.run)
-        nursery.start_soon(self._catchup.run, lambda: bool(report.outside()) or self.gossip.is_stranded())
-        nursery.start_soon(offer_and_prune, self._store, self.blobs, self._options.keep_epochs)
+        run = self._supervisor.run
+        nursery.start_soon(run, "gossip", self.gossip.run)
+        nursery.start_soon(run, "catching up", self._catchup.run, lambda: self._has_to_catch_up(report))
+        nursery.start_soon(run, "pruning", offer_and_prune, self._store, self.blobs, self._options.keep_epochs)
         if not keep_blobs:
-            nursery.start_soon(self._collector.run, lambda: self._is_at_rest(report))
+            nursery.start_soon(run, "deleting", self._collector.run, lambda: self._is_at_rest(report))
+
+    def _has_to_catch_up(self, report: NodeReport) -> bool:
+        return bool(report.outside()) or self.gossip.is_stranded()
 
     def _is_at_rest(self, report: NodeReport) -> bool:
         ready, _ = report.readiness()
@@ -276,7 +304,15 @@ class _Peers:
 class _Work:
     """What the node does for the swarm, and the child processes that do it."""
 
-    def __init__(self, ordering: _Ordering, peers: _Peers, data: Path, options: RunOptions) -> None:
+    def __init__(
+        self,
+        ordering: _Ordering,
+        peers: _Peers,
+        data: Path,
+        options: RunOptions,
+        supervisor: RestartingSupervisor,
+    ) -> None:
+        self._supervisor = supervisor
         self.device = device_name()
         self.context = NodeWorkContext(
             ordering.member,
@@ -299,6 +335,7 @@ class _Work:
             worker=self._worker,
             checker=self._check_worker,
             device=self.device,
+            supervisor=self._supervisor,
         )
 
     async def aclose(self) -> None:

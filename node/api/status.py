@@ -172,6 +172,24 @@ class CountsInfo(TypedDict):
     """Transactions without effect, counted by reason."""
 
 
+class FailureInfo(TypedDict):
+    """A part of this node that failed for a reason that nobody foresaw, and was started again. Part of `GET /status`.
+
+    Such a failure is a fault of the program: report it, with the log.
+    """
+
+    part: str
+    """Which part, in words."""
+    reason: str
+    """What went wrong the last time, in one line; the log has more."""
+    count: int
+    """How often it failed since this node started."""
+    ago_s: float
+    """Seconds since it failed last."""
+    again_in_s: float | None
+    """Seconds until it starts again; null if it runs."""
+
+
 class Status(TypedDict):
     """The answer of `GET /status`. Metrics are drawn from this and nothing else."""
 
@@ -195,3 +213,5 @@ class Status(TypedDict):
     """The canonical model by configuration, such as "hex8-2"."""
     counts: CountsInfo
     """Totals over the whole history."""
+    failures: list[FailureInfo]
+    """The parts of this node that have failed since it started, the newest failure last."""

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from node.cli.lines import say
+from node.cli.lines import failure_text, say
 from node.config.toml import ConfigError
 from node.system.streams import prepare_streams, settle_output
 from node.text.harmless import harmless
 
 PROGRAM = "ringrift-node"
+_OUTPUT = "standard output"  # what fails with no name of a file
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure = settle_output()
     if failure is None or isinstance(failure, BrokenPipeError) or status:
         return status
-    status = _refuse(_explain(failure))
+    status = _refuse(failure_text(failure, _OUTPUT))
     settle_output()
     return status
 
@@ -86,19 +87,12 @@ def _status(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        return _refuse(_explain(error))
+        return _refuse(failure_text(error, _OUTPUT))
 
 
 def _refuse(reason: str) -> int:
     say(f"{PROGRAM}: {reason}")
     return 2
-
-
-def _explain(error: Exception) -> str:
-    what = getattr(error, "strerror", None) or str(error)
-    if (name := getattr(error, "filename", None)) is not None:
-        return f"{name}: {what}; check this path and its permissions"
-    return f"the output cannot be written ({what}); check where it goes and the free space"
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """`ringrift-node arena`: players meet each other, and are rated."""
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -100,6 +101,10 @@ class ProgressLine:
             self._write("")
 
     def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody watches: the games go on
+            self._print(text)
+
+    def _print(self, text: str) -> None:
         if self._in_place:
             print(f"\r{text:<{self._width}}\r", end="", file=sys.stderr, flush=True)
             self._width = len(text)

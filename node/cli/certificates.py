@@ -12,7 +12,7 @@ from node.cli.lines import print_line
 from node.cli.reading import add_node_options, expecting_form, find_by_beginning, read_and_show, save_new
 from node.cli.tables import Cells, print_table, state_text
 from node.text.formatting import count, moment, plural, short
-from node.text.harmless import harmless
+from node.text.harmless import harmless, harmless_lines
 
 _COLUMNS = ("certificate", "configuration", "model", "?replaces", "?#round", "promoted (UTC)", "?sealed by", "state")
 
@@ -37,7 +37,10 @@ def _fetch_one(client: Client, beginning: str, file: Path | None) -> int:
     name = find_by_beginning(listed, beginning, "certificates", "ringrift-node certificates")
     envelope = client.get(f"/certificates/{name}")
     if file is None:
-        sys.stdout.buffer.write(envelope)
+        if sys.stdout.isatty():  # whatever answered at that address may have put anything into it
+            print(harmless_lines(envelope.decode(errors="replace")))
+        else:
+            sys.stdout.buffer.write(envelope)
         return 0
     save_new(file, envelope)
     print_line(f"{file}: certificate {name}; check it with ringrift-node verify {file} --genesis swarm.toml")

@@ -11,6 +11,7 @@ from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.config.toml import ConfigError
 
 _TIMEOUT_S = 5.0
+_NO_ANSWER = (OSError, http.client.HTTPException, ValueError)  # ValueError: a damaged http.json names no place at all
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
@@ -32,7 +33,7 @@ class Client:
         for url in self._urls:
             try:
                 status, body = _ask(url, "GET", path)
-            except (OSError, http.client.HTTPException):
+            except _NO_ANSWER:
                 continue
             self._urls = [url]
             if status != 200:
@@ -54,7 +55,7 @@ class Client:
         for url in self._urls:
             try:
                 status, body = _ask(url, "POST", path, json.dumps(request).encode(), headers)
-            except (OSError, http.client.HTTPException):
+            except _NO_ANSWER:
                 continue
             if status != 200:
                 raise ConfigError(_error_text(body))

@@ -18,6 +18,14 @@ def say(text: str) -> None:
         print(harmless(text), file=sys.stderr, flush=True)
 
 
+def failure_text(error: OSError, place: object) -> str:
+    """Return what failed, where, and what to do; `place` is where, unless the error says that itself."""
+    if error.filename is None and "temporary directory" in str(error.strerror):
+        return f"{error.strerror}: this needs a folder for temporary files; set TMPDIR to one that can be written"
+    where, what = error.filename or place, error.strerror or error
+    return f"{where}: {what}; check this path, the free space and the permissions"
+
+
 def words(argument: str) -> str:
     """Return an argument that is text, not a path, as it was typed in UTF-8, whatever the locale decoded it with."""
     return os.fsencode(argument).decode("utf-8", "surrogateescape")

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from consensus.keys import MemberId
+from node.cli.lines import failure_text
 from node.config.address import Address, default_http, parse_address, parse_peer
 from node.config.swarm_file import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, parse_roles
 from node.config.toml import ConfigError
@@ -51,6 +52,7 @@ def main(options: argparse.Namespace) -> int:
     from node.store import StoreError
     from node.system.exception_groups import leaves
     from node.system.logs import configure_logs, finish_logs
+    from node.system.supervision import VitalPartError
 
     failures: list[str] = []
     try:
@@ -59,20 +61,16 @@ def main(options: argparse.Namespace) -> int:
         _make_directory(options.data)
         configure_logs(as_json=options.log_json)
         trio.run(run_node, config, options.key, options.data, run_options)
-    except* (ConfigError, IdentityError, StoreError) as group:
+    except* (ConfigError, IdentityError, StoreError, VitalPartError) as group:
         failures = [str(error) for error in leaves(group)]
     except* OSError as group:
-        failures = [_os_failure(error, options.data) for error in leaves(group) if isinstance(error, OSError)]
+        errors = [error for error in leaves(group) if isinstance(error, OSError)]
+        failures = [f"{failure_text(error, options.data)}, and start again" for error in errors]
     finally:
         finish_logs()
     if failures:
         raise ConfigError(failures[0])
     return 0
-
-
-def _os_failure(error: OSError, data: Path) -> str:
-    where, what = error.filename or data, error.strerror or error
-    return f"{where}: {what}; check this path, the free space and the permissions, and start again"
 
 
 def _make_directory(data: Path) -> None:

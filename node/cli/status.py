@@ -46,6 +46,9 @@ def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "runs", f"{roles} on {node['device']}, version {node['version']}, for {age(node['uptime_s'])}"
     if node["lost_log_lines"]:
         yield "log", f"{plural(node['lost_log_lines'], 'line')} lost: nobody reads it, or the disk is full"
+    for failure in status["failures"]:
+        times = plural(failure["count"], "time")
+        yield "failed", f"{failure['part']}, {times}, last {ago(failure['ago_s'])}: {failure['reason']}; see the log"
     members = plural(swarm["members"], "member")
     yield "swarm", f"{members}, weight {count(swarm['weight'])}, genesis {short(swarm['genesis'])}"
     if swarm["open_proposals"]:

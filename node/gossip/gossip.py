@@ -12,6 +12,7 @@ from node.gossip.selection import PeerSelection
 from node.gossip.sync_client import SyncClient
 from node.gossip.sync_server import SyncServer
 from node.member.member import Member
+from node.system.supervision import Supervisor, Unsupervised
 from node.transport import Transport
 from node.transport.router import Route
 
@@ -20,8 +21,14 @@ class Gossip:
     """Asks peers and answers them, for one `Member`."""
 
     def __init__(
-        self, member: Member, transport: Transport, chance: random.Random, rhythm: Rhythm | None = None
+        self,
+        member: Member,
+        transport: Transport,
+        chance: random.Random,
+        rhythm: Rhythm | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self._supervisor = supervisor or Unsupervised()
         self._member = member
         self._random = chance
         self._rhythm = rhythm or Rhythm()
@@ -43,13 +50,13 @@ class Gossip:
         return self._table.peers
 
     async def run(self) -> None:
-        """Ask peers until cancelled. Each is asked in a task of its own: one that stalls delays no other."""
+        """Ask peers until cancelled. Each is asked in a task of its own: one that stalls or fails delays no other."""
         async with trio.open_nursery() as nursery:
             while True:
                 peer = self._selection.choose()
                 if peer is not None:
                     peer.is_busy = True
-                    nursery.start_soon(self._client.contact, peer)
+                    nursery.start_soon(self._supervisor.attempt, "asking a peer", self._client.contact, peer)
                 await trio.sleep(self._rhythm.busy_s * (0.8 + 0.4 * self._random.random()))
                 if not self._selection.needy():
                     with trio.move_on_at(self._selection.idle_until):

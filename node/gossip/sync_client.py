@@ -23,6 +23,7 @@ from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
 from node.gossip.selection import PeerSelection
 from node.member.member import Member
+from node.system.supervision import describe
 from node.transport import AskError, BadAnswer, Refused, Transport
 
 _ELSEWHERE = {HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN}  # a peer that is not in our epoch, or does not know us
@@ -68,6 +69,10 @@ class SyncClient:
             if isinstance(error, Refused) and error.status in _ELSEWHERE:
                 peer.is_elsewhere = True
                 await self._help_to_close(peer)
+        except Exception as error:  # a fault of ours that this peer brings out: let the others have their turn first
+            peer.backoff.observe_misbehaviour(trio.current_time())
+            peer.error = describe(error)
+            raise
         finally:
             peer.is_busy = False
 

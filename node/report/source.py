@@ -1,5 +1,6 @@
 """The running node's `StatusSource`: reads member, gossip, ledger and work at the moment of asking."""
 
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
@@ -15,7 +16,16 @@ from node.api.log import LogEntry
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
-from node.api.status import ConsensusInfo, CurrentWorkInfo, NodeInfo, PeerInfo, PeerState, Status, SwarmInfo
+from node.api.status import (
+    ConsensusInfo,
+    CurrentWorkInfo,
+    FailureInfo,
+    NodeInfo,
+    PeerInfo,
+    PeerState,
+    Status,
+    SwarmInfo,
+)
 from node.api.work import WorkInfo
 from node.config.address import Address
 from node.gossip.gossip import Gossip
@@ -30,6 +40,7 @@ from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.effect_log import EffectLog
 from node.system.logs import lost_log_lines
+from node.system.supervision import PartFailure
 from node.system.version import version
 from node.work.node_context import NodeWorkContext
 
@@ -52,11 +63,12 @@ class NodeReport:
         device: str,
         listen: Address,
         faults: Path,
+        failures: Callable[[], Sequence[PartFailure]],
     ) -> None:
         """Report on the node of `me`, from now on.
 
-        `device` is the name of its GPU or "cpu", `listen` where it serves peers, and `faults` the directory of the
-        proofs of wrong results.
+        `device` is the name of its GPU or "cpu", `listen` where it serves peers, `faults` the directory of the proofs
+        of wrong results, and `failures` returns which parts of the node have failed.
         """
         self._me = me
         self._address_book = address_book
@@ -67,6 +79,7 @@ class NodeReport:
         self._proposals = proposals
         self._listen = listen
         self._faults = faults
+        self._failures = failures
         self._device = device
         self._started = trio.current_time()
 
@@ -88,6 +101,7 @@ class NodeReport:
             "work": self._work(),
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
+            "failures": [_failure(failure) for failure in self._failures()],
         }
 
     def members(self) -> list[MemberInfo]:
@@ -187,6 +201,9 @@ class NodeReport:
         refusing = [peer.id for peer in self._gossip.statuses() if _state(peer) == "refused"]
         if 3 * self._address_book.roster.weight(refusing) >= self._address_book.roster.total_weight:
             return False, "members turn this node away; if it was voted out, ringrift-node members says so at theirs"
+        down = [failure for failure in self._failures() if failure.again_at is not None]
+        if down:
+            return False, f"{down[-1].part} failed and starts again soon: {down[-1].reason}"
         if not self._gossip.is_caught_up():
             return False, "not level with members of more than 2/3 of the weight"
         silence = f"; makes no events for now: {status.ailment}" if status.ailment else ""
@@ -250,6 +267,17 @@ class NodeReport:
             "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,
             "state": "self" if listed.id == self._me else "never" if peer is None else _state(peer),
         }
+
+
+def _failure(failure: PartFailure) -> FailureInfo:
+    now = trio.current_time()
+    return {
+        "part": failure.part,
+        "reason": failure.reason,
+        "count": failure.count,
+        "ago_s": now - failure.at,
+        "again_in_s": None if failure.again_at is None else max(0.0, failure.again_at - now),
+    }
 
 
 def _state(peer: PeerStatus) -> PeerState:

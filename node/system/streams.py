@@ -46,7 +46,7 @@ def prepare_streams() -> None:
                 stream.reconfigure(errors=errors)
 
 
-def settle_output() -> Exception | None:
+def settle_output() -> OSError | None:
     """Write out what is left in the buffers; return why that of standard output could not be written, None if it was.
 
     What cannot be written is thrown away, so that the interpreter does not fail at it when it ends.
@@ -56,12 +56,14 @@ def settle_output() -> Exception | None:
     return failure
 
 
-def _settle(stream: TextIO | None) -> Exception | None:
+def _settle(stream: TextIO | None) -> OSError | None:
     if stream is None:
         return None
     try:
         stream.flush()
-    except (OSError, ValueError) as error:
+    except ValueError:  # it is closed
+        return None
+    except OSError as error:
         with contextlib.suppress(OSError, ValueError):
             _discard(stream)
         return error

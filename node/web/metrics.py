@@ -56,6 +56,12 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "ringrift_lost_log_lines", "Lines of the log that could not be written", node["lost_log_lines"]
     )
+    failures = CounterMetricFamily(
+        "ringrift_part_failures", "Unforeseen failures of a part of the node, which was started again", labels=["part"]
+    )
+    for failure in status["failures"]:
+        failures.add_metric([failure["part"]], failure["count"])
+    yield failures
     yield GaugeMetricFamily("ringrift_ready", "1 if the node is level with the swarm", int(status["ready"]))
 
 

@@ -5,6 +5,7 @@ import trio
 from consensus.ledger.records.transactions import Profile
 from node.gossip.gossip import Gossip
 from node.member.member import Member
+from node.system.supervision import Supervisor, Unsupervised
 from node.system.tasks import wait_until
 from node.system.version import source_digest
 from node.work.context import WorkContext
@@ -18,14 +19,22 @@ _LOOK_S = 0.5
 
 
 async def work_for_the_swarm(
-    context: WorkContext, member: Member, gossip: Gossip, *, worker: JobRunner, checker: JobRunner, device: str
+    context: WorkContext,
+    member: Member,
+    gossip: Gossip,
+    *,
+    worker: JobRunner,
+    checker: JobRunner,
+    device: str,
+    supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
 
     Before that, the ledger here lags: what it would have us claim was decided long ago. Checks have a worker of
     their own, `checker`, so that a vote never waits for a long job. While the ledger here differs from that of
-    the others, all of this rests.
+    the others, all of this rests. Each of the three is a part of its own for `supervisor`.
     """
+    run = (supervisor or Unsupervised()).run
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
     await context.submit(
@@ -33,10 +42,10 @@ async def work_for_the_swarm(
     )
     while True:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(seal_all, context)
-            nursery.start_soon(vote_on_all, context, checker)
+            nursery.start_soon(run, "sealing", seal_all, context)
+            nursery.start_soon(run, "voting", vote_on_all, context, checker)
             if roles:
-                nursery.start_soon(work_on, context, worker)
+                nursery.start_soon(run, "working", work_on, context, worker)
             await wait_until(lambda: bool(member.divergence.dissent), _LOOK_S)
             nursery.cancel_scope.cancel()
         await wait_until(lambda: not member.divergence.dissent, _LOOK_S)

@@ -137,6 +137,15 @@ class FakeSource:
                 "open_cases": 1,
                 "rejected": {"claim not live": 2, 'say "no"\\': 1},
             },
+            "failures": [
+                {
+                    "part": "effect log",
+                    "reason": "KeyError: 'kind'",
+                    "count": 2,
+                    "ago_s": 318.2,
+                    "again_in_s": None,
+                },
+            ],
         }
 
     @staticmethod

@@ -139,8 +139,9 @@ def test_error_messages_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "\\x1b[2J" in capsys.readouterr().err
 
 
-FULL = "ringrift-node: the output cannot be written (No space left on device); check where it goes and the free space\n"
-CLOSED = "ringrift-node: the output cannot be written (Bad file descriptor); check where it goes and the free space\n"
+REMEDY = "check this path, the free space and the permissions\n"
+FULL = f"ringrift-node: standard output: No space left on device; {REMEDY}"
+CLOSED = f"ringrift-node: standard output: Bad file descriptor; {REMEDY}"
 
 
 @pytest.mark.parametrize(
@@ -187,3 +188,16 @@ def test_swarms_are_founded_and_read_under_any_locale(tmp_path: Path, environmen
     founded = found_swarm(tmp_path / "other", ["127.0.0.1:7400"], ["hex8-2"], name="Bücher – 名").config
     assert "Bücher – 名" in founded.read_text(encoding="utf-8")
     assert "Bücher – 名" in (folder / "swarm.toml").read_text(encoding="utf-8")
+
+
+async def test_very_long_names_and_odd_files(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    source.values["peers"][0]["name"] = "y" * 20_000
+    assert await ask("status", "--data", data) == 0
+    assert capsys.readouterr().out.count("y") >= 20_000
+    for text in ('{"url": "http://a:b"}', '{"url": "http://[::1"}', '{"url": "http://a\\u0000"}', '{"url": 3}'):
+        (data / "http.json").write_text(text)
+        assert await ask("status", "--data", data) == 2
+        assert capsys.readouterr().err.count("\n") == 1

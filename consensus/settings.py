@@ -163,8 +163,10 @@ class TrainingSettings(Section):
     """When and how a model is trained."""
 
     NAME = "training"
-    MAY_BE_ZERO = frozenset({"rejections", "first_steps", "measured_blocks"})
-    EARLIER = MappingProxyType({"rejections": 0, "first_steps": 0, "first_networks": 1, "measured_blocks": 0})
+    MAY_BE_ZERO = frozenset({"rejections", "first_steps", "measured_blocks", "sibling_promotions"})
+    EARLIER = MappingProxyType(
+        {"rejections": 0, "first_steps": 0, "first_networks": 1, "measured_blocks": 0, "sibling_promotions": 0}
+    )
     games: int = 1024  # new games since the last candidate before the next one is trained
     window: int = 8192  # newest games to train on
     steps: int = 300  # optimizer steps
@@ -173,6 +175,9 @@ class TrainingSettings(Section):
     learning_rate: Fraction = Fraction(1, 500)
     first_networks: int = 2  # networks that are trained first, of which the best is kept
     first_steps: int = 600  # optimizer steps of each of these; 0: as many as later
+    sibling_promotions: int = (
+        4  # that a configuration without a network waits for, to begin with its sibling's; 0: never
+    )
     measured_blocks: int = 12  # of games by which the trainer measures what search adds; 0: none
     rejections: int = 4  # after this many in a row training starts from the canonical model again; 0: always
 

@@ -1,12 +1,13 @@
-"""The first networks of a lineage: several are trained, each from its own seed, and the one that plays best is kept.
+"""The first network of a lineage: the best player of several that are trained, each from its own seed, and a sibling.
 
-What a network learns from random games depends much on its first weights, and everything after it is built on that.
+What a network learns from random games depends much on its first weights, and everything after it is built on that. A
+sibling is a network of another configuration. It is taken as it is: random games would teach it worse play.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from engine.config import Config
@@ -14,6 +15,7 @@ from engine.players import SearchPlayer
 from training.arena import meet
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience
+from training.network import Network
 from training.progress import Report, ignore_progress
 from training.seeds import derive_seed
 from training.settings import MatchSettings, TrainSettings
@@ -23,24 +25,42 @@ _BLOCKS = 12  # in which a network challenges another one
 _SEARCH = MatchSettings()
 
 
+@dataclass(frozen=True)
+class First:
+    """The best network, and whether it is the sibling, of which no training is known."""
+
+    trained: Trained
+    is_sibling: bool
+
+
 def train_first(
-    experience: Experience, seed: bytes, settings: TrainSettings, report: Report = ignore_progress
-) -> Trained:
-    """Return the best of `settings.first_networks` new networks, each trained for `settings.first_steps` steps."""
+    experience: Experience,
+    seed: bytes,
+    settings: TrainSettings,
+    report: Report = ignore_progress,
+    *,
+    sibling: Network | None = None,
+) -> First:
+    """Return the best of `settings.first_networks` new networks, each trained for `settings.first_steps` steps.
+
+    Or return the `sibling`, if there is one and it plays better.
+    """
     settings = replace(settings, steps=settings.first_steps)
     seeds = [derive_seed(seed, "first network", number) for number in range(settings.first_networks)]
     trained = [train(experience, None, each, settings, report) for each in seeds]
-    return trained[best_of(experience.config, trained, seed)]
+    networks = [each.network for each in trained] + ([] if sibling is None else [sibling])
+    best = best_of(experience.config, networks, seed)
+    if best < len(trained):
+        return First(trained[best], is_sibling=False)
+    return First(Trained(networks[best], None, {}), is_sibling=True)
 
 
-def best_of(config: Config, trained: Sequence[Trained], seed: bytes, blocks: int = _BLOCKS) -> int:
+def best_of(config: Config, networks: Sequence[Network], seed: bytes, blocks: int = _BLOCKS) -> int:
     """Return the place of the network that wins most against the others; among equals, the first.
 
     Each network challenges each other one in `blocks` blocks of games.
     """
-    players = [
-        SearchPlayer(NetworkEvaluator(each.network), _SEARCH.simulations, _SEARCH.considered) for each in trained
-    ]
+    players = [SearchPlayer(NetworkEvaluator(each), _SEARCH.simulations, _SEARCH.considered) for each in networks]
     points = [0.0] * len(players)
     for one, other in permutations(range(len(players)), 2):
         points[one] += meet(config, players[one], players[other], seed=seed, blocks=blocks).share

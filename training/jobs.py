@@ -5,13 +5,15 @@ default (`training.settings`). A model's directory is null for the built-in mode
 
 selfplay  config, model, model_digest, seed, games, settings, out
           -> shard (file), games, plies, root
-train     config, parent, shards (files), seed, settings, out; state (file or null)
+train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
              `node.api.models.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
-             were trained on, ascending), skipped (one reason for each of the others)
+             were trained on, ascending), skipped (one reason for each of the others), is_sibling
           A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
           optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as
           its parent; but it can get lost, and then that job gets null and has to do without.
+          Without a parent, several networks are trained, and the best one is answered; the sibling, a model of another
+          configuration, is one of them as it is (`is_sibling`: it is the best, and no state comes with it).
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
           -> scores ([[k, score], ...]), root, blob (file), games
 check     config, blob (file), blocks, scores, root, settings
@@ -79,7 +81,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     from training.experience import Experience
     from training.first import train_first
     from training.measures import measure_model
-    from training.model import save_model
+    from training.model import load_model, save_model
     from training.replay import load_shard
     from training.settings import TrainSettings, read_settings
     from training.state import write_state
@@ -100,18 +102,21 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     experience = Experience(configuration, sources)
     settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
     if request["parent"] is None:
-        trained = train_first(experience, seed, settings, report)
+        sibling = None if request["sibling"] is None else load_model(Path(request["sibling"]))
+        first = train_first(experience, seed, settings, report, sibling=sibling)
+        trained, is_sibling = first.trained, first.is_sibling
     else:
-        trained = train(experience, _start_of_training(request, skipped), seed, settings, report)
+        trained, is_sibling = train(experience, _start_of_training(request, skipped), seed, settings, report), False
     saved = save_model(Path(request["out"]), trained.network)
     return {
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
         "measures": measure_model(trained.network, experience, seed, settings.measured_blocks),
-        "state": str(write_state(Path(request["out"]), trained.state).path),
+        "state": None if trained.state is None else str(write_state(Path(request["out"]), trained.state).path),
         "used": used,
         "skipped": skipped,
+        "is_sibling": is_sibling,
     }
 
 
@@ -191,7 +196,7 @@ def _use_one_thread() -> None:
 
 _JOBS: dict[str, tuple[Callable[[Request, Report], dict[str, Any]], str]] = {
     "selfplay": (_selfplay, "config model model_digest seed games settings out"),
-    "train": (_train, "config parent shards seed settings out"),
+    "train": (_train, "config parent sibling shards seed settings out"),
     "match": (_match, "config candidate incumbent blocks settings out"),
     "check": (_check, "config blob blocks scores root settings"),
 }

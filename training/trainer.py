@@ -39,7 +39,7 @@ class Trained:
     """A network with averaged weights, the state to go on from, and the mean losses of the last tenth of the steps."""
 
     network: Network
-    state: TrainingState
+    state: TrainingState | None  # None: the network was not trained here
     losses: dict[str, float]
 
 

@@ -27,6 +27,7 @@ from consensus.ledger.records.transactions import (
     TrainClaim,
     Transaction,
 )
+from consensus.ledger.rules.siblings import is_waiting
 from consensus.settings import SHARD_GAMES, Settings, TrainingSettings, players
 
 _RANDOM_CLAIM = 4
@@ -186,6 +187,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         for configuration in ledger.configurations()
         if configuration.new_games >= _games_of_training(ledger.genesis.settings, configuration)
         and configuration.name not in contested | trained
+        and not _waits_for_sibling(ledger, configuration, avoided)
         and ("train", configuration.name, None) not in avoided
     ]
     if not ready:
@@ -198,6 +200,14 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         model=ledger.training_start(chosen.name, settings.architecture).digest,
         family=settings.architecture,
     )
+
+
+def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Collection[Subject]) -> bool:
+    """Return whether the first network should wait for the sibling's; not if the member fails at training that."""
+    sibling = ledger.sibling(configuration.name)
+    if sibling is None or ("train", sibling.name, None) in avoided:
+        return False
+    return is_waiting(configuration, sibling, ledger.genesis.settings.training)
 
 
 def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:

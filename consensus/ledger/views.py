@@ -19,7 +19,7 @@ from consensus.ledger.records.entities import (
     Promotion,
     Shard,
 )
-from consensus.ledger.rules import evidence, findings, lineage, matches
+from consensus.ledger.rules import evidence, findings, lineage, matches, siblings
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
 from consensus.ledger.state.difference import differences
@@ -220,11 +220,15 @@ class Views:
 
     def training_start(self, name: str, family: str) -> Model:
         """Return the model from which a training of this family would start now; `uniform` from scratch."""
-        return lineage.start_of(self._state.configurations[name], family, self._state.settings.training.rejections)
+        return lineage.start_of(self._state, name, family)
 
     def training_fallback(self, name: str, family: str) -> Model:
         """Return the model from which it would start if nobody had that one: the canonical model, or `uniform`."""
         return lineage.fallback_of(self._state.configurations[name], family)
+
+    def sibling(self, name: str) -> Configuration | None:
+        """Return the configuration whose canonical model may be the first of this one; None if there is none."""
+        return siblings.sibling_in(self._state, name)
 
     def profiles(self) -> Mapping[MemberId, MemberProfile]:
         """Return the latest profile of each member that has announced one."""

@@ -79,6 +79,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "learning_rate": "learning rate of the optimizer",
         "first_networks": "first networks, each trained from another seed; the one that plays best is kept",
         "first_steps": "steps of each first network; 0: as many as of a later training",
+        "sibling_promotions": "promotions after which the sibling's model may be a configuration's first; 0: never",
         "measured_blocks": "blocks of games by which the trainer measures what search adds to a candidate; 0: none",
         "rejections": "rejected candidates in a row after which training starts from the canonical model; 0: always",
     },

@@ -11,7 +11,7 @@ from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.parsing import parse_transaction
-from consensus.ledger.records.transactions import Candidate, Games, Result, Transaction, model_digest
+from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
 from node.work.context import WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
@@ -70,8 +70,9 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
 async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Candidate:
     """Train on the newest shards, starting from the claim's model, and where the training of that ended.
 
-    If nobody has that model any more, start from the canonical one. The candidate names the shards that the worker
-    could use, in the order of the ledger, and no others.
+    If nobody has that model any more, start from the canonical one. If it is a sibling's, the worker may find that a
+    new network plays better; then the candidate has no parent. The candidate names the shards that the worker could
+    use, in the order of the ledger, and no others.
     """
     settings = context.genesis.settings.training
     start = await _start_of_training(context, claim, report)
@@ -81,7 +82,8 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         {
             "job": "train",
             "config": claim.configuration,
-            "parent": _text(start.directory),
+            "parent": None if start.is_sibling else _text(start.directory),
+            "sibling": _text(start.directory) if start.is_sibling else None,
             "state": _text(start.state),
             "shards": [str(path) for path in files_of.values()],
             "seed": claim.seed,
@@ -105,14 +107,15 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         files[name], _ = await context.keep(Path(path))
     architecture = done["architecture"]
     state = None if done["state"] is None else await context.keep(Path(done["state"]))
+    parent = UNIFORM if start.is_sibling and not done["is_sibling"] else start.model
     return Candidate(
         context.next_id(),
         claim=claim.id,
         configuration=claim.configuration,
-        model=model_digest(files, architecture, start.model),
+        model=model_digest(files, architecture, parent),
         files=files,
         architecture=architecture,
-        parent=start.model,
+        parent=parent,
         incumbent=context.ledger.configuration(claim.configuration).model.digest,
         shards=tuple(shards[place] for place in done["used"]),
         losses=done["losses"],
@@ -123,18 +126,22 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
 
 @dataclass(frozen=True)
 class _Start:
-    """The model that a training starts from, its directory (None: from scratch), and the state of its training."""
+    """The model that a training starts from, its directory (None: from scratch), and the state of its training.
+
+    The model of a sibling competes with new networks.
+    """
 
     model: bytes
     directory: Path | None
     state: Path | None
+    is_sibling: bool = False
 
 
 async def _start_of_training(context: WorkContext, claim: Claim, report: Report) -> _Start:
     for _ in range(_TRIES):
         try:
             directory = await model_directory(context, known_model(context.ledger, claim.model))
-            return _Start(claim.model, directory, await _fetch_state(context, claim))
+            return _Start(claim.model, directory, await _fetch_state(context, claim), _is_of_sibling(context, claim))
         except WorkError as trouble:
             reason = str(trouble)
         report({})  # a sign of life
@@ -144,6 +151,14 @@ async def _start_of_training(context: WorkContext, claim: Claim, report: Report)
         raise WorkError(reason)
     _log.warning("training starts from the canonical model", configuration=claim.configuration, why=reason)
     return _Start(fallback.digest, await model_directory(context, fallback), None)
+
+
+def _is_of_sibling(context: WorkContext, claim: Claim) -> bool:
+    """Return whether the claim's model became canonical in another configuration, and is not of this one."""
+    promoted = {entry.configuration for entry in context.ledger.promotions() if entry.model.digest == claim.model}
+    lineage = context.ledger.configuration(claim.configuration).lineages.get(claim.family)
+    goes_on = lineage is not None and lineage.model.digest == claim.model
+    return bool(promoted) and claim.configuration not in promoted and not goes_on
 
 
 async def _fetch_state(context: WorkContext, claim: Claim) -> Path | None:

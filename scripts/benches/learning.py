@@ -31,6 +31,7 @@ from training.first import train_first
 from training.match import Block, block_scores, play_match
 from training.measures import measure_value
 from training.model import load_model, save_model
+from training.network import Network
 from training.replay import Verified, replay_games
 from training.seeds import derive_seed
 from training.selfplay import play_shard
@@ -52,7 +53,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=100, help="blocks of games against each of the panel (100)")
     parser.add_argument("--against", type=Path, metavar="DIR", help="a folder with a model that joins the panel")
     parser.add_argument(
-        "--start", type=Path, metavar="DIR", help="a folder with a model to start from, not from nothing"
+        "--sibling",
+        type=Path,
+        metavar="DIR",
+        help="a folder with another configuration's model, which may be the first",
     )
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="where to keep each seed's last model, in folders 1, 2 ..."
@@ -95,11 +99,13 @@ class Clock:
 class Lineage:
     """One configuration's models and games, from a seed; `advance` adds a candidate."""
 
-    def __init__(self, game: Config, settings: Settings, seed: int, start: Start | None) -> None:
+    def __init__(self, game: Config, settings: Settings, seed: int, sibling: Network | None) -> None:
         self.game, self.settings = game, settings
         self.clock = Clock()
-        self.canonical: Start | None = start
-        self.head: Start | None = start
+        self.canonical: Start | None = None
+        self.head: Start | None = None
+        self.began_with_sibling = False
+        self._sibling = sibling
         self.games = self.candidates = self.promotions = self.rejections = 0
         self.measures: Mapping[str, int] = {}
         self._seed = seed.to_bytes(32, "big")
@@ -169,7 +175,9 @@ class Lineage:
         )
         seed = self._next_seed("training")
         if self.head is None:
-            return train_first(experience, seed, settings)
+            first = train_first(experience, seed, settings, sibling=self._sibling)
+            self.began_with_sibling = first.is_sibling
+            return first.trained
         return train(experience, self.head, seed, settings)
 
     def _match(self, trained: Trained) -> Standing:
@@ -225,9 +233,9 @@ def learn(seed: int, options: argparse.Namespace, settings: Settings) -> dict[st
     """Learn from one seed and return what was seen."""
     torch.set_num_threads(1)
     game = config(options.config)
-    start = None if options.start is None else Start(load_model(options.start))
+    sibling = None if options.sibling is None else load_model(options.sibling)
     against = None if options.against is None else NetworkEvaluator(load_model(options.against))
-    lineage = Lineage(game, settings, seed, start)
+    lineage = Lineage(game, settings, seed, sibling)
     points: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     while lineage.clock.used < options.seconds:
@@ -253,6 +261,7 @@ def learn(seed: int, options: argparse.Namespace, settings: Settings) -> dict[st
         "games": lineage.games,
         "candidates": lineage.candidates,
         "promotions": lineage.promotions,
+        "began_with_sibling": lineage.began_with_sibling,
         "history": history,
         "points": points,
     }

@@ -61,17 +61,21 @@ def test_a_training_that_was_stored_goes_on_as_if_it_had_not_been(searched_shard
     experience = _experience(tmp_path, searched_shard)
     settings = TrainSettings(architecture="c4b1", steps=5, batch=16)
     first = train(experience, None, SEED, settings)
+    assert first.state is not None
     save_model(tmp_path / "first", first.network)
     kept = train(experience, Start(first.network, first.state), MODEL, settings)
     path = write_state(tmp_path, first.state).path
     restored = Start(load_model(tmp_path / "first"), read_state(path, "c4b1"))
     again = train(experience, restored, MODEL, settings)
+    assert kept.state is not None
+    assert again.state is not None
     assert kept.state.steps == again.state.steps == 10
     for name, weights in kept.state.weights.items():
         assert torch.equal(weights, again.state.weights[name])
     for one, other in zip(kept.network.parameters(), again.network.parameters(), strict=True):
         assert torch.equal(one, other)
     forgotten = train(experience, Start(first.network), MODEL, settings)
+    assert forgotten.state is not None
     assert forgotten.state.steps == 5
 
 

@@ -42,8 +42,8 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
     """Grant training: there is one live claim per configuration and model family. It goes on with the lineage."""
     _require_few_claims(state, author)
     settings = state.settings.training
-    configuration = configuration_of(state, transaction.configuration)
-    model = lineage.start_of(configuration, transaction.family, settings.rejections).digest
+    name = configuration_of(state, transaction.configuration).name
+    model = lineage.start_of(state, name, transaction.family).digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
             raise RefusedError("training is taken")

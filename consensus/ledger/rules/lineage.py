@@ -3,7 +3,8 @@
 A candidate that was trained is the next point of its lineage. After `training.rejections` candidates in a row that
 their matches rejected, the next training starts from the canonical model again, and a new lineage begins with it. A
 promotion sets the count back. A model that is nominated without training, such as an earlier one, changes nothing until
-it is promoted; then its family goes on from it.
+it is promoted; then its family goes on from it. Where there is no canonical network yet, training starts from that of
+the sibling (`siblings`).
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.ledger.records.entities import Candidacy, Claim, Configuration, Lineage, Model
+from consensus.ledger.rules import siblings
 from consensus.ledger.state.state import UNIFORM_MODEL, State
 
 FAMILIES_KEPT = 8  # of a configuration, besides the one that the settings name: anybody can train another
 
 
-def start_of(configuration: Configuration, family: str, rejections: int) -> Model:
+def start_of(state: State, name: str, family: str) -> Model:
     """Return the model with which a training of this family starts now; `uniform` if it starts from scratch."""
+    configuration = state.configurations[name]
     lineage = configuration.lineages.get(family)
-    if lineage is not None and lineage.rejections < rejections:
+    if lineage is not None and lineage.rejections < state.settings.training.rejections:
         return lineage.model
+    sibling = siblings.sibling_in(state, name)
+    if configuration.model == UNIFORM_MODEL and sibling is not None and sibling.model.architecture == family:
+        return sibling.model
     return fallback_of(configuration, family)
 
 

@@ -409,6 +409,8 @@ class Lines:
             rejections += kind == "rejected" and self._is_trained(log, number)
         if newest is not None and rejections < WILD.training.rejections:
             return newest
+        if not promoted and name != "hex8-2":  # which is the sibling of the only other one
+            promoted = [entry[1] for entry in self.log["hex8-2"] if entry[0] == "promoted"]
         return promoted[-1] if promoted else t.UNIFORM
 
     def _newest(self, log: list[tuple[Any, ...]]) -> object:

@@ -175,9 +175,7 @@ class TrainingSettings(Section):
     learning_rate: Fraction = Fraction(1, 500)
     first_networks: int = 2  # networks that are trained first, of which the best is kept
     first_steps: int = 600  # optimizer steps of each of these; 0: as many as later
-    sibling_promotions: int = (
-        4  # that a configuration without a network waits for, to begin with its sibling's; 0: never
-    )
+    sibling_promotions: int = 0  # of the sibling, after which its model may be a configuration's first; 0: never
     measured_blocks: int = 12  # of games by which the trainer measures what search adds; 0: none
     rejections: int = 4  # after this many in a row training starts from the canonical model again; 0: always
 
@@ -348,3 +346,8 @@ SECTIONS: dict[str, type[Section]] = {
         MembershipSettings,
     )
 }
+
+
+NEW_SWARM = Settings(training=TrainingSettings(sibling_promotions=4))
+"""The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so
+that the swarm of that file goes on; new swarms have it on."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from consensus.keys import id_text
 from consensus.preimages import Preimages
-from consensus.settings import Settings, SettingsError
+from consensus.settings import NEW_SWARM, Settings, SettingsError
 from node.config.address import Address, parse_address
 from node.config.identity import IdentityError, create_identity
 from node.config.swarm_file import parse_config
@@ -44,7 +44,7 @@ def found_swarm(
     config = directory / CONFIG_NAME
     labels = names or [f"node{number}" for number in range(1, len(addresses) + 1)]
     places = _check_addresses(addresses)
-    rules = _settings(settings or Settings(), configurations)
+    rules = _settings(settings or NEW_SWARM, configurations)
     _check_names(config, name, labels, places, rules)
     keys = tuple(directory / f"{label}.key" for label in labels)
     _make_room(directory, (config, *keys))

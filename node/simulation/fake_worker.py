@@ -69,6 +69,7 @@ class FakeWorker:
             "state": self._write(self._chance.randbytes(64)),
             "used": used,
             "skipped": [],
+            "is_sibling": job["sibling"] is not None and self._chance.random() < 0.5,
         }
 
     def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -32,6 +32,7 @@ def test_one_generation(tmp_path: Path) -> None:
             id=2,
             config="hex8-2",
             parent=None,
+            sibling=None,
             shards=[first["shard"]],
             seed=SEED,
             settings=settings,
@@ -39,6 +40,7 @@ def test_one_generation(tmp_path: Path) -> None:
         )
         assert trained["files"] == {name: str(model / name) for name in ("weights.safetensors", "config.json")}
         assert (trained["architecture"], trained["used"], trained["skipped"]) == ("c4b1", [0], [])
+        assert not trained["is_sibling"]
         second = worker.done(
             job="selfplay", id=3, model=str(model), model_digest=MODEL, games=2, settings=SMALL, **common
         )
@@ -68,7 +70,7 @@ def test_mistakes_are_one_line_and_the_worker_goes_on(tmp_path: Path) -> None:
 def test_training_says_which_shards_it_used(tmp_path: Path) -> None:
     """A damaged file, one that is missing, and games of another configuration are skipped, each with its reason."""
     selfplay: dict[str, Any] = {"model": None, "model_digest": MODEL, "seed": SEED, "games": 2, "settings": {}}
-    common: dict[str, Any] = {"job": "train", "config": "hex8-2", "parent": None, "seed": SEED}
+    common: dict[str, Any] = {"job": "train", "config": "hex8-2", "parent": None, "sibling": None, "seed": SEED}
     settings, out = {"architecture": "c4b1", "steps": 1, "batch": 4} | BRIEF, str(tmp_path)
     with WorkerProcess() as worker:
         good, foreign = (

@@ -35,7 +35,7 @@ from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of
 ROOT = Path(__file__).parents[3]
 WILD = Settings(
     configurations=("hex8-2", "square8-3"),
-    training=TrainingSettings(steps=20, rejections=2),
+    training=TrainingSettings(steps=20, rejections=2, sibling_promotions=1),
     match=MatchSettings(slot_blocks=2, block_limit=16, p1=Fraction(13, 20)),
     timing=TimingSettings(lease_s=120, vote_s=200, idle_s=900),
     epoch=EpochSettings(events=100),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consensus.keys import id_text
-from consensus.settings import SECTIONS, MatchSettings, Settings, TrainingSettings
+from consensus.settings import NEW_SWARM, SECTIONS, MatchSettings, Settings, TrainingSettings
 from node.config.founding import found_swarm
 from node.config.identity import load_identity
 from node.config.swarm_file import load_config
@@ -87,7 +87,7 @@ def test_the_sample_is_what_init_writes() -> None:
     assert member.anchor is not None
     listing = Listing(member.name, id_text(member.id), member.address, 1, member.anchor.hex())
     head, text = SAMPLE.read_text().split("\n\n", 1)
-    assert text == render_swarm("sample", [listing], Settings())
+    assert text == render_swarm("sample", [listing], NEW_SWARM)
     assert all(line.startswith("#") for line in head.splitlines())
     assert (config.http, config.roles) == (None, None)
 

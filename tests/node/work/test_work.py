@@ -39,6 +39,10 @@ SETTINGS = Settings(
     match=MatchSettings(slot_blocks=2, block_limit=32, p1=Fraction(3, 4)),
 )
 
+SIBLINGS = replace(
+    SETTINGS, configurations=("hex8-2", "hex8-3"), training=replace(SETTINGS.training, sibling_promotions=1)
+)
+
 
 class OrderContext:
     """`FakeContext` of member 0 in a swarm whose order takes everything at once."""
@@ -297,6 +301,60 @@ async def test_training_goes_on_from_the_newest_weights_with_the_state_of_their_
     assert (trainer.jobs[-1]["state"], alone.parent) == (None, news.model)
 
 
+class _Judging(FakeWorker):
+    """A worker that finds the sibling better than new networks, or worse."""
+
+    prefers_sibling = True
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        done = await super().perform(job, report)
+        return {**done, "is_sibling": job["sibling"] is not None and self.prefers_sibling}
+
+
+@pytest.mark.parametrize("prefers_sibling", [True, False])
+async def test_the_siblings_model_competes_with_new_networks(
+    tmp_path: Path, autojump_clock: MockClock, prefers_sibling: bool
+) -> None:
+    swarm = Swarm(4, SIBLINGS)
+    context = OrderContext(swarm, tmp_path)
+    context.files[swarm.play(0, games=40, configuration="hex8-3")] = tmp_path
+    swarm.promote(1)
+    sibling = swarm.ledger.configuration("hex8-2").model
+    for number, digest in enumerate(sibling.files.values()):
+        context.files[digest] = tmp_path / f"file {number}"
+        context.files[digest].write_bytes(b"weights")
+    trainer = _Judging(random.Random(1), tmp_path, [])
+    trainer.prefers_sibling = prefers_sibling
+    claim = _training_claim(swarm, configuration="hex8-3")
+    assert claim.model == sibling.digest
+    news = await perform(context, trainer, claim, lambda _told: None)
+    assert isinstance(news, t.Candidate)
+    asked = trainer.jobs[-1]
+    assert (asked["parent"], asked["sibling"]) == (None, str(tmp_path / "models" / sibling.digest.hex()))
+    assert news.parent == (sibling.digest if prefers_sibling else t.UNIFORM)
+    swarm.act(0, news)
+    assert swarm.refusal() is None
+    claim = _training_claim(swarm, configuration="hex8-3")
+    await perform(context, trainer, claim, lambda _told: None)
+    asked = trainer.jobs[-1]
+    assert (asked["parent"], asked["sibling"]) == (str(tmp_path / "models" / news.model.hex()), None)
+
+
+async def test_training_starts_from_scratch_where_nobody_has_the_siblings_model(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    swarm = Swarm(4, SIBLINGS)
+    context = OrderContext(swarm, tmp_path)
+    context.files[swarm.play(0, games=40, configuration="hex8-3")] = tmp_path
+    swarm.promote(1)
+    trainer = worker(tmp_path)
+    news = await perform(context, trainer, _training_claim(swarm, configuration="hex8-3"), lambda _told: None)
+    assert isinstance(news, t.Candidate)
+    assert (trainer.jobs[-1]["parent"], trainer.jobs[-1]["sibling"], news.parent) == (None, None, t.UNIFORM)
+    swarm.act(0, news)
+    assert swarm.refusal() is None
+
+
 async def test_training_starts_from_the_canonical_model_where_nobody_has_the_newest_weights(
     swarm: Swarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -389,6 +447,7 @@ class _Trainer:
             "state": None,
             "used": used,
             "skipped": skipped,
+            "is_sibling": False,
         }
 
     async def aclose(self) -> None:
@@ -403,9 +462,9 @@ async def _trained(context: OrderContext, claim: Claim, trainer: _Trainer | None
     return candidate
 
 
-def _training_claim(swarm: Swarm, family: str = "c16b2") -> Claim:
+def _training_claim(swarm: Swarm, family: str = "c16b2", configuration: str = "hex8-2") -> Claim:
     number = swarm.next_id(0)
-    swarm.act(0, t.TrainClaim(number, "hex8-2", family))
+    swarm.act(0, t.TrainClaim(number, configuration, family))
     swarm.order()
     claim = swarm.ledger.claim(swarm.id(0), number)
     assert claim is not None

@@ -10,7 +10,7 @@ from consensus.ledger.priorities import next_work
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.rules.siblings import sibling_of
-from consensus.settings import Settings, TrainingSettings
+from consensus.settings import NEW_SWARM, Settings, TrainingSettings
 from engine.config import CONFIGS
 from tests.consensus.ledger.swarm import SMALL, Swarm, digest_of
 
@@ -158,5 +158,6 @@ def test_a_sibling_that_is_never_promoted_is_not_waited_for_any_longer() -> None
     assert (work.configuration, work.model) == ("square8-2", t.UNIFORM)
 
 
-def test_settings_of_before_know_no_siblings() -> None:
-    assert Settings.parse_table({"configurations": ["hex8-2"]}).training.sibling_promotions == 0
+def test_files_of_before_mean_what_they_meant_and_new_swarms_have_siblings() -> None:
+    assert Settings.parse(["hex8-2"], {"training": {"games": 192}}).training.sibling_promotions == 0
+    assert NEW_SWARM.training.sibling_promotions > 0

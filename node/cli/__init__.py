@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from node.cli.lines import failure_text, say
 from node.config.toml import ConfigError
+from node.system.imports import leave_out_working_directory
 from node.system.streams import prepare_streams, settle_output
 from node.text.harmless import harmless
 
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     When the reader of our output has gone, such as `head`, the command ends quietly: with its own status if it was
     done, else with 1.
     """
+    if arguments is None:
+        leave_out_working_directory()
     prepare_streams()
     try:
         status = _status(sys.argv[1:] if arguments is None else list(arguments))

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import socket
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 from node.config.founding import found_swarm
 from node.config.swarm_file import load_config
 from node.demo.processes import NodeCommand
+from node.system.imports import python_command
 from node.text.harmless import harmless_lines
 
 _DIRECTORY = Path("demo-swarm")
@@ -83,8 +83,6 @@ def _next_directory() -> Path:
 
 async def _compile(configuration: str, console: Console) -> None:
     """Compile in a child process, so that neither the demo nor its nodes load the compiler."""
-    result = await trio.run_process(
-        [sys.executable, "-m", "training.warm", configuration], check=False, capture_stderr=True
-    )
+    result = await trio.run_process(python_command("training.warm", configuration), check=False, capture_stderr=True)
     if result.returncode != 0:
         console.print(harmless_lines(result.stderr.decode(errors="replace")), soft_wrap=True)

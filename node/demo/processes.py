@@ -3,13 +3,14 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
+
+from node.system.imports import python_command
 
 _GRACE_S = 2.5  # for a node to end by itself before it is killed; after Ctrl-C all is over within 5 s
 
@@ -49,7 +50,7 @@ async def start_node(command: NodeCommand) -> NodeProcess:
     command.data.mkdir(parents=True, exist_ok=True)
     with (command.data / "node.log").open("ab") as log:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "node.cli", "run", "--attended", *command.arguments],
+            python_command("node.cli", "run", "--attended", *command.arguments),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -90,7 +91,7 @@ async def end_processes(processes: list[trio.Process]) -> None:
 async def run_to_end(command: tuple[str, ...]) -> tuple[int, str]:
     """Run `ringrift-node` with these arguments in a process of its own; return its exit status and output."""
     result = await trio.run_process(
-        [sys.executable, "-m", "node.cli", *command],
+        python_command("node.cli", *command),
         check=False,
         capture_stdout=True,
         capture_stderr=True,

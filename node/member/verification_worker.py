@@ -19,8 +19,9 @@ from consensus.event import Event
 from consensus.keys import ID_BYTES, SIGNATURE_BYTES, MemberId
 from node.system.child_process import exit_text, kill_and_reap
 from node.system.supervision import describe
+from node.system.imports import python_command
 
-_COMMAND = sys.executable, "-m", "node.member.verification_worker"
+_COMMAND = python_command("node.member.verification_worker")
 _TIMEOUT_S = 10.0  # for an answer; an event takes a tenth of a millisecond
 _GOOD, _BAD = b"\1", b"\0"
 _HEAD_BYTES = ID_BYTES + SIGNATURE_BYTES + 2  # of an event, before the signed bytes

@@ -1,5 +1,6 @@
 """The device that a node names in its profile, found without loading the libraries that use it."""
 
+import os
 import shutil
 import subprocess
 
@@ -10,7 +11,7 @@ _MAX_CHARS = 64
 def device_name() -> str:
     """Return the name of the first NVIDIA GPU as its driver gives it, or "cpu" if there is none."""
     tool = shutil.which("nvidia-smi")
-    if tool is None:
+    if tool is None or not os.path.isabs(tool):  # PATH may name the working directory, by "." or an empty entry
         return "cpu"
     query = [tool, "--query-gpu=name", "--format=csv,noheader"]
     try:

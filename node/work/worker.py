@@ -8,7 +8,6 @@ fresh child. Cancelling `perform` kills the child: a job that nobody waits for m
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,9 +18,10 @@ import trio
 from node.system.child_log import ChildLog
 from node.system.child_process import exit_text, kill_and_reap
 from node.system.supervision import describe
+from node.system.imports import python_command
 from training.frames import FRAME_MAX_BYTES
 
-WORKER = (sys.executable, "-m", "training.worker", "--nice", "10")
+WORKER = python_command("training.worker", "--nice", "10")
 """The worker is nice, so that a busy machine goes on gossiping."""
 
 Report = Callable[[Mapping[str, Any]], None]

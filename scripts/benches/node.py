@@ -87,7 +87,7 @@ def start(config: Path, key: Path, port: int, submit: Sequence[str]) -> Running:
     data.mkdir()
     log = data / "node.log"
     program = ["-c", _RUN, str(_SUBMITTER), *submit, str(data / _RESULT)] if submit else ["-m", "node.cli"]
-    command = [sys.executable, *program, "run", str(config), "--key", str(key), "--data", str(data)]
+    command = [sys.executable, "-P", *program, "run", str(config), "--key", str(key), "--data", str(data)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--http", f"127.0.0.1:{port}", "--roles", "none"],

@@ -1,9 +1,9 @@
 """The worker process: it takes one job at a time over stdin, answers over stdout and ends with its parent.
 
-`python -m training.worker [--nice N]`. The parent sends {"job": kind, "id": int, ...} (`training.jobs`); the worker
-answers with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or {"id", "error": line}.
-To stop a job, the parent kills the process. Heavy imports wait for the job that needs them, so a `check` runs
-without torch.
+`python -m training.worker [--nice N] [--kernels DIR]`. The parent sends {"job": kind, "id": int, ...}
+(`training.jobs`); the worker answers with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or
+{"id", "error": line}. To stop a job, the parent kills the process. Heavy imports wait for the job that needs them, so a
+`check` runs without torch.
 
 The end of stdin ends the process: however the parent dies, the kernel closes its end of the pipe. (Linux's
 PR_SET_PDEATHSIG would not do: it fires when the thread that started the worker ends, not the process, and trio
@@ -22,8 +22,10 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from engine.backend.kernel_cache import add_fallback
 from training.frames import FrameError, read_frame, write_frame
 
 REPORT_S: Final = 1.0
@@ -105,7 +107,12 @@ def main() -> int:
     """Run a worker on stdin and stdout until stdin ends."""
     parser = argparse.ArgumentParser(prog="training.worker", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--nice", type=int, default=0, help="niceness to add to this process")
+    parser.add_argument(
+        "--kernels", type=Path, help="folder for compiled kernels, if the user's cache cannot be written"
+    )
     arguments = parser.parse_args()
+    if arguments.kernels is not None:
+        add_fallback(arguments.kernels)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with contextlib.suppress(OSError):
         os.nice(arguments.nice)

@@ -7,8 +7,8 @@ the hash of that code, so only the first process after a change compiles. `engin
 
 from __future__ import annotations
 
-import fcntl
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -22,6 +22,7 @@ from typing import Any
 
 from engine.backend import dialect
 from engine.backend.dialect import Kernel
+from engine.backend.kernel_cache import drop_damaged, one_process_at_a_time, open_cache, seal
 from engine.backend.launches import RecordedLaunch
 
 _NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
@@ -41,15 +42,6 @@ _OPTIONS = {
     "cpu_compiler_flags": "-march=native -mprefer-vector-width=512 -fno-vectorize -fno-slp-vectorize",
 }
 _lock = threading.RLock()
-
-
-def cache_directory() -> Path:
-    """Return the folder of compiled kernels: RINGRIFT_KERNEL_CACHE, or one in the user's cache."""
-    named = os.environ.get("RINGRIFT_KERNEL_CACHE")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "ringrift" / "kernels"
 
 
 @contextmanager
@@ -75,7 +67,7 @@ def warp() -> ModuleType:
         import warp as wp
 
         wp.config.log_level = wp.LOG_ERROR
-        wp.config.kernel_cache_dir = str(cache_directory())
+        wp.config.kernel_cache_dir = str(open_cache())
         wp.config.enable_backward = False
         with _without_driver_warning():
             wp.init()
@@ -162,24 +154,21 @@ def _converter() -> _Converter:
     return _Converter()
 
 
-@contextmanager
-def _one_process_at_a_time(target: str) -> Iterator[None]:
-    """Hold the cache's lock for a target, so that only one of several processes that start together compiles."""
-    directory = cache_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / f"lock-{target}", "ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 @cache
 def compile_kernels(module: str, device: str = "cpu") -> None:
     """Compile all kernels of an imported Python module for a Warp device, or load them from the cache."""
-    with _lock:
-        _converter().kernels(module)
-        wp = warp()
-        with _one_process_at_a_time(device.partition(":")[0]):
-            wp.load_module(wp.get_module(module), device=device, block_dim=1 if device == "cpu" else BLOCK)
+    block = 1 if device == "cpu" else BLOCK
+    with _lock, _entry(module, block) as entry:
+        wp, is_cached = warp(), drop_damaged(entry)
+        made = wp.get_module(module)
+        try:
+            wp.load_module(made, device=device, block_dim=block)
+        except Exception:
+            if not is_cached:
+                raise
+            shutil.rmtree(entry, ignore_errors=True)  # what cannot be loaded is made again, once
+            made.mark_modified()
+            wp.load_module(made, device=device, block_dim=block)
 
 
 def compile_for_cuda(module: str, architecture: int) -> Path:
@@ -193,11 +182,22 @@ def compile_for_cuda(module: str, architecture: int) -> Path:
     Returns:
         The path of the cubin.
     """
-    with _lock, _one_process_at_a_time(f"sm{architecture}"):
-        _converter().kernels(module)
+    with _lock, _entry(module, BLOCK) as entry:
+        drop_damaged(entry)
         wp = warp()
         (made,) = wp.compile_aot_module(wp.get_module(module), arch=architecture, use_ptx=False)
         return Path(made)
+
+
+@contextmanager
+def _entry(module: str, block: int) -> Iterator[Path]:
+    """Hold the lock of a module's folder in the cache, for blocks of that many threads; seal what is there then."""
+    _converter().kernels(module)
+    wp = warp()
+    with one_process_at_a_time(module):
+        entry = Path(wp.config.kernel_cache_dir, wp.get_module(module).get_module_identifier(block))
+        yield entry
+        seal(entry)
 
 
 def warp_kernel(kernel: Kernel, device: str = "cpu") -> Any:

@@ -41,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="end when standard input does; for programs that start nodes and hold a pipe to them",
     )
     parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
+    parser.epilog = (
+        "The environment variable RINGRIFT_KERNEL_CACHE names the folder of compiled kernels (default: ringrift/kernels"
+        " in the user's cache; if that cannot be written, kernels in the data folder)."
+    )
 
 
 def main(options: argparse.Namespace) -> int:

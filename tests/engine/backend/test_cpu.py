@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.backend.cpu import Cpu, cache_directory, cpu
+from engine.backend.cpu import Cpu, cpu
 from engine.backend.dialect import Kernel
 
 PROGRAM = """
@@ -38,17 +38,6 @@ def test_processes_that_start_together_share_one_cold_cache(tmp_path: Path) -> N
     digests = {err for _, err in results}
     assert len(digests) == 1, results
     assert len(next(iter(digests))) == 64, f"something besides was written to stderr: {digests}"
-
-
-def test_the_cache_lies_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("RINGRIFT_KERNEL_CACHE", str(tmp_path))
-    assert cache_directory() == tmp_path
-    monkeypatch.delenv("RINGRIFT_KERNEL_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_directory() == tmp_path / "xdg" / "ringrift" / "kernels"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_directory() == tmp_path / "home" / ".cache" / "ringrift" / "kernels"
 
 
 def test_executors_are_made_once_and_need_a_thread() -> None:

@@ -1,0 +1,123 @@
+"""The folder of compiled kernels: where it lies, and that what is damaged in it is compiled again, not loaded.
+
+A file counts if its SHA-256 stands beside it, in a file that is written after the kernels of the module were loaded. So
+neither what a power failure left empty nor a bit that has flipped is run, and whoever cannot write the digest has lost
+nothing but time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+SETTING = "RINGRIFT_KERNEL_CACHE"
+
+_COMPILED = (".o", ".cubin", ".ptx", ".meta")
+_DIGEST = ".sha256"
+_PROBE_BYTES = 1 << 20  # about as much as a module takes
+
+_fallbacks: list[Path] = []
+
+
+def cache_directory() -> Path:
+    """Return the folder of compiled kernels: RINGRIFT_KERNEL_CACHE, or one in the user's cache.
+
+    Raise RuntimeError if nothing says where the user's home is.
+    """
+    named = os.environ.get(SETTING)
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ringrift" / "kernels"
+
+
+def add_fallback(directory: Path) -> None:
+    """Name a folder for compiled kernels that is used if `cache_directory` cannot be written."""
+    _fallbacks.append(directory)
+
+
+@cache
+def open_cache() -> Path:
+    """Return the folder that this process uses, once and for all; it exists and can be written.
+
+    If neither the usual folder nor a fallback can be, it is a temporary one, which goes with the process. Then, and if
+    it is a fallback, a line on stderr says so. Raise OSError if not even that can be made.
+    """
+    try:
+        usual = cache_directory()
+        trouble = _trouble_with(usual)
+    except RuntimeError as error:
+        usual, trouble = Path("~/.cache"), str(error)
+    if not trouble:
+        return usual
+    found = next((folder for folder in _fallbacks if not _trouble_with(folder)), None)
+    if found is None:
+        found = Path(tempfile.mkdtemp(prefix="ringrift-kernels-"))  # for this user alone: what lies in it is run
+        atexit.register(shutil.rmtree, found, ignore_errors=True)
+    remedy = f"{SETTING} can name another folder"
+    print(f"{usual}: compiled kernels cannot be kept there ({trouble}), but in {found}; {remedy}", file=sys.stderr)
+    return found
+
+
+def _trouble_with(directory: Path) -> str:
+    """Return why a folder, which is made if it is missing, cannot be written; "" if it can."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(_PROBE_BYTES))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+@contextlib.contextmanager
+def one_process_at_a_time(module: str) -> Iterator[None]:
+    """Hold the cache's lock for a module, so that only one of several processes that start together compiles."""
+    with open(open_cache() / f"lock-{module}", "ab") as lock:
+        with contextlib.suppress(OSError):  # a file system without locks: then they compile side by side
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def drop_damaged(entry: Path) -> bool:
+    """Delete what is not as it was sealed from the folder of one module. Return whether anything is left to load."""
+    for path in _compiled(entry):
+        try:
+            is_right = _digest_file(path).read_text() == _digest(path)
+        except (OSError, ValueError):
+            is_right = False
+        if not is_right:
+            path.unlink(missing_ok=True)
+    return bool(_compiled(entry))
+
+
+def seal(entry: Path) -> None:
+    """Write the digests of the compiled files in the folder of one module, if there is room for them."""
+    for path in _compiled(entry):
+        target = _digest_file(path)
+        with contextlib.suppress(OSError):
+            if not target.exists() or target.read_text() != _digest(path):
+                temporary = target.with_suffix(f".{os.getpid()}.partial")
+                temporary.write_text(_digest(path))
+                os.replace(temporary, target)
+
+
+def _compiled(entry: Path) -> list[Path]:
+    return [path for path in entry.glob("*") if path.suffix in _COMPILED]
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(path.name + _DIGEST)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

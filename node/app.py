@@ -23,6 +23,8 @@ from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.garbage_collection import GarbageCollector
 from node.blobs.messages import BLOB_PATH
+from node.blobs.needs import needed_blobs
+from node.blobs.scrubbing import Scrubber
 from node.blobs.serving import blob_route
 from node.config.identity import Identity, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
@@ -58,7 +60,7 @@ from node.transport.tls import Credentials
 from node.web.server import serve_local
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
-from node.work.worker import WorkerProcess
+from node.work.worker import WORKER, WorkerProcess
 
 _WRONG_ANCHOR = (
     "the anchor that swarm.toml has for this node is not its key's; before the first start of the swarm, write "
@@ -152,6 +154,7 @@ class _Node:
             context=self._work.context,
             effects=self._effects,
             proposals=self._proposals,
+            scrubber=self._peers.scrubber,
             device=self._work.device,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
@@ -230,6 +233,7 @@ class _Peers:
         self._collector = GarbageCollector(
             lambda: member.replica.ledger, store, self.blobs, self.fetcher, data / "models"
         )
+        self.scrubber = Scrubber(self.blobs, self.fetcher, lambda: needed_blobs(member.replica.ledger))
         routes = {
             SYNC_PATH: self.gossip.route(),
             BLOB_PATH: blob_route(self.blobs),
@@ -276,6 +280,7 @@ class _Peers:
         nursery.start_soon(run, "gossip", self.gossip.run)
         nursery.start_soon(run, "catching up", self._catchup.run, lambda: self._has_to_catch_up(report))
         nursery.start_soon(run, "pruning", offer_and_prune, self._store, self.blobs, self._options.keep_epochs)
+        nursery.start_soon(run, "checking blobs", self.scrubber.run)
         if not keep_blobs:
             nursery.start_soon(run, "deleting", self._collector.run, lambda: self._is_at_rest(report))
 
@@ -323,8 +328,9 @@ class _Work:
             directory=data,
         )
         shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
-        self._worker = WorkerProcess(data / "worker.log")
-        self._check_worker = WorkerProcess(data / "checker.log")
+        command = (*WORKER, "--kernels", str(data / "kernels"))
+        self._worker = WorkerProcess(data / "worker.log", command)
+        self._check_worker = WorkerProcess(data / "checker.log", command)
 
     async def run(self, member: Member, gossip: Gossip) -> None:
         """Work, vote and seal until cancelled."""

@@ -190,6 +190,20 @@ class FailureInfo(TypedDict):
     """Seconds until it starts again; null if it runs."""
 
 
+class BlobsInfo(TypedDict):
+    """The shards, models and games on this node's disk. Part of `GET /status`.
+
+    Each is checked against its digest before it is used or served, and all are read again slowly in the background.
+    """
+
+    checked_bytes: int
+    """Bytes read again in the background since this node started."""
+    damaged: int
+    """Files that were found damaged since then, and dropped."""
+    lost: int
+    """Those of them that could not be fetched again from peers yet."""
+
+
 class Status(TypedDict):
     """The answer of `GET /status`. Metrics are drawn from this and nothing else."""
 
@@ -215,3 +229,5 @@ class Status(TypedDict):
     """Totals over the whole history."""
     failures: list[FailureInfo]
     """The parts of this node that have failed since it started, the newest failure last."""
+    blobs: BlobsInfo
+    """What became of the files on this node's disk."""

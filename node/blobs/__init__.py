@@ -3,6 +3,7 @@
 from typing import Protocol
 
 PIECE_BYTES = 512 * 1024  # blobs travel in pieces of this size, the last one shorter
+MAX_BLOB_BYTES = 256 * 1024 * 1024  # of any blob, whatever size its author announces
 
 
 class BlobError(Exception):
@@ -18,6 +19,13 @@ class Blobs(Protocol):
 
     async def read(self, digest: bytes, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset` on. Raise BlobError if the blob is not here."""
+        ...
+
+    async def verify(self, digest: bytes) -> bool:
+        """Return whether the whole blob is here and is what its digest says; one that is not is deleted.
+
+        Raise BlobError if it is damaged and cannot be deleted.
+        """
         ...
 
     async def add(self, data: bytes) -> bytes:

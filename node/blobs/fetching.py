@@ -49,17 +49,16 @@ class BlobFetcher:
         return frozenset(self._done)
 
     async def fetch(self, digest: bytes, *, max_bytes: int, likely: Iterable[MemberId] = ()) -> None:
-        """Return when the blob, of at most `max_bytes`, is here and verified.
+        """Return when the blob, of at most `max_bytes`, is here and verified, also if it was here before.
 
         The peers in `likely` are asked first. Raise BlobError if no peer could give it.
         """
         while digest in self._done:
             await self._done[digest].wait()
-        if self._blobs.size(digest) is not None:
-            return
         done = self._done[digest] = trio.Event()
         try:
-            await self._fetch(digest, max_bytes, self._in_order(likely))
+            if self._blobs.size(digest) is None or not await self._blobs.verify(digest):
+                await self._fetch(digest, max_bytes, self._in_order(likely))
         finally:
             del self._done[digest]
             done.set()

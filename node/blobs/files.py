@@ -1,5 +1,6 @@
 """Blobs as files, written under another name, synced, then renamed: a name stands for its content or for nothing."""
 
+import errno
 import hashlib
 import os
 import re
@@ -9,13 +10,20 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+import structlog
 import trio
 
-from node.blobs import PIECE_BYTES, BlobError
+from engine.files import digest_regular
+from node.blobs import MAX_BLOB_BYTES, PIECE_BYTES, BlobError
 from node.system.files import sync_directory
 
 _PARTIAL = "partial"
 _NAME = re.compile("[0-9a-f]{64}")
+# A sector that cannot be read, a file system that finds its own sums wrong, and what is no file of ours at all. Other
+# errors pass, such as too many open files.
+_DAMAGED = (errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EFBIG, errno.EINVAL)
+
+_log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
@@ -28,6 +36,8 @@ class FileBlobs:
         self._directory = directory
         self._partial = directory / _PARTIAL
         self._partial.mkdir(parents=True, exist_ok=True)
+        self.damaged = 0  # blobs that were found damaged, and dropped
+        self.lost: set[bytes] = set()  # those that have not come back
         for leftover in self._partial.iterdir():
             if leftover.is_file():  # of a write cut off by a crash; pieces are in directories
                 leftover.unlink()
@@ -47,6 +57,10 @@ class FileBlobs:
     async def read(self, digest: bytes, offset: int, length: int) -> bytes:
         """See `Blobs.read`."""
         return await self._run(self._read, digest, offset, length)
+
+    async def verify(self, digest: bytes) -> bool:
+        """See `Blobs.verify`."""
+        return await self._run(self._verify, digest)
 
     async def add(self, data: bytes) -> bytes:
         """See `Blobs.add`."""
@@ -95,6 +109,24 @@ class FileBlobs:
                 return file.read(length)
         except FileNotFoundError:
             raise BlobError(f"blob {digest.hex()} is not here") from None
+
+    def _verify(self, digest: bytes) -> bool:
+        path = self.path(digest)
+        try:
+            if digest_regular(path, MAX_BLOB_BYTES) == digest:
+                return True
+            reason = "its SHA-256 is another"
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno not in _DAMAGED:
+                raise
+            reason = error.strerror or str(error)
+        self.damaged += 1
+        self.lost.add(digest)
+        _log.warning("damaged blob dropped", blob=digest.hex(), reason=reason)
+        path.unlink(missing_ok=True)
+        return False
 
     def _remove(self, digest: bytes) -> None:
         self.path(digest).unlink(missing_ok=True)
@@ -145,6 +177,7 @@ class FileBlobs:
             sync_directory(self._directory)
         os.replace(temporary, path)
         sync_directory(path.parent)
+        self.lost.discard(bytes.fromhex(path.name))
 
 
 def _chunks(paths: Iterable[Path]) -> Iterator[bytes]:

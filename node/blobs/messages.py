@@ -1,8 +1,8 @@
 """What one node asks another about a blob, and the answer: a range of its bytes, and its size."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
-from consensus.encoding import EncodingError, decode, encode
+from consensus.encoding import Decoded, EncodingError, decode, encode
 from node.blobs import PIECE_BYTES
 
 BLOB_PATH = "/blobs/read"
@@ -44,8 +44,12 @@ def decode_request(data: bytes) -> BlobRequest:
     """Decode a request. Raise BlobMessageError."""
     try:
         match decode(data, limit=MAX_REQUEST_BYTES):
-            case {"digest": bytes(digest), "offset": int(offset), "length": int(length)} if (
-                len(digest) == _DIGEST_BYTES and 0 <= offset < _MAX_INT and 0 <= length <= PIECE_BYTES
+            case {"digest": bytes(digest), "offset": offset, "length": length, **others} if (
+                not others
+                and len(digest) == _DIGEST_BYTES
+                and _is_size(offset)
+                and _is_size(length)
+                and length <= PIECE_BYTES
             ):
                 return BlobRequest(digest, offset, length)
     except EncodingError:
@@ -60,8 +64,13 @@ def decode_answer(data: bytes, request: BlobRequest) -> BlobAnswer:
     except EncodingError as error:
         raise BlobMessageError(str(error)) from None
     match decoded:
-        case {"size": int(size), "data": bytes(part)} if 0 <= size < _MAX_INT:
+        case {"size": size, "data": bytes(part), **others} if not others and _is_size(size):
             if len(part) != max(0, min(request.length, size - request.offset)):
                 raise BlobMessageError("not the range that was asked for")
             return BlobAnswer(size, part)
     raise BlobMessageError("not a size and data")
+
+
+def _is_size(value: Decoded) -> TypeGuard[int]:
+    """Return whether a value is a whole number of bytes; `true` is not, though Python takes it for 1."""
+    return type(value) is int and 0 <= value < _MAX_INT

@@ -2,24 +2,42 @@
 
 from http import HTTPStatus
 
+import trio
+
 from consensus.keys import MemberId
 from node.blobs import BlobError, Blobs
 from node.blobs.messages import MAX_REQUEST_BYTES, BlobAnswer, BlobMessageError, decode_request
 from node.transport.router import Refusal, Route
 
+_FRESH_S = 60.0  # for which a blob that was verified is served without being read whole again
+_REMEMBERED = 1024
+
 
 def blob_route(blobs: Blobs) -> Route:
-    """Return the route for `BLOB_PATH`."""
+    """Return the route for `BLOB_PATH`. What is damaged here is not served, but dropped."""
+    verified: dict[bytes, float] = {}  # when each blob was, by trio's clock
+
+    async def is_right(digest: bytes) -> bool:
+        now = trio.current_time()
+        if verified.get(digest, now - _FRESH_S) > now - _FRESH_S:
+            return True
+        verified.pop(digest, None)
+        if not await blobs.verify(digest):
+            return False
+        verified[digest] = now
+        while len(verified) > _REMEMBERED:
+            del verified[next(iter(verified))]
+        return True
 
     async def read(_member: MemberId, body: bytes) -> bytes:
         try:
             request = decode_request(body)
         except BlobMessageError as error:
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
-        size = blobs.size(request.digest)
-        if size is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, "the blob is not here")
         try:
+            size = blobs.size(request.digest)
+            if size is None or not await is_right(request.digest):
+                raise Refusal(HTTPStatus.NOT_FOUND, "the blob is not here")
             return BlobAnswer(size, await blobs.read(*request)).encode()
         except BlobError:
             raise Refusal(HTTPStatus.NOT_FOUND, "the blob can no longer be read here") from None

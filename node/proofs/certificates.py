@@ -6,6 +6,7 @@ import structlog
 
 from consensus.certificate.envelope import make_certificate
 from consensus.ledger.records.entities import Promotion
+from engine.files import read_regular
 from node.member.ledger_client import LedgerClient
 from node.system.files import write_atomically
 
@@ -13,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def write_certificates(client: LedgerClient, directory: Path) -> None:
-    """Write every complete certificate once, under configuration, number and id, for ever.
+    """Write every complete certificate once, under configuration, number and id, for ever; also one that is damaged.
 
     One that cannot be written now (the disk is full) is tried again with the next round.
     """
@@ -35,6 +36,13 @@ def _write(directory: Path, client: LedgerClient, promotion: Promotion) -> bool:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
     data = make_certificate(promotion, client.ledger)
-    if data is not None and not path.exists():
+    if data is not None and not _holds(path, data):
         write_atomically(path, data)
     return data is not None
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return read_regular(path, len(data)) == data
+    except OSError:
+        return False

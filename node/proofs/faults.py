@@ -9,10 +9,11 @@ import trio
 
 from consensus.encoding import EncodingError, decode
 from consensus.event import MAX_EVENT_BYTES
-from consensus.fault_proof import SIZE_LIMIT, encode_proof
+from consensus.fault_proof import SIZE_LIMIT, NotAProofError, ProofError, encode_proof, verify_proof
 from consensus.ledger.priorities import Subject
 from consensus.ledger.records.cases import Fault
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
+from engine.files import read_regular
 from node.store import Store
 from node.system.files import write_atomically
 from node.text.formatting import short_hex
@@ -45,7 +46,7 @@ async def write_fault_proofs(context: WorkContext, store: Store, directory: Path
                 continue
             path = proof_path(directory, fault.id)
             try:
-                if not path.exists():
+                if not await _is_kept(context, path):
                     data = await _proof(context, store, fault)
                     directory.mkdir(parents=True, exist_ok=True)
                     write_atomically(path, data)
@@ -61,6 +62,20 @@ async def write_fault_proofs(context: WorkContext, store: Store, directory: Path
 def proof_path(directory: Path, result: bytes) -> Path:
     """Return where the proof of a fault is kept."""
     return directory / f"{result.hex()}{SUFFIX}"
+
+
+async def _is_kept(context: WorkContext, path: Path) -> bool:
+    """Return whether the proof is in the file, which may be damaged or missing. Raise OSError if it cannot be read."""
+    try:
+        data = read_regular(path, SIZE_LIMIT)
+        verify_proof(data, context.genesis.digest)
+    except FileNotFoundError:
+        return False
+    except (NotAProofError, ProofError) as error:
+        _log.warning("damaged proof is made again", proof=str(path), reason=str(error))
+        return False
+    await trio.lowlevel.checkpoint()
+    return True
 
 
 async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:

@@ -17,6 +17,7 @@ from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.status import (
+    BlobsInfo,
     ConsensusInfo,
     CurrentWorkInfo,
     FailureInfo,
@@ -27,6 +28,7 @@ from node.api.status import (
     SwarmInfo,
 )
 from node.api.work import WorkInfo
+from node.blobs.scrubbing import Scrubber
 from node.config.address import Address
 from node.gossip.gossip import Gossip
 from node.gossip.peer_table import PeerStatus
@@ -60,6 +62,7 @@ class NodeReport:
         context: NodeWorkContext,
         effects: EffectLog,
         proposals: Proposals,
+        scrubber: Scrubber,
         device: str,
         listen: Address,
         faults: Path,
@@ -77,6 +80,7 @@ class NodeReport:
         self._context = context
         self._effects = effects
         self._proposals = proposals
+        self._scrubber = scrubber
         self._listen = listen
         self._faults = faults
         self._failures = failures
@@ -102,6 +106,7 @@ class NodeReport:
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
             "failures": [_failure(failure) for failure in self._failures()],
+            "blobs": self._blob_state(),
         }
 
     def members(self) -> list[MemberInfo]:
@@ -249,6 +254,13 @@ class NodeReport:
             "done": work.done,
             "wished": work.wished,
             "since_s": trio.current_time() - work.since,
+        }
+
+    def _blob_state(self) -> BlobsInfo:
+        return {
+            "checked_bytes": self._scrubber.checked_bytes,
+            "damaged": self._scrubber.damaged,
+            "lost": self._scrubber.lost,
         }
 
     def _member_info(self, listed: RosterMember, peer: PeerStatus | None) -> MemberInfo:

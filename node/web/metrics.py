@@ -29,6 +29,7 @@ class _StatusCollector(Collector):
         yield from _peer_metrics(self._status)
         yield from _work_metrics(self._status)
         yield from _count_metrics(self._status)
+        yield from _blob_metrics(self._status)
 
 
 def _node_metrics(status: Status) -> Iterator[Metric]:
@@ -182,3 +183,12 @@ def _count_metrics(status: Status) -> Iterator[Metric]:
     for reason, number in sorted(counts["rejected"].items()):
         rejected.add_metric([reason], number)
     yield rejected
+
+
+def _blob_metrics(status: Status) -> Iterator[Metric]:
+    blobs = status["blobs"]
+    yield CounterMetricFamily(
+        "ringrift_blobs_checked_bytes", "Bytes of blobs read again in the background", blobs["checked_bytes"]
+    )
+    yield CounterMetricFamily("ringrift_blobs_damaged", "Blobs found damaged on this disk", blobs["damaged"])
+    yield GaugeMetricFamily("ringrift_blobs_lost", "Damaged blobs that peers could not give yet", blobs["lost"])

@@ -1,14 +1,20 @@
 """Model directories made of blobs: what a job needs on disk is laid out once, under the model's digest."""
 
 import os
+import shutil
 from pathlib import Path
+
+import structlog
 
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Model
 from consensus.ledger.records.transactions import UNIFORM
 from node.text.formatting import short_hex
 from node.work.context import WorkContext
+from node.work.digests import digest_file
 from node.work.worker import WorkError
+
+_log = structlog.get_logger(__name__)
 
 
 def known_model(ledger: Ledger, digest: bytes) -> Model:
@@ -31,24 +37,35 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
 async def model_directory(context: WorkContext, model: Model) -> Path | None:
     """Return a directory with the model's files under their names; None for the built-in model, which has none.
 
-    Raise `WorkError` if nobody has one of the files.
+    Every file is checked each time, and laid out anew if it is damaged or missing. Raise `WorkError` if nobody has it.
     """
     if not model.files:
         return None
     directory = context.folder("models") / model.digest.hex()
-    if directory.is_dir():
-        return directory
-    partial = context.folder("models") / f".{model.digest.hex()}"
-    partial.mkdir(exist_ok=True)
+    directory.mkdir(exist_ok=True)
     for name, digest in model.files.items():
-        _place(await context.fetch(digest, None), partial / name)
-    os.replace(partial, directory)
+        if not await _is_right(directory / name, digest):
+            _place(await context.fetch(digest, None), directory / name)
+            if not await _is_right(directory / name, digest):
+                raise WorkError(f"{directory / name}: this disk does not keep what is written to it")
     return directory
 
 
-def _place(blob: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
+async def _is_right(path: Path, digest: bytes) -> bool:
     try:
-        os.link(blob, target)
-    except OSError:  # another file system
-        target.write_bytes(blob.read_bytes())
+        if await digest_file(path) == digest:
+            return True
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass
+    _log.warning("damaged file of a model", path=str(path))
+    return False
+
+
+def _place(blob: Path, target: Path) -> None:
+    """Put a copy of a blob in place, or nothing. A second name of the file would share its damage."""
+    partial = target.with_name(f".{target.name}")
+    partial.unlink(missing_ok=True)
+    shutil.copyfile(blob, partial)
+    os.replace(partial, target)

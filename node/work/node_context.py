@@ -5,16 +5,13 @@ from typing import Protocol
 
 import trio
 
-from node.blobs import BlobError, Blobs
+from node.blobs import MAX_BLOB_BYTES, BlobError, Blobs
 from node.blobs.fetching import BlobFetcher
 from node.config.identity import Identity
 from node.member.ledger_client import MemberLedgerClient
 from node.member.member import Member
 from node.work.context import WorkProgress
 from node.work.worker import WorkError
-
-MAX_BLOB_BYTES = 256 * 1024 * 1024
-"""Bytes that any blob may have, whatever size its author announces."""
 
 FETCH_S = 120.0
 """A peer that trickles must not hold up all other work; the pieces that came are kept for the next try."""

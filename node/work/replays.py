@@ -1,7 +1,6 @@
 """Replays reported slots, and remembers what this node found out about the games of each match."""
 
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,12 +9,11 @@ import trio
 from consensus.ledger.records.cases import SlotReport
 from node.system.tasks import run_unless
 from node.work.context import WorkContext, failing_only_the_job
+from node.work.digests import digest_file
 from node.work.worker import JobRunner, WorkError
 
 KEPT = 1024
 """Results whose findings are remembered: far more than the slots of all open matches."""
-
-_CHUNK = 1 << 20  # bytes
 
 T = TypeVar("T")
 
@@ -81,15 +79,10 @@ def _size(path: Path) -> int:
 
 async def _digest(path: Path) -> bytes:
     """Return the SHA-256 of a file; only of what seems wrong, so that a broken disk accuses nobody."""
-    hasher = sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                hasher.update(chunk)
-                await trio.lowlevel.checkpoint()
+        return await digest_file(path)
     except OSError as error:
         raise WorkError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return hasher.digest()
 
 
 async def unless_over(context: WorkContext, is_open: Callable[[], bool], work: Callable[[], Awaitable[T]]) -> T | None:

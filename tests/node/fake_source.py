@@ -146,6 +146,7 @@ class FakeSource:
                     "again_in_s": None,
                 },
             ],
+            "blobs": {"checked_bytes": 123_456_789, "damaged": 2, "lost": 1},
         }
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Blobs: stored whole or not at all, fetched from honest, slow, absent and lying peers."""
 
+import errno
 import os
 import random
 from collections.abc import Awaitable, Callable
@@ -10,12 +11,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from consensus.encoding import encode
+from consensus.encoding import Value, encode
 from node.blobs import PIECE_BYTES, BlobError, Blobs
 from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.memory import MemoryBlobs
-from node.blobs.messages import BLOB_PATH, decode_request
+from node.blobs.messages import BLOB_PATH, BlobMessageError, BlobRequest, decode_answer, decode_request
 from node.blobs.serving import blob_route
 from node.config.identity import Identity
 from node.transport import AskError, Refused
@@ -354,6 +355,9 @@ async def test_what_is_here_is_not_fetched(lan: Lan) -> None:
         encode({"digest": DIGEST[1:], "offset": 0, "length": 1}),
         encode({"digest": "x", "offset": 0, "length": 1}),
         encode({"digest": DIGEST, "offset": 2**63, "length": 1}),
+        encode({"digest": DIGEST, "offset": True, "length": 1}),
+        encode({"digest": DIGEST, "offset": 0, "length": False}),
+        encode({"digest": DIGEST, "offset": 0, "length": 1, "more": 1}),
     ],
 )
 async def test_malformed_requests_for_ranges_are_refused(blobs: Blobs, request_: bytes) -> None:
@@ -361,6 +365,91 @@ async def test_malformed_requests_for_ranges_are_refused(blobs: Blobs, request_:
     with pytest.raises(Refusal) as refusal:
         await blob_route(blobs).handler(ME, request_)
     assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize("answer", [{"size": True, "data": b"x"}, {"size": 1, "data": b"x", "more": None}])
+def test_malformed_answers_are_refused(answer: dict[str, Value]) -> None:
+    with pytest.raises(BlobMessageError, match="not a size and data"):
+        decode_answer(encode(answer), BlobRequest(DIGEST, 0, 1))
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    path.chmod(0o644)
+    if how == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"flipped": data[:-1] + bytes([data[-1] ^ 1]), "short": data[:-1], "empty": b""}[how])
+
+
+DAMAGES = ("flipped", "short", "empty", "pipe", "missing")
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+async def test_what_is_damaged_here_is_dropped_and_fetched_again(
+    nursery: trio.Nursery, tmp_path: Path, how: str
+) -> None:
+    blobs = FileBlobs(tmp_path)
+    lan = Lan(nursery, blobs)
+    await lan.peer(1, honest())
+    await blobs.add(DATA)
+    assert await blobs.verify(DIGEST)
+    damage(blobs.path(DIGEST), how)
+    assert not await blobs.verify(DIGEST)
+    assert blobs.size(DIGEST) is None
+    assert blobs.damaged == len(blobs.lost) == (how != "missing")
+    await blobs.add(DATA)
+    damage(blobs.path(DIGEST), how)
+    await lan.fetcher.fetch(DIGEST, max_bytes=len(DATA))
+    assert blobs.path(DIGEST).read_bytes() == DATA
+    assert not blobs.lost
+
+
+async def test_a_file_that_cannot_be_read_just_now_is_not_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(number: int) -> Callable[..., bytes]:
+        def digest(*_: object) -> bytes:
+            raise OSError(number, os.strerror(number))
+
+        return digest
+
+    blobs = FileBlobs(tmp_path)
+    await blobs.add(DATA)
+    with monkeypatch.context() as patch:
+        patch.setattr("node.blobs.files.digest_regular", fail(errno.EMFILE))
+        with pytest.raises(BlobError, match="Too many open files"):
+            await blobs.verify(DIGEST)
+    assert await blobs.verify(DIGEST)
+    with monkeypatch.context() as patch:
+        patch.setattr("node.blobs.files.digest_regular", fail(errno.EIO))
+        assert not await blobs.verify(DIGEST)
+    assert blobs.size(DIGEST) is None
+
+
+async def test_what_is_damaged_is_not_served(tmp_path: Path, autojump_clock: MockClock) -> None:
+    blobs, request = FileBlobs(tmp_path), encode({"digest": DIGEST, "offset": 0, "length": 1})
+    await blobs.add(DATA)
+    answer = blob_route(blobs).handler
+    assert await answer(ME, request) == encode({"size": len(DATA), "data": DATA[:1]})
+    damage(blobs.path(DIGEST), "flipped")
+    await trio.sleep(61)  # it had just been verified
+    with pytest.raises(Refusal) as refusal:
+        await answer(ME, request)
+    assert refusal.value.status == 404
+    assert blobs.lost == {DIGEST}
+
+
+async def test_a_damaged_blob_in_memory_is_none() -> None:
+    blobs = MemoryBlobs()
+    await blobs.add(DATA)
+    assert await blobs.verify(DIGEST)
+    blobs._whole[DIGEST] = b"other"
+    assert not await blobs.verify(DIGEST)
+    assert blobs.size(DIGEST) is None
 
 
 async def test_a_blob_goes_over_real_sockets(loopback: Loopback, identities: list[Identity], tmp_path: Path) -> None:

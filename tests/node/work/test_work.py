@@ -28,7 +28,7 @@ from node.work.context import WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
 from node.work.worker import Report, WorkerProcess, WorkError
-from tests.consensus.ledger.swarm import Swarm
+from tests.consensus.ledger.swarm import Swarm, digest_of
 from training.selfplay import play_shard
 from training.settings import SelfPlaySettings
 from training.shard import write_shard
@@ -267,11 +267,12 @@ async def test_jobs_are_asked_for_as_the_settings_say(
         swarm.act(0, t.SelfplayClaim(number, "hex8-2", 8))
         claim = swarm.ledger.claim(context.me, number)
         assert claim is not None
-        for digest in swarm.ledger.configuration("hex8-2").model.files.values():
-            context.files[digest] = Path(__file__)
         await perform(context, player, claim, lambda _told: None)
         assert player.jobs[-1]["settings"]["simulations"] == simulations
         swarm.promote(1, f"no. {number}")
+        weights = tmp_path / f"weights {number}"
+        weights.write_text(repr(("weights", f"no. {number}")))
+        context.files[digest_of("weights", f"no. {number}")] = weights
     context.files[swarm.play(0, games=40)] = tmp_path
     await perform(context, player, _training_claim(swarm, "c32b4"), lambda _told: None)
     asked = player.jobs[-1]["settings"]
@@ -535,5 +536,13 @@ async def test_certificates_are_written_once_the_disk_has_room_again(
     swarm.certify(statements[0], (0, 1, 2))
     context.stir()
     await trio.sleep(1)
-    assert sorted(path.name[:11] for path in directory.iterdir()) == ["hex8-2-0001", "hex8-2-0002"]
+    kept = {path: path.read_bytes() for path in directory.iterdir()}
+    assert sorted(path.name[:11] for path in kept) == ["hex8-2-0001", "hex8-2-0002"]
     nursery.cancel_scope.cancel()
+    damaged = min(kept)
+    damaged.write_bytes(kept[damaged][:-9])
+    async with trio.open_nursery() as restarted:
+        restarted.start_soon(write_certificates, context, directory)
+        await trio.sleep(1)
+        restarted.cancel_scope.cancel()
+    assert {path: path.read_bytes() for path in directory.iterdir()} == kept

@@ -29,6 +29,7 @@ from consensus.roster import Roster
 
 VERSION = 1
 SIZE_LIMIT = 1 << 27
+_MAX_VALUES = 1 << 20  # far more than the chain, the report and the findings hold; most bytes are those of the games
 FIELDS = ("chain", "event", "findings", "games", "genesis", "report", "version")
 
 T = TypeVar("T", bound=Transaction)
@@ -121,7 +122,7 @@ def _parse(data: bytes) -> dict[str, Decoded]:
     if len(data) > SIZE_LIMIT:
         raise NotAProofError(f"not a proof of a wrong result: {len(data)} bytes where at most {SIZE_LIMIT} are allowed")
     try:
-        table = decode(data, limit=SIZE_LIMIT)
+        table = decode(data, limit=SIZE_LIMIT, items=_MAX_VALUES)
     except EncodingError as error:
         raise NotAProofError(f"not a proof of a wrong result: {error}") from None
     if not isinstance(table, dict) or not {"event", "games", "report"} <= table.keys():

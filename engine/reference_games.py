@@ -7,9 +7,10 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 from engine import notation
 from engine.backend.dialect import Executor
 from engine.config import CONFIGS, config
+from engine.files import decode_text, open_regular
 from engine.games import Games
 from engine.move_parser import text_to_move
 
 Recorded = dict[str, Any]
 _GZIP = b"\x1f\x8b"
+_MAX_LINE_BYTES = 1 << 24
 _KEYS = {"id", "board", "players", "swap", "end", "winner", "steps"}
 
 
@@ -57,29 +60,53 @@ def configuration_of(game: Recorded) -> str:
     return f"{game['board']}-{game['players']}"
 
 
-def read_games(path: Path) -> Iterator[Recorded]:
-    """Yield the games of a file, gzipped or plain.
+def read_games(path: Path, max_bytes: int | None = None) -> Iterator[Recorded]:
+    """Yield the games of a file, gzipped or plain, of at most `max_bytes` when unpacked.
 
     Raises:
-        RecordedGamesError: the file is damaged, or does not hold recorded games.
+        RecordedGamesError: the file is damaged, too large, or does not hold recorded games.
     """
     try:
         with _open_lines(path) as lines:
-            for number, line in enumerate(lines, 1):
-                game = json.loads(line)
+            for number, line in _numbered(lines, max_bytes):
+                game = _parse(number, line)
                 if not isinstance(game, dict) or game.get("v") != 1 or not game.keys() >= _KEYS:
                     raise RecordedGamesError(f"{path}, line {number}: not a recorded game of version 1")
                 if configuration_of(game) not in CONFIGS:
                     raise RecordedGamesError(f"{path}, line {number}: no configuration {configuration_of(game)}")
                 yield game
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except RecordedGamesError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise RecordedGamesError(f"{path}: cannot be read as recorded games: {error}") from None
 
 
-def _open_lines(path: Path) -> TextIO:
-    with path.open("rb") as file:
+@contextmanager
+def _open_lines(path: Path) -> Iterator[BinaryIO]:
+    with open_regular(path) as file:
         is_packed = file.read(len(_GZIP)) == _GZIP
-    return gzip.open(path, "rt", encoding="utf-8") if is_packed else path.open(encoding="utf-8")
+        file.seek(0)
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
+
+
+def _numbered(lines: BinaryIO, max_bytes: int | None) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not empty, with their numbers from 1. Raise ValueError where they are too long."""
+    total = number = 0
+    while line := lines.readline(_MAX_LINE_BYTES + 1):
+        total, number = total + len(line), number + 1
+        if len(line) > _MAX_LINE_BYTES:
+            raise ValueError(f"line {number} is above the limit of {_MAX_LINE_BYTES:,} bytes")
+        if max_bytes is not None and total > max_bytes:
+            raise ValueError(f"above the limit of {max_bytes:,} bytes")
+        if line.strip():
+            yield number, line
+
+
+def _parse(number: int, line: bytes) -> Any:
+    try:
+        return json.loads(decode_text(line))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"line {number}: {error}") from None
 
 
 def list_digest(texts: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from engine.files import read_text
 from node.simulation.invariants import Violation
 from node.simulation.mutants import MUTANTS
 from node.simulation.run import RunReport, simulate
@@ -25,11 +26,12 @@ from node.simulation.schedule import (
     ATTACK_KINDS,
     FREQUENCIES,
     Schedule,
-    ScheduleError,
     decode_schedule,
     draw_schedule,
 )
 from node.simulation.shrink import shrink
+
+_MAX_SCHEDULE_BYTES = 1 << 24
 
 Job = tuple[Schedule, str | None]  # and the name of a mutant
 
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         schedules = _schedules(arguments)
-    except (OSError, ScheduleError) as error:
+    except (OSError, ValueError) as error:
         parser.error(f"{arguments.schedule}: {error}")
     started, reports = time.monotonic(), []
     jobs = [(schedule, arguments.broken) for schedule in schedules]
@@ -146,7 +148,7 @@ def _require_known(kind: str, known: Iterable[str], what: str) -> None:
 
 def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
     if arguments.schedule is not None:
-        return [decode_schedule(arguments.schedule.read_text())]
+        return [decode_schedule(read_text(arguments.schedule, _MAX_SCHEDULE_BYTES))]
     counts = list(arguments.nodes)
     faults, attacks = arguments.faults, arguments.malice
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+
+from engine.files import read_regular
 
 FILE_MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest file that is read."""
@@ -103,14 +106,10 @@ def read_kind(path: Path) -> str:
 def read_limited(path: Path) -> bytes:
     """Return the bytes of a file. Raise DataError if it cannot be read or is larger than FILE_MAX_BYTES."""
     try:
-        with path.open("rb") as file:
-            # `read` reserves as many bytes as it is asked for, so it is not asked for the limit at once
-            data = file.read(min(os.fstat(file.fileno()).st_size, FILE_MAX_BYTES) + 1)
+        return read_regular(path, FILE_MAX_BYTES)
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path.name) from None
-    if len(data) > FILE_MAX_BYTES:
-        raise DataError(f"above the limit of {FILE_MAX_BYTES} bytes", path.name)
-    return data
+        fault = error.strerror if error.errno == errno.EFBIG else f"cannot be read ({error.strerror})"
+        raise DataError(str(fault), path.name) from None
 
 
 def _metadata(data: bytes) -> dict[str, str]:

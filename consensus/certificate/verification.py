@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import Roster
 from consensus.statement import MANIFEST, PAYLOAD_TYPE, canonical_json, pae
 
-__all__ = ["CertificateError", "UnreadableError", "VerifiedCertificate", "verify"]
+__all__ = ["CertificateError", "UnreadableError", "VerifiedCertificate", "check_files", "verify"]
 
 SIZE_LIMIT = 4 << 20
 FIELDS = ("chain", "payload", "payloadType", "signatures")
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # of text; those of UTF-32 begin like these
 
 
 class UnreadableError(ValueError):
@@ -54,7 +56,7 @@ def verify(data: bytes, genesis: bytes | None = None, files: Mapping[str, bytes]
         raise CertificateError(f"payloadType must be {PAYLOAD_TYPE}")
     sealed_by = _check_seals(table["signatures"], statement, sealers.roster)
     content = verify_content(statement, sealers)
-    checked = 0 if files is None else _check_files(content, files)
+    checked = 0 if files is None else check_files(content, files)
     weight = sealers.roster.weight(sealed_by)
     return VerifiedCertificate(
         genesis=sealers.genesis,
@@ -72,6 +74,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         table = json.loads(data.decode("ascii"))
     except (ValueError, RecursionError) as error:
+        if data.startswith(_MARKS):
+            what = "begins with a byte order mark, so an editor has saved it anew; fetch the certificate again"
+            raise UnreadableError(f"not a certificate: {what}") from None
         if _looks_like_one(data):
             raise CertificateError("damaged: the certificate is no longer valid JSON") from None
         raise UnreadableError(f"not a certificate: not a JSON object ({_first_line(error)})") from None
@@ -84,7 +89,8 @@ def _parse(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         canonical = b""
     if canonical != data:
-        raise CertificateError("not in canonical form (sorted keys, no spaces, one newline at the end)")
+        what = "sorted keys, no spaces, one newline at the end; an editor may have saved it anew"
+        raise CertificateError(f"not in canonical form ({what})")
     return table
 
 
@@ -162,8 +168,11 @@ def _member(text: object, roster: Roster) -> MemberId:
     return member
 
 
-def _check_files(content: Content, files: Mapping[str, bytes]) -> int:
-    """Return how many files were compared with the subjects; the manifest itself may be absent."""
+def check_files(content: Content, files: Mapping[str, bytes]) -> int:
+    """Return how many files were compared with the subjects; the manifest itself may be absent.
+
+    `files` gives the SHA-256 of each file of the model at hand. Raise CertificateError if they are not the subjects.
+    """
     for name in sorted(files):
         if name not in content.subjects:
             raise CertificateError(f"file {name!r} is not part of the certified model")

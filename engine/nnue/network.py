@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from engine.backend.rows import HIDDEN
 from engine.boards import BOARDS, board
 from engine.features import SEATS
+from engine.files import read_regular
 from engine.nnue.features import BUCKETS, COUNTS, KINDS, feature_count
 
 WEIGHTS: Final = "weights.safetensors"
@@ -131,8 +132,8 @@ def _read_config(directory: Path) -> dict[str, Any]:
     data = _read_limited(directory / CONFIG)
     try:
         config: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        raise NnueError("not JSON", CONFIG) from None
+    except (ValueError, RecursionError) as error:
+        raise NnueError(f"not JSON ({error})", CONFIG) from None
     if not isinstance(config, dict) or set(config) != set(_KEYS):
         raise NnueError(f"expected exactly the keys {', '.join(_KEYS)}", CONFIG)
     if config["format"] != FORMAT or config["board"] not in BOARDS:
@@ -146,13 +147,9 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 def _read_limited(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        return read_regular(path, _MAX_BYTES)
     except OSError as error:
         raise NnueError(f"cannot be read ({error.strerror})", path.name) from None
-    if len(data) > _MAX_BYTES:
-        raise NnueError(f"above the limit of {_MAX_BYTES} bytes", path.name)
-    return data
 
 
 def _fault(nnue: Nnue) -> str | None:

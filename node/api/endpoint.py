@@ -9,9 +9,12 @@ import os
 import secrets
 from pathlib import Path
 
+from engine.files import read_regular
+
 TOKEN_HEADER = "x-ringrift-token"
 _ENDPOINT = "http.json"
 _TOKEN = "http.token"
+_MAX_BYTES = 4096  # of either file
 
 
 def write_endpoint(data: Path, url: str) -> None:
@@ -41,13 +44,13 @@ def write_token(data: Path) -> str:
 
 def read_token(data: Path) -> str:
     """Return the token of the node whose data folder this is. Raise OSError if it cannot be read."""
-    return (data / _TOKEN).read_text().strip()
+    return read_regular(data / _TOKEN, _MAX_BYTES).decode().strip()
 
 
 def read_url(data: Path) -> str | None:
     """Return where the node of a data folder serves people; None if no readable file says so."""
     try:
-        endpoint = json.loads((data / _ENDPOINT).read_text())
+        endpoint = json.loads(read_regular(data / _ENDPOINT, _MAX_BYTES))
     except (OSError, ValueError):
         return None
     return str(endpoint["url"]) if isinstance(endpoint, dict) and "url" in endpoint else None

@@ -9,11 +9,13 @@ from typing import TypeVar
 from consensus.certificate.verification import CertificateError
 from consensus.fault_proof import ProofError
 from consensus.genesis import GenesisError, decode_genesis
+from engine.files import read_regular
 from node.config.toml import ConfigError
 
 _T = TypeVar("_T")
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+_MAX_BYTES = 1 << 20  # of a swarm.toml, or of a genesis record, which is smaller
 
 
 def check_with_any(check: Callable[[bytes | None], _T], trusted: Sequence[bytes | None]) -> _T:
@@ -32,8 +34,8 @@ def trusted_digests(text: str) -> Sequence[bytes]:
     if _DIGEST.fullmatch(text):
         return [bytes.fromhex(text)]
     path = Path(text)
-    data = read_file(path)
-    if data[:1] >= b"\x80":  # a CBOR map; text never begins like this
+    data = read_file(path, _MAX_BYTES)
+    if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; text never begins like this, whatever its encoding
         try:
             return [decode_genesis(data).digest]
         except GenesisError as error:
@@ -44,12 +46,16 @@ def trusted_digests(text: str) -> Sequence[bytes]:
     return [genesis.digest for genesis in (config.genesis, config.earlier) if genesis is not None]
 
 
-def read_file(path: Path, limit: int = -1) -> bytes:
-    """Return the first `limit` bytes of a file, or all. Raise ConfigError if it cannot be read."""
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of a regular file. Raise ConfigError if it cannot be read or has more than `max_bytes`."""
     try:
-        with path.open("rb") as file:
-            return file.read(limit)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; check the path") from None
+        return read_regular(path, max_bytes)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> ConfigError:
+    """Make the error for a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return ConfigError("there is no such file; check the path", path)
+    return ConfigError(f"cannot be read ({error.strerror}); check the path", path)

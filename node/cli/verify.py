@@ -1,16 +1,23 @@
 """`ringrift-node verify`: checks a certificate, or the proof of a wrong result, offline."""
 
 import argparse
-import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate.verification import CertificateError, UnreadableError, VerifiedCertificate, verify
+from consensus.certificate.verification import (
+    CertificateError,
+    UnreadableError,
+    VerifiedCertificate,
+    check_files,
+    verify,
+)
 from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.keys import id_text
 from consensus.ledger.records.transactions import UNIFORM
 from node.cli.lines import print_line, say
+from node.cli.model_files import digest_files
 from node.cli.trust import check_with_any, read_file, trusted_digests
 from node.config.toml import ConfigError
 from node.text import formatting
@@ -31,15 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Check one file; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
-    data = read_file(options.certificate, PROOF_LIMIT + 1)
+    data = read_file(options.certificate, PROOF_LIMIT)
     trusted = (None,) if options.genesis is None else trusted_digests(options.genesis)
     if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; JSON never begins like this
         from node.cli.verify_fault import check_proof
 
         return check_proof(options, data, trusted)
-    files = None if options.model is None else _digests(options.model)
     try:
-        verified = check_with_any(lambda genesis: verify(data, genesis, files), trusted)
+        verified = check_with_any(lambda genesis: verify(data, genesis), trusted)
+        if options.model is not None:
+            files = digest_files(options.model, verified.content.subjects)
+            verified = replace(verified, files_checked=check_files(verified.content, files))
     except UnreadableError as error:
         raise ConfigError(f"{options.certificate}: {error}") from None
     except CertificateError as error:
@@ -50,13 +59,6 @@ def main(options: argparse.Namespace) -> int:
     else:
         _print_facts(options, verified)
     return 0
-
-
-def _digests(directory: Path) -> dict[str, bytes]:
-    if not directory.is_dir():
-        raise ConfigError(f"{directory}: is not a directory; give --model the one that holds the model's files")
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix(): hashlib.sha256(read_file(path)).digest() for path in files}
 
 
 def _facts(verified: VerifiedCertificate) -> dict[str, Any]:

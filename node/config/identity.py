@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consensus.keys import SEED_BYTES, SigningKey, id_text
+from engine.files import decode_text
 from node.system.files import sync_directory
 
 _MAX_KEY_FILE_BYTES = 4096
@@ -95,15 +96,21 @@ def _unreadable(path: Path, error: OSError) -> IdentityError:
 
 def _seed_from_pem(path: Path, data: bytes) -> bytes:
     try:
-        private = load_pem_private_key(data, password=None)
+        lines = decode_text(data).split("\n")
+    except ValueError as error:
+        raise _no_key(path, f" ({error})") from None
+    try:
+        private = load_pem_private_key("\n".join(line.strip() for line in lines).encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         private = None
     if not isinstance(private, Ed25519PrivateKey):
-        raise IdentityError(
-            f"{path}: not an Ed25519 private key in PEM form; "
-            "restore it from a copy or make a new one with `ringrift-node keygen`"
-        )
+        raise _no_key(path)
     return private.private_bytes_raw()
+
+
+def _no_key(path: Path, cause: str = "") -> IdentityError:
+    remedy = "restore it from a copy or make a new one with `ringrift-node keygen`"
+    return IdentityError(f"{path}: not an Ed25519 private key in PEM form{cause}; {remedy}")
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -3,16 +3,22 @@
 import difflib
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from consensus.settings import format_value
+from engine.files import read_text
 
 Where = tuple[str | int, ...]  # a path into the document: ("member", 1, "weight")
 
 _MAX_BITS = 1000  # of a whole number
+_MAX_BYTES = 1 << 20  # of a file; one of 256 members has 50 KB
+_ODD = re.compile(
+    "[\x80-\xa0\xad\u1680\u180e\u2000-\u201f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+)  # from word processors
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -34,7 +40,7 @@ def line_of(text: str, where: Where) -> int | None:
     best, best_length = None, 0
     table: Where = ()
     array_sizes: dict[Where, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.match(line):
             table = _dotted(header[2])
             if header[1] == "[[":
@@ -157,11 +163,11 @@ def _shown(value: object) -> str:
 def read_toml(path: Path, absent: str) -> Table:
     """Read a TOML file; `absent` is the remedy if it does not exist. Raise ConfigError."""
     try:
-        text = path.read_bytes().decode()
+        text = read_text(path, _MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(f"there is no such file; {absent}", path) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"byte {error.start} is not UTF-8; save the file as UTF-8 text", path) from None
+    except ValueError as error:
+        raise ConfigError(f"{error}; save the file as UTF-8 text", path) from None
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror}); check the path and its permissions", path) from None
     return parse_toml(path, text)
@@ -191,11 +197,15 @@ def _require_short(value: object) -> None:
 def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
     """Make the error from tomllib's message: its exceptions have no fields before Python 3.14."""
     position = _POSITION.search(message)
-    line = int(position[1]) if position and position[1] else len(text.splitlines())
+    lines = text.removesuffix("\n").split("\n")
+    line = int(position[1]) if position and position[1] else len(lines)
     what = _POSITION.sub("", message)
     what = what[:1].lower() + what[1:]
     if re.match("cannot (overwrite|declare|mutate)", what):  # tomllib's words for a repetition
         what, remedy = "this key or table is here twice", "take one away, or write [[...]] before each of several"
+    elif odd := _ODD.search(lines[line - 1]):
+        name = unicodedata.name(odd[0], "no printable character")
+        what, remedy = f"U+{ord(odd[0]):04X} ({name}) is here", "type a plain space or quote instead"
     else:
         remedy = "mend this line or the one before"
     return ConfigError(f"not TOML: {what}; {remedy}", f"{path}:{line}")

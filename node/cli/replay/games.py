@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine import notation
 from engine.backend.dialect import PLAIN
 from engine.config import CONFIGS, Config, config
+from engine.files import open_regular
 from engine.games import Games, IllegalMoveError
 from engine.move_parser import text_to_move
 from engine.picture import LastMove
@@ -22,6 +23,7 @@ from node.config.toml import ConfigError
 from node.text.formatting import plural, short
 
 _PASSES = ("SP", "NP", "SW", "SC", "NM", "SR", "NL", "ST", "NT")  # moves that do nothing on the board
+_MAX_BYTES = 1 << 28  # of recorded games
 _WANTED = "give a file of recorded games, a self-play shard or a match"
 
 
@@ -76,7 +78,7 @@ class ReplayedGame:
 def load_games(path: Path) -> list[StoredGame]:
     """Return the games in a file. Raise ConfigError if it cannot be read, or holds no games."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(9)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
@@ -89,7 +91,7 @@ def load_games(path: Path) -> list[StoredGame]:
 
 def _from_lines(path: Path) -> list[StoredGame]:
     try:
-        return [_recorded(path, number, game) for number, game in enumerate(read_games(path), 1)]
+        return [_recorded(path, number, game) for number, game in enumerate(read_games(path, _MAX_BYTES), 1)]
     except RecordedGamesError as error:
         raise ConfigError(f"{error}; {_WANTED}") from None
 

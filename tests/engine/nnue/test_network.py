@@ -78,7 +78,7 @@ def test_wrong_weights_are_refused(fault: str, tmp_path: Path) -> None:
 
 
 WRONG_CONFIGS: dict[str, Any] = {
-    "not JSON": "{",
+    "not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))": "{",
     "expected exactly the keys board, features, format, top, width": {},
     "format 1 and board 'hex8', expected 'nnue/1'": {"format": 1},
     "format 'nnue/1' and board 'chess', expected 'nnue/1'": {"board": "chess"},

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -357,3 +358,26 @@ def test_packed_and_plain_files_hold_the_same_games(one_game: Path, tmp_path: Pa
     packed = tmp_path / "packed.jsonl"  # the name does not matter
     packed.write_bytes(gzip.compress(one_game.read_bytes()))
     assert load_games(packed) == load_games(one_game)
+
+
+def test_recorded_games_as_editors_save_them(one_game: Path, tmp_path: Path) -> None:
+    data, saved = one_game.read_bytes(), tmp_path / "saved.jsonl"
+    for made in (b"\xef\xbb\xbf" + data, data.replace(b"\n", b"\r\n"), data.rstrip(), data + b"\n \n"):
+        saved.write_bytes(made)
+        assert load_games(saved) == load_games(one_game)
+
+
+def test_what_is_no_file_or_too_large_holds_no_games(
+    one_game: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe, not a file" in refused(capsys, tmp_path / "pipe")
+    assert "is a device, not a file" in refused(capsys, Path("/dev/zero"))
+    (tmp_path / "utf16").write_bytes(one_game.read_text().encode("utf-16"))
+    assert "line 1: this is UTF-16, not UTF-8" in refused(capsys, tmp_path / "utf16")
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(bytes(1 << 25)))
+    assert "line 1 is above the limit" in refused(capsys, packed)
+    packed.write_bytes(gzip.compress(one_game.read_bytes() * 9))
+    monkeypatch.setattr("node.cli.replay.games._MAX_BYTES", 8 * one_game.stat().st_size)
+    assert "above the limit" in refused(capsys, packed)

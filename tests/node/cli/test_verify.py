@@ -3,16 +3,19 @@
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from consensus.certificate import verification
 from consensus.certificate.envelope import make_certificate
+from consensus.fault_proof import NotAProofError, verify_proof
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records import transactions as t
 from consensus.statement import canonical_json, pae
@@ -257,3 +260,151 @@ def test_it_needs_neither_node_nor_network_nor_torch(files: Files) -> None:
     loaded = set(found.stdout.splitlines()[-1].split())
     assert "cryptography" in loaded
     assert not {"torch", "warp", "trio", "numpy", "httpx", "h11", "ssl", "rich", "jinja2", "cbor2"} & loaded
+
+
+def as_subject(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Make every certificate name these files, as one could that another program's swarm has sealed."""
+    real = verification.verify
+
+    def verify(*arguments: Any) -> Any:
+        found = real(*arguments)
+        return replace(found, content=replace(found.content, subjects=dict.fromkeys(names, bytes(32))))
+
+    monkeypatch.setattr("node.cli.verify.verify", verify)
+
+
+def large_file(model: Path) -> None:
+    with (model / "large.bin").open("wb") as file:
+        file.truncate(6 << 30)
+
+
+def pipe(model: Path) -> None:
+    os.mkfifo(model / "pipe")
+
+
+def device(model: Path) -> None:
+    (model / "zero").symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize(("change", "name"), [(large_file, "large.bin"), (pipe, "pipe"), (device, "zero")])
+def test_a_file_that_the_statement_does_not_name_is_refused_unread(
+    files: Files, capsys: Output, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None], name: str
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr("node.cli.model_files.digest_regular", lambda path, _limit: read.append(path))
+    change(files.model)
+    assert files.verify(GOOD, "--model", files.model) == 1
+    assert f"file {name!r} is not part of the certified model" in capsys.readouterr().err
+    assert read == []
+
+
+def unreadable(model: Path, make: Callable[[Path], object]) -> None:
+    path = model / "weights.safetensors"
+    path.unlink()
+    make(path)
+
+
+def very_large(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
+def out_of_the_folder(path: Path) -> None:
+    other = path.parent.parent / "other"
+    other.write_bytes(WEIGHTS)
+    path.symlink_to(other)
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "is a pipe, not a file"),
+        (lambda path: path.symlink_to("/dev/zero"), "leads out of the folder"),
+        (out_of_the_folder, "leads out of the folder"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (very_large, "above the limit"),
+    ],
+    ids=["pipe", "device", "link", "directory", "large"],
+)
+def test_a_named_file_that_cannot_be_read_is_no_refusal(
+    files: Files, capsys: Output, make: Callable[[Path], object], what: str
+) -> None:
+    unreadable(files.model, make)
+    assert files.verify(GOOD, "--model", files.model) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ringrift-node: {files.model / 'weights.safetensors'}: ")
+    assert what in told
+    assert told.count("\n") == 1
+
+
+def test_a_link_inside_the_folder_is_followed(files: Files) -> None:
+    store = files.model / "sub"
+    store.mkdir()
+    (files.model / "weights.safetensors").unlink()
+    (files.model / "weights.safetensors").symlink_to(files.model / "sub" / "weights.safetensors")
+    (store / "weights.safetensors").write_bytes(WEIGHTS)
+    assert files.verify(GOOD, "--model", files.model) == 1  # sub/weights.safetensors is one too many
+    other = files.model / "weights.safetensors"
+    other.unlink()
+    (store / "weights.safetensors").rename(other)
+    assert files.verify(GOOD, "--model", files.model) == 0
+
+
+@pytest.mark.parametrize("name", ["../swarm.toml", "/etc/passwd", "a/../../x", "", "a//b", "."])
+def test_a_statement_cannot_name_files_elsewhere(
+    files: Files, capsys: Output, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (files.model / "weights.safetensors").unlink()
+    as_subject(monkeypatch, name)
+    assert files.verify(GOOD, "--model", files.model) == 1
+    assert "would not be in its folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["certificate", "--genesis"])
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "pipe", "folder", "large", "/proc/self/mem"])
+def test_what_is_no_file_or_too_large_cannot_be_read(files: Files, capsys: Output, option: str, path: str) -> None:
+    where = files.model / path
+    if path == "pipe":
+        os.mkfifo(where)
+    elif path == "folder":
+        where.mkdir()
+    elif path == "large":
+        where.touch()
+        os.truncate(where, 6 << 30)
+    if option == "certificate":
+        assert main(["verify", str(where)]) == 2
+    else:
+        assert files.verify(GOOD, "--genesis", where) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ringrift-node: {where}: cannot be read (")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "cause"),
+    [
+        (b"\xef\xbb\xbf" + GOOD, 2, "byte order mark"),
+        (GOOD.decode().encode("utf-16"), 2, "byte order mark"),
+        (GOOD.replace(b"\n", b"\r\n"), 1, "an editor may have saved it anew"),
+        (GOOD.rstrip(), 1, "one newline at the end"),
+        (GOOD.replace(b",", b", "), 1, "no spaces"),
+    ],
+)
+def test_what_an_editor_has_made_of_a_certificate(
+    files: Files, capsys: Output, data: bytes, status: int, cause: str
+) -> None:
+    assert files.verify(data) == status
+    assert cause in capsys.readouterr().err
+
+
+def test_a_swarm_toml_as_an_editor_saves_it_is_the_same_swarm(files: Files) -> None:
+    text = files.swarm.read_text()
+    for data in ("\ufeff" + text, text.replace("\n", "\r\n"), text.replace("\n", " \t\n").rstrip()):
+        files.swarm.write_bytes(data.encode())
+        assert files.verify(GOOD, "--genesis", files.swarm) == 0
+
+
+def test_a_small_proof_of_very_many_values_takes_little_memory() -> None:
+    many = b"\xa1\x61a\x9a" + (1 << 21).to_bytes(4, "big") + bytes(1 << 21)
+    with pytest.raises(NotAProofError, match="more values than are allowed"):
+        verify_proof(many)

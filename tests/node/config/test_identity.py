@@ -1,6 +1,7 @@
 """Key files: made once, private, refused in any doubt."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,30 @@ def test_what_is_no_key_is_refused_in_one_line(tmp_path: Path, data: bytes) -> N
         load_identity(tmp_path / "key")
     assert str(tmp_path / "key") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda pem: b"\xef\xbb\xbf" + pem,
+        lambda pem: pem.replace(b"\n", b"\r\n"),
+        lambda pem: pem.replace(b"\n", b" \t\n"),
+        lambda pem: pem.rstrip(),
+        lambda pem: b"\n" + pem + b"\n\n",
+    ],
+    ids=["byte order mark", "CRLF", "spaces at ends", "no final newline", "empty lines"],
+)
+def test_what_editors_make_of_a_key_is_the_same_key(tmp_path: Path, save: Callable[[bytes], bytes]) -> None:
+    made = create_identity(tmp_path / "key")
+    _write_private(tmp_path / "saved", save((tmp_path / "key").read_bytes()))
+    assert load_identity(tmp_path / "saved").id == made.id
+
+
+def test_a_key_in_utf_16_is_refused_with_the_cause(tmp_path: Path) -> None:
+    create_identity(tmp_path / "key")
+    _write_private(tmp_path / "saved", (tmp_path / "key").read_text().encode("utf-16"))
+    with pytest.raises(IdentityError, match=r"not an Ed25519 private key in PEM form \(this is UTF-16"):
+        load_identity(tmp_path / "saved")
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every mistake in a swarm.toml is one line: the file, the line where there is one, what is wrong, and the remedy."""
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -303,6 +304,56 @@ def test_mistakes(path: Path, mistake: str) -> None:
     path.write_text(GOOD.replace(good, bad))
     where = str(path) if line is None else f"{path}:{line}"
     assert complaint(path) == f"{where}: {message}"
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        "\ufeff" + GOOD,
+        GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\r"),
+        GOOD.replace("\n", " \t\n"),
+        GOOD.replace(" = ", "\t=\t"),
+        GOOD.rstrip(),
+        GOOD + "\n\n# \u2028 a comment with another end of a line",
+    ],
+    ids=["byte order mark", "CRLF", "CR", "spaces at ends", "tabs", "no final newline", "comment"],
+)
+def test_what_editors_make_of_it_is_the_same_file(path: Path, saved: str) -> None:
+    path.write_text(GOOD)
+    right = load_config(path)
+    path.write_bytes(saved.encode())
+    assert load_config(path) == right
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (GOOD.encode("utf-16"), "this is UTF-16, not UTF-8; save the file as UTF-8 text"),
+        (GOOD.encode("utf-16-be"), "byte 0 is zero, as in UTF-16"),
+        (GOOD.encode("utf-32"), "this is UTF-32"),
+        (GOOD.encode() + b"\0", "is zero"),
+        (GOOD.encode() + b"#" * (1 << 20), "above the limit of 1,048,576 bytes"),
+        (GOOD.replace("weight = 1", "weight\u00a0= 1").encode(), ":9: not TOML: U+00A0 (NO-BREAK SPACE) is here"),
+        (GOOD.replace("weight = 1", "\ufeffweight = 1").encode(), ":9: not TOML: U+FEFF (ZERO WIDTH NO-BREAK SPACE)"),
+        (
+            GOOD.replace('"', "\u201c", 1).encode(),
+            "(LEFT DOUBLE QUOTATION MARK) is here; type a plain space or quote",
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_why(path: Path, data: bytes, cause: str) -> None:
+    path.write_bytes(data)
+    assert cause in complaint(path)
+
+
+@pytest.mark.parametrize(("target", "what"), [("/dev/zero", "is a device"), (None, "is a pipe")])
+def test_only_files_are_read(path: Path, target: str | None, what: str) -> None:
+    if target is None:
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+    assert complaint(path) == f"{path}: cannot be read ({what}, not a file); check the path and its permissions"
 
 
 def test_files_that_cannot_be_read(path: Path) -> None:

@@ -159,16 +159,23 @@ def compile_kernels(module: str, device: str = "cpu") -> None:
     """Compile all kernels of an imported Python module for a Warp device, or load them from the cache."""
     block = 1 if device == "cpu" else BLOCK
     with _lock, _entry(module, block) as entry:
-        wp, is_cached = warp(), drop_damaged(entry)
-        made = wp.get_module(module)
+        is_cached = drop_damaged(entry)
         try:
-            wp.load_module(made, device=device, block_dim=block)
+            _load(module, device, block)
         except Exception:
             if not is_cached:
                 raise
             shutil.rmtree(entry, ignore_errors=True)  # what cannot be loaded is made again, once
-            made.mark_modified()
-            wp.load_module(made, device=device, block_dim=block)
+            _load(module, device, block)
+
+
+def _load(module: str, device: str, block: int) -> None:
+    made = warp().get_module(module)
+    try:
+        warp().load_module(made, device=device, block_dim=block)
+    except Exception:
+        made.mark_modified()  # or Warp would repeat its error for ever, though the disk may have room again
+        raise
 
 
 def compile_for_cuda(module: str, architecture: int) -> Path:

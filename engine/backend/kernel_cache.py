@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 SETTING = "RINGRIFT_KERNEL_CACHE"
@@ -70,10 +71,14 @@ def open_cache() -> Path:
 
 def _trouble_with(directory: Path) -> str:
     """Return why a folder, which is made if it is missing, cannot be written; "" if it can."""
+    used = directory
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        used = directory / metadata.version("warp-lang")  # Warp puts everything there
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory) as file:
-            file.write(bytes(_PROBE_BYTES))
+        used.mkdir(parents=True, exist_ok=True)
+        for folder in (directory, used):
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(_PROBE_BYTES))
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -82,8 +87,9 @@ def _trouble_with(directory: Path) -> str:
 @contextlib.contextmanager
 def one_process_at_a_time(module: str) -> Iterator[None]:
     """Hold the cache's lock for a module, so that only one of several processes that start together compiles."""
-    with open(open_cache() / f"lock-{module}", "ab") as lock:
-        with contextlib.suppress(OSError):  # a file system without locks: then they compile side by side
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # no locks here, or it is another user's: then they compile side by side
+            lock = stack.enter_context(open(open_cache() / f"lock-{module}", "ab"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -95,9 +101,19 @@ def drop_damaged(entry: Path) -> bool:
             is_right = _digest_file(path).read_text() == _digest(path)
         except (OSError, ValueError):
             is_right = False
-        if not is_right:
-            path.unlink(missing_ok=True)
+        if not is_right and not _deleted(path):
+            entry.rename(entry.with_name(f"{entry.name}.dropped-{os.getpid()}"))
+            return False
     return bool(_compiled(entry))
+
+
+def _deleted(path: Path) -> bool:
+    """Delete a file; return whether that was possible, as it is not in the folder of another user."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def seal(entry: Path) -> None:

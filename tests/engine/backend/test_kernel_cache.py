@@ -48,6 +48,23 @@ def test_what_is_damaged_is_dropped_and_nothing_else(entry: Path, name: str, dam
     assert (entry / name).read_bytes() == b"made again"
 
 
+def test_what_another_user_damaged_is_moved_out_of_the_way(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (entry / "module.meta").write_bytes(b"")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert not drop_damaged(entry)
+    assert not entry.exists()
+
+
+def test_without_locks_processes_compile_side_by_side(usual: Path) -> None:
+    kernel_cache.open_cache()
+    (usual / "lock-module").mkdir()
+    with kernel_cache.one_process_at_a_time("module"):
+        pass
+
+
 def test_a_module_that_was_never_compiled(tmp_path: Path) -> None:
     assert not drop_damaged(tmp_path / "none")
     seal(tmp_path / "none")
@@ -121,7 +138,7 @@ def test_where_it_cannot_be_written_the_data_folder_serves(usual: Path, capsys: 
     assert kernel_cache.open_cache() == usual.parent / "data" / "kernels"
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert f"{usual}: compiled kernels cannot be kept there (File exists)" in told
+    assert f"{usual}: compiled kernels cannot be kept there (Not a directory)" in told
     assert "RINGRIFT_KERNEL_CACHE" in told
 
 

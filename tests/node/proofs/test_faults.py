@@ -108,7 +108,7 @@ async def test_a_proof_is_written_when_all_is_there(
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])  # damaged; the next start makes it anew
     nursery.start_soon(write_fault_proofs, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # as above
-    await trio.sleep(1)
+    await trio.sleep(10)
     assert path.read_bytes() == whole
     nursery.cancel_scope.cancel()
 

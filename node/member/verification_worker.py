@@ -18,8 +18,8 @@ from consensus import keys
 from consensus.event import Event
 from consensus.keys import ID_BYTES, SIGNATURE_BYTES, MemberId
 from node.system.child_process import exit_text, kill_and_reap
-from node.system.supervision import describe
 from node.system.imports import python_command
+from node.system.supervision import describe
 
 _COMMAND = python_command("node.member.verification_worker")
 _TIMEOUT_S = 10.0  # for an answer; an event takes a tenth of a millisecond

@@ -17,8 +17,8 @@ import trio
 
 from node.system.child_log import ChildLog
 from node.system.child_process import exit_text, kill_and_reap
-from node.system.supervision import describe
 from node.system.imports import python_command
+from node.system.supervision import describe
 from training.frames import FRAME_MAX_BYTES
 
 WORKER = python_command("training.worker", "--nice", "10")

@@ -99,16 +99,12 @@ def play_match(
 ) -> list[MatchGame]:
     """Play all blocks and return their games, ordered by block, then by rotation."""
     players = config.players
-    draws = Draws(
-        openings=np.array([seed_word(seed, "opening") for _, seed in blocks], np.uint64),
-        streams=np.array([seed_words(seed, "noise", range(players)) for _, seed in blocks], np.uint64).reshape(
-            -1, players
-        ),
-    )
+    openings = np.array([seed_word(seed, "opening") for _, seed in blocks], np.uint64)
+    streams = np.array([seed_words(seed, "noise", range(players)) for _, seed in blocks], np.uint64)
     games = play_blocks(
         config,
         (_searcher(candidate, settings), _searcher(incumbent, settings)),
-        draws,
+        Draws(openings, streams.reshape(-1, players)),
         opening_plies=settings.opening_plies,
         concurrency=settings.concurrency,
         report=report,

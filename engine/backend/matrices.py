@@ -26,6 +26,21 @@ _PRELUDE: Final = """
     auto vector = [](float* place) -> Vector& { return *(Vector*)place; };
 """
 
+# Products are summed in blocks whose sums, [height][vectors], stay in registers; so loops over them are unrolled. A
+# function has a lambda `block(sums, place, column)` for one block, and calls it for all columns of its matrix.
+_BLOCKS: Final = (
+    _PRELUDE
+    + """
+    typedef float Sum __attribute__((vector_size(64)));
+    #define EACH(i, count) _Pragma("clang loop unroll(full)") for (int i = 0; i < count; ++i)
+    #define ALL_COLUMNS(height, place) { \\
+        int column = 0; \\
+        for (; column + 32 <= width; column += 32) { Sum sums[height][2]; block(sums, place, column); } \\
+        for (; column < width; column += 16) { Sum sums[height][1]; block(sums, place, column); } \\
+    }
+"""
+)
+
 
 def _floats(row: Floats) -> NDArray[Any]:
     return np.asarray(row)
@@ -157,43 +172,29 @@ def _add_products(
 
 
 @native(
-    _PRELUDE
+    _BLOCKS
     + """
-    // sums: a block of rows and vectors that stay in registers, [rows][vectors]
+    // sums: of a block of rows, [rows][vectors]
     auto block = [&](auto& sums, int row, int column) __attribute__((always_inline)) {
-        constexpr int height = sizeof(sums) / sizeof(sums[0]), vectors = sizeof(sums[0]) / sizeof(Vector);
+        constexpr int height = sizeof(sums) / sizeof(sums[0]), vectors = sizeof(sums[0]) / sizeof(Sum);
         float* out = memory.data + target + row * width + column;
-        _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
-                sums[r][v] = vector(out + r * width + 16 * v);
+        EACH(r, height) EACH(v, vectors) sums[r][v] = vector(out + r * width + 16 * v);
         for (int tap = 0; tap < taps; ++tap) {
             const float* from[height];
-            _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
-                from[r] = memory.data + source + indices.data[table + (row + r) * taps + tap] * stride;
+            EACH(r, height) from[r] = memory.data + source + indices.data[table + (row + r) * taps + tap] * stride;
             float* factors = weights.data + at + tap * inputs * width + column;
             for (int i = 0; i < inputs; ++i, factors += width) {
-                _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v) {
+                EACH(v, vectors) {
                     const Vector factor = vector(factors + 16 * v);
-                    _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
-                        sums[r][v] += factor * from[r][i];
+                    EACH(r, height) sums[r][v] += factor * from[r][i];
                 }
             }
         }
-        _Pragma("clang loop unroll(full)") for (int r = 0; r < height; ++r)
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
-                vector(out + r * width + 16 * v) = sums[r][v];
+        EACH(r, height) EACH(v, vectors) vector(out + r * width + 16 * v) = sums[r][v];
     };
     int row = 0;
-    for (; row + 8 <= rows; row += 8) {
-        int column = 0;
-        for (; column + 32 <= width; column += 32) { Vector sums[8][2]; block(sums, row, column); }
-        for (; column < width; column += 16) { Vector sums[8][1]; block(sums, row, column); }
-    }
-    for (; row < rows; ++row) {
-        int column = 0;
-        for (; column + 32 <= width; column += 32) { Vector sums[1][2]; block(sums, row, column); }
-        for (; column < width; column += 16) { Vector sums[1][1]; block(sums, row, column); }
-    }
+    for (; row + 8 <= rows; row += 8) ALL_COLUMNS(8, row)
+    for (; row < rows; ++row) ALL_COLUMNS(1, row)
 """,
     _add_products,
 )
@@ -342,40 +343,32 @@ def _add_outer_products(
 
 
 @native(
-    _PRELUDE
+    _BLOCKS
     + """
-    typedef float Sum __attribute__((vector_size(64)));
-    // sums: the gradients of a block of weights, [inputs][vectors], which stay in registers
-    auto block = [&](auto& sums, int tap, int input, int column) __attribute__((always_inline)) {
+    int tap = 0;
+    // sums: the gradients of a block of weights, [inputs][vectors]
+    auto block = [&](auto& sums, int input, int column) __attribute__((always_inline)) {
         constexpr int height = sizeof(sums) / sizeof(sums[0]), vectors = sizeof(sums[0]) / sizeof(Sum);
         float* out = gradient.data + at + (tap * inputs + input) * width + column;
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < height; ++i)
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v) sums[i][v] = Sum{};
+        EACH(i, height) EACH(v, vectors) sums[i][v] = Sum{};
         for (int row = 0; row < rows; ++row) {
             const float* from = memory.data + source + input + indices.data[table + row * taps + tap] * stride;
             float* change = memory.data + changes + row * width + column;
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v) {
+            EACH(v, vectors) {
                 const Vector factor = vector(change + 16 * v);
-                _Pragma("clang loop unroll(full)") for (int i = 0; i < height; ++i)
-                    sums[i][v] += factor * from[i];
+                EACH(i, height) sums[i][v] += factor * from[i];
             }
         }
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < height; ++i)
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; ++v)
-                vector(out + i * width + 16 * v) += sums[i][v];
+        EACH(i, height) EACH(v, vectors) vector(out + i * width + 16 * v) += sums[i][v];
     };
-    for (int tap = 0; tap < taps; ++tap) {
+    for (; tap < taps; ++tap) {
         int input = 0;
-        for (; width == 16 && input + 16 <= inputs; input += 16) { Sum sums[16][1]; block(sums, tap, input, 0); }
-        for (; input + 8 <= inputs; input += 8) {
-            int column = 0;
-            for (; column + 32 <= width; column += 32) { Sum sums[8][2]; block(sums, tap, input, column); }
-            for (; column < width; column += 16) { Sum sums[8][1]; block(sums, tap, input, column); }
-        }
+        for (; width == 16 && input + 16 <= inputs; input += 16) { Sum sums[16][1]; block(sums, input, 0); }
+        for (; input + 8 <= inputs; input += 8) ALL_COLUMNS(8, input)
         for (; input + 4 <= inputs; input += 4)
-            for (int column = 0; column < width; column += 16) { Sum sums[4][1]; block(sums, tap, input, column); }
+            for (int column = 0; column < width; column += 16) { Sum sums[4][1]; block(sums, input, column); }
         for (; input < inputs; ++input)
-            for (int column = 0; column < width; column += 16) { Sum sums[1][1]; block(sums, tap, input, column); }
+            for (int column = 0; column < width; column += 16) { Sum sums[1][1]; block(sums, input, column); }
     }
 """,
     _add_outer_products,

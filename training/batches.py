@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.features import frame
-from engine.games import Games
+from engine.games import Games, Legal
 from training.experience import Experience, Samples
 from training.losses import Batch
 from training.shard import WEIGHT_UNIT
@@ -42,7 +42,7 @@ def make_examples(experience: Experience, samples: Samples, start: int, count: i
     games, plies = samples.games[start : start + count], samples.plies[start : start + count]
     legal = states.legal()
     mover = states.player().astype(np.int64) - 1
-    policy, policy_weight = _policy(experience, games, plies, mover + 1, legal.offsets)
+    policy, policy_weight = _policy(experience, games, plies, mover + 1, legal)
     return Examples(
         states=states,
         offsets=legal.offsets,
@@ -107,26 +107,26 @@ def _policy(
     games: NDArray[np.int64],
     plies: NDArray[np.int64],
     player: NDArray[np.int64],
-    offsets: NDArray[np.int32],
+    legal: Legal,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the target float32[M] over the legal moves, and float32[N], the weight of each position's target.
 
     Without a search the target is the move that was played. In random games it counts if its player won: such moves
     are better on average. In others it does not: it is the heuristic's, which models meet but do not copy.
     """
-    target = np.zeros(int(offsets[-1]), np.float32)
-    weight = np.ones(len(plies), np.float32)
     search = experience.search_of[plies]
-    played = np.flatnonzero(search < 0)
-    target[offsets[played] + experience.places[plies[played]]] = 1.0
-    weight[played] = experience.is_random[games[played]] & (experience.winners[games[played]] == player[played])
+    rows = np.repeat(np.arange(len(plies)), np.diff(legal.offsets))
+    was_played = legal.moves == experience.moves[plies][rows]
+    target = (was_played & (search < 0)[rows]).astype(np.float32)
+    counts = experience.is_random[games] & (experience.winners[games] == player)
+    weight = np.where(search < 0, counts, 1.0).astype(np.float32)
     searched = np.flatnonzero(search >= 0)
     runs = experience.entry_offsets[search[searched]]
     lengths = experience.entry_offsets[search[searched] + 1] - runs
     owners = np.repeat(np.arange(len(searched)), lengths)
     source = runs[owners] + np.arange(len(owners)) - (np.cumsum(lengths) - lengths)[owners]
     weights = experience.weights[source].astype(np.float32) / np.float32(WEIGHT_UNIT)
-    target[offsets[searched][owners] + experience.entries[source]] = weights
+    target[legal.offsets[searched][owners] + experience.entries[source]] = weights
     return target, weight
 
 

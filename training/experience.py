@@ -47,7 +47,6 @@ class Experience:
             [np.full(len(shard.lengths), len(shard.searched) == 0) for shard in shards]
         )
         self.options = np.concatenate([source.replayed.options for source in sources])
-        self.places = np.concatenate([source.replayed.places for source in sources])
         final = Games(config, np.concatenate([source.replayed.final.states for source in sources]))
         self.margins = _margins(final)
         self.owners = _owners(final)

@@ -67,13 +67,12 @@ def replay(
     starts: Ints,
     states: Rows,
     options: Ints,
-    places: Ints,
     faults: Ints,
 ) -> None:
     """Replay games and check every move against the list of legal moves.
 
-    For each ply of `moves`, write how many moves were legal to `options` and which of them was played to `places`.
-    Write the game's first illegal ply, or -1, to `faults[game]`. A move after the end of a game is illegal.
+    For each ply of `moves`, write how many moves were legal to `options`. Write the game's first illegal ply, or -1, to
+    `faults[game]`. A move after the end of a game is illegal.
     """
     game = first + thread.tid()
     lane = thread.tid() % scratch.shape[0]
@@ -81,13 +80,12 @@ def replay(
     faults[game] = -1
     for ply in range(int(starts[game]), int(starts[game + 1])):
         count = legal_moves(tables, state, scratch[lane], legal[lane])
-        place = Int(-1)
+        is_legal = Int(0)
         for i in range(count):
             if legal[lane][i] == moves[ply]:
-                place = i
+                is_legal = Int(1)
         options[ply] = count
-        places[ply] = place
-        if place < 0:
+        if is_legal == 0:
             faults[game] = ply
             return
         apply_move(tables, state, scratch[lane], moves[ply])

@@ -27,7 +27,6 @@ class Replayed:
 
     final: Games  # the G last positions
     options: NDArray[np.int32]  # [plies]: the number of legal moves at each ply
-    places: NDArray[np.int32]  # [plies]: the place of the played one among them
 
 
 def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np.int32], report: Report) -> Replayed:
@@ -37,7 +36,7 @@ def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np
     """
     offsets = offsets_of(lengths).astype(np.int32)
     final = Games.new(settings, len(lengths))
-    options, places = np.zeros(len(moves), np.int32), np.zeros(len(moves), np.int32)
+    options = np.zeros(len(moves), np.int32)
     faults = np.full(len(lengths), -1, np.int32)
     rules = (
         tables(settings),
@@ -46,7 +45,7 @@ def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np
     )
     for first in range(0, len(lengths), _SLICE):
         last = min(first + _SLICE, len(lengths))
-        arguments = (moves, offsets[first : last + 1], final.states[first:last], options, places)
+        arguments = (moves, offsets[first : last + 1], final.states[first:last], options)
         final.executor.launch(kernels.replay, last - first, *rules, *arguments, faults[first:last])
         report({"replayed": last})
     bad = np.flatnonzero(faults >= 0)
@@ -58,7 +57,7 @@ def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np
     if len(unfinished):
         game = int(unfinished[0])
         raise DataError(f"game {game}: {lengths[game]} moves, neither to its end nor to the limit of {limit}")
-    return Replayed(final, options, places)
+    return Replayed(final, options)
 
 
 @dataclass(frozen=True)

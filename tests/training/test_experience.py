@@ -43,7 +43,7 @@ def test_shards_lie_end_to_end(random_shard: Shard, searched_shard: Shard) -> No
     shards = [searched_shard, random_shard, searched_shard]
     joined, alone = experience_of(*shards), [experience_of(shard) for shard in shards]
     assert len(joined) == sum(len(shard.lengths) for shard in shards)
-    for name in ("moves", "openings", "winners", "options", "places", "margins", "owners", "values", "entries"):
+    for name in ("moves", "openings", "winners", "options", "margins", "owners", "values", "entries"):
         pieces = [getattr(one, name) for one in alone]
         assert (getattr(joined, name) == np.concatenate(pieces)).all(), name
     assert np.diff(joined.offsets).tolist() == [length for shard in shards for length in shard.lengths]

@@ -41,17 +41,16 @@ def changed(moves: np.ndarray, place: int, move: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["random_shard", "searched_shard", "square_shard"])
-def test_options_places_and_last_positions_are_those_of_plain_play(name: str, request: pytest.FixtureRequest) -> None:
+def test_options_and_last_positions_are_those_of_plain_play(name: str, request: pytest.FixtureRequest) -> None:
     shard: Shard = request.getfixturevalue(name)
     found = replay_games(config(shard.config), shard.moves, shard.lengths, ignore_progress)
-    assert (found.options.dtype.name, found.places.dtype.name) == ("int32", "int32")
+    assert found.options.dtype.name == "int32"
     for number, (start, moves) in list(enumerate(games_of(shard)))[:2]:
         positions = positions_of(shard.config, moves)
         assert (found.final.states[number] == positions.states[-1]).all()
         legal = positions.take(np.arange(len(moves))).legal()
         plies = slice(start, start + len(moves))
         assert (found.options[plies] == np.diff(legal.offsets)).all()
-        assert (legal.moves[legal.offsets[:-1] + found.places[plies]] == moves).all()
     assert (found.final.winner() == shard.winners).all()
     assert (found.final.ply() == shard.lengths).all()
 
@@ -67,7 +66,6 @@ def test_games_are_replayed_in_slices_that_change_nothing(
     assert told == [{"replayed": min(end, 12)} for end in range(size, 12 + size, size)]
     assert (sliced.final.states == whole.final.states).all()
     assert (sliced.options == whole.options).all()
-    assert (sliced.places == whole.places).all()
 
 
 def test_replaying_leaves_the_games_alone(random_shard: Shard) -> None:
@@ -79,7 +77,7 @@ def test_replaying_leaves_the_games_alone(random_shard: Shard) -> None:
 
 def test_no_games_are_proved_at_once() -> None:
     found = replay_games(HEX, np.zeros(0, np.int64), np.zeros(0, np.int32), ignore_progress)
-    assert (len(found.final), len(found.options), len(found.places)) == (0, 0, 0)
+    assert (len(found.final), len(found.options)) == (0, 0)
 
 
 @pytest.mark.parametrize("move", [-1, -(2**63), 2**63 - 1, 255, 255 | 1 << 20])
@@ -108,15 +106,15 @@ def test_another_legal_move_is_believed_until_the_game_breaks_on_it(random_shard
     for ply in random.choice(np.flatnonzero(whole.options > 1), 8, replace=False).tolist():
         before = positions_of(HEX.name, moves[:ply])
         legal = before.take(ply).legal().moves
-        other = int(legal[(whole.places[ply] + 1) % len(legal)])
+        other = int(legal[(legal.tolist().index(moves[ply]) + 1) % len(legal)])
         try:
             found = replay_games(HEX, changed(moves, ply, other), lengths, ignore_progress)
         except DataError as error:
             words = str(error).split()
             assert "neither" in words or int(words[4]) > ply, error  # noqa: PT017
         else:
-            assert (found.places[:ply] == whole.places[:ply]).all()
-            assert found.places[ply] != whole.places[ply]
+            assert (found.options[: ply + 1] == whole.options[: ply + 1]).all()
+            assert (found.final.states != whole.final.states).any()
 
 
 def test_a_game_may_stop_at_the_limit_and_nowhere_else(random_shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from engine.players import HeuristicPlayer, UniformPlayer
 from tests.training.conftest import MODEL, SEED
 from tests.training.verified import verified
 from training.nnue.games import play_games
+from training.replay import positions_before
 from training.shard import read_shard, write_shard
 
 
@@ -53,7 +54,11 @@ def test_so_many_moves_are_random(share: float, kernels: None) -> None:
         shard.openings, shard.lengths
     )
     choices = (games.replayed.options > 3) & after
-    other = (games.replayed.places[choices] > 0).mean()
+    plies = np.arange(len(shard.moves), dtype=np.int32)
+    legal = positions_before(
+        config(shard.config), shard.moves, shard.offsets.astype(np.int32), plies, len(plies)
+    ).legal()
+    other = (shard.moves != legal.moves[legal.offsets[:-1]])[choices].mean()
     assert abs(other - share) < 0.1
 
 

@@ -17,6 +17,7 @@ _PIPED_COLUMNS = 240  # of text; a file or a pipe has no width of its own
 _GAP = 3  # columns of text between two columns of the table
 _FREE_TEXT = "reason"  # the heading whose cells may be wrapped
 _FREE_TEXT_WIDTH = 16
+_LEAST_LIMIT = 24  # columns of text for a column of the table that would need more than half of the terminal
 
 _STYLES = {
     "this node": "cyan",
@@ -66,7 +67,9 @@ def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequ
         console.print(f": {empty}", markup=False)
         return
     console.print()
-    widths = [_column_width(heading, [row[number] for row in rows]) for number, heading in enumerate(columns)]
+    most = max(_LEAST_LIMIT, console.width // 2)  # for one column: a name of very many letters must not hide the others
+    needed = [_column_width(heading, [row[number] for row in rows]) for number, heading in enumerate(columns)]
+    widths = [width if width <= most else _LEAST_LIMIT for width in needed]
     shown = list(range(len(columns)))
     optional = [number for number in shown if columns[number].startswith("?")]
     while optional and sum(widths[number] + _GAP for number in shown) - _GAP > console.width:
@@ -75,8 +78,14 @@ def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequ
     for number in shown:
         heading = columns[number].removeprefix("?")
         justify: JustifyMethod = "right" if heading.startswith("#") else "left"
-        is_free = heading == _FREE_TEXT
-        table.add_column(heading.removeprefix("#"), justify=justify, no_wrap=not is_free, min_width=widths[number])
+        is_too_wide = needed[number] > most
+        table.add_column(
+            heading.removeprefix("#"),
+            justify=justify,
+            no_wrap=heading != _FREE_TEXT and not is_too_wide,
+            overflow="fold" if is_too_wide else "ellipsis",
+            min_width=None if is_too_wide else widths[number],
+        )
     for row in rows:
         table.add_row(*(_text(row[number]) for number in shown))
     console.print(table)

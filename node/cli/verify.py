@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,11 @@ def main(options: argparse.Namespace) -> int:
     except CertificateError as error:
         say(f"{options.certificate}: REFUSED: {error}")
         return 1
-    if options.json:
-        print(json.dumps({**_facts(verified), "genesis_compared": options.genesis is not None}, indent=2))
-    else:
-        _print_facts(options, verified)
+    with suppress(BrokenPipeError):  # status 1 would say that it is refused
+        if options.json:
+            print(json.dumps({**_facts(verified), "genesis_compared": options.genesis is not None}, indent=2))
+        else:
+            _print_facts(options, verified)
     return 0
 
 

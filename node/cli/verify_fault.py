@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
@@ -26,10 +27,11 @@ def check_proof(options: argparse.Namespace, data: bytes, trusted: Sequence[byte
     except ProofError as error:
         say(f"{options.certificate}: REFUSED: {error}")
         return 1
-    if options.json:
-        print(json.dumps({**_facts(proof, wrong), "genesis_compared": options.genesis is not None}, indent=2))
-    else:
-        _print_facts(options, proof, wrong)
+    with suppress(BrokenPipeError):  # status 1 would say that it is refused
+        if options.json:
+            print(json.dumps({**_facts(proof, wrong), "genesis_compared": options.genesis is not None}, indent=2))
+        else:
+            _print_facts(options, proof, wrong)
     return 0
 
 

@@ -46,7 +46,7 @@ async def wait_until_set(clock: Clock) -> None:
     if is_credible(now := clock.time_ns()):
         return
     shown = f"{_EPOCH + timedelta(seconds=now // 10**9):%Y-%m-%d %H:%M} UTC"
-    _log.warning("waiting for the clock", shows=shown, remedy="set the clock of this machine; the node then starts")
+    _log.warning("waiting for the clock", shows=shown, remedy="set the clock of this machine")
     await wait_until(lambda: is_credible(clock.time_ns()), _LOOK_S)
     _log.info("the clock is set")
 

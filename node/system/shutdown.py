@@ -1,5 +1,6 @@
 """The ways to end a node: SIGTERM, Ctrl-C and, for programs that start nodes, the end of its standard input."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -22,9 +23,13 @@ async def end_on_signal(
 
 
 async def end_with_input(scope: trio.CancelScope) -> None:
-    """Cancel the scope when standard input, a pipe, ends. It ends however the program at its other end dies."""
-    async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stream:
-        async for _ in stream:
-            pass
+    """Cancel the scope when standard input, a pipe, ends. It ends however the program at its other end dies.
+
+    One that cannot be read has ended, too.
+    """
+    with contextlib.suppress(OSError, trio.BrokenResourceError):
+        async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stream:
+            async for _ in stream:
+                pass
     _log.info("ending", reason="standard input has ended")
     scope.cancel()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -408,3 +409,15 @@ def test_a_small_proof_of_very_many_values_takes_little_memory() -> None:
     many = b"\xa1\x61a\x9a" + (1 << 21).to_bytes(4, "big") + bytes(1 << 21)
     with pytest.raises(NotAProofError, match="more values than are allowed"):
         verify_proof(many)
+
+
+class _NoReader(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_reader_that_leaves_does_not_make_it_refused(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`verify FILE | grep -q HOLDS` under `set -o pipefail`."""
+    for arguments in ([], ["--json"]):
+        monkeypatch.setattr(sys, "stdout", _NoReader())
+        assert files.verify(GOOD, *arguments) == 0

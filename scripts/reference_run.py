@@ -29,6 +29,7 @@ from node.config.founding import found_swarm
 from node.config.swarm_file import load_config
 from node.demo.preparation import free_ports
 from node.demo.processes import NodeCommand, node_processes
+from scripts.rating_curve import draw_curve
 from training.tournament import Tournament, make_players, play_tournament
 
 _MODELS = 5
@@ -164,6 +165,7 @@ def collect(swarm: Path, out: Path, blocks: int) -> dict[str, Any]:
         folders = [keep_model(each, swarm, out) for each in spread(own, _MODELS)]
         ratings[name] = rate_models(name, folders, blocks).facts()
     (out / "ratings.json").write_text(json.dumps(ratings, indent=2) + "\n")
+    (out / "rating-curve.svg").write_text(draw_curve(ratings))
     return ratings
 
 

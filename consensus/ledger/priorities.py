@@ -125,9 +125,12 @@ def next_work(
 def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
     """Return the shards that a training takes (`training_window`), oldest first.
 
-    Those in `lost` are skipped: older ones take their place.
+    Those in `lost` are skipped: older ones take their place. Where the first network was a sibling's, random games are
+    skipped: they teach it nothing.
     """
     shards = [shard for shard in ledger.shards(configuration) if shard.digest not in lost]
+    if _began_with_sibling(ledger, configuration):
+        shards = [shard for shard in shards if shard.model != UNIFORM]
     sizes = [(shard.games, shard.model == UNIFORM) for shard in shards]
     return tuple(shards[place] for place in training_window(ledger.genesis.settings.training, sizes))
 
@@ -200,6 +203,14 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         model=ledger.training_start(chosen.name, settings.architecture).digest,
         family=settings.architecture,
     )
+
+
+def _began_with_sibling(ledger: Ledger, name: str) -> bool:
+    """Return whether the first promoted model of a configuration was its sibling's."""
+    sibling, own = ledger.sibling(name), ledger.promotions(name)
+    if sibling is None or not own:
+        return False
+    return own[0].model.parent in {promotion.model.digest for promotion in ledger.promotions(sibling.name)}
 
 
 def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Collection[Subject]) -> bool:

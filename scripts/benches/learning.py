@@ -159,6 +159,8 @@ class Lineage:
 
     def _window(self) -> list[Shard]:
         """Forget the games on which a swarm would train no more, and return the others."""
+        if self.began_with_sibling and self.canonical is not None:
+            self._shards = [shard for shard in self._shards if shard.model != _NO_MODEL]
         sizes = [(len(shard.lengths), shard.model == _NO_MODEL) for shard in self._shards]
         self._shards = [self._shards[place] for place in training_window(self.settings.training, sizes)]
         return self._shards

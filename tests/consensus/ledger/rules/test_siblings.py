@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.ledger.priorities import next_work
+from consensus.ledger.priorities import next_work, training_shards
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.rules.siblings import sibling_of
@@ -40,6 +40,17 @@ def nominate(swarm: Swarm, claim: Claim, parent: bytes) -> None:
     model = t.model_digest(files, "c16b2", parent)
     news = swarm.candidate(0, configuration=claim.configuration)
     swarm.act(0, replace(news, claim=claim.id, model=model, files=files, parent=parent))
+
+
+def promote(swarm: Swarm) -> None:
+    """The open candidate wins its match."""
+    (candidacy,) = swarm.ledger.candidates()
+    swarm.order()
+    swarm.order()
+    swarm.ripen(candidacy.id, (1, 2))
+    for voter in range(4):
+        if swarm.ledger.candidates():
+            swarm.vote(voter, candidacy.id)
 
 
 def trained(swarm: Swarm) -> list[str]:
@@ -119,14 +130,24 @@ def test_a_configuration_with_a_model_has_its_own_lineage() -> None:
     swarm.promote(1)
     nominate(swarm, claim_training(swarm, "square8-2"), t.UNIFORM)
     (candidacy,) = swarm.ledger.candidates()
-    swarm.order()
-    swarm.order()
-    swarm.ripen(candidacy.id, (1, 2))
-    for voter in range(4):
-        if swarm.ledger.candidates():
-            swarm.vote(voter, candidacy.id)
+    promote(swarm)
     assert swarm.ledger.configuration("square8-2").model == candidacy.model
     assert claim_training(swarm, "square8-2").model == candidacy.model.digest
+
+
+@pytest.mark.parametrize("wins", [True, False])
+def test_random_games_are_not_trained_on_after_a_sibling(wins: bool) -> None:
+    swarm = swarm_of("hex8-2", "square8-2")
+    random = swarm.play(1, games=40, configuration="square8-2")
+    swarm.promote(1)
+    claim = claim_training(swarm, "square8-2")
+    nominate(swarm, claim, claim.model if wins else t.UNIFORM)
+    names = [shard.digest for shard in training_shards(swarm.ledger, "square8-2")]
+    assert names == [random]  # its match may be lost
+    promote(swarm)
+    own = swarm.play(1, games=40, configuration="square8-2")
+    names = [shard.digest for shard in training_shards(swarm.ledger, "square8-2")]
+    assert names == ([own] if wins else [random, own])
 
 
 def test_the_first_training_waits_for_promotions_of_the_sibling() -> None:

@@ -11,7 +11,6 @@ import os
 import random
 import secrets
 import shutil
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from consensus.keys import MemberId
 from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.garbage_collection import GarbageCollector
@@ -30,15 +30,19 @@ from node.config.identity import Identity, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
 from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH
-from node.gossip.peers import Peer
 from node.member.anchors import compute_anchors
 from node.member.member import Member
 from node.member.verification import ParallelVerifier
 from node.membership.address_book import AddressBook
+from node.membership.address_exchange import AddressExchange
+from node.membership.address_file import FILE_NAME, keep_places, read_places
+from node.membership.address_messages import ADDRESS_PATH
 from node.membership.admission import Admission
+from node.membership.contacts import Contacts, log_while_cut_off
 from node.membership.governance import Governance
 from node.membership.joining import log_while_outside
 from node.membership.proposals import Proposals
+from node.membership.whereabouts import Whereabouts
 from node.proofs.certificates import write_certificates
 from node.proofs.faults import write_fault_proofs
 from node.report.actions import NodeActions
@@ -139,7 +143,7 @@ class _Node:
         await self._peers.serve(nursery)
         url = await nursery.start(run, "serving people", serve_local, report, http, data, self._actions(report))
         self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
-        nursery.start_soon(run, "membership log", log_while_outside, report.outside)
+        nursery.start_soon(run, "membership log", log_while_outside, report.outside, self._peers.contacts.tried)
         nursery.start_soon(run, "writing certificates", write_certificates, context, data / _CERTIFICATES)
         nursery.start_soon(run, "writing proofs", write_fault_proofs, context, self._ordering.store, data / _FAULTS)
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
@@ -226,7 +230,18 @@ class _Peers:
         self._supervisor = supervisor
         self._config, self._options, self._member, self._store = config, options, member, store
         self._credentials = Credentials(ordering.identity, [])
-        self._transport = HttpTransport(self._credentials, {})
+        self._addresses = data / FILE_NAME
+        self._whereabouts = Whereabouts(
+            key=ordering.identity.key,
+            genesis=config.genesis.digest,
+            address_book=address_book,
+            own=lambda: _own_addresses(config, member.id, options),
+            time_ns=SystemClock().time_ns,
+            chance=chance,
+            remembered=read_places(self._addresses, config.genesis.digest),
+        )
+        self._whereabouts.update_own()
+        self._transport = HttpTransport(self._credentials, self._whereabouts)
         self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
         self.blobs = FileBlobs(data / "blobs")
         self.fetcher = BlobFetcher(self.blobs, self._transport, [], chance)
@@ -234,26 +249,38 @@ class _Peers:
             lambda: member.replica.ledger, store, self.blobs, self.fetcher, data / "models"
         )
         self.scrubber = Scrubber(self.blobs, self.fetcher, lambda: needed_blobs(member.replica.ledger))
+        self._exchange = AddressExchange(
+            whereabouts=self._whereabouts,
+            peers=lambda: self.gossip.peers,
+            transport=self._transport,
+            chance=chance,
+        )
+        self.contacts = Contacts(
+            me=member.id,
+            whereabouts=self._whereabouts,
+            gossip=self.gossip,
+            is_outside=lambda: member.removed_by is not None or member.id not in address_book.roster,
+        )
         routes = {
             SYNC_PATH: self.gossip.route(),
+            ADDRESS_PATH: self._exchange.route(),
             BLOB_PATH: blob_route(self.blobs),
             CHAIN_PATH: chain_route(store),
         }
         self._router = Router([], routes)
         self._admission = Admission(
             me=member.id,
-            address_book=address_book,
+            whereabouts=self._whereabouts,
             credentials=self._credentials,
             router=self._router,
             transport=self._transport,
             fetcher=self.fetcher,
         )
-        self._sponsors = {sponsor: Peer(sponsor) for sponsor, _ in options.peers if sponsor != member.id}
         self._catchup = CatchUp(
             genesis=config.genesis,
             store=store,
             target=member,
-            peers=self._ahead_peers,
+            peers=self.contacts.peers,
             transport=self._transport,
             blobs=self.blobs,
             fetcher=self.fetcher,
@@ -267,7 +294,7 @@ class _Peers:
         run = self._supervisor.run
         nursery.start_soon(run, "admission", self._admission.run, self._member.subscribe())
         nursery.start_soon(run, "TLS certificates", self._credentials.keep_renewed)
-        server = PeerServer(self._credentials.server, self._router)
+        server = PeerServer(self._credentials.server, self._router, observe=self._whereabouts.observe_connection)
         listen = self._options.listen
         try:
             await nursery.start(run, "serving peers", server.serve, listen.host, listen.port)
@@ -278,22 +305,18 @@ class _Peers:
         """Start to ask the others, and to forget what is needed no more."""
         run = self._supervisor.run
         nursery.start_soon(run, "gossip", self.gossip.run)
-        nursery.start_soon(run, "catching up", self._catchup.run, lambda: self._has_to_catch_up(report))
+        nursery.start_soon(run, "exchanging addresses", self._exchange.run)
+        nursery.start_soon(run, "keeping addresses", keep_places, self._addresses, self._whereabouts)
+        nursery.start_soon(run, "contact log", log_while_cut_off, self.contacts, self.gossip.is_cut_off)
+        nursery.start_soon(run, "catching up", self._catchup.run, self.contacts.is_lost)
         nursery.start_soon(run, "pruning", offer_and_prune, self._store, self.blobs, self._options.keep_epochs)
         nursery.start_soon(run, "checking blobs", self.scrubber.run)
         if not keep_blobs:
             nursery.start_soon(run, "deleting", self._collector.run, lambda: self._is_at_rest(report))
 
-    def _has_to_catch_up(self, report: NodeReport) -> bool:
-        return bool(report.outside()) or self.gossip.is_stranded()
-
     def _is_at_rest(self, report: NodeReport) -> bool:
         ready, _ = report.readiness()
         return ready and self._member.status().pending == 0
-
-    def _ahead_peers(self) -> Iterable[Peer]:
-        """Return whom to ask for later epochs: the members of ours, and whoever a person named."""
-        return (self._sponsors | self.gossip.peers).values()
 
     async def _admit_new_roster(self) -> None:
         try:
@@ -348,6 +371,13 @@ class _Work:
         """End the child processes."""
         await self._worker.aclose()
         await self._check_worker.aclose()
+
+
+def _own_addresses(config: SwarmConfig, me: MemberId, options: RunOptions) -> list[str]:
+    """Return where this node listens, and where swarm.toml says that it is: behind a port mapping they differ."""
+    founder = config.find(me)
+    addresses = [options.listen, *([] if founder is None else [founder.address])]
+    return list(dict.fromkeys(str(address) for address in addresses if address.port))
 
 
 def _address_book(config: SwarmConfig, member: Member, options: RunOptions) -> AddressBook:

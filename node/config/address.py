@@ -1,6 +1,7 @@
 """Addresses as people write them, host and port, and what to say when one cannot be bound."""
 
 import errno
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from node.config.toml import ConfigError
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; other labels make the resolver raise
 _HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
+ANYWHERE = ("0.0.0.0", "::")  # hosts that stand for all addresses of a machine
 _HTTP_PORT_OFFSET = 1000  # from the port for peers to the one for people, unless somebody says otherwise
 
 
@@ -37,6 +39,33 @@ def parse_address(text: str, *, may_choose: bool = False) -> Address:
     if not re.fullmatch("[0-9]{1,5}", port) or not least <= int(port) <= 65535:
         raise ValueError(f'"{port}" in "{text}" is not a port; use a number from {least} to 65535')
     return Address(host.strip("[]"), int(port))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or numeric address is that of the machine itself, whichever machine it is."""
+    address = _numeric(host)
+    return host.lower().rstrip(".") == "localhost" if address is None else address.is_loopback
+
+
+def is_for_everybody(host: str) -> bool:
+    """Return whether a host leads to the same machine from everywhere in a network, as far as its text shows.
+
+    Loopback, the local link (where providers keep the data of rented machines), groups and reserved ranges do not.
+    """
+    address = _numeric(host)
+    if address is None:
+        return not is_loopback(host)
+    special = address.is_loopback or address.is_link_local or address.is_multicast or address.is_reserved
+    return not special and not address.is_unspecified
+
+
+def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
 
 
 def parse_peer(text: str) -> tuple[MemberId, Address]:

@@ -13,7 +13,7 @@ from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import WEIGHT_LIMIT, RosterMember
 from consensus.settings import SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
-from node.config.address import Address, bind_error, parse_address
+from node.config.address import ANYWHERE, Address, bind_error, parse_address
 from node.config.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
@@ -198,7 +198,7 @@ def _read_member(table: Table) -> SwarmMember:
     if not _NAME.fullmatch(name):
         raise table.error(f'name "{name}" must be 1 to 32 letters, digits, ".", "_" or "-"', "name")
     address = _read_address(table, "address")
-    if address.host in ("0.0.0.0", "::"):
+    if address.host in ANYWHERE:
         raise table.error(
             f"address {address} cannot be reached by peers; write the name or address they use, "
             "and say --listen when you run the node",

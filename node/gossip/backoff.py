@@ -29,6 +29,14 @@ class PeerBackoff:
         """Let the peer be asked at `at` if that is sooner than it would be."""
         self.ask_at = min(self.ask_at, at)
 
+    def observe_epoch(self, now: float) -> None:
+        """Take in that an epoch has begun: who did not answer is asked at once, as it may have just come back.
+
+        A peer that is not listened to has to wait all the same.
+        """
+        if self.may_listen(now):
+            self.penalty_s, self.ask_at = 0.0, -math.inf
+
     def observe_success(self) -> None:
         """Take in that the peer answered as it should: a peer that comes and goes still waits longer than others."""
         self.penalty_s = self.penalty_s / 4 if self.penalty_s > _FIRST_PENALTY_S else 0.0

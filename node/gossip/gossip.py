@@ -74,6 +74,10 @@ class Gossip:
         """See `PeerTable.is_stranded`."""
         return self._table.is_stranded()
 
+    def is_cut_off(self) -> bool:
+        """See `PeerTable.is_cut_off`."""
+        return self._table.is_cut_off()
+
     def statuses(self) -> list[PeerStatus]:
         """See `PeerTable.statuses`."""
         return self._table.statuses()

@@ -62,7 +62,7 @@ class PeerTable:
         others = [member for member in roster.ids if member != self._member.id]
         self.peers = {member: self.peers.get(member) or Peer(member) for member in others}
         for peer in self.peers.values():
-            peer.observe_epoch()
+            peer.observe_epoch(trio.current_time())
 
     def observe_tips(self, peer: Peer, tips: Sequence[Tip], epoch: bytes, *, ahead: bool = False) -> None:
         """Take in what a peer said it has of `epoch`, unless that epoch is over here by now."""
@@ -83,10 +83,11 @@ class PeerTable:
         Either a peer does not know our epoch, and those that lately spoke of it cannot go on in it; or the epoch
         should have been closed here.
         """
-        recent = self._recent()
-        in_touch = [self._member.id, *(peer.id for peer in recent)]
-        can_go_on = self._replica.roster.supermajority(in_touch)
-        return self._is_overdue(recent) or (self._somebody_is_elsewhere() and not can_go_on)
+        return self._is_overdue(self._recent()) or (self._somebody_is_elsewhere() and self.is_cut_off())
+
+    def is_cut_off(self) -> bool:
+        """Return whether those that lately spoke of our epoch, we among them, are too few to decide anything."""
+        return not self._replica.roster.supermajority([self._member.id, *(peer.id for peer in self._recent())])
 
     def _is_overdue(self, recent: Sequence[Peer]) -> bool:
         """Return whether a peer has closed our epoch with events that have all been here for a while."""

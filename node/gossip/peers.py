@@ -37,6 +37,7 @@ class Peer:
         self.asked_at = -math.inf
         self.asked_us_at = -math.inf
         self.is_busy = False  # being asked
+        self.is_reachable = False  # it answered or refused when it was last asked
         self.backoff = PeerBackoff()
         self.error = ""  # what went wrong last; empty if it has answered since
         self.refused_with: int | None = None  # HTTP status, if what went wrong is that it refused to answer
@@ -44,8 +45,9 @@ class Peer:
         self.bytes_received = 0
         self._events = TokenBucket(_EVENTS_PER_S, _EVENTS_AT_ONCE)
 
-    def observe_epoch(self) -> None:
+    def observe_epoch(self, now: float) -> None:
         """Take in that an epoch has begun: the peer has not said yet what it has of it."""
+        self.backoff.observe_epoch(now)
         self.has_spoken = self.is_ahead = self.is_elsewhere = False
         self.tips, self.seqs, self.settled = (), {}, None
 
@@ -58,18 +60,24 @@ class Peer:
     def observe_request(self, now: float) -> None:
         """Take in that the peer asked us something: it can reach us, so perhaps we can reach it again."""
         self.asked_us_at = now
+        self.observe_place(now)
+
+    def observe_place(self, now: float) -> None:
+        """Take in that the peer may be reached again, perhaps at another place."""
         if self.backoff.may_listen(now):
             self.backoff.ask_by(now + _SOON_S)
 
     def observe_success(self) -> None:
         """Take in that the peer answered as it should."""
         self.backoff.observe_success()
+        self.is_reachable = True
         self.error, self.refused_with = "", None
 
     def observe_failure(self, error: AskError, now: float, chance: random.Random) -> None:
         """Take in that the peer gave no usable answer."""
         self.backoff.observe_failure(now, chance)
         self.error = str(error)
+        self.is_reachable = isinstance(error, Refused)
         self.refused_with = error.status if isinstance(error, Refused) else None
 
     def observe_misbehaviour(self, error: Exception, now: float) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from consensus.keys import MemberId, id_text
-from consensus.roster import Roster, RosterMember
+from consensus.roster import ADDRESS_LIMIT, Roster, RosterMember
 from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig
 
@@ -35,6 +35,11 @@ class AddressBook:
         return self._former()
 
     @property
+    def sponsors(self) -> tuple[MemberId, ...]:
+        """The members whose addresses a person named, members or not."""
+        return tuple(self._sponsors)
+
+    @property
     def founders(self) -> tuple[MemberId, ...]:
         """The members of swarm.toml, in its order; some may be gone."""
         return tuple(self._names)
@@ -49,17 +54,14 @@ class AddressBook:
         return self._names.get(member) or id_text(member)[:8]
 
     def address(self, member: MemberId) -> str:
-        """Return "host:port" where the member is reached; "" if it is not known."""
-        agreed = self.roster.member(member).address if member in self.roster else ""
-        for address in (agreed, self._sponsors.get(member, ""), self._founding.get(member, "")):
-            if _is_address(address):
-                return address
-        return ""
+        """Return "host:port" where the member is reached as far as was agreed on, or named; "" if it is not known."""
+        return next(iter(self.named(member)), "")
 
-    def addresses(self) -> dict[MemberId, str]:
-        """Return the known addresses of the members of the roster and of the sponsors."""
-        known = {member: self.address(member) for member in (*self.roster.ids, *self._sponsors)}
-        return {member: address for member, address in known.items() if address}
+    def named(self, member: MemberId) -> list[str]:
+        """Return where the member is reached: as agreed on, as a person named it, and as in swarm.toml."""
+        agreed = self.roster.member(member).address if member in self.roster else ""
+        addresses = (agreed, self._sponsors.get(member, ""), self._founding.get(member, ""))
+        return list(dict.fromkeys(address for address in addresses if _is_address(address)))
 
 
 def _is_address(text: str) -> bool:
@@ -67,4 +69,4 @@ def _is_address(text: str) -> bool:
         parse_address(text)
     except ValueError:
         return False
-    return True
+    return len(text) <= ADDRESS_LIMIT

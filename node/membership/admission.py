@@ -1,6 +1,6 @@
-"""Keeps connections in step with the roster: who is admitted, who is asked, and at which address."""
+"""Keeps connections in step with the roster: who is admitted, and who is asked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol
 
 import structlog
@@ -10,7 +10,7 @@ from consensus.keys import MemberId
 from consensus.replica import RoundEffects
 from consensus.roster import Roster
 from node.blobs.fetching import BlobFetcher
-from node.membership.address_book import AddressBook
+from node.membership.whereabouts import Whereabouts
 from node.transport.router import Router
 
 _LOOK_S = 2.0
@@ -26,11 +26,11 @@ class PeerCredentials(Protocol):
         ...
 
 
-class AddressableTransport(Protocol):
-    """What has to know where peers are, such as `node.transport.client.HttpTransport`."""
+class AddressedTransport(Protocol):
+    """What keeps connections to places, such as `node.transport.client.HttpTransport`."""
 
-    async def set_addresses(self, addresses: Mapping[MemberId, str], /) -> None:
-        """Ask each peer at its address ("host:port") from now on."""
+    async def close_stale(self) -> None:
+        """Close the idle connections to places where members are not asked any more."""
         ...
 
 
@@ -45,14 +45,14 @@ class Admission:
         self,
         *,
         me: MemberId,
-        address_book: AddressBook,
+        whereabouts: Whereabouts,
         credentials: PeerCredentials,
         router: Router,
-        transport: AddressableTransport,
+        transport: AddressedTransport,
         fetcher: BlobFetcher,
     ) -> None:
         self._me = me
-        self._address_book = address_book
+        self._whereabouts, self._address_book = whereabouts, whereabouts.address_book
         self._credentials = credentials
         self._router = router
         self._transport = transport
@@ -77,7 +77,7 @@ class Admission:
         roster, former = self._address_book.roster, self._address_book.former
         self._credentials.set_members((*roster.ids, *former))
         self._router.set_members(roster.ids, former)
-        addresses = self._address_book.addresses()
-        self._fetcher.set_peers(addresses.keys() - {self._me})
-        await self._transport.set_addresses(addresses)
+        self._fetcher.set_peers({*roster.ids, *self._address_book.sponsors} - {self._me})
+        self._whereabouts.observe_roster()
+        await self._transport.close_stale()
         self._admitted = roster

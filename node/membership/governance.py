@@ -11,7 +11,7 @@ from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Ballot, Propose, Transaction
 from consensus.ledger.rules.membership import MAX_OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
-from node.config.address import parse_address
+from node.config.address import ANYWHERE, parse_address
 from node.member.ledger_client import SubmitError, Submitter
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
@@ -184,7 +184,7 @@ def _address(wish: Mapping[str, Any]) -> str:
         address = parse_address(_text(wish, "address"))
     except ValueError as error:
         raise GovernanceError(400, f"address: {error}") from None
-    if address.host in ("0.0.0.0", "::"):
+    if address.host in ANYWHERE:
         raise GovernanceError(400, f"address {address} cannot be reached by peers; write the address that they use")
     return str(address)
 

@@ -13,19 +13,18 @@ import trio
 
 from consensus.epoch import EpochRecord
 from consensus.keys import MemberId, id_text
-from node.config.address import Address
+from node.config.address import ANYWHERE, Address
 from node.membership.address_book import AddressBook
 
 _LOOK_S = 1.0
 _LOG_EVERY_S = 60.0
-_ANYWHERE = ("0.0.0.0", "::")
 
 _log = structlog.get_logger(__name__)
 
 
 def joining_command(member: MemberId, address: Address) -> str:
     """Return the command that proposes, at a member's machine, that this node joins; it serves at `address`."""
-    place = f"HOST:{address.port}" if address.host in _ANYWHERE else str(address)
+    place = f"HOST:{address.port}" if address.host in ANYWHERE else str(address)
     words = ["ringrift-node", "propose", "join", id_text(member), "--address", place, "--reason"]
     return f"{shlex.join(words)} TEXT --data DIR"
 
@@ -51,14 +50,14 @@ def reason_outside(
     return f"not a member in epoch {epoch}: waits to be voted in; run at a member's machine: {command}"
 
 
-async def log_while_outside(reason: Callable[[], str]) -> None:
-    """Log the reason every minute while there is one, and once when it is gone."""
+async def log_while_outside(reason: Callable[[], str], tried: Callable[[], str]) -> None:
+    """Log the reason, and whom this node tried, every minute while there is one, and once when it is gone."""
     logged_at = -math.inf
     while True:
         if now_outside := reason():
             if trio.current_time() >= logged_at + _LOG_EVERY_S:
                 logged_at = trio.current_time()
-                _log.warning("outside", reason=now_outside)
+                _log.warning("outside", reason=now_outside, tried=tried())
         elif logged_at > -math.inf:
             logged_at = -math.inf
             _log.info("this node is a member now")

@@ -11,7 +11,7 @@ from consensus.roster import Roster
 from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig, SwarmMember
 from node.membership.address_book import AddressBook
-from node.transport import MAX_ANSWER_BYTES, Transport, Unreachable
+from node.transport import MAX_ANSWER_BYTES, Places, Refused, Transport, Unreachable
 
 _REFUSED_S = 0.01  # until a machine that is no longer at an address has refused the connection
 
@@ -33,40 +33,50 @@ class Addressing:
             for number, (member, address) in enumerate(self.addresses.items())
         )
 
-    def address_book(self, roster: Callable[[], Roster], bootstrap: Mapping[MemberId, str] | None) -> AddressBook:
+    def address_book(
+        self,
+        roster: Callable[[], Roster],
+        bootstrap: Mapping[MemberId, str] | None,
+        former: Callable[[], frozenset[MemberId]],
+    ) -> AddressBook:
         """Return the address book of a node that knows the roster and swarm.toml, or `bootstrap` instead of that."""
         listed = self._founding if bootstrap is None else ()
         config = SwarmConfig(
             path=Path("swarm.toml"), genesis=self._genesis, members=listed, http=None, roles=None, keep_epochs=None
         )
-        return AddressBook(config, roster, bootstrap)
+        return AddressBook(config, roster, bootstrap, former)
 
-    def transport(self, inner: Transport) -> "AddressedTransport":
-        """Return the transport of a node, around one that reaches every key."""
-        return AddressedTransport(inner, self.addresses)
+    def transport(self, inner: Transport, places: Places) -> "SimulatedTransport":
+        """Return the transport of a node that knows these places, around one that reaches every key."""
+        return SimulatedTransport(inner, places, self.addresses)
 
 
-class AddressedTransport:
-    """`Transport` that reaches a peer only if it knows the peer's present address."""
+class SimulatedTransport:
+    """`Transport` that reaches a peer only if its present address is among the places that are tried."""
 
-    def __init__(self, inner: Transport, present: Mapping[MemberId, str]) -> None:
-        self._inner, self._present = inner, present
-        self._known: Mapping[MemberId, str] = {}
+    def __init__(self, inner: Transport, places: Places, present: Mapping[MemberId, str]) -> None:
+        self._inner, self._places, self._present = inner, places, present
 
-    async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
-        """See `AddressableTransport.set_addresses`."""
-        self._known = addresses
+    async def close_stale(self) -> None:
+        """See `AddressedTransport.close_stale`."""
         await trio.lowlevel.checkpoint()
 
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
         """See `Transport.ask`."""
-        address = self._known.get(peer)
-        if address is None or address != self._present.get(peer):
+        present, candidates = self._present.get(peer), self._places.candidates(peer)
+        tried = (candidate.address for candidate in candidates if self._places.may_try(candidate))
+        if present is None or present not in tried:
             await trio.sleep(_REFUSED_S)
-            raise Unreachable("its address is not known" if address is None else "connection refused")
-        return await self._inner.ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
+            raise Unreachable("connection refused" if candidates else "its address is not known")
+        try:
+            answer = await self._inner.ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
+        except Refused:
+            self._places.observe_reached(peer, present)
+            raise
+        self._places.observe_reached(peer, present)
+        return answer
 
 
 class NoCredentials:

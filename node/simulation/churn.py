@@ -90,8 +90,11 @@ class Churn:
         return rekeyed
 
     def _has_stale_bootstrap(self, node: SimulatedNode) -> bool:
-        present = self._swarm.addressing.addresses
-        return any(present.get(member) != address for member, address in (node.bootstrap or {}).items())
+        """Return whether a person would give the node another address: it is wrong, or knows nobody in the swarm."""
+        given, present = node.bootstrap or {}, self._swarm.addressing.addresses
+        has_moved = any(present.get(member) != address for member, address in given.items())
+        trusted = {*given, *self._swarm.genesis.roster.ids}  # who may tell it of others
+        return has_moved or (bool(given) and trusted.isdisjoint(self._plan.roster.ids))
 
     def _corrupt_ledger(self, fault: Fault) -> None:
         """Change an entry of a node's ledger, if the other right ledgers still have the majority of the weight."""

@@ -12,7 +12,9 @@ from node.blobs.memory import MemoryBlobs
 from node.config.identity import Identity
 from node.gossip.gossip import Gossip
 from node.member.member import Member
-from node.membership.admission import AddressableTransport
+from node.membership.address_exchange import AddressExchange
+from node.membership.admission import AddressedTransport
+from node.membership.whereabouts import RememberedPlace, Whereabouts
 from node.simulation.byzantine.attack import Attack, byzantine_member_factory
 from node.simulation.byzantine.tampering import Tampering
 from node.store import Store, StoreError
@@ -34,6 +36,7 @@ class SimulatedNode:
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     address: str = ""  # host:port where it is reached
+    remembered: Mapping[MemberId, RememberedPlace] = field(default_factory=dict)  # where members were, on its disk
     bootstrap: Mapping[MemberId, str] | None = None  # addresses given by hand; None: it has those of swarm.toml
     installed: bool = True  # it has been switched on once
 
@@ -77,8 +80,10 @@ class Instance:
     member: Member
     store: Store
     decided: trio.MemoryReceiveChannel[RoundEffects]
-    addressed: AddressableTransport  # knows peers' addresses
+    whereabouts: Whereabouts
+    addressed: AddressedTransport  # asks peers where they are
     transport: Transport  # the same, with the attacks of a Byzantine member
     gossip: Gossip
+    exchange: AddressExchange
     sync_route: Route
     fetcher: BlobFetcher

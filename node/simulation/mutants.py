@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import trio
+
 from consensus.dag import Dag
 from consensus.event import Event
 from consensus.hashgraph.ancestry import Ancestry
@@ -12,6 +14,7 @@ from consensus.hashgraph.reach import Reach
 from consensus.hashgraph.rounds import Rounds, Witnesses
 from consensus.roster import Roster
 from node.member.creation import CreationPlanner
+from node.membership.address_exchange import AddressExchange
 from node.store.memory import MemoryStore
 
 
@@ -102,11 +105,23 @@ def no_proxy() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def addresses_untold() -> Iterator[None]:
+    """Tell nobody where members are: one that moved is found by the vote alone."""
+
+    async def run(_self: AddressExchange) -> None:
+        await trio.sleep_forever()
+
+    with patch.object(AddressExchange, "run", run):
+        yield
+
+
 MUTANTS: dict[str, Callable[[], Any]] = {
     "half": half_is_enough,
     "overwrite": forks_are_overwritten,
     "first-wins": first_branch_wins,
     "unsynced": own_events_unsynced,
     "no-proxy": no_proxy,
+    "untold": addresses_untold,
 }
 """Context managers by name; within one, the code under simulation lacks that safeguard."""

@@ -19,12 +19,17 @@ from node.blobs.serving import blob_route
 from node.config.identity import Identity
 from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH
-from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
 from node.member.timing import CreationTiming
 from node.member.verification import CachingVerifier
+from node.membership.address_book import AddressBook
+from node.membership.address_exchange import AddressExchange
+from node.membership.address_file import keep
+from node.membership.address_messages import ADDRESS_PATH
 from node.membership.admission import Admission
+from node.membership.contacts import Contacts
+from node.membership.whereabouts import RememberedPlace, Whereabouts
 from node.simulation.addressing import Addressing, NoCredentials
 from node.simulation.byzantine.attack import Attack
 from node.simulation.machine import Instance, MemberFactory, SimulatedNode
@@ -132,6 +137,7 @@ class SimulatedSwarm:
         self.crash(node)
         self._assign_identity(node, identity, node.address)
         node.disk, node.blobs, node.duplicate_disks, node.corrupted_round = MemoryDisk(), MemoryBlobs(), (), None
+        node.remembered = {}
         if running:
             await self.start(node)
 
@@ -186,6 +192,11 @@ class SimulatedSwarm:
             self._divide_peers(instances)
         first = instances[0]
         router = self._router(node, instances)
+
+        async def remember(places: Mapping[MemberId, RememberedPlace]) -> None:
+            node.remembered = places
+            await trio.lowlevel.checkpoint()
+
         async with trio.open_nursery() as nursery:
             for instance in instances:
                 await nursery.start(instance.member.run)
@@ -195,6 +206,8 @@ class SimulatedSwarm:
                 await admission.admit_roster()
                 nursery.start_soon(admission.run, instance.member.subscribe())
                 nursery.start_soon(instance.gossip.run)
+                nursery.start_soon(instance.exchange.run)
+                nursery.start_soon(keep, instance.whereabouts, remember)
             await nursery.start(self.network.serve, node.identity.id, router)
             nursery.start_soon(offer_and_prune, first.store, node.blobs, self.keep)
             nursery.start_soon(self._catch_up, node, first, router, chance)
@@ -216,18 +229,46 @@ class SimulatedSwarm:
             chance=chance,
             timing=self._timing,
         )
-        addressed = self.addressing.transport(self.network.transport(node.identity.id))
+        whereabouts = self._whereabouts(node, member, chance)
+        addressed = self.addressing.transport(self.network.transport(node.identity.id), whereabouts)
         transport = node.tampering.transport(addressed, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
         return Instance(
             member=member,
             store=store,
             decided=member.subscribe(),
+            whereabouts=whereabouts,
             addressed=addressed,
             transport=transport,
             gossip=gossip,
+            exchange=AddressExchange(
+                whereabouts=whereabouts, peers=lambda: gossip.peers, transport=transport, chance=chance
+            ),
             sync_route=node.tampering.sync_route(gossip.route(), member),
             fetcher=BlobFetcher(node.blobs, transport, gossip.peers, chance),
+        )
+
+    def _whereabouts(self, node: SimulatedNode, member: Member, chance: random.Random) -> Whereabouts:
+        whereabouts = Whereabouts(
+            key=node.identity.key,
+            genesis=self.genesis.digest,
+            address_book=self.address_book(node, member),
+            own=lambda: [self.own_address(node)],
+            time_ns=node.clock.time_ns,
+            chance=chance,
+            remembered=node.remembered,
+        )
+        whereabouts.update_own()
+        return whereabouts
+
+    def own_address(self, node: SimulatedNode) -> str:
+        """Return where the machine says that it is reached."""
+        return node.address
+
+    def address_book(self, node: SimulatedNode, member: Member) -> AddressBook:
+        """Return what a node knows of names and addresses from the roster and from people."""
+        return self.addressing.address_book(
+            lambda: member.replica.ledger.roster, node.bootstrap, lambda: member.replica.ledger.former_members
         )
 
     def _divide_peers(self, instances: Sequence[Instance]) -> None:
@@ -247,16 +288,16 @@ class SimulatedSwarm:
 
         routes = {
             SYNC_PATH: replace(first.sync_route, handler=answer_sync),
+            ADDRESS_PATH: first.exchange.route(),
             CHAIN_PATH: node.tampering.chain_route(chain_route(first.store), first.member),
             BLOB_PATH: node.tampering.blob_route(blob_route(node.blobs), first.member),
         }
         return Router([], routes)
 
     def _admission(self, node: SimulatedNode, instance: Instance, router: Router) -> Admission:
-        address_book = self.addressing.address_book(lambda: instance.member.replica.ledger.roster, node.bootstrap)
         return Admission(
             me=node.identity.id,
-            address_book=address_book,
+            whereabouts=instance.whereabouts,
             credentials=NoCredentials(),
             router=router,
             transport=instance.addressed,
@@ -266,7 +307,12 @@ class SimulatedSwarm:
     async def _catch_up(self, node: SimulatedNode, instance: Instance, router: Router, chance: random.Random) -> None:
         """Catch up as `node.app` does: a node outside the roster looks for later epochs all the time."""
         me, member = node.identity.id, instance.member
-        bootstrap = {peer: Peer(peer) for peer in node.bootstrap or ()}
+        contacts = Contacts(
+            me=me,
+            whereabouts=instance.whereabouts,
+            gossip=instance.gossip,
+            is_outside=lambda: me not in member.replica.ledger.roster,
+        )
         admission = self._admission(node, instance, router)
 
         async def entered() -> None:
@@ -277,14 +323,14 @@ class SimulatedSwarm:
             genesis=self.genesis,
             store=instance.store,
             target=member,
-            peers=lambda: (bootstrap | instance.gossip.peers).values(),
+            peers=contacts.peers,
             transport=instance.transport,
             blobs=node.blobs,
             fetcher=instance.fetcher,
             chance=chance,
             entered=entered,
         )
-        await catchup.run(lambda: me not in member.replica.ledger.roster or instance.gossip.is_stranded())
+        await catchup.run(contacts.is_lost)
 
     async def _report(self, node: SimulatedNode, decided: trio.MemoryReceiveChannel[RoundEffects]) -> None:
         async for effects in decided:

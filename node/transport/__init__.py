@@ -1,6 +1,7 @@
 """Requests between members: HTTP/1.1 over mutual TLS, and a network in memory with the same rules."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from consensus.keys import MemberId
@@ -28,6 +29,37 @@ class Refused(AskError):  # noqa: N818
 
 class BadAnswer(AskError):  # noqa: N818
     """The peer answered something that no correct node answers."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An address ("host:port") at which a member may be reached.
+
+    `source` is the member on whose word alone it rests; None if it was agreed on, named by a person, or reached before.
+    """
+
+    address: str
+    source: MemberId | None = None
+
+
+class Places(Protocol):
+    """Where members may be reached, such as `node.membership.whereabouts.Whereabouts`."""
+
+    def candidates(self, peer: MemberId) -> Sequence[Candidate]:
+        """Return where to try a member, the most likely place first; nothing if no address is known."""
+        ...
+
+    def may_try(self, candidate: Candidate) -> bool:
+        """Return whether a connection may be opened there now; if so, it is counted for the source."""
+        ...
+
+    def is_fit(self, host: str) -> bool:
+        """Return whether a member whom we know by hearsay can be at a host name or a numeric address."""
+        ...
+
+    def observe_reached(self, peer: MemberId, address: str) -> None:
+        """Take in that the member has just answered there."""
+        ...
 
 
 class Transport(Protocol):

@@ -1,8 +1,9 @@
 """The asking side on real sockets: HTTP/1.1 over mutual TLS, on connections that are kept for a while."""
 
 import math
+import socket
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -10,13 +11,16 @@ import h11
 import trio
 
 from consensus.keys import MemberId, id_text
-from node.transport import MAX_ANSWER_BYTES, BadAnswer, Refused, Unreachable
+from node.system.exception_groups import leaves
+from node.transport import MAX_ANSWER_BYTES, BadAnswer, Candidate, Places, Refused, Unreachable
 from node.transport.http1 import Hangup, HttpConnection
 from node.transport.tls import Credentials
 
 _KEEP_S = 45.0  # less than the server waits, so that we close first
 _MAX_KEPT = 4  # connections to one peer
 _MAX_REASON_BYTES = 200
+_HEAD_START_S = 0.3  # of one address over the next, while it neither answers nor refuses
+_FAILURES = (Hangup, OSError, trio.BrokenResourceError, UnicodeError)  # UnicodeError: a host name
 
 
 @dataclass(frozen=True)
@@ -31,48 +35,51 @@ class _Kept:
 @dataclass(frozen=True)
 class _Request:
     peer: MemberId
-    address: str
     path: str
     body: bytes
     max_bytes: int  # of the answer
 
 
 class HttpTransport:
-    """`Transport` to the members at the given addresses ("host:port").
+    """`Transport` to members at the addresses that `places` gives.
 
     A connection is used by one request at a time, and again only after a complete answer.
     """
 
-    def __init__(self, credentials: Credentials, addresses: Mapping[MemberId, str]) -> None:
+    def __init__(self, credentials: Credentials, places: Places) -> None:
         self._credentials = credentials
-        self._addresses = dict(addresses)
+        self._places = places
         self._kept: defaultdict[MemberId, list[_Kept]] = defaultdict(list)
         self._closed = False
 
-    async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
-        """Ask members at these addresses from now on. Idle connections to other places are closed."""
-        self._addresses = dict(addresses)
+    async def close_stale(self) -> None:
+        """Close the idle connections to places where members are not asked any more."""
         stale: list[_Kept] = []
         for peer, connections in self._kept.items():
-            stale += [kept for kept in connections if kept.address != addresses.get(peer)]
-            connections[:] = [kept for kept in connections if kept.address == addresses.get(peer)]
+            known = self._known(peer)
+            stale += [kept for kept in connections if kept.address not in known]
+            connections[:] = [kept for kept in connections if kept.address in known]
         for kept in stale:  # other tasks go on asking meanwhile
             await kept.connection.aclose()
+
+    def _known(self, peer: MemberId) -> frozenset[str]:
+        return frozenset(candidate.address for candidate in self._places.candidates(peer))
 
     async def ask(
         self, peer: MemberId, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
         """See `Transport.ask`."""
-        address = self._addresses.get(peer)
-        if address is None:
+        candidates = self._places.candidates(peer)
+        if not candidates:
             raise Unreachable(f"{id_text(peer)}: no address of this member is known")
+        tried = ", ".join(candidate.address for candidate in candidates)
         try:
             with trio.fail_after(timeout_s):
-                status, answer = await self._ask(_Request(peer, address, path, body, max_bytes))
+                status, answer = await self._ask(candidates, _Request(peer, path, body, max_bytes))
         except trio.TooSlowError:
-            raise Unreachable(f"{address}: no answer within {timeout_s:g} s") from None
-        except (Hangup, OSError, trio.BrokenResourceError, UnicodeError) as error:  # UnicodeError: a host name
-            raise Unreachable(f"{address}: {_reason(error)}") from None
+            raise Unreachable(f"{tried}: no answer within {timeout_s:g} s") from None
+        except _FAILURES as error:
+            raise Unreachable(f"{tried}: {_reason(error)}") from None
         if status != HTTPStatus.OK:
             raise Refused(status, answer[:_MAX_REASON_BYTES].decode("utf-8", "replace"))
         return answer
@@ -84,27 +91,66 @@ class HttpTransport:
             while connections:
                 await connections.pop().connection.aclose()
 
-    async def _ask(self, request: _Request) -> tuple[int, bytes]:
-        kept = await self._take_kept(request.peer, request.address)
+    async def _ask(self, candidates: Sequence[Candidate], request: _Request) -> tuple[int, bytes]:
+        kept = await self._take_kept(request.peer, frozenset(candidate.address for candidate in candidates))
         if kept is not None:
             try:
                 return await self._exchange(kept, request)
             except Hangup:
                 pass  # most likely closed while it was idle: try a fresh one; every request may be repeated
-        fresh = _Kept(await self._connect(request.peer, request.address), request.address, math.inf)
-        return await self._exchange(fresh, request)
+        return await self._exchange(await self._connect_to_any(request.peer, candidates), request)
 
-    async def _take_kept(self, peer: MemberId, address: str) -> _Kept | None:
+    async def _take_kept(self, peer: MemberId, addresses: frozenset[str]) -> _Kept | None:
         while self._kept[peer]:
             kept = self._kept[peer].pop()
-            if trio.current_time() < kept.until and kept.address == address:
+            if trio.current_time() < kept.until and kept.address in addresses:
                 return kept
             await kept.connection.aclose()
         return None
 
-    async def _connect(self, peer: MemberId, address: str) -> HttpConnection:
-        host, _, port = address.rpartition(":")
-        raw = await trio.open_tcp_stream(host.strip("[]"), int(port))
+    async def _connect_to_any(self, peer: MemberId, candidates: Sequence[Candidate]) -> _Kept:
+        """Try one address after the other, each while the one before may still answer; return the first connection.
+
+        Raise one of `_FAILURES`.
+        """
+        found: list[_Kept] = []
+        failures: list[Exception] = []
+
+        async def attempt(candidate: Candidate, over: trio.Event) -> None:
+            try:
+                connection = await self._connect(peer, candidate)
+            except _FAILURES as error:
+                failures.append(error)
+                over.set()
+                return
+            if found:  # another one was as fast
+                await connection.aclose()
+                return
+            found.append(_Kept(connection, candidate.address, math.inf))
+            nursery.cancel_scope.cancel()
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for candidate in candidates:
+                    if self._places.may_try(candidate):
+                        over = trio.Event()
+                        nursery.start_soon(attempt, candidate, over)
+                        with trio.move_on_after(_HEAD_START_S):
+                            await over.wait()
+        except BaseException:
+            for kept in found:
+                await kept.connection.aclose()
+            raise
+        if not found:
+            raise failures[0] if failures else Hangup("tried too often for now")
+        return found[0]
+
+    async def _connect(self, peer: MemberId, candidate: Candidate) -> HttpConnection:
+        host, _, port = candidate.address.rpartition(":")
+        host = host.strip("[]")
+        if candidate.source is not None:
+            host = await self._resolve_hearsay(host, int(port))
+        raw = await trio.open_tcp_stream(host, int(port))
         # The name that the handshake checks is the node id: another node at the address is refused.
         stream = trio.SSLStream(
             raw, self._credentials.client(peer), server_hostname=id_text(peer), https_compatible=True
@@ -115,6 +161,16 @@ class HttpTransport:
             await trio.aclose_forcefully(stream)
             raise
         return HttpConnection(stream, h11.CLIENT)
+
+    async def _resolve_hearsay(self, host: str, port: int) -> str:
+        """Return the numeric address to which a name leads that rests on a member's word.
+
+        Raise OSError, also if no other machine can be there.
+        """
+        for *_, place in await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            if self._places.is_fit(str(place[0])):
+                return str(place[0])
+        raise OSError(f"{host} is an address of this machine or of its link, which a member's word does not open")
 
     async def _exchange(self, used: _Kept, request: _Request) -> tuple[int, bytes]:
         connection, keep = used.connection, False
@@ -129,11 +185,12 @@ class HttpTransport:
                 await connection.aclose()
         if keep:
             self._kept[request.peer].append(replace(used, until=trio.current_time() + _KEEP_S))
+        self._places.observe_reached(request.peer, used.address)
         return status, answer
 
     def _may_keep(self, peer: MemberId, address: str) -> bool:
         has_room = len(self._kept[peer]) < _MAX_KEPT and not self._closed
-        return has_room and self._addresses.get(peer) == address
+        return has_room and address in self._known(peer)
 
 
 async def _read_answer(connection: HttpConnection, max_bytes: int) -> tuple[int, bytes]:
@@ -150,5 +207,7 @@ async def _read_answer(connection: HttpConnection, max_bytes: int) -> tuple[int,
 
 
 def _reason(error: Exception) -> str:
-    text = str(error.__cause__ or error) or type(error).__name__
+    cause = error.__cause__ or error
+    first = next(leaves(cause)) if isinstance(cause, BaseExceptionGroup) else cause  # one of several attempts
+    text = str(first) or type(first).__name__
     return text.splitlines()[0]

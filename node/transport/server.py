@@ -45,7 +45,15 @@ class PeerServer:
     `context` is called for every connection, so that members may change.
     """
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], router: Router, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        context: Callable[[], ssl.SSLContext],
+        router: Router,
+        limits: Limits | None = None,
+        observe: Callable[[MemberId, str], None] = lambda _member, _host: None,
+    ) -> None:
+        """Set up the server. `observe` takes who has connected, and from which host (a numeric address)."""
+        self._observe = observe
         self._context = context
         self._router = router
         self._limits = limits or Limits()
@@ -87,7 +95,9 @@ class PeerServer:
             self._handshakes[host] -= 1
             if not self._handshakes[host]:
                 del self._handshakes[host]
-        return authenticated_member(stream.getpeercert(binary_form=True))
+        member = authenticated_member(stream.getpeercert(binary_form=True))
+        self._observe(member, host)
+        return member
 
     async def _serve_member(self, connection: HttpConnection, member: MemberId) -> None:
         self._by_member[member] += 1

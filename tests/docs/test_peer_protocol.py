@@ -18,6 +18,8 @@ from node.blobs.messages import BlobAnswer, BlobRequest
 from node.blobs.serving import blob_route
 from node.gossip.messages import SyncAnswer, SyncRequest
 from node.gossip.sync_server import SyncServer
+from node.membership.address_exchange import AddressExchange
+from node.membership.address_messages import AddressNews
 from node.statesync.messages import ChainAnswer
 from node.statesync.serving import chain_route
 from node.store.memory import MemoryDisk, MemoryStore
@@ -65,6 +67,20 @@ CONSTANTS = {
     "first pause after something that no correct node says": "node.gossip.backoff:_FIRST_MISBEHAVIOUR_PENALTY_S",
     "longest pause after that": "node.gossip.backoff:_MAX_MISBEHAVIOUR_PENALTY_S",
     "a peer that asked us is asked again after": "node.gossip.peers:_SOON_S",
+    "addresses in a claim": "node.membership.claims:MAX_CLAIMED",
+    "peers asked at a time where members are that do not answer": "node.membership.address_exchange:ASKED_FOR_LOST",
+    "first pause until they are asked again; it doubles while nobody else is lost": (
+        "node.membership.address_exchange:FIRST_SEARCH_S"
+    ),
+    "longest pause of that kind": "node.membership.address_exchange:LONGEST_SEARCH_S",
+    "a peer that did not answer this path is asked again after": "node.membership.address_exchange:RETRY_S",
+    "a peer that does not know this path (an older version: 404) is asked again after": (
+        "node.membership.address_exchange:OLD_VERSION_S"
+    ),
+    "one address gets so much of a head start over the next one": "node.transport.client:_HEAD_START_S",
+    "hints tried beside the other addresses, for one member": "node.membership.whereabouts:HINTS_TRIED",
+    "connections to which one member's word may lead, on average": "node.membership.whereabouts:TRIES_PER_S",
+    "connections to which one member's word may lead, at once": "node.membership.whereabouts:TRIES_AT_ONCE",
     "peers asked at a time for one blob": "node.blobs.fetching:_SOURCES",
     "peers asked at a time for records": "node.statesync.catchup:_PEERS_ASKED",
     "a piece is asked of another peer, too, after": "node.blobs.download:_PATIENCE_S",
@@ -78,6 +94,10 @@ CONSTANTS = {
 ANSWERS = {
     "/gossip/sync": ("node.gossip.messages:MAX_MESSAGE_BYTES", "node.gossip.rhythm:Rhythm.timeout_s"),
     "/gossip/chain": ("node.statesync.messages:MAX_CHAIN_ANSWER_BYTES", "node.statesync.chain:TIMEOUT_S"),
+    "/gossip/addresses": (
+        "node.membership.address_messages:MAX_ADDRESSES_BYTES",
+        "node.membership.address_exchange:TIMEOUT_S",
+    ),
     "/blobs/read": ("node.blobs.messages:MAX_ANSWER_BYTES", "node.blobs.fetching:_TIMEOUT_S"),
 }
 """How long an answer may be, and how long the asking side waits for it."""
@@ -110,9 +130,10 @@ def test_the_page_gives_the_limits_and_pauses_of_the_code() -> None:
 
 
 def _routes() -> dict[str, Route]:
-    sync = object.__new__(SyncServer)  # a route is made without any state
+    sync, addresses = object.__new__(SyncServer), object.__new__(AddressExchange)  # a route is made without any state
     return {
         _value("node.gossip.messages:SYNC_PATH"): sync.route(),
+        _value("node.membership.address_messages:ADDRESS_PATH"): addresses.route(),
         _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
         _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs()),
     }
@@ -147,6 +168,8 @@ def test_the_page_has_every_field_of_each_message() -> None:
     for heading, message in {
         "**Request**\n": SyncRequest(epoch, [], [], []).encode(),
         "**Answer**\n": SyncAnswer([], [], more=False, closed=False).encode(),
+        "**Address request**": AddressNews().encode_request([]),
+        "**Address answer**": AddressNews().encode(),
         "## Chain of records": ChainAnswer(record, []).encode(),
         "A **record** is a map": record.raw,
         "**Request for a range**": BlobRequest(epoch, 0, 0).encode(),

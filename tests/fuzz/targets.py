@@ -50,6 +50,13 @@ from node.blobs.messages import BlobMessageError, BlobRequest
 from node.config.swarm_file import parse_config
 from node.config.toml import ConfigError
 from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, SyncAnswer, SyncRequest, decode_answer, decode_request
+from node.membership.address_messages import (
+    AddressNews,
+    Hint,
+    decode_address_answer,
+    decode_address_request,
+)
+from node.membership.claims import make_claim
 from node.proofs.fault_check import replay
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
@@ -239,6 +246,35 @@ def check_message(data: bytes) -> None:
         return
     must(request.encode() == data, "a request that reads back differently")
     replica.events_for_peer(request.tips, 100, request.want)
+
+
+def address_samples() -> list[bytes]:
+    """Requests and answers about addresses."""
+    genesis, keys = gossip().genesis.digest, gossip().keys
+    claims = [
+        make_claim(key, genesis, number, ["10.0.0.1:7400", "[::1]:7"][:number]) for number, key in enumerate(keys)
+    ]
+    news = AddressNews(claims, [Hint(key.id, f"host{number}.example:7400") for number, key in enumerate(keys, 1)])
+    some = AddressNews(claims[:1])
+    return [news.encode(), some.encode(), news.encode_request([keys[0].id]), AddressNews().encode_request([])]
+
+
+def check_addresses(data: bytes) -> None:
+    genesis = gossip().genesis.digest
+    try:
+        news, wanted = decode_address_request(data)
+    except MessageError:
+        news = decode_address_answer(data)
+        must(news.encode() == data, "an answer that reads back differently")
+    else:
+        must(news.encode_request(wanted) == data, "a request that reads back differently")
+    signed = [claim.signature for claim in news.claims if claim.is_signed(genesis)]
+    must({*signed} <= _signatures(), "a claim that nobody has signed")
+
+
+@cache
+def _signatures() -> frozenset[bytes]:
+    return frozenset(claim.signature for raw in address_samples()[:1] for claim in decode_address_answer(raw).claims)
 
 
 def check_blob_message(data: bytes) -> None:
@@ -497,6 +533,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "header": lambda: Target(header_samples(), check_header, (EncodingError, EventError)),
     "signed-event": lambda: Target([event.raw for event in gossip().made], ReplicaCheck(), (EventError,), forge_event),
     "message": lambda: Target(sync_samples(), check_message, (MessageError,)),
+    "addresses": lambda: Target(address_samples(), check_addresses, (MessageError,)),
     "blob-message": lambda: Target(
         [
             encode({"digest": bytes(32), "offset": 5, "length": 70_000}),

@@ -24,13 +24,17 @@ from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
 from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH
-from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
 from node.member.timing import CreationTiming
 from node.membership.address_book import AddressBook
+from node.membership.address_exchange import AddressExchange
+from node.membership.address_file import keep
+from node.membership.address_messages import ADDRESS_PATH
 from node.membership.admission import Admission
+from node.membership.contacts import Contacts
 from node.membership.joining import reason_outside
+from node.membership.whereabouts import RememberedPlace, Whereabouts
 from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import RoundObserver, SimulatedSwarm
@@ -66,32 +70,37 @@ class NetworkCredentials:
 class PinnedTransport(MemoryTransport):
     """A transport that, like `HttpTransport`, asks at addresses, and only those that have the expected key."""
 
-    def __init__(self, network: AddressedNetwork, me: MemberId, offline: Collection[MemberId]) -> None:
+    def __init__(
+        self, network: AddressedNetwork, me: MemberId, offline: Collection[MemberId], whereabouts: Whereabouts
+    ) -> None:
         super().__init__(network, me)
         self._addressed_network, self._me, self._offline = network, me, offline
-        self.addresses: dict[MemberId, str] = {}
+        self.whereabouts = whereabouts
 
-    async def set_addresses(self, addresses: Mapping[MemberId, str]) -> None:
+    async def close_stale(self) -> None:
         await trio.lowlevel.checkpoint()
-        self.addresses = dict(addresses)
 
     async def ask(
         self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
-        if (reason := self._why_unreachable(peer)) is not None:
+        found, reason = self._find(peer)
+        if not found:
             await trio.sleep(0.001)
             raise Unreachable(reason)
-        return await super().ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
+        answer = await super().ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
+        self.whereabouts.observe_reached(peer, found)
+        return answer
 
-    def _why_unreachable(self, peer: MemberId) -> str | None:
-        address = self.addresses.get(peer)
+    def _find(self, peer: MemberId) -> tuple[str, str]:
+        """Return the address at which the peer is reached, or "" and why it is not."""
         if self._me in self._offline:
-            return "no route"
-        if address is None or self._addressed_network.listeners.get(address) != peer:
-            return f"no such peer at {address}"
-        if self._me not in self._addressed_network.admitted.get(peer, ()):
-            return "TLS alert"
-        return None
+            return "", "no route"
+        tried = [one.address for one in self.whereabouts.candidates(peer) if self.whereabouts.may_try(one)]
+        found = [address for address in tried if self._addressed_network.listeners.get(address) == peer]
+        if not found:
+            return "", f"no such peer at {', '.join(tried)}"
+        is_admitted = self._me in self._addressed_network.admitted.get(peer, ())
+        return (found[0], "") if is_admitted else ("", "TLS alert")
 
 
 class OpenSwarm(SimulatedSwarm):
@@ -148,6 +157,11 @@ class OpenSwarm(SimulatedSwarm):
         """Return the address at which the node listens."""
         return address(self.ports.get(node.number, node.number))
 
+    def knows_place(self, node: SimulatedNode, other: SimulatedNode) -> bool:
+        """Return whether a node tries another one where it is."""
+        candidates = self.transports[node.number].whereabouts.candidates(other.identity.id)
+        return self.address_of(other) in [candidate.address for candidate in candidates]
+
     def open_store(self, node: SimulatedNode) -> Store:
         """Open the store for a start of the node."""
         return MemoryStore(node.disk)
@@ -158,25 +172,32 @@ class OpenSwarm(SimulatedSwarm):
         instance = self._open_instance(node, chance)
         member, gossip = instance.member, instance.gossip
         rounds = member.subscribe()
-        address_book = self._address_book(node, member)
         routes = {
             SYNC_PATH: instance.sync_route,
+            ADDRESS_PATH: instance.exchange.route(),
             CHAIN_PATH: chain_route(instance.store),
             BLOB_PATH: blob_route(node.blobs),
         }
         router = Router([], routes)
         admission = Admission(
             me=me,
-            address_book=address_book,
+            whereabouts=instance.whereabouts,
             credentials=NetworkCredentials(self.addressed_network, me),
             router=router,
             transport=instance.addressed,
             fetcher=instance.fetcher,
         )
-        catchup = self._catchup(node, instance, admission, chance)
+        contacts = Contacts(
+            me=me,
+            whereabouts=instance.whereabouts,
+            gossip=gossip,
+            is_outside=lambda: _is_outside(member, instance.whereabouts.address_book),
+        )
+        catchup = self._catchup(node, instance, admission, contacts, chance)
 
-        def stranded() -> bool:
-            return _is_outside(member, address_book) or gossip.is_stranded()
+        async def remember(places: Mapping[MemberId, RememberedPlace]) -> None:
+            node.remembered = places
+            await trio.lowlevel.checkpoint()
 
         async with trio.open_nursery() as nursery:
             await nursery.start(member.run)
@@ -186,7 +207,9 @@ class OpenSwarm(SimulatedSwarm):
             self.addressed_network.listeners[self.address_of(node)] = me
             await nursery.start(self.network.serve, me, router)
             nursery.start_soon(gossip.run)
-            nursery.start_soon(catchup.run, stranded)
+            nursery.start_soon(instance.exchange.run)
+            nursery.start_soon(keep, instance.whereabouts, remember)
+            nursery.start_soon(catchup.run, contacts.is_lost)
             nursery.start_soon(offer_and_prune, instance.store, node.blobs, self.keep)
             nursery.start_soon(self.run_services, node, instance, chance)
             node.member, node.gossip = member, gossip
@@ -203,21 +226,31 @@ class OpenSwarm(SimulatedSwarm):
             chance=chance,
             timing=self._timing,
         )
-        pinned = self.transports[node.number] = PinnedTransport(self.addressed_network, member.id, self.offline)
+        whereabouts = self._whereabouts(node, member, chance)
+        pinned = PinnedTransport(self.addressed_network, member.id, self.offline, whereabouts)
+        self.transports[node.number] = pinned
         transport = node.tampering.transport(pinned, member)
         gossip = Gossip(member, transport, chance, self._rhythm)
         return Instance(
             member=member,
             store=store,
             decided=member.subscribe(),
+            whereabouts=whereabouts,
             addressed=pinned,
             transport=transport,
             gossip=gossip,
+            exchange=AddressExchange(
+                whereabouts=whereabouts, peers=lambda: gossip.peers, transport=transport, chance=chance
+            ),
             sync_route=node.tampering.sync_route(gossip.route(), member),
             fetcher=BlobFetcher(node.blobs, transport, [], chance),
         )
 
-    def _address_book(self, node: SimulatedNode, member: Member) -> AddressBook:
+    def own_address(self, node: SimulatedNode) -> str:
+        """See `SimulatedSwarm.own_address`."""
+        return self.address_of(node)
+
+    def address_book(self, node: SimulatedNode, member: Member) -> AddressBook:
         return AddressBook(
             self._configs[node.number],
             lambda: member.replica.ledger.roster,
@@ -225,13 +258,19 @@ class OpenSwarm(SimulatedSwarm):
             lambda: member.replica.ledger.former_members,
         )
 
-    def _catchup(self, node: SimulatedNode, instance: Instance, admission: Admission, chance: random.Random) -> CatchUp:
-        given = {peer: Peer(peer) for peer in self._given[node.number]}
+    def _catchup(
+        self,
+        node: SimulatedNode,
+        instance: Instance,
+        admission: Admission,
+        contacts: Contacts,
+        chance: random.Random,
+    ) -> CatchUp:
         return CatchUp(
             genesis=self.genesis,
             store=instance.store,
             target=instance.member,
-            peers=lambda: (given | instance.gossip.peers).values(),
+            peers=contacts.peers,
             transport=instance.transport,
             blobs=node.blobs,
             fetcher=instance.fetcher,

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -106,6 +106,13 @@ class Processes:
         for at in common:
             assert seen[first][at] == seen[second][at], f"the ledgers differ after round {at}"
 
+    def add_options(self, number: int, *options: str) -> None:
+        """Start a node with these options as well from now on."""
+        command = self.commands[number]
+        commands = [*self.commands]
+        commands[number] = replace(command, arguments=(*command.arguments, *options))
+        self.commands = commands
+
     def stored_events(self, number: int) -> list[Event]:
         """Return all events, of all epochs, in the store of a node that does not run."""
         with sqlite3.connect(self.commands[number].data / "events.sqlite") as database:
@@ -121,10 +128,13 @@ def _epoch_of(raw: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def processes(directory: Path, count: int, settings: Settings, *options: str) -> AsyncIterator[Processes]:
-    """Set up a swarm of `count` nodes, not started yet; end those that run on exit."""
+async def processes(
+    directory: Path, count: int, settings: Settings, *options: str, hosts: Sequence[str] = ()
+) -> AsyncIterator[Processes]:
+    """Set up a swarm of `count` nodes, not started yet, on these hosts; end those that run on exit."""
     ports = free_ports(2 * count)
-    founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"], settings=settings)
+    addresses = [f"{host}:{port}" for host, port in zip(hosts or ["127.0.0.1"] * count, ports[:count], strict=True)]
+    founded = found_swarm(directory, addresses, ["hex8-2"], settings=settings)
     commands = []
     for number, (key, port) in enumerate(zip(founded.keys, ports[count:], strict=True)):
         data = directory / f"data{number}"

@@ -250,8 +250,7 @@ async def test_the_others_find_a_member_that_moves(
     await until(lambda: member_of(moving).replica.ledger.round > 5)
     swarm.ports[3] = 42
     await agree(swarm, Change("address", moving.identity.id, address=swarm.address_of(moving)), others)
-    await until(lambda: all(swarm.transports[node.number].addresses[moving.identity.id] == swarm.address_of(moving)
-                            for node in others))  # fmt: skip
+    await until(lambda: all(swarm.knows_place(node, moving) for node in others))
     swarm.crash(moving)
     swarm.stop_listening("10.0.0.1:7003")
     await trio.sleep(5)

@@ -14,6 +14,7 @@ from node.transport.router import Route, Router
 from node.transport.server import Limits, PeerServer
 from node.transport.tls import Credentials
 from tests.node.fake_source import FakeSource
+from tests.node.places import GivenPlaces
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ class Loopback:
         return port
 
     def transport(self, identity: Identity) -> HttpTransport:
-        transport = HttpTransport(Credentials(identity, self.members), self.addresses)
+        transport = HttpTransport(Credentials(identity, self.members), GivenPlaces(self.addresses))
         self.transports.append(transport)
         return transport
 

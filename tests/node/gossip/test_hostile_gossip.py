@@ -32,6 +32,7 @@ from node.transport.memory import Conditions
 from node.transport.router import Route, Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
+from tests.node.places import GivenPlaces
 
 TIMING, RHYTHM = CreationTiming(busy_s=0.05, heartbeat_s=5.0, grace_s=0.2), Rhythm(busy_s=0.03)
 
@@ -105,8 +106,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
             timing=TIMING,
         )
         credentials = Credentials(identity, roster)
-        transport = HttpTransport(credentials, {})
-        transport._addresses = addresses
+        transport = HttpTransport(credentials, GivenPlaces(addresses))
         field.transports.append(transport)
         field.stores.append(store)
         field.verifiers.append(verifier)
@@ -121,7 +121,7 @@ async def start_on_sockets(field: Battlefield, answers: Route, nursery: trio.Nur
     server = PeerServer(credentials.server, Router(roster, {SYNC_PATH: answers}))
     port = await nursery.start(partial(server.serve, "127.0.0.1", 0))
     addresses[field.hostile.id] = f"127.0.0.1:{port}"
-    field.transports.append(HttpTransport(credentials, addresses))
+    field.transports.append(HttpTransport(credentials, GivenPlaces(addresses)))
     field.asking = field.transports[-1]
     for gossip in field.gossips:
         nursery.start_soon(gossip.run)

@@ -78,7 +78,7 @@ def test_what_a_peer_said_counts_until_the_epoch_ends() -> None:
     peer.observe_tips([tip(ME, 4), tip(OTHER, 2)], 12, ahead=True)
     assert peer.has_closed_with(ours)
     assert peer.has_spoken_since(11)
-    peer.observe_epoch()
+    peer.observe_epoch(13)
     assert not peer.has_spoken_since(11)
     assert peer.lacks(ours) == 8
     assert peer.state() == "ok"

@@ -18,6 +18,7 @@ from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
 from node.membership.address_book import AddressBook
 from node.membership.admission import Admission
+from node.membership.whereabouts import Whereabouts
 from node.transport import Refused, Unreachable
 from node.transport.client import HttpTransport
 from node.transport.router import Route, Router
@@ -79,11 +80,20 @@ class Town:
             "/why": Route(handler=echo, max_bytes=9, for_former_members=True),
         }
         router = Router(roster.ids, routes)
-        transport = HttpTransport(credentials, {})
+        whereabouts = Whereabouts(
+            key=identity.key,
+            genesis=self.config.genesis.digest,
+            address_book=directory,
+            own=lambda: [f"127.0.0.1:{station.port}"],
+            time_ns=lambda: 1,
+            chance=random.Random(1),
+            remembered={},
+        )
+        transport = HttpTransport(credentials, whereabouts)
         fetcher = BlobFetcher(MemoryBlobs(), transport, [], random.Random(1))
         admission = Admission(
             me=identity.id,
-            address_book=directory,
+            whereabouts=whereabouts,
             credentials=credentials,
             router=router,
             transport=transport,
@@ -141,14 +151,13 @@ async def test_a_removed_member_is_turned_away_and_may_ask_why(town: Town, ident
     await a.turn(town.listed(a), town.listed(b))
     with pytest.raises(Refused, match="403: not a member"):
         await gone.ask(a)  # on the connection that it has
-    await gone.transport.set_addresses({})  # which ends it
+    await gone.transport.aclose()  # which ends it
     await gone.turn(*everybody)
     await a.turn(town.listed(a, 2), town.listed(b, 2))  # an epoch later
     with pytest.raises(Refused, match="403: not a member"):
         await gone.ask(a)  # on a new one
     assert await gone.ask_why(a) == seen(gone, a)
-    with pytest.raises(Unreachable, match="no address of this member is known"):
-        await a.ask(gone)
+    assert await a.ask(gone) == seen(a, gone)  # its place is remembered: one day it may be the only one to ask
     assert await b.ask(a) == seen(b, a)
     await close(a, b, gone)
 
@@ -189,7 +198,8 @@ def test_whose_word_on_an_address_counts(identities: Ids) -> None:
     assert directory.address(a) == "127.0.0.1:9001"  # a person says so
     assert AddressBook(config, lambda: roster).address(a) == "127.0.0.1:7401"
     assert directory.address(c) == ""
-    assert directory.addresses() == {a: "127.0.0.1:9001", b: "beta.example:7", d: "127.0.0.1:9004"}
+    assert directory.named(b) == ["beta.example:7", "127.0.0.1:9002", "127.0.0.1:7402"]  # all of them are tried
+    assert (directory.address(d), directory.sponsors) == ("127.0.0.1:9004", (a, b, d))
     assert directory.name(a) == "node7401"
     assert [member.id for member in directory.members()] == [a, b, c]
     assert directory.name(c) == identities[2].text[:8]

@@ -113,7 +113,7 @@ async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
     assert NEWCOMER in room.directory.roster
     joined = room.directory.members()[-1]
     assert membership.standing(joined, room.directory) == "joined"
-    assert room.directory.addresses()[NEWCOMER] == "127.0.0.1:7499"
+    assert room.directory.address(NEWCOMER) == "127.0.0.1:7499"
 
 
 async def test_a_vote_for_and_one_against(room: Room) -> None:

@@ -11,7 +11,7 @@ import pytest
 from node.simulation.invariants import Violation
 from node.simulation.mutants import MUTANTS
 from node.simulation.run import simulate
-from node.simulation.schedule import ATTACK_KINDS, FREQUENCIES, Schedule, draw_schedule
+from node.simulation.schedule import ATTACK_KINDS, FREQUENCIES, Fault, Schedule, draw_schedule
 from node.simulation.shrink import shrink
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +73,15 @@ def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> 
         mutant, range(1, 201), nodes=range(4, 11), seconds=20, faults=FREQUENCIES, attacks=ATTACK_KINDS
     )
     assert violation.kind in ("order", "ledger", "accused", "honest fork", "error")  # what breaks may end a node
+
+
+def test_without_a_word_on_addresses_a_swarm_that_moves_stands_still() -> None:
+    moves = tuple(Fault("move", 0.5, 1.0, (number,), 0.5) for number in range(3))
+    schedule = Schedule(seed=2, nodes=4, seconds=3.0, faults=(*moves, Fault("crash", 0.6, 2.4, (0, 1, 2, 3), 0.5)))
+    violation = failure("untold", schedule)
+    assert violation is not None
+    assert violation.kind == "progress"
+    simulate(schedule)
 
 
 def test_without_the_proxy_the_vectors_do_not_hold() -> None:

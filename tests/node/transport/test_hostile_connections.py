@@ -19,6 +19,7 @@ from node.transport.router import Route, Router
 from node.transport.server import Limits, PeerServer
 from node.transport.tls import Credentials
 from tests.node.conftest import Loopback
+from tests.node.places import GivenPlaces
 
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
 Ids = list[Identity]
@@ -322,6 +323,6 @@ async def test_strange_answers_are_errors(
 
     listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
     address = f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-    transport = HttpTransport(Credentials(b, members), {a.id: address})
+    transport = HttpTransport(Credentials(b, members), GivenPlaces({a.id: address}))
     with trio.fail_after(5), pytest.raises(Unreachable):
         await transport.ask(a.id, "/echo", b"abc", timeout_s=0.5)

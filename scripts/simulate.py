@@ -25,6 +25,8 @@ from node.simulation.run import RunReport, simulate
 from node.simulation.schedule import (
     ATTACK_KINDS,
     FREQUENCIES,
+    LONGEST_S,
+    SHORTEST_S,
     Schedule,
     decode_schedule,
     draw_schedule,
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--nodes", type=_span, default="4..10", help="N, or A..B, one after the other by seed (%(default)s)")
     add("--seeds", type=_span, default="1..100", help="one seed, or A..B (%(default)s)")
-    add("--seconds", type=float, default=20, help="virtual seconds with faults (%(default)s)")
+    add("--seconds", type=float, help=f"virtual seconds with faults ({SHORTEST_S:g} to {LONGEST_S:g}, by the seed)")
     add(
         "--faults",
         type=_faults,
@@ -199,7 +201,7 @@ def _print_report(report: RunReport, *, as_json: bool) -> None:
     print(
         f"seed {report.seed}: {report.nodes} nodes, {report.liars} liars, {report.faults} faults, "
         f"{report.crashes} crashes, {report.rounds} rounds, {report.events} events ordered, "
-        f"{report.certified} certificates, in order again after {report.recovery:.1f} s, "
+        f"{report.certified} certificates, in order again after {report.recovery:.1f} s, {report.idle:.1f} s at rest, "
         f"trace {report.trace[:12]}",
         flush=True,
     )
@@ -239,6 +241,8 @@ def _print_summary(
         "with_certificates": sum(report.certified > 0 for report in reports),
         "slowest_recovery_s": max(report.recovery for report in reports),
         "slowest_recovery_rounds": max(report.recovery_rounds for report in reports),
+        "slowest_healing_s": max(report.healing for report in reports),
+        "slowest_idle_s": max(report.idle for report in reports),
         "wall_s": round(wall_s, 1),
         "cpu_s": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime),
     }

@@ -33,6 +33,10 @@ class Addressing:
             for number, (member, address) in enumerate(self.addresses.items())
         )
 
+    def founding_address(self, member: MemberId) -> str:
+        """Return where swarm.toml has a member; "" if it does not list it."""
+        return next((str(listed.address) for listed in self._founding if listed.id == member), "")
+
     def address_book(
         self,
         roster: Callable[[], Roster],

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+from consensus.keys import MemberId
 from consensus.ledger.records.changes import Change
 from consensus.ledger.state.state import State
 from node.config.identity import Identity
@@ -23,7 +24,7 @@ class Churn:
         self._random = random.Random(f"comings {seed}")
         self._newcomers = [node for node in swarm.nodes if not node.installed]
         self._joining: dict[Fault, SimulatedNode] = {}
-        self._rejoining: dict[Fault, Change] = {}  # by the fault that made the member leave
+        self._rejoining: dict[Fault, tuple[SimulatedNode, int]] = {}  # with its weight, by what made the member leave
         self._rekeyed: list[tuple[SimulatedNode, Identity]] = []  # not in force yet
         self.corrupted = 0  # ledgers
 
@@ -37,14 +38,14 @@ class Churn:
             case "leave" if node.identity.id in self._plan.roster:
                 present = self._plan.roster.member(node.identity.id)
                 self._plan.want(Change("leave", present.id))
-                self._rejoining[fault] = Change("join", present.id, weight=max(1, present.weight), address=node.address)
+                self._rejoining[fault] = node, max(1, present.weight)
             case "rekey":
                 identity = Identity(self._random.randbytes(32))
-                self._plan.want(Change("key", node.identity.id, key=identity.id))
+                self._plan.want(Change("key", node.identity.id, key=identity.id, address=node.address))
                 self._rekeyed.append((node, identity))
             case "move":
                 self._swarm.move(node, f"m{node.number}:{self._random.randrange(7001, 9999)}")
-                self._plan.want(Change("address", node.identity.id, address=node.address))
+                self._want_present_addresses()
             case "bend":
                 self._corrupt_ledger(fault)
 
@@ -53,7 +54,8 @@ class Churn:
         if fault in self._joining:
             await self._join(fault, first=False)
         if fault in self._rejoining and fault.strength >= _LATER:
-            self._plan.want(self._rejoining[fault])
+            node, weight = self._rejoining[fault]
+            self._plan.want(Change("join", node.identity.id, weight=weight, address=node.address))
 
     async def _join(self, fault: Fault, *, first: bool) -> None:
         """Ask for the vote, then install the machine; or the other way round, by the fault's strength."""
@@ -68,9 +70,9 @@ class Churn:
             await self._swarm.install(node, bootstrap if round(fault.strength * 1000) % 2 else None)
 
     def _sponsor(self) -> SimulatedNode:
-        """Return a random honest member, whose address a newcomer is given."""
-        roster = self._plan.roster
-        return self._random.choice([node for node in self._swarm.honest if node.identity.id in roster])
+        """Return a random honest member that can be reached, whose address a newcomer is given."""
+        members = self._plan.roster.weights.keys() - self._swarm.network.hidden
+        return self._random.choice([node for node in self._swarm.honest if node.identity.id in members])
 
     async def follow_up(self) -> bool:
         """Do what people do when a vote is over; return whether machines have got other keys."""
@@ -80,6 +82,7 @@ class Churn:
                 self._rekeyed.remove((node, identity))
                 await self._swarm.take_over(node, identity)
                 rekeyed = True
+        self._want_present_addresses()
         for node in self._swarm.nodes:
             if self._has_stale_bootstrap(node):
                 sponsor = self._sponsor()
@@ -89,6 +92,20 @@ class Churn:
                     await self._swarm.start(node)
         return rekeyed
 
+    def moved(self) -> list[SimulatedNode]:
+        """Return the machines of members that are not where the members agreed that they are."""
+        members = [node for node in self._swarm.nodes if node.identity.id in self._plan.roster]
+        return [node for node in members if node.address != self._agreed_address(node.identity.id)]
+
+    def _want_present_addresses(self) -> None:
+        moved = self.moved()
+        for node in self._swarm.nodes:
+            self._plan.want_address(node.identity.id, node.address, is_agreed=node not in moved)
+
+    def _agreed_address(self, member: MemberId) -> str:
+        """Return where the roster has a member, or swarm.toml if the roster does not say."""
+        return self._plan.roster.member(member).address or self._swarm.addressing.founding_address(member)
+
     def _has_stale_bootstrap(self, node: SimulatedNode) -> bool:
         """Return whether a person would give the node another address: it is wrong, or knows nobody in the swarm."""
         given, present = node.bootstrap or {}, self._swarm.addressing.addresses
@@ -97,15 +114,9 @@ class Churn:
         return has_moved or (bool(given) and trusted.isdisjoint(self._plan.roster.ids))
 
     def _corrupt_ledger(self, fault: Fault) -> None:
-        """Change an entry of a node's ledger, if the other right ledgers still have the majority of the weight."""
-        roster = self._plan.roster
-        others = [
-            node.identity.id
-            for node in self._swarm.honest
-            if node.identity.id in roster and not node.is_corrupted and node.number != fault.nodes[0]
-        ]
+        """Change an entry of a node's ledger, if faulty members then still have less than a third of the weight."""
         node = self._swarm.nodes[fault.nodes[0]]
-        if node.honest and node.member is not None and 2 * roster.weight(others) > roster.total_weight:
+        if node.honest and node.member and not node.is_corrupted and self._plan.may_corrupt(node.identity.id):
             ledger = node.member.replica.ledger
             node.corrupted_round = ledger.round
             self._random.choice((_count_candidate, _postpone_heard, _count_game))(ledger._state)

@@ -21,8 +21,9 @@ _DOWN = ("crash", "flap")
 class Faults:
     """Causes the faults of a swarm. The effects of several on one thing add up: a link that any of them cuts is cut."""
 
-    def __init__(self, swarm: SimulatedSwarm, churn: Churn, seed: int) -> None:
-        self._swarm, self._churn = swarm, churn
+    def __init__(self, swarm: SimulatedSwarm, churn: Churn, seed: int, hidden: Sequence[int] = ()) -> None:
+        """Prepare to cause faults; the nodes with the numbers in `hidden` cannot be reached, and this never heals."""
+        self._swarm, self._churn, self._hidden = swarm, churn, hidden
         self._random = random.Random(f"flaps {seed}")
         self._active: list[Fault] = []
         self._default = swarm.network.conditions(b"", b"")
@@ -30,6 +31,7 @@ class Faults:
     async def cause(self, faults: Sequence[Fault]) -> None:
         """Cause each fault at its time; return when all are over and all nodes are up."""
         start = trio.current_time()
+        self._set_network()
         async with trio.open_nursery() as nursery:
             for fault in faults:
                 nursery.start_soon(self._cause, fault, start)
@@ -87,6 +89,7 @@ class Faults:
 
     def _set_network(self) -> None:
         network, numbers = self._swarm.network, range(len(self._swarm.nodes))
+        network.hidden = [self._swarm.nodes[number].identity.id for number in self._hidden]
         for source in numbers:
             for target in numbers:
                 conditions = self._conditions(source, target)

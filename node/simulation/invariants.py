@@ -9,6 +9,7 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.replica import RoundEffects
 from node.simulation.machine import SimulatedNode
+from node.simulation.roster_plan import RosterPlan
 from node.simulation.swarm import SimulatedSwarm
 
 _LATE = "the event is of another epoch or swarm"  # it was on its way when its epoch closed here: not an accusation
@@ -96,6 +97,18 @@ class PromotionsCheck:
                 raise Violation("history", f"node {node.number} has lost the certificate {digest.hex()[:12]}")
         for digest in certified:
             self.certified.setdefault(digest, decided)
+
+
+def check_promise(plan: RosterPlan) -> None:
+    """Raise Violation unless less than a third of the weight is faulty: beyond that nothing is promised.
+
+    Then what the simulator does must be mended, not the swarm.
+    """
+    faulty, total = plan.faulty_weight(), plan.roster.total_weight
+    if 3 * faulty >= total:
+        raise Violation(
+            "outside", f"liars and changed ledgers have {faulty} of the weight {total}: nothing is promised"
+        )
 
 
 class HonestMembersCheck:

@@ -13,6 +13,7 @@ from consensus.hashgraph.ancestry import Ancestry
 from consensus.hashgraph.reach import Reach
 from consensus.hashgraph.rounds import Rounds, Witnesses
 from consensus.roster import Roster
+from node.gossip.selection import PeerSelection
 from node.member.creation import CreationPlanner
 from node.membership.address_exchange import AddressExchange
 from node.store.memory import MemoryStore
@@ -116,6 +117,13 @@ def addresses_untold() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def nothing_is_brought_at_rest() -> Iterator[None]:
+    """Leave it to each peer to fetch what it lacks while nobody waits for rounds, whether or not it can."""
+    with patch.object(PeerSelection, "_can_fetch", lambda self, peer: True):
+        yield
+
+
 MUTANTS: dict[str, Callable[[], Any]] = {
     "half": half_is_enough,
     "overwrite": forks_are_overwritten,
@@ -123,5 +131,6 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "unsynced": own_events_unsynced,
     "no-proxy": no_proxy,
     "untold": addresses_untold,
+    "fetch-only": nothing_is_brought_at_rest,
 }
 """Context managers by name; within one, the code under simulation lacks that safeguard."""

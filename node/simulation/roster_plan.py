@@ -1,9 +1,10 @@
-"""The roster changes that the users of a simulated swarm want: never ones that give Byzantine members a third."""
+"""The roster changes that the users of a simulated swarm want: never ones that give faulty members a third."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from consensus.epoch import can_seal_change
 from consensus.keys import MemberId
@@ -19,11 +20,24 @@ COUNTED_EFFECTS = ("evidence", "fault", "finding", "unproven", "vote", "proposal
 
 
 class RosterPlan:
-    """Knows which members are Byzantine, and which proposals are open, whichever node's ledger has them."""
+    """Knows which members are faulty, and which proposals are open, whichever node's ledger has them.
 
-    def __init__(self, roster: Roster, byzantine: Iterable[MemberId], epoch_events: int) -> None:
-        """Plan for epochs that end after `epoch_events` events, if nothing else ends them."""
+    Faulty are the Byzantine ones, and those whose ledger a fault has changed: less than a third of the weight may be.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        byzantine: Iterable[MemberId],
+        epoch_events: int,
+        corrupted: Callable[[], Collection[MemberId]] = tuple,
+    ) -> None:
+        """Plan for epochs that end after `epoch_events` events, if nothing else ends them.
+
+        `corrupted` returns the members whose ledger was changed and is not right again.
+        """
         self._byzantine = set(byzantine)
+        self._corrupted = corrupted
         self._first_keys: dict[MemberId, MemberId] = {}  # by a later key of the same machine
         self._open: dict[bytes, Change] = {}  # by proposal, unless known to be over
         self._adopted: list[bytes] = []  # open proposals that come into force with the next epoch
@@ -48,6 +62,21 @@ class RosterPlan:
             self._first_keys[change.key] = self._first_key(change.member)
         self.wanted.append(change)
 
+    def want_address(self, member: MemberId, address: str, *, is_agreed: bool) -> None:
+        """Let users propose this address of a member, unless it `is_agreed`, and no other; new keys come with it."""
+        self.wanted = [
+            replace(change, address=address) if change.member == member and change.address else change
+            for change in self.wanted
+            if change.kind != "address" or change.member != member or not is_agreed
+        ]
+        wanted = Change("address", member, address=address)
+        if member in self._roster and not is_agreed and wanted not in self.wanted:
+            self.wanted.append(wanted)
+
+    def may_corrupt(self, member: MemberId) -> bool:
+        """Return whether faulty members stay below 1/3 of the weight if this one is, too, whatever is adopted."""
+        return member in self._roster and self._is_safe(self._open.values(), [member])
+
     def reserve_proposal(self, change: Change, author: MemberId, number: int) -> bool:
         """Return whether `author` may propose the change by transaction `number`; if so, count it as proposed."""
         try:
@@ -62,8 +91,11 @@ class RosterPlan:
     def _first_key(self, member: MemberId) -> MemberId:
         return self._first_keys.get(member, member)
 
-    def _is_safe(self, changes: Iterable[Change]) -> bool:
-        """Return whether Byzantine members stay below 1/3 of the weight, whichever of the changes are adopted."""
+    def _is_safe(self, changes: Iterable[Change], corrupted: Iterable[MemberId] = ()) -> bool:
+        """Return whether faulty members stay below 1/3 of the weight, whichever of the changes are adopted.
+
+        `corrupted` are faulty, besides those that are already.
+        """
         weights: dict[MemberId, set[int]] = defaultdict(set)  # possible ones, by first key
         for member in self._roster.members:
             weights[self._first_key(member.id)].add(member.weight)
@@ -71,9 +103,19 @@ class RosterPlan:
             key = self._first_key(change.member)
             weights[key] |= {0} if change.kind == "leave" or not weights[key] else set()
             weights[key] |= set() if change.weight is None else {change.weight}
-        most_byzantine = sum(max(weights[key]) for key in weights.keys() & self._byzantine)
-        least_honest = sum(min(weights[key]) for key in weights.keys() - self._byzantine)
-        return 2 * most_byzantine < least_honest
+        faulty = self._faulty(corrupted)
+        most_faulty = sum(max(weights[key]) for key in weights.keys() & faulty)
+        least_right = sum(min(weights[key]) for key in weights.keys() - faulty)
+        return 2 * most_faulty < least_right
+
+    def faulty_weight(self) -> int:
+        """Return the weight of the members in the roster that are faulty, by whichever key."""
+        faulty = self._faulty()
+        return sum(member.weight for member in self._roster.members if self._first_key(member.id) in faulty)
+
+    def _faulty(self, corrupted: Iterable[MemberId] = ()) -> set[MemberId]:
+        """Return the first keys of all faulty members, and of those in `corrupted`."""
+        return self._byzantine | {self._first_key(member) for member in (*self._corrupted(), *corrupted)}
 
     def observe(self, decided: RoundEffects) -> None:
         """Take in a round that an honest node has decided, if it is the first to."""

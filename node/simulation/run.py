@@ -1,7 +1,8 @@
 """One simulated run: a swarm under faults, from the first event to the last check."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from unittest.mock import patch
@@ -19,7 +20,14 @@ from node.member.timing import CreationTiming
 from node.simulation.byzantine import ATTACKS
 from node.simulation.churn import Churn
 from node.simulation.faults import Faults
-from node.simulation.invariants import AgreementCheck, HonestMembersCheck, PromotionsCheck, Violation, unfinished
+from node.simulation.invariants import (
+    AgreementCheck,
+    HonestMembersCheck,
+    PromotionsCheck,
+    Violation,
+    check_promise,
+    unfinished,
+)
 from node.simulation.machine import SimulatedNode
 from node.simulation.roster_plan import RosterPlan
 from node.simulation.schedule import Schedule
@@ -36,6 +44,13 @@ This holds for up to ten nodes. Larger swarms make fewer events, and get proport
 RECOVERY_ROUNDS = 20
 """Rounds after the highest one that any event had when the last fault healed, within which the same holds."""
 
+HEALING_S = 60.0
+"""Virtual seconds after that within which members agree on where machines moved; more in larger swarms."""
+
+IDLE_S = 120.0
+"""Virtual seconds within which a swarm for which nobody waits decides `_IDLE_ROUNDS`; more in larger swarms."""
+
+_IDLE_ROUNDS = 3  # that all have to decide while nobody waits for them; fewer in large swarms, which take longer
 _MORE_ROUNDS = 3  # that all have to decide after the last fault
 _LOOK_S = 0.5  # virtual, from one inspection to the next
 _MAX_ROUNDS = 4096  # of a run
@@ -66,10 +81,12 @@ class RunReport:
     effects: dict[str, int]  # of the ledger, of some kinds: proofs of forks and of wrong results, votes ...
     jumps: int  # of nodes to a later epoch, by state sync
     bent: int  # ledgers of honest nodes that a fault changed in memory
-    cured: int  # of them, without a restart
+    cured: int  # of them, otherwise than by a restart alone
     asked: int  # requests between nodes
     recovery: float  # virtual seconds from the last fault until all was in order
     recovery_rounds: int  # from the highest round of any event then to the last decided one at the end
+    healing: float  # virtual seconds from then until the addresses of all machines that moved were agreed on
+    idle: float  # virtual seconds for the last rounds, for which nobody waited
     trace: str  # digest of the order and the traffic: the same for the same schedule
 
 
@@ -127,9 +144,9 @@ class _Run:
         self._schedule = schedule
         self._swarm = swarm = self._make_swarm(make_member)
         byzantine = {node.identity.id for node in swarm.nodes if not node.honest}
-        self._plan = RosterPlan(swarm.genesis.roster, byzantine, schedule.epoch_events)
+        self._plan = RosterPlan(swarm.genesis.roster, byzantine, schedule.epoch_events, self._corrupted)
         self._churn = Churn(swarm, self._plan, schedule.seed)
-        self._faults = Faults(swarm, self._churn, schedule.seed)
+        self._faults = Faults(swarm, self._churn, schedule.seed, schedule.hidden)
         self._agreement = AgreementCheck(swarm.honest_ids)
         self._promotions = PromotionsCheck()
         self._honest_members = HonestMembersCheck(swarm)
@@ -162,25 +179,33 @@ class _Run:
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
             nursery.start_soon(self._inspect)
-            for node in swarm.nodes:
-                nursery.start_soon(Workload(node, schedule.seed, self._plan).run, schedule.seconds)
+            users = [Workload(node, schedule.seed, self._plan) for node in swarm.nodes]
+            for user in users:
+                nursery.start_soon(user.run, schedule.seconds)
             await self._faults.cause(schedule.faults)
             await trio.sleep_until(schedule.seconds)
             recovery_s, recovery_rounds = await self._recover()
-            report = self._report(recovery_s, recovery_rounds)
+            healing_s = await self._heal(users)
+            idle_s = await self._idle()
+            report = self._report(recovery_s, recovery_rounds, healing_s, idle_s)
             nursery.cancel_scope.cancel()
         return report
+
+    def _corrupted(self) -> list[MemberId]:
+        return [node.identity.id for node in self._swarm.nodes if node.is_corrupted]
 
     def _observe(self, node: SimulatedNode, decided: RoundEffects) -> None:
         self._agreement.observe(node, decided)
         if node.honest and not node.is_corrupted:
             self._plan.observe(decided)
+            check_promise(self._plan)
 
     async def _inspect(self) -> None:
         while True:
             self.inspected_at = trio.current_time()
             await self._faults.follow_up()
             self._honest_members.inspect()
+            check_promise(self._plan)
             for node in self._swarm.honest:
                 if node.member is not None and not node.is_corrupted:
                     replica = node.member.replica
@@ -202,6 +227,37 @@ class _Run:
             await trio.sleep(_LOOK_S)
         return trio.current_time() - healed, max(self._agreement.rounds) - begun
 
+    async def _heal(self, users: Sequence[Workload]) -> float:
+        """Let people vote for the addresses of machines that moved; return the seconds that took. Raise Violation."""
+        begun = trio.current_time()
+        limit_s = HEALING_S * _slowness(self._schedule.nodes)
+        async with trio.open_nursery() as nursery:
+            for user in users:
+                nursery.start_soon(user.vote_for_addresses)
+            while moved := self._churn.moved():
+                if trio.current_time() > begun + limit_s:
+                    text = f"{limit_s:g} s after the swarm had recovered node {moved[0].number} is not where agreed"
+                    raise Violation("healing", text)
+                await trio.sleep(_LOOK_S)
+            nursery.cancel_scope.cancel()
+        return trio.current_time() - begun
+
+    async def _idle(self) -> float:
+        """Wait for rounds for which nobody waits; return the seconds that took. Raise Violation.
+
+        In half of the runs the liars are switched off, so that each honest member may be needed.
+        """
+        for node in self._swarm.nodes if random.Random(f"silent {self._schedule.seed}").random() < 0.5 else ():
+            if not node.honest and node.running:
+                self._swarm.crash(node)
+        begun, slowness = trio.current_time(), _slowness(self._schedule.nodes)
+        wanted = max(self._agreement.rounds) + max(1, round(_IDLE_ROUNDS / slowness))
+        while (reason := unfinished(self._swarm, wanted)) is not None:
+            if trio.current_time() > begun + IDLE_S * slowness:
+                raise Violation("idle", f"{IDLE_S * slowness:g} s after the swarm has come to rest {reason}")
+            await trio.sleep(_LOOK_S)
+        return trio.current_time() - begun
+
     def _highest_round(self) -> int:
         replicas = [node.member.replica for node in self._swarm.honest if node.member is not None]
         return max(
@@ -212,7 +268,7 @@ class _Run:
             default=0,
         )
 
-    def _report(self, recovery_s: float, recovery_rounds: int) -> RunReport:
+    def _report(self, recovery_s: float, recovery_rounds: int, healing_s: float, idle_s: float) -> RunReport:
         swarm, schedule = self._swarm, self._schedule
         honest = [node.member.replica for node in swarm.honest if node.member is not None]
         return RunReport(
@@ -240,6 +296,8 @@ class _Run:
             asked=swarm.network.traffic.asked,
             recovery=recovery_s,
             recovery_rounds=recovery_rounds,
+            healing=healing_s,
+            idle=idle_s,
             trace=self._trace_digest(),
         )
 

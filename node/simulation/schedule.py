@@ -1,6 +1,7 @@
 """Schedules: which nodes are Byzantine, what goes wrong when; drawn from a seed, kept as JSON."""
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -35,7 +36,12 @@ FAULT_KINDS = tuple(FREQUENCIES)
 ATTACK_KINDS = tuple(ATTACKS)
 
 _FAULT_INTERVAL_S = 1.6  # of the run, on average
+SHORTEST_S, LONGEST_S = 5.0, 300.0
+"""How long faults last by default, by the seed."""
+
 _LONG_SHARE, _LONG_FACTOR = 0.25, 2.5  # the share of schedules that are longer, and by how much
+_HIDDEN_SHARE = 0.3  # the share of schedules in which an honest member can never be reached
+_SPARED_SHARE = 0.5  # the share of schedules with changed ledgers that have one liar fewer, to leave room for these
 _MAX_ATTACKS = 3  # of one member
 _VOTED = ("join", "leave", "rekey", "move")  # they take time, as there are votes
 _DUPLICATE = ("two-lives",)
@@ -89,6 +95,7 @@ class Schedule:
     liars: tuple[Liar, ...] = ()
     epoch_events: int = EpochSettings.events  # after which an epoch ends
     weights: tuple[int, ...] = ()  # of the founders; 1 each if empty
+    hidden: tuple[int, ...] = ()  # nodes that reach the others and that nobody can reach, to the end
 
     def encode(self) -> str:
         """Return the schedule as JSON, with one line for each fault and liar."""
@@ -107,8 +114,8 @@ def decode_schedule(text: str) -> Schedule:
         table = json.loads(text)
         faults = tuple(_read(Fault, entry, "nodes") for entry in table.pop("faults", ()))
         liars = tuple(_read(Liar, entry, "kinds") for entry in table.pop("liars", ()))
-        weights = tuple(table.pop("weights", ()))
-        schedule = Schedule(**table, faults=faults, liars=liars, weights=weights)
+        weights, hidden = tuple(table.pop("weights", ())), tuple(table.pop("hidden", ()))
+        schedule = Schedule(**table, faults=faults, liars=liars, weights=weights, hidden=hidden)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ScheduleError(f"not a schedule: {error}") from None
     _check(schedule)
@@ -121,7 +128,7 @@ def _read(kind: type[Any], entry: Mapping[str, Any], listed: str) -> Any:
 
 def _check(schedule: Schedule) -> None:
     numbers = [number for fault in schedule.faults for number in fault.nodes]
-    numbers += [liar.node for liar in schedule.liars]
+    numbers += [*(liar.node for liar in schedule.liars), *schedule.hidden]
     if not all(number in range(schedule.nodes) for number in numbers):
         raise ScheduleError(f"a schedule of {schedule.nodes} nodes names one that is not among them")
     if len(schedule.weights) not in (0, schedule.nodes):
@@ -138,22 +145,26 @@ def _check(schedule: Schedule) -> None:
 def draw_schedule(
     seed: int,
     nodes: int,
-    seconds: float,
+    seconds: float | None = None,
     *,
     faults: Mapping[str, float] | None = None,
     attacks: Sequence[str] = ATTACK_KINDS,
 ) -> Schedule:
     """Draw a schedule whose faults are over after `seconds`, with at most as many liars as a swarm must tolerate.
 
-    One in four is longer, with no more faults, so that models are promoted. `faults` maps the kinds to draw from
-    to their relative frequencies; by default all are drawn.
+    One in four is longer, with no more faults, so that models are promoted. Without `seconds` all are drawn from
+    `SHORTEST_S` to `LONGEST_S`. `faults` maps the kinds to draw from to their relative frequencies; by default all are
+    drawn.
     """
     frequencies = FREQUENCIES if faults is None else faults
     weights = _draw_weights(seed, nodes)
+    seconds = _draw_seconds(seed) if seconds is None else seconds
     count = round(seconds / _FAULT_INTERVAL_S)
     seconds *= _LONG_FACTOR if random.Random(f"long {seed}").random() < _LONG_SHARE else 1
     drawn = _draw_faults(seed, nodes, seconds, frequencies, count)
     liars = _draw_liars(seed, weights or (1,) * nodes, attacks)
+    if any(fault.kind == "bend" for fault in drawn) and random.Random(f"spared {seed}").random() < _SPARED_SHARE:
+        liars = liars[:-1]
     if "split" in frequencies and liars and all(liar.kinds == _DUPLICATE for liar in liars):
         long_split = Fault("split", round(0.2 * seconds, 2), round(0.5 * seconds, 2), (0,), 1.0)
         drawn = tuple(sorted((long_split, *drawn[1::2]), key=lambda fault: fault.at))
@@ -166,7 +177,21 @@ def draw_schedule(
         liars=liars,
         epoch_events=EpochSettings.events if events is None else events * nodes,
         weights=weights,
+        hidden=_draw_hidden(seed, nodes, liars),
     )
+
+
+def _draw_seconds(seed: int) -> float:
+    """Draw a length that may be `_LONG_FACTOR` times as long: short ones are as frequent as long ones."""
+    chance = random.Random(f"seconds {seed}")
+    return round(math.exp(chance.uniform(math.log(SHORTEST_S), math.log(LONGEST_S / _LONG_FACTOR))), 1)
+
+
+def _draw_hidden(seed: int, nodes: int, liars: Sequence[Liar]) -> tuple[int, ...]:
+    """Draw at most one honest member: of two that cannot talk to each other, each may lack a quorum to listen to."""
+    chance = random.Random(f"hidden {seed}")
+    honest = sorted(set(range(nodes)) - {liar.node for liar in liars})
+    return (chance.choice(honest),) if chance.random() < _HIDDEN_SHARE else ()
 
 
 def _draw_weights(seed: int, nodes: int) -> tuple[int, ...]:

@@ -45,6 +45,8 @@ def _smaller(schedule: Schedule, violation: Violation) -> Iterator[Schedule]:
         yield replace(schedule, liars=())
     if schedule.weights:
         yield replace(schedule, weights=())
+    if schedule.hidden:
+        yield replace(schedule, hidden=())
     size = len(faults)
     while size:
         for start in range(0, len(faults), size):

@@ -36,7 +36,7 @@ from node.simulation.machine import Instance, MemberFactory, SimulatedNode
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import offer_and_prune
 from node.statesync.serving import CHAIN_PATH, chain_route
-from node.store.memory import MemoryDisk, MemoryStore
+from node.store.memory import MemoryDisk, MemoryStore, first_round
 from node.transport.memory import Conditions, Network
 from node.transport.router import Router
 
@@ -153,8 +153,9 @@ class SimulatedSwarm:
 
     def crash(self, node: SimulatedNode) -> None:
         """Cut the power: the node stops at once, and its disk and memory lose what was not synced."""
-        node.running, node.member, node.gossip, node.corrupted_round = False, None, None, None
-        node.power = trio.Event()
+        node.running, node.member, node.gossip = False, None, None
+        if node.power.is_set():  # else it is off, and what waits to switch it on waits for this event
+            node.power = trio.Event()
         node.up.set()
         node.scope.cancel()
 
@@ -190,6 +191,8 @@ class SimulatedSwarm:
         instances = [self._make_instance(node, disk, chance) for disk in (node.disk, *node.duplicate_disks)]
         if len(instances) > 1:
             self._divide_peers(instances)
+        if node.corrupted_round is not None and first_round(node.disk) <= node.corrupted_round:
+            node.corrupted_round = None  # what was wrong was in memory alone: the epoch began before
         first = instances[0]
         router = self._router(node, instances)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from consensus.ledger import Ledger
 from consensus.ledger.priorities import due_findings, due_seals, due_votes, next_work, training_shards
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.cases import report_of
-from consensus.ledger.records.changes import Change
+from consensus.ledger.records.changes import Change, Proposal
 from consensus.ledger.records.entities import Candidacy, Claim, SlotResult
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
@@ -74,15 +74,24 @@ class Workload:
     async def run(self, until: float) -> None:
         """Submit transactions several times a second, until this virtual time."""
         while trio.current_time() < until:
-            await trio.sleep(self._random.expovariate(_LOOKS_PER_S))
-            member = self._node.member
-            if member is None:
-                continue
-            try:
-                for group in (self._nonsense(), self._due_transactions(member.replica.ledger)):
-                    member.submit([transaction.as_table() for transaction in group])
-            except BacklogError:
-                continue
+            await self._look(lambda ledger: (self._nonsense(), self._due_transactions(ledger)))
+
+    async def vote_for_addresses(self) -> None:
+        """Propose and vote for the addresses of machines that have moved, and nothing else, until cancelled."""
+        while True:
+            await self._look(lambda ledger: (self._address_votes(ledger),))
+
+    async def _look(self, due: Callable[[Ledger], Iterable[Sequence[t.Transaction]]]) -> None:
+        """Submit what is due, after a while."""
+        await trio.sleep(self._random.expovariate(_LOOKS_PER_S))
+        member = self._node.member
+        if member is None:
+            return
+        try:
+            for group in due(member.replica.ledger):
+                member.submit([transaction.as_table() for transaction in group])
+        except BacklogError:
+            return
 
     def _next_id(self) -> int:
         self._number += 1
@@ -201,20 +210,38 @@ class Workload:
 
     def _governance(self, ledger: Ledger) -> list[t.Transaction]:
         """Return ballots, and now and then proposals to change the roster."""
-        me = self._node.identity.id
-        due: list[t.Transaction] = [
-            t.Ballot(self._next_id(), proposal.id, self._approves(proposal.change))
-            for proposal in ledger.proposals()
-            if all(ballot.author != me for ballot in proposal.ballots) and self._is_time_for(proposal.id)
-        ]
-        if me not in ledger.roster or self._plan is None:
-            return due
+        ballots = self._ballots(ledger, ledger.proposals())
+        if self._plan is None:
+            return ballots
         changes = [change for change in self._plan.due(ledger) if self._random.random() < _PROPOSE_WANTED]
         if not ledger.proposals() and self._random.random() < _PROPOSE:
             changes.append(self._random_change(ledger.roster))
+        return ballots + self._proposals(ledger, changes)
+
+    def _address_votes(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return ballots and proposals about the addresses that users want."""
+        wanted = [] if self._plan is None else [change for change in self._plan.wanted if change.kind == "address"]
+        open_ones = [proposal for proposal in ledger.proposals() if proposal.change in wanted]
+        proposed = [proposal.change for proposal in open_ones]
+        changes = [change for change in wanted if change not in proposed and self._random.random() < _PROPOSE_WANTED]
+        return self._ballots(ledger, open_ones) + self._proposals(ledger, changes)
+
+    def _ballots(self, ledger: Ledger, proposals: Iterable[Proposal]) -> list[t.Transaction]:
+        me = self._node.identity.id
+        return [
+            t.Ballot(self._next_id(), proposal.id, self._approves(proposal.change))
+            for proposal in proposals
+            if all(ballot.author != me for ballot in proposal.ballots) and self._is_time_for(proposal.id)
+        ]
+
+    def _proposals(self, ledger: Ledger, changes: Iterable[Change]) -> list[t.Transaction]:
+        """Return proposals of those changes that may be proposed now."""
+        me, plan, due = self._node.identity.id, self._plan, list[t.Transaction]()
+        if me not in ledger.roster or plan is None:
+            return due
         for change in changes:
             number = self._next_id()
-            if self._is_time_for(change) and self._plan.reserve_proposal(change, me, number):
+            if self._is_time_for(change) and plan.reserve_proposal(change, me, number):
                 due.append(t.Propose(number, change, "for a change"))
         return due
 

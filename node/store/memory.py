@@ -95,6 +95,11 @@ class MemoryDisk:
         self.chain.update(right)
 
 
+def first_round(disk: MemoryDisk) -> int:
+    """Return the round that closed the epoch before the one on the disk; 0 in the first epoch."""
+    return decode_record(disk.chain[disk.epoch].record).round if disk.epoch else 0
+
+
 class MemoryStore:
     """`Store` on a `MemoryDisk`, as one run of a node opens it."""
 

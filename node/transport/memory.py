@@ -1,7 +1,7 @@
 """The network's twin in memory: virtual time, seeded delay, loss, duplication, cuts and crashes."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,6 +74,7 @@ class Network:
         self._hosts: dict[MemberId, _Host] = {}
         self._default = conditions or Conditions()
         self._special: dict[tuple[MemberId, MemberId], Conditions] = {}
+        self.hidden: Collection[MemberId] = ()  # they reach others, and nobody reaches them
         self.traffic = Traffic()
 
     def transport(self, source: MemberId) -> "MemoryTransport":
@@ -118,7 +119,7 @@ class Network:
         exchange, request = _Exchange(), _CarriedRequest(source, path, body)
         there = await self._travel(source, target, len(body))
         host = self._hosts.get(target)
-        if host is None:
+        if host is None or target in self.hidden:
             raise Unreachable("connection refused")
         host.nursery.start_soon(self._deliver, host, exchange, request)
         if self._random.random() < there.duplicate:

@@ -12,6 +12,7 @@ from consensus.event import Event
 from consensus.ledger.records.changes import Change
 from consensus.outcome import RoundEffects
 from consensus.settings import EpochSettings
+from node.config.identity import Identity
 from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
 from node.member.timing import CreationTiming
@@ -110,6 +111,20 @@ def test_a_newcomer_whose_seal_is_needed_goes_on_from_the_epoch_before(monkeypat
         attacks={3: [SealsNothing(1)]},
         settings=replace(SETTINGS, epoch=EpochSettings(events=60)),
     )
+
+
+def test_a_machine_that_is_off_starts_with_the_key_that_it_gets_meanwhile() -> None:
+    async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
+        node = swarm.nodes[0]
+        swarm.crash(node)
+        await trio.sleep(1)
+        await swarm.take_over(node, Identity(bytes(32)))
+        with trio.fail_after(5):
+            await swarm.start(node)
+        assert node.member is not None
+        assert node.member.id == node.identity.id
+
+    in_virtual_time(scenario)
 
 
 CHANGES = [  # what happens, and what of it has come about in the end

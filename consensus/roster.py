@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from consensus.encoding import Decoded, Value, encode
-from consensus.keys import MemberId, id_text
+from consensus.keys import NOT_STRICT, MemberId, id_text, is_strict_point
 
 MEMBERS_LIMIT = 256
 WEIGHT_LIMIT = 2**32
@@ -158,6 +158,8 @@ def _check_member(member: RosterMember) -> None:
     if not isinstance(member.id, bytes) or len(member.id) != 32:
         raise RosterError("members: an id is a public key of 32 bytes")
     where = f"member {id_text(member.id)}"
+    if not is_strict_point(member.id):
+        raise RosterError(f"{where}: the id is {NOT_STRICT}")
     if type(member.weight) is not int or not 0 <= member.weight <= WEIGHT_LIMIT:
         raise RosterError(f"{where}: weight must be a whole number up to {WEIGHT_LIMIT}, not {member.weight!r}")
     if member.anchor is not None and len(member.anchor) != 32:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from consensus.keys import id_text
+from consensus.keys import SigningKey, id_text
 from consensus.preimages import Preimages
 from consensus.settings import NEW_SWARM, Settings, SettingsError
 from node.config.address import Address, parse_address
@@ -63,7 +63,7 @@ def found_swarm(
 def _check_names(config: Path, name: str, labels: Sequence[str], places: Sequence[Address], settings: Settings) -> None:
     """Check everything but the ids before the first key is made, so that a mistake leaves nothing behind."""
     placeholders = [
-        Listing(label, id_text(number.to_bytes(32)), place, 1)
+        Listing(label, id_text(SigningKey(number.to_bytes(32)).id), place, 1)
         for number, (label, place) in enumerate(zip(labels, places, strict=True))
     ]
     try:

@@ -16,12 +16,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 import trio
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from consensus.keys import MemberId, id_text, parse_id
+from consensus.keys import NOT_STRICT, MemberId, id_text, is_strict_point, parse_id, verify
 from node.config.identity import Identity
 from node.system.clock import SystemClock, wait_until_set
 
@@ -96,7 +95,7 @@ def authenticated_member(certificate: bytes) -> MemberId:
     """Return the id of the member to whom a peer certificate (DER) belongs. OpenSSL has verified its chain.
 
     That the named member itself signed the certificate is checked once more, so that not everything depends on name
-    constraints. Raise ValueError.
+    constraints, and as strictly as every other signature. Raise ValueError.
     """
     parsed = x509.load_der_x509_certificate(certificate)
     try:
@@ -105,15 +104,18 @@ def authenticated_member(certificate: bytes) -> MemberId:
         raise ValueError(f"the certificate names nobody: {error}") from None
     (name,) = names.get_values_for_type(x509.DNSName)
     member = parse_id(name)
-    try:
-        Ed25519PublicKey.from_public_bytes(member).verify(parsed.signature, parsed.tbs_certificate_bytes)
-    except InvalidSignature:
-        raise ValueError(f"the certificate of {name} is signed by another key") from None
+    if not verify(member, parsed.tbs_certificate_bytes, parsed.signature):
+        raise ValueError(f"the certificate of {name} is signed by another key")
+    fresh = parsed.public_key()
+    if isinstance(fresh, Ed25519PublicKey) and not is_strict_point(fresh.public_bytes_raw()):
+        raise ValueError(f"the certificate of {name} is for a key that is {NOT_STRICT}")
     return member
 
 
 def _anchor(member: MemberId) -> x509.Certificate:
     name = id_text(member)
+    if not is_strict_point(member):
+        raise ValueError(f"{name}: the id is {NOT_STRICT}")
     key = Ed25519PublicKey.from_public_bytes(member)
     only_itself = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
     builder = (

@@ -225,7 +225,7 @@ def test_a_seal_is_of_one_record() -> None:
 
 
 def test_the_largest_record_is_read_and_the_densest_bytes_take_no_time() -> None:
-    members = [RosterMember(bytes([number]) * 32, 1, bytes(32), "h" * 255) for number in range(256)]
+    members = [RosterMember(bytes([number, *[2] * 31]), 1, bytes(32), "h" * 255) for number in range(256)]
     judges = tuple(number.to_bytes(32) for number in range(256))
     record = next_record(Opening.of_genesis(GENESIS), Roster(tuple(members)), judges=judges)
     seals = tuple((number.to_bytes(32), bytes(64)) for number in range(512))

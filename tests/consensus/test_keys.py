@@ -1,14 +1,15 @@
 """Ids as text, and signatures."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from consensus.keys import SigningKey, id_text, parse_id, verify
+from consensus.keys import SigningKey, id_text, is_strict_point, parse_id, verify
 
 
 @given(st.binary(min_size=32, max_size=32))
 def test_an_id_reads_back_from_its_text(member: bytes) -> None:
+    assume(is_strict_point(member))
     text = id_text(member)
     assert len(text) == 52
     assert text == text.lower()

@@ -189,7 +189,7 @@ def test_a_header_has_as_many_fields_as_the_page_says() -> None:
 
 
 def _record() -> EpochRecord:
-    roster = Roster((RosterMember(bytes(32), 1),))
+    roster = Roster((RosterMember(bytes([2]) * 32, 1),))
     digests = dict.fromkeys(("genesis", "previous", "old", "ledger", "snapshot"), bytes(32))
     numbers = dict.fromkeys(("number", "roster_version", "round", "ordered", "time"), 1)
     values: dict[str, Any] = {**digests, **numbers}

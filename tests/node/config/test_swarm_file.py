@@ -16,6 +16,7 @@ from node.config.swarm_file import load_config
 from node.config.toml import ConfigError, line_of
 
 ALDER, BIRCH, CEDAR, DOGWOOD = (id_text(Identity(bytes([number]) * 32).id) for number in range(4))
+NOBODY = id_text(b"\1" + bytes(31))  # the neutral point
 GOOD = f"""\
 [swarm]
 name = "workshop"
@@ -119,6 +120,13 @@ MISTAKES = {
         f"this anchor is also that of {BIRCH[:8]}; each key has its own",
     ),
     "no id": (f'id = "{ALDER}"\n', "", 5, "[member] has no id; add a line id = ... to it"),
+    "an id for which anybody can sign": (
+        BIRCH,
+        NOBODY,
+        12,
+        f"id: not a member id (of small order or not canonical, so it is nobody's key): '{NOBODY}'; "
+        "copy the 52 characters that `ringrift-node id KEYFILE` prints",
+    ),
     "duplicate id": (BIRCH, ALDER, 12, "this id is also the id of alder; every member has a key of its own"),
     "duplicate address": (
         SECOND_ADDRESS,

@@ -13,8 +13,11 @@ from typing import Self
 
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from trio.testing import MockClock
 
+from consensus.keys import id_text
 from node.config.identity import Identity
 from node.transport import tls
 from node.transport.tls import Credentials, authenticated_member
@@ -129,6 +132,34 @@ def test_the_certificate_must_be_signed_by_the_member_it_names(identities: Ids) 
     pem = _issued_under(impostor(b, c), issuer=b)
     der = ssl.PEM_cert_to_DER_cert(pem[pem.index(b"-----BEGIN CERTIFICATE") :].decode())
     with pytest.raises(ValueError, match="signed by another key"):
+        authenticated_member(der)
+
+
+@pytest.mark.parametrize("encoded", [b"\1" + bytes(31), b"\xee" + b"\xff" * 31], ids=["neutral", "not canonical"])
+def test_nobody_passes_for_a_key_that_fits_every_signature(identities: Ids, encoded: bytes) -> None:
+    """Not even if an anchor for it got in: a stranger can sign for it, with R neutral and S = 0."""
+    nobody = Identity(bytes(32))
+    nobody.id, nobody.text = encoded, id_text(encoded)
+    with pytest.raises(ValueError, match="nobody's key"):
+        Credentials(identities[0], [encoded])
+    with pytest.raises(ValueError, match="nobody's key"):
+        Credentials(identities[0], []).client(encoded)
+    pem = tls._issue(nobody, datetime.now(UTC))
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index(b"-----BEGIN CERTIFICATE") :].decode())
+    forged = der[:-64] + b"\1" + bytes(63)
+    with pytest.raises(ValueError, match="nobody's key"):
+        authenticated_member(forged)
+
+
+def test_a_certificate_for_a_tls_key_that_is_nobodys_is_refused(
+    identities: Ids, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = ed25519.Ed25519PublicKey.from_public_bytes(b"\1" + bytes(31))
+    set_key = x509.CertificateBuilder.public_key
+    monkeypatch.setattr(x509.CertificateBuilder, "public_key", lambda builder, _: set_key(builder, weak))
+    pem = tls._issue(identities[0], datetime.now(UTC))
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index(b"-----BEGIN CERTIFICATE") :].decode())
+    with pytest.raises(ValueError, match="for a key that is of small order"):
         authenticated_member(der)
 
 

@@ -166,6 +166,8 @@ def test_weight_key_and_address_change() -> None:
     [
         (4, Change("leave", digest_of("stranger")), "change does not fit"),
         (4, Change("join", digest_of("new"), weight=3, address=""), "change does not fit"),
+        (4, Change("join", b"\1" + bytes(31), weight=1, address=""), "change does not fit"),
+        (4, Change("key", Swarm(4).id(0), key=b"\xed" + b"\xff" * 31), "change does not fit"),
         (2, Change("join", digest_of("new"), weight=1, address=""), "change is too large"),
         (1, Change("join", digest_of("new"), weight=1, address=""), "change is too large"),
         (4, Change("weight", digest_of("stranger"), weight=1), "change does not fit"),

@@ -83,6 +83,10 @@ class EpochEvents:
             return "a parent was refused"
         return None if missing else self.dag.check(event)
 
+    def has_event(self, digest: bytes) -> bool:
+        """Return whether the event with this hash is attached, or waits for its parents."""
+        return digest in self.dag or digest in self.orphans
+
     def refusals(self) -> list[RefusedEvent]:
         """Return the latest events that broke a rule, oldest first."""
         return list(self._refusals.values())

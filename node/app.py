@@ -26,7 +26,7 @@ from node.blobs.messages import BLOB_PATH
 from node.blobs.needs import needed_blobs
 from node.blobs.scrubbing import Scrubber
 from node.blobs.serving import blob_route
-from node.config.identity import Identity, hold_key, load_identity
+from node.config.identity import Identity, IdentityError, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
 from node.gossip.gossip import Gossip
 from node.gossip.messages import SYNC_PATH
@@ -40,7 +40,7 @@ from node.membership.address_messages import ADDRESS_PATH
 from node.membership.admission import Admission
 from node.membership.contacts import Contacts, log_while_cut_off
 from node.membership.governance import Governance
-from node.membership.joining import log_while_outside
+from node.membership.joining import log_while
 from node.membership.proposals import Proposals
 from node.membership.whereabouts import Whereabouts
 from node.proofs.certificates import write_certificates
@@ -57,7 +57,7 @@ from node.system.clock import SystemClock, wait_until_set
 from node.system.device import device_name
 from node.system.shutdown import end_on_signal, end_with_input
 from node.system.supervision import RestartingSupervisor, vital
-from node.transport.client import HttpTransport
+from node.transport.client import HttpTransport, find_second_instance
 from node.transport.router import Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
@@ -70,6 +70,8 @@ _WRONG_ANCHOR = (
     "the anchor that swarm.toml has for this node is not its key's; before the first start of the swarm, write "
     "there what `ringrift-node id KEYFILE` prints; after it, run the key that belongs to the anchor"
 )
+
+_OWN_ADDRESS_S = 3.0  # for an answer at it
 
 # Folders in that of the data.
 _FAULTS = "faults"
@@ -115,7 +117,7 @@ class _Node:
         chance = random.Random(seed)
         _log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
         self._data, self._options, self._identity = data, options, identity
-        self._supervisor = RestartingSupervisor(fatal=(StoreError,))
+        self._supervisor = RestartingSupervisor(fatal=(StoreError, IdentityError))
         self._ordering = _Ordering(config, identity, store, chance, self._supervisor)
         member = self._ordering.member
         self._address_book = _address_book(config, member, options)
@@ -141,9 +143,12 @@ class _Node:
         nursery.start_soon(run, "proposals", self._proposals.run, member.subscribe())
         await self._ordering.start(nursery)
         await self._peers.serve(nursery)
+        nursery.start_soon(run, "asking the own address", self._peers.ask_own_address)
         url = await nursery.start(run, "serving people", serve_local, report, http, data, self._actions(report))
         self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
-        nursery.start_soon(run, "membership log", log_while_outside, report.outside, self._peers.contacts.tried)
+        outside = partial(log_while, report.outside, "outside", "this node is a member now")
+        nursery.start_soon(run, "membership log", outside, self._peers.contacts.tried)
+        nursery.start_soon(run, "vote log", log_while, report.voteless, "no vote", "this node has a vote again")
         nursery.start_soon(run, "writing certificates", write_certificates, context, data / _CERTIFICATES)
         nursery.start_soon(run, "writing proofs", write_fault_proofs, context, self._ordering.store, data / _FAULTS)
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
@@ -166,7 +171,7 @@ class _Node:
         )
 
     def _actions(self, report: NodeReport) -> NodeActions:
-        governance = Governance(self._work.context, self._address_book, self._proposals, report.readiness)
+        governance = Governance(self._work.context, self._address_book, self._proposals, report.level)
         return NodeActions(governance, self._address_book)
 
     async def close(self) -> None:
@@ -197,6 +202,8 @@ class _Ordering:
             verifier=self._verifier,
             clock=SystemClock(),
             chance=chance,
+            asks_own_address=True,
+            may_be_copy=store.may_be_copy,
         )
         founder = config.find(identity.id)
         if founder is not None and founder.anchor is not None and not self.member.replica.can_reveal:
@@ -204,7 +211,7 @@ class _Ordering:
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start the member; return when what is stored has been replayed."""
-        await nursery.start(partial(vital, "the order", self.member.run, expected=(StoreError,)))
+        await nursery.start(partial(vital, "the order", self.member.run, expected=(StoreError, IdentityError)))
         nursery.start_soon(self._supervisor.run, "anchors", compute_anchors, self.member, self.identity.key)
 
     async def aclose(self) -> None:
@@ -229,6 +236,7 @@ class _Peers:
         member, store = ordering.member, ordering.store
         self._supervisor = supervisor
         self._config, self._options, self._member, self._store = config, options, member, store
+        self._address_book = address_book
         self._credentials = Credentials(ordering.identity, [])
         self._addresses = data / FILE_NAME
         self._whereabouts = Whereabouts(
@@ -301,6 +309,17 @@ class _Peers:
         except OSError as error:
             raise self._config.listen_error(self._member.id, listen, error) from None
 
+    async def ask_own_address(self) -> None:
+        """Ask where members reach this node, before it makes an event: another process may answer with its key.
+
+        Raise IdentityError if one does.
+        """
+        me = self._member.id
+        address = self._address_book.address(me)
+        if address and await find_second_instance(self._credentials, me, address, timeout_s=_OWN_ADDRESS_S):
+            self._member.second_instance.observe_other(f"it answers at {address}")
+        self._member.observe_own_address()
+
     def exchange(self, nursery: trio.Nursery, report: NodeReport, *, keep_blobs: bool) -> None:
         """Start to ask the others, and to forget what is needed no more."""
         run = self._supervisor.run
@@ -315,8 +334,8 @@ class _Peers:
             nursery.start_soon(run, "deleting", self._collector.run, lambda: self._is_at_rest(report))
 
     def _is_at_rest(self, report: NodeReport) -> bool:
-        ready, _ = report.readiness()
-        return ready and self._member.status().pending == 0
+        is_level, _ = report.level()
+        return is_level and self._member.status().pending == 0
 
     async def _admit_new_roster(self) -> None:
         try:

@@ -12,7 +12,8 @@ Three orders of writing keep the node honest through a crash at any moment:
 
 - An own event is durable before anything else sees it (`_create`, the only place where one is made). If it were shown
   first, a crash could make the node forget it and sign another one with the same number.
-- After a start the node listens before it makes an event (`Listening`): peers may know one that its disk lost.
+- After a start, and after a time in which it did not run, the node listens before it makes an event (`Listening`):
+  peers may know one that its disk lost, or that another process with its key has made (`SecondInstance`).
 - The next epoch is durable before anything is done in it (`_begin_next_epoch`).
 
 While its ledger is not the others' (`divergence`), the node orders but puts nothing forward.
@@ -33,6 +34,7 @@ from consensus.keys import MemberId
 from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
 from consensus.sync import Tip, seqs_of
 from node.config.identity import Identity
+from node.member.absence import Absence
 from node.member.broadcast import RoundBroadcast
 from node.member.creation import CreationPlanner, Plan
 from node.member.divergence import Divergence
@@ -42,6 +44,7 @@ from node.member.listening import Listening
 from node.member.recomputation import Recomputation
 from node.member.record_comparison import PeerRecords
 from node.member.recovery import Recovery, restore, transactions_without_effect
+from node.member.second_instance import SecondInstance
 from node.member.status import MemberStatus
 from node.member.timing import CreationTimer, CreationTiming
 from node.member.transaction_pool import TransactionPool
@@ -52,6 +55,7 @@ from node.system.clock import Clock, SteadyClock
 
 _MAX_ATTACHED = 64  # events attached at a time, so that other tasks get their turn
 _UNFIT_S = 0.5  # until an unfit node looks at itself again
+_LOOK_S = 5.0  # until a node looks at itself again in any case
 
 _log = structlog.get_logger(__name__)
 
@@ -69,13 +73,20 @@ class Member:
         clock: Clock,
         chance: random.Random,
         timing: CreationTiming | None = None,
+        asks_own_address: bool = False,
+        may_be_copy: bool = False,
     ) -> None:
+        """Set up a member. With `asks_own_address` it makes no event before `observe_own_address`.
+
+        `may_be_copy` if what the store holds may be a copy, while the process that they were copied from runs on.
+        """
         self.id = identity.id
         self.genesis = genesis
         self.verifier = verifier
         self._key = identity.key
         self._store = store
         self._clock = SteadyClock(clock)
+        self._absence = Absence(clock)
         self._random = chance
         self._timing = timing or CreationTiming()
         self._timer = CreationTimer(self._timing, chance)
@@ -85,6 +96,9 @@ class Member:
         self.health = Health()
         self._inbox = Inbox(self.health)
         self.dag_changes = ChangeCounter()  # events were attached
+        self.second_instance = SecondInstance()
+        self._has_asked, self._may_be_copy = not asks_own_address, may_be_copy
+        self._knows_own = False  # all own events of the epoch are here: what comes besides, another process has made
         self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch of which we are not a member
         self._recovery = Recovery(store, verifier, genesis)
         self.divergence = Divergence(identity.id)
@@ -102,7 +116,10 @@ class Member:
         self._orphans: set[bytes] = set()  # hashes of events that are in the store, but not attached
         self._pool.begin_epoch()
         self._planner = CreationPlanner(self.replica.roster, self.id) if is_member else None
-        self._listening = Listening(self.replica, self.id, self._timing.grace_s) if listen else None
+        self._listening = self._listen() if listen else None
+
+    def _listen(self) -> Listening:
+        return Listening(self.replica, self.id, grace_s=self._timing.grace_s, quiet_s=self._timing.quiet_s)
 
     # Handed in by other tasks.
 
@@ -137,6 +154,11 @@ class Member:
         if self._listening is not None:
             self._listening.observe_tips(peer, tips, ahead=ahead)
             self._inbox.wake()
+
+    def observe_own_address(self) -> None:
+        """Take in that nobody else answers with our key where members ask us: own events may be made."""
+        self._has_asked = True
+        self._inbox.wake()
 
     # Catching up, as `node.statesync.catchup.CatchUpTarget`.
 
@@ -192,29 +214,53 @@ class Member:
             decided_at=self._decided_at,
             dissent=self.divergence.dissent,
             ailment=self._ailment(),
+            second_instance=self.second_instance.reason,
         )
 
+    @property
+    def must_rest(self) -> bool:
+        """Whether nothing is to be put forward: our ledger is in doubt, or another process has our key."""
+        return bool(self.divergence.dissent or self.second_instance.reason)
+
     def _has_transactions(self) -> bool:
-        """Return whether there are own transactions to put into an event; none are while our ledger is in doubt."""
-        return self._pool.waiting > 0 and not self.divergence.dissent
+        """Return whether there are own transactions to put into an event; none are while `must_rest`."""
+        return self._pool.waiting > 0 and not self.must_rest
 
     def _ailment(self) -> str:
         replica = self.replica
-        return self.health.ailment(replica.roster, lambda: seqs_of(replica.tips()), trio.current_time())
+        return self.second_instance.reason or self.health.ailment(
+            replica.roster, lambda: seqs_of(replica.tips()), trio.current_time()
+        )
 
     # The task that owns the replica.
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Replay the store, report that the member is ready, then work until cancelled. Raise StoreError."""
+        """Replay the store, report that the member is ready, then work until cancelled.
+
+        Raise StoreError, and IdentityError if another process has our key before this one has made an event.
+        """
         await self._replay()
         task_status.started()
+        self._absence.expect(0.0)
+        await self._look_for_copy()
         while True:
-            delivery = await self._inbox.next(await self._create_if_due())
+            if self._absence.was_away():
+                self._listen_again()
+            until = min(await self._create_if_due(), trio.current_time() + _LOOK_S)
+            self._absence.expect(until - trio.current_time())
+            delivery = await self._inbox.next(until)
             if delivery is not None:
                 await self._take_in(delivery)
                 delivery.done.set()
             if self.divergence.wants_recomputation():
                 await self._recompute_ledger()
+                self._absence.expect(0.0)
+
+    async def _look_for_copy(self) -> None:
+        """Look whether another process may run on what the store holds: own events in it were not made from it."""
+        newest = self.replica.newest(self.id)
+        if self._may_be_copy or (newest is not None and newest.seq > await self._store.newest_own()):
+            self.second_instance.observe_copied_disk(trio.current_time())
 
     async def _replay(self) -> None:
         """Bring the replica to where the store is."""
@@ -236,9 +282,16 @@ class Member:
         stored = await self._recovery.replay(opening, insert)
         _log.debug("replayed", events=stored, epoch=self.replica.epoch_number, round=self.replica.ledger.round)
 
+    def _listen_again(self) -> None:
+        """Listen as after a start: while this process did not run, another one with its key may have."""
+        if self._listening is None and self._planner is not None:
+            self._listening = self._listen()
+            _log.warning("listening again", reason="this process, or its machine, did not run for a while")
+
     async def _take_in(self, delivery: Delivery) -> None:
         if delivery.jump is not None:
             await self._jump(delivery.jump)
+        self._observe_unmade(delivery.events)
         for start in range(0, len(delivery.events), _MAX_ATTACHED):
             events = delivery.events[start : start + _MAX_ATTACHED]
             attached = self.replica.insert(events)
@@ -248,6 +301,22 @@ class Member:
                 await self._store.append(new)
             await self._observe_attached(attached)
             self.health.waiting -= len(events)
+
+    def _observe_unmade(self, events: Sequence[Event]) -> None:
+        """Look for own events of this epoch that are not here. All that peers send comes through this door.
+
+        Raise IdentityError if another process makes them, and this one has made none.
+        """
+        here = self.replica.held_epochs[-1]
+        for event in events:
+            if event.creator != self.id or event.epoch != self.replica.epoch_digest or here.has_event(event.hash):
+                continue
+            if self._knows_own:
+                place = f"event {event.seq} of epoch {self.replica.epoch_number}"
+                self.second_instance.observe_other(f"{place} is signed with it, and this process did not make it")
+            else:
+                is_level = self._listening is not None and self._listening.has_been_level
+                self.second_instance.observe_lost(event, trio.current_time(), is_level=is_level)
 
     async def _recompute_ledger(self) -> None:
         """Compute the ledger of this epoch again from the disk. Rounds that were published are not published again.
@@ -301,7 +370,8 @@ class Member:
         if jump.corrected or jump.replica.epoch_number > self.replica.epoch_number:
             groups = transactions_without_effect(self.replica, self.id, jump.replica.ledger)
             self.divergence.observe_jump(jump.record, jump.replica.ledger, self.replica)
-            self.replica, self._listening = jump.replica, Listening(jump.replica, self.id, self._timing.grace_s)
+            self.replica, self._knows_own = jump.replica, False
+            self._listening = self._listen()
             await self._begin_next_epoch(ClosedEpoch(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
 
     async def _begin_next_epoch(self, closed: ClosedEpoch, corrected: Sequence[SealedRecord] = ()) -> None:
@@ -323,12 +393,12 @@ class Member:
     async def _create_if_due(self) -> float:
         """Make an own event if there is reason to; return when to look again if nothing comes in (trio's clock)."""
         now = trio.current_time()
-        if self._planner is None:
+        if self._planner is None or not self._has_asked or self.second_instance.reason:
             return math.inf
         if self._listening is not None:
-            if not self._listening.is_over(now):
-                return self._listening.deadline
-            self._listening = None
+            if not self._listening.is_over(now, self.second_instance.lost_at):
+                return self._listening.deadline(self.second_instance.lost_at)
+            self._listening, self._knows_own = None, True
         heartbeat = self._timer.next_heartbeat_at
         due = self._timer.next_busy_at if self.wants_rounds() else heartbeat
         if now < due:
@@ -351,6 +421,7 @@ class Member:
             _log.warning("no own event", reason=str(error))
             return
         begun = trio.current_time()
+        self.second_instance.has_created = True
         await self._store.append_own(event)
         self.health.observe_delay("a write to the disk", trio.current_time() - begun, trio.current_time())
         await self._observe_attached(self.replica.insert([event]))

@@ -15,4 +15,5 @@ class MemberStatus:
     round: int  # the last decided one; 0 if none
     decided_at: float | None  # when that was here, in seconds of trio's clock
     dissent: str = ""  # how the ledger here differs from the others'; empty if it does not
+    second_instance: str = ""  # what another process has done with our key; empty if there is none
     ailment: str = ""  # why no own events are made for now; empty if they are

@@ -12,6 +12,7 @@ class CreationTiming:
     busy_s: float = 0.2  # at least, between two of them
     heartbeat_s: float = 5.0  # without anything to do, so that consensus time goes on
     grace_s: float = 3.0  # for the last members to answer before the first own event after a start
+    quiet_s: float = 15.0  # without an own event from elsewhere before the first one, if such came: three heartbeats
 
 
 class CreationTimer:

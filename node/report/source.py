@@ -34,7 +34,7 @@ from node.gossip.gossip import Gossip
 from node.gossip.peer_table import PeerStatus
 from node.member.member import Member
 from node.membership.address_book import AddressBook
-from node.membership.joining import reason_outside
+from node.membership.joining import reason_outside, reason_voteless
 from node.membership.proposals import Proposals
 from node.proofs.faults import proof_path
 from node.report import ledger as shown
@@ -190,15 +190,25 @@ class NodeReport:
 
     def outside(self) -> str:
         """Return why this node has no part in the swarm; empty if it has."""
-        return reason_outside(
-            self._me, self._listen, self._address_book, self._ledger.epoch_number, self._member.removed_by
-        )
+        removed_by = self._member.removed_by
+        return reason_outside(self._me, self._listen, self._address_book, self._ledger, removed_by=removed_by)
 
     def readiness(self) -> tuple[bool, str]:
-        """Return whether this node is level with the swarm, and why it is or not."""
+        """Return whether this node is level with the swarm and has a vote in it, and why it is or not."""
+        reason = self.outside() or self.voteless()
+        return (False, reason) if reason else self.level()
+
+    def voteless(self) -> str:
+        """Return why this member has no vote, since when, and what to do; empty if it has one."""
+        return reason_voteless(self._me, self._ledger, self._address_book.name(self._me))
+
+    def level(self) -> tuple[bool, str]:
+        """Return whether this node takes part and is level with the swarm, with a vote or not, and why it is or not."""
         if reason := self.outside():
             return False, reason
         status = self._member.status()
+        if status.second_instance:
+            return False, status.second_instance
         if status.dissent:
             return False, status.dissent
         if status.listening:

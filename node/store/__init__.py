@@ -64,6 +64,13 @@ class Store(Protocol):
         """
         ...
 
+    async def newest_own(self) -> int:
+        """Return the highest sequence number of those events of the current epoch that `append_own` wrote; -1 if none.
+
+        Own events beyond it have come from peers.
+        """
+        ...
+
     # The current epoch.
 
     async def begin_epoch(self, closed: ClosedEpoch) -> None:

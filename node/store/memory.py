@@ -149,6 +149,11 @@ class MemoryStore:
             return [raw for _, raw in self._disk.events[start : start + count]]
         return self._disk.older_events.get(epoch, [])[start : start + count]
 
+    async def newest_own(self) -> int:
+        """See `Store.newest_own`."""
+        await trio.lowlevel.checkpoint()
+        return max(self._own, default=-1)
+
     # The current epoch.
 
     async def begin_epoch(self, closed: ClosedEpoch) -> None:

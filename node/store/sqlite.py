@@ -19,7 +19,7 @@ from consensus.event import Event
 from consensus.outcome import ClosedEpoch
 from node.store import StoreError
 from node.store.contents import check_continues, decode_closed, encode_groups
-from node.store.lock import lock_directory
+from node.store.lock import lock_directory, mark_place
 from node.store.schema import EPOCH_POSITIONS, FAILURES, damaged, explain, open_database, read_extent
 
 _PRUNED_AT_A_TIME = 4096  # events, so that own events can be stored between
@@ -41,6 +41,7 @@ class SqliteStore:
         self._path = directory / "events.sqlite"
         self._limiter = trio.CapacityLimiter(1)
         self._lock = lock_directory(directory / "lock")
+        self.may_be_copy = mark_place(self._lock)
         try:
             self._database, extent = open_database(self._path, genesis=genesis, member=member, earlier=earlier)
         except BaseException:
@@ -117,6 +118,15 @@ class SqliteStore:
         if rows and rows[-1][0] != base + start + len(rows):
             raise damaged(self._path, f"a gap after event {start}")
         return [raw for _, raw in rows]
+
+    async def newest_own(self) -> int:
+        """See `Store.newest_own`."""
+        return await self._run(self._newest_own)
+
+    def _newest_own(self) -> int:
+        base = self._epoch * EPOCH_POSITIONS
+        ((newest,),) = self._database.execute("SELECT MAX(own_seq) FROM events WHERE own_seq >= ?", (base,)).fetchall()
+        return -1 if newest is None else int(newest - base)
 
     # The current epoch.
 

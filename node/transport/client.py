@@ -13,14 +13,14 @@ import trio
 from consensus.keys import MemberId, id_text
 from node.system.exception_groups import leaves
 from node.transport import MAX_ANSWER_BYTES, BadAnswer, Candidate, Places, Refused, Unreachable
-from node.transport.http1 import Hangup, HttpConnection
-from node.transport.tls import Credentials
+from node.transport.http1 import Hangup, HttpConnection, TlsStream
+from node.transport.tls import Credentials, authenticated_member
 
 _KEEP_S = 45.0  # less than the server waits, so that we close first
 _MAX_KEPT = 4  # connections to one peer
 _MAX_REASON_BYTES = 200
 _HEAD_START_S = 0.3  # of one address over the next, while it neither answers nor refuses
-_FAILURES = (Hangup, OSError, trio.BrokenResourceError, UnicodeError)  # UnicodeError: a host name
+_FAILURES = (Hangup, OSError, trio.BrokenResourceError, ValueError)  # ValueError: a host name, a certificate
 
 
 @dataclass(frozen=True)
@@ -150,17 +150,7 @@ class HttpTransport:
         host = host.strip("[]")
         if candidate.source is not None:
             host = await self._resolve_hearsay(host, int(port))
-        raw = await trio.open_tcp_stream(host, int(port))
-        # The name that the handshake checks is the node id: another node at the address is refused.
-        stream = trio.SSLStream(
-            raw, self._credentials.client(peer), server_hostname=id_text(peer), https_compatible=True
-        )
-        try:
-            await stream.do_handshake()
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return HttpConnection(stream, h11.CLIENT)
+        return HttpConnection(await _open_stream(self._credentials, peer, host, int(port)), h11.CLIENT)
 
     async def _resolve_hearsay(self, host: str, port: int) -> str:
         """Return the numeric address to which a name leads that rests on a member's word.
@@ -191,6 +181,39 @@ class HttpTransport:
     def _may_keep(self, peer: MemberId, address: str) -> bool:
         has_room = len(self._kept[peer]) < _MAX_KEPT and not self._closed
         return has_room and address in self._known(peer)
+
+
+async def find_second_instance(credentials: Credentials, me: MemberId, address: str, *, timeout_s: float) -> bool:
+    """Return whether a process other than this one serves at `address` ("host:port") with our own key, `me`.
+
+    It shows its certificate in the handshake, and that is another than ours. No answer within `timeout_s`, and any
+    other answer, means that there is none.
+    """
+    with trio.move_on_after(timeout_s):
+        try:
+            host, _, port = address.rpartition(":")
+            stream = await _open_stream(credentials, me, host.strip("[]"), int(port))
+        except _FAILURES:
+            return False
+        certificate = stream.getpeercert(binary_form=True)
+        await trio.aclose_forcefully(stream)
+        return not credentials.has_issued(certificate)
+    return False
+
+
+async def _open_stream(credentials: Credentials, peer: MemberId, host: str, port: int) -> TlsStream:
+    """Connect to `peer` and shake hands. Raise one of `_FAILURES`."""
+    raw = await trio.open_tcp_stream(host, port)
+    # The name that the handshake checks is the node id: another node at the address is refused.
+    stream = trio.SSLStream(raw, credentials.client(peer), server_hostname=id_text(peer), https_compatible=True)
+    try:
+        await stream.do_handshake()
+        if authenticated_member(stream.getpeercert(binary_form=True)) != peer:
+            raise Hangup("another node than it should be")
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
 
 
 async def _read_answer(connection: HttpConnection, max_bytes: int) -> tuple[int, bytes]:

@@ -31,6 +31,7 @@ _BACKDATED = timedelta(days=2 * 366)
 _VALID = timedelta(days=2 * 366)
 _RENEW_AFTER = timedelta(days=2)
 _LOOK_S = 60.0
+_BEGIN = "-----BEGIN CERTIFICATE-----"
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +69,11 @@ class Credentials:
             anchor = self._anchors.get(peer) or _anchor(peer)
             context = self._clients[peer] = _context(ssl.PROTOCOL_TLS_CLIENT, [anchor], self._certificate)
         return context
+
+    def has_issued(self, certificate: bytes) -> bool:
+        """Return whether a certificate (DER) is this node's present one: another process with its key has another."""
+        pem = self._certificate.decode()
+        return ssl.PEM_cert_to_DER_cert(pem[pem.index(_BEGIN) :]) == certificate
 
     def renew(self) -> bool:
         """Give all contexts a fresh certificate if the present one is days old. Return whether it was."""

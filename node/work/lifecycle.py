@@ -31,8 +31,9 @@ async def work_for_the_swarm(
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
 
     Before that, the ledger here lags: what it would have us claim was decided long ago. Checks have a worker of
-    their own, `checker`, so that a vote never waits for a long job. While the ledger here differs from that of
-    the others, all of this rests. Each of the three is a part of its own for `supervisor`.
+    their own, `checker`, so that a vote never waits for a long job. All of this rests while the ledger here differs
+    from that of the others, and once another process has this node's key. Each of the three is a part of its own for
+    `supervisor`.
     """
     run = (supervisor or Unsupervised()).run
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
@@ -46,6 +47,6 @@ async def work_for_the_swarm(
             nursery.start_soon(run, "voting", vote_on_all, context, checker)
             if roles:
                 nursery.start_soon(run, "working", work_on, context, worker)
-            await wait_until(lambda: bool(member.divergence.dissent), _LOOK_S)
+            await wait_until(lambda: member.must_rest, _LOOK_S)
             nursery.cancel_scope.cancel()
-        await wait_until(lambda: not member.divergence.dissent, _LOOK_S)
+        await wait_until(lambda: not member.must_rest, _LOOK_S)

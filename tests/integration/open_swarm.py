@@ -281,7 +281,8 @@ class OpenSwarm(SimulatedSwarm):
 
 def _is_outside(member: Member, address_book: AddressBook) -> bool:
     here = Address("10.0.0.1", 1)
-    return bool(reason_outside(member.id, here, address_book, member.replica.epoch_number, member.removed_by))
+    ledger, removed_by = member.replica.ledger, member.removed_by
+    return bool(reason_outside(member.id, here, address_book, ledger, removed_by=removed_by))
 
 
 def address(number: int) -> str:

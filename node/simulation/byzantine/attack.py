@@ -77,6 +77,12 @@ class ByzantineMember(Member):
         if not any(attack.runs_duplicate for attack in self.attacks):
             super().observe_tips(peer, tips, ahead=ahead)
 
+    def _observe_unmade(self, events: Sequence[Event]) -> None:
+        """Do nothing: what it signs may come back, or be of its duplicate, and it goes on."""
+
+    async def _look_for_copy(self) -> None:
+        """Do nothing, like `_observe_unmade`."""
+
     def newest(self) -> Event | None:
         """Return its own newest event."""
         return self.replica.newest(self.id)

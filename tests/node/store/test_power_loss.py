@@ -99,7 +99,7 @@ def member_on(store: SqliteStore) -> Member:
         verifier=ParallelVerifier(),
         clock=SimulatedClock(),
         chance=random.Random(1),
-        timing=CreationTiming(busy_s=0.2, heartbeat_s=1.0, grace_s=2.0),
+        timing=CreationTiming(busy_s=0.2, heartbeat_s=1.0, grace_s=2.0, quiet_s=3.0),
     )
 
 

@@ -45,7 +45,7 @@ class Swarm(SimulatedSwarm):
     async def run_copy(
         self,
         disk: MemoryDisk,
-        may_be_copy: bool = True,
+        may_be_copy: bool,
         *,
         task_status: trio.TaskStatus[Member] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -76,12 +76,12 @@ async def swarm(nursery: trio.Nursery, autojump_clock: MockClock) -> Swarm:
     return swarm
 
 
-async def refusal(swarm: Swarm, disk: MemoryDisk, within_s: float = 60) -> str:
+async def refusal(swarm: Swarm, disk: MemoryDisk, *, may_be_copy: bool) -> str:
     """What a copy says before it ends, having made no event."""
     said: list[str] = []
     try:
-        with trio.fail_after(within_s):
-            await swarm.run_copy(disk)
+        with trio.fail_after(60):
+            await swarm.run_copy(disk, may_be_copy)
     except* IdentityError as group:
         said += [str(error) for error in leaves(group)]
     (line,) = said
@@ -102,9 +102,11 @@ async def test_a_copy_beside_the_running_node_does_not_start(
         nursery.start_soon(submit)
         await trio.sleep(3)
     disk = swarm.ours.disk.copy() if copied == "key and disk" else MemoryDisk()
-    said = await refusal(swarm, disk)
+    said = await refusal(swarm, disk, may_be_copy=copied == "key and disk")
     assert said.startswith("another running node has this node's key: event ")
     assert "\n" not in said
+    said = await refusal(swarm, disk, may_be_copy=False)  # a restart: its disk has own events that it did not make
+    assert said.startswith("another running node has this node's key: event ")
     assert swarm.member().second_instance.reason == ""
     before = swarm.newest(swarm.member())
     await trio.sleep(20)
@@ -132,7 +134,7 @@ async def test_a_node_that_did_not_run_while_its_copy_took_over_stops(
     monkeypatch.setattr(original._inbox, "next", frozen)
     original._inbox.wake()
     await trio.sleep(1)
-    copy = await nursery.start(swarm.run_copy, swarm.ours.disk.copy())
+    copy = await nursery.start(swarm.run_copy, swarm.ours.disk.copy(), True)
     copy.submit([{"type": "note", "id": 2}])
     await trio.sleep(30)
     assert swarm.newest(copy) > swarm.newest(original)

@@ -65,6 +65,20 @@ async def test_events_come_back_in_the_order_of_arrival(open_store: Opener) -> N
     assert await store.read_events(store.epoch, 7, 3) == []
 
 
+async def test_own_events_that_came_from_peers_are_told_from_those_made_here(open_store: Opener) -> None:
+    own = chain(ME, 4)
+    store = open_store()
+    assert await store.newest_own() == -1
+    await store.append(own[:1])
+    assert await store.newest_own() == -1
+    await store.append_own(own[1])
+    await store.append_own(own[2])
+    await store.append(own[3:])
+    assert await store.newest_own() == 2
+    await store.aclose()
+    assert await open_store().newest_own() == 2
+
+
 async def test_a_second_own_event_with_one_sequence_number_is_refused(open_store: Opener) -> None:
     store = open_store()
     for event in chain(ME, 2):

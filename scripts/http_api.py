@@ -35,11 +35,14 @@ _HEAD = """\
 Every node serves people and programs on its own machine: by default on loopback, at the port for peers plus 1000
 (`--http HOST:PORT` chooses another address). The file `http.json` in the node's data folder has the URL; the commands
 of `ringrift-node` find it there. Reading needs no password. On a loopback address a node answers only requests whose
-host header is a loopback name, so that a web page elsewhere cannot read it under a name of its own.
+host header is a loopback name, so that a web page elsewhere cannot read it under a name of its own. A proxy before it
+has to send one as `Host`; it may serve the node under a path of its own (with a slash at the end), as all links are
+relative. Forwarded headers are not looked at.
 
 """
 _AFTER_PATHS = """\
-Paths that answer `GET` also answer `HEAD`.
+Paths that answer `GET` also answer `HEAD`, and every path answers `OPTIONS` with the methods that it takes. HTTP/1.0
+will do, without `Host` too.
 
 ## Errors
 
@@ -50,7 +53,9 @@ _STATUSES = (
     (404, "there is no such path, certificate, proof, member or proposal"),
     (405, "the path takes another method"),
     (409, "the swarm, or this node's place in it, does not allow that now"),
-    (415, "the body of a `POST` is not `application/json`"),
+    (413, "the body of a `POST` is too large"),
+    (415, "the body of a `POST` is not `application/json`, in UTF-8"),
+    (431, "the request has too long a head"),
     (500, "a mistake in the program, which is in its log"),
     (503, "the node is not ready (`/ready` says why), or it has too much to put forward; try again later"),
 )

@@ -136,8 +136,8 @@ def _checked(url: str) -> str:
     whole = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(whole)
-        if parts.scheme == "http" and parts.hostname and parts.port and not parts.path.strip("/") + parts.query:
-            return f"http://{parts.netloc}"
+        if parts.scheme == "http" and parts.hostname and parts.port and not parts.query + parts.fragment:
+            return f"http://{parts.netloc}{parts.path.rstrip('/')}"
     except ValueError:
         pass
     raise ConfigError(f'--node "{url}": not where a node serves people; write it like http://127.0.0.1:8400')
@@ -149,7 +149,7 @@ def _ask(
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
-        connection.request(method, path, body, dict(headers or {}))
+        connection.request(method, parts.path + path, body, dict(headers or {}))
         answer = connection.getresponse()
         body = answer.read(_MAX_ANSWER_BYTES + 1)
         if len(body) > _MAX_ANSWER_BYTES:

@@ -3,23 +3,31 @@
 import errno
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 
 from consensus.keys import MemberId, parse_id
 from node.config.toml import ConfigError
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123; other labels make the resolver raise
-_HOST = re.compile(rf"\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*")
-ANYWHERE = ("0.0.0.0", "::")  # hosts that stand for all addresses of a machine
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_NUMBERS = re.compile(r"[0-9][0-9a-fx.]*")  # what the resolver may take for an IPv4 address, such as 127.1
+ANYWHERE = ("0.0.0.0", "::")  # hosts that stand for all addresses of a machine, in their one spelling
 _HTTP_PORT_OFFSET = 1000  # from the port for peers to the one for people, unless somebody says otherwise
 
 
 @dataclass(frozen=True)
 class Address:
-    """A host (name, IPv4, or IPv6 without brackets) and a TCP port; port 0 lets the system choose."""
+    """A host (name, IPv4, or IPv6 without brackets) and a TCP port; port 0 lets the system choose.
+
+    The host is kept in its one spelling (`canonical_host`), so that equal addresses are equal.
+    """
 
     host: str
     port: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", canonical_host(self.host))
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -27,13 +35,37 @@ class Address:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return is_loopback(self.host)
+
+
+def canonical_host(host: str) -> str:
+    """Return the one spelling of a host, which has no brackets.
+
+    A name is in lower case and has no final dot. An IP address is as `ipaddress` writes it; one of IPv4 that IPv6 only
+    wraps, or that is written with fewer numbers or others than decimal ones, is one of IPv4.
+    """
+    host = host.lower().removesuffix(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _canonical_numbers(host)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def _canonical_numbers(host: str) -> str:
+    if _NUMBERS.fullmatch(host):
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host))
+        except OSError:
+            pass  # a name
+    return host
 
 
 def parse_address(text: str, *, may_choose: bool = False) -> Address:
     """Parse "host:port" (IPv6 in brackets). `may_choose` admits port 0. Raise ValueError, which says what is wrong."""
     host, colon, port = text.rpartition(":")
-    if not colon or not _HOST.fullmatch(host):
+    if not colon or not (_is_ipv6(host) if host.startswith("[") else _NAME.fullmatch(host)):
         raise ValueError(f'"{text}" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400')
     least = 0 if may_choose else 1
     if not re.fullmatch("[0-9]{1,5}", port) or not least <= int(port) <= 65535:
@@ -41,10 +73,18 @@ def parse_address(text: str, *, may_choose: bool = False) -> Address:
     return Address(host.strip("[]"), int(port))
 
 
+def _is_ipv6(bracketed: str) -> bool:
+    try:
+        ipaddress.IPv6Address(bracketed.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return bracketed.endswith("]") and "%" not in bracketed  # a zone means something on one machine only
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name or numeric address is that of the machine itself, whichever machine it is."""
     address = _numeric(host)
-    return host.lower().rstrip(".") == "localhost" if address is None else address.is_loopback
+    return canonical_host(host) == "localhost" if address is None else address.is_loopback
 
 
 def is_for_everybody(host: str) -> bool:
@@ -61,11 +101,9 @@ def is_for_everybody(host: str) -> bool:
 
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(canonical_host(host.partition("%")[0]))
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
 
 
 def parse_peer(text: str) -> tuple[MemberId, Address]:

@@ -1,6 +1,6 @@
 """The two messages of a sync: what each side has, what it wants, and the events that the other lacks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from consensus.encoding import Decoded, EncodingError, decode, encode
@@ -50,12 +50,15 @@ class SyncAnswer:
         return encode({"tips": tips, "events": events, "more": self.more, "closed": self.closed})
 
 
-def missing_events(held: Replica | EpochEvents, tips: Iterable[Tip], want: Iterable[bytes] = ()) -> list[bytes]:
+def missing_events(
+    held: Replica | EpochEvents, tips: Iterable[Tip], want: Iterable[bytes] = (), *, hidden: Container[bytes] = ()
+) -> list[bytes]:
     """Return as many raw events as fit into a message of those that a peer with `tips` lacks, or wants by hash.
 
-    See `EpochEvents.events_for_peer`.
+    Leave out those whose hashes are in `hidden`. See `EpochEvents.events_for_peer`.
     """
-    return [event.raw for event in held.events_for_peer(tips, MAX_EVENTS, want, MAX_EVENTS_BYTES)]
+    events = held.events_for_peer(tips, MAX_EVENTS, want, MAX_EVENTS_BYTES)
+    return [event.raw for event in events if event.hash not in hidden]
 
 
 def decode_request(data: bytes, members: int) -> SyncRequest:

@@ -89,7 +89,7 @@ class PeerSelection:
 
     def count_lacking(self, peer: Peer) -> int:
         """Return how many events a peer lacks, by what it said last."""
-        return peer.lacks(seqs_of(self._replica.tips()))
+        return peer.lacks(seqs_of(self._member.shown_tips()))
 
     def _can_fetch(self, peer: Peer) -> bool:
         """Return whether a peer has asked us lately."""
@@ -106,7 +106,7 @@ class PeerSelection:
 
     def _holdings(self) -> _Holdings:
         replica = self._replica
-        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), seqs_of(replica.tips()))
+        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), seqs_of(self._member.shown_tips()))
 
     def _events_worth_bringing(self) -> int:
         """Return how many events a peer has to lack for us to ask it in order to bring them."""

@@ -82,7 +82,7 @@ class SyncClient:
         epoch = self._replica.epoch_digest
         brought = self._events_for(peer, is_up_to_date=not is_first)
         lacking = self._selection.count_lacking(peer) if brought else math.inf
-        answer = await self._ask(peer, SyncRequest(epoch, self._replica.tips(), self._replica.wanted(), brought))
+        answer = await self._ask(peer, SyncRequest(epoch, self._member.shown_tips(), self._replica.wanted(), brought))
         taken = await self._member.verifier.verify(answer.events, epoch, self._member.has_event, self._member.insert)
         self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
         if self._replica.epoch_digest != epoch:
@@ -94,7 +94,7 @@ class SyncClient:
     def _events_for(self, peer: Peer, *, is_up_to_date: bool) -> list[bytes]:
         """Return the events to bring to a peer. None before it has told what it has, and none if it needs none."""
         if peer.has_spoken and not peer.is_ahead and self._selection.should_bring(peer, is_up_to_date=is_up_to_date):
-            return missing_events(self._replica, peer.tips)
+            return missing_events(self._replica, peer.tips, hidden=self._member.hidden())
         return []
 
     async def _ask(self, peer: Peer, request: SyncRequest) -> SyncAnswer:
@@ -115,9 +115,9 @@ class SyncClient:
         try:
             for _ in range(self._rhythm.exchanges):
                 answer = await self._ask(
-                    peer, SyncRequest(closed.opening.digest, closed.tips(), [], brought, closed=True)
+                    peer, SyncRequest(closed.opening.digest, self._member.shown_tips(closed), [], brought, closed=True)
                 )
-                brought = missing_events(closed, answer.tips)
+                brought = missing_events(closed, answer.tips, hidden=self._member.hidden())
                 if not brought:
                     break
         except (MessageError, AskError):

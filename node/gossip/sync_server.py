@@ -77,7 +77,8 @@ class SyncServer:
         served = self._replica.find_epoch(request.epoch)
         if served is None:
             raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.epoch_number}")
-        raws, tips = missing_events(served, request.tips, request.want), served.tips()
+        raws = missing_events(served, request.tips, request.want, hidden=self._member.hidden())
+        tips = self._member.shown_tips(served)
         theirs = seqs_of(request.tips)
         lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
         is_closed = request.epoch != self._replica.epoch_digest

@@ -12,8 +12,9 @@ Three orders of writing keep the node honest through a crash at any moment:
 
 - An own event is durable before anything else sees it (`_create`, the only place where one is made). If it were shown
   first, a crash could make the node forget it and sign another one with the same number.
-- After a start, and after a time in which it did not run, the node listens before it makes an event (`Listening`):
-  peers may know one that its disk lost, or that another process with its key has made (`SecondInstance`).
+- After a start, and after a time in which it did not run or heard from nobody, the node listens before it makes an
+  event (`Listening`): peers may know one that its disk lost, or that another process with its key has made
+  (`SecondInstance`). Until then, own events that nobody else has are kept back (`hidden`).
 - The next epoch is durable before anything is done in it (`_begin_next_epoch`).
 
 While its ledger is not the others' (`divergence`), the node orders but puts nothing forward.
@@ -21,13 +22,14 @@ While its ledger is not the others' (`divergence`), the node orders but puts not
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
+from consensus.epoch_events import EpochEvents
 from consensus.event import Event, TransactionTable, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
@@ -48,6 +50,7 @@ from node.member.second_instance import SecondInstance
 from node.member.status import MemberStatus
 from node.member.timing import CreationTimer, CreationTiming
 from node.member.transaction_pool import TransactionPool
+from node.member.unseen_events import UnseenEvents, without_hidden
 from node.member.verification import EventVerifier
 from node.store import Store
 from node.system.change_counter import ChangeCounter
@@ -56,6 +59,7 @@ from node.system.clock import Clock, SteadyClock
 _MAX_ATTACHED = 64  # events attached at a time, so that other tasks get their turn
 _UNFIT_S = 0.5  # until an unfit node looks at itself again
 _LOOK_S = 5.0  # until a node looks at itself again in any case
+_ALONE_S = 10.0  # without a word from anybody, after which a node listens again
 
 _log = structlog.get_logger(__name__)
 
@@ -97,6 +101,8 @@ class Member:
         self._inbox = Inbox(self.health)
         self.dag_changes = ChangeCounter()  # events were attached
         self.second_instance = SecondInstance()
+        self._unseen = UnseenEvents(self.id)
+        self._heard_at = -math.inf  # when a peer last said what it has
         self._has_asked, self._may_be_copy = not asks_own_address, may_be_copy
         self._knows_own = False  # all own events of the epoch are here: what comes besides, another process has made
         self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch of which we are not a member
@@ -150,6 +156,8 @@ class Member:
         It matters before the first own event after a start, and if the peer has much more than we.
         """
         tips = list(tips)
+        self._heard_at = trio.current_time()
+        self._unseen.observe_seen(tip.hash for tip in tips)
         self.health.observe_seqs(peer, seqs_of(tips), seqs_of(self.replica.tips()))
         if self._listening is not None:
             self._listening.observe_tips(peer, tips, ahead=ahead)
@@ -193,6 +201,19 @@ class Member:
     def has_event(self, digest: bytes) -> bool:
         """Return whether the event with this hash is attached."""
         return digest in self.replica.dag
+
+    def hidden(self) -> Mapping[bytes, Event]:
+        """Return own events, by hash, that nobody has and nobody is to get now.
+
+        They are kept back while another process with our key may have made others in their place, and for good once it
+        is known that there is one: nobody is convicted of what nobody sees.
+        """
+        is_sure = self._listening is None and not self.second_instance.reason and not self._absence.was_away()
+        return {} if is_sure else self._unseen.by_hash
+
+    def shown_tips(self, held: Replica | EpochEvents | None = None) -> list[Tip]:
+        """Return what we have, of the open epoch or of that in `held`, as others are to see it."""
+        return without_hidden((held or self.replica).tips(), self.hidden())
 
     def last_id(self) -> int:
         """Return the highest transaction id that we have used or put forward; -1 if there is none."""
@@ -245,7 +266,9 @@ class Member:
         await self._look_for_copy()
         while True:
             if self._absence.was_away():
-                self._listen_again()
+                self._listen_again("this process, or its machine, did not run for a while")
+            elif self._is_alone():
+                self._listen_again(f"nobody was heard for {_ALONE_S:g} s")
             until = min(await self._create_if_due(), trio.current_time() + _LOOK_S)
             self._absence.expect(until - trio.current_time())
             delivery = await self._inbox.next(until)
@@ -282,11 +305,16 @@ class Member:
         stored = await self._recovery.replay(opening, insert)
         _log.debug("replayed", events=stored, epoch=self.replica.epoch_number, round=self.replica.ledger.round)
 
-    def _listen_again(self) -> None:
-        """Listen as after a start: while this process did not run, another one with its key may have."""
+    def _is_alone(self) -> bool:
+        """Return whether nobody was heard for long, and we cannot decide anything by ourselves."""
+        is_silent = trio.current_time() > self._heard_at + _ALONE_S
+        return is_silent and not self.replica.roster.supermajority([self.id])
+
+    def _listen_again(self, reason: str) -> None:
+        """Listen as after a start: somebody may have started another process with our key in place of this one."""
         if self._listening is None and self._planner is not None:
             self._listening = self._listen()
-            _log.warning("listening again", reason="this process, or its machine, did not run for a while")
+            _log.warning("listening again", reason=reason)
 
     async def _take_in(self, delivery: Delivery) -> None:
         if delivery.jump is not None:
@@ -300,6 +328,7 @@ class Member:
             if new:
                 await self._store.append(new)
             await self._observe_attached(attached)
+            self._unseen.observe_seen(event.hash for event in events)
             self.health.waiting -= len(events)
 
     def _observe_unmade(self, events: Sequence[Event]) -> None:
@@ -311,8 +340,10 @@ class Member:
         for event in events:
             if event.creator != self.id or event.epoch != self.replica.epoch_digest or here.has_event(event.hash):
                 continue
-            if self._knows_own:
-                place = f"event {event.seq} of epoch {self.replica.epoch_number}"
+            place, newest = f"event {event.seq} of epoch {self.replica.epoch_number}", self.replica.newest(self.id)
+            if newest is not None and event.seq <= newest.seq:
+                self.second_instance.observe_other(f"{place} is signed with it twice")
+            elif self._knows_own:
                 self.second_instance.observe_other(f"{place} is signed with it, and this process did not make it")
             else:
                 is_level = self._listening is not None and self._listening.has_been_level
@@ -335,6 +366,7 @@ class Member:
     async def _observe_attached(self, events: Sequence[Event]) -> None:
         """Take in attached events, which are in the store, and the rounds that they decide."""
         for event in events:
+            self._unseen.observe_attached(event)
             if self._planner is not None:
                 self._planner.observe_attached(event)
             if event.creator == self.id:

@@ -121,6 +121,17 @@ class Governance:
                 return Change("address", self._member(wish), address=_address(wish))
         raise GovernanceError(400, f'"{kind}" is not a change; changes are {", ".join(KINDS)}')
 
+    def _require_free(self, address: str, member: MemberId) -> None:
+        """Raise GovernanceError if another member is reached at this address."""
+        for other in self._address_book.roster.ids:
+            if other != member and self._is_reached_at(other, address):
+                name = self._address_book.name(other)
+                raise GovernanceError(409, f"address {address} is also the address of {name}; give each its own port")
+
+    def _is_reached_at(self, member: MemberId, address: str) -> bool:
+        known = self._address_book.address(member)
+        return bool(known) and parse_address(known) == parse_address(address)
+
     def _member(self, wish: Mapping[str, Any]) -> MemberId:
         text, roster = _text(wish, "member"), self._address_book.roster
         named = [member for member in roster.ids if self._address_book.name(member) == text]
@@ -157,6 +168,8 @@ class Governance:
             )
 
     def _require_fit(self, change: Change) -> None:
+        if change.address is not None:
+            self._require_free(change.address, change.member)
         try:
             self._submitter.ledger.roster_with(change)
         except RefusedError as refused:

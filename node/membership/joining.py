@@ -82,7 +82,7 @@ def _since_opened(ledger: Ledger) -> str:
 
 
 async def log_while(reason: Callable[[], str], state: str, over: str, tried: Callable[[], str] | None = None) -> None:
-    """Log `state` with the reason, and whom this node `tried`, every minute while there is one, and `over` once after."""
+    """Log `state` with the reason, and whom this node `tried`, every minute while there is one; then `over` once."""
     logged_at = -math.inf
     while True:
         if present := reason():

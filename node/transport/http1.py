@@ -19,6 +19,14 @@ class Hangup(Exception):  # noqa: N818 - what the other end did
     """The other end closed the connection or broke the protocol."""
 
 
+class Malformed(Hangup):
+    """The other end did not speak HTTP, or not as it should; `status` is the HTTP status that says so."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"not HTTP: {reason}")
+        self.status, self.reason = status, reason
+
+
 class HttpConnection:
     """Messages over one connection. After an exception it can only be closed."""
 
@@ -32,12 +40,13 @@ class HttpConnection:
             self._http.receive_data(await self._read())
 
     async def receive(self) -> h11.Event:
-        """Return the next part of the other end's message. Raise Hangup."""
+        """Return the next part of the other end's message. Raise Hangup, of which Malformed can be answered."""
         while True:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                raise Hangup(f"not HTTP: {str(error)[:_MAX_REASON_CHARS]}") from None  # h11 quotes what it refuses
+                reason = str(error)[:_MAX_REASON_CHARS]  # h11 quotes what it refuses
+                raise Malformed(error.error_status_hint, reason) from None
             if isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 raise Hangup("connection closed")
             if isinstance(event, h11.Event):
@@ -50,10 +59,19 @@ class HttpConnection:
             parts = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
         except h11.LocalProtocolError as error:
             raise Hangup(f"cannot be answered: {error}") from None
+        await self._send(b"".join(part for part in parts if part))
+
+    async def _send(self, data: bytes) -> None:
         try:
-            await self._stream.send_all(b"".join(part for part in parts if part))
+            await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise Hangup("connection lost") from None
+
+    async def invite_body(self) -> None:
+        """Tell the other end to send the body of its request, if it waits for that. Raise Hangup."""
+        if self._http.they_are_waiting_for_100_continue:
+            head = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+            await self._send(head or b"")
 
     @property
     def has_read_message(self) -> bool:

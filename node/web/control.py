@@ -15,7 +15,8 @@ import structlog
 from node.api.endpoint import TOKEN_HEADER
 from node.api.proposals import ProposalInfo
 from node.membership.governance import GovernanceError
-from node.web.routes import Answer, error_answer, is_local_name, json_answer
+from node.web.routes import Answer, error_answer, json_answer
+from node.web.targets import is_json, is_local_name, parse_target
 
 _log = structlog.get_logger(__name__)
 
@@ -46,12 +47,13 @@ class Control:
 
     async def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one request; never raise. The names of `headers` are in lower case."""
-        refusal = self._refusal(headers)
+        asked = parse_target(target, headers.get("host", ""))
+        refusal = self._refusal(asked.host, headers)
         if refusal is not None:
             return refusal
-        act = self._paths.get(target)
+        act = self._paths.get(asked.path)
         if act is None:
-            return error_answer(404, f"there is nothing to do at {target}; try {' or '.join(self._paths)}")
+            return error_answer(404, f"there is nothing to do at {asked.path}; try {' or '.join(self._paths)}")
         try:
             return json_answer(await act(_json_object(body)))
         except GovernanceError as error:
@@ -60,15 +62,19 @@ class Control:
             _log.error("action failed", target=target, exc_info=error)
             return error_answer(500, "the node failed to do this; its log says why")
 
-    def _refusal(self, headers: Mapping[str, str]) -> Answer | None:
-        if not is_local_name(headers.get("host", ""), self._host):
+    def acts_at(self, target: str) -> bool:
+        """Return whether there is something to do at the path of a request."""
+        return parse_target(target).path in self._paths
+
+    def _refusal(self, host: str, headers: Mapping[str, str]) -> Answer | None:
+        if host and not is_local_name(host, self._host):
             return error_answer(400, "this node acts on requests to its own address only")
         if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
             return error_answer(403, "this node does not act for web pages; use the command ringrift-node")
         if not hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self._token.encode()):
             return error_answer(403, "the token is missing, or another node's; say which node acts with --data DIR")
-        if headers.get("content-type") != "application/json":
-            return error_answer(415, "the body must be application/json")
+        if not is_json(headers.get("content-type", "")):
+            return error_answer(415, "the body must be application/json, in UTF-8")
         return None
 
     async def _vote(self, request: Mapping[str, Any]) -> ProposalInfo:

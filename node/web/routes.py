@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,6 +18,7 @@ from node.api.source import StatusSource
 from node.text.harmless import harmless
 from node.web.metrics import render_metrics
 from node.web.page import render_page
+from node.web.targets import Target, is_local_name, parse_target
 
 _HERE = Path(__file__).parent
 # The page loads nothing from elsewhere and has no inline code, so what a peer wrote into the ledger can never run.
@@ -30,8 +31,8 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-_PORT = re.compile(r":[0-9]*$")
+_LOCAL_NAMES = "localhost, 127.0.0.1, [::1]"
+_READ_METHODS = "GET, HEAD, OPTIONS"
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +59,8 @@ class Routes:
     """Answers GET requests from a `StatusSource`.
 
     With `only_local`, only requests addressed to a loopback name are answered, so that a web page elsewhere cannot
-    point a name of its own at this node (DNS rebinding). It is off where a person chose to bind another address.
+    point a name of its own at this node (DNS rebinding). It is off where a person chose to bind another address. One
+    that names no host, as HTTP/1.0 allows, is not from a browser.
     """
 
     source: StatusSource
@@ -70,12 +72,16 @@ class Routes:
 
     def answer(self, method: str, target: str, host: str) -> Answer:
         """Answer one request; never raise. `target` is its path and query, `host` its Host header."""
-        if self.only_local and not is_local_name(host):
-            return error_answer(400, f"this node answers requests for {', '.join(_LOCAL_NAMES)} only")
+        asked = parse_target(target, host)
+        if self.only_local and asked.host and not is_local_name(asked.host):
+            remedy = "a proxy before it has to send one of them as Host"
+            return error_answer(400, f"this node answers requests for {_LOCAL_NAMES} only; {remedy}")
+        if method == "OPTIONS":
+            return options_answer(_READ_METHODS)
         if method not in ("GET", "HEAD"):
-            return error_answer(405, "this path takes GET only; nothing can be changed there", allow="GET, HEAD")
+            return error_answer(405, "this path takes GET only; nothing can be changed there", allow=_READ_METHODS)
         try:
-            return self._find(target)
+            return self._find(asked)
         except _NotFound as error:
             return error_answer(404, str(error))
         except _BadRequest as error:
@@ -84,13 +90,12 @@ class Routes:
             _log.error("request failed", target=target, exc_info=error)
             return error_answer(500, "the node failed to answer this; its log says why")
 
-    def _find(self, target: str) -> Answer:
-        raw_path, _, query = target.partition("?")
-        path = unquote(raw_path)
+    def _find(self, asked: Target) -> Answer:
+        path = asked.path
         if path in self._plain:
             return self._plain[path]()
         if path == "/log":
-            return self._log_after(query)
+            return self._log_after(asked.query)
         if path.startswith("/certificates/"):
             return self._certificate(path.removeprefix("/certificates/"))
         if path.startswith("/faults/"):
@@ -143,10 +148,9 @@ def _ready(source: StatusSource) -> Answer:
     return json_answer(readiness, 200 if status["ready"] else 503)
 
 
-def is_local_name(host: str, bound: str = "127.0.0.1") -> bool:
-    """Return whether a Host header names a loopback address, or the address `bound` at which this node listens."""
-    name = _PORT.sub("", host).lower()
-    return name in (*_LOCAL_NAMES, bound, f"[{bound}]")
+def options_answer(methods: str) -> Answer:
+    """Make the answer to OPTIONS: the methods, and nothing that would let a web page elsewhere use them."""
+    return Answer(200, {**_HEADERS, "allow": methods}, b"")
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

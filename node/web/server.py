@@ -5,6 +5,8 @@ or of an answer cannot hold up the node's exit.
 """
 
 import socket
+from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 
 import h11
@@ -14,9 +16,9 @@ import trio
 from node.api.endpoint import remove_endpoint, write_endpoint, write_token
 from node.api.source import StatusSource
 from node.config.address import Address, bind_error
-from node.transport.http1 import Hangup, HttpConnection
+from node.transport.http1 import Hangup, HttpConnection, Malformed
 from node.web.control import Actions, Control
-from node.web.routes import Answer, Routes
+from node.web.routes import Answer, Routes, error_answer, options_answer
 
 _MAX_CONNECTIONS = 64  # at a time; more are closed at once
 _IDLE_S = 30.0  # without a request on an open connection
@@ -24,6 +26,8 @@ _REQUEST_S = 10.0  # from the first byte of a request to its last
 _ANSWER_S = 10.0  # to send an answer
 _DRAIN_S = 1.0  # to read on before closing
 _MAX_BODY_BYTES = 64 * 1024  # of a request; those of our commands are far smaller
+_MAX_DRAINED_BYTES = 4 * 1024 * 1024  # of what is not read; a client that is still sending loses its answer otherwise
+_ACT_METHODS = "POST, OPTIONS"
 
 _log = structlog.get_logger(__name__)
 
@@ -80,24 +84,41 @@ class _Server:
         while True:
             with trio.fail_after(_IDLE_S):
                 await connection.wait()
-            with trio.fail_after(_REQUEST_S):
-                request, body = await _read_request(connection)
+            try:
+                with trio.fail_after(_REQUEST_S):
+                    request, body = await _read_request(connection)
+            except Malformed as error:
+                await _send(connection, error_answer(error.status, f"this is not HTTP/1.1: {error.reason}"))
+                break
             await self._respond(connection, request, body)
             if not connection.reuse():
                 break
         with trio.fail_after(_DRAIN_S):
-            await connection.drain(_MAX_BODY_BYTES)
+            await connection.drain(_MAX_DRAINED_BYTES)
 
     async def _respond(self, connection: HttpConnection, request: h11.Request, body: bytes) -> None:
         method, target = request.method.decode(), request.target.decode()
         given = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-        if method == "POST" and self._control is not None:
-            answer = await self._control.answer(target, given, body)
-        else:
-            answer = self._routes.answer(method, target, given.get("host", ""))
-        head = h11.Response(status_code=answer.status, headers=_headers(answer, connection))
-        with trio.fail_after(_ANSWER_S):
-            await connection.send(head, b"" if method == "HEAD" else answer.body)
+        await _send(connection, await self._answer(method, target, given, body), has_body=method != "HEAD")
+
+    async def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if len(body) > _MAX_BODY_BYTES:
+            return error_answer(413, f"the body is larger than {_MAX_BODY_BYTES} bytes")
+        if self._control is not None and method == "POST":
+            return await self._control.answer(target, headers, body)
+        answer = self._routes.answer(method, target, headers.get("host", ""))
+        if self._control is not None and self._control.acts_at(target) and answer.status in (200, 404, 405):
+            if method == "OPTIONS":
+                return options_answer(_ACT_METHODS)
+            return error_answer(405, "this path takes POST only", allow=_ACT_METHODS)
+        return answer
+
+
+async def _send(connection: HttpConnection, answer: Answer, *, has_body: bool = True) -> None:
+    reason = HTTPStatus(answer.status).phrase.encode()
+    head = h11.Response(status_code=answer.status, headers=_headers(answer, connection), reason=reason)
+    with trio.fail_after(_ANSWER_S):
+        await connection.send(head, answer.body if has_body else b"")
 
 
 async def _read_request(connection: HttpConnection) -> tuple[h11.Request, bytes]:
@@ -105,6 +126,7 @@ async def _read_request(connection: HttpConnection) -> tuple[h11.Request, bytes]
     request = await connection.receive()
     if not isinstance(request, h11.Request):
         raise Hangup("no request")
+    await connection.invite_body()
     body = bytearray()
     while len(body) <= _MAX_BODY_BYTES and isinstance(event := await connection.receive(), h11.Data):
         body += event.data

@@ -1,7 +1,7 @@
 """Where a Byzantine member departs from the protocol: what it signs, and what it sends to whom."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import trio
@@ -82,6 +82,13 @@ class ByzantineMember(Member):
 
     async def _look_for_copy(self) -> None:
         """Do nothing, like `_observe_unmade`."""
+
+    def _listen_again(self, reason: str) -> None:
+        """Do nothing, like `_observe_unmade`."""
+
+    def hidden(self) -> Mapping[bytes, Event]:
+        """Hide nothing by this rule; see `Member.hidden`."""
+        return {}
 
     def newest(self) -> Event | None:
         """Return its own newest event."""

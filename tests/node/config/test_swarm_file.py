@@ -134,6 +134,12 @@ MISTAKES = {
         13,
         "address 127.0.0.1:7400 is also the address of alder (line 8); give each its own port",
     ),
+    "duplicate address in another spelling": (
+        SECOND_ADDRESS,
+        'address = "[::FFFF:127.0.0.1]:07400"',
+        13,
+        "address 127.0.0.1:7400 is also the address of alder (line 8); give each its own port",
+    ),
     "duplicate name": (
         SECOND_ADDRESS,
         SECOND_ADDRESS + '\nname = "alder"',

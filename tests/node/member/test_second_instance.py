@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from consensus.keys import MemberId
 from consensus.replica import RoundEffects
 from node.config.identity import IdentityError
 from node.gossip.rhythm import Rhythm
@@ -18,10 +19,31 @@ from node.simulation.machine import SimulatedNode
 from node.simulation.swarm import SimulatedSwarm
 from node.store.memory import MemoryDisk
 from node.system.exception_groups import leaves
-from node.transport.router import Router
+from node.transport import MAX_ANSWER_BYTES, Refused, Unreachable
+from node.transport.memory import Network
+from node.transport.router import Refusal, Router
 
 TIMING = CreationTiming()
 OURS = 1  # the number of the node whose key is copied
+
+
+class DirectTransport:
+    """The transport of a copy, which no cut of the links of `ours` hinders."""
+
+    def __init__(self, network: Network, me: MemberId) -> None:
+        self._network, self._me = network, me
+
+    async def ask(
+        self, peer: bytes, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes:
+        await trio.sleep(0.005)
+        host = self._network._hosts.get(peer)
+        if host is None:
+            raise Unreachable("connection refused")
+        try:
+            return await host.router.answer(self._me, path, body)
+        except Refusal as refusal:
+            raise Refused(refusal.status, refusal.reason) from None
 
 
 class Swarm(SimulatedSwarm):
@@ -51,7 +73,9 @@ class Swarm(SimulatedSwarm):
     ) -> None:
         """Run a second process with the key of `ours`, which asks the others and is asked by nobody."""
         self.ours.make_member = partial(Member, may_be_copy=may_be_copy)
-        instance = self._make_instance(self.ours, disk, random.Random(5))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.network, "transport", lambda me: DirectTransport(self.network, me))
+            instance = self._make_instance(self.ours, disk, random.Random(5))
         self.ours.make_member = Member
         admission = self._admission(self.ours, instance, Router([], {}))
         async with trio.open_nursery() as nursery:
@@ -64,8 +88,13 @@ class Swarm(SimulatedSwarm):
         newest = by.replica.newest(by.id)
         return -1 if newest is None else newest.seq
 
-    def fork_free(self) -> bool:
-        return not any(self.member(number).replica.hashgraph.forkers() for number in range(4))
+    def known(self, by: Member) -> int:
+        """The highest number of its events that another node has."""
+        others = [node.member for node in self.nodes if node is not self.ours and node.member is not None]
+        return max(newest.seq for other in others if (newest := other.replica.newest(by.id)) is not None)
+
+    def fork_free(self, numbers: Sequence[int] = range(4)) -> bool:
+        return not any(self.member(number).replica.hashgraph.forkers() for number in numbers)
 
 
 @pytest.fixture
@@ -150,6 +179,34 @@ async def test_a_node_that_did_not_run_while_its_copy_took_over_stops(
     assert swarm.newest(original) > before  # it goes on taking in what others say, also with its own key
     assert swarm.fork_free()
     assert not original.replica.ledger.is_silenced(original.id)
+
+
+async def test_a_node_that_was_cut_off_while_its_copy_took_over_stops_and_keeps_its_last_events_back(
+    swarm: Swarm, autojump_clock: MockClock, nursery: trio.Nursery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It made events that nobody got; the copy made others with their numbers."""
+    original, others = swarm.member(), [node.identity.id for node in swarm.nodes if node is not swarm.ours]
+    disk = swarm.ours.disk.copy()
+    swarm.network.cut([original.id], others)
+    swarm.network.cut(others, [original.id])
+    original.submit([{"type": "note", "id": 1}])
+    await trio.sleep(30)
+    unseen = swarm.newest(original)
+    assert {event.seq for event in original.hidden().values()} == set(range(swarm.known(original) + 1, unseen + 1))
+    assert original.status().listening  # it makes no more
+    assert any("nobody was heard for 10 s" in line for line in capsys.readouterr().out.splitlines())
+    copy = await nursery.start(swarm.run_copy, disk, True)
+    copy.submit([{"type": "note", "id": 2}])
+    await trio.sleep(40)
+    assert swarm.newest(copy) > unseen
+    swarm.network.heal()
+    copy.submit([{"type": "note", "id": 3}])
+    await trio.sleep(60)
+    assert original.second_instance.reason.startswith("another process has this node's key: event ")
+    assert original.second_instance.reason.endswith("; stop one of the two and start the other again")
+    assert copy.second_instance.reason == ""
+    assert swarm.fork_free([0, 2, 3])
+    assert not copy.replica.ledger.is_silenced(copy.id)
 
 
 async def test_a_machine_that_slept_listens_again(swarm: Swarm, autojump_clock: MockClock) -> None:

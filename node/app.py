@@ -315,9 +315,9 @@ class _Peers:
         Raise IdentityError if one does.
         """
         me = self._member.id
-        address = self._address_book.address(me)
-        if address and await find_second_instance(self._credentials, me, address, timeout_s=_OWN_ADDRESS_S):
-            self._member.second_instance.observe_other(f"it answers at {address}")
+        for address in self._address_book.named(me):
+            if await find_second_instance(self._credentials, me, address, timeout_s=_OWN_ADDRESS_S):
+                self._member.second_instance.observe_other(f"it answers at {address}")
         self._member.observe_own_address()
 
     def exchange(self, nursery: trio.Nursery, report: NodeReport, *, keep_blobs: bool) -> None:

@@ -12,7 +12,7 @@ _MAX_KEPT = 64  # more are made only by a member that needs nobody
 class UnseenEvents:
     """The own events of which nothing has shown yet that another member has them.
 
-    A member has an event if it says so, or if it has built on it; then it has those before it, too.
+    A member has an event if it says so, or if it has built on it; then it has its self-ancestors, too.
     """
 
     def __init__(self, member: MemberId) -> None:
@@ -36,10 +36,9 @@ class UnseenEvents:
     def observe_seen(self, hashes: Iterable[bytes]) -> None:
         """Take in hashes of events that another member has."""
         for digest in hashes:
-            seen = self._events.get(digest)
-            if seen is not None:
-                later = (event for event in self._events.values() if event.epoch != seen.epoch or event.seq > seen.seq)
-                self._events = {event.hash: event for event in later}
+            seen = self._events.pop(digest, None)
+            while seen is not None and seen.self_parent is not None:
+                seen = self._events.pop(seen.self_parent, None)
 
 
 def without_hidden(tips: Iterable[Tip], hidden: Mapping[bytes, Event]) -> list[Tip]:

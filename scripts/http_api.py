@@ -36,8 +36,8 @@ Every node serves people and programs on its own machine: by default on loopback
 (`--http HOST:PORT` chooses another address). The file `http.json` in the node's data folder has the URL; the commands
 of `ringrift-node` find it there. Reading needs no password. On a loopback address a node answers only requests whose
 host header is a loopback name, so that a web page elsewhere cannot read it under a name of its own. A proxy before it
-has to send one as host header; it may serve the node under a path of its own (with a slash at the end), as all links are
-relative. Forwarded headers are not looked at.
+has to send one as host header; it may serve the node under a path of its own (with a slash at the end), as all links
+are relative. Forwarded headers are not looked at.
 
 """
 _AFTER_PATHS = """\

@@ -2,8 +2,10 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,21 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=120,
     )
+
+
+@pytest.fixture(scope="module")
+def main() -> Callable[[list[str]], int]:
+    """The script in this process, for what ends before any run."""
+    found: Callable[[list[str]], int] = runpy.run_path(str(ROOT / "scripts" / "simulate.py"))["main"]
+    return found
+
+
+def refusal(main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the last line of what the script says when it ends with status 2."""
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments])
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
 
 
 def test_it_runs_seeds_and_sums_up() -> None:
@@ -47,20 +64,20 @@ def test_it_runs_seeds_and_sums_up() -> None:
         ["--broken", "glass"],
     ],
 )
-def test_invalid_options_give_one_line_and_status_2(wrong: list[str]) -> None:
-    done = simulate(*wrong)
-    assert done.returncode == 2
-    assert wrong[1].split("=")[0] in done.stderr.splitlines()[-1]
+def test_invalid_options_give_one_line_and_status_2(
+    wrong: list[str], main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert wrong[1].split("=")[0] in refusal(main, capsys, *wrong)
 
 
-def test_a_file_that_is_not_a_schedule_gives_one_line_and_status_2(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_schedule_gives_one_line_and_status_2(
+    tmp_path: Path, main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "schedule.json"
     for text in (None, "{}"):
         if text is not None:
             path.write_text(text)
-        done = simulate("--schedule", str(path))
-        assert done.returncode == 2
-        assert str(path) in done.stderr.splitlines()[-1]
+        assert str(path) in refusal(main, capsys, "--schedule", str(path))
 
 
 @pytest.mark.slow

@@ -67,31 +67,6 @@ def test_mistakes_are_one_line_and_the_worker_goes_on(tmp_path: Path) -> None:
         assert "unknown configuration 'hex9-2'" in error
 
 
-def test_training_says_which_shards_it_used(tmp_path: Path) -> None:
-    """A damaged file, one that is missing, and games of another configuration are skipped, each with its reason."""
-    selfplay: dict[str, Any] = {"model": None, "model_digest": MODEL, "seed": SEED, "games": 2, "settings": {}}
-    common: dict[str, Any] = {"job": "train", "config": "hex8-2", "parent": None, "sibling": None, "seed": SEED}
-    settings, out = {"architecture": "c4b1", "steps": 1, "batch": 4} | BRIEF, str(tmp_path)
-    with WorkerProcess() as worker:
-        good, foreign = (
-            Path(worker.done(job="selfplay", id=1, config=name, out=out, **selfplay)["shard"])
-            for name in ("hex8-2", "square8-2")
-        )
-        damaged = tmp_path / "damaged"
-        data = bytearray(good.read_bytes())
-        data[-1] ^= 1
-        damaged.write_bytes(data)
-        shards = [str(path) for path in (damaged, good, tmp_path / "missing", foreign, good)]
-        trained = worker.done(id=2, shards=shards, settings=settings, out=str(tmp_path / "model"), **common)
-        assert trained["used"] == [1, 4]
-        assert [reason.split(":")[0] for reason in trained["skipped"]] == ["damaged", "missing", foreign.name]
-        bad = [shard for shard in shards if shard != str(good)]
-        failed = worker.run(id=3, shards=bad, settings=settings, out=str(tmp_path / "none"), **common)
-        assert failed["error"].startswith("DataError: none of the 3 shards can be trained on: damaged: ")
-        assert "missing: cannot be read" in failed["error"]
-        assert not (tmp_path / "none").exists()
-
-
 def test_ends_with_its_parent(tmp_path: Path) -> None:
     job = {"config": "hex8-2", "model": None, "model_digest": MODEL, "seed": SEED, "games": 10**6}
     with WorkerProcess() as worker:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import KERNEL_MODULES
 from engine.backend.cpu import Cpu, cpu
 from engine.backend.dialect import Kernel
 
@@ -15,6 +16,7 @@ import engine, hashlib, sys
 from engine.config import config
 from engine.games import Games
 seen = []
+engine.KERNEL_MODULES = sys.argv[1:]
 engine.warm(lambda name, place, total: seen.append((name, place, total)))
 assert seen[0] == ("engine.kernels", 0, len(seen) - 1), seen
 assert seen[-1] == ("", len(seen) - 1, len(seen) - 1), seen
@@ -24,11 +26,19 @@ sys.stderr.write(hashlib.sha256(games.states.tobytes()).hexdigest())
 """
 
 
-def test_processes_that_start_together_share_one_cold_cache(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "modules",
+    [KERNEL_MODULES[:1], pytest.param(KERNEL_MODULES, marks=pytest.mark.slow)],
+    ids=["one module", "all modules"],
+)
+def test_processes_that_start_together_share_one_cold_cache(modules: tuple[str, ...], tmp_path: Path) -> None:
     environment = {**os.environ, "RINGRIFT_KERNEL_CACHE": str(tmp_path / "new" / "cache")}
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", PROGRAM, *modules],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for _ in range(3)
     ]

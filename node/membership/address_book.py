@@ -58,15 +58,19 @@ class AddressBook:
         return next(iter(self.named(member)), "")
 
     def named(self, member: MemberId) -> list[str]:
-        """Return where the member is reached: as agreed on, as a person named it, and as in swarm.toml."""
+        """Return where the member is reached: as agreed on, as a person named it, and as in swarm.toml.
+
+        Each address is in its one spelling, which is the one that peers accept in messages.
+        """
         agreed = self.roster.member(member).address if member in self.roster else ""
-        addresses = (agreed, self._sponsors.get(member, ""), self._founding.get(member, ""))
-        return list(dict.fromkeys(address for address in addresses if _is_address(address)))
+        texts = (agreed, self._sponsors.get(member, ""), self._founding.get(member, ""))
+        return list(dict.fromkeys(address for address in map(_canonical_address, texts) if address))
 
 
-def _is_address(text: str) -> bool:
+def _canonical_address(text: str) -> str:
+    """Return the one spelling of an address; "" if the text is not one."""
     try:
-        parse_address(text)
+        address = str(parse_address(text))
     except ValueError:
-        return False
-    return len(text) <= ADDRESS_LIMIT
+        return ""
+    return address if len(address) <= ADDRESS_LIMIT else ""

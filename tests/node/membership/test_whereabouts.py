@@ -203,7 +203,8 @@ async def test_a_flood_of_hints_and_claims_leads_to_few_connections(
 
 
 HERE_OR_NEAR = [
-    "127.0.0.1:22", "127.8.8.8:22", "localhost:22", "[::1]:22", "[::ffff:127.0.0.1]:22",
+    "127.0.0.1:22", "127.8.8.8:22", "127.1:22", "2130706433:22", "0x7f.1:22", "localhost:22", "[::1]:22",
+    "[::ffff:127.0.0.1]:22",
     "169.254.169.254:80", "[fe80::1]:80", "224.0.0.1:80", "[ff02::1]:80", "255.255.255.255:80", "0.0.0.0:80", "[::]:80",
 ]  # fmt: skip
 
@@ -235,8 +236,10 @@ async def test_a_name_does_not_lead_there_either(identities: Ids, monkeypatch: p
 
     monkeypatch.setattr(trio, "open_tcp_stream", refuse)
     monkeypatch.setattr(trio.socket, "getaddrinfo", resolve)
-    desk.whereabouts.observe_news(c.id, AddressNews([claim_of(b, 5, "inner.example:80")], [Hint(b.id, "127.1:80")]))
-    assert desk.addresses(b) == ["10.0.0.2:7400", "inner.example:80", "127.1:80"]
+    desk.whereabouts.observe_news(
+        c.id, AddressNews([claim_of(b, 5, "inner.example:80")], [Hint(b.id, "other.example:80")])
+    )
+    assert desk.addresses(b) == ["10.0.0.2:7400", "inner.example:80", "other.example:80"]
     with pytest.raises(Unreachable):
         await HttpTransport(Credentials(a, [b.id]), desk.whereabouts).ask(b.id, "/echo", b"", timeout_s=5)
     assert opened == ["10.0.0.2"]
@@ -269,6 +272,15 @@ def test_news_survive_the_wire(identities: Ids) -> None:
     news = AddressNews([claim_of(b, 5, "10.5.5.5:1", "host.example:7400")], [Hint(a.id, "[2001:db8::1]:7400")])
     assert decode_address_answer(news.encode()) == news
     assert decode_address_request(news.encode_request([b.id])) == (news, [b.id])
+
+
+async def test_an_address_that_was_voted_on_in_another_spelling_is_passed_on_in_the_right_one(identities: Ids) -> None:
+    _, b, *_ = identities
+    desk = Desk(identities)
+    members = [RosterMember(identity.id, 1) for identity in identities[:4] if identity is not b]
+    desk.roster = make_roster([*members, RosterMember(b.id, 1, None, "Host.Example:07400")])
+    answer = desk.whereabouts.answer([b.id])
+    assert decode_address_answer(answer.encode()).hints == [Hint(b.id, "host.example:7400")]
 
 
 async def test_an_address_that_no_message_can_hold_is_not_told(identities: Ids) -> None:

@@ -32,7 +32,7 @@ from node.demo.processes import NodeCommand, node_processes
 from scripts.rating_curve import draw_curve
 from training.tournament import Tournament, make_players, play_tournament
 
-_MODELS = 5
+_MODELS = 4
 """Models that are kept of each configuration: the last one, and others at equal distances."""
 
 _BLOCKS = 50

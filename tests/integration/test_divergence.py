@@ -118,7 +118,7 @@ def test_a_node_with_a_wrong_ledger_finds_out_says_so_and_computes_it_again(seed
         await trio.sleep(10)
         for node in swarm.nodes:
             assert member_of(node).status().dissent == ""
-        assert ledger_of(wrong).round >= at + 15
+        assert ledger_of(wrong).round >= at + 12  # it goes on: a swarm of this rhythm decides 14 to 17 in this time
         await until(lambda: ledger_of(wrong).digest() == ledger_of(others[0]).digest())
         check_agreement(rounds, wrong.number, at)
 

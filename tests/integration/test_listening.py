@@ -41,4 +41,5 @@ def test_who_is_brought_the_end_of_an_epoch_still_listens_in_the_next(monkeypatc
         await until(lambda: not member_of(late).status().listening)
         assert not any(member_of(node).replica.hashgraph.forkers() for node in swarm.nodes)
 
-    in_virtual_time(0, scenario, settings=Settings(epoch=EpochSettings(events=100)))
+    # With this seed they bring it the end of the epoch before they close the next one, whose end they do not bring.
+    in_virtual_time(1, scenario, settings=Settings(epoch=EpochSettings(events=100)))

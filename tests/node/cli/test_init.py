@@ -1,13 +1,14 @@
 """`ringrift-node init`, `keygen` and `id` from the command line."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from consensus.preimages import Preimages
 from consensus.roster import RosterMember
-from consensus.settings import Settings
+from consensus.settings import NEW_SWARM
 from node.cli import main
 from node.config.founding import found_swarm
 from node.config.identity import load_identity
@@ -22,7 +23,7 @@ def test_members_on_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[s
     directory = tmp_path / "new" / "swarm"
     assert main(["init", str(directory), "--members", "4", "--configurations", "hex8-2, square8-3"]) == 0
     config = load_config(directory / "swarm.toml")
-    assert config.genesis.settings == Settings(configurations=("hex8-2", "square8-3"))
+    assert config.genesis.settings == replace(NEW_SWARM, configurations=("hex8-2", "square8-3"))
     assert [str(member.address) for member in config.members] == [f"127.0.0.1:{port}" for port in range(7400, 7404)]
     assert [member.weight for member in config.members] == [1] * 4
     for member in config.members:

@@ -33,7 +33,7 @@ SILENT = Liar(3, ("mute",))
 
 
 def ids(count: int) -> list[bytes]:
-    return [bytes([number]) * 32 for number in range(count)]
+    return [bytes([number + 2]) * 32 for number in range(count)]
 
 
 def plan_of(*weights: int, byzantine: int, corrupted: list[bytes]) -> RosterPlan:

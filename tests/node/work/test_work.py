@@ -321,9 +321,9 @@ async def test_the_siblings_model_competes_with_new_networks(
     context.files[swarm.play(0, games=40, configuration="hex8-3")] = tmp_path
     swarm.promote(1)
     sibling = swarm.ledger.configuration("hex8-2").model
-    for number, digest in enumerate(sibling.files.values()):
-        context.files[digest] = tmp_path / f"file {number}"
-        context.files[digest].write_bytes(b"weights")
+    (weights,) = sibling.files.values()
+    context.files[weights] = tmp_path / "weights"
+    context.files[weights].write_text(repr(("weights", "first")))
     trainer = _Judging(random.Random(1), tmp_path, [])
     trainer.prefers_sibling = prefers_sibling
     claim = _training_claim(swarm, configuration="hex8-3")

@@ -56,7 +56,7 @@ from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock, wait_until_set
 from node.system.device import device_name
 from node.system.shutdown import end_on_signal, end_with_input
-from node.system.supervision import RestartingSupervisor, vital
+from node.system.supervision import RestartingSupervisor, run_vital
 from node.transport.client import HttpTransport, find_second_instance
 from node.transport.router import Router
 from node.transport.server import PeerServer
@@ -211,7 +211,7 @@ class _Ordering:
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start the member; return when what is stored has been replayed."""
-        await nursery.start(partial(vital, "the order", self.member.run, expected=(StoreError, IdentityError)))
+        await nursery.start(partial(run_vital, "the order", self.member.run, expected=(StoreError, IdentityError)))
         nursery.start_soon(self._supervisor.run, "anchors", compute_anchors, self.member, self.identity.key)
 
     async def aclose(self) -> None:
@@ -340,7 +340,7 @@ class _Peers:
     async def _admit_new_roster(self) -> None:
         try:
             await self._admission.admit_roster()
-        except OSError as error:  # TLS certificates go through a file; the next round tries again
+        except OSError as error:  # a full descriptor table, say; the next round tries again
             _log.warning("new members not admitted yet", reason=str(error))
 
     async def aclose(self) -> None:

@@ -26,7 +26,7 @@ _SEARCH = MatchSettings()
 
 
 @dataclass(frozen=True)
-class First:
+class FirstNetwork:
     """The best network, and whether it is the sibling, of which no training is known."""
 
     trained: Trained
@@ -40,7 +40,7 @@ def train_first(
     report: Report = ignore_progress,
     *,
     sibling: Network | None = None,
-) -> First:
+) -> FirstNetwork:
     """Return the best of `settings.first_networks` new networks, each trained for `settings.first_steps` steps.
 
     Or return the `sibling`, if there is one and it plays better.
@@ -51,8 +51,8 @@ def train_first(
     networks = [each.network for each in trained] + ([] if sibling is None else [sibling])
     best = best_of(experience.config, networks, seed)
     if best < len(trained):
-        return First(trained[best], is_sibling=False)
-    return First(Trained(networks[best], None, {}), is_sibling=True)
+        return FirstNetwork(trained[best], is_sibling=False)
+    return FirstNetwork(Trained(networks[best], None, {}), is_sibling=True)
 
 
 def best_of(config: Config, networks: Sequence[Network], seed: bytes, blocks: int = _BLOCKS) -> int:

@@ -76,7 +76,7 @@ class RestartingSupervisor:
     - all errors of a part that is run outside of this class. In `node.app` that is `Member.run` alone, which owns the
       replica, the store and own events. Stopped in the middle of a step, it may have stored what it has not attached,
       or signed what it has not stored; only a start from the disk makes sure that it does not sign a number twice. So
-      `vital` runs it, which turns what it raises into one `VitalPartError`.
+      `run_vital` runs it, which turns what it raises into one `VitalPartError`.
 
     Everything else only reads the replica, or hands in what is checked again: it can begin anew at any time, as it does
     after a restart of the process.
@@ -153,7 +153,7 @@ class VitalPartError(Exception):
     """A part without which a node cannot go on has failed; the message is one line."""
 
 
-async def vital(
+async def run_vital(
     part: str,
     task: Callable[..., Awaitable[object]],
     *args: Any,

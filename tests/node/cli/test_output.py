@@ -4,38 +4,20 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 
 from node.cli import main
-from node.config.address import Address
 from node.config.founding import found_swarm
-from node.web.server import serve_local
+from tests.node.cli.running import ask
 from tests.node.fake_source import FakeSource
 
 ROOT = Path(__file__).parents[3]
 READING = ["status", "members", "work", "models", "certificates", "proposals", "faults"]
 NASTY = "\x1b[31m\u202egpj\u200b[/bold]\nanvil"
 SHOWN = "\\x1b[31m\\u202egpj\\u200b[/bold]\\nanvil"
-
-
-@pytest.fixture
-async def data(source: FakeSource, tmp_path: Path) -> AsyncIterator[Path]:
-    """The data folder of a node that runs."""
-    folder = tmp_path / "node1"
-    folder.mkdir()
-    async with trio.open_nursery() as nursery:
-        await nursery.start(serve_local, source, Address("127.0.0.1", 0), folder)
-        yield folder
-        nursery.cancel_scope.cancel()
-
-
-async def ask(*arguments: str | Path) -> int:
-    return await trio.to_thread.run_sync(main, [str(argument) for argument in arguments])
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from node.system.supervision import RestartingSupervisor, Unsupervised, VitalPartError, vital
+from node.system.supervision import RestartingSupervisor, Unsupervised, VitalPartError, run_vital
 
 
 class DiskError(Exception):
@@ -134,12 +134,12 @@ async def test_a_vital_part_ends_with_one_line() -> None:
             capture_logs() as logs,
             pytest.raises(VitalPartError, match=r"ordering failed \(ValueError: odd\)") as ended,
         ):
-            await nursery.start(lambda task_status: vital(
+            await nursery.start(lambda task_status: run_vital(
                 "ordering", Part(ValueError("odd")).serve, 0, expected=(DiskError,), task_status=task_status
             ))  # fmt: skip
         assert "\n" not in str(ended.value)
         assert [entry["event"] for entry in logs] == ["part failed"]
         with pytest.raises(DiskError):
-            await nursery.start(lambda task_status: vital(
+            await nursery.start(lambda task_status: run_vital(
                 "ordering", Part(DiskError()).serve, 0, expected=(DiskError,), task_status=task_status
             ))  # fmt: skip

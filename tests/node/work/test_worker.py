@@ -13,7 +13,7 @@ import trio
 from node.work.worker import WorkerProcess, WorkError
 
 CHILD = """
-import os, struct, sys, time
+import os, signal, struct, sys, time
 import cbor2
 
 def read():
@@ -28,7 +28,10 @@ def write(message):
 while (job := read()) is not None:
     name = job["id"]
     if job["job"] == "die":
-        os.kill(os.getpid(), job.get("signal", 9))
+        number = job.get("signal", signal.SIGKILL)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP is ignored
+        os.kill(os.getpid(), number)
     elif job["job"] == "exit":
         os._exit(job["status"])
     elif job["job"] == "raw":

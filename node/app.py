@@ -49,7 +49,7 @@ from node.report.actions import NodeActions
 from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
-from node.statesync.pruning import offer_and_prune
+from node.statesync.pruning import prune_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
@@ -253,9 +253,7 @@ class _Peers:
         self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
         self.blobs = FileBlobs(data / "blobs")
         self.fetcher = BlobFetcher(self.blobs, self._transport, [], chance)
-        self._collector = GarbageCollector(
-            lambda: member.replica.ledger, store, self.blobs, self.fetcher, data / "models"
-        )
+        self._collector = GarbageCollector(lambda: member.replica.ledger, self.blobs, self.fetcher, data / "models")
         self.scrubber = Scrubber(self.blobs, self.fetcher, lambda: needed_blobs(member.replica.ledger))
         self._exchange = AddressExchange(
             whereabouts=self._whereabouts,
@@ -272,7 +270,7 @@ class _Peers:
         routes = {
             SYNC_PATH: self.gossip.route(),
             ADDRESS_PATH: self._exchange.route(),
-            BLOB_PATH: blob_route(self.blobs),
+            BLOB_PATH: blob_route(self.blobs, store),
             CHAIN_PATH: chain_route(store),
         }
         self._router = Router([], routes)
@@ -328,7 +326,7 @@ class _Peers:
         nursery.start_soon(run, "keeping addresses", keep_places, self._addresses, self._whereabouts)
         nursery.start_soon(run, "contact log", log_while_cut_off, self.contacts, self.gossip.is_cut_off)
         nursery.start_soon(run, "catching up", self._catchup.run, self.contacts.is_lost)
-        nursery.start_soon(run, "pruning", offer_and_prune, self._store, self.blobs, self._options.keep_epochs)
+        nursery.start_soon(run, "pruning", prune_epochs, self._store, self._options.keep_epochs)
         nursery.start_soon(run, "checking blobs", self.scrubber.run)
         if not keep_blobs:
             nursery.start_soon(run, "deleting", self._collector.run, lambda: self._is_at_rest(report))

@@ -13,11 +13,9 @@ from node.blobs import BlobError
 from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.needs import needed_blobs, needed_models
-from node.store import Store
 
 LOOK_S = 600.0
 GRACE_S = 3600.0  # for which something has not been needed: work that was begun with it is over, or was given up
-_SNAPSHOTS = 2  # that peers may ask for: of the open epoch, and of the one before
 
 _log = structlog.get_logger(__name__)
 
@@ -25,11 +23,9 @@ _log = structlog.get_logger(__name__)
 class GarbageCollector:
     """Looks now and then at what is here and what is needed. What it remembers begins anew with each process."""
 
-    def __init__(
-        self, ledger: Callable[[], Ledger], store: Store, blobs: FileBlobs, fetcher: BlobFetcher, models: Path
-    ) -> None:
+    def __init__(self, ledger: Callable[[], Ledger], blobs: FileBlobs, fetcher: BlobFetcher, models: Path) -> None:
         """Collect in `blobs`, and in `models`, the directory in which models are laid out for work."""
-        self._ledger, self._store = ledger, store
+        self._ledger = ledger
         self._blobs, self._fetcher, self._models = blobs, fetcher, models
         self._unneeded_since: dict[bytes | str, float] = {}  # by digest of a blob, or name of a model's directory
 
@@ -46,8 +42,8 @@ class GarbageCollector:
 
     async def collect(self) -> None:
         """Delete what was not needed at any look during the last `GRACE_S`. Raise StoreError."""
-        ledger, snapshots = self._ledger(), await self._snapshots()
-        needed = needed_blobs(ledger) | snapshots | self._fetcher.running
+        ledger = self._ledger()
+        needed = needed_blobs(ledger) | self._fetcher.running
         laid_out = {digest.hex() for digest in needed_models(ledger)}
         try:
             here: set[bytes | str] = {*await self._blobs.digests(), *_names(self._models)}
@@ -66,11 +62,6 @@ class GarbageCollector:
         if overdue:
             _log.info("deleting unneeded files", blobs=sum(isinstance(entry, bytes) for entry in overdue))
         return overdue
-
-    async def _snapshots(self) -> frozenset[bytes]:
-        numbers = range(self._store.epoch, max(0, self._store.epoch - _SNAPSHOTS), -1)
-        records = [await self._store.read_record(number) for number in numbers]
-        return frozenset(record.snapshot for record in records if record is not None)
 
 
 def _names(directory: Path) -> list[str]:

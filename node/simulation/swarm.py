@@ -34,7 +34,7 @@ from node.simulation.addressing import Addressing, NoCredentials
 from node.simulation.byzantine.attack import Attack
 from node.simulation.machine import Instance, MemberFactory, SimulatedNode
 from node.statesync.catchup import CatchUp
-from node.statesync.pruning import offer_and_prune
+from node.statesync.pruning import prune_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore, first_round
 from node.transport.memory import Conditions, Network
@@ -212,7 +212,7 @@ class SimulatedSwarm:
                 nursery.start_soon(instance.exchange.run)
                 nursery.start_soon(keep, instance.whereabouts, remember)
             await nursery.start(self.network.serve, node.identity.id, router)
-            nursery.start_soon(offer_and_prune, first.store, node.blobs, self.keep)
+            nursery.start_soon(prune_epochs, first.store, self.keep)
             nursery.start_soon(self._catch_up, node, first, router, chance)
             nursery.start_soon(self.run_services, node, first, chance)
             node.member, node.gossip = first.member, first.gossip
@@ -293,7 +293,7 @@ class SimulatedSwarm:
             SYNC_PATH: replace(first.sync_route, handler=answer_sync),
             ADDRESS_PATH: first.exchange.route(),
             CHAIN_PATH: node.tampering.chain_route(chain_route(first.store), first.member),
-            BLOB_PATH: node.tampering.blob_route(blob_route(node.blobs), first.member),
+            BLOB_PATH: node.tampering.blob_route(blob_route(node.blobs, first.store), first.member),
         }
         return Router([], routes)
 

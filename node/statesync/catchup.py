@@ -122,8 +122,7 @@ class CatchUp:
         _log.info("catching up", epoch=self._store.epoch, to=record.number, ledger=len(snapshot))
         await self._target.enter(record, snapshot, chain.corrected)
         await self._entered()
-        if chain.refuted is not None:
-            await self._blobs.remove(chain.refuted.snapshot)
+        await self._blobs.remove(record.snapshot)  # the store has it
 
     def _is_member(self, chain: RecordChain, record: EpochRecord) -> bool:
         """Return whether we are in the epoch of `record`, the newest sealed one, or in a later one that peers name.

@@ -1,10 +1,8 @@
-"""The answering side: the chain of records from the store, and snapshots among the blobs."""
+"""The answering side: the chain of records from the store; `node.blobs.snapshots` has the snapshots."""
 
-import hashlib
 from http import HTTPStatus
 
 from consensus.epoch import SealedRecord
-from node.blobs import Blobs
 from node.gossip.messages import MessageError
 from node.statesync.messages import (
     MAX_CHAIN_REQUEST_BYTES,
@@ -17,7 +15,6 @@ from node.store import Store
 from node.transport.router import Refusal, Route
 
 CHAIN_PATH = "/gossip/chain"
-_OFFERED_SNAPSHOTS = 2  # that of the open epoch and, as its record may lack seals, the one before
 
 
 def chain_route(store: Store) -> Route:
@@ -40,16 +37,3 @@ def chain_route(store: Store) -> Route:
     return Route(
         handler=answer, max_bytes=MAX_CHAIN_REQUEST_BYTES, concurrency=2, rate=10.0, burst=20.0, for_former_members=True
     )
-
-
-async def offer_snapshots(store: Store, blobs: Blobs) -> None:
-    """Put the newest snapshots of the store among the blobs, where peers can fetch them, and remove older ones.
-
-    To be called at the start and in every new epoch. Raise StoreError, BlobError.
-    """
-    for number in range(max(1, store.epoch - _OFFERED_SNAPSHOTS), store.epoch + 1):
-        snapshot = await store.read_snapshot(number)
-        if snapshot is not None and number > store.epoch - _OFFERED_SNAPSHOTS:
-            await blobs.add(snapshot)
-        elif snapshot is not None:
-            await blobs.remove(hashlib.sha256(snapshot).digest())

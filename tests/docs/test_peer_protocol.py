@@ -135,7 +135,7 @@ def _routes() -> dict[str, Route]:
         _value("node.gossip.messages:SYNC_PATH"): sync.route(),
         _value("node.membership.address_messages:ADDRESS_PATH"): addresses.route(),
         _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
-        _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs()),
+        _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs(), MemoryStore(MemoryDisk())),
     }
 
 

@@ -39,7 +39,7 @@ from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.run import make_deterministic
 from node.simulation.swarm import RoundObserver, SimulatedSwarm
 from node.statesync.catchup import CatchUp
-from node.statesync.pruning import offer_and_prune
+from node.statesync.pruning import prune_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import Store
 from node.store.memory import MemoryStore
@@ -176,7 +176,7 @@ class OpenSwarm(SimulatedSwarm):
             SYNC_PATH: instance.sync_route,
             ADDRESS_PATH: instance.exchange.route(),
             CHAIN_PATH: chain_route(instance.store),
-            BLOB_PATH: blob_route(node.blobs),
+            BLOB_PATH: blob_route(node.blobs, instance.store),
         }
         router = Router([], routes)
         admission = Admission(
@@ -210,7 +210,7 @@ class OpenSwarm(SimulatedSwarm):
             nursery.start_soon(instance.exchange.run)
             nursery.start_soon(keep, instance.whereabouts, remember)
             nursery.start_soon(catchup.run, contacts.is_lost)
-            nursery.start_soon(offer_and_prune, instance.store, node.blobs, self.keep)
+            nursery.start_soon(prune_epochs, instance.store, self.keep)
             nursery.start_soon(self.run_services, node, instance, chance)
             node.member, node.gossip = member, gossip
             node.up.set()

@@ -141,7 +141,7 @@ async def test_a_store_that_fails_ends_the_node_whatever_part_finds_out(
         raise StoreError("store.db: disk I/O error; check the disk")
 
     monkeypatch.setattr(SqliteStore, "read_snapshot", fail)
-    monkeypatch.setattr("node.app.offer_and_prune", fail)
+    monkeypatch.setattr("node.app.prune_epochs", fail)
     with pytest.raises(ExceptionGroup) as ended, trio.fail_after(20):
         await place.run()
     assert [type(error) for error in leaves(ended.value)] == [StoreError]

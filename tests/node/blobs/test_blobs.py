@@ -19,6 +19,7 @@ from node.blobs.memory import MemoryBlobs
 from node.blobs.messages import BLOB_PATH, BlobMessageError, BlobRequest, decode_answer, decode_request
 from node.blobs.serving import blob_route
 from node.config.identity import Identity
+from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import AskError, Refused
 from node.transport.memory import Conditions, Network
 from node.transport.router import Refusal, Route, Router
@@ -28,6 +29,7 @@ DATA = random.Random(1).randbytes(3 * PIECE_BYTES + 12_345)
 DIGEST = sha256(DATA).digest()
 MEMBERS = [Identity(bytes([number]) * 32).id for number in range(6)]
 ME = MEMBERS[0]
+EMPTY = MemoryStore(MemoryDisk())
 
 
 @pytest.fixture(params=["files", "memory"])
@@ -313,7 +315,7 @@ async def test_a_blob_that_cannot_be_read_here_is_refused(tmp_path: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(blobs, "_read", lambda *_: os.read(-1, 1))
         with pytest.raises(Refusal) as refusal:
-            await blob_route(blobs).handler(ME, encode({"digest": DIGEST, "offset": 0, "length": 1}))
+            await blob_route(blobs, EMPTY).handler(ME, encode({"digest": DIGEST, "offset": 0, "length": 1}))
     assert refusal.value.status == 404
 
 
@@ -322,7 +324,7 @@ async def test_who_asks_too_often_asks_again(nursery: trio.Nursery, autojump_clo
     holder = MemoryBlobs()
     blobs = [random.Random(number).randbytes(99) for number in range(300)]
     digests = [await holder.add(data) for data in blobs]
-    router = Router(MEMBERS, {BLOB_PATH: blob_route(holder)})
+    router = Router(MEMBERS, {BLOB_PATH: blob_route(holder, EMPTY)})
     await nursery.start(lan.network.serve, MEMBERS[1], router)
     for digest in digests:
         await lan.fetcher.fetch(digest, max_bytes=99)
@@ -363,7 +365,7 @@ async def test_what_is_here_is_not_fetched(lan: Lan) -> None:
 async def test_malformed_requests_for_ranges_are_refused(blobs: Blobs, request_: bytes) -> None:
     await blobs.add(DATA)
     with pytest.raises(Refusal) as refusal:
-        await blob_route(blobs).handler(ME, request_)
+        await blob_route(blobs, EMPTY).handler(ME, request_)
     assert refusal.value.status == 400
 
 
@@ -433,7 +435,7 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_dropped(
 async def test_what_is_damaged_is_not_served(tmp_path: Path, autojump_clock: MockClock) -> None:
     blobs, request = FileBlobs(tmp_path), encode({"digest": DIGEST, "offset": 0, "length": 1})
     await blobs.add(DATA)
-    answer = blob_route(blobs).handler
+    answer = blob_route(blobs, EMPTY).handler
     assert await answer(ME, request) == encode({"size": len(DATA), "data": DATA[:1]})
     damage(blobs.path(DIGEST), "flipped")
     await trio.sleep(61)  # it had just been verified
@@ -457,7 +459,7 @@ async def test_a_blob_goes_over_real_sockets(loopback: Loopback, identities: lis
     for holder in (a, b):
         blobs = FileBlobs(tmp_path / holder.text)
         await blobs.add(DATA)
-        await loopback.serve(holder, {BLOB_PATH: blob_route(blobs)})
+        await loopback.serve(holder, {BLOB_PATH: blob_route(blobs, EMPTY)})
     mine = FileBlobs(tmp_path / c.text)
     transport = loopback.transport(c)
     await BlobFetcher(mine, transport, [a.id, b.id], random.Random(1)).fetch(DIGEST, max_bytes=len(DATA))

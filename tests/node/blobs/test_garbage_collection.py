@@ -14,7 +14,6 @@ from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.garbage_collection import GRACE_S, LOOK_S, GarbageCollector
 from node.blobs.needs import needed_blobs, needed_models
-from node.store.memory import MemoryDisk, MemoryStore
 from node.transport.memory import Network
 from tests.consensus.ledger.rules.test_lineage import lineage, nominate
 from tests.consensus.ledger.swarm import Swarm
@@ -28,8 +27,7 @@ class Yard:
         self.models = directory / "models"
         self.models.mkdir()
         self.fetcher = BlobFetcher(self.blobs, Network(1).transport(b"me"), [], random.Random(1))
-        self.store = MemoryStore(MemoryDisk())
-        self.collector = GarbageCollector(lambda: swarm.ledger, self.store, self.blobs, self.fetcher, self.models)
+        self.collector = GarbageCollector(lambda: swarm.ledger, self.blobs, self.fetcher, self.models)
         self.rests = True
 
     def run(self, nursery: trio.Nursery) -> None:

@@ -114,3 +114,4 @@ async def test_pieces_of_a_snapshot_that_came_before_an_interruption_are_not_fet
     assert await catchup.jump()
     assert target.entered == [HEAD]
     assert len([path for _, path in world.asked if path == BLOB_PATH]) == 2, "the size, and the other piece"
+    assert world.blobs.size(digest) is None, "it is in the store"

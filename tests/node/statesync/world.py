@@ -18,7 +18,7 @@ from node.blobs.serving import blob_route
 from node.config.identity import Identity
 from node.gossip.peers import Peer
 from node.statesync.catchup import CatchUp
-from node.statesync.serving import CHAIN_PATH, chain_route, offer_snapshots
+from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore
 from node.transport import Handler
 from node.transport.memory import Network
@@ -94,11 +94,10 @@ class World:
         known: Sequence[Link] = LINKS,
         sealed: bool = False,
     ) -> None:
-        store, blobs = MemoryStore(MemoryDisk()), MemoryBlobs()
+        store = MemoryStore(MemoryDisk())
         await fill(store, known, sealed=sealed)
-        await offer_snapshots(store, blobs)
         routes = {}
-        for path, route in {CHAIN_PATH: chain_route(store), BLOB_PATH: blob_route(blobs)}.items():
+        for path, route in {CHAIN_PATH: chain_route(store), BLOB_PATH: blob_route(MemoryBlobs(), store)}.items():
             lie = (lies or {}).get(path)
             handler = lie(route.handler) if lie else route.handler
             routes[path] = replace(route, handler=self._noted(teacher.id, path, handler))

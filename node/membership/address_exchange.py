@@ -1,8 +1,10 @@
 """Tells peers where members are, this one first, and asks them where those are that cannot be reached.
 
 In a swarm whose members are where all expect them, each node tells each other one its own word once, and that is all.
+A member that answers and does not ask may have forgotten where we are, as it has started again: it is told again.
 """
 
+import math
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
@@ -12,6 +14,7 @@ import trio
 from consensus.keys import MemberId
 from node.gossip.messages import MessageError
 from node.gossip.peers import Peer
+from node.gossip.rhythm import Rhythm
 from node.membership.address_messages import (
     ADDRESS_PATH,
     MAX_ADDRESSES_BYTES,
@@ -44,13 +47,17 @@ class AddressExchange:
         peers: Callable[[], Mapping[MemberId, Peer]],
         transport: Transport,
         chance: random.Random,
+        rhythm: Rhythm | None = None,
     ) -> None:
+        """Set up both sides; `rhythm` is that of gossip."""
         self._whereabouts = whereabouts
         self._peers = peers
         self._transport = transport
         self._random = chance
+        self._rhythm = rhythm or Rhythm()
         self._busy: set[MemberId] = set()
         self._ask_at: dict[MemberId, float] = {}  # not before, by peer
+        self._told_at: dict[MemberId, float] = {}  # last, by peer
         self._lost: Collection[MemberId] = ()  # at the last look
         self._search_at, self._search_pause_s = 0.0, FIRST_SEARCH_S
 
@@ -76,10 +83,18 @@ class AddressExchange:
                     await self._whereabouts.changes.wait_beyond(seen)
 
     def _has_news_for(self, peer: Peer) -> bool:
+        if self._may_have_forgotten(peer):
+            self._whereabouts.observe_forgotten(peer.id)
         news, change = self._whereabouts.news_for(peer.id)
         if not news:
             self._whereabouts.observe_told(peer.id, change)
         return bool(news)
+
+    def _may_have_forgotten(self, peer: Peer) -> bool:
+        """Return whether a peer was told long ago and has not asked us since, as if it did not know where we are."""
+        in_touch_s = self._rhythm.in_touch_s(1 + len(self._peers()))
+        told_at = self._told_at.get(peer.id, math.inf)  # who was not told yet has nothing to forget
+        return max(told_at, peer.asked_us_at) < trio.current_time() - in_touch_s
 
     def _lost_to_search_for(self) -> Sequence[MemberId]:
         """Return the members that did not answer, whenever it is time to ask others for them."""
@@ -113,6 +128,7 @@ class AddressExchange:
             )
             peer.bytes_received += len(raw)
             self._whereabouts.observe_told(peer.id, change)
+            self._told_at[peer.id] = trio.current_time()
             self._take_in(peer, decode_address_answer(raw))
         except (MessageError, BadAnswer) as error:
             peer.observe_misbehaviour(error, trio.current_time())

@@ -31,6 +31,8 @@ TRIES_PER_S = 0.2  # connections to which one member's word may lead, on average
 TRIES_AT_ONCE = 16.0
 HINTS_TRIED = 2  # of those about one member, at a time
 
+_NOTHING = -1  # before the first change, 0, which is what was remembered
+
 
 @dataclass(frozen=True, kw_only=True)
 class RememberedPlace:
@@ -48,7 +50,7 @@ class _Place:
     kept: RememberedPlace = field(default_factory=RememberedPlace)
     host: str = ""  # from which it last connected
     hints: dict[MemberId, str] = field(default_factory=dict)  # by source
-    change: int = 0  # the number of the last change of what is told to others
+    change: int = 0  # the number of the last change of what is told to others; 0: it was remembered
     told_by: MemberId | None = None  # who told that; None: this node saw it
 
 
@@ -124,7 +126,7 @@ class Whereabouts:
         A new address that was agreed on is tried first, before the place where the member was reached until then.
         """
         roster = self.address_book.roster
-        for member in {*roster.ids, *self.address_book.sponsors, *self.address_book.founders}:
+        for member in dict.fromkeys((*roster.ids, *self.address_book.sponsors, *self.address_book.founders)):
             place, named = self._place(member), self.address_book.address(member)
             if place is not None and named and place.kept.named != named:
                 place.kept = replace(place.kept, named=named, reached="")
@@ -186,7 +188,7 @@ class Whereabouts:
 
     def news_for(self, peer: MemberId) -> tuple[AddressNews, int]:
         """Return what the peer was not told yet, and the number to give to `observe_told` when it was."""
-        told = self._told.get(peer, 0)
+        told = self._told.get(peer, _NOTHING)
         if told == self.changes.count:
             return AddressNews(), told
         news = [
@@ -199,6 +201,10 @@ class Whereabouts:
     def observe_told(self, peer: MemberId, change: int) -> None:
         """Take in that the peer knows what there was to tell up to this change."""
         self._told[peer] = change
+
+    def observe_forgotten(self, peer: MemberId) -> None:
+        """Take in that the peer may have forgotten what it was told: all of it is news again."""
+        self._told.pop(peer, None)
 
     def answer(self, wanted: Iterable[MemberId]) -> AddressNews:
         """Return all that may help to find these members."""

@@ -245,7 +245,11 @@ class SimulatedSwarm:
             transport=transport,
             gossip=gossip,
             exchange=AddressExchange(
-                whereabouts=whereabouts, peers=lambda: gossip.peers, transport=transport, chance=chance
+                whereabouts=whereabouts,
+                peers=lambda: gossip.peers,
+                transport=transport,
+                chance=chance,
+                rhythm=self._rhythm,
             ),
             sync_route=node.tampering.sync_route(gossip.route(), member),
             fetcher=BlobFetcher(node.blobs, transport, gossip.peers, chance),

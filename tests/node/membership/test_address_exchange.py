@@ -153,6 +153,27 @@ async def test_a_swarm_at_rest_tells_each_its_own_word_once(nursery: trio.Nurser
     nursery.cancel_scope.cancel()
 
 
+async def test_who_forgets_where_members_are_is_told_again(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """It forgets what it has just heard, and it reaches nobody who could remind it: all others have moved."""
+    swarm = make_swarm(4)
+    await nursery.start(swarm.run)
+    await until(lambda: min(rounds(swarm)) >= 2, 60)
+    forgetful = swarm.nodes[3]
+    remembered = forgetful.remembered
+    for number in range(3):
+        swarm.move(swarm.nodes[number], f"elsewhere{number}:7000")
+    await until(lambda: all(knows(swarm, one, other) for one in range(4) for other in range(3) if one != other), 30)
+    await trio.sleep(20)  # all has been passed on
+    before = swarm.instances[3]
+    swarm.crash(forgetful)
+    forgetful.remembered = remembered
+    await swarm.start(forgetful)
+    await until(lambda: swarm.instances[3] is not before, 1)
+    assert not any(knows(swarm, 3, other) for other in range(3))
+    await until(lambda: all(knows(swarm, 3, other) for other in range(3)), 40)
+    nursery.cancel_scope.cancel()
+
+
 async def test_nodes_of_an_old_version_are_left_alone_and_disturb_nobody(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:

@@ -301,6 +301,21 @@ def test_an_address_is_read_in_one_form_only(identities: Ids, address: object, r
         decode_address_answer(news.encode())
 
 
+def test_after_a_restart_all_that_others_may_not_know_is_told_again(identities: Ids) -> None:
+    """They may have been off, or have forgotten it."""
+    a, b, c, *_ = identities
+    desk = Desk(identities)
+    moved = claim_of(b, 5, "10.9.9.9:7400")
+    desk.whereabouts.observe_news(b.id, AddressNews([moved]))
+    again = Desk(identities, 0, desk.whereabouts.remembered())
+    news, change = again.whereabouts.news_for(c.id)
+    assert {claim.member: claim for claim in news.claims} == {a.id: desk.claim(), b.id: moved}
+    again.whereabouts.observe_told(c.id, change)
+    assert not again.whereabouts.news_for(c.id)[0]
+    again.whereabouts.observe_forgotten(c.id)
+    assert again.whereabouts.news_for(c.id) == (news, change)
+
+
 async def test_what_is_known_outlives_a_restart(
     identities: Ids, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

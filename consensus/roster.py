@@ -80,11 +80,18 @@ class Roster:
         return 3 * self.weight(members) > 2 * self.total_weight
 
     @property
+    def indispensable(self) -> tuple[RosterMember, ...]:
+        """The voters without which the others decide nothing, as each has a third of the weight or more.
+
+        With two or three voters there is always one. A voter that is alone decides by itself, and is not counted.
+        """
+        return tuple(member for member in self.members if member.weight < self.total_weight <= 3 * member.weight)
+
+    @property
     def outweighing(self) -> RosterMember | None:
         """One of four or more voters that has a third of the weight or more, and so a veto; None if none has."""
-        voters = [member for member in self.members if member.weight]
-        heavy = (member for member in voters if 3 * member.weight >= self.total_weight)
-        return next(heavy, None) if len(voters) >= 4 else None
+        voters = sum(1 for member in self.members if member.weight)
+        return next(iter(self.indispensable), None) if voters >= 4 else None
 
     @cached_property
     def digest(self) -> bytes:

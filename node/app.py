@@ -153,6 +153,8 @@ class _Node:
         nursery.start_soon(run, "writing proofs", write_fault_proofs, context, self._ordering.store, data / _FAULTS)
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+        if reason := report.fragility():
+            _log.warning("one member can stop this swarm", reason=reason)
 
     def _report(self) -> NodeReport:
         return NodeReport(

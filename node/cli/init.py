@@ -6,8 +6,9 @@ from pathlib import Path
 
 from node.cli.lines import words
 from node.config.founding import DEFAULT_PORT, Founded, found_swarm
+from node.config.swarm_file import SwarmConfig, load_config
 from node.config.toml import ConfigError
-from node.text.formatting import plural
+from node.text.formatting import fragility, plural
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,12 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fragility(config: SwarmConfig) -> str:
+    """Return which members the swarm of this file cannot do without, and the remedy; "" if there are none."""
+    indispensable = {member.id for member in config.genesis.roster.indispensable}
+    return fragility([member.name for member in config.members if member.id in indispensable])
+
+
 def _with_port(host: str) -> str:
     has_port = "]:" in host if host.startswith("[") else ":" in host
     return host if has_port else f"{host}:{DEFAULT_PORT}"
@@ -65,6 +72,8 @@ def _names(addresses: list[str]) -> list[str] | None:
 
 def _print_next_steps(directory: Path, founded: Founded, *, elsewhere: bool) -> None:
     print(f"{founded.config}: {plural(len(founded.keys), 'member')}")
+    if weak := _fragility(load_config(founded.config)):
+        print(f"One member can stop this swarm: {weak}.")
     for key in founded.keys:
         print(f"{key}: a secret key; only its own node needs it")
     if elsewhere:

@@ -27,7 +27,7 @@ _MEMBERS = """\
 # One table for each member. `id` is its public key and `anchor` what its part in seeds is checked against, both
 # as `ringrift-node id KEYFILE` prints them; without an anchor it has no part in seeds. `address` is where the other
 # members reach it. `weight` is what it counts in votes; of four or more members, each must have less than a third
-# of the whole weight.
+# of the whole weight. With two or three the swarm stands still whenever one is away that has a third or more.
 """
 
 _MEMBER = """\

@@ -44,6 +44,7 @@ from node.report.effect_log import EffectLog
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
 from node.system.version import version
+from node.text.formatting import fragility
 from node.work.node_context import NodeWorkContext
 
 STATES: dict[str, PeerState] = {"ok": "ok", "backoff": "silent", "never": "never"}
@@ -186,7 +187,12 @@ class NodeReport:
             "members": len(self._address_book.roster),
             "weight": self._address_book.roster.total_weight,
             "open_proposals": len(self._ledger.proposals()),
+            "fragility": self.fragility(),
         }
+
+    def fragility(self) -> str:
+        """Return which members the swarm cannot do without, and the remedy; empty if there are none."""
+        return fragility([self._address_book.name(member.id) for member in self._address_book.roster.indispensable])
 
     def outside(self) -> str:
         """Return why this node has no part in the swarm; empty if it has."""

@@ -1,7 +1,7 @@
 """Values as page and terminal show them: durations, counts, times, short identifiers, and what members tell."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +51,18 @@ def short(identifier: str | None) -> str:
     if identifier is None:
         return "–"
     return identifier if len(identifier) <= _SHORT_DIGITS + 2 else identifier[:_SHORT_DIGITS] + "…"
+
+
+def fragility(names: Sequence[str]) -> str:
+    """Return what it means that each of these members has a third of the weight or more; "" if there are none."""
+    if not names:
+        return ""
+    listed = " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    whose = "each has" if len(names) > 1 else "it has"
+    return (
+        f"without {listed} the others decide nothing, nor can they prove it at fault, as {whose} a third of the weight "
+        "or more; have four members or more, each with less than a third"
+    )
 
 
 def short_hex(digest: bytes) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from consensus.encoding import Value, decode, encode
 from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
-from consensus.roster import RosterMember
+from consensus.roster import RosterMember, make_roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, players
 
 
@@ -55,6 +55,29 @@ def test_refuses_members(members: list[RosterMember], message: str) -> None:
     with pytest.raises(GenesisError, match=message) as error:
         make_genesis("test", members, Settings())
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "indispensable"),
+    [
+        ([1], []),  # it decides by itself
+        ([1, 0], []),
+        ([1, 1], [0, 1]),
+        ([2, 1], [0, 1]),
+        ([3, 1], [0]),
+        ([1, 1, 1], [0, 1, 2]),
+        ([3, 3, 1], [0, 1]),
+        ([1, 1, 1, 1], []),
+        ([1, 1, 1, 0], [0, 1, 2]),  # one of four was convicted
+        ([2**32, 2**32, 2**32 - 1, 1], [0, 1]),
+    ],
+)
+def test_indispensable_is_whoever_has_a_third(weights: list[int], indispensable: list[int]) -> None:
+    roster = make_roster(member(number, weight) for number, weight in enumerate(weights, 1))
+    assert [entry.id[0] - 1 for entry in roster.indispensable] == indispensable
+    for entry in roster.members:
+        others = [other.id for other in roster.members if other != entry]
+        assert (entry in roster.indispensable) == (roster.weight(others) > 0 and not roster.supermajority(others))
 
 
 def test_weights_below_four_members_are_free() -> None:

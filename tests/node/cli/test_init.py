@@ -36,6 +36,17 @@ def test_members_on_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert f"ringrift-node run {directory}/swarm.toml --key {directory}/node4.key" in text
 
 
+@pytest.mark.parametrize(("members", "names"), [(1, ""), (2, "node1 or node2"), (3, "node1, node2 or node3"), (4, "")])
+def test_who_founds_a_swarm_that_one_member_can_stop_is_told(
+    tmp_path: Path, members: int, names: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), "--members", str(members)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "can stop" in line]
+    assert len(told) == (names != "")
+    assert all(f"without {names} the others decide nothing" in line for line in told)
+    assert all(line.endswith("have four members or more, each with less than a third.") for line in told)
+
+
 def test_hosts(tmp_path: Path) -> None:
     assert main(["init", str(tmp_path), "--hosts", "alpha.example,beta.example:7500, [::1]"]) == 0
     members = load_config(tmp_path / "swarm.toml").members

@@ -8,6 +8,7 @@ import pytest
 
 from node.api.endpoint import read_url, write_endpoint
 from node.config.founding import found_swarm
+from node.text.formatting import fragility
 from tests.node.cli.running import ask
 from tests.node.fake_source import FakeSource, digest
 
@@ -79,6 +80,17 @@ async def test_tables_show_what_the_node_says(
     text = capsys.readouterr().out
     for words in shown:
         assert words in text
+
+
+async def test_status_says_that_one_member_can_stop_the_swarm(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await ask("status", "--data", data) == 0
+    assert "fragile" not in capsys.readouterr().out
+    source.values["swarm"]["fragility"] = fragility(["anvil", "cedar"])
+    assert await ask("status", "--data", data) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "fragile without anvil or cedar the others decide nothing" in text
 
 
 async def test_a_folder_with_a_swarm_toml_is_enough(

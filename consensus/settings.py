@@ -157,6 +157,10 @@ class SelfplaySettings(Section):
         if self.games > SHARD_GAMES:
             raise SettingsError(f"must be {SHARD_GAMES} or less, not {self.games}", "selfplay", "games")
 
+    def simulations_after(self, promotions: int) -> int:
+        """Return the simulations for each move of games with a configuration's model of that number."""
+        return self.late_simulations if 0 < self.late_promotions <= promotions else self.simulations
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Section):

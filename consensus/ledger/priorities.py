@@ -27,6 +27,7 @@ from consensus.ledger.records.transactions import (
     TrainClaim,
     Transaction,
 )
+from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.siblings import is_waiting
 from consensus.settings import SHARD_GAMES, Settings, TrainingSettings, players
 
@@ -35,10 +36,6 @@ _RANDOM_CLAIM = 4
 
 _RANDOM_UNTIL = 2
 """Random games are trained on until games of models are there for so many trainings; then they hide what is better."""
-
-_LARGE_BOARDS = ("square19", "hexagonal")
-_LARGE_PART = 4
-"""There a claim asks for a part of this size: a game takes ten times as long, and a claim must not run out."""
 
 
 Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
@@ -132,7 +129,8 @@ def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] 
     if _began_with_sibling(ledger, configuration):
         shards = [shard for shard in shards if shard.model != UNIFORM]
     sizes = [(shard.games, shard.model == UNIFORM) for shard in shards]
-    return tuple(shards[place] for place in training_window(ledger.genesis.settings.training, sizes))
+    settings = settings_on(configuration, ledger.genesis.settings).training
+    return tuple(shards[place] for place in training_window(settings, sizes))
 
 
 def training_window(settings: TrainingSettings, shards: Sequence[tuple[int, bool]]) -> list[int]:
@@ -251,22 +249,22 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
 
 def _claim_size(settings: Settings, configuration: Configuration) -> int:
     """Return the games that one claim asks for."""
-    games = settings.selfplay.games
-    if configuration.name.startswith(_LARGE_BOARDS):
-        games = max(1, games // _LARGE_PART)
+    games = settings_on(configuration.name, settings).selfplay.games
     return min(_RANDOM_CLAIM * games, SHARD_GAMES) if _plays_at_random(settings, configuration) else games
 
 
 def _enough_games(settings: Settings, configuration: Configuration) -> int:
     """Return the new games of a configuration beyond which nobody plays more."""
-    is_random = _plays_at_random(settings, configuration)
-    return settings.selfplay.random_games if is_random else settings.selfplay.ceiling
+    if _plays_at_random(settings, configuration):
+        return settings.selfplay.random_games
+    return settings_on(configuration.name, settings).selfplay.ceiling
 
 
 def _games_of_training(settings: Settings, configuration: Configuration) -> int:
     """Return how many new games the next training needs."""
-    is_random = _plays_at_random(settings, configuration)
-    return settings.selfplay.random_games if is_random else settings.training.games
+    if _plays_at_random(settings, configuration):
+        return settings.selfplay.random_games
+    return settings_on(configuration.name, settings).training.games
 
 
 def _plays_at_random(settings: Settings, configuration: Configuration) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
@@ -20,11 +21,13 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.rules import evidence, findings, lineage, matches, siblings
+from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
 from consensus.ledger.state.difference import differences
 from consensus.ledger.state.state import MemberProfile, State
 from consensus.roster import Roster
+from consensus.settings import SelfplaySettings
 
 
 class Views:
@@ -212,11 +215,11 @@ class Views:
         """Return all configurations by name."""
         return tuple(entry for _, entry in sorted(self._state.configurations.items()))
 
-    def selfplay_simulations(self, name: str, model: bytes) -> int:
-        """Return the simulations for each move of self-play games of a configuration with this model."""
-        settings = self._state.settings.selfplay
+    def selfplay_settings(self, name: str, model: bytes) -> SelfplaySettings:
+        """Return the settings with which a configuration's games are played with this model."""
+        settings = settings_on(name, self._state.settings).selfplay
         number = max((entry.number for entry in self.promotions(name) if entry.model.digest == model), default=0)
-        return settings.late_simulations if 0 < settings.late_promotions <= number else settings.simulations
+        return replace(settings, simulations=settings.simulations_after(number))
 
     def training_start(self, name: str, family: str) -> Model:
         """Return the model from which a training of this family would start now; `uniform` from scratch."""

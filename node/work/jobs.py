@@ -34,7 +34,7 @@ async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report:
 async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Games:
     """Play games against itself with the model that was canonical when the claim was granted."""
     model = known_model(context.ledger, claim.model)
-    settings = context.genesis.settings.selfplay
+    settings = context.ledger.selfplay_settings(claim.configuration, claim.model)
     done = await worker.perform(
         {
             "job": "selfplay",
@@ -44,7 +44,7 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
             "seed": claim.seed,
             "games": claim.amount,
             "settings": {
-                "simulations": context.ledger.selfplay_simulations(claim.configuration, claim.model),
+                "simulations": settings.simulations,
                 "considered": settings.considered,
                 "opening_plies": settings.opening_plies,
                 "sparring": settings.sparring,

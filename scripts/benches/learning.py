@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from consensus.ledger.priorities import training_window
+from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.scores import Standing, most_of_block, standing_of
 from consensus.settings import Settings, SettingsError
 from engine.config import CONFIGS, Config, config
@@ -100,7 +101,7 @@ class Lineage:
     """One configuration's models and games, from a seed; `advance` adds a candidate."""
 
     def __init__(self, game: Config, settings: Settings, seed: int, sibling: Network | None) -> None:
-        self.game, self.settings = game, settings
+        self.game, self.settings = game, settings_on(game.name, settings)
         self.clock = Clock()
         self.canonical: Start | None = None
         self.head: Start | None = None
@@ -139,7 +140,6 @@ class Lineage:
     def _play(self) -> None:
         settings, evaluate = self.settings.selfplay, self.evaluator()
         wanted = self.settings.training.games if evaluate is not None else settings.random_games
-        late = self.promotions >= settings.late_promotions
         for first in range(0, wanted, settings.games):
             shard = play_shard(
                 self.game,
@@ -148,7 +148,7 @@ class Lineage:
                 seed=self._next_seed(f"self-play {first}"),
                 games=min(settings.games, wanted - first),
                 settings=SelfPlaySettings(
-                    simulations=settings.late_simulations if late else settings.simulations,
+                    simulations=settings.simulations_after(self.promotions),
                     considered=settings.considered,
                     opening_plies=settings.opening_plies,
                     sparring=settings.sparring,

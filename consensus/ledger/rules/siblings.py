@@ -11,11 +11,11 @@ from collections.abc import Collection
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.rules.large_boards import SMALL_BOARD_OF, is_large
 from consensus.ledger.state.state import State
 from consensus.settings import TrainingSettings
 
 _SMALL_BOARDS = {"square8": "hex8", "hex8": "square8"}  # each with the other one
-_SMALL_ONE = {"square19": "square8", "hexagonal": "hex8"}  # of the same shape
 
 _TRIES = 4
 """A sibling that had so many candidates for each promotion that is wanted is not waited for any longer."""
@@ -49,11 +49,10 @@ def sibling_in(state: State, name: str) -> Configuration | None:
 def _siblings(name: str) -> list[str]:
     """Return all possible siblings, the best first: the same shape, then the same number of players."""
     board, _, players = name.partition("-")
-    is_large = board in _SMALL_ONE
-    near = _SMALL_ONE.get(board, board)
-    counts = dict.fromkeys((players, "2")) if is_large else ("2",)
+    near = SMALL_BOARD_OF.get(board, board)
+    counts = dict.fromkeys((players, "2")) if is_large(name) else ("2",)
     siblings = [f"{small}-{count}" for small in (near, _SMALL_BOARDS[near]) for count in counts]
-    if is_large:
+    if is_large(name):
         siblings.append(f"{board}-2")
     if name == "hex8-2":
         return []

@@ -219,7 +219,7 @@ def test_later_models_play_with_more_simulations() -> None:
 
     def simulations(configuration: str = "hex8-2") -> int:
         model = swarm.ledger.configuration(configuration).model.digest
-        return swarm.ledger.selfplay_simulations(configuration, model)
+        return swarm.ledger.selfplay_settings(configuration, model).simulations
 
     found = [simulations()]
     for name in ("first", "second", "third"):
@@ -228,17 +228,17 @@ def test_later_models_play_with_more_simulations() -> None:
     assert found == [8, 8, 50, 50]
     assert simulations("square8-2") == 8
     first, second, _ = (entry.model.digest for entry in swarm.ledger.promotions())
-    assert swarm.ledger.selfplay_simulations("hex8-2", first) == 8  # of a claim that was granted before
-    assert swarm.ledger.selfplay_simulations("square8-2", second) == 8
+    assert swarm.ledger.selfplay_settings("hex8-2", first).simulations == 8  # of a claim that was granted before
+    assert swarm.ledger.selfplay_settings("square8-2", second).simulations == 8
     swarm.promote(1, "first")
-    assert swarm.ledger.selfplay_simulations("hex8-2", first) == 50  # now it is no. 4
+    assert swarm.ledger.selfplay_settings("hex8-2", first).simulations == 50  # now it is no. 4
 
 
 def test_with_0_late_promotions_no_model_is_late() -> None:
     swarm = Swarm(4, settings(selfplay=replace(SMALL.selfplay, late_promotions=0)))
     swarm.promote(0)
     model = swarm.ledger.configuration("hex8-2").model.digest
-    assert swarm.ledger.selfplay_simulations("hex8-2", model) == SMALL.selfplay.simulations
+    assert swarm.ledger.selfplay_settings("hex8-2", model).simulations == SMALL.selfplay.simulations
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Large boards: what the settings of self-play and training mean on `square19` and `hexagonal`.
+
+A game there has about ten times as many positions, so a quarter of the games is enough for a claim and for a training.
+A position has hundreds of moves. A search of few simulations that begins with few moves finds good ones by chance
+only, and what it teaches makes the policy worse (docs/learning.md, Large boards).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from consensus.settings import Settings
+
+SMALL_BOARD_OF: Mapping[str, str] = MappingProxyType({"square19": "square8", "hexagonal": "hex8"})
+"""The small board of the same shape, for each large one."""
+
+_GAMES_DIVISOR = 4
+_CONSIDERED_FACTOR = 2
+
+
+def is_large(configuration: str) -> bool:
+    """Return whether a configuration has a large board."""
+    return configuration.partition("-")[0] in SMALL_BOARD_OF
+
+
+def settings_on(configuration: str, settings: Settings) -> Settings:
+    """Return the settings as they apply to a configuration: unchanged, except on large boards.
+
+    There self-play searches with `late_simulations` from the first model on (unless `late_promotions` is 0), and begins
+    with twice as many moves. The counts of games are a quarter, except `random_games`, which are quick.
+    """
+    if not is_large(configuration):
+        return settings
+    selfplay, training = settings.selfplay, settings.training
+    searches = max(selfplay.simulations, selfplay.late_simulations if selfplay.late_promotions > 0 else 0)
+    return replace(
+        settings,
+        selfplay=replace(
+            selfplay,
+            games=_part(selfplay.games),
+            ceiling=_part(selfplay.ceiling),
+            simulations=searches,
+            considered=_CONSIDERED_FACTOR * selfplay.considered,
+        ),
+        training=replace(training, games=_part(training.games), window=_part(training.window)),
+    )
+
+
+def _part(games: int) -> int:
+    return max(1, games // _GAMES_DIVISOR)

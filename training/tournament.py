@@ -14,6 +14,7 @@ from engine.config import Config
 from engine.nnue.network import Nnue, NnueError, is_nnue, load_nnue
 from engine.players import (
     DepthPlayer,
+    DescentPlayer,
     HeuristicPlayer,
     MonteCarloPlayer,
     NnueEvaluator,
@@ -35,7 +36,7 @@ REFERENCE = "heuristic"
 
 KINDS = (
     "uniform, heuristic, monte-carlo-N, nnue:DIR, policy:DIR, search-N:DIR, "
-    "and alpha-beta-N, paranoid-N, maxn-N and brs-N, each with or without :DIR"
+    "and alpha-beta-N, paranoid-N, maxn-N, brs-N and descent-N, each with or without :DIR"
 )
 
 _RULES = {"alpha-beta": Rule.PARANOID, "paranoid": Rule.PARANOID, "maxn": Rule.MAX_N, "brs": Rule.BEST_REPLY}
@@ -109,6 +110,8 @@ def make_player(name: str) -> Player:
         case ("alpha-beta" | "paranoid" | "maxn" | "brs") as rule, str(number), model:
             nnue = None if model is None else _load_nnue(model, name)
             return DepthPlayer(_RULES[rule], int(number), nnue=nnue)
+        case "descent", str(number), model:
+            return DescentPlayer(int(number), None if model is None else _load_evaluator(model, name))
         case "nnue", None, str(model):
             return NnuePlayer(_load_nnue(model, name))
         case "policy", None, str(model):

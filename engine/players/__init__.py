@@ -2,6 +2,7 @@
 
 from engine.players.depth.frames import Rule
 from engine.players.depth.players import DepthPlayer
+from engine.players.descent import DescentPlayer
 from engine.players.heuristic import HeuristicPlayer
 from engine.players.monte_carlo import MonteCarloPlayer
 from engine.players.nnue import NnueEvaluator, NnuePlayer
@@ -11,6 +12,7 @@ from engine.players.uniform import UniformPlayer
 
 __all__ = [
     "DepthPlayer",
+    "DescentPlayer",
     "HeuristicPlayer",
     "MonteCarloPlayer",
     "NnueEvaluator",

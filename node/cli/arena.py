@@ -26,6 +26,8 @@ players:
   brs-N            the same, but one opponent at a time answers, the one who hurts most
                    these four value positions as the heuristic does, and alpha-beta-N:DIR,
                    paranoid-N:DIR ... by the NNUE network in DIR
+  descent-N        looks on where the best line ends, until it has tried N moves; descent-N:DIR by the values of
+                   the model in DIR
   nnue:DIR         the best position after one move, by the NNUE network in DIR
   policy:DIR       the move that the policy of the model in DIR prefers
   search-N:DIR     the move that a search of N simulations with that model, or NNUE network, finds best

@@ -16,6 +16,7 @@ from engine.games import Games
 from engine.nnue.network import save_nnue
 from engine.players import (
     DepthPlayer,
+    DescentPlayer,
     HeuristicPlayer,
     MonteCarloPlayer,
     NnuePlayer,
@@ -52,13 +53,14 @@ def test_names_become_players(model: Path) -> None:
     assert isinstance(make_player("monte-carlo-12"), MonteCarloPlayer)
     for name in ("alpha-beta-100", "paranoid-100", "maxn-100", "brs-100"):
         assert isinstance(make_player(name), DepthPlayer)
+    assert isinstance(make_player("descent-100"), DescentPlayer)
     assert isinstance(make_player(f"policy:{model}"), PolicyPlayer)
     assert isinstance(make_player(f"search-64:{model}"), SearchPlayer)
 
 
 ODD_NAMES = """
     chess Uniform uniform-2 heuristic:x monte-carlo monte-carlo-0 monte-carlo-01 monte-carlo-x monte-carlo-1000000
-    monte-carlo-8:x alpha-beta alpha-beta-0 paranoid maxn-x max-n-8 brs brs:x alpha-beta-8:
+    monte-carlo-8:x alpha-beta alpha-beta-0 paranoid maxn-x max-n-8 brs brs:x descent descent-0 alpha-beta-8:
     nnue nnue: nnue-3:x policy policy: policy-3:x search-16 search-16: search:x search-0:x
 """
 

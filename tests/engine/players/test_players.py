@@ -11,6 +11,7 @@ from engine.config import Config, config
 from engine.games import Games
 from engine.players import (
     DepthPlayer,
+    DescentPlayer,
     HeuristicPlayer,
     MonteCarloPlayer,
     Player,
@@ -29,6 +30,8 @@ PLAYERS: dict[str, Player] = {
     "alpha-beta": DepthPlayer(Rule.PARANOID, 60),
     "maxn": DepthPlayer(Rule.MAX_N, 60),
     "brs": DepthPlayer(Rule.BEST_REPLY, 60),
+    "descent": DescentPlayer(60),
+    "descent by a network": DescentPlayer(60, hashed),
     "policy": PolicyPlayer(hashed),
     "search": SearchPlayer(hashed, simulations=6, considered=4),
 }
@@ -103,7 +106,7 @@ def test_what_is_not_a_question_is_refused(player: Player) -> None:
         player.choose(over, seeds_of(over))
 
 
-@pytest.mark.parametrize("name", ["uniform", "heuristic", "monte-carlo", "alpha-beta", "search"])
+@pytest.mark.parametrize("name", ["uniform", "heuristic", "monte-carlo", "alpha-beta", "descent", "search"])
 def test_where_moves_are_equal_the_seed_decides(name: str, kernels: None) -> None:
     """In the first position of a symmetric board no move is the only best one."""
     equal = {"search": SearchPlayer(evaluate_uniformly, simulations=2, considered=2)}

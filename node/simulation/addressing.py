@@ -42,13 +42,17 @@ class Addressing:
         roster: Callable[[], Roster],
         bootstrap: Mapping[MemberId, str] | None,
         former: Callable[[], frozenset[MemberId]],
+        named: Mapping[MemberId, str],
     ) -> AddressBook:
-        """Return the address book of a node that knows the roster and swarm.toml, or `bootstrap` instead of that."""
+        """Return the address book of a node that knows the roster and swarm.toml, or `bootstrap` instead of that.
+
+        It also knows the addresses in `named`.
+        """
         listed = self._founding if bootstrap is None else ()
         config = SwarmConfig(
             path=Path("swarm.toml"), genesis=self._genesis, members=listed, http=None, roles=None, keep_epochs=None
         )
-        return AddressBook(config, roster, bootstrap, former)
+        return AddressBook(config, roster, {**(bootstrap or {}), **named}, former)
 
     def transport(self, inner: Transport, places: Places) -> "SimulatedTransport":
         """Return the transport of a node that knows these places, around one that reaches every key."""

@@ -3,10 +3,13 @@
 import random
 from dataclasses import replace
 
+import trio
+
 from consensus.keys import MemberId
 from consensus.ledger.records.changes import Change
 from consensus.ledger.state.state import State
 from node.config.identity import Identity
+from node.simulation.contact import who_needs_help
 from node.simulation.machine import SimulatedNode
 from node.simulation.roster_plan import RosterPlan
 from node.simulation.schedule import Fault
@@ -14,6 +17,7 @@ from node.simulation.swarm import SimulatedSwarm
 
 _LATER = 0.5  # the strength of a fault from which on the order of its steps is the other one
 _MAX_WEIGHT = 3  # of a newcomer
+_NOTICED_S = 10.0  # after which people help members that cannot find each other
 
 
 class Churn:
@@ -26,6 +30,7 @@ class Churn:
         self._joining: dict[Fault, SimulatedNode] = {}
         self._rejoining: dict[Fault, tuple[SimulatedNode, int]] = {}  # with its weight, by what made the member leave
         self._rekeyed: list[tuple[SimulatedNode, Identity]] = []  # not in force yet
+        self._together_at = 0.0  # when all members could last find each other by themselves
         self.corrupted = 0  # ledgers
 
     async def begin(self, fault: Fault) -> None:
@@ -87,10 +92,32 @@ class Churn:
             if self._has_stale_bootstrap(node):
                 sponsor = self._sponsor()
                 node.bootstrap = {sponsor.identity.id: sponsor.address}
-                if node.running:
-                    self._swarm.crash(node)
-                    await self._swarm.start(node)
+                await self._restart(node)
+        await self._help_who_is_apart()
         return rekeyed
+
+    async def _help_who_is_apart(self) -> None:
+        """Start members with the address of another one, when they have been apart from the others for a while.
+
+        If all move, and start again before they could tell each other, nobody knows where anybody is.
+        """
+        now = trio.current_time()
+        members = [node for node in self._swarm.honest if node.identity.id in self._plan.roster]
+        apart = who_needs_help(self._swarm, members) if self.moved() else []
+        if not apart:
+            self._together_at = now
+        if now < self._together_at + _NOTICED_S:
+            return
+        self._together_at = now  # as soon as they have started again
+        for node, guide in apart:
+            node.named = {**node.named, guide.identity.id: guide.address}
+            await self._restart(node)
+
+    async def _restart(self, node: SimulatedNode) -> None:
+        """Start a machine again, if it is on, with what a person has changed."""
+        if node.running:
+            self._swarm.crash(node)
+            await self._swarm.start(node)
 
     def moved(self) -> list[SimulatedNode]:
         """Return the machines of members that are not where the members agreed that they are."""

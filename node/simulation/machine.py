@@ -38,6 +38,7 @@ class SimulatedNode:
     address: str = ""  # host:port where it is reached
     remembered: Mapping[MemberId, RememberedPlace] = field(default_factory=dict)  # where members were, on its disk
     bootstrap: Mapping[MemberId, str] | None = None  # addresses given by hand; None: it has those of swarm.toml
+    named: Mapping[MemberId, str] = field(default_factory=dict)  # addresses given by hand later, besides those
     installed: bool = True  # it has been switched on once
 
     make_member: MemberFactory = Member

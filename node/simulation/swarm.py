@@ -275,7 +275,10 @@ class SimulatedSwarm:
     def address_book(self, node: SimulatedNode, member: Member) -> AddressBook:
         """Return what a node knows of names and addresses from the roster and from people."""
         return self.addressing.address_book(
-            lambda: member.replica.ledger.roster, node.bootstrap, lambda: member.replica.ledger.former_members
+            lambda: member.replica.ledger.roster,
+            node.bootstrap,
+            lambda: member.replica.ledger.former_members,
+            node.named,
         )
 
     def _divide_peers(self, instances: Sequence[Instance]) -> None:

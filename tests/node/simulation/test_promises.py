@@ -124,6 +124,12 @@ def test_people_vote_for_the_address_of_a_machine_that_moved_until_it_is_agreed_
     assert report.healing > 0
 
 
+def test_if_all_move_and_none_can_tell_the_others_people_tell_each_of_one() -> None:
+    moves = [Fault("move", 0.5, 1.0, (number,), 0.5) for number in range(4)]
+    crash = Fault("crash", 0.6, 2.4, (0, 1, 2, 3), 0.5)
+    assert simulate(Schedule(seed=2, nodes=4, seconds=3.0, faults=(*moves, crash))).recovery > 5
+
+
 def test_a_member_that_moves_and_gets_another_key_is_where_the_members_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.simulation.workload._PROPOSE", 0.0)
     faults = (Fault("rekey", 1.0, 1.0, (1,), 0.5), Fault("move", 1.1, 1.0, (1,), 0.5))

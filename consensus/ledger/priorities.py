@@ -197,7 +197,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     return Work(
         kind="train",
         configuration=chosen.name,
-        amount=settings.steps,
+        amount=settings_on(chosen.name, ledger.genesis.settings).training.steps,
         model=ledger.training_start(chosen.name, settings.architecture).digest,
         family=settings.architecture,
     )

@@ -73,7 +73,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "": "When and how a candidate is trained.",
         "games": "new games since the last candidate before the next one is trained (large boards: a quarter)",
         "window": "newest games to train on (large boards: a quarter)",
-        "steps": "steps of the optimizer",
+        "steps": "steps of the optimizer (large boards: a quarter)",
         "batch": "positions in each step",
         "architecture": "network; c16b2 has 16 channels and 2 blocks",
         "learning_rate": "learning rate of the optimizer",

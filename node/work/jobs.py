@@ -12,6 +12,7 @@ from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
+from consensus.ledger.rules.large_boards import settings_on
 from node.work.context import WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
@@ -74,7 +75,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     new network plays better; then the candidate has no parent. The candidate names the shards that the worker could
     use, in the order of the ledger, and no others.
     """
-    settings = context.genesis.settings.training
+    settings = settings_on(claim.configuration, context.genesis.settings).training
     start = await _start_of_training(context, claim, report)
     files_of = await _fetch_shards(context, claim.configuration, report)
     shards = tuple(files_of)

@@ -1,6 +1,7 @@
 """Large boards: what the settings of self-play and training mean on `square19` and `hexagonal`.
 
-A game there has about ten times as many positions, so a quarter of the games is enough for a claim and for a training.
+A game there takes about ten times as long, so a claim and a training ask for a quarter of the games. A training makes a
+quarter of the steps: how a game ends is one fact, however many positions lead to it, and more steps learn it by heart.
 A position has hundreds of moves. A search of few simulations that begins with few moves finds good ones by chance
 only, and what it teaches makes the policy worse (docs/learning.md, Large boards).
 """
@@ -16,7 +17,7 @@ from consensus.settings import Settings
 SMALL_BOARD_OF: Mapping[str, str] = MappingProxyType({"square19": "square8", "hexagonal": "hex8"})
 """The small board of the same shape, for each large one."""
 
-_GAMES_DIVISOR = 4
+_DIVISOR = 4
 _CONSIDERED_FACTOR = 2
 
 
@@ -29,7 +30,8 @@ def settings_on(configuration: str, settings: Settings) -> Settings:
     """Return the settings as they apply to a configuration: unchanged, except on large boards.
 
     There self-play searches with `late_simulations` from the first model on (unless `late_promotions` is 0), and begins
-    with twice as many moves. The counts of games are a quarter, except `random_games`, which are quick.
+    with twice as many moves. The counts of games and `steps` are a quarter; random games are quick and first networks
+    learn from all of them, so `random_games` and `first_steps` are unchanged.
     """
     if not is_large(configuration):
         return settings
@@ -44,9 +46,15 @@ def settings_on(configuration: str, settings: Settings) -> Settings:
             simulations=searches,
             considered=_CONSIDERED_FACTOR * selfplay.considered,
         ),
-        training=replace(training, games=_part(training.games), window=_part(training.window)),
+        training=replace(
+            training,
+            games=_part(training.games),
+            window=_part(training.window),
+            steps=_part(training.steps),
+            first_steps=training.first_steps or training.steps,
+        ),
     )
 
 
-def _part(games: int) -> int:
-    return max(1, games // _GAMES_DIVISOR)
+def _part(count: int) -> int:
+    return max(1, count // _DIVISOR)

@@ -18,17 +18,22 @@ def test_small_boards_have_the_settings_as_they_are(configuration: str) -> None:
     assert settings_on(configuration, NEW_SWARM) is NEW_SWARM
 
 
+def test_first_networks_learn_from_as_many_random_games_and_so_as_long() -> None:
+    same = settings_on("square19-2", Settings(training=TrainingSettings(first_steps=0))).training
+    assert (same.steps, same.first_steps) == (75, 300)
+
+
 @pytest.mark.parametrize("configuration", ["square19-2", "hexagonal-4"])
 def test_large_boards_have_a_quarter_of_the_games_and_search_more(configuration: str) -> None:
     found = settings_on(configuration, NEW_SWARM)
     assert is_large(configuration)
     assert (found.selfplay.games, found.selfplay.ceiling) == (64, 512)
-    assert (found.training.games, found.training.window) == (256, 2048)
+    assert (found.training.games, found.training.window, found.training.steps) == (256, 2048, 75)
     assert (found.selfplay.simulations, found.selfplay.considered) == (64, 16)
     rest = replace(
         found,
         selfplay=replace(found.selfplay, games=256, ceiling=2048, simulations=16, considered=8),
-        training=replace(found.training, games=1024, window=8192),
+        training=replace(found.training, games=1024, window=8192, steps=300),
     )
     assert rest == NEW_SWARM
 
@@ -57,6 +62,6 @@ def test_games_on_large_boards_are_played_and_trained_on_by_these_settings() -> 
     swarm.play(2, games=32, configuration="square19-2")
     work = next_work(swarm.ledger, swarm.id(1), ("train",))
     assert work is not None
-    assert (work.kind, work.configuration) == ("train", "square19-2")
+    assert (work.kind, work.configuration, work.amount) == ("train", "square19-2", 75)
     swarm.play(2, games=32, configuration="square19-2")
     assert next_work(swarm.ledger, swarm.id(1), ("selfplay",)) is None

@@ -48,18 +48,19 @@ def open_regular(path: Path) -> BinaryIO:
 
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """Return the bytes of a regular file. Raise OSError if it cannot be read or has more than `max_bytes`."""
-    return b"".join(_pieces(path, max_bytes))
+    return b"".join(read_pieces(path, max_bytes))
 
 
 def digest_regular(path: Path, max_bytes: int) -> bytes:
     """Return the SHA-256 of a regular file. Raise OSError if it cannot be read or has more than `max_bytes`."""
     hasher = hashlib.sha256()
-    for piece in _pieces(path, max_bytes):
+    for piece in read_pieces(path, max_bytes):
         hasher.update(piece)
     return hasher.digest()
 
 
-def _pieces(path: Path, max_bytes: int) -> Iterator[bytes]:
+def read_pieces(path: Path, max_bytes: int) -> Iterator[bytes]:
+    """Yield the bytes of a regular file. Raise OSError if it cannot be read or has more than `max_bytes`."""
     with open_regular(path) as file:
         left = max_bytes
         if os.fstat(file.fileno()).st_size > left:

@@ -10,8 +10,7 @@ workers are closed behind a shield. An error that nobody foresaw ends the part i
 import os
 import random
 import secrets
-import shutil
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import structlog
 import trio
 
 from consensus.keys import MemberId
+from engine.backend.kernel_cache import name_cache_for_children
 from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.garbage_collection import GarbageCollector
@@ -55,6 +55,7 @@ from node.store import StoreError
 from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock, wait_until_set
 from node.system.device import device_name
+from node.system.files import clear_place
 from node.system.shutdown import end_on_signal, end_with_input
 from node.system.supervision import RestartingSupervisor, run_vital
 from node.transport.client import HttpTransport, find_second_instance
@@ -86,6 +87,8 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     Raise `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
     """
     identity = load_identity(key_file)
+    data = data.absolute()  # children start in another working directory, since ours may be deleted
+    name_cache_for_children()
     async with trio.open_nursery() as nursery:
         await nursery.start(end_on_signal, nursery.cancel_scope)
         if options.attended:
@@ -369,7 +372,8 @@ class _Work:
             fetcher=peers.fetcher,
             directory=data,
         )
-        shutil.rmtree(data / "work", ignore_errors=True)  # left by work that a crash ended
+        with suppress(OSError):
+            clear_place(data / "work")  # left by work that a crash ended
         command = (*WORKER, "--kernels", str(data / "kernels"))
         self._worker = WorkerProcess(data / "worker.log", command)
         self._check_worker = WorkerProcess(data / "checker.log", command)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -48,7 +47,7 @@ _lock = threading.RLock()
 def _without_driver_warning() -> Iterator[None]:
     """Drop the line that Warp's native part writes to stderr on a machine without a GPU; pass all others on."""
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with open(os.memfd_create("stderr"), "r+b") as held:  # not a file: there may be no folder for temporary ones
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -57,7 +56,8 @@ def _without_driver_warning() -> Iterator[None]:
             os.close(saved)
             held.seek(0)
             lines = [line for line in held.read().splitlines(keepends=True) if _NO_DRIVER not in line]
-            sys.stderr.write(b"".join(lines).decode(errors="replace"))
+            with suppress(OSError, ValueError, AttributeError):  # stderr may be full, closed or None
+                sys.stderr.write(b"".join(lines).decode(errors="replace"))
 
 
 @cache

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 import sys
@@ -20,10 +19,14 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from engine.files import digest_regular, read_regular
+
 SETTING = "RINGRIFT_KERNEL_CACHE"
 
 _COMPILED = (".o", ".cubin", ".ptx", ".meta")
 _DIGEST = ".sha256"
+_DIGEST_BYTES = 64  # in hex
+_MAX_BYTES = 1 << 30  # of a compiled file; ours have some megabytes
 _PROBE_BYTES = 1 << 20  # about as much as a module takes
 
 _fallbacks: list[Path] = []
@@ -36,9 +39,18 @@ def cache_directory() -> Path:
     """
     named = os.environ.get(SETTING)
     if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return Path(named).expanduser()  # ~ reaches us as it is from a service's file
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # its specification says that it does not count then
+        base = "~/.cache"
     return Path(base).expanduser() / "ringrift" / "kernels"
+
+
+def name_cache_for_children() -> None:
+    """Write the whole name of the folder that is named into the environment, for children that start elsewhere."""
+    if named := os.environ.get(SETTING):
+        with contextlib.suppress(OSError):  # the working directory was deleted
+            os.environ[SETTING] = os.path.abspath(os.path.expanduser(named))
 
 
 def add_fallback(directory: Path) -> None:
@@ -65,7 +77,8 @@ def open_cache() -> Path:
         found = Path(tempfile.mkdtemp(prefix="ringrift-kernels-"))  # for this user alone: what lies in it is run
         atexit.register(shutil.rmtree, found, ignore_errors=True)
     remedy = f"{SETTING} can name another folder"
-    print(f"{usual}: compiled kernels cannot be kept there ({trouble}), but in {found}; {remedy}", file=sys.stderr)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be full, closed or None
+        print(f"{usual}: compiled kernels cannot be kept there ({trouble}), but in {found}; {remedy}", file=sys.stderr)
     return found
 
 
@@ -95,20 +108,33 @@ def one_process_at_a_time(module: str) -> Iterator[None]:
 
 
 def drop_damaged(entry: Path) -> bool:
-    """Delete what is not as it was sealed from the folder of one module. Return whether anything is left to load."""
+    """Delete what is not as it was sealed from the folder of one module. Return whether anything is left to load.
+
+    What cannot be deleted is moved away with the whole folder. Raise OSError if not even that is possible.
+    """
+    if not entry.is_dir() and os.path.lexists(entry):
+        _move_away(entry)
     for path in _compiled(entry):
-        try:
-            is_right = _digest_file(path).read_text() == _digest(path)
-        except (OSError, ValueError):
-            is_right = False
-        if not is_right and not _deleted(path):
-            entry.rename(entry.with_name(f"{entry.name}.dropped-{os.getpid()}"))
+        if not _is_sealed(path) and not (_deleted(path) and _deleted(_digest_file(path))):
+            _move_away(entry)
             return False
     return bool(_compiled(entry))
 
 
+def _is_sealed(path: Path) -> bool:
+    try:
+        return read_regular(_digest_file(path), _DIGEST_BYTES).decode() == _digest(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _move_away(entry: Path) -> None:
+    """Give what stands in the place of a module's folder another name, which nothing has yet."""
+    entry.rename(entry.with_name(f"{entry.name}.dropped-{os.urandom(8).hex()}"))
+
+
 def _deleted(path: Path) -> bool:
-    """Delete a file; return whether that was possible, as it is not in the folder of another user."""
+    """Delete a file; return whether that was possible: not in the folder of another user, nor if it is a folder."""
     try:
         path.unlink(missing_ok=True)
     except OSError:
@@ -121,7 +147,7 @@ def seal(entry: Path) -> None:
     for path in _compiled(entry):
         target = _digest_file(path)
         with contextlib.suppress(OSError):
-            if not target.exists() or target.read_text() != _digest(path):
+            if not _is_sealed(path):
                 temporary = target.with_suffix(f".{os.getpid()}.partial")
                 temporary.write_text(_digest(path))
                 os.replace(temporary, target)
@@ -136,4 +162,5 @@ def _digest_file(path: Path) -> Path:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return the SHA-256 of a compiled file in hex. Raise OSError if it is not a file, or is larger than any is."""
+    return digest_regular(path, _MAX_BYTES).hex()

@@ -51,6 +51,6 @@ def read_url(data: Path) -> str | None:
     """Return where the node of a data folder serves people; None if no readable file says so."""
     try:
         endpoint = json.loads(read_regular(data / _ENDPOINT, _MAX_BYTES))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return str(endpoint["url"]) if isinstance(endpoint, dict) and "url" in endpoint else None

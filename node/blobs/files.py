@@ -13,15 +13,18 @@ from typing import TypeVar, TypeVarTuple
 import structlog
 import trio
 
-from engine.files import digest_regular
-from node.blobs import MAX_BLOB_BYTES, PIECE_BYTES, BlobError
-from node.system.files import sync_directory
+from engine.files import digest_regular, open_regular, read_pieces
+from node.blobs import MAX_BLOB_BYTES, BlobError
+from node.system.files import clear_place, sync_directory
 
 _PARTIAL = "partial"
 _NAME = re.compile("[0-9a-f]{64}")
-# A sector that cannot be read, a file system that finds its own sums wrong, and what is no file of ours at all. Other
-# errors pass, such as too many open files.
-_DAMAGED = (errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EFBIG, errno.EINVAL)
+# A sector that cannot be read, a file system that finds its own sums wrong, and what is not a file of ours at all, or
+# where a folder of ours should be. Other errors pass, such as too many open files.
+_DAMAGED = (
+    *(errno.EIO, errno.EUCLEAN, errno.EBADMSG),
+    *(errno.EFBIG, errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP),
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +56,8 @@ class FileBlobs:
             return self.path(digest).stat().st_size
         except FileNotFoundError:
             return None
+        except OSError:  # something is there, and `verify` finds out what
+            return 0
 
     async def read(self, digest: bytes, offset: int, length: int) -> bytes:
         """See `Blobs.read`."""
@@ -104,7 +109,7 @@ class FileBlobs:
 
     def _read(self, digest: bytes, offset: int, length: int) -> bytes:
         try:
-            with open(self.path(digest), "rb") as file:
+            with open_regular(self.path(digest)) as file:
                 file.seek(offset)
                 return file.read(length)
         except FileNotFoundError:
@@ -125,7 +130,7 @@ class FileBlobs:
         self.damaged += 1
         self.lost.add(digest)
         _log.warning("damaged blob dropped", blob=digest.hex(), reason=reason)
-        path.unlink(missing_ok=True)
+        clear_place(path if path.parent.is_dir() else path.parent)
         return False
 
     def _remove(self, digest: bytes) -> None:
@@ -138,7 +143,7 @@ class FileBlobs:
 
     def _write_piece(self, digest: bytes, number: int, data: bytes) -> None:
         directory = self._pieces(digest)
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         # Renamed, so that a piece is whole. Not synced: all pieces are verified before they are used.
         temporary = directory / f".{number}"
         temporary.write_bytes(data)
@@ -154,6 +159,7 @@ class FileBlobs:
 
     def _write(self, chunks: Iterable[bytes], wanted: bytes | None = None) -> bytes:
         """Write a blob unless its digest is not the wanted one. Return its digest."""
+        self._partial.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up
         descriptor, temporary = tempfile.mkstemp(dir=self._partial, prefix=".")
         try:
             hasher = hashlib.sha256()
@@ -172,9 +178,12 @@ class FileBlobs:
         return digest
 
     def _publish(self, temporary: Path, path: Path) -> None:
-        if not path.parent.exists():
+        if not path.parent.is_dir():
+            clear_place(path.parent)
             path.parent.mkdir(exist_ok=True)
             sync_directory(self._directory)
+        if path.is_dir():
+            clear_place(path)
         os.replace(temporary, path)
         sync_directory(path.parent)
         self.lost.discard(bytes.fromhex(path.name))
@@ -182,6 +191,4 @@ class FileBlobs:
 
 def _chunks(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in paths:
-        with open(path, "rb") as file:
-            while chunk := file.read(PIECE_BYTES):
-                yield chunk
+        yield from read_pieces(path, MAX_BLOB_BYTES)

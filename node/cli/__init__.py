@@ -64,19 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status (2 after a mistake in the input, with one line on stderr).
 
     When the reader of our output has gone, such as `head`, the command ends quietly: with its own status if it was
-    done, else with 1.
+    done, else with 1. Raise SystemExit after --help, and after a mistake in the command line.
     """
     if arguments is None:
         leave_out_working_directory()
     prepare_streams()
+    failure, ended = None, None
     try:
         status = _status(sys.argv[1:] if arguments is None else list(arguments))
+    except SystemExit as end:  # of argparse, whose codes are numbers
+        status, ended = int(end.code or 0), end
     finally:
         failure = settle_output()
-    if failure is None or isinstance(failure, BrokenPipeError) or status:
+    if failure is not None and not isinstance(failure, BrokenPipeError) and not status:
+        status = _refuse(failure_text(failure, _OUTPUT))
+        settle_output()
         return status
-    status = _refuse(failure_text(failure, _OUTPUT))
-    settle_output()
+    if ended is not None:
+        raise ended
     return status
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from consensus.certificate.verification import CertificateError
 from engine.files import digest_regular
@@ -20,14 +20,15 @@ def digest_files(directory: Path, names: Collection[str]) -> dict[str, bytes]:
     """
     if not os.path.isdir(directory):
         raise ConfigError("is not a directory; give --model the one that holds the model's files", directory)
-    for name in _files(directory):
-        if name not in names:
+    parents = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    for name in _entries(directory):
+        if name not in names and name not in parents:
             raise CertificateError(f"file {name!r} is not part of the certified model")
     digests = {}
     for name in sorted(names):
         path = directory / _checked(name)
         try:
-            if path.exists():
+            if os.path.lexists(path):
                 _require_inside(path, directory)
                 digests[name] = digest_regular(path, _MAX_BYTES)
         except OSError as error:
@@ -35,16 +36,24 @@ def digest_files(directory: Path, names: Collection[str]) -> dict[str, bytes]:
     return digests
 
 
-def _files(directory: Path) -> Iterator[str]:
-    """Yield the name of everything in a folder and the folders below it that is not one itself, nor leads to one."""
+def _entries(directory: Path) -> Iterator[str]:
+    """Yield the name of everything in a folder and the folders below it that is not a folder; links are not followed.
 
-    def fail(error: OSError) -> None:
-        raise unreadable(Path(error.filename), error)
-
-    for folder, folders, files in os.walk(directory, onerror=fail):
-        folders.sort()
-        for file in sorted(files):
-            yield Path(folder, file).relative_to(directory).as_posix()
+    Raise ConfigError if something cannot be read.
+    """
+    waiting = [directory]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            raise unreadable(folder, error) from None
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            else:
+                yield path.relative_to(directory).as_posix()
 
 
 def _checked(name: str) -> str:
@@ -56,6 +65,6 @@ def _checked(name: str) -> str:
 
 
 def _require_inside(path: Path, directory: Path) -> None:
-    """Raise ConfigError if symbolic links lead out of the folder."""
-    if not path.resolve().is_relative_to(directory.resolve()):
+    """Raise ConfigError if symbolic links lead out of the folder, OSError if they lead nowhere."""
+    if not Path(os.path.realpath(path, strict=True)).is_relative_to(os.path.realpath(directory)):
         raise ConfigError("leads out of the folder; put the file itself there", path)

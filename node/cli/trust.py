@@ -31,8 +31,8 @@ def trusted_digests(text: str) -> Sequence[bytes]:
 
     Raise ConfigError if it is not one.
     """
-    if _DIGEST.fullmatch(text):
-        return [bytes.fromhex(text)]
+    if _DIGEST.fullmatch(text.strip().lower()):
+        return [bytes.fromhex(text.strip())]
     path = Path(text)
     data = read_file(path, _MAX_BYTES)
     if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; text never begins like this, whatever its encoding

@@ -100,8 +100,11 @@ def is_for_everybody(host: str) -> bool:
 
 
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    address, zone, _ = host.partition("%")
+    if zone and ":" not in address:
+        return None  # only addresses of IPv6 have zones
     try:
-        return ipaddress.ip_address(canonical_host(host.partition("%")[0]))
+        return ipaddress.ip_address(canonical_host(address))
     except ValueError:
         return None
 

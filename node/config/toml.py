@@ -16,9 +16,8 @@ Where = tuple[str | int, ...]  # a path into the document: ("member", 1, "weight
 
 _MAX_BITS = 1000  # of a whole number
 _MAX_BYTES = 1 << 20  # of a file; one of 256 members has 50 KB
-_ODD = re.compile(
-    "[\x80-\xa0\xad\u1680\u180e\u2000-\u201f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
-)  # from word processors
+_QUOTED = re.compile(r"""\"(?:\\.|[^"\\])*"|'[^']*'|#.*""")  # where any character may be: in strings and comments
+_ODD = re.compile(r"[^\t\x20-\x7e]")  # elsewhere TOML has ASCII only; the rest is from word processors and keyboards
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -203,9 +202,9 @@ def _syntax_error(path: Path, text: str, message: str) -> ConfigError:
     what = what[:1].lower() + what[1:]
     if re.match("cannot (overwrite|declare|mutate)", what):  # tomllib's words for a repetition
         what, remedy = "this key or table is here twice", "take one away, or write [[...]] before each of several"
-    elif odd := _ODD.search(lines[line - 1]):
+    elif odd := _ODD.search(_QUOTED.sub("", lines[line - 1])):
         name = unicodedata.name(odd[0], "no printable character")
-        what, remedy = f"U+{ord(odd[0]):04X} ({name}) is here", "type a plain space or quote instead"
+        what, remedy = f"U+{ord(odd[0]):04X} ({name}) is here", "delete it, or type the plain ASCII form instead"
     else:
         remedy = "mend this line or the one before"
     return ConfigError(f"not TOML: {what}; {remedy}", f"{path}:{line}")

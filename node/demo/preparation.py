@@ -17,6 +17,7 @@ from node.system.imports import python_command
 from node.text.harmless import harmless_lines
 
 _DIRECTORY = Path("demo-swarm")
+_STDERR = 2  # descriptor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,11 @@ def _next_directory() -> Path:
 
 async def _compile(configuration: str, console: Console) -> None:
     """Compile in a child process, so that neither the demo nor its nodes load the compiler."""
-    result = await trio.run_process(python_command("training.warm", configuration), check=False, capture_stderr=True)
+    result = await trio.run_process(
+        python_command("training.warm", configuration),
+        check=False,
+        stdout=_STDERR if console.stderr else None,  # standard output has JSON only then
+        capture_stderr=True,
+    )
     if result.returncode != 0:
         console.print(harmless_lines(result.stderr.decode(errors="replace")), soft_wrap=True)

@@ -5,6 +5,7 @@ signed bytes (2 bytes), and those. The answer is one byte: whether all signature
 child, however its parent came to its end.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -54,7 +55,9 @@ class SignatureWorker:
 
     async def _ask(self, request: bytes) -> bytes:
         if self._child is None:
-            self._child = await trio.lowlevel.open_process(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._child = await trio.lowlevel.open_process(
+                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=os.sep
+            )
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         await self._child.stdin.send_all(request)

@@ -8,7 +8,7 @@ from consensus.certificate.envelope import make_certificate
 from consensus.ledger.records.entities import Promotion
 from engine.files import read_regular
 from node.member.ledger_client import LedgerClient
-from node.system.files import write_atomically
+from node.system.files import clear_place, write_atomically
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +37,8 @@ def _write(directory: Path, client: LedgerClient, promotion: Promotion) -> bool:
     path = directory / f"{promotion.configuration}-{promotion.number:04}-{promotion.digest.hex()[:16]}.json"
     data = make_certificate(promotion, client.ledger)
     if data is not None and not _holds(path, data):
+        if path.is_dir():
+            clear_place(path)
         write_atomically(path, data)
     return data is not None
 

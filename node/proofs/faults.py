@@ -15,7 +15,7 @@ from consensus.ledger.records.cases import Fault
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from engine.files import read_regular
 from node.store import Store
-from node.system.files import write_atomically
+from node.system.files import clear_place, write_atomically
 from node.text.formatting import short_hex
 from node.work.backoff import Backoff
 from node.work.context import WorkContext
@@ -49,6 +49,8 @@ async def write_fault_proofs(context: WorkContext, store: Store, directory: Path
                 if not await _is_kept(context, path):
                     data = await _proof(context, store, fault)
                     directory.mkdir(parents=True, exist_ok=True)
+                    if path.is_dir():
+                        clear_place(path)
                     write_atomically(path, data)
                     _log.warning("wrong result", result=short_hex(fault.id), reason=fault.reason, proof=str(path))
                 written.add(fault.id)
@@ -65,13 +67,13 @@ def proof_path(directory: Path, result: bytes) -> Path:
 
 
 async def _is_kept(context: WorkContext, path: Path) -> bool:
-    """Return whether the proof is in the file, which may be damaged or missing. Raise OSError if it cannot be read."""
+    """Return whether the proof is in the file, which may be damaged, missing, or something else."""
     try:
         data = read_regular(path, SIZE_LIMIT)
         verify_proof(data, context.genesis.digest)
     except FileNotFoundError:
         return False
-    except (NotAProofError, ProofError) as error:
+    except (NotAProofError, ProofError, OSError) as error:
         _log.warning("damaged proof is made again", proof=str(path), reason=str(error))
         return False
     await trio.lowlevel.checkpoint()

@@ -1,6 +1,7 @@
-"""Files that survive a power failure: whole, or not there at all."""
+"""Files that survive a power failure, whole or not there at all; and places that are made free for them."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,14 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def clear_place(path: Path) -> None:
+    """Remove what is at a path, if anything: a file, a link but not what it leads to, or a folder with its contents."""
+    try:
+        path.unlink(missing_ok=True)
+    except IsADirectoryError:
+        shutil.rmtree(path)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -6,21 +6,31 @@ text of others passes through `harmless` before it is shown: in tables, in the l
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 # Printable by Unicode's categories, and drawn as nothing or as a blank: joiners, fillers, variation selectors.
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+_MARKS = ("Mn", "Me")  # categories of what is drawn over the letter before it
+_MAX_MARKS = 4  # one after the other; more than any language has, and as many as hide no other line
 
 
 def harmless(text: str) -> str:
     """Return `text` with control, bidirectional and invisible characters as escapes such as \\x1b.
 
-    All else stays as it is. A line end is a control character: the result is one line.
+    So are marks that would be drawn over what stands before the text, or high above it. All else stays as it is. A line
+    end is a control character: the result is one line.
     """
-    if text.isprintable() and not _BLANK.search(text):
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(letter if _is_harmless(letter) else _escape(letter) for letter in text)
+    shown, marks = [], _MAX_MARKS
+    for letter in text:
+        marks = marks + 1 if unicodedata.category(letter) in _MARKS else 0
+        shown.append(letter if _is_harmless(letter) and marks <= _MAX_MARKS else _escape(letter))
+    return "".join(shown)
 
 
 def harmless_lines(text: str) -> str:

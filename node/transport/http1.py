@@ -12,6 +12,7 @@ from node.system.tasks import run_unless
 TlsStream: TypeAlias = trio.SSLStream[trio.SocketStream]
 
 _CHUNK_BYTES = 64 * 1024
+_LINE_ENDS = b"\r\n"
 _MAX_REASON_CHARS = 200
 
 
@@ -32,12 +33,16 @@ class HttpConnection:
 
     def __init__(self, stream: trio.abc.Stream, role: type[h11.CLIENT] | type[h11.SERVER]) -> None:
         self._stream = stream
+        self._role = role
         self._http = h11.Connection(role)
 
     async def wait(self) -> None:
-        """Wait for the first byte of the next message. Raise Hangup."""
-        if not self._http.trailing_data[0]:
-            self._http.receive_data(await self._read())
+        """Wait for the first byte of the next message; empty lines do not count (RFC 9112, 2.2). Raise Hangup."""
+        data, _ = self._http.trailing_data
+        while not data.lstrip(_LINE_ENDS):
+            data = await self._read()
+        self._http = h11.Connection(self._role)  # of an exchange that is over it keeps nothing that counts
+        self._http.receive_data(data.lstrip(_LINE_ENDS))
 
     async def receive(self) -> h11.Event:
         """Return the next part of the other end's message. Raise Hangup, of which Malformed can be answered."""

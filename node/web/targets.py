@@ -9,7 +9,7 @@ from node.config.address import canonical_host, is_loopback
 
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]@/]+))(?::[0-9]*)?")
-_UTF_8 = (None, "utf-8", "utf8", "us-ascii")  # in lower case
+_UTF_8 = ("", "utf8", "ascii", "usascii")  # without the marks that some write, in lower case
 
 
 class Target(NamedTuple):
@@ -26,6 +26,7 @@ def parse_target(target: str, host: str = "") -> Target:
     A target may be a whole URL, as clients send it to a proxy; then its host counts (RFC 9112, section 3.2.2). Slashes
     at the end of the path, or more than one before it, change nothing: proxies add and leave them.
     """
+    target = target.partition("#")[0]  # clients should keep to themselves what comes then
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
         host, target = absolute[1], absolute[2]
@@ -49,4 +50,5 @@ def is_json(content_type: str) -> bool:
     """Return whether a Content-Type header says JSON in UTF-8."""
     message = Message()
     message["content-type"] = content_type
-    return message.get_content_type() == "application/json" and message.get_content_charset() in _UTF_8
+    charset = re.sub("[-_' ]", "", message.get_content_charset() or "")
+    return message.get_content_type() == "application/json" and charset in _UTF_8

@@ -9,6 +9,7 @@ import structlog
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Model
 from consensus.ledger.records.transactions import UNIFORM
+from node.system.files import clear_place
 from node.text.formatting import short_hex
 from node.work.context import WorkContext
 from node.work.digests import digest_file
@@ -42,7 +43,9 @@ async def model_directory(context: WorkContext, model: Model) -> Path | None:
     if not model.files:
         return None
     directory = context.folder("models") / model.digest.hex()
-    directory.mkdir(exist_ok=True)
+    if not directory.is_dir():
+        clear_place(directory)
+        directory.mkdir(exist_ok=True)
     for name, digest in model.files.items():
         if not await _is_right(directory / name, digest):
             _place(await context.fetch(digest, None), directory / name)
@@ -66,6 +69,8 @@ async def _is_right(path: Path, digest: bytes) -> bool:
 def _place(blob: Path, target: Path) -> None:
     """Put a copy of a blob in place, or nothing. A second name of the file would share its damage."""
     partial = target.with_name(f".{target.name}")
-    partial.unlink(missing_ok=True)
+    clear_place(partial)
     shutil.copyfile(blob, partial)
+    if target.is_dir():
+        clear_place(target)
     os.replace(partial, target)

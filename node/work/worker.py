@@ -93,7 +93,7 @@ class WorkerProcess:
         log = self._log.open_pipe()
         try:
             self._child = await trio.lowlevel.open_process(
-                list(self._command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+                list(self._command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=os.sep
             )
         finally:
             os.close(log)

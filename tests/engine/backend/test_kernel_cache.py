@@ -5,12 +5,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from engine.backend import kernel_cache
-from engine.backend.kernel_cache import add_fallback, cache_directory, drop_damaged, open_cache, seal
+from engine.backend.kernel_cache import (
+    add_fallback,
+    cache_directory,
+    drop_damaged,
+    name_cache_for_children,
+    open_cache,
+    seal,
+)
 
 
 @pytest.fixture
@@ -56,6 +65,31 @@ def test_what_another_user_damaged_is_moved_out_of_the_way(entry: Path, monkeypa
     monkeypatch.setattr(Path, "unlink", refuse)
     assert not drop_damaged(entry)
     assert not entry.exists()
+
+
+@pytest.mark.parametrize("name", ["module.cpu1.o", "module.cpu1.o.sha256"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_not_a_file_is_not_loaded_nor_waited_for(
+    entry: Path, name: str, make: Callable[[Path], object]
+) -> None:
+    (entry / name).unlink()
+    make(entry / name)
+    drop_damaged(entry)
+    assert not (entry / "module.cpu1.o").exists()
+    entry.mkdir(exist_ok=True)
+    (entry / "module.cpu1.o").write_bytes(b"made again")
+    seal(entry)
+    assert drop_damaged(entry)
+    assert (entry / "module.cpu1.o").read_bytes() == b"made again"
+
+
+def test_a_file_in_the_place_of_a_module_is_moved_out_of_the_way_each_time(entry: Path) -> None:
+    place = entry.with_name("wp_other")
+    for number in range(1, 3):
+        place.touch()
+        assert not drop_damaged(place)
+        assert not place.exists()
+        assert len(list(entry.parent.glob("wp_other.dropped-*"))) == number
 
 
 def test_without_locks_processes_compile_side_by_side(usual: Path) -> None:
@@ -107,7 +141,7 @@ print(json.dumps(seen))
 def test_kernels_that_a_power_failure_left_empty_are_compiled_again(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text(TINY)
     (tmp_path / "program.py").write_text(PROGRAM)
-    environment = {**os.environ, "RINGRIFT_KERNEL_CACHE": str(tmp_path / "cache")}
+    environment = {**os.environ, "RINGRIFT_KERNEL_CACHE": str(tmp_path / "cache"), "TMPDIR": "/nowhere"}
     command = [sys.executable, str(tmp_path / "program.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -179,6 +213,41 @@ def test_the_cache_lies_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.delenv("RINGRIFT_KERNEL_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_directory() == tmp_path / "xdg" / "ringrift" / "kernels"
+    monkeypatch.setenv("XDG_CACHE_HOME", "xdg")  # is not whole, so it does not count
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_directory() == tmp_path / "home" / ".cache" / "ringrift" / "kernels"
+    monkeypatch.setenv("RINGRIFT_KERNEL_CACHE", "~/kernels")
+    assert cache_directory() == tmp_path / "home" / "kernels"
+    monkeypatch.delenv("RINGRIFT_KERNEL_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert cache_directory() == tmp_path / "home" / ".cache" / "ringrift" / "kernels"
+
+
+@pytest.mark.parametrize(("named", "whole"), [("kernels", "{here}/kernels"), ("~/k", "{here}/home/k"), ("/k", "/k")])
+def test_children_that_start_elsewhere_find_the_same_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str, whole: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RINGRIFT_KERNEL_CACHE", named)
+    name_cache_for_children()
+    assert os.environ["RINGRIFT_KERNEL_CACHE"] == whole.format(here=tmp_path)
+    monkeypatch.delenv("RINGRIFT_KERNEL_CACHE")
+    name_cache_for_children()
+    assert "RINGRIFT_KERNEL_CACHE" not in os.environ
+
+
+@pytest.mark.parametrize("stream", ["full", "none", "closed"])
+def test_the_remark_about_another_folder_is_not_worth_an_error(
+    usual: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    usual.write_text("in its place")
+    found: list[Path] = []
+    with suppress(OSError), open("/dev/full", "w", buffering=1) as sink:  # closing it fails, too
+        if stream == "closed":
+            sink.close()
+        monkeypatch.setattr(sys, "stderr", None if stream == "none" else sink)
+        found.append(kernel_cache.open_cache())
+    assert found
+    assert found[0].is_dir()

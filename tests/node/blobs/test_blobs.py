@@ -383,11 +383,28 @@ def damage(path: Path, how: str) -> None:
         os.mkfifo(path)
     elif how == "missing":
         path.unlink()
+    elif how == "folder":
+        path.unlink()
+        path.mkdir()
+        (path / "file").touch()
+    elif how == "links in a circle":
+        path.unlink()
+        path.symlink_to(path)
+    elif how == "endless":
+        path.unlink()
+        path.symlink_to("/dev/zero")
+    elif how == "no folder":
+        path.unlink()
+        path.parent.rmdir()
+        path.parent.touch()
     else:
         path.write_bytes({"flipped": data[:-1] + bytes([data[-1] ^ 1]), "short": data[:-1], "empty": b""}[how])
 
 
-DAMAGES = ("flipped", "short", "empty", "pipe", "missing")
+DAMAGES = (
+    *("flipped", "short", "empty", "missing"),
+    *("pipe", "folder", "links in a circle", "endless", "no folder"),
+)
 
 
 @pytest.mark.parametrize("how", DAMAGES)
@@ -408,6 +425,36 @@ async def test_what_is_damaged_here_is_dropped_and_fetched_again(
     await lan.fetcher.fetch(DIGEST, max_bytes=len(DATA))
     assert blobs.path(DIGEST).read_bytes() == DATA
     assert not blobs.lost
+
+
+@pytest.mark.parametrize("how", ["folder", "no folder", "pipe", "links in a circle"])
+async def test_what_stands_in_the_place_of_a_blob_gives_way_to_it(tmp_path: Path, how: str) -> None:
+    blobs = FileBlobs(tmp_path)
+    await blobs.add(DATA)
+    damage(blobs.path(DIGEST), how)
+    with trio.fail_after(5), pytest.raises(BlobError):
+        await blobs.read(DIGEST, 0, 1)
+    await blobs.add(DATA)
+    assert await blobs.verify(DIGEST)
+
+
+async def test_a_folder_for_pieces_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path / "blobs")
+    (tmp_path / "blobs" / "partial").rmdir()
+    assert await blobs.add(DATA) == DIGEST
+    (tmp_path / "blobs" / "partial").rmdir()
+    await blobs.add_piece(DIGEST, 0, DATA)
+    assert await blobs.pieces(DIGEST) == {0}
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "large"])
+async def test_only_files_that_a_blob_can_be_are_added(tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 1 << 40)
+    with trio.fail_after(5), pytest.raises(BlobError, match=f"{path}: "):
+        await FileBlobs(tmp_path / "blobs").add_file(tmp_path / path)
+    assert list((tmp_path / "blobs" / "partial").iterdir()) == []
 
 
 async def test_a_file_that_cannot_be_read_just_now_is_not_dropped(

@@ -93,6 +93,13 @@ async def test_status_says_that_one_member_can_stop_the_swarm(
     assert "fragile without anvil or cedar the others decide nothing" in text
 
 
+@pytest.mark.parametrize("text", ["", "[" * 4000, "[]", "{}", '{"url": 5}', "\0", "\ud800"])
+async def test_a_damaged_http_json_names_no_node(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "http.json").write_text(text, errors="surrogatepass")
+    assert await ask("status", "--data", tmp_path) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 async def test_a_folder_with_a_swarm_toml_is_enough(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

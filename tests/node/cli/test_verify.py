@@ -287,7 +287,14 @@ def device(model: Path) -> None:
     (model / "zero").symlink_to("/dev/zero")
 
 
-@pytest.mark.parametrize(("change", "name"), [(large_file, "large.bin"), (pipe, "pipe"), (device, "zero")])
+def folder_elsewhere(model: Path) -> None:
+    (model / "more").symlink_to(model.parent)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(large_file, "large.bin"), (pipe, "pipe"), (device, "zero"), (folder_elsewhere, "more")],
+)
 def test_a_file_that_the_statement_does_not_name_is_refused_unread(
     files: Files, capsys: Output, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None], name: str
 ) -> None:
@@ -324,8 +331,10 @@ def out_of_the_folder(path: Path) -> None:
         (out_of_the_folder, "leads out of the folder"),
         (lambda path: path.mkdir(), "Is a directory"),
         (very_large, "above the limit"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("nowhere"), "there is no such file"),
     ],
-    ids=["pipe", "device", "link", "directory", "large"],
+    ids=["pipe", "device", "link", "directory", "large", "circle", "nowhere"],
 )
 def test_a_named_file_that_cannot_be_read_is_no_refusal(
     files: Files, capsys: Output, make: Callable[[Path], object], what: str
@@ -349,6 +358,29 @@ def test_a_link_inside_the_folder_is_followed(files: Files) -> None:
     other.unlink()
     (store / "weights.safetensors").rename(other)
     assert files.verify(GOOD, "--model", files.model) == 0
+
+
+def test_folders_in_folders_are_searched_however_deep(
+    files: Files, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files.model)
+    for _ in range(1500):
+        os.mkdir("a")
+        os.chdir("a")
+    assert files.verify(GOOD, "--model", files.model) == 0
+    Path("b").touch()
+    assert files.verify(GOOD, "--model", files.model) == 1
+    assert "a/b' is not part of the certified model" in capsys.readouterr().err
+    Path("b").unlink()
+    for _ in range(1500):  # pytest would give up on so many
+        os.chdir("..")
+        os.rmdir("a")
+
+
+@pytest.mark.parametrize("form", [str.upper, lambda digest: f" {digest}\n"])
+def test_a_digest_may_come_in_capitals_or_with_blanks(files: Files, form: Callable[[str], str]) -> None:
+    assert files.verify(GOOD, "--genesis", form(SWARM.genesis.digest.hex())) == 0
+    assert files.verify(GOOD, "--genesis", form("ab" * 32)) == 1
 
 
 @pytest.mark.parametrize("name", ["../swarm.toml", "/etc/passwd", "a/../../x", "", "a//b", "."])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.config.address import ANYWHERE, Address, canonical_host, parse_address
+from node.config.address import ANYWHERE, Address, canonical_host, is_loopback, parse_address
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,9 @@ def test_loopback_and_anywhere_in_every_spelling() -> None:
         assert parse_address(f"{text}:1").is_local, text
     for text in ("127.evil.example", "localhost.example", "10.0.0.1", "[::2]", "[::ffff:10.0.0.1]", "0.0.0.0"):
         assert not parse_address(f"{text}:1").is_local, text
+    for host in ("127.0.0.1%2eevil.example", "127.0.0.1%lo", "localhost%25.evil.example"):
+        assert not is_loopback(host), host  # only addresses of IPv6 have zones
+    assert is_loopback("::1%lo")
     for text in ("0.0.0.0", "0", "[::]", "[0:0::0]", "[::ffff:0.0.0.0]"):
         assert parse_address(f"{text}:1").host in ANYWHERE, text
     assert parse_address("[::1]:1").host not in ANYWHERE

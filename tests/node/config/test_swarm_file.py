@@ -352,8 +352,16 @@ def test_what_editors_make_of_it_is_the_same_file(path: Path, saved: str) -> Non
         (GOOD.replace("weight = 1", "\ufeffweight = 1").encode(), ":9: not TOML: U+FEFF (ZERO WIDTH NO-BREAK SPACE)"),
         (
             GOOD.replace('"', "\u201c", 1).encode(),
-            "(LEFT DOUBLE QUOTATION MARK) is here; type a plain space or quote",
+            "(LEFT DOUBLE QUOTATION MARK) is here; delete it, or type the plain ASCII form instead",
         ),
+        (GOOD.replace('"', "\u00ab", 1).encode(), "U+00AB (LEFT-POINTING DOUBLE ANGLE QUOTATION MARK) is here"),
+        (GOOD.replace('"', "\uff02", 1).encode(), "U+FF02 (FULLWIDTH QUOTATION MARK) is here"),
+        (GOOD.replace("weight = 1", "weight = \u22121").encode(), "U+2212 (MINUS SIGN) is here"),
+        (GOOD.replace("weight =", "weight \uff1d").encode(), "U+FF1D (FULLWIDTH EQUALS SIGN) is here"),
+        (GOOD.replace("weight", "w\u0435ight").encode(), "U+0435 (CYRILLIC SMALL LETTER IE) is here"),
+        (GOOD.encode() + b"\x1a", "U+001A (no printable character) is here"),
+        (GOOD.replace("weight = 1", "weight = 1 # \u201cone\u201d\nx").encode(), "expected '='"),
+        (GOOD.encode() + '\nx = "\u201c" y'.encode(), "not TOML: expected newline"),
     ],
 )
 def test_what_cannot_be_read_says_why(path: Path, data: bytes, cause: str) -> None:

@@ -110,6 +110,11 @@ async def test_a_proof_is_written_when_all_is_there(
     nursery.start_soon(write_fault_proofs, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # as above
     await trio.sleep(10)
     assert path.read_bytes() == whole
+    path.unlink()
+    path.mkdir()
+    nursery.start_soon(write_fault_proofs, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # as above
+    await trio.sleep(10)
+    assert path.read_bytes() == whole
     nursery.cancel_scope.cancel()
 
 

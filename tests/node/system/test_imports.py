@@ -82,8 +82,26 @@ def test_the_working_directory_is_left_out_unless_somebody_names_it(
     assert left(monkeypatch, tmp_path, [here, "/lib"], "") == (["/lib"], None)
     assert left(monkeypatch, tmp_path, [here, here, "/lib"], ":/lib") == (["/lib"], "/lib")
     assert left(monkeypatch, tmp_path, [here, here, "/lib"], f"{here}:") == ([here, "/lib"], here)
-    assert left(monkeypatch, tmp_path, ["/bin", here], ".") == (["/bin", here], ".")
+    assert left(monkeypatch, tmp_path, ["/bin", here], ".") == (["/bin", here], here)
+    assert left(monkeypatch, tmp_path, ["/bin"], "lib:/lib/") == (["/bin"], f"{here}/lib:/lib")
     assert left(monkeypatch, tmp_path, ["/bin", here, "/lib"], "/lib:") == (["/bin", "/lib"], "/lib")
+
+
+def test_a_working_directory_that_was_deleted_is_left_out_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr(sys, "path", ["/bin", "", "/lib"])
+    monkeypatch.setenv("PYTHONPATH", ":lib:/lib")
+    leave_out_working_directory()
+    assert (sys.path, os.environ["PYTHONPATH"]) == (["/bin", "/lib"], "/lib")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_programs_and_children_run_in_a_folder_that_was_deleted(tmp_path: Path, command: str) -> None:
+    shell = ("bash", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "bash")
+    run((*shell, *COMMANDS[command]), tmp_path)
 
 
 def test_a_bare_checkout_runs_from_its_own_folder_and_its_children_find_it(monkeypatch: pytest.MonkeyPatch) -> None:

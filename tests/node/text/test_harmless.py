@@ -8,7 +8,9 @@ import pytest
 from node.text.harmless import harmless, harmless_lines, harmless_values
 
 
-@pytest.mark.parametrize("text", ["", "anvil", "naïve", "Ω ≥ 1", "名前", "שלום", "5 × 3 – 2 …", "a\\b", "🙂"])
+@pytest.mark.parametrize(
+    "text", ["", "anvil", "naïve", "Ω ≥ 1", "名前", "שלום", "שָׁלוֹם", "ệ", "किताब", "5 × 3 – 2 …", "a\\b", "🙂"]
+)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
 
@@ -28,6 +30,9 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
         ("\U000e0041", "\\U000e0041"),  # a tag character
         ("\udcff", "\\udcff"),
         ("a\u00a0b\u2028c", "a\\xa0b\\u2028c"),
+        ("\U0001d159", "\\U0001d159"),  # a musical symbol that is drawn as nothing
+        ("\u0336x", "\\u0336x"),  # would strike out what stands before the text
+        ("o" + 6 * "\u0301" + "k", "o" + 4 * "\u0301" + 2 * "\\u0301" + "k"),
     ],
 )
 def test_what_acts_or_hides_is_an_escape(text: str, shown: str) -> None:

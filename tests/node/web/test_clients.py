@@ -70,6 +70,10 @@ async def test_a_probe_of_http_1_0_without_host(node: Node) -> None:
         (b"GET http://127.0.0.1:80/health HTTP/1.1", 200),
         (b"GET HTTP://LocalHost HTTP/1.1", 200),
         (b"GET http://evil.example/health HTTP/1.1", 400),
+        (b"GET http://127.0.0.1%2eevil.example/health HTTP/1.1", 400),
+        (b"GET /health#part HTTP/1.1", 200),
+        (b"\r\n\r\nGET /health HTTP/1.1", 200),
+        (b"\nGET /health HTTP/1.1", 200),
         (b"HEAD /health HTTP/1.1", 200),
         (b"OPTIONS * HTTP/1.1", 200),
         (b"OPTIONS /vote HTTP/1.1", 200),
@@ -98,7 +102,11 @@ async def test_options_name_the_methods_and_let_no_page_elsewhere_use_them(node:
         (b'Application/JSON;Charset="UTF-8"', 200),
         (b"application/json;", 200),
         (b"application/json; odata=minimal", 200),
+        (b"application/json; charset=UTF_8", 200),
+        (b"application/json; charset='utf-8'", 200),
+        (b"application/json; charset=US-ASCII", 200),
         (b"application/json; charset=latin-1", 415),
+        (b"application/json; charset=utf-16", 415),
         (b"text/plain; x=application/json", 415),
         (b"application/x-www-form-urlencoded", 415),
         (b"", 415),
@@ -111,6 +119,13 @@ async def test_types_of_a_body(node: Node, content_type: bytes, status: int) -> 
 
 async def test_a_vote_at_a_path_with_a_slash_and_a_query(node: Node) -> None:
     assert await node.vote(HOST + b"content-type: application/json\r\n", path=b"/vote/?from=curl") == 200
+
+
+async def test_empty_lines_between_requests_do_not_count(node: Node) -> None:
+    """Old clients send one after the body of a POST."""
+    asked = b"GET /health HTTP/1.1\r\n" + HOST
+    answer = await node.say(asked + b"\r\n\r\n\r\n" + asked + b"connection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
 async def test_who_waits_to_be_asked_for_the_body_is_asked(node: Node) -> None:

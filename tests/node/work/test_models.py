@@ -69,6 +69,12 @@ def _link(path: Path) -> None:
     other.unlink()
 
 
+def _make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "file").touch()
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -77,8 +83,11 @@ def _link(path: Path) -> None:
         lambda path: path.unlink(),
         _make_pipe,
         _link,
+        _make_folder,
+        lambda path: path.with_name(f".{path.name}").mkdir() or path.unlink(),
+        lambda path: path.unlink() or path.symlink_to(path),
     ],
-    ids=["changed", "empty", "missing", "pipe", "link"],
+    ids=["changed", "empty", "missing", "pipe", "link", "folder", "folder in its way", "circle"],
 )
 async def test_a_damaged_file_is_replaced_before_it_is_used(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     shelf = Shelf(tmp_path)
@@ -97,3 +106,9 @@ async def test_what_the_disk_does_not_keep_is_not_used(tmp_path: Path) -> None:
     shelf.blobs[MODEL.files["config.json"]].write_bytes(b"[]\n")
     with pytest.raises(WorkError, match="does not keep what is written to it"):
         await lay_out(shelf)
+
+
+async def test_a_file_in_the_place_of_a_model_gives_way_to_it(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    (shelf.folder("models") / MODEL.digest.hex()).touch()
+    await lay_out(shelf)

@@ -539,8 +539,10 @@ async def test_certificates_are_written_once_the_disk_has_room_again(
     kept = {path: path.read_bytes() for path in directory.iterdir()}
     assert sorted(path.name[:11] for path in kept) == ["hex8-2-0001", "hex8-2-0002"]
     nursery.cancel_scope.cancel()
-    damaged = min(kept)
+    damaged, replaced = sorted(kept)
     damaged.write_bytes(kept[damaged][:-9])
+    replaced.unlink()
+    replaced.mkdir()
     async with trio.open_nursery() as restarted:
         restarted.start_soon(write_certificates, context, directory)
         await trio.sleep(1)

@@ -57,7 +57,7 @@ while (job := read()) is not None:
     else:
         for done in range(3):
             write({"id": name, "progress": {"done": done}})
-        write({"id": name, "done": {"pid": os.getpid(), "echo": job["echo"]}})
+        write({"id": name, "done": {"pid": os.getpid(), "echo": job["echo"], "folder": os.getcwd()}})
 """
 
 
@@ -215,3 +215,13 @@ async def test_a_command_that_cannot_be_started_is_one_line(tmp_path: Path, comm
     with pytest.raises(WorkError, match="worker process: ") as failure:
         await shop.perform({"job": "echo", "echo": b""}, lambda _told: None)
     assert "\n" not in str(failure.value)
+
+
+async def test_a_child_does_not_work_in_our_folder_which_may_be_deleted(
+    worker: WorkerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = await worker.perform({"job": "echo", "echo": b"a"}, lambda _told: None)
+    assert done["folder"] == "/"

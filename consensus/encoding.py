@@ -5,8 +5,9 @@ text strings, arrays, maps with text keys, false, true and null. A value has exa
 other byte string is refused, so a hash over received bytes is a hash over the value.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 Value: TypeAlias = "bool | int | bytes | str | Sequence[Value] | Mapping[str, Value] | None"
 Decoded: TypeAlias = "bool | int | bytes | str | list[Decoded] | dict[str, Decoded] | None"
@@ -17,6 +18,7 @@ _MAX_INT = 2**64 - 1
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _SHORT_BYTES = _BYTES << 5 | 24  # a byte string with one byte of length
 _SHORT_TEXT = _TEXT << 5  # the empty text; heads of texts of 1 to 23 bytes follow
+_SHORT = 24  # characters of a text that is worth remembering
 _CUT = 256  # stands for a missing byte
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
@@ -48,7 +50,7 @@ def encode(value: Value) -> bytes:
     with a lone surrogate, or more than `MAX_DEPTH` nested containers.
     """
     out = bytearray()
-    _write(out, value, 0)
+    _write(out, (value,), 0)
     return bytes(out)
 
 
@@ -67,7 +69,28 @@ def decode(data: bytes, *, limit: int, items: int | None = None) -> Decoded:
     return value
 
 
-def _write(out: bytearray, value: Value, depth: int) -> None:
+def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
+    """Append the encodings of values, one after the other.
+
+    The most frequent parts of events come first and without further calls: byte strings of up to 255 bytes, small
+    integers. Everything else takes the general path.
+    """
+    value: Any
+    for value in values:
+        kind = type(value)
+        if kind is bytes and len(value) < 256:
+            out += _BYTES_HEADS[len(value)]
+            out += value
+        elif kind is int:
+            if 0 <= value < 256:
+                out += _UINT_HEADS[value]
+            else:
+                _write_int(out, value)
+        else:
+            _write_any(out, value, depth)
+
+
+def _write_any(out: bytearray, value: Value, depth: int) -> None:
     if isinstance(value, bytes):
         _write_head(out, _BYTES, len(value))
         out += value
@@ -81,10 +104,9 @@ def _write(out: bytearray, value: Value, depth: int) -> None:
         _write_int(out, value)
     elif depth == MAX_DEPTH:
         raise EncodingError(f"more than {MAX_DEPTH} nested arrays and maps")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):  # a union would be made anew in each call
         _write_head(out, _ARRAY, len(value))
-        for item in value:
-            _write(out, item, depth + 1)
+        _write(out, value, depth + 1)
     elif isinstance(value, Mapping):
         _write_map(out, value, depth + 1)
     else:
@@ -104,24 +126,30 @@ def _write_map(out: bytearray, items: Mapping[str, Value], depth: int) -> None:
     _write_head(out, _MAP, len(items))
     for key, name in sorted((_text(name), name) for name in items):
         out += key
-        _write(out, items[name], depth)
+        _write(out, (items[name],), depth)
 
 
 def _text(text: str) -> bytes:
     if not isinstance(text, str):
         raise EncodingError(f"a map key is of type {type(text).__name__}, not text")
+    return _short_text(text) if len(text) < _SHORT else _encode_text(text)
+
+
+def _encode_text(text: str) -> bytes:
     try:
         data = text.encode()
     except UnicodeEncodeError:
         raise EncodingError("text with a lone surrogate has no UTF-8 form") from None
-    if len(data) < 24:
-        return bytes((_TEXT << 5 | len(data),)) + data
     out = bytearray()
     _write_head(out, _TEXT, len(data))
     return bytes(out + data)
 
 
+_short_text = lru_cache(maxsize=4096)(_encode_text)  # names of fields, mostly
+
+
 def _write_head(out: bytearray, major: int, number: int) -> None:
+    """Append a major type and its argument in the shortest form."""
     if number < 24:
         out.append(major << 5 | number)
     elif number < 1 << 8:
@@ -135,6 +163,13 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
     else:
         out.append(major << 5 | 27)
         out += number.to_bytes(8)
+
+
+_UINT_HEADS, _BYTES_HEADS = (
+    tuple(bytes((major << 5 | size,)) if size < 24 else bytes((major << 5 | 24, size)) for size in range(256))
+    for major in (_UINT, _BYTES)
+)
+"""Heads of integers and of byte strings, by their argument, as `_write_head` writes them."""
 
 
 def _read(data: bytes, at: int, budget: _Budget) -> tuple[Decoded, int]:

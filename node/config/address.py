@@ -5,6 +5,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 
 from consensus.keys import MemberId, parse_id
 from node.config.toml import ConfigError
@@ -38,6 +39,7 @@ class Address:
         return is_loopback(self.host)
 
 
+@lru_cache(maxsize=1024)  # the same few hosts are read again and again
 def canonical_host(host: str) -> str:
     """Return the one spelling of a host, which has no brackets.
 

@@ -96,7 +96,7 @@ def simulate(schedule: Schedule, *, make_member: Callable[..., Member] = Member)
     `make_member` makes the honest nodes' members. An error that escapes from a node is a violation, too.
     """
     make_deterministic(schedule.seed)
-    with _short_preimage_chains():
+    with short_preimage_chains():
         return _run_checked(_Run(schedule, make_member))
 
 
@@ -114,7 +114,7 @@ def _run_checked(run: "_Run") -> RunReport:
 
 
 @contextmanager
-def _short_preimage_chains() -> Iterator[None]:
+def short_preimage_chains() -> Iterator[None]:
     """Shorten preimage chains to the rounds that a run can have: one of full length takes 50 ms a member."""
     preimages._checkpoints.cache_clear()
     with patch.object(preimages, "LENGTH", _MAX_ROUNDS):

@@ -101,7 +101,7 @@ def test_a_seed_gives_the_same_run_every_time() -> None:
     ]
     assert runs[0].startswith("RunReport(")
     assert runs[0] == runs[1]
-    assert simulate(draw_schedule(6, 5, 10)).trace not in runs[0]
+    assert simulate(calm(6, 4, 1)).trace not in runs[0]
 
 
 def test_every_kind_is_drawn_and_those_asked_for_only() -> None:

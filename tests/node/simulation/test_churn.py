@@ -143,5 +143,5 @@ def test_what_is_on_the_schedule_comes_about(
     fault: Fault, came_about: Callable[[Any], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("node.simulation.workload._PROPOSE", 0.0)
-    report = simulate(Schedule(seed=2, nodes=5, seconds=25.0, faults=(fault,)))
+    report = simulate(Schedule(seed=2, nodes=5, seconds=15.0, faults=(fault,)))
     assert came_about(report), report

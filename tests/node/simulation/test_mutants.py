@@ -114,9 +114,9 @@ def test_without_the_proxy_the_vectors_do_not_hold() -> None:
 def test_what_was_found_is_shrunk_and_fails_again() -> None:
     chosen = {name: FREQUENCIES[name] for name in ("crash", "delay", "loss", "skew", "slowdisk")}
     schedule, violation = find_failure(
-        "unsynced", range(1, 40), nodes=[4], seconds=12, faults=chosen, attacks=ATTACK_KINDS
+        "unsynced", range(2, 40), nodes=[4], seconds=12, faults=chosen, attacks=ATTACK_KINDS
     )
-    smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 12)
+    smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 4)
     assert again.kind == violation.kind == "honest fork"
     assert len(smaller.faults) + len(smaller.liars) < len(schedule.faults) + len(schedule.liars)
     assert smaller.seconds <= schedule.seconds

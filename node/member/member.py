@@ -134,15 +134,16 @@ class Member:
 
         Raise EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
-        probe = make_event(
-            self._key,
-            epoch=self.genesis.digest,
-            seq=0,
-            self_parent=None,
-            time=0,
-            transactions=tuple(transactions),
-        )
-        self._pool.add(transactions, len(probe.raw))
+        if transactions:
+            probe = make_event(
+                self._key,
+                epoch=self.genesis.digest,
+                seq=0,
+                self_parent=None,
+                time=0,
+                transactions=tuple(transactions),
+            )
+            self._pool.add(transactions, len(probe.raw))
         self._inbox.wake()
 
     async def insert(self, events: Sequence[Event]) -> None:

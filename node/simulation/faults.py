@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import trio
 
@@ -16,6 +17,7 @@ _YEAR_NS = 365 * 86_400 * 10**9
 _SKEW_RANGE_NS = 600 * 10**9  # a skewed clock is off by up to five minutes to either side
 _MAX_FLAP_S = 1.5  # that a flapping node is up, or down
 _DOWN = ("crash", "flap")
+_ON_LINKS = ("loss", "delay", "duplicate", "reorder", "partition", "oneway", "split")
 
 
 class Faults:
@@ -26,6 +28,7 @@ class Faults:
         self._swarm, self._churn, self._hidden = swarm, churn, hidden
         self._random = random.Random(f"flaps {seed}")
         self._active: list[Fault] = []
+        self._on_links: object = None  # the faults of links, and the keys, for which the network is set
         self._default = swarm.network.conditions(b"", b"")
 
     async def cause(self, faults: Sequence[Fault]) -> None:
@@ -88,29 +91,27 @@ class Faults:
             self._swarm.crash(node)
 
     def _set_network(self) -> None:
-        network, numbers = self._swarm.network, range(len(self._swarm.nodes))
-        network.hidden = [self._swarm.nodes[number].identity.id for number in self._hidden]
-        for source in numbers:
-            for target in numbers:
-                conditions = self._conditions(source, target)
-                here, there = self._swarm.nodes[source].identity.id, self._swarm.nodes[target].identity.id
-                network.set_conditions(here, there, conditions)
+        """Set how the links fare, if other faults of links are active than before, or machines have other keys."""
+        network, nodes = self._swarm.network, self._swarm.nodes
+        faults = [fault for fault in self._active if fault.kind in _ON_LINKS]
+        state = faults, [node.identity.id for node in nodes]
+        if state == self._on_links:
+            return
+        self._on_links = state
+        network.hidden = [nodes[number].identity.id for number in self._hidden]
+        for source in nodes:
+            for target in nodes:
+                conditions = self._conditions(faults, source.number, target.number)
+                network.set_conditions(source.identity.id, target.identity.id, conditions)
 
-    def _conditions(self, source: int, target: int) -> Conditions:
-        conditions = self._default
-        for fault in self._active:
-            affected = source in fault.nodes or target in fault.nodes
+    def _conditions(self, faults: Sequence[Fault], source: int, target: int) -> Conditions:
+        changed: dict[str, Any] = {}
+        for fault in faults:
             if self._cuts(fault, source, target):
-                conditions = replace(conditions, cut=True)
-            elif fault.kind == "loss" and affected:
-                conditions = replace(conditions, loss=0.5 * fault.strength)
-            elif fault.kind == "delay" and affected:
-                conditions = replace(conditions, delay_s=fault.strength, jitter_s=2 * fault.strength)
-            elif fault.kind == "duplicate" and affected:
-                conditions = replace(conditions, duplicate=fault.strength)
-            elif fault.kind == "reorder" and affected:
-                conditions = replace(conditions, held=fault.strength)
-        return conditions
+                changed["cut"] = True
+            elif source in fault.nodes or target in fault.nodes:
+                changed |= _changed_conditions(fault)
+        return replace(self._default, **changed) if changed else self._default
 
     def _cuts(self, fault: Fault, source: int, target: int) -> bool:
         """Return whether the fault cuts the link from `source` to `target`."""
@@ -125,6 +126,20 @@ class Faults:
 
     def _is_honest(self, number: int) -> bool:
         return self._swarm.nodes[number].honest
+
+
+def _changed_conditions(fault: Fault) -> dict[str, Any]:
+    """Return the conditions of a link that are others if the fault affects one of its ends."""
+    match fault.kind:
+        case "loss":
+            return {"loss": 0.5 * fault.strength}
+        case "delay":
+            return {"delay_s": fault.strength, "jitter_s": 2 * fault.strength}
+        case "duplicate":
+            return {"duplicate": fault.strength}
+        case "reorder":
+            return {"held": fault.strength}
+    return {}
 
 
 def _skew_ns(fault: Fault) -> int:

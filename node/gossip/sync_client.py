@@ -9,6 +9,7 @@ import trio
 from consensus.epoch_events import EpochEvents
 from consensus.event import EventError
 from consensus.replica import Replica
+from node.gossip.lost_peers import LostPeers
 from node.gossip.messages import (
     MAX_MESSAGE_BYTES,
     SYNC_PATH,
@@ -48,6 +49,7 @@ class SyncClient:
         self._transport = transport
         self._rhythm = rhythm
         self._random = chance
+        self._lost = LostPeers(member, self._ask)
 
     @property
     def _replica(self) -> Replica:
@@ -61,6 +63,7 @@ class SyncClient:
                 if not await self._exchange(peer, is_first=number == 0):
                     break
             peer.observe_success()
+            self._lost.observe_found(peer.id)
             self._selection.observe_settled(peer)
         except (MessageError, EventError, BadAnswer) as error:
             peer.observe_misbehaviour(error, trio.current_time())
@@ -107,21 +110,32 @@ class SyncClient:
         return decode_answer(raw, self._table.max_members)
 
     async def _help_to_close(self, peer: Peer) -> None:
-        """Bring what closed the epoch before to a peer that may still be in it, and cannot reach us to fetch it."""
+        """Bring what closed the epoch in which a peer may still be, if it cannot reach us to fetch it."""
+        try:
+            if not await self._help_to_close_last(peer):
+                await self._lost.help(peer, self._rhythm.exchanges)
+        except (MessageError, AskError):
+            pass  # it is away
+
+    async def _help_to_close_last(self, peer: Peer) -> bool:
+        """Bring what closed the epoch before ours; return whether the peer knows that epoch. Raise as `_ask` does."""
         closed = self._closed_epoch()
         if closed is None:
-            return
+            return False
         brought: list[bytes] = []
-        try:
-            for _ in range(self._rhythm.exchanges):
-                answer = await self._ask(
-                    peer, SyncRequest(closed.opening.digest, self._member.shown_tips(closed), [], brought, closed=True)
-                )
-                brought = missing_events(closed, answer.tips, hidden=self._member.hidden())
-                if not brought:
-                    break
-        except (MessageError, AskError):
-            pass  # it is in another epoch altogether, or away
+        for _ in range(self._rhythm.exchanges):
+            request = SyncRequest(closed.opening.digest, self._member.shown_tips(closed), [], brought, closed=True)
+            try:
+                answer = await self._ask(peer, request)
+            except Refused as refused:
+                if brought or refused.status not in _ELSEWHERE:
+                    raise
+                return False
+            brought = missing_events(closed, answer.tips, hidden=self._member.hidden())
+            if not brought:
+                break
+        self._lost.observe_found(peer.id)
+        return True
 
     def _closed_epoch(self) -> EpochEvents | None:
         """Return the epoch before this one, None if it is not served any more."""

@@ -216,6 +216,17 @@ class Member:
         """Return what we have, of the open epoch or of that in `held`, as others are to see it."""
         return without_hidden((held or self.replica).tips(), self.hidden())
 
+    async def read_closed(self, number: int, start: int, count: int) -> tuple[bytes, list[bytes]]:
+        """Return the digest of a closed epoch, and up to `count` of its raw events from `start` on, in their order.
+
+        Return b"" if the store does not have the epoch's events. Raise StoreError.
+        """
+        if number < 0 or not await self._store.read_events(number, 0, 1):
+            return b"", []
+        record = await self._store.read_record(number)
+        digest = self.genesis.digest if record is None else record.digest
+        return digest, await self._store.read_events(number, start, count)
+
     def last_id(self) -> int:
         """Return the highest transaction id that we have used or put forward; -1 if there is none."""
         return max(self.replica.ledger.last_id(self.id), self._pool.last_id())

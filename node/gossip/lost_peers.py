@@ -1,0 +1,82 @@
+"""Brings peers that are several epochs behind, and cannot ask, what closed the epochs in which they are."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import trio
+
+from consensus.keys import MemberId
+from node.gossip.messages import MAX_EVENTS, MAX_EVENTS_BYTES, SyncAnswer, SyncRequest
+from node.gossip.peers import Peer
+from node.member.member import Member
+from node.transport import Refused
+
+PATIENCE_S = 20.0  # in which a peer that can ask has caught up by itself, with the sealed records
+
+_SOON_S = 1.0  # after which a peer is helped further
+
+
+@dataclass
+class _Lost:
+    """A peer that does not know our epoch, nor the one before."""
+
+    since: float  # of trio's clock
+    number: int  # the epoch in which it may be
+    position: int = 0  # in the events of that epoch, from which on they were not brought yet
+
+
+class LostPeers:
+    """Finds the epoch of each lost peer, from the newest on, and brings it that epoch's events from the store.
+
+    The peer closes the epoch by itself, then the next one, until it is in one that is held in memory. So it believes
+    nobody, as if it had never been away.
+    """
+
+    def __init__(self, member: Member, ask: Callable[[Peer, SyncRequest], Awaitable[SyncAnswer]]) -> None:
+        self._member, self._ask = member, ask
+        self._lost: dict[MemberId, _Lost] = {}
+
+    def observe_found(self, peer: MemberId) -> None:
+        """Take in that a peer is in our epoch, or in the one before."""
+        self._lost.pop(peer, None)
+
+    async def help(self, peer: Peer, requests: int) -> None:
+        """Send a lost peer up to so many requests, once it has been lost for a while. Raise MessageError, AskError."""
+        now, newest = trio.current_time(), self._member.replica.epoch_number - 2
+        lost = self._lost.setdefault(peer.id, _Lost(now, newest))
+        if now < lost.since + PATIENCE_S or self._member.hidden():
+            return
+        for _ in range(requests):
+            if not 0 <= lost.number <= newest:
+                lost.number, lost.position = newest, 0
+            epoch, raws = await self._read(lost)
+            if not epoch:
+                lost.number = -1  # older ones are not here either: begin again next time
+                return
+            try:
+                answer = await self._ask(peer, SyncRequest(epoch, [], [], raws, closed=True))
+            except Refused as refused:
+                if refused.status not in (HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN):
+                    raise
+                lost.number, lost.position = lost.number - 1, 0
+                continue
+            peer.backoff.ask_by(trio.current_time() + _SOON_S)
+            lost.position += len(raws)
+            if answer.closed:
+                lost.number, lost.position = lost.number + 1, 0
+                if lost.number > newest:
+                    return  # it is in the epoch before ours
+            elif not raws:
+                lost.since, lost.position = now, 0  # all was brought, and something of it was not taken
+                return
+
+    async def _read(self, lost: _Lost) -> tuple[bytes, list[bytes]]:
+        """Return the digest of an epoch and as many of its next events as a message holds; b"" if it is not here."""
+        epoch, raws = await self._member.read_closed(lost.number, lost.position, MAX_EVENTS)
+        size = 0
+        for count, raw in enumerate(raws):
+            size += len(raw)
+            if size > MAX_EVENTS_BYTES and count:
+                return epoch, raws[:count]
+        return epoch, raws

@@ -339,6 +339,7 @@ class Member:
             self._orphans.difference_update(event.hash for event in attached)
             if new:
                 await self._store.append(new)
+                self._observe_renewals(new)
             await self._observe_attached(attached)
             self._unseen.observe_seen(event.hash for event in events)
             self.health.waiting -= len(events)
@@ -358,8 +359,14 @@ class Member:
             elif self._knows_own:
                 self.second_instance.observe_other(f"{place} is signed with it, and this process did not make it")
             else:
-                is_level = self._listening is not None and self._listening.has_been_level
-                self.second_instance.observe_lost(event, trio.current_time(), is_level=is_level)
+                self.second_instance.observe_lost(event, trio.current_time())
+
+    def _observe_renewals(self, attached: Sequence[Event]) -> None:
+        """Look for own events that came when all that the disk had lost was here. Raise IdentityError as above."""
+        if self._listening is not None and self._listening.has_been_level and not self._knows_own:
+            for event in attached:
+                if event.creator == self.id:
+                    self.second_instance.observe_renewal(event, trio.current_time())
 
     async def _recompute_ledger(self) -> None:
         """Compute the ledger of this epoch again from the disk. Rounds that were published are not published again.

@@ -2,7 +2,12 @@
 
 Two such processes sooner or later sign two events with one number, which costs the member its vote. Each of them sees
 the other's events: they are own events that it did not make. After a start they may also be events that its own disk
-has lost; so they are counted first (`Listening`, `SecondInstance.observe_lost`). Later on one is enough.
+has lost; so they are counted first (`Listening`, `SecondInstance.observe_renewal`). Later on one is enough.
+
+Members could withhold own events that this disk has lost, and bring them one by one to be taken for another process. So
+only those count that were attached, and each only once: they are on the disk then, also for the next start. Whoever has
+kept back k events that no other member has makes this node refuse to start k / 3 times at most, and wait for k times
+`quiet_s`; what was sent to nobody but liars is what was made after the last exchange with an honest member.
 """
 
 import math
@@ -28,17 +33,20 @@ class SecondInstance:
         self._has_seen_lost = False
         self._renewals, self._renewed_at = 0, -math.inf
 
-    def observe_lost(self, event: Event, now: float, *, is_level: bool) -> None:
-        """Take in an own event that this process did not make, while it listens.
-
-        `is_level` if members of more than 2/3 of the weight knew no such event any more: what the disk had lost was
-        here then, except for what only a few know. Raise IdentityError if others are made.
-        """
+    def observe_lost(self, event: Event, now: float) -> None:
+        """Take in an own event that this process did not make, while it listens."""
         if not self._has_seen_lost:
             self._has_seen_lost = True
             _log.warning("own events came that are not on this disk", seq=event.seq)
         self.lost_at = now
-        if is_level and now >= self._renewed_at + _APART_S:
+
+    def observe_renewal(self, event: Event, now: float) -> None:
+        """Take in such an event that was attached and is on the disk now, after all that the disk had lost was here.
+
+        That is so, except for what only a few know, when members of more than 2/3 of the weight know no own event that
+        is not here. Raise IdentityError if others are made.
+        """
+        if now >= self._renewed_at + _APART_S:
             self._renewed_at = now
             self._renewals += 1
         if self._renewals >= _RENEWALS:

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from consensus.event import Event
 from consensus.keys import MemberId
 from consensus.replica import RoundEffects
 from node.config.identity import IdentityError
@@ -291,6 +292,58 @@ async def test_a_moved_address_is_no_second_instance(swarm: Swarm, autojump_cloc
     swarm.crash(swarm.ours)
     swarm.move(swarm.ours, "m9:7000")
     await swarm.start(swarm.ours)
+    await all_go_on(swarm, [OURS])
+
+
+async def lose_disk_and_withheld(swarm: Swarm, count: int) -> list[Event]:
+    """Return own events that went to one dishonest member only, after the disk that had them was lost."""
+    replica, clock = swarm.member().replica, swarm.ours.clock
+    swarm.crash(swarm.ours)
+    await trio.sleep(1)  # by then all that was sent is where it went
+    withheld: list[Event] = []
+    for _ in range(count):
+        withheld.append(replica.create(clock.time_ns()))
+        replica.insert(withheld[-1:])
+    swarm.ours.disk = MemoryDisk()
+    return withheld
+
+
+async def test_own_events_whose_parents_are_withheld_do_not_keep_a_node_from_starting(
+    swarm: Swarm, autojump_clock: MockClock
+) -> None:
+    first, *others = await lose_disk_and_withheld(swarm, 5)
+    for _ in range(3):
+        await swarm.start(swarm.ours)
+        await trio.sleep(3)
+        for event in others:
+            await swarm.member().insert([event])
+            await trio.sleep(2)
+        assert swarm.member().status().listening
+        swarm.crash(swarm.ours)
+    await swarm.start(swarm.ours)
+    await trio.sleep(3)
+    await swarm.member().insert([*others, first])
+    await all_go_on(swarm, [OURS])
+
+
+@pytest.mark.parametrize(("count", "refusals"), [(2, 0), (5, 1), (6, 2)])
+async def test_own_events_that_are_brought_late_keep_a_node_from_starting_a_few_times_only(
+    swarm: Swarm, autojump_clock: MockClock, nursery: trio.Nursery, count: int, refusals: int
+) -> None:
+    """A third of their number, however often they are brought."""
+    withheld = await lose_disk_and_withheld(swarm, count)
+    swarm.ours.honest = False  # what stops it is counted
+    await swarm.start(swarm.ours)
+    for event in withheld:
+        await trio.sleep(3)
+        while swarm.ours.member is None or not swarm.member().status().listening:
+            await trio.sleep(0.5)
+        await trio.sleep(3)
+        for again in withheld[: withheld.index(event) + 1]:
+            nursery.start_soon(swarm.member().insert, [again])
+    await trio.sleep(30)
+    assert [type(error) for error in swarm.ours.stops] == refusals * [IdentityError]
+    swarm.ours.stops.clear()
     await all_go_on(swarm, [OURS])
 
 

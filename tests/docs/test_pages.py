@@ -20,6 +20,7 @@ _ENTRY = re.compile(r"^\*\*([^*]+)\.\*\* (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DO
 _CLASS = re.compile(r"`([A-Z]\w*[a-z]\w*)(?:\.(\w+))?[^`]*`")
 _DOTTED = re.compile(r"`((?:node|consensus|engine|training)(?:\.\w+)+)`")
 _QUOTED = re.compile(r"`([^`\n]+)`")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 
 
@@ -56,6 +57,19 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             text = target.read_text()
             anchors = [*(_anchor(each) for each in _HEADING.findall(text)), *re.findall(r'<a id="([^"]+)">', text)]
             assert heading in anchors, f"{target} has no heading #{heading}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    for path, name in _TEST.findall(page.read_text()):
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path} has no {name}"
+
+
+def test_each_trouble_of_others_has_a_test() -> None:
+    text = (ROOT / "docs" / "development.md").read_text()
+    table = text.partition("| trouble | test |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    assert len(table) == 12
+    assert [row for row in table if not _TEST.search(row)] == []
 
 
 def test_the_glossary_is_in_order_and_names_a_file_for_each_word() -> None:

@@ -9,6 +9,8 @@ import pytest
 import trio
 
 from consensus.settings import EpochSettings
+from node.demo.preparation import free_ports
+from node.demo.processes import NodeCommand, start_node
 from tests.integration.processes import QUICK, Processes, processes
 
 NO_WORK = ("--roles", "none")
@@ -80,6 +82,31 @@ async def test_a_node_that_lost_its_disk_jumps_to_the_present(tmp_path: Path) ->
         await swarm.ready(0)
     _require_no_forks(swarm)
     assert {event.epoch for event in swarm.stored_events(0)} <= {event.epoch for event in swarm.stored_events(1)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("copied", ["key", "key and data"])
+async def test_a_copy_of_a_running_node_ends_and_nobody_is_convicted(tmp_path: Path, copied: str) -> None:
+    async with processes(tmp_path, 4, QUICK, *NO_WORK) as swarm:
+        await swarm.start(0, 1, 2, 3)
+        await swarm.ready(0, 1, 2, 3)
+        original, data = swarm.commands[0], tmp_path / "copy"
+        key = str(tmp_path / "copy.key")
+        shutil.copy(original.key, key)
+        if copied == "key and data":
+            shutil.copytree(original.data, data)
+        ports = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        arguments = (original.arguments[0], "--key", key, "--data", str(data), "--http", ports[0], "--listen", ports[1])
+        twin = await start_node(NodeCommand("copy", Path(key), data, f"http://{ports[0]}", (*arguments, *NO_WORK)))
+        with trio.fail_after(60):
+            assert await twin.process.wait() == 2
+        last = (data / "node.log").read_text().splitlines()[-1]
+        assert last.startswith("ringrift-node: another running node has this node's key: ")
+        now = (await swarm.round_and_digest(1))[0]
+        status = await swarm.until(1, "/status", lambda status: status["consensus"]["round"] >= now + 2, 60)
+        assert {entry["equivocated"] for entry in status["conduct"]} == {None}
+        await swarm.ready(0, 1, 2, 3)
+    _require_no_forks(swarm)
 
 
 async def _come_to_rest(swarm: Processes, number: int) -> tuple[int, str]:

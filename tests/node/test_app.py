@@ -147,6 +147,19 @@ async def test_a_store_that_fails_ends_the_node_whatever_part_finds_out(
     assert [type(error) for error in leaves(ended.value)] == [StoreError]
 
 
+async def test_a_used_up_pool_of_threads_stops_neither_the_order_nor_the_page(place: Place) -> None:
+    """Reading blobs from a slow disk can use up the threads that everybody shares. The store has its own."""
+    async with place.running():
+        threads = trio.to_thread.current_default_thread_limiter()
+        while threads.available_tokens:
+            threads.acquire_on_behalf_of_nowait(object())
+        with trio.fail_after(20):
+            before = (await place.ask("/status"))["consensus"]
+            while (now := (await place.ask("/status"))["consensus"])["round"] < before["round"] + 2:
+                await trio.sleep(0.1)
+        assert now["events"] > before["events"]
+
+
 async def test_nothing_is_made_before_the_clock_is_set(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     right = SystemClock.time_ns
     monkeypatch.setattr(SystemClock, "time_ns", lambda _: -(10**18))

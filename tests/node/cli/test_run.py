@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -104,6 +105,23 @@ def test_a_second_node_on_the_same_data_or_with_the_same_key_is_refused(place: P
         other = place.arguments(data=tmp_path / "other", http="127.0.0.1:0", listen=f"127.0.0.1:{elsewhere}")
         key = place.founded.keys[0]
         assert refusal(other) == f"ringrift-node: {key}: another running node has this key; stop that one first\n"
+
+
+def test_a_second_process_with_a_copy_of_the_key_ends_with_one_line(place: Place, tmp_path: Path) -> None:
+    """On another machine, say: there no lock holds it."""
+    copy = shutil.copy(place.founded.keys[0], tmp_path / "copy.key")
+    (elsewhere,) = free_ports(1)
+    with place.running() as process:
+        said = refusal(
+            place.arguments(key=copy, data=tmp_path / "other", http="127.0.0.1:0", listen=f"127.0.0.1:{elsewhere}")
+        )
+        assert process.poll() is None
+        with urllib.request.urlopen(f"http://127.0.0.1:{place.http}/status", timeout=5) as answer:
+            assert [entry["equivocated"] for entry in json.load(answer)["conduct"]] == [None]
+    assert said == (
+        "ringrift-node: another running node has this node's key: it answers at "
+        f"127.0.0.1:{place.peers}; stop that one first, or give this node a key of its own (ringrift-node keygen)\n"
+    )
 
 
 def test_ports_that_are_in_use_are_one_line_each(place: Place) -> None:

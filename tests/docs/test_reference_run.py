@@ -51,6 +51,15 @@ def test_the_games_can_be_replayed_and_the_models_are_rated(capsys: pytest.Captu
     assert set(ratings) == {"hex8-2", "hex8-3", "square8-2"}
 
 
+@pytest.mark.parametrize("path", CERTIFICATES, ids=lambda path: path.stem)
+def test_more_search_was_never_worse(path: Path) -> None:
+    """By what the trainer of each promoted model measured: the policy alone, then 16 simulations, then 64."""
+    measures = _statement(path)["predicate"]["proposal"]["measures"]
+    equal = 1_000_000 // config(path.stem.rpartition("-")[0]).players
+    assert int(measures["policy_vs_search_16"]) < equal
+    assert int(measures["search_64_vs_16"]) >= equal
+
+
 def test_the_first_models_of_siblings_come_from_hex8_2() -> None:
     """The swarm did what docs/learning.md says of siblings, and the certificates tell it."""
     models = {path.stem: _statement(path)["predicate"]["model"] for path in CERTIFICATES}

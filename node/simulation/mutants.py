@@ -118,6 +118,16 @@ def addresses_untold() -> Iterator[None]:
 
 
 @contextmanager
+def addresses_told_once() -> Iterator[None]:
+    """Take it that what a node remembers was told before, and that nobody forgets what it was told."""
+    with (
+        patch("node.membership.whereabouts._NOTHING", 0),
+        patch.object(AddressExchange, "_may_have_forgotten", lambda self, peer: False),
+    ):
+        yield
+
+
+@contextmanager
 def nothing_is_brought_at_rest() -> Iterator[None]:
     """Leave it to each peer to fetch what it lacks while nobody waits for rounds, whether or not it can."""
     with patch.object(PeerSelection, "_can_fetch", lambda self, peer: True):
@@ -131,6 +141,7 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "unsynced": own_events_unsynced,
     "no-proxy": no_proxy,
     "untold": addresses_untold,
+    "told-once": addresses_told_once,
     "fetch-only": nothing_is_brought_at_rest,
 }
 """Context managers by name; within one, the code under simulation lacks that safeguard."""

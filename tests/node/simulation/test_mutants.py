@@ -68,7 +68,7 @@ def test_a_broken_build_is_found_where_it_was_found_before(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced", "untold", "fetch-only"])
+@pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced", "untold", "told-once", "fetch-only"])
 def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
     _, violation = find_failure(
         mutant, range(1, 201), nodes=range(4, 11), seconds=None, faults=FREQUENCIES, attacks=ATTACK_KINDS
@@ -89,6 +89,18 @@ def test_without_a_word_on_addresses_a_swarm_that_moves_stands_still() -> None:
     moves = tuple(Fault("move", 0.5, 1.0, (number,), 0.5) for number in range(3))
     schedule = Schedule(seed=2, nodes=4, seconds=3.0, faults=(*moves, Fault("crash", 0.6, 2.4, (0, 1, 2, 3), 0.5)))
     violation = failure("untold", schedule)
+    assert violation is not None
+    assert violation.kind == "progress"
+    simulate(schedule)
+
+
+def test_a_swarm_stands_still_if_what_is_remembered_is_not_told_again() -> None:
+    """Three move while nobody reaches anybody, and start again. Then each of them reaches the fourth one alone."""
+    alone = [Fault("partition", 0.3, 6.7, (number,), 0.5) for number in range(3)]
+    moves = [Fault("move", 0.5, 1.0, (number,), 0.5) for number in range(3)]
+    crash = Fault("crash", 5.0, 1.0, (0, 1, 2), 0.5)
+    schedule = Schedule(seed=2, nodes=4, seconds=8.0, faults=(*alone, *moves, crash))
+    violation = failure("told-once", schedule)
     assert violation is not None
     assert violation.kind == "progress"
     simulate(schedule)

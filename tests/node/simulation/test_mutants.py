@@ -68,7 +68,7 @@ def test_a_broken_build_is_found_where_it_was_found_before(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced", "untold", "told-once", "fetch-only"])
+@pytest.mark.parametrize("mutant", ["half", "overwrite", "first-wins", "unsynced", "untold", "fetch-only"])
 def test_the_full_mix_finds_every_broken_build_within_200_seeds(mutant: str) -> None:
     _, violation = find_failure(
         mutant, range(1, 201), nodes=range(4, 11), seconds=None, faults=FREQUENCIES, attacks=ATTACK_KINDS

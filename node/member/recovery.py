@@ -52,14 +52,24 @@ class Recovery:
 
     async def replay(self, opening: Opening, insert: Insert) -> int:
         """Hand the stored events of an epoch to `insert`, some at a time; return how many there are."""
-        position = 0
-        while raws := await self._store.read_events(opening.number, position, _READ_EVENTS):
-            try:
-                position += await self._verifier.verify(raws, opening.digest, lambda _: False, insert)
-            except EventError as error:
-                place = self._store.place
-                raise StoreError(f"{place}: damaged after its event {position} ({error}); {_REFETCH}") from None
-        return position
+        read, inserted = 0, 0
+
+        async def read_next() -> Sequence[bytes]:
+            nonlocal read
+            raws = await self._store.read_events(opening.number, read, _READ_EVENTS)
+            read += len(raws)
+            return raws
+
+        async def take(events: Sequence[Event]) -> None:
+            nonlocal inserted
+            await insert(events)
+            inserted += len(events)
+
+        try:
+            return await self._verifier.verify_all(read_next, opening.digest, take)
+        except EventError as error:
+            place = self._store.place
+            raise StoreError(f"{place}: damaged after its event {inserted} ({error}); {_REFETCH}") from None
 
     async def read_before(self, opening: Opening) -> tuple[Opening, list[Event]] | None:
         """Return the epoch before with all its events; None if it is not here, as in a node that has joined since."""

@@ -6,6 +6,8 @@ others are still being verified:
 
     raws --cut--> parts --decode--> events --verify, several at a time--> done --in order--> `insert`
 
+What is read back from the store goes the same way without a pause between two reads.
+
 A protocol with two implementations stands here: `ParallelVerifier` for real nodes, which uses threads for small
 messages and child processes (`verification_worker`) for large ones, and `CachingVerifier` for whole swarms in one
 process, where each event is verified once and in line, so that virtual time stands still meanwhile.
@@ -29,6 +31,7 @@ _PART_SIZES = 16, 64  # events verified at a time: at least, so that a thread pa
 _MIN_FOR_CHILDREN = 256  # events; from here on child processes pay
 _CHILDREN = 3  # two verify about as fast as the event loop orders, and one waits for its next events
 _MAX_CORES = 4
+_PARTS_AHEAD = 32  # that wait to be inserted while more is read
 _MAX_CACHED_EPOCHS = 4
 
 IsKnown: TypeAlias = Callable[[bytes], bool]
@@ -36,6 +39,9 @@ IsKnown: TypeAlias = Callable[[bytes], bool]
 
 Insert: TypeAlias = Callable[[Sequence[Event]], Awaitable[None]]
 """Takes in verified events."""
+
+Read: TypeAlias = Callable[[], Awaitable[Sequence[bytes]]]
+"""Returns the next raw events, time after time; none at the end."""
 
 _Decode: TypeAlias = Callable[[Sequence[bytes]], Sequence[Event]]
 _Verify: TypeAlias = Callable[[Sequence[Event]], Awaitable[bool]]
@@ -50,6 +56,10 @@ class EventVerifier(Protocol):
         They come in their order, with all signatures verified. Raise EventError if any of `raws` is malformed, of
         another epoch, or not signed by its creator; what comes before it may have been inserted by then.
         """
+        ...
+
+    async def verify_all(self, read: Read, epoch: bytes, insert: Insert) -> int:
+        """Do the same with all that `read` returns; none of it is known. Read on while earlier events are verified."""
         ...
 
 
@@ -78,9 +88,20 @@ class ParallelVerifier:
             _require_signatures(events)
             await insert(events)
             return len(events)
-        threads: list[_Verify] = [self._verify_in_thread] * int(self._limiter.total_tokens)
-        verifiers = threads if len(raws) < _MIN_FOR_CHILDREN else [child.verify for child in self._children]
-        return await _share(_cut(raws, len(verifiers)), verifiers, lambda some: _decode(some, epoch, is_known), insert)
+        verifiers = self._verifiers(len(raws))
+        return await _share(_first(raws), verifiers, lambda some: _decode(some, epoch, is_known), insert)
+
+    async def verify_all(self, read: Read, epoch: bytes, insert: Insert) -> int:
+        """See `EventVerifier.verify_all`."""
+        first = await read()
+        verifiers = self._verifiers(len(first))
+        return await _share(_first(first, read), verifiers, lambda some: _decode(some, epoch, _is_unknown), insert)
+
+    def _verifiers(self, count: int) -> Sequence[_Verify]:
+        """Return what verifies a message of so many events, in as many places at a time."""
+        if count < _MIN_FOR_CHILDREN:
+            return [self._verify_in_thread] * int(self._limiter.total_tokens)
+        return [child.verify for child in self._children]
 
     async def _verify_in_thread(self, events: Sequence[Event]) -> bool:
         return await trio.to_thread.run_sync(all_signed, events, limiter=self._limiter)
@@ -101,24 +122,52 @@ def _cut(raws: Sequence[bytes], shares: int) -> list[_Part]:
     return [_Part(raws[start : start + size]) for start in range(0, len(raws), size)]
 
 
-async def _share(parts: Sequence[_Part], verifiers: Sequence[_Verify], decode: _Decode, insert: Insert) -> int:
-    """Verify the parts, several at a time, and insert them one after the other; return how many events there were."""
-    waiting = iter(parts)
+def _first(raws: Sequence[bytes], read: Read | None = None) -> Read:
+    """Return what returns `raws` when it is called first, and then what `read` does."""
+    begun = False
+
+    async def read_on() -> Sequence[bytes]:
+        nonlocal begun
+        if not begun:
+            begun = True
+            return raws
+        return () if read is None else await read()
+
+    return read_on
+
+
+async def _share(read: Read, verifiers: Sequence[_Verify], decode: _Decode, insert: Insert) -> int:
+    """Verify what is read in parts, several at a time, and insert these one after the other; return how many events.
+
+    Read on while parts are verified and inserted.
+    """
+    to_verify, waiting = trio.open_memory_channel[_Part](0)
+    to_insert, in_order = trio.open_memory_channel[_Part](_PARTS_AHEAD)
+    count = 0
+
+    async def hand_out() -> None:
+        async with to_verify, to_insert:
+            while raws := await read():
+                for part in _cut(raws, len(verifiers)):
+                    await to_insert.send(part)
+                    await to_verify.send(part)
 
     async def work(verify: _Verify) -> None:
-        for part in waiting:
+        async for part in waiting:
             part.events = decode(part.raws)
             if part.events and not await verify(part.events):
                 _require_signatures(part.events)
             part.done.set()
 
     async def insert_in_order() -> None:
-        for part in parts:
+        nonlocal count
+        async for part in in_order:
             await part.done.wait()
             await insert(part.events)
+            count += len(part.events)
 
-    await run_all(*(partial(work, verify) for verify in verifiers), insert_in_order)
-    return sum(len(part.events) for part in parts)
+    await run_all(hand_out, *(partial(work, verify) for verify in verifiers), insert_in_order)
+    return count
 
 
 class CachingVerifier:
@@ -137,12 +186,23 @@ class CachingVerifier:
         await insert(events)
         return len(events)
 
+    async def verify_all(self, read: Read, epoch: bytes, insert: Insert) -> int:
+        """See `EventVerifier.verify_all`."""
+        count = 0
+        while raws := await read():
+            count += await self.verify(raws, epoch, _is_unknown, insert)
+        return count
+
     def _verify(self, raw: bytes, epoch: bytes, verified: dict[bytes, Event]) -> Event:
         if raw not in verified:
             event = decode_event(raw, epoch)
             _require_signatures([event])
             verified[raw] = event
         return verified[raw]
+
+
+def _is_unknown(_hash: bytes) -> bool:
+    return False
 
 
 def _decode(raws: Sequence[bytes], epoch: bytes, is_known: IsKnown) -> list[Event]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from consensus.encoding import decode, encode
 from consensus.event import Event, EventError, make_event
@@ -173,3 +174,60 @@ async def test_two_large_messages_at_once(cores: ParallelVerifier) -> None:
         nursery.start_soon(refused)
         assert [event.raw for event in await verified(cores, raws, EPOCH, nothing)] == raws
     assert [event.raw for event in await verified(cores, raws, EPOCH, nothing)] == raws
+
+
+async def all_verified(verifier: EventVerifier, messages: Sequence[Sequence[bytes]]) -> list[Event]:
+    """All that is inserted of what is read, message by message, if all is well."""
+    unread, inserted = iter([*messages, []]), list[Event]()
+
+    async def read() -> Sequence[bytes]:
+        await trio.lowlevel.checkpoint()
+        return next(unread)
+
+    async def insert(events: Sequence[Event]) -> None:
+        await trio.lowlevel.checkpoint()
+        inserted.extend(events)
+
+    assert await verifier.verify_all(read, EPOCH, insert) == len(inserted)
+    return inserted
+
+
+@pytest.mark.parametrize("sizes", [[], [3], [3, 70, 1], [300, 300, 5]])
+async def test_what_is_read_message_by_message_is_verified_in_order(
+    verifier: EventVerifier, sizes: Sequence[int]
+) -> None:
+    raws = [raw(seq) for seq in range(sum(sizes))]
+    messages = [raws[sum(sizes[:place]) : sum(sizes[: place + 1])] for place in range(len(sizes))]
+    assert [event.raw for event in await all_verified(verifier, messages)] == raws
+
+
+@pytest.mark.parametrize("size", [30, 260])
+async def test_one_bad_event_in_a_later_message_spoils_what_is_read(verifier: EventVerifier, size: int) -> None:
+    raws = [raw(seq) for seq in range(2 * size)]
+    with pytest.raises(EventError):
+        await all_verified(verifier, [raws[:size], [*raws[size:-1], with_bad_signature(raws[-1])]])
+
+
+async def test_more_is_read_and_verified_while_the_first_is_inserted_but_not_everything(
+    cores: ParallelVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_PARTS_AHEAD", 4)
+    messages = [[raw(seq) for seq in range(start, start + 20)] for start in range(0, 600, 20)]
+    reads, waiting, go_on = 0, trio.Event(), trio.Event()
+
+    async def read() -> Sequence[bytes]:
+        nonlocal reads
+        reads += 1
+        return messages[reads - 1] if reads <= len(messages) else []
+
+    async def insert(events: Sequence[Event]) -> None:
+        waiting.set()
+        await go_on.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cores.verify_all, read, EPOCH, insert)
+        await waiting.wait()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert 3 <= reads < 12
+        go_on.set()
+    assert reads == len(messages) + 1

@@ -26,8 +26,9 @@ from tests.fuzz.talk import check_peer_answer
 from tests.fuzz.targets import TARGETS, Target, made_toml
 
 SLOW = {
-    "snapshot": 60, "transaction": 500, "forged-certificate": 300, "forged-record": 300, "certificate": 400,
-    "local-port": 200, "peer-port": 300, "peer-answer": 500, "chain": 400, "wish": 200, "ballot": 200,
+    "snapshot": 60, "transaction": 500, "forged-certificate": 300, "forged-record": 300, "forged-fault": 300,
+    "certificate": 400, "local-port": 200, "peer-port": 300, "peer-answer": 500, "chain": 400,
+    "wish": 200, "ballot": 200,
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 

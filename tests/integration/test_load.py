@@ -87,10 +87,10 @@ async def test_a_busy_swarm_fills_its_events(nursery: trio.Nursery, autojump_clo
     await trio.sleep(MEET_S)
     async with trio.open_nursery() as users:
         for node in swarm.nodes:
-            users.start_soon(watched.use, node, 1 / 50, trio.current_time() + 10)
+            users.start_soon(watched.use, node, 1 / 50, trio.current_time() + 6)
     await trio.sleep(5)
     assert not watched.submitted  # 350 a second, all ordered
-    assert len(watched.waits) >= 10 * 50 * COUNT
+    assert len(watched.waits) >= 6 * 50 * COUNT
     assert sum(watched.filled) / len(watched.filled) > 8  # of the 10 that come in while an event must wait
     assert max(watched.waits) < 3
 
@@ -108,7 +108,7 @@ async def test_a_slow_member_is_not_starved(nursery: trio.Nursery, autojump_cloc
     await trio.sleep(MEET_S)
     async with trio.open_nursery() as users:
         for node in swarm.nodes:
-            users.start_soon(watched.use, node, 0.5, trio.current_time() + 30)
+            users.start_soon(watched.use, node, 0.5, trio.current_time() + 20)
     await trio.sleep(15)
     assert not watched.submitted
     dag = member_of(swarm.nodes[0]).replica.dag
@@ -148,10 +148,10 @@ async def test_a_cut_off_minority_stops_and_goes_on_when_it_is_back(
     await trio.sleep(60)
     stopped = [events_by(swarm, node) for node in few]
     assert all(after - earlier <= 8 for after, earlier in zip(stopped, before, strict=True))
-    await trio.sleep(600)
+    await trio.sleep(240)
     assert [events_by(swarm, node) for node in few] == stopped
     going = [events_by(swarm, node) for node in many]
-    assert min(going) > 60  # 5 of 7 are a quorum
+    assert min(going) > 28  # 5 of 7 are a quorum
     swarm.network.heal()
     await trio.sleep(90)
     assert not watched.submitted

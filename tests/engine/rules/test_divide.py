@@ -1,5 +1,6 @@
 """The shortcut before floods: where too few cells stop them, nothing is cut off."""
 
+from functools import cache
 from itertools import combinations
 
 import pytest
@@ -13,15 +14,23 @@ from engine.rules import tables
 from engine.rules.regions import may_divide
 
 
+@cache
+def neighbours(name: str) -> list[frozenset[int]]:
+    """The cells beside each cell of a board."""
+    shape = board(name)
+    cells = range(len(shape.cells))
+    return [frozenset(shape.neighbour(cell, step) for step in shape.adjacent) & frozenset(cells) for cell in cells]
+
+
 def parts(shape: Board, stops: set[int]) -> int:
     """How many connected parts the cells form that are not stops."""
-    left, count = set(range(len(shape.cells))) - stops, 0
+    left, count, beside = set(range(len(shape.cells))) - stops, 0, neighbours(shape.name)
     while left:
         count += 1
         queue = [left.pop()]
         while queue:
             cell = queue.pop()
-            for near in {shape.neighbour(cell, step) for step in shape.adjacent} & left:
+            for near in beside[cell] & left:
                 left.remove(near)
                 queue.append(near)
     return count

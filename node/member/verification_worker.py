@@ -1,31 +1,20 @@
-"""Child processes that verify signatures while the event loop orders.
-
-A request is the length of what follows (4 bytes), then for each event its creator, its signature, the length of the
-signed bytes (2 bytes), and those. The answer is one byte: whether all signatures are right. The end of stdin ends the
-child, however its parent came to its end.
-"""
+"""Child processes that verify signatures while the event loop orders (`node.member.signature_child`)."""
 
 import os
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Sequence
 
 import structlog
 import trio
 
-from consensus import keys
 from consensus.event import Event
-from consensus.keys import ID_BYTES, SIGNATURE_BYTES, MemberId
+from node.member.signature_child import GOOD
 from node.system.child_process import exit_text, kill_and_reap
 from node.system.imports import python_command
 from node.system.supervision import describe
 
-_COMMAND = python_command("node.member.verification_worker")
+_COMMAND = python_command("node.member.signature_child")
 _TIMEOUT_S = 10.0  # for an answer; an event takes a tenth of a millisecond
-_GOOD, _BAD = b"\1", b"\0"
-_HEAD_BYTES = ID_BYTES + SIGNATURE_BYTES + 2  # of an event, before the signed bytes
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +31,7 @@ class SignatureWorker:
         async with self._lock:
             try:
                 with trio.fail_after(_TIMEOUT_S):
-                    return await self._ask(_request(events)) == _GOOD
+                    return await self._ask(_request(events)) == GOOD
             except AssertionError:
                 raise
             except Exception as error:  # whatever became of it; the check does not depend on it
@@ -79,32 +68,10 @@ def all_signed(events: Sequence[Event]) -> bool:
 
 
 def _request(events: Sequence[Event]) -> bytes:
+    """Return the request that asks for these events' signatures."""
     parts: list[bytes] = []
     for event in events:
         signed = event.signed
         parts += event.creator, event.signature, len(signed).to_bytes(2), signed
     body = b"".join(parts)
     return len(body).to_bytes(4) + body
-
-
-def _parts(body: bytes) -> Iterator[tuple[MemberId, bytes, bytes]]:
-    at = 0
-    while at < len(body):
-        start = at + _HEAD_BYTES
-        end = start + int.from_bytes(body[start - 2 : start])
-        yield body[at : at + ID_BYTES], body[start:end], body[at + ID_BYTES : start - 2]
-        at = end
-
-
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests, in the child, until there are no more."""
-    while head := requests.read(4):
-        body = requests.read(int.from_bytes(head))
-        good = all(keys.verify(creator, signed, signature) for creator, signed, signature in _parts(body))
-        answers.write(_GOOD if good else _BAD)
-        answers.flush()
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it comes from the terminal; the parent decides
-    serve(sys.stdin.buffer, sys.stdout.buffer)

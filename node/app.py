@@ -17,14 +17,9 @@ from pathlib import Path
 import structlog
 import trio
 
-from consensus.keys import MemberId
 from engine.backend.kernel_cache import name_cache_for_children
-from node.blobs.fetching import BlobFetcher
-from node.blobs.files import FileBlobs
-from node.blobs.garbage_collection import GarbageCollector
+from node.blobs.bulk_data import BulkData
 from node.blobs.messages import BLOB_PATH
-from node.blobs.needs import needed_blobs
-from node.blobs.scrubbing import Scrubber
 from node.blobs.serving import blob_route
 from node.config.identity import Identity, IdentityError, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
@@ -33,16 +28,14 @@ from node.gossip.messages import SYNC_PATH
 from node.member.anchors import compute_anchors
 from node.member.member import Member
 from node.member.verification import ParallelVerifier
-from node.membership.address_book import AddressBook
 from node.membership.address_exchange import AddressExchange
-from node.membership.address_file import FILE_NAME, keep_places, read_places
 from node.membership.address_messages import ADDRESS_PATH
 from node.membership.admission import Admission
 from node.membership.contacts import Contacts, log_while_cut_off
 from node.membership.governance import Governance
 from node.membership.joining import log_while
+from node.membership.known_places import KnownPlaces
 from node.membership.proposals import Proposals
-from node.membership.whereabouts import Whereabouts
 from node.proofs.certificates import write_certificates
 from node.proofs.faults import write_fault_proofs
 from node.report.actions import NodeActions
@@ -123,18 +116,16 @@ class _Node:
         self._supervisor = RestartingSupervisor(fatal=(StoreError, IdentityError))
         self._ordering = _Ordering(config, identity, store, chance, self._supervisor)
         member = self._ordering.member
-        self._address_book = _address_book(config, member, options)
         self._peers = _Peers(
             config=config,
             ordering=self._ordering,
-            address_book=self._address_book,
             data=data,
             options=options,
             chance=chance,
             supervisor=self._supervisor,
         )
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger)
-        self._effects = EffectLog(self._address_book.name)
+        self._effects = EffectLog(self._peers.places.address_book.name)
         self._work = _Work(self._ordering, self._peers, data, options, self._supervisor)
 
     async def start(self, nursery: trio.Nursery) -> None:
@@ -162,13 +153,13 @@ class _Node:
     def _report(self) -> NodeReport:
         return NodeReport(
             me=self._identity.id,
-            address_book=self._address_book,
+            address_book=self._peers.places.address_book,
             member=self._ordering.member,
             gossip=self._peers.gossip,
             context=self._work.context,
             effects=self._effects,
             proposals=self._proposals,
-            scrubber=self._peers.scrubber,
+            scrubber=self._peers.bulk.scrubber,
             device=self._work.device,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
@@ -176,8 +167,9 @@ class _Node:
         )
 
     def _actions(self, report: NodeReport) -> NodeActions:
-        governance = Governance(self._work.context, self._address_book, self._proposals, report.level)
-        return NodeActions(governance, self._address_book)
+        address_book = self._peers.places.address_book
+        governance = Governance(self._work.context, address_book, self._proposals, report.level)
+        return NodeActions(governance, address_book)
 
     async def close(self) -> None:
         """End the child processes and the connections."""
@@ -232,70 +224,68 @@ class _Peers:
         *,
         config: SwarmConfig,
         ordering: _Ordering,
-        address_book: AddressBook,
         data: Path,
         options: RunOptions,
         chance: random.Random,
         supervisor: RestartingSupervisor,
     ) -> None:
-        member, store = ordering.member, ordering.store
-        self._supervisor = supervisor
-        self._config, self._options, self._member, self._store = config, options, member, store
-        self._address_book = address_book
+        self._config, self._options, self._supervisor = config, options, supervisor
+        self._chance, self._store, self._member = chance, ordering.store, ordering.member
+        member = ordering.member
+        self.places = KnownPlaces(config, ordering.identity, member=member, data=data, options=options, chance=chance)
         self._credentials = Credentials(ordering.identity, [])
-        self._addresses = data / FILE_NAME
-        self._whereabouts = Whereabouts(
-            key=ordering.identity.key,
-            genesis=config.genesis.digest,
-            address_book=address_book,
-            own=lambda: _own_addresses(config, member.id, options),
-            time_ns=SystemClock().time_ns,
-            chance=chance,
-            remembered=read_places(self._addresses, config.genesis.digest),
-        )
-        self._whereabouts.update_own()
-        self._transport = HttpTransport(self._credentials, self._whereabouts)
+        self._transport = HttpTransport(self._credentials, self.places.whereabouts)
         self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
-        self.blobs = FileBlobs(data / "blobs")
-        self.fetcher = BlobFetcher(self.blobs, self._transport, [], chance)
-        self._collector = GarbageCollector(lambda: member.replica.ledger, self.blobs, self.fetcher, data / "models")
-        self.scrubber = Scrubber(self.blobs, self.fetcher, lambda: needed_blobs(member.replica.ledger))
+        self.bulk = BulkData(data, lambda: member.replica.ledger, self._transport, chance)
         self._exchange = AddressExchange(
-            whereabouts=self._whereabouts,
+            whereabouts=self.places.whereabouts,
             peers=lambda: self.gossip.peers,
             transport=self._transport,
             chance=chance,
         )
         self.contacts = Contacts(
             me=member.id,
-            whereabouts=self._whereabouts,
+            whereabouts=self.places.whereabouts,
             gossip=self.gossip,
-            is_outside=lambda: member.removed_by is not None or member.id not in address_book.roster,
+            is_outside=self._is_outside,
         )
+        self._router = self._make_router()
+        self._admission = self._make_admission()
+        self._catchup = self._make_catchup()
+
+    def _is_outside(self) -> bool:
+        member = self._member
+        return member.removed_by is not None or member.id not in self.places.address_book.roster
+
+    def _make_router(self) -> Router:
         routes = {
             SYNC_PATH: self.gossip.route(),
             ADDRESS_PATH: self._exchange.route(),
-            BLOB_PATH: blob_route(self.blobs, store),
-            CHAIN_PATH: chain_route(store),
+            BLOB_PATH: blob_route(self.bulk.blobs, self._store),
+            CHAIN_PATH: chain_route(self._store),
         }
-        self._router = Router([], routes)
-        self._admission = Admission(
-            me=member.id,
-            whereabouts=self._whereabouts,
+        return Router([], routes)
+
+    def _make_admission(self) -> Admission:
+        return Admission(
+            me=self._member.id,
+            whereabouts=self.places.whereabouts,
             credentials=self._credentials,
             router=self._router,
             transport=self._transport,
-            fetcher=self.fetcher,
+            fetcher=self.bulk.fetcher,
         )
-        self._catchup = CatchUp(
-            genesis=config.genesis,
-            store=store,
-            target=member,
+
+    def _make_catchup(self) -> CatchUp:
+        return CatchUp(
+            genesis=self._config.genesis,
+            store=self._store,
+            target=self._member,
             peers=self.contacts.peers,
             transport=self._transport,
-            blobs=self.blobs,
-            fetcher=self.fetcher,
-            chance=chance,
+            blobs=self.bulk.blobs,
+            fetcher=self.bulk.fetcher,
+            chance=self._chance,
             entered=self._admit_new_roster,
         )
 
@@ -305,7 +295,7 @@ class _Peers:
         run = self._supervisor.run
         nursery.start_soon(run, "admission", self._admission.run, self._member.subscribe())
         nursery.start_soon(run, "TLS certificates", self._credentials.keep_renewed)
-        server = PeerServer(self._credentials.server, self._router, observe=self._whereabouts.observe_connection)
+        server = PeerServer(self._credentials.server, self._router, observe=self.places.whereabouts.observe_connection)
         listen = self._options.listen
         try:
             await nursery.start(run, "serving peers", server.serve, listen.host, listen.port)
@@ -318,7 +308,7 @@ class _Peers:
         Raise IdentityError if one does.
         """
         me = self._member.id
-        for address in self._address_book.named(me):
+        for address in self.places.address_book.named(me):
             if await find_second_instance(self._credentials, me, address, timeout_s=_OWN_ADDRESS_S):
                 self._member.second_instance.observe_other(f"it answers at {address}")
         self._member.observe_own_address()
@@ -328,13 +318,13 @@ class _Peers:
         run = self._supervisor.run
         nursery.start_soon(run, "gossip", self.gossip.run)
         nursery.start_soon(run, "exchanging addresses", self._exchange.run)
-        nursery.start_soon(run, "keeping addresses", keep_places, self._addresses, self._whereabouts)
+        nursery.start_soon(run, "keeping addresses", self.places.keep)
         nursery.start_soon(run, "contact log", log_while_cut_off, self.contacts, self.gossip.is_cut_off)
         nursery.start_soon(run, "catching up", self._catchup.run, self.contacts.is_lost)
         nursery.start_soon(run, "pruning", prune_epochs, self._store, self._options.keep_epochs)
-        nursery.start_soon(run, "checking blobs", self.scrubber.run)
+        nursery.start_soon(run, "checking blobs", self.bulk.scrubber.run)
         if not keep_blobs:
-            nursery.start_soon(run, "deleting", self._collector.run, lambda: self._is_at_rest(report))
+            nursery.start_soon(run, "deleting", self.bulk.collector.run, lambda: self._is_at_rest(report))
 
     def _is_at_rest(self, report: NodeReport) -> bool:
         is_level, _ = report.level()
@@ -368,8 +358,8 @@ class _Work:
             ordering.member,
             ordering.identity,
             roles=options.roles,
-            blobs=peers.blobs,
-            fetcher=peers.fetcher,
+            blobs=peers.bulk.blobs,
+            fetcher=peers.bulk.fetcher,
             directory=data,
         )
         with suppress(OSError):
@@ -394,17 +384,3 @@ class _Work:
         """End the child processes."""
         await self._worker.aclose()
         await self._check_worker.aclose()
-
-
-def _own_addresses(config: SwarmConfig, me: MemberId, options: RunOptions) -> list[str]:
-    """Return where this node listens, and where swarm.toml says that it is: behind a port mapping they differ."""
-    founder = config.find(me)
-    addresses = [options.listen, *([] if founder is None else [founder.address])]
-    return list(dict.fromkeys(str(address) for address in addresses if address.port))
-
-
-def _address_book(config: SwarmConfig, member: Member, options: RunOptions) -> AddressBook:
-    named = {sponsor: str(address) for sponsor, address in options.peers}
-    return AddressBook(
-        config, lambda: member.replica.ledger.roster, named, lambda: member.replica.ledger.former_members
-    )

@@ -40,6 +40,8 @@ class EpochEvents:
         self.dag = Dag(members, last_time=opening.time)
         self.orphans = Orphans()
         self.refused = refused
+        self._tips: list[Tip] = []  # kept, as every message names them, until a further event is attached
+        self._tips_after = 0  # events
         self.unordered: dict[int, None] = {}  # rows of events with transactions that have no place in the order yet
         self._late_forks: dict[MemberId, Event] = {}  # by creator: another event than the attached one with its seq
         self._refusals: dict[bytes, RefusedEvent] = {}  # the latest, so that their descendants are refused too
@@ -102,7 +104,9 @@ class EpochEvents:
 
     def tips(self) -> list[Tip]:
         """Return what is here, for a sync message: the events without a self-child, in roster order."""
-        return tips_of(self.dag)
+        if self._tips_after != len(self.dag):
+            self._tips, self._tips_after = tips_of(self.dag), len(self.dag)
+        return list(self._tips)
 
     def events_for_peer(
         self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES

@@ -58,7 +58,7 @@ class Gossip:
                     peer.is_busy = True
                     nursery.start_soon(self._supervisor.attempt, "asking a peer", self._client.contact, peer)
                 await trio.sleep(self._rhythm.busy_s * (0.8 + 0.4 * self._random.random()))
-                if not self._selection.needy():
+                if not self._selection.has_needy():
                     with trio.move_on_at(self._selection.idle_until):
                         await self._member.dag_changes.wait()
 

@@ -68,8 +68,19 @@ class PeerTable:
         """Take in what a peer said it has of `epoch`, unless that epoch is over here by now."""
         self.observe_epoch()
         if epoch == self._replica.epoch_digest:
-            peer.observe_tips(tips, trio.current_time(), ahead=ahead)
+            newest_seq = self._newest_seq(peer)
+            peer.observe_tips(tips, trio.current_time(), newest_seq=newest_seq, ahead=ahead)
             self._member.observe_tips(peer.id, tips, ahead=ahead)
+
+    def observe_events(self, peer: Peer) -> None:
+        """Take in what the events of a peer, which others brought here since it last spoke, prove that it has."""
+        newest_seq = self._newest_seq(peer)
+        if newest_seq > peer.newest_seq:
+            peer.observe_proven(self._member.proven_tips(peer.id), newest_seq)
+
+    def _newest_seq(self, peer: Peer) -> int:
+        newest = self._replica.newest(peer.id)
+        return -1 if newest is None else newest.seq
 
     def is_caught_up(self) -> bool:
         """Return whether we lack nothing of what a quorum of members, we among them, lately said they have."""

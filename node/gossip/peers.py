@@ -30,8 +30,10 @@ class Peer:
         self.has_spoken = False  # of our epoch, with us in it
         self.is_ahead = False  # it has closed that epoch
         self.is_elsewhere = False  # it answered that it does not, or no longer, know our epoch or us
-        self.tips: Sequence[Tip] = ()  # what it said it has of our epoch
+        self._said: Sequence[Tip] = ()  # what it said it has of our epoch
+        self.tips: Sequence[Tip] = ()  # that, and what its events prove that it has had since
         self.seqs: Mapping[MemberId, int] = {}  # the highest seq of each member among its tips
+        self.newest_seq = -1  # the highest seq of its own events that were here when `tips` was set
         self.settled: object = None  # what both sides had when it was last asked, and nothing more was to be had
         self.contacted_at: float | None = None  # when it last said something correct
         self.asked_at = -math.inf
@@ -49,13 +51,25 @@ class Peer:
         """Take in that an epoch has begun: the peer has not said yet what it has of it."""
         self.backoff.observe_epoch(now)
         self.has_spoken = self.is_ahead = self.is_elsewhere = False
-        self.tips, self.seqs, self.settled = (), {}, None
+        self._said, self.tips, self.seqs, self.newest_seq, self.settled = (), (), {}, -1, None
 
-    def observe_tips(self, tips: Sequence[Tip], now: float, *, ahead: bool = False) -> None:
-        """Take in what the peer said, correctly, that it has of our epoch; `ahead` if it has closed it."""
+    def observe_tips(self, tips: Sequence[Tip], now: float, *, newest_seq: int = -1, ahead: bool = False) -> None:
+        """Take in what the peer said, correctly, that it has of our epoch; `ahead` if it has closed it.
+
+        `newest_seq` is the highest seq of its own events that are here.
+        """
         self.has_spoken, self.is_ahead, self.is_elsewhere = True, ahead, False
-        self.tips, self.seqs = tips, seqs_of(tips)
+        self._said, self.tips, self.seqs = tips, tips, seqs_of(tips)
+        self.newest_seq = newest_seq
         self.contacted_at = now
+
+    def observe_proven(self, tips: Sequence[Tip], newest_seq: int) -> None:
+        """Take in what an event of the peer builds on that came after its last word: it has that, too.
+
+        Its next word replaces this. So a peer whose disk has lost events gets them again.
+        """
+        self.tips, self.newest_seq = [*self._said, *tips], newest_seq
+        self.seqs = seqs_of(self.tips)
 
     def observe_request(self, now: float) -> None:
         """Take in that the peer asked us something: it can reach us, so perhaps we can reach it again."""
@@ -101,6 +115,11 @@ class Peer:
     def has_spoken_since(self, since: float) -> bool:
         """Return whether the peer spoke of our epoch later than at `since`."""
         return self.has_spoken and self.contacted_at is not None and self.contacted_at > since
+
+    @property
+    def silent_since(self) -> float:
+        """When it last said something correct."""
+        return -math.inf if self.contacted_at is None else self.contacted_at
 
     def is_level(self, ours: Mapping[MemberId, int]) -> bool:
         """Return whether the peer is in our epoch, and all that it has is here."""

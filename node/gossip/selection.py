@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import trio
@@ -30,8 +30,10 @@ class _Holdings(NamedTuple):
 class PeerSelection:
     """Chooses a peer that lacks something or has what we lack; now and then the one not asked for the longest time.
 
-    The latter gets its turn however many others need something: a peer that always claims to have more must not keep
-    us from those that cannot tell us what they have, as they do not reach us.
+    Of several of the former it is the one that has been silent longest, whoever asked whom last: most is new between
+    the two of us, and no peer can bring forward its turn. The latter gets its turn however many others need something:
+    a peer that always claims to have more must not keep us from those that cannot tell us what they have, as they do
+    not reach us.
     """
 
     def __init__(self, member: Member, table: PeerTable, rhythm: Rhythm, chance: random.Random) -> None:
@@ -56,19 +58,22 @@ class PeerSelection:
         self._table.observe_epoch()
         now = trio.current_time()
         if now < self.idle_until:
-            needy = self.needy()
-            return self._random.choice(needy) if needy else None
+            return min(self._needy(), key=lambda peer: (peer.silent_since, self._random.random()), default=None)
         self._idled_at = now
         return min(self._askable(), key=lambda peer: (peer.asked_at, self._random.random()), default=None)
 
-    def needy(self) -> list[Peer]:
-        """Return the peers that can be asked now and with which an exchange would help either side."""
+    def has_needy(self) -> bool:
+        """Return whether there is a peer that can be asked now and with which an exchange would help either side."""
+        return next(self._needy(), None) is not None
+
+    def _needy(self) -> Iterator[Peer]:
         here, worth_bringing = self._holdings(), self._events_worth_bringing()
-        return [peer for peer in self._askable() if self._needs_exchange(peer, here, worth_bringing)]
+        return (peer for peer in self._askable() if self._needs_exchange(peer, here, worth_bringing))
 
     def _needs_exchange(self, peer: Peer, here: _Holdings, worth_bringing: int) -> bool:
         if not peer.has_spoken:
             return True
+        self._table.observe_events(peer)
         lacks_enough = peer.lacks(here.seqs) >= worth_bringing
         may_help_us = len(here.wanted) > 0 or peer.leads(here.seqs) > 0
         return (lacks_enough or may_help_us) and peer.settled != (here, peer.seqs)
@@ -87,8 +92,20 @@ class PeerSelection:
         is_many = lacking >= self._events_worth_bringing()
         return is_up_to_date and lacking > 0 and (is_many or not self._can_fetch(peer))
 
+    def should_bring_more(self, peer: Peer, *, has_brought: bool) -> bool:
+        """Return whether to bring a peer, in another exchange right after one, what it lacks by its answer.
+
+        While somebody waits for rounds, events come all the time. The few that came during the exchange wait for the
+        peer's next turn: on links with long round trips, exchanges for them would follow each other without a pause.
+        """
+        is_few = self.count_lacking(peer) < _HEARTBEATS * len(self._replica.roster)
+        if has_brought and is_few and self._is_busy():
+            return False
+        return self.should_bring(peer, is_up_to_date=True)
+
     def count_lacking(self, peer: Peer) -> int:
-        """Return how many events a peer lacks, by what it said last."""
+        """Return how many events a peer lacks, by what it said last and its events prove."""
+        self._table.observe_events(peer)
         return peer.lacks(seqs_of(self._member.shown_tips()))
 
     def _can_fetch(self, peer: Peer) -> bool:

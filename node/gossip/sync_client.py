@@ -82,6 +82,7 @@ class SyncClient:
     async def _exchange(self, peer: Peer, *, is_first: bool) -> bool:
         """Do one sync, the first of this contact or another. Return whether one more would help."""
         self._table.observe_epoch()
+        await self._member.prepare_exchange()
         epoch = self._replica.epoch_digest
         brought = self._events_for(peer, is_up_to_date=not is_first)
         lacking = self._selection.count_lacking(peer) if brought else math.inf
@@ -91,7 +92,7 @@ class SyncClient:
         if self._replica.epoch_digest != epoch:
             return True  # the peer helped us to close it: now for the next epoch
         may_fetch_more = answer.more and taken > 0
-        may_bring_more = not answer.closed and self._selection.should_bring(peer, is_up_to_date=True)
+        may_bring_more = not answer.closed and self._selection.should_bring_more(peer, has_brought=bool(brought))
         return may_fetch_more or (may_bring_more and self._selection.count_lacking(peer) < lacking)
 
     def _events_for(self, peer: Peer, *, is_up_to_date: bool) -> list[bytes]:

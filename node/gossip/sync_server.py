@@ -53,6 +53,7 @@ class SyncServer:
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         peer.observe_request(trio.current_time())
         self._table.observe_tips(peer, request.tips, request.epoch, ahead=request.closed)
+        await self._member.prepare_exchange()
         peer.bytes_received += len(body)
         return self._lacking(peer, request)
 

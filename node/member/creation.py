@@ -64,6 +64,12 @@ class CreationPlanner:
             else:
                 self._seen.pop(event.hash, None)
 
+    def seen_by(self, member: bytes) -> Mapping[bytes, int]:
+        """Return what the newest event of a member builds on: the highest seq of each, its own included."""
+        newest = self._tips.get(self._index[member])
+        seen = () if newest is None else self._seen[newest.hash]
+        return {listed: seq for listed, seq in zip(self._index, seen, strict=False) if seq != _NO_SEQ}
+
     def plan(self, excluded: Sequence[int] = ()) -> Plan | None:
         """Plan the next own event; it does not build on events of `excluded` members (indices in the roster).
 

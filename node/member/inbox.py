@@ -26,10 +26,14 @@ class Jump:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A jump, or events with checked signatures. The owner sets `done` when they are in."""
+    """A jump, or events with checked signatures. The owner sets `done` when they are in.
+
+    With `precedes_exchange` a peer is told next what is here, so the owner makes an own event first if one is due then.
+    """
 
     events: Sequence[Event] = ()
     jump: Jump | None = None
+    precedes_exchange: bool = False
     done: trio.Event = field(default_factory=trio.Event)
 
 

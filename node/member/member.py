@@ -151,6 +151,14 @@ class Member:
         if events:
             await self._inbox.put(Delivery(events))
 
+    async def prepare_exchange(self) -> None:
+        """Return when everything is ready to tell a peer what is here: an own event is made first if that helps.
+
+        Somebody has to wait for rounds, and the own event before it must not be too new; see `CreationTiming`.
+        """
+        if trio.current_time() >= self._timer.next_prompt_at and self.wants_rounds():
+            await self._inbox.put(Delivery(precedes_exchange=True))
+
     def observe_tips(self, peer: MemberId, tips: Iterable[Tip], *, ahead: bool = False) -> None:
         """Take in what a peer says it has of our epoch; it is in that epoch, or `ahead` of it.
 
@@ -227,6 +235,16 @@ class Member:
         digest = self.genesis.digest if record is None else record.digest
         return digest, await self._store.read_events(number, start, count)
 
+    def proven_tips(self, peer: MemberId) -> list[Tip]:
+        """Return what a peer had when it made its newest event that is here, as that event builds on it.
+
+        Leave out members that have forked: a seq does not say which of their events it had.
+        """
+        dag, seqs = self.replica.dag, {} if self._planner is None else self._planner.seen_by(peer)
+        chains = [(dag.index[member], seq) for member, seq in seqs.items()]
+        events = [dag.events[dag.chain(index, seq)[0]] for index, seq in chains if not dag.has_forked(index)]
+        return [Tip(event.creator, event.seq, event.hash) for event in events]
+
     def last_id(self) -> int:
         """Return the highest transaction id that we have used or put forward; -1 if there is none."""
         return max(self.replica.ledger.last_id(self.id), self._pool.last_id())
@@ -276,17 +294,22 @@ class Member:
         task_status.started()
         self._absence.expect(0.0)
         await self._look_for_copy()
+        delivery: Delivery | None = None
         while True:
             if self._absence.was_away():
                 self._listen_again("this process, or its machine, did not run for a while")
             elif self._is_alone():
                 self._listen_again(f"nobody was heard for {_ALONE_S:g} s")
-            until = min(await self._create_if_due(), trio.current_time() + _LOOK_S)
+            is_prompt = delivery is not None and delivery.precedes_exchange
+            until = min(await self._create_if_due(is_prompt=is_prompt), trio.current_time() + _LOOK_S)
+            if delivery is not None:
+                delivery.done.set()  # if an exchange follows, only now
             self._absence.expect(until - trio.current_time())
             delivery = await self._inbox.next(until)
             if delivery is not None:
                 await self._take_in(delivery)
-                delivery.done.set()
+                if not delivery.precedes_exchange:
+                    delivery.done.set()
             if self.divergence.wants_recomputation():
                 await self._recompute_ledger()
                 self._absence.expect(0.0)
@@ -441,8 +464,11 @@ class Member:
 
     # Own events.
 
-    async def _create_if_due(self) -> float:
-        """Make an own event if there is reason to; return when to look again if nothing comes in (trio's clock)."""
+    async def _create_if_due(self, *, is_prompt: bool) -> float:
+        """Make an own event if there is reason to; return when to look again if nothing comes in (trio's clock).
+
+        With `is_prompt` a peer gets it at once, so it comes sooner after the one before.
+        """
         now = trio.current_time()
         if self._planner is None or not self._has_asked or self.second_instance.reason:
             return math.inf
@@ -452,7 +478,7 @@ class Member:
             self._listening, self._knows_own = None, True
         heartbeat = self._timer.next_heartbeat_at
         due = self._timer.next_busy_at if self.wants_rounds() else heartbeat
-        if now < due:
+        if now < (self._timer.next_prompt_at if is_prompt and self.wants_rounds() else due):
             return due
         if self._ailment():
             return now + _UNFIT_S
@@ -464,8 +490,8 @@ class Member:
 
     async def _create(self, plan: Plan) -> None:
         """Sign the next own event, make it durable, then attach it. Nothing else in the node makes own events."""
-        self._timer.restart(trio.current_time())
         transactions = self._pool.fill() if self._has_transactions() else ()
+        self._timer.restart(trio.current_time(), len(transactions))
         try:
             event = self.replica.create(self._clock.time_ns(), transactions, plan.other_parents)
         except ForkError as error:

@@ -1,6 +1,7 @@
 """Names and addresses of members, from the roster and from the swarm.toml that founded the swarm."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from consensus.keys import MemberId, id_text
 from consensus.roster import ADDRESS_LIMIT, Roster, RosterMember
@@ -67,6 +68,7 @@ class AddressBook:
         return list(dict.fromkeys(address for address in map(_canonical_address, texts) if address))
 
 
+@lru_cache(maxsize=1024)  # asked for with every request: three addresses of each of up to 256 members
 def _canonical_address(text: str) -> str:
     """Return the one spelling of an address; "" if the text is not one."""
     try:

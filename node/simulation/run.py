@@ -159,7 +159,7 @@ class _Run:
         return SimulatedSwarm(
             schedule.nodes,
             schedule.seed,
-            timing=CreationTiming(busy_s=0.4 * slowness),
+            timing=CreationTiming(busy_s=0.4 * slowness, prompt_s=0.05 * slowness),
             rhythm=Rhythm(busy_s=0.2 * slowness, timeout_s=5.0),
             observe=self._observe,
             attacks={

@@ -1,6 +1,7 @@
 """Idle, busy, slow and cut-off swarms in virtual time: events are made when they are of use, and not otherwise."""
 
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import trio
 from trio.testing import MockClock
@@ -78,6 +79,22 @@ async def test_an_idle_swarm_stays_alive_with_little_traffic(nursery: trio.Nurse
         assert node.gossip is not None
         assert node.gossip.is_caught_up()
         assert all(status.state == "ok" for status in node.gossip.statuses())
+
+
+async def test_a_transaction_has_its_place_within_a_second(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    watched = Watched()
+    swarm = make_swarm(watched, Conditions(delay_s=0.001, jitter_s=0.0001))
+    await nursery.start(swarm.run)
+    await trio.sleep(MEET_S)
+    before, seconds = swarm.network.traffic.asked, 8
+    async with trio.open_nursery() as users:
+        for node in swarm.nodes:
+            users.start_soon(watched.use, node, 1.0 + node.number / 10, trio.current_time() + seconds)
+    assert (swarm.network.traffic.asked - before) / seconds / COUNT < 1.25 / Rhythm().busy_s  # linear in the members
+    await trio.sleep(2)
+    assert not watched.submitted
+    assert median(watched.waits) < 0.8  # 0.6 was seen; 1.4 while own events came each 0.2 s, whoever asked
+    assert max(watched.waits) < 1.2
 
 
 async def test_a_busy_swarm_fills_its_events(nursery: trio.Nursery, autojump_clock: MockClock) -> None:

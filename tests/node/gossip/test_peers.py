@@ -82,3 +82,24 @@ def test_what_a_peer_said_counts_until_the_epoch_ends() -> None:
     assert not peer.has_spoken_since(11)
     assert peer.lacks(ours) == 8
     assert peer.state() == "ok"
+
+
+def test_what_a_new_event_of_a_peer_builds_on_counts_until_its_next_word() -> None:
+    peer, ours = Peer(OTHER), {ME: 4, OTHER: 3}
+    peer.observe_tips([tip(ME, 1), tip(OTHER, 2)], 10, newest_seq=2)
+    peer.observe_proven([tip(ME, 3), tip(OTHER, 3)], 3)
+    assert peer.lacks(ours) == 1
+    assert tip(ME, 3) in peer.tips
+    assert peer.newest_seq == 3
+    peer.observe_tips([tip(ME, 1), tip(OTHER, 2)], 11, newest_seq=3)  # its disk has lost the rest
+    assert peer.lacks(ours) == 4
+    assert peer.tips == [tip(ME, 1), tip(OTHER, 2)]
+    peer.observe_proven([tip(ME, 3), tip(OTHER, 4)], 4)
+    peer.observe_epoch(12)
+    assert peer.lacks(ours) == 9
+
+
+def test_who_never_spoke_has_been_silent_longest() -> None:
+    peer, other = Peer(ME), Peer(OTHER)
+    other.observe_tips([], 0)
+    assert peer.silent_since < other.silent_since

@@ -174,3 +174,18 @@ def test_what_is_ordered_is_forgotten() -> None:
     assert len(events) > 100
     assert len(policy._seen) < 20
     assert table.go_round(range(4), 3) > 0
+
+
+def test_an_event_proves_what_its_creator_had() -> None:
+    table = Table([1, 1, 1])
+    policy, (first, second, third) = table.policies[0], (identity.id for identity in table.identities)
+    assert policy.seen_by(second) == {}
+    table.make(2, Plan((), advances=True), [1])
+    table.make(0, Plan((), advances=True), [1])
+    table.make(1, Plan((table.last(2).hash,), advances=True), [])
+    table.catch_up()
+    assert policy.seen_by(second) == {second: 0, third: 0}
+    table.make(1, Plan((table.last(0).hash,), advances=True), [0])
+    assert policy.seen_by(second) == {first: 0, second: 1, third: 0}
+    policy.observe_ordered([event for event, _ in table.events])
+    assert policy.seen_by(second) == {first: 0, second: 1, third: 0}

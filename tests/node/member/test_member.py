@@ -162,6 +162,33 @@ async def test_an_event_stored_but_never_sent_is_sent_after_the_restart(
     assert seqs == list(range(len(seqs)))
 
 
+async def test_before_an_exchange_an_own_event_comes_sooner(swarm: Swarm, autojump_clock: MockClock) -> None:
+    await swarm.settle()
+    await trio.sleep(5)  # nobody waits for rounds any more
+    member, own = swarm.member(0), swarm.nodes[0].identity.id
+
+    def newest() -> int:
+        event = member.replica.newest(own)
+        assert event is not None
+        return event.seq
+
+    before = newest()
+    await member.prepare_exchange()
+    assert newest() == before  # nobody waits
+    member.submit([note(1)])
+    await trio.sleep(0)  # not yet: the owner has not had its turn
+    await member.prepare_exchange()
+    assert newest() == before + 1
+    member.submit([note(2)])
+    await member.prepare_exchange()
+    assert newest() == before + 1  # too soon
+    await trio.sleep(1.5 * TIMING.prompt_s)
+    await member.prepare_exchange()
+    assert newest() == before + 2
+    assert not member.status().pending or member.replica.needs_rounds()
+    await swarm.settle()
+
+
 async def test_no_own_event_before_a_quorum_was_heard(swarm: Swarm, autojump_clock: MockClock) -> None:
     await swarm.settle()
     node, others = swarm.nodes[0], [node.identity.id for node in swarm.nodes[1:]]

@@ -81,8 +81,8 @@ class SyncClient:
 
     async def _exchange(self, peer: Peer, *, is_first: bool) -> bool:
         """Do one sync, the first of this contact or another. Return whether one more would help."""
-        self._table.observe_epoch()
         await self._member.prepare_exchange()
+        self._table.observe_epoch()
         epoch = self._replica.epoch_digest
         brought = self._events_for(peer, is_up_to_date=not is_first)
         lacking = self._selection.count_lacking(peer) if brought else math.inf

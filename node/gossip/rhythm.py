@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Rhythm:
     """The times and counts by which gossip goes."""
 
-    busy_s: float = 0.08  # from one exchange to the next, with whichever peers
+    busy_s: float = 0.075  # from one exchange to the next, with whichever peers
     idle_s: float = 1.5  # the same while nobody needs anything
     calm_s: float = 2.0  # after nobody waits for rounds any more; then heartbeats are fetched, not brought
     timeout_s: float = 10.0  # for an answer

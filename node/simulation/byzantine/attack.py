@@ -135,7 +135,7 @@ class ByzantineMember(Member):
         if events is None:
             await super()._create(plan)
             return
-        self._timer.restart(trio.current_time())
+        self._timer.restart(trio.current_time(), transactions=0)
         await self._store.append(events)
         await self._observe_attached(self.replica.insert(events))
         unattached = [event.raw for event in events if not self.has_event(event.hash)]

@@ -14,6 +14,7 @@ from node.config.founding import found_swarm
 from node.config.swarm_file import load_config
 from node.demo.processes import NodeCommand
 from node.system.imports import python_command
+from node.text.formatting import plural
 from node.text.harmless import harmless_lines
 
 _DIRECTORY = Path("demo-swarm")
@@ -50,7 +51,7 @@ async def prepare_swarm(options: argparse.Namespace, console: Console) -> Prepar
     gossip_ports, http_ports = ports[: options.nodes], ports[options.nodes :]
     configuration = f"{options.board}-{options.players}"
     founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in gossip_ports], [configuration])
-    console.print(f"A swarm of {options.nodes} nodes in {directory} (keys, stores, logs).", soft_wrap=True)
+    console.print(f"A swarm of {plural(options.nodes, 'node')} in {directory} (keys, stores, logs).", soft_wrap=True)
     compile_started = time.monotonic()
     with console.status("Compiling the game rules for this machine (once, about half a minute) ..."):
         await _compile(configuration, console)

@@ -66,18 +66,23 @@ def proof_path(directory: Path, result: bytes) -> Path:
     return directory / f"{result.hex()}{SUFFIX}"
 
 
-async def _is_kept(context: WorkContext, path: Path) -> bool:
-    """Return whether the proof is in the file, which may be damaged, missing, or something else."""
+def read_proof(path: Path, genesis: bytes) -> bytes | None:
+    """Return the proof that is kept at a path; None if there is none, or it is damaged or of another swarm."""
     try:
         data = read_regular(path, SIZE_LIMIT)
-        verify_proof(data, context.genesis.digest)
+        verify_proof(data, genesis)
     except FileNotFoundError:
-        return False
+        return None
     except (NotAProofError, ProofError, OSError) as error:
-        _log.warning("damaged proof is made again", proof=str(path), reason=str(error))
-        return False
+        _log.warning("damaged proof, which the next start makes again", proof=str(path), reason=str(error))
+        return None
+    return data
+
+
+async def _is_kept(context: WorkContext, path: Path) -> bool:
+    is_kept = read_proof(path, context.genesis.digest) is not None
     await trio.lowlevel.checkpoint()
-    return True
+    return is_kept
 
 
 async def _proof(context: WorkContext, store: Store, fault: Fault) -> bytes:

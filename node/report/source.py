@@ -36,7 +36,7 @@ from node.member.member import Member
 from node.membership.address_book import AddressBook
 from node.membership.joining import reason_outside, reason_voteless
 from node.membership.proposals import Proposals
-from node.proofs.faults import proof_path
+from node.proofs.faults import proof_path, read_proof
 from node.report import ledger as shown
 from node.report import membership
 from node.report.conduct import conduct, proofs
@@ -145,9 +145,10 @@ class NodeReport:
     def fault(self, result: str) -> bytes | None:
         """See `StatusSource.fault`."""
         try:
-            return proof_path(self._faults, bytes.fromhex(result)).read_bytes()
-        except (OSError, ValueError):
+            path = proof_path(self._faults, bytes.fromhex(result))
+        except ValueError:
             return None
+        return read_proof(path, self._member.genesis.digest)
 
     def certificate(self, certificate: str) -> bytes | None:
         """See `StatusSource.certificate`."""

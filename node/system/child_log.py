@@ -7,6 +7,7 @@ from pathlib import Path
 
 _MAX_BYTES = 2 * 1024 * 1024
 _AT_ONCE_BYTES = 64 * 1024
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe may lie there
 
 
 class ChildLog:
@@ -42,5 +43,5 @@ class ChildLog:
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_size + len(data) > self._max_bytes:
                 os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
-        with self._path.open("ab", buffering=0) as file:
+        with open(os.open(self._path, _APPEND, 0o666), "ab", buffering=0) as file:
             file.write(data)

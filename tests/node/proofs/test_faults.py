@@ -1,5 +1,6 @@
 """A node's files with proofs of wrong results: written once all is there that they take, whenever that is."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from consensus.event import Event
 from consensus.fault_proof import verify_proof
 from consensus.genesis import Genesis
 from consensus.ledger.records.cases import Fault
-from node.proofs.faults import find_events, proof_path, write_fault_proofs
+from node.proofs.faults import find_events, proof_path, read_proof, write_fault_proofs
 from node.work.worker import WorkError
 from tests.node.proofs import fault_proofs
 
@@ -106,10 +107,17 @@ async def test_a_proof_is_written_when_all_is_there(
     await trio.sleep(5000)
     assert len(shelf.read) == reads
     whole = path.read_bytes()
+    assert read_proof(path, fault_proofs.genesis().digest) == whole
+    assert read_proof(path, bytes(32)) is None
+    path.write_bytes(whole[:-1])
+    assert read_proof(path, fault_proofs.genesis().digest) is None
     path.write_bytes(whole[:-1])  # damaged; the next start makes it anew
     nursery.start_soon(write_fault_proofs, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # as above
     await trio.sleep(10)
     assert path.read_bytes() == whole
+    path.unlink()
+    os.mkfifo(path)
+    assert read_proof(path, fault_proofs.genesis().digest) is None
     path.unlink()
     path.mkdir()
     nursery.start_soon(write_fault_proofs, context, shelf, tmp_path / "faults")  # type: ignore[arg-type]  # as above

@@ -202,6 +202,14 @@ async def test_the_log_of_a_child_is_bounded_and_its_loss_costs_nothing(tmp_path
         while not log.with_name("worker.log.1").exists() or log.stat().st_size < 500_000:
             await trio.sleep(0.01)
     assert sum(file.stat().st_size for file in folder.iterdir()) <= 4 * 1024 * 1024
+    for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/full"), lambda path: path.symlink_to(path)):
+        log.unlink(missing_ok=True)
+        make(log)
+        with trio.fail_after(10):
+            await shop.perform({"job": "shout"}, lambda _told: None)
+        await shop.aclose()
+        if log.is_dir():
+            log.rmdir()
     shutil.rmtree(folder)
     await shop.perform({"job": "shout"}, lambda _told: None)
     await shop.aclose()

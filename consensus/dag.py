@@ -1,7 +1,9 @@
 """The attached events of one epoch, and the rules that hold between an event and its parents."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from consensus.bounds import Bounds
 from consensus.event import Event
 from consensus.hashgraph import Hashgraph
 from consensus.keys import MemberId
@@ -15,15 +17,23 @@ class Dag:
     Events go by row, counted from 0 in the order of attachment; members go by index.
     """
 
-    def __init__(self, members: Sequence[tuple[MemberId, int]], last_time: int | None = None) -> None:
-        """Start an empty DAG. `members` are ids with weights, in roster order; for `last_time` see `Hashgraph`."""
-        self.hashgraph = Hashgraph([weight for _, weight in members], last_time)
+    def __init__(
+        self, members: Sequence[tuple[MemberId, int]], last_time: int | None = None, *, ahead: int = 0
+    ) -> None:
+        """Start an empty DAG. `members` are ids with weights, in roster order; for `last_time` see `Hashgraph`.
+
+        `ahead` is that of the genesis; with 0 there are no `Bounds`.
+        """
+        weights = [weight for _, weight in members]
+        self.hashgraph = Hashgraph(weights, last_time)
+        self.bounds = Bounds(self.hashgraph, weights, ahead) if ahead else None
         self.members = [member for member, _ in members]
         self.index = {member: index for index, member in enumerate(self.members)}
         self.events: list[Event] = []
         self.rows: dict[bytes, int] = {}
         self._by_member: list[list[int]] = [[] for _ in members]
         self._tips: list[dict[int, None]] = [{} for _ in members]  # rows without a self-child, oldest first
+        self._built_on: list[dict[int, None]] = [{} for _ in members]  # the newest of each branch that others built on
 
     def __contains__(self, digest: bytes) -> bool:
         return digest in self.rows
@@ -50,7 +60,27 @@ class Dag:
         creators = [event.creator, *(self.events[self.rows[other]].creator for other in event.other_parents)]
         if len(set(creators)) != len(creators):
             return "the other-parents are not by distinct other members"
-        return None
+        return self.check_bounds(event.creator, event.self_parent, event.other_parents)
+
+    def check_bounds(self, creator: MemberId, self_parent: bytes | None, others: Sequence[bytes]) -> str | None:
+        """Return which of the `Bounds` the event that `creator` would make on these parents breaks; None if none."""
+        if self.bounds is None:
+            return None
+        rows = [self.rows[other] for other in others]
+        own = None if self_parent is None else self.rows[self_parent]
+        creators = [self.index[self.events[row].creator] for row in rows]
+        before = None if own is None else self._self_ancestor(own, self.bounds.events - 1)
+        return self.bounds.fault(self.index[creator], own, rows, creators, before)
+
+    def _self_ancestor(self, row: int, back: int) -> int | None:
+        """Return the self-ancestor of `row` so many places before it; None if there are fewer."""
+        event = self.events[row]
+        member, seq = self.index[event.creator], event.seq - back
+        if seq < 0:
+            return None
+        if not self.has_forked(member):
+            return self._by_member[member][seq]
+        return next(islice(self.self_ancestors(row), back, None))
 
     def preview(self, creator: MemberId, self_parent: bytes | None, others: Sequence[bytes]) -> tuple[int, bool]:
         """Return the round of the event that `creator` would make on these parents, and whether it is a witness."""
@@ -69,11 +99,28 @@ class Dag:
         if self_parent is not None:
             self._tips[member].pop(self_parent, None)
         self._tips[member][row] = None
+        for other in others:
+            self._observe_built_on(other)
         return row
+
+    def _observe_built_on(self, row: int) -> None:
+        built_on = self._built_on[self.index[self.events[row].creator]]
+        if any(self.hashgraph.is_self_ancestor(row, newer) for newer in built_on):
+            return
+        for older in [older for older in built_on if self.hashgraph.is_self_ancestor(older, row)]:
+            del built_on[older]
+        built_on[row] = None
 
     def tips(self, member: int) -> list[int]:
         """Return the rows of `member`'s events without a self-child, oldest first: one unless the member has forked."""
         return list(self._tips[member])
+
+    def offered(self, member: int) -> list[int]:
+        """Return the rows up to which `member`'s events are passed on without being asked for: its tips.
+
+        With `Bounds`, of a member that has forked, only what others have built on: they need nothing else of it.
+        """
+        return list(self._built_on[member]) if self.bounds and self.has_forked(member) else self.tips(member)
 
     def chain(self, member: int, start: int) -> Sequence[int]:
         """Return the rows of the events from seq `start` on, of a member that has not forked."""

@@ -33,12 +33,16 @@ class RefusedEvent:
 class EpochEvents:
     """The DAG of one epoch with the events that wait for it or were refused. It does not interpret the order."""
 
-    def __init__(self, opening: Opening, refused: Counter[str]) -> None:
-        """Start the epoch of `opening`; `refused` counts over all epochs how many events broke which rule."""
+    def __init__(self, opening: Opening, refused: Counter[str], *, ahead: int = 0) -> None:
+        """Start the epoch of `opening`; `refused` counts over all epochs how many events broke which rule.
+
+        `ahead` is that of the genesis.
+        """
         self.opening = opening
         members = [(member.id, member.weight) for member in opening.roster.members]
-        self.dag = Dag(members, last_time=opening.time)
+        self.dag = Dag(members, last_time=opening.time, ahead=ahead)
         self.orphans = Orphans()
+        self._unasked = Orphans()  # by members that have forked; each waits until another member's event needs it
         self.refused = refused
         self._tips: list[Tip] = []  # kept, as every message names them, until a further event is attached
         self._tips_after = 0  # events
@@ -46,17 +50,40 @@ class EpochEvents:
         self._late_forks: dict[MemberId, Event] = {}  # by creator: another event than the attached one with its seq
         self._refusals: dict[bytes, RefusedEvent] = {}  # the latest, so that their descendants are refused too
 
-    def insert(self, events: Iterable[Event]) -> list[Event]:
+    def insert(self, events: Iterable[Event], *, sent: bool = False) -> list[Event]:
         """Attach what can be attached, and return it, parents first; see `Replica.insert`."""
         attached: list[Event] = []
         for event in events:
             ready = deque([event])
             while ready:
                 candidate = ready.popleft()
-                if self._attach(candidate):
+                if sent and self._is_unasked(candidate):
+                    if candidate.hash not in self._unasked:
+                        self._unasked.add(candidate, [candidate.hash])
+                elif self._attach(candidate):
                     attached.append(candidate)
                     ready += self.orphans.release(candidate.hash)
+                else:
+                    ready += self._needed_by(candidate)
         return attached
+
+    def _is_unasked(self, event: Event) -> bool:
+        """Return whether `event` is new, by a member that has forked, and no event that is here waits for it."""
+        if event.creator not in self.on_demand() or event.epoch != self.opening.digest or self.has_event(event.hash):
+            return False
+        return not self.orphans.is_waited_for(event.hash)
+
+    def on_demand(self) -> list[MemberId]:
+        """Return the members whose events are taken only if events of others need them: they have forked here."""
+        if self.dag.bounds is None:
+            return []
+        return [self.dag.members[index] for index in self.dag.hashgraph.forkers()]
+
+    def _needed_by(self, orphan: Event) -> list[Event]:
+        """Return the parents of `orphan` that were kept until somebody needs them."""
+        if orphan.hash not in self.orphans:
+            return []
+        return [event for parent in orphan.parents for event in self._unasked.release(parent)]
 
     def _attach(self, event: Event) -> bool:
         """Return whether `event` is new and was attached; otherwise it is known, waits, or is refused."""

@@ -34,6 +34,10 @@ class Orphans:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._missing
 
+    def is_waited_for(self, digest: bytes) -> bool:
+        """Return whether an orphan waits for the event with this hash."""
+        return digest in self._waiting
+
     def by_creator(self, creator: MemberId) -> list[Event]:
         """Return the orphans by `creator`, in order of arrival."""
         return list(self._by_creator[creator].events.values()) if creator in self._by_creator else []

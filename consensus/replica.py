@@ -20,7 +20,7 @@ from consensus.outcome import ClosedEpoch, ForkError, RoundEffects
 from consensus.own_events import OwnEvents
 from consensus.preimages import Preimages
 from consensus.roster import Roster
-from consensus.sync import Tip
+from consensus.sync import Tip, seqs_of
 
 __all__ = ["ClosedEpoch", "ForkError", "Replica", "RoundEffects"]
 
@@ -78,7 +78,7 @@ class Replica:
     def _begin_epoch(self, opening: Opening) -> None:
         self.opening = opening
         self._forks.begin_epoch(opening.number)
-        self._open = EpochEvents(opening, self.refused)
+        self._open = EpochEvents(opening, self.refused, ahead=self.genesis.settings.epoch.ahead)
         self.dag = self._open.dag
         self.hashgraph = self.dag.hashgraph
         self._own = None if self._key is None else OwnEvents(self._key, self._open)
@@ -100,15 +100,19 @@ class Replica:
 
     # Events in.
 
-    def insert(self, events: Iterable[Event]) -> list[Event]:
+    def insert(self, events: Iterable[Event], *, sent: bool = False) -> list[Event]:
         """Attach what can be attached, and return it, parents first. The caller has verified the signatures.
 
         An event whose parents are missing waits for them, within bounds. One that breaks a rule, or is of an epoch that
         is not open, is dropped with all that wait for it, and counted in `refused`. Late events of the epoch closed
         last are only searched for forks. Nothing that a peer can send makes this raise.
+
+        `sent` if they were sent by a peer, not read from our disk: then, with `Bounds`, those by a member that has
+        forked are kept, within bounds, until an event by another member needs them.
         """
         closed = self._closed
-        attached = self._open.insert(event for event in events if closed is None or not closed.observe_late(event))
+        current = (event for event in events if closed is None or not closed.observe_late(event))
+        attached = self._open.insert(current, sent=sent)
         self._forks.observe(self._open, closed)
         if attached and closed is not None and self._has_been_left_by_all(closed):
             self._closed = None
@@ -212,7 +216,7 @@ class Replica:
 
     def restore_closed(self, opening: Opening, events: Iterable[Event]) -> None:
         """Hold the epoch before this one again, from its stored events, after a restart; see `find_epoch`."""
-        closed = EpochEvents(opening, self.refused)
+        closed = EpochEvents(opening, self.refused, ahead=self.genesis.settings.epoch.ahead)
         closed.insert(events)
         if not self._has_been_left_by_all(closed):
             self._closed = closed
@@ -220,6 +224,14 @@ class Replica:
     def tips(self) -> list[Tip]:
         """Return what we have, for a sync message: the events without a self-child, in roster order."""
         return self._open.tips()
+
+    def seqs(self) -> dict[MemberId, int]:
+        """Return the highest seq of each member but those `on_demand`, to compare with what peers have."""
+        return seqs_of(self.tips(), self.on_demand())
+
+    def on_demand(self) -> list[MemberId]:
+        """Return the members whose events nobody fetches or brings by themselves: see `EpochEvents.on_demand`."""
+        return self._open.on_demand()
 
     def observe_tips(self, peer: MemberId, tips: Iterable[Tip]) -> None:
         """Record whether `peer` has own events of ours that we lack: `create` has to continue from them.
@@ -289,6 +301,14 @@ class Replica:
         own.observe_created(event)
         self._forks.mark_submitted(proofs)
         return event
+
+    def can_create(self, other_parents: Sequence[bytes] = ()) -> bool:
+        """Return whether the next own event may have these other-parents, by the `Bounds` of this epoch."""
+        if self._own is None or not self._own.is_member:
+            return False
+        newest = self._own.newest
+        own = None if newest is None else newest.hash
+        return self.dag.check_bounds(self._own.id, own, other_parents) is None
 
     def _open_transactions(self, key: SigningKey) -> tuple[TransactionTable, ...]:
         """Return what the first own event of an epoch begins with: our seal, and the anchor for the next epoch."""

@@ -16,6 +16,7 @@ LARGEST = 2**53 - 1
 LONGEST_S = 10**9
 SHARD_GAMES = 65_536  # a shard holds no more
 ROUNDS_LIMIT = 1 << 17  # of an epoch: each member has this many preimages for it
+LEAST_AHEAD = 6  # more than honest members ever make, `node/member/creation.py`: docs/consensus.md says why
 EVENTS_LIMIT = ROUNDS_LIMIT - 3  # an epoch of n events has at most n + 3 rounds, each of which needs a preimage
 
 
@@ -218,22 +219,27 @@ class MatchSettings(Section):
             raise SettingsError(f"must be 4096 or less, not {self.block_limit}", "match", "block_limit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TimingSettings(Section):
     """How long things may take, in seconds of the ledger's clock (consensus time without long gaps)."""
 
     NAME = "timing"
+    MAY_BE_ZERO = frozenset({"by_weight"})
+    EARLIER = MappingProxyType({"by_weight": 0})
     lease_s: int = 120  # a claim without progress
     claim_s: int = 3600  # a claim at most, whatever its progress: nobody can hold work for ever
     vote_s: int = 600  # a ripe candidate without enough votes
     idle_s: int = 900  # a match without a new result
     gap_s: int = 30  # a longer gap between ordered events counts as this much: an outage expires nothing
+    by_weight: int = 0  # 1: that clock is the weighted median of the members' own; 0: it is consensus time
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, value in self.table().items():
             if isinstance(value, int) and value > LONGEST_S:  # in ns it has to fit what can be encoded
                 raise SettingsError(f"must be {LONGEST_S} or less, not {value}", "timing", name)
+        if self.by_weight > 1:
+            raise SettingsError(f"must be 0 or 1, not {self.by_weight}", "timing", "by_weight")
 
 
 @dataclass(frozen=True)
@@ -241,11 +247,16 @@ class EpochSettings(Section):
     """When an epoch ends although the roster does not change."""
 
     NAME = "epoch"
+    MAY_BE_ZERO = frozenset({"ahead"})
+    EARLIER = MappingProxyType({"ahead": 0})
     events: int = 65_536  # received ones; the epoch closes with the round that exceeds this
     bytes: int = 1 << 28  # of received events, likewise: every member holds all of them in memory
+    ahead: int = 0  # events of a member without news of a quorum, for each member of the roster; 0: any number
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.ahead and self.ahead < LEAST_AHEAD:
+            raise SettingsError(f"must be 0 or {LEAST_AHEAD} and more, not {self.ahead}", "epoch", "ahead")
         if self.events > EVENTS_LIMIT:
             raise SettingsError(f"must be {EVENTS_LIMIT} or less, not {self.events}", "epoch", "events")
 
@@ -352,6 +363,10 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
-NEW_SWARM = Settings(training=TrainingSettings(sibling_promotions=4))
+NEW_SWARM = Settings(
+    training=TrainingSettings(sibling_promotions=4),
+    timing=TimingSettings(by_weight=1),
+    epoch=EpochSettings(ahead=8),
+)
 """The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so
 that the swarm of that file goes on; new swarms have it on."""

@@ -1,7 +1,7 @@
 """The tips that replicas exchange, and the events that a peer lacks according to its tips."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from consensus.dag import Dag
@@ -38,16 +38,17 @@ def _read_tip(value: Any) -> Tip:
 
 
 def tips_of(dag: Dag) -> list[Tip]:
-    """Return the tips of all members, in roster order; of a member that has forked, the newest few."""
-    rows = [row for member in range(len(dag.members)) for row in dag.tips(member)[-TIPS_PER_MEMBER:]]
+    """Return what is offered of all members, in roster order; of a member that has forked, the newest few."""
+    rows = [row for member in range(len(dag.members)) for row in dag.offered(member)[-TIPS_PER_MEMBER:]]
     return [Tip(event.creator, event.seq, event.hash) for event in (dag.events[row] for row in rows)]
 
 
-def seqs_of(tips: Iterable[Tip]) -> dict[MemberId, int]:
-    """Return the highest seq of each member that has a tip."""
+def seqs_of(tips: Iterable[Tip], without: Container[MemberId] = ()) -> dict[MemberId, int]:
+    """Return the highest seq of each member that has a tip, `without` some members."""
     seqs: dict[MemberId, int] = {}
     for tip in tips:
-        seqs[tip.creator] = max(tip.seq, seqs.get(tip.creator, -1))
+        if tip.creator not in without:
+            seqs[tip.creator] = max(tip.seq, seqs.get(tip.creator, -1))
     return seqs
 
 
@@ -92,7 +93,7 @@ class PeerKnowledge:
             seen = max([self._foreign[member], *(dag.events[row].seq for row in self._known[member])])
             return dag.chain(member, seen + 1)
         rows = set()
-        for tip in dag.tips(member)[-TIPS_PER_MEMBER:]:
+        for tip in dag.offered(member)[-TIPS_PER_MEMBER:]:
             for row in dag.self_ancestors(tip):
                 if row in rows or self.has_event(row):
                     break

@@ -7,12 +7,12 @@ limits are handled elsewhere. It is exact with forks, any weights and any insert
 from collections import Counter
 from collections.abc import Sequence
 
-from consensus.hashgraph.ancestry import NONE, Ancestry
+from consensus.hashgraph.ancestry import FORKED, NONE, Ancestry, Rows
 from consensus.hashgraph.fame import Election
 from consensus.hashgraph.receive import Decision, Received, Receiver
 from consensus.hashgraph.rounds import Rounds
 
-__all__ = ["Decision", "Hashgraph", "Received"]
+__all__ = ["FORKED", "Decision", "Hashgraph", "Received"]
 
 
 class Hashgraph:
@@ -58,6 +58,21 @@ class Hashgraph:
         parents = tuple(other_parents) if own == NONE else (own, *other_parents)
         row = self._ancestry.draft(creator, own, parents)
         return self._rounds.preview(row, creator, own, parents)
+
+    def preview_last(self, creator: int, self_parent: int | None, other_parents: Sequence[int]) -> Rows:
+        """Return `last` of the event that `add` would add; it is overwritten by the next call of anything here."""
+        own = NONE if self_parent is None else self_parent
+        parents = tuple(other_parents) if own == NONE else (own, *other_parents)
+        row = self._ancestry.draft(creator, own, parents)  # this may replace `last` by a longer array
+        return self.last(row)
+
+    def last(self, row: int) -> Rows:
+        """Return, per member, the row of its last event among the ancestors of `row`, NONE or FORKED: see `Ancestry`.
+
+        The array must not be changed.
+        """
+        last: Rows = self._ancestry.last[row]
+        return last
 
     def decide(self) -> list[Decision]:
         """Return the rounds that have become decided since the last call, in order; they are final (S13)."""

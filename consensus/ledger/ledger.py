@@ -35,6 +35,7 @@ from consensus.ledger.records.transactions import (
 from consensus.ledger.rules import (
     candidates,
     claims,
+    clock,
     evidence,
     findings,
     games,
@@ -157,9 +158,7 @@ class Ledger(Views):
 
     def _apply_event(self, ordered: OrderedEvent) -> None:
         state, event = self._state, ordered.event
-        if state.index >= 0:
-            gap = state.settings.timing.gap_s * 10**9
-            state.clock += min(max(ordered.time - state.time, 0), gap)
+        clock.advance(state, ordered)
         state.time, state.index = ordered.time, ordered.index
         state.epoch.size += len(event.header) + len(event.payload)
         place = Place(state.round, ordered.time, ordered.index, event.hash, state.clock)

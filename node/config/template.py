@@ -103,11 +103,13 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "vote_s": "a candidate that passed its match but lacks votes; then it is dropped",
         "idle_s": "a match without a new result; then the candidate is dropped",
         "gap_s": "a longer gap between two events counts as this long, so that an outage ends no lease",
+        "by_weight": "1: that clock is the weighted median of the members' own; 0: each judge's counts the same",
     },
     "epoch": {
         "": "When an epoch closes. What is older than the open epoch needs no memory.",
         "events": "events in the order after which it closes",
         "bytes": "bytes of these events after which it closes; every member keeps the open epoch in memory",
+        "ahead": "events that one makes while no quorum is heard, for each member of the roster; 0: any number",
     },
     "membership": {
         "": "How members come and go.",

@@ -8,7 +8,7 @@ import trio
 
 from consensus.keys import MemberId
 from consensus.replica import Replica
-from consensus.sync import Tip, seqs_of
+from consensus.sync import Tip
 from node.gossip.peers import ContactState, Peer
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
@@ -68,8 +68,9 @@ class PeerTable:
         """Take in what a peer said it has of `epoch`, unless that epoch is over here by now."""
         self.observe_epoch()
         if epoch == self._replica.epoch_digest:
-            newest_seq = self._newest_seq(peer)
-            peer.observe_tips(tips, trio.current_time(), newest_seq=newest_seq, ahead=ahead)
+            newest_seq, on_demand = self._newest_seq(peer), self._replica.on_demand()
+            now = trio.current_time()
+            peer.observe_tips(tips, now, newest_seq=newest_seq, ahead=ahead, on_demand=on_demand)
             self._member.observe_tips(peer.id, tips, ahead=ahead)
 
     def observe_events(self, peer: Peer) -> None:
@@ -84,7 +85,7 @@ class PeerTable:
 
     def is_caught_up(self) -> bool:
         """Return whether we lack nothing of what a quorum of members, we among them, lately said they have."""
-        ours = seqs_of(self._replica.tips())
+        ours = self._replica.seqs()
         level = [peer.id for peer in self._recent() if peer.is_level(ours)]
         return self._replica.roster.supermajority([self._member.id, *level])
 
@@ -102,7 +103,7 @@ class PeerTable:
 
     def _is_overdue(self, recent: Sequence[Peer]) -> bool:
         """Return whether a peer has closed our epoch with events that have all been here for a while."""
-        now, ours = trio.current_time(), seqs_of(self._replica.tips())
+        now, ours = trio.current_time(), self._replica.seqs()
         if not any(peer.has_closed_with(ours) for peer in recent):
             self._overdue_at = now + _OVERDUE_S
         return now >= self._overdue_at
@@ -117,7 +118,7 @@ class PeerTable:
 
     def statuses(self) -> list[PeerStatus]:
         """Return the state of every peer, in roster order."""
-        now, ours = trio.current_time(), seqs_of(self._replica.tips())
+        now, ours = trio.current_time(), self._replica.seqs()
         return [
             PeerStatus(
                 id=peer.id,

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal
 
 import structlog
@@ -31,6 +31,7 @@ class Peer:
         self.is_ahead = False  # it has closed that epoch
         self.is_elsewhere = False  # it answered that it does not, or no longer, know our epoch or us
         self._said: Sequence[Tip] = ()  # what it said it has of our epoch
+        self._on_demand: Container[MemberId] = ()  # members of which it does not matter how many events it has
         self.tips: Sequence[Tip] = ()  # that, and what its events prove that it has had since
         self.seqs: Mapping[MemberId, int] = {}  # the highest seq of each member among its tips
         self.newest_seq = -1  # the highest seq of its own events that were here when `tips` was set
@@ -53,13 +54,23 @@ class Peer:
         self.has_spoken = self.is_ahead = self.is_elsewhere = False
         self._said, self.tips, self.seqs, self.newest_seq, self.settled = (), (), {}, -1, None
 
-    def observe_tips(self, tips: Sequence[Tip], now: float, *, newest_seq: int = -1, ahead: bool = False) -> None:
+    def observe_tips(
+        self,
+        tips: Sequence[Tip],
+        now: float,
+        *,
+        newest_seq: int = -1,
+        ahead: bool = False,
+        on_demand: Container[MemberId] = (),
+    ) -> None:
         """Take in what the peer said, correctly, that it has of our epoch; `ahead` if it has closed it.
 
-        `newest_seq` is the highest seq of its own events that are here.
+        `newest_seq` is the highest seq of its own events that are here. How many events it has by members `on_demand`
+        does not matter.
         """
         self.has_spoken, self.is_ahead, self.is_elsewhere = True, ahead, False
-        self._said, self.tips, self.seqs = tips, tips, seqs_of(tips)
+        self._said, self._on_demand, self.tips = tips, on_demand, tips
+        self.seqs = seqs_of(tips, on_demand)
         self.newest_seq = newest_seq
         self.contacted_at = now
 
@@ -69,7 +80,7 @@ class Peer:
         Its next word replaces this. So a peer whose disk has lost events gets them again.
         """
         self.tips, self.newest_seq = [*self._said, *tips], newest_seq
-        self.seqs = seqs_of(self.tips)
+        self.seqs = seqs_of(self.tips, self._on_demand)
 
     def observe_request(self, now: float) -> None:
         """Take in that the peer asked us something: it can reach us, so perhaps we can reach it again."""

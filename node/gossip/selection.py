@@ -9,7 +9,6 @@ import trio
 
 from consensus.keys import MemberId
 from consensus.replica import Replica
-from consensus.sync import seqs_of
 from node.gossip.peer_table import PeerTable
 from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
@@ -106,7 +105,7 @@ class PeerSelection:
     def count_lacking(self, peer: Peer) -> int:
         """Return how many events a peer lacks, by what it said last and its events prove."""
         self._table.observe_events(peer)
-        return peer.lacks(seqs_of(self._member.shown_tips()))
+        return peer.lacks(self._member.shown_seqs())
 
     def _can_fetch(self, peer: Peer) -> bool:
         """Return whether a peer has asked us lately."""
@@ -123,7 +122,7 @@ class PeerSelection:
 
     def _holdings(self) -> _Holdings:
         replica = self._replica
-        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), seqs_of(self._member.shown_tips()))
+        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), self._member.shown_seqs())
 
     def _events_worth_bringing(self) -> int:
         """Return how many events a peer has to lack for us to ask it in order to bring them."""

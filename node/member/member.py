@@ -167,7 +167,7 @@ class Member:
         tips = list(tips)
         self._heard_at = trio.current_time()
         self._unseen.observe_seen(tip.hash for tip in tips)
-        self.health.observe_seqs(peer, seqs_of(tips), seqs_of(self.replica.tips()))
+        self.health.observe_seqs(peer, seqs_of(tips, self.replica.on_demand()), self.replica.seqs())
         if self._listening is not None:
             self._listening.observe_tips(peer, tips, ahead=ahead)
             self._inbox.wake()
@@ -245,6 +245,10 @@ class Member:
         events = [dag.events[dag.chain(index, seq)[0]] for index, seq in chains if not dag.has_forked(index)]
         return [Tip(event.creator, event.seq, event.hash) for event in events]
 
+    def shown_seqs(self) -> dict[MemberId, int]:
+        """Return the highest seq of each member in `shown_tips`, to compare with what peers have."""
+        return seqs_of(self.shown_tips(), self.replica.on_demand())
+
     def last_id(self) -> int:
         """Return the highest transaction id that we have used or put forward; -1 if there is none."""
         return max(self.replica.ledger.last_id(self.id), self._pool.last_id())
@@ -279,9 +283,7 @@ class Member:
 
     def _ailment(self) -> str:
         replica = self.replica
-        return self.second_instance.reason or self.health.ailment(
-            replica.roster, lambda: seqs_of(replica.tips()), trio.current_time()
-        )
+        return self.second_instance.reason or self.health.ailment(replica.roster, replica.seqs, trio.current_time())
 
     # The task that owns the replica.
 
@@ -357,7 +359,7 @@ class Member:
         self._observe_unmade(delivery.events)
         for start in range(0, len(delivery.events), _MAX_ATTACHED):
             events = delivery.events[start : start + _MAX_ATTACHED]
-            attached = self.replica.insert(events)
+            attached = self.replica.insert(events, sent=True)
             new = [event for event in attached if event.hash not in self._orphans]
             self._orphans.difference_update(event.hash for event in attached)
             if new:
@@ -485,6 +487,8 @@ class Member:
         plan = self._planner.plan(self.replica.hashgraph.forkers())
         if plan is None or not (plan.advances or self._has_transactions() or now >= heartbeat):
             return heartbeat if now < heartbeat else math.inf
+        if not self.replica.can_create(plan.other_parents):
+            return math.inf  # not before something comes in
         await self._create(plan)
         return self._timer.next_busy_at
 

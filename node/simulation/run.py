@@ -13,7 +13,7 @@ import trio.testing
 from consensus import preimages
 from consensus.keys import MemberId
 from consensus.outcome import RoundEffects
-from consensus.settings import EpochSettings
+from consensus.settings import NEW_SWARM, EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
 from node.member.timing import CreationTiming
@@ -139,6 +139,15 @@ def _slowness(nodes: int) -> float:
     return max(1.0, nodes / _LARGE)
 
 
+def _settings(schedule: Schedule) -> Settings:
+    rules = NEW_SWARM if schedule.new_rules else SETTINGS
+    return replace(
+        SETTINGS,
+        timing=replace(SETTINGS.timing, by_weight=rules.timing.by_weight),
+        epoch=EpochSettings(schedule.epoch_events, ahead=rules.epoch.ahead),
+    )
+
+
 class _Run:
     def __init__(self, schedule: Schedule, make_member: Callable[..., Member]) -> None:
         self._schedule = schedule
@@ -168,7 +177,7 @@ class _Run:
             },
             make_member=make_member,
             anchors=True,
-            settings=replace(SETTINGS, epoch=EpochSettings(schedule.epoch_events)),
+            settings=_settings(schedule),
             weights=schedule.weights,
             newcomers=sum(fault.kind == "join" for fault in schedule.faults),
         )

@@ -10,7 +10,7 @@ from consensus.event import Event
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.transactions import Evidence, proposal_id
-from consensus.settings import EpochSettings, Settings
+from consensus.settings import EpochSettings, Settings, TimingSettings
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.swarm import Swarm as Orders
 from tests.consensus.test_epochs import Swarm
@@ -25,6 +25,20 @@ def test_clocks_at_the_end_of_time_do_not_stop_an_epoch_from_closing() -> None:
     swarm.agreement()
     assert len(swarm.closed) >= 2
     assert swarm.replicas[0].ledger.time > LATEST_NS
+
+
+def test_half_of_the_judges_of_little_weight_do_not_move_the_ledger_s_clock() -> None:
+    """They move consensus time to the year 2116, but leases and votes go by weight."""
+    settings = Settings(timing=TimingSettings(by_weight=1), epoch=EpochSettings(events=60))
+    swarm = Swarm(6, seed=1, settings=settings, weights=[4] * 3 + [1] * 3)
+    begun = swarm.time
+    swarm.clocks = dict.fromkeys(range(3, 6), LATEST_NS - 40)
+    swarm.run(400).settle()
+    swarm.agreement()
+    ledger = swarm.replicas[0].ledger
+    assert len(swarm.closed) >= 2
+    assert ledger.time > LATEST_NS
+    assert (swarm.time - begun) // 2 < ledger.clock <= swarm.time - begun
 
 
 @pytest.mark.parametrize("kind", ["leave", "key", "join"])

@@ -18,7 +18,7 @@ from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
-from consensus.ledger.rules import claims
+from consensus.ledger.rules import claims, clock
 from consensus.ledger.state.epoch_state import handover
 from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, require_balance
@@ -164,6 +164,7 @@ def begin_next_epoch(state: State, place: Place) -> None:
     state.profiles = {member: profile for member, profile in state.profiles.items() if member in staying}
     state.commitments = initial_commitments(roster, state.round, state.commitments.values())
     state.last_event_clocks = {member: state.last_event_clocks.get(member, state.clock) for member in roster.ids}
+    clock.begin_next_epoch(state)
     for candidate, candidacy in state.candidates.items():
         ballots = tuple(entry for entry in candidacy.ballots if entry.author in staying)
         if ballots != candidacy.ballots:

@@ -7,8 +7,14 @@ from typing import Any
 
 from consensus.ledger.state.state import State
 
+
+def _by_weight(state: State) -> bool:
+    return bool(state.settings.timing.by_weight)
+
+
 TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "order": lambda state: {"round": state.round, "time": state.time, "index": state.index, "clock": state.clock},
+    "times": lambda state: {"weighted": state.weighted_time, **state.member_times} if _by_weight(state) else {},
     "epoch": lambda state: {"open": state.epoch.table()},
     "used": lambda state: {member: [used.floor, used.packed()] for member, used in state.used.items()},
     "heard": lambda state: state.last_event_clocks,

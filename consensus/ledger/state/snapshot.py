@@ -58,6 +58,8 @@ def encode_snapshot(state: State) -> bytes:
         "faulted": [list(pair) for pair in sorted(state.fault_counts.items())],
         "played": [list(pair) for pair in sorted(state.games_played.items())],
     }
+    if state.settings.timing.by_weight:
+        table["times"] = state.times_table()
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in LISTS.items():
@@ -128,7 +130,8 @@ FIELDS = {
 
 
 def _read(genesis: Genesis, table: Decoded) -> State:
-    if not isinstance(table, dict) or table.keys() != FIELDS:
+    by_weight = bool(genesis.settings.timing.by_weight)
+    if not isinstance(table, dict) or table.keys() != (FIELDS | {"times"} if by_weight else FIELDS):
         raise ShapeError("must have exactly the fields of its version")
     if type(table["version"]) is not int or table["version"] != VERSION:
         raise ShapeError(f"version {table['version']!r:.40} is unknown; this program knows {VERSION}")
@@ -138,6 +141,9 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     state.epoch = _read_epoch(genesis, table)
     order = parse_value(tuple[int, int, int, int], table["order"], "order")
     state.round, state.time, state.index, state.clock = order
+    if by_weight:
+        state.weighted_time, times = parse_value(tuple[int, tuple[tuple[bytes, int], ...]], table["times"], "times")
+        state.member_times = dict(times)
     for member, floor, above in parse_value(tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"):
         used = state.used[member] = UsedIds()
         used.floor, used.above = floor, set(above)
@@ -176,6 +182,8 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.closed_candidates = list(records["closed"])
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
+    if state.settings.timing.by_weight and state.member_times.keys() != state.roster.weights.keys():
+        raise ShapeError("times: must name every member")
 
 
 def _read_epoch(genesis: Genesis, table: dict[str, Decoded]) -> EpochState:

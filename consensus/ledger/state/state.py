@@ -135,6 +135,8 @@ class State:
         self.time = 0
         self.index = -1
         self.clock = 0
+        self.weighted_time = 0  # with `timing.by_weight`: the weighted median of `member_times`, ns; it never falls
+        self.member_times = dict.fromkeys(genesis.roster.ids, 0)  # the latest time of each member's ordered events
         self.profiles: dict[MemberId, MemberProfile] = {}
         self.used: dict[MemberId, UsedIds] = {}  # by present or former member
         self.last_event_clocks = dict.fromkeys(genesis.roster.ids, 0)  # the clock at each member's last event, ns
@@ -203,7 +205,7 @@ class State:
 
     def digest(self) -> bytes:
         """Return the SHA-256 over everything: live records by fingerprint, the past by its running hashes."""
-        tables: Value = [
+        tables: list[Value] = [
             ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.epoch.table(),
             [[member, used.floor, used.packed()] for member, used in sorted(self.used.items())],
@@ -226,4 +228,10 @@ class State:
                 self.fault_chain.head,
             ],
         ]
+        if self.settings.timing.by_weight:
+            tables.append(self.times_table())
         return hashlib.sha256(encode(tables)).digest()
+
+    def times_table(self) -> Value:
+        """Return what the clock by weight goes by, as CBOR values: nothing else in the state depends on it."""
+        return [self.weighted_time, [[member, time] for member, time in sorted(self.member_times.items())]]

@@ -49,3 +49,13 @@ def test_random_dags_are_foretold(start: int) -> None:
 @pytest.mark.parametrize("dag", DAGS, ids=lambda dag: dag.name)
 def test_known_dags_are_foretold(dag: vectors.Dag) -> None:
     check(dag, random.Random(dag.name))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_an_event_will_see_is_told_before_it_is_added(seed: int) -> None:
+    """Also at the moments when the arrays grow: a rule that held at some nodes only would stop the swarm."""
+    dag = random_dag(seed, each=30)
+    graph = Hashgraph(dag.weights)
+    for creator, self_parent, others, time, digest in dag.events:
+        told = graph.preview_last(creator, self_parent, others).tolist()
+        assert graph.last(graph.add(creator, self_parent, others, time, digest)).tolist() == told, str(dag)

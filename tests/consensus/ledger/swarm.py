@@ -47,6 +47,7 @@ class Swarm:
         self.ledger = Ledger.found(self.genesis)
         self.rounds: list[DecidedRound] = []
         self.time = 1_000 * SECOND
+        self.clocks: dict[bytes, int] = {}  # of members whose own clock does not say the time
         self.index = 0
         self.ids = dict.fromkeys(range(count), 0)
         self.last: tuple[Effect, ...] = ()
@@ -114,7 +115,8 @@ class Swarm:
             header = encode([self.index, creator, hashlib.sha256(payload).digest()])
             event = Event(
                 version=2, epoch=self.genesis.digest, creator=creator, seq=0, self_parent=None, other_parents=(),
-                time=self.time, reveal=None, ledger=None, payload_digest=hashlib.sha256(payload).digest(),
+                time=self.clocks.get(creator, self.time), reveal=None, ledger=None,
+                payload_digest=hashlib.sha256(payload).digest(),
                 header=header, signature=b"", hash=hashlib.sha256(header).digest(),
                 transactions=tuple(plain), payload=payload, raw=header,
             )  # fmt: skip

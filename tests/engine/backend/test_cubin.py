@@ -14,9 +14,12 @@ from training.warm import KERNEL_MODULES
 MODULES = [*engine.KERNEL_MODULES, *KERNEL_MODULES]
 
 
-@pytest.fixture(scope="module", params=[80, 90], ids=["sm_80", "sm_90"])
+@pytest.fixture(scope="module", params=[pytest.param(80, marks=pytest.mark.slow), 90], ids=["sm_80", "sm_90"])
 def compiled(request: pytest.FixtureRequest) -> dict[str, list[KernelUse]]:
-    """The kernels of each module; some 40 s per architecture after a change of the kernels, else from the cache."""
+    """The kernels of each module; some 40 s per architecture after a change of the kernels, else from the cache.
+
+    The limits are the same on both, so one of them is enough in each run.
+    """
     for module in MODULES:
         import_module(module)
     return {module: read_kernels(compile_for_cuda(module, request.param)) for module in MODULES}

@@ -42,6 +42,7 @@ from node.member.creation import CreationPlanner, Plan
 from node.member.divergence import Divergence
 from node.member.health import Health
 from node.member.inbox import Delivery, Inbox, Jump
+from node.member.key_watch import KeyWatch
 from node.member.listening import Listening
 from node.member.recomputation import Recomputation
 from node.member.record_comparison import PeerRecords
@@ -100,11 +101,10 @@ class Member:
         self.health = Health()
         self._inbox = Inbox(self.health)
         self.dag_changes = ChangeCounter()  # events were attached
-        self.second_instance = SecondInstance()
+        self._watch = KeyWatch(self.id, may_be_copy=may_be_copy)
         self._unseen = UnseenEvents(self.id)
         self._heard_at = -math.inf  # when a peer last said what it has
-        self._has_asked, self._may_be_copy = not asks_own_address, may_be_copy
-        self._knows_own = False  # all own events of the epoch are here: what comes besides, another process has made
+        self._has_asked = not asks_own_address
         self.removed_by: EpochRecord | None = None  # the sealed record of a later epoch of which we are not a member
         self._recovery = Recovery(store, verifier, genesis)
         self.divergence = Divergence(identity.id)
@@ -273,6 +273,11 @@ class Member:
         )
 
     @property
+    def second_instance(self) -> SecondInstance:
+        """What is known about another process with our key."""
+        return self._watch.second_instance
+
+    @property
     def must_rest(self) -> bool:
         """Whether nothing is to be put forward: our ledger is in doubt, or another process has our key."""
         return bool(self.divergence.dissent or self.second_instance.reason)
@@ -295,7 +300,8 @@ class Member:
         await self._replay()
         task_status.started()
         self._absence.expect(0.0)
-        await self._look_for_copy()
+        newest = self.replica.newest(self.id)
+        self._watch.look_for_copy(newest, -1 if newest is None else await self._store.newest_own())
         delivery: Delivery | None = None
         while True:
             if self._absence.was_away():
@@ -315,12 +321,6 @@ class Member:
             if self.divergence.wants_recomputation():
                 await self._recompute_ledger()
                 self._absence.expect(0.0)
-
-    async def _look_for_copy(self) -> None:
-        """Look whether another process may run on what the store holds: own events in it were not made from it."""
-        newest = self.replica.newest(self.id)
-        if self._may_be_copy or (newest is not None and newest.seq > await self._store.newest_own()):
-            self.second_instance.observe_copied_disk(trio.current_time())
 
     async def _replay(self) -> None:
         """Bring the replica to where the store is."""
@@ -356,7 +356,7 @@ class Member:
     async def _take_in(self, delivery: Delivery) -> None:
         if delivery.jump is not None:
             await self._jump(delivery.jump)
-        self._observe_unmade(delivery.events)
+        self._watch.observe_received(delivery.events, self.replica)
         for start in range(0, len(delivery.events), _MAX_ATTACHED):
             events = delivery.events[start : start + _MAX_ATTACHED]
             attached = self.replica.insert(events, sent=True)
@@ -364,34 +364,10 @@ class Member:
             self._orphans.difference_update(event.hash for event in attached)
             if new:
                 await self._store.append(new)
-                self._observe_renewals(new)
+                self._watch.observe_stored(new, self._listening)
             await self._observe_attached(attached)
             self._unseen.observe_seen(event.hash for event in events)
             self.health.waiting -= len(events)
-
-    def _observe_unmade(self, events: Sequence[Event]) -> None:
-        """Look for own events of this epoch that are not here. All that peers send comes through this door.
-
-        Raise IdentityError if another process makes them, and this one has made none.
-        """
-        here = self.replica.held_epochs[-1]
-        for event in events:
-            if event.creator != self.id or event.epoch != self.replica.epoch_digest or here.has_event(event.hash):
-                continue
-            place, newest = f"event {event.seq} of epoch {self.replica.epoch_number}", self.replica.newest(self.id)
-            if newest is not None and event.seq <= newest.seq:
-                self.second_instance.observe_other(f"{place} is signed with it twice")
-            elif self._knows_own:
-                self.second_instance.observe_other(f"{place} is signed with it, and this process did not make it")
-            else:
-                self.second_instance.observe_lost(event, trio.current_time())
-
-    def _observe_renewals(self, attached: Sequence[Event]) -> None:
-        """Look for own events that came when all that the disk had lost was here. Raise IdentityError as above."""
-        if self._listening is not None and self._listening.has_been_level and not self._knows_own:
-            for event in attached:
-                if event.creator == self.id:
-                    self.second_instance.observe_renewal(event, trio.current_time())
 
     async def _recompute_ledger(self) -> None:
         """Compute the ledger of this epoch again from the disk. Rounds that were published are not published again.
@@ -446,7 +422,7 @@ class Member:
         if jump.corrected or jump.replica.epoch_number > self.replica.epoch_number:
             groups = transactions_without_effect(self.replica, self.id, jump.replica.ledger)
             self.divergence.observe_jump(jump.record, jump.replica.ledger, self.replica)
-            self.replica, self._knows_own = jump.replica, False
+            self.replica, self._watch.knows_own = jump.replica, False
             self._listening = self._listen()
             await self._begin_next_epoch(ClosedEpoch(jump.record, jump.snapshot, tuple(groups)), jump.corrected)
 
@@ -477,7 +453,7 @@ class Member:
         if self._listening is not None:
             if not self._listening.is_over(now, self.second_instance.lost_at):
                 return self._listening.deadline(self.second_instance.lost_at)
-            self._listening, self._knows_own = None, True
+            self._listening, self._watch.knows_own = None, True
         heartbeat = self._timer.next_heartbeat_at
         due = self._timer.next_busy_at if self.wants_rounds() else heartbeat
         if now < (self._timer.next_prompt_at if is_prompt and self.wants_rounds() else due):

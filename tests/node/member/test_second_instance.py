@@ -295,6 +295,18 @@ async def test_a_moved_address_is_no_second_instance(swarm: Swarm, autojump_cloc
     await all_go_on(swarm, [OURS])
 
 
+async def test_an_old_backup_is_no_second_instance(swarm: Swarm, autojump_clock: MockClock) -> None:
+    backup = swarm.ours.disk.copy()
+    await trio.sleep(30)
+    swarm.crash(swarm.ours)
+    await trio.sleep(1)
+    swarm.ours.disk, swarm.ours.make_member = backup, partial(Member, may_be_copy=True)
+    await swarm.start(swarm.ours)
+    await trio.sleep(TIMING.quiet_s - 1)
+    assert swarm.member().status().listening
+    await all_go_on(swarm, [OURS])
+
+
 async def lose_disk_and_withheld(swarm: Swarm, count: int) -> list[Event]:
     """Return own events that went to one dishonest member only, after the disk that had them was lost."""
     replica, clock = swarm.member().replica, swarm.ours.clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,6 +26,7 @@ from consensus.epoch import (
 )
 from consensus.event import (
     MAX_EVENT_BYTES,
+    Event,
     EventError,
     _any_fields,
     _quick_fields,
@@ -33,7 +35,7 @@ from consensus.event import (
     make_event,
 )
 from consensus.fault_proof import NotAProofError, ProofError, verify_proof
-from consensus.genesis import GenesisError, decode_genesis, make_genesis
+from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entity import ShapeError, parse_value, to_value
@@ -64,6 +66,7 @@ from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
+from tests.consensus.test_bounds import Swarm as BoundedSwarm
 from tests.fuzz.mutations import Mutator, to_cbor, to_json
 from tests.fuzz.talk import (
     ChainCheck,
@@ -138,6 +141,17 @@ def gossip() -> Gossip:
     return Gossip(4, seed=5, forkers=(3,)).run(120)
 
 
+@cache
+def bounded() -> BoundedSwarm:
+    """Replicas in a swarm that bounds what one member can make others keep, and many branches of a liar."""
+    made, chance = BoundedSwarm(4, liars=1), random.Random(5)
+    for _ in range(40):
+        made.turns(chance, 1, made.honest)
+        own, other = made.own[3], made.own[chance.choice(made.honest)]
+        made.sign(3, chance.choice([None, *own[-3:]]), other[-1:])
+    return made
+
+
 # Values and events.
 
 
@@ -183,7 +197,15 @@ def header_samples() -> list[bytes]:
 
 def forge_event(mutator: Mutator) -> bytes:
     """A changed event with the right digest of its payload and the right signature, as liars make them."""
-    event = decode_event(mutator.chance.choice(mutator.samples), gossip().genesis.digest)
+    return _forged(mutator, gossip().genesis.digest)
+
+
+def forge_bounded_event(mutator: Mutator) -> bytes:
+    return _forged(mutator, bounded().epoch)
+
+
+def _forged(mutator: Mutator, epoch: bytes) -> bytes:
+    event = decode_event(mutator.chance.choice(mutator.samples), epoch)
     header: Any = decode(event.header, limit=MAX_EVENT_BYTES)
     payload: Any = decode(event.payload, limit=MAX_EVENT_BYTES)
     if mutator.chance.random() < 0.5:
@@ -200,18 +222,19 @@ def forge_event(mutator: Mutator) -> bytes:
 class ReplicaCheck:
     """Puts whatever decodes into a replica, signature or not: nothing that a peer sends makes it raise."""
 
-    def __init__(self) -> None:
+    def __init__(self, genesis: Genesis, key: SigningKey, past: Iterable[Event]) -> None:
+        self._genesis, self._key, self._past = genesis, key, list(past)
         self._replica: Replica | None = None
         self._taken = 0
 
     def __call__(self, data: bytes) -> None:
-        event = decode_event(data, gossip().genesis.digest)
+        event = decode_event(data, self._genesis.digest)
         if self._replica is None or self._taken >= 300:
-            self._replica, self._taken = Replica.found(gossip().genesis, gossip().keys[0]), 0
-            self._replica.insert(gossip().made)
+            self._replica, self._taken = Replica.found(self._genesis, self._key), 0
+            self._replica.insert(self._past)
             self._replica.advance()
         self._taken += 1
-        self._replica.insert([event])
+        self._replica.insert([event], sent=True)
         self._replica.advance()
         self._replica.observe_tips(event.creator, [Tip(event.creator, event.seq, event.hash)])
         self._replica.events_for_peer([Tip(event.creator, event.seq, event.hash)], 50, event.parents)
@@ -531,7 +554,18 @@ TARGETS: dict[str, Callable[[], Target]] = {
     ),
     "event": lambda: Target([event.raw for event in gossip().made], check_event, (EventError,)),
     "header": lambda: Target(header_samples(), check_header, (EncodingError, EventError)),
-    "signed-event": lambda: Target([event.raw for event in gossip().made], ReplicaCheck(), (EventError,), forge_event),
+    "signed-event": lambda: Target(
+        [event.raw for event in gossip().made],
+        ReplicaCheck(gossip().genesis, gossip().keys[0], gossip().made),
+        (EventError,),
+        forge_event,
+    ),
+    "bounded-event": lambda: Target(
+        [event.raw for event in bounded().pool.values()],
+        ReplicaCheck(bounded().replicas[0].genesis, bounded().keys[0], bounded().pool.values()),
+        (EventError,),
+        forge_bounded_event,
+    ),
     "message": lambda: Target(sync_samples(), check_message, (MessageError,)),
     "addresses": lambda: Target(address_samples(), check_addresses, (MessageError,)),
     "blob-message": lambda: Target(

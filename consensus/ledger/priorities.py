@@ -34,6 +34,9 @@ from consensus.settings import SHARD_GAMES, Settings, TrainingSettings, players
 _RANDOM_CLAIM = 4
 """Random games are quick: a claim asks for so many times as many as of others."""
 
+_RANDOM_CLAIMS = 8
+"""However few those are, so many claims are enough for all random games: it is the claims that take time."""
+
 _RANDOM_UNTIL = 2
 """Random games are trained on until games of models are there for so many trainings; then they hide what is better."""
 
@@ -250,7 +253,9 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
 def _claim_size(settings: Settings, configuration: Configuration) -> int:
     """Return the games that one claim asks for."""
     games = settings_on(configuration.name, settings).selfplay.games
-    return min(_RANDOM_CLAIM * games, SHARD_GAMES) if _plays_at_random(settings, configuration) else games
+    if not _plays_at_random(settings, configuration):
+        return games
+    return min(max(_RANDOM_CLAIM * games, settings.selfplay.random_games // _RANDOM_CLAIMS), SHARD_GAMES)
 
 
 def _enough_games(settings: Settings, configuration: Configuration) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,6 +19,8 @@ MAX_WANTED = 256
 MAX_SYNC_BYTES = 8 << 20
 ADDED_BY_REPLICA = (Evidence.TYPE, Open.TYPE)
 _MAX_REFUSALS = 4096
+_MAX_DEMANDED = 1 << 16  # hashes, so that the way down a branch is not forgotten before its end
+_DEMANDED_AT_A_TIME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class EpochEvents:
         self.dag = Dag(members, last_time=opening.time, ahead=ahead)
         self.orphans = Orphans()
         self._unasked = Orphans()  # by members that have forked; each waits until another member's event needs it
+        self._demanded: dict[bytes, None] = {}  # absent parents of needed events that were dropped, newest last
         self.refused = refused
         self._tips: list[Tip] = []  # kept, as every message names them, until a further event is attached
         self._tips_after = 0  # events
@@ -71,7 +74,7 @@ class EpochEvents:
         """Return whether `event` is new, by a member that has forked, and no event that is here waits for it."""
         if event.creator not in self.on_demand() or event.epoch != self.opening.digest or self.has_event(event.hash):
             return False
-        return not self.orphans.is_waited_for(event.hash)
+        return not (self.orphans.is_waited_for(event.hash) or event.hash in self._demanded)
 
     def on_demand(self) -> list[MemberId]:
         """Return the members whose events are taken only if events of others need them: they have forked here."""
@@ -99,11 +102,27 @@ class EpochEvents:
             return False
         if missing:
             self.orphans.add(event, missing)
+            if event.hash not in self.orphans:
+                self._demand(missing)
             return False
         row = self.dag.attach(event)
+        self._demanded.pop(event.hash, None)
         if event.transactions:
             self.unordered[row] = None
         return True
+
+    def _demand(self, parents: Sequence[bytes]) -> None:
+        """Remember that an event which was not kept needs these parents.
+
+        Its creator may have filled its share of the orphans with inventions. If others have built on the event, it
+        comes again; by then its parents have to be here, whoever made them.
+        """
+        if not self.on_demand():
+            return
+        for parent in parents:
+            self._demanded.setdefault(parent)
+            if len(self._demanded) > _MAX_DEMANDED:
+                del self._demanded[next(iter(self._demanded))]
 
     def _fault(self, event: Event, missing: Sequence[bytes]) -> str | None:
         if event.creator not in self.dag.index:
@@ -141,20 +160,35 @@ class EpochEvents:
         """Return the events that a peer with `tips` lacks and those that it wants by hash, parents first.
 
         At most `limit` events with at most `size` bytes in total (but at least one event). If that cuts something off,
-        a further sync with the new tips continues from there.
+        a further sync with the new tips continues from there. Half of it is for those that the peer wants: it may take
+        their ancestors only once it knows by them that it needs these.
         """
-        events: list[Event] = []
-        for row in islice(rows_for_peer(self.dag, tips, want, limit), limit):
+        want = list(want)
+        wanted = (self.dag.rows[digest] for digest in want if digest in self.dag)
+        chosen = self._fill({}, wanted, limit // 2, size // 2)
+        chosen = self._fill(chosen, rows_for_peer(self.dag, tips, want, limit), limit, size)
+        return [chosen[row] for row in sorted(chosen)]
+
+    def _fill(self, chosen: Mapping[int, Event], rows: Iterable[int], limit: int, size: int) -> dict[int, Event]:
+        """Return the `chosen` events, by row, and the first of `rows` that fit, too; one event fits in any case."""
+        filled = dict(chosen)
+        size -= sum(len(event.raw) for event in filled.values())
+        for row in rows:
+            if row in filled:
+                continue
             event = self.dag.events[row]
             size -= len(event.raw)
-            if size < 0 and events:
+            if filled and (size < 0 or len(filled) >= limit):
                 break
-            events.append(event)
-        return events
+            filled[row] = event
+        return filled
 
     def wanted(self) -> list[bytes]:
-        """Return hashes of missing parents to ask peers for."""
-        return self.orphans.wanted()[:MAX_WANTED]
+        """Return hashes of missing parents to ask peers for: first those of which only the hashes were kept."""
+        newest = islice(reversed(self._demanded), _DEMANDED_AT_A_TIME)
+        demanded = [digest for digest in newest if digest not in self.orphans]
+        others = self.orphans.wanted()[: MAX_WANTED - len(demanded)]
+        return list(dict.fromkeys([*demanded, *others]))
 
     def newest(self, member: MemberId) -> Event | None:
         """Return the attached event by `member` with the highest seq and, after a fork, of these the lowest hash."""

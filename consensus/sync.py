@@ -9,6 +9,7 @@ from consensus.event import MAX_INT, EventError
 from consensus.keys import MemberId
 
 TIPS_PER_MEMBER = 8  # for a member that has forked; any other has one
+_ECHOED = TIPS_PER_MEMBER // 2  # of what a peer said, and as many of ours
 
 
 class Tip(NamedTuple):
@@ -43,6 +44,20 @@ def tips_of(dag: Dag) -> list[Tip]:
     return [Tip(event.creator, event.seq, event.hash) for event in (dag.events[row] for row in rows)]
 
 
+def with_echo(ours: Iterable[Tip], theirs: Sequence[Tip], on_demand: Container[MemberId]) -> list[Tip]:
+    """Return `ours`, and what a peer said itself that it has by members `on_demand`, so that it does not send these.
+
+    Otherwise the peer would begin with such events, which are not taken, each time anew, and never come to the others.
+    """
+    tips = list(ours)
+    for creator in dict.fromkeys(tip.creator for tip in theirs if tip.creator in on_demand):
+        own = [tip for tip in tips if tip.creator == creator]
+        echo = [tip for tip in theirs if tip.creator == creator and tip not in own]
+        others = [tip for tip in tips if tip.creator != creator]
+        tips = [*others, *own[-_ECHOED:], *echo[-_ECHOED:]]
+    return tips
+
+
 def seqs_of(tips: Iterable[Tip], without: Container[MemberId] = ()) -> dict[MemberId, int]:
     """Return the highest seq of each member that has a tip, `without` some members."""
     seqs: dict[MemberId, int] = {}
@@ -57,7 +72,8 @@ class PeerKnowledge:
 
     A tip that we have ourselves implies its self-ancestors. Of a tip that we lack only the seq is useful: we assume
     that the peer has the member's events up to it. If that is wrong, because the member has forked, the peer later
-    misses a parent and asks for it by hash; from then on the seq is ignored.
+    misses a parent and asks for it by hash; from then on the seq is ignored. It is also wrong of events that the peer
+    does not take before others need them (`with_echo`): whoever wants an event has none that continues it.
     """
 
     def __init__(self, dag: Dag, tips: Iterable[Tip], wanted: Iterable[int]) -> None:
@@ -76,7 +92,10 @@ class PeerKnowledge:
             elif dag.events[row].creator == tip.creator:
                 self._known[member].append(row)
         for row in wanted:
-            self._foreign[dag.index[dag.events[row].creator]] = -1
+            member = dag.index[dag.events[row].creator]
+            self._foreign[member] = -1
+            known = self._known[member]
+            self._known[member] = [tip for tip in known if not dag.hashgraph.is_self_ancestor(row, tip)]
 
     def has_event(self, row: int) -> bool:
         """Return whether the peer has the event of `row`."""

@@ -86,7 +86,8 @@ class SyncClient:
         epoch = self._replica.epoch_digest
         brought = self._events_for(peer, is_up_to_date=not is_first)
         lacking = self._selection.count_lacking(peer) if brought else math.inf
-        answer = await self._ask(peer, SyncRequest(epoch, self._member.shown_tips(), self._replica.wanted(), brought))
+        tips = self._member.tips_for(peer.id, peer.tips)
+        answer = await self._ask(peer, SyncRequest(epoch, tips, self._replica.wanted(), brought))
         taken = await self._member.verifier.verify(answer.events, epoch, self._member.has_event, self._member.insert)
         self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
         if self._replica.epoch_digest != epoch:

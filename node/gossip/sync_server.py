@@ -83,6 +83,8 @@ class SyncServer:
         theirs = seqs_of(request.tips)
         lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
         is_closed = request.epoch != self._replica.epoch_digest
+        if not self._replica.wanted():  # an answer cannot tell what is wanted, so the peer would not bring it
+            tips = self._member.tips_for(peer.id, request.tips, served)
         answer = SyncAnswer(tips, raws, more=lacks > len(raws), closed=is_closed).encode()
         peer.bytes_sent += len(answer)
         return answer

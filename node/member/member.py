@@ -34,7 +34,7 @@ from consensus.event import Event, TransactionTable, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
-from consensus.sync import Tip, seqs_of
+from consensus.sync import Tip, seqs_of, with_echo
 from node.config.identity import Identity
 from node.member.absence import Absence
 from node.member.broadcast import RoundBroadcast
@@ -223,6 +223,11 @@ class Member:
     def shown_tips(self, held: Replica | EpochEvents | None = None) -> list[Tip]:
         """Return what we have, of the open epoch or of that in `held`, as others are to see it."""
         return without_hidden((held or self.replica).tips(), self.hidden())
+
+    def tips_for(self, peer: MemberId, theirs: Sequence[Tip], held: Replica | EpochEvents | None = None) -> list[Tip]:
+        """Return `shown_tips` as a peer is told them that has said `theirs`; see `with_echo`."""
+        members = [member for member in (held or self.replica).on_demand() if member != peer]
+        return with_echo(self.shown_tips(held), theirs, members)
 
     async def read_closed(self, number: int, start: int, count: int) -> tuple[bytes, list[bytes]]:
         """Return the digest of a closed epoch, and up to `count` of its raw events from `start` on, in their order.

@@ -7,6 +7,8 @@ import pytest
 
 from consensus.event import Event, make_event
 from consensus.settings import LEAST_AHEAD, EpochSettings, Settings
+from consensus.sync import with_echo
+from node.gossip.messages import MAX_EVENTS_BYTES
 from node.member.creation import CreationPlanner
 from tests.consensus.gossip import SECOND, START, Discreet, genesis_of, keys_of
 
@@ -57,10 +59,11 @@ class Swarm:
             planner.observe_ordered(place.event for place in decided.round.events)
         return len(attached)
 
-    def sync(self, asker: int, other: int, limit: int = 1000) -> int:
+    def sync(self, asker: int, other: int, limit: int = 1000, size: int = MAX_EVENTS_BYTES) -> int:
         """One exchange of two honest members, as in gossip."""
         here, there = self.replicas[asker], self.replicas[other]
-        return self.take(asker, there.events_for_peer(here.tips(), limit, here.wanted()))
+        tips = with_echo(here.tips(), there.tips(), here.on_demand())
+        return self.take(asker, there.events_for_peer(tips, limit, here.wanted(), size))
 
     def create(self, member: int) -> Event | None:
         """The next event of an honest member, if it makes one."""
@@ -158,6 +161,58 @@ def test_of_a_forker_only_what_others_need_is_taken(after_fork: str) -> None:
     swarm.assert_unharmed([0, 1, 2])
     assert max(len(swarm.kept(member, by=3)) for member in (0, 1, 2)) <= 5
     assert swarm.replicas[2].ledger.round > 3
+
+
+def _build_on_a_branch(swarm: Swarm, branch: Sequence[Event]) -> Event:
+    """The event of member 1, which sees no fork, on a branch by member 3, of which member 0 knows two."""
+    swarm.take(0, [branch[0], swarm.sign(3, None)])
+    assert swarm.replicas[0].on_demand() == [swarm.keys[3].id]
+    swarm.take(1, branch)
+    event = swarm.create(1)
+    assert event is not None
+    assert event.other_parents == (branch[-1].hash,)
+    return event
+
+
+def _branch(swarm: Swarm, length: int, size: int) -> list[Event]:
+    branch = [swarm.sign(3, None)]
+    for _ in range(length - 1):
+        branch.append(swarm.sign(3, branch[-1], size=size))
+    return branch
+
+
+@pytest.mark.parametrize("inventions", [0, 300])
+def test_a_branch_that_fits_into_no_message_comes_when_it_is_needed(inventions: int) -> None:
+    swarm = Swarm(4, liars=1)
+    invented = [
+        make_event(swarm.keys[3], epoch=swarm.epoch, seq=1, self_parent=number.to_bytes(32), time=START)
+        for number in range(2 * inventions)
+    ]
+    swarm.take(0, invented[:inventions])  # they wait for parents that do not exist, before the fork is known
+    built = _build_on_a_branch(swarm, _branch(swarm, 20, size=3_000))
+    swarm.take(0, invented[inventions:])  # and after it
+    exchanges = 0
+    while built.hash not in swarm.replicas[0].dag:
+        swarm.sync(0, 1, size=12_000)
+        exchanges += 1
+        assert exchanges < 60
+    assert not swarm.replicas[0].wanted() or inventions
+
+
+def test_events_that_are_not_taken_are_not_sent_again_and_again() -> None:
+    swarm = Swarm(4, liars=1)
+    branch = _branch(swarm, 20, size=3_000)
+    _build_on_a_branch(swarm, branch)
+    here, there = swarm.replicas[:2]
+    for _ in range(60):
+        swarm.sync(0, 1, size=12_000)
+    further = [branch[-1]]
+    for _ in range(3):
+        further.append(swarm.sign(3, further[-1]))
+    swarm.take(1, further)
+    tips = with_echo(here.tips(), there.tips(), here.on_demand())
+    assert there.events_for_peer(tips, 1000, here.wanted()) == []
+    assert there.events_for_peer(tips, 1000, [further[2].hash]) == further[1:]
 
 
 def test_nobody_builds_on_a_forker_that_is_known_to_the_event() -> None:

@@ -148,7 +148,7 @@ class _Node:
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
         if reason := report.fragility():
-            _log.warning("one member can stop this swarm", reason=reason)
+            _log.info("one member can stop this swarm", reason=reason)
 
     def _report(self) -> NodeReport:
         return NodeReport(

@@ -7,7 +7,7 @@ import pytest
 from node.simulation.run import short_preimage_chains
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _short_chains() -> Iterator[None]:
     """Chains of preimages for as many rounds as a test has: one of full length takes 50 ms, a member and epoch."""
     with short_preimage_chains():

@@ -109,7 +109,11 @@ class OpenSwarm(SimulatedSwarm):
     def __init__(self, count: int, seed: int, *, observe: RoundObserver, **options: Any) -> None:
         make_deterministic(seed)
         conditions = Conditions(delay_s=0.002, jitter_s=0.002)
-        defaults: dict[str, Any] = {"timing": CreationTiming(), "rhythm": Rhythm(), "conditions": conditions}
+        defaults: dict[str, Any] = {
+            "timing": CreationTiming(prompt_s=0.2),
+            "rhythm": Rhythm(),
+            "conditions": conditions,
+        }
         super().__init__(count, seed, observe=observe, **(defaults | options))
         self.network = self.addressed_network = AddressedNetwork(seed, conditions)
         self._configs: dict[int, SwarmConfig] = {}  # each node's swarm.toml

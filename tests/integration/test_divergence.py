@@ -24,7 +24,7 @@ from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from tests.integration.open_swarm import ledger_of, member_of
 
-TIMING = CreationTiming(busy_s=0.4)
+TIMING = CreationTiming(busy_s=0.4, prompt_s=0.4)  # steady, so that epochs are long enough to be wrong in
 RHYTHM = Rhythm(busy_s=0.2, timeout_s=5.0)
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
 ROUNDS = 6  # after which a node whose ledger is wrong knows it

@@ -108,7 +108,7 @@ async def test_a_busy_swarm_fills_its_events(nursery: trio.Nursery, autojump_clo
     await trio.sleep(5)
     assert not watched.submitted  # 350 a second, all ordered
     assert len(watched.waits) >= 6 * 50 * COUNT
-    assert sum(watched.filled) / len(watched.filled) > 8  # of the 10 that come in while an event must wait
+    assert sum(watched.filled) / len(watched.filled) > 7  # of the 10 that come in while an event must wait
     assert max(watched.waits) < 3
 
 

@@ -81,7 +81,7 @@ def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
     assert process.returncode == 0
     assert output == ""
     lines: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
-    assert {line["level"] for line in lines} == {"info"}
+    assert {line["level"] for line in lines} == {"info"}, lines
     assert lines[-1]["event"] == "ending"
     assert read_url(place.data) is None
 

@@ -41,7 +41,7 @@ def make_swarm(count: int, seed: int = 3, **options: object) -> WatchedSwarm:
     swarm = WatchedSwarm(
         count,
         seed,
-        timing=CreationTiming(busy_s=0.4),
+        timing=CreationTiming(busy_s=0.4, prompt_s=0.4),
         rhythm=Rhythm(busy_s=0.2, timeout_s=5.0),
         observe=AgreementCheck().observe,
         **options,  # type: ignore[arg-type]

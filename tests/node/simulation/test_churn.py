@@ -35,7 +35,7 @@ def in_virtual_time(scenario: Scenario, seed: int = 1, **options: Any) -> None:
         swarm = SimulatedSwarm(
             4,
             seed,
-            timing=CreationTiming(busy_s=0.4),
+            timing=CreationTiming(busy_s=0.4, prompt_s=0.4),
             rhythm=Rhythm(busy_s=0.2, timeout_s=5.0),
             observe=lambda node, decided: observe(node, decided),
             **options,

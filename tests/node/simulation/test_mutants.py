@@ -128,7 +128,7 @@ def test_what_was_found_is_shrunk_and_fails_again() -> None:
     schedule, violation = find_failure(
         "unsynced", range(2, 40), nodes=[4], seconds=12, faults=chosen, attacks=ATTACK_KINDS
     )
-    smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 4)
+    smaller, again = shrink(schedule, violation, lambda other: failure("unsynced", other), 10)
     assert again.kind == violation.kind == "honest fork"
     assert len(smaller.faults) + len(smaller.liars) < len(schedule.faults) + len(schedule.liars)
     assert smaller.seconds <= schedule.seconds

@@ -38,7 +38,9 @@ def calm(seed: int, nodes: int, seconds: float, *attacks: str) -> Schedule:
     return Schedule(seed=seed, nodes=nodes, seconds=seconds, liars=liars)
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize(
+    "seed", [seed if seed <= 4 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9)]
+)
 def test_seeded_swarms_agree(seed: int) -> None:
     report = simulate(draw_schedule(seed, 4 + seed % 4, 10))
     assert report.rounds >= 2

@@ -88,7 +88,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> WorkingSwarm:
     return work(4, 104, tmp_path_factory.mktemp("four"), promotions=2)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, pytest.param(7, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1, 2, 4, *(pytest.param(count, marks=pytest.mark.slow) for count in (3, 7))])
 def test_a_swarm_of_any_size_promotes_and_certifies(count: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if count == 4:
         swarm: WorkingSwarm = request.getfixturevalue("four")

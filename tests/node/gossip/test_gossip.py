@@ -53,7 +53,7 @@ async def latency(swarm: SimulatedSwarm, submitting: int) -> float:
     return total / 8
 
 
-@pytest.mark.parametrize("count", [4, 7])
+@pytest.mark.parametrize("count", [4, pytest.param(7, marks=pytest.mark.slow)])
 async def test_a_black_hole_slows_nobody(count: int, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     swarm = make_swarm(count)
     await nursery.start(swarm.run)

@@ -123,6 +123,7 @@ def test_without_the_proxy_the_vectors_do_not_hold() -> None:
     assert "deficient" in wrong
 
 
+@pytest.mark.slow  # `test_shrink` has each rule by itself
 def test_what_was_found_is_shrunk_and_fails_again() -> None:
     chosen = {name: FREQUENCIES[name] for name in ("crash", "delay", "loss", "skew", "slowdisk")}
     schedule, violation = find_failure(

@@ -120,7 +120,8 @@ class EpochEvents:
         if not self.on_demand():
             return
         for parent in parents:
-            self._demanded.setdefault(parent)
+            self._demanded.pop(parent, None)
+            self._demanded[parent] = None  # the newest, so that inventions of an earlier time do not hide it
             if len(self._demanded) > _MAX_DEMANDED:
                 del self._demanded[next(iter(self._demanded))]
 
@@ -141,6 +142,7 @@ class EpochEvents:
 
     def _refuse(self, event: Event, reason: str) -> None:
         self.refused[reason] += 1
+        self._demanded.pop(event.hash, None)
         dropped = self.orphans.drop_descendants(event.hash)
         if dropped:
             self.refused["a parent was refused"] += dropped

@@ -15,6 +15,7 @@ from node.transport import Refused
 PATIENCE_S = 20.0  # in which a peer that can ask has caught up by itself, with the sealed records
 
 _SOON_S = 1.0  # after which a peer is helped further
+_READ_EVENTS = 100  # at a time: a thousand large ones take 256 MB
 
 
 @dataclass
@@ -73,10 +74,14 @@ class LostPeers:
 
     async def _read(self, lost: _Lost) -> tuple[bytes, list[bytes]]:
         """Return the digest of an epoch and as many of its next events as a message holds; b"" if it is not here."""
-        epoch, raws = await self._member.read_closed(lost.number, lost.position, MAX_EVENTS)
+        raws: list[bytes] = []
         size = 0
-        for count, raw in enumerate(raws):
-            size += len(raw)
-            if size > MAX_EVENTS_BYTES and count:
-                return epoch, raws[:count]
-        return epoch, raws
+        while True:
+            epoch, further = await self._member.read_closed(lost.number, lost.position + len(raws), _READ_EVENTS)
+            for raw in further:
+                size += len(raw)
+                if raws and (size > MAX_EVENTS_BYTES or len(raws) == MAX_EVENTS):
+                    return epoch, raws
+                raws.append(raw)
+            if len(further) < _READ_EVENTS:
+                return epoch, raws

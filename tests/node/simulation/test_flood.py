@@ -7,9 +7,10 @@ import pytest
 import trio
 import trio.testing
 
-from consensus.event import Event
+from consensus.event import Event, make_event
 from consensus.outcome import RoundEffects
 from consensus.settings import NEW_SWARM, EpochSettings, Settings
+from node.gossip.messages import MAX_EVENTS_BYTES
 from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
 from node.member.timing import CreationTiming
@@ -104,3 +105,47 @@ def test_what_is_kept_of_a_flood_is_bounded_and_the_swarm_goes_on(attack: type[D
 
 def test_without_the_bound_all_of_it_is_kept() -> None:
     assert kept(SETTINGS, Deluge, 1) > 300
+
+
+async def test_a_branch_of_a_forker_larger_than_a_message_stops_nobody(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    agreement = AgreementCheck()
+    swarm = SimulatedSwarm(
+        4,
+        1,
+        timing=CreationTiming(),
+        rhythm=Rhythm(),
+        observe=agreement.observe,
+        settings=replace(SETTINGS, epoch=EpochSettings(ahead=NEW_SWARM.epoch.ahead)),
+    )
+    await nursery.start(swarm.run)
+    await trio.sleep(5)
+    knowing, *deceived = (node.member for node in swarm.nodes[:3] if node.member is not None)
+    swarm.crash(swarm.nodes[3])
+    await trio.sleep(12)  # until everybody has its last event, and nobody waits for rounds
+
+    def sign(after: Event, size: int) -> Event:
+        return make_event(
+            swarm.nodes[3].identity.key,
+            epoch=after.epoch,
+            seq=after.seq + 1,
+            self_parent=after.hash,
+            time=after.time + 1,
+            transactions=({"type": "note", "id": size, "filling": bytes(size)},),
+        )
+
+    newest = knowing.replica.newest(swarm.nodes[3].identity.id)
+    assert newest is not None
+    branch = [sign(newest, 1)]
+    while sum(len(event.raw) for event in branch) < 2 * MAX_EVENTS_BYTES:
+        branch.append(sign(branch[-1], 150_000))
+    await knowing.insert([branch[0], sign(newest, 2)])
+    for member in deceived:
+        await member.insert(branch)
+    assert knowing.replica.on_demand()
+    before = max(agreement.rounds)
+    with trio.fail_after(60):
+        while len(agreement.rounds) < before + 5:
+            await trio.sleep(0.5)
+    nursery.cancel_scope.cancel()

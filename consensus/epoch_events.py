@@ -45,6 +45,7 @@ class EpochEvents:
         self.dag = Dag(members, last_time=opening.time, ahead=ahead)
         self.orphans = Orphans()
         self._unasked = Orphans()  # by members that have forked; each waits until another member's event needs it
+        self._set_aside: set[MemberId] = set()  # members whose orphans went there when they were seen to fork
         self._demanded: dict[bytes, None] = {}  # absent parents of needed events that were dropped, newest last
         self.refused = refused
         self._tips: list[Tip] = []  # kept, as every message names them, until a further event is attached
@@ -66,6 +67,7 @@ class EpochEvents:
                 elif self._attach(candidate):
                     attached.append(candidate)
                     ready += self.orphans.release(candidate.hash)
+                    ready += self._orphans_of_new_forker(candidate.creator)
                 else:
                     ready += self._needed_by(candidate)
         return attached
@@ -81,6 +83,16 @@ class EpochEvents:
         if self.dag.bounds is None:
             return []
         return [self.dag.members[index] for index in self.dag.hashgraph.forkers()]
+
+    def _orphans_of_new_forker(self, member: MemberId) -> list[Event]:
+        """Return the orphans by `member` if it has just been seen to fork: from now on they, too, have to be needed.
+
+        Remove them from the orphans, so that they do not keep each other there.
+        """
+        if member in self._set_aside or member not in self.on_demand():
+            return []
+        self._set_aside.add(member)
+        return self.orphans.remove_all(member)
 
     def _needed_by(self, orphan: Event) -> list[Event]:
         """Return the parents of `orphan` that were kept until somebody needs them."""

@@ -80,6 +80,13 @@ class Orphans:
                 ready.append(event)
         return ready
 
+    def remove_all(self, creator: MemberId) -> list[Event]:
+        """Remove and return the orphans by `creator`, in order of arrival."""
+        events = self.by_creator(creator)
+        for event in events:
+            self._remove(event)
+        return events
+
     def drop_descendants(self, refused: bytes) -> int:
         """Drop all orphans that descend from a refused event, and return how many there were."""
         doomed, dropped = [refused], 0

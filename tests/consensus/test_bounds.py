@@ -163,6 +163,23 @@ def test_of_a_forker_only_what_others_need_is_taken(after_fork: str) -> None:
     assert swarm.replicas[2].ledger.round > 3
 
 
+def test_what_a_forker_sent_before_its_fork_was_known_needs_nothing() -> None:
+    swarm = Swarm(4, liars=1)
+    first = swarm.sign(3, None)
+    parents = [swarm.sign(3, first) for _ in range(100)]
+    children = [swarm.sign(3, parent) for parent in parents]
+    swarm.take(0, [first, *children])
+    swarm.take(0, parents)
+    assert len(swarm.kept(0, by=3)) <= 5
+    assert not swarm.replicas[0].wanted()
+    swarm.take(1, [first, parents[50], children[50]])
+    built = swarm.create(1)
+    assert built is not None
+    swarm.settle([0, 1])
+    assert built.hash in swarm.replicas[0].dag
+    assert len(swarm.kept(0, by=3)) <= 7
+
+
 def _build_on_a_branch(swarm: Swarm, branch: Sequence[Event]) -> Event:
     """The event of member 1, which sees no fork, on a branch by member 3, of which member 0 knows two."""
     swarm.take(0, [branch[0], swarm.sign(3, None)])

@@ -251,7 +251,7 @@ class EpochSettings(Section):
     EARLIER = MappingProxyType({"ahead": 0})
     events: int = 65_536  # received ones; the epoch closes with the round that exceeds this
     bytes: int = 1 << 28  # of received events, likewise: every member holds all of them in memory
-    ahead: int = 0  # events of a member without news of a quorum, for each member of the roster; 0: any number
+    ahead: int = 0  # events of a member without news of a quorum, for each member of the roster, such as 8; 0: any
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -363,10 +363,7 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
-NEW_SWARM = Settings(
-    training=TrainingSettings(sibling_promotions=4),
-    timing=TimingSettings(by_weight=1),
-    epoch=EpochSettings(ahead=8),
-)
+NEW_SWARM = Settings(training=TrainingSettings(sibling_promotions=4), timing=TimingSettings(by_weight=1))
 """The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so
-that the swarm of that file goes on; new swarms have it on."""
+that the swarm of that file goes on; new swarms have it on. `epoch.ahead` is off there, too, until it has been tried as
+long as the rest."""

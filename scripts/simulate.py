@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         help="at most so many runs to shrink a schedule that failed (%(default)s)",
     )
     add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="where to save the schedule of a violation")
-    add("--new-rules", action="store_true", help="with the rules that only swarms founded now have")
+    add("--new-rules", action="store_true", help="with timing.by_weight and epoch.ahead")
     add("--broken", choices=MUTANTS, help="remove a safeguard from all nodes: this must fail")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     add("--json", action="store_true", help="one JSON object a line")

@@ -13,7 +13,7 @@ import trio.testing
 from consensus import preimages
 from consensus.keys import MemberId
 from consensus.outcome import RoundEffects
-from consensus.settings import NEW_SWARM, EpochSettings, Settings
+from consensus.settings import EpochSettings, Settings
 from node.gossip.rhythm import Rhythm
 from node.member.member import Member
 from node.member.timing import CreationTiming
@@ -54,6 +54,7 @@ _IDLE_ROUNDS = 3  # that all have to decide while nobody waits for them; fewer i
 _MORE_ROUNDS = 3  # that all have to decide after the last fault
 _LOOK_S = 0.5  # virtual, from one inspection to the next
 _MAX_ROUNDS = 4096  # of a run
+_AHEAD = 8  # `epoch.ahead`, where a schedule has new rules
 _LARGE = 10  # nodes; each node of a larger swarm makes fewer events, so that all together do not make more
 
 
@@ -140,11 +141,10 @@ def _slowness(nodes: int) -> float:
 
 
 def _settings(schedule: Schedule) -> Settings:
-    rules = NEW_SWARM if schedule.new_rules else SETTINGS
     return replace(
         SETTINGS,
-        timing=replace(SETTINGS.timing, by_weight=rules.timing.by_weight),
-        epoch=EpochSettings(schedule.epoch_events, ahead=rules.epoch.ahead),
+        timing=replace(SETTINGS.timing, by_weight=int(schedule.new_rules)),
+        epoch=EpochSettings(schedule.epoch_events, ahead=_AHEAD if schedule.new_rules else 0),
     )
 
 

@@ -96,7 +96,7 @@ class Schedule:
     epoch_events: int = EpochSettings.events  # after which an epoch ends
     weights: tuple[int, ...] = ()  # of the founders; 1 each if empty
     hidden: tuple[int, ...] = ()  # nodes that reach the others and that nobody can reach, to the end
-    new_rules: bool = False  # with the rules that swarms founded now have and earlier ones have not
+    new_rules: bool = False  # with `timing.by_weight` and `epoch.ahead`
 
     def encode(self) -> str:
         """Return the schedule as JSON, with one line for each fault and liar."""

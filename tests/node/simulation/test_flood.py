@@ -9,7 +9,7 @@ import trio.testing
 
 from consensus.event import Event, make_event
 from consensus.outcome import RoundEffects
-from consensus.settings import NEW_SWARM, EpochSettings, Settings
+from consensus.settings import EpochSettings, Settings
 from node.gossip.messages import MAX_EVENTS_BYTES
 from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
@@ -21,6 +21,7 @@ from node.simulation.swarm import SimulatedSwarm
 from node.simulation.workload import SETTINGS
 
 _AT_ONCE = 300
+AHEAD = 8
 _AWAY_S = 20.0
 
 
@@ -98,8 +99,8 @@ def kept(settings: Settings, attack: type[Deluge], seed: int) -> int:
 
 @pytest.mark.parametrize(("attack", "seed"), [(Deluge, 1), (BranchingDeluge, 2)])
 def test_what_is_kept_of_a_flood_is_bounded_and_the_swarm_goes_on(attack: type[Deluge], seed: int) -> None:
-    limit = NEW_SWARM.epoch.ahead * 4
-    bounded = replace(SETTINGS, epoch=EpochSettings(ahead=NEW_SWARM.epoch.ahead))
+    limit = AHEAD * 4
+    bounded = replace(SETTINGS, epoch=EpochSettings(ahead=AHEAD))
     assert kept(bounded, attack, seed) <= 2 * limit
 
 
@@ -117,7 +118,7 @@ async def test_a_branch_of_a_forker_larger_than_a_message_stops_nobody(
         timing=CreationTiming(),
         rhythm=Rhythm(),
         observe=agreement.observe,
-        settings=replace(SETTINGS, epoch=EpochSettings(ahead=NEW_SWARM.epoch.ahead)),
+        settings=replace(SETTINGS, epoch=EpochSettings(ahead=AHEAD)),
     )
     await nursery.start(swarm.run)
     await trio.sleep(5)

@@ -251,7 +251,7 @@ class EpochSettings(Section):
     EARLIER = MappingProxyType({"ahead": 0})
     events: int = 65_536  # received ones; the epoch closes with the round that exceeds this
     bytes: int = 1 << 28  # of received events, likewise: every member holds all of them in memory
-    ahead: int = 0  # events of a member without news of a quorum, for each member of the roster, such as 8; 0: any
+    ahead: int = 0  # events of a member without news of a quorum, for each member of the roster; 0: any number
 
     def __post_init__(self) -> None:
         super().__post_init__()

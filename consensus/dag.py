@@ -33,7 +33,7 @@ class Dag:
         self.rows: dict[bytes, int] = {}
         self._by_member: list[list[int]] = [[] for _ in members]
         self._tips: list[dict[int, None]] = [{} for _ in members]  # rows without a self-child, oldest first
-        self._built_on: list[dict[int, None]] = [{} for _ in members]  # the newest of each branch that others built on
+        self._built_on: list[dict[int, None]] = [{} for _ in members]  # with `Bounds`: newest of each branch built on
 
     def __contains__(self, digest: bytes) -> bool:
         return digest in self.rows
@@ -99,8 +99,9 @@ class Dag:
         if self_parent is not None:
             self._tips[member].pop(self_parent, None)
         self._tips[member][row] = None
-        for other in others:
-            self._observe_built_on(other)
+        if self.bounds is not None:
+            for other in others:
+                self._observe_built_on(other)
         return row
 
     def _observe_built_on(self, row: int) -> None:

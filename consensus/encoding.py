@@ -86,6 +86,11 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
                 out += _UINT_HEADS[value]
             else:
                 _write_int(out, value)
+        elif kind is str:
+            out += _text(value)
+        elif (kind is list or kind is tuple) and depth < MAX_DEPTH:
+            _write_head(out, _ARRAY, len(value))
+            _write(out, value, depth + 1)
         else:
             _write_any(out, value, depth)
 

@@ -182,8 +182,8 @@ class Replica:
         members = (self.dag.index[self.dag.events[row].creator] for row in self._open.unordered)
         unplaced = any(not self.dag.has_forked(member) for member in members)
         return (
-            self.ledger.waits_for_beacon
-            or unplaced
+            unplaced
+            or self.ledger.waits_for_beacon
             or (self.epoch_number > 0 and self._has_to_open())
             or bool(self.pending_evidence())
         )

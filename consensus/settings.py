@@ -282,6 +282,21 @@ class MembershipSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SteeringSettings(Section):
+    """How the swarm decides what to work on: docs/steering.md. Shares, scores and weights are thousandths."""
+
+    NAME = "steering"
+    MAY_BE_ZERO = frozenset({"rules"})
+    EARLIER = MappingProxyType({"rules": 0})
+    rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rules > 1:
+            raise SettingsError(f"must be 0 or 1, not {self.rules}", "steering", "rules")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the members agreed on, except who they are."""
 
@@ -292,6 +307,7 @@ class Settings:
     timing: TimingSettings = field(default_factory=TimingSettings)
     epoch: EpochSettings = field(default_factory=EpochSettings)
     membership: MembershipSettings = field(default_factory=MembershipSettings)
+    steering: SteeringSettings = field(default_factory=SteeringSettings)
 
     def __post_init__(self) -> None:
         if not self.configurations:
@@ -305,8 +321,11 @@ class Settings:
             raise SettingsError("configurations: must be sorted and distinct")
 
     def table(self) -> dict[str, Value]:
-        """Return all settings as a CBOR map."""
-        table: dict[str, Value] = {name: getattr(self, name).table() for name in SECTIONS}
+        """Return all settings as a CBOR map; a section of `LATER_SECTIONS` only if it says something."""
+        sections = {name: getattr(self, name).table() for name in SECTIONS}
+        table: dict[str, Value] = {
+            name: section for name, section in sections.items() if section or name not in LATER_SECTIONS
+        }
         table["configurations"] = list(self.configurations)
         return table
 
@@ -359,8 +378,11 @@ SECTIONS: dict[str, type[Section]] = {
         TimingSettings,
         EpochSettings,
         MembershipSettings,
+        SteeringSettings,
     )
 }
+LATER_SECTIONS = frozenset({SteeringSettings.NAME})
+"""They came when swarms were in use."""
 
 
 NEW_SWARM = Settings(training=TrainingSettings(sibling_promotions=4), timing=TimingSettings(by_weight=1))

@@ -11,7 +11,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,7 +105,6 @@ def _parser() -> argparse.ArgumentParser:
         help="at most so many runs to shrink a schedule that failed (%(default)s)",
     )
     add("--keep", type=Path, default=Path("."), metavar="FOLDER", help="where to save the schedule of a violation")
-    add("--new-rules", action="store_true", help="with timing.by_weight and epoch.ahead")
     add("--broken", choices=MUTANTS, help="remove a safeguard from all nodes: this must fail")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     add("--json", action="store_true", help="one JSON object a line")
@@ -154,11 +153,10 @@ def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
         return [decode_schedule(read_text(arguments.schedule, _MAX_SCHEDULE_BYTES))]
     counts = list(arguments.nodes)
     faults, attacks = arguments.faults, arguments.malice
-    schedules = (
+    return [
         draw_schedule(seed, counts[seed % len(counts)], arguments.seconds, faults=faults, attacks=attacks)
         for seed in arguments.seeds
-    )
-    return [replace(schedule, new_rules=arguments.new_rules) for schedule in schedules]
+    ]
 
 
 def _silence_log() -> None:

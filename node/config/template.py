@@ -118,6 +118,10 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "expel": "1: a member proven to have signed two histories is proposed to leave; 0: it is not",
         "faults": "match results proven wrong after which a member is proposed to leave; 0: never",
     },
+    "steering": {
+        "": "how the swarm decides what to work on",
+        "rules": "1: by cost, quality and ratings; 0: by counts of games alone",
+    },
 }
 
 

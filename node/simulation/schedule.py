@@ -40,6 +40,7 @@ SHORTEST_S, LONGEST_S = 5.0, 300.0
 """How long faults last by default, by the seed."""
 
 _LONG_SHARE, _LONG_FACTOR = 0.25, 2.5  # the share of schedules that are longer, and by how much
+_NEW_RULES_SHARE = 0.5  # the others run by the rules of swarms that were founded before
 _HIDDEN_SHARE = 0.3  # the share of schedules in which an honest member can never be reached
 _SPARED_SHARE = 0.5  # the share of schedules with changed ledgers that have one liar fewer, to leave room for these
 _MAX_ATTACKS = 3  # of one member
@@ -179,6 +180,7 @@ def draw_schedule(
         epoch_events=EpochSettings.events if events is None else events * nodes,
         weights=weights,
         hidden=_draw_hidden(seed, nodes, liars),
+        new_rules=random.Random(f"new rules {seed}").random() < _NEW_RULES_SHARE,
     )
 
 

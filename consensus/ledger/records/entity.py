@@ -8,17 +8,22 @@ from collections.abc import Mapping
 from dataclasses import fields
 from fractions import Fraction
 from functools import cache, cached_property
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from consensus.encoding import Decoded, Value, encode
 from consensus.settings import Section, SettingsError
 
 T = TypeVar("T")
 LARGEST = 2**63 - 1
+_PLAIN = (bool, int, str, bytes)  # a union would be made anew in each call
 
 
 class Entity:
     """A record whose fingerprint goes into the ledger's digest. It is computed once, because records never change."""
+
+    LATER: ClassVar[int] = 0
+    """How many of the last fields came when swarms were in use. At the end they are left out while they have their
+    defaults, so that those swarms' ledgers keep their digests. Their defaults are plain values."""
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -32,18 +37,18 @@ class ShapeError(ValueError):
 
 def to_value(value: object) -> Value:
     """Return a record, or the value of a field, as a CBOR value. The names of fields and types are not in it."""
-    if isinstance(value, Section):
-        return value.table()
+    if value is None or isinstance(value, _PLAIN):  # most of all
+        return value
     if isinstance(value, Entity):
-        return [to_value(getattr(value, item.name)) for item in fields(value)]  # type: ignore[arg-type]
+        return [to_value(part) for part in _parts(value)]
     if isinstance(value, tuple):
         return [to_value(entry) for entry in value]
+    if isinstance(value, Section):
+        return value.table()
     if isinstance(value, Mapping):
         return {str(key): to_value(entry) for key, entry in value.items()}
-    if isinstance(value, Fraction):
-        return [value.numerator, value.denominator]
-    assert value is None or isinstance(value, bool | int | str | bytes), type(value)
-    return value
+    assert isinstance(value, Fraction), type(value)
+    return [value.numerator, value.denominator]
 
 
 def parse_value(kind: type[T], value: Decoded, where: str) -> T:
@@ -106,10 +111,30 @@ def _parse_mapping(kind: Any, value: Decoded, where: str) -> dict[str, Any]:
 
 def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
     shape = _shape(kind)  # type: ignore[arg-type]  # a class is hashable
-    if not isinstance(value, list) or len(value) != len(shape):
+    if not isinstance(value, list) or not len(shape) - kind.LATER <= len(value) <= len(shape):
         raise ShapeError(f"{where}: must be a list of {len(shape)}")
-    items = zip(shape.items(), value, strict=True)
-    return kind(**{name: _parse(field, item, f"{where}.{name}") for (name, field), item in items})
+    items = zip(shape.items(), value, strict=False)
+    entity = kind(**{name: _parse(field, item, f"{where}.{name}") for (name, field), item in items})
+    if len(_parts(entity)) != len(value):
+        raise ShapeError(f"{where}: has fields at its end that are to be left out")
+    return entity
+
+
+def _parts(entity: Entity) -> list[Any]:
+    """Return the values of the fields, in their order, without those that `Entity.LATER` leaves out."""
+    names, defaults = _names(type(entity))  # type: ignore[arg-type]  # a class is hashable
+    parts = [getattr(entity, name) for name in names]
+    least = len(parts) - entity.LATER
+    while len(parts) > least and parts[-1] == defaults[len(parts) - 1]:
+        parts.pop()
+    return parts
+
+
+@cache
+def _names(kind: type[Entity]) -> tuple[tuple[str, ...], tuple[object, ...]]:
+    """Return the names of the fields, in their order, and their defaults."""
+    items = fields(kind)  # type: ignore[arg-type]
+    return tuple(item.name for item in items), tuple(item.default for item in items)
 
 
 @cache

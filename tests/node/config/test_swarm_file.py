@@ -76,7 +76,7 @@ MISTAKES = {
         "[settings.games]",
         15,
         'unknown key "games" in [settings]; remove it, or use one of: selfplay, training, match, timing, '
-        "epoch, membership",
+        "epoch, membership, steering",
     ),
     "id too short": (
         ALDER,

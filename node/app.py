@@ -58,6 +58,8 @@ from node.transport.tls import Credentials
 from node.web.server import serve_local
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
+from node.work.rates import Rates
+from node.work.watchdog import WatchedRunner
 from node.work.worker import WORKER, WorkerProcess
 
 _WRONG_ANCHOR = (
@@ -365,8 +367,11 @@ class _Work:
         with suppress(OSError):
             clear_place(data / "work")  # left by work that a crash ended
         command = (*WORKER, "--kernels", str(data / "kernels"))
-        self._worker = WorkerProcess(data / "worker.log", command)
-        self._check_worker = WorkerProcess(data / "checker.log", command)
+        rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
+        self._worker, self._check_worker = (
+            WatchedRunner(WorkerProcess(data / f"{name}.log", command), rates, longest_s)
+            for name in ("worker", "checker")
+        )
 
     async def run(self, member: Member, gossip: Gossip) -> None:
         """Work, vote and seal until cancelled."""

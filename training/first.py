@@ -16,7 +16,7 @@ from training.arena import meet
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience
 from training.network import Network
-from training.progress import Report, ignore_progress
+from training.progress import Report, as_measured, ignore_progress
 from training.seeds import derive_seed
 from training.settings import MatchSettings, TrainSettings
 from training.trainer import Trained, train
@@ -47,21 +47,36 @@ def train_first(
     """
     settings = replace(settings, steps=settings.first_steps)
     seeds = [derive_seed(seed, "first network", number) for number in range(settings.first_networks)]
-    trained = [train(experience, None, each, settings, report) for each in seeds]
+    wanted = settings.steps * len(seeds)
+    trained = [
+        train(experience, None, each, settings, _counted(report, settings.steps * number, wanted))
+        for number, each in enumerate(seeds)
+    ]
     networks = [each.network for each in trained] + ([] if sibling is None else [sibling])
-    best = best_of(experience.config, networks, seed)
+    best = best_of(experience.config, networks, seed, report=report)
     if best < len(trained):
         return FirstNetwork(trained[best], is_sibling=False)
     return FirstNetwork(Trained(networks[best], None, {}), is_sibling=True)
 
 
-def best_of(config: Config, networks: Sequence[Network], seed: bytes, blocks: int = _BLOCKS) -> int:
+def _counted(report: Report, before: int, wanted: int) -> Report:
+    """Return a Report for one of several trainings, `before` of whose steps were made in earlier ones."""
+    return lambda progress: report({"steps": before + progress["steps"], "wanted": wanted})
+
+
+def best_of(
+    config: Config,
+    networks: Sequence[Network],
+    seed: bytes,
+    blocks: int = _BLOCKS,
+    report: Report = ignore_progress,
+) -> int:
     """Return the place of the network that wins most against the others; among equals, the first.
 
     Each network challenges each other one in `blocks` blocks of games.
     """
     players = [SearchPlayer(NetworkEvaluator(each), _SEARCH.simulations, _SEARCH.considered) for each in networks]
-    points = [0.0] * len(players)
+    points, measured = [0.0] * len(players), as_measured(report)
     for one, other in permutations(range(len(players)), 2):
-        points[one] += meet(config, players[one], players[other], seed=seed, blocks=blocks).share
+        points[one] += meet(config, players[one], players[other], seed=seed, blocks=blocks, report=measured).share
     return points.index(max(points))

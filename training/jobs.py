@@ -30,6 +30,7 @@ from engine.config import config
 from training.progress import Report
 
 if TYPE_CHECKING:
+    from engine.search import EvalBatch, Evaluate, Evaluation
     from training.trainer import Start
 
 Request = Mapping[str, Any]
@@ -60,7 +61,7 @@ def _selfplay(request: Request, report: Report) -> dict[str, Any]:
 
     shard = play_shard(
         config(request["config"]),
-        _evaluator(request["model"]),
+        _Evaluations(report).by(request["model"]),
         model=request["model_digest"],
         seed=request["seed"],
         games=request["games"],
@@ -96,6 +97,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
             used.append(place)
         except DataError as error:
             skipped.append(str(error))
+        report({"shards": place + 1})
     if not sources:
         reasons = "; ".join(skipped[:_REASONS])
         raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
@@ -112,7 +114,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
-        "measures": measure_model(trained.network, experience, seed, settings.measured_blocks),
+        "measures": measure_model(trained.network, experience, seed, settings.measured_blocks, report),
         "state": None if trained.state is None else str(write_state(Path(request["out"]), trained.state).path),
         "used": used,
         "skipped": skipped,
@@ -142,11 +144,11 @@ def _match(request: Request, report: Report) -> dict[str, Any]:
     from training.match import block_scores, games_root, play_match, write_games
     from training.settings import MatchSettings, read_settings
 
-    configuration = config(request["config"])
+    configuration, evaluations = config(request["config"]), _Evaluations(report)
     games = play_match(
         configuration,
-        candidate=_evaluator(request["candidate"]) or evaluate_uniformly,
-        incumbent=_evaluator(request["incumbent"]) or evaluate_uniformly,
+        candidate=evaluations.by(request["candidate"]) or evaluate_uniformly,
+        incumbent=evaluations.by(request["incumbent"]) or evaluate_uniformly,
         blocks=[(number, seed) for number, seed in request["blocks"]],
         settings=read_settings(MatchSettings, request["settings"]),
         report=report,
@@ -176,15 +178,33 @@ def _check(request: Request, report: Report) -> dict[str, Any]:
     return {"ok": not reason, "reason": reason}
 
 
-def _evaluator(model: str | None) -> Any:
-    """Return an evaluator of the model in a directory; None for `uniform`, which needs no torch."""
-    if model is None:
-        return None
-    from training.evaluate import NetworkEvaluator
-    from training.model import load_model
+class _Evaluations:
+    """The evaluators of a job, which report how many positions they have evaluated in all.
 
-    _use_one_thread()
-    return NetworkEvaluator(load_model(Path(model)))
+    One move of many games on a large board takes minutes; its evaluations take milliseconds each.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._count = 0
+
+    def by(self, model: str | None) -> Evaluate | None:
+        """Return an evaluator of the model in a directory; None for `uniform`, which needs no torch."""
+        if model is None:
+            return None
+        from training.evaluate import NetworkEvaluator
+        from training.model import load_model
+
+        _use_one_thread()
+        evaluator = NetworkEvaluator(load_model(Path(model)))
+
+        def evaluate(batch: EvalBatch) -> Evaluation:
+            answer = evaluator(batch)
+            self._count += len(batch.states)
+            self._report({"evaluations": self._count})
+            return answer
+
+        return evaluate
 
 
 def _use_one_thread() -> None:

@@ -16,6 +16,7 @@ from training.arena import meet
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience, Samples
 from training.network import Network
+from training.progress import Report, as_measured, ignore_progress
 from training.seeds import seed_word
 from training.settings import MatchSettings
 
@@ -28,12 +29,15 @@ _POSITIONS = 24  # of each game
 _BATCH = 256
 
 
-def measure_model(network: Network, experience: Experience, seed: bytes, blocks: int) -> dict[str, int]:
+def measure_model(
+    network: Network, experience: Experience, seed: bytes, blocks: int, report: Report = ignore_progress
+) -> dict[str, int]:
     """Return all measures of a network by name (`node.api.models.ModelInfo.measures`); nothing if `blocks` is 0."""
     if blocks == 0:
         return {}
     measures = measure_value(network, experience, seed)
-    measures.update(measure_search(network, experience.config, seed, blocks))
+    report({"measured": 0})
+    measures.update(measure_search(network, experience.config, seed, blocks, report))
     return measures
 
 
@@ -61,16 +65,18 @@ def measure_value(network: Network, experience: Experience, seed: bytes) -> dict
     return measures
 
 
-def measure_search(network: Network, config: Config, seed: bytes, blocks: int) -> dict[str, int]:
+def measure_search(
+    network: Network, config: Config, seed: bytes, blocks: int, report: Report = ignore_progress
+) -> dict[str, int]:
     """Return the shares of first places, in millionths, of the policy alone and of 64 simulations against 16.
 
     `blocks` blocks of games (`training.arena`) measure the first, and half as many the second, which takes longer.
     """
-    evaluate = NetworkEvaluator(network)
+    evaluate, measured = NetworkEvaluator(network), as_measured(report)
     few, many = (SearchPlayer(evaluate, simulations, MatchSettings().considered) for simulations in (16, 64))
 
     def share(challenger: Player, blocks: int) -> int:
-        return _millionths(meet(config, challenger, few, seed=seed, blocks=blocks).share)
+        return _millionths(meet(config, challenger, few, seed=seed, blocks=blocks, report=measured).share)
 
     return {
         "policy_vs_search_16": share(PolicyPlayer(evaluate), blocks),

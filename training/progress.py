@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Report = Callable[[Mapping[str, Any]], None]
-"""Called often with a job's progress: names to integers or text."""
+"""Called often with a job's progress: names to integers or text. What is not named again keeps its last value.
+
+Whoever watches the job takes it for stuck if nothing changes for minutes (`node.work.watchdog`): whatever takes long
+reports.
+"""
+
+
+def as_measured(report: Report) -> Report:
+    """Return a Report for games that measure a model: they are not what the job was asked for."""
+    return lambda progress: report({"measured": progress["games"]})
 
 
 def ignore_progress(_progress: Mapping[str, Any]) -> None:

@@ -5,6 +5,10 @@
 {"id", "error": line}. To stop a job, the parent kills the process. Heavy imports wait for the job that needs them, so a
 `check` runs without torch.
 
+Progress holds the latest value of all that the job has told so far, and `compiling`, the module whose kernels are being
+compiled ("" if none is). It is repeated while nothing changes. So a frame says that the process lives; only one that
+differs from the last one says that the job goes on (`node.work.watchdog`).
+
 The end of stdin ends the process: however the parent dies, the kernel closes its end of the pipe. (Linux's
 PR_SET_PDEATHSIG would not do: it fires when the thread that started the worker ends, not the process, and trio
 starts processes in threads that come and go.)
@@ -25,6 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from engine.backend.compiling import observing_compiling
 from engine.backend.kernel_cache import add_fallback
 from training.frames import FrameError, read_frame, write_frame
 
@@ -32,7 +37,7 @@ REPORT_S: Final = 1.0
 """Least time between two progress frames."""
 
 HEARTBEAT_S: Final = 2.0
-"""If a job reports nothing for this long, while it compiles for example, its last progress is repeated."""
+"""If a job reports nothing for this long, its last progress is repeated, so that `compiling` gets through."""
 
 
 class Worker:
@@ -68,7 +73,7 @@ class Worker:
             time.sleep(HEARTBEAT_S / 2)
             job = self._running
             if job is not None and time.monotonic() - self._reported >= HEARTBEAT_S:
-                self._send({"id": job, "progress": dict(self._progress)})
+                self._send({"id": job, "progress": self._progress})
 
     def _serve(self, request: Mapping[str, Any]) -> None:
         job = request.get("id")
@@ -82,14 +87,15 @@ class Worker:
 
     def _answer(self, job: int, request: Mapping[str, Any]) -> dict[str, Any]:
         def report(progress: Mapping[str, Any]) -> None:
-            self._progress = progress
+            self._progress = {**self._progress, **progress}
             if time.monotonic() - self._reported >= REPORT_S:
-                self._send({"id": job, "progress": dict(progress)})
+                self._send({"id": job, "progress": self._progress})
 
         try:
             from training.jobs import run_job
 
-            return {"done": run_job(request, report)}
+            with observing_compiling(lambda module: report({"compiling": module})):
+                return {"done": run_job(request, report)}
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             return {"error": " ".join(f"{type(error).__name__}: {error}".split())}

@@ -20,6 +20,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from engine.backend import dialect
+from engine.backend.compiling import compiling
 from engine.backend.dialect import Kernel
 from engine.backend.kernel_cache import drop_damaged, one_process_at_a_time, open_cache, seal
 from engine.backend.launches import RecordedLaunch
@@ -158,7 +159,7 @@ def _converter() -> _Converter:
 def compile_kernels(module: str, device: str = "cpu") -> None:
     """Compile all kernels of an imported Python module for a Warp device, or load them from the cache."""
     block = 1 if device == "cpu" else BLOCK
-    with _lock, _entry(module, block) as entry:
+    with _lock, compiling(module), _entry(module, block) as entry:
         is_cached = drop_damaged(entry)
         try:
             _load(module, device, block)

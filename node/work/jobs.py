@@ -139,13 +139,13 @@ class _Start:
 
 
 async def _start_of_training(context: WorkContext, claim: Claim, report: Report) -> _Start:
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
         try:
             directory = await model_directory(context, known_model(context.ledger, claim.model))
             return _Start(claim.model, directory, await _fetch_state(context, claim), _is_of_sibling(context, claim))
         except WorkError as trouble:
             reason = str(trouble)
-        report({})  # a sign of life
+        report({"tries": number + 1})
         await trio.sleep(_PAUSE_S)
     fallback = context.ledger.training_fallback(claim.configuration, claim.family)
     if fallback.digest == claim.model:
@@ -221,7 +221,7 @@ async def _fetch_shards(context: WorkContext, configuration: str, report: Report
                 found[shard.digest] = await context.fetch(shard.digest, shard.size)
             except WorkError:
                 lost.add(shard.digest)
-            report({})  # a sign of life: many shards can take longer than a lease
+            report({"fetched": len(found), "lost": len(lost)})  # many shards can take longer than a lease
     if not wanted:
         raise WorkError("no shard to train on can be had from anybody")
     return {shard.digest: found[shard.digest] for shard in wanted}

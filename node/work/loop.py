@@ -14,6 +14,7 @@ from node.system.tasks import run_unless
 from node.work.backoff import Backoff
 from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
 from node.work.jobs import perform
+from node.work.watchdog import LatestProgress
 from node.work.worker import JobRunner
 
 _log = structlog.get_logger(__name__)
@@ -93,15 +94,26 @@ class _Tally:
         self._claim = claim
         self._since = trio.current_time()
         self.done = 0
-        self.has_progressed = False
+        self._latest = LatestProgress()
+        self._has_progressed = False
         self._show()
 
     def observe(self, progress: Mapping[str, Any]) -> None:
-        """Take in a progress report of the worker; games and steps are the units of claimed amounts."""
-        self.has_progressed = True
-        done = int(progress.get("games", progress.get("steps", 0)))
-        self.done = max(self.done, min(done, self._claim.amount))
-        self._show()
+        """Take in a progress report; games and steps are the units of claimed amounts, and `wanted` is all of them."""
+        if self._latest.observe(progress, trio.current_time()):
+            self._has_progressed = True
+            self.done = max(self.done, self._done_by(progress))
+            self._show()
+
+    def _done_by(self, progress: Mapping[str, Any]) -> int:
+        made, amount = int(progress.get("games", progress.get("steps", 0))), self._claim.amount
+        wanted = int(progress.get("wanted", amount))  # the first networks of a configuration take more steps
+        return min(made * amount // max(1, wanted), amount)
+
+    def take_progress(self) -> bool:
+        """Return whether the job has gone on since the last call, or is busy compiling."""
+        has_progressed, self._has_progressed = self._has_progressed, False
+        return has_progressed or self._latest.is_compiling(trio.current_time())
 
     def _show(self) -> None:
         claim = self._claim
@@ -121,12 +133,11 @@ class _Tally:
 
 
 async def _renew(context: WorkContext, claim: Claim, tally: _Tally) -> None:
-    """Renew the lease as long as the worker gives any sign of life."""
+    """Renew the lease as long as the work goes on: progress that is only repeated does not renew it."""
     pause = context.genesis.settings.timing.lease_s / 4
     while True:
         await trio.sleep(pause)
-        if tally.has_progressed:
-            tally.has_progressed = False
+        if tally.take_progress():
             number = context.next_id()
             await context.submit(Progress(number, claim.id, tally.done))
             await context.wait_until_ordered(number)  # without a quorum they would only pile up

@@ -218,7 +218,7 @@ async def test_progress_without_a_quorum_does_not_pile_up(
     async def work() -> None:
         while True:
             await trio.sleep(1)
-            tally.observe({"games": 1})
+            tally.observe({"games": 1, "plies": trio.current_time()})
 
     with trio.move_on_after(10_000):
         async with trio.open_nursery() as nursery:
@@ -373,7 +373,7 @@ async def test_training_starts_from_the_canonical_model_where_nobody_has_the_new
     assert isinstance(news, t.Candidate)
     assert (trainer.jobs[-1]["parent"], trainer.jobs[-1]["state"]) == (None, None)
     assert (claim.model, news.parent) == (lost.model, t.UNIFORM)
-    assert told[:3] == [{}] * 3
+    assert told[:3] == [{"tries": number} for number in (1, 2, 3)]
     swarm.wait(1000)
     number = swarm.next_id(0)
     swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))

@@ -1,0 +1,255 @@
+"""Progress means progress: what hangs, repeats itself or never ends is killed, and what compiles for long is not."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from consensus.ledger.records import transactions as t
+from node.work import watchdog
+from node.work.loop import work_on
+from node.work.rates import Rates, Size, size_of
+from node.work.watchdog import COMPILING_S, SILENT_S, StuckError, WatchedRunner
+from node.work.worker import Report, WorkerProcess, WorkError
+from tests.consensus.ledger.swarm import Swarm
+from tests.node.work.test_work import SETTINGS, OrderContext
+
+LONGEST_S = 3600.0
+JOB = {"job": "match", "config": "hex8-2", "settings": {"simulations": 16}, "blocks": [[0, b""]] * 4}
+
+CHILD = """
+import os, signal, time
+import training.jobs, training.worker
+
+def stop(report):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+def compute(report):
+    pow(3, 10**9)  # in one call of C, which keeps the interpreter's lock
+
+def repeat(report):
+    while True:
+        report({"games": 1})
+        time.sleep(0.01)
+
+def sleep(report):
+    time.sleep(600)  # the thread that repeats progress goes on
+
+def count(report):
+    games = 0
+    while True:
+        games += 1
+        report({"games": games})
+        time.sleep(0.01)
+
+def compile(report):
+    report({"compiling": "engine.search.tree"})
+    time.sleep(1.5)
+    report({"compiling": ""})
+
+def run_job(request, report):
+    report({"games": 1})
+    if request["do"] is not None:
+        globals()[request["do"]](report)
+    return {"pid": os.getpid()}
+
+training.jobs.run_job = run_job
+training.worker.HEARTBEAT_S = training.worker.REPORT_S = 0.05
+raise SystemExit(training.worker.main())
+"""
+
+
+def real_worker(tmp_path: Path) -> WorkerProcess:
+    """The program of a worker, with jobs that do not end."""
+    script = tmp_path / "child.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(Path(watchdog.__file__).parents[2])!r})\n{CHILD}")
+    return WorkerProcess(tmp_path / "worker.log", (sys.executable, str(script)))
+
+
+@pytest.mark.parametrize(
+    ("hang", "reason"),
+    [
+        ("stop", "no progress for"),
+        ("compute", "no progress for"),
+        ("repeat", "no progress for"),
+        ("sleep", "no progress for"),
+        ("count", "its time budget"),
+    ],
+)
+async def test_a_real_process_that_hangs_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hang: str, reason: str
+) -> None:
+    monkeypatch.setattr(watchdog, "_LOOK_S", 0.05)
+    monkeypatch.setattr(watchdog, "_SLACK", 0.0 if hang == "count" else 100.0)
+    process, rates = real_worker(tmp_path), Rates()
+    watched = WatchedRunner(process, rates, LONGEST_S)
+    try:
+        first = await watched.perform({**JOB, "do": None}, lambda _told: None)
+        monkeypatch.setattr(watchdog, "SILENT_S", 0.7)
+        with trio.fail_after(20), pytest.raises(StuckError, match=reason):
+            await watched.perform({**JOB, "do": hang}, lambda _told: None)
+        with pytest.raises(ProcessLookupError):
+            os.kill(first["pid"], 0)
+        monkeypatch.setattr(watchdog, "SILENT_S", SILENT_S)
+        again = await watched.perform({**JOB, "do": None}, lambda _told: None)
+        assert again["pid"] != first["pid"]
+    finally:
+        await watched.aclose()
+
+
+async def test_a_real_process_may_compile_for_longer_than_it_may_be_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "_LOOK_S", 0.05)
+    watched = WatchedRunner(real_worker(tmp_path), Rates(), LONGEST_S)
+    told: list[Mapping[str, Any]] = []
+    try:
+        await watched.perform({**JOB, "do": None}, lambda _told: None)
+        monkeypatch.setattr(watchdog, "SILENT_S", 0.7)
+        await watched.perform({**JOB, "do": "compile"}, told.append)
+        assert told[-1] in ({"games": 1, "compiling": "engine.search.tree"}, {"games": 1, "compiling": ""})
+        monkeypatch.setattr(watchdog, "COMPILING_S", 0.7)
+        with pytest.raises(StuckError, match=r"has compiled engine\.search\.tree for"):
+            await watched.perform({**JOB, "do": "compile"}, told.append)
+    finally:
+        await watched.aclose()
+
+
+class Telling:
+    """A job runner that tells `progress`, and then the next, every two seconds, and is done after `count`."""
+
+    def __init__(self, *progress: Mapping[str, Any], count: int = 10**6) -> None:
+        self.progress, self.count, self.jobs = progress, count, 0
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        self.jobs += 1
+        for number in range(self.count):
+            await trio.sleep(2)
+            report(self.progress[min(number, len(self.progress) - 1)])
+        return {}
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def _ended_after(runner: Telling, rates: Rates | None = None) -> float:
+    began = trio.current_time()
+    with pytest.raises(StuckError):
+        await WatchedRunner(runner, rates or Rates(), LONGEST_S).perform(JOB, lambda _told: None)
+    return trio.current_time() - began
+
+
+async def test_the_bounds_are_as_stated(autojump_clock: MockClock) -> None:
+    assert await _ended_after(Telling({"games": 1})) == pytest.approx(SILENT_S + 2, abs=1)
+    assert await _ended_after(Telling({"compiling": "a"})) == pytest.approx(COMPILING_S + 2, abs=1)
+    growing = Telling(*({"games": number} for number in range(10_000)))
+    assert await _ended_after(growing) == pytest.approx(LONGEST_S, abs=1)
+    rates = Rates()
+    rates.observe(size_of(JOB), 100.0)
+    assert await _ended_after(growing, rates) == pytest.approx(SILENT_S + 5 * 100, abs=1)
+    compiles = Telling({"compiling": "a"}, {"compiling": "b"})
+    assert await _ended_after(compiles, rates) == pytest.approx(COMPILING_S + 4, abs=1)
+    alternating = Telling(*({"compiling": str(number)} for number in range(10_000)))
+    assert await _ended_after(alternating, rates) == pytest.approx(LONGEST_S, abs=1)
+
+
+async def test_time_in_which_the_machine_slept_does_not_count(autojump_clock: MockClock) -> None:
+    class Sleeping(Telling):
+        async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+            await trio.sleep(10)
+            autojump_clock.jump(10_000)
+            return await super().perform(job, report)
+
+    rates = Rates()
+    await WatchedRunner(Sleeping({"games": 1}, count=5), rates, LONGEST_S).perform(JOB, lambda _told: None)
+    assert rates.seconds(size_of(JOB)) == pytest.approx(20, abs=2)
+
+
+async def test_only_changed_progress_is_passed_on_and_the_rate_is_measured_without_compiling(
+    autojump_clock: MockClock,
+) -> None:
+    told: list[Mapping[str, Any]] = []
+    steps: list[Mapping[str, Any]] = [{"compiling": "a"}, {"compiling": "a"}, {"games": 1}, {"games": 1}, {"games": 2}]
+    rates = Rates()
+    await WatchedRunner(Telling(*steps, count=5), rates, LONGEST_S).perform(JOB, told.append)
+    assert told == [{"compiling": "a"}, {"games": 1}, {"games": 2}]
+    assert rates.seconds(size_of(JOB)) == pytest.approx(6, abs=1)
+
+
+@pytest.mark.parametrize("progress", [{"games": 1}, {"compiling": "engine.search.tree"}])
+async def test_a_hang_holds_a_claim_no_longer_than_stated(
+    tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery, progress: Mapping[str, Any]
+) -> None:
+    """The lease runs out in the ledger though the worker repeats its progress, and the claim is given back."""
+    swarm = Swarm(4, SETTINGS)
+    context = OrderContext(swarm, tmp_path, roles=("selfplay",))
+    nursery.start_soon(context.beat)
+    nursery.start_soon(work_on, context, WatchedRunner(Telling(progress), Rates(), LONGEST_S))
+    bound_s = COMPILING_S if "compiling" in progress else SILENT_S
+    await trio.sleep(bound_s - 20)
+    (held,) = swarm.ledger.claims_of(context.me)
+    await trio.sleep(40)
+    assert swarm.ledger.claim(context.me, held.id) is None
+    said = [entry.reason for entry in context.said if isinstance(entry, t.Release)]
+    assert len(said) == 1
+    assert "no progress" in said[0] or "has compiled" in said[0]
+    assert len([entry for entry in context.said if isinstance(entry, t.Progress)]) <= bound_s / 30
+
+
+async def test_progress_that_is_repeated_renews_no_lease_even_without_a_watchdog(
+    tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    swarm = Swarm(4, SETTINGS)
+    context = OrderContext(swarm, tmp_path, roles=("selfplay",))
+    runner = Telling({"games": 3})
+    nursery.start_soon(context.beat)
+    nursery.start_soon(work_on, context, runner)
+    await trio.sleep(140)
+    assert len([entry for entry in context.said if isinstance(entry, t.Progress)]) == 1
+    assert swarm.ledger.claims_of(context.me)
+    await trio.sleep(30)
+    assert runner.jobs == 2  # the claim ran out, and nobody wanted the first one any more
+
+
+def test_rates_are_kept_and_follow_what_is_measured(tmp_path: Path) -> None:
+    path, size = tmp_path / "rates.json", Size("match hex8-2 16 simulations", 4)
+    rates = Rates(path)
+    assert rates.seconds(size) is None
+    rates.observe(size, 8.0)
+    rates.observe(size, 16.0)
+    assert Rates(path).seconds(size) == 12.0
+    for damaged in (b"", b"[]", b'{"a": "x"}', b"\xff", b"[" * 100_000):
+        path.write_bytes(damaged)
+        assert Rates(path).table() == {}
+    path.unlink()
+    path.mkdir()
+    rates.observe(size, 16.0)  # it cannot be written: the node goes on
+
+
+def test_jobs_of_one_kind_take_equally_long() -> None:
+    settings: dict[str, Any] = {"simulations": 16, "architecture": "c16b2", "steps": 300}
+    play = {"job": "selfplay", "config": "hex8-2", "model": "/m", "games": 256, "settings": settings}
+    assert size_of(play) == Size("selfplay hex8-2 16 simulations", 256)
+    assert size_of({**play, "model": None}) == Size("selfplay hex8-2 random", 256)
+    train = {"job": "train", "config": "hex8-2", "parent": "/m", "settings": settings}
+    assert size_of(train) == Size("train hex8-2 c16b2", 300)
+    first = {**settings, "first_networks": 2, "first_steps": 600}
+    assert size_of({**train, "parent": None, "settings": first}) == Size("train hex8-2 c16b2 first", 1200)
+    check = {"job": "check", "config": "hex8-2", "blocks": [[0, b""]] * 3, "settings": {}}
+    assert size_of(check) == Size("check hex8-2", 3)
+
+
+async def test_a_job_that_fails_measures_nothing(autojump_clock: MockClock) -> None:
+    class Failing(Telling):
+        async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+            raise WorkError("no such thing")
+
+    rates = Rates()
+    with pytest.raises(WorkError, match="no such thing"):
+        await WatchedRunner(Failing(), rates, LONGEST_S).perform(JOB, lambda _told: None)
+    assert rates.table() == {}

@@ -14,6 +14,7 @@ from consensus.encoding import Value
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
+THOUSAND = 1000  # the whole, of shares, scores and weights in thousandths
 SHARD_GAMES = 65_536  # a shard holds no more
 ROUNDS_LIMIT = 1 << 17  # of an epoch: each member has this many preimages for it
 LEAST_AHEAD = 6  # more than honest members ever make, `node/member/creation.py`: docs/consensus.md says why
@@ -286,14 +287,51 @@ class SteeringSettings(Section):
     """How the swarm decides what to work on: docs/steering.md. Shares, scores and weights are thousandths."""
 
     NAME = "steering"
-    MAY_BE_ZERO = frozenset({"rules"})
-    EARLIER = MappingProxyType({"rules": 0})
+    IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
+        "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
+    )  # fmt: skip
+    MAY_BE_ZERO = frozenset({"rules", *IN_THOUSANDTHS} - {"quota"})
+    EARLIER = MappingProxyType(
+        {
+            "rules": 0,
+            "window_s": 14_400,
+            "floor": 20,
+            "quota": 300,
+            "staleness": 150,
+            "velocity": 100,
+            "curriculum": 200,
+            "quality": 150,
+            "diversity": 100,
+            "information": 50,
+            "starved": 20,
+            "starving": 50,
+            "starved_out": 200,
+        }
+    )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
+    # shares of self-play (`consensus.ledger.steering.shares`)
+    window_s: int = 14_400  # in which deliveries count, and promotions raise the curriculum of siblings
+    floor: int = 20  # least share of a configuration
+    quota: int = 300  # largest share of a configuration
+    staleness: int = 150  # weight of each signal
+    velocity: int = 100
+    curriculum: int = 200
+    quality: int = 150
+    diversity: int = 100
+    information: int = 50
+    starved: int = 20  # the weight is multiplied so where a fifth of the median cost was delivered, or less
+    starving: int = 50  # a tenth
+    starved_out: int = 200  # a twentieth
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.rules > 1:
             raise SettingsError(f"must be 0 or 1, not {self.rules}", "steering", "rules")
+        if self.window_s > LONGEST_S:
+            raise SettingsError(f"must be {LONGEST_S} or less, not {self.window_s}", "steering", "window_s")
+        for name in self.IN_THOUSANDTHS:
+            if getattr(self, name) > THOUSAND:
+                raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)
 
 
 @dataclass(frozen=True, kw_only=True)

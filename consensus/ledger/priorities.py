@@ -9,7 +9,6 @@ same moment differ by a hash of their id.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -29,13 +28,15 @@ from consensus.ledger.records.transactions import (
 )
 from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.siblings import is_waiting
-from consensus.settings import SHARD_GAMES, Settings, TrainingSettings, players
-
-_RANDOM_CLAIM = 4
-"""Random games are quick: a claim asks for so many times as many as of others."""
-
-_RANDOM_CLAIMS = 8
-"""However few those are, so many claims are enough for all random games: it is the claims that take time."""
+from consensus.ledger.steering.amounts import (
+    claim_size,
+    claimed_games,
+    enough_games,
+    games_of_training,
+    plays_at_random,
+)
+from consensus.ledger.steering.shares import deficits
+from consensus.settings import TrainingSettings, players
 
 _RANDOM_UNTIL = 2
 """Random games are trained on until games of models are there for so many trainings; then they hide what is better."""
@@ -189,7 +190,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     ready = [
         configuration
         for configuration in ledger.configurations()
-        if configuration.new_games >= _games_of_training(ledger.genesis.settings, configuration)
+        if configuration.new_games >= games_of_training(ledger.genesis.settings, configuration)
         and configuration.name not in contested | trained
         and not _waits_for_sibling(ledger, configuration, avoided)
         and ("train", configuration.name, None) not in avoided
@@ -226,64 +227,31 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     settings = ledger.genesis.settings
     configurations = ledger.configurations()
     coming = dict.fromkeys(settings.configurations, 0)
-    sizes = {entry.name: _claim_size(settings, entry) for entry in configurations}
-    for (_, name), games in _claimed_games(ledger).items():
+    sizes = {entry.name: claim_size(settings, entry) for entry in configurations}
+    for (_, name), games in claimed_games(ledger).items():
         coming[name] += min(games, sizes[name])  # so a large claim does not keep others from the configuration
 
     def games_of(configuration: Configuration) -> int:
         return configuration.new_games + coming[configuration.name]
 
-    def need(configuration: Configuration) -> tuple[int, int, bytes]:
-        return games_of(configuration), configuration.games, _hash(member, configuration.name)
+    behind = deficits(ledger) if settings.steering.rules else {}
+
+    def need(configuration: Configuration) -> tuple[int, int, int, bytes]:
+        name = configuration.name
+        return -behind.get(name, 0), games_of(configuration), configuration.games, _hash(member, name)
 
     contested = {candidacy.configuration for candidacy in ledger.candidates()}
     open_ = [
         entry
         for entry in configurations
         if ("selfplay", entry.name, None) not in avoided
-        and games_of(entry) < _enough_games(settings, entry)
-        and not (entry.name in contested and _plays_at_random(settings, entry))  # better games come soon
+        and games_of(entry) < enough_games(settings, entry)
+        and not (entry.name in contested and plays_at_random(settings, entry))  # better games come soon
     ]
     chosen = min(open_, key=need, default=None)
     if chosen is None:
         return None
     return Work(kind="selfplay", configuration=chosen.name, amount=sizes[chosen.name], model=chosen.model.digest)
-
-
-def _claim_size(settings: Settings, configuration: Configuration) -> int:
-    """Return the games that one claim asks for."""
-    games = settings_on(configuration.name, settings).selfplay.games
-    if not _plays_at_random(settings, configuration):
-        return games
-    return min(max(_RANDOM_CLAIM * games, settings.selfplay.random_games // _RANDOM_CLAIMS), SHARD_GAMES)
-
-
-def _enough_games(settings: Settings, configuration: Configuration) -> int:
-    """Return the new games of a configuration beyond which nobody plays more."""
-    if _plays_at_random(settings, configuration):
-        return settings.selfplay.random_games
-    return settings_on(configuration.name, settings).selfplay.ceiling
-
-
-def _games_of_training(settings: Settings, configuration: Configuration) -> int:
-    """Return how many new games the next training needs."""
-    if _plays_at_random(settings, configuration):
-        return settings.selfplay.random_games
-    return settings_on(configuration.name, settings).training.games
-
-
-def _plays_at_random(settings: Settings, configuration: Configuration) -> bool:
-    """Return whether the configuration has no network yet, so that its games are random and quick."""
-    return configuration.model.digest == UNIFORM and settings.selfplay.random_games > 0
-
-
-def _claimed_games(ledger: Ledger) -> Counter[tuple[MemberId, str]]:
-    """Return how many claimed games have not been delivered yet, by claimant and by configuration."""
-    claimed: Counter[tuple[MemberId, str]] = Counter()
-    for claim in ledger.claims():
-        if claim.kind == "selfplay":
-            claimed[claim.author, claim.configuration] += max(0, claim.amount - claim.delivered)
-    return claimed
 
 
 def _hash(*parts: Value) -> bytes:

@@ -10,6 +10,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Change, Proposal
+from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.entities import (
     Candidacy,
     Claim,
@@ -21,6 +22,8 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.rules import evidence, findings, lineage, matches, siblings
+from consensus.ledger.rules.budgets import Budget, budget_of
+from consensus.ledger.rules.deliveries import deliveries_of
 from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
@@ -220,6 +223,14 @@ class Views:
         settings = settings_on(name, self._state.settings).selfplay
         number = max((entry.number for entry in self.promotions(name) if entry.model.digest == model), default=0)
         return replace(settings, simulations=settings.simulations_after(number))
+
+    def deliveries(self, name: str) -> Deliveries:
+        """Return what was delivered to a configuration; nothing is counted without `steering.rules`."""
+        return deliveries_of(self._state, name)
+
+    def budget(self, name: str) -> Budget:
+        """Return the search that a game of a configuration would get if it were claimed now."""
+        return budget_of(self._state, self._state.configurations[name])
 
     def training_start(self, name: str, family: str) -> Model:
         """Return the model from which a training of this family would start now; `uniform` from scratch."""

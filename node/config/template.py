@@ -121,6 +121,18 @@ _COMMENTS: dict[str, dict[str, str]] = {
     "steering": {
         "": "how the swarm decides what to work on",
         "rules": "1: by cost, quality and ratings; 0: by counts of games alone",
+        "window_s": "seconds in which delivered games count against a share",
+        "floor": "least share of self-play of a configuration, in thousandths",
+        "quota": "largest share of self-play of a configuration, in thousandths",
+        "staleness": "weight of old games and of an old model, in thousandths, as the next five",
+        "velocity": "weight of what learns fast",
+        "curriculum": "weight of promotions of siblings",
+        "quality": "weight of games of low quality",
+        "diversity": "weight of few distinct openings",
+        "information": "weight of a rating with a wide error",
+        "starved": "the weight is multiplied so where at most a fifth of the median was delivered",
+        "starving": "the same for a tenth",
+        "starved_out": "the same for a twentieth",
     },
 }
 

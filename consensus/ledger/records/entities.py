@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entity import Entity
@@ -30,6 +30,7 @@ class Place(Entity):
 class Claim(Entity):
     """Granted work. It is live until `deadline` on the ledger's clock, or until it is done or released."""
 
+    LATER: ClassVar[int] = 2
     author: MemberId
     id: int
     kind: WorkKind
@@ -44,6 +45,8 @@ class Claim(Entity):
     done: int = 0  # as reported by the author
     delivered: int = 0  # games announced in shards
     seed: bytes | None = None  # from the beacon; a match claim has none, but each of its blocks has one
+    simulations: int = 0  # of self-play, the budget of each search; 0: what the settings say
+    ply_cost: int = 0  # of self-play, what one ply costs (`rules.costs`); 0: costs are not counted
 
     @property
     def key(self) -> ClaimKey:
@@ -60,6 +63,7 @@ class Claim(Entity):
 class Shard(Entity):
     """A shard of self-play games that a member has announced."""
 
+    LATER: ClassVar[int] = 2
     digest: bytes  # names the blob
     author: MemberId
     configuration: str
@@ -69,6 +73,8 @@ class Shard(Entity):
     plies: int
     root: bytes
     round: int
+    cost: int = 0  # thousandths of an evaluation; 0: costs are not counted
+    clock: int = 0  # the ledger's clock, ns, where costs are counted
 
 
 @dataclass(frozen=True)

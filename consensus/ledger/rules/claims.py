@@ -10,6 +10,7 @@ from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Claim, ClaimKey, Configuration, Place
 from consensus.ledger.records.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
 from consensus.ledger.rules import lineage, matches
+from consensus.ledger.rules.budgets import budget_of
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
 
@@ -23,7 +24,8 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
     node pays for counting them.
     """
     _require_few_claims(state, author)
-    model = configuration_of(state, transaction.configuration).model.digest
+    configuration = configuration_of(state, transaction.configuration)
+    granted = budget_of(state, configuration)
     _grant(
         state,
         Claim(
@@ -31,9 +33,11 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
             id=transaction.id,
             kind="selfplay",
             configuration=transaction.configuration,
-            model=model,
+            model=configuration.model.digest,
             amount=transaction.amount,
             place=place,
+            simulations=granted.simulations,
+            ply_cost=granted.ply_cost,
         ),
     )
 

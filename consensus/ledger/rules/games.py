@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Place, Shard
+from consensus.ledger.records.entities import Claim, Place, Shard
 from consensus.ledger.records.transactions import Games
 from consensus.ledger.rules.claims import configuration_of, end_claim
+from consensus.ledger.rules.costs import cost_of_games
+from consensus.ledger.rules.deliveries import record_delivery
 from consensus.ledger.state.state import RefusedError, State
 
 
@@ -19,7 +21,7 @@ def apply_games(state: State, place: Place, author: MemberId, transaction: Games
         raise RefusedError("games of another claim")
     if transaction.shard in state.shard_names:
         raise RefusedError("shard is known")
-    total = _add(state, place, author, transaction)
+    total = _add(state, place, claim, transaction)
     claim = state.renew_lease(replace(claim, delivered=claim.delivered + transaction.games))
     if claim.delivered >= claim.amount:
         end_claim(state, claim.key)
@@ -37,9 +39,10 @@ def apply_games(state: State, place: Place, author: MemberId, transaction: Games
     )
 
 
-def _add(state: State, place: Place, author: MemberId, transaction: Games) -> int:
+def _add(state: State, place: Place, claim: Claim, transaction: Games) -> int:
     """Add the shard, and return how many games the configuration has now."""
-    name = transaction.configuration
+    name, author = transaction.configuration, claim.author
+    is_steered = bool(state.settings.steering.rules)
     shard = Shard(
         digest=transaction.shard,
         author=author,
@@ -50,10 +53,14 @@ def _add(state: State, place: Place, author: MemberId, transaction: Games) -> in
         plies=transaction.plies,
         root=transaction.root,
         round=place.round,
+        cost=cost_of_games(name, transaction.games, transaction.plies, claim.ply_cost),
+        clock=state.clock if is_steered else 0,
     )
     state.shards[name].append(shard)
     state.shard_names[transaction.shard] = name
     state.shard_chain.add(shard.fingerprint)
+    if is_steered:
+        record_delivery(state, shard)
     state.games_played[author] = state.games_played.get(author, 0) + transaction.games
     configuration = state.configurations[name]
     games, plies = configuration.games + transaction.games, configuration.plies + transaction.plies

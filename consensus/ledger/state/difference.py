@@ -27,6 +27,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "faulted": lambda state: state.fault_counts,
     "convictions": lambda state: state.convictions,
     "configurations": lambda state: state.configurations,
+    "deliveries": lambda state: state.deliveries,
     "accepted": lambda state: state.accepted,
     "refused": lambda state: state.refused,
     "chains": lambda state: {

@@ -16,6 +16,7 @@ from consensus.genesis import Genesis
 from consensus.ledger.records.beacon import Commitment
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Proposal
+from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.entities import (
     Candidacy,
     Claim,
@@ -29,6 +30,7 @@ from consensus.ledger.records.entity import ShapeError, parse_value, parse_value
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
 from consensus.roster import RosterError, parse_roster
+from consensus.settings import Settings
 
 VERSION = 1
 SIZE_LIMIT = 1 << 26
@@ -62,7 +64,7 @@ def encode_snapshot(state: State) -> bytes:
         table["times"] = state.times_table()
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
-    for name, (_, records) in LISTS.items():
+    for name, (_, records) in _lists(state.settings).items():
         table[name] = [to_value(record) for record in records(state)]
     return encode(table)
 
@@ -107,6 +109,11 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 }
 """The tables of entities: the type, and the records of a state in the order of the snapshot."""
 
+STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
+    "deliveries": (Deliveries, lambda state: [entry for _, entry in sorted(state.deliveries.items())]),
+}
+"""Those that a snapshot has where the genesis has `steering.rules`."""
+
 FIELDS = {
     "version",
     "genesis",
@@ -125,13 +132,23 @@ FIELDS = {
     "faulted",
     "accepted",
     "refused",
-    *LISTS,
 }
+"""What every snapshot has besides its lists."""
+
+
+def _lists(settings: Settings) -> dict[str, tuple[type, Callable[[State], Any]]]:
+    return {**LISTS, **STEERING_LISTS} if settings.steering.rules else LISTS
+
+
+def _fields(settings: Settings) -> set[str]:
+    """Return the names of all parts of a snapshot."""
+    times = {"times"} if settings.timing.by_weight else set()
+    return FIELDS | times | _lists(settings).keys()
 
 
 def _read(genesis: Genesis, table: Decoded) -> State:
     by_weight = bool(genesis.settings.timing.by_weight)
-    if not isinstance(table, dict) or table.keys() != (FIELDS | {"times"} if by_weight else FIELDS):
+    if not isinstance(table, dict) or table.keys() != _fields(genesis.settings):
         raise ShapeError("must have exactly the fields of its version")
     if type(table["version"]) is not int or table["version"] != VERSION:
         raise ShapeError(f"version {table['version']!r:.40} is unknown; this program knows {VERSION}")
@@ -156,7 +173,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     state.fault_counts = dict(parse_value(tuple[tuple[bytes, int], ...], table["faulted"], "faulted"))
     state.accepted = parse_value(dict[str, int], table["accepted"], "accepted")
     state.refused = parse_value(dict[str, int], table["refused"], "refused")
-    _fill(state, {name: parse_values(kind, table[name], name) for name, (kind, _) in LISTS.items()})
+    _fill(state, {name: parse_values(kind, table[name], name) for name, (kind, _) in _lists(genesis.settings).items()})
     return state
 
 
@@ -180,6 +197,9 @@ def _fill(state: State, records: dict[str, Any]) -> None:
         state.shard_names[shard.digest] = shard.configuration
     state.promotions = {entry.digest: entry for entry in records["promotions"]}
     state.closed_candidates = list(records["closed"])
+    state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
+    if not state.deliveries.keys() <= state.configurations.keys():
+        raise ShapeError("deliveries: to a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
     if state.settings.timing.by_weight and state.member_times.keys() != state.roster.weights.keys():

@@ -12,6 +12,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Proposal
+from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.effects import Effect, Scalar
 from consensus.ledger.records.entities import (
     Candidacy,
@@ -154,6 +155,7 @@ class State:
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
+        self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
@@ -230,6 +232,8 @@ class State:
         ]
         if self.settings.timing.by_weight:
             tables.append(self.times_table())
+        if self.settings.steering.rules:
+            tables.append([record.fingerprint for _, record in sorted(self.deliveries.items())])
         return hashlib.sha256(encode(tables)).digest()
 
     def times_table(self) -> Value:

@@ -250,7 +250,11 @@ class Author:
 
 def run(seed: int, count: int, rounds: int = 250) -> tuple[Swarm, list[tuple[bytes, tuple[Effect, ...]]]]:
     weights = tuple(2 + (seed + number) % 2 for number in range(count))
-    settings = replace(WILD, timing=replace(WILD.timing, by_weight=seed % 2))
+    settings = replace(
+        WILD,
+        timing=replace(WILD.timing, by_weight=seed % 2),
+        steering=replace(WILD.steering, rules=seed // 2 % 2),
+    )
     swarm = Swarm(count, settings, weights=weights)
     if count > 2:
         for stranger in range(2):

@@ -1,0 +1,238 @@
+"""The share of each configuration in the swarm's self-play, and how far what was delivered lies behind it.
+
+Game counts are no currency, so everything is counted in evaluations (`consensus.ledger.rules.costs`). The weight of a
+configuration is the sum of its signals, each times its setting. A share is the weight, clamped between floor and quota,
+such that all shares together are 1000. The deficit is share x total - delivered - claimed, within the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from consensus.ledger.records.entities import Configuration
+from consensus.ledger.rules.costs import usual_plies
+from consensus.ledger.steering import signals
+from consensus.ledger.steering.amounts import claim_size, claimed_games
+from consensus.ledger.steering.signals import FULL, Ages, Rise, Signal
+from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, regression, velocity
+from consensus.ledger.views import Views
+from consensus.settings import SteeringSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationShare:
+    """The share of a configuration, with every input of every number. Costs are thousandths of an evaluation."""
+
+    configuration: str
+    signals: tuple[Signal, ...]
+    delivered_ever: int
+    median_ever: int  # of all configurations
+    starvation: int  # factor of the weight, 1 or more
+    weight: int
+    floor: int  # thousandths, like the next two
+    quota: int
+    share: int
+    delivered: int  # in the window
+    claimed: int
+    total: int  # delivered and claimed of all configurations
+
+    @property
+    def deficit(self) -> int:
+        """What is missing to its share; negative if it got more."""
+        return self.share * self.total // FULL - self.delivered - self.claimed
+
+
+@dataclass(frozen=True)
+class ShareBounds:
+    """The least and the largest share, in thousandths."""
+
+    floor: int
+    quota: int
+
+
+def table(ledger: Views) -> tuple[ConfigurationShare, ...]:
+    """Return the shares of all configurations, by name."""
+    settings = ledger.genesis.settings.steering
+    entries = ledger.configurations()
+    names = [entry.name for entry in entries]
+    costs = {name: ledger.deliveries(name).cost for name in names}
+    median = lower_median(list(costs.values()))
+    factors = {name: starvation(costs[name], median, settings) for name in names}
+    found = _signals(ledger, entries)
+    weights = {name: factors[name] * weight_of(found[name]) for name in names}
+    bounds = bounds_for(len(names), settings)
+    shares = shares_of(weights, bounds)
+    window_ns = settings.window_s * 10**9
+    delivered = {name: ledger.deliveries(name).within(ledger.clock, window_ns)[0] for name in names}
+    claimed = claimed_costs(ledger)
+    total = sum(delivered.values()) + sum(claimed.values())
+    return tuple(
+        ConfigurationShare(
+            configuration=name,
+            signals=found[name],
+            delivered_ever=costs[name],
+            median_ever=median,
+            starvation=factors[name],
+            weight=weights[name],
+            floor=bounds.floor,
+            quota=bounds.quota,
+            share=shares[name],
+            delivered=delivered[name],
+            claimed=claimed[name],
+            total=total,
+        )
+        for name in names
+    )
+
+
+def deficits(ledger: Views) -> dict[str, int]:
+    """Return by name what is missing to the share of each configuration; negative if it got more."""
+    return {entry.configuration: entry.deficit for entry in table(ledger)}
+
+
+def weight_of(found: Sequence[Signal]) -> int:
+    """Return the sum of the signals, each times its weight; at least 1."""
+    return max(1, sum(signal.value * signal.weight for signal in found))
+
+
+def lower_median(values: Sequence[int]) -> int:
+    """Return the middle one of some numbers, the lower one of two."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def starvation(cost: int, median: int, settings: SteeringSettings) -> int:
+    """Return the factor of the weight where far less was ever delivered than the median."""
+    if 20 * cost < median:
+        return settings.starved_out
+    if 10 * cost < median:
+        return settings.starving
+    return settings.starved if 5 * cost < median else 1
+
+
+def bounds_for(count: int, settings: SteeringSettings) -> ShareBounds:
+    """Return floor and quota of so many configurations: at least as wide that the shares can fill the whole."""
+    return ShareBounds(min(settings.floor, FULL // count), max(settings.quota, -(-FULL // count)))
+
+
+def shares_of(weights: Mapping[str, int], bounds: ShareBounds) -> dict[str, int]:
+    """Return shares in thousandths, FULL together: in proportion to the weights (1 or more), but within the bounds.
+
+    Where a proportional share is out of bounds, it is put on its bound, and the others share the rest: first those that
+    are below, if raising them takes more than the others leave, else those that are above.
+    """
+    fixed: dict[str, int] = {}
+    while len(fixed) < len(weights):
+        free = [name for name in weights if name not in fixed]
+        rest, whole = FULL - sum(fixed.values()), sum(weights[name] for name in free)
+        wanted = {name: Fraction(rest * weights[name], whole) for name in free}
+        low = [name for name in free if wanted[name] < bounds.floor]
+        high = [name for name in free if wanted[name] > bounds.quota]
+        if not low and not high:
+            return fixed | rounded(wanted, rest)
+        raised = sum(bounds.floor - wanted[name] for name in low)
+        lowered = sum(wanted[name] - bounds.quota for name in high)
+        if raised >= lowered:
+            fixed |= dict.fromkeys(low, bounds.floor)
+        if lowered >= raised:
+            fixed |= dict.fromkeys(high, bounds.quota)
+    return fixed
+
+
+def rounded(wanted: Mapping[str, Fraction], total: int) -> dict[str, int]:
+    """Return whole numbers with this sum: what is left over goes to the largest remainders, then by name."""
+    shares = {name: int(share) for name, share in wanted.items()}
+    order = sorted(wanted, key=lambda name: (shares[name] - wanted[name], name))
+    for name in order[: total - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def claimed_costs(ledger: Views) -> dict[str, int]:
+    """Return what claimed games will cost that are not delivered yet, by configuration.
+
+    Of each member one usual claim counts, so that a large one does not keep others from the configuration.
+    """
+    costs = {}
+    claimed = claimed_games(ledger)
+    for entry in ledger.configurations():
+        most = claim_size(ledger.genesis.settings, entry)
+        games = sum(min(count, most) for (_, name), count in claimed.items() if name == entry.name)
+        costs[entry.name] = games * mean_plies(entry) * ledger.budget(entry.name).ply_cost
+    return costs
+
+
+def mean_plies(configuration: Configuration) -> int:
+    """Return how many plies a game of a configuration has in the mean."""
+    if configuration.games == 0:
+        return usual_plies(configuration.name)
+    return -(-configuration.plies // configuration.games)
+
+
+def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple[Signal, ...]]:
+    """Return the signals of each configuration."""
+    settings = ledger.genesis.settings.steering
+    ages = {entry.name: _ages(ledger, entry) for entry in entries}
+    oldest = Ages(max(age.games for age in ages.values()), max(age.model for age in ages.values()))
+    speeds = {entry.name: velocity(ledger, entry.name) for entry in entries}
+    fastest = max(abs(speed) for speed in speeds.values())
+    window_ns = settings.window_s * 10**9
+    rises = _rises(ledger, window_ns)
+    found: dict[str, tuple[Signal, ...]] = {}
+    for name, age in ages.items():
+        lost, error = regression(ledger, name), rating_error(ledger, name)
+        found[name] = (
+            Signal(
+                "staleness",
+                signals.staleness(age, oldest),
+                settings.staleness,
+                (
+                    ("games_age_s", age.games // 10**9),
+                    ("oldest_games_age_s", oldest.games // 10**9),
+                    ("model_age_s", age.model // 10**9),
+                    ("oldest_model_age_s", oldest.model // 10**9),
+                ),
+            ),
+            Signal(
+                "velocity",
+                signals.velocity_signal(speeds[name], fastest),
+                settings.velocity,
+                (("velocity", speeds[name]), ("fastest", fastest)),
+            ),
+            Signal(
+                "curriculum",
+                signals.curriculum(name, rises, window_ns, lost),
+                settings.curriculum,
+                (("promotions", len(rises)), ("regression", lost)),
+            ),
+            Signal("quality", signals.NEUTRAL, settings.quality),
+            Signal("diversity", signals.diversity(None, 0), settings.diversity),
+            Signal(
+                "information",
+                signals.information(error),
+                settings.information,
+                () if error is None else (("error", error),),
+            ),
+        )
+    return found
+
+
+def _ages(ledger: Views, configuration: Configuration) -> Ages:
+    promotion = None if configuration.statement is None else ledger.promotion(configuration.statement)
+    since = 0 if promotion is None else promotion.place.clock
+    return Ages(ledger.clock - ledger.deliveries(configuration.name).newest, ledger.clock - since)
+
+
+def _rises(ledger: Views, window_ns: int) -> tuple[Rise, ...]:
+    """Return the promotions of the window, oldest first."""
+    return tuple(
+        Rise(
+            promotion.configuration,
+            FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2,
+            ledger.clock - promotion.place.clock,
+            is_above_heuristic(ledger, promotion.configuration),
+        )
+        for promotion in ledger.promotions()
+        if ledger.clock - promotion.place.clock < window_ns
+    )

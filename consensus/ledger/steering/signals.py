@@ -1,0 +1,99 @@
+"""The signals that weigh a configuration's share: each is a whole number of 0 to 1000, and names its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from consensus.ledger.rules.large_boards import SMALL_BOARD_OF
+
+FULL = 1000
+NEUTRAL = 500
+"""The signal of what is not known yet."""
+
+_SAME_FAMILY = 800
+_SAME_BOARD = 600
+_OTHER_BOARD = 400
+_ERROR_LIMIT = 100_000
+"""A rating with an error of so much, in thousandths of Elo, is as uncertain as can be."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The value of a signal, its weight in thousandths, and what it was computed from."""
+
+    name: str
+    value: int
+    weight: int
+    inputs: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Ages:
+    """How old the newest counted games and the canonical model of a configuration are, in ns of the ledger's clock."""
+
+    games: int
+    model: int
+
+
+@dataclass(frozen=True)
+class Rise:
+    """A promotion: the score of the match beyond one half, in thousandths, and how old it is, in ns."""
+
+    configuration: str
+    beyond: int
+    age: int
+    is_above_heuristic: bool
+
+
+def staleness(own: Ages, oldest: Ages) -> int:
+    """Return the mean of the ages of games and model, each as a part of the oldest in the swarm."""
+    games = FULL * own.games // max(1, oldest.games)
+    return (games + FULL * own.model // max(1, oldest.model)) // 2
+
+
+def velocity_signal(own: int, fastest: int) -> int:
+    """Return half, and up to half more or less for what is gained or lost against the fastest change in the swarm."""
+    if fastest == 0:
+        return NEUTRAL
+    return NEUTRAL + NEUTRAL * max(-fastest, min(own, fastest)) // fastest
+
+
+def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
+    """Return the part of a promotion's rise that another configuration gets, in thousandths.
+
+    The number of players on the same shape of board counts most, then the same board; what is learned on another one
+    only if it is worth something.
+    """
+    (board, _, players), (its_board, _, its_players) = promoted.partition("-"), other.partition("-")
+    if promoted == other:
+        return FULL
+    if players == its_players and SMALL_BOARD_OF.get(board, board) == SMALL_BOARD_OF.get(its_board, its_board):
+        return _SAME_FAMILY
+    if board == its_board:
+        return _SAME_BOARD
+    return _OTHER_BOARD if is_above_heuristic else 0
+
+
+def curriculum(configuration: str, rises: Iterable[Rise], window_ns: int, regression: int) -> int:
+    """Return what promotions raise: four times the score beyond one half, less with age, passed on to siblings.
+
+    A regression takes away from it in proportion, in thousandths.
+    """
+    total = 0
+    for rise in rises:
+        own = min(FULL, max(0, 4 * rise.beyond)) * max(0, window_ns - rise.age) // max(1, window_ns)
+        total += own * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
+    return min(FULL, total) * (FULL - min(FULL, regression)) // FULL
+
+
+def diversity(distinct: int | None, games: int) -> int:
+    """Return the part of the games that began as another one did; half where nothing is known."""
+    if distinct is None or games == 0:
+        return NEUTRAL
+    return FULL - FULL * min(distinct, games) // games
+
+
+def information(error: int | None) -> int:
+    """Return how uncertain a rating is; half where there is none."""
+    return NEUTRAL if error is None else min(FULL, FULL * error // _ERROR_LIMIT)

@@ -1,0 +1,113 @@
+"""The table of shares computed a second way: from all shards and promotions, as docs/steering.md says."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from statistics import median_low
+
+from consensus.ledger import Ledger
+from consensus.ledger.records.transactions import UNIFORM
+
+BOARDS = {"square8": (64, 9, "small"), "hex8": (61, 7, "small"), "square19": (361, 9, ""), "hexagonal": (469, 7, "")}
+SHAPES = {"square8": "square", "square19": "square", "hex8": "hexagon", "hexagonal": "hexagon"}
+
+
+def plain_shares(weights: dict[str, int], floor: int, quota: int) -> dict[str, int]:
+    """By the one factor of all weights with which the clamped shares are 1000 together: it is between two bounds."""
+    points = sorted({Fraction(bound, weight) for weight in weights.values() for bound in (floor, quota)})
+
+    def total(factor: Fraction) -> Fraction:
+        clamped = [min(max(factor * weight, Fraction(floor)), Fraction(quota)) for weight in weights.values()]
+        return sum(clamped, Fraction(0))
+
+    low = max((point for point in points if total(point) <= 1000), default=points[0])
+    high = min((point for point in points if total(point) >= 1000), default=points[-1])
+    rise = total(high) - total(low)
+    factor = low if rise == 0 else low + (high - low) * (1000 - total(low)) / rise
+    exact = {name: min(max(factor * weight, Fraction(floor)), Fraction(quota)) for name, weight in weights.items()}
+    whole = {name: share.numerator // share.denominator for name, share in exact.items()}
+    left = 1000 - sum(whole.values())
+    for name in sorted(exact, key=lambda name: (-(exact[name] - whole[name]), name))[:left]:
+        whole[name] += 1
+    return whole
+
+
+def plain_table(ledger: Ledger) -> dict[str, tuple[int, int, int, int]]:
+    """The weight, share, delivered and claimed cost, and so the deficit, of each configuration."""
+    settings = ledger.genesis.settings.steering
+    names = ledger.genesis.settings.configurations
+    window = settings.window_s * 10**9
+    width = window // 16
+    now = ledger.clock
+    ever = {name: sum(shard.cost for shard in ledger.shards(name)) for name in names}
+    recent = {
+        name: sum(shard.cost for shard in ledger.shards(name) if shard.clock // width * width > now - window)
+        for name in names
+    }
+    weights = {}
+    games_age = {name: now - max((shard.clock for shard in ledger.shards(name)), default=0) for name in names}
+    model_age = {name: now - max((entry.place.clock for entry in ledger.promotions(name)), default=0) for name in names}
+    for name in names:
+        ages = [1000 * age[name] // max(1, *age.values(), 1) for age in (games_age, model_age)]
+        signals = {
+            "staleness": sum(ages) // 2,
+            "velocity": 500,
+            "curriculum": _curriculum(ledger, name, window),
+            "quality": 500,
+            "diversity": 500,
+            "information": 500,
+        }
+        weight = sum(value * getattr(settings, signal) for signal, value in signals.items())
+        behind = Fraction(ever[name], max(1, median_low(ever.values())))
+        factor = 1
+        for bound, times in ((5, settings.starved), (10, settings.starving), (20, settings.starved_out)):
+            factor = times if behind < Fraction(1, bound) and median_low(ever.values()) else factor
+        weights[name] = factor * max(1, weight)
+    shares = plain_shares(weights, min(settings.floor, 1000 // len(names)), max(settings.quota, -(-1000 // len(names))))
+    claimed = {name: _claimed(ledger, name) for name in names}
+    return {name: (weights[name], shares[name], recent[name], claimed[name]) for name in names}
+
+
+def _curriculum(ledger: Ledger, name: str, window: int) -> int:
+    total = 0
+    for entry in ledger.promotions():
+        age = ledger.clock - entry.place.clock
+        if age >= window:
+            continue
+        rise = (
+            min(1000, max(0, 4 * (1000 * entry.score // (entry.blocks * entry.most) - 500))) * (window - age) // window
+        )
+        (board, players), (other, others) = entry.configuration.split("-"), name.split("-")
+        part = 0
+        if (SHAPES[board], players) == (SHAPES[other], others):
+            part = 800
+        elif board == other:
+            part = 600
+        total += rise if entry.configuration == name else rise * part // 1000
+    return min(1000, total)
+
+
+def _claimed(ledger: Ledger, name: str) -> int:
+    settings = ledger.genesis.settings.selfplay
+    configuration = ledger.configuration(name)
+    board, *_ = name.split("-")
+    size = settings.games if BOARDS[board][2] else settings.games // 4
+    left: dict[bytes, int] = {}
+    for claim in ledger.claims():
+        if (claim.kind, claim.configuration) == ("selfplay", name):
+            left[claim.author] = left.get(claim.author, 0) + claim.amount - claim.delivered
+    games = sum(min(size, count) for count in left.values())
+    plies = -(-configuration.plies // configuration.games) if configuration.games else BOARDS[board][0] * 5 // 2
+    return games * plies * plain_ply_cost(ledger, name)
+
+
+def plain_ply_cost(ledger: Ledger, name: str) -> int:
+    """For a network of c16b2, with which an evaluation on hex8 costs 1000."""
+    cells, taps, small = BOARDS[name.split("-")[0]]
+    configuration = ledger.configuration(name)
+    if configuration.model.digest == UNIFORM:
+        return 200 * cells // 61
+    settings = ledger.genesis.settings.selfplay
+    late = settings.late_promotions and (not small or configuration.promotions >= settings.late_promotions)
+    simulations = settings.late_simulations if late else settings.simulations
+    return simulations * (1000 * cells * taps // (61 * 7))

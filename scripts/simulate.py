@@ -1,4 +1,7 @@
-"""Search for failures: run swarms of real nodes in virtual time, with faults and liars, seed after seed."""
+"""Search for failures: run swarms of real nodes in virtual time, with faults and liars, seed after seed.
+
+With --ledger: run agents on one ledger instead, and measure what the steering leads to.
+"""
 
 import argparse
 import json
@@ -32,8 +35,10 @@ from node.simulation.schedule import (
     draw_schedule,
 )
 from node.simulation.shrink import shrink
+from scripts.ledger_simulation import add_ledger_arguments, run_ledgers
 
 _MAX_SCHEDULE_BYTES = 1 << 24
+_NODES = range(4, 11)
 
 Job = tuple[Schedule, str | None]  # and the name of a mutant
 
@@ -57,6 +62,8 @@ def main(argv: Sequence[str]) -> int:
     """Run all seeds; return 0 if there was no violation, 1 at the first one."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if arguments.ledger:
+        return run_ledgers(arguments)
     try:
         schedules = _schedules(arguments)
     except (OSError, ValueError) as error:
@@ -79,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
     add = parser.add_argument
-    add("--nodes", type=_span, default="4..10", help="N, or A..B, one after the other by seed (%(default)s)")
+    add("--nodes", type=_span, help="N, or A..B, one after the other by seed (4..10)")
     add("--seeds", type=_span, default="1..100", help="one seed, or A..B (%(default)s)")
     add("--seconds", type=float, help=f"virtual seconds with faults ({SHORTEST_S:g} to {LONGEST_S:g}, by the seed)")
     add(
@@ -108,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--broken", choices=MUTANTS, help="remove a safeguard from all nodes: this must fail")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     add("--json", action="store_true", help="one JSON object a line")
+    add_ledger_arguments(parser)
     return parser
 
 
@@ -151,7 +159,7 @@ def _require_known(kind: str, known: Iterable[str], what: str) -> None:
 def _schedules(arguments: argparse.Namespace) -> list[Schedule]:
     if arguments.schedule is not None:
         return [decode_schedule(read_text(arguments.schedule, _MAX_SCHEDULE_BYTES))]
-    counts = list(arguments.nodes)
+    counts = list(arguments.nodes or _NODES)
     faults, attacks = arguments.faults, arguments.malice
     return [
         draw_schedule(seed, counts[seed % len(counts)], arguments.seconds, faults=faults, attacks=attacks)

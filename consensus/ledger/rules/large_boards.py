@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from consensus.settings import Settings
@@ -33,8 +34,11 @@ def settings_on(configuration: str, settings: Settings) -> Settings:
     with twice as many moves. The counts of games and `steps` are a quarter; random games are quick and first networks
     learn from all of them, so `random_games` and `first_steps` are unchanged.
     """
-    if not is_large(configuration):
-        return settings
+    return _on_large_board(settings) if is_large(configuration) else settings
+
+
+@lru_cache(maxsize=64)
+def _on_large_board(settings: Settings) -> Settings:
     selfplay, training = settings.selfplay, settings.training
     searches = max(selfplay.simulations, selfplay.late_simulations if selfplay.late_promotions > 0 else 0)
     return replace(

@@ -1,0 +1,225 @@
+"""One run: a swarm of agents on one ledger for some hours, from one seed, and what it was measured by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from consensus.genesis import make_genesis
+from consensus.keys import MemberId, SigningKey
+from consensus.ledger import Effect
+from consensus.ledger.records.cases import report_of
+from consensus.roster import RosterMember
+from consensus.settings import NEW_SWARM, Settings
+from node.simulation.agents.invariants import LedgerCheck
+from node.simulation.agents.machines import Machine, draw_machines
+from node.simulation.agents.measures import Measures
+from node.simulation.agents.models import Models, is_wrong_report
+from node.simulation.agents.order import Author, Order
+from node.simulation.agents.presence import Presence
+from node.simulation.agents.timeline import Timeline
+from node.simulation.agents.voting import VotingAgent
+from node.simulation.agents.work import WorkAgent
+from node.simulation.agents.world import World
+
+ALL = tuple(f"{board}-{count}" for board in ("hex8", "hexagonal", "square19", "square8") for count in (2, 3, 4))
+"""All twelve configurations."""
+
+_EPOCH_EVENTS = 8192  # so that an epoch closes about every hour
+_FOUNDERS = 0.75  # of the machines; the others join in the first half
+_WAKING = frozenset({"games", "beacon", "promotion", "dropped", "expired", "release", "fault", "unproven", "epoch"})
+"""The kinds of effects after which there may be work where there was none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerReport:
+    """What happened in a run. The names of the fields are those of the JSON output (docs/simulator.md)."""
+
+    seed: int
+    nodes: int
+    hours: float
+    utilisation: float
+    floor_violations: int
+    regressions_induced: int
+    regressions_rolled_back: int
+    stalls_induced: int
+    stalls_noticed: int
+    claims_over_lease: int
+    ledger_bytes_max: int
+    promotions: int
+    violations: int
+    strength: float  # mean over the configurations, of the canonical models at the end
+    weakest: float  # the least of them
+    candidates: int
+    games: int
+    faults: int
+    epochs: int
+    members: int  # at the end
+    halted_s: float
+    transactions: dict[str, int]  # that took effect, by type
+    refused: dict[str, int]  # by reason
+    trace: str  # of the ledger at the end: the same for the same seed
+
+
+def ledger_settings(configurations: Sequence[str] = ALL, base: Settings = NEW_SWARM) -> Settings:
+    """Return the settings of new swarms for these configurations, with shorter epochs."""
+    return replace(base, configurations=tuple(sorted(configurations)), epoch=replace(base.epoch, events=_EPOCH_EVENTS))
+
+
+def simulate_agents(seed: int, nodes: int, hours: float, settings: Settings) -> LedgerReport:
+    """Run a swarm of agents, and return what it was measured by."""
+    swarm = _AgentSwarm(seed, draw_machines(seed, nodes), hours * 3600, settings)
+    return swarm.run()
+
+
+class _AgentSwarm:
+    """The agents of a run, and who has to know of which effect."""
+
+    def __init__(self, seed: int, machines: Sequence[Machine], seconds: float, settings: Settings) -> None:
+        self._seconds = seconds
+        self._timeline = Timeline()
+        keys = [SigningKey(hashlib.sha256(f"key {seed} {machine.number}".encode()).digest()) for machine in machines]
+        self._founders = max(1, round(_FOUNDERS * len(machines)))
+        genesis = make_genesis("agents", [RosterMember(key.id, 1) for key in keys[: self._founders]], settings)
+        order = Order(self._timeline, genesis, seed)
+        models = Models(settings.configurations, seed, seconds)
+        self._measures = Measures(self._timeline, models, settings.configurations)
+        self._measures.leases.ledger = lambda: order.ledger
+        self._world = World(seed, self._timeline, order, models, self._measures)
+        self._machines = machines
+        self._authors = [Author(key, order) for key in keys]
+        self._check = LedgerCheck(genesis)
+        self._work: dict[MemberId, WorkAgent] = {}
+        self._votes: dict[MemberId, VotingAgent] = {}
+        self._lives: dict[MemberId, Presence] = {}
+        for author, machine in zip(self._authors, machines, strict=True):
+            work = self._work[author.id] = WorkAgent(self._world, author, machine)
+            votes = self._votes[author.id] = VotingAgent(self._world, author, machine.number)
+            self._lives[author.id] = Presence(self._world, author, machine, work, votes)
+            if not machine.character.is_honest:
+                self._measures.usage.ignored.add(author.id)
+                self._check.liars.add(author.id)
+        self._effects: Counter[str] = Counter()
+        order.subscribe(self._observe)
+        order.subscribe_closes(self._measures.observe_close)
+        order.subscribe_closes(lambda snapshot: self._check.check_snapshot(order.ledger, snapshot))
+
+    def run(self) -> LedgerReport:
+        """Run for as long as the run is, and return the report."""
+        for author in self._authors[: self._founders]:
+            self._timeline.at(0.0, self._lives[author.id].begin)
+        newcomers = self._authors[self._founders :]
+        for place, author in enumerate(newcomers):
+            when_s = self._seconds / 2 * (place + 1) / (len(newcomers) + 1)
+            self._timeline.at(when_s, partial(self._invite, author))
+        self._world.order.begin()
+        self._timeline.run(self._seconds)
+        self._measures.usage.end(self._seconds)
+        return self._report()
+
+    def _invite(self, newcomer: Author) -> None:
+        """Let the first member that is up propose a newcomer; again later, until it is in."""
+        ledger = self._world.ledger
+        if newcomer.id in ledger.roster:
+            return
+        proposer = next(iter(self._world.order.present), None)
+        if proposer is not None and all(entry.change.member != newcomer.id for entry in ledger.proposals()):
+            self._lives[proposer].propose(newcomer)
+        self._timeline.after(60.0, partial(self._invite, newcomer))
+
+    def _observe(self, effects: tuple[Effect, ...]) -> None:
+        """Tell every agent what concerns it."""
+        is_waking = False
+        for effect in effects:
+            kind = effect.kind
+            self._effects[kind] += 1
+            is_waking = is_waking or kind in _WAKING
+            if effect.member is not None and kind in _OWN and effect.member in self._work:
+                self._work[effect.member].observe(effect)
+            if kind in _FOR_ALL:
+                self._observe_news(effect)
+        self._check.check_round(self._world.ledger, effects)
+        if is_waking:
+            for work in self._work.values():
+                work.look_again()
+
+    def _observe_news(self, effect: Effect) -> None:
+        """Tell all what concerns all."""
+        present = [self._votes[member] for member in self._world.order.present]
+        kind = effect.kind
+        if kind == "epoch":
+            for member in self._world.ledger.roster.ids:
+                if effect.fields["reason"] == "roster":
+                    self._lives[member].begin_first()
+        elif kind == "result":
+            for votes in present if self._is_wrong(effect) else ():
+                votes.look_at_result(effect)
+        elif kind == "proposal":
+            for votes in present:
+                votes.look_at_proposals()
+        elif kind == "finding":
+            for votes in present if effect.fields["opens"] else ():
+                votes.look_at_cases()
+        else:
+            self._observe_match(effect, present)
+
+    def _is_wrong(self, effect: Effect) -> bool:
+        """Return whether a replay of what a `result` tells would find it wrong; right ones lead to nothing."""
+        candidate, slot = effect.fields["candidate"], effect.fields["slot"]
+        candidacy = self._world.ledger.candidate(candidate) if isinstance(candidate, bytes) else None
+        report = report_of(candidacy, slot) if candidacy is not None and isinstance(slot, int) else None
+        return report is not None and is_wrong_report(report)
+
+    def _observe_match(self, effect: Effect, present: Sequence[VotingAgent]) -> None:
+        candidate = effect.fields["candidate"]
+        assert isinstance(candidate, bytes)
+        for work in self._work.values():
+            work.observe_match_end(candidate)
+        if effect.kind == "ripe":
+            for votes in present:
+                votes.look_at_candidate(candidate)
+        if effect.kind == "promotion":
+            self._measures.progress.observe_promotion(effect)
+            statement = effect.fields["statement"]
+            assert isinstance(statement, bytes)
+            for votes in present:
+                votes.look_at_promotion(statement)
+
+    def _report(self) -> LedgerReport:
+        world, measures = self._world, self._measures
+        ledger, usage, progress = world.ledger, measures.usage, measures.progress
+        strengths = [world.models.strength(entry.name, entry.model.digest) for entry in ledger.configurations()]
+        stalls = [turn for curve in world.models.curves.values() for turn in curve.turns if turn.kind == "stall"]
+        return LedgerReport(
+            seed=world.seed,
+            nodes=len(self._machines),
+            hours=self._seconds / 3600,
+            utilisation=round(usage.granted_s / max(usage.capable_s, 1.0), 4),
+            floor_violations=measures.floors.violations(self._seconds),
+            regressions_induced=len(progress.regressions),
+            regressions_rolled_back=len(progress.rolled_back),
+            stalls_induced=len(stalls),
+            stalls_noticed=len(progress.noticed),
+            claims_over_lease=measures.leases.over,
+            ledger_bytes_max=measures.snapshot_bytes,
+            promotions=progress.promotions,
+            violations=len(self._check.violations),
+            strength=round(sum(strengths) / len(strengths), 1),
+            weakest=round(min(strengths), 1),
+            candidates=self._effects["candidate"],
+            games=sum(entry.games for entry in ledger.configurations()),
+            faults=self._effects["fault"],
+            epochs=measures.epochs,
+            members=len(ledger.roster),
+            halted_s=world.order.halted_s,
+            transactions=dict(ledger.accepted_counts()),
+            refused=dict(ledger.refused_counts()),
+            trace=ledger.digest().hex(),
+        )
+
+
+_OWN = frozenset({"claim", "beacon", "slot", "rejected", "release", "expired"})
+_FOR_ALL = frozenset({"epoch", "result", "proposal", "finding", "ripe", "promotion", "dropped"})

@@ -1,0 +1,290 @@
+"""The worker of a machine: it asks the ledger what is wanted, claims it, takes its time, and reports made-up results.
+
+It follows `node/work/loop.py`: one claim at a time, progress four times in a lease while the worker gives a sign of
+life, a release of earlier claims after a start, and work that is given up once nobody wants it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+
+from consensus.ledger import Effect
+from consensus.ledger.priorities import next_work, training_shards
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.entities import Claim
+from node.simulation.agents.duration import evaluations_of_game, plies_of_game, seconds_of
+from node.simulation.agents.machines import ROLES, Machine
+from node.simulation.agents.order import Author
+from node.simulation.agents.timeline import Timer
+from node.simulation.agents.world import World
+
+_HANG = 0.001  # the share of honest machines' jobs that hang outside the interpreter lock
+_PACE = (0.9, 1.2)  # between which the speed of a machine differs from job to job, as others use it
+_SHARD_BYTES = 1000
+
+
+class WorkAgent:
+    """One machine's work: nothing, a claim that is asked for, or a claim that it works on."""
+
+    def __init__(self, world: World, author: Author, machine: Machine) -> None:
+        self._world = world
+        self._author = author
+        self._machine = machine
+        self._chance = random.Random(f"work {world.seed} {machine.number}")
+        self._is_on = False
+        self._after_drain: Callable[[], None] | None = None
+        self._asked: int | None = None  # the id of a claim that is not granted yet
+        self._claim: Claim | None = None  # once its seed or slot is known
+        self._timers: list[Timer] = []
+        self.is_idle = False  # nothing was wanted
+
+    # Life.
+
+    def begin(self) -> None:
+        """Give back what was claimed in an earlier life, and begin to work."""
+        self._is_on = True
+        for claim in self._world.ledger.claims_of(self._author.id):
+            self._author.submit(t.Release(self._author.next_id(), claim.id, "the node was restarted"))
+        self._choose()
+
+    def drain(self, then: Callable[[], None]) -> None:
+        """Finish the present claim, take no other one, and then do something."""
+        self._after_drain = then
+        self._world.measures.usage.end_capable(self._author.id, self._now_s)
+        if self._asked is None and self._claim is None:
+            self._end_drain()
+
+    def vanish(self) -> None:
+        """Stop at once, whatever is claimed."""
+        self._world.measures.usage.end_capable(self._author.id, self._now_s)
+        for claim in self._world.ledger.claims_of(self._author.id):
+            self._world.measures.leases.watch(claim.key, self._now_s)
+        self._is_on = False
+        self._end_claim()
+
+    def _end_drain(self) -> None:
+        then, self._after_drain = self._after_drain, None
+        self._is_on = False
+        if then is not None:
+            then()
+
+    # From the wish to the grant.
+
+    def look_again(self) -> None:
+        """Choose again, if nothing was wanted before."""
+        if self.is_idle:
+            self._choose()
+
+    def _choose(self) -> None:
+        self.is_idle = False
+        if not self._is_on or self._asked is not None or self._claim is not None:
+            return
+        if self._after_drain is not None:
+            self._end_drain()
+            return
+        work = next_work(self._world.ledger, self._author.id, ROLES)
+        if work is None:
+            self.is_idle = True
+            return
+        self._asked = self._author.next_id()
+        self._author.submit(work.claim(self._asked))
+
+    def observe(self, effect: Effect) -> None:
+        """Take in what became of an own transaction."""
+        if not self._is_on:
+            return
+        number = effect.fields.get("id" if effect.kind == "rejected" else "claim")
+        if number is None:
+            return
+        if number == self._asked:
+            self._observe_asked(effect)
+        elif self._claim is not None and number == self._claim.id and effect.kind in ("expired", "release"):
+            self._observe_end()
+
+    def _observe_asked(self, effect: Effect) -> None:
+        if effect.kind == "claim":
+            self._world.measures.usage.begin_grant(self._author.id, self._now_s)
+        elif effect.kind in ("beacon", "slot"):
+            claim = self._world.ledger.claim(self._author.id, self._asked or 0)
+            self._asked = None
+            if claim is not None:
+                self._begin(claim)
+            else:
+                self._lose()
+        elif effect.kind in ("rejected", "release", "expired"):
+            self._asked = None
+            self._lose()
+
+    def _observe_end(self) -> None:
+        """Give up a claim that is over, unless its result can still count."""
+        if self._claim is not None and not self._is_wanted(self._claim):
+            self._lose()
+
+    def _is_wanted(self, claim: Claim) -> bool:
+        if claim.candidate is None or claim.slot is None:
+            return False
+        candidacy = self._world.ledger.candidate(claim.candidate)
+        if candidacy is None or candidacy.ripe is not None:
+            return False
+        slot = candidacy.slots[claim.slot]
+        return slot.claim == claim.key and slot.result is None
+
+    def observe_match_end(self, candidate: bytes) -> None:
+        """Give up a slot of a match that is over."""
+        if self._claim is not None and self._claim.candidate == candidate:
+            self._observe_end()
+
+    def _lose(self) -> None:
+        self._end_claim()
+        self._choose()
+
+    # Work.
+
+    def _begin(self, claim: Claim) -> None:
+        self._claim = claim
+        needed_s = seconds_of(self._world.ledger, claim, self._machine) / self._chance.uniform(*_PACE)
+        lease_s = self._world.ledger.genesis.settings.timing.lease_s
+        character, begun_s = self._machine.character, self._now_s
+        if character.holds:
+            self._world.measures.leases.watch(claim.key, begun_s)
+            self._renew(lambda: min(claim.amount, int((self._now_s - begun_s) // lease_s)), lease_s / 4)
+        elif self._chance.random() < _HANG:
+            hung_s = self._chance.uniform(0.0, needed_s)
+            self._timers = [self._world.timeline.after(hung_s, lambda: self._hang(claim))]
+            self._renew(lambda: self._done(claim, begun_s, needed_s, begun_s + hung_s), lease_s / 4)
+        else:
+            self._timers = [self._world.timeline.after(needed_s, lambda: self._finish(claim))]
+            if needed_s > lease_s / 4:
+                self._renew(lambda: self._done(claim, begun_s, needed_s, self._now_s), lease_s / 4)
+
+    def _hang(self, claim: Claim) -> None:
+        """Do nothing any more, although progress is told as before."""
+        usage = self._world.measures.usage
+        usage.end_grant(self._author.id, self._now_s)
+        usage.end_capable(self._author.id, self._now_s)
+        self._world.measures.leases.watch(claim.key, self._now_s)
+
+    def _done(self, claim: Claim, begun_s: float, needed_s: float, until_s: float) -> int:
+        """Return how much of a claim is done, as the worker counts it."""
+        return int(claim.amount * min(1.0, (until_s - begun_s) / needed_s))
+
+    def _renew(self, done: Callable[[], int], pause_s: float) -> None:
+        """Tell progress again and again."""
+
+        def tell() -> None:
+            if self._claim is not None:
+                self._author.submit(t.Progress(self._author.next_id(), self._claim.id, done()))
+                self._timers.append(self._world.timeline.after(pause_s, tell))
+
+        self._timers.append(self._world.timeline.after(pause_s, tell))
+
+    def _finish(self, claim: Claim) -> None:
+        report = self._report(claim)
+        self._author.submit(report)
+        self._end_claim()
+        if claim.kind == "selfplay":
+            self._choose()
+        else:  # a match goes on, or begins: see it before something else is chosen
+            self._asked = report.id
+            self._timers = [self._world.timeline.after(_SEEN_S, lambda: self._see(report.id))]
+
+    def _see(self, number: int) -> None:
+        """Choose once a report is in the order."""
+        if self._asked != number:
+            return
+        if self._world.ledger.has_used(self._author.id, number):
+            self._asked = None
+            self._choose()
+        else:
+            self._timers = [self._world.timeline.after(_SEEN_S, lambda: self._see(number))]
+
+    def _end_claim(self) -> None:
+        """Forget the claim, and whatever was to happen with it."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []
+        self._asked = self._claim = None
+        usage = self._world.measures.usage
+        usage.end_grant(self._author.id, self._now_s)
+        if self._is_on and self._after_drain is None:
+            usage.begin_capable(self._author.id, self._now_s)
+
+    # Results.
+
+    def _report(self, claim: Claim) -> t.Transaction:
+        if claim.kind == "selfplay":
+            return self._games(claim)
+        return self._candidate(claim) if claim.kind == "train" else self._result(claim)
+
+    def _games(self, claim: Claim) -> t.Games:
+        world, name = self._world, claim.configuration
+        shard = self._digest("shard", claim.id)
+        quality = self._machine.character.game_quality
+        if quality < 1.0:
+            world.models.game_qualities[shard] = quality
+        cost = claim.amount * evaluations_of_game(world.ledger, name, claim.model)
+        world.measures.floors.observe_games(name, cost, self._now_s)
+        return t.Games(
+            self._author.next_id(),
+            claim=claim.id,
+            configuration=name,
+            model=claim.model,
+            shard=shard,
+            size=_SHARD_BYTES,
+            games=claim.amount,
+            plies=claim.amount * plies_of_game(name),
+            root=shard,
+        )
+
+    def _candidate(self, claim: Claim) -> t.Candidate:
+        world, name = self._world, claim.configuration
+        files = {"weights.safetensors": self._digest("weights", claim.id)}
+        model = t.model_digest(files, claim.family, claim.model)
+        shards = tuple(shard.digest for shard in training_shards(world.ledger, name))
+        world.models.train(name, model, claim.model, shards, self._now_s)
+        return t.Candidate(
+            self._author.next_id(),
+            claim=claim.id,
+            configuration=name,
+            model=model,
+            files=files,
+            architecture=claim.family,
+            parent=claim.model,
+            incumbent=world.ledger.configuration(name).model.digest,
+            shards=shards,
+            losses={"policy": 1_500_000},
+            measures={},
+            state=(self._digest("state", claim.id), _SHARD_BYTES),
+        )
+
+    def _result(self, claim: Claim) -> t.Result:
+        candidacy = self._world.ledger.candidate(claim.candidate or b"")
+        assert candidacy is not None  # else the work was given up
+        assert claim.slot is not None
+        scores = self._world.models.scores_of_slot(candidacy, claim.slot)
+        root = blob = self._digest("games", claim.id)
+        if self._machine.character.false_results:
+            root = bytes(32)
+            scores = tuple((block, 0) for block, _ in scores)
+        return t.Result(
+            self._author.next_id(),
+            claim=claim.id,
+            scores=scores,
+            root=root,
+            blob=blob,
+            size=_SHARD_BYTES,
+            games=claim.amount,
+        )
+
+    def _digest(self, what: str, number: int) -> bytes:
+        """Return a digest that stands for a file."""
+        return hashlib.sha256(f"{what} {self._world.seed} {self._machine.number} {number}".encode()).digest()
+
+    @property
+    def _now_s(self) -> float:
+        return self._world.timeline.now_s
+
+
+_SEEN_S = 1.0  # between two looks at whether a report is in the order

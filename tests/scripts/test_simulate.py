@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import ledger_simulation
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,9 +54,53 @@ def test_it_runs_seeds_and_sums_up() -> None:
     assert first["trace"][:12] in again.stdout
 
 
+LEDGER = ("--ledger", "--hours", "0.2", "--nodes", "4", "--configurations", "hex8-2", "--json")
+KEYS = [
+    "utilisation",
+    "floor_violations",
+    "regressions_induced",
+    "regressions_rolled_back",
+    "stalls_induced",
+    "stalls_noticed",
+    "claims_over_lease",
+    "promotions",
+    "violations",
+    "ledger_bytes_max",
+]
+
+
+def test_agents_on_one_ledger_give_a_line_a_seed_and_their_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = []
+    for hashes in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", hashes)
+        done = simulate(*LEDGER, "--seeds", "3..4")
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert outputs[0] == outputs[1]
+    first, second, summary = map(json.loads, outputs[0].splitlines())
+    assert [run["seed"] for run in (first, second)] == [3, 4]
+    assert list(summary) == KEYS
+    assert summary["promotions"] == first["promotions"] + second["promotions"]
+    assert summary["ledger_bytes_max"] == max(first["ledger_bytes_max"], second["ledger_bytes_max"])
+
+
+def test_a_table_of_ablations_has_a_row_for_each_part(
+    main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_simulation, "NEUTRAL", {"floor": 0, "quota": 1000})
+    assert main([*LEDGER[:-1], "--hours", "0.02", "--seeds", "1", "--jobs", "1", "--rules", "1", "--ablate"]) == 0
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert head.split(" | ")[1] == "utilisation"
+    assert [row.split(" | ")[0] for row in rows] == ["| nothing", "| floor", "| quota"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        ["--hours", "0"],
+        ["--hours", "x", "--ledger"],
+        ["--configurations", "hex9-2"],
+        ["--without", "everything"],
         ["--seeds", "0"],
         ["--seeds", "5..4"],
         ["--nodes", "x"],

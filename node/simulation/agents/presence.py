@@ -44,10 +44,13 @@ class Presence:
         self._work.begin()
         world.timeline.after(self._chance.expovariate(1 / self._machine.life_s), self._leave)
 
-    def begin_first(self) -> None:
-        """Come up, if the machine has never been up."""
-        if not self._has_begun:
+    def observe_epoch(self) -> None:
+        """Take in the roster of a new epoch: a newcomer comes up, and a machine that is no longer a member stops."""
+        is_member = self._author.id in self._world.ledger.roster
+        if is_member and not self._has_begun:
             self.begin()
+        elif not is_member and self._author.id in self._world.order.present:
+            self._stop()
 
     def propose(self, newcomer: Author) -> None:
         """Propose that a machine joins, if this one is up."""
@@ -69,18 +72,28 @@ class Presence:
 
     def _leave(self) -> None:
         present = self._world.order.present
+        if self._author.id not in present:
+            return
         if len(present) - 1 < _NEEDED * len(self._world.ledger.roster):
             self._world.timeline.after(_AGAIN_S, self._leave)
         elif self._chance.random() < _VANISHES:
-            self._world.order.forget_waiting(self._author.id)
-            self._work.vanish()
-            self._go()
+            self._stop()
+            self._come_back()
         else:
             self._work.drain(self._go)
 
-    def _go(self) -> None:
-        world = self._world
-        del world.order.present[self._author.id]
+    def _stop(self) -> None:
+        self._world.order.forget_waiting(self._author.id)
+        self._work.vanish()
         self._votes.end()
+        del self._world.order.present[self._author.id]
+
+    def _go(self) -> None:
+        self._votes.end()
+        if self._author.id in self._world.order.present:  # it may have been voted out meanwhile
+            del self._world.order.present[self._author.id]
+            self._come_back()
+
+    def _come_back(self) -> None:
         pause_s = max(_LEAST_AWAY_S, self._chance.expovariate(1 / _AWAY_S))
-        world.timeline.after(pause_s, self.begin)
+        self._world.timeline.after(pause_s, self.begin)

@@ -151,9 +151,8 @@ class _AgentSwarm:
         present = [self._votes[member] for member in self._world.order.present]
         kind = effect.kind
         if kind == "epoch":
-            for member in self._world.ledger.roster.ids:
-                if effect.fields["reason"] == "roster":
-                    self._lives[member].begin_first()
+            for life in self._lives.values() if effect.fields["reason"] == "roster" else ():
+                life.observe_epoch()
         elif kind == "result":
             for votes in present if self._is_wrong(effect) else ():
                 votes.look_at_result(effect)

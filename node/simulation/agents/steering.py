@@ -8,7 +8,21 @@ from types import MappingProxyType
 
 from consensus.settings import Settings
 
-NEUTRAL: Mapping[str, int] = MappingProxyType({})
+NEUTRAL: Mapping[str, int] = MappingProxyType(
+    {
+        "floor": 0,
+        "quota": 1000,
+        "staleness": 0,
+        "velocity": 0,
+        "curriculum": 0,
+        "quality": 0,
+        "diversity": 0,
+        "information": 0,
+        "starved": 1,
+        "starving": 1,
+        "starved_out": 1,
+    }
+)
 """For each setting of `SteeringSettings` that an ablation leaves out: the value with which it changes nothing."""
 
 

@@ -1,7 +1,7 @@
 """The worker of a machine: it asks the ledger what is wanted, claims it, takes its time, and reports made-up results.
 
-It follows `node/work/loop.py`: one claim at a time, progress four times in a lease while the worker gives a sign of
-life, a release of earlier claims after a start, and work that is given up once nobody wants it.
+It follows `node/work/loop.py`: one claim at a time, progress four times in a lease while the work goes on, an end of
+workers that hang, a release of earlier claims after a start, and no more work on what nobody wants.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
+from functools import partial
 
 from consensus.ledger import Effect
 from consensus.ledger.priorities import next_work, training_shards
@@ -19,10 +20,12 @@ from node.simulation.agents.machines import ROLES, Machine
 from node.simulation.agents.order import Author
 from node.simulation.agents.timeline import Timer
 from node.simulation.agents.world import World
+from node.work.watchdog import SILENT_S
 
-_HANG = 0.001  # the share of honest machines' jobs that hang outside the interpreter lock
+_HANG = 0.001  # the share of honest machines' jobs that hang
 _PACE = (0.9, 1.2)  # between which the speed of a machine differs from job to job, as others use it
 _SHARD_BYTES = 1000
+_SEEN_S = 1.0  # between two looks at whether a report is in the order
 
 
 class WorkAgent:
@@ -151,20 +154,27 @@ class WorkAgent:
             self._world.measures.leases.watch(claim.key, begun_s)
             self._renew(lambda: min(claim.amount, int((self._now_s - begun_s) // lease_s)), lease_s / 4)
         elif self._chance.random() < _HANG:
-            hung_s = self._chance.uniform(0.0, needed_s)
-            self._timers = [self._world.timeline.after(hung_s, lambda: self._hang(claim))]
-            self._renew(lambda: self._done(claim, begun_s, needed_s, begun_s + hung_s), lease_s / 4)
+            hangs_after_s = self._chance.uniform(0.0, needed_s)
+            self._timers = [self._world.timeline.after(hangs_after_s, partial(self._hang, claim))]
+            self._renew(lambda: self._done(claim, begun_s, needed_s, self._now_s), lease_s / 4)
         else:
-            self._timers = [self._world.timeline.after(needed_s, lambda: self._finish(claim))]
+            self._timers = [self._world.timeline.after(needed_s, partial(self._finish, claim))]
             if needed_s > lease_s / 4:
                 self._renew(lambda: self._done(claim, begun_s, needed_s, self._now_s), lease_s / 4)
 
     def _hang(self, claim: Claim) -> None:
-        """Do nothing any more, although progress is told as before."""
+        """Do nothing any more, until the watchdog kills the worker."""
         usage = self._world.measures.usage
         usage.end_grant(self._author.id, self._now_s)
         usage.end_capable(self._author.id, self._now_s)
         self._world.measures.leases.watch(claim.key, self._now_s)
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = [self._world.timeline.after(SILENT_S, partial(self._give_up, claim))]
+
+    def _give_up(self, claim: Claim) -> None:
+        self._author.submit(t.Release(self._author.next_id(), claim.id, "no progress"))
+        self._lose()
 
     def _done(self, claim: Claim, begun_s: float, needed_s: float, until_s: float) -> int:
         """Return how much of a claim is done, as the worker counts it."""
@@ -188,7 +198,7 @@ class WorkAgent:
             self._choose()
         else:  # a match goes on, or begins: see it before something else is chosen
             self._asked = report.id
-            self._timers = [self._world.timeline.after(_SEEN_S, lambda: self._see(report.id))]
+            self._timers = [self._world.timeline.after(_SEEN_S, partial(self._see, report.id))]
 
     def _see(self, number: int) -> None:
         """Choose once a report is in the order."""
@@ -198,7 +208,7 @@ class WorkAgent:
             self._asked = None
             self._choose()
         else:
-            self._timers = [self._world.timeline.after(_SEEN_S, lambda: self._see(number))]
+            self._timers = [self._world.timeline.after(_SEEN_S, partial(self._see, number))]
 
     def _end_claim(self) -> None:
         """Forget the claim, and whatever was to happen with it."""
@@ -285,6 +295,3 @@ class WorkAgent:
     @property
     def _now_s(self) -> float:
         return self._world.timeline.now_s
-
-
-_SEEN_S = 1.0  # between two looks at whether a report is in the order

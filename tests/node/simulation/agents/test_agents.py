@@ -1,0 +1,55 @@
+"""Agents on one ledger: models are promoted, machines come and go, and a seed decides everything."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from consensus.settings import Settings
+from node.simulation.agents.run import ALL, LedgerReport, ledger_settings, simulate_agents
+from node.simulation.agents.steering import NEUTRAL, with_rules, without
+
+SETTINGS = ledger_settings(("hex8-2", "square8-3"))
+
+
+@pytest.fixture(scope="module")
+def report() -> LedgerReport:
+    return simulate_agents(1, nodes=5, hours=1.0, settings=SETTINGS)
+
+
+def test_an_hour_of_five_machines_promotes_and_seals_models(report: LedgerReport) -> None:
+    assert report.promotions > 5
+    assert report.strength > 400
+    assert report.transactions["seal"] > 2 * report.promotions
+    assert report.games > 10_000
+    assert report.violations == 0
+
+
+def test_machines_work_most_of_the_time_and_a_newcomer_is_voted_in(report: LedgerReport) -> None:
+    assert 0.5 < report.utilisation <= 1.0
+    assert (report.members, report.nodes) == (5, 5)
+    assert report.transactions["propose"] == 1
+    assert report.ledger_bytes_max > 5_000
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(report: LedgerReport) -> None:
+    short = [asdict(simulate_agents(seed, nodes=4, hours=0.25, settings=SETTINGS)) for seed in (2, 2, 3)]
+    assert short[0] == short[1]
+    assert short[0]["trace"] != short[2]["trace"]
+
+
+def test_all_configurations_are_twelve() -> None:
+    assert len(ALL) == len(set(ALL)) == 12
+    assert ledger_settings().configurations == tuple(sorted(ALL))
+
+
+@pytest.mark.parametrize("name", sorted(NEUTRAL))
+def test_every_part_of_the_steering_can_be_left_out(name: str) -> None:
+    whole = with_rules(SETTINGS, 1)
+    left: Settings = without(whole, [name])
+    assert getattr(left.steering, name) == NEUTRAL[name] != getattr(whole.steering, name)
+    assert replace(left.steering, **{name: getattr(whole.steering, name)}) == whole.steering
+
+
+def test_every_weight_and_threshold_has_a_neutral_value() -> None:
+    settings = SETTINGS.steering.table().keys() | SETTINGS.steering.EARLIER.keys()
+    assert settings - {"rules", "window_s"} == set(NEUTRAL)

@@ -12,6 +12,7 @@ from consensus.replica import Replica
 from node.gossip.peer_table import PeerTable
 from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
+from node.gossip.shown import shown_seqs
 from node.member.member import Member
 
 _HEARTBEATS = 8  # of each member; this many new events are brought even if nobody waits for them
@@ -105,7 +106,7 @@ class PeerSelection:
     def count_lacking(self, peer: Peer) -> int:
         """Return how many events a peer lacks, by what it said last and its events prove."""
         self._table.observe_events(peer)
-        return peer.lacks(self._member.shown_seqs())
+        return peer.lacks(shown_seqs(self._member))
 
     def _can_fetch(self, peer: Peer) -> bool:
         """Return whether a peer has asked us lately."""
@@ -122,7 +123,7 @@ class PeerSelection:
 
     def _holdings(self) -> _Holdings:
         replica = self._replica
-        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), self._member.shown_seqs())
+        return _Holdings(replica.epoch_digest, len(replica.dag), replica.wanted(), shown_seqs(self._member))
 
     def _events_worth_bringing(self) -> int:
         """Return how many events a peer has to lack for us to ask it in order to bring them."""

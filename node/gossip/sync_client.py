@@ -23,6 +23,7 @@ from node.gossip.peer_table import PeerTable
 from node.gossip.peers import Peer
 from node.gossip.rhythm import Rhythm
 from node.gossip.selection import PeerSelection
+from node.gossip.shown import shown_tips, tips_for
 from node.member.member import Member
 from node.system.supervision import describe
 from node.transport import AskError, BadAnswer, Refused, Transport
@@ -86,7 +87,7 @@ class SyncClient:
         epoch = self._replica.epoch_digest
         brought = self._events_for(peer, is_up_to_date=not is_first)
         lacking = self._selection.count_lacking(peer) if brought else math.inf
-        tips = self._member.tips_for(peer.id, peer.tips)
+        tips = tips_for(self._member, peer.id, peer.tips)
         answer = await self._ask(peer, SyncRequest(epoch, tips, self._replica.wanted(), brought))
         taken = await self._member.verifier.verify(answer.events, epoch, self._member.has_event, self._member.insert)
         self._table.observe_tips(peer, answer.tips, epoch, ahead=answer.closed)
@@ -126,7 +127,7 @@ class SyncClient:
             return False
         brought: list[bytes] = []
         for _ in range(self._rhythm.exchanges):
-            request = SyncRequest(closed.opening.digest, self._member.shown_tips(closed), [], brought, closed=True)
+            request = SyncRequest(closed.opening.digest, shown_tips(self._member, closed), [], brought, closed=True)
             try:
                 answer = await self._ask(peer, request)
             except Refused as refused:

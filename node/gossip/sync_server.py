@@ -18,6 +18,7 @@ from node.gossip.messages import (
 )
 from node.gossip.peer_table import PeerTable
 from node.gossip.peers import Peer
+from node.gossip.shown import shown_tips, tips_for
 from node.member.member import Member
 from node.transport.router import Refusal, Route
 
@@ -79,12 +80,12 @@ class SyncServer:
         if served is None:
             raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.epoch_number}")
         raws = missing_events(served, request.tips, request.want, hidden=self._member.hidden())
-        tips = self._member.shown_tips(served)
+        tips = shown_tips(self._member, served)
         theirs = seqs_of(request.tips)
         lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
         is_closed = request.epoch != self._replica.epoch_digest
         if not self._replica.wanted():  # an answer cannot tell what is wanted, so the peer would not bring it
-            tips = self._member.tips_for(peer.id, request.tips, served)
+            tips = tips_for(self._member, peer.id, request.tips, served)
         answer = SyncAnswer(tips, raws, more=lacks > len(raws), closed=is_closed).encode()
         peer.bytes_sent += len(answer)
         return answer

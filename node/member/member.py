@@ -29,12 +29,11 @@ import structlog
 import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
-from consensus.epoch_events import EpochEvents
 from consensus.event import Event, TransactionTable, make_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
-from consensus.sync import Tip, seqs_of, with_echo
+from consensus.sync import Tip, seqs_of
 from node.config.identity import Identity
 from node.member.absence import Absence
 from node.member.broadcast import RoundBroadcast
@@ -51,7 +50,7 @@ from node.member.second_instance import SecondInstance
 from node.member.status import MemberStatus
 from node.member.timing import CreationTimer, CreationTiming
 from node.member.transaction_pool import TransactionPool
-from node.member.unseen_events import UnseenEvents, without_hidden
+from node.member.unseen_events import UnseenEvents
 from node.member.verification import EventVerifier
 from node.store import Store
 from node.system.change_counter import ChangeCounter
@@ -220,25 +219,9 @@ class Member:
         is_sure = self._listening is None and not self.second_instance.reason and not self._absence.was_away()
         return {} if is_sure else self._unseen.by_hash
 
-    def shown_tips(self, held: Replica | EpochEvents | None = None) -> list[Tip]:
-        """Return what we have, of the open epoch or of that in `held`, as others are to see it."""
-        return without_hidden((held or self.replica).tips(), self.hidden())
-
-    def tips_for(self, peer: MemberId, theirs: Sequence[Tip], held: Replica | EpochEvents | None = None) -> list[Tip]:
-        """Return `shown_tips` as a peer is told them that has said `theirs`; see `with_echo`."""
-        members = [member for member in (held or self.replica).on_demand() if member != peer]
-        return with_echo(self.shown_tips(held), theirs, members)
-
     async def read_closed(self, number: int, start: int, count: int) -> tuple[bytes, list[bytes]]:
-        """Return the digest of a closed epoch, and up to `count` of its raw events from `start` on, in their order.
-
-        Return b"" if the store does not have the epoch's events. Raise StoreError.
-        """
-        if number < 0 or not await self._store.read_events(number, 0, 1):
-            return b"", []
-        record = await self._store.read_record(number)
-        digest = self.genesis.digest if record is None else record.digest
-        return digest, await self._store.read_events(number, start, count)
+        """See `Recovery.read_closed`."""
+        return await self._recovery.read_closed(number, start, count)
 
     def proven_tips(self, peer: MemberId) -> list[Tip]:
         """Return what a peer had when it made its newest event that is here, as that event builds on it.
@@ -249,10 +232,6 @@ class Member:
         chains = [(dag.index[member], seq) for member, seq in seqs.items()]
         events = [dag.events[dag.chain(index, seq)[0]] for index, seq in chains if not dag.has_forked(index)]
         return [Tip(event.creator, event.seq, event.hash) for event in events]
-
-    def shown_seqs(self) -> dict[MemberId, int]:
-        """Return the highest seq of each member in `shown_tips`, to compare with what peers have."""
-        return seqs_of(self.shown_tips(), self.replica.on_demand())
 
     def last_id(self) -> int:
         """Return the highest transaction id that we have used or put forward; -1 if there is none."""

@@ -84,6 +84,17 @@ class Recovery:
         await self.replay(before, insert)
         return (before, events) if events else None  # none if they were pruned, or jumped over
 
+    async def read_closed(self, number: int, start: int, count: int) -> tuple[bytes, list[bytes]]:
+        """Return the digest of a closed epoch, and up to `count` of its raw events from `start` on, in their order.
+
+        Return b"" if the store does not have the epoch's events.
+        """
+        if number < 0 or not await self._store.read_events(number, 0, 1):
+            return b"", []
+        record = await self._store.read_record(number)
+        digest = self._genesis.digest if record is None else record.digest
+        return digest, await self._store.read_events(number, start, count)
+
     async def _opening_before(self, number: int) -> Opening | None:
         if number == 0:
             return None

@@ -219,6 +219,10 @@ class Member:
         is_sure = self._listening is None and not self.second_instance.reason and not self._absence.was_away()
         return {} if is_sure else self._unseen.by_hash
 
+    def was_heard(self) -> bool:
+        """Return whether others have all that we made in this epoch, and there is something."""
+        return self.replica.newest(self.id) is not None and not self._unseen.by_hash
+
     async def read_closed(self, number: int, start: int, count: int) -> tuple[bytes, list[bytes]]:
         """See `Recovery.read_closed`."""
         return await self._recovery.read_closed(number, start, count)

@@ -59,8 +59,11 @@ def reason_outside(
     return f"not a member in epoch {ledger.epoch_number}: waits to be voted in; run at a member's machine: {command}"
 
 
-def reason_voteless(me: MemberId, ledger: Ledger, name: str) -> str:
-    """Return why the member `me`, called `name`, has no vote, since when, and what to do; "" if it has one."""
+def reason_voteless(me: MemberId, ledger: Ledger, name: str, *, was_heard: bool = False) -> str:
+    """Return why the member `me`, called `name`, has no vote, since when, and what to do; "" if it has one.
+
+    `was_heard` if others have an event of it in this epoch, with its seal of the record that opened it.
+    """
     if me not in ledger.roster:
         return ""
     proof = next((entry for entry in ledger.convictions() if entry.member == me), None)
@@ -72,9 +75,20 @@ def reason_voteless(me: MemberId, ledger: Ledger, name: str) -> str:
             "--data DIR"
         )
     if ledger.roster.weights[me] == 0:
-        leaving = "it leaves" if me in ledger.leaving else f"ringrift-node propose weight {name} N gives it one"
-        return f"no vote: it has weight 0 in epoch {ledger.epoch_number}{_since_opened(ledger)}; {leaving}"
+        what = (
+            _how_it_leaves(was_heard=was_heard)
+            if me in ledger.leaving
+            else f"ringrift-node propose weight {name} N gives it one"
+        )
+        return f"no vote: it has weight 0 in epoch {ledger.epoch_number}{_since_opened(ledger)}; {what}"
     return ""
+
+
+def _how_it_leaves(*, was_heard: bool) -> str:
+    """Return whether the node of a member that leaves is still needed: the seals of the others may be too few."""
+    if was_heard:
+        return "it leaves, others have its seal of that, and this node can be stopped"
+    return "it leaves; let this node run until others have its seal of that"
 
 
 def _since_opened(ledger: Ledger) -> str:

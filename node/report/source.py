@@ -207,7 +207,9 @@ class NodeReport:
 
     def voteless(self) -> str:
         """Return why this member has no vote, since when, and what to do; empty if it has one."""
-        return reason_voteless(self._me, self._ledger, self._address_book.name(self._me))
+        return reason_voteless(
+            self._me, self._ledger, self._address_book.name(self._me), was_heard=self._member.was_heard()
+        )
 
     def level(self) -> tuple[bool, str]:
         """Return whether this node takes part and is level with the swarm, with a vote or not, and why it is or not."""

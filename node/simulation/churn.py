@@ -83,7 +83,7 @@ class Churn:
         """Do what people do when a vote is over; return whether machines have got other keys."""
         roster, rekeyed = self._plan.roster, False
         for node, identity in list(self._rekeyed):
-            if identity.id in roster:
+            if identity.id in roster and self._has_sealed(node):
                 self._rekeyed.remove((node, identity))
                 await self._swarm.take_over(node, identity)
                 rekeyed = True
@@ -95,6 +95,18 @@ class Churn:
                 await self._restart(node)
         await self._help_who_is_apart()
         return rekeyed
+
+    def _has_sealed(self, node: SimulatedNode) -> bool:
+        """Return whether others have a machine's seal of the record that replaces its key: it runs until then.
+
+        Without that seal those of the others may be too few, and no epoch closes any more.
+        """
+        key = node.identity.id
+        replicas = [
+            other.member.replica for other in self._swarm.honest if other.member is not None and other is not node
+        ]
+        has_sealed = any(key in replica.ledger.leaving and replica.newest(key) is not None for replica in replicas)
+        return has_sealed or key not in self._plan.roster or not node.honest
 
     async def _help_who_is_apart(self) -> None:
         """Start members with the address of another one, when they have been apart from the others for a while.

@@ -108,7 +108,10 @@ def test_a_member_of_weight_0_has_no_vote() -> None:
     swarm = Swarm(5)
     swarm.agree(Change("leave", swarm.id(4)), 0, 1, 2, 3)
     swarm.close()
-    assert reason_voteless(swarm.id(4), swarm.ledger, "e").endswith("; it leaves")
+    words = reason_voteless(swarm.id(4), swarm.ledger, "e")
+    assert words.endswith("; it leaves; let this node run until others have its seal of that")
+    words = reason_voteless(swarm.id(4), swarm.ledger, "e", was_heard=True)
+    assert words.endswith("; it leaves, others have its seal of that, and this node can be stopped")
 
 
 def test_the_command_has_everything_that_others_must_type(identities: Ids) -> None:

@@ -17,6 +17,7 @@ from node.gossip.rhythm import Rhythm
 from node.member.creation import Plan
 from node.member.timing import CreationTiming
 from node.simulation.byzantine.attack import Attack, ByzantineMember
+from node.simulation.churn import Churn
 from node.simulation.invariants import AgreementCheck
 from node.simulation.roster_plan import RosterPlan
 from node.simulation.run import make_deterministic, simulate
@@ -78,6 +79,28 @@ def test_a_member_that_nobody_can_reach_takes_the_others_over_a_close(seed: int)
         await until(lambda: min(epoch_of(swarm, number) for number in range(3)) >= 6)
 
     in_virtual_time(scenario, seed=seed, settings=replace(SETTINGS, epoch=EpochSettings(events=12)))
+
+
+def test_a_machine_keeps_its_old_key_until_that_has_sealed_the_change() -> None:
+    """Let one of four be off: three of the old keys are needed, and if one were gone, no epoch would close any more."""
+
+    async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
+        churn, node = Churn(swarm, plan, 1), swarm.nodes[0]
+        swarm.crash(swarm.nodes[3])
+        old = node.identity.id
+        await churn.begin(Fault("rekey", 0.0, 1.0, (0,), 0.2))
+        while node.identity.id == old:
+            replicas = [other.member.replica for other in swarm.nodes[1:3] if other.member is not None]
+            has_sealed = any(replica.epoch_number == 1 and replica.newest(old) is not None for replica in replicas)
+            await churn.follow_up()
+            assert node.identity.id == old or (has_sealed and node.identity.id in plan.roster)
+            await trio.sleep(0.2)
+        await until(lambda: old not in plan.roster)  # so another epoch closed: the change is sealed
+        number = epoch_of(swarm, 1)
+        plan.want(Change("weight", swarm.nodes[1].identity.id, weight=2))
+        await until(lambda: epoch_of(swarm, 1) > number)
+
+    in_virtual_time(scenario)
 
 
 class SealsNothing(Attack):

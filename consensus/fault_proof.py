@@ -26,6 +26,7 @@ from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Finding, Result, Transaction
 from consensus.roster import Roster
+from consensus.settings import CONFIGURATION
 
 VERSION = 1
 SIZE_LIMIT = 1 << 27
@@ -100,7 +101,7 @@ def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
         event = _event(_bytes(table["event"], "event"), "event")
     except (ShapeError, GenesisError, EpochError) as error:
         raise ProofError(str(error)) from None
-    if report.settings != founding.settings.match or report.configuration not in founding.settings.configurations:
+    if not _is_possible(report, founding):
         raise ProofError("report: the match is not played as the genesis requires")
     _check_result(event, report)
     games = _bytes(table["games"], "games")
@@ -116,6 +117,16 @@ def verify_proof(data: bytes, genesis: bytes | None = None) -> FaultProof:
         found_by=found_by,
         found_weight=roster.weight(found_by),
     )
+
+
+def _is_possible(report: SlotReport, founding: Genesis) -> bool:
+    """Return whether the swarm can play such a match.
+
+    Where members can change the settings and add configurations, the findings vouch for those of the report.
+    """
+    if founding.settings.steering.rules:
+        return CONFIGURATION.fullmatch(report.configuration) is not None
+    return report.settings == founding.settings.match and report.configuration in founding.settings.configurations
 
 
 def _parse(data: bytes) -> dict[str, Decoded]:

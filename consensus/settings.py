@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -37,6 +37,10 @@ class SettingsError(ValueError):
         self.setting = setting
 
 
+class UnknownSettingError(SettingsError):
+    """A setting that this program does not have; a newer one may."""
+
+
 def format_value(value: object) -> str:
     """Return a value as text for a message, shortened to 80 characters."""
     try:
@@ -62,6 +66,9 @@ class Section:
     MAY_BE_ONE: ClassVar[frozenset[str]] = frozenset()  # fractions
     EARLIER: ClassVar[Mapping[str, int | Fraction]] = MappingProxyType({})
     """The settings that genesis version 3 did not have, with the values that mean what it did."""
+    UNCHECKED: ClassVar[frozenset[str]] = frozenset()
+    """The settings that came when swarms with `steering.rules` 1 were in use. A program without them cannot check a
+    proposal to set one, so no program does before it passes: else their ledgers would differ (docs/steering.md)."""
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]  # every Section is a dataclass
@@ -358,6 +365,25 @@ class Settings:
         if list(self.configurations) != sorted(set(self.configurations)):
             raise SettingsError("configurations: must be sorted and distinct")
 
+    def with_values(self, values: Mapping[str, str]) -> Settings:
+        """Return the settings with other values, each by its name "section.name" and as text such as "64" or "13/20".
+
+        Raise UnknownSettingError, and SettingsError if a value, or all of them together, cannot be used.
+        """
+        tables: dict[str, dict[str, Any]] = {}
+        for setting, text in values.items():
+            kind, name, default = find_setting(setting)
+            tables.setdefault(kind.NAME, {})[name] = _read_text(default, text)
+        return replace(self, **{section: replace(getattr(self, section), **table) for section, table in tables.items()})
+
+    def text_of(self, setting: str) -> str:
+        """Return the value of a setting as the only text of it that `with_values` is to be given.
+
+        Raise UnknownSettingError.
+        """
+        kind, name, _ = find_setting(setting)
+        return str(getattr(getattr(self, kind.NAME), name))
+
     def table(self) -> dict[str, Value]:
         """Return all settings as a CBOR map; a section of `LATER_SECTIONS` only if it says something."""
         sections = {name: getattr(self, name).table() for name in SECTIONS}
@@ -421,6 +447,33 @@ SECTIONS: dict[str, type[Section]] = {
 }
 LATER_SECTIONS = frozenset({SteeringSettings.NAME})
 """They came when swarms were in use."""
+
+FIXED = frozenset({TimingSettings.NAME, EpochSettings.NAME, MembershipSettings.NAME, "steering.rules"})
+"""Sections and settings about identity, epochs and the rules themselves: they hold as long as the swarm does."""
+
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,15}")
+
+
+def find_setting(setting: str) -> tuple[type[Section], str, object]:
+    """Return the section, the name in it and the default of a setting "section.name". Raise UnknownSettingError."""
+    section, _, name = setting.partition(".")
+    kind = SECTIONS.get(section)
+    for item in fields(kind) if kind is not None else ():  # type: ignore[arg-type]  # every Section is a dataclass
+        if kind is not None and item.name == name:
+            return kind, name, item.default
+    raise UnknownSettingError("is not a setting that this program knows", section[:80], name[:80])
+
+
+def is_fixed(setting: str) -> bool:
+    """Return whether a setting, known or not, holds as long as the swarm does."""
+    return setting in FIXED or setting.partition(".")[0] in FIXED
+
+
+def _read_text(default: object, text: str) -> object:
+    """Return the value that a text means for a setting with this default; the text where it means none."""
+    if isinstance(default, Fraction):
+        return _fraction(text)
+    return int(text) if type(default) is int and _WHOLE.fullmatch(text) else text
 
 
 NEW_SWARM = Settings(training=TrainingSettings(sibling_promotions=4), timing=TimingSettings(by_weight=1))

@@ -86,7 +86,11 @@ class Ledger(Views):
         return cls(snapshot.decode_snapshot(genesis, record, data))
 
     def apply_round(self, decided: DecidedRound) -> tuple[Effect, ...]:
-        """Apply the next decided round. Raise ValueError if it is not later than the last."""
+        """Apply the next decided round.
+
+        Raise ValueError if it is not later than the last, and OutdatedError if it decides something that this program
+        does not know; the ledger is of no use then.
+        """
         state = self._state
         if decided.number <= state.round:
             raise ValueError(f"round {decided.number} after round {state.round}: rounds are applied in order")
@@ -223,7 +227,7 @@ class Ledger(Views):
         if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")
         try:
-            transaction = parse_transaction(table)
+            transaction = parse_transaction(table, state.settings.steering.rules)
         except MalformedError as error:
             raise RefusedError("malformed", str(error)) from None
         if transaction is not None:

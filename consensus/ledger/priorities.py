@@ -26,7 +26,6 @@ from consensus.ledger.records.transactions import (
     TrainClaim,
     Transaction,
 )
-from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.siblings import is_waiting
 from consensus.ledger.steering.amounts import (
     claim_size,
@@ -123,8 +122,10 @@ def next_work(
     return work
 
 
-def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] = ()) -> tuple[Shard, ...]:
-    """Return the shards that a training takes (`training_window`), oldest first.
+def training_shards(
+    ledger: Ledger, configuration: str, lost: Collection[bytes] = (), version: int | None = None
+) -> tuple[Shard, ...]:
+    """Return the shards that a training takes (`training_window`) with settings of a version, oldest first.
 
     Those in `lost` are skipped: older ones take their place. Where the first network was a sibling's, random games are
     skipped: they teach it nothing.
@@ -133,7 +134,7 @@ def training_shards(ledger: Ledger, configuration: str, lost: Collection[bytes] 
     if _began_with_sibling(ledger, configuration):
         shards = [shard for shard in shards if shard.model != UNIFORM]
     sizes = [(shard.games, shard.model == UNIFORM) for shard in shards]
-    settings = settings_on(configuration, ledger.genesis.settings).training
+    settings = ledger.settings_on(configuration, version).training
     return tuple(shards[place] for place in training_window(settings, sizes))
 
 
@@ -167,6 +168,8 @@ def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Wo
             continue
         if ("match", candidacy.configuration, candidacy.id) in avoided:
             continue
+        if ledger.is_paused("match", candidacy.configuration):
+            continue
         claims = [claim for claim in ledger.claims() if claim.candidate == candidacy.id]
         if any(claim.author == member for claim in claims):
             continue
@@ -180,30 +183,33 @@ def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Wo
 
 
 def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
-    settings = ledger.genesis.settings.training
     contested = {
         candidacy.configuration
         for candidacy in ledger.candidates()
         if ("match", candidacy.configuration, candidacy.id) not in avoided
     }
-    trained = {claim.configuration for claim in ledger.claims() if claim.family == settings.architecture}
+    settings = {entry.name: ledger.settings_on(entry.name) for entry in ledger.configurations()}
+    trained = {(claim.configuration, claim.family) for claim in ledger.claims() if claim.kind == "train"}
     ready = [
         configuration
         for configuration in ledger.configurations()
-        if configuration.new_games >= games_of_training(ledger.genesis.settings, configuration)
-        and configuration.name not in contested | trained
+        if configuration.new_games >= games_of_training(settings[configuration.name], configuration)
+        and configuration.name not in contested
+        and (configuration.name, settings[configuration.name].training.architecture) not in trained
+        and not ledger.is_paused("train", configuration.name)
         and not _waits_for_sibling(ledger, configuration, avoided)
         and ("train", configuration.name, None) not in avoided
     ]
     if not ready:
         return None
     chosen = min(ready, key=lambda entry: (-entry.new_games, _hash(member, entry.name)))
+    training = settings[chosen.name].training
     return Work(
         kind="train",
         configuration=chosen.name,
-        amount=settings_on(chosen.name, ledger.genesis.settings).training.steps,
-        model=ledger.training_start(chosen.name, settings.architecture).digest,
-        family=settings.architecture,
+        amount=training.steps,
+        model=ledger.training_start(chosen.name, training.architecture).digest,
+        family=training.architecture,
     )
 
 
@@ -220,14 +226,14 @@ def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Co
     sibling = ledger.sibling(configuration.name)
     if sibling is None or ("train", sibling.name, None) in avoided:
         return False
-    return is_waiting(configuration, sibling, ledger.genesis.settings.training)
+    return is_waiting(configuration, sibling, ledger.settings_on(configuration.name).training)
 
 
 def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
-    settings = ledger.genesis.settings
     configurations = ledger.configurations()
-    coming = dict.fromkeys(settings.configurations, 0)
-    sizes = {entry.name: claim_size(settings, entry) for entry in configurations}
+    settings = {entry.name: ledger.settings_on(entry.name) for entry in configurations}
+    coming = dict.fromkeys(settings, 0)
+    sizes = {entry.name: claim_size(settings[entry.name], entry) for entry in configurations}
     for (_, name), games in claimed_games(ledger).items():
         coming[name] += min(games, sizes[name])  # so a large claim does not keep others from the configuration
 
@@ -245,8 +251,9 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         entry
         for entry in configurations
         if ("selfplay", entry.name, None) not in avoided
-        and games_of(entry) < enough_games(settings, entry)
-        and not (entry.name in contested and plays_at_random(settings, entry))  # better games come soon
+        and not ledger.is_paused("selfplay", entry.name)
+        and games_of(entry) < enough_games(settings[entry.name], entry)
+        and not (entry.name in contested and plays_at_random(settings[entry.name], entry))  # better games come soon
     ]
     chosen = min(open_, key=need, default=None)
     if chosen is None:

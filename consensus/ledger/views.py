@@ -10,6 +10,7 @@ from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Case, Fault
 from consensus.ledger.records.changes import Change, Proposal
+from consensus.ledger.records.decisions import Adopted, SteeringChange
 from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.entities import (
     Candidacy,
@@ -21,16 +22,15 @@ from consensus.ledger.records.entities import (
     Promotion,
     Shard,
 )
-from consensus.ledger.rules import evidence, findings, lineage, matches, siblings
+from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, siblings
 from consensus.ledger.rules.budgets import Budget, budget_of
 from consensus.ledger.rules.deliveries import deliveries_of
-from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
 from consensus.ledger.state.difference import differences
 from consensus.ledger.state.state import MemberProfile, State
 from consensus.roster import Roster
-from consensus.settings import SelfplaySettings
+from consensus.settings import SelfplaySettings, Settings
 
 
 class Views:
@@ -43,6 +43,39 @@ class Views:
     def genesis(self) -> Genesis:
         """The genesis of the swarm."""
         return self._state.genesis
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force: those of the genesis with what members have set since."""
+        return self._state.settings
+
+    @property
+    def settings_version(self) -> int:
+        """0 for the settings of the genesis, and one more with each change."""
+        return self._state.decisions.version
+
+    def settings_on(self, configuration: str, version: int | None = None) -> Settings:
+        """Return the settings that hold for a configuration, or held when they had this version.
+
+        Unlike `settings` they say what large boards make of them, and what was set for the configuration alone.
+        """
+        return decisions.settings_on(self._state, configuration, version)
+
+    def settings_history(self) -> tuple[Adopted, ...]:
+        """Return the changes of what the swarm does, oldest first; the ledger keeps the newest."""
+        return tuple(self._state.decisions.history)
+
+    def changed_settings(self) -> tuple[Adopted, ...]:
+        """Return the last change of each setting, for the swarm and for each configuration, and what was added."""
+        return tuple(entry for _, entry in sorted(self._state.decisions.adopted.items()))
+
+    def pauses(self) -> tuple[Adopted, ...]:
+        """Return what is paused, the widest first."""
+        return tuple(entry for _, entry in sorted(self._state.decisions.pauses.items()))
+
+    def is_paused(self, work: str, configuration: str) -> bool:
+        """Return whether nobody may claim this kind of work for a configuration."""
+        return decisions.is_paused(self._state, work, configuration)
 
     @property
     def epoch_number(self) -> int:
@@ -105,6 +138,13 @@ class Views:
             return "roster"
         received, most = self._state.index + 1 - epoch.first_index, self._state.settings.epoch
         return "length" if received > most.events or epoch.size > most.bytes else None
+
+    def require_fit(self, change: Change | SteeringChange) -> None:
+        """Raise RefusedError if a change would not fit now, as far as this program can tell."""
+        if isinstance(change, SteeringChange):
+            decisions.check_all(self._state, change)
+        else:
+            roster_with(self._state, change)
 
     def roster_with(self, change: Change) -> Roster:
         """Return the roster of the next epoch if `change` were approved now. Raise RefusedError if it does not fit."""
@@ -218,9 +258,12 @@ class Views:
         """Return all configurations by name."""
         return tuple(entry for _, entry in sorted(self._state.configurations.items()))
 
-    def selfplay_settings(self, name: str, model: bytes) -> SelfplaySettings:
-        """Return the settings with which a configuration's games are played with this model."""
-        settings = settings_on(name, self._state.settings).selfplay
+    def selfplay_settings(self, name: str, model: bytes, version: int | None = None) -> SelfplaySettings:
+        """Return the settings with which a configuration's games are played with this model.
+
+        `version` is that of the settings; None: the present one.
+        """
+        settings = decisions.settings_on(self._state, name, version).selfplay
         number = max((entry.number for entry in self.promotions(name) if entry.model.digest == model), default=0)
         return replace(settings, simulations=settings.simulations_after(number))
 

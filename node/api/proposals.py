@@ -1,4 +1,4 @@
-"""The shape of `GET /proposals`: changes of the roster, and what members say to them."""
+"""The shape of `GET /proposals`: changes of the roster and of what the swarm does, and what members say to them."""
 
 from typing import Literal, TypedDict
 
@@ -7,6 +7,13 @@ ProposalState = Literal["sent", "open", "approved", "in force", "dropped", "refu
 
 "sent": not ordered yet. "open": members vote. "approved": in force from the next epoch on. "in force". "dropped":
 not enough ballots, or none in time. "refused": the ledger did not take it.
+"""
+
+AnyChange = Literal["join", "leave", "weight", "key", "address", "set", "add", "pause", "resume"]
+"""What can be proposed.
+
+Changes of the roster: a member joins or leaves, or gets another weight, key or address. Changes of what the swarm does:
+a setting gets another value, a configuration is added, work pauses or goes on.
 """
 
 
@@ -32,18 +39,29 @@ class ProposalInfo(TypedDict):
 
     proposal: str
     """Id of the proposal."""
-    change: Literal["join", "leave", "weight", "key", "address"]
-    """What it changes: "join", "leave", "weight", "key" or "address"."""
+    change: AnyChange
+    """What it changes: the roster ("join", "leave", "weight", "key", "address") or what the swarm does ("set", "add",
+    "pause", "resume")."""
     member: str
-    """Id of the member it is about."""
+    """Id of the member it is about; empty if it is about none."""
     name: str
-    """Name of that member."""
+    """Name of that member; empty if there is none."""
     weight: int | None
     """Weight that the member gets; null if the change has none."""
     address: str | None
     """Where the member is reached from then on, as host:port; null if the change has none."""
     key: str | None
     """Id that replaces the member's; null if the change is not of a key."""
+    setting: str | None
+    """Setting that gets another value, such as "selfplay.games"; null if none does."""
+    value: str | None
+    """That value, as text."""
+    configuration: str | None
+    """Configuration that is added, or the only one the change is about; null if it is about all."""
+    work: str | None
+    """The only kind of work that pauses or goes on; null if all does."""
+    known: bool
+    """Whether this program knows what is proposed; if not, this node ends when the proposal passes."""
     text: str
     """The change in words."""
     by: str | None

@@ -6,22 +6,33 @@ Such a request needs the header `x-ringrift-token` with the token in the node's 
 
 from typing import Literal, NotRequired, TypedDict
 
+from node.api.proposals import AnyChange
+
 
 class ProposeRequest(TypedDict):
-    """The body of `POST /propose`: this node proposes a change of the roster. The answer is a `ProposalInfo`."""
+    """The body of `POST /propose`: this node proposes a change. The answer is a `ProposalInfo`."""
 
-    change: Literal["join", "leave", "weight", "key", "address"]
-    """What is to change: "join", "leave", "weight", "key" or "address"."""
-    member: str
-    """Whom it is about: for "join" the newcomer's whole id, else a name, an id or the beginning of an id."""
+    change: AnyChange
+    """What is to change: the roster ("join", "leave", "weight", "key", "address") or what the swarm does ("set", "add",
+    "pause", "resume")."""
     reason: str
     """Why, in one line for those who vote."""
+    member: NotRequired[str]
+    """Whom a change of the roster is about: for "join" the newcomer's whole id, else a name, an id or its beginning."""
     weight: NotRequired[int]
     """Weight the member gets; needed for "join" and "weight"."""
     address: NotRequired[str]
     """Where the member is reached, as host:port; needed for "join" and "address", possible for "key"."""
     key: NotRequired[str]
     """Id of the new key; needed for "key"."""
+    setting: NotRequired[str]
+    """Which setting, such as "selfplay.games"; needed for "set"."""
+    value: NotRequired[str]
+    """Its new value as text, such as "64" or "3/5"; needed for "set"."""
+    configuration: NotRequired[str]
+    """Which configuration; needed for "add", else it limits the change to one of those that are played."""
+    work: NotRequired[Literal["selfplay", "train", "match"]]
+    """Which kind of work pauses or goes on; without it all does."""
 
 
 class VoteRequest(TypedDict):

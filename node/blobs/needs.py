@@ -29,9 +29,9 @@ def needed_models(ledger: Ledger) -> frozenset[bytes]:
 
 
 def _shards(ledger: Ledger) -> Iterator[bytes]:
-    wanted = _WINDOWS * ledger.genesis.settings.training.window
     for configuration in ledger.configurations():
-        games = 0
+        window = max(ledger.settings.training.window, ledger.settings_on(configuration.name).training.window)
+        wanted, games = _WINDOWS * window, 0
         for shard in reversed(ledger.shards(configuration.name)):
             if games >= wanted:
                 break

@@ -16,6 +16,7 @@ from node.text.formatting import plural
 
 _POLL_S = 0.5
 _MAX_MISSES = 20  # polls in a row at which the node does not know the proposal
+AT_ONCE = ("set", "add", "pause", "resume")  # changes that need no further epoch
 _EXIT_STATUSES = {"in force": 0, "dropped": 1, "refused": 1}
 
 
@@ -66,6 +67,8 @@ def _print(lines: list[str]) -> None:
 def needs(proposal: ProposalInfo) -> str:
     """Return what decides a proposal, and what then happens, in words."""
     decides = f"{proposal['needs']} of weight {proposal['total']} decide (more than 2/3)"
+    if proposal["change"] in AT_ONCE:
+        return f"{decides}, and it holds from the round in which they have"
     return f"{decides}, then this epoch closes and the next begins with the change"
 
 
@@ -86,6 +89,8 @@ def _wait(client: Client, proposal: str) -> ProposalInfo:
 def _outcome(client: Client, proposal: ProposalInfo) -> str:
     if proposal["state"] != "in force":
         return f"{proposal['state']}: {proposal['outcome']}"
+    if proposal["change"] in AT_ONCE:
+        return f"in force: {proposal['text']}"
     status = client.json("/status")
     if proposal["change"] in ("leave", "key") and proposal["member"] == status["node"]["id"]:
         return "in force: this node's key is no longer a member's"

@@ -1,4 +1,4 @@
-"""`ringrift-node proposals`: the proposals to change the roster, and their votes."""
+"""`ringrift-node proposals`: the proposals to change the roster or what the swarm does, and their votes."""
 
 import argparse
 
@@ -29,7 +29,7 @@ def _show(console: Console, proposals: list[ProposalInfo]) -> None:
 def _proposal_row(entry: ProposalInfo) -> Cells:
     return (
         short(entry["proposal"]),
-        entry["text"],
+        entry["text"] if entry["known"] else f"{entry['text']} (this program does not know it)",
         entry["by_name"] or "the genesis",
         state_text(entry["state"]),
         f"{count(entry['approve'])} : {count(entry['reject'])}, needs {count(entry['needs'])}",

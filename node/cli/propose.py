@@ -1,4 +1,4 @@
-"""`ringrift-node propose`: the node on this machine proposes a change of the roster."""
+"""`ringrift-node propose`: the node on this machine proposes a change of the roster or of what the swarm does."""
 
 import argparse
 
@@ -12,8 +12,10 @@ _CHANGES = {
     "weight": "a member gets another weight; 0 takes its vote and leaves it in the swarm",
     "key": "a member goes on with another key, as after a loss; the id of the new key takes the place of the old one",
     "address": "a member has moved; give where the others reach it now",
+    "set": "a setting gets another value, in the whole swarm or for one configuration",
+    "add": "one more configuration is played",
 }
-_FIELDS = ("change", "member", "weight", "address", "key", "reason")
+_FIELDS = ("change", "member", "weight", "address", "key", "setting", "value", "configuration", "work", "reason")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         change = changes.add_parser(name, help=purpose, description=f"Propose: {purpose}.")
         if name == "join":
             change.add_argument("member", metavar="ID", help="id of the newcomer, all 52 characters")
+        elif name == "set":
+            change.add_argument("setting", metavar="KEY", help="which one, as section.name: selfplay.games")
+            change.add_argument("value", metavar="VALUE", help="its new value: 64, 13/20, 0.65, c16b2")
+            change.add_argument("--configuration", metavar="C", help="for this one only, such as hex8-2 (default: all)")
+        elif name == "add":
+            change.add_argument("configuration", metavar="NAME", help="as board-players: hexagonal-3")
         else:
             change.add_argument("member", metavar="MEMBER", help="its name, its id, or the beginning of the id")
         if name == "weight":
@@ -41,12 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Propose the change, say what it needs, and wait if told to; return the exit status."""
-    request = {name: value for name in _FIELDS if (value := getattr(options, name, None)) is not None}
+    return propose(options)
+
+
+def propose(options: argparse.Namespace, **more: str) -> int:
+    """Propose what the options and `more` say together; return the exit status."""
+    given = {**vars(options), **more}
+    request = {name: given[name] for name in _FIELDS if given.get(name) is not None}
     return act(options, "/propose", request, _describe)
 
 
 def _describe(proposal: ProposalInfo) -> list[str]:
     name = proposal["proposal"][:10]
+    if proposal["state"] == "in force":
+        return [f"proposed {name}: {proposal['text']}", "in force already"]
     lines = [f"proposed {name}: {proposal['text']}", f"{proposal['approve']} for it so far; {needs(proposal)}"]
     if proposal["approve"] < proposal["needs"]:
         lines.append(f"the others vote with: ringrift-node vote {name} yes --data DIR")

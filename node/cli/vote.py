@@ -20,9 +20,11 @@ def main(options: argparse.Namespace) -> int:
 
     def describe(proposal: ProposalInfo) -> list[str]:
         votes = f"{proposal['approve']} for it, {proposal['reject']} against"
+        ends = () if proposal["known"] else ("this program does not know it: if it passes, the node here ends",)
         return [
             f"voted {options.verdict} on {proposal['proposal'][:10]}: {proposal['text']}",
             f"before this ballot {votes}; {needs(proposal)}",
+            *ends,
         ]
 
     request = {"proposal": options.proposal, "approve": options.verdict == "yes"}

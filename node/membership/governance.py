@@ -1,16 +1,21 @@
 """Proposals and ballots of the person at this machine: checked, and submitted as those of this node."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import KINDS, Change
+from consensus.ledger.records.decisions import STEERING_KINDS, WORK_KINDS, SteeringChange, SteeringKind
+from consensus.ledger.records.entities import WorkKind
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import Ballot, Propose, Transaction
+from consensus.ledger.rules.decisions import is_known
 from consensus.ledger.rules.membership import MAX_OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
+from consensus.settings import SECTIONS, SettingsError, is_fixed
 from node.config.address import ANYWHERE, parse_address
 from node.member.ledger_client import SubmitError, Submitter
 from node.membership.address_book import AddressBook
@@ -103,7 +108,7 @@ class Governance:
 
     # What is wanted.
 
-    def _change(self, wish: Mapping[str, Any]) -> Change:
+    def _change(self, wish: Mapping[str, Any]) -> Change | SteeringChange:
         kind = _text(wish, "change")
         match kind:
             case "join":
@@ -119,7 +124,37 @@ class Governance:
                 return Change("key", member, address=address or None, key=_member_id(wish, "key"))
             case "address":
                 return Change("address", self._member(wish), address=_address(wish))
-        raise GovernanceError(400, f'"{kind}" is not a change; changes are {", ".join(KINDS)}')
+            case "set" | "add" | "pause" | "resume":
+                return self._steering_change(kind, wish)
+        raise GovernanceError(400, f'"{kind}" is not a change; changes are {", ".join((*KINDS, *STEERING_KINDS))}')
+
+    def _steering_change(self, kind: SteeringKind, wish: Mapping[str, Any]) -> SteeringChange:
+        if not self.ledger.settings.steering.rules:
+            why = "the genesis of this swarm does not let its members change what it does (steering.rules is 0)"
+            raise GovernanceError(409, f"{why}; only a new swarm can have it")
+        setting = value = None
+        if kind == "set":
+            setting, value = _text(wish, "setting"), _text(wish, "value")
+            value = self._plain_value(setting, value)
+        change = SteeringChange(
+            kind,
+            setting=setting,
+            value=value,
+            configuration=_text(wish, "configuration") if kind == "add" or "configuration" in wish else None,
+            work=_work(wish) if "work" in wish else None,
+        )
+        if not is_known(change):
+            raise GovernanceError(
+                400, f"this program does not know {setting or change.configuration}; {_known(setting)}"
+            )
+        return change
+
+    def _plain_value(self, setting: str, value: str) -> str:
+        """Return the value as the ledger wants it written; what is no value as it is, to be refused with the reason."""
+        try:
+            return self.ledger.settings.with_values({setting: value}).text_of(setting)
+        except SettingsError:
+            return value
 
     def _require_free(self, address: str, member: MemberId) -> None:
         """Raise GovernanceError if another member is reached at this address."""
@@ -155,7 +190,7 @@ class Governance:
 
     # What the ledger would refuse is refused here, where somebody reads why.
 
-    def _require_new(self, change: Change) -> None:
+    def _require_new(self, change: Change | SteeringChange) -> None:
         waiting = [motion for motion in self._proposals.motions() if motion.state in ("open", "sent")]
         for motion in waiting:
             if motion.change == change:
@@ -167,7 +202,10 @@ class Governance:
                 409, f"{MAX_OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}"
             )
 
-    def _require_fit(self, change: Change) -> None:
+    def _require_fit(self, change: Change | SteeringChange) -> None:
+        if isinstance(change, SteeringChange):
+            self._require_steering_fit(change)
+            return
         if change.address is not None:
             self._require_free(change.address, change.member)
         try:
@@ -176,6 +214,36 @@ class Governance:
             if refused.reason == "change is too large":
                 raise GovernanceError(409, _TOO_LARGE.format(steps=_STEPS[change.kind])) from None
             raise GovernanceError(409, f"{refused.detail}; ringrift-node members shows who is in") from None
+
+    def _require_steering_fit(self, change: SteeringChange) -> None:
+        try:
+            parse_transaction(Propose(0, change, "").as_table())
+            self.ledger.require_fit(change)
+        except MalformedError as error:
+            raise GovernanceError(400, f"{error}; write it otherwise") from None
+        except RefusedError as refused:
+            raise GovernanceError(409, f"{refused.detail}; ringrift-node status shows what holds") from None
+
+
+def _work(wish: Mapping[str, Any]) -> WorkKind:
+    for kind in WORK_KINDS:
+        if wish.get("work") == kind:
+            return kind
+    raise GovernanceError(
+        400, f"work {wish.get('work')!r:.20} is not a kind of work; kinds are {', '.join(WORK_KINDS)}"
+    )
+
+
+def _known(setting: str | None) -> str:
+    """Return which settings of a section are known, or which sections, or how configurations are named."""
+    if setting is None:
+        return "configurations are board-players, such as hex8-2"
+    section = SECTIONS.get(setting.partition(".")[0])
+    if section is None:
+        return (
+            f"settings are section.name, in the sections {', '.join(name for name in SECTIONS if not is_fixed(name))}"
+        )
+    return f"known there are {', '.join(item.name for item in fields(section))}"  # type: ignore[arg-type]
 
 
 def _text(wish: Mapping[str, Any], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Proposals to change the roster: those that this node sent, those that are open, and how others ended."""
+"""Proposals: those that this node sent, those that are open, and how others ended."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ from typing import Any, Literal
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
+from consensus.ledger.records.decisions import STEERING_KINDS, SteeringChange
 from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.transactions import Ballot, Propose, proposal_id
 from consensus.replica import RoundEffects
@@ -22,7 +23,7 @@ class Motion:
 
     id: bytes
     author: MemberId | None
-    change: Change
+    change: Change | SteeringChange
     reason: str
     state: MotionState
     ballots: tuple[ProposalBallot, ...] = ()
@@ -57,7 +58,7 @@ class Proposals:
                 self._opened(effect)
             elif effect.kind == "ballot":
                 self._ballot(effect)
-            elif effect.kind in ("roster", "shelved"):
+            elif effect.kind in ("roster", "decision", "shelved"):
                 self._end(effect)
             elif effect.kind == "epoch":
                 self._enter_into_force()
@@ -85,8 +86,7 @@ class Proposals:
     def end_membership(self) -> None:
         """Take what was to remove this node for in force: it is not a member any more and sees no rounds."""
         for motion in list(self.motions()):
-            removes = motion.change.kind in ("leave", "key") and motion.change.member == self._me
-            if removes and motion.state in ("sent", "open", "approved"):
+            if _removes(motion.change, self._me) and motion.state in ("sent", "open", "approved"):
                 self._sent.pop(motion.id, None)
                 self._keep(replace(motion, state="in force"))
 
@@ -134,6 +134,8 @@ class Proposals:
         motion = self._open.pop(proposal, None) or _motion_of(effect)
         if effect.kind == "roster":
             self._keep(replace(motion, state="approved"))
+        elif effect.kind == "decision":
+            self._keep(replace(motion, state="in force"))
         else:
             self._keep(replace(motion, state="dropped", outcome=str(effect.fields["reason"])))
 
@@ -158,6 +160,11 @@ class Proposals:
             del self._over[next(iter(self._over))]
 
 
+def _removes(change: Change | SteeringChange, member: MemberId) -> bool:
+    """Return whether a member is not in the roster any more after a change, at least not with this key."""
+    return isinstance(change, Change) and change.kind in ("leave", "key") and change.member == member
+
+
 def _open_motion(entry: Proposal) -> Motion:
     return Motion(
         id=entry.id,
@@ -174,8 +181,13 @@ def _open_motion(entry: Proposal) -> Motion:
 def _motion_of(effect: Effect) -> Motion:
     """Return the proposal that an effect is about."""
     fields: dict[str, Any] = dict(effect.fields)
-    given = {name: fields.get(name) for name in ("weight", "address", "key")}
-    change = Change(fields["change"], fields["subject"], **given)
+    change: Change | SteeringChange
+    if fields["change"] in STEERING_KINDS:
+        about = {name: fields.get(name) for name in ("setting", "value", "configuration", "work")}
+        change = SteeringChange(fields["change"], **about)
+    else:
+        given = {name: fields.get(name) for name in ("weight", "address", "key")}
+        change = Change(fields["change"], fields["subject"], **given)
     ballots = () if effect.member is None else (ProposalBallot(effect.member, approve=True),)
     reason = fields["reason"] if effect.kind == "proposal" else ""
     return Motion(

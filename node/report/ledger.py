@@ -166,7 +166,7 @@ def _promoted_candidate(ledger: Ledger, name_of: NameOf, entry: Promotion) -> Ca
         "state": "promoted",
         "reason": "",
         "counted": entry.blocks,
-        "limit": ledger.genesis.settings.match.block_limit,
+        "limit": ledger.settings_on(entry.configuration, entry.match_version).match.block_limit,
         "score": entry.score,
         "null_score": entry.blocks * entry.most // 2,
         "approve": sum(weights[vote["member"]] for vote in cast if vote["approve"]),
@@ -187,7 +187,7 @@ def _closed_candidate(ledger: Ledger, name_of: NameOf, entry: ClosedCandidate) -
         "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
         "reason": entry.reason,
         "counted": entry.blocks,
-        "limit": ledger.genesis.settings.match.block_limit,
+        "limit": ledger.settings_on(entry.configuration, entry.settings_version).match.block_limit,
         "score": entry.score,
         "null_score": entry.blocks * most_of_block(entry.configuration) // 2,
         "approve": None,  # the ledger does not keep the votes on what was not promoted

@@ -5,14 +5,16 @@ from typing import TypedDict
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
-from consensus.ledger.records.changes import Change, ChangeKind, ProposalBallot
+from consensus.ledger.records.changes import Change, ProposalBallot
+from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.rules.decisions import is_known
 from consensus.ledger.state.state import MemberProfile
 from consensus.roster import RosterMember
 from node.api.members import MemberInfo, MemberStanding
-from node.api.proposals import BallotInfo, ProposalInfo
+from node.api.proposals import AnyChange, BallotInfo, ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
-from node.text.effects import change_in_words
+from node.text.effects import change_in_words, steering_in_words
 
 NameOf = Callable[[MemberId], str]
 NS_PER_S = 10**9
@@ -22,12 +24,17 @@ _VERSION_DIGITS = 12  # of the digest of a program's sources
 class _Wording(TypedDict):
     """What `ProposalInfo` says of the change itself."""
 
-    change: ChangeKind
+    change: AnyChange
     member: str
     name: str
     weight: int | None
     address: str | None
     key: str | None
+    setting: str | None
+    value: str | None
+    configuration: str | None
+    work: str | None
+    known: bool
     text: str
 
 
@@ -74,8 +81,10 @@ def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> Propo
     }
 
 
-def _change(change: Change, address_book: AddressBook) -> _Wording:
-    """Return a change of the roster, in fields and in words."""
+def _change(change: Change | SteeringChange, address_book: AddressBook) -> _Wording:
+    """Return a change in fields and in words."""
+    if isinstance(change, SteeringChange):
+        return _steering_change(change)
     name = address_book.name(change.member)
     key = None if change.key is None else id_text(change.key)
     return {
@@ -85,8 +94,35 @@ def _change(change: Change, address_book: AddressBook) -> _Wording:
         "weight": change.weight,
         "address": change.address,
         "key": key,
+        "setting": None,
+        "value": None,
+        "configuration": None,
+        "work": None,
+        "known": True,
         "text": change_in_words(change.kind, name, change.weight, change.address, key),
     }
+
+
+def _steering_change(change: SteeringChange) -> _Wording:
+    return {
+        "change": change.kind,
+        "member": "",
+        "name": "",
+        "weight": None,
+        "address": None,
+        "key": None,
+        "setting": change.setting,
+        "value": change.value,
+        "configuration": change.configuration,
+        "work": change.work,
+        "known": is_known(change),
+        "text": steering_text(change),
+    }
+
+
+def steering_text(change: SteeringChange) -> str:
+    """Return a change of what the swarm does in words."""
+    return steering_in_words(change.kind, change.setting, change.value, where=change.configuration, work=change.work)
 
 
 def departed(address_book: AddressBook) -> list[MemberInfo]:

@@ -13,6 +13,7 @@ from consensus.ledger.priorities import due_findings, due_seals, due_votes, next
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.changes import Change, Proposal
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.entities import Candidacy, Claim, SlotResult
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
@@ -245,7 +246,7 @@ class Workload:
                 due.append(t.Propose(number, change, "for a change"))
         return due
 
-    def _approves(self, change: Change) -> bool:
+    def _approves(self, change: Change | SteeringChange) -> bool:
         wanted = () if self._plan is None else self._plan.wanted
         return change in wanted or self._random.random() < _APPROVE
 

@@ -114,7 +114,29 @@ def change_in_words(kind: str, name: str, weight: int | None, address: str | Non
     return words[kind]
 
 
+_WORK = {None: "all work", "selfplay": "self-play", "train": "training", "match": "matches"}
+
+
+def steering_in_words(kind: str, setting: str | None, value: str | None, where: str | None, work: str | None) -> str:
+    """Return what a change of what the swarm does means, such as "selfplay.games becomes 64 on hex8-2"."""
+    on = "" if where is None else f" on {where}"
+    if kind == "set":
+        return f"{setting} becomes {value}{on}"
+    if kind == "add":
+        return f"{where} is played, too"
+    pauses, goes_on = ("pause", "go on") if work == "match" else ("pauses", "goes on")
+    return f"{_WORK[work]}{on} {pauses if kind == 'pause' else goes_on}"
+
+
+def _steering(fields: Fields) -> str:
+    return steering_in_words(
+        fields["change"], fields["setting"], fields["value"], where=fields["configuration"], work=fields["work"]
+    )
+
+
 def _change(fields: Fields) -> str:
+    if "work" in fields:
+        return f"that {_steering(fields)}"
     member = fields.get("subject_name") or short(fields["subject"])
     if fields["change"] == "weight":
         return f"weight {fields['weight']} of {member}" if "weight" in fields else f"another weight of {member}"
@@ -125,7 +147,8 @@ def _change(fields: Fields) -> str:
 
 def _ballot(fields: Fields) -> str:
     verb = "approves" if fields["approve"] else "rejects"
-    change = _change({name: fields[name] for name in ("change", "subject", "subject_name") if name in fields})
+    short_form = {name: fields[name] for name in ("change", "subject", "subject_name") if name in fields}
+    change = _change(fields if "work" in fields else short_form)
     return f"{verb} {change} ({fields['approved']} for, {fields['rejected']} against, of {fields['weight']})"
 
 
@@ -164,6 +187,7 @@ _PREDICATES: Mapping[str, Callable[[Fields], str]] = {
     "proposal": lambda fields: f"proposes {_change(fields)}: {fields['reason']}",
     "ballot": _ballot,
     "roster": lambda fields: f"has its proposal approved: {_change(fields)}, from the next epoch on",
+    "decision": lambda fields: f"has its proposal approved: {_change(fields)}, from now on",
     "shelved": lambda fields: f"has its proposal dropped: {_change(fields)} ({fields['reason']})",
     "evidence": _evidence,
     "sealed": lambda fields: f"the record of epoch {fields['epoch']} is sealed by {fields['seals']} members",

@@ -12,7 +12,6 @@ from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
-from consensus.ledger.rules.large_boards import settings_on
 from node.work.context import WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
 from node.work.worker import JobRunner, Report, WorkError
@@ -35,7 +34,7 @@ async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report:
 async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Games:
     """Play games against itself with the model that was canonical when the claim was granted."""
     model = known_model(context.ledger, claim.model)
-    settings = context.ledger.selfplay_settings(claim.configuration, claim.model)
+    settings = context.ledger.selfplay_settings(claim.configuration, claim.model, claim.settings_version)
     done = await worker.perform(
         {
             "job": "selfplay",
@@ -75,9 +74,9 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     new network plays better; then the candidate has no parent. The candidate names the shards that the worker could
     use, in the order of the ledger, and no others.
     """
-    settings = settings_on(claim.configuration, context.genesis.settings).training
+    settings = context.ledger.settings_on(claim.configuration, claim.settings_version).training
     start = await _start_of_training(context, claim, report)
-    files_of = await _fetch_shards(context, claim.configuration, report)
+    files_of = await _fetch_shards(context, claim, report)
     shards = tuple(files_of)
     done = await worker.perform(
         {
@@ -207,12 +206,12 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
     )
 
 
-async def _fetch_shards(context: WorkContext, configuration: str, report: Report) -> Mapping[bytes, Path]:
+async def _fetch_shards(context: WorkContext, claim: Claim, report: Report) -> Mapping[bytes, Path]:
     """Return the shards to train on, oldest first; older ones take the place of those that nobody has any more."""
     found: dict[bytes, Path] = {}
     lost: set[bytes] = set()
     while True:
-        wanted = training_shards(context.ledger, configuration, lost)
+        wanted = training_shards(context.ledger, claim.configuration, lost, claim.settings_version)
         missing = [shard for shard in wanted if shard.digest not in found]
         if not missing:
             break

@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import MembershipSettings, Settings
 from node.gossip.rhythm import Rhythm
@@ -83,7 +84,7 @@ def test_the_genesis_has_it_proposed_to_leave_and_it_is_gone_after_the_vote() ->
         liar, honest = swarm.nodes[-1].identity.id, swarm.honest
         await until(lambda: all(ledger_of(node).proposals() for node in honest))
         (proposal,) = ledger_of(honest[0]).proposals()
-        assert (proposal.author, proposal.change.member) == (None, liar)
+        assert (proposal.author, proposal.change) == (None, Change("leave", liar))
         for number, node in enumerate(honest):
             member_of(node).submit([t.Ballot(10**6 + number, proposal.id, approve=True).as_table()])
         await until(lambda: all(liar not in ledger_of(node).roster for node in honest))

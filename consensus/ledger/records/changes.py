@@ -7,6 +7,8 @@ from typing import Literal, get_args
 
 from consensus.encoding import Value
 from consensus.keys import MemberId
+from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.entity import Entity
 from consensus.roster import Roster, RosterError, RosterMember, make_roster
@@ -48,6 +50,16 @@ class Change(Entity):
             "anchor": self.anchor,
         }
 
+    def about(self) -> dict[str, Scalar]:
+        """Return what effects say of it."""
+        return {
+            "change": self.kind,
+            "subject": self.member,
+            "weight": self.weight,
+            "address": self.address,
+            "key": self.key,
+        }
+
     def applied(self, roster: Roster) -> Roster:
         """Return the roster after this change. Raise RosterError if it does not fit or changes nothing."""
         if self.kind == "join":
@@ -85,11 +97,11 @@ class ProposalBallot(Entity):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Entity):
-    """A change of the roster that the members vote on."""
+    """A change of the roster, or of what the swarm does, that the members vote on."""
 
     id: bytes
     author: MemberId | None  # None: a rule of the genesis made it
-    change: Change
+    change: Change | SteeringChange
     reason: str
     place: Place
     deadline: int  # by the ledger's clock, ns

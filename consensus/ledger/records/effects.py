@@ -43,6 +43,9 @@ class Effect:
     certificate  statement, configuration, model, number, seals
     proposal     proposal, change (its kind), subject (the member concerned), weight, address, key, reason
     ballot       proposal, change, subject, approve, approved, rejected, weight
+                 of what the swarm does: proposal, change, setting, value, configuration, work, reason
+    decision     proposal, change, setting, value, configuration, work, version (of the settings from now on),
+                 before (the value until now): in force from this place in the order on
     roster       proposal, change, subject, weight, address, key: in force from the next epoch on
     shelved      proposal, change, subject, reason: the proposal ended without approval
     evidence     accused, epoch (of its two events), seq, first, second (their hashes), weight (which it loses

@@ -30,7 +30,7 @@ class Place(Entity):
 class Claim(Entity):
     """Granted work. It is live until `deadline` on the ledger's clock, or until it is done or released."""
 
-    LATER: ClassVar[int] = 2
+    LATER: ClassVar[int] = 3
     author: MemberId
     id: int
     kind: WorkKind
@@ -47,6 +47,7 @@ class Claim(Entity):
     seed: bytes | None = None  # from the beacon; a match claim has none, but each of its blocks has one
     simulations: int = 0  # of self-play, the budget of each search; 0: what the settings say
     ply_cost: int = 0  # of self-play, what one ply costs (`rules.costs`); 0: costs are not counted
+    settings_version: int = 0  # of the settings with which the work is done
 
     @property
     def key(self) -> ClaimKey:
@@ -63,7 +64,7 @@ class Claim(Entity):
 class Shard(Entity):
     """A shard of self-play games that a member has announced."""
 
-    LATER: ClassVar[int] = 2
+    LATER: ClassVar[int] = 3
     digest: bytes  # names the blob
     author: MemberId
     configuration: str
@@ -75,6 +76,7 @@ class Shard(Entity):
     round: int
     cost: int = 0  # thousandths of an evaluation; 0: costs are not counted
     clock: int = 0  # the ledger's clock, ns, where costs are counted
+    settings_version: int = 0  # of its claim: the games were made with these settings
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ class Ripe(Entity):
 class Candidacy(Entity):
     """An open candidate with its match."""
 
+    LATER = 1
     id: bytes
     author: MemberId
     configuration: str
@@ -174,12 +177,14 @@ class Candidacy(Entity):
     ballots: tuple[CandidateBallot, ...] = ()
     barred: tuple[MemberId, ...] = ()  # members that opened a case about a result here that was not proven
     faulty: tuple[MemberId, ...] = ()  # members with a result here that was proven wrong; sorted
+    settings_version: int = 0  # of the settings at the nomination, of which `settings` is a copy
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClosedCandidate(Entity):
     """A candidate that was not promoted, and why."""
 
+    LATER = 1
     candidate: bytes
     author: MemberId
     configuration: str
@@ -192,6 +197,7 @@ class ClosedCandidate(Entity):
     score: int
     llr: str
     place: Place
+    settings_version: int = 0  # of the settings of its match
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,7 @@ class SealEntry(Entity):
 class Promotion(Entity):
     """A model that became canonical, the statement about it, and the seals so far."""
 
+    LATER = 2
     number: int  # from 1 within the configuration
     candidate: bytes
     author: MemberId
@@ -223,6 +230,8 @@ class Promotion(Entity):
     roster_version: int = 1  # of the roster that voted and seals
     seals: tuple[SealEntry, ...] = ()  # in order
     certified: int = 0  # how many of them make the certificate; 0: it is not complete yet
+    match_version: int = 0  # of the settings of its match
+    settings_version: int = 0  # of those at the promotion
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,8 @@ def parse_value(kind: type[T], value: Decoded, where: str) -> T:
     """Return the `kind` that is in a decoded CBOR value, the inverse of `to_value`. Raise ShapeError if it is not one.
 
     `kind` may be int (64 bits), bool, bytes, str, None, a union with None, Literal, a tuple, a mapping with text keys,
-    a settings section, or an entity with fields of such types. `where` names the value in errors.
+    a settings section, an entity with fields of such types, or a union of entities that begin with their kind. `where`
+    names the value in errors.
     """
     return _parse(kind, value, where)  # type: ignore[no-any-return]
 
@@ -70,8 +71,10 @@ def _parse(kind: Any, value: Decoded, where: str) -> Any:
     if origin is tuple:
         return _parse_tuple(get_args(kind), value, where)
     if origin in (Union, types.UnionType):
-        (inner,) = (option for option in get_args(kind) if option is not type(None))
-        return None if value is None else _parse(inner, value, where)
+        options = [option for option in get_args(kind) if option is not type(None)]
+        if value is None and len(options) < len(get_args(kind)):
+            return None
+        return _parse(options[0] if len(options) == 1 else _option(options, value, where), value, where)
     if origin is Literal:
         if value not in get_args(kind) or not isinstance(value, str):
             raise ShapeError(f"{where}: must be one of {', '.join(get_args(kind))}")
@@ -83,6 +86,15 @@ def _parse(kind: Any, value: Decoded, where: str) -> Any:
     if issubclass(kind, Section):
         return _parse_section(kind, value, where)
     return _parse_scalar(kind, value, where)
+
+
+def _option(options: list[Any], value: Decoded, where: str) -> Any:
+    """Return which of several entities a value is: the first field of each is its kind, and no kind is of two."""
+    kind = value[0] if isinstance(value, list) and value else None
+    for option in options:
+        if kind in get_args(next(iter(_shape(option).values()))):
+            return option
+    raise ShapeError(f"{where}: is of an unknown kind")
 
 
 def _parse_scalar(kind: Any, value: Decoded, where: str) -> Any:

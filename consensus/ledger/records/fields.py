@@ -22,9 +22,13 @@ class MalformedError(ValueError):
 
 
 class Fields:
-    """The fields of a transaction. Getters name the field that they refuse; `done` refuses unread fields."""
+    """The fields of a transaction. Getters name the field that they refuse; `done` refuses unread fields.
 
-    def __init__(self, table: Mapping[str, Decoded]) -> None:
+    `rules` is the swarm's setting `steering.rules`, by which some fields and values are new.
+    """
+
+    def __init__(self, table: Mapping[str, Decoded], rules: int = 1) -> None:
+        self.rules = rules
         self._table = table
         self._read: set[str] = set()
 

@@ -8,6 +8,9 @@ from consensus.encoding import Decoded
 from consensus.event import MAX_HEADER_BYTES
 from consensus.keys import SIGNATURE_BYTES
 from consensus.ledger.records.changes import FIELDS, KINDS, OPTIONAL, Change
+from consensus.ledger.records.decisions import FIELDS as STEERING_FIELDS
+from consensus.ledger.records.decisions import SETTING, STEERING_KINDS, VALUE, WORK_KINDS, SteeringChange
+from consensus.ledger.records.entities import WorkKind
 from consensus.ledger.records.fields import (
     FILE,
     NAME,
@@ -52,10 +55,10 @@ MEASURES_LIMIT = 32  # of a candidate
 PLIES_LIMIT = 1 << 32  # of a shard; so no sum over shards exceeds what can be encoded
 
 
-def parse_transaction(table: object) -> Transaction | None:
+def parse_transaction(table: object, rules: int = 1) -> Transaction | None:
     """Return the transaction in a CBOR map; None for an unknown type.
 
-    Raise MalformedError, which names the wrong field.
+    `rules` is the swarm's setting `steering.rules`. Raise MalformedError, which names the wrong field.
     """
     if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
         raise MalformedError("not a map with text keys")
@@ -65,7 +68,7 @@ def parse_transaction(table: object) -> Transaction | None:
     read = READERS.get(kind)
     if read is None:
         return None
-    source = Fields(table)
+    source = Fields(table, rules)
     source.raw("type")
     transaction = read(source, source.whole("id"))
     source.done()
@@ -189,15 +192,17 @@ def _seal(source: Fields, number: int) -> Transaction:
 
 
 def _propose(source: Fields, number: int) -> Transaction:
-    return Propose(number, _change(source.raw("change")), source.text("reason"))
+    return Propose(number, _change(source.raw("change"), source.rules), source.text("reason"))
 
 
-def _change(value: Decoded) -> Change:
+def _change(value: Decoded, rules: int) -> Change | SteeringChange:
     if not isinstance(value, dict):
         raise MalformedError("field change must be a map")
-    source = Fields(value)
+    source = Fields(value, rules)
     kind = source.raw("kind")
     known = [name for name in KINDS if name == kind]
+    if not known and rules:
+        return _steering_change(source)
     if not known:
         raise MalformedError(f"field kind must be one of {', '.join(KINDS)}")
     change = Change(
@@ -216,6 +221,36 @@ def _change(value: Decoded) -> Change:
         if not given and name in FIELDS[change.kind] - OPTIONAL.get(change.kind, frozenset()):
             raise MalformedError(f"field {name} is missing in a change of kind {change.kind}")
     return change
+
+
+def _steering_change(source: Fields) -> SteeringChange:
+    """Read a change of what the swarm does. Settings and configurations that this program does not know are kept."""
+    known = [name for name in STEERING_KINDS if name == source.raw("kind")]
+    if not known:
+        raise MalformedError(f"field kind must be one of {', '.join((*KINDS, *STEERING_KINDS))}")
+    change = SteeringChange(
+        known[0],
+        setting=source.maybe("setting", lambda value, name: matching(value, name, SETTING)),
+        value=source.maybe("value", lambda value, name: matching(value, name, VALUE)),
+        configuration=source.maybe("configuration", lambda value, name: matching(value, name, NAME)),
+        work=source.maybe("work", _work),
+    )
+    source.done()
+    needed, possible = STEERING_FIELDS[change.kind]
+    for name in ("setting", "value", "configuration", "work"):
+        given = getattr(change, name) is not None
+        if given and name not in needed | possible:
+            raise MalformedError(f"field {name} has no place in a change of kind {change.kind}")
+        if not given and name in needed:
+            raise MalformedError(f"field {name} is missing in a change of kind {change.kind}")
+    return change
+
+
+def _work(value: Decoded, name: str) -> WorkKind:
+    for kind in WORK_KINDS:
+        if kind == value:
+            return kind
+    raise MalformedError(f"field {name} must be one of {', '.join(WORK_KINDS)}")
 
 
 def _ballot(source: Fields, number: int) -> Transaction:

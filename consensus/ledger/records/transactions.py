@@ -23,6 +23,7 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | finding | candidate d32, slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, reason text |
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
 | propose | change {kind, member d32, weight?, address?, key d32?, anchor d32?}, reason text; see `changes` |
+|         | change {kind, setting text?, value text?, configuration?, work?}, reason text; see `decisions` |
 | ballot | proposal d32, approve bool |
 | evidence | first [header, signature], second [header, signature]: of two events by one member, with the same |
 |          | epoch and seq, ascending by their hashes |
@@ -46,6 +47,7 @@ from typing import ClassVar, Literal
 
 from consensus.encoding import Value, encode
 from consensus.ledger.records.changes import Change
+from consensus.ledger.records.decisions import SteeringChange
 
 ROLES = ("match", "selfplay", "train")
 SHARDS_LIMIT = 4096  # named by a candidate, which then still fits into an event
@@ -67,7 +69,7 @@ class Transaction:
 
 
 def _plain(value: object) -> Value:
-    if isinstance(value, Change):
+    if isinstance(value, Change | SteeringChange):
         return value.table()
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
@@ -217,10 +219,10 @@ class Seal(Transaction):
 
 @dataclass(frozen=True)
 class Propose(Transaction):
-    """A proposal to change the roster; proposing it approves it."""
+    """A proposal to change the roster, or what the swarm does; proposing it approves it."""
 
     TYPE = "propose"
-    change: Change
+    change: Change | SteeringChange
     reason: str
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.rules.costs import cost_of_ply
-from consensus.ledger.rules.large_boards import settings_on
+from consensus.ledger.rules.decisions import settings_on
 from consensus.ledger.state.state import State
 
 
@@ -22,6 +22,6 @@ def budget_of(state: State, configuration: Configuration) -> Budget:
     """Return the budget of a game with the canonical model of a configuration."""
     if not state.settings.steering.rules:
         return Budget(0, 0)
-    settings = settings_on(configuration.name, state.settings).selfplay
+    settings = settings_on(state, configuration.name).selfplay
     simulations = settings.simulations_after(configuration.promotions)
     return Budget(simulations, cost_of_ply(configuration.model, configuration.name, simulations))

@@ -18,7 +18,7 @@ from consensus.ledger.records.entities import (
     TrainingState,
 )
 from consensus.ledger.records.transactions import Candidate, candidate_id
-from consensus.ledger.rules import lineage
+from consensus.ledger.rules import decisions, lineage
 from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
@@ -29,7 +29,7 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
     configuration = configuration_of(state, transaction.configuration)
     _check(state, author, transaction)
     claim = None if transaction.claim is None else _finish_training(state, author, transaction)
-    settings = state.settings.match
+    settings = decisions.settings_on(state, configuration.name).match
     candidacy = Candidacy(
         id=candidate_id(author, transaction.id),
         author=author,
@@ -46,6 +46,7 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
         settings=settings,
         last_result_clock=state.clock,
         slots=(Slot(),) * (settings.block_limit // settings.slot_blocks),
+        settings_version=state.decisions.version,
     )
     state.candidates[candidacy.id] = candidacy
     used_games = configuration.games if transaction.shards else configuration.games_at_candidate
@@ -123,6 +124,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
         score=now.score,
         llr=now.llr,
         place=place,
+        settings_version=candidacy.settings_version,
     )
     remove(state, candidacy)
     state.closed_candidates.append(closed)
@@ -158,10 +160,15 @@ def end_match_claims(state: State, candidacy: Candidacy) -> None:
 
 
 def expire(state: State, place: Place) -> None:
-    """Drop candidates whose time is over: ripe ones without enough votes, and others without a new result."""
+    """Drop candidates whose time is over: ripe ones without enough votes, and others without a new result.
+
+    While matches are paused, nobody can report a result, and no time passes for that.
+    """
     idle = state.settings.timing.idle_s * 10**9
     for _, candidacy in sorted(state.candidates.items()):
         if candidacy.ripe is not None and candidacy.ripe.deadline <= state.clock:
             drop(state, place, candidacy, "timeout", "not enough votes in time")
         elif candidacy.ripe is None and candidacy.last_result_clock + idle <= state.clock:
+            if decisions.is_paused(state, "match", candidacy.configuration):
+                continue
             drop(state, place, candidacy, "idle", "no new result in time")

@@ -9,7 +9,7 @@ from consensus.ledger.records.beacon import slot_lot
 from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Claim, ClaimKey, Configuration, Place
 from consensus.ledger.records.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
-from consensus.ledger.rules import lineage, matches
+from consensus.ledger.rules import decisions, lineage, matches
 from consensus.ledger.rules.budgets import budget_of
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
@@ -25,6 +25,7 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
     """
     _require_few_claims(state, author)
     configuration = configuration_of(state, transaction.configuration)
+    decisions.require_running(state, "selfplay", configuration.name)
     granted = budget_of(state, configuration)
     _grant(
         state,
@@ -38,6 +39,7 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
             place=place,
             simulations=granted.simulations,
             ply_cost=granted.ply_cost,
+            settings_version=state.decisions.version,
         ),
     )
 
@@ -45,8 +47,8 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
 def apply_train_claim(state: State, place: Place, author: MemberId, transaction: TrainClaim) -> None:
     """Grant training: there is one live claim per configuration and model family. It goes on with the lineage."""
     _require_few_claims(state, author)
-    settings = state.settings.training
     name = configuration_of(state, transaction.configuration).name
+    decisions.require_running(state, "train", name)
     model = lineage.start_of(state, name, transaction.family).digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
@@ -59,9 +61,10 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
             kind="train",
             configuration=transaction.configuration,
             model=model,
-            amount=settings.steps,
+            amount=_training_steps(state, name),
             place=place,
             family=transaction.family,
+            settings_version=state.decisions.version,
         ),
     )
 
@@ -69,6 +72,7 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
 def apply_match_claim(state: State, place: Place, author: MemberId, transaction: MatchClaim) -> None:
     """Grant a slot of a match: a member has one live claim on it, and the beacon of a later round draws the slot."""
     candidacy = matches.require_open_match(state, transaction.candidate)
+    decisions.require_running(state, "match", candidacy.configuration)
     for claim in state.claims.values():
         if (claim.author, claim.candidate) == (author, transaction.candidate):
             raise RefusedError("member has a claim on this match")
@@ -84,6 +88,7 @@ def apply_match_claim(state: State, place: Place, author: MemberId, transaction:
         model=candidacy.incumbent,
         amount=games,
         place=place,
+        settings_version=candidacy.settings_version,
     )
     _grant(state, replace(claim, candidate=transaction.candidate))
 
@@ -152,6 +157,13 @@ def configuration_of(state: State, name: str) -> Configuration:
     if configuration is None:
         raise RefusedError("unknown configuration")
     return configuration
+
+
+def _training_steps(state: State, name: str) -> int:
+    """Return the steps of a training. Older rules count those of a small board everywhere."""
+    if not state.settings.steering.rules:
+        return state.settings.training.steps
+    return decisions.settings_on(state, name).training.steps
 
 
 def _require_few_claims(state: State, author: MemberId) -> None:

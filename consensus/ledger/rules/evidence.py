@@ -132,7 +132,8 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
     for name, case in state.cases.items():
         state.cases[name] = case.without(accused)
     for _, proposal in sorted(state.proposals.items()):
-        if (proposal.change.kind, proposal.change.member) == ("weight", accused):  # its voters did not know this
+        change = proposal.change
+        if isinstance(change, Change) and (change.kind, change.member) == ("weight", accused):  # voters did not know
             membership.shelve(state, place, proposal, "the member has equivocated")
     for name, proposal in state.proposals.items():
         kept = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)

@@ -55,6 +55,7 @@ def _add(state: State, place: Place, claim: Claim, transaction: Games) -> int:
         round=place.round,
         cost=cost_of_games(name, transaction.games, transaction.plies, claim.ply_cost),
         clock=state.clock if is_steered else 0,
+        settings_version=claim.settings_version,
     )
     state.shards[name].append(shard)
     state.shard_names[transaction.shard] = name

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.ledger.records.entities import Candidacy, Claim, Configuration, Lineage, Model
-from consensus.ledger.rules import siblings
+from consensus.ledger.rules import decisions, siblings
 from consensus.ledger.state.state import UNIFORM_MODEL, State
 
 FAMILIES_KEPT = 8  # of a configuration, besides the one that the settings name: anybody can train another
@@ -22,7 +22,7 @@ def start_of(state: State, name: str, family: str) -> Model:
     """Return the model with which a training of this family starts now; `uniform` if it starts from scratch."""
     configuration = state.configurations[name]
     lineage = configuration.lineages.get(family)
-    if lineage is not None and lineage.rejections < state.settings.training.rejections:
+    if lineage is not None and lineage.rejections < decisions.settings_on(state, name).training.rejections:
         return lineage.model
     sibling = siblings.sibling_in(state, name)
     if configuration.model == UNIFORM_MODEL and sibling is not None and sibling.model.architecture == family:
@@ -65,7 +65,7 @@ def observe_promotion(state: State, candidacy: Candidacy) -> None:
 def _put(state: State, name: str, family: str, lineage: Lineage) -> None:
     configuration = state.configurations[name]
     lineages = {**configuration.lineages, family: lineage}
-    own = state.settings.training.architecture
+    own = decisions.settings_on(state, name).training.architecture
     others = sorted((entry.index, other) for other, entry in lineages.items() if other != own)
     for _, other in others[:-FAMILIES_KEPT]:
         del lineages[other]

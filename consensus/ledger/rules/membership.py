@@ -1,9 +1,11 @@
-"""The membership rules: proposals to change the roster, ballots on them, and the start and end of an epoch.
+"""The membership rules: proposals, ballots on them, changes of the roster, and the start and end of an epoch.
 
 A change needs more than 2/3 of the weight. Approved changes are applied to the roster of the next epoch, and close this
 one (`Ledger.closing`); until then the present roster decides alone. The members that stay must weigh more than 2/3
 before and after, because they seal the record that links both rosters. A member that leaves seals it too: it stays
 without weight or ballot until enough have sealed, which closes that epoch again.
+
+What the swarm does is voted on in the same way (`decisions`).
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from consensus.epoch import EpochRecord, can_seal_change
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
+from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
-from consensus.ledger.rules import claims, clock
+from consensus.ledger.rules import claims, clock, decisions
 from consensus.ledger.state.epoch_state import handover
 from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, require_balance
@@ -27,13 +31,13 @@ MAX_OPEN_PROPOSALS = 4  # of one member
 
 
 def apply_propose(state: State, place: Place, author: MemberId, transaction: Propose) -> None:
-    """Open a vote on a change that fits the coming roster."""
+    """Open a vote on a change that fits."""
     mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
     if len(mine) >= MAX_OPEN_PROPOSALS:
         raise RefusedError("too many open proposals")
     if any(proposal.change == transaction.change for proposal in state.proposals.values()):
         raise RefusedError("change is proposed already")
-    roster_with(state, transaction.change)
+    require_fit(state, transaction.change)
     identity = proposal_id(author, transaction.id)
     ballots = (ProposalBallot(author, approve=True),)
     _put(
@@ -66,8 +70,7 @@ def apply_ballot(state: State, place: Place, author: MemberId, transaction: Ball
         place,
         author,
         proposal=proposal.id,
-        change=proposal.change.kind,
-        subject=proposal.change.member,
+        **_subject(proposal.change),
         approve=transaction.approve,
         approved=approved,
         rejected=rejected,
@@ -178,12 +181,20 @@ def begin_next_epoch(state: State, place: Place) -> None:
 
 def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
     try:
-        roster_with(state, proposal.change)
+        require_fit(state, proposal.change)
     except RefusedError as refused:
         shelve(state, place, proposal, f"no longer possible: {refused.detail}")
     else:
         ballots = tuple(ballot for ballot in proposal.ballots if ballot.author in state.epoch.staying)
         state.proposals[proposal.id] = replace(proposal, ballots=ballots)
+
+
+def require_fit(state: State, change: Change | SteeringChange) -> None:
+    """Raise RefusedError if a change does not fit now."""
+    if isinstance(change, SteeringChange):
+        decisions.check_proposed(state, change)
+    else:
+        roster_with(state, change)
 
 
 def roster_with(state: State, change: Change) -> Roster:
@@ -208,52 +219,33 @@ def _deadline(state: State) -> int:
 
 def _put(state: State, proposal: Proposal) -> None:
     state.proposals[proposal.id] = proposal
-    change = proposal.change
-    state.emit(
-        "proposal",
-        proposal.place,
-        proposal.author,
-        proposal=proposal.id,
-        change=change.kind,
-        subject=change.member,
-        weight=change.weight,
-        address=change.address,
-        key=change.key,
-        reason=proposal.reason,
-    )
+    about = proposal.change.about()
+    state.emit("proposal", proposal.place, proposal.author, proposal=proposal.id, **about, reason=proposal.reason)
 
 
 def _adopt(state: State, place: Place, proposal: Proposal) -> None:
+    change, about = proposal.change, proposal.change.about()
     try:
-        state.epoch.next = roster_with(state, proposal.change)
+        if isinstance(change, SteeringChange):
+            entry = decisions.adopt(state, place, proposal)
+            about |= {"version": entry.version, "before": entry.before}
+        else:
+            state.epoch.next = roster_with(state, change)
     except RefusedError as refused:
         shelve(state, place, proposal, f"no longer possible: {refused.detail}")
         return
     del state.proposals[proposal.id]
-    change = proposal.change
-    state.emit(
-        "roster",
-        place,
-        proposal.author,
-        proposal=proposal.id,
-        change=change.kind,
-        subject=change.member,
-        weight=change.weight,
-        address=change.address,
-        key=change.key,
-    )
+    effect = "decision" if isinstance(change, SteeringChange) else "roster"
+    state.emit(effect, place, proposal.author, proposal=proposal.id, **about)
 
 
 def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:
     """End a proposal that was not approved."""
     del state.proposals[proposal.id]
-    change = proposal.change
-    state.emit(
-        "shelved",
-        place,
-        proposal.author,
-        proposal=proposal.id,
-        change=change.kind,
-        subject=change.member,
-        reason=reason,
-    )
+    about = _subject(proposal.change)
+    state.emit("shelved", place, proposal.author, proposal=proposal.id, **about, reason=reason)
+
+
+def _subject(change: Change | SteeringChange) -> dict[str, Scalar]:
+    """Return what effects about a known proposal say of its change."""
+    return change.about() if isinstance(change, SteeringChange) else {"change": change.kind, "subject": change.member}

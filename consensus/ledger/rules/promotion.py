@@ -47,6 +47,8 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
         llr=candidacy.ripe.llr,
         place=place,
         roster_version=epoch.version,
+        match_version=candidacy.settings_version,
+        settings_version=state.decisions.version,
     )
     remove(state, candidacy)
     state.promotions[promotion.digest] = promotion

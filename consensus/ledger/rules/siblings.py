@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.rules.decisions import settings_on
 from consensus.ledger.rules.large_boards import SMALL_BOARD_OF, is_large
 from consensus.ledger.state.state import State
 from consensus.settings import TrainingSettings
@@ -40,7 +41,7 @@ def is_waiting(configuration: Configuration, sibling: Configuration | None, sett
 
 def sibling_in(state: State, name: str) -> Configuration | None:
     """Return the sibling of a configuration, with its canonical model; None if it has none or none is wanted."""
-    if state.settings.training.sibling_promotions == 0:
+    if settings_on(state, name).training.sibling_promotions == 0:
         return None
     sibling = sibling_of(name, state.configurations)
     return None if sibling is None else state.configurations[sibling]

@@ -15,6 +15,9 @@ def _by_weight(state: State) -> bool:
 TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "order": lambda state: {"round": state.round, "time": state.time, "index": state.index, "clock": state.clock},
     "times": lambda state: {"weighted": state.weighted_time, **state.member_times} if _by_weight(state) else {},
+    "decisions": lambda state: {"version": state.decisions.version, "history": state.decisions.head},
+    "settings": lambda state: state.decisions.adopted,
+    "pauses": lambda state: state.decisions.pauses,
     "epoch": lambda state: {"open": state.epoch.table()},
     "used": lambda state: {member: [used.floor, used.packed()] for member, used in state.used.items()},
     "heard": lambda state: state.last_event_clocks,

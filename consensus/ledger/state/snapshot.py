@@ -27,6 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
+from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
 from consensus.roster import RosterError, parse_roster
@@ -62,6 +63,8 @@ def encode_snapshot(state: State) -> bytes:
     }
     if state.settings.timing.by_weight:
         table["times"] = state.times_table()
+    if state.settings.steering.rules:
+        table["decisions"] = state.decisions.snapshot()
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in _lists(state.settings).items():
@@ -72,7 +75,8 @@ def encode_snapshot(state: State) -> bytes:
 def decode_snapshot(genesis: Genesis, record: EpochRecord, data: bytes) -> State:
     """Return the state with which the epoch of `record` begins.
 
-    Raise SnapshotError if `data` is not the snapshot that the record names.
+    Raise SnapshotError if `data` is not the snapshot that the record names, and OutdatedError if this program does not
+    know all that the swarm has decided.
     """
     if hashlib.sha256(data).digest() != record.snapshot:
         raise SnapshotError("snapshot: not the one that the epoch record names")
@@ -143,11 +147,12 @@ def _lists(settings: Settings) -> dict[str, tuple[type, Callable[[State], Any]]]
 def _fields(settings: Settings) -> set[str]:
     """Return the names of all parts of a snapshot."""
     times = {"times"} if settings.timing.by_weight else set()
-    return FIELDS | times | _lists(settings).keys()
+    decisions = {"decisions"} if settings.steering.rules else set()
+    return FIELDS | times | decisions | _lists(settings).keys()
 
 
 def _read(genesis: Genesis, table: Decoded) -> State:
-    by_weight = bool(genesis.settings.timing.by_weight)
+    by_weight, rules = genesis.settings.timing.by_weight, genesis.settings.steering.rules
     if not isinstance(table, dict) or table.keys() != _fields(genesis.settings):
         raise ShapeError("must have exactly the fields of its version")
     if type(table["version"]) is not int or table["version"] != VERSION:
@@ -155,6 +160,8 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     if table["genesis"] != genesis.digest:
         raise ShapeError("is of another swarm")
     state = State(genesis)
+    if rules:
+        state.decisions = DecisionTables.read(genesis.settings, table["decisions"])
     state.epoch = _read_epoch(genesis, table)
     order = parse_value(tuple[int, int, int, int], table["order"], "order")
     state.round, state.time, state.index, state.clock = order
@@ -187,9 +194,10 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.cases = {entry.id: entry for entry in records["cases"]}
     state.faults = list(records["faults"])
     state.convictions = {entry.member: entry for entry in records["convictions"]}
-    if [entry.name for entry in records["configurations"]] != sorted(state.configurations):
-        raise ShapeError("configurations: are not those of the genesis")
+    if tuple(entry.name for entry in records["configurations"]) != state.settings.configurations:
+        raise ShapeError("configurations: are not those of the genesis, and those added since")
     state.configurations = {entry.name: entry for entry in records["configurations"]}
+    state.shards = {name: [] for name in state.configurations}
     for shard in records["shards"]:
         if shard.configuration not in state.shards:
             raise ShapeError("shards: of a configuration that is not played")

@@ -28,8 +28,10 @@ from consensus.ledger.records.entities import (
 )
 from consensus.ledger.records.entity import Entity
 from consensus.ledger.records.transactions import UNIFORM, Profile
+from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import EpochState
 from consensus.roster import Roster
+from consensus.settings import Settings
 
 IDS_KEPT = 1024  # used ids above the floor
 UNIFORM_MODEL = Model(UNIFORM, {}, "uniform", None)
@@ -130,7 +132,7 @@ class State:
 
     def __init__(self, genesis: Genesis) -> None:
         self.genesis = genesis
-        self.settings = genesis.settings
+        self.decisions = DecisionTables(genesis.settings)
         self.epoch = EpochState(genesis)
         self.round = 0
         self.time = 0
@@ -167,6 +169,11 @@ class State:
         self.closed_chain = RunningHash()
         self.fault_chain = RunningHash()
         self.effects: list[Effect] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; what was set for one configuration only is in `rules.decisions.settings_on`."""
+        return self.decisions.settings
 
     @property
     def roster(self) -> Roster:
@@ -234,6 +241,7 @@ class State:
             tables.append(self.times_table())
         if self.settings.steering.rules:
             tables.append([record.fingerprint for _, record in sorted(self.deliveries.items())])
+            tables.append(self.decisions.table())
         return hashlib.sha256(encode(tables)).digest()
 
     def times_table(self) -> Value:

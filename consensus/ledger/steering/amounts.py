@@ -1,4 +1,7 @@
-"""How many games a claim asks for, how many are enough, and how many a training waits for."""
+"""How many games a claim asks for, how many are enough, and how many a training waits for.
+
+`settings` are those that hold for the configuration (`Views.settings_on`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections import Counter
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.records.transactions import UNIFORM
-from consensus.ledger.rules.large_boards import settings_on
 from consensus.ledger.views import Views
 from consensus.settings import SHARD_GAMES, Settings
 
@@ -20,7 +22,7 @@ _RANDOM_CLAIMS = 8
 
 def claim_size(settings: Settings, configuration: Configuration) -> int:
     """Return the games that one claim asks for."""
-    games = settings_on(configuration.name, settings).selfplay.games
+    games = settings.selfplay.games
     if not plays_at_random(settings, configuration):
         return games
     return min(max(_RANDOM_CLAIM * games, settings.selfplay.random_games // _RANDOM_CLAIMS), SHARD_GAMES)
@@ -30,14 +32,14 @@ def enough_games(settings: Settings, configuration: Configuration) -> int:
     """Return the new games of a configuration beyond which nobody plays more."""
     if plays_at_random(settings, configuration):
         return settings.selfplay.random_games
-    return settings_on(configuration.name, settings).selfplay.ceiling
+    return settings.selfplay.ceiling
 
 
 def games_of_training(settings: Settings, configuration: Configuration) -> int:
     """Return how many new games the next training needs."""
     if plays_at_random(settings, configuration):
         return settings.selfplay.random_games
-    return settings_on(configuration.name, settings).training.games
+    return settings.training.games
 
 
 def plays_at_random(settings: Settings, configuration: Configuration) -> bool:

@@ -54,7 +54,7 @@ class ShareBounds:
 
 def table(ledger: Views) -> tuple[ConfigurationShare, ...]:
     """Return the shares of all configurations, by name."""
-    settings = ledger.genesis.settings.steering
+    settings = ledger.settings.steering
     entries = ledger.configurations()
     names = [entry.name for entry in entries]
     costs = {name: ledger.deliveries(name).cost for name in names}
@@ -157,7 +157,7 @@ def claimed_costs(ledger: Views) -> dict[str, int]:
     costs = {}
     claimed = claimed_games(ledger)
     for entry in ledger.configurations():
-        most = claim_size(ledger.genesis.settings, entry)
+        most = claim_size(ledger.settings_on(entry.name), entry)
         games = sum(min(count, most) for (_, name), count in claimed.items() if name == entry.name)
         costs[entry.name] = games * mean_plies(entry) * ledger.budget(entry.name).ply_cost
     return costs
@@ -172,7 +172,7 @@ def mean_plies(configuration: Configuration) -> int:
 
 def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple[Signal, ...]]:
     """Return the signals of each configuration."""
-    settings = ledger.genesis.settings.steering
+    settings = ledger.settings.steering
     ages = {entry.name: _ages(ledger, entry) for entry in entries}
     oldest = Ages(max(age.games for age in ages.values()), max(age.model for age in ages.values()))
     speeds = {entry.name: velocity(ledger, entry.name) for entry in entries}

@@ -17,6 +17,7 @@ from consensus.ledger.ledger import Closing
 from consensus.ledger.records import beacon
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ordered import DecidedRound, Judge, OrderedEvent
 from consensus.roster import RosterMember
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
@@ -79,13 +80,13 @@ class Swarm:
         closing = self.closings[len(self.rounds)] = self.ledger.close(self.rounds[-1])
         return closing
 
-    def propose(self, member: int, change: Change) -> bytes:
+    def propose(self, member: int, change: Change | SteeringChange) -> bytes:
         """The id of a proposal, which is ordered now."""
         number = self.next_id(member)
         self.act(member, t.Propose(number, change, "why not"))
         return t.proposal_id(self.id(member), number)
 
-    def agree(self, change: Change, *members: int) -> None:
+    def agree(self, change: Change | SteeringChange, *members: int) -> None:
         """The first member proposes, the others approve."""
         proposal = self.propose(members[0], change)
         for member in members[1:]:
@@ -274,7 +275,10 @@ class Swarm:
 
     def promote(self, member: int, name: str = "first") -> bytes:
         """From nomination to promotion; the digest of the statement."""
-        candidate = self.nominate(member, name)
+        return self.promote_candidate(self.nominate(member, name), member)
+
+    def promote_candidate(self, candidate: bytes, member: int) -> bytes:
+        """From the match of a member's candidate to promotion; the digest of the statement."""
         others = [number for number in range(len(self.keys)) if number != member] or [member]
         self.ripen(candidate, (others[0], others[-1]))
         for voter in range(len(self.keys)):

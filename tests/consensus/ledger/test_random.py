@@ -20,12 +20,14 @@ from consensus.ledger import Effect, Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.changes import FIELDS, KINDS, Change
-from consensus.ledger.records.entities import Promotion
+from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.records.entities import Promotion, WorkKind
 from consensus.settings import (
     EpochSettings,
     MatchSettings,
     MembershipSettings,
     Settings,
+    SteeringSettings,
     TimingSettings,
     TrainingSettings,
 )
@@ -40,6 +42,18 @@ WILD = Settings(
     timing=TimingSettings(lease_s=120, vote_s=200, idle_s=900),
     epoch=EpochSettings(events=100),
     membership=MembershipSettings(vote_s=300, absence_s=400),
+)
+
+
+STEERED = (
+    ("match.p1", "3/5"),
+    ("match.p1", "13/20"),
+    ("match.slot_blocks", "4"),  # not with half of the block limit that others propose
+    ("match.block_limit", "4"),
+    ("selfplay.games", "100"),
+    ("training.steps", "30"),
+    ("training.architecture", "c16b2"),
+    ("timing.lease_s", "10"),
 )
 
 
@@ -95,6 +109,8 @@ class Author:
 
     def table(self, member: int) -> dict[str, Any] | None:
         maker = self.propose if self.random.random() < 0.02 else self.random.choice(self.makers)
+        if self.swarm.genesis.settings.steering.rules and self.random.random() < 0.03:
+            maker = self.steer
         transaction = maker(member)
         if transaction is None:
             return None
@@ -140,7 +156,7 @@ class Author:
         return t.TrainClaim(self.swarm.next_id(member), self.configuration(), "c16b2")
 
     def configuration(self) -> str:
-        return self.random.choice(WILD.configurations)
+        return self.random.choice([entry.name for entry in self.swarm.ledger.configurations()])
 
     def slot(self, member: int) -> t.Transaction | None:
         open_ = self.any_candidate()
@@ -185,7 +201,8 @@ class Author:
         if claim is None or claim.slot is None:
             return None
         most = 4 if claim.configuration == "hex8-2" else 12
-        blocks = (2 * claim.slot, 2 * claim.slot + 1)
+        size = claim.amount // int(claim.configuration[-1])
+        blocks = range(size * claim.slot, size * (claim.slot + 1))
         scores = tuple((block, self.strength(claim.candidate, most)) for block in blocks)
         name = digest_of(member, claim.id)
         return t.Result(
@@ -233,6 +250,20 @@ class Author:
         }  # fmt: skip
         chosen = {name: about[name] for name in sorted(FIELDS[kind])}
         return t.Propose(self.swarm.next_id(member), Change(kind, subject, **chosen), "because")
+
+    def steer(self, member: int) -> t.Transaction:
+        """A change of what the swarm does that often fits."""
+        works: list[WorkKind | None] = [None, "selfplay", "match"]
+        name, work = self.random.choice([None, self.configuration()]), self.random.choice(works)
+        setting, value = self.random.choice(STEERED)
+        changes = [
+            SteeringChange("set", setting=setting, value=value, configuration=name),
+            SteeringChange("add", configuration=self.random.choice(("hex8-3", "square8-3"))),
+            SteeringChange("pause", work=work, configuration=name),
+            SteeringChange("resume", work=work, configuration=name),
+            SteeringChange("resume"),
+        ]
+        return t.Propose(self.swarm.next_id(member), self.random.choice(changes), "because")
 
     def evidence(self, member: int) -> t.Transaction | None:
         """Against a few only, and not often true: else nobody would be left to do anything."""
@@ -387,7 +418,8 @@ class Lines:
     """
 
     def __init__(self) -> None:
-        self.log: dict[str, list[tuple[Any, ...]]] = {name: [] for name in WILD.configurations}
+        names = (*WILD.configurations, "hex8-3")
+        self.log: dict[str, list[tuple[Any, ...]]] = {name: [] for name in names}
 
     def observe(self, effect: Effect, was_trained: bool) -> None:
         log = self.log.get(str(effect.fields.get("configuration")))
@@ -414,7 +446,7 @@ class Lines:
             rejections += kind == "rejected" and self._is_trained(log, number)
         if newest is not None and rejections < WILD.training.rejections:
             return newest
-        if not promoted and name != "hex8-2":  # which is the sibling of the only other one
+        if not promoted and name != "hex8-2":  # which is the sibling of all others
             promoted = [entry[1] for entry in self.log["hex8-2"] if entry[0] == "promoted"]
         return promoted[-1] if promoted else t.UNIFORM
 
@@ -485,7 +517,7 @@ def test_the_random_author_reaches_everything() -> None:
         deciders.update(test["decided_by"] for test in tests)
         refusals.update(swarm.ledger.refused_counts())
     everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
-    later = "proposal ballot roster shelved sealed slot withheld evidence finding fault unproven"
+    later = "proposal ballot roster decision shelved sealed slot withheld evidence finding fault unproven"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
     assert set(deciders) == {"test", "limit"}

@@ -10,7 +10,8 @@ from consensus.keys import MemberId, SigningKey, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from consensus.settings import MembershipSettings
+from consensus.ledger.records.decisions import SteeringChange
+from consensus.settings import MembershipSettings, SteeringSettings
 from node.api.proposals import ProposalInfo
 from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig, parse_config
@@ -174,6 +175,7 @@ async def test_all_changes(room: Room) -> None:
         await room.actions.propose({"reason": "so", **wish})
     key = room.submitted[0]
     assert isinstance(key, t.Propose)
+    assert isinstance(key.change, Change)
     assert key.change.address == "127.0.0.1:7402"  # swarm.toml does not list the new key
     room.order()
     assert room.swarm.refusal() is None
@@ -289,3 +291,87 @@ def test_a_founder_that_left_is_still_shown(room: Room) -> None:
     (gone,) = membership.departed(room.directory)
     assert (gone["name"], gone["standing"], gone["weight"]) == ("node4", "left", 0)
     assert len(room.directory.members()) == 3
+
+
+STEERED = settings(steering=SteeringSettings(rules=1))
+
+
+async def test_a_setting_from_proposal_to_force() -> None:
+    room = Room(Swarm(4, STEERED))
+    wish = {"change": "set", "setting": "match.p1", "value": "0.6", "reason": "shorter matches"}
+    sent = await room.actions.propose(wish)
+    assert (sent["text"], sent["value"], sent["known"]) == ("match.p1 becomes 3/5", "3/5", True)
+    assert (sent["member"], sent["name"], sent["weight"]) == ("", "", None)
+    room.order()
+    room.ballot(1, sent["proposal"])
+    assert (room.info()["state"], room.info()["approve"]) == ("open", 2)
+    room.ballot(2, sent["proposal"])
+    assert (room.info()["state"], room.info()["approve"], room.info()["text"]) == ("in force", 3, sent["text"])
+    assert str(room.ledger.settings.match.p1) == "3/5"
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        ({"change": "set"}, "400: setting is missing; say it as text"),
+        ({"change": "set", "setting": "match.p1"}, "400: value is missing; say it as text"),
+        (
+            {"change": "set", "setting": "match.p2", "value": "1"},
+            "400: this program does not know match.p2; known there are simulations, considered, opening_plies, "
+            "slot_blocks, block_limit, p0, p1, alpha, beta, limit_share",
+        ),
+        (
+            {"change": "set", "setting": "games", "value": "1"},
+            "400: this program does not know games; settings are section.name, in the sections selfplay, training, "
+            "match, steering",
+        ),
+        (
+            {"change": "set", "setting": "selfplay.games", "value": "many"},
+            "409: settings.selfplay.games: must be a whole number of 1 or more, not 'many'; "
+            "ringrift-node status shows what holds",
+        ),
+        (
+            {"change": "set", "setting": "selfplay.games", "value": "two words"},
+            "400: field value has text that is not allowed there; write it otherwise",
+        ),
+        (
+            {"change": "set", "setting": "timing.lease_s", "value": "9"},
+            "409: timing.lease_s holds as long as the swarm does; ringrift-node status shows what holds",
+        ),
+        (
+            {"change": "add", "configuration": "chess-2"},
+            "400: this program does not know chess-2; configurations are board-players, such as hex8-2",
+        ),
+        (
+            {"change": "pause", "work": "sleep"},
+            "400: work 'sleep' is not a kind of work; kinds are selfplay, train, match",
+        ),
+        (
+            {"change": "resume"},
+            "409: nothing is paused there; ringrift-node status shows what holds",
+        ),
+    ],
+)
+async def test_what_the_swarm_cannot_do_is_turned_down(wish: Mapping[str, Any], reason: str) -> None:
+    assert await Room(Swarm(4, STEERED)).refusal(wish) == reason
+
+
+async def test_without_the_rules_nobody_is_asked(room: Room) -> None:
+    refusal = await room.refusal({"change": "pause"})
+    assert refusal.startswith("409: the genesis of this swarm does not let its members change what it does")
+
+
+async def test_changes_of_what_the_swarm_does_in_words() -> None:
+    for wish, text in (
+        ({"change": "pause"}, "all work pauses"),
+        ({"change": "pause", "work": "match", "configuration": "hex8-2"}, "matches on hex8-2 pause"),
+        ({"change": "add", "configuration": "square8-3"}, "square8-3 is played, too"),
+    ):
+        room = Room(Swarm(4, STEERED))
+        assert (await room.actions.propose({"reason": "so", **wish}))["text"] == text
+
+
+async def test_a_proposal_that_this_program_does_not_know_says_so() -> None:
+    room = Room(Swarm(4, STEERED))
+    room.swarm.propose(1, SteeringChange("set", setting="steering.coming", value="7"))
+    assert (room.info()["text"], room.info()["known"]) == ("steering.coming becomes 7", False)

@@ -187,6 +187,10 @@ async def test_propose_says_what_will_happen(
         (["weight", "anvil", "0"], {"change": "weight", "member": "anvil", "weight": 0}),
         (["key", "anvil", "abc"], {"change": "key", "member": "anvil", "key": "abc"}),
         (["address", "anvil", "b:1"], {"change": "address", "member": "anvil", "address": "b:1"}),
+        (["set", "selfplay.games", "64"], {"change": "set", "setting": "selfplay.games", "value": "64"}),
+        (["set", "match.p1", "3/5", "--configuration", "hex8-2"],
+         {"change": "set", "setting": "match.p1", "value": "3/5", "configuration": "hex8-2"}),
+        (["add", "hexagonal-3"], {"change": "add", "configuration": "hexagonal-3"}),
     ],
 )  # fmt: skip
 async def test_every_change_can_be_typed(
@@ -195,6 +199,17 @@ async def test_every_change_can_be_typed(
     assert await run("propose", *words, "--reason", "so", "--data", data, "--json") == 0
     assert actions.requests == [{**wish, "reason": "so"}]
     assert json.loads(capsys.readouterr().out) == actions.source.proposals()[0]
+
+
+@pytest.mark.parametrize("change", ["pause", "resume"])
+async def test_a_pause_and_its_end_can_be_typed(
+    data: Path, actions: FakeActions, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await run(change, "--reason", "so", "--data", data) == 0
+    assert await run(change, "--work", "train", "--configuration", "hex8-2", "--reason", "so", "--data", data) == 0
+    whole = {"change": change, "reason": "so"}
+    assert actions.requests == [whole, {**whole, "work": "train", "configuration": "hex8-2"}]
+    assert capsys.readouterr().out
 
 
 async def test_vote(data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]) -> None:

@@ -240,7 +240,7 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     def games_of(configuration: Configuration) -> int:
         return configuration.new_games + coming[configuration.name]
 
-    behind = deficits(ledger) if settings.steering.rules else {}
+    behind = deficits(ledger) if ledger.settings.steering.rules else {}
 
     def need(configuration: Configuration) -> tuple[int, int, int, bytes]:
         name = configuration.name

@@ -27,7 +27,6 @@ from consensus.settings import (
     MatchSettings,
     MembershipSettings,
     Settings,
-    SteeringSettings,
     TimingSettings,
     TrainingSettings,
 )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
-from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
+from consensus.ledger.records.changes import Change, Proposal, ProposalBallot, concerns
 from consensus.ledger.records.decisions import STEERING_KINDS, SteeringChange
 from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.transactions import Ballot, Propose, proposal_id
@@ -162,7 +162,7 @@ class Proposals:
 
 def _removes(change: Change | SteeringChange, member: MemberId) -> bool:
     """Return whether a member is not in the roster any more after a change, at least not with this key."""
-    return isinstance(change, Change) and change.kind in ("leave", "key") and change.member == member
+    return change.kind in ("leave", "key") and concerns(change, member)
 
 
 def _open_motion(entry: Proposal) -> Motion:

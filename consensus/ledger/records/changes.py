@@ -87,6 +87,11 @@ class Change(Entity):
         return replace(present, id=self.key or present.id, anchor=self.anchor, address=address)
 
 
+def concerns(change: Change | SteeringChange, member: MemberId) -> bool:
+    """Return whether a change is one of this member."""
+    return isinstance(change, Change) and change.member == member
+
+
 @dataclass(frozen=True)
 class ProposalBallot(Entity):
     """A member's vote on a proposal."""

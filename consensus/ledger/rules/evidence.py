@@ -16,7 +16,7 @@ from dataclasses import replace
 from consensus.epoch import can_seal_change
 from consensus.event import EventError, Header, decode_header
 from consensus.keys import MemberId
-from consensus.ledger.records.changes import Change
+from consensus.ledger.records.changes import Change, concerns
 from consensus.ledger.records.entities import Conviction, Place
 from consensus.ledger.records.transactions import Evidence
 from consensus.ledger.rules import claims, membership
@@ -133,7 +133,7 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
         state.cases[name] = case.without(accused)
     for _, proposal in sorted(state.proposals.items()):
         change = proposal.change
-        if isinstance(change, Change) and (change.kind, change.member) == ("weight", accused):  # voters did not know
+        if change.kind == "weight" and concerns(change, accused):  # its voters did not know this
             membership.shelve(state, place, proposal, "the member has equivocated")
     for name, proposal in state.proposals.items():
         kept = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import UNIFORM
-from consensus.ledger.rules.large_boards import settings_on
 from consensus.settings import players
 from node.simulation.agents.machines import Machine
 
@@ -44,7 +43,7 @@ def seconds_of(ledger: Ledger, claim: Claim, machine: Machine) -> float:
 
 def _positions_of(ledger: Ledger, claim: Claim) -> int:
     """Return on how many positions a training steps; the first networks of a configuration are several."""
-    settings = settings_on(claim.configuration, ledger.genesis.settings).training
+    settings = ledger.settings_on(claim.configuration, claim.settings_version).training
     if claim.model != UNIFORM:
         return settings.steps * settings.batch
     return settings.first_networks * (settings.first_steps or settings.steps) * settings.batch

@@ -12,6 +12,7 @@ from consensus.genesis import make_genesis
 from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Effect
 from consensus.ledger.records.cases import report_of
+from consensus.ledger.records.changes import concerns
 from consensus.roster import RosterMember
 from consensus.settings import NEW_SWARM, Settings
 from node.simulation.agents.invariants import LedgerCheck
@@ -126,7 +127,7 @@ class _AgentSwarm:
         if newcomer.id in ledger.roster:
             return
         proposer = next(iter(self._world.order.present), None)
-        if proposer is not None and all(entry.change.member != newcomer.id for entry in ledger.proposals()):
+        if proposer is not None and not any(concerns(entry.change, newcomer.id) for entry in ledger.proposals()):
             self._lives[proposer].propose(newcomer)
         self._timeline.after(60.0, partial(self._invite, newcomer))
 

@@ -1,5 +1,6 @@
 """`scripts/simulate`: what it prints, and its exit status."""
 
+import hashlib
 import json
 import os
 import runpy
@@ -52,6 +53,27 @@ def test_it_runs_seeds_and_sums_up() -> None:
     again = simulate("--nodes", "4", "--seeds", "3", "--seconds", "6")
     assert again.stdout.startswith("seed 3: 4 nodes")
     assert first["trace"][:12] in again.stdout
+
+
+def test_the_script_itself_starts_from_any_folder(tmp_path: Path) -> None:
+    """In the environment that is there: `.made-from` says that it is the one that is wanted."""
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    made_from = (ROOT / "pyproject.toml").read_bytes() + (ROOT / "constraints.txt").read_bytes()
+    (tmp_path / ".made-from").write_text(f"{hashlib.sha256(made_from).hexdigest()}  -\n")
+    done = subprocess.run(
+        [str(ROOT / "scripts" / "simulate"), "--help"],
+        env=os.environ | {"RINGRIFT_VENV": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--ledger" in done.stdout
 
 
 LEDGER = ("--ledger", "--hours", "0.2", "--nodes", "4", "--configurations", "hex8-2", "--json")

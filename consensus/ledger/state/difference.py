@@ -31,6 +31,8 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "convictions": lambda state: state.convictions,
     "configurations": lambda state: state.configurations,
     "deliveries": lambda state: state.deliveries,
+    "series": lambda state: state.series,
+    "ratings": lambda state: state.ratings,
     "accepted": lambda state: state.accepted,
     "refused": lambda state: state.refused,
     "chains": lambda state: {

@@ -27,6 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
+from consensus.ledger.records.ratings import Ratings, Series
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
@@ -115,6 +116,8 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 
 STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "deliveries": (Deliveries, lambda state: [entry for _, entry in sorted(state.deliveries.items())]),
+    "series": (Series, lambda state: [entry for _, entry in sorted(state.series.items())]),
+    "ratings": (Ratings, lambda state: [entry for _, entry in sorted(state.ratings.items())]),
 }
 """Those that a snapshot has where the genesis has `steering.rules`."""
 
@@ -208,6 +211,10 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
     if not state.deliveries.keys() <= state.configurations.keys():
         raise ShapeError("deliveries: to a configuration that is not played")
+    state.series = {entry.id: entry for entry in records.get("series", ())}
+    state.ratings = {entry.configuration: entry for entry in records.get("ratings", ())}
+    if not {*state.ratings, *(entry.configuration for entry in state.series.values())} <= state.configurations.keys():
+        raise ShapeError("series, ratings: of a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
     if state.settings.timing.by_weight and state.member_times.keys() != state.roster.weights.keys():

@@ -59,6 +59,7 @@ SAMPLES: list[t.Transaction] = [
     t.Vote(10, A, True, B, ""),
     t.Seal(11, A, bytes(64)),
     t.Finding(12, candidate=A, slot=3, result=B, wrong=True, reason="block 7 scores 1, but 4 was claimed for block 7"),
+    t.RateClaim(13, A),
 ]
 
 

@@ -297,7 +297,7 @@ class SteeringSettings(Section):
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
     )  # fmt: skip
-    MAY_BE_ZERO = frozenset({"rules", "regression_permille", *IN_THOUSANDTHS} - {"quota"})
+    MAY_BE_ZERO = frozenset({"rules", *IN_THOUSANDTHS} - {"quota"})
     EARLIER = MappingProxyType(
         {
             "rules": 0,
@@ -313,8 +313,6 @@ class SteeringSettings(Section):
             "starved": 20,
             "starving": 50,
             "starved_out": 200,
-            "regression_permille": 50,
-            "stall_trainings": 8,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -331,9 +329,6 @@ class SteeringSettings(Section):
     starved: int = 20  # the weight is multiplied so where a fifth of the median cost was delivered, or less
     starving: int = 50  # a tenth
     starved_out: int = 200  # a twentieth
-    # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
-    regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
-    stall_trainings: int = 8  # without a gain beyond the error for the cost of so many: a stall
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -344,9 +339,6 @@ class SteeringSettings(Section):
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:
                 raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)
-        if self.regression_permille > 500:
-            where = "steering", "regression_permille"
-            raise SettingsError(f"must be 500 or less, not {self.regression_permille}", *where)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,14 @@
 Directories and files are given as text, seeds and digests as bytes. Settings are maps; what they leave out has a
 default (`training.settings`). A model's directory is null for the built-in model `uniform`.
 
-selfplay  config, model, model_digest, seed, games, settings, out
-          -> shard (file), games, plies, root
-train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null)
+selfplay  config, model, model_digest, seed, games, settings, out; facts (whether they are wanted)
+          -> shard (file), games, plies, root, facts (as in `training.facts.ShardFacts`, or null)
+train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null);
+          announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
              `node.api.models.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
              were trained on, ascending), skipped (one reason for each of the others), is_sibling
+          If none of the shards is what was announced, the answer has nothing but `used` and `skipped`.
           A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
           optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as
           its parent; but it can get lost, and then that job gets null and has to do without.
@@ -18,6 +20,8 @@ match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
           -> scores ([[k, score], ...]), root, blob (file), games
 check     config, blob (file), blocks, scores, root, settings
           -> ok, reason (empty if ok)
+check_shard  config, shard (file), announced
+          -> ok, reason (empty if ok)
 """
 
 from __future__ import annotations
@@ -26,11 +30,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import config
+from engine.config import Config, config
 from training.progress import Report
 
 if TYPE_CHECKING:
     from engine.search import EvalBatch, Evaluate, Evaluation
+    from training.replay import Verified
+    from training.shard import Shard
     from training.trainer import Start
 
 Request = Mapping[str, Any]
@@ -74,7 +80,19 @@ def _selfplay(request: Request, report: Report) -> dict[str, Any]:
         "games": len(shard.lengths),
         "plies": len(shard.moves),
         "root": shard_root(shard),
+        "facts": _facts(shard, report) if request.get("facts") else None,
     }
+
+
+def _facts(shard: Shard, report: Report) -> dict[str, int]:
+    """Return the facts of a shard that was just played, which its games are replayed for."""
+    from dataclasses import asdict
+
+    from training.facts import facts_of
+    from training.replay import Verified, replay_games
+
+    replayed = replay_games(config(shard.config), shard.moves, shard.lengths, report)
+    return asdict(facts_of(Verified(shard, replayed)))
 
 
 def _train(request: Request, report: Report) -> dict[str, Any]:
@@ -83,7 +101,6 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     from training.first import train_first
     from training.measures import measure_model
     from training.model import load_model, save_model
-    from training.replay import load_shard
     from training.settings import TrainSettings, read_settings
     from training.state import write_state
     from training.trainer import train
@@ -91,13 +108,16 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     _use_one_thread()
     configuration = config(request["config"])
     sources, used, skipped = [], [], []
-    for place, path in enumerate(request["shards"]):
+    announced = request.get("announced") or [None] * len(request["shards"])
+    for place, (path, said) in enumerate(zip(request["shards"], announced, strict=True)):
         try:
-            sources.append(load_shard(Path(path), configuration, report))
+            sources.append(_load_as_announced(path, configuration, said, report))
             used.append(place)
         except DataError as error:
             skipped.append(str(error))
         report({"shards": place + 1})
+    if not sources and any(announced):
+        return {"used": used, "skipped": skipped}
     if not sources:
         reasons = "; ".join(skipped[:_REASONS])
         raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
@@ -178,6 +198,28 @@ def _check(request: Request, report: Report) -> dict[str, Any]:
     return {"ok": not reason, "reason": reason}
 
 
+def _check_shard(request: Request, report: Report) -> dict[str, Any]:
+    from training.arrays import DataError
+
+    try:
+        _load_as_announced(request["shard"], config(request["config"]), request["announced"], report)
+    except DataError as error:
+        return {"ok": False, "reason": str(error)}
+    return {"ok": True, "reason": ""}
+
+
+def _load_as_announced(path: str, wanted: Config, said: Mapping[str, Any] | None, report: Report) -> Verified:
+    """Read a shard and replay its games. Raise DataError if anything is wrong, or not what was announced."""
+    from training.arrays import DataError
+    from training.facts import Announcement, check_shard
+    from training.replay import load_shard
+
+    source = load_shard(Path(path), wanted, report)
+    if said is not None and (wrong := check_shard(source, Announcement(**said))):
+        raise DataError(wrong, Path(path).name)
+    return source
+
+
 class _Evaluations:
     """The evaluators of a job, which report how many positions they have evaluated in all.
 
@@ -219,4 +261,5 @@ _JOBS: dict[str, tuple[Callable[[Request, Report], dict[str, Any]], str]] = {
     "train": (_train, "config parent sibling shards seed settings out"),
     "match": (_match, "config candidate incumbent blocks settings out"),
     "check": (_check, "config blob blocks scores root settings"),
+    "check_shard": (_check_shard, "config shard announced"),
 }

@@ -14,6 +14,7 @@ from consensus.ledger.records.entities import Place
 from consensus.ledger.records.fields import LARGEST, MalformedError
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import (
+    STEERING_TYPES,
     Ballot,
     Candidate,
     Evidence,
@@ -24,11 +25,11 @@ from consensus.ledger.records.transactions import (
     Profile,
     Progress,
     Propose,
-    RateClaim,
     Release,
     Result,
     Seal,
     SelfplayClaim,
+    ShardFinding,
     TrainClaim,
     Transaction,
     Vote,
@@ -44,6 +45,7 @@ from consensus.ledger.rules import (
     promotion,
     results,
     seeds,
+    shards,
     votes,
 )
 from consensus.ledger.state import pruning, snapshot
@@ -174,6 +176,7 @@ class Ledger(Views):
         claims.expire(state, place)
         candidates.expire(state, place)
         findings.expire(state, place)
+        shards.expire(state, place)
         membership.expire(state, place)
         for table in event.transactions:
             self._apply_transaction(place, event.creator, table)
@@ -184,6 +187,8 @@ class Ledger(Views):
         state.epoch.needs_recount = False
         for _, case in sorted(state.cases.items()):
             findings.settle(state, place, case)
+        for _, doubt in sorted(state.shard_cases.items()):
+            shards.settle(state, place, doubt)
         for candidate in sorted(state.candidates):
             candidacy = state.candidates.get(candidate)  # a promotion drops other candidates
             if candidacy is not None and candidacy.ripe is not None:
@@ -227,6 +232,8 @@ class Ledger(Views):
         takes_id = kind not in (Open.TYPE, Evidence.TYPE)  # their content makes them act once
         if takes_id and not state.used.setdefault(author, UsedIds()).use(number):
             raise RefusedError("id was used before")
+        if kind in STEERING_TYPES and not state.settings.steering.rules:
+            return
         try:
             transaction = parse_transaction(table, state.settings.steering.rules)
         except MalformedError as error:
@@ -244,8 +251,6 @@ class Ledger(Views):
                 claims.apply_train_claim(state, place, author, transaction)
             case MatchClaim():
                 claims.apply_match_claim(state, place, author, transaction)
-            case RateClaim():
-                claims.apply_rate_claim(state, place, author, transaction)
             case Progress():
                 claims.apply_progress(state, place, author, transaction)
             case Release():
@@ -260,6 +265,8 @@ class Ledger(Views):
                 votes.apply_vote(state, place, author, transaction, self._digest)
             case Finding():
                 findings.apply_finding(state, place, author, transaction)
+            case ShardFinding():
+                shards.apply_shard_finding(state, place, author, transaction)
             case Seal():
                 promotion.apply_seal(state, place, author, transaction)
             case Propose():

@@ -130,7 +130,8 @@ def training_shards(
     Those in `lost` are skipped: older ones take their place. Where the first network was a sibling's, random games are
     skipped: they teach it nothing.
     """
-    shards = [shard for shard in ledger.shards(configuration) if shard.digest not in lost]
+    kept = ledger.shards(configuration)
+    shards = [shard for shard in kept if shard.standing == "counted" and shard.digest not in lost]
     if _began_with_sibling(ledger, configuration):
         shards = [shard for shard in shards if shard.model != UNIFORM]
     sizes = [(shard.games, shard.model == UNIFORM) for shard in shards]

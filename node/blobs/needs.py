@@ -37,6 +37,7 @@ def _shards(ledger: Ledger) -> Iterator[bytes]:
                 break
             games += shard.games
             yield shard.digest
+    yield from (case.shard for case in ledger.shard_cases())
 
 
 def _files(ledger: Ledger) -> Iterator[bytes]:

@@ -133,8 +133,6 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "starved": "the weight is multiplied so where at most a fifth of the median was delivered",
         "starving": "the same for a tenth",
         "starved_out": "the same for a twentieth",
-        "regression_permille": "risk of an alarm about a model that is not weaker, in thousandths; 0: no alarms",
-        "stall_trainings": "a stall: no rating gained beyond the error for what so many trainings cost",
     },
 }
 

@@ -10,7 +10,7 @@ import trio
 
 from node.work.worker import Report, WorkError
 
-SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "check": 0.5}
+SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "check": 0.5, "check_shard": 0.5}
 STEPS = 4
 
 
@@ -47,6 +47,7 @@ class FakeWorker:
             if self._chance.random() < self._failing:
                 raise WorkError("worker process ended: killed by SIGKILL")
         results = {"selfplay": self._play, "train": self._train, "match": self._match, "check": _check}
+        results["check_shard"] = _check_shard
         return results[kind](job)
 
     async def aclose(self) -> None:
@@ -55,7 +56,9 @@ class FakeWorker:
 
     def _play(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         shard = self._write(self._chance.randbytes(64))
-        return {"shard": shard, "games": job["games"], "plies": 100 * job["games"], "root": self._digest()}
+        facts = fake_facts(job["games"], is_random=job["model"] is None) if job.get("facts") else None
+        plies = 100 * job["games"]
+        return {"shard": shard, "games": job["games"], "plies": plies, "root": self._digest(), "facts": facts}
 
     def _train(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         names = ("config.json", "weights.safetensors")
@@ -88,6 +91,28 @@ class FakeWorker:
 
     def _digest(self) -> bytes:
         return self._chance.randbytes(32)
+
+
+def fake_facts(games: int, *, is_random: bool) -> dict[str, int]:
+    """Return the facts of a shard of so many made-up games (`training.facts.ShardFacts`)."""
+    searched = 0 if is_random else 60 * games
+    entropy, error = (0, 0) if is_random else (1500, 180_000)
+    return {
+        "searched": searched,
+        "decisive": games,
+        "forced": 10 * games,
+        "openings": games,
+        "duplicates": 0,
+        "entropy": entropy,
+        "value_error": error,
+    }
+
+
+def _check_shard(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = job["announced"]
+    facts = fake_facts(said["games"], is_random=said["is_random"])
+    wrong = [name for name, found in facts.items() if said["facts"][name] != found]
+    return {"ok": not wrong, "reason": f"{wrong[0]} is not what was announced" if wrong else ""}
 
 
 def fake_games(scores: Sequence[Sequence[int]], blocks: Sequence[Sequence[Any]]) -> bytes:

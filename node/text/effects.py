@@ -83,6 +83,22 @@ def _fault(fields: Fields) -> str:
     return f"proved that {_slot_of(fields, 'accused')} is wrong: {fields['reason']}"
 
 
+def _shard_of(fields: Fields, role: str) -> str:
+    member = fields.get(f"{role}_name") or short(fields[role])
+    return f"shard {short(fields['shard'])} of {member}"
+
+
+def _shard_finding(fields: Fields) -> str:
+    if not fields["wrong"]:
+        return f"checked {_shard_of(fields, 'suspect')} and finds it right ({fields['cleared']} of {fields['weight']})"
+    weight = f"{fields['against']} of weight {fields['weight']}"
+    return f"finds {_shard_of(fields, 'suspect')} wrong: {fields['reason']} ({weight})"
+
+
+def _checked(fields: Fields) -> str:
+    return f"checked {_shard_of(fields, 'suspect')}; {fields['shards']} shards that waited for it count now"
+
+
 def _promotion(fields: Fields) -> str:
     return f"model {short(fields['model'])} is canonical for {fields['configuration']}, promotion {fields['number']}"
 
@@ -180,6 +196,10 @@ _PREDICATES: Mapping[str, Callable[[Fields], str]] = {
     "finding": _finding,
     "unproven": _unproven,
     "fault": _fault,
+    "shard_finding": _shard_finding,
+    "shard_unproven": lambda fields: f"did not prove that {_shard_of(fields, 'suspect')} is wrong: {fields['reason']}",
+    "struck": lambda fields: f"proved that {_shard_of(fields, 'accused')} is wrong: {fields['reason']}",
+    "checked": _checked,
     "promotion": _promotion,
     "dropped": _dropped,
     "seal": _seal,

@@ -1,6 +1,5 @@
 """The three kinds of claimed work: from a granted claim to the transactions that report it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +8,13 @@ import trio
 
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
-from consensus.ledger.records.entities import Claim
+from consensus.ledger.records.entities import Claim, Shard
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
-from node.work.context import WorkContext, failing_only_the_job
+from node.text.formatting import short_hex
+from node.work.context import JOB_FAILURES, WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
+from node.work.shard_checks import announcement_of, require_undamaged, say_what_was_found
 from node.work.worker import JobRunner, Report, WorkError
 
 _TRIES = 3  # to get the newest weights of a lineage, before they are given up
@@ -44,11 +45,12 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
             "seed": claim.seed,
             "games": claim.amount,
             "settings": {
-                "simulations": settings.simulations,
+                "simulations": claim.simulations or settings.simulations,
                 "considered": settings.considered,
-                "opening_plies": settings.opening_plies,
+                "opening_plies": claim.opening_plies if claim.simulations else settings.opening_plies,
                 "sparring": settings.sparring,
             },
+            "facts": bool(context.genesis.settings.steering.rules),
             "out": str(context.folder("work")),
         },
         report,
@@ -64,6 +66,7 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
         games=done["games"],
         plies=done["plies"],
         root=done["root"],
+        facts=done.get("facts"),
     )
 
 
@@ -76,8 +79,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     """
     settings = context.ledger.settings_on(claim.configuration, claim.settings_version).training
     start = await _start_of_training(context, claim, report)
-    files_of = await _fetch_shards(context, claim, report)
-    shards = tuple(files_of)
+    fetched = await _fetch_shards(context, claim, report)
     done = await worker.perform(
         {
             "job": "train",
@@ -85,7 +87,8 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
             "parent": None if start.is_sibling else _text(start.directory),
             "sibling": _text(start.directory) if start.is_sibling else None,
             "state": _text(start.state),
-            "shards": [str(path) for path in files_of.values()],
+            "shards": [str(path) for _, path in fetched],
+            "announced": [announcement_of(shard) for shard, _ in fetched],
             "seed": claim.seed,
             "settings": {
                 "steps": settings.steps,
@@ -102,6 +105,11 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     )
     for reason in done["skipped"]:
         _log.warning("shard not trained on", configuration=claim.configuration, why=reason)
+    unused = [found for place, found in enumerate(fetched) if place not in done["used"]]
+    for (shard, path), reason in zip(unused, done["skipped"], strict=False):  # the last may be of a damaged state
+        await _doubt(context, shard, path, reason)
+    if not done["used"]:
+        raise WorkError(f"none of the {len(fetched)} shards is what was announced: {done['skipped'][0]}")
     files: dict[str, bytes] = {}
     for name, path in sorted(done["files"].items()):
         files[name], _ = await context.keep(Path(path))
@@ -117,11 +125,20 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         architecture=architecture,
         parent=parent,
         incumbent=context.ledger.configuration(claim.configuration).model.digest,
-        shards=tuple(shards[place] for place in done["used"]),
+        shards=tuple(fetched[place][0].digest for place in done["used"]),
         losses=done["losses"],
         measures=done["measures"],
         state=state,
     )
+
+
+async def _doubt(context: WorkContext, shard: Shard, path: Path, wrong: str) -> None:
+    """Tell the others that a shard is not what was announced; the training does not depend on it."""
+    try:
+        await require_undamaged(path, shard)
+        await say_what_was_found(context, shard, wrong)
+    except JOB_FAILURES as trouble:
+        _log.warning("finding put off", shard=short_hex(shard.digest), why=str(trouble))
 
 
 @dataclass(frozen=True)
@@ -206,7 +223,7 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
     )
 
 
-async def _fetch_shards(context: WorkContext, claim: Claim, report: Report) -> Mapping[bytes, Path]:
+async def _fetch_shards(context: WorkContext, claim: Claim, report: Report) -> list[tuple[Shard, Path]]:
     """Return the shards to train on, oldest first; older ones take the place of those that nobody has any more."""
     found: dict[bytes, Path] = {}
     lost: set[bytes] = set()
@@ -223,7 +240,7 @@ async def _fetch_shards(context: WorkContext, claim: Claim, report: Report) -> M
             report({"fetched": len(found), "lost": len(lost)})  # many shards can take longer than a lease
     if not wanted:
         raise WorkError("no shard to train on can be had from anybody")
-    return {shard.digest: found[shard.digest] for shard in wanted}
+    return [(shard, found[shard.digest]) for shard in wanted]
 
 
 def _text(path: Path | None) -> str | None:

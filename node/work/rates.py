@@ -43,6 +43,8 @@ def size_of(job: Mapping[str, Any]) -> Size:
         return Size(name, settings["steps"])
     if kind == "match":
         return Size(f"match {configuration} {settings['simulations']} simulations", len(job["blocks"]))
+    if kind == "check_shard":
+        return Size(f"{kind} {configuration}", job["announced"]["games"])
     return Size(f"{kind} {configuration}", len(job.get("blocks", ())) or 1)
 
 

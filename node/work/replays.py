@@ -1,8 +1,8 @@
 """Replays reported slots, and remembers what this node found out about the games of each match."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
@@ -44,6 +44,11 @@ class Replays:
             del self._found[next(iter(self._found))]
         return found
 
+    async def perform(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have the worker do a job when it is free, and return its answer. Raise `WorkError`."""
+        async with self._free:
+            return await self._worker.perform(job, lambda _progress: None)
+
     async def _replay(self, report: SlotReport) -> str:
         result = report.result
         games = await self._context.fetch(result.blob, result.size)
@@ -65,8 +70,7 @@ class Replays:
             "root": report.result.root,
             "settings": {"opening_plies": report.settings.opening_plies},
         }
-        async with self._free:
-            done = await self._worker.perform(job, lambda _progress: None)
+        done = await self.perform(job)
         return "" if done["ok"] else str(done["reason"]) or "no reason given"
 
 

@@ -17,6 +17,7 @@ from node.text.formatting import short_hex
 from node.work.backoff import Backoff
 from node.work.context import JOB_FAILURES, WorkContext, as_reason
 from node.work.replays import Replays, unless_over
+from node.work.shard_checks import check_shards
 from node.work.worker import JobRunner
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ LONGEST_PAUSE_S = 60.0
 
 
 async def vote_on_all(context: WorkContext, worker: JobRunner) -> None:
-    """Replay what is reported, and what somebody found wrong, and vote on each candidate that is ripe, for ever.
+    """Replay what is reported, check what somebody found wrong, and vote on each candidate that is ripe, for ever.
 
     What cannot be checked now (a games file that nobody who answers has, a worker that died) is tried again
     after a pause; the time for it is limited by the ledger, not here.
@@ -36,6 +37,7 @@ async def vote_on_all(context: WorkContext, worker: JobRunner) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_look_ahead, context, findings)
         nursery.start_soon(_answer_all, context, findings)
+        nursery.start_soon(check_shards, context, findings.replays.perform)
         await _vote_on_all(context, findings)
 
 

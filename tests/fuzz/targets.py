@@ -120,7 +120,7 @@ def must(holds: bool, what: str) -> None:
 @cache
 def history() -> Swarm:
     """A ledger's random history over several epochs, with every kind of transaction."""
-    made, _ = run(1, 4)
+    made, _ = run(3, 4)  # by weight, and with `steering.rules`
     return made
 
 

@@ -7,9 +7,8 @@ from functools import cached_property
 
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_blocks
-from consensus.ledger.records.entities import Place, SlotResult
+from consensus.ledger.records.entities import Candidacy, Place, SlotResult
 from consensus.ledger.records.entity import Entity
-from consensus.ledger.records.ratings import Contest
 from consensus.settings import MatchSettings
 
 
@@ -17,7 +16,7 @@ from consensus.settings import MatchSettings
 class SlotReport(Entity):
     """The result of a slot with all that a check of it needs."""
 
-    candidate: bytes  # or the series
+    candidate: bytes
     slot: int
     configuration: str
     settings: MatchSettings
@@ -98,18 +97,18 @@ class Fault(Entity):
         return self.report.result.author
 
 
-def report_of(contest: Contest, number: int) -> SlotReport | None:
+def report_of(candidacy: Candidacy, number: int) -> SlotReport | None:
     """Return the result of a slot with all that a check of it needs; None if there is no result."""
-    if number >= len(contest.slots) or contest.beacon is None:
+    if number >= len(candidacy.slots) or candidacy.beacon is None:
         return None
-    result = contest.slots[number].result
+    result = candidacy.slots[number].result
     if result is None:
         return None
     return SlotReport(
-        candidate=contest.id,
+        candidate=candidacy.id,
         slot=number,
-        configuration=contest.configuration,
-        settings=contest.settings,
-        beacon=contest.beacon,
+        configuration=candidacy.configuration,
+        settings=candidacy.settings,
+        beacon=candidacy.beacon,
         result=result,
     )

@@ -31,6 +31,10 @@ class Effect:
     result       candidate, configuration, slot, score, most, counted (blocks), total (score), llr
     ripe         candidate, configuration, model, blocks, score, most, llr, results
     vote         candidate, configuration, approve, reason, approved, rejected, weight
+    shard_finding    configuration, shard, suspect, wrong, reason, opens, against, cleared, weight
+    shard_unproven   configuration, shard, suspect, reason: the case is closed without a proof
+    struck       configuration, shard, accused, reason, against, weight, count (of the member's proven faults)
+    checked      configuration, shard, suspect, shards (how many of the suspect's count from now on)
     finding      candidate, configuration, slot, result, suspect, wrong, reason, opens (whether it opens the case),
                  against, cleared (weights so far), weight
     unproven     candidate, configuration, slot, result, suspect, reason: the case is closed without a proof

@@ -11,8 +11,9 @@ from consensus.ledger.records.entity import Entity
 from consensus.settings import MatchSettings
 
 ClaimKey: TypeAlias = tuple[MemberId, int]
-WorkKind = Literal["selfplay", "train", "match", "rate"]
-SLOT_KINDS: tuple[WorkKind, ...] = ("match", "rate")  # played in slots, which the beacon draws
+WorkKind = Literal["selfplay", "train", "match"]
+ShardStanding = Literal["counted", "waiting", "struck"]
+"""Whether the games of a shard count, will count when one of its author's was checked, or were proven wrong."""
 Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle"]
 
 
@@ -31,24 +32,23 @@ class Place(Entity):
 class Claim(Entity):
     """Granted work. It is live until `deadline` on the ledger's clock, or until it is done or released."""
 
-    LATER: ClassVar[int] = 3
+    LATER: ClassVar[int] = 4
     author: MemberId
     id: int
     kind: WorkKind
     configuration: str
-    model: (
-        bytes  # at the grant: the canonical one, to play with or to measure against; or the one to train from or rate
-    )
+    model: bytes  # at the grant: the canonical one, to play with or to measure against; or the one to train from
     amount: int  # games, training steps, or games of the slot
     place: Place
     family: str = ""  # of a training claim
-    candidate: bytes | None = None  # of a match claim; of a claim to rate, the series
-    slot: int | None = None  # of a match or series, once it is drawn
+    candidate: bytes | None = None  # of a match claim
+    slot: int | None = None  # of a match claim, once it is drawn
     deadline: int = 0  # on the ledger's clock, ns
     done: int = 0  # as reported by the author
     delivered: int = 0  # games announced in shards
-    seed: bytes | None = None  # from the beacon; where a slot is drawn there is none, but each of its blocks has one
+    seed: bytes | None = None  # from the beacon; a match claim has none, but each of its blocks has one
     simulations: int = 0  # of self-play, the budget of each search; 0: what the settings say
+    opening_plies: int = 0  # of self-play, where `simulations` is more than 0: random plies at the beginning at most
     ply_cost: int = 0  # of self-play, what one ply costs (`rules.costs`); 0: costs are not counted
     settings_version: int = 0  # of the settings with which the work is done
 
@@ -60,14 +60,27 @@ class Claim(Entity):
     @property
     def waits(self) -> bool:
         """Whether its seed or slot is still to come, from the beacon of a later round."""
-        return (self.slot if self.kind in SLOT_KINDS else self.seed) is None
+        return (self.slot if self.kind == "match" else self.seed) is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardFacts(Entity):
+    """What the games of a shard are like; `training.facts` computes the same numbers from the games."""
+
+    searched: int  # plies with a recorded search
+    decisive: int  # games that somebody won
+    forced: int  # plies without a choice
+    openings: int  # different beginnings
+    duplicates: int  # games that are the same as another one of the shard
+    entropy: int  # of the searches' policies in the mean, in thousandths of a bit
+    value_error: int  # of the seats' chances by the searches, squared, in the mean, in millionths
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shard(Entity):
     """A shard of self-play games that a member has announced."""
 
-    LATER: ClassVar[int] = 3
+    LATER: ClassVar[int] = 8
     digest: bytes  # names the blob
     author: MemberId
     configuration: str
@@ -78,8 +91,13 @@ class Shard(Entity):
     root: bytes
     round: int
     cost: int = 0  # thousandths of an evaluation; 0: costs are not counted
-    clock: int = 0  # the ledger's clock, ns, where costs are counted
+    clock: int = 0  # the ledger's clock when it was counted, ns, where costs are
     settings_version: int = 0  # of its claim: the games were made with these settings
+    seed: bytes = b""  # of the claim on which it was played, where facts are announced, as in the next two
+    opening_plies: int = 0  # random plies at the beginning of its games at most
+    facts: ShardFacts | None = None
+    standing: ShardStanding = "counted"
+    doubters: tuple[MemberId, ...] = ()  # members that opened a case about it that was not proven
 
 
 @dataclass(frozen=True)

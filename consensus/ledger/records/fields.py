@@ -39,6 +39,10 @@ class Fields:
         self._read.add(name)
         return self._table[name]
 
+    def has(self, name: str) -> bool:
+        """Return whether a field is there, of those that may be left out."""
+        return name in self._table
+
     def done(self) -> None:
         """Raise MalformedError if a field was not read."""
         for name in self._table:

@@ -37,11 +37,11 @@ from consensus.ledger.records.transactions import (
     Profile,
     Progress,
     Propose,
-    RateClaim,
     Release,
     Result,
     Seal,
     SelfplayClaim,
+    ShardFinding,
     TrainClaim,
     Transaction,
     Vote,
@@ -53,6 +53,7 @@ from consensus.statement import MANIFEST
 SIZE_LIMIT = 1 << 48  # bytes of a blob
 LOSSES_LIMIT = 16  # of a candidate
 MEASURES_LIMIT = 32  # of a candidate
+FACTS_LIMIT = 16  # of a shard
 PLIES_LIMIT = 1 << 32  # of a shard; so no sum over shards exceeds what can be encoded
 
 
@@ -99,10 +100,7 @@ def _claim(source: Fields, number: int) -> Transaction:
         return TrainClaim(number, source.name("configuration"), source.name("family"))
     if kind == "match":
         return MatchClaim(number, source.digest("candidate"))
-    if kind == "rate" and source.rules:
-        return RateClaim(number, source.digest("series"))
-    known = "selfplay, train, match or rate" if source.rules else "selfplay, train or match"
-    raise MalformedError(f"field kind must be {known}")
+    raise MalformedError("field kind must be selfplay, train or match")
 
 
 def _progress(source: Fields, number: int) -> Transaction:
@@ -124,6 +122,7 @@ def _games(source: Fields, number: int) -> Transaction:
         games=source.whole("games", 1, 1 << 20),
         plies=source.whole("plies", 1, PLIES_LIMIT),
         root=source.digest("root"),
+        facts=source.table("facts", FACTS_LIMIT, NAME, whole) if source.has("facts") else None,
     )
 
 
@@ -189,6 +188,10 @@ def _finding(source: Fields, number: int) -> Transaction:
         wrong=source.boolean("wrong"),
         reason=source.text("reason"),
     )
+
+
+def _shard_finding(source: Fields, number: int) -> Transaction:
+    return ShardFinding(number, source.digest("shard"), source.boolean("wrong"), source.text("reason"))
 
 
 def _seal(source: Fields, number: int) -> Transaction:
@@ -290,6 +293,7 @@ READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "result": _result,
     "vote": _vote,
     "finding": _finding,
+    "shard_finding": _shard_finding,
     "seal": _seal,
     "propose": _propose,
     "ballot": _ballot,

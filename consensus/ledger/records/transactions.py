@@ -10,19 +10,18 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | claim | kind "selfplay": configuration, amount (games) |
 |       | kind "train": configuration, family |
 |       | kind "match": candidate d32 |
-|       | kind "rate" (with `steering.rules`): series d32 |
 | progress | claim (id of the author's claim), done int |
 | release | claim, reason text |
 | games | claim, configuration, model d32, shard d32, size (bytes), games, plies, |
-|       | root d32 (Merkle root of the games) |
+|       | root d32 (Merkle root of the games); with `steering.rules` also facts {name: int} (`ShardFacts`) |
 | candidate | claim int?, configuration, model d32, files {name: d32}, architecture, parent d32?, |
 |           | incumbent d32, shards [d32..], losses {name: millionths}, measures {name: int}, |
 |           | state [d32, size (bytes)]? (of the training) |
 | result | claim, scores [[block, score]..] ascending, root d32 (Merkle root of the games), blob d32, |
 |        | size (bytes), games |
 | vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
-| finding | candidate d32 (or series), slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, |
-|         | reason text |
+| finding | candidate d32, slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, reason text |
+| shard_finding | with `steering.rules`: shard d32, wrong bool, reason text |
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
 | propose | change {kind, member d32, weight?, address?, key d32?, anchor d32?}, reason text; see `changes` |
 |         | change {kind, setting text?, value text?, configuration?, work?}, reason text; see `decisions` |
@@ -124,15 +123,6 @@ class MatchClaim(Transaction):
 
 
 @dataclass(frozen=True)
-class RateClaim(Transaction):
-    """A request to play a slot of a series, which rates a model; the beacon draws which one."""
-
-    TYPE = "claim"
-    series: bytes
-    kind: Literal["rate"] = "rate"
-
-
-@dataclass(frozen=True)
 class Progress(Transaction):
     """A report that the work on a claim goes on: it renews the lease."""
 
@@ -163,6 +153,14 @@ class Games(Transaction):
     games: int
     plies: int
     root: bytes
+    facts: Mapping[str, int] | None = None
+
+    def as_table(self) -> dict[str, Value]:
+        """Return the CBOR map that goes into an event, without facts if there are none."""
+        table = super().as_table()
+        if self.facts is None:
+            del table["facts"]
+        return table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +218,16 @@ class Finding(Transaction):
 
 
 @dataclass(frozen=True)
+class ShardFinding(Transaction):
+    """What a member found when it loaded a shard and checked it against what was announced."""
+
+    TYPE = "shard_finding"
+    shard: bytes
+    wrong: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Seal(Transaction):
     """A member's signature over the statement of a promotion."""
 
@@ -262,6 +270,10 @@ class Open(Transaction):
     TYPE = "open"
     seal: bytes | None
     anchor: bytes | None
+
+
+STEERING_TYPES = frozenset({ShardFinding.TYPE})
+"""Types that are unknown without `steering.rules`."""
 
 
 def manifest(files: Mapping[str, bytes], architecture: str, parent: bytes | None) -> bytes:

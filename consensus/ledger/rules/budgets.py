@@ -12,16 +12,18 @@ from consensus.ledger.state.state import State
 
 @dataclass(frozen=True)
 class Budget:
-    """The simulations of each search, and what a ply costs with them; zeros where costs are not counted."""
+    """How the games are to be played, and what a ply costs then; zeros where costs are not counted."""
 
-    simulations: int
+    simulations: int  # of each search
+    opening_plies: int  # random plies at the beginning of a game at most
     ply_cost: int
 
 
 def budget_of(state: State, configuration: Configuration) -> Budget:
     """Return the budget of a game with the canonical model of a configuration."""
     if not state.settings.steering.rules:
-        return Budget(0, 0)
+        return Budget(0, 0, 0)
     settings = settings_on(state, configuration.name).selfplay
     simulations = settings.simulations_after(configuration.promotions)
-    return Budget(simulations, cost_of_ply(configuration.model, configuration.name, simulations))
+    cost = cost_of_ply(configuration.model, configuration.name, simulations)
+    return Budget(simulations, settings.opening_plies, cost)

@@ -7,14 +7,14 @@ from dataclasses import replace
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Claim, Place, Shard
 from consensus.ledger.records.transactions import Games
+from consensus.ledger.rules import shards
 from consensus.ledger.rules.claims import configuration_of, end_claim
-from consensus.ledger.rules.costs import cost_of_games
-from consensus.ledger.rules.deliveries import record_delivery
 from consensus.ledger.state.state import RefusedError, State
 
 
 def apply_games(state: State, place: Place, author: MemberId, transaction: Games) -> None:
     """Count a new shard of a live self-play claim; end the claim when all its games are delivered."""
+    shards.check_facts(state, transaction)
     configuration_of(state, transaction.configuration)
     claim = state.live_claim((author, transaction.claim))
     if claim.kind != "selfplay" or claim.configuration != transaction.configuration or claim.model != transaction.model:
@@ -41,11 +41,10 @@ def apply_games(state: State, place: Place, author: MemberId, transaction: Games
 
 def _add(state: State, place: Place, claim: Claim, transaction: Games) -> int:
     """Add the shard, and return how many games the configuration has now."""
-    name, author = transaction.configuration, claim.author
-    is_steered = bool(state.settings.steering.rules)
+    name = transaction.configuration
     shard = Shard(
         digest=transaction.shard,
-        author=author,
+        author=claim.author,
         configuration=name,
         model=transaction.model,
         size=transaction.size,
@@ -53,17 +52,13 @@ def _add(state: State, place: Place, claim: Claim, transaction: Games) -> int:
         plies=transaction.plies,
         root=transaction.root,
         round=place.round,
-        cost=cost_of_games(name, transaction.games, transaction.plies, claim.ply_cost),
-        clock=state.clock if is_steered else 0,
         settings_version=claim.settings_version,
     )
+    if state.settings.steering.rules:
+        shard = shards.announced(state, claim, transaction, shard)
     state.shards[name].append(shard)
     state.shard_names[transaction.shard] = name
     state.shard_chain.add(shard.fingerprint)
-    if is_steered:
-        record_delivery(state, shard)
-    state.games_played[author] = state.games_played.get(author, 0) + transaction.games
-    configuration = state.configurations[name]
-    games, plies = configuration.games + transaction.games, configuration.plies + transaction.plies
-    state.configurations[name] = replace(configuration, shards=configuration.shards + 1, games=games, plies=plies)
-    return games
+    if shard.standing == "counted":
+        shards.count(state, shard)
+    return state.configurations[name].games

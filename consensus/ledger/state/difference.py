@@ -31,8 +31,8 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "convictions": lambda state: state.convictions,
     "configurations": lambda state: state.configurations,
     "deliveries": lambda state: state.deliveries,
-    "series": lambda state: state.series,
-    "ratings": lambda state: state.ratings,
+    "shard_cases": lambda state: state.shard_cases,
+    "distrusted": lambda state: dict.fromkeys(state.distrusted, True),
     "accepted": lambda state: state.accepted,
     "refused": lambda state: state.refused,
     "chains": lambda state: {

@@ -6,12 +6,15 @@ same, because it does so at the same place in the order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
+from consensus.ledger.records.entities import Shard
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from consensus.ledger.state.state import State
 
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window
+WAITING_KEPT = 64  # of those whose authors are not trusted
 CLOSED_KEPT = 64
 FAULTS_KEPT = 64
 PROMOTIONS_KEPT = 64  # and of the 64 before them those that still lack seals
@@ -20,15 +23,18 @@ PROMOTIONS_KEPT = 64  # and of the 64 before them those that still lack seals
 def prune(state: State) -> None:
     """Drop what is old."""
     for name, shards in state.shards.items():
-        for shard in shards[:-SHARDS_KEPT]:
-            del state.shard_names[shard.digest]
-        state.shards[name] = shards[-SHARDS_KEPT:]
+        kept = _newest(shards)
+        for shard in shards:
+            if shard.digest not in kept:
+                del state.shard_names[shard.digest]
+        state.shards[name] = [shard for shard in shards if shard.digest in kept]
     del state.closed_candidates[:-CLOSED_KEPT]
     del state.faults[:-FAULTS_KEPT]
     canonical = {entry.model.digest for entry in state.configurations.values()}
     # Nobody can nominate against a model that is not canonical. If it becomes canonical again, earlier failures
     # against it no longer count.
     state.failed_pairs = {pair for pair in state.failed_pairs if pair[1] in canonical}
+    state.distrusted &= state.roster.weights.keys()
     # Evidence about older epochs is refused anyway.
     oldest = state.epoch.number - RECENT_EPOCHS
     state.convictions = {
@@ -37,6 +43,13 @@ def prune(state: State) -> None:
         if member in state.roster or entry.proof_epoch >= oldest
     }
     _prune_promotions(state)
+
+
+def _newest(shards: Sequence[Shard]) -> set[bytes]:
+    """Return the digests of the shards that are kept: those that wait take nobody's place, struck ones have none."""
+    counted = [shard.digest for shard in shards if shard.standing == "counted"]
+    waiting = [shard.digest for shard in shards if shard.standing == "waiting"]
+    return {*counted[-SHARDS_KEPT:], *waiting[-WAITING_KEPT:]}
 
 
 def _prune_promotions(state: State) -> None:

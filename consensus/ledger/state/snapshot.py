@@ -27,7 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
-from consensus.ledger.records.ratings import Ratings, Series
+from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
@@ -66,6 +66,7 @@ def encode_snapshot(state: State) -> bytes:
         table["times"] = state.times_table()
     if state.settings.steering.rules:
         table["decisions"] = state.decisions.snapshot()
+        table["distrusted"] = sorted(state.distrusted)
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in _lists(state.settings).items():
@@ -116,8 +117,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 
 STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "deliveries": (Deliveries, lambda state: [entry for _, entry in sorted(state.deliveries.items())]),
-    "series": (Series, lambda state: [entry for _, entry in sorted(state.series.items())]),
-    "ratings": (Ratings, lambda state: [entry for _, entry in sorted(state.ratings.items())]),
+    "shard_cases": (ShardCase, lambda state: [entry for _, entry in sorted(state.shard_cases.items())]),
 }
 """Those that a snapshot has where the genesis has `steering.rules`."""
 
@@ -150,8 +150,8 @@ def _lists(settings: Settings) -> dict[str, tuple[type, Callable[[State], Any]]]
 def _fields(settings: Settings) -> set[str]:
     """Return the names of all parts of a snapshot."""
     times = {"times"} if settings.timing.by_weight else set()
-    decisions = {"decisions"} if settings.steering.rules else set()
-    return FIELDS | times | decisions | _lists(settings).keys()
+    steered = {"decisions", "distrusted"} if settings.steering.rules else set()
+    return FIELDS | times | steered | _lists(settings).keys()
 
 
 def _read(genesis: Genesis, table: Decoded) -> State:
@@ -171,6 +171,8 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     if by_weight:
         state.weighted_time, times = parse_value(tuple[int, tuple[tuple[bytes, int], ...]], table["times"], "times")
         state.member_times = dict(times)
+    if genesis.settings.steering.rules:
+        state.distrusted = set(parse_value(tuple[bytes, ...], table["distrusted"], "distrusted"))
     for member, floor, above in parse_value(tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"):
         used = state.used[member] = UsedIds()
         used.floor, used.above = floor, set(above)
@@ -209,12 +211,9 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.promotions = {entry.digest: entry for entry in records["promotions"]}
     state.closed_candidates = list(records["closed"])
     state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
+    state.shard_cases = {entry.shard: entry for entry in records.get("shard_cases", ())}
     if not state.deliveries.keys() <= state.configurations.keys():
         raise ShapeError("deliveries: to a configuration that is not played")
-    state.series = {entry.id: entry for entry in records.get("series", ())}
-    state.ratings = {entry.configuration: entry for entry in records.get("ratings", ())}
-    if not {*state.ratings, *(entry.configuration for entry in state.series.values())} <= state.configurations.keys():
-        raise ShapeError("series, ratings: of a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
     if state.settings.timing.by_weight and state.member_times.keys() != state.roster.weights.keys():

@@ -27,7 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import Entity
-from consensus.ledger.records.ratings import Contest, Ratings, Series
+from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.transactions import UNIFORM, Profile
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import EpochState
@@ -159,8 +159,8 @@ class State:
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
         self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
-        self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
-        self.ratings: dict[str, Ratings] = {}  # with `steering.rules`, by configuration
+        self.shard_cases: dict[bytes, ShardCase] = {}  # with `steering.rules`, by the shard in doubt
+        self.distrusted: set[MemberId] = set()  # members whose new shards wait until one of them was checked
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
@@ -207,17 +207,6 @@ class State:
             raise RefusedError("claim not live")
         return claim
 
-    def contest(self, name: bytes) -> Contest | None:
-        """Return the open match of the candidate with this id, or the series with this id."""
-        return self.candidates.get(name) or self.series.get(name)
-
-    def put_contest(self, contest: Contest) -> None:
-        """Replace an open match or a series."""
-        if isinstance(contest, Series):
-            self.series[contest.id] = contest
-        else:
-            self.candidates[contest.id] = contest
-
     def renew_lease(self, claim: Claim) -> Claim:
         """Give the claim a full lease from now, but not beyond the longest life of a claim, and return it."""
         timing = self.settings.timing
@@ -254,12 +243,10 @@ class State:
         if self.settings.timing.by_weight:
             tables.append(self.times_table())
         if self.settings.steering.rules:
-            tables += [
-                [record.fingerprint for _, record in sorted(self.deliveries.items())],
-                [record.fingerprint for _, record in sorted(self.series.items())],
-                [record.fingerprint for _, record in sorted(self.ratings.items())],
-            ]
+            tables.append([record.fingerprint for _, record in sorted(self.deliveries.items())])
             tables.append(self.decisions.table())
+            tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
+            tables.append(sorted(self.distrusted))
         return hashlib.sha256(encode(tables)).digest()
 
     def times_table(self) -> Value:

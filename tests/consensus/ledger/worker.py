@@ -12,7 +12,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae
-from tests.consensus.ledger.swarm import digest_of
+from tests.consensus.ledger.swarm import digest_of, facts_of
 
 ROLES = ("match", "selfplay", "train")
 QUICK = Settings(
@@ -65,6 +65,7 @@ class Worker:
             return t.Games(
                 number, claim=claim.id, configuration=claim.configuration, model=claim.model, shard=name,
                 size=1000, games=claim.amount, plies=claim.amount * 80, root=name,
+                facts=facts_of(ledger.genesis.settings, claim.amount, claim.amount * 80),
             )  # fmt: skip
         if claim.kind == "train":
             files = {"weights.safetensors": name}

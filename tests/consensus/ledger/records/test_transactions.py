@@ -58,8 +58,20 @@ SAMPLES: list[t.Transaction] = [
     t.Result(9, claim=3, scores=((0, 4), (1, 0)), root=A, blob=B, size=100, games=4),
     t.Vote(10, A, True, B, ""),
     t.Seal(11, A, bytes(64)),
+    t.ShardFinding(13, A, wrong=True, reason="searched is 7, but 9 was announced"),
+    t.Games(
+        14,
+        claim=1,
+        configuration="hex8-2",
+        model=A,
+        shard=B,
+        size=4096,
+        games=32,
+        plies=3000,
+        root=C,
+        facts={"searched": 0},
+    ),
     t.Finding(12, candidate=A, slot=3, result=B, wrong=True, reason="block 7 scores 1, but 4 was claimed for block 7"),
-    t.RateClaim(13, A),
 ]
 
 

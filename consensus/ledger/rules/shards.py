@@ -1,0 +1,260 @@
+"""Shards as announced, counted and struck, where the genesis has `steering.rules`.
+
+Whoever loads a shard checks it against what was announced: model, seed, games, plies, root and facts, which all follow
+from its bytes. So honest members find the same, and findings decide as they do on results of matches
+(`consensus.ledger.rules.findings`): the first `wrong` opens a case, more than 2/3 of the weight strike the shard, a
+third or more that find it right close the case, and so does the time. The games of a shard that was struck do not
+count. What its author announces afterwards waits, and weighs nothing, until another member has checked one of these
+shards and found it right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from consensus.keys import MemberId
+from consensus.ledger.records.cases import Replay
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.entities import Claim, Place, Shard, ShardFacts
+from consensus.ledger.records.shard_cases import ShardCase
+from consensus.ledger.records.transactions import UNIFORM, Games, ShardFinding
+from consensus.ledger.rules import membership
+from consensus.ledger.rules.costs import cost_of_games
+from consensus.ledger.rules.deliveries import record_delivery, take_back
+from consensus.ledger.state.state import RefusedError, State
+
+MAX_OPEN_CASES = 4  # opened by one member
+
+_MOST_ENTROPY = 16_000  # thousandths of a bit: a stored policy has at most 65,535 parts
+_MILLION = 1_000_000
+
+
+def check_facts(state: State, transaction: Games) -> None:
+    """Raise RefusedError if the announcement lacks facts, has some that cannot be, or should not have any."""
+    facts = transaction.facts
+    if not state.settings.steering.rules:
+        if facts is not None:
+            raise RefusedError("malformed", "unknown field")
+        return
+    if facts is None:
+        raise RefusedError("malformed", "field facts is missing")
+    most = {
+        "searched": transaction.plies,
+        "decisive": transaction.games,
+        "forced": transaction.plies,
+        "openings": transaction.games,
+        "duplicates": transaction.games - 1,
+        "entropy": _MOST_ENTROPY,
+        "value_error": _MILLION,
+    }
+    if facts.keys() != most.keys():
+        raise RefusedError("malformed", f"field facts must have exactly {', '.join(most)}")
+    for name, limit in most.items():
+        if facts[name] > limit:
+            raise RefusedError("malformed", f"field facts: {name} must be {limit} or less")
+
+
+def announced(state: State, claim: Claim, transaction: Games, shard: Shard) -> Shard:
+    """Return the shard with its facts and its cost; it waits if its author is not trusted."""
+    assert transaction.facts is not None
+    facts = ShardFacts(**{item.name: transaction.facts[item.name] for item in fields(ShardFacts)})
+    plies = shard.plies if shard.model == UNIFORM else facts.searched
+    return replace(
+        shard,
+        cost=cost_of_games(shard.configuration, shard.games, plies, claim.ply_cost),
+        clock=state.clock,
+        seed=claim.seed or b"",  # what was played before the beacon gave one is not what it should be
+        opening_plies=claim.opening_plies,
+        facts=facts,
+        standing="waiting" if shard.author in state.distrusted else "counted",
+    )
+
+
+def count(state: State, shard: Shard) -> None:
+    """Count the games of a shard from now on."""
+    state.games_played[shard.author] = state.games_played.get(shard.author, 0) + shard.games
+    configuration = state.configurations[shard.configuration]
+    state.configurations[shard.configuration] = replace(
+        configuration,
+        shards=configuration.shards + 1,
+        games=configuration.games + shard.games,
+        plies=configuration.plies + shard.plies,
+    )
+    if shard.facts is not None:
+        record_delivery(state, shard)
+
+
+def _uncount(state: State, shard: Shard) -> None:
+    """Count the games of a shard no longer."""
+    state.games_played[shard.author] = max(0, state.games_played.get(shard.author, 0) - shard.games)
+    configuration = state.configurations[shard.configuration]
+    games = configuration.games - shard.games
+    state.configurations[shard.configuration] = replace(
+        configuration,
+        shards=configuration.shards - 1,
+        games=games,
+        plies=configuration.plies - shard.plies,
+        games_at_candidate=min(games, configuration.games_at_candidate),
+    )
+    take_back(state, shard)
+
+
+def find(state: State, digest: bytes) -> Shard | None:
+    """Return the shard with this digest, if the ledger still keeps it."""
+    name = state.shard_names.get(digest)
+    return None if name is None else next(shard for shard in reversed(state.shards[name]) if shard.digest == digest)
+
+
+def _put(state: State, shard: Shard) -> None:
+    """Put a changed shard in the place of the old one, and let the digest cover the change."""
+    kept = state.shards[shard.configuration]
+    place = next(place for place in reversed(range(len(kept))) if kept[place].digest == shard.digest)
+    kept[place] = shard
+    state.shard_chain.add(shard.fingerprint)
+
+
+def apply_shard_finding(state: State, place: Place, author: MemberId, transaction: ShardFinding) -> None:
+    """Count the first finding of a member about a shard: a `wrong` opens a case, a right one ends a wait."""
+    shard = find(state, transaction.shard)
+    if shard is None or shard.facts is None:
+        raise RefusedError("unknown shard")
+    case = state.shard_cases.get(shard.digest)
+    if case is None and not transaction.wrong:
+        _trust(state, place, author, shard)
+        return
+    opens = case is None
+    if case is None:
+        case = _open(state, place, author, shard)
+    if any(entry.author == author for entry in case.findings):
+        raise RefusedError("member has said what it found")
+    found = Replay(author, transaction.wrong, transaction.reason, place)
+    case = state.shard_cases[shard.digest] = replace(case, findings=(*case.findings, found))
+    wrong, right = tally(state, case)
+    state.emit(
+        "shard_finding",
+        place,
+        author,
+        configuration=case.configuration,
+        shard=case.shard,
+        suspect=case.accused,
+        wrong=transaction.wrong,
+        reason=transaction.reason,
+        opens=opens,
+        against=wrong,
+        cleared=right,
+        weight=state.roster.total_weight,
+    )
+    settle(state, place, case)
+
+
+def check_can_doubt(state: State, author: MemberId, shard: Shard) -> str:
+    """Return why the member cannot open a case about this shard now; empty if it can."""
+    if shard.standing == "struck":
+        return "shard is struck"
+    if author in shard.doubters:
+        return "member raised a false alarm"
+    mine = sum(case.author == author for case in state.shard_cases.values())
+    return "too many open cases" if mine >= MAX_OPEN_CASES else ""
+
+
+def _open(state: State, place: Place, author: MemberId, shard: Shard) -> ShardCase:
+    if obstacle := check_can_doubt(state, author, shard):
+        raise RefusedError(obstacle)
+    return ShardCase(
+        shard=shard.digest,
+        configuration=shard.configuration,
+        accused=shard.author,
+        author=author,
+        place=place,
+        deadline=state.clock + state.settings.timing.vote_s * 10**9,
+    )
+
+
+def tally(state: State, case: ShardCase) -> tuple[int, int]:
+    """Return the weight of the members that found the shard wrong, and of those that found it right."""
+    wrong = state.roster.weight(entry.author for entry in case.findings if entry.wrong)
+    return wrong, state.roster.weight(entry.author for entry in case.findings) - wrong
+
+
+def settle(state: State, place: Place, case: ShardCase) -> None:
+    """Close the case if it is decided."""
+    wrong, right = tally(state, case)
+    if 3 * wrong > 2 * state.roster.total_weight:
+        _strike(state, place, case, wrong)
+    elif 3 * right >= state.roster.total_weight:
+        _close(state, place, case, "a third of the weight or more finds it right")
+
+
+def expire(state: State, place: Place) -> None:
+    """Close the cases whose time is over."""
+    for _, case in sorted(state.shard_cases.items()):
+        if case.deadline <= state.clock:
+            _close(state, place, case, "not enough findings in time")
+
+
+def _close(state: State, place: Place, case: ShardCase, reason: str) -> None:
+    del state.shard_cases[case.shard]
+    shard = find(state, case.shard)
+    if shard is not None:
+        _put(state, replace(shard, doubters=(*shard.doubters, case.author)))
+    state.emit(
+        "shard_unproven",
+        place,
+        case.author,
+        configuration=case.configuration,
+        shard=case.shard,
+        suspect=case.accused,
+        reason=reason,
+    )
+
+
+def _strike(state: State, place: Place, case: ShardCase, against: int) -> None:
+    del state.shard_cases[case.shard]
+    shard = find(state, case.shard)
+    if shard is not None:  # else it has been forgotten
+        if shard.standing == "counted":
+            _uncount(state, shard)
+        _put(state, replace(shard, standing="struck"))
+    state.distrusted.add(case.accused)
+    number = state.fault_counts[case.accused] = state.fault_counts.get(case.accused, 0) + 1
+    state.emit(
+        "struck",
+        place,
+        case.author,
+        configuration=case.configuration,
+        shard=case.shard,
+        accused=case.accused,
+        reason=next(entry.reason for entry in case.findings if entry.wrong),
+        against=against,
+        weight=state.roster.total_weight,
+        count=number,
+    )
+    limit = state.settings.membership.faults
+    if limit and number >= limit:
+        membership.suggest(state, place, Change("leave", case.accused), f"results proven wrong: {number}")
+
+
+def _trust(state: State, place: Place, author: MemberId, checked: Shard) -> None:
+    """Count the shards of an author that waited, because another member has checked one."""
+    if checked.standing != "waiting":
+        raise RefusedError("no open case")
+    if author == checked.author:
+        raise RefusedError("shard is the member's own")
+    state.distrusted.discard(checked.author)
+    number = 0
+    for name in sorted(state.shards):
+        for shard in list(state.shards[name]):
+            if shard.author == checked.author and shard.standing == "waiting":
+                number += 1
+                counted = replace(shard, standing="counted", clock=state.clock)
+                _put(state, counted)
+                count(state, counted)
+    state.emit(
+        "checked",
+        place,
+        author,
+        configuration=checked.configuration,
+        shard=checked.digest,
+        suspect=checked.author,
+        shards=number,
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from consensus.ledger.records.decisions import OutdatedError
 from engine.backend.kernel_cache import name_cache_for_children
 from node.blobs.bulk_data import BulkData
 from node.blobs.messages import BLOB_PATH
@@ -73,13 +74,15 @@ _OWN_ADDRESS_S = 3.0  # for an answer at it
 _FAULTS = "faults"
 _CERTIFICATES = "certificates"
 
+_FATAL = (StoreError, IdentityError, OutdatedError)  # errors that end the node, with one line for the person at it
+
 _log = structlog.get_logger(__name__)
 
 
 async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: RunOptions) -> None:
     """Run the node of `key_file`, keeping everything in `data`, until `node.system.shutdown` says that it ends.
 
-    Raise `IdentityError`, `StoreError` or `ConfigError`, each with one line and the remedy.
+    Raise `IdentityError`, `StoreError`, `OutdatedError` or `ConfigError`, each with one line and the remedy.
     """
     identity = load_identity(key_file)
     data = data.absolute()  # children start in another working directory, since ours may be deleted
@@ -115,7 +118,7 @@ class _Node:
         chance = random.Random(seed)
         _log.info("node", id=identity.text, swarm=config.genesis.digest.hex()[:16], seed=seed)
         self._data, self._options, self._identity = data, options, identity
-        self._supervisor = RestartingSupervisor(fatal=(StoreError, IdentityError))
+        self._supervisor = RestartingSupervisor(fatal=_FATAL)
         self._ordering = _Ordering(config, identity, store, chance, self._supervisor)
         member = self._ordering.member
         self._peers = _Peers(
@@ -148,6 +151,8 @@ class _Node:
         nursery.start_soon(run, "writing certificates", write_certificates, context, data / _CERTIFICATES)
         nursery.start_soon(run, "writing proofs", write_fault_proofs, context, self._ordering.store, data / _FAULTS)
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
+        unknown = partial(log_while, report.unknown, "unknown proposal", "this program knows all open proposals")
+        nursery.start_soon(run, "proposal log", unknown)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
         if reason := report.fragility():
             _log.info("one member can stop this swarm", reason=reason)
@@ -210,7 +215,7 @@ class _Ordering:
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start the member; return when what is stored has been replayed."""
-        await nursery.start(partial(run_vital, "the order", self.member.run, expected=(StoreError, IdentityError)))
+        await nursery.start(partial(run_vital, "the order", self.member.run, expected=_FATAL))
         nursery.start_soon(self._supervisor.run, "anchors", compute_anchors, self.member, self.identity.key)
 
     async def aclose(self) -> None:

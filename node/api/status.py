@@ -53,6 +53,40 @@ class SwarmInfo(TypedDict):
     """Without which members the others decide nothing, as each has a third of the weight or more; empty if none has."""
 
 
+class DecisionInfo(TypedDict):
+    """A change of what the swarm does that is in force, by ballot or by an operator. Part of `GET /status`."""
+
+    text: str
+    """The change in words."""
+    setting: str | None
+    """Setting that has another value than in the genesis; null if a configuration was added or work is paused."""
+    value: str | None
+    """That value, as text."""
+    configuration: str | None
+    """Configuration that was added, or the only one the change is about; null if it is about all."""
+    work: str | None
+    """The only kind of work that is paused; null if all is, or if it is no pause."""
+    version: int
+    """Version of the settings from then on."""
+    by_name: str
+    """Name of the member that proposed it, or first 8 characters of its id."""
+    round: int
+    """Round from which on it holds."""
+
+
+class DecisionsInfo(TypedDict):
+    """What the members have decided that the swarm does otherwise than its genesis says. Part of `GET /status`."""
+
+    settings_version: int
+    """0 for the settings of the genesis; grows by one with every setting that changes and every new configuration."""
+    changed: list[DecisionInfo]
+    """Settings with another value, and configurations that were added; by configuration and name."""
+    paused: list[DecisionInfo]
+    """Work that nobody may claim now, the widest first."""
+    unknown: list[str]
+    """Open proposals, in words, that this program does not know: if one passes, this node ends."""
+
+
 class PeerInfo(TypedDict):
     """Another member as this node sees it. Part of `GET /status`."""
 
@@ -213,6 +247,8 @@ class Status(TypedDict):
     """This node."""
     swarm: SwarmInfo
     """The swarm it belongs to."""
+    decisions: DecisionsInfo
+    """What the swarm does otherwise than its genesis says."""
     ready: bool
     """Whether this node is level with the swarm and takes part."""
     ready_reason: str

@@ -51,6 +51,7 @@ def main(options: argparse.Namespace) -> int:
     """Run the node; return 0 after SIGTERM or Ctrl-C. Raise ConfigError for what a person can mend."""
     import trio
 
+    from consensus.ledger.records.decisions import OutdatedError
     from node.app import run_node
     from node.config.identity import IdentityError, load_identity
     from node.store import StoreError
@@ -65,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
         _make_directory(options.data)
         configure_logs(as_json=options.log_json)
         trio.run(run_node, config, options.key, options.data, run_options)
-    except* (ConfigError, IdentityError, StoreError, VitalPartError) as group:
+    except* (ConfigError, IdentityError, OutdatedError, StoreError, VitalPartError) as group:
         failures = [str(error) for error in leaves(group)]
     except* OSError as group:
         errors = [error for error in leaves(group) if isinstance(error, OSError)]

@@ -55,15 +55,21 @@ def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "fragile", swarm["fragility"]
     if swarm["open_proposals"]:
         waiting = plural(swarm["open_proposals"], "proposal")
-        yield "vote", f"{waiting} to change the roster: see ringrift-node proposals"
+        yield "vote", f"{waiting} to vote on: see ringrift-node proposals"
+    for text in status["decisions"]["unknown"]:
+        yield "unknown", f"{text}: this program does not know that, and ends if it passes; install a newer version"
 
 
 def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
     order = status["consensus"]
-    decided = "none decided yet" if order["round_age_s"] is None else f"decided {ago(order['round_age_s'])}"
-    yield "round", f"{count(order['round'])}, {decided}, ledger {short(order['ledger_digest'])}"
+    age_text = "none decided yet" if order["round_age_s"] is None else f"decided {ago(order['round_age_s'])}"
+    yield "round", f"{count(order['round'])}, {age_text}, ledger {short(order['ledger_digest'])}"
     yield "epoch", f"{count(order['epoch'])}, roster version {count(order['roster_version'])}"
     yield "events", f"{count(order['ordered'])} in order, {plural(order['pending'], 'own transaction')} waiting"
+    decided = status["decisions"]
+    if decided["changed"]:
+        changes = "; ".join(entry["text"] for entry in decided["changed"])
+        yield "settings", f"version {count(decided['settings_version'])}: {changes}"
     if order["forkers"]:
         yield "forked", ", ".join(order["forkers"])
     if order["ailment"]:
@@ -75,6 +81,8 @@ def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
 
 def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
     work, counts = status["work"], status["counts"]
+    for pause in status["decisions"]["paused"]:
+        yield "paused", f"{pause['text']}, since round {count(pause['round'])}"
     if work is None:
         yield "work", "nothing right now"
     else:

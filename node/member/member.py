@@ -283,7 +283,8 @@ class Member:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Replay the store, report that the member is ready, then work until cancelled.
 
-        Raise StoreError, and IdentityError if another process has our key before this one has made an event.
+        Raise StoreError; IdentityError if another process has our key before this one has made an event; OutdatedError
+        if the swarm decides what this program does not know, in the round in which it does: no event follows.
         """
         await self._replay()
         task_status.started()

@@ -40,6 +40,7 @@ from node.proofs.faults import proof_path, read_proof
 from node.report import ledger as shown
 from node.report import membership
 from node.report.conduct import conduct, proofs
+from node.report.decisions import decisions, unknown_changes
 from node.report.effect_log import EffectLog
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
@@ -98,6 +99,7 @@ class NodeReport:
         return {
             "node": self._node(),
             "swarm": self._swarm(),
+            "decisions": decisions(self._ledger, self._address_book.name),
             "ready": ready,
             "ready_reason": reason,
             "peers": [self._peer(peer) for peer in self._gossip.statuses()],
@@ -199,6 +201,13 @@ class NodeReport:
         """Return why this node has no part in the swarm; empty if it has."""
         removed_by = self._member.removed_by
         return reason_outside(self._me, self._listen, self._address_book, self._ledger, removed_by=removed_by)
+
+    def unknown(self) -> str:
+        """Return which open proposals this program does not know, and the remedy; empty if it knows all."""
+        texts = [membership.steering_text(change) for change in unknown_changes(self._ledger)]
+        if not texts:
+            return ""
+        return f"{'; '.join(texts)}: if this passes, the node ends; install a newer version of the program before"
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether this node is level with the swarm and has a vote in it, and why it is or not."""

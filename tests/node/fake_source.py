@@ -94,6 +94,34 @@ class FakeSource:
                 "open_proposals": 1,
                 "fragility": "",
             },
+            "decisions": {
+                "settings_version": 2,
+                "changed": [
+                    {
+                        "text": "match.p1 becomes 3/5 on hex8-2",
+                        "setting": "match.p1",
+                        "value": "3/5",
+                        "configuration": "hex8-2",
+                        "work": None,
+                        "version": 2,
+                        "by_name": "anvil",
+                        "round": 1001,
+                    }
+                ],
+                "paused": [
+                    {
+                        "text": "training pauses",
+                        "setting": None,
+                        "value": None,
+                        "configuration": None,
+                        "work": "train",
+                        "version": 2,
+                        "by_name": "beam",
+                        "round": 1100,
+                    }
+                ],
+                "unknown": [],
+            },
             "ready": True,
             "ready_reason": "caught up with 4 of 4 of the weight",
             "peers": [self._peer(number) for number in (1, 2, 3)],

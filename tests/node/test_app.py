@@ -1,6 +1,7 @@
 """A whole node in this process: what nobody foresaw ends one part of it, and only the order ends it all."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from consensus.ledger.records.decisions import OutdatedError, SteeringChange
+from consensus.ledger.records.transactions import Propose
+from consensus.settings import Settings, SteeringSettings
 from node.api.endpoint import read_url
 from node.app import run_node
 from node.config.address import Address
 from node.config.founding import found_swarm
+from node.config.identity import load_identity
 from node.config.swarm_file import RunOptions, load_config
 from node.gossip.selection import PeerSelection
 from node.member.member import Member
@@ -31,8 +36,8 @@ from node.work import lifecycle
 class Place:
     """A swarm of one in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        founded = found_swarm(folder, ["127.0.0.1:1"], ["hex8-2"])
+    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
+        founded = found_swarm(folder, ["127.0.0.1:1"], ["hex8-2"], settings=settings)
         self.config, (self.key,), self.data = load_config(founded.config), founded.keys, folder / "data"
 
     async def run(self) -> None:
@@ -43,6 +48,15 @@ class Place:
     async def ask(self, path: str) -> Any:
         async with httpx.AsyncClient(trust_env=False) as client:
             return json.loads((await client.get(f"{read_url(self.data)}{path}")).content)
+
+    async def newest_own(self) -> int:
+        """The number of the last own event, while no node runs."""
+        identity = load_identity(self.key)
+        store = SqliteStore(self.data, genesis=self.config.genesis.digest, member=identity.id)
+        try:
+            return await store.newest_own()
+        finally:
+            await store.aclose()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -145,6 +159,43 @@ async def test_a_store_that_fails_ends_the_node_whatever_part_finds_out(
     with pytest.raises(ExceptionGroup) as ended, trio.fail_after(20):
         await place.run()
     assert [type(error) for error in leaves(ended.value)] == [StoreError]
+
+
+async def test_what_this_program_does_not_know_ends_the_node_in_the_round_in_which_it_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is put forward after that, nor by the next start, until a newer program knows what was decided."""
+    place = Place(tmp_path / "swarm", Settings(steering=SteeringSettings(rules=1)))
+    change = SteeringChange("set", setting="steering.coming", value="7")
+    proposal = Propose(10**6, change, "whatever it is").as_table()
+    members, made = list[Member](), list[int]()
+
+    class Watched(Member):
+        def __init__(self, **parts: Any) -> None:
+            super().__init__(**parts)
+            members.append(self)
+
+    monkeypatch.setattr("node.app.Member", Watched)
+
+    async def start_and_propose() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(place.run)
+            while read_url(place.data) is None:
+                await trio.sleep(0.01)
+            members[0].submit([proposal])
+
+    for start in (start_and_propose, place.run):
+        with capture_logs(), pytest.raises(ExceptionGroup) as ended, trio.fail_after(20):
+            await start()
+        (error,) = leaves(ended.value)
+        assert isinstance(error, OutdatedError)
+        assert re.fullmatch(
+            r"the swarm has set steering\.coming from round \d+ on, which this program does not know; "
+            r"install a newer version of it and start again",
+            str(error),
+        )
+        made.append(await place.newest_own())
+    assert made[0] == made[1] > 0
 
 
 async def test_a_used_up_pool_of_threads_stops_neither_the_order_nor_the_page(place: Place) -> None:

@@ -313,6 +313,9 @@ class SteeringSettings(Section):
             "starved": 20,
             "starving": 50,
             "starved_out": 200,
+            "stall_s": 600,
+            "slot_s": 900,
+            "turn_s": 60,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -329,13 +332,18 @@ class SteeringSettings(Section):
     starved: int = 20  # the weight is multiplied so where a fifth of the median cost was delivered, or less
     starving: int = 50  # a tenth
     starved_out: int = 200  # a twentieth
+    # stalls (`consensus.ledger.rules.turns`)
+    stall_s: int = 600  # a claim whose progress does not grow; kernels may be compiled for this long
+    slot_s: int = 900  # slots of one match that a member holds without a result, in all
+    turn_s: int = 60  # others go first for this long after a candidate or training came to nothing, then for twice that
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.rules > 1:
             raise SettingsError(f"must be 0 or 1, not {self.rules}", "steering", "rules")
-        if self.window_s > LONGEST_S:
-            raise SettingsError(f"must be {LONGEST_S} or less, not {self.window_s}", "steering", "window_s")
+        for name in ("window_s", "stall_s", "slot_s", "turn_s"):
+            if getattr(self, name) > LONGEST_S:
+                raise SettingsError(f"must be {LONGEST_S} or less, not {getattr(self, name)}", "steering", name)
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:
                 raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)

@@ -13,9 +13,9 @@ from consensus.genesis import EARLIER_VERSION, Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.transactions import model_digest
-from consensus.ledger.rules.matches import SMALL_SWARM
 from consensus.ledger.rules.promotion_statement import roster_table, verdict_numbers, votes_digest
 from consensus.ledger.rules.scores import counted_slots, most_of_block, results_digest, standing_of
+from consensus.ledger.state.state import SMALL_SWARM
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SettingsError, players
 from consensus.statement import MANIFEST, PREDICATE_TYPE, STATEMENT_TYPE, Json, canonical_json

@@ -21,6 +21,7 @@ from consensus.ledger.records.transactions import (
     Finding,
     Games,
     MatchClaim,
+    Missing,
     Open,
     Profile,
     Progress,
@@ -35,6 +36,7 @@ from consensus.ledger.records.transactions import (
     Vote,
 )
 from consensus.ledger.rules import (
+    absences,
     candidates,
     claims,
     clock,
@@ -46,6 +48,7 @@ from consensus.ledger.rules import (
     results,
     seeds,
     shards,
+    turns,
     votes,
 )
 from consensus.ledger.state import pruning, snapshot
@@ -119,6 +122,7 @@ class Ledger(Views):
         state.effects = []
         membership.begin_next_epoch(state, self._place())
         pruning.prune(state)
+        turns.prune(state)
         data = snapshot.encode_snapshot(state)
         record = EpochRecord(
             genesis=state.genesis.digest,
@@ -189,6 +193,7 @@ class Ledger(Views):
             findings.settle(state, place, case)
         for _, doubt in sorted(state.shard_cases.items()):
             shards.settle(state, place, doubt)
+        absences.settle_all(state, place)
         for candidate in sorted(state.candidates):
             candidacy = state.candidates.get(candidate)  # a promotion drops other candidates
             if candidacy is not None and candidacy.ripe is not None:
@@ -267,6 +272,8 @@ class Ledger(Views):
                 findings.apply_finding(state, place, author, transaction)
             case ShardFinding():
                 shards.apply_shard_finding(state, place, author, transaction)
+            case Missing():
+                absences.apply_missing(state, place, author, transaction)
             case Seal():
                 promotion.apply_seal(state, place, author, transaction)
             case Propose():

@@ -184,10 +184,12 @@ def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Wo
 
 
 def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
+    is_steered = bool(ledger.genesis.settings.steering.rules)
     contested = {
         candidacy.configuration
         for candidacy in ledger.candidates()
         if ("match", candidacy.configuration, candidacy.id) not in avoided
+        and (candidacy.was_trained or not is_steered)  # who nominates what was not trained keeps nobody from training
     }
     settings = {entry.name: ledger.settings_on(entry.name) for entry in ledger.configurations()}
     trained = {(claim.configuration, claim.family) for claim in ledger.claims() if claim.kind == "train"}
@@ -198,6 +200,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         and configuration.name not in contested
         and (configuration.name, settings[configuration.name].training.architecture) not in trained
         and not ledger.is_paused("train", configuration.name)
+        and not ledger.waits_for_turn(member, configuration.name)
         and not _waits_for_sibling(ledger, configuration, avoided)
         and ("train", configuration.name, None) not in avoided
     ]
@@ -241,7 +244,8 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     def games_of(configuration: Configuration) -> int:
         return configuration.new_games + coming[configuration.name]
 
-    behind = deficits(ledger) if ledger.settings.steering.rules else {}
+    is_steered = bool(ledger.settings.steering.rules)
+    behind = deficits(ledger) if is_steered else {}
 
     def need(configuration: Configuration) -> tuple[int, int, int, bytes]:
         name = configuration.name
@@ -253,7 +257,8 @@ def _selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
         for entry in configurations
         if ("selfplay", entry.name, None) not in avoided
         and not ledger.is_paused("selfplay", entry.name)
-        and games_of(entry) < enough_games(settings[entry.name], entry)
+        # with the rules, what is claimed and may never come only says where games are needed most
+        and (entry.new_games if is_steered else games_of(entry)) < enough_games(settings[entry.name], entry)
         and not (entry.name in contested and plays_at_random(settings[entry.name], entry))  # better games come soon
     ]
     chosen = min(open_, key=need, default=None)

@@ -23,7 +23,8 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.shard_cases import ShardCase
-from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, shards, siblings
+from consensus.ledger.records.stalls import Absence
+from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, shards, siblings, turns
 from consensus.ledger.rules.budgets import Budget, budget_of
 from consensus.ledger.rules.deliveries import deliveries_of
 from consensus.ledger.rules.membership import roster_with, tally
@@ -171,6 +172,14 @@ class Views:
     def case(self, result: bytes) -> Case | None:
         """Return the open case about the result with this digest, if there is one."""
         return self._state.cases.get(result)
+
+    def absences(self) -> tuple[Absence, ...]:
+        """Return what members said that they cannot fetch, and that is not decided."""
+        return tuple(entry for _, entry in sorted(self._state.absences.items()))
+
+    def waits_for_turn(self, member: MemberId, configuration: str) -> int:
+        """Return for how long, in ns, the member lets others train and nominate here first; 0 if it need not."""
+        return max(0, turns.waits_until(self._state, configuration, member) - self._state.clock)
 
     def can_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
         """Return whether a `wrong` finding of the member about a result of this candidate would open a case now."""

@@ -133,6 +133,9 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "starved": "the weight is multiplied so where at most a fifth of the median was delivered",
         "starving": "the same for a tenth",
         "starved_out": "the same for a twentieth",
+        "stall_s": "seconds that a claim lives whose progress does not grow",
+        "slot_s": "seconds for which a member may hold slots of one match without a result",
+        "turn_s": "seconds for which others go first after a failed training, twice as long after the next",
     },
 }
 

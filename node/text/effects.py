@@ -99,6 +99,13 @@ def _checked(fields: Fields) -> str:
     return f"checked {_shard_of(fields, 'suspect')}; {fields['shards']} shards that waited for it count now"
 
 
+def _missing(fields: Fields) -> str:
+    weight = f"{fields['against']} of weight {fields['weight']}"
+    if fields.get("slot") is None:
+        return f"cannot fetch the files of candidate {short(fields['candidate'])} from anybody ({weight})"
+    return f"cannot fetch the games of {_slot_of(fields, 'suspect')} from anybody ({weight})"
+
+
 def _promotion(fields: Fields) -> str:
     return f"model {short(fields['model'])} is canonical for {fields['configuration']}, promotion {fields['number']}"
 
@@ -200,6 +207,11 @@ _PREDICATES: Mapping[str, Callable[[Fields], str]] = {
     "shard_unproven": lambda fields: f"did not prove that {_shard_of(fields, 'suspect')} is wrong: {fields['reason']}",
     "struck": lambda fields: f"proved that {_shard_of(fields, 'accused')} is wrong: {fields['reason']}",
     "checked": _checked,
+    "missing": _missing,
+    "absent": lambda fields: (
+        f"is out of the match of candidate {short(fields['candidate'])}: nobody can fetch its games of slot "
+        f"{fields['slot']}, which is free again"
+    ),
     "promotion": _promotion,
     "dropped": _dropped,
     "seal": _seal,

@@ -40,9 +40,13 @@ class Effect:
     unproven     candidate, configuration, slot, result, suspect, reason: the case is closed without a proof
     fault        candidate, configuration, slot, result, accused, reason, against, weight, count (of the member's
                  proven wrong results), struck (whether the slot is free again), reopened (whether it was ripe)
+    missing      candidate, configuration, slot (None: the candidate's files), suspect (who should have it),
+                 against (weight so far of members that cannot fetch it), weight
+    absent       candidate, configuration, slot (free again, as nobody can fetch its games), reopened (whether it was
+                 ripe)
     promotion    candidate, configuration, model, previous, statement, number, blocks, score, most, llr
-    dropped      candidate, configuration, model, outcome (rejected, limit, stale, votes, timeout, idle),
-                 reason, blocks, score, llr
+    dropped      candidate, configuration, model, outcome (rejected, limit, stale, votes, timeout, idle,
+                 missing), reason, blocks, score, llr
     seal         statement, configuration, sealed, weight
     certificate  statement, configuration, model, number, seals
     proposal     proposal, change (its kind), subject (the member concerned), weight, address, key, reason

@@ -14,7 +14,7 @@ ClaimKey: TypeAlias = tuple[MemberId, int]
 WorkKind = Literal["selfplay", "train", "match"]
 ShardStanding = Literal["counted", "waiting", "struck"]
 """Whether the games of a shard count, will count when one of its author's was checked, or were proven wrong."""
-Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle"]
+Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle", "missing"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Place(Entity):
 class Claim(Entity):
     """Granted work. It is live until `deadline` on the ledger's clock, or until it is done or released."""
 
-    LATER: ClassVar[int] = 4
+    LATER: ClassVar[int] = 5
     author: MemberId
     id: int
     kind: WorkKind
@@ -51,6 +51,7 @@ class Claim(Entity):
     opening_plies: int = 0  # of self-play, where `simulations` is more than 0: random plies at the beginning at most
     ply_cost: int = 0  # of self-play, what one ply costs (`rules.costs`); 0: costs are not counted
     settings_version: int = 0  # of the settings with which the work is done
+    grown: int = 0  # the ledger's clock when its progress last grew, ns; only with `steering.rules`
 
     @property
     def key(self) -> ClaimKey:

@@ -33,6 +33,7 @@ from consensus.ledger.records.transactions import (
     Finding,
     Games,
     MatchClaim,
+    Missing,
     Open,
     Profile,
     Progress,
@@ -194,6 +195,10 @@ def _shard_finding(source: Fields, number: int) -> Transaction:
     return ShardFinding(number, source.digest("shard"), source.boolean("wrong"), source.text("reason"))
 
 
+def _missing(source: Fields, number: int) -> Transaction:
+    return Missing(number, source.digest("candidate"), source.maybe("slot", whole), source.digest("subject"))
+
+
 def _seal(source: Fields, number: int) -> Transaction:
     return Seal(number, source.digest("statement"), source.signature("signature"))
 
@@ -294,6 +299,7 @@ READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "vote": _vote,
     "finding": _finding,
     "shard_finding": _shard_finding,
+    "missing": _missing,
     "seal": _seal,
     "propose": _propose,
     "ballot": _ballot,

@@ -22,6 +22,8 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
 | finding | candidate d32, slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, reason text |
 | shard_finding | with `steering.rules`: shard d32, wrong bool, reason text |
+| missing | candidate d32, slot int?, subject d32 (`SlotReport.digest` of the slot's result; without a slot, the |
+|         | model's): the author cannot fetch its games, or the model's files. Only with `steering.rules` |
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
 | propose | change {kind, member d32, weight?, address?, key d32?, anchor d32?}, reason text; see `changes` |
 |         | change {kind, setting text?, value text?, configuration?, work?}, reason text; see `decisions` |
@@ -228,6 +230,16 @@ class ShardFinding(Transaction):
 
 
 @dataclass(frozen=True)
+class Missing(Transaction):
+    """A member's word that it tried to fetch a slot's games, or a candidate's files, and that nobody has them."""
+
+    TYPE = "missing"
+    candidate: bytes
+    slot: int | None
+    subject: bytes
+
+
+@dataclass(frozen=True)
 class Seal(Transaction):
     """A member's signature over the statement of a promotion."""
 
@@ -272,7 +284,7 @@ class Open(Transaction):
     anchor: bytes | None
 
 
-STEERING_TYPES = frozenset({ShardFinding.TYPE})
+STEERING_TYPES = frozenset({ShardFinding.TYPE, Missing.TYPE})
 """Types that are unknown without `steering.rules`."""
 
 

@@ -18,7 +18,7 @@ from consensus.ledger.records.entities import (
     TrainingState,
 )
 from consensus.ledger.records.transactions import Candidate, candidate_id
-from consensus.ledger.rules import decisions, lineage
+from consensus.ledger.rules import decisions, lineage, turns
 from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
@@ -49,7 +49,8 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
         settings_version=state.decisions.version,
     )
     state.candidates[candidacy.id] = candidacy
-    used_games = configuration.games if transaction.shards else configuration.games_at_candidate
+    uses_games = bool(transaction.shards) and (claim is not None or not state.settings.steering.rules)
+    used_games = configuration.games if uses_games else configuration.games_at_candidate
     state.configurations[transaction.configuration] = replace(
         configuration, games_at_candidate=used_games, candidates=configuration.candidates + 1
     )
@@ -71,6 +72,8 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
 
 
 def _check(state: State, author: MemberId, transaction: Candidate) -> None:
+    if transaction.claim is None:
+        turns.require_turn(state, transaction.configuration, author)
     canonical = state.configurations[transaction.configuration].model
     if transaction.incumbent != canonical.digest:
         raise RefusedError("incumbent is not canonical")
@@ -132,6 +135,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
     if outcome in ("rejected", "limit"):
         lineage.count_rejection(state, candidacy)
         state.failed_pairs.add((closed.model, closed.incumbent))
+    turns.observe_drop(state, candidacy, outcome)
     state.emit(
         "dropped",
         place,

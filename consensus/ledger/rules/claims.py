@@ -9,7 +9,7 @@ from consensus.ledger.records.beacon import slot_lot
 from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Claim, ClaimKey, Configuration, Place
 from consensus.ledger.records.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
-from consensus.ledger.rules import decisions, lineage, matches
+from consensus.ledger.rules import decisions, lineage, matches, turns
 from consensus.ledger.rules.budgets import budget_of
 from consensus.ledger.state.state import RefusedError, State
 from consensus.settings import players
@@ -54,6 +54,7 @@ def apply_train_claim(state: State, place: Place, author: MemberId, transaction:
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
             raise RefusedError("training is taken")
+    turns.require_turn(state, name, author)
     _grant(
         state,
         Claim(
@@ -113,7 +114,10 @@ def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> No
 
 
 def apply_progress(state: State, place: Place, author: MemberId, transaction: Progress) -> None:
-    """Renew the lease. The amount done must not shrink, nor exceed what was claimed."""
+    """Renew the lease. The amount done must not shrink, nor exceed what was claimed.
+
+    With `steering.rules` it has to grow: what is only told again renews the lease for `steering.stall_s` in all.
+    """
     claim = state.live_claim((author, transaction.claim))
     if not claim.done <= transaction.done <= claim.amount:
         raise RefusedError("no such progress")
@@ -125,6 +129,7 @@ def apply_release(state: State, place: Place, author: MemberId, transaction: Rel
     """End a claim at once."""
     claim = state.live_claim((author, transaction.claim))
     end_claim(state, claim.key)
+    turns.observe_vain(state, claim)
     state.emit("release", place, author, **_about(claim), reason=transaction.reason)
 
 
@@ -143,6 +148,7 @@ def revoke(state: State, place: Place, claim: Claim) -> None:
 
 def _expire(state: State, place: Place, claim: Claim) -> None:
     end_claim(state, claim.key)
+    turns.observe_vain(state, claim)
     about = _about(claim)
     state.emit("expired", place, claim.author, **about, candidate=claim.candidate, slot=claim.slot)
 

@@ -19,7 +19,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.changes import Change, concerns
 from consensus.ledger.records.entities import Conviction, Place
 from consensus.ledger.records.transactions import Evidence
-from consensus.ledger.rules import claims, membership
+from consensus.ledger.rules import absences, claims, membership
 from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, make_roster
 
@@ -131,6 +131,7 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
         state.candidates[candidate] = replace(candidacy, ballots=ballots)
     for name, case in state.cases.items():
         state.cases[name] = case.without(accused)
+    absences.forget_author(state, accused)
     for _, proposal in sorted(state.proposals.items()):
         change = proposal.change
         if change.kind == "weight" and concerns(change, accused):  # its voters did not know this

@@ -140,7 +140,7 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
     state.faults.append(fault)
     state.fault_chain.add(fault.fingerprint)
     count = state.fault_counts[fault.accused] = state.fault_counts.get(fault.accused, 0) + 1
-    struck, reopened = _strike(state, place, fault.report)
+    struck, reopened = strike(state, place, fault.report)
     report = fault.report
     state.emit(
         "fault",
@@ -163,7 +163,7 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
         membership.suggest(state, place, Change("leave", fault.accused), f"results proven wrong: {count}")
 
 
-def _strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
+def strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
     """Free the slot, if its match is still open, and exclude its author from the match and the vote.
 
     Return whether there was anything to strike, and whether the candidate is no longer ripe because of it.

@@ -17,9 +17,8 @@ from dataclasses import replace
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Claim, ClaimKey, Slot
-from consensus.ledger.state.state import RefusedError, State
-
-SMALL_SWARM = 2
+from consensus.ledger.rules import turns
+from consensus.ledger.state.state import SMALL_SWARM, RefusedError, State
 
 
 def require_open_match(state: State, candidate: bytes) -> Candidacy:
@@ -36,6 +35,8 @@ def require_open_match(state: State, candidate: bytes) -> Candidacy:
 
 def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
     """Return the slots from which one would be drawn for the member now, if it has no live claim on the match."""
+    if not turns.may_hold(state, candidacy.id, member):
+        return ()
     slots = candidacy.slots
     free = [
         number

@@ -33,6 +33,8 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "deliveries": lambda state: state.deliveries,
     "shard_cases": lambda state: state.shard_cases,
     "distrusted": lambda state: dict.fromkeys(state.distrusted, True),
+    "vain": lambda state: state.vain,
+    "absences": lambda state: state.absences,
     "accepted": lambda state: state.accepted,
     "refused": lambda state: state.refused,
     "chains": lambda state: {

@@ -28,6 +28,7 @@ from consensus.ledger.records.entities import (
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
 from consensus.ledger.records.shard_cases import ShardCase
+from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
@@ -118,6 +119,8 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "deliveries": (Deliveries, lambda state: [entry for _, entry in sorted(state.deliveries.items())]),
     "shard_cases": (ShardCase, lambda state: [entry for _, entry in sorted(state.shard_cases.items())]),
+    "vain": (Vain, lambda state: [entry for _, entry in sorted(state.vain.items())]),
+    "absences": (Absence, lambda state: [entry for _, entry in sorted(state.absences.items())]),
 }
 """Those that a snapshot has where the genesis has `steering.rules`."""
 
@@ -212,6 +215,8 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.closed_candidates = list(records["closed"])
     state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
     state.shard_cases = {entry.shard: entry for entry in records.get("shard_cases", ())}
+    state.vain = {(entry.subject, entry.member): entry for entry in records.get("vain", ())}
+    state.absences = {(entry.subject, entry.author): entry for entry in records.get("absences", ())}
     if not state.deliveries.keys() <= state.configurations.keys():
         raise ShapeError("deliveries: to a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():

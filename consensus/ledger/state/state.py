@@ -28,12 +28,14 @@ from consensus.ledger.records.entities import (
 )
 from consensus.ledger.records.entity import Entity
 from consensus.ledger.records.shard_cases import ShardCase
+from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.records.transactions import UNIFORM, Profile
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import EpochState
 from consensus.roster import Roster
 from consensus.settings import Settings
 
+SMALL_SWARM = 2  # members; there all may play every slot, and nobody waits for others
 IDS_KEPT = 1024  # used ids above the floor
 UNIFORM_MODEL = Model(UNIFORM, {}, "uniform", None)
 
@@ -161,6 +163,8 @@ class State:
         self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
         self.shard_cases: dict[bytes, ShardCase] = {}  # with `steering.rules`, by the shard in doubt
         self.distrusted: set[MemberId] = set()  # members whose new shards wait until one of them was checked
+        self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
+        self.absences: dict[tuple[bytes, MemberId], Absence] = {}  # with `steering.rules`, by subject and author
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
@@ -208,12 +212,42 @@ class State:
         return claim
 
     def renew_lease(self, claim: Claim) -> Claim:
-        """Give the claim a full lease from now, but not beyond the longest life of a claim, and return it."""
+        """Give the claim a full lease from now, but not beyond the longest life of a claim, and return it.
+
+        With `steering.rules`, that life is shorter for a slot that the member holds in vain, and for a claim whose
+        progress does not grow.
+        """
         timing = self.settings.timing
         lease, life = self.clock + timing.lease_s * 10**9, claim.place.clock + timing.claim_s * 10**9
+        if self.settings.steering.rules:
+            claim = self._observe_growth(claim)
+            life = min(life, *self._ends_of_stalls(claim))
         renewed = replace(claim, deadline=min(lease, life))
         self.claims[claim.key] = renewed
         return renewed
+
+    def _observe_growth(self, claim: Claim) -> Claim:
+        before = self.claims.get(claim.key)
+        if before is not None and (claim.done, claim.delivered) == (before.done, before.delivered):
+            return claim
+        return replace(claim, grown=self.clock)
+
+    def _ends_of_stalls(self, claim: Claim) -> list[int]:
+        """Return until when the claim may live unless its progress grows, and whatever its progress."""
+        steering = self.settings.steering
+        ends = [claim.grown + steering.stall_s * 10**9]
+        if claim.candidate is not None and len(self.roster) > SMALL_SWARM:
+            held = self.vain_of(claim.candidate, claim.author).held
+            ends.append(claim.place.clock + steering.slot_s * 10**9 - held)
+        return ends
+
+    def vain_of(self, subject: bytes, member: MemberId) -> Vain:
+        """Return what came to nothing of a member's work."""
+        return self.vain.get((subject, member)) or Vain(subject, member)
+
+    def put_vain(self, vain: Vain) -> None:
+        """Replace what came to nothing of a member's work."""
+        self.vain[vain.subject, vain.member] = vain
 
     def digest(self) -> bytes:
         """Return the SHA-256 over everything: live records by fingerprint, the past by its running hashes."""
@@ -247,6 +281,8 @@ class State:
             tables.append(self.decisions.table())
             tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
             tables.append(sorted(self.distrusted))
+            tables.append([record.fingerprint for _, record in sorted(self.vain.items())])
+            tables.append([record.fingerprint for _, record in sorted(self.absences.items())])
         return hashlib.sha256(encode(tables)).digest()
 
     def times_table(self) -> Value:

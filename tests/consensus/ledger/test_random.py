@@ -85,6 +85,7 @@ class Author:
             self.finding,
             self.finding,
             self.shard_finding,
+            self.missing,
             self.seal,
             self.seal,
             self.ballot,
@@ -252,6 +253,21 @@ class Author:
         name = self.random.choice(names)
         in_doubt = ledger.shard_case(name) is not None or self.random.random() < 0.5
         return t.ShardFinding(self.swarm.next_id(member), name, in_doubt and name[0] % 2 > 0, "loaded")
+
+    def missing(self, member: int) -> t.Transaction | None:
+        """Mostly what somebody missed before; now and then any games or files."""
+        said = list(self.swarm.ledger.absences())
+        if said and self.random.random() < 0.8:
+            chosen = self.random.choice(said)
+            return t.Missing(self.swarm.next_id(member), chosen.candidate, chosen.slot, chosen.subject)
+        open_ = self.any_candidate()
+        if open_ is None or self.random.random() < 0.7:
+            return None
+        reports = [report for slot in range(len(open_.slots)) if (report := report_of(open_, slot)) is not None]
+        if not reports or self.random.random() < 0.3:
+            return t.Missing(self.swarm.next_id(member), open_.id, None, open_.model.digest)
+        report = self.random.choice(reports)
+        return t.Missing(self.swarm.next_id(member), open_.id, report.slot, report.digest)
 
     def seal(self, member: int) -> t.Transaction | None:
         promotions = self.swarm.ledger.promotions()
@@ -534,7 +550,7 @@ def test_the_random_author_reaches_everything() -> None:
         refusals.update(swarm.ledger.refused_counts())
     everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     later = "proposal ballot roster decision shelved sealed slot withheld evidence finding fault unproven"
-    later += " shard_finding shard_unproven struck checked"
+    later += " shard_finding shard_unproven struck checked missing absent"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)
     assert set(deciders) == {"test", "limit"}
@@ -563,6 +579,7 @@ def visible(ledger: Ledger) -> tuple[object, ...]:
         ledger.promotions(),
         ledger.closed_candidates(),
         ledger.cases(),
+        ledger.absences(),
         ledger.faults(),
         ledger.shard_cases(),
         ledger.distrusted,

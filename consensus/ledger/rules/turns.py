@@ -1,0 +1,106 @@
+"""Turns: whoever held work and made nothing of it lets others go first. Only with `steering.rules`.
+
+A member that tells of progress could else hold a slot or a training for ever, however small a part of the swarm it is.
+So the time for which a member may hold slots of a match without a result is limited to `steering.slot_s` in all, over
+all its claims there; after that it gets no slot of this match. Who trained without a candidate may claim training in
+this configuration again only after as long as it held it, at least `steering.turn_s`, and twice as long with each
+failure in a row. A nominated model that nobody could measure counts the same, and so does one that was not trained on
+a claim and fails. A verdict about a trained model ends the row: its author waits `steering.turn_s`, no longer. In
+swarms of one or two members nobody waits for others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from consensus.encoding import encode
+from consensus.keys import MemberId
+from consensus.ledger.records.entities import Candidacy, Claim, Outcome
+from consensus.ledger.records.stalls import Vain
+from consensus.ledger.state.state import SMALL_SWARM, RefusedError, State
+
+SECOND_NS = 10**9
+LONGEST_WAIT_NS = 86_400 * SECOND_NS
+VERDICTS: frozenset[Outcome] = frozenset({"rejected", "limit"})
+
+
+def subject_of(configuration: str) -> bytes:
+    """Return the digest that stands for training and nominations in a configuration."""
+    return hashlib.sha256(encode(["ringrift/turn/1", configuration])).digest()
+
+
+def may_hold(state: State, candidate: bytes, member: MemberId) -> bool:
+    """Return whether the member may hold a slot of this match now."""
+    if not applies(state):
+        return True
+    return state.vain_of(candidate, member).held < state.settings.steering.slot_s * SECOND_NS
+
+
+def waits_until(state: State, configuration: str, member: MemberId) -> int:
+    """Return when, by the ledger's clock in ns, the member may train or nominate here; 0 if it may now."""
+    if not applies(state):
+        return 0
+    until = state.vain_of(subject_of(configuration), member).until
+    return until if until > state.clock else 0
+
+
+def require_turn(state: State, configuration: str, member: MemberId) -> None:
+    """Raise RefusedError if others come first."""
+    if waits_until(state, configuration, member):
+        raise RefusedError("others come first")
+
+
+def observe_vain(state: State, claim: Claim) -> None:
+    """Take in that a claim ended without what it was for."""
+    if not applies(state):
+        return
+    held = state.clock - claim.place.clock
+    candidacy = state.candidates.get(claim.candidate or b"")
+    if claim.kind == "train":
+        _count_failure(state, claim.configuration, claim.author, held)
+    elif candidacy is not None:
+        vain = state.vain_of(candidacy.id, claim.author)
+        state.put_vain(replace(vain, held=vain.held + held))
+        # nobody could play what was held
+        state.candidates[candidacy.id] = replace(candidacy, last_result_clock=state.clock)
+
+
+def observe_drop(state: State, candidacy: Candidacy, outcome: Outcome) -> None:
+    """Take in that a candidate was not promoted."""
+    if not applies(state) or outcome == "stale":
+        return
+    if outcome in VERDICTS and candidacy.was_trained:
+        until = state.clock + state.settings.steering.turn_s * SECOND_NS
+        state.put_vain(Vain(subject_of(candidacy.configuration), candidacy.author, until=until))
+    else:
+        _count_failure(state, candidacy.configuration, candidacy.author, 0)
+
+
+def observe_promotion(state: State, candidacy: Candidacy) -> None:
+    """Take in that a candidate was promoted: its author waits for nobody."""
+    state.vain.pop((subject_of(candidacy.configuration), candidacy.author), None)
+
+
+def applies(state: State) -> bool:
+    """Return whether the swarm has these rules."""
+    return bool(state.settings.steering.rules) and len(state.roster) > SMALL_SWARM
+
+
+def _count_failure(state: State, configuration: str, member: MemberId, held: int) -> None:
+    vain = state.vain_of(subject_of(configuration), member)
+    first = max(held, state.settings.steering.turn_s * SECOND_NS)
+    wait = min(first << min(vain.failures, 32), LONGEST_WAIT_NS)
+    state.put_vain(replace(vain, failures=vain.failures + 1, until=state.clock + wait))
+
+
+def prune(state: State) -> None:
+    """Forget what is over: matches that are, and waits that ended so long ago that they say nothing any more."""
+    live = {subject_of(name) for name in state.configurations}
+    state.vain = {
+        key: vain
+        for key, vain in state.vain.items()
+        if key[1] in state.roster
+        and (key[0] in state.candidates or (key[0] in live and vain.until + LONGEST_WAIT_NS > state.clock))
+    }
+    state.absences = {key: entry for key, entry in state.absences.items() if entry.candidate in state.candidates}

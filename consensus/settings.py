@@ -296,8 +296,9 @@ class SteeringSettings(Section):
     NAME = "steering"
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
+        "swing", "early_interval", "early_floor",
     )  # fmt: skip
-    MAY_BE_ZERO = frozenset({"rules", *IN_THOUSANDTHS} - {"quota"})
+    MAY_BE_ZERO = frozenset({"rules", "cooldown_s", *IN_THOUSANDTHS} - {"quota"})
     EARLIER = MappingProxyType(
         {
             "rules": 0,
@@ -313,6 +314,10 @@ class SteeringSettings(Section):
             "starved": 20,
             "starving": 50,
             "starved_out": 200,
+            "swing": 500,
+            "early_interval": 25,
+            "early_floor": 500,
+            "cooldown_s": 60,
             "stall_s": 600,
             "slot_s": 900,
             "turn_s": 60,
@@ -332,6 +337,11 @@ class SteeringSettings(Section):
     starved: int = 20  # the weight is multiplied so where a fifth of the median cost was delivered, or less
     starving: int = 50  # a tenth
     starved_out: int = 200  # a twentieth
+    # when to train (`consensus.ledger.steering.training_due`)
+    swing: int = 500  # quality moves the threshold of new games by up to so much of it
+    early_interval: int = 25  # the value error is certain within so much of it: training may start early; 0: never
+    early_floor: int = 500  # of the threshold, at least so much even then
+    cooldown_s: int = 60  # between the end of a match and the next training
     # stalls (`consensus.ledger.rules.turns`)
     stall_s: int = 600  # a claim whose progress does not grow; kernels may be compiled for this long
     slot_s: int = 900  # slots of one match that a member holds without a result, in all
@@ -341,7 +351,7 @@ class SteeringSettings(Section):
         super().__post_init__()
         if self.rules > 1:
             raise SettingsError(f"must be 0 or 1, not {self.rules}", "steering", "rules")
-        for name in ("window_s", "stall_s", "slot_s", "turn_s"):
+        for name in ("window_s", "cooldown_s", "stall_s", "slot_s", "turn_s"):
             if getattr(self, name) > LONGEST_S:
                 raise SettingsError(f"must be {LONGEST_S} or less, not {getattr(self, name)}", "steering", name)
         for name in self.IN_THOUSANDTHS:

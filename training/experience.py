@@ -34,13 +34,22 @@ class Experience:
     The games in `held_out` are never trained on: they show what a network knows of games that it has not seen.
     """
 
-    def __init__(self, config: Config, sources: Sequence[Verified]) -> None:
+    def __init__(self, config: Config, sources: Sequence[Verified], weights: Sequence[int] | None = None) -> None:
+        """Join the games of shards; of those with less weight than others, fewer games are trained on.
+
+        Args:
+            weights: of each shard, 1 or more; None: all games are trained on equally often.
+        """
         shards = [source.shard for source in sources]
         self.config = config
         self.moves = np.concatenate([shard.moves for shard in shards])
         self.offsets = offsets_of(np.concatenate([shard.lengths for shard in shards]))
         self.openings = np.concatenate([shard.openings for shard in shards])
         self.winners = np.concatenate([shard.winners for shard in shards])
+        self.rates: NDArray[np.float64] | None = None  # [games]: the part of the rounds in which a game is drawn from
+        if weights is not None:
+            parts = np.array(weights, np.float64) / max(weights)
+            self.rates = np.repeat(parts, [len(shard.lengths) for shard in shards])
         places = np.concatenate([np.arange(len(shard.lengths)) for shard in shards])
         self.held_out: NDArray[np.bool_] = places % HELD_OUT_EACH == HELD_OUT_EACH - 1
         self.is_random: NDArray[np.bool_] = np.concatenate(  # [games]: whether no move of the game was searched for

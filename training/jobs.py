@@ -6,6 +6,7 @@ default (`training.settings`). A model's directory is null for the built-in mode
 selfplay  config, model, model_digest, seed, games, settings, out; facts (whether they are wanted)
           -> shard (file), games, plies, root, facts (as in `training.facts.ShardFacts`, or null)
 train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null);
+          weights (null, or of each shard, 1 or more: how often its games are trained on, compared with others');
           announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
              `node.api.models.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
@@ -121,7 +122,8 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     if not sources:
         reasons = "; ".join(skipped[:_REASONS])
         raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
-    experience = Experience(configuration, sources)
+    weights = request.get("weights")
+    experience = Experience(configuration, sources, weights and [weights[place] for place in used])
     settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
     if request["parent"] is None:
         sibling = None if request["sibling"] is None else load_model(Path(request["sibling"]))

@@ -126,6 +126,8 @@ def _batches(experience: Experience, random: np.random.Generator, settings: Trai
     while True:
         before = made
         order = random.permutation(np.flatnonzero(~experience.held_out))
+        if experience.rates is not None:
+            order = order[random.random(len(order)) < experience.rates[order]]
         for first in range(0, len(order), _CHUNK):
             samples = experience.draw(random, order[first : first + _CHUNK], settings.positions_per_game)
             count = len(samples.games)

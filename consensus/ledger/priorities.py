@@ -31,10 +31,10 @@ from consensus.ledger.steering.amounts import (
     claim_size,
     claimed_games,
     enough_games,
-    games_of_training,
     plays_at_random,
 )
 from consensus.ledger.steering.shares import deficits
+from consensus.ledger.steering.training_due import has_enough_games
 from consensus.settings import TrainingSettings, players
 
 _RANDOM_UNTIL = 2
@@ -196,7 +196,7 @@ def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) ->
     ready = [
         configuration
         for configuration in ledger.configurations()
-        if configuration.new_games >= games_of_training(settings[configuration.name], configuration)
+        if has_enough_games(ledger, settings[configuration.name], configuration)
         and configuration.name not in contested
         and (configuration.name, settings[configuration.name].training.architecture) not in trained
         and not ledger.is_paused("train", configuration.name)

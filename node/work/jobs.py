@@ -11,6 +11,7 @@ from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim, Shard
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
+from consensus.ledger.steering.quality import shard_weight
 from node.text.formatting import short_hex
 from node.work.context import JOB_FAILURES, WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
@@ -79,6 +80,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     """
     settings = context.ledger.settings_on(claim.configuration, claim.settings_version).training
     start = await _start_of_training(context, claim, report)
+    is_steered = bool(context.genesis.settings.steering.rules)
     fetched = await _fetch_shards(context, claim, report)
     done = await worker.perform(
         {
@@ -88,6 +90,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
             "sibling": _text(start.directory) if start.is_sibling else None,
             "state": _text(start.state),
             "shards": [str(path) for _, path in fetched],
+            "weights": [shard_weight(shard) for shard, _ in fetched] if is_steered else None,
             "announced": [announcement_of(shard) for shard, _ in fetched],
             "seed": claim.seed,
             "settings": {

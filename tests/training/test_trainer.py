@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.config import config
 from engine.search import evaluate_uniformly
 from tests.training.conftest import MODEL, QUICK, SEED
+from tests.training.verified import verified
 from training.batches import make_batch
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience, Samples
@@ -93,6 +94,26 @@ def test_games_that_are_held_out_are_never_drawn(tmp_path: Path) -> None:
     experience.draw = spy  # type: ignore[method-assign]
     train(experience, None, SEED, TrainSettings(architecture="c4b1", steps=12, batch=64))
     assert set(np.concatenate(drawn)) == set(np.flatnonzero(~experience.held_out))
+
+
+def test_games_of_shards_with_less_weight_are_drawn_less_often(
+    random_shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [verified(random_shard), verified(random_shard)]
+    drawn: list[NDArray[np.int64]] = []
+    plain = Experience.draw
+
+    def draw(self: Experience, random: np.random.Generator, games: NDArray[np.int64], per_game: int) -> Samples:
+        drawn.append(games)
+        return plain(self, random, games, per_game)
+
+    monkeypatch.setattr(Experience, "draw", draw)
+    settings = TrainSettings(architecture="c4b1", steps=40, batch=64)
+    train(Experience(HEX, sources, [500, 1000]), None, SEED, settings)
+    games = np.concatenate(drawn)
+    full, half = np.count_nonzero(games >= 12), np.count_nonzero(games < 12)
+    assert full == 12 * len(drawn)
+    assert 0.35 * full < half < 0.65 * full
 
 
 def test_batches_hold_what_the_games_say(random_shard: Shard, searched_shard: Shard, tmp_path: Path) -> None:

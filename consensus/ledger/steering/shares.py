@@ -15,6 +15,7 @@ from consensus.ledger.records.entities import Configuration
 from consensus.ledger.rules.costs import usual_plies
 from consensus.ledger.steering import signals
 from consensus.ledger.steering.amounts import claim_size, claimed_games
+from consensus.ledger.steering.quality import quality_of
 from consensus.ledger.steering.signals import FULL, Ages, Rise, Signal
 from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, regression, velocity
 from consensus.ledger.views import Views
@@ -181,7 +182,7 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
     rises = _rises(ledger, window_ns)
     found: dict[str, tuple[Signal, ...]] = {}
     for name, age in ages.items():
-        lost, error = regression(ledger, name), rating_error(ledger, name)
+        lost, error, good = regression(ledger, name), rating_error(ledger, name), quality_of(ledger, name)
         found[name] = (
             Signal(
                 "staleness",
@@ -206,8 +207,18 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
                 settings.curriculum,
                 (("promotions", len(rises)), ("regression", lost)),
             ),
-            Signal("quality", signals.NEUTRAL, settings.quality),
-            Signal("diversity", signals.diversity(None, 0), settings.diversity),
+            Signal(
+                "quality",
+                FULL - good.adjusted,
+                settings.quality,
+                (("quality", good.quality), ("confidence", good.confidence), *good.parts),
+            ),
+            Signal(
+                "diversity",
+                signals.diversity(good.facts.openings, good.facts.games),
+                settings.diversity,
+                (("openings", good.facts.openings), ("games", good.facts.games)),
+            ),
             Signal(
                 "information",
                 signals.information(error),

@@ -87,9 +87,9 @@ def curriculum(configuration: str, rises: Iterable[Rise], window_ns: int, regres
     return min(FULL, total) * (FULL - min(FULL, regression)) // FULL
 
 
-def diversity(distinct: int | None, games: int) -> int:
-    """Return the part of the games that began as another one did; half where nothing is known."""
-    if distinct is None or games == 0:
+def diversity(distinct: int, games: int) -> int:
+    """Return the part of the games that began as another one did; half where there are no games."""
+    if games == 0:
         return NEUTRAL
     return FULL - FULL * min(distinct, games) // games
 

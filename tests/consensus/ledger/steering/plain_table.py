@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from statistics import median_low
 
 from consensus.ledger import Ledger
+from consensus.ledger.records.entities import Shard
 from consensus.ledger.records.transactions import UNIFORM
 
 BOARDS = {"square8": (64, 9, "small"), "hex8": (61, 7, "small"), "square19": (361, 9, ""), "hexagonal": (469, 7, "")}
@@ -53,8 +55,8 @@ def plain_table(ledger: Ledger) -> dict[str, tuple[int, int, int, int]]:
             "staleness": sum(ages) // 2,
             "velocity": 500,
             "curriculum": _curriculum(ledger, name, window),
-            "quality": 500,
-            "diversity": 500,
+            "quality": 1000 - plain_quality(ledger, name),
+            "diversity": 0 if _newest(ledger, name)[0] else 500,  # no two of these games began alike
             "information": 500,
         }
         weight = sum(value * getattr(settings, signal) for signal, value in signals.items())
@@ -66,6 +68,41 @@ def plain_table(ledger: Ledger) -> dict[str, tuple[int, int, int, int]]:
     shares = plain_shares(weights, min(settings.floor, 1000 // len(names)), max(settings.quota, -(-1000 // len(names))))
     claimed = {name: _claimed(ledger, name) for name in names}
     return {name: (weights[name], shares[name], recent[name], claimed[name]) for name in names}
+
+
+def _newest(ledger: Ledger, name: str) -> tuple[int, int, list[Shard]]:
+    """The games and the openings of the newest shards, and these."""
+    board = name.split("-")[0]
+    wanted = ledger.genesis.settings.training.games // (1 if BOARDS[board][2] else 4)
+    kept = [shard for shard in ledger.shards(name) if shard.standing == "counted"]
+    while kept and sum(shard.games for shard in kept[1:]) >= wanted:
+        kept = kept[1:]
+    facts = [shard.facts for shard in kept if shard.facts]
+    return sum(shard.games for shard in kept), sum(fact.openings for fact in facts), kept
+
+
+def plain_quality(ledger: Ledger, name: str) -> int:
+    """All facts are those of `facts_of` in tests/consensus/ledger/swarm.py: half of the plies searched, for two."""
+    games, openings, shards = _newest(ledger, name)
+    if games == 0:
+        return 500
+    plies = sum(shard.plies for shard in shards)
+    forced = sum(shard.facts.forced for shard in shards if shard.facts)
+    count = int(name[-1])
+    guess = 10**6 * (count - 1) // count**2
+    parts = [
+        200 * 1000,
+        100 * (1000 - 1000 * forced // plies),
+        200 * (1000 * openings // games),
+        100 * 1000,
+        250 * (1000 * max(0, guess - 180_000) // guess),
+        150 * 1000,
+    ]
+    confidence = 500 if games < 50 else 750 if games < 500 else 1000
+    age = ledger.clock - max(shard.clock for shard in ledger.shards(name))
+    window = ledger.genesis.settings.steering.window_s * 10**9
+    sure = Fraction(confidence * (sum(parts) // 1000) + (1000 - confidence) * 500, 1000)
+    return 500 + math.floor((sure - 500) * Fraction(max(0, window - age), window))
 
 
 def _curriculum(ledger: Ledger, name: str, window: int) -> int:

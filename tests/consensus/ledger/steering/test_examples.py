@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from consensus.ledger.records.entities import ShardFacts
+from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
 from consensus.ledger.steering.shares import ShareBounds, shares_of
+from consensus.ledger.steering.training_due import threshold
+from tests.consensus.ledger.steering.test_quality import shard
 
 PAGE = " ".join((Path(__file__).parents[4] / "docs" / "steering.md").read_text().split())
 MILLION = 10**6
@@ -21,3 +26,21 @@ def test_shares_and_deficits() -> None:
     total = sum(used.values())
     assert "the deficits are -100, 0 and 100 million" in PAGE
     assert [shares[name] * total // 1000 - used[name] for name in used] == [-100 * MILLION, 0, 100 * MILLION]
+
+
+def test_quality_and_threshold() -> None:
+    assert "160 games of `hex8-2`, 90 plies each" in PAGE
+    facts = ShardFacts(
+        searched=7200, decisive=160, forced=1440, openings=160, duplicates=0, entropy=1500, value_error=180_000
+    )
+    played = replace(shard(facts), games=160, plies=160 * 90)
+    parts = parts_of(sum_up("hex8-2", [played]))
+    assert "The parts are 1000, 900, 1000, 1000, 280 and 1000" in PAGE
+    assert [value for _, value in parts] == [1000, 900, 1000, 1000, 280, 1000]
+    assert "quality 200 + 90 + 200 + 100 + 70 + 150 = 810" in PAGE
+    assert weighted(parts) == 810
+    assert "Three quarters of it count: 732" in PAGE
+    known = adjusted(810, confidence_in(160), 0, 10**9)
+    assert known == 732
+    assert "Where 192 games are the threshold, 147 are enough" in PAGE
+    assert threshold(192, known, 500) == 147

@@ -298,7 +298,7 @@ class SteeringSettings(Section):
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
         "swing", "early_interval", "early_floor",
     )  # fmt: skip
-    MAY_BE_ZERO = frozenset({"rules", "cooldown_s", *IN_THOUSANDTHS} - {"quota"})
+    MAY_BE_ZERO = frozenset({"rules", "cooldown_s", "regression_permille", *IN_THOUSANDTHS} - {"quota"})
     EARLIER = MappingProxyType(
         {
             "rules": 0,
@@ -321,6 +321,8 @@ class SteeringSettings(Section):
             "stall_s": 600,
             "slot_s": 900,
             "turn_s": 60,
+            "regression_permille": 50,
+            "stall_trainings": 8,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -346,6 +348,9 @@ class SteeringSettings(Section):
     stall_s: int = 600  # a claim whose progress does not grow; kernels may be compiled for this long
     slot_s: int = 900  # slots of one match that a member holds without a result, in all
     turn_s: int = 60  # others go first for this long after a candidate or training came to nothing, then for twice that
+    # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
+    regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
+    stall_trainings: int = 8  # without a gain beyond the error for the cost of so many: a stall
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -357,6 +362,9 @@ class SteeringSettings(Section):
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:
                 raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)
+        if self.regression_permille > 500:
+            where = "steering", "regression_permille"
+            raise SettingsError(f"must be 500 or less, not {self.regression_permille}", *where)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from consensus.ledger.records.transactions import (
     Profile,
     Progress,
     Propose,
+    RateClaim,
     Release,
     Result,
     Seal,
@@ -256,6 +257,8 @@ class Ledger(Views):
                 claims.apply_train_claim(state, place, author, transaction)
             case MatchClaim():
                 claims.apply_match_claim(state, place, author, transaction)
+            case RateClaim():
+                claims.apply_rate_claim(state, place, author, transaction)
             case Progress():
                 claims.apply_progress(state, place, author, transaction)
             case Release():

@@ -22,9 +22,10 @@ from consensus.ledger.records.entities import (
     Promotion,
     Shard,
 )
+from consensus.ledger.records.ratings import Contest, Ratings, Series, Tally
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence
-from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, shards, siblings, turns
+from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, series, shards, siblings, turns
 from consensus.ledger.rules.budgets import Budget, budget_of
 from consensus.ledger.rules.deliveries import deliveries_of
 from consensus.ledger.rules.membership import roster_with, tally
@@ -181,9 +182,9 @@ class Views:
         """Return for how long, in ns, the member lets others train and nominate here first; 0 if it need not."""
         return max(0, turns.waits_until(self._state, configuration, member) - self._state.clock)
 
-    def can_open_case(self, member: MemberId, candidacy: Candidacy) -> bool:
-        """Return whether a `wrong` finding of the member about a result of this candidate would open a case now."""
-        return not findings.check_can_open(self._state, member, candidacy)
+    def can_open_case(self, member: MemberId, contest: Contest) -> bool:
+        """Return whether a `wrong` finding of the member about a result of this match or series would open a case."""
+        return not findings.check_can_open(self._state, member, contest)
 
     def shard(self, digest: bytes) -> Shard | None:
         """Return the shard with this digest, if the ledger keeps it."""
@@ -265,9 +266,10 @@ class Views:
 
     @property
     def waits_for_beacon(self) -> bool:
-        """Whether a claim or a candidate waits for the beacon of a further decided round."""
+        """Whether a claim, a candidate or a series waits for the beacon of a further decided round."""
         claims, candidates = self._state.claims.values(), self._state.candidates.values()
-        return any(claim.waits for claim in claims) or any(entry.beacon is None for entry in candidates)
+        beacons = (*(entry.beacon for entry in candidates), *(entry.beacon for entry in self._state.series.values()))
+        return any(claim.waits for claim in claims) or None in beacons
 
     def since_last_event_ns(self) -> Mapping[MemberId, int]:
         """Return how long ago each member's last event was ordered, in ns of the ledger's clock."""
@@ -346,9 +348,26 @@ class Views:
         """Return the score of a match so far, and what the test says of it."""
         return standing(candidacy)
 
-    def open_slots(self, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
-        """Return the slots from which one would be drawn for the member now, if it has no claim on the match."""
-        return matches.open_slots(self._state, candidacy, member)
+    def open_slots(self, contest: Contest, member: MemberId) -> tuple[int, ...]:
+        """Return the slots from which one would be drawn for the member now, if it has no claim there."""
+        return matches.open_slots(self._state, contest, member)
+
+    def contest(self, name: bytes) -> Contest | None:
+        """Return the open candidate with this id, or the series that is played with this id."""
+        return self._state.contest(name)
+
+    def series(self, configuration: str | None = None) -> tuple[Series, ...]:
+        """Return the series that are played, of one configuration or of all, by their ids."""
+        entries = (entry for _, entry in sorted(self._state.series.items()))
+        return tuple(entry for entry in entries if configuration in (None, entry.configuration))
+
+    def ratings(self, configuration: str) -> Ratings:
+        """Return the canonical models of a configuration, and the results of series that are over."""
+        return series.ratings_of(self._state, configuration)
+
+    def tallies(self, configuration: str) -> tuple[Tally, ...]:
+        """Return the results of all series of a configuration, over or not, by their ids."""
+        return series.tallies_of(self._state, configuration)
 
     def closed_candidates(self) -> tuple[ClosedCandidate, ...]:
         """Return the candidates that were not promoted, oldest first."""

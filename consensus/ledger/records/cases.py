@@ -7,8 +7,9 @@ from functools import cached_property
 
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_blocks
-from consensus.ledger.records.entities import Candidacy, Place, SlotResult
+from consensus.ledger.records.entities import Place, SlotResult
 from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.ratings import Contest
 from consensus.settings import MatchSettings
 
 
@@ -16,7 +17,7 @@ from consensus.settings import MatchSettings
 class SlotReport(Entity):
     """The result of a slot with all that a check of it needs."""
 
-    candidate: bytes
+    candidate: bytes  # or the series
     slot: int
     configuration: str
     settings: MatchSettings
@@ -97,18 +98,18 @@ class Fault(Entity):
         return self.report.result.author
 
 
-def report_of(candidacy: Candidacy, number: int) -> SlotReport | None:
+def report_of(contest: Contest, number: int) -> SlotReport | None:
     """Return the result of a slot with all that a check of it needs; None if there is no result."""
-    if number >= len(candidacy.slots) or candidacy.beacon is None:
+    if number >= len(contest.slots) or contest.beacon is None:
         return None
-    result = candidacy.slots[number].result
+    result = contest.slots[number].result
     if result is None:
         return None
     return SlotReport(
-        candidate=candidacy.id,
+        candidate=contest.id,
         slot=number,
-        configuration=candidacy.configuration,
-        settings=candidacy.settings,
-        beacon=candidacy.beacon,
+        configuration=contest.configuration,
+        settings=contest.settings,
+        beacon=contest.beacon,
         result=result,
     )

@@ -11,7 +11,8 @@ from consensus.ledger.records.entity import Entity
 from consensus.settings import MatchSettings
 
 ClaimKey: TypeAlias = tuple[MemberId, int]
-WorkKind = Literal["selfplay", "train", "match"]
+WorkKind = Literal["selfplay", "train", "match", "rate"]
+SLOT_KINDS: tuple[WorkKind, ...] = ("match", "rate")  # played in slots, which the beacon draws
 ShardStanding = Literal["counted", "waiting", "struck"]
 """Whether the games of a shard count, will count when one of its author's was checked, or were proven wrong."""
 Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle", "missing"]
@@ -37,16 +38,18 @@ class Claim(Entity):
     id: int
     kind: WorkKind
     configuration: str
-    model: bytes  # at the grant: the canonical one, to play with or to measure against; or the one to train from
+    model: (
+        bytes  # at the grant: the canonical one, to play with or to measure against; or the one to train from or rate
+    )
     amount: int  # games, training steps, or games of the slot
     place: Place
     family: str = ""  # of a training claim
-    candidate: bytes | None = None  # of a match claim
-    slot: int | None = None  # of a match claim, once it is drawn
+    candidate: bytes | None = None  # of a match claim; of a claim to rate, the series
+    slot: int | None = None  # of a match or series, once it is drawn
     deadline: int = 0  # on the ledger's clock, ns
     done: int = 0  # as reported by the author
     delivered: int = 0  # games announced in shards
-    seed: bytes | None = None  # from the beacon; a match claim has none, but each of its blocks has one
+    seed: bytes | None = None  # from the beacon; where a slot is drawn there is none, but each of its blocks has one
     simulations: int = 0  # of self-play, the budget of each search; 0: what the settings say
     opening_plies: int = 0  # of self-play, where `simulations` is more than 0: random plies at the beginning at most
     ply_cost: int = 0  # of self-play, what one ply costs (`rules.costs`); 0: costs are not counted
@@ -61,7 +64,7 @@ class Claim(Entity):
     @property
     def waits(self) -> bool:
         """Whether its seed or slot is still to come, from the beacon of a later round."""
-        return (self.slot if self.kind == "match" else self.seed) is None
+        return (self.slot if self.kind in SLOT_KINDS else self.seed) is None
 
 
 @dataclass(frozen=True, kw_only=True)

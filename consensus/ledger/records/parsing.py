@@ -38,6 +38,7 @@ from consensus.ledger.records.transactions import (
     Profile,
     Progress,
     Propose,
+    RateClaim,
     Release,
     Result,
     Seal,
@@ -101,7 +102,10 @@ def _claim(source: Fields, number: int) -> Transaction:
         return TrainClaim(number, source.name("configuration"), source.name("family"))
     if kind == "match":
         return MatchClaim(number, source.digest("candidate"))
-    raise MalformedError("field kind must be selfplay, train or match")
+    if kind == "rate" and source.rules:
+        return RateClaim(number, source.digest("series"))
+    known = "selfplay, train, match or rate" if source.rules else "selfplay, train or match"
+    raise MalformedError(f"field kind must be {known}")
 
 
 def _progress(source: Fields, number: int) -> Transaction:

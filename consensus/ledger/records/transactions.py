@@ -10,6 +10,7 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | claim | kind "selfplay": configuration, amount (games) |
 |       | kind "train": configuration, family |
 |       | kind "match": candidate d32 |
+|       | kind "rate" (with `steering.rules`): series d32 |
 | progress | claim (id of the author's claim), done int |
 | release | claim, reason text |
 | games | claim, configuration, model d32, shard d32, size (bytes), games, plies, |
@@ -20,7 +21,8 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | result | claim, scores [[block, score]..] ascending, root d32 (Merkle root of the games), blob d32, |
 |        | size (bytes), games |
 | vote | candidate d32, approve bool, checked d32 (digest of what was verified), reason text |
-| finding | candidate d32, slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, reason text |
+| finding | candidate d32 (or series), slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, |
+|         | reason text |
 | shard_finding | with `steering.rules`: shard d32, wrong bool, reason text |
 | missing | candidate d32, slot int?, subject d32 (`SlotReport.digest` of the slot's result; without a slot, the |
 |         | model's): the author cannot fetch its games, or the model's files. Only with `steering.rules` |
@@ -122,6 +124,15 @@ class MatchClaim(Transaction):
     TYPE = "claim"
     candidate: bytes
     kind: Literal["match"] = "match"
+
+
+@dataclass(frozen=True)
+class RateClaim(Transaction):
+    """A request to play a slot of a series, which rates a model; the beacon draws which one."""
+
+    TYPE = "claim"
+    series: bytes
+    kind: Literal["rate"] = "rate"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from consensus.ledger.records.entities import (
     TrainingState,
 )
 from consensus.ledger.records.transactions import Candidate, candidate_id
-from consensus.ledger.rules import decisions, lineage, turns
+from consensus.ledger.rules import decisions, lineage, rollbacks, series, turns
 from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
@@ -80,7 +80,8 @@ def _check(state: State, author: MemberId, transaction: Candidate) -> None:
     if transaction.model == canonical.digest:
         raise RefusedError("model is canonical")
     # If a model could be tested again until it passes, the error bounds would not hold.
-    if (transaction.model, transaction.incumbent) in state.failed_pairs:
+    has_failed = (transaction.model, transaction.incumbent) in state.failed_pairs
+    if has_failed and not rollbacks.may_be_tried_again(state, transaction.configuration, transaction.model):
         raise RefusedError("model failed against this incumbent")
     others = [other for other in state.candidates.values() if other.configuration == transaction.configuration]
     if any(other.model.digest == transaction.model for other in others):
@@ -135,6 +136,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
     if outcome in ("rejected", "limit"):
         lineage.count_rejection(state, candidacy)
         state.failed_pairs.add((closed.model, closed.incumbent))
+        series.observe_failure(state, place, candidacy)
     turns.observe_drop(state, candidacy, outcome)
     state.emit(
         "dropped",

@@ -7,8 +7,15 @@ from dataclasses import replace
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_lot
 from consensus.ledger.records.effects import Scalar
-from consensus.ledger.records.entities import Claim, ClaimKey, Configuration, Place
-from consensus.ledger.records.transactions import MatchClaim, Progress, Release, SelfplayClaim, TrainClaim
+from consensus.ledger.records.entities import SLOT_KINDS, Claim, ClaimKey, Configuration, Place
+from consensus.ledger.records.transactions import (
+    MatchClaim,
+    Progress,
+    RateClaim,
+    Release,
+    SelfplayClaim,
+    TrainClaim,
+)
 from consensus.ledger.rules import decisions, lineage, matches, turns
 from consensus.ledger.rules.budgets import budget_of
 from consensus.ledger.state.state import RefusedError, State
@@ -95,20 +102,43 @@ def apply_match_claim(state: State, place: Place, author: MemberId, transaction:
     _grant(state, replace(claim, candidate=transaction.candidate))
 
 
+def apply_rate_claim(state: State, place: Place, author: MemberId, transaction: RateClaim) -> None:
+    """Grant a slot of a series, as one of a match."""
+    _require_few_claims(state, author)
+    series = matches.require_series(state, transaction.series)
+    decisions.require_running(state, "rate", series.configuration)
+    for claim in state.claims.values():
+        if (claim.author, claim.candidate) == (author, transaction.series):
+            raise RefusedError("member has a claim on this series")
+    if not matches.open_slots(state, series, author):
+        raise RefusedError("no slot for this member")
+    claim = Claim(
+        author=author,
+        id=transaction.id,
+        kind="rate",
+        configuration=series.configuration,
+        model=series.pair.model,
+        amount=series.settings.slot_blocks * players(series.configuration),
+        place=place,
+    )
+    _grant(state, replace(claim, candidate=transaction.series))
+
+
 def draw_slots(state: State, place: Place, round_beacon: bytes, last: int) -> None:
-    """Draw slots for the waiting match claims up to round `last`, in their order; end those for which none is left."""
-    waiting = [claim for claim in state.claims.values() if claim.kind == "match" and claim.waits]
+    """Draw slots for the waiting claims up to round `last`, in their order; end those for which none is left."""
+    waiting = [claim for claim in state.claims.values() if claim.kind in SLOT_KINDS and claim.waits]
     due = [claim for claim in waiting if claim.place.round <= last]
     for claim in sorted(due, key=lambda claim: (claim.place.index, claim.key)):
         assert claim.candidate is not None
-        candidacy = state.candidates[claim.candidate]
-        slots = matches.open_slots(state, candidacy, claim.author)
+        contest = state.contest(claim.candidate)
+        assert contest is not None  # claims end with what they are on
+        slots = matches.open_slots(state, contest, claim.author)
         if not slots:
             end_claim(state, claim.key)
             state.emit("release", place, claim.author, **_about(claim), reason="no slot is left")
             continue
         number = slots[slot_lot(round_beacon, *claim.key) % len(slots)]
-        matches.grant_slot(state, candidacy, number, claim.key)
+        matches.grant_slot(state, contest, number, claim.key)
         state.renew_lease(replace(claim, slot=number))
         state.emit("slot", place, claim.author, **_about(claim), candidate=claim.candidate, slot=number)
 

@@ -17,7 +17,8 @@ from dataclasses import replace
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Case, Fault, Replay, SlotReport, report_of
 from consensus.ledger.records.changes import Change
-from consensus.ledger.records.entities import Candidacy, Place, Slot
+from consensus.ledger.records.entities import Place, Slot
+from consensus.ledger.records.ratings import Contest, Series
 from consensus.ledger.records.transactions import Finding
 from consensus.ledger.rules import claims, membership
 from consensus.ledger.rules.scores import counted_slots
@@ -58,12 +59,12 @@ def apply_finding(state: State, place: Place, author: MemberId, transaction: Fin
     settle(state, place, case)
 
 
-def check_can_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
-    """Return why the member cannot open a case about this candidate now; empty if it can."""
-    if author in candidacy.barred:
+def check_can_open(state: State, author: MemberId, contest: Contest) -> str:
+    """Return why the member cannot open a case about this match or series now; empty if it can."""
+    if author in contest.barred:
         return "member raised a false alarm"
     mine = [case for case in state.cases.values() if case.author == author]
-    if any(case.report.candidate == candidacy.id for case in mine):
+    if any(case.report.candidate == contest.id for case in mine):
         return "member has an open case"
     return "too many open cases" if len(mine) >= MAX_OPEN_CASES else ""
 
@@ -71,13 +72,13 @@ def check_can_open(state: State, author: MemberId, candidacy: Candidacy) -> str:
 def _open(state: State, place: Place, author: MemberId, transaction: Finding) -> Case:
     if not transaction.wrong:
         raise RefusedError("no open case")
-    candidacy = state.candidates.get(transaction.candidate)
-    if candidacy is None:
+    contest = state.contest(transaction.candidate)
+    if contest is None:
         raise RefusedError("no open candidate")
-    report = report_of(candidacy, transaction.slot)
+    report = report_of(contest, transaction.slot)
     if report is None or report.digest != transaction.result:
         raise RefusedError("finding on another result")
-    if obstacle := check_can_open(state, author, candidacy):
+    if obstacle := check_can_open(state, author, contest):
         raise RefusedError(obstacle)
     deadline = state.clock + state.settings.timing.vote_s * 10**9
     return Case(report, author, place, deadline, ())
@@ -108,9 +109,9 @@ def expire(state: State, place: Place) -> None:
 def _close(state: State, place: Place, case: Case, reason: str) -> None:
     del state.cases[case.id]
     report = case.report
-    candidacy = state.candidates.get(report.candidate)
-    if candidacy is not None:
-        state.candidates[candidacy.id] = replace(candidacy, barred=(*candidacy.barred, case.author))
+    contest = state.contest(report.candidate)
+    if contest is not None:
+        state.put_contest(replace(contest, barred=(*contest.barred, case.author)))
     state.emit(
         "unproven",
         place,
@@ -164,29 +165,33 @@ def _prove(state: State, place: Place, case: Case, against: int) -> None:
 
 
 def strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
-    """Free the slot, if its match is still open, and exclude its author from the match and the vote.
+    """Free the slot, if its match or series is still open, and exclude its author from that and the vote.
 
     Return whether there was anything to strike, and whether the candidate is no longer ripe because of it.
     """
-    candidacy = state.candidates.get(report.candidate)
-    if candidacy is None:
-        return False, False
     accused = report.result.author
     for key in sorted(state.claims):
         claim = state.claims[key]
-        if claim.author == accused and claim.candidate == candidacy.id:
+        if claim.author == accused and claim.candidate == report.candidate:
             claims.revoke(state, place, claim)
-    candidacy = state.candidates[report.candidate]
-    ripe = candidacy.ripe
+    contest = state.contest(report.candidate)
+    if contest is None:
+        return False, False
+    slots = tuple(_without(slot, number, report) for number, slot in enumerate(contest.slots))
+    faulty = tuple(sorted({*contest.faulty, accused}))
+    if isinstance(contest, Series):
+        state.series[contest.id] = replace(contest, slots=slots, faulty=faulty)
+        return True, False
+    candidacy, ripe = contest, contest.ripe
     counted = ripe is not None and report.slot < counted_slots(ripe.blocks, candidacy.settings.slot_blocks)
     ballots = () if counted else tuple(entry for entry in candidacy.ballots if entry.author != accused)
     state.candidates[candidacy.id] = replace(
         candidacy,
-        slots=tuple(_without(slot, number, report) for number, slot in enumerate(candidacy.slots)),
+        slots=slots,
         last_result_clock=state.clock,
         ripe=None if counted else ripe,
         ballots=ballots,
-        faulty=tuple(sorted({*candidacy.faulty, accused})),
+        faulty=faulty,
     )
     return True, counted
 

@@ -1,4 +1,4 @@
-"""The slots of a match, and who may play which. Nobody chooses: a member asks for one, and the beacon draws it.
+"""The slots of a match or series, and who may play which. A member asks for one, and the beacon draws it.
 
 Slots come in pairs (0 and 1, 2 and 3, ...). In swarms of three or more, no member may hold both slots of a pair, so
 nobody holds more than half of the slots, nor of any even number of first slots: an early verdict cannot rest on one
@@ -17,7 +17,9 @@ from dataclasses import replace
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Claim, ClaimKey, Slot
+from consensus.ledger.records.ratings import Contest, Series
 from consensus.ledger.rules import turns
+from consensus.ledger.rules.series import is_settled
 from consensus.ledger.state.state import SMALL_SWARM, RefusedError, State
 
 
@@ -33,45 +35,57 @@ def require_open_match(state: State, candidate: bytes) -> Candidacy:
     return candidacy
 
 
-def open_slots(state: State, candidacy: Candidacy, member: MemberId) -> tuple[int, ...]:
-    """Return the slots from which one would be drawn for the member now, if it has no live claim on the match."""
-    if not turns.may_hold(state, candidacy.id, member):
+def require_series(state: State, name: bytes) -> Series:
+    """Return the series that can be played now. Raise RefusedError if there is none."""
+    series = state.series.get(name)
+    if series is None:
+        raise RefusedError("no such series")
+    if series.beacon is None:
+        raise RefusedError("seeds are not fixed yet")
+    return series
+
+
+def open_slots(state: State, contest: Contest, member: MemberId) -> tuple[int, ...]:
+    """Return the slots from which one would be drawn for the member now, if it has no live claim there."""
+    if not turns.may_hold(state, contest.id, member):
         return ()
-    slots = candidacy.slots
+    slots = contest.slots
+    if isinstance(contest, Series) and is_settled(state, contest):
+        return ()
     free = [
         number
         for number in range(len(slots))
-        if _is_free(state, slots[number]) and _may_take(state, candidacy, number, member)
+        if _is_free(state, slots[number]) and _may_take(state, contest, number, member)
     ]
     dropped = tuple(number for number in free if (claim := slots[number].claim) is not None and claim[0] == member)
     again = tuple(number for number in free if slots[number].was_struck)
-    return dropped or again or tuple(number for number in free if number < _horizon(state, candidacy))
+    return dropped or again or tuple(number for number in free if number < _horizon(state, contest))
 
 
-def grant_slot(state: State, candidacy: Candidacy, number: int, key: ClaimKey) -> None:
+def grant_slot(state: State, contest: Contest, number: int, key: ClaimKey) -> None:
     """Grant the slot to a claim."""
-    _put(state, candidacy, number, replace(candidacy.slots[number], claim=key))
+    _put(state, contest, number, replace(contest.slots[number], claim=key))
 
 
 def forget_claim(state: State, claim: Claim) -> None:
     """Make the claim's slot free, as if the claim had never been granted."""
-    if claim.candidate is not None and claim.slot is not None:
-        candidacy = state.candidates[claim.candidate]
-        _put(state, candidacy, claim.slot, replace(candidacy.slots[claim.slot], claim=None))
+    contest = None if claim.candidate is None else state.contest(claim.candidate)
+    if contest is not None and claim.slot is not None:
+        _put(state, contest, claim.slot, replace(contest.slots[claim.slot], claim=None))
 
 
-def _put(state: State, candidacy: Candidacy, number: int, slot: Slot) -> None:
-    slots = (*candidacy.slots[:number], slot, *candidacy.slots[number + 1 :])
-    state.candidates[candidacy.id] = replace(candidacy, slots=slots)
+def _put(state: State, contest: Contest, number: int, slot: Slot) -> None:
+    slots = (*contest.slots[:number], slot, *contest.slots[number + 1 :])
+    state.put_contest(replace(contest, slots=slots))
 
 
-def _horizon(state: State, candidacy: Candidacy) -> int:
+def _horizon(state: State, contest: Contest) -> int:
     """Return the number of first slots that are in play.
 
     There are two per member beyond the complete prefix, because the results of later ones may never count.
     """
     complete = 0
-    while complete < len(candidacy.slots) and candidacy.slots[complete].result is not None:
+    while complete < len(contest.slots) and contest.slots[complete].result is not None:
         complete += 1
     return complete + 2 * len(state.roster)
 
@@ -81,17 +95,17 @@ def _is_free(state: State, slot: Slot) -> bool:
     return slot.result is None and (slot.claim is None or slot.claim not in state.claims)
 
 
-def _may_take(state: State, candidacy: Candidacy, number: int, member: MemberId) -> bool:
+def _may_take(state: State, contest: Contest, number: int, member: MemberId) -> bool:
     """Return whether the member may hold this slot, free or not."""
-    if member in candidacy.faulty:
+    if member in contest.faulty:
         return False
     if len(state.roster) <= SMALL_SWARM:
         return True
-    return member != candidacy.author and _holder(state, candidacy, number ^ 1) != member
+    return member != contest.author and _holder(state, contest, number ^ 1) != member
 
 
-def _holder(state: State, candidacy: Candidacy, number: int) -> MemberId | None:
-    slot = candidacy.slots[number]
+def _holder(state: State, contest: Contest, number: int) -> MemberId | None:
+    slot = contest.slots[number]
     if slot.result is not None:
         return slot.result.author
     return slot.claim[0] if slot.claim is not None and slot.claim in state.claims else None

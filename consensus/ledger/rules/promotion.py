@@ -9,7 +9,7 @@ from consensus import keys
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Place, Promotion, SealEntry
 from consensus.ledger.records.transactions import Seal
-from consensus.ledger.rules import lineage, turns
+from consensus.ledger.rules import lineage, series, turns
 from consensus.ledger.rules.candidates import drop, remove
 from consensus.ledger.rules.promotion_statement import make_statement
 from consensus.ledger.rules.scores import most_of_block
@@ -63,6 +63,7 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
     lineage.observe_promotion(state, candidacy)
     turns.observe_promotion(state, candidacy)
     _emit_promotion(state, place, promotion)
+    series.observe_promotion(state, place, candidacy, configuration)
     for _, other in sorted(state.candidates.items()):
         if other.configuration == configuration.name:
             drop(state, place, other, "stale", "another model was promoted")

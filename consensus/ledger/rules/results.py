@@ -1,4 +1,4 @@
-"""Results of match slots, and what they decide."""
+"""Results of the slots of matches, and what they decide; and of those of series, which only add up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
+from consensus.ledger.records.ratings import Contest, Series, points_of
 from consensus.ledger.records.transactions import Result
 from consensus.ledger.rules.candidates import drop, end_match_claims
 from consensus.ledger.rules.matches import require_open_match
@@ -16,8 +17,8 @@ from consensus.settings import players
 
 def apply_result(state: State, place: Place, author: MemberId, transaction: Result) -> None:
     """Take the result of a live claim, or of an expired one if nobody else was granted its slot."""
-    candidacy, number = _slot_of(state, (author, transaction.claim))
-    _check(candidacy, number, transaction)
+    contest, number = _slot_of(state, (author, transaction.claim))
+    _check(contest, number, transaction)
     state.claims.pop((author, transaction.claim), None)
     scores = tuple(score for _, score in transaction.scores)
     result = SlotResult(
@@ -29,9 +30,12 @@ def apply_result(state: State, place: Place, author: MemberId, transaction: Resu
         games=transaction.games,
         place=place,
     )
-    slots = list(candidacy.slots)
+    slots = list(contest.slots)
     slots[number] = replace(slots[number], result=result)
-    candidacy = replace(candidacy, slots=tuple(slots), last_result_clock=state.clock)
+    if isinstance(contest, Series):
+        _add_up(state, place, replace(contest, slots=tuple(slots)), number)
+        return
+    candidacy = replace(contest, slots=tuple(slots), last_result_clock=state.clock)
     state.candidates[candidacy.id] = candidacy
     now = standing(candidacy)
     state.emit(
@@ -50,22 +54,51 @@ def apply_result(state: State, place: Place, author: MemberId, transaction: Resu
     _conclude(state, place, candidacy, now)
 
 
-def _slot_of(state: State, key: ClaimKey) -> tuple[Candidacy, int]:
+def _add_up(state: State, place: Place, series: Series, number: int) -> None:
+    state.series[series.id] = series
+    result, points = series.slots[number].result, series.points
+    assert result is not None
+    state.emit(
+        "rated",
+        place,
+        result.author,
+        series=series.id,
+        configuration=series.configuration,
+        model=series.pair.model,
+        player=series.pair.player,
+        opponent=series.pair.opponent,
+        slot=number,
+        score=sum(points_of(series.configuration, score) for score in result.scores),
+        most=series.pair.most * len(result.scores),
+        counted=len(points),
+        total=sum(points),
+    )
+
+
+def _slot_of(state: State, key: ClaimKey) -> tuple[Contest, int]:
     for candidacy in state.candidates.values():
         for number, slot in enumerate(candidacy.slots):
             if slot.claim == key and slot.result is None:
                 return require_open_match(state, candidacy.id), number
+    for series in state.series.values():
+        for number, slot in enumerate(series.slots):
+            if slot.claim == key and slot.result is None:
+                return series, number
     raise RefusedError("claim not live")
 
 
-def _check(candidacy: Candidacy, number: int, transaction: Result) -> None:
-    size = candidacy.settings.slot_blocks
+def _check(contest: Contest, number: int, transaction: Result) -> None:
+    size = contest.settings.slot_blocks
     if [block for block, _ in transaction.scores] != list(range(number * size, (number + 1) * size)):
         raise RefusedError("result of other blocks")
-    most = most_of_block(candidacy.configuration)
+    most = most_of_block(contest.configuration)
     if any(score > most for _, score in transaction.scores):
         raise RefusedError("impossible score")
-    if transaction.games != size * players(candidacy.configuration):
+    if isinstance(contest, Series) and any(
+        points_of(contest.configuration, entry) < 0 for _, entry in transaction.scores
+    ):
+        raise RefusedError("impossible score")
+    if transaction.games != size * players(contest.configuration):
         raise RefusedError("wrong number of games")
 
 

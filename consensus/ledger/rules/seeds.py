@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from consensus import preimages
 from consensus.ledger.records import beacon
-from consensus.ledger.records.entities import Place
+from consensus.ledger.records.entities import SLOT_KINDS, Place
 from consensus.ledger.rules import claims
 from consensus.ledger.state.state import State
 from consensus.ordered import DecidedRound, Judge
@@ -25,7 +25,7 @@ def fix_seeds(state: State, decided: DecidedRound) -> None:
     value = beacon.beacon(state.epoch.digest, decided.number, decided.judges, valid)
     due = decided.number - DISTANCE
     for key, claim in sorted(state.claims.items()):
-        if claim.waits and claim.kind != "match" and claim.place.round <= due:
+        if claim.waits and claim.kind not in SLOT_KINDS and claim.place.round <= due:
             seed = beacon.claim_seed(value, *key)
             state.claims[key] = replace(claim, seed=seed)
             name = claim.configuration
@@ -36,6 +36,9 @@ def fix_seeds(state: State, decided: DecidedRound) -> None:
             state.candidates[candidate] = replace(entry, beacon=value, beacon_round=decided.number)
             name = entry.configuration
             state.emit("beacon", place, entry.author, candidate=candidate, configuration=name, seed=value)
+    for series in list(state.series.values()):
+        if series.beacon is None and series.place.round <= due:
+            state.series[series.id] = replace(series, beacon=value, beacon_round=decided.number)
 
 
 def _take_preimage(state: State, place: Place, judge: Judge) -> bool:

@@ -1,8 +1,8 @@
 """Turns: whoever held work and made nothing of it lets others go first. Only with `steering.rules`.
 
 A member that tells of progress could else hold a slot or a training for ever, however small a part of the swarm it is.
-So the time for which a member may hold slots of a match without a result is limited to `steering.slot_s` in all, over
-all its claims there; after that it gets no slot of this match. Who trained without a candidate may claim training in
+So the time for which a member may hold slots of a match or series without a result is limited to `steering.slot_s` in
+all, over all its claims there; after that it gets no slot of it. Who trained without a candidate may claim training in
 this configuration again only after as long as it held it, at least `steering.turn_s`, and twice as long with each
 failure in a row. A nominated model that nobody could measure counts the same, and so does one that was not trained on
 a claim and fails. A verdict about a trained model ends the row: its author waits `steering.turn_s`, no longer. In
@@ -56,14 +56,14 @@ def observe_vain(state: State, claim: Claim) -> None:
     if not applies(state):
         return
     held = state.clock - claim.place.clock
-    candidacy = state.candidates.get(claim.candidate or b"")
+    contest = state.contest(claim.candidate or b"")
     if claim.kind == "train":
         _count_failure(state, claim.configuration, claim.author, held)
-    elif candidacy is not None:
-        vain = state.vain_of(candidacy.id, claim.author)
+    elif contest is not None:
+        vain = state.vain_of(contest.id, claim.author)
         state.put_vain(replace(vain, held=vain.held + held))
-        # nobody could play what was held
-        state.candidates[candidacy.id] = replace(candidacy, last_result_clock=state.clock)
+        if isinstance(contest, Candidacy):  # nobody could play what was held
+            state.candidates[contest.id] = replace(contest, last_result_clock=state.clock)
 
 
 def observe_drop(state: State, candidacy: Candidacy, outcome: Outcome) -> None:
@@ -101,6 +101,6 @@ def prune(state: State) -> None:
         key: vain
         for key, vain in state.vain.items()
         if key[1] in state.roster
-        and (key[0] in state.candidates or (key[0] in live and vain.until + LONGEST_WAIT_NS > state.clock))
+        and (state.contest(key[0]) is not None or (key[0] in live and vain.until + LONGEST_WAIT_NS > state.clock))
     }
     state.absences = {key: entry for key, entry in state.absences.items() if entry.candidate in state.candidates}

@@ -35,6 +35,8 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "distrusted": lambda state: dict.fromkeys(state.distrusted, True),
     "vain": lambda state: state.vain,
     "absences": lambda state: state.absences,
+    "series": lambda state: state.series,
+    "ratings": lambda state: state.ratings,
     "accepted": lambda state: state.accepted,
     "refused": lambda state: state.refused,
     "chains": lambda state: {

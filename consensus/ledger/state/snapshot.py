@@ -27,6 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
+from consensus.ledger.records.ratings import Ratings, Series
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.state.decisions import DecisionTables
@@ -121,6 +122,8 @@ STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "shard_cases": (ShardCase, lambda state: [entry for _, entry in sorted(state.shard_cases.items())]),
     "vain": (Vain, lambda state: [entry for _, entry in sorted(state.vain.items())]),
     "absences": (Absence, lambda state: [entry for _, entry in sorted(state.absences.items())]),
+    "series": (Series, lambda state: [entry for _, entry in sorted(state.series.items())]),
+    "ratings": (Ratings, lambda state: [entry for _, entry in sorted(state.ratings.items())]),
 }
 """Those that a snapshot has where the genesis has `steering.rules`."""
 
@@ -219,6 +222,10 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.absences = {(entry.subject, entry.author): entry for entry in records.get("absences", ())}
     if not state.deliveries.keys() <= state.configurations.keys():
         raise ShapeError("deliveries: to a configuration that is not played")
+    state.series = {entry.id: entry for entry in records.get("series", ())}
+    state.ratings = {entry.configuration: entry for entry in records.get("ratings", ())}
+    if not {*state.ratings, *(entry.configuration for entry in state.series.values())} <= state.configurations.keys():
+        raise ShapeError("series, ratings: of a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
     if state.settings.timing.by_weight and state.member_times.keys() != state.roster.weights.keys():

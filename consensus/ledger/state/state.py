@@ -27,6 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.ratings import Contest, Ratings, Series
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.records.transactions import UNIFORM, Profile
@@ -165,6 +166,8 @@ class State:
         self.distrusted: set[MemberId] = set()  # members whose new shards wait until one of them was checked
         self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
         self.absences: dict[tuple[bytes, MemberId], Absence] = {}  # with `steering.rules`, by subject and author
+        self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
+        self.ratings: dict[str, Ratings] = {}  # with `steering.rules`, by configuration
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
@@ -210,6 +213,17 @@ class State:
         if claim is None:
             raise RefusedError("claim not live")
         return claim
+
+    def contest(self, name: bytes) -> Contest | None:
+        """Return the open match of the candidate with this id, or the series with this id."""
+        return self.candidates.get(name) or self.series.get(name)
+
+    def put_contest(self, contest: Contest) -> None:
+        """Replace an open match or a series."""
+        if isinstance(contest, Series):
+            self.series[contest.id] = contest
+        else:
+            self.candidates[contest.id] = contest
 
     def renew_lease(self, claim: Claim) -> Claim:
         """Give the claim a full lease from now, but not beyond the longest life of a claim, and return it.
@@ -277,7 +291,11 @@ class State:
         if self.settings.timing.by_weight:
             tables.append(self.times_table())
         if self.settings.steering.rules:
-            tables.append([record.fingerprint for _, record in sorted(self.deliveries.items())])
+            tables += [
+                [record.fingerprint for _, record in sorted(self.deliveries.items())],
+                [record.fingerprint for _, record in sorted(self.series.items())],
+                [record.fingerprint for _, record in sorted(self.ratings.items())],
+            ]
             tables.append(self.decisions.table())
             tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
             tables.append(sorted(self.distrusted))

@@ -91,6 +91,8 @@ class Author:
             self.ballot,
             self.evidence,
         ]
+        if swarm.genesis.settings.steering.rules:
+            self.makers += [self.rating, self.rating, self.rating, self.rated, self.rated, self.rated, self.doubt]
 
     def event(self) -> tuple[bytes, list[dict[str, Any]]]:
         """An event of one member (seldom of a stranger) with up to three transactions."""
@@ -209,6 +211,35 @@ class Author:
         name = digest_of(member, claim.id)
         return t.Result(
             self.swarm.next_id(member), claim=claim.id, scores=scores, root=name, blob=name, size=10, games=claim.amount
+        )
+
+    def rating(self, member: int) -> t.Transaction | None:
+        series = self.swarm.ledger.series()
+        return t.RateClaim(self.swarm.next_id(member), self.random.choice(series).id) if series else None
+
+    def rated(self, member: int) -> t.Transaction | None:
+        claim = self.any_claim(member, "rate")
+        if claim is None or claim.slot is None:
+            return None
+        least, most = (0, 4) if claim.configuration == "hex8-2" else (3, 12)
+        blocks = (2 * claim.slot, 2 * claim.slot + 1)
+        better = claim.model[0] % 2
+        scores = tuple((block, self.random.randrange(least + better, most + better)) for block in blocks)
+        name = digest_of(member, claim.id)
+        return t.Result(
+            self.swarm.next_id(member), claim=claim.id, scores=scores, root=name, blob=name, size=10, games=claim.amount
+        )
+
+    def doubt(self, member: int) -> t.Transaction | None:
+        """Rarely against a result of a series."""
+        found = [report_of(entry, slot) for entry in self.swarm.ledger.series() for slot in range(len(entry.slots))]
+        reports = [report for report in found if report is not None]
+        if not reports or self.random.random() < 0.9:
+            return None
+        chosen = reports[0]
+        number = self.swarm.next_id(member)
+        return t.Finding(
+            number, candidate=chosen.candidate, slot=chosen.slot, result=chosen.digest, wrong=True, reason="replayed"
         )
 
     def strength(self, candidate: bytes, most: int) -> int:
@@ -339,7 +370,7 @@ def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, A
     claims = ledger.claims()
     trainers = [(claim.configuration, claim.family) for claim in claims if claim.kind == "train"]
     assert len(set(trainers)) == len(trainers)
-    players = [claim for claim in claims if claim.kind == "match"]
+    players = [claim for claim in claims if claim.kind in ("match", "rate")]
     assert len({(claim.candidate, claim.author) for claim in players}) == len(players)
     drawn = [(claim.candidate, claim.slot) for claim in players if claim.slot is not None]
     assert len(set(drawn)) == len(drawn)
@@ -351,8 +382,15 @@ def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, A
             assert open_.ripe is None
             assert claim.slot is None or open_.slots[claim.slot].claim == claim.key
             assert claim.slot is not None or claim.place.round >= ledger.round - 1
+        if claim.kind == "rate":
+            series = ledger.contest(claim.candidate or b"")
+            assert series is not None
+            assert series.beacon is not None
+            assert claim.slot is None or series.slots[claim.slot].claim == claim.key
     for open_ in ledger.candidates():
         check_match(swarm, open_)
+    for name in WILD.configurations:
+        check_ratings(swarm, name)
     for configuration in ledger.configurations():
         mine = ledger.promotions(configuration.name)
         assert configuration.promotions >= len(mine)
@@ -393,6 +431,23 @@ def check_match(swarm: Swarm, open_: Any) -> None:
         assert 3 * approved <= 2 * roster.total_weight
         assert 3 * rejected < roster.total_weight
     assert (open_.ripe is not None) == (ledger.standing(open_).verdict == "accept")
+
+
+def check_ratings(swarm: Swarm, name: str) -> None:
+    ledger = swarm.ledger
+    compared = [entry.model.digest for entry in ledger.ratings(name).compared]
+    assert bool(compared) == bool(swarm.genesis.settings.steering.rules and ledger.promotions(name))
+    if compared:
+        assert compared[0] == ledger.configuration(name).model.digest
+    small = min(len(swarm.genesis.members), *(len(c.record.roster) for c in swarm.closings.values()), 99) < 3
+    for series in ledger.series(name):
+        assert series.pair.model in compared
+        assert all(slot.result is None or min(series.reported) >= 0 for slot in series.slots)
+        assert max(series.reported, default=0) <= series.pair.most
+        assert series.reported[: len(series.points)] == series.points
+        holders = [slot.claim[0] if slot.claim else None for slot in series.slots]
+        assert small or series.author not in holders
+        assert small or all(a != b or a is None for a, b in zip(holders[::2], holders[1::2], strict=True))
 
 
 def check_cases(swarm: Swarm) -> None:
@@ -549,7 +604,7 @@ def test_the_random_author_reaches_everything() -> None:
         deciders.update(test["decided_by"] for test in tests)
         refusals.update(swarm.ledger.refused_counts())
     everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
-    later = "proposal ballot roster decision shelved sealed slot withheld evidence finding fault unproven"
+    later = "proposal ballot roster decision shelved sealed slot withheld evidence finding fault unproven series rated"
     later += " shard_finding shard_unproven struck checked missing absent"
     assert set(kinds) == {*everything.split(), *later.split(), "seal", "certificate", "rejected"}
     assert {"rejected", "limit", "stale", "votes"} <= set(outcomes)

@@ -74,6 +74,7 @@ SAMPLES: list[t.Transaction] = [
     t.Missing(18, A, 3, B),
     t.Missing(19, A, None, B),
     t.Finding(12, candidate=A, slot=3, result=B, wrong=True, reason="block 7 scores 1, but 4 was claimed for block 7"),
+    t.RateClaim(13, A),
 ]
 
 

@@ -23,6 +23,10 @@ _CUT = 256  # stands for a missing byte
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
+class Encoded(bytes):
+    """The encoding of a value, which goes into the encoding of an array or a map as it is."""
+
+
 class _Budget:
     """The limits that remain while a value is read: how many more values, how much deeper."""
 
@@ -96,7 +100,9 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
 
 
 def _write_any(out: bytearray, value: Value, depth: int) -> None:
-    if isinstance(value, bytes):
+    if isinstance(value, Encoded):
+        out += value
+    elif isinstance(value, bytes):
         _write_head(out, _BYTES, len(value))
         out += value
     elif isinstance(value, str):

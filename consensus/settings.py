@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -390,6 +391,18 @@ class Settings:
             raise SettingsError(f"must be {least}, not {self.selfplay.ceiling}", "selfplay", "ceiling")
         if list(self.configurations) != sorted(set(self.configurations)):
             raise SettingsError("configurations: must be sorted and distinct")
+
+    def __hash__(self) -> int:
+        """Return the hash of everything: computed once, because caches of what follows from settings ask for it."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, item.name) for item in fields(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: hashes of texts differ from process to process."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def with_values(self, values: Mapping[str, str]) -> Settings:
         """Return the settings with other values, each by its name "section.name" and as text such as "64" or "13/20".

@@ -101,6 +101,7 @@ class Ledger(Views):
         state = self._state
         if decided.number <= state.round:
             raise ValueError(f"round {decided.number} after round {state.round}: rounds are applied in order")
+        self._remembered.clear()
         state.effects = []
         state.round = decided.number
         if decided.judges:
@@ -120,6 +121,7 @@ class Ledger(Views):
         reason = self.closing
         if reason is None or decided.number != state.round:
             raise ValueError(f"the epoch does not close with round {decided.number}")
+        self._remembered.clear()
         state.effects = []
         membership.begin_next_epoch(state, self._place())
         pruning.prune(state)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any, Self, TypeVar
 
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
@@ -35,12 +36,21 @@ from consensus.ledger.state.state import MemberProfile, State
 from consensus.roster import Roster
 from consensus.settings import SelfplaySettings, Settings
 
+T = TypeVar("T")
+
 
 class Views:
     """Read access to a `State`."""
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._remembered: dict[Callable[[Self], object], Any] = {}  # what was made of this ledger since its last round
+
+    def remember(self, make: Callable[[Self], T]) -> T:
+        """Return what a pure function makes of this ledger; between two rounds it is computed once."""
+        if make not in self._remembered:
+            self._remembered[make] = make(self)
+        return self._remembered[make]  # type: ignore[no-any-return]
 
     @property
     def genesis(self) -> Genesis:

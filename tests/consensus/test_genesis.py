@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import pickle
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -231,3 +233,13 @@ def test_the_version_before_is_read_but_has_no_new_setting() -> None:
 
 def test_players() -> None:
     assert players("square19-4") == 4
+
+
+def test_equal_settings_have_one_hash_and_others_another() -> None:
+    one, same = Settings(), Settings.parse_table(Settings().table())
+    other = replace(one, training=replace(one.training, steps=1))
+    assert one == same
+    assert hash(one) == hash(same) == hash(replace(one))
+    assert hash(one) != hash(other)
+    assert hash(one) == hash(pickle.loads(pickle.dumps(one)))
+    assert b"_hash" not in pickle.dumps(one)

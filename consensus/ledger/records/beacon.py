@@ -31,7 +31,7 @@ class Commitment(Entity):
     withheld: int = 0  # how often a preimage was owed, and none or a wrong one was revealed
 
     @property
-    def row(self) -> Value:
+    def row(self) -> list[Value]:
         """The fields as a CBOR array: commitments change in nearly every round, so a fingerprint would cost more."""
         return [self.member, self.round, self.value, self.withheld]
 

@@ -33,6 +33,7 @@ from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.records.transactions import UNIFORM, Profile
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import EpochState
+from consensus.ledger.state.rows import EncodedRows
 from consensus.roster import Roster
 from consensus.settings import Settings
 
@@ -179,6 +180,7 @@ class State:
         self.closed_chain = RunningHash()
         self.fault_chain = RunningHash()
         self.effects: list[Effect] = []
+        self._used_rows, self._clock_rows, self._commitment_rows, self._time_rows = (EncodedRows() for _ in range(4))
 
     @property
     def settings(self) -> Settings:
@@ -268,10 +270,10 @@ class State:
         tables: list[Value] = [
             ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.epoch.table(),
-            [[member, used.floor, used.packed()] for member, used in sorted(self.used.items())],
-            [[member, clock] for member, clock in sorted(self.last_event_clocks.items())],
+            self._used_rows.encode([member, used.floor, used.packed()] for member, used in sorted(self.used.items())),
+            self._clock_rows.encode([member, clock] for member, clock in sorted(self.last_event_clocks.items())),
             [record.fingerprint for _, record in sorted(self.profiles.items())],
-            [commitment.row for _, commitment in sorted(self.commitments.items())],
+            self._commitment_rows.encode(commitment.row for _, commitment in sorted(self.commitments.items())),
             [record.fingerprint for _, record in sorted(self.claims.items())],
             [record.fingerprint for _, record in sorted(self.candidates.items())],
             [record.fingerprint for _, record in sorted(self.proposals.items())],
@@ -305,4 +307,5 @@ class State:
 
     def times_table(self) -> Value:
         """Return what the clock by weight goes by, as CBOR values: nothing else in the state depends on it."""
-        return [self.weighted_time, [[member, time] for member, time in sorted(self.member_times.items())]]
+        times = sorted(self.member_times.items())
+        return [self.weighted_time, self._time_rows.encode([member, time] for member, time in times)]

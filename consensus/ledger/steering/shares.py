@@ -55,6 +55,10 @@ class ShareBounds:
 
 def table(ledger: Views) -> tuple[ConfigurationShare, ...]:
     """Return the shares of all configurations, by name."""
+    return ledger.remember(_table)
+
+
+def _table(ledger: Views) -> tuple[ConfigurationShare, ...]:
     settings = ledger.settings.steering
     entries = ledger.configurations()
     names = [entry.name for entry in entries]

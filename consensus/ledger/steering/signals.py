@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from consensus.ledger.rules.large_boards import SMALL_BOARD_OF
 
@@ -59,6 +60,7 @@ def velocity_signal(own: int, fastest: int) -> int:
     return NEUTRAL + NEUTRAL * max(-fastest, min(own, fastest)) // fastest
 
 
+@lru_cache(maxsize=1024)
 def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     """Return the part of a promotion's rise that another configuration gets, in thousandths.
 

@@ -1,0 +1,24 @@
+"""The encodings of tables that are digested again and again, although most of their rows stay as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from consensus.encoding import Encoded, Value, encode
+
+
+class EncodedRows:
+    """The rows of one table with their encodings, as of the last digest."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Value, tuple[Sequence[Value], Encoded]] = {}
+
+    def encode(self, rows: Iterable[Sequence[Value]]) -> list[Encoded]:
+        """Return the encoding of each row; the first value of a row is its key."""
+        before, self._rows = self._rows, {}
+        for row in rows:
+            known = before.get(row[0])
+            if known is None or known[0] != row:
+                known = row, Encoded(encode(row))
+            self._rows[row[0]] = known
+        return [encoded for _, encoded in self._rows.values()]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consensus.certificate.parts import CertificateError, Part
+from consensus.certificate.settings import StatedSettings, read_settings
 from consensus.genesis import EARLIER_VERSION, Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import block_seed
@@ -49,6 +50,7 @@ class Content:
     at_limit: bool  # the test was undecided at the block limit, and the share of the points sufficed
     approved: int  # weight of the approving votes
     ledger: bytes  # digest of the ledger at the end of the round before
+    settings: StatedSettings | None  # None if the swarm cannot change its settings
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def verify_content(statement: bytes, sealers: Sealers) -> Content:
     whole["predicateType"].must_be(PREDICATE_TYPE, f"only {PREDICATE_TYPE} is known here")
     predicate = whole["predicate"]
     _check_swarm(predicate, sealers)
+    stated = read_settings(predicate, sealers.genesis)
     subjects = _read_subjects(whole["subject"])
     model = _check_model(predicate["model"], subjects)
     scores, settings = _check_match(predicate)
@@ -107,6 +110,7 @@ def verify_content(statement: bytes, sealers: Sealers) -> Content:
         at_limit="decided_by" in test.value and test["decided_by"].text() == "limit",
         approved=approved,
         ledger=predicate["ledger"].digest(),
+        settings=stated,
     )
 
 
@@ -146,8 +150,6 @@ def _check_swarm(predicate: Part, sealers: Sealers) -> None:
     swarm["name"].must_be(genesis.swarm, "is not the name in the genesis")
     expected = roster_table(sealers.roster, sealers.version)
     predicate["roster"].must_be(expected, "is not the roster to which the chain leads")
-    if predicate["configuration"].text() not in genesis.settings.configurations:
-        raise predicate["configuration"].refuse("is not played by this swarm")
 
 
 def _read_subjects(part: Part) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from consensus.certificate.settings import SettingsInForce, StatedSettings
 from consensus.certificate.verification import (
     CertificateError,
     UnreadableError,
@@ -84,11 +85,35 @@ def _facts(verified: VerifiedCertificate) -> dict[str, Any]:
         "decided_by": "limit" if content.at_limit else "test",
         "approved": content.approved,
         "measures": dict(content.measures),
+        "settings": None if content.settings is None else _settings_facts(content.settings),
         "sealed": verified.sealed_weight,
         "sealed_by": [id_text(member) for member in verified.sealed_by],
         "weight": verified.roster.total_weight,
         "files_checked": verified.files_checked,
     }
+
+
+def _settings_facts(stated: StatedSettings) -> dict[str, Any]:
+    return {
+        "added": stated.added,
+        "match": {"version": stated.match.version, "changed": dict(stated.match.changed)},
+        "promotion": {"version": stated.promotion.version, "changed": dict(stated.promotion.changed)},
+    }
+
+
+def _settings_rows(stated: StatedSettings) -> dict[str, str]:
+    """Return which settings the match had, and which held at the promotion, if they are others."""
+    rows = {"settings": _settings_text(stated.match)}
+    if stated.promotion != stated.match:
+        rows["then"] = _settings_text(stated.promotion)
+    if stated.added is not None:
+        rows["added"] = f"the configuration, with settings version {stated.added}"
+    return rows
+
+
+def _settings_text(held: SettingsInForce) -> str:
+    changed = ", ".join(f"{name} {value}" for name, value in sorted(held.changed.items()))
+    return f"version {held.version}: " + (f"{changed}; else as in the genesis" if changed else "as in the genesis")
 
 
 def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> None:
@@ -106,6 +131,8 @@ def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> 
         "sealed": f"weight {verified.sealed_weight} of {verified.roster.total_weight}, "
         f"by {formatting.plural(len(verified.sealed_by), 'member')}",
     }
+    if content.settings is not None:
+        rows |= _settings_rows(content.settings)
     if content.measures:
         rows["measured"] = f"{formatting.measures(content.measures)} (as its trainer says)"
     if options.model is not None:

@@ -90,7 +90,7 @@ class Adopted(Entity):
 
     change: SteeringChange
     version: int  # of the settings from then on
-    before: str | None  # the value that held; None: no value of its own
+    before: str | None  # the value that members had set before; None: there is none
     proposal: bytes
     author: MemberId | None
     approved: tuple[MemberId, ...]

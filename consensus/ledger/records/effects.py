@@ -53,7 +53,7 @@ class Effect:
     ballot       proposal, change, subject, approve, approved, rejected, weight
                  of what the swarm does: proposal, change, setting, value, configuration, work, reason
     decision     proposal, change, setting, value, configuration, work, version (of the settings from now on),
-                 before (the value until now): in force from this place in the order on
+                 before (the value set before, if there is one): in force from this place in the order on
     roster       proposal, change, subject, weight, address, key: in force from the next epoch on
     shelved      proposal, change, subject, reason: the proposal ended without approval
     evidence     accused, epoch (of its two events), seq, first, second (their hashes), weight (which it loses

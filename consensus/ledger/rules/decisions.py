@@ -152,7 +152,7 @@ def _check_form(state: State, change: SteeringChange) -> None:
 
 
 def _check_value(state: State, change: SteeringChange) -> str | None:
-    """Return the value that held before; for a configuration None if it had none of its own.
+    """Return the value that members had set there before; None if there is none.
 
     Raise RefusedError if the new one cannot be used there, alone or with all the others.
     """
@@ -172,7 +172,7 @@ def _check_value(state: State, change: SteeringChange) -> str | None:
         raise _refuse(f"{setting}: write {changed.text_of(setting)}, not {value}")
     if changed.text_of(setting) == present.text_of(setting):
         raise _refuse("it would change nothing")
-    return present.text_of(setting) if name is None else tables.values(name).get(setting)
+    return tables.values(name or "").get(setting)
 
 
 def _refuse(detail: str) -> RefusedError:

@@ -30,6 +30,7 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
         candidacy=candidacy,
         place=place,
         ledger_digest=ledger_digest,
+        decisions=state.decisions,
     )
     promotion = Promotion(
         number=configuration.promotions + 1,

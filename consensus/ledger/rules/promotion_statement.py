@@ -13,6 +13,7 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger.records.beacon import block_seed
 from consensus.ledger.records.entities import Candidacy, Configuration, Place, Ripe
 from consensus.ledger.rules.scores import Standing, most_of_block, results_of, sequential_test_of, standing
+from consensus.ledger.state.decisions import DecisionTables
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, players
 from consensus.sprt import decimal_text, limit_risk
@@ -28,10 +29,12 @@ def make_statement(
     candidacy: Candidacy,
     place: Place,
     ledger_digest: bytes,
+    decisions: DecisionTables,
 ) -> bytes:
     """Return the statement's bytes.
 
-    `configuration` is as it was before the promotion, `ledger_digest` is that of the last round.
+    `configuration` is as it was before the promotion, `ledger_digest` is that of the last round. With `steering.rules`
+    the statement names what members had decided (`settings_table`).
     """
     assert candidacy.ripe is not None
     ripe = candidacy.ripe
@@ -60,6 +63,8 @@ def make_statement(
         "votes": _votes(roster, candidacy),
         "ledger": ledger_digest.hex(),
     }
+    if genesis.settings.steering.rules:
+        predicate["settings"] = settings_table(decisions, configuration.name, candidacy.settings_version)
     return encode_statement(candidacy.model.digest, candidacy.model.files, predicate)
 
 
@@ -80,6 +85,25 @@ def roster_table(roster: Roster, version: int) -> Json:
         "weight": roster.total_weight,
         "members": [{"id": id_text(member.id), "weight": member.weight} for member in roster.members],
     }
+
+
+def settings_table(decisions: DecisionTables, configuration: str, match_version: int) -> Json:
+    """Return which settings held in a configuration when the match was opened, and which hold at the promotion.
+
+    `changed` has the settings that members had set by then, for the swarm or for the configuration; all others are as
+    in the genesis. `added` is the version with which the configuration was added; null if the genesis names it.
+    """
+    added = decisions.adopted.get((configuration, ""))
+    return {
+        "match": _in_force(decisions, configuration, match_version),
+        "promotion": _in_force(decisions, configuration, decisions.version),
+        "added": None if added is None else added.version,
+    }
+
+
+def _in_force(decisions: DecisionTables, configuration: str, version: int) -> Json:
+    swarm, own = decisions.values_at(version, configuration)
+    return {"version": version, "changed": {**swarm, **own}}
 
 
 def _settings(settings: MatchSettings) -> dict[str, Json]:

@@ -19,6 +19,8 @@ from consensus.certificate.envelope import make_certificate
 from consensus.fault_proof import NotAProofError, verify_proof
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.decisions import SteeringChange
+from consensus.settings import SteeringSettings
 from consensus.statement import canonical_json, pae
 from node.cli import main
 from node.config.address import Address
@@ -453,3 +455,22 @@ def test_a_reader_that_leaves_does_not_make_it_refused(files: Files, monkeypatch
     for arguments in ([], ["--json"]):
         monkeypatch.setattr(sys, "stdout", _NoReader())
         assert files.verify(GOOD, *arguments) == 0
+
+
+def test_the_settings_that_held_are_shown(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    swarm = Swarm(4, replace(SMALL, steering=SteeringSettings(rules=1)))
+    swarm.agree(SteeringChange("set", setting="match.p1", value="3/5"), 0, 1, 2)
+    candidate = swarm.nominate(0)
+    swarm.agree(SteeringChange("set", setting="selfplay.games", value="64"), 0, 1, 2)
+    swarm.certify(swarm.promote_candidate(candidate, 0), (0, 1, 2))
+    data = make_certificate(swarm.ledger.promotions()[0], swarm.ledger) or b""
+    assert files.verify(data) == 0
+    shown = capsys.readouterr().out
+    assert "  settings  version 1: match.p1 3/5; else as in the genesis\n" in shown
+    assert "  then      version 2: match.p1 3/5, selfplay.games 64; else as in the genesis\n" in shown
+    assert files.verify(data, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["settings"] == {
+        "added": None,
+        "match": {"version": 1, "changed": {"match.p1": "3/5"}},
+        "promotion": {"version": 2, "changed": {"match.p1": "3/5", "selfplay.games": "64"}},
+    }

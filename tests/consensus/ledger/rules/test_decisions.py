@@ -60,7 +60,7 @@ def test_a_setting_holds_from_the_place_on_where_it_passes() -> None:
     assert swarm.kinds() == ["claim", "ballot", "decision", "claim"]
     assert dict(swarm.last[2].fields) == {
         "proposal": proposal, "change": "set", "setting": "selfplay.games", "value": "64", "configuration": None,
-        "work": None, "version": 1, "before": "32",
+        "work": None, "version": 1, "before": None,
     }  # fmt: skip
     assert [entry.settings_version for entry in swarm.ledger.claims()] == [0, 1]
     assert swarm.ledger.closing is None  # no epoch has to end for it

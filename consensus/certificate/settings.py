@@ -1,0 +1,83 @@
+"""Which settings held, as a statement says: by ballots, and when; the rest is as in the genesis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from consensus.certificate.parts import Part
+from consensus.genesis import Genesis
+from consensus.settings import MatchSettings, SettingsError, UnknownSettingError, players
+
+
+@dataclass(frozen=True)
+class SettingsInForce:
+    """The settings of a configuration at one moment."""
+
+    version: int  # how many changes of settings the swarm had decided
+    changed: Mapping[str, str]  # those that are not as in the genesis, by section.name
+
+
+@dataclass(frozen=True)
+class StatedSettings:
+    """What a statement says about the settings."""
+
+    match: SettingsInForce  # at the nomination: those with which the match was played
+    promotion: SettingsInForce
+    added: int | None  # the version with which the configuration was added; None: the genesis names it
+
+
+def read_settings(predicate: Part, genesis: Genesis) -> StatedSettings | None:
+    """Return what a statement says about the settings; None in a swarm that cannot change them.
+
+    Raise CertificateError if the configuration is not played, or if the match was not played with these settings.
+    """
+    named = predicate["configuration"].text() in genesis.settings.configurations
+    if not genesis.settings.steering.rules:
+        if not named:
+            raise predicate["configuration"].refuse("is not played by this swarm")
+        return None
+    part = predicate["settings"]
+    stated = StatedSettings(
+        _in_force(part["match"]),
+        _in_force(part["promotion"]),
+        None if part["added"].value is None else part["added"].whole(),
+    )
+    if stated.match.version > stated.promotion.version or named != (stated.added is None):
+        raise part.refuse("are impossible")
+    _check_configuration(predicate["configuration"])
+    _check_match(predicate["match"]["settings"], stated.match, genesis)
+    return stated
+
+
+def _in_force(part: Part) -> SettingsInForce:
+    changed = part["changed"]
+    if not isinstance(changed.value, dict):
+        raise changed.refuse("must be a map")
+    values = {name: changed[name].text() for name in changed.value}
+    version = part["version"].whole()
+    if len(values) > version:
+        raise changed.refuse("are more than the version says")
+    return SettingsInForce(version, values)
+
+
+def _check_configuration(part: Part) -> None:
+    try:
+        players(part.text())
+    except SettingsError:
+        raise part.refuse("is not one that this program knows; verify with a newer version of it") from None
+
+
+def _check_match(part: Part, stated: SettingsInForce, genesis: Genesis) -> None:
+    """Raise CertificateError unless the settings of the match are those of the genesis with what was changed."""
+    section = MatchSettings.NAME + "."
+    changed = {name: text for name, text in stated.changed.items() if name.startswith(section)}
+    try:
+        expected = genesis.settings.with_values(changed).match
+        given = MatchSettings.parse_table(part.value)
+    except UnknownSettingError as error:
+        raise part.refuse(f"{error}; verify with a newer version of it") from None
+    except SettingsError as error:
+        raise part.refuse(str(error)) from None
+    if given != expected:
+        raise part.refuse("are not those of the genesis with what members had set")

@@ -19,6 +19,9 @@ train     config, parent, shards (files), seed, settings, out; state (file or nu
           configuration, is one of them as it is (`is_sibling`: it is the best, and no state comes with it).
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
           -> scores ([[k, score], ...]), root, blob (file), games
+rate      config, model, player ("policy" or "search"), opponent ("random", "heuristic" or "model"), opponent_model
+          (of the last), blocks, settings, out
+          -> as match, for games of the model's player against the opponent
 check     config, blob (file), blocks, scores, root, settings
           -> ok, reason (empty if ok)
 check_shard  config, shard (file), announced
@@ -36,6 +39,7 @@ from training.progress import Report
 
 if TYPE_CHECKING:
     from engine.search import EvalBatch, Evaluate, Evaluation
+    from training.match import MatchGame
     from training.replay import Verified
     from training.shard import Shard
     from training.trainer import Start
@@ -163,7 +167,7 @@ def _start_of_training(request: Request, skipped: list[str]) -> Start:
 
 def _match(request: Request, report: Report) -> dict[str, Any]:
     from engine.search import evaluate_uniformly
-    from training.match import block_scores, games_root, play_match, write_games
+    from training.match import play_match
     from training.settings import MatchSettings, read_settings
 
     configuration, evaluations = config(request["config"]), _Evaluations(report)
@@ -175,6 +179,43 @@ def _match(request: Request, report: Report) -> dict[str, Any]:
         settings=read_settings(MatchSettings, request["settings"]),
         report=report,
     )
+    return _answer_games(request, games)
+
+
+def _rate(request: Request, report: Report) -> dict[str, Any]:
+    from engine.players import HeuristicPlayer, Player, PolicyPlayer, UniformPlayer
+    from engine.search import evaluate_uniformly
+    from training.match import play_players, searcher
+    from training.settings import MatchSettings, read_settings
+
+    settings, evaluations = read_settings(MatchSettings, request["settings"]), _Evaluations(report)
+    model = evaluations.by(request["model"]) or evaluate_uniformly
+    players: dict[str, Callable[[], Player]] = {
+        "policy": lambda: PolicyPlayer(model),
+        "search": lambda: searcher(model, settings),
+    }
+    opponents: dict[str, Callable[[], Player]] = {
+        "random": UniformPlayer,
+        "heuristic": HeuristicPlayer,
+        "model": lambda: searcher(evaluations.by(request["opponent_model"]) or evaluate_uniformly, settings),
+    }
+    for name, known in (("player", players), ("opponent", opponents)):
+        if request[name] not in known:
+            raise ValueError(f"unknown {name} {request[name]!r}: expected one of {sorted(known)}")
+    games = play_players(
+        config(request["config"]),
+        (players[request["player"]](), opponents[request["opponent"]]()),
+        blocks=[(number, seed) for number, seed in request["blocks"]],
+        settings=settings,
+        report=report,
+    )
+    return _answer_games(request, games)
+
+
+def _answer_games(request: Request, games: list[MatchGame]) -> dict[str, Any]:
+    from training.match import block_scores, games_root, write_games
+
+    configuration = config(request["config"])
     stored = write_games(Path(request["out"]), configuration, games)
     return {
         "scores": [list(score) for score in block_scores(configuration.players, games)],
@@ -262,6 +303,7 @@ _JOBS: dict[str, tuple[Callable[[Request, Report], dict[str, Any]], str]] = {
     "selfplay": (_selfplay, "config model model_digest seed games settings out"),
     "train": (_train, "config parent sibling shards seed settings out"),
     "match": (_match, "config candidate incumbent blocks settings out"),
+    "rate": (_rate, "config model player opponent opponent_model blocks settings out"),
     "check": (_check, "config blob blocks scores root settings"),
     "check_shard": (_check_shard, "config shard announced"),
 }

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import Config
-from engine.players import SearchPlayer
+from engine.players import Player, SearchPlayer
 from engine.record import GameRecord, merkle_root
 from engine.search import Evaluate
 from training.arrays import Stored, write_arrays
@@ -98,21 +98,33 @@ def play_match(
     report: Report = ignore_progress,
 ) -> list[MatchGame]:
     """Play all blocks and return their games, ordered by block, then by rotation."""
-    players = config.players
+    players = searcher(candidate, settings), searcher(incumbent, settings)
+    return play_players(config, players, blocks, settings, report)
+
+
+def play_players(
+    config: Config,
+    players: tuple[Player, Player],
+    blocks: Sequence[Block],
+    settings: MatchSettings,
+    report: Report = ignore_progress,
+) -> list[MatchGame]:
+    """Play all blocks between the player that is measured and another one, as `play_match` does."""
+    count = config.players
     openings = np.array([seed_word(seed, "opening") for _, seed in blocks], np.uint64)
-    streams = np.array([seed_words(seed, "noise", range(players)) for _, seed in blocks], np.uint64)
+    streams = np.array([seed_words(seed, "noise", range(count)) for _, seed in blocks], np.uint64)
     games = play_blocks(
         config,
-        (_searcher(candidate, settings), _searcher(incumbent, settings)),
-        Draws(openings, streams.reshape(-1, players)),
+        players,
+        Draws(openings, streams.reshape(-1, count)),
         opening_plies=settings.opening_plies,
         concurrency=settings.concurrency,
         report=report,
     )
     return [
         MatchGame(
-            block=blocks[number // players],
-            rotation=number % players,
+            block=blocks[number // count],
+            rotation=number % count,
             opening=game.opening,
             moves=game.moves,
             winner=game.winner,
@@ -121,7 +133,8 @@ def play_match(
     ]
 
 
-def _searcher(model: Evaluate, settings: MatchSettings) -> SearchPlayer:
+def searcher(model: Evaluate, settings: MatchSettings) -> SearchPlayer:
+    """Return the player that searches with a model."""
     return SearchPlayer(model, settings.simulations, settings.considered)
 
 

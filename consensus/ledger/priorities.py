@@ -2,8 +2,8 @@
 
 The functions are the same on every node. A ledger may be a few seconds behind; claims settle who works. What is due at
 once comes first (`due_seals`, `due_findings`, `due_votes`), then `next_work`: an open match with free slots, training
-where there are enough new games, else self-play where games are needed most. Members that choose a configuration at the
-same moment differ by a hash of their id.
+where there are enough new games, ratings as long as few members rate, else self-play where games are needed most.
+Members that choose a configuration at the same moment differ by a hash of their id.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from consensus.ledger.records.transactions import (
     SHARDS_LIMIT,
     UNIFORM,
     MatchClaim,
+    RateClaim,
     SelfplayClaim,
     TrainClaim,
     Transaction,
@@ -33,6 +34,7 @@ from consensus.ledger.steering.amounts import (
     enough_games,
     plays_at_random,
 )
+from consensus.ledger.steering.rating_due import series_due
 from consensus.ledger.steering.shares import deficits
 from consensus.ledger.steering.training_due import has_enough_games
 from consensus.settings import TrainingSettings, players
@@ -42,7 +44,7 @@ _RANDOM_UNTIL = 2
 
 
 Subject: TypeAlias = tuple[WorkKind, str, bytes | None]
-"""Kind of work, configuration, and of a match the candidate."""
+"""Kind of work, configuration, and of a match the candidate, of a rating the series."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +54,13 @@ class Work:
     kind: WorkKind
     configuration: str
     amount: int  # games, or training steps
-    model: bytes  # the canonical one, which plays or is the incumbent of the match; the one from which training starts
+    model: bytes  # which plays, is the incumbent of the match or is rated; or from which training starts
     family: str = ""  # training: the architecture
-    candidate: bytes | None = None  # match
+    candidate: bytes | None = None  # match; rating: the series
 
     @property
     def subject(self) -> Subject:
-        """The kind of work, its configuration and, of a match, the candidate."""
+        """The kind of work, its configuration and, of a match or a rating, what is played."""
         return self.kind, self.configuration, self.candidate
 
     def claim(self, number: int) -> Transaction:
@@ -68,6 +70,8 @@ class Work:
         if self.kind == "train":
             return TrainClaim(number, self.configuration, self.family)
         assert self.candidate is not None
+        if self.kind == "rate":
+            return RateClaim(number, self.candidate)
         return MatchClaim(number, self.candidate)
 
 
@@ -117,6 +121,8 @@ def next_work(
         work = _match(ledger, member, avoided)
     if work is None and "train" in roles:
         work = _training(ledger, member, avoided)
+    if work is None and "match" in roles:
+        work = _rating(ledger, member, avoided)
     if work is None and "selfplay" in roles:
         work = _selfplay(ledger, member, avoided)
     return work
@@ -181,6 +187,14 @@ def _match(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Wo
                 kind="match", configuration=name, amount=games, model=candidacy.incumbent, candidate=candidacy.id
             )
     return None
+
+
+def _rating(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
+    series = series_due(ledger, member, lambda entry: ("rate", entry.configuration, entry.id) in avoided)
+    if series is None:
+        return None
+    name, games = series.configuration, series.settings.slot_blocks * players(series.configuration)
+    return Work(kind="rate", configuration=name, amount=games, model=series.pair.model, candidate=series.id)
 
 
 def _training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:

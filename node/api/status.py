@@ -159,7 +159,7 @@ class CurrentWorkInfo(TypedDict):
     """The claim this node works on now. Part of `GET /status`."""
 
     kind: str
-    """Kind of work: "selfplay", "train" or "match"."""
+    """Kind of work: "selfplay", "train", "match" or "rate"."""
     subject: str
     """Configuration, and for a match the candidate and slot, in words."""
     claim: str

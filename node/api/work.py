@@ -16,17 +16,17 @@ class ClaimInfo(TypedDict):
     claim: str
     """First 8 characters of the holder's id, "-", and the number of the claim among its transactions."""
     kind: str
-    """Kind of work: "selfplay", "train" or "match"."""
+    """Kind of work: "selfplay", "train", "match" or "rate"."""
     configuration: str
     """Configuration it is about, such as "hex8-2"."""
     subject: str
-    """Configuration, and for a match the candidate and slot, in words."""
+    """Configuration, and for a match or a rating the candidate or series and slot, in words."""
     member: str
     """Id of the holder."""
     name: str
     """Name of the holder."""
     done: int
-    """How much is done: games of self-play, training steps or games of a match slot."""
+    """How much is done: games of self-play, training steps or games of a slot."""
     wished: int
     """How much was claimed, in the same unit."""
     age_s: float

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from consensus.ledger import Ledger
-from consensus.ledger.records.entities import Lineage, Promotion
+from consensus.ledger.records.entities import Lineage, Model, Promotion
 
 _WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
 
@@ -12,9 +12,9 @@ _WINDOWS = 2  # of training games: should newer shards be lost, older ones take 
 def needed_blobs(ledger: Ledger) -> frozenset[bytes]:
     """Return the digests of shards to train on, of models' files, of states of training, and of games.
 
-    Those of the newest model of a lineage are needed until the next one. Games are needed of open matches and proven
-    faults, and of promotions for as long as the ledger keeps them, so that an auditor of a certificate can repeat
-    everything.
+    Those of the newest model of a lineage are needed until the next one. Games are needed of open matches and series,
+    of proven faults, and of promotions for as long as the ledger keeps them, so that an auditor of a certificate can
+    repeat everything.
     """
     return frozenset({*_shards(ledger), *_files(ledger), *_states(ledger), *_games(ledger)})
 
@@ -25,7 +25,8 @@ def needed_models(ledger: Ledger) -> frozenset[bytes]:
     claimed = {claim.model for claim in ledger.claims()}
     measured = {model for entry in ledger.candidates() for model in (entry.model.digest, entry.incumbent)}
     newest = {lineage.model.digest for lineage in _lineages(ledger)}
-    return frozenset(canonical | claimed | measured | newest)
+    rated = {model.digest for model in _rated(ledger)}
+    return frozenset(canonical | claimed | measured | newest | rated)
 
 
 def _shards(ledger: Ledger) -> Iterator[bytes]:
@@ -45,6 +46,7 @@ def _files(ledger: Ledger) -> Iterator[bytes]:
     models += [promotion.model for promotion in ledger.promotions()]
     models += [candidacy.model for candidacy in ledger.candidates()]
     models += [lineage.model for lineage in _lineages(ledger)]
+    models += _rated(ledger)
     for model in models:
         yield from model.files.values()
 
@@ -54,13 +56,20 @@ def _lineages(ledger: Ledger) -> Iterator[Lineage]:
         yield from configuration.lineages.values()
 
 
+def _rated(ledger: Ledger) -> Iterator[Model]:
+    """Yield the models that are rated, which may be nominated again."""
+    for configuration in ledger.configurations():
+        yield from (milestone.model for milestone in ledger.ratings(configuration.name).compared)
+
+
 def _states(ledger: Ledger) -> Iterator[bytes]:
     yield from (lineage.state.digest for lineage in _lineages(ledger) if lineage.state is not None)
 
 
 def _games(ledger: Ledger) -> Iterator[bytes]:
-    for candidacy in ledger.candidates():
-        yield from (slot.result.blob for slot in candidacy.slots if slot.result is not None)
+    slots = [slot for candidacy in ledger.candidates() for slot in candidacy.slots]
+    slots += [slot for series in ledger.series() for slot in series.slots]
+    yield from (slot.result.blob for slot in slots if slot.result is not None)
     for promotion in ledger.promotions():
         yield from _counted(promotion)
     reports = [case.report for case in ledger.cases()] + [fault.report for fault in ledger.faults()]

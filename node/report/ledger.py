@@ -109,7 +109,8 @@ def _subject(claim: Claim) -> str:
     if claim.candidate is None:
         return claim.configuration
     slot = "a slot" if claim.slot is None else f"slot {claim.slot}"
-    return f"{claim.configuration} candidate {claim.candidate.hex()[:8]} {slot}"
+    what = "series" if claim.kind == "rate" else "candidate"
+    return f"{claim.configuration} {what} {claim.candidate.hex()[:8]} {slot}"
 
 
 def _claim(ledger: Ledger, name_of: NameOf, claim: Claim) -> ClaimInfo:

@@ -10,7 +10,7 @@ import trio
 
 from node.work.worker import Report, WorkError
 
-SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "check": 0.5, "check_shard": 0.5}
+SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "rate": 4.0, "check": 0.5, "check_shard": 0.5}
 STEPS = 4
 
 
@@ -46,8 +46,14 @@ class FakeWorker:
             report({"games": step})
             if self._chance.random() < self._failing:
                 raise WorkError("worker process ended: killed by SIGKILL")
-        results = {"selfplay": self._play, "train": self._train, "match": self._match, "check": _check}
-        results["check_shard"] = _check_shard
+        results = {
+            "selfplay": self._play,
+            "train": self._train,
+            "match": self._match,
+            "rate": self._match,
+            "check": _check,
+            "check_shard": _check_shard,
+        }
         return results[kind](job)
 
     async def aclose(self) -> None:

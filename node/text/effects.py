@@ -25,7 +25,13 @@ def _claim(fields: Fields) -> str:
         return f"claims self-play, {fields['amount']} games of {fields['configuration']} with {short(fields['model'])}"
     if fields["kind"] == "train":
         return f"claims training of {fields['configuration']} {fields['family']}, {fields['amount']} steps"
-    return f"asks for a slot of the match of candidate {short(fields['candidate'])}"
+    what = "series" if fields["kind"] == "rate" else "the match of candidate"
+    return f"asks for a slot of {what} {short(fields['candidate'])}"
+
+
+def _slot(fields: Fields) -> str:
+    what = "series" if fields["kind"] == "rate" else "candidate"
+    return f"is drawn to play slot {fields['slot']} of {what} {short(fields['candidate'])}"
 
 
 def _withheld(fields: Fields) -> str:
@@ -49,6 +55,15 @@ def _result(fields: Fields) -> str:
         f"reports slot {fields['slot']}: {fields['score']} of {fields['most']} points; "
         f"{fields['counted']} blocks counted, log-likelihood ratio {_number(fields['llr'])}"
     )
+
+
+def _pair(fields: Fields) -> str:
+    against = "the model before" if fields["opponent"] == "model" else fields["opponent"]
+    return f"{fields['player']} of {short(fields['model'])} against {against} ({fields['configuration']})"
+
+
+def _rated(fields: Fields) -> str:
+    return f"rates slot {fields['slot']} of {_pair(fields)}: {fields['score']} of {fields['most']} points"
 
 
 def _ripe(fields: Fields) -> str:
@@ -194,10 +209,12 @@ _PREDICATES: Mapping[str, Callable[[Fields], str]] = {
     "release": lambda fields: f"gives back {fields['kind']} of {fields['configuration']}: {fields['reason']}",
     "expired": lambda fields: f"lost its lease on {fields['kind']} of {fields['configuration']}",
     "withheld": _withheld,
-    "slot": lambda fields: f"is drawn to play slot {fields['slot']} of candidate {short(fields['candidate'])}",
+    "slot": _slot,
     "games": _games,
     "candidate": _candidate,
     "result": _result,
+    "series": lambda fields: f"series {short(fields['series'])} is open: {_pair(fields)}",
+    "rated": _rated,
     "ripe": _ripe,
     "vote": _vote,
     "finding": _finding,

@@ -1,7 +1,9 @@
-"""The three kinds of claimed work: from a granted claim to the transactions that report it."""
+"""The kinds of claimed work: from a granted claim to the transactions that report it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 import trio
@@ -10,6 +12,7 @@ from consensus.ledger.priorities import training_shards
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim, Shard
 from consensus.ledger.records.parsing import parse_transaction
+from consensus.ledger.records.ratings import Series
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
 from consensus.ledger.steering.quality import shard_weight
 from node.text.formatting import short_hex
@@ -26,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Transaction:
     """Do the work of a granted claim; return the transaction that reports it. Raise `WorkError`."""
-    work = {"selfplay": play, "train": train, "match": measure}[claim.kind]
+    work = {"selfplay": play, "train": train, "match": measure, "rate": rate}[claim.kind]
     with failing_only_the_job():
         transaction = await work(context, worker, claim, report)
         parse_transaction(transaction.as_table())  # a worker's nonsense must not become an event
@@ -219,6 +222,40 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
         },
         report,
     )
+    return await _result(context, claim, done)
+
+
+async def rate(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Result:
+    """Play one slot of a series."""
+    series = context.ledger.contest(claim.candidate or b"")
+    if not isinstance(series, Series) or series.beacon is None or claim.slot is None:
+        raise WorkError("the series is over")
+    pair, settings = series.pair, series.settings
+    opponent = None if pair.opponent_model is None else known_model(context.ledger, pair.opponent_model)
+    done = await worker.perform(
+        {
+            "job": "rate",
+            "config": claim.configuration,
+            "model": _text(await model_directory(context, known_model(context.ledger, pair.model))),
+            "player": pair.player,
+            "opponent": pair.opponent,
+            "opponent_model": None if opponent is None else _text(await model_directory(context, opponent)),
+            "blocks": [
+                list(block) for block in slot_blocks(series.beacon, series.id, claim.slot, settings.slot_blocks)
+            ],
+            "settings": {
+                "simulations": settings.simulations,
+                "considered": settings.considered,
+                "opening_plies": settings.opening_plies,
+            },
+            "out": str(context.folder("work")),
+        },
+        report,
+    )
+    return await _result(context, claim, done)
+
+
+async def _result(context: WorkContext, claim: Claim, done: Mapping[str, Any]) -> Result:
     blob, size = await context.keep(Path(done["blob"]))
     scores = tuple((block, score) for block, score in done["scores"])
     return Result(

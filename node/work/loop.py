@@ -8,7 +8,7 @@ import structlog
 import trio
 
 from consensus.ledger.priorities import Subject, next_work
-from consensus.ledger.records.entities import Claim
+from consensus.ledger.records.entities import Candidacy, Claim
 from consensus.ledger.records.transactions import Progress, Release
 from node.system.tasks import run_unless
 from node.work.backoff import Backoff
@@ -152,8 +152,8 @@ def _is_wanted(context: WorkContext, claim: Claim) -> bool:
     """Return whether the result could count: that of a slot does after its lease, until another member has the slot."""
     if context.ledger.claim(claim.author, claim.id) is not None:
         return True
-    candidacy = context.ledger.candidate(claim.candidate) if claim.candidate is not None else None
-    if candidacy is None or candidacy.ripe is not None or claim.slot is None:
+    contest = context.ledger.contest(claim.candidate) if claim.candidate is not None else None
+    if contest is None or claim.slot is None or (isinstance(contest, Candidacy) and contest.ripe is not None):
         return False
-    slot = candidacy.slots[claim.slot]
+    slot = contest.slots[claim.slot]
     return slot.claim == claim.key and slot.result is None

@@ -32,6 +32,9 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
         for lineage in configuration.lineages.values():
             if lineage.model.digest == digest:
                 return lineage.model
+        for milestone in ledger.ratings(configuration.name).milestones:
+            if milestone.model.digest == digest:
+                return milestone.model
     raise WorkError(f"model {short_hex(digest)} was never canonical, and no lineage ends with it")
 
 

@@ -45,6 +45,9 @@ def size_of(job: Mapping[str, Any]) -> Size:
         return Size(f"match {configuration} {settings['simulations']} simulations", len(job["blocks"]))
     if kind == "check_shard":
         return Size(f"{kind} {configuration}", job["announced"]["games"])
+    if kind == "rate":
+        pair = f"{job['player']} {job['opponent']} {settings['simulations']} simulations"
+        return Size(f"rate {configuration} {pair}", len(job["blocks"]))
     return Size(f"{kind} {configuration}", len(job.get("blocks", ())) or 1)
 
 

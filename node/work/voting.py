@@ -5,12 +5,15 @@ a result wrong, it says so to the others (`consensus.ledger.rules.findings`) and
 agree, the result is struck and there is nothing to vote on; if they do not, this node rejects the candidate.
 """
 
+from collections.abc import Iterator
+
 import structlog
 import trio
 
 from consensus.ledger.priorities import Subject, due_findings, due_votes
 from consensus.ledger.records.cases import Case, SlotReport, report_of
 from consensus.ledger.records.entities import Candidacy
+from consensus.ledger.records.ratings import Contest
 from consensus.ledger.records.transactions import Finding, Vote
 from consensus.ledger.rules.scores import counted_slots
 from node.text.formatting import short_hex
@@ -74,30 +77,29 @@ class _Findings:
         waits = number is not None and not ledger.has_used(self._context.me, number)
         return waits or ledger.case(report.digest) is not None
 
-    def may_accuse(self, candidacy: Candidacy, report: SlotReport) -> bool:
+    def may_accuse(self, contest: Contest, report: SlotReport) -> bool:
         """Return whether a finding of ours that it is wrong would make the members decide about this result."""
-        return report.digest not in self._submitted and self._context.ledger.can_open_case(self._context.me, candidacy)
+        return report.digest not in self._submitted and self._context.ledger.can_open_case(self._context.me, contest)
 
 
 async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
-    """Replay the results of matches that are being played, and report those that are wrong."""
+    """Replay the results of matches and series that are being played, and report those that are wrong."""
     settled: set[bytes] = set()  # results that are right, or of which we have said that they are not
     backoff = Backoff(LONGEST_PAUSE_S)
     while True:
         advances = context.advances
         reported = [
-            (candidacy, number, slot.result)
-            for candidacy in context.ledger.candidates()
-            if candidacy.ripe is None
-            for number, slot in enumerate(candidacy.slots)
+            (contest, number, slot.result)
+            for contest in _played_now(context)
+            for number, slot in enumerate(contest.slots)
             if slot.result is not None
         ]
         settled &= {result.fingerprint for _, _, result in reported}
-        for candidacy, number, result in reported:
-            subject: Subject = ("match", candidacy.configuration, result.fingerprint)
+        for contest, number, result in reported:
+            subject: Subject = ("match", contest.configuration, result.fingerprint)
             if result.fingerprint in settled or subject in backoff.avoided():
                 continue
-            report = report_of(candidacy, number)
+            report = report_of(contest, number)
             assert report is not None
             try:
                 if await _is_settled(context, findings, report):
@@ -108,15 +110,21 @@ async def _look_ahead(context: WorkContext, findings: _Findings) -> None:
             await context.wait_for_advance(advances)
 
 
+def _played_now(context: WorkContext) -> Iterator[Contest]:
+    """Yield the matches that are being played, and then the series, as matches wait for their results."""
+    yield from (candidacy for candidacy in context.ledger.candidates() if candidacy.ripe is None)
+    yield from context.ledger.series()
+
+
 async def _is_settled(context: WorkContext, findings: _Findings, report: SlotReport) -> bool:
     """Return whether nothing is left to say about a result: it is right, or we have said that it is wrong."""
 
     def is_open() -> bool:
-        present = context.ledger.candidate(report.candidate)
+        present = context.ledger.contest(report.candidate)
         return present is not None and present.slots[report.slot].result == report.result
 
     wrong = await unless_over(context, is_open, lambda: findings.replays.find(report))
-    present = context.ledger.candidate(report.candidate)
+    present = context.ledger.contest(report.candidate)
     if wrong and present is not None and not findings.is_pending(report) and findings.may_accuse(present, report):
         await findings.submit(report, wrong)
         return True

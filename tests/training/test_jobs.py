@@ -42,3 +42,30 @@ def test_training_says_which_shards_it_used(tmp_path: Path) -> None:
         run_job({"shards": bad, "out": str(tmp_path / "none"), **common}, ignore_progress)
     assert "missing: cannot be read" in str(raised.value)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("player", "opponent"), [("search", "random"), ("policy", "heuristic"), ("search", "model")])
+def test_rating_games_are_those_of_the_players_and_can_be_checked(tmp_path: Path, player: str, opponent: str) -> None:
+    blocks = [[0, bytes([1]) * 32], [1, bytes([2]) * 32]]
+    settings = {"simulations": 2, "considered": 2, "opening_plies": 4}
+    job: dict[str, Any] = {
+        "job": "rate", "config": "square8-2", "model": None, "player": player, "opponent": opponent,
+        "opponent_model": None, "blocks": blocks, "settings": settings, "out": str(tmp_path),
+    }  # fmt: skip
+    done = run_job(job, ignore_progress)
+    assert done["games"] == 4
+    assert [number for number, _ in done["scores"]] == [0, 1]
+    check = {
+        "job": "check", "config": "square8-2", "blob": done["blob"], "blocks": blocks, "scores": done["scores"],
+        "root": done["root"], "settings": {"opening_plies": 4},
+    }  # fmt: skip
+    assert run_job(check, ignore_progress) == {"ok": True, "reason": ""}
+
+
+def test_an_unknown_opponent_is_named(tmp_path: Path) -> None:
+    job: dict[str, Any] = {
+        "job": "rate", "config": "square8-2", "model": None, "player": "search", "opponent": "oracle",
+        "opponent_model": None, "blocks": [], "settings": {}, "out": str(tmp_path),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"^unknown opponent 'oracle': expected one of \['heuristic', "):
+        run_job(job, ignore_progress)

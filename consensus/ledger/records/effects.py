@@ -29,6 +29,8 @@ class Effect:
     games        claim, configuration, model, shard, games, plies, total (games of the configuration)
     candidate    candidate, configuration, model, parent, incumbent, architecture, shards, slots
     result       candidate, configuration, slot, score, most, counted (blocks), total (score), llr
+    series       series, configuration, model, player, opponent, slots: it is open
+    rated        series, configuration, model, player, opponent, slot, score (points), most, counted (blocks), total
     ripe         candidate, configuration, model, blocks, score, most, llr, results
     vote         candidate, configuration, approve, reason, approved, rejected, weight
     shard_finding    configuration, shard, suspect, wrong, reason, opens, against, cleared, weight

@@ -1,0 +1,41 @@
+"""Which series a member should play for next, so that all canonical models get their ratings evenly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from consensus.encoding import encode
+from consensus.keys import MemberId
+from consensus.ledger.records.ratings import Series
+from consensus.ledger.views import Views
+
+MEMBERS_FOR_EACH_RATER = 8
+"""One member of so many rates at once, and at least one: ratings are needed soon, but they make no model better."""
+
+
+def series_due(ledger: Views, member: MemberId, is_avoided: Callable[[Series], bool]) -> Series | None:
+    """Return the series with the fewest results and claims that has a slot for the member.
+
+    Return None if there is none, or if enough members rate.
+    """
+    claims = [claim for claim in ledger.claims() if claim.kind == "rate"]
+    if len(claims) >= max(1, len(ledger.roster) // MEMBERS_FOR_EACH_RATER):
+        return None
+    taken = [claim.candidate for claim in claims]
+    mine = {claim.candidate for claim in claims if claim.author == member}
+    open_ = [
+        series
+        for series in ledger.series()
+        if series.beacon is not None
+        and series.id not in mine
+        and not is_avoided(series)
+        and not ledger.is_paused("rate", series.configuration)
+        and ledger.open_slots(series, member)
+    ]
+
+    def progress(series: Series) -> tuple[int, bytes]:
+        results = sum(slot.result is not None for slot in series.slots)
+        return results + taken.count(series.id), hashlib.sha256(encode([member, series.id])).digest()
+
+    return min(open_, key=progress, default=None)

@@ -10,6 +10,10 @@ class BlobError(Exception):
     """A blob that cannot be read, stored or fetched; the message is one line."""
 
 
+class MissingBlobError(BlobError):
+    """No peer that answers has the blob."""
+
+
 class Blobs(Protocol):
     """Whole blobs, and pieces of blobs that are not complete yet. Digests are 32 bytes."""
 

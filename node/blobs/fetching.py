@@ -8,7 +8,7 @@ from http import HTTPStatus
 import trio
 
 from consensus.keys import MemberId
-from node.blobs import PIECE_BYTES, BlobError, Blobs
+from node.blobs import PIECE_BYTES, BlobError, Blobs, MissingBlobError
 from node.blobs.download import Download, UnfitAnswerError
 from node.blobs.messages import (
     BLOB_PATH,
@@ -81,7 +81,7 @@ class BlobFetcher:
                 if await self._try(download, [source]):
                     return
                 self._wrong_answers[source] += download.is_complete
-        raise BlobError(f"blob {digest.hex()}: none of {len(sources)} peers could give it")
+        raise MissingBlobError(f"blob {digest.hex()}: none of {len(sources)} peers could give it")
 
     async def _try(self, download: Download, sources: list[MemberId]) -> bool:
         """Return whether these sources together gave the blob, and it is verified."""

@@ -21,6 +21,10 @@ JOB_FAILURES = (WorkError, SubmitError)
 _log = structlog.get_logger(__name__)
 
 
+class NobodyHasError(WorkError):
+    """Data that nobody who answers has, or gives within the time for it."""
+
+
 @contextmanager
 def failing_only_the_job() -> Iterator[None]:
     """Turn whatever goes wrong into `WorkError`, except for cancellation and the assertions of this program.
@@ -59,7 +63,10 @@ class WorkContext(LedgerClient, Protocol):
         ...
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
-        """Return the file with this SHA-256, from here or from any peer. Raise `WorkError` if nobody has it."""
+        """Return the file with this SHA-256, from here or from any peer.
+
+        Raise `NobodyHasError` if nobody has it, and `WorkError` if it cannot be kept.
+        """
         ...
 
     async def keep(self, path: Path) -> tuple[bytes, int]:

@@ -5,12 +5,12 @@ from typing import Protocol
 
 import trio
 
-from node.blobs import MAX_BLOB_BYTES, BlobError, Blobs
+from node.blobs import MAX_BLOB_BYTES, BlobError, Blobs, MissingBlobError
 from node.blobs.fetching import BlobFetcher
 from node.config.identity import Identity
 from node.member.ledger_client import MemberLedgerClient
 from node.member.member import Member
-from node.work.context import WorkProgress
+from node.work.context import NobodyHasError, WorkProgress
 from node.work.worker import WorkError
 
 FETCH_S = 120.0
@@ -56,10 +56,12 @@ class NodeWorkContext(MemberLedgerClient):
         try:
             with trio.fail_after(FETCH_S):
                 await self._fetcher.fetch(digest, max_bytes=MAX_BLOB_BYTES if size is None else size)
+        except MissingBlobError as error:
+            raise NobodyHasError(str(error)) from None
         except BlobError as error:
             raise WorkError(str(error)) from None
         except trio.TooSlowError:
-            raise WorkError(f"blob {digest.hex()}: not here within {FETCH_S:g} s") from None
+            raise NobodyHasError(f"blob {digest.hex()}: not here within {FETCH_S:g} s") from None
         return self._blobs.path(digest)
 
     async def keep(self, path: Path) -> tuple[bytes, int]:

@@ -17,8 +17,9 @@ from consensus.ledger.records.ratings import Contest
 from consensus.ledger.records.transactions import Finding, Vote
 from consensus.ledger.rules.scores import counted_slots
 from node.text.formatting import short_hex
+from node.work.absences import Absences, watch_models
 from node.work.backoff import Backoff
-from node.work.context import JOB_FAILURES, WorkContext, as_reason
+from node.work.context import JOB_FAILURES, NobodyHasError, WorkContext, as_reason
 from node.work.replays import Replays, unless_over
 from node.work.shard_checks import check_shards
 from node.work.worker import JobRunner
@@ -36,8 +37,10 @@ async def vote_on_all(context: WorkContext, worker: JobRunner) -> None:
     What cannot be checked now (a games file that nobody who answers has, a worker that died) is tried again
     after a pause; the time for it is limited by the ledger, not here.
     """
-    findings = _Findings(context, Replays(context, worker))
+    absences = Absences(context)
+    findings = _Findings(context, Replays(context, worker), absences)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch_models, context, absences)
         nursery.start_soon(_look_ahead, context, findings)
         nursery.start_soon(_answer_all, context, findings)
         nursery.start_soon(check_shards, context, findings.replays.perform)
@@ -47,10 +50,21 @@ async def vote_on_all(context: WorkContext, worker: JobRunner) -> None:
 class _Findings:
     """What this node says about reported slots."""
 
-    def __init__(self, context: WorkContext, replays: Replays) -> None:
+    def __init__(self, context: WorkContext, replays: Replays, absences: Absences) -> None:
         self._context = context
         self.replays = replays
+        self.absences = absences
         self._submitted: dict[bytes, int] = {}  # the id of our finding, by the digest of the result
+
+    async def find(self, report: SlotReport) -> str:
+        """Return what is wrong with a result; empty if nothing is. Raise `WorkError`."""
+        try:
+            wrong = await self.replays.find(report)
+        except NobodyHasError:
+            await self.absences.observe_games(report)
+            raise
+        self.absences.forget(report.digest)
+        return wrong
 
     async def submit(self, report: SlotReport, wrong: str) -> None:
         """Submit our one finding about a result."""
@@ -123,7 +137,7 @@ async def _is_settled(context: WorkContext, findings: _Findings, report: SlotRep
         present = context.ledger.contest(report.candidate)
         return present is not None and present.slots[report.slot].result == report.result
 
-    wrong = await unless_over(context, is_open, lambda: findings.replays.find(report))
+    wrong = await unless_over(context, is_open, lambda: findings.find(report))
     present = context.ledger.contest(report.candidate)
     if wrong and present is not None and not findings.is_pending(report) and findings.may_accuse(present, report):
         await findings.submit(report, wrong)
@@ -156,7 +170,7 @@ async def _answer(context: WorkContext, findings: _Findings, case: Case) -> None
 
     while is_open():
         try:
-            wrong = await unless_over(context, is_open, lambda: findings.replays.find(case.report))
+            wrong = await unless_over(context, is_open, lambda: findings.find(case.report))
             if wrong is not None:
                 await findings.submit(case.report, wrong)
             return
@@ -197,7 +211,7 @@ async def _judge(context: WorkContext, findings: _Findings, candidacy: Candidacy
         present = context.ledger.candidate(candidacy.id)
         return present is not None and present.ripe is not None and present.ripe.results == results
 
-    first = await unless_over(context, is_open, lambda: _first_wrong(findings.replays, candidacy))
+    first = await unless_over(context, is_open, lambda: _first_wrong(findings, candidacy))
     present = context.ledger.candidate(candidacy.id)
     if first is None or present is None or not is_open():
         return None
@@ -212,12 +226,16 @@ async def _judge(context: WorkContext, findings: _Findings, candidacy: Candidacy
     return Vote(context.next_id(), candidacy.id, False, results, as_reason(f"slot {report.slot}: {wrong}"))
 
 
-async def _first_wrong(replays: Replays, candidacy: Candidacy) -> tuple[SlotReport | None, str]:
-    """Return the first counted slot that is not as it was reported, and why; None if all are right."""
+async def _first_wrong(findings: _Findings, candidacy: Candidacy) -> tuple[SlotReport | None, str]:
+    """Return the first counted slot that is not as it was reported, and why; None if all are right.
+
+    Then the model is here, too: one that only its friends have must not become what everybody needs.
+    """
     assert candidacy.ripe is not None
     for number in range(counted_slots(candidacy.ripe.blocks, candidacy.settings.slot_blocks)):
         report = report_of(candidacy, number)
         assert report is not None
-        if wrong := await replays.find(report):
+        if wrong := await findings.find(report):
             return report, wrong
+    await findings.absences.fetch_model(candidacy)
     return None, ""

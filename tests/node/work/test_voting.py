@@ -82,6 +82,8 @@ def serve(context: OrderContext, swarm: PlayedSwarm, directory: Path) -> None:
         path = directory / digest.hex()
         path.write_bytes(games)
         context.files[digest] = path
+    for candidacy in swarm.ledger.candidates():
+        context.files |= dict.fromkeys(candidacy.model.files.values(), Path(__file__))
 
 
 def diary(context: OrderContext, tmp_path: Path) -> tuple[FakeWorker, list[Mapping[str, Any]]]:

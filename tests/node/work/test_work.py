@@ -24,7 +24,7 @@ from engine.config import config
 from node.member.ledger_client import SubmitError
 from node.proofs.certificates import write_certificates
 from node.simulation.fake_worker import FakeWorker
-from node.work.context import WorkProgress, as_reason
+from node.work.context import NobodyHasError, WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
 from node.work.worker import Report, WorkerProcess, WorkError
@@ -96,7 +96,7 @@ class OrderContext:
     async def fetch(self, digest: bytes, size: int | None) -> Path:
         await trio.sleep(0.1)
         if digest not in self.files:
-            raise WorkError("nobody has it")
+            raise NobodyHasError("nobody has it")
         return self.files[digest]
 
     async def keep(self, path: Path) -> tuple[bytes, int]:

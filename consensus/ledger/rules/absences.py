@@ -1,4 +1,4 @@
-"""Absences: games of a reported slot, or files of a candidate, that nobody can fetch. Only with `steering.rules`.
+"""Absences: games of reported slots, or files of a candidate, that nobody can fetch. Only with `steering.rules`.
 
 A result that nobody can replay would keep its candidate from being voted on, and a model that nobody has cannot be
 measured. Members that tried for a stated time say so. If they are more than 2/3 of the weight, the slot is free again
@@ -12,6 +12,7 @@ from __future__ import annotations
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.entities import Candidacy, Place
+from consensus.ledger.records.ratings import Contest
 from consensus.ledger.records.stalls import Absence
 from consensus.ledger.records.transactions import Missing
 from consensus.ledger.rules import findings
@@ -21,22 +22,22 @@ from consensus.ledger.state.state import RefusedError, State
 
 def apply_missing(state: State, place: Place, author: MemberId, transaction: Missing) -> None:
     """Count a member's word that it cannot fetch what a slot or a candidate names."""
-    candidacy = state.candidates.get(transaction.candidate)
-    if candidacy is None:
+    contest = state.contest(transaction.candidate)
+    if contest is None:
         raise RefusedError("no open candidate")
-    subject, suspect = _subject_of(candidacy, transaction.slot)
+    subject, suspect = _subject_of(contest, transaction.slot)
     if transaction.subject != subject:
         raise RefusedError("missing of another result")
     if (subject, author) in state.absences:
         raise RefusedError("member has said that it is missing")
-    absence = Absence(candidacy.id, transaction.slot, subject, author, place)
+    absence = Absence(contest.id, transaction.slot, subject, author, place)
     state.absences[subject, author] = absence
     state.emit(
         "missing",
         place,
         author,
-        candidate=candidacy.id,
-        configuration=candidacy.configuration,
+        candidate=contest.id,
+        configuration=contest.configuration,
         slot=transaction.slot,
         suspect=suspect,
         against=_weight(state, absence),
@@ -47,14 +48,14 @@ def apply_missing(state: State, place: Place, author: MemberId, transaction: Mis
 
 def settle(state: State, place: Place, absence: Absence) -> None:
     """Free the slot, or drop the candidate, if more than 2/3 of the weight cannot fetch it."""
-    candidacy = state.candidates.get(absence.candidate)
-    if candidacy is None or 3 * _weight(state, absence) <= 2 * state.roster.total_weight:
+    contest = state.contest(absence.candidate)
+    if contest is None or 3 * _weight(state, absence) <= 2 * state.roster.total_weight:
         return
     state.absences = {key: entry for key, entry in state.absences.items() if key[0] != absence.subject}
-    if absence.slot is None:
-        drop(state, place, candidacy, "missing", "its files cannot be fetched from anybody")
+    if isinstance(contest, Candidacy) and absence.slot is None:
+        drop(state, place, contest, "missing", "its files cannot be fetched from anybody")
         return
-    report = report_of(candidacy, absence.slot)
+    report = None if absence.slot is None else report_of(contest, absence.slot)
     if report is None or report.digest != absence.subject:
         return  # struck meanwhile
     state.cases.pop(report.digest, None)  # nobody can answer it
@@ -63,8 +64,8 @@ def settle(state: State, place: Place, absence: Absence) -> None:
         "absent",
         place,
         report.result.author,
-        candidate=candidacy.id,
-        configuration=candidacy.configuration,
+        candidate=contest.id,
+        configuration=contest.configuration,
         slot=absence.slot,
         reopened=reopened,
     )
@@ -82,11 +83,11 @@ def forget_author(state: State, author: MemberId) -> None:
     state.absences = {key: entry for key, entry in state.absences.items() if entry.author != author}
 
 
-def _subject_of(candidacy: Candidacy, slot: int | None) -> tuple[bytes, MemberId]:
+def _subject_of(contest: Contest, slot: int | None) -> tuple[bytes, MemberId]:
     """Return the digest of what is missing, and who should have it."""
-    if slot is None:
-        return candidacy.model.digest, candidacy.author
-    report = report_of(candidacy, slot)
+    if slot is None and isinstance(contest, Candidacy):
+        return contest.model.digest, contest.author
+    report = None if slot is None else report_of(contest, slot)
     if report is None:
         raise RefusedError("missing of another result")
     return report.digest, report.result.author

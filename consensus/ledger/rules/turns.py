@@ -103,4 +103,4 @@ def prune(state: State) -> None:
         if key[1] in state.roster
         and (state.contest(key[0]) is not None or (key[0] in live and vain.until + LONGEST_WAIT_NS > state.clock))
     }
-    state.absences = {key: entry for key, entry in state.absences.items() if entry.candidate in state.candidates}
+    state.absences = {key: entry for key, entry in state.absences.items() if state.contest(entry.candidate)}

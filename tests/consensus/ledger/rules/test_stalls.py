@@ -17,6 +17,7 @@ from consensus.ledger.records.cases import SlotReport, report_of
 from consensus.ledger.records.entities import Candidacy
 from consensus.settings import SelfplaySettings, Settings, SteeringSettings, TimingSettings
 from tests.consensus.ledger.rules.test_claims import train
+from tests.consensus.ledger.rules.test_series import rate, series_of, steered
 from tests.consensus.ledger.swarm import SECOND, SMALL, Swarm
 
 RULES = replace(SMALL, steering=SteeringSettings(rules=1))
@@ -333,3 +334,18 @@ def test_what_is_remembered_of_stalls_is_pruned() -> None:
     restored = Ledger.restore(swarm.genesis, swarm.ledger.record, list(swarm.closings.values())[-1].snapshot)  # type: ignore[arg-type]
     assert restored.digest() == swarm.ledger.digest()
     assert (len(state.vain), len(state.absences)) == (2, 1)
+
+
+def test_missing_games_of_a_series_free_the_slot_as_in_a_match() -> None:
+    swarm = steered()
+    series = series_of(swarm)
+    number = rate(swarm, LIAR + 1, series.id)
+    about = report_of(series_of(swarm), number)
+    assert about is not None
+    for member in (0, 2, 3):
+        swarm.act(member, t.Missing(swarm.next_id(member), series.id, number, about.digest))
+    assert swarm.kinds() == ["missing", "absent"]
+    assert series_of(swarm).slots[number].result is None
+    assert rate(swarm, LIAR + 1, series.id) == -1
+    swarm.act(0, t.Missing(swarm.next_id(0), series.id, None, about.digest))
+    assert swarm.refusal() == "missing of another result"

@@ -93,7 +93,7 @@ class Leases:
         if key in self._watched or self.ledger is None:
             return
         self._watched.add(key)
-        lease_s = self.ledger().genesis.settings.timing.lease_s
+        lease_s = self.ledger().settings.timing.lease_s
         self._timeline.at(now_s + lease_s + _GRACE_S, lambda: self._look(key))
 
     def _look(self, key: ClaimKey) -> None:

@@ -31,7 +31,22 @@ ALL = tuple(f"{board}-{count}" for board in ("hex8", "hexagonal", "square19", "s
 
 _EPOCH_EVENTS = 8192  # so that an epoch closes about every hour
 _FOUNDERS = 0.75  # of the machines; the others join in the first half
-_WAKING = frozenset({"games", "beacon", "promotion", "dropped", "expired", "release", "fault", "unproven", "epoch"})
+_WAKING = frozenset(
+    {
+        "games",
+        "struck",
+        "checked",
+        "series",
+        "beacon",
+        "promotion",
+        "dropped",
+        "expired",
+        "release",
+        "fault",
+        "unproven",
+        "epoch",
+    }
+)
 """The kinds of effects after which there may be work where there was none."""
 
 
@@ -154,9 +169,14 @@ class _AgentSwarm:
         if kind == "epoch":
             for life in self._lives.values() if effect.fields["reason"] == "roster" else ():
                 life.observe_epoch()
-        elif kind == "result":
-            for votes in present if self._is_wrong(effect) else ():
-                votes.look_at_result(effect)
+        elif kind in ("result", "rated"):
+            self._observe_result(effect, present)
+        elif kind == "games":
+            for votes in present if effect.member in self._world.ledger.distrusted else ():
+                votes.look_at_shards()
+        elif kind in ("shard_finding", "struck", "checked"):
+            for votes in present if effect.fields.get("opens", True) else ():
+                votes.look_at_shards()
         elif kind == "proposal":
             for votes in present:
                 votes.look_at_proposals()
@@ -166,12 +186,16 @@ class _AgentSwarm:
         else:
             self._observe_match(effect, present)
 
-    def _is_wrong(self, effect: Effect) -> bool:
-        """Return whether a replay of what a `result` tells would find it wrong; right ones lead to nothing."""
-        candidate, slot = effect.fields["candidate"], effect.fields["slot"]
-        candidacy = self._world.ledger.candidate(candidate) if isinstance(candidate, bytes) else None
-        report = report_of(candidacy, slot) if candidacy is not None and isinstance(slot, int) else None
-        return report is not None and is_wrong_report(report)
+    def _observe_result(self, effect: Effect, present: Sequence[VotingAgent]) -> None:
+        """Let all replay a result that is wrong; a replay of a right one would lead to nothing."""
+        name, slot = effect.fields["candidate" if effect.kind == "result" else "series"], effect.fields["slot"]
+        assert isinstance(name, bytes)
+        assert isinstance(slot, int)
+        contest = self._world.ledger.contest(name)
+        report = None if contest is None else report_of(contest, slot)
+        if report is not None and is_wrong_report(report):
+            for votes in present:
+                votes.look_at_result(name, slot)
 
     def _observe_match(self, effect: Effect, present: Sequence[VotingAgent]) -> None:
         candidate = effect.fields["candidate"]
@@ -222,4 +246,19 @@ class _AgentSwarm:
 
 
 _OWN = frozenset({"claim", "beacon", "slot", "rejected", "release", "expired"})
-_FOR_ALL = frozenset({"epoch", "result", "proposal", "finding", "ripe", "promotion", "dropped"})
+_FOR_ALL = frozenset(
+    {
+        "epoch",
+        "result",
+        "rated",
+        "games",
+        "proposal",
+        "finding",
+        "shard_finding",
+        "struck",
+        "checked",
+        "ripe",
+        "promotion",
+        "dropped",
+    }
+)

@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-from consensus.ledger import Effect
 from consensus.ledger.priorities import due_findings, due_seals, due_votes
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.entities import Candidacy
 from consensus.ledger.rules.scores import counted_slots
+from consensus.ledger.steering.checks import due_shard_checks
 from consensus.statement import pae
 from node.simulation.agents.models import is_wrong_report
 from node.simulation.agents.order import Author
@@ -39,6 +39,7 @@ class VotingAgent:
         for candidacy in due_votes(self._world.ledger, self._author.id):
             self.look_at_candidate(candidacy.id)
         self.look_at_cases()
+        self.look_at_shards()
         self.look_at_proposals()
 
     def end(self) -> None:
@@ -53,6 +54,10 @@ class VotingAgent:
         """Say what a replay of results in doubt shows, after a while."""
         self._later(_REPLAY_S, self._answer)
 
+    def look_at_shards(self) -> None:
+        """Check shards in doubt, and one of each author that is not trusted, after a while."""
+        self._later(_REPLAY_S, self._check_shards)
+
     def look_at_promotion(self, statement: bytes) -> None:
         """Seal a promotion, after a while."""
         self._later(_PROMPT_S, partial(self._seal, statement))
@@ -61,11 +66,8 @@ class VotingAgent:
         """Approve what is proposed, after a while."""
         self._later(_PROMPT_S, self._approve)
 
-    def look_at_result(self, effect: Effect) -> None:
-        """Replay a result that was reported, after a while, and accuse its author if it is wrong."""
-        candidate, slot = effect.fields["candidate"], effect.fields["slot"]
-        assert isinstance(candidate, bytes)
-        assert isinstance(slot, int)
+    def look_at_result(self, candidate: bytes, slot: int) -> None:
+        """Replay a result of a match or series, after a while, and accuse its author if it is wrong."""
         self._later(_REPLAY_S, partial(self._accuse, candidate, slot))
 
     def _later(self, pauses_s: tuple[float, float], do: Callable[[], object]) -> None:
@@ -94,13 +96,13 @@ class VotingAgent:
     def _accuse(self, candidate: bytes, slot: int) -> bool:
         """Report a wrong result, unless that is done. Return whether the members decide about it now."""
         ledger = self._world.ledger
-        candidacy = ledger.candidate(candidate)
-        report = None if candidacy is None else report_of(candidacy, slot)
-        if candidacy is None or report is None or not is_wrong_report(report):
+        contest = ledger.contest(candidate)
+        report = None if contest is None else report_of(contest, slot)
+        if contest is None or report is None or not is_wrong_report(report):
             return True
         if report.digest in self._said or ledger.case(report.digest) is not None:
             return ledger.case(report.digest) is not None
-        if not ledger.can_open_case(self._author.id, candidacy):
+        if not ledger.can_open_case(self._author.id, contest):
             return False
         self._find(candidate, slot, report.digest, wrong=True)
         return True
@@ -108,6 +110,14 @@ class VotingAgent:
     def _answer(self) -> None:
         for case in due_findings(self._world.ledger, self._author.id):
             self._find(case.report.candidate, case.report.slot, case.id, wrong=is_wrong_report(case.report))
+
+    def _check_shards(self) -> None:
+        for shard in due_shard_checks(self._world.ledger, self._author.id):
+            wrong = self._world.models.is_false(shard.digest)
+            is_open = self._world.ledger.shard_case(shard.digest) is not None
+            if is_open or not wrong or self._world.ledger.can_doubt(self._author.id, shard):
+                reason = "other facts" if wrong else ""
+                self._say(shard.digest, t.ShardFinding(self._next_id(), shard.digest, wrong, reason))
 
     def _find(self, candidate: bytes, slot: int, result: bytes, *, wrong: bool) -> None:
         finding = t.Finding(

@@ -1,4 +1,4 @@
-"""The worker of a machine: it asks the ledger what is wanted, claims it, takes its time, and reports made-up results.
+"""The worker of a machine: it asks the ledger what is wanted, claims it, takes its time, and reports.
 
 It follows `node/work/loop.py`: one claim at a time, progress four times in a lease while the work goes on, an end of
 workers that hang, a release of earlier claims after a start, and no more work on what nobody wants.
@@ -6,25 +6,24 @@ workers that hang, a release of earlier claims after a start, and no more work o
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable
 from functools import partial
 
 from consensus.ledger import Effect
-from consensus.ledger.priorities import next_work, training_shards
+from consensus.ledger.priorities import next_work
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim
-from node.simulation.agents.duration import evaluations_of_game, plies_of_game, seconds_of
+from node.simulation.agents.duration import seconds_of
 from node.simulation.agents.machines import ROLES, Machine
 from node.simulation.agents.order import Author
+from node.simulation.agents.reports import Reports
 from node.simulation.agents.timeline import Timer
 from node.simulation.agents.world import World
 from node.work.watchdog import SILENT_S
 
 _HANG = 0.001  # the share of honest machines' jobs that hang
 _PACE = (0.9, 1.2)  # between which the speed of a machine differs from job to job, as others use it
-_SHARD_BYTES = 1000
 _SEEN_S = 1.0  # between two looks at whether a report is in the order
 
 
@@ -35,6 +34,7 @@ class WorkAgent:
         self._world = world
         self._author = author
         self._machine = machine
+        self._reports = Reports(world, author, machine)
         self._chance = random.Random(f"work {world.seed} {machine.number}")
         self._is_on = False
         self._after_drain: Callable[[], None] | None = None
@@ -126,12 +126,10 @@ class WorkAgent:
             self._lose()
 
     def _is_wanted(self, claim: Claim) -> bool:
-        if claim.candidate is None or claim.slot is None:
+        contest = self._world.ledger.contest(claim.candidate or b"")
+        if contest is None or claim.slot is None or getattr(contest, "ripe", None) is not None:
             return False
-        candidacy = self._world.ledger.candidate(claim.candidate)
-        if candidacy is None or candidacy.ripe is not None:
-            return False
-        slot = candidacy.slots[claim.slot]
+        slot = contest.slots[claim.slot]
         return slot.claim == claim.key and slot.result is None
 
     def observe_match_end(self, candidate: bytes) -> None:
@@ -148,7 +146,7 @@ class WorkAgent:
     def _begin(self, claim: Claim) -> None:
         self._claim = claim
         needed_s = seconds_of(self._world.ledger, claim, self._machine) / self._chance.uniform(*_PACE)
-        lease_s = self._world.ledger.genesis.settings.timing.lease_s
+        lease_s = self._world.ledger.settings.timing.lease_s
         character, begun_s = self._machine.character, self._now_s
         if character.holds:
             self._world.measures.leases.watch(claim.key, begun_s)
@@ -191,14 +189,14 @@ class WorkAgent:
         self._timers.append(self._world.timeline.after(pause_s, tell))
 
     def _finish(self, claim: Claim) -> None:
-        report = self._report(claim)
-        self._author.submit(report)
+        transactions = self._reports.make(claim)
+        self._author.submit(*transactions)
         self._end_claim()
         if claim.kind == "selfplay":
             self._choose()
         else:  # a match goes on, or begins: see it before something else is chosen
-            self._asked = report.id
-            self._timers = [self._world.timeline.after(_SEEN_S, partial(self._see, report.id))]
+            self._asked = transactions[-1].id
+            self._timers = [self._world.timeline.after(_SEEN_S, partial(self._see, self._asked))]
 
     def _see(self, number: int) -> None:
         """Choose once a report is in the order."""
@@ -220,77 +218,6 @@ class WorkAgent:
         usage.end_grant(self._author.id, self._now_s)
         if self._is_on and self._after_drain is None:
             usage.begin_capable(self._author.id, self._now_s)
-
-    # Results.
-
-    def _report(self, claim: Claim) -> t.Transaction:
-        if claim.kind == "selfplay":
-            return self._games(claim)
-        return self._candidate(claim) if claim.kind == "train" else self._result(claim)
-
-    def _games(self, claim: Claim) -> t.Games:
-        world, name = self._world, claim.configuration
-        shard = self._digest("shard", claim.id)
-        quality = self._machine.character.game_quality
-        if quality < 1.0:
-            world.models.game_qualities[shard] = quality
-        cost = claim.amount * evaluations_of_game(world.ledger, name, claim.model)
-        world.measures.floors.observe_games(name, cost, self._now_s)
-        return t.Games(
-            self._author.next_id(),
-            claim=claim.id,
-            configuration=name,
-            model=claim.model,
-            shard=shard,
-            size=_SHARD_BYTES,
-            games=claim.amount,
-            plies=claim.amount * plies_of_game(name),
-            root=shard,
-        )
-
-    def _candidate(self, claim: Claim) -> t.Candidate:
-        world, name = self._world, claim.configuration
-        files = {"weights.safetensors": self._digest("weights", claim.id)}
-        model = t.model_digest(files, claim.family, claim.model)
-        shards = tuple(shard.digest for shard in training_shards(world.ledger, name))
-        world.models.train(name, model, claim.model, shards, self._now_s)
-        return t.Candidate(
-            self._author.next_id(),
-            claim=claim.id,
-            configuration=name,
-            model=model,
-            files=files,
-            architecture=claim.family,
-            parent=claim.model,
-            incumbent=world.ledger.configuration(name).model.digest,
-            shards=shards,
-            losses={"policy": 1_500_000},
-            measures={},
-            state=(self._digest("state", claim.id), _SHARD_BYTES),
-        )
-
-    def _result(self, claim: Claim) -> t.Result:
-        candidacy = self._world.ledger.candidate(claim.candidate or b"")
-        assert candidacy is not None  # else the work was given up
-        assert claim.slot is not None
-        scores = self._world.models.scores_of_slot(candidacy, claim.slot)
-        root = blob = self._digest("games", claim.id)
-        if self._machine.character.false_results:
-            root = bytes(32)
-            scores = tuple((block, 0) for block, _ in scores)
-        return t.Result(
-            self._author.next_id(),
-            claim=claim.id,
-            scores=scores,
-            root=root,
-            blob=blob,
-            size=_SHARD_BYTES,
-            games=claim.amount,
-        )
-
-    def _digest(self, what: str, number: int) -> bytes:
-        """Return a digest that stands for a file."""
-        return hashlib.sha256(f"{what} {self._world.seed} {self._machine.number} {number}".encode()).digest()
 
     @property
     def _now_s(self) -> float:

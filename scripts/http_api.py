@@ -96,6 +96,7 @@ PATHS = (
     _told("status", "how the node and its swarm are doing"),
     _told("members", "the members"),
     _told("work", "who works on what; candidates, results in doubt and wrong ones"),
+    _told("steering", "what the swarm needs most, and every number that this follows from"),
     _told("models", "the models that are or were canonical"),
     _told("certificates", "the certificates of promotions"),
     _Path("GET", "/certificates/<id>", "application/json", "a complete certificate, byte for byte"),

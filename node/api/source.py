@@ -13,6 +13,7 @@ from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.status import Status
+from node.api.steering import SteeringInfo
 from node.api.work import WorkInfo
 
 
@@ -32,6 +33,10 @@ class StatusSource(Protocol):
 
     def work(self) -> WorkInfo:
         """Return the answer of `GET /work`."""
+        ...
+
+    def steering(self) -> SteeringInfo:
+        """Return the answer of `GET /steering`."""
         ...
 
     def models(self) -> list[ModelInfo]:

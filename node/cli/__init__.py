@@ -32,6 +32,7 @@ COMMANDS = {
     "status": Command("node.cli.status", "show how a running node and its swarm are doing"),
     "members": Command("node.cli.members", "show the members as a running node sees them"),
     "work": Command("node.cli.work", "show who works on what, and how the candidates are doing"),
+    "why": Command("node.cli.why", "show what the members would do next, and every number that this follows from"),
     "models": Command("node.cli.models", "show the canonical models and their history"),
     "certificates": Command("node.cli.certificates", "show the certificates, or save one to a file"),
     "faults": Command("node.cli.faults", "show the results that were proven wrong, or save a proof to a file"),

@@ -27,6 +27,7 @@ from node.api.status import (
     Status,
     SwarmInfo,
 )
+from node.api.steering import SteeringInfo
 from node.api.work import WorkInfo
 from node.blobs.scrubbing import Scrubber
 from node.config.address import Address
@@ -42,6 +43,7 @@ from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.decisions import decisions, unknown_changes
 from node.report.effect_log import EffectLog
+from node.report.steering import steering
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
 from node.system.version import version
@@ -127,6 +129,11 @@ class NodeReport:
     def work(self) -> WorkInfo:
         """See `StatusSource.work`."""
         return shown.work(self._ledger, self._address_book.name)
+
+    def steering(self) -> SteeringInfo:
+        """See `StatusSource.steering`."""
+        others = [member for member in self._ledger.roster.ids if member != self._me]
+        return steering(self._ledger, [self._me, *others], self._address_book.name)
 
     def models(self) -> list[ModelInfo]:
         """See `StatusSource.models`."""

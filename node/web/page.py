@@ -25,6 +25,7 @@ def render_page(source: StatusSource) -> str:
         members=members,
         offers=any(formatting.offer(member) for member in members),
         work=source.work(),
+        steering=source.steering(),
         measures={model["model"]: model["measures"] for model in source.models()},
         proposals=source.proposals(),
         certificates=source.certificates(),

@@ -131,6 +131,7 @@ def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
         "/status": lambda: json_answer(source.status()),
         "/members": lambda: json_answer(source.members()),
         "/work": lambda: json_answer(source.work()),
+        "/steering": lambda: json_answer(source.steering()),
         "/models": lambda: json_answer(source.models()),
         "/proposals": lambda: json_answer(source.proposals()),
         "/faults": lambda: json_answer(source.faults()),

@@ -11,6 +11,7 @@ from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.status import ConductInfo, PeerInfo, PeerState, Status
+from node.api.steering import SteeringInfo
 from node.api.work import CandidateInfo, CandidateState, ClaimInfo, WorkInfo
 
 NOW = 1_795_183_389_000_000_000
@@ -310,6 +311,73 @@ class FakeSource:
             "null_score": counted * 2,
             "approve": None if votes is None else votes[0],
             "reject": None if votes is None else votes[1],
+        }
+
+    def steering(self) -> SteeringInfo:
+        return {
+            "rules": 1,
+            "window_s": 3600,
+            "shares": [
+                {
+                    "configuration": "hex8-2",
+                    "signals": [
+                        {
+                            "name": "staleness",
+                            "value": 700,
+                            "weight": 150,
+                            "product": 105_000,
+                            "inputs": {"games_age_s": 70},
+                        },
+                        {"name": "quality", "value": 500, "weight": 150, "product": 75_000, "inputs": {}},
+                    ],
+                    "sum": 180_000,
+                    "starvation": 20,
+                    "delivered_ever": 12_000,
+                    "median_ever": 90_000,
+                    "weight": 3_600_000,
+                    "floor": 20,
+                    "quota": 300,
+                    "share": 300,
+                    "delivered": 10_000,
+                    "claimed": 2_000,
+                    "total": 100_000,
+                    "deficit": 18_000,
+                }
+            ],
+            "needs": [
+                {
+                    "configuration": "hex8-2",
+                    "games": 7623,
+                    "new_games": 812,
+                    "claimed_games": 256,
+                    "training_games": 1024,
+                    "enough_games": 2048,
+                    "training": ["<dune>"],
+                    "candidates": 1,
+                    "simulations": 16,
+                    "paused": [],
+                }
+            ],
+            "wants": [
+                {
+                    "member": IDS[0],
+                    "name": NAMES[0],
+                    "roles": ["selfplay"],
+                    "doing": "selfplay hex8-2",
+                    "kind": "selfplay",
+                    "configuration": "hex8-2",
+                    "reason": "it is farthest behind its share of 30%: 18,000 evaluations of 100,000",
+                },
+                {
+                    "member": IDS[3],
+                    "name": NAMES[3],
+                    "roles": ["train"],
+                    "doing": "",
+                    "kind": "",
+                    "configuration": "",
+                    "reason": "nothing is wanted of train, and it does not play",
+                },
+            ],
         }
 
     def models(self) -> list[ModelInfo]:

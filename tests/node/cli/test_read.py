@@ -69,6 +69,7 @@ from tests.node.fake_source import FakeSource, digest
         ),
         ("proposals", ["cedar leaves", "1 : 0, needs 3", "the genesis", "not enough ballots in time"]),
         ("certificates", [digest("certificate 1")[:10], "4 members, 4 of 4", "complete"]),
+        ("why", ["anvil", "selfplay hex8-2", "farthest behind its share", "1,024", "x 20", "2% to 30%", "18,000"]),
         ("faults", ["<dune>", "3 of candidate", "weight 3 of 4", "4 was claimed for block 13", "kept here"]),
     ],
 )
@@ -91,6 +92,33 @@ async def test_status_says_that_one_member_can_stop_the_swarm(
     assert await ask("status", "--data", data) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "fragile without anvil or cedar the others decide nothing" in text
+
+
+async def test_why_shows_one_member_or_every_signal_of_a_configuration(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await ask("why", "--member", "<dune>", "--data", data) == 0
+    text = capsys.readouterr().out
+    assert "nothing is wanted of train" in text
+    assert "anvil" not in text
+    assert await ask("why", "--configuration", "hex8-2", "--data", data) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Members" not in text
+    assert "staleness 700 150 105,000 games age s 70" in text
+
+
+@pytest.mark.parametrize(
+    ("wish", "complaint"),
+    [
+        (["--member", "nobody"], 'no members are called "nobody"; the members are anvil, <dune>'),
+        (["--configuration", "hex8-4"], "hex8-4 is not played here; choose one of hex8-2"),
+    ],
+)
+async def test_why_of_what_is_not_there(
+    data: Path, capsys: pytest.CaptureFixture[str], wish: list[str], complaint: str
+) -> None:
+    assert await ask("why", *wish, "--data", data) == 2
+    assert capsys.readouterr().err == f"ringrift-node: {complaint}\n"
 
 
 @pytest.mark.parametrize("text", ["", "[" * 4000, "[]", "{}", '{"url": 5}', "\0", "\ud800"])

@@ -15,7 +15,8 @@ from node.web.routes import Answer, Routes
 from tests.node.fake_source import IDS, FakeSource, digest
 
 READS = [
-    "/", "/health", "/ready", "/status", "/members", "/work", "/models", "/proposals", "/certificates", "/faults",
+    "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/proposals", "/certificates",
+    "/faults",
     "/log", "/metrics",
 ]  # fmt: skip
 
@@ -39,7 +40,9 @@ def test_every_answer_is_good_and_carries_the_policy(source: FakeSource, path: s
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/status", "/members", "/work", "/models", "/proposals", "/certificates", "/faults"])
+@pytest.mark.parametrize(
+    "path", ["/status", "/members", "/work", "/steering", "/models", "/proposals", "/certificates", "/faults"]
+)
 def test_json_is_what_the_source_says(source: FakeSource, path: str) -> None:
     assert body(get(source, path)) == json.loads(json.dumps(getattr(source, path[1:])()))
 

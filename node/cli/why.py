@@ -1,0 +1,107 @@
+"""`ringrift-node why`: what the members do and would do next, and every number that this follows from."""
+
+import argparse
+from functools import partial
+
+from rich.console import Console
+
+from node.api.steering import NeedInfo, ShareInfo, SteeringInfo, WantInfo
+from node.cli.reading import add_node_options, read_and_show
+from node.cli.tables import Cells, print_table
+from node.config.toml import ConfigError
+from node.text.formatting import count
+
+_WANT_COLUMNS = ("member", "does", "would claim next", "reason")
+_NEED_COLUMNS = (
+    "configuration", "#new games", "#claimed", "#to train", "#enough", "?trains", "?#candidates", "?#simulations",
+    "?paused",
+)  # fmt: skip
+_SHARE_COLUMNS = (
+    "configuration", "#sum", "?#starvation", "#weight", "#share", "?#bounds", "#delivered", "#claimed", "#deficit",
+)  # fmt: skip
+_SIGNAL_COLUMNS = ("signal", "#value", "#weight", "#product", "from")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `why`."""
+    add_node_options(parser)
+    parser.add_argument("--member", metavar="NAME", help="only this member, by its name or the beginning of its id")
+    parser.add_argument("--configuration", metavar="C", help="only this configuration, with all signals of its share")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show the reasons; return 0."""
+    return read_and_show(options, "/steering", partial(_show, member=options.member, name=options.configuration))
+
+
+def _show(console: Console, steering: SteeringInfo, *, member: str | None, name: str | None) -> None:
+    wants = steering["wants"] if member is None else [_find(steering["wants"], member)]
+    needs = [entry for entry in steering["needs"] if name in (None, entry["configuration"])]
+    shares = [entry for entry in steering["shares"] if name in (None, entry["configuration"])]
+    if not needs:
+        played = ", ".join(entry["configuration"] for entry in steering["needs"])
+        raise ConfigError(f"{name} is not played here; choose one of {played}")
+    if name is None or member is not None:
+        print_table(console, "Members", _WANT_COLUMNS, [_want_row(entry) for entry in wants], "none")
+    print_table(console, "Games and training", _NEED_COLUMNS, [_need_row(entry) for entry in needs], "none")
+    if steering["rules"]:
+        title = f"Shares of self-play, in evaluations of the last {count(steering['window_s'])} s"
+        print_table(console, title, _SHARE_COLUMNS, [_share_row(entry) for entry in shares], "none")
+        for entry in shares if name is not None else []:
+            rows = [_signal_row(entry, place) for place in range(len(entry["signals"]))]
+            print_table(console, f"Signals of {entry['configuration']}", _SIGNAL_COLUMNS, rows, "none")
+
+
+def _find(wants: list[WantInfo], member: str) -> WantInfo:
+    found = [entry for entry in wants if member == entry["name"] or entry["member"].startswith(member)]
+    if len(found) != 1:
+        known = ", ".join(entry["name"] for entry in wants)
+        raise ConfigError(f'{len(found) or "no"} members are called "{member}"; the members are {known}')
+    return found[0]
+
+
+def _want_row(entry: WantInfo) -> Cells:
+    return (
+        entry["name"],
+        entry["doing"] or "–",
+        f"{entry['kind']} {entry['configuration']}" if entry["kind"] else "nothing",
+        entry["reason"],
+    )
+
+
+def _need_row(entry: NeedInfo) -> Cells:
+    return (
+        entry["configuration"],
+        count(entry["new_games"]),
+        count(entry["claimed_games"]),
+        count(entry["training_games"]),
+        count(entry["enough_games"]),
+        ", ".join(entry["training"]) or "–",
+        count(entry["candidates"]),
+        count(entry["simulations"]),
+        ", ".join(entry["paused"]) or "–",
+    )
+
+
+def _share_row(entry: ShareInfo) -> Cells:
+    return (
+        entry["configuration"],
+        count(entry["sum"]),
+        f"x {count(entry['starvation'])}",
+        count(entry["weight"]),
+        _thousandths(entry["share"]),
+        f"{_thousandths(entry['floor'])} to {_thousandths(entry['quota'])}",
+        count(entry["delivered"]),
+        count(entry["claimed"]),
+        count(entry["deficit"]),
+    )
+
+
+def _signal_row(entry: ShareInfo, place: int) -> Cells:
+    signal = entry["signals"][place]
+    inputs = ", ".join(f"{name.replace('_', ' ')} {count(value)}" for name, value in signal["inputs"].items())
+    return (signal["name"], count(signal["value"]), count(signal["weight"]), count(signal["product"]), inputs or "–")
+
+
+def _thousandths(part: int) -> str:
+    return f"{part / 10:g}%"

@@ -1,0 +1,129 @@
+"""What the swarm needs most, and why, in the shape of `GET /steering`; pure functions of the ledger."""
+
+from collections.abc import Collection, Sequence
+
+from consensus.keys import MemberId, id_text
+from consensus.ledger import Ledger
+from consensus.ledger.priorities import Work, next_work
+from consensus.ledger.records.decisions import WORK_KINDS
+from consensus.ledger.records.entities import Configuration
+from consensus.ledger.steering import shares
+from consensus.ledger.steering.amounts import claimed_games, enough_games, games_of_training
+from consensus.ledger.steering.shares import ConfigurationShare
+from node.api.steering import NeedInfo, ShareInfo, SignalInfo, SteeringInfo, WantInfo
+from node.report.ledger import claims_in_words
+from node.report.membership import NameOf
+
+_THOUSANDTHS = 1000  # costs of the ledger
+
+
+def steering(ledger: Ledger, members: Sequence[MemberId], name_of: NameOf) -> SteeringInfo:
+    """Return the whole table for these members."""
+    settings = ledger.settings.steering
+    table = shares.table(ledger) if settings.rules else ()
+    needs = [_need(ledger, entry, name_of) for entry in ledger.configurations()]
+    return {
+        "rules": settings.rules,
+        "window_s": settings.window_s,
+        "shares": [_share(entry) for entry in table],
+        "needs": needs,
+        "wants": [_want(ledger, member, name_of, needs, table) for member in members],
+    }
+
+
+def _share(entry: ConfigurationShare) -> ShareInfo:
+    signals: list[SignalInfo] = [
+        {
+            "name": signal.name,
+            "value": signal.value,
+            "weight": signal.weight,
+            "product": signal.value * signal.weight,
+            "inputs": dict(signal.inputs),
+        }
+        for signal in entry.signals
+    ]
+    return {
+        "configuration": entry.configuration,
+        "signals": signals,
+        "sum": shares.weight_of(entry.signals),
+        "starvation": entry.starvation,
+        "delivered_ever": entry.delivered_ever // _THOUSANDTHS,
+        "median_ever": entry.median_ever // _THOUSANDTHS,
+        "weight": entry.weight,
+        "floor": entry.floor,
+        "quota": entry.quota,
+        "share": entry.share,
+        "delivered": entry.delivered // _THOUSANDTHS,
+        "claimed": entry.claimed // _THOUSANDTHS,
+        "total": entry.total // _THOUSANDTHS,
+        "deficit": entry.deficit // _THOUSANDTHS,
+    }
+
+
+def _need(ledger: Ledger, entry: Configuration, name_of: NameOf) -> NeedInfo:
+    settings = ledger.settings_on(entry.name)
+    claims = [claim for claim in ledger.claims() if claim.configuration == entry.name]
+    claimed = sum(games for (_, name), games in claimed_games(ledger).items() if name == entry.name)
+    return {
+        "configuration": entry.name,
+        "games": entry.games,
+        "new_games": entry.new_games,
+        "claimed_games": claimed,
+        "training_games": games_of_training(settings, entry),
+        "enough_games": enough_games(settings, entry),
+        "training": [name_of(claim.author) for claim in claims if claim.kind == "train"],
+        "candidates": sum(candidacy.configuration == entry.name for candidacy in ledger.candidates()),
+        "simulations": settings.selfplay.simulations_after(entry.promotions),
+        "paused": [kind for kind in WORK_KINDS if ledger.is_paused(kind, entry.name)],
+    }
+
+
+def _want(
+    ledger: Ledger,
+    member: MemberId,
+    name_of: NameOf,
+    needs: Sequence[NeedInfo],
+    table: Sequence[ConfigurationShare],
+) -> WantInfo:
+    profile = ledger.profiles().get(member)
+    roles = () if profile is None else profile.roles
+    work = next_work(ledger, member, roles)
+    return {
+        "member": id_text(member),
+        "name": name_of(member),
+        "roles": list(roles),
+        "doing": claims_in_words(ledger, member),
+        "kind": "" if work is None else work.kind,
+        "configuration": "" if work is None else work.configuration,
+        "reason": _why_nothing(ledger, member, roles, needs) if work is None else _why(work, needs, table),
+    }
+
+
+def _why(work: Work, needs: Sequence[NeedInfo], table: Sequence[ConfigurationShare]) -> str:
+    """Return in words why this work comes first."""
+    need = next(entry for entry in needs if entry["configuration"] == work.configuration)
+    if work.kind == "match":
+        return "a candidate's match has a free slot, and matches come first"
+    if work.kind == "train":
+        return f"{need['new_games']:,} new games, {need['training_games']:,} are enough to train, and nobody does"
+    share = next((entry for entry in table if entry.configuration == work.configuration), None)
+    if share is None:
+        coming = need["new_games"] + need["claimed_games"]
+        return f"it has the fewest new and claimed games: {coming:,}, and {need['enough_games']:,} are enough"
+    return (
+        f"it is farthest behind its share of {share.share / 10:g}%: {share.deficit // _THOUSANDTHS:,} evaluations of "
+        f"{share.total // _THOUSANDTHS:,}"
+    )
+
+
+def _why_nothing(ledger: Ledger, member: MemberId, roles: Collection[str], needs: Sequence[NeedInfo]) -> str:
+    """Return in words why no work is wanted from a member."""
+    if ledger.is_silenced(member):
+        return "nothing that this key signs counts"
+    if not roles:
+        return "it has not told yet what it does"
+    if all(set(roles) <= set(entry["paused"]) for entry in needs):
+        return "all its work is paused"
+    if "selfplay" not in roles:
+        return f"nothing is wanted of {' and '.join(sorted(roles))}, and it does not play"
+    return "there are enough new games everywhere, until the next training"

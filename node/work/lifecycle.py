@@ -10,6 +10,7 @@ from node.system.tasks import wait_until
 from node.system.version import source_digest
 from node.work.context import WorkContext
 from node.work.loop import work_on
+from node.work.nominating import nominate_on_regressions
 from node.work.sealing import seal_all
 from node.work.voting import vote_on_all
 from node.work.worker import JobRunner
@@ -32,7 +33,7 @@ async def work_for_the_swarm(
 
     Before that, the ledger here lags: what it would have us claim was decided long ago. Checks have a worker of
     their own, `checker`, so that a vote never waits for a long job. All of this rests while the ledger here differs
-    from that of the others, and once another process has this node's key. Each of the three is a part of its own for
+    from that of the others, and once another process has this node's key. Each of these is a part of its own for
     `supervisor`.
     """
     run = (supervisor or Unsupervised()).run
@@ -45,6 +46,8 @@ async def work_for_the_swarm(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, "sealing", seal_all, context)
             nursery.start_soon(run, "voting", vote_on_all, context, checker)
+            if context.genesis.settings.steering.rules:
+                nursery.start_soon(run, "nominating", nominate_on_regressions, context)
             if roles:
                 nursery.start_soon(run, "working", work_on, context, worker)
             await wait_until(lambda: member.must_rest, _LOOK_S)

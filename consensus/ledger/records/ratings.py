@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from typing import Literal, TypeAlias
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Model, Place, Slot
-from consensus.ledger.records.entity import Entity, to_value
+from consensus.ledger.records.entity import Entity
 from consensus.settings import MatchSettings, players
 
 Player = Literal["policy", "search"]
@@ -36,7 +37,7 @@ class Pair(Entity):
 
     def series(self, number: int) -> bytes:
         """Return the digest that names a series of this pair."""
-        return hashlib.sha256(encode(["ringrift/series/1", to_value(self), number])).digest()
+        return hashlib.sha256(encode(["ringrift/series/1", self.fingerprint, number])).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class Series(Entity):
         """The settings with which it is played."""
         return self.pair.settings
 
-    @property
+    @cached_property
     def points(self) -> tuple[int, ...]:
         """The points of the blocks of the longest complete prefix: which results came first does not matter."""
         return self._points(takewhile(lambda slot: slot.result is not None, self.slots))
@@ -78,7 +79,7 @@ class Series(Entity):
         results = (slot.result for slot in slots if slot.result is not None)
         return tuple(points_of(self.configuration, score) for result in results for score in result.scores)
 
-    @property
+    @cached_property
     def tally(self) -> Tally:
         """Its results as whole numbers."""
         return Tally(self.pair, self.number, self.points)
@@ -92,7 +93,7 @@ class Tally(Entity):
     number: int
     points: tuple[int, ...]  # of each block
 
-    @property
+    @cached_property
     def series(self) -> bytes:
         """The digest that names the series."""
         return self.pair.series(self.number)

@@ -10,6 +10,7 @@ from collections import Counter
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.rules.costs import usual_plies
 from consensus.ledger.views import Views
 from consensus.settings import SHARD_GAMES, Settings
 
@@ -54,3 +55,10 @@ def claimed_games(ledger: Views) -> Counter[tuple[MemberId, str]]:
         if claim.kind == "selfplay":
             claimed[claim.author, claim.configuration] += max(0, claim.amount - claim.delivered)
     return claimed
+
+
+def mean_plies(configuration: Configuration) -> int:
+    """Return how many plies a game of a configuration has in the mean."""
+    if configuration.games == 0:
+        return usual_plies(configuration.name)
+    return -(-configuration.plies // configuration.games)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from consensus.ledger.records.entities import Configuration
-from consensus.ledger.rules.costs import usual_plies
 from consensus.ledger.steering import signals
-from consensus.ledger.steering.amounts import claim_size, claimed_games
+from consensus.ledger.steering.amounts import claim_size, claimed_games, mean_plies
 from consensus.ledger.steering.quality import quality_of
+from consensus.ledger.steering.regression import regression
 from consensus.ledger.steering.signals import FULL, Ages, Rise, Signal
-from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, regression, velocity
+from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, velocity
 from consensus.ledger.views import Views
 from consensus.settings import SteeringSettings
 
@@ -166,13 +166,6 @@ def claimed_costs(ledger: Views) -> dict[str, int]:
         games = sum(min(count, most) for (_, name), count in claimed.items() if name == entry.name)
         costs[entry.name] = games * mean_plies(entry) * ledger.budget(entry.name).ply_cost
     return costs
-
-
-def mean_plies(configuration: Configuration) -> int:
-    """Return how many plies a game of a configuration has in the mean."""
-    if configuration.games == 0:
-        return usual_plies(configuration.name)
-    return -(-configuration.plies // configuration.games)
 
 
 def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple[Signal, ...]]:

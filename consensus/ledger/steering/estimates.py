@@ -1,0 +1,114 @@
+"""Estimates of playing strength from results: whole numbers with errors, the same at every node.
+
+The unit is a thousandth of Elo: 400 Elo are odds of 10 to 1 against one opponent of equal strength (Bradley and Terry;
+with more players Luce, `training.ratings`). The error is a standard error, from the spread between blocks, because the
+games of a block share an opening. Two more blocks are counted, one won entirely and one lost entirely, so that a clean
+sweep has an estimate, too (the idea of Agresti and Coull, 1998, by blocks; as in `training.arena`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from math import isqrt
+
+from consensus.ledger.records.ratings import Opponent, Pair, Player, Tally
+from consensus.ledger.rules.series import FIXED
+from consensus.settings import players
+from consensus.sprt import EXACT
+
+_ELO = EXACT.divide(Decimal(400_000), EXACT.ln(Decimal(10)))
+"""Thousandths of Elo in one unit of the logarithm of odds."""
+
+_PRECISE = 10**18
+"""Weights of estimates are this divided by the square of the error."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A difference in strength and its standard error, in thousandths of Elo."""
+
+    value: int
+    error: int
+
+
+@lru_cache(maxsize=4096)
+def estimate(points: tuple[int, ...], count: int) -> Estimate:
+    """Return how much stronger than each opponent a player is that won these points of blocks for `count` players.
+
+    A block has `count` games and gives `count` points for each that is won (`records.ratings.points_of`).
+    """
+    most = count * count
+    blocks, total = len(points) + 2, sum(points) + most
+    squares = sum(value * value for value in points) + most * most
+    share = EXACT.divide(Decimal(total), Decimal(blocks * most))
+    lost = EXACT.subtract(Decimal(1), share)
+    odds = EXACT.divide(EXACT.multiply(share, Decimal(count - 1)), lost)
+    # the square of the standard error of the mean, times blocks squared times (blocks - 1)
+    spread = Decimal(squares * blocks - total * total)
+    error = EXACT.sqrt(EXACT.divide(spread, Decimal((blocks - 1) * blocks * blocks * most * most)))
+    slope = EXACT.divide(_ELO, EXACT.multiply(share, lost))
+    return Estimate(_whole(EXACT.multiply(_ELO, EXACT.ln(odds))), max(1, _whole(EXACT.multiply(slope, error))))
+
+
+def _whole(number: Decimal) -> int:
+    return int(number.to_integral_value(rounding=ROUND_HALF_EVEN, context=EXACT))
+
+
+def combined(estimates: Iterable[Estimate]) -> Estimate | None:
+    """Return the mean of independent estimates of one difference, the better known ones first; None of none."""
+    entries = list(estimates)
+    if not entries:
+        return None
+    weights = [max(1, _PRECISE // entry.error**2) for entry in entries]
+    total = sum(weights)
+    value = sum(weight * entry.value for weight, entry in zip(weights, entries, strict=True)) // total
+    return Estimate(value, max(1, isqrt(_PRECISE // total)))
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Return how much stronger the one is, where both are against the same opponent."""
+    return Estimate(one.value - other.value, isqrt(one.error**2 + other.error**2))
+
+
+class Scores:
+    """How strong each model of a configuration is against each opponent.
+
+    Of a pair's series all blocks count. Where a model played with several settings, those with the most blocks do.
+    """
+
+    def __init__(self, tallies: Iterable[Tally]) -> None:
+        by_pair: dict[Pair, tuple[int, ...]] = {}
+        for tally in tallies:
+            by_pair[tally.pair] = by_pair.get(tally.pair, ()) + tally.points
+        self._points: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._players = 0
+        for pair, points in by_pair.items():
+            key = pair.model, pair.player, pair.opponent, pair.opponent_model
+            self._players = players(pair.configuration)
+            if len(points) > len(self._points.get(key, ())):
+                self._points[key] = points
+
+    def against(
+        self, model: bytes, opponent: Opponent, *, player: Player = "search", other: bytes | None = None
+    ) -> Estimate | None:
+        """Return how much stronger than an opponent a model is; None if it has played no block that counts."""
+        points = self._points.get((model, player, opponent, other))
+        return None if points is None else estimate(points, self._players)
+
+    def gain(self, model: bytes, previous: bytes) -> Estimate | None:
+        """Return how much stronger a model is than the one before it; None if nothing says so.
+
+        They are compared by their scores against the fixed opponents, and by games against each other. A score near all
+        points or none says little, which its error shows: so where the fixed opponents are left behind, the games
+        against each other count most.
+        """
+        found = []
+        for opponent in FIXED:
+            now, before = self.against(model, opponent), self.against(previous, opponent)
+            if now is not None and before is not None:
+                found.append(difference(now, before))
+        direct = self.against(model, "model", other=previous)
+        return combined([*found, direct] if direct is not None else found)

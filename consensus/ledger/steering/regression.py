@@ -1,0 +1,38 @@
+"""The loop from regression to rollback: is the canonical model weaker than the one before, and who is nominated then.
+
+See `consensus.ledger.rules.rollbacks`. Whoever sees a regression first nominates the earlier model, in one step: it is
+a candidate like others, and becomes canonical if it wins its match.
+"""
+
+from __future__ import annotations
+
+from consensus.ledger.records.entities import Model
+from consensus.ledger.rules.rollbacks import ModelComparison, comparisons
+from consensus.ledger.steering.signals import FULL
+from consensus.ledger.views import Views
+
+
+def compared_models(ledger: Views, configuration: str) -> tuple[ModelComparison, ...]:
+    """Return how the canonical model and the one before it compare by their points against the fixed opponents."""
+    permille = ledger.settings_on(configuration).steering.regression_permille
+    return comparisons(ledger.ratings(configuration).compared, ledger.tallies(configuration), permille)
+
+
+def regression(ledger: Views, configuration: str) -> int:
+    """Return the part of the points, in thousandths, that the canonical model lost against the one before; 0: none."""
+    alarms = [entry for entry in compared_models(ledger, configuration) if entry.is_regression]
+    return max(
+        (max(0, FULL * (entry.before - entry.now) // (entry.blocks * entry.most)) for entry in alarms), default=0
+    )
+
+
+def nominee(ledger: Views, configuration: str) -> Model | None:
+    """Return the model that somebody should nominate now, because the canonical one is weaker; None if there is none.
+
+    There is none while it is a candidate already.
+    """
+    if not any(entry.is_regression for entry in compared_models(ledger, configuration)):
+        return None
+    model = ledger.ratings(configuration).compared[1].model
+    open_ = [entry for entry in ledger.candidates() if entry.configuration == configuration]
+    return None if model.digest in {entry.model.digest for entry in open_} else model

@@ -1,0 +1,146 @@
+"""Velocity, stall and recovery, by worked examples and along made-up curves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log, log10
+
+import pytest
+
+from consensus.ledger.steering.estimates import Estimate, Scores, combined, difference, estimate
+from consensus.ledger.steering.velocity import (
+    EVALUATIONS,
+    Learning,
+    Step,
+    is_above_heuristic,
+    learning,
+    rating_error,
+    velocity,
+)
+from tests.consensus.ledger.steering.rated import BLOCKS, RatedSwarm
+
+
+def test_an_estimate_by_hand() -> None:
+    """Two players, ten blocks of four points: 30 of 40. With the two further blocks 34 of 48."""
+    points = (4, 2, 4, 2, 4, 2, 4, 2, 4, 2)
+    share = 34 / 48
+    blocks = [*points, 4, 0]
+    mean = sum(blocks) / 12
+    spread = sum((value - mean) ** 2 for value in blocks) / 11
+    error = (spread / 12) ** 0.5 / 4 * 400 / log(10) / (share * (1 - share))
+    found = estimate(points, 2)
+    assert abs(found.value / 1000 - 400 * log10(share / (1 - share))) < 0.001
+    assert abs(found.error / 1000 - error) < 0.001
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_an_equal_player_has_no_difference_when_it_played_enough(count: int) -> None:
+    found = estimate((count,) * 400, count)
+    assert abs(found.value) < 4_000
+    assert found.error < 15_000
+
+
+def test_a_clean_sweep_is_finite_and_uncertain() -> None:
+    assert estimate((4,) * 16, 2).error > estimate((4, 3) * 8, 2).error
+    assert estimate((4,) * 16, 2).value == -estimate((0,) * 16, 2).value
+
+
+def test_the_better_known_estimate_counts_more() -> None:
+    assert combined([]) is None
+    assert combined([Estimate(100, 10), Estimate(0, 10)]) == Estimate(50, 7)
+    close = combined([Estimate(100_000, 10_000), Estimate(0, 1_000)])
+    assert close is not None
+    assert abs(close.value - 990) <= 1
+    assert difference(Estimate(9, 3), Estimate(4, 4)) == Estimate(5, 5)
+
+
+def rated() -> tuple[RatedSwarm, bytes, bytes]:
+    swarm = RatedSwarm()
+    swarm.promote(0, "first")
+    swarm.promote(1, "second")
+    return swarm, swarm.model_of("first"), swarm.model_of("second")
+
+
+def test_without_games_nothing_is_known() -> None:
+    swarm = RatedSwarm()
+    assert (velocity(swarm.ledger, "hex8-2"), rating_error(swarm.ledger, "hex8-2")) == (0, None)
+    swarm.promote(0, "first")
+    assert rating_error(swarm.ledger, "hex8-2") is None
+    assert not is_above_heuristic(swarm.ledger, "hex8-2")
+    assert not learning(swarm.ledger, "hex8-2").is_stalled
+
+
+def test_a_gain_is_the_difference_of_the_scores_and_the_games_against_each_other() -> None:
+    swarm, first, second = rated()
+    swarm.put(swarm.played(first, "heuristic"), [2, 2] * (BLOCKS // 2))
+    swarm.put(swarm.played(second, "heuristic"), [4, 2] * (BLOCKS // 2))
+    scores = Scores(swarm.ledger.tallies("hex8-2"))
+    by_heuristic = scores.gain(second, first)
+    assert by_heuristic is not None
+    assert by_heuristic == difference(estimate((4, 2) * (BLOCKS // 2), 2), estimate((2, 2) * (BLOCKS // 2), 2))
+    swarm.put(swarm.played(second, "model", other=first), [2, 2] * (BLOCKS // 2))
+    both = Scores(swarm.ledger.tallies("hex8-2")).gain(second, first)
+    assert both is not None
+    assert 0 < both.value < by_heuristic.value
+    assert both.error < by_heuristic.error
+    (step,) = learning(swarm.ledger, "hex8-2").steps
+    assert (step.number, step.gain) == (2, both)
+    assert is_above_heuristic(swarm.ledger, "hex8-2")
+
+
+def test_games_with_other_settings_or_players_are_never_mixed() -> None:
+    swarm, first, second = rated()
+    series = swarm.played(second, "heuristic")
+    swarm.put(series, [4, 4] * (BLOCKS // 2))
+    swarm.put(swarm.played(second, "heuristic", player="policy"), [0, 0] * (BLOCKS // 2))
+    tallies = swarm.ledger.tallies("hex8-2")
+    other = replace(series.pair, settings=replace(series.settings, simulations=99))
+    foreign = replace(series.tally, pair=other, points=(0,) * 8)
+    mixed = Scores([*tallies, foreign])
+    assert mixed.against(second, "heuristic") == estimate((4,) * BLOCKS, 2)
+    assert mixed.against(second, "heuristic", player="policy") == estimate((0,) * BLOCKS, 2)
+    assert mixed.against(first, "heuristic") is None
+
+
+def test_the_rating_gets_more_certain_with_games() -> None:
+    swarm, first, second = rated()
+    errors = []
+    for blocks in (4, 8, BLOCKS):
+        swarm.put(swarm.played(second, "heuristic"), [4, 1] * (blocks // 2))
+        errors.append(rating_error(swarm.ledger, "hex8-2"))
+    swarm.put(swarm.played(first, "heuristic"), [3, 1] * (BLOCKS // 2))
+    swarm.put(swarm.played(second, "model", other=first), [3, 1] * (BLOCKS // 2))
+    errors.append(rating_error(swarm.ledger, "hex8-2"))
+    known = [error for error in errors if error is not None]
+    assert known == sorted(known, reverse=True)
+    assert len(set(known)) == len(errors)
+
+
+def at(cost: int, gains: list[tuple[int, int, int] | None]) -> Learning:
+    """What was learned by a cost, in a window of 1000, with networks from 0 on; gains are (cost, value, error)."""
+    steps = tuple(
+        Step(number, 0 if entry is None else entry[0], None if entry is None else Estimate(*entry[1:]))
+        for number, entry in enumerate(gains, 2)
+    )
+    inside = [step.gain for step in steps if step.gain is not None and step.cost > cost - 1000]
+    gained = Estimate(sum(entry.value for entry in inside), int(sum(entry.error**2 for entry in inside) ** 0.5))
+    return Learning(configuration="hex8-2", steps=steps, begun=0, cost=cost, window=1000, gained=gained)
+
+
+def test_velocity_stall_and_recovery_along_a_curve() -> None:
+    """The worked example of docs/steering.md: costs in thousandths of an evaluation, the window is 1000."""
+    first = (300, 100_000, 30_000)
+    assert at(400, [first]).velocity == 100_000 * EVALUATIONS // 400
+    assert not at(1200, [first]).is_stalled  # the gain is in the window
+    assert at(1400, [first]).is_stalled
+    assert at(1400, [first]).velocity == 0
+    small, large = (1450, 40_000, 30_000), (1500, 90_000, 30_000)
+    assert at(1460, [first, small]).is_stalled  # not beyond twice the error
+    assert not at(1510, [first, small, large]).is_stalled
+    assert at(1510, [first, small, large]).has_recovered
+    assert not at(1200, [first]).has_recovered
+    assert not at(1460, [first, None]).is_stalled  # not rated yet
+
+
+def test_a_regression_has_a_negative_velocity() -> None:
+    assert at(1500, [(1200, -80_000, 20_000)]).velocity == -80_000 * EVALUATIONS // 1000

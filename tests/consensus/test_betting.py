@@ -1,0 +1,65 @@
+"""The test by bets: its bound holds for every fair game, and it finds what it should."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import product
+
+import pytest
+
+from consensus.betting import highest_fortune
+
+BLOCKS = 64
+NEEDED = 80  # of a first alarm: two opponents, a risk of 1/20, half of it for the first comparison
+
+
+def test_a_worked_example() -> None:
+    """Of four points a block the earlier model won 4, 2, 4 and the canonical one 0, 2, 2."""
+    assert highest_fortune([4, 0, 2], 4) == Fraction(3, 2) * 1 * Fraction(5, 4)
+    assert highest_fortune([-4, 4], 4) == 1  # 1/2, then 3/4: never above what there was
+    assert highest_fortune([4, -4, -4], 4) == Fraction(3, 2)
+    assert highest_fortune([], 4) == 1
+
+
+@pytest.mark.parametrize("difference", [5, -5])
+def test_an_impossible_difference_is_refused(difference: int) -> None:
+    with pytest.raises(ValueError, match="between -4 and 4"):
+        highest_fortune([difference], 4)
+
+
+def test_a_fair_block_leaves_the_fortune_as_it_is_on_average() -> None:
+    """Whatever the distribution of the points of one block: all pairs of outcomes with equal weight."""
+    for outcomes in ((0, 1, 2, 3, 4), (0, 4), (4, 4, 4, 0), (2,)):
+        pairs = list(product(outcomes, repeat=2))
+        assert sum(Fraction(8 + one - other, 8) for one, other in pairs) == len(pairs)
+
+
+def _independent(chance: random.Random, share: float) -> int:
+    return sum(2 * (chance.random() < share) for _ in range(2))
+
+
+def _alike(chance: random.Random, share: float) -> int:
+    return 4 * (chance.random() < share)
+
+
+def _alarms(play: Callable[[random.Random, float], int], before: float, now: float, seeds: int) -> int:
+    found = 0
+    for seed in range(seeds):
+        chance = random.Random(f"{before} {now} {seed}")
+        differences = [play(chance, before) - play(chance, now) for _ in range(BLOCKS)]
+        found += highest_fortune(differences, 4) >= NEEDED
+    return found
+
+
+@pytest.mark.parametrize("play", [_independent, _alike])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_false_alarms_are_fewer_than_the_risk(play: Callable[[random.Random, float], int], share: float) -> None:
+    """At most 1 in 80 by the bound: 25 of 2000, and with a margin of four standard deviations 45."""
+    assert _alarms(play, share, share, 2000) <= 45
+
+
+@pytest.mark.parametrize(("before", "now", "least"), [(0.8, 0.4, 95), (0.7, 0.4, 75), (0.6, 0.4, 30)])
+def test_what_has_become_weaker_is_found(before: float, now: float, least: int) -> None:
+    assert _alarms(_independent, before, now, 100) >= least

@@ -1,0 +1,48 @@
+"""Which configuration a member should play."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from consensus.keys import MemberId
+from consensus.ledger.ledger import Ledger
+from consensus.ledger.priorities.spread import spread
+from consensus.ledger.priorities.work import Subject, Work
+from consensus.ledger.records.entities import Configuration
+from consensus.ledger.steering.amounts import claim_size, claimed_games, enough_games, plays_at_random
+from consensus.ledger.steering.shares import deficits
+
+
+def wanted_selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
+    """Return self-play where games are needed most; None if enough games wait everywhere."""
+    configurations = ledger.configurations()
+    settings = {entry.name: ledger.settings_on(entry.name) for entry in configurations}
+    coming = dict.fromkeys(settings, 0)
+    sizes = {entry.name: claim_size(settings[entry.name], entry) for entry in configurations}
+    for (_, name), games in claimed_games(ledger).items():
+        coming[name] += min(games, sizes[name])  # so a large claim does not keep others from the configuration
+
+    def games_of(configuration: Configuration) -> int:
+        return configuration.new_games + coming[configuration.name]
+
+    is_steered = bool(ledger.settings.steering.rules)
+    behind = deficits(ledger) if is_steered else {}
+
+    def need(configuration: Configuration) -> tuple[int, int, int, bytes]:
+        name = configuration.name
+        return -behind.get(name, 0), games_of(configuration), configuration.games, spread(member, name)
+
+    contested = {candidacy.configuration for candidacy in ledger.candidates()}
+    open_ = [
+        entry
+        for entry in configurations
+        if ("selfplay", entry.name, None) not in avoided
+        and not ledger.is_paused("selfplay", entry.name)
+        # with the rules, what is claimed and may never come only says where games are needed most
+        and (entry.new_games if is_steered else games_of(entry)) < enough_games(settings[entry.name], entry)
+        and not (entry.name in contested and plays_at_random(settings[entry.name], entry))  # better games come soon
+    ]
+    chosen = min(open_, key=need, default=None)
+    if chosen is None:
+        return None
+    return Work(kind="selfplay", configuration=chosen.name, amount=sizes[chosen.name], model=chosen.model.digest)

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 
 from consensus.settings import SettingsError, players
 from node.simulation.agents.run import ALL, LedgerReport, ledger_settings, simulate_agents
-from node.simulation.agents.steering import NEUTRAL, with_rules, without
+from node.simulation.agents.steering import NEUTRAL, with_rules, without, without_neutral
 
 LONGEST_HOURS = 24.0 * 366
 NODES = range(40, 41)
@@ -119,6 +119,8 @@ def run_ledgers(arguments: argparse.Namespace) -> int:
     reports = [report for table in tables.values() for report in table]
     if not arguments.ablate:
         _print_summary(reports, as_json=arguments.json)
+    elif without_neutral() and not arguments.json:
+        print(f"\nno neutral value is known of: {', '.join(without_neutral())}")
     return int(any(report.violations for report in reports))
 
 

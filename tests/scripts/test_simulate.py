@@ -111,7 +111,7 @@ def test_a_table_of_ablations_has_a_row_for_each_part(
 ) -> None:
     monkeypatch.setattr(ledger_simulation, "NEUTRAL", {"floor": 0, "quota": 1000})
     assert main([*LEDGER[:-1], "--hours", "0.02", "--seeds", "1", "--jobs", "1", "--rules", "1", "--ablate"]) == 0
-    head, _, *rows = capsys.readouterr().out.splitlines()
+    head, _, *rows = capsys.readouterr().out.partition("\n\n")[0].splitlines()
     assert head.split(" | ")[1] == "utilisation"
     assert [row.split(" | ")[0] for row in rows] == ["| nothing", "| floor", "| quota"]
 

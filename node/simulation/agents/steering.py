@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 
-from consensus.settings import Settings
+from consensus.settings import Settings, SteeringSettings
+
+_NEVER_S = 10**6
+_NEVER = 10**6
 
 NEUTRAL: Mapping[str, int] = MappingProxyType(
     {
@@ -21,9 +24,23 @@ NEUTRAL: Mapping[str, int] = MappingProxyType(
         "starved": 1,
         "starving": 1,
         "starved_out": 1,
+        "swing": 0,
+        "early_interval": 0,
+        "early_floor": 1000,
+        "cooldown_s": 0,
+        "stall_s": _NEVER_S,
+        "slot_s": _NEVER_S,
+        "turn_s": 1,
+        "regression_permille": 0,
+        "stall_trainings": _NEVER,
     }
 )
 """For each setting of `SteeringSettings` that an ablation leaves out: the value with which it changes nothing."""
+
+
+def without_neutral() -> tuple[str, ...]:
+    """Return the settings of the steering for which no neutral value is known, so that no ablation leaves them out."""
+    return tuple(sorted({item.name for item in fields(SteeringSettings)} - {*NEUTRAL, "rules", "window_s"}))
 
 
 def with_rules(settings: Settings, rules: int) -> Settings:

@@ -159,6 +159,10 @@ class Views:
         else:
             roster_with(self._state, change)
 
+    def is_decided_by(self, member: MemberId, change: Change | SteeringChange) -> bool:
+        """Return whether a member decides this alone, without a ballot."""
+        return decisions.is_decided_by(self._state, member, change)
+
     def roster_with(self, change: Change) -> Roster:
         """Return the roster of the next epoch if `change` were approved now. Raise RefusedError if it does not fit."""
         return roster_with(self._state, change)

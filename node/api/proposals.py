@@ -81,7 +81,7 @@ class ProposalInfo(TypedDict):
     reject: int
     """Weight of the ballots against it."""
     needs: int
-    """Weight that decides: the least that is more than 2/3 of `total`."""
+    """Weight that decides: the least that is more than 2/3 of `total`; 0 if an operator decided alone."""
     total: int
     """Weight of all members."""
     ends_s: float | None

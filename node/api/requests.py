@@ -31,7 +31,7 @@ class ProposeRequest(TypedDict):
     """Its new value as text, such as "64" or "3/5"; needed for "set"."""
     configuration: NotRequired[str]
     """Which configuration; needed for "add", else it limits the change to one of those that are played."""
-    work: NotRequired[Literal["selfplay", "train", "match"]]
+    work: NotRequired[Literal["selfplay", "train", "match", "rate"]]
     """Which kind of work pauses or goes on; without it all does."""
 
 

@@ -118,6 +118,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     name = swarm.text("name")
     members = _read_members(document, member_tables)
     settings, earlier = _read_settings(swarm, settings_table)
+    operators = _read_operators(swarm)
     swarm.finish()
     http = _read_address(node, "http", may_choose=True) if node.has("http") else None
     roles = _checked(node, "roles", parse_roles, node.texts("roles")) if node.has("roles") else None
@@ -127,13 +128,13 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     node.offer("http", "roles", "keep_epochs").finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
-        genesis = make_genesis(name, listed, settings)
+        genesis = make_genesis(name, listed, settings, operators)
     except GenesisError as error:
         raise swarm.error(str(error)) from None
     return SwarmConfig(
         path=path,
         genesis=genesis,
-        earlier=None if earlier is None else Genesis(name, genesis.members, earlier, EARLIER_VERSION),
+        earlier=None if earlier is None or operators else Genesis(name, genesis.members, earlier, EARLIER_VERSION),
         members=members,
         http=http,
         roles=roles,
@@ -238,6 +239,21 @@ def _check_distinct(table: Table, member: SwarmMember, other: SwarmMember) -> No
         )
     if member.name == other.name:
         raise table.error(f'name "{member.name}" is taken (line {other.line}); names tell members apart', "name")
+
+
+def _read_operators(swarm: Table) -> tuple[MemberId, ...]:
+    """Return the ids of the operators, in the order of the file."""
+    swarm.offer("operators")
+    operators = []
+    for text in swarm.texts("operators", ()):
+        try:
+            operators.append(parse_id(text))
+        except ValueError as error:
+            remedy = "list ids of members, as `ringrift-node id KEYFILE` prints them"
+            raise swarm.error(f"operators: {error}; {remedy}", "operators") from None
+    if len(set(operators)) != len(operators):
+        raise swarm.error("operators: one is named twice; name each once", "operators")
+    return tuple(operators)
 
 
 def _read_settings(swarm: Table, table: Table) -> tuple[Settings, Settings | None]:

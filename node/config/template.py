@@ -21,6 +21,9 @@ _SWARM = """\
 name = {name}
 # What is played, as BOARD-PLAYERS: square8, square19, hex8 or hexagonal, with 2, 3 or 4 players.
 configurations = [{configurations}]
+# Ids of members whose word alone pauses and resumes work; without any it takes a ballot. Part of the genesis, and only
+# for swarms with steering.rules = 1.
+# operators = ["..."]
 """
 
 _MEMBERS = """\

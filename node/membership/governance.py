@@ -191,6 +191,8 @@ class Governance:
     # What the ledger would refuse is refused here, where somebody reads why.
 
     def _require_new(self, change: Change | SteeringChange) -> None:
+        if self.ledger.is_decided_by(self._submitter.me, change):
+            return
         waiting = [motion for motion in self._proposals.motions() if motion.state in ("open", "sent")]
         for motion in waiting:
             if motion.change == change:

@@ -63,6 +63,7 @@ def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> Propo
     """Return one proposal as of now."""
     roster = address_book.roster
     deadline = motion.deadline if motion.state == "open" else None
+    is_alone = motion.author is not None and ledger.is_decided_by(motion.author, motion.change)
     return {
         "proposal": motion.id.hex(),
         **_change(motion.change, address_book),
@@ -74,7 +75,7 @@ def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> Propo
         "votes": _votes(motion.ballots, address_book),
         "approve": roster.weight(ballot.author for ballot in motion.ballots if ballot.approve),
         "reject": roster.weight(ballot.author for ballot in motion.ballots if not ballot.approve),
-        "needs": deciding_weight(roster.total_weight),
+        "needs": 0 if is_alone else deciding_weight(roster.total_weight),
         "total": roster.total_weight,
         "ends_s": None if deadline is None else (deadline - ledger.clock) / NS_PER_S,
         "round": motion.round,

@@ -152,7 +152,7 @@ def change_in_words(kind: str, name: str, weight: int | None, address: str | Non
     return words[kind]
 
 
-_WORK = {None: "all work", "selfplay": "self-play", "train": "training", "match": "matches"}
+_WORK = {None: "all work", "selfplay": "self-play", "train": "training", "match": "matches", "rate": "ratings"}
 
 
 def steering_in_words(kind: str, setting: str | None, value: str | None, where: str | None, work: str | None) -> str:
@@ -162,7 +162,7 @@ def steering_in_words(kind: str, setting: str | None, value: str | None, where: 
         return f"{setting} becomes {value}{on}"
     if kind == "add":
         return f"{where} is played, too"
-    pauses, goes_on = ("pause", "go on") if work == "match" else ("pauses", "goes on")
+    pauses, goes_on = ("pause", "go on") if work in ("match", "rate") else ("pauses", "goes on")
     return f"{_WORK[work]}{on} {pauses if kind == 'pause' else goes_on}"
 
 

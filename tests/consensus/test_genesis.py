@@ -14,7 +14,7 @@ import pytest
 from consensus.encoding import Value, decode, encode
 from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
 from consensus.roster import RosterMember, make_roster
-from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, players
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, SettingsError, SteeringSettings, players
 
 
 def member(number: int, weight: int = 1) -> RosterMember:
@@ -243,3 +243,38 @@ def test_equal_settings_have_one_hash_and_others_another() -> None:
     assert hash(one) != hash(other)
     assert hash(one) == hash(pickle.loads(pickle.dumps(one)))
     assert b"_hash" not in pickle.dumps(one)
+
+
+STEERED = Settings(steering=SteeringSettings(rules=1))
+
+
+def test_operators_are_in_the_digest_only_if_there_are_any() -> None:
+    plain = make_genesis("test", FOUR.members, STEERED)
+    assert make_genesis("test", FOUR.members, STEERED, ()).raw == plain.raw
+    assert "operators" not in decode(plain.raw, limit=1 << 16)  # type: ignore[operator]
+    ids = [member(7).id, FOUR.members[0].id]  # one is to join later
+    operated = make_genesis("test", FOUR.members, STEERED, ids)
+    assert operated.operators == tuple(sorted(ids))
+    assert operated.digest != plain.digest
+    assert decode_genesis(operated.raw) == operated
+
+
+@pytest.mark.parametrize(
+    ("settings", "operators", "message"),
+    [
+        (Settings(), (bytes([1]) * 32,), "only a swarm with steering.rules = 1 has any"),
+        (STEERED, (bytes([2]) * 32, bytes([1]) * 32), "sorted and distinct"),
+        (STEERED, (bytes([1]) * 32, bytes([1]) * 32), "sorted and distinct"),
+        (STEERED, (b"short",), "must be ids of members"),
+    ],
+)
+def test_refuses_operators(settings: Settings, operators: tuple[bytes, ...], message: str) -> None:
+    with pytest.raises(GenesisError, match=message):
+        Genesis("test", FOUR.members, settings, operators=operators)
+
+
+@pytest.mark.parametrize("operators", [[], [1], "one", None])
+def test_refuses_encoded_operators(operators: Value) -> None:
+    table: Any = decode(make_genesis("test", FOUR.members, STEERED).raw, limit=1 << 16)
+    with pytest.raises(GenesisError, match=r"canonical form|list of ids"):
+        decode_genesis(encode({**table, "operators": operators}))

@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from consensus.ledger.records.changes import Proposal
+from consensus.keys import MemberId
+from consensus.ledger.records.changes import Change, Proposal
 from consensus.ledger.records.decisions import Adopted, OutdatedError, Scope, SteeringChange
 from consensus.ledger.records.entities import Configuration, Place
 from consensus.ledger.rules import large_boards
@@ -64,6 +65,11 @@ def require_running(state: State, work: str, configuration: str) -> None:
     """Raise RefusedError if the work is paused."""
     if is_paused(state, work, configuration):
         raise RefusedError("work is paused")
+
+
+def is_decided_by(state: State, member: MemberId, change: Change | SteeringChange) -> bool:
+    """Return whether a member decides this alone: the genesis names it as an operator, and work pauses or goes on."""
+    return change.kind in ("pause", "resume") and member in state.genesis.operators
 
 
 def is_known(change: SteeringChange) -> bool:

@@ -32,11 +32,9 @@ MAX_OPEN_PROPOSALS = 4  # of one member
 
 def apply_propose(state: State, place: Place, author: MemberId, transaction: Propose) -> None:
     """Open a vote on a change that fits."""
-    mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
-    if len(mine) >= MAX_OPEN_PROPOSALS:
-        raise RefusedError("too many open proposals")
-    if any(proposal.change == transaction.change for proposal in state.proposals.values()):
-        raise RefusedError("change is proposed already")
+    decides = decisions.is_decided_by(state, author, transaction.change)
+    if not decides:
+        _require_room(state, author, transaction.change)
     require_fit(state, transaction.change)
     identity = proposal_id(author, transaction.id)
     ballots = (ProposalBallot(author, approve=True),)
@@ -52,7 +50,19 @@ def apply_propose(state: State, place: Place, author: MemberId, transaction: Pro
             ballots=ballots,
         ),
     )
-    settle(state, place, state.proposals[identity])
+    if decides:
+        _adopt(state, place, state.proposals[identity])
+    else:
+        settle(state, place, state.proposals[identity])
+
+
+def _require_room(state: State, author: MemberId, change: Change | SteeringChange) -> None:
+    """Raise RefusedError if nobody should vote on the change: it is proposed already, or the author has too many."""
+    mine = [proposal for proposal in state.proposals.values() if proposal.author == author]
+    if len(mine) >= MAX_OPEN_PROPOSALS:
+        raise RefusedError("too many open proposals")
+    if any(proposal.change == change for proposal in state.proposals.values()):
+        raise RefusedError("change is proposed already")
 
 
 def apply_ballot(state: State, place: Place, author: MemberId, transaction: Ballot) -> None:

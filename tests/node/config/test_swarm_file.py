@@ -57,7 +57,26 @@ MISTAKES = {
         'name = "workshop"',
         'name = "workshop"\ncolour = "red"',
         3,
-        'unknown key "colour" in [swarm]; remove it, or use one of: name, configurations',
+        'unknown key "colour" in [swarm]; remove it, or use one of: name, configurations, operators',
+    ),
+    "operator by name": (
+        'name = "workshop"',
+        'name = "workshop"\noperators = ["alder"]',
+        3,
+        "operators: a member id has 52 characters, not 5: 'alder'; "
+        "list ids of members, as `ringrift-node id KEYFILE` prints them",
+    ),
+    "operator twice": (
+        'name = "workshop"',
+        f'name = "workshop"\noperators = ["{ALDER}", "{ALDER}"]',
+        3,
+        "operators: one is named twice; name each once",
+    ),
+    "operators by earlier rules": (
+        'name = "workshop"',
+        f'name = "workshop"\noperators = ["{ALDER}"]',
+        1,
+        "operators: only a swarm with steering.rules = 1 has any",
     ),
     "unknown table": (
         "[node]",
@@ -492,3 +511,15 @@ def test_the_command_line_passes_the_line_on(path: Path, tmp_path: Path, capsys:
         f"ringrift-node: {path}:9: weight 0 of alder must be 1 or more; leave the member out if it has no vote\n"
     )
     assert not (tmp_path / "data").exists()
+
+
+def test_operators_are_part_of_the_genesis(tmp_path: Path) -> None:
+    path = tmp_path / "swarm.toml"
+    rules = GOOD.replace("[node]", "[settings.steering]\nrules = 1\n\n[node]")
+    path.write_text(rules)
+    plain = load_config(path).genesis
+    path.write_text(rules.replace('name = "workshop"', f'name = "workshop"\noperators = ["{BIRCH}", "{ALDER}"]'))
+    found = load_config(path)
+    assert {id_text(member) for member in found.genesis.operators} == {ALDER, BIRCH}
+    assert found.genesis.digest != plain.digest
+    assert found.earlier is None

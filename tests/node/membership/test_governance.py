@@ -1,6 +1,7 @@
 """Proposals and ballots of people: what is put forward, what is turned down with its reason, what becomes of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -344,7 +345,7 @@ async def test_a_setting_from_proposal_to_force() -> None:
         ),
         (
             {"change": "pause", "work": "sleep"},
-            "400: work 'sleep' is not a kind of work; kinds are selfplay, train, match",
+            "400: work 'sleep' is not a kind of work; kinds are selfplay, train, match, rate",
         ),
         (
             {"change": "resume"},
@@ -375,3 +376,16 @@ async def test_a_proposal_that_this_program_does_not_know_says_so() -> None:
     room = Room(Swarm(4, STEERED))
     room.swarm.propose(1, SteeringChange("set", setting="steering.coming", value="7"))
     assert (room.info()["text"], room.info()["known"]) == ("steering.coming becomes 7", False)
+
+
+async def test_an_operator_decides_alone() -> None:
+    swarm = Swarm(4, STEERED)
+    swarm.genesis = replace(swarm.genesis, operators=(swarm.id(0),))
+    swarm.ledger = Ledger.found(swarm.genesis)
+    room = Room(swarm)
+    sent = await room.actions.propose({"change": "pause", "reason": "the power goes"})
+    assert (sent["state"], sent["needs"]) == ("sent", 0)
+    room.order()
+    assert (room.info()["state"], room.info()["needs"]) == ("in force", 0)
+    asked = await room.actions.propose({"change": "add", "configuration": "square8-3", "reason": "more"})
+    assert asked["needs"] == 3

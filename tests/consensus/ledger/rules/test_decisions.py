@@ -10,6 +10,7 @@ import pytest
 from consensus.ledger import Ledger
 from consensus.ledger.priorities import next_work
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
 from consensus.ledger.records.decisions import OutdatedError, SteeringChange
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
@@ -302,3 +303,28 @@ def test_without_the_rules_all_of_it_is_malformed_as_ever() -> None:
 def test_a_malformed_change_is_refused(change: SteeringChange, why: str) -> None:
     with pytest.raises(MalformedError, match=why):
         parse_transaction(t.Propose(0, change, "").as_table())
+
+
+def test_an_operator_pauses_and_resumes_alone_and_nothing_else() -> None:
+    swarm = swarm_of()
+    newcomer = swarm.enlist(9)
+    swarm.genesis = replace(swarm.genesis, operators=tuple(sorted((swarm.id(1), swarm.id(newcomer)))))
+    swarm.ledger = Ledger.found(swarm.genesis)
+    swarm.propose(1, SteeringChange("pause"))
+    assert swarm.kinds() == ["proposal", "decision"]
+    assert [(entry.author, entry.approved) for entry in swarm.ledger.pauses()] == [(swarm.id(1), (swarm.id(1),))]
+    swarm.propose(1, setting("selfplay.games", "64"))
+    assert swarm.kinds() == ["proposal"]
+    resume = swarm.propose(0, SteeringChange("resume"))
+    assert swarm.kinds() == ["proposal"]
+    swarm.propose(newcomer, SteeringChange("resume"))
+    assert swarm.refusal() == "not a member"
+    swarm.agree(Change("join", swarm.id(newcomer), weight=0, address="host:1"), 0, 2, 3)
+    swarm.close()
+    swarm.propose(newcomer, SteeringChange("resume"))  # others have proposed the same, and it does not wait for them
+    assert swarm.kinds() == ["proposal", "decision"]
+    assert swarm.ledger.pauses() == ()
+    for member in (1, 2):
+        swarm.act(member, t.Ballot(swarm.next_id(member), resume, approve=True))
+    assert swarm.kinds() == ["ballot", "shelved"]
+    assert swarm.replayed().digest() == swarm.ledger.digest()

@@ -297,9 +297,9 @@ class SteeringSettings(Section):
     NAME = "steering"
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
-        "swing", "early_interval", "early_floor",
+        "swing", "early_interval", "early_floor", "full_share",
     )  # fmt: skip
-    MAY_BE_ZERO = frozenset({"rules", "cooldown_s", "regression_permille", *IN_THOUSANDTHS} - {"quota"})
+    MAY_BE_ZERO = frozenset({"rules", "cooldown_s", "regression_permille", *IN_THOUSANDTHS} - {"quota", "full_share"})
     EARLIER = MappingProxyType(
         {
             "rules": 0,
@@ -319,6 +319,8 @@ class SteeringSettings(Section):
             "early_interval": 25,
             "early_floor": 500,
             "cooldown_s": 60,
+            "full_share": 1000,
+            "fast_simulations": 4,
             "stall_s": 600,
             "slot_s": 900,
             "turn_s": 60,
@@ -345,6 +347,9 @@ class SteeringSettings(Section):
     early_interval: int = 25  # the value error is certain within so much of it: training may start early; 0: never
     early_floor: int = 500  # of the threshold, at least so much even then
     cooldown_s: int = 60  # between the end of a match and the next training
+    # budget of search (`consensus.ledger.rules.budgets`)
+    full_share: int = 1000  # of the positions are searched fully and teach the policy; the others cheaply
+    fast_simulations: int = 4  # of these
     # stalls (`consensus.ledger.rules.turns`)
     stall_s: int = 600  # a claim whose progress does not grow; kernels may be compiled for this long
     slot_s: int = 900  # slots of one match that a member holds without a result, in all

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.config import Config
 from engine.players import HeuristicPlayer
-from engine.search import Evaluate, gumbel_search
+from engine.search import Evaluate, SearchResult, gumbel_search
 from training.playing import FinishedGame, Playing
 from training.progress import Report, ignore_progress
 from training.seeds import seed_words
@@ -20,6 +20,7 @@ from training.shard import Shard, offsets_of, sparring_seats
 from training.targets import Targets
 
 _RANDOM_SLICE = 64  # random games between two reports
+_LOT_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # spreads the bits of a seed, whose upper half is a counter
 
 
 def play_shard(
@@ -136,18 +137,26 @@ class _SelfPlay:
             playing.play(where, self._heuristic.choose(playing.games.take(where), playing.seeds(self._noise, where)))
 
     def _search(self, where: NDArray[np.int64]) -> None:
-        if len(where) == 0:
-            return
-        playing, settings = self._playing, self._settings
-        found = gumbel_search(
-            playing.games.take(where),
+        """Search for a move at these places: fully, with the search as a target, or at few of them quickly."""
+        lots = self._playing.seeds(self._noise, where) * _LOT_FACTOR >> np.uint64(44)
+        is_full = lots % np.uint64(1000) < np.uint64(self._settings.full_share)
+        full, fast = where[is_full], where[~is_full]
+        if len(full):
+            found = self._find(full, self._settings.simulations)
+            self._targets.add(self._numbers[full], self._playing.lengths[full], found)
+            self._playing.play(full, found.actions)
+        if len(fast):
+            self._playing.play(fast, self._find(fast, self._settings.fast_simulations).actions)
+
+    def _find(self, where: NDArray[np.int64], simulations: int) -> SearchResult:
+        return gumbel_search(
+            self._playing.games.take(where),
             self._evaluate,
-            simulations=settings.simulations,
-            considered=settings.considered,
-            seeds=playing.seeds(self._noise, where),
+            simulations=simulations,
+            considered=self._settings.considered,
+            seeds=self._playing.seeds(self._noise, where),
+            noise=self._settings.noise / 1000,
         )
-        self._targets.add(self._numbers[where], playing.lengths[where], found)
-        playing.play(where, found.actions)
 
     def _replace_finished(self) -> None:
         """Collect the games that have ended, and begin new ones in their places while any are left to begin."""

@@ -23,6 +23,12 @@ class SelfPlaySettings:
     """In one game of so many the heuristic has a seat (`training.shard.sparring_seats`); 0: in none."""
     concurrency: int = 256
     """Games played at once, which is also the network's largest batch."""
+    noise: int = 1000
+    """Scale of the noise at the root of each search, in thousandths."""
+    full_share: int = 1000
+    """So many of a thousand positions are searched fully and recorded; the others get `fast_simulations`."""
+    fast_simulations: int = 4
+    """Simulations where nothing is recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)

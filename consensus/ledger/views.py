@@ -23,12 +23,14 @@ from consensus.ledger.records.entities import (
     Promotion,
     Shard,
 )
+from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.records.ratings import Contest, Ratings, Series, Tally
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence
 from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, series, shards, siblings, turns
 from consensus.ledger.rules.budgets import Budget, budget_of
 from consensus.ledger.rules.deliveries import deliveries_of
+from consensus.ledger.rules.exploration import exploration_of
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
 from consensus.ledger.state.difference import differences
@@ -317,6 +319,10 @@ class Views:
     def deliveries(self, name: str) -> Deliveries:
         """Return what was delivered to a configuration; nothing is counted without `steering.rules`."""
         return deliveries_of(self._state, name)
+
+    def exploration(self, name: str) -> Exploration:
+        """Return how far self-play of a configuration leaves the best moves; not at all without `steering.rules`."""
+        return exploration_of(self._state, name)
 
     def budget(self, name: str) -> Budget:
         """Return the search that a game of a configuration would get if it were claimed now."""

@@ -140,6 +140,8 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "early_interval": "training may start early once the value error is within so many thousandths; 0: never",
         "early_floor": "thousandths of the threshold that are needed even then",
         "cooldown_s": "seconds between the end of a match and the next training there",
+        "full_share": "of a thousand positions so many are searched fully and teach the policy",
+        "fast_simulations": "simulations of the search for each move in the others",
         "stall_s": "seconds that a claim lives whose progress does not grow",
         "slot_s": "seconds for which a member may hold slots of one match without a result",
         "turn_s": "seconds for which others go first after a failed training, twice as long after the next",

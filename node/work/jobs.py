@@ -53,6 +53,7 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
                 "considered": settings.considered,
                 "opening_plies": claim.opening_plies if claim.simulations else settings.opening_plies,
                 "sparring": settings.sparring,
+                **_steered(context, claim),
             },
             "facts": bool(context.genesis.settings.steering.rules),
             "out": str(context.folder("work")),
@@ -72,6 +73,18 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
         root=done["root"],
         facts=done.get("facts"),
     )
+
+
+def _steered(context: WorkContext, claim: Claim) -> dict[str, int]:
+    """Return the settings of self-play that only a swarm with `steering.rules` has."""
+    if not claim.simulations:
+        return {}
+    steering = context.ledger.settings_on(claim.configuration, claim.settings_version).steering
+    return {
+        "noise": claim.noise,
+        "full_share": steering.full_share,
+        "fast_simulations": min(claim.simulations, steering.fast_simulations),
+    }
 
 
 async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Candidate:

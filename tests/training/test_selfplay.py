@@ -53,6 +53,25 @@ def test_every_choice_after_the_opening_is_searched(searched_shard: Shard) -> No
     assert (searched_shard.winners > 0).all()
 
 
+def test_a_share_of_the_positions_is_searched_fully_and_only_these_are_recorded() -> None:
+    settings = replace(QUICK, simulations=6, full_share=300, fast_simulations=1)
+    shard = play_shard(config("hex8-2"), evaluate_uniformly, MODEL, SEED, 6, settings)
+    every = play_shard(config("hex8-2"), evaluate_uniformly, MODEL, SEED, 6, replace(settings, full_share=1000))
+    parts = [len(made.searched) / len(made.moves) for made in (shard, every)]
+    assert 0.2 < parts[0] / parts[1] < 0.4
+    assert shard.lengths.min() > 0
+    assert (shard.winners > 0).all()
+    again = play_shard(config("hex8-2"), evaluate_uniformly, MODEL, SEED, 6, replace(settings, concurrency=2))
+    assert shard_root(again) == shard_root(shard)
+
+
+def test_more_noise_leads_to_other_games(searched_shard: Shard, small_network: Network) -> None:
+    evaluate = NetworkEvaluator(small_network)
+    plain = play_shard(config("hex8-2"), evaluate, MODEL, SEED, 7, replace(QUICK, noise=1000))
+    wild = play_shard(config("hex8-2"), evaluate, MODEL, SEED, 7, replace(QUICK, noise=2000))
+    assert shard_root(plain) == shard_root(searched_shard) != shard_root(wild)
+
+
 @pytest.mark.parametrize("name", ["hex8-2", "square8-3"])
 def test_the_heuristic_has_a_seat_in_some_games(name: str, tmp_path: Path) -> None:
     game = config(name)

@@ -33,7 +33,7 @@ class Place(Entity):
 class Claim(Entity):
     """Granted work. It is live until `deadline` on the ledger's clock, or until it is done or released."""
 
-    LATER: ClassVar[int] = 5
+    LATER: ClassVar[int] = 6
     author: MemberId
     id: int
     kind: WorkKind
@@ -52,6 +52,7 @@ class Claim(Entity):
     seed: bytes | None = None  # from the beacon; where a slot is drawn there is none, but each of its blocks has one
     simulations: int = 0  # of self-play, the budget of each search; 0: what the settings say
     opening_plies: int = 0  # of self-play, where `simulations` is more than 0: random plies at the beginning at most
+    noise: int = 0  # of self-play, where `simulations` is more than 0: the scale of the root noise, thousandths
     ply_cost: int = 0  # of self-play, what one ply costs (`rules.costs`); 0: costs are not counted
     settings_version: int = 0  # of the settings with which the work is done
     grown: int = 0  # the ledger's clock when its progress last grew, ns; only with `steering.rules`

@@ -18,7 +18,7 @@ from consensus.ledger.records.entities import (
     TrainingState,
 )
 from consensus.ledger.records.transactions import Candidate, candidate_id
-from consensus.ledger.rules import decisions, lineage, rollbacks, series, turns
+from consensus.ledger.rules import decisions, exploration, lineage, rollbacks, series, turns
 from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
@@ -56,6 +56,7 @@ def apply_candidate(state: State, place: Place, author: MemberId, transaction: C
     )
     if claim is not None:
         lineage.begin_or_continue(state, claim, candidacy)
+        exploration.observe_candidate(state, candidacy)
     state.emit(
         "candidate",
         place,

@@ -46,6 +46,7 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
             place=place,
             simulations=granted.simulations,
             opening_plies=granted.opening_plies,
+            noise=granted.noise,
             ply_cost=granted.ply_cost,
             settings_version=state.decisions.version,
         ),

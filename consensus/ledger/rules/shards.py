@@ -20,7 +20,9 @@ from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.transactions import UNIFORM, Games, ShardFinding
 from consensus.ledger.rules import membership
 from consensus.ledger.rules.costs import cost_of_games
+from consensus.ledger.rules.decisions import settings_on
 from consensus.ledger.rules.deliveries import record_delivery, take_back
+from consensus.ledger.rules.exploration import FULL
 from consensus.ledger.state.state import RefusedError, State
 
 MAX_OPEN_CASES = 4  # opened by one member
@@ -58,10 +60,18 @@ def announced(state: State, claim: Claim, transaction: Games, shard: Shard) -> S
     """Return the shard with its facts and its cost; it waits if its author is not trusted."""
     assert transaction.facts is not None
     facts = ShardFacts(**{item.name: transaction.facts[item.name] for item in fields(ShardFacts)})
-    plies = shard.plies if shard.model == UNIFORM else facts.searched
+    if shard.model == UNIFORM:
+        cost = cost_of_games(shard.configuration, shard.games, shard.plies, claim.ply_cost)
+    else:
+        cost = cost_of_games(shard.configuration, shard.games, facts.searched, claim.ply_cost)
+        steering = settings_on(state, shard.configuration, claim.settings_version).steering
+        if steering.full_share < FULL:
+            rest = max(0, shard.plies - facts.searched - facts.forced)
+            fast = claim.ply_cost * min(claim.simulations, steering.fast_simulations) // claim.simulations
+            cost += cost_of_games(shard.configuration, shard.games, rest, fast)
     return replace(
         shard,
-        cost=cost_of_games(shard.configuration, shard.games, plies, claim.ply_cost),
+        cost=cost,
         clock=state.clock,
         seed=claim.seed or b"",  # what was played before the beacon gave one is not what it should be
         opening_plies=claim.opening_plies,

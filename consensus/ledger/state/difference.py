@@ -31,6 +31,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "convictions": lambda state: state.convictions,
     "configurations": lambda state: state.configurations,
     "deliveries": lambda state: state.deliveries,
+    "explorations": lambda state: state.explorations,
     "shard_cases": lambda state: state.shard_cases,
     "distrusted": lambda state: dict.fromkeys(state.distrusted, True),
     "vain": lambda state: state.vain,

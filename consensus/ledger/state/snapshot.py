@@ -27,6 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
+from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.records.ratings import Ratings, Series
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence, Vain
@@ -119,6 +120,7 @@ LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
 
 STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "deliveries": (Deliveries, lambda state: [entry for _, entry in sorted(state.deliveries.items())]),
+    "explorations": (Exploration, lambda state: [entry for _, entry in sorted(state.explorations.items())]),
     "shard_cases": (ShardCase, lambda state: [entry for _, entry in sorted(state.shard_cases.items())]),
     "vain": (Vain, lambda state: [entry for _, entry in sorted(state.vain.items())]),
     "absences": (Absence, lambda state: [entry for _, entry in sorted(state.absences.items())]),
@@ -217,11 +219,12 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.promotions = {entry.digest: entry for entry in records["promotions"]}
     state.closed_candidates = list(records["closed"])
     state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
+    state.explorations = {entry.configuration: entry for entry in records.get("explorations", ())}
     state.shard_cases = {entry.shard: entry for entry in records.get("shard_cases", ())}
     state.vain = {(entry.subject, entry.member): entry for entry in records.get("vain", ())}
     state.absences = {(entry.subject, entry.author): entry for entry in records.get("absences", ())}
-    if not state.deliveries.keys() <= state.configurations.keys():
-        raise ShapeError("deliveries: to a configuration that is not played")
+    if not {*state.deliveries, *state.explorations} <= state.configurations.keys():
+        raise ShapeError("deliveries, explorations: of a configuration that is not played")
     state.series = {entry.id: entry for entry in records.get("series", ())}
     state.ratings = {entry.configuration: entry for entry in records.get("ratings", ())}
     if not {*state.ratings, *(entry.configuration for entry in state.series.values())} <= state.configurations.keys():

@@ -27,6 +27,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.records.ratings import Contest, Ratings, Series
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence, Vain
@@ -163,6 +164,7 @@ class State:
         self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
         self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
+        self.explorations: dict[str, Exploration] = {}  # with `steering.rules`, by configuration
         self.shard_cases: dict[bytes, ShardCase] = {}  # with `steering.rules`, by the shard in doubt
         self.distrusted: set[MemberId] = set()  # members whose new shards wait until one of them was checked
         self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
@@ -299,6 +301,7 @@ class State:
                 [record.fingerprint for _, record in sorted(self.ratings.items())],
             ]
             tables.append(self.decisions.table())
+            tables.append([record.fingerprint for _, record in sorted(self.explorations.items())])
             tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
             tables.append(sorted(self.distrusted))
             tables.append([record.fingerprint for _, record in sorted(self.vain.items())])

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from consensus.ledger.records.entities import ShardFacts
+from consensus.ledger.rules.exploration import anomaly
 from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
 from consensus.ledger.steering.shares import ShareBounds, shares_of
+from consensus.ledger.steering.signals import Rise, curriculum
 from consensus.ledger.steering.training_due import threshold
 from tests.consensus.ledger.steering.test_quality import shard
 
@@ -44,3 +46,27 @@ def test_quality_and_threshold() -> None:
     assert known == 732
     assert "Where 192 games are the threshold, 147 are enough" in PAGE
     assert threshold(192, known, 500) == 147
+
+
+def test_exploration() -> None:
+    assert "Four candidates had losses of 1000 each. The band is 980 to 1020" in PAGE
+    losses = [1000] * 4
+    assert [anomaly(losses, loss) for loss in (979, 980, 1020, 1021)] == [12, 0, 0, 12]
+    assert "The next one has 1030, half a band beyond it: the level is 125, and 12 opening plies become 13" in PAGE
+    assert (anomaly(losses, 1030), 12 * 1125 // 1000) == (125, 13)
+    assert "With 1040 or more the level would be 250, and they would become 15" in PAGE
+    assert (anomaly(losses, 1040), anomaly(losses, 9000), 12 * 1250 // 1000) == (250, 250, 15)
+
+
+def test_curriculum() -> None:
+    assert "promoted with 0.6 of the points. The signal of `hex8-2` rises by 400" in PAGE
+    assert "`hexagonal-2` by 320, that of `hex8-4` by 240, and that of `square8-2` by 160" in PAGE
+    names = ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")
+    for age, part in ((0, 1), (50, 2)):
+        rise = Rise("hex8-2", beyond=100, age=age, is_above_heuristic=True)
+        assert [curriculum(name, [rise], 100, 0) for name in names] == [
+            400 // part,
+            320 // part,
+            240 // part,
+            160 // part,
+        ]

@@ -1,0 +1,53 @@
+"""Each signal by hand: at its ends, in the middle, and where nothing is known."""
+
+from __future__ import annotations
+
+from consensus.ledger.steering.signals import (
+    Ages,
+    Rise,
+    curriculum,
+    diversity,
+    information,
+    relation,
+    staleness,
+    velocity_signal,
+)
+
+
+def test_staleness_compares_with_the_oldest() -> None:
+    oldest = Ages(200, 1000)
+    assert [staleness(age, oldest) for age in (Ages(0, 0), Ages(200, 1000), Ages(100, 0))] == [0, 1000, 250]
+    assert staleness(Ages(0, 0), Ages(0, 0)) == 0
+
+
+def test_velocity_is_half_where_nothing_changes() -> None:
+    assert [velocity_signal(own, 40) for own in (-40, -10, 0, 10, 40, 99)] == [0, 375, 500, 625, 1000, 1000]
+    assert velocity_signal(0, 0) == 500
+
+
+def test_what_a_promotion_is_worth_to_others() -> None:
+    assert relation("hex8-2", "hex8-2", False) == 1000
+    assert relation("hex8-2", "hexagonal-2", False) == relation("hexagonal-2", "hex8-2", False) == 800
+    assert relation("hex8-2", "hex8-3", False) == 600
+    assert relation("hex8-2", "square8-2", False) == relation("hex8-2", "hexagonal-3", False) == 0
+    assert relation("hex8-2", "square8-2", True) == relation("hex8-2", "square19-4", True) == 400
+
+
+def test_curriculum_rises_with_the_score_and_falls_with_age_and_regression() -> None:
+    rise = Rise("hex8-2", beyond=100, age=0, is_above_heuristic=True)
+    assert [curriculum(name, [rise], 100, 0) for name in ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")] == [
+        400, 320, 240, 160,
+    ]  # fmt: skip
+    half = Rise("hex8-2", beyond=100, age=50, is_above_heuristic=True)
+    assert curriculum("hex8-2", [half], 100, 0) == 200
+    assert curriculum("hex8-2", [rise, half], 100, 0) == 600
+    assert curriculum("hex8-2", [rise], 100, 250) == 300
+    assert curriculum("hex8-2", [rise] * 9, 100, 0) == 1000
+    assert curriculum("hex8-2", [Rise("hex8-2", -50, 0, False)], 100, 0) == 0
+    assert curriculum("hex8-2", [], 100, 0) == 0
+
+
+def test_diversity_and_information() -> None:
+    assert [diversity(openings, 100) for openings in (1, 40, 100)] == [990, 600, 0]
+    assert diversity(0, 0) == 500
+    assert [information(error) for error in (None, 0, 50_000, 10**6)] == [500, 0, 500, 1000]

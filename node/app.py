@@ -372,9 +372,9 @@ class _Work:
         with suppress(OSError):
             clear_place(data / "work")  # left by work that a crash ended
         command = (*WORKER, "--kernels", str(data / "kernels"))
-        rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
+        self._rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
         self._worker, self._check_worker = (
-            WatchedRunner(WorkerProcess(data / f"{name}.log", command), rates, longest_s)
+            WatchedRunner(WorkerProcess(data / f"{name}.log", command), self._rates, longest_s)
             for name in ("worker", "checker")
         )
 
@@ -387,6 +387,7 @@ class _Work:
             worker=self._worker,
             checker=self._check_worker,
             device=self.device,
+            rates=self._rates,
             supervisor=self._supervisor,
         )
 

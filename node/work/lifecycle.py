@@ -1,5 +1,7 @@
 """A node's part beyond ordering: once level with the others, it works, votes and seals."""
 
+from collections.abc import Mapping
+
 import trio
 
 from consensus.ledger.records.transactions import Profile
@@ -11,12 +13,16 @@ from node.system.version import source_digest
 from node.work.context import WorkContext
 from node.work.loop import work_on
 from node.work.nominating import nominate_on_regressions
+from node.work.rates import Rates, have_changed
 from node.work.sealing import seal_all
 from node.work.voting import vote_on_all
 from node.work.worker import JobRunner
 
 _LOOK_S = 0.5
 """Seconds between two looks at whether the node is level with the others."""
+
+_RATES_S = 60.0
+"""Least time between two profiles of which the second tells other rates."""
 
 
 async def work_for_the_swarm(
@@ -27,6 +33,8 @@ async def work_for_the_swarm(
     worker: JobRunner,
     checker: JobRunner,
     device: str,
+    rates: Rates | None = None,
+    life_s: int = 0,
     supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
@@ -39,17 +47,50 @@ async def work_for_the_swarm(
     run = (supervisor or Unsupervised()).run
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
-    await context.submit(
-        Profile(context.next_id(), roles=roles, device=device, software=source_digest(), rates={}, cost=0, life=0)
-    )
+    profile = _Profiles(context, roles, device, rates or Rates(), life_s)
+    await profile.submit()
     while True:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, "sealing", seal_all, context)
             nursery.start_soon(run, "voting", vote_on_all, context, checker)
             if context.genesis.settings.steering.rules:
                 nursery.start_soon(run, "nominating", nominate_on_regressions, context)
+                nursery.start_soon(run, "telling rates", profile.run)
             if roles:
                 nursery.start_soon(run, "working", work_on, context, worker)
             await wait_until(lambda: member.must_rest, _LOOK_S)
             nursery.cancel_scope.cancel()
         await wait_until(lambda: not member.must_rest, _LOOK_S)
+
+
+class _Profiles:
+    """What this node announces of itself: first its roles, and then its measured rates, too."""
+
+    def __init__(self, context: WorkContext, roles: tuple[str, ...], device: str, rates: Rates, life_s: int) -> None:
+        self._context = context
+        self._roles, self._device, self._rates = roles, device, rates
+        self._ends = trio.current_time() + life_s if life_s else None
+        self._told: Mapping[str, int] = {}
+
+    async def submit(self) -> None:
+        """Announce the profile as it is now."""
+        self._told = self._rates.announced() if self._context.genesis.settings.steering.rules else {}
+        left = 0 if self._ends is None else max(1, round(self._ends - trio.current_time()))
+        profile = Profile(
+            self._context.next_id(),
+            roles=self._roles,
+            device=self._device,
+            software=source_digest(),
+            rates=self._told,
+            cost=0,
+            life=left,
+        )
+        await self._context.submit(profile)
+
+    async def run(self) -> None:
+        """Announce the profile again when the measured rates have changed."""
+        while True:
+            await trio.sleep(_RATES_S)
+            has_rules = bool(self._context.genesis.settings.steering.rules)
+            if has_rules and have_changed(self._told, self._rates.announced()):
+                await self.submit()

@@ -4,7 +4,7 @@ What is measured is kept in a file, so that a node knows its rates after a resta
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ _log = structlog.get_logger(__name__)
 
 _MAX_BYTES = 1 << 20
 _MOST = 256  # kinds of jobs that are remembered, the newest
+_MOST_ANNOUNCED = 32  # a profile holds no more
+_LARGEST_RATE = 10**12
 _NEWEST_SHARE = 0.5  # of a job in the rate of its kind: it follows a new model within a few jobs
 
 
@@ -77,6 +79,35 @@ class Rates:
     def table(self) -> Mapping[str, float]:
         """Return the seconds per unit of each kind."""
         return dict(self._seconds)
+
+    def announced(self) -> Mapping[str, int]:
+        """Return the rates that a profile tells, in units per hour (`consensus.ledger.steering.capability`).
+
+        Of jobs that differ in their search alone, the one measured last counts.
+        """
+        rates: dict[str, int] = {}
+        for kind, each in self._seconds.items():
+            name = _announced_name(kind.split(" "))
+            if name and each > 0:
+                rates.pop(name, None)
+                rates[name] = min(max(1, round(3600 / each)), _LARGEST_RATE)
+        return dict(list(rates.items())[-_MOST_ANNOUNCED:])
+
+
+def _announced_name(words: Sequence[str]) -> str:
+    """Return the name in a profile of a kind of jobs; empty if profiles do not tell it."""
+    if words[0] == "selfplay":
+        return f"random-{words[1]}" if words[2] == "random" else f"selfplay-{words[1]}"
+    if words[0] == "train" and words[-1] != "first":
+        return f"train-{words[1]}"
+    return ""
+
+
+def have_changed(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+    """Return whether rates differ by so much that others should know: by a quarter, or in what is measured."""
+    if before.keys() != now.keys():
+        return True
+    return any(4 * abs(now[name] - before[name]) > before[name] for name in now)
 
 
 def _read(path: Path) -> dict[str, float]:

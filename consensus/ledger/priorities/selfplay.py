@@ -10,6 +10,7 @@ from consensus.ledger.priorities.spread import spread
 from consensus.ledger.priorities.work import Subject, Work
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering.amounts import claim_size, claimed_games, enough_games, plays_at_random
+from consensus.ledger.steering.capability import games_of_claim
 from consensus.ledger.steering.shares import deficits
 
 
@@ -45,4 +46,6 @@ def wanted_selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
     chosen = min(open_, key=need, default=None)
     if chosen is None:
         return None
-    return Work(kind="selfplay", configuration=chosen.name, amount=sizes[chosen.name], model=chosen.model.digest)
+    usual = sizes[chosen.name]
+    amount = games_of_claim(ledger, member, chosen, usual) if is_steered else usual
+    return Work(kind="selfplay", configuration=chosen.name, amount=amount, model=chosen.model.digest)

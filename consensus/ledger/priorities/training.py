@@ -10,7 +10,9 @@ from consensus.ledger.priorities.spread import spread
 from consensus.ledger.priorities.work import Subject, Work
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.rules.siblings import is_waiting
-from consensus.ledger.steering.training_due import has_enough_games
+from consensus.ledger.steering.amounts import enough_games
+from consensus.ledger.steering.capability import lets_faster_ones_train
+from consensus.ledger.steering.training_due import has_enough_games, training_due
 
 
 def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
@@ -32,6 +34,7 @@ def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
         and (configuration.name, settings[configuration.name].training.architecture) not in trained
         and not ledger.is_paused("train", configuration.name)
         and not ledger.waits_for_turn(member, configuration.name)
+        and not (is_steered and _leaves_it_to_faster_ones(ledger, member, configuration))
         and not _waits_for_sibling(ledger, configuration, avoided)
         and ("train", configuration.name, None) not in avoided
     ]
@@ -46,6 +49,15 @@ def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
         model=ledger.training_start(chosen.name, training.architecture).digest,
         family=training.architecture,
     )
+
+
+def _leaves_it_to_faster_ones(ledger: Ledger, member: MemberId, configuration: Configuration) -> bool:
+    """Return whether the member waits for faster ones; not where no more games come than are needed."""
+    due = training_due(ledger, configuration)
+    if due.needed >= enough_games(ledger.settings_on(configuration.name), configuration):
+        return False
+    excess = configuration.new_games - (due.floor if due.is_certain else due.needed)
+    return lets_faster_ones_train(ledger, member, configuration.name, excess, due.needed)
 
 
 def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Collection[Subject]) -> bool:

@@ -106,7 +106,8 @@ class RunningHash:
 class MemberProfile(Entity):
     """The latest profile of a member.
 
-    No rule reads `rates`, `cost` and `life`, but they are part of the ledger's digest and snapshot.
+    No rule reads `rates`, `cost` and `life`, but they are part of the ledger's digest and snapshot, and members size
+    their claims by their own.
     """
 
     member: MemberId

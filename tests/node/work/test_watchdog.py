@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import trio
 from trio.testing import MockClock
 
 from consensus.ledger.records import transactions as t
+from consensus.settings import SteeringSettings
 from node.work import watchdog
+from node.work.lifecycle import _Profiles
 from node.work.loop import work_on
-from node.work.rates import Rates, Size, size_of
+from node.work.rates import Rates, Size, have_changed, size_of
 from node.work.watchdog import COMPILING_S, SILENT_S, StuckError, WatchedRunner
 from node.work.worker import Report, WorkerProcess, WorkError
 from tests.consensus.ledger.swarm import Swarm
@@ -229,6 +232,42 @@ def test_rates_are_kept_and_follow_what_is_measured(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     rates.observe(size, 16.0)  # it cannot be written: the node goes on
+
+
+def test_a_profile_tells_the_rates_that_members_size_claims_by() -> None:
+    """Games of models and random games an hour, and steps; first networks and checks are no measure of that."""
+    rates = Rates()
+    for kind in (
+        "selfplay hex8-2 16 simulations",
+        "selfplay hex8-2 64 simulations",
+        "selfplay hex8-3 random",
+        "train hex8-2 c16b2",
+        "train hex8-2 c16b2 first",
+        "check hex8-2",
+    ):
+        rates.observe(Size(kind, 10), 20.0)
+    rates.observe(Size("selfplay hex8-2 64 simulations", 10), 40.0)
+    told = {"selfplay-hex8-2": 1200, "random-hex8-3": 1800, "train-hex8-2": 1800}
+    assert rates.announced() == told
+    assert not have_changed(told, told | {"train-hex8-2": 1500})
+    assert have_changed(told, told | {"train-hex8-2": 1300})
+    assert have_changed({}, told)
+
+
+async def test_a_node_announces_its_rates_when_they_change_and_only_with_the_rules(
+    tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    for rules in (0, 1):
+        swarm = Swarm(4, replace(SETTINGS, steering=SteeringSettings(rules=rules)))
+        context, rates = OrderContext(swarm, tmp_path), Rates()
+        profiles = _Profiles(context, ("train",), "cpu", rates, life_s=1000)
+        await profiles.submit()
+        rates.observe(Size("train hex8-2 c16b2", 10), 20.0)
+        with trio.move_on_after(300):
+            await profiles.run()
+        told = [entry for entry in context.said if isinstance(entry, t.Profile)]
+        assert [dict(entry.rates) for entry in told] == [{}, {"train-hex8-2": 1800}][: 1 + rules]
+        assert [entry.life for entry in told] == [1000, 940][: 1 + rules]
 
 
 def test_jobs_of_one_kind_take_equally_long() -> None:

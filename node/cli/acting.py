@@ -67,7 +67,7 @@ def _print(lines: list[str]) -> None:
 def needs(proposal: ProposalInfo) -> str:
     """Return what decides a proposal, and what then happens, in words."""
     if proposal["needs"] == 0:
-        return "its author is an operator of this swarm, so it holds as soon as it is ordered"
+        return "this node is an operator of the swarm, so it holds as soon as it is ordered"
     decides = f"{proposal['needs']} of weight {proposal['total']} decide (more than 2/3)"
     if proposal["change"] in AT_ONCE:
         return f"{decides}, and it holds from the round in which they have"

@@ -63,6 +63,8 @@ def _describe(proposal: ProposalInfo) -> list[str]:
     name = proposal["proposal"][:10]
     if proposal["state"] == "in force":
         return [f"proposed {name}: {proposal['text']}", "in force already"]
+    if not proposal["needs"]:
+        return [f"proposed {name}: {proposal['text']}", needs(proposal)]
     lines = [f"proposed {name}: {proposal['text']}", f"{proposal['approve']} for it so far; {needs(proposal)}"]
     if proposal["approve"] < proposal["needs"]:
         lines.append(f"the others vote with: ringrift-node vote {name} yes --data DIR")

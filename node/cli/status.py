@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from node.api.status import Status
+from node.api.status import DecisionInfo, Status
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import model_text, print_table, state_text
 from node.text.formatting import age, ago, conduct, count, plural, short
@@ -68,7 +68,7 @@ def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "events", f"{count(order['ordered'])} in order, {plural(order['pending'], 'own transaction')} waiting"
     decided = status["decisions"]
     if decided["changed"]:
-        changes = "; ".join(entry["text"] for entry in decided["changed"])
+        changes = "; ".join(_change(entry) for entry in decided["changed"])
         yield "settings", f"version {count(decided['settings_version'])}: {changes}"
     if order["forkers"]:
         yield "forked", ", ".join(order["forkers"])
@@ -77,6 +77,14 @@ def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
     for entry in status["conduct"]:
         if against := conduct(entry):
             yield "conduct", f"{entry['name']}: {against}"
+
+
+def _change(entry: DecisionInfo) -> str:
+    """Return what holds, such as "match.p1 = 3/5 on hex8-2"."""
+    if entry["setting"] is None:
+        return entry["text"]
+    on = "" if entry["configuration"] is None else f" on {entry['configuration']}"
+    return f"{entry['setting']} = {entry['value']}{on}"
 
 
 def _work_facts(status: Status) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from consensus.event import make_event
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.parsing import parse_transaction
+from consensus.settings import SteeringSettings
 from node.api.endpoint import TOKEN_HEADER
 from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, decode_request
 from node.gossip.peers import Peer
@@ -40,7 +41,7 @@ from node.transport.server import PeerServer
 from node.web.control import Control
 from node.web.routes import Routes
 from node.web.server import _Server
-from tests.consensus.ledger.swarm import Swarm
+from tests.consensus.ledger.swarm import Swarm, settings
 from tests.fuzz.mutations import Mutator, to_json
 from tests.node.fake_source import FakeSource
 from tests.node.membership.test_governance import JOIN, Room
@@ -234,7 +235,7 @@ def _check_submitted(room: Room) -> None:
 @cache
 def governed_swarm() -> Any:
     """A swarm of four with an open proposal."""
-    made = Swarm(4)
+    made = Swarm(4, settings(steering=SteeringSettings(rules=1)))
     made.propose(1, Change("weight", made.id(3), weight=0))
     return made
 
@@ -251,6 +252,9 @@ def wish_samples() -> list[bytes]:
         JOIN, {"change": "leave", **member}, {"change": "weight", "weight": 2, **member},
         {"change": "key", "key": JOIN["member"], "address": "[::1]:7400", **member},
         {"change": "address", "address": "x.example:7400", **member}, {"change": "leave", **member, "reason": "\ud800"},
+        {"change": "set", "setting": "match.p1", "value": "0.6", "configuration": "hex8-2", "reason": "so"},
+        {"change": "add", "configuration": "hex8-3", "reason": "so"},
+        {"change": "pause", "work": "rate", "reason": "so"},
     )]  # fmt: skip
 
 

@@ -38,13 +38,15 @@ from consensus.fault_proof import NotAProofError, ProofError, verify_proof
 from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
+from consensus.ledger.records.transactions import Propose
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, decode_snapshot
 from consensus.replica import Replica
 from consensus.roster import Roster, RosterMember
-from consensus.settings import Settings
+from consensus.settings import Settings, SteeringSettings
 from consensus.statement import pae
 from consensus.sync import Tip
 from node.blobs import messages as blob_messages
@@ -318,7 +320,15 @@ def transaction_samples() -> list[bytes]:
             for table in entry.event.transactions:
                 kinds.setdefault(str(table["type"]), set()).add(encode(table))
     proofs = [encode(proof.as_table()) for proof in (fork(history(), 3), fork(history(), 3, seq=0), forged(history()))]
-    return [*(sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12]), *proofs]
+    changes = [
+        SteeringChange("set", setting="match.p1", value="3/5", configuration="hex8-2"),
+        SteeringChange("set", setting="steering.coming", value="7"),
+        SteeringChange("add", configuration="square8-4"),
+        SteeringChange("pause", work="train"),
+        SteeringChange("resume"),
+    ]
+    wishes = [encode(Propose(number, change, "so").as_table()) for number, change in enumerate(changes)]
+    return [*(sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12]), *proofs, *wishes]
 
 
 class LedgerCheck:
@@ -335,7 +345,7 @@ class LedgerCheck:
             raise MalformedError("not a transaction that an event can hold")
         number = next(self._taken)
         if self._swarm is None or number % 1000 == 0:
-            self._swarm, _ = run(1, 4)
+            self._swarm, _ = run(1 if number // 1000 % 2 else 3, 4)  # with `steering.rules` and without
             self._guilty = {self._swarm.id(3), *(entry.member for entry in self._swarm.ledger.convictions())}
         if number % 2 and type(table.get("id")) is int:
             table["id"] = 10_000 + number  # so that it is not refused as one that was used before
@@ -363,7 +373,9 @@ def genesis_samples() -> list[bytes]:
         Settings(configurations=("hex8-2", "square8-3")),
     )
     alone = make_genesis("é", [RosterMember(keys[0].id, 1)], Settings())
-    return [plain.raw, full.raw, alone.raw, swarm().genesis.raw]
+    steered = Settings(steering=SteeringSettings(rules=1))
+    operated = make_genesis("operated", plain.members, steered, [key.id for key in keys[:2]])
+    return [plain.raw, full.raw, alone.raw, operated.raw, swarm().genesis.raw]
 
 
 def chain() -> list[SealedRecord]:

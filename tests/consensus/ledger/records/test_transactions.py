@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from consensus.encoding import MAX_DEPTH, decode, encode
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.changes import Change
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
 
@@ -75,6 +77,12 @@ SAMPLES: list[t.Transaction] = [
     t.Missing(19, A, None, B),
     t.Finding(12, candidate=A, slot=3, result=B, wrong=True, reason="block 7 scores 1, but 4 was claimed for block 7"),
     t.RateClaim(13, A),
+    t.Propose(20, Change("leave", A), "its disk fails"),
+    t.Propose(21, SteeringChange("set", setting="match.p1", value="3/5", configuration="hex8-2"), ""),
+    t.Propose(22, SteeringChange("set", setting="coming.soon", value="x"), "of a later version"),
+    t.Propose(23, SteeringChange("add", configuration="hex8-3"), ""),
+    t.Propose(24, SteeringChange("pause", work="train", configuration="hex8-2"), ""),
+    t.Propose(25, SteeringChange("resume"), ""),
 ]
 
 

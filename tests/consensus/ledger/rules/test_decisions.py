@@ -15,7 +15,7 @@ from consensus.ledger.records.decisions import OutdatedError, SteeringChange
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.state.snapshot import decode_snapshot
-from consensus.settings import SteeringSettings, TrainingSettings
+from consensus.settings import SteeringSettings, TrainingSettings, find_setting
 from tests.consensus.ledger.swarm import SMALL, Swarm
 
 STEERED = replace(SMALL, steering=SteeringSettings(rules=1))
@@ -249,24 +249,43 @@ def test_an_unknown_change_that_does_not_pass_ends_nothing() -> None:
     assert swarm.kinds() == ["ballot", "shelved"]
 
 
-def test_a_program_that_knows_a_later_setting_keeps_the_same_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody can check without the setting, nobody checks before it passes."""
-    values = ("junk", "-1", "32", "64")
-    digests = []
-    for known in (False, True):
-        name = "selfplay.games" if known else "selfplay.gamez"
-        monkeypatch.setattr("consensus.settings.SelfplaySettings.UNCHECKED", frozenset({"games"}))
-        swarm = swarm_of()
-        for member, value in enumerate(values):
-            swarm.propose(member, setting(name, value))
-            assert swarm.kinds() == ["proposal"]
-        digests.append(len(swarm.ledger.proposals()))
-        if known:
-            junk = swarm.ledger.proposals()[0]
-            for member in (1, 2):
-                swarm.act(member, t.Ballot(swarm.next_id(member), junk.id, approve=True))
-            assert swarm.kinds() == ["ballot", "shelved"]
-    assert digests == [4, 4]
+def test_a_program_that_knows_a_later_setting_has_the_same_ledger_until_it_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What nobody can check without the setting, nobody checks before it passes; then one ends, the other goes on."""
+    monkeypatch.setattr("consensus.settings.SelfplaySettings.UNCHECKED", frozenset({"games"}))
+    newer = swarm_of()
+    for member, value in enumerate(("junk", "-1", "32", "64")):
+        newer.propose(member, setting("selfplay.games", value))
+        assert newer.kinds() == ["proposal"]
+    junk, negative, _, right = newer.ledger.proposals()
+    for member in (0, 2, 3):  # a vote that fails
+        newer.act(member, t.Ballot(newer.next_id(member), negative.id, approve=False))
+    for member in (0, 1):
+        newer.act(member, t.Ballot(newer.next_id(member), right.id, approve=True))
+    assert newer.kinds() == ["ballot", "decision"]
+    passed = newer.ledger.round
+    for member in (1, 2):
+        newer.act(member, t.Ballot(newer.next_id(member), junk.id, approve=True))
+    assert newer.kinds() == ["ballot", "shelved"]
+    again = Ledger.found(newer.genesis)
+    digests = [(again.apply_round(decided), again.digest())[1] for decided in newer.rounds]
+    assert digests[-1] == newer.ledger.digest()
+    real = find_setting
+
+    def find(name: str) -> Any:
+        return real("steering.coming" if name == "selfplay.games" else name)
+
+    for module in ("consensus.settings", "consensus.ledger.rules.decisions"):
+        monkeypatch.setattr(f"{module}.find_setting", find)
+    older = Ledger.found(newer.genesis)
+    for decided, digest in zip(newer.rounds, digests, strict=True):
+        if decided.number == passed:
+            with pytest.raises(OutdatedError, match=rf"has set selfplay\.games from round {passed} on"):
+                older.apply_round(decided)
+            break
+        older.apply_round(decided)
+        assert older.digest() == digest
 
 
 def test_a_snapshot_with_a_setting_that_this_program_does_not_know_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ from node.transport.tls import Credentials
 from node.web.server import serve_local
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
+from node.work.nominations import Nominations
 from node.work.rates import Rates
 from node.work.watchdog import WatchedRunner
 from node.work.worker import WORKER, WorkerProcess
@@ -176,7 +177,7 @@ class _Node:
     def _actions(self, report: NodeReport) -> NodeActions:
         address_book = self._peers.places.address_book
         governance = Governance(self._work.context, address_book, self._proposals, report.level)
-        return NodeActions(governance, address_book)
+        return NodeActions(governance, Nominations(self._work.context, report.level), address_book)
 
     async def close(self) -> None:
         """End the child processes and the connections."""

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from node.api import requests, status
 from node.api.errors import ErrorInfo
 from node.api.health import HealthInfo, ReadinessInfo
+from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.api.source import StatusSource
 from node.web.metrics import render_metrics
@@ -50,7 +51,7 @@ will do, without a host header too.
 _STATUSES = (
     (400, "the request is malformed, or is not addressed to a name of this node"),
     (403, "a `POST` without the token, or from a web page"),
-    (404, "there is no such path, certificate, proof, member or proposal"),
+    (404, "there is no such path, certificate, proof, member, proposal or model"),
     (405, "the path takes another method"),
     (409, "the swarm, or this node's place in it, does not allow that now"),
     (413, "the body of a `POST` is too large"),
@@ -110,6 +111,7 @@ PATHS = (
     _Path("GET", "/live.js", "text/javascript", "part of the page"),
     _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
     _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
+    _Path("POST", "/nominate", NominationInfo, "nominate an earlier model again", body=requests.NominateRequest),
 )
 
 
@@ -141,6 +143,8 @@ class _Writer:
         for path in PATHS:
             if path.body is not None:
                 yield from self._describe(path.body, f"## `{path.heading}`")
+                if not isinstance(path.answers, str) and path.answers not in self._described:
+                    yield from self._describe(path.answers, f"### {path.answers.__name__}")
 
     def _describe(self, shape: type, heading: str) -> Iterator[str]:
         self._described.add(shape)

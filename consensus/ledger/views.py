@@ -27,7 +27,19 @@ from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.records.ratings import Contest, Ratings, Series, Tally
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence
-from consensus.ledger.rules import decisions, evidence, findings, lineage, matches, series, shards, siblings, turns
+from consensus.ledger.records.transactions import Candidate
+from consensus.ledger.rules import (
+    candidates,
+    decisions,
+    evidence,
+    findings,
+    lineage,
+    matches,
+    series,
+    shards,
+    siblings,
+    turns,
+)
 from consensus.ledger.rules.budgets import Budget, budget_of
 from consensus.ledger.rules.deliveries import deliveries_of
 from consensus.ledger.rules.exploration import exploration_of
@@ -363,6 +375,10 @@ class Views:
     def candidates(self) -> tuple[Candidacy, ...]:
         """Return the open candidates in the order in which they were nominated."""
         return tuple(sorted(self._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
+
+    def obstacle_to(self, member: MemberId, nomination: Candidate) -> str:
+        """Return why the ledger would refuse the member's nomination of an earlier model now; empty if it would not."""
+        return candidates.obstacle_to(self._state, member, nomination)
 
     def standing(self, candidacy: Candidacy) -> Standing:
         """Return the score of a match so far, and what the test says of it."""

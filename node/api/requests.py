@@ -35,6 +35,15 @@ class ProposeRequest(TypedDict):
     """Which kind of work pauses or goes on; without it all does."""
 
 
+class NominateRequest(TypedDict):
+    """The body of `POST /nominate`: this node nominates an earlier model again. The answer is a `NominationInfo`."""
+
+    model: str
+    """Digest of a model that was canonical, or the beginning of it."""
+    configuration: NotRequired[str]
+    """Which configuration, where the model was canonical in several."""
+
+
 class VoteRequest(TypedDict):
     """The body of `POST /vote`: this node votes on an open proposal. The answer is a `ProposalInfo`."""
 

@@ -1,20 +1,23 @@
-"""What a person can make the node do: governance, answered in the shapes of `node.api`."""
+"""What a person can make the node do: governance and nominations, answered in the shapes of `node.api`."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.membership.address_book import AddressBook
-from node.membership.governance import Governance
+from node.membership.governance import Governance, GovernanceError
 from node.membership.proposals import Motion
 from node.report.membership import proposal
+from node.work.nominations import NominationError, Nominations
 
 
 class NodeActions:
     """The `node.web.control.Actions` of a running node."""
 
-    def __init__(self, governance: Governance, address_book: AddressBook) -> None:
+    def __init__(self, governance: Governance, nominations: Nominations, address_book: AddressBook) -> None:
         self._governance = governance
+        self._nominations = nominations
         self._address_book = address_book
 
     async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
@@ -24,6 +27,13 @@ class NodeActions:
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
         """Vote as `Governance.vote` does, and return the proposal. Raise GovernanceError."""
         return self._info(await self._governance.vote(beginning, approve=approve))
+
+    async def nominate(self, beginning: str, configuration: str | None) -> NominationInfo:
+        """Nominate an earlier model as `Nominations.nominate` does. Raise GovernanceError."""
+        try:
+            return await self._nominations.nominate(beginning, configuration)
+        except NominationError as error:
+            raise GovernanceError(error.status, str(error)) from None
 
     def _info(self, motion: Motion) -> ProposalInfo:
         return proposal(motion, self._governance.ledger, self._address_book)

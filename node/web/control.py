@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from node.api.endpoint import TOKEN_HEADER
+from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.membership.governance import GovernanceError
 from node.web.routes import Answer, error_answer, json_answer
@@ -32,6 +33,10 @@ class Actions(Protocol):
         """Vote on the open proposal whose id begins so. Raise GovernanceError."""
         ...
 
+    async def nominate(self, beginning: str, configuration: str | None) -> NominationInfo:
+        """Nominate the earlier model whose digest begins so. Raise GovernanceError."""
+        ...
+
 
 class Control:
     """Checks POST requests and carries them out."""
@@ -41,8 +46,8 @@ class Control:
         self._actions = actions
         self._token = token
         self._host = host
-        self._paths: dict[str, Callable[[Mapping[str, Any]], Awaitable[ProposalInfo]]] = {
-            "/propose": actions.propose, "/vote": self._vote,
+        self._paths: dict[str, Callable[[Mapping[str, Any]], Awaitable[ProposalInfo | NominationInfo]]] = {
+            "/propose": actions.propose, "/vote": self._vote, "/nominate": self._nominate,
         }  # fmt: skip
 
     async def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -82,6 +87,12 @@ class Control:
         if not isinstance(beginning, str) or not isinstance(approve, bool):
             raise GovernanceError(400, "a vote needs proposal, a text, and approve, which is true or false")
         return await self._actions.vote(beginning, approve=approve)
+
+    async def _nominate(self, request: Mapping[str, Any]) -> NominationInfo:
+        beginning, configuration = request.get("model"), request.get("configuration")
+        if not isinstance(beginning, str) or not (configuration is None or isinstance(configuration, str)):
+            raise GovernanceError(400, "a nomination needs model, a text; configuration, if it is there, is one too")
+        return await self._actions.nominate(beginning, configuration)
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

@@ -24,6 +24,15 @@ from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
 
 
+def obstacle_to(state: State, author: MemberId, transaction: Candidate) -> str:
+    """Return why a nomination without training would be refused now; empty if it would not."""
+    try:
+        _check(state, author, transaction)
+    except RefusedError as refused:
+        return refused.reason
+    return ""
+
+
 def apply_candidate(state: State, place: Place, author: MemberId, transaction: Candidate) -> None:
     """Open a match against the canonical model, with a copy of the present settings."""
     configuration = configuration_of(state, transaction.configuration)

@@ -23,6 +23,7 @@ from node.membership.governance import Governance, GovernanceError
 from node.membership.proposals import Proposals
 from node.report import membership
 from node.report.actions import NodeActions
+from node.work.nominations import Nominations
 from tests.consensus.ledger.swarm import Swarm, settings
 
 NEWCOMER = SigningKey(b"n" * 32).id
@@ -43,7 +44,7 @@ class Room:
         self.directory = AddressBook(config_of(swarm), lambda: swarm.ledger.roster)
         self.proposals = Proposals(self.me, lambda: swarm.ledger)
         governance = Governance(self, self.directory, self.proposals, lambda: self.ready)
-        self.actions = NodeActions(governance, self.directory)
+        self.actions = NodeActions(governance, Nominations(self, lambda: self.ready), self.directory)
 
     @property
     def me(self) -> MemberId:
@@ -163,7 +164,7 @@ async def test_members_by_name_by_id_and_by_its_beginning(room: Room) -> None:
         room.submitted.clear()
         room.proposals = Proposals(room.me, lambda: room.ledger)
         governance = Governance(room, room.directory, room.proposals, lambda: room.ready)
-        room.actions = NodeActions(governance, room.directory)
+        room.actions = NodeActions(governance, Nominations(room, lambda: room.ready), room.directory)
 
 
 async def test_all_changes(room: Room) -> None:

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from node.api.endpoint import TOKEN_HEADER, read_token, read_url
+from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo, ProposalState
 from node.cli import main
 from node.config.address import Address
@@ -20,6 +21,11 @@ from tests.node.fake_source import FakeSource, digest
 GOOD = {"content-type": "application/json", "host": "127.0.0.1"}
 
 
+NOMINATION: NominationInfo = {
+    "candidate": "ca" * 32, "configuration": "hex8-2", "model": "ab" * 32, "incumbent": "cd" * 32,
+}  # fmt: skip
+
+
 class FakeActions:
     """Accepts every request unless there is a `complaint`, and keeps it."""
 
@@ -27,6 +33,7 @@ class FakeActions:
         self.source = source
         self.requests: list[Mapping[str, Any]] = []
         self.votes: list[tuple[str, bool]] = []
+        self.nominated: list[tuple[str, str | None]] = []
         self.complaint: GovernanceError | Exception | None = None
 
     async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
@@ -38,6 +45,12 @@ class FakeActions:
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:
         self.votes.append((beginning, approve))
         return self.source.proposals()[0]
+
+    async def nominate(self, beginning: str, configuration: str | None) -> NominationInfo:
+        if self.complaint is not None:
+            raise self.complaint
+        self.nominated.append((beginning, configuration))
+        return NOMINATION
 
 
 @pytest.fixture
@@ -301,3 +314,23 @@ def test_mistakes_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> Non
             main(words)
         assert ended.value.code == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+async def test_a_model_is_nominated_again(data: Path, actions: FakeActions, capsys: pytest.CaptureFixture[str]) -> None:
+    wish = {"model": "abab", "configuration": "hex8-2"}
+    assert await post(data, "/nominate", json.dumps(wish).encode()) == (200, NOMINATION)
+    for wrong in ({}, {"model": 5}, {"model": "abab", "configuration": 2}):
+        status, answer = await post(data, "/nominate", json.dumps(wrong).encode())
+        assert status == 400
+        assert answer["error"].startswith("a nomination needs model, a text")
+    arguments = ["nominate", "abab", "--data", str(data)]
+    assert await trio.to_thread.run_sync(main, arguments) == 0
+    assert actions.nominated == [("abab", "hex8-2"), ("abab", None)]
+    shown = capsys.readouterr().out
+    assert "nominated abababab" in shown
+    assert "ringrift-node work shows it" in shown
+    assert await trio.to_thread.run_sync(main, [*arguments, "--json", "--configuration", "hex8-2"]) == 0
+    assert json.loads(capsys.readouterr().out) == NOMINATION
+    actions.complaint = GovernanceError(409, "it is canonical already; nominate another one")
+    assert await trio.to_thread.run_sync(main, arguments) == 2
+    assert "it is canonical already" in capsys.readouterr().err

@@ -69,15 +69,16 @@ class FakeWorker:
     def _train(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         names = ("config.json", "weights.safetensors")
         files = {name: self._write(self._chance.randbytes(64)) for name in names}
-        architecture, used = job["settings"]["architecture"], list(range(len(job["shards"])))
+        architecture = job["settings"]["architecture"]
+        wrong = [_not_as_announced(said) for said in job.get("announced") or [None] * len(job["shards"])]
         return {
             "files": files,
             "architecture": architecture,
             "losses": {"policy": 1},
             "measures": {"brier": 190_000},
             "state": self._write(self._chance.randbytes(64)),
-            "used": used,
-            "skipped": [],
+            "used": [place for place, reason in enumerate(wrong) if not reason],
+            "skipped": [reason for reason in wrong if reason],
             "is_sibling": job["sibling"] is not None and self._chance.random() < 0.5,
         }
 
@@ -115,10 +116,17 @@ def fake_facts(games: int, *, is_random: bool) -> dict[str, int]:
 
 
 def _check_shard(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    said = job["announced"]
+    wrong = _not_as_announced(job["announced"])
+    return {"ok": not wrong, "reason": wrong}
+
+
+def _not_as_announced(said: Mapping[str, Any] | None) -> str:
+    """Return why a shard of made-up games is not what was announced; "" if it is, or if nothing can be compared."""
+    if said is None:
+        return ""
     facts = fake_facts(said["games"], is_random=said["is_random"])
     wrong = [name for name, found in facts.items() if said["facts"][name] != found]
-    return {"ok": not wrong, "reason": f"{wrong[0]} is not what was announced" if wrong else ""}
+    return f"{wrong[0]} is not what was announced" if wrong else ""
 
 
 def fake_games(scores: Sequence[Sequence[int]], blocks: Sequence[Sequence[Any]]) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consensus.ledger.records.entities import Shard
-from consensus.ledger.steering.signals import FULL, NEUTRAL
+from consensus.ledger.steering.signals import FULL, NEUTRAL, SECOND
 from consensus.ledger.views import Views
 from consensus.settings import players
 
@@ -48,7 +48,7 @@ class Quality:
     parts: tuple[tuple[str, int], ...]  # of 0 to 1000 each
     quality: int  # the weighted sum of the parts
     confidence: int  # in thousandths, by the number of games
-    age: int  # of the newest games, ns of the ledger's clock
+    age_s: int  # of the newest games, by the ledger's clock
     adjusted: int  # drawn towards 500 by lack of confidence, and by age
 
 
@@ -56,8 +56,8 @@ def quality_of(ledger: Views, configuration: str) -> Quality:
     """Return the quality of the newest games of a configuration, as many as a training waits for."""
     wanted = ledger.settings_on(configuration).training.games
     facts = sum_up(configuration, newest_shards(ledger, configuration, wanted))
-    window_ns = ledger.settings.steering.window_s * 10**9
-    age = ledger.clock - ledger.deliveries(configuration).newest
+    window_s = ledger.settings.steering.window_s
+    age_s = (ledger.clock - ledger.deliveries(configuration).newest) // SECOND
     parts = parts_of(facts)
     quality, confidence = weighted(parts), confidence_in(facts.games)
     return Quality(
@@ -65,8 +65,8 @@ def quality_of(ledger: Views, configuration: str) -> Quality:
         parts=parts,
         quality=quality,
         confidence=confidence,
-        age=age,
-        adjusted=adjusted(quality, confidence, age, window_ns),
+        age_s=age_s,
+        adjusted=adjusted(quality, confidence, age_s, window_s),
     )
 
 
@@ -132,11 +132,11 @@ def confidence_in(games: int) -> int:
     return next((part for most, part in _CONFIDENCES if games < most), FULL)
 
 
-def adjusted(quality: int, confidence: int, age: int, window_ns: int) -> int:
+def adjusted(quality: int, confidence: int, age_s: int, window_s: int) -> int:
     """Return the quality drawn towards 500: by what confidence lacks, then with age, wholly after a window."""
     sure = confidence * quality + (FULL - confidence) * NEUTRAL
-    fresh = max(0, window_ns - age)
-    return NEUTRAL + (sure - FULL * NEUTRAL) * fresh // (FULL * max(1, window_ns))
+    fresh = max(0, window_s - age_s)
+    return NEUTRAL + (sure - FULL * NEUTRAL) * fresh // (FULL * max(1, window_s))
 
 
 def shard_weight(shard: Shard) -> int:

@@ -16,7 +16,7 @@ from consensus.ledger.steering import signals
 from consensus.ledger.steering.amounts import claim_size, claimed_games, mean_plies
 from consensus.ledger.steering.quality import quality_of
 from consensus.ledger.steering.regression import regression
-from consensus.ledger.steering.signals import FULL, Ages, Rise, Signal
+from consensus.ledger.steering.signals import FULL, SECOND, Ages, Rise, Signal
 from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, velocity
 from consensus.ledger.views import Views
 from consensus.settings import SteeringSettings
@@ -175,8 +175,7 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
     oldest = Ages(max(age.games for age in ages.values()), max(age.model for age in ages.values()))
     speeds = {entry.name: velocity(ledger, entry.name) for entry in entries}
     fastest = max(abs(speed) for speed in speeds.values())
-    window_ns = settings.window_s * 10**9
-    rises = _rises(ledger, window_ns)
+    rises = _rises(ledger, settings.window_s)
     found: dict[str, tuple[Signal, ...]] = {}
     for name, age in ages.items():
         lost, error, good = regression(ledger, name), rating_error(ledger, name), quality_of(ledger, name)
@@ -186,10 +185,10 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
                 signals.staleness(age, oldest),
                 settings.staleness,
                 (
-                    ("games_age_s", age.games // 10**9),
-                    ("oldest_games_age_s", oldest.games // 10**9),
-                    ("model_age_s", age.model // 10**9),
-                    ("oldest_model_age_s", oldest.model // 10**9),
+                    ("games_age_s", age.games),
+                    ("oldest_games_age_s", oldest.games),
+                    ("model_age_s", age.model),
+                    ("oldest_model_age_s", oldest.model),
                 ),
             ),
             Signal(
@@ -200,15 +199,15 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
             ),
             Signal(
                 "curriculum",
-                signals.curriculum(name, rises, window_ns, lost),
+                signals.curriculum(name, rises, settings.window_s, lost),
                 settings.curriculum,
-                (("promotions", len(rises)), ("regression", lost)),
+                (*signals.parts_of_curriculum(name, rises, settings.window_s), ("regression", lost)),
             ),
             Signal(
                 "quality",
                 FULL - good.adjusted,
                 settings.quality,
-                (("quality", good.quality), ("confidence", good.confidence), *good.parts),
+                (("quality", good.quality), ("confidence", good.confidence), ("age_s", good.age_s), *good.parts),
             ),
             Signal(
                 "diversity",
@@ -229,18 +228,20 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
 def _ages(ledger: Views, configuration: Configuration) -> Ages:
     promotion = None if configuration.statement is None else ledger.promotion(configuration.statement)
     since = 0 if promotion is None else promotion.place.clock
-    return Ages(ledger.clock - ledger.deliveries(configuration.name).newest, ledger.clock - since)
+    games = ledger.clock - ledger.deliveries(configuration.name).newest
+    return Ages(games // SECOND, (ledger.clock - since) // SECOND)
 
 
-def _rises(ledger: Views, window_ns: int) -> tuple[Rise, ...]:
+def _rises(ledger: Views, window_s: int) -> tuple[Rise, ...]:
     """Return the promotions of the window, oldest first."""
     return tuple(
         Rise(
             promotion.configuration,
+            promotion.number,
             FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2,
-            ledger.clock - promotion.place.clock,
+            (ledger.clock - promotion.place.clock) // SECOND,
             is_above_heuristic(ledger, promotion.configuration),
         )
         for promotion in ledger.promotions()
-        if ledger.clock - promotion.place.clock < window_ns
+        if ledger.clock - promotion.place.clock < window_s * SECOND
     )

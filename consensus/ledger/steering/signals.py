@@ -9,6 +9,8 @@ from functools import lru_cache
 from consensus.ledger.rules.large_boards import SMALL_BOARD_OF
 
 FULL = 1000
+SECOND = 10**9
+"""Of the ledger's clock, in ns. Ages are whole seconds, so that a person can check what follows from them."""
 NEUTRAL = 500
 """The signal of what is not known yet."""
 
@@ -31,7 +33,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Ages:
-    """How old the newest counted games and the canonical model of a configuration are, in ns of the ledger's clock."""
+    """How old the newest counted games and the canonical model of a configuration are, in s of the ledger's clock."""
 
     games: int
     model: int
@@ -39,9 +41,10 @@ class Ages:
 
 @dataclass(frozen=True)
 class Rise:
-    """A promotion: the score of the match beyond one half, in thousandths, and how old it is, in ns."""
+    """A promotion: the score of the match beyond one half, in thousandths, and how old it is, in seconds."""
 
     configuration: str
+    number: int
     beyond: int
     age: int
     is_above_heuristic: bool
@@ -77,16 +80,24 @@ def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     return _OTHER_BOARD if is_above_heuristic else 0
 
 
-def curriculum(configuration: str, rises: Iterable[Rise], window_ns: int, regression: int) -> int:
+def curriculum(configuration: str, rises: Iterable[Rise], window_s: int, regression: int) -> int:
     """Return what promotions raise: four times the score beyond one half, less with age, passed on to siblings.
 
     A regression takes away from it in proportion, in thousandths.
     """
-    total = 0
-    for rise in rises:
-        own = min(FULL, max(0, 4 * rise.beyond)) * max(0, window_ns - rise.age) // max(1, window_ns)
-        total += own * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
+    total = sum(part for _, part in parts_of_curriculum(configuration, rises, window_s))
     return min(FULL, total) * (FULL - min(FULL, regression)) // FULL
+
+
+def parts_of_curriculum(configuration: str, rises: Iterable[Rise], window_s: int) -> tuple[tuple[str, int], ...]:
+    """Return what each promotion adds to the curriculum of a configuration, such as ("hex8-2 no. 3", 240)."""
+    parts = []
+    for rise in rises:
+        own = min(FULL, max(0, 4 * rise.beyond)) * max(0, window_s - rise.age) // max(1, window_s)
+        part = own * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
+        if part:
+            parts.append((f"{rise.configuration} no. {rise.number}", part))
+    return tuple(parts)
 
 
 def diversity(distinct: int, games: int) -> int:

@@ -47,14 +47,15 @@ def plain_table(ledger: Ledger) -> dict[str, tuple[int, int, int, int]]:
         for name in names
     }
     weights = {}
-    games_age = {name: now - max((shard.clock for shard in ledger.shards(name)), default=0) for name in names}
-    model_age = {name: now - max((entry.place.clock for entry in ledger.promotions(name)), default=0) for name in names}
+    played = {name: max((shard.clock for shard in ledger.shards(name)), default=0) for name in names}
+    promoted = {name: max((entry.place.clock for entry in ledger.promotions(name)), default=0) for name in names}
+    games_age, model_age = ({name: (now - then[name]) // 10**9 for name in names} for then in (played, promoted))
     for name in names:
         ages = [1000 * age[name] // max(1, *age.values(), 1) for age in (games_age, model_age)]
         signals = {
             "staleness": sum(ages) // 2,
             "velocity": 500,
-            "curriculum": _curriculum(ledger, name, window),
+            "curriculum": _curriculum(ledger, name, settings.window_s),
             "quality": 1000 - plain_quality(ledger, name),
             "diversity": 0 if _newest(ledger, name)[0] else 500,  # no two of these games began alike
             "information": 500,
@@ -99,8 +100,8 @@ def plain_quality(ledger: Ledger, name: str) -> int:
         150 * 1000,
     ]
     confidence = 500 if games < 50 else 750 if games < 500 else 1000
-    age = ledger.clock - max(shard.clock for shard in ledger.shards(name))
-    window = ledger.genesis.settings.steering.window_s * 10**9
+    age = (ledger.clock - max(shard.clock for shard in ledger.shards(name))) // 10**9
+    window = ledger.genesis.settings.steering.window_s
     sure = Fraction(confidence * (sum(parts) // 1000) + (1000 - confidence) * 500, 1000)
     return 500 + math.floor((sure - 500) * Fraction(max(0, window - age), window))
 
@@ -108,7 +109,7 @@ def plain_quality(ledger: Ledger, name: str) -> int:
 def _curriculum(ledger: Ledger, name: str, window: int) -> int:
     total = 0
     for entry in ledger.promotions():
-        age = ledger.clock - entry.place.clock
+        age = (ledger.clock - entry.place.clock) // 10**9
         if age >= window:
             continue
         rise = (

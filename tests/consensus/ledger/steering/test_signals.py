@@ -8,6 +8,7 @@ from consensus.ledger.steering.signals import (
     curriculum,
     diversity,
     information,
+    parts_of_curriculum,
     relation,
     staleness,
     velocity_signal,
@@ -34,17 +35,18 @@ def test_what_a_promotion_is_worth_to_others() -> None:
 
 
 def test_curriculum_rises_with_the_score_and_falls_with_age_and_regression() -> None:
-    rise = Rise("hex8-2", beyond=100, age=0, is_above_heuristic=True)
+    rise = Rise("hex8-2", 1, beyond=100, age=0, is_above_heuristic=True)
     assert [curriculum(name, [rise], 100, 0) for name in ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")] == [
         400, 320, 240, 160,
     ]  # fmt: skip
-    half = Rise("hex8-2", beyond=100, age=50, is_above_heuristic=True)
+    half = Rise("hex8-2", 1, beyond=100, age=50, is_above_heuristic=True)
     assert curriculum("hex8-2", [half], 100, 0) == 200
     assert curriculum("hex8-2", [rise, half], 100, 0) == 600
     assert curriculum("hex8-2", [rise], 100, 250) == 300
     assert curriculum("hex8-2", [rise] * 9, 100, 0) == 1000
-    assert curriculum("hex8-2", [Rise("hex8-2", -50, 0, False)], 100, 0) == 0
+    assert curriculum("hex8-2", [Rise("hex8-2", 1, -50, 0, False)], 100, 0) == 0
     assert curriculum("hex8-2", [], 100, 0) == 0
+    assert parts_of_curriculum("hex8-3", [rise, half], 100) == (("hex8-2 no. 1", 240), ("hex8-2 no. 1", 120))
 
 
 def test_diversity_and_information() -> None:

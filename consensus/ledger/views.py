@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
@@ -58,13 +58,27 @@ class Views:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._remembered: dict[Callable[[Self], object], Any] = {}  # what was made of this ledger since its last round
+        self._remembered: dict[tuple[object, ...], Any] = {}  # what was made of this ledger since its last round
+        self._recalled: dict[tuple[object, ...], tuple[Sequence[object], Any]] = {}
 
-    def remember(self, make: Callable[[Self], T]) -> T:
-        """Return what a pure function makes of this ledger; between two rounds it is computed once."""
-        if make not in self._remembered:
-            self._remembered[make] = make(self)
-        return self._remembered[make]  # type: ignore[no-any-return]
+    def remember(self, make: Callable[..., T], *arguments: str) -> T:
+        """Return what a pure function makes of this ledger, and of texts; between two rounds it is computed once."""
+        key = (make, *arguments)
+        if key not in self._remembered:
+            self._remembered[key] = make(self, *arguments)
+        return self._remembered[key]  # type: ignore[no-any-return]
+
+    def recall(self, make: Callable[[Self, str], T], configuration: str, basis: Sequence[object]) -> T:
+        """Return what a pure function makes of a few records of a configuration, `basis`.
+
+        It is computed again when one of them is another record, whatever else has changed in the ledger.
+        """
+        key = (make, configuration)
+        before, value = self._recalled.get(key, ((), None))
+        if len(before) != len(basis) or any(old is not new for old, new in zip(before, basis, strict=True)):
+            value = make(self, configuration)
+            self._recalled[key] = basis, value
+        return value  # type: ignore[no-any-return]
 
     @property
     def genesis(self) -> Genesis:

@@ -70,7 +70,7 @@ class Series(Entity):
         """The points of the blocks of the longest complete prefix: which results came first does not matter."""
         return self._points(takewhile(lambda slot: slot.result is not None, self.slots))
 
-    @property
+    @cached_property
     def reported(self) -> tuple[int, ...]:
         """The points of all blocks with a result, also of those that do not count yet."""
         return self._points(self.slots)

@@ -16,6 +16,7 @@ from math import isqrt
 
 from consensus.ledger.records.ratings import Opponent, Pair, Player, Tally
 from consensus.ledger.rules.series import FIXED
+from consensus.ledger.views import Views
 from consensus.settings import players
 from consensus.sprt import EXACT
 
@@ -71,6 +72,19 @@ def combined(estimates: Iterable[Estimate]) -> Estimate | None:
 def difference(one: Estimate, other: Estimate) -> Estimate:
     """Return how much stronger the one is, where both are against the same opponent."""
     return Estimate(one.value - other.value, isqrt(one.error**2 + other.error**2))
+
+
+def scores_of(ledger: Views, configuration: str) -> Scores:
+    """Return how strong the models of a configuration are by the results of all its series."""
+    return ledger.remember(_present_scores, configuration)
+
+
+def _present_scores(ledger: Views, configuration: str) -> Scores:
+    return ledger.recall(_scores, configuration, (ledger.ratings(configuration), *ledger.series(configuration)))
+
+
+def _scores(ledger: Views, configuration: str) -> Scores:
+    return Scores(ledger.tallies(configuration))
 
 
 class Scores:

@@ -38,7 +38,11 @@ class TrainingDue:
 
 def training_due(ledger: Views, configuration: Configuration) -> TrainingDue:
     """Return whether a configuration should be trained now. Random games are trained on when all are there."""
-    name, settings = configuration.name, ledger.settings_on(configuration.name)
+    return ledger.remember(_training_due, configuration.name)
+
+
+def _training_due(ledger: Views, name: str) -> TrainingDue:
+    configuration, settings = ledger.configuration(name), ledger.settings_on(name)
     steering, base = settings.steering, games_of_training(settings, configuration)
     if plays_at_random(settings, configuration):
         return TrainingDue(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from consensus.ledger.steering.amounts import games_of_training, mean_plies
-from consensus.ledger.steering.estimates import Estimate, Scores, combined
+from consensus.ledger.steering.estimates import Estimate, combined, scores_of
 from consensus.ledger.views import Views
 
 EVALUATIONS = 10**9
@@ -63,7 +63,11 @@ class Learning:
 
 def learning(ledger: Views, configuration: str) -> Learning:
     """Return what a configuration has learned lately."""
-    milestones, scores = ledger.ratings(configuration).milestones, Scores(ledger.tallies(configuration))
+    return ledger.remember(_learning, configuration)
+
+
+def _learning(ledger: Views, configuration: str) -> Learning:
+    milestones, scores = ledger.ratings(configuration).milestones, scores_of(ledger, configuration)
     networks = {entry.model.digest for entry in milestones}
     steps = tuple(
         Step(entry.number, entry.cost, scores.gain(entry.model.digest, entry.previous))
@@ -113,7 +117,7 @@ def rating_error(ledger: Views, configuration: str) -> int | None:
     It is that of its strength against the heuristic, or of the model before and of what was gained since, if that is
     known better.
     """
-    scores = Scores(ledger.tallies(configuration))
+    scores = scores_of(ledger, configuration)
     known: Estimate | None = None
     for entry in ledger.ratings(configuration).milestones:
         own = scores.against(entry.model.digest, "heuristic")
@@ -128,5 +132,5 @@ def rating_error(ledger: Views, configuration: str) -> int | None:
 def is_above_heuristic(ledger: Views, configuration: str) -> bool:
     """Return whether the canonical model is rated above the fixed opponent `heuristic`, beyond the error."""
     model = ledger.configuration(configuration).model.digest
-    found = Scores(ledger.tallies(configuration)).against(model, "heuristic")
+    found = scores_of(ledger, configuration).against(model, "heuristic")
     return found is not None and found.value > found.error

@@ -110,7 +110,10 @@ class Progress:
         self.promotions = 0
         self.regressions: dict[Turn, str] = {}  # that got canonical: the configuration
         self.rolled_back: set[Turn] = set()
-        self.noticed: set[Turn] = set()
+        self.noticed: set[Turn] = set()  # stalls
+        self.stall_alarms = 0  # all times that a configuration began to count as stalled
+        self.nominations = 0  # of models that had been canonical
+        self._stalled: set[str] = set()
         self._was_canonical: set[tuple[str, bytes]] = set()
         self._open: dict[str, Turn] = {}  # the last regression that is not rolled back, by configuration
 
@@ -128,6 +131,21 @@ class Progress:
         elif turn is not None and turn.kind == "regress":
             self.regressions[turn] = name
             self._open[name] = turn
+
+    def observe_candidate(self, effect: Effect) -> None:
+        """Take in a nomination."""
+        self.nominations += (effect.fields["configuration"], effect.fields["model"]) in self._was_canonical
+
+    def observe_velocity(self, configuration: str, now_s: float, *, is_stalled: bool) -> None:
+        """Take in whether the ledger's view of velocity calls a configuration stalled now."""
+        if not is_stalled:
+            self._stalled.discard(configuration)
+            return
+        self.stall_alarms += configuration not in self._stalled
+        self._stalled.add(configuration)
+        stall = self._models.curves[configuration].stall_at(now_s)
+        if stall is not None:
+            self.noticed.add(stall)
 
 
 class Measures:

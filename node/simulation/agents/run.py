@@ -13,12 +13,15 @@ from consensus.keys import MemberId, SigningKey
 from consensus.ledger import Effect
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.changes import concerns
+from consensus.ledger.steering.regression import nominee
+from consensus.ledger.steering.velocity import learning
 from consensus.roster import RosterMember
 from consensus.settings import NEW_SWARM, Settings
 from node.simulation.agents.invariants import LedgerCheck
 from node.simulation.agents.machines import Machine, draw_machines
 from node.simulation.agents.measures import Measures
 from node.simulation.agents.models import Models, is_wrong_report
+from node.simulation.agents.nominating import NominatingAgent
 from node.simulation.agents.order import Author, Order
 from node.simulation.agents.presence import Presence
 from node.simulation.agents.timeline import Timeline
@@ -31,6 +34,7 @@ ALL = tuple(f"{board}-{count}" for board in ("hex8", "hexagonal", "square19", "s
 
 _EPOCH_EVENTS = 8192  # so that an epoch closes about every hour
 _FOUNDERS = 0.75  # of the machines; the others join in the first half
+_STALL_LOOK_S = 600.0
 _WAKING = frozenset(
     {
         "games",
@@ -63,6 +67,7 @@ class LedgerReport:
     regressions_rolled_back: int
     stalls_induced: int
     stalls_noticed: int
+    stall_alarms: int
     claims_over_lease: int
     ledger_bytes_max: int
     promotions: int
@@ -71,7 +76,9 @@ class LedgerReport:
     weakest: float  # the least of them
     candidates: int
     games: int
-    faults: int
+    faults: int  # results that were proven wrong
+    struck: int  # shards that were
+    nominations: int  # of earlier models
     epochs: int
     members: int  # at the end
     halted_s: float
@@ -110,10 +117,12 @@ class _AgentSwarm:
         self._check = LedgerCheck(genesis)
         self._work: dict[MemberId, WorkAgent] = {}
         self._votes: dict[MemberId, VotingAgent] = {}
+        self._nominations: dict[MemberId, NominatingAgent] = {}
         self._lives: dict[MemberId, Presence] = {}
         for author, machine in zip(self._authors, machines, strict=True):
             work = self._work[author.id] = WorkAgent(self._world, author, machine)
             votes = self._votes[author.id] = VotingAgent(self._world, author, machine.number)
+            self._nominations[author.id] = NominatingAgent(self._world, author, machine.number)
             self._lives[author.id] = Presence(self._world, author, machine, work, votes)
             if not machine.character.is_honest:
                 self._measures.usage.ignored.add(author.id)
@@ -132,9 +141,18 @@ class _AgentSwarm:
             when_s = self._seconds / 2 * (place + 1) / (len(newcomers) + 1)
             self._timeline.at(when_s, partial(self._invite, author))
         self._world.order.begin()
+        if self._world.ledger.settings.steering.rules:
+            self._look_for_stalls()
         self._timeline.run(self._seconds)
         self._measures.usage.end(self._seconds)
         return self._report()
+
+    def _look_for_stalls(self) -> None:
+        """Take in, again and again, which configurations the ledger's view of velocity calls stalled."""
+        for name in self._world.models.curves:
+            is_stalled = learning(self._world.ledger, name).is_stalled
+            self._measures.progress.observe_velocity(name, self._timeline.now_s, is_stalled=is_stalled)
+        self._timeline.after(_STALL_LOOK_S, self._look_for_stalls)
 
     def _invite(self, newcomer: Author) -> None:
         """Let the first member that is up propose a newcomer; again later, until it is in."""
@@ -158,8 +176,9 @@ class _AgentSwarm:
             if kind in _FOR_ALL:
                 self._observe_news(effect)
         self._check.check_round(self._world.ledger, effects)
-        if is_waking:
-            for work in self._work.values():
+        for work in self._work.values():
+            work.observe_round()
+            if is_waking:
                 work.look_again()
 
     def _observe_news(self, effect: Effect) -> None:
@@ -171,6 +190,8 @@ class _AgentSwarm:
                 life.observe_epoch()
         elif kind in ("result", "rated"):
             self._observe_result(effect, present)
+        elif kind == "candidate":
+            self._measures.progress.observe_candidate(effect)
         elif kind == "games":
             for votes in present if effect.member in self._world.ledger.distrusted else ():
                 votes.look_at_shards()
@@ -191,17 +212,25 @@ class _AgentSwarm:
         name, slot = effect.fields["candidate" if effect.kind == "result" else "series"], effect.fields["slot"]
         assert isinstance(name, bytes)
         assert isinstance(slot, int)
+        if effect.kind == "rated":
+            self._observe_rating(effect)
         contest = self._world.ledger.contest(name)
         report = None if contest is None else report_of(contest, slot)
         if report is not None and is_wrong_report(report):
             for votes in present:
                 votes.look_at_result(name, slot)
 
+    def _observe_rating(self, effect: Effect) -> None:
+        """Let all nominate the model before the canonical one, if that is weaker now."""
+        name = effect.fields["configuration"]
+        assert isinstance(name, str)
+        if nominee(self._world.ledger, name) is not None:
+            for member in self._world.order.present:
+                self._nominations[member].look_at(name)
+
     def _observe_match(self, effect: Effect, present: Sequence[VotingAgent]) -> None:
         candidate = effect.fields["candidate"]
         assert isinstance(candidate, bytes)
-        for work in self._work.values():
-            work.observe_match_end(candidate)
         if effect.kind == "ripe":
             for votes in present:
                 votes.look_at_candidate(candidate)
@@ -227,6 +256,7 @@ class _AgentSwarm:
             regressions_rolled_back=len(progress.rolled_back),
             stalls_induced=len(stalls),
             stalls_noticed=len(progress.noticed),
+            stall_alarms=progress.stall_alarms,
             claims_over_lease=measures.leases.over,
             ledger_bytes_max=measures.snapshot_bytes,
             promotions=progress.promotions,
@@ -236,6 +266,8 @@ class _AgentSwarm:
             candidates=self._effects["candidate"],
             games=sum(entry.games for entry in ledger.configurations()),
             faults=self._effects["fault"],
+            struck=self._effects["struck"],
+            nominations=progress.nominations,
             epochs=measures.epochs,
             members=len(ledger.roster),
             halted_s=world.order.halted_s,
@@ -252,6 +284,7 @@ _FOR_ALL = frozenset(
         "result",
         "rated",
         "games",
+        "candidate",
         "proposal",
         "finding",
         "shard_finding",

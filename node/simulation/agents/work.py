@@ -38,7 +38,8 @@ class WorkAgent:
         self._chance = random.Random(f"work {world.seed} {machine.number}")
         self._is_on = False
         self._after_drain: Callable[[], None] | None = None
-        self._asked: int | None = None  # the id of a claim that is not granted yet
+        self._asked: int | None = None  # the id of a claim that is not granted yet, or has no seed or slot yet
+        self._is_granted = False  # whether that is granted
         self._claim: Claim | None = None  # once its seed or slot is known
         self._timers: list[Timer] = []
         self.is_idle = False  # nothing was wanted
@@ -103,27 +104,32 @@ class WorkAgent:
             return
         if number == self._asked:
             self._observe_asked(effect)
-        elif self._claim is not None and number == self._claim.id and effect.kind in ("expired", "release"):
-            self._observe_end()
 
     def _observe_asked(self, effect: Effect) -> None:
         if effect.kind == "claim":
+            self._is_granted = True
             self._world.measures.usage.begin_grant(self._author.id, self._now_s)
         elif effect.kind in ("beacon", "slot"):
             claim = self._world.ledger.claim(self._author.id, self._asked or 0)
-            self._asked = None
+            self._asked, self._is_granted = None, False
             if claim is not None:
                 self._begin(claim)
             else:
                 self._lose()
-        elif effect.kind in ("rejected", "release", "expired"):
-            self._asked = None
+        elif effect.kind == "rejected":
             self._lose()
 
-    def _observe_end(self) -> None:
+    def observe_round(self) -> None:
         """Give up a claim that is over, unless its result can still count."""
-        if self._claim is not None and not self._is_wanted(self._claim):
+        if self._claim is not None:
+            is_over = self._is_gone(self._claim.id) and not self._is_wanted(self._claim)
+        else:
+            is_over = self._is_granted and self._asked is not None and self._is_gone(self._asked)
+        if is_over:
             self._lose()
+
+    def _is_gone(self, number: int) -> bool:
+        return self._world.ledger.claim(self._author.id, number) is None
 
     def _is_wanted(self, claim: Claim) -> bool:
         contest = self._world.ledger.contest(claim.candidate or b"")
@@ -131,11 +137,6 @@ class WorkAgent:
             return False
         slot = contest.slots[claim.slot]
         return slot.claim == claim.key and slot.result is None
-
-    def observe_match_end(self, candidate: bytes) -> None:
-        """Give up a slot of a match that is over."""
-        if self._claim is not None and self._claim.candidate == candidate:
-            self._observe_end()
 
     def _lose(self) -> None:
         self._end_claim()
@@ -214,6 +215,7 @@ class WorkAgent:
             timer.cancel()
         self._timers = []
         self._asked = self._claim = None
+        self._is_granted = False
         usage = self._world.measures.usage
         usage.end_grant(self._author.id, self._now_s)
         if self._is_on and self._after_drain is None:

@@ -19,3 +19,22 @@ def test_a_pure_function_is_computed_once_and_again_after_a_round_or_a_close() -
     swarm.close()
     assert swarm.ledger.remember(ordered) == 3
     assert seen == [0, 3, 3]
+
+
+def test_what_follows_from_a_few_records_is_computed_again_only_for_other_records() -> None:
+    swarm = Swarm()
+    seen: list[int] = []
+
+    def games(ledger: Views, name: str) -> int:
+        seen.append(ledger.configuration(name).games)
+        return seen[-1]
+
+    def recalled() -> int:
+        return swarm.ledger.recall(games, "hex8-2", (swarm.ledger.configuration("hex8-2"),))
+
+    assert [recalled(), recalled()] == [0, 0]
+    swarm.order()
+    assert recalled() == 0
+    swarm.play(1)
+    assert [recalled(), recalled()] == [32, 32]
+    assert seen == [0, 32]

@@ -48,6 +48,7 @@ class RatedSwarm(Swarm):
             )  # fmt: skip
             slots[number] = Slot(None, result)
         self.ledger._state.series[series.id] = replace(series, slots=tuple(slots))
+        self.ledger._remembered.clear()  # as a round does
 
     def model_of(self, name: str) -> bytes:
         return self.model(name)[0]

@@ -67,6 +67,8 @@ class Section:
     MAY_BE_ONE: ClassVar[frozenset[str]] = frozenset()  # fractions
     EARLIER: ClassVar[Mapping[str, int | Fraction]] = MappingProxyType({})
     """The settings that genesis version 3 did not have, with the values that mean what it did."""
+    SWARM_WIDE: ClassVar[frozenset[str]] = frozenset()
+    """The settings that have one value in the whole swarm: none of a single configuration can be set."""
     UNCHECKED: ClassVar[frozenset[str]] = frozenset()
     """The settings that came when swarms with `steering.rules` 1 were in use. A program without them cannot check a
     proposal to set one, so no program does before it passes: else their ledgers would differ (docs/steering.md)."""
@@ -298,6 +300,12 @@ class SteeringSettings(Section):
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
         "swing", "early_interval", "early_floor", "full_share",
+    )  # fmt: skip
+    SWARM_WIDE = frozenset(
+        {
+            "window_s", "floor", "quota", "starved", "starving", "starved_out", "stall_s", "slot_s", "turn_s",
+            "staleness", "velocity", "curriculum", "quality", "diversity", "information",
+        }
     )  # fmt: skip
     MAY_BE_ZERO = frozenset({"rules", "cooldown_s", "regression_permille", *IN_THOUSANDTHS} - {"quota", "full_share"})
     EARLIER = MappingProxyType(

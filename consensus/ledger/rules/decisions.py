@@ -164,6 +164,9 @@ def _check_value(state: State, change: SteeringChange) -> str | None:
     """
     setting, value, name = change.setting or "", change.value or "", change.configuration
     tables = state.decisions
+    kind, own_name, _ = find_setting(setting)
+    if name is not None and own_name in kind.SWARM_WIDE:
+        raise _refuse(f"{setting} has one value in the whole swarm; leave the configuration out")
     try:
         if name is None:
             present, changed = tables.settings, tables.founding.with_values({**tables.values(), setting: value})

@@ -118,6 +118,10 @@ def test_a_configuration_can_have_its_own_value() -> None:
             "settings.selfplay.ceiling: must be training.games (4096) or more, not 512",
         ),
         (setting("selfplay.games", "64", "hex8-4"), "hex8-4 is not played here"),
+        (
+            setting("steering.floor", "10", "hex8-2"),
+            "steering.floor has one value in the whole swarm; leave the configuration out",
+        ),
         (add("hex8-2"), "hex8-2 is played already"),
         (SteeringChange("pause", configuration="hex8-3"), "hex8-3 is not played here"),
         (SteeringChange("resume"), "nothing is paused there"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import trio
 
+from consensus.settings import players
 from node.work.worker import Report, WorkError
 
 SECONDS = {"selfplay": 8.0, "train": 10.0, "match": 6.0, "rate": 4.0, "check": 0.5, "check_shard": 0.5}
@@ -83,13 +84,15 @@ class FakeWorker:
         }
 
     def _match(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
-        scores = [
-            [block, sum(2 * (self._chance.random() < self._strength) for _ in range(2))]
-            for block, _seed in job["blocks"]
-        ]
+        count = players(job["config"])
+        scores = [[block, sum(self._score(count) for _ in range(count))] for block, _seed in job["blocks"]]
         games = fake_games(scores, job["blocks"]) + self._chance.randbytes(16)
         root = hashlib.sha256(games).digest()
-        return {"scores": scores, "root": root, "blob": self._write(games), "games": 2 * len(scores)}
+        return {"scores": scores, "root": root, "blob": self._write(games), "games": count * len(scores)}
+
+    def _score(self, count: int) -> int:
+        """Return the score of a game that one of `count` players wins; the others share the last place."""
+        return 2 * (count - 1) if self._chance.random() < self._strength else count - 2
 
     def _write(self, data: bytes) -> str:
         path = self._directory / hashlib.sha256(data).hexdigest()

@@ -48,7 +48,7 @@ class SwarmInfo(TypedDict):
     weight: int
     """Weight of all members together."""
     open_proposals: int
-    """Proposals to change the roster that wait for ballots."""
+    """Proposals that wait for ballots."""
     fragility: str
     """Without which members the others decide nothing, as each has a third of the weight or more; empty if none has."""
 

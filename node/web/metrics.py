@@ -50,9 +50,7 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily("ringrift_members", "Members in the roster", swarm["members"])
     yield GaugeMetricFamily("ringrift_weight", "Weight of all members together", swarm["weight"])
-    yield GaugeMetricFamily(
-        "ringrift_open_proposals", "Proposals to change the roster that wait for ballots", swarm["open_proposals"]
-    )
+    yield GaugeMetricFamily("ringrift_open_proposals", "Proposals that wait for ballots", swarm["open_proposals"])
     yield GaugeMetricFamily("ringrift_uptime_seconds", "Seconds since the node started", node["uptime_s"])
     yield CounterMetricFamily(
         "ringrift_lost_log_lines", "Lines of the log that could not be written", node["lost_log_lines"]

@@ -64,6 +64,7 @@ def observe_failure(state: State, place: Place, candidacy: Candidacy) -> None:
         return
     again = replace(compared[0], failures=compared[0].failures + 1)
     state.ratings[ratings.configuration] = replace(ratings, milestones=(*ratings.milestones[:-1], again))
+    _close_others(state, ratings.configuration)
     _open_wanted(state, place, ratings.configuration)
 
 
@@ -106,12 +107,12 @@ def _is_one_sided(state: State, pair: Pair, number: int) -> bool:
 
 
 def _close_others(state: State, name: str) -> None:
-    """End the series of models that are not compared any more; forget results of models that are not kept."""
+    """End the series that are not compared any more; forget results of models that are not kept."""
     ratings = ratings_of(state, name)
     compared = {entry.model.digest for entry in ratings.compared}
-    over = [
-        entry for entry in state.series.values() if entry.configuration == name and entry.pair.model not in compared
-    ]
+    numbers = (0, *(entry.failures for entry in ratings.compared[:1]))
+    own = [entry for entry in state.series.values() if entry.configuration == name]
+    over = [entry for entry in own if entry.pair.model not in compared or entry.number not in numbers]
     for series in over:
         del state.series[series.id]
         for key in [key for key, claim in state.claims.items() if claim.candidate == series.id]:

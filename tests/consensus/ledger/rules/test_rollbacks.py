@@ -95,8 +95,15 @@ def test_a_rollback_that_failed_needs_fresh_evidence_and_twice_as_much() -> None
     swarm.put(swarm.played(first, "heuristic", number=1), STRONG)
     swarm.put(swarm.played(second, "heuristic", number=1), WEAK)
     assert compared_models(swarm.ledger, "hex8-2")[0].needed == 2 * needed
+    lose(swarm, nominate_again(swarm, 1))
+    assert {entry.number for entry in swarm.ledger.series()} == {
+        0,
+        2,
+    }  # what was compared before is over
+    swarm.put(swarm.played(first, "random", number=2), STRONG)
+    swarm.put(swarm.played(second, "random", number=2), WEAK)
     candidate = nominate_again(swarm, 2)
-    swarm.ripen(candidate, (1, 3))
+    swarm.ripen(candidate, (0, 3))
     for voter in (0, 1, 3):
         swarm.vote(voter, candidate)
     assert swarm.ledger.configuration("hex8-2").model.digest == first

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
-from consensus.ledger.records.entities import ShardFacts
+from consensus.betting import highest_fortune
+from consensus.ledger.records.entities import Model, ShardFacts
+from consensus.ledger.records.ratings import Milestone
 from consensus.ledger.rules.exploration import anomaly
+from consensus.ledger.rules.rollbacks import comparisons
+from consensus.ledger.steering.estimates import Estimate, combined, difference, estimate
 from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
 from consensus.ledger.steering.shares import ShareBounds, shares_of
 from consensus.ledger.steering.signals import Rise, curriculum
 from consensus.ledger.steering.training_due import threshold
+from consensus.ledger.steering.velocity import Learning, Step, gained_in
 from tests.consensus.ledger.steering.test_quality import shard
 
 PAGE = " ".join((Path(__file__).parents[4] / "docs" / "steering.md").read_text().split())
@@ -70,3 +76,55 @@ def test_curriculum() -> None:
             240 // part,
             160 // part,
         ]
+
+
+def test_estimates_and_gains() -> None:
+    assert "64 blocks against the heuristic: 86 Elo, with an error of 14" in PAGE
+    now, before = estimate((3, 2) * 32, 2), estimate((2, 2) * 32, 2)
+    assert (round(now.value, -3), round(now.error, -3)) == (86_000, 14_000)
+    assert "won 2 of 4 in each block: 0, with an error of 8. The difference is 86 with an error of 16" in PAGE
+    assert (before.value, round(before.error, -3)) == (0, 8_000)
+    gained = difference(now, before)
+    assert (round(gained.value, -3), round(gained.error, -3)) == (86_000, 16_000)
+    assert "too (86, error 14), the gain is 86 with an error of 10" in PAGE
+    both = combined([gained, now])
+    assert both is not None
+    assert (round(both.value, -3), round(both.error, -3)) == (86_000, 10_000)
+
+
+def test_a_stall_and_its_end() -> None:
+    first, second = Step(2, 300, Estimate(100, 30)), Step(3, 1450, Estimate(40, 30))
+    third = Step(4, 1500, Estimate(90, 30))
+
+    def at(cost: int, *steps: Step) -> Learning:
+        gained = gained_in(steps, cost - 1000)
+        return Learning(configuration="hex8-2", steps=steps, begun=0, cost=cost, window=1000, gained=gained)
+
+    assert "at 1200 it has not stalled; at 1400 the gain has left the window, and it has" in PAGE
+    assert [at(cost, first).is_stalled for cost in (1200, 1400)] == [False, True]
+    assert "at 1450 does not end that, as 40 is less than 60" in PAGE
+    assert at(1460, first, second).is_stalled
+    assert "the sum is 130 with an error of 42: it has recovered" in PAGE
+    recovered = at(1510, first, second, third)
+    assert (recovered.gained, recovered.has_recovered) == (Estimate(130, 42), True)
+
+
+def test_the_fortune_of_a_regression() -> None:
+    assert "The fortune becomes 3/2, 3/2 and 15/8" in PAGE
+    points = list(zip((4, 2, 4), (0, 2, 2), strict=True))
+    fortunes = [highest_fortune([before - now for before, now in points[: count + 1]], 4) for count in range(3)]
+    assert fortunes == [Fraction(3, 2), Fraction(3, 2), Fraction(15, 8)]
+    assert "a first alarm needs 2 x 2/0.05 = 80" in PAGE
+    models = [Model(bytes([number]) * 32, {}, "c16b2", None) for number in range(2)]
+    compared = tuple(
+        Milestone(
+            configuration="hex8-2", number=2 - place, model=model, author=bytes(32), previous=bytes(32), cost=0, clock=0
+        )
+        for place, model in enumerate(models)
+    )
+    assert {entry.needed for entry in comparisons(compared, (), 50)} == {80}
+    again = (replace(compared[0], failures=1), compared[1])
+    assert "(a fortune of 160, then 320, ...)" in PAGE
+    assert {entry.needed for entry in comparisons(again, (), 50)} == {160}
+    assert "the alarm comes after the 14th" in PAGE
+    assert [highest_fortune([3] * blocks, 4) >= 80 for blocks in (13, 14)] == [False, True]

@@ -300,6 +300,7 @@ class SteeringSettings(Section):
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
         "swing", "early_interval", "early_floor", "full_share",
+        "congested", "relieved",
     )  # fmt: skip
     SWARM_WIDE = frozenset(
         {
@@ -332,6 +333,8 @@ class SteeringSettings(Section):
             "stall_s": 600,
             "slot_s": 900,
             "turn_s": 60,
+            "congested": 700,
+            "relieved": 350,
             "regression_permille": 50,
             "stall_trainings": 8,
         }
@@ -362,6 +365,9 @@ class SteeringSettings(Section):
     stall_s: int = 600  # a claim whose progress does not grow; kernels may be compiled for this long
     slot_s: int = 900  # slots of one match that a member holds without a result, in all
     turn_s: int = 60  # others go first for this long after a candidate or training came to nothing, then for twice that
+    # evaluation keeps up (`consensus.ledger.steering.congestion`)
+    congested: int = 700  # of what evaluators finished lately are open: no more candidates are trained
+    relieved: int = 350  # until less than this is
     # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
     regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
     stall_trainings: int = 8  # without a gain beyond the error for the cost of so many: a stall

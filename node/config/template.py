@@ -145,6 +145,8 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "stall_s": "seconds that a claim lives whose progress does not grow",
         "slot_s": "seconds for which a member may hold slots of one match without a result",
         "turn_s": "seconds for which others go first after a failed training, twice as long after the next",
+        "congested": "open blocks, in thousandths of those finished lately, from which on nothing is trained",
+        "relieved": "and below which it is again",
         "regression_permille": "risk of an alarm about a model that is not weaker, in thousandths; 0: no alarms",
         "stall_trainings": "a stall: no rating gained beyond the error for what so many trainings cost",
     },

@@ -27,7 +27,7 @@ async def work_on(context: WorkContext, worker: JobRunner) -> None:
     """Do what the swarm needs most, one claim at a time, for ever."""
     born = context.next_id()
     given_back: set[int] = set()
-    backoff = Backoff(LONGEST_PAUSE_S)
+    backoff = Backoff(LONGEST_PAUSE_S, leaves_slots=True)
     while True:
         advances = context.advances
         await _give_back(context, born, given_back)

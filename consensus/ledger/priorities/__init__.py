@@ -1,6 +1,6 @@
 """The priorities: what a member should do next, as pure functions of the ledger, since nobody hands out work."""
 
-from consensus.ledger.priorities.choice import next_work
+from consensus.ledger.priorities.choice import next_work, why_rest
 from consensus.ledger.priorities.due import due_findings, due_seals, due_votes
 from consensus.ledger.priorities.window import training_shards, training_window
 from consensus.ledger.priorities.work import Subject, Work
@@ -14,4 +14,5 @@ __all__ = [
     "next_work",
     "training_shards",
     "training_window",
+    "why_rest",
 ]

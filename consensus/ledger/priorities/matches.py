@@ -29,3 +29,13 @@ def wanted_match(ledger: Ledger, member: MemberId, avoided: Collection[Subject])
                 kind="match", configuration=name, amount=games, model=candidacy.incumbent, candidate=candidacy.id
             )
     return None
+
+
+def why_no_match(ledger: Ledger, _member: MemberId, _avoided: Collection[Subject]) -> str:
+    """Return why `wanted_match` has nothing for the member."""
+    open_ = [candidacy for candidacy in ledger.candidates() if candidacy.ripe is None]
+    if not open_:
+        return "no candidate is measured"
+    if all(ledger.is_paused("match", candidacy.configuration) for candidacy in open_):
+        return "matches are paused"
+    return "no match has a free slot for it"

@@ -49,3 +49,13 @@ def wanted_selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
     usual = sizes[chosen.name]
     amount = games_of_claim(ledger, member, chosen, usual) if is_steered else usual
     return Work(kind="selfplay", configuration=chosen.name, amount=amount, model=chosen.model.digest)
+
+
+def why_no_selfplay(ledger: Ledger, _member: MemberId, avoided: Collection[Subject]) -> str:
+    """Return why `wanted_selfplay` has nothing for the member."""
+    names = [entry.name for entry in ledger.configurations()]
+    if all(ledger.is_paused("selfplay", name) for name in names):
+        return "self-play is paused"
+    if any(("selfplay", name, None) in avoided for name in names):
+        return "its self-play failed lately"
+    return "enough new games are there, or are played"

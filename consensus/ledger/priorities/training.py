@@ -1,4 +1,4 @@
-"""Which configuration a member should train."""
+"""Which configuration a member should train, and what is in the way of it."""
 
 from __future__ import annotations
 
@@ -12,42 +12,74 @@ from consensus.ledger.records.entities import Configuration
 from consensus.ledger.rules.siblings import is_waiting
 from consensus.ledger.steering.amounts import enough_games
 from consensus.ledger.steering.capability import lets_faster_ones_train
+from consensus.ledger.steering.congestion import congestion
 from consensus.ledger.steering.training_due import has_enough_games, training_due
 
 
 def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
     """Return the training for which the most new games wait; None if there is none for the member."""
-    is_steered = bool(ledger.genesis.settings.steering.rules)
-    contested = {
-        candidacy.configuration
-        for candidacy in ledger.candidates()
-        if ("match", candidacy.configuration, candidacy.id) not in avoided
-        and (candidacy.was_trained or not is_steered)  # who nominates what was not trained keeps nobody from training
-    }
-    settings = {entry.name: ledger.settings_on(entry.name) for entry in ledger.configurations()}
-    trained = {(claim.configuration, claim.family) for claim in ledger.claims() if claim.kind == "train"}
-    ready = [
-        configuration
-        for configuration in ledger.configurations()
-        if has_enough_games(ledger, settings[configuration.name], configuration)
-        and configuration.name not in contested
-        and (configuration.name, settings[configuration.name].training.architecture) not in trained
-        and not ledger.is_paused("train", configuration.name)
-        and not ledger.waits_for_turn(member, configuration.name)
-        and not (is_steered and _leaves_it_to_faster_ones(ledger, member, configuration))
-        and not _waits_for_sibling(ledger, configuration, avoided)
-        and ("train", configuration.name, None) not in avoided
-    ]
+    if _evaluators_lag(ledger):
+        return None
+    ready = [entry for entry in ledger.configurations() if not _obstacle(ledger, member, entry, avoided)]
     if not ready:
         return None
     chosen = min(ready, key=lambda entry: (-entry.new_games, spread(member, entry.name)))
-    training = settings[chosen.name].training
+    training = ledger.settings_on(chosen.name).training
     return Work(
         kind="train",
         configuration=chosen.name,
         amount=training.steps,
         model=ledger.training_start(chosen.name, training.architecture).digest,
         family=training.architecture,
+    )
+
+
+def why_no_training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> str:
+    """Return why `wanted_training` has nothing for the member: what is in the way where most new games wait."""
+    if _evaluators_lag(ledger):
+        return "evaluators lag behind: no more candidates until they have caught up"
+    first = max(ledger.configurations(), key=lambda entry: (entry.new_games, entry.name))
+    return f"{first.name}: {_obstacle(ledger, member, first, avoided)}"
+
+
+def _obstacle(ledger: Ledger, member: MemberId, configuration: Configuration, avoided: Collection[Subject]) -> str:
+    """Return why the member should not train a configuration now; empty if it should."""
+    name = configuration.name
+    settings = ledger.settings_on(name)
+    architecture, is_steered = settings.training.architecture, bool(settings.steering.rules)
+    if ("train", name, None) in avoided:
+        return "its training failed here lately"
+    if ledger.is_paused("train", name):
+        return "training is paused"
+    if any(
+        (claim.kind, claim.configuration, claim.family) == ("train", name, architecture) for claim in ledger.claims()
+    ):
+        return "it is trained already"
+    if _is_contested(ledger, name, avoided, is_steered):
+        return "a candidate is measured"
+    if wait_ns := ledger.waits_for_turn(member, name):
+        return f"others come first for {wait_ns // 10**9} s"
+    if not has_enough_games(ledger, settings, configuration):
+        return f"{configuration.new_games} new games are too few for the next training, or the last one is too recent"
+    if is_steered and _leaves_it_to_faster_ones(ledger, member, configuration):
+        return "faster trainers come first"
+    return "its first network waits for the sibling's" if _waits_for_sibling(ledger, configuration, avoided) else ""
+
+
+def _evaluators_lag(ledger: Ledger) -> bool:
+    return bool(ledger.genesis.settings.steering.rules) and congestion(ledger).is_congested
+
+
+def _is_contested(ledger: Ledger, name: str, avoided: Collection[Subject], is_steered: bool) -> bool:
+    """Return whether a candidate is measured whose verdict the next training should wait for.
+
+    With the rules, who nominates what was not trained keeps nobody from training.
+    """
+    return any(
+        candidacy.configuration == name
+        and ("match", name, candidacy.id) not in avoided
+        and (candidacy.was_trained or not is_steered)
+        for candidacy in ledger.candidates()
     )
 
 

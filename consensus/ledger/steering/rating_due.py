@@ -14,13 +14,15 @@ MEMBERS_FOR_EACH_RATER = 8
 """One member of so many rates at once, and at least one: ratings are needed soon, but they make no model better."""
 
 
-def series_due(ledger: Views, member: MemberId, is_avoided: Callable[[Series], bool]) -> Series | None:
+def series_due(
+    ledger: Views, member: MemberId, is_avoided: Callable[[Series], bool], *, is_spare: bool = False
+) -> Series | None:
     """Return the series with the fewest results and claims that has a slot for the member.
 
-    Return None if there is none, or if enough members rate.
+    Return None if there is none, or if enough members rate; `is_spare`: the member has nothing better to do.
     """
     claims = [claim for claim in ledger.claims() if claim.kind == "rate"]
-    if len(claims) >= max(1, len(ledger.roster) // MEMBERS_FOR_EACH_RATER):
+    if not is_spare and len(claims) >= max(1, len(ledger.roster) // MEMBERS_FOR_EACH_RATER):
         return None
     taken = [claim.candidate for claim in claims]
     mine = {claim.candidate for claim in claims if claim.author == member}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.ledger.priorities import Subject, next_work, training_shards
+from consensus.ledger.priorities import Subject, next_work, training_shards, why_rest
 from consensus.ledger.records import transactions as t
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from tests.consensus.ledger.swarm import SECOND, SMALL, Swarm, digest_of, settings
@@ -319,3 +319,23 @@ def test_training_of_another_family_keeps_nobody_from_ours() -> None:
     swarm.act(0, work.claim(swarm.next_id(0)))
     assert swarm.refusal() is None
     assert next_work(swarm.ledger, swarm.id(1), ("train",)) is None
+
+
+def test_who_rests_knows_why() -> None:
+    swarm = Swarm(4, SMALL)
+    member, everything = swarm.id(0), ("match", "selfplay", "train")
+    assert why_rest(swarm.ledger, member, ()) == "it has no work roles"
+    assert why_rest(swarm.ledger, member, everything) == ""
+    assert why_rest(swarm.ledger, member, ("match",)) == "no candidate is measured"
+    assert why_rest(swarm.ledger, member, ("train",)).startswith("hex8-2: 0 new games are too few")
+    avoided: set[Subject] = {("selfplay", "hex8-2", None)}
+    assert why_rest(swarm.ledger, member, ("selfplay",), avoided) == "its self-play failed lately"
+    swarm.play(1, games=SMALL.selfplay.ceiling)
+    assert why_rest(swarm.ledger, member, ("selfplay",)) == "enough new games are there, or are played"
+    assert why_rest(swarm.ledger, member, ("train",)) == ""
+    claim = swarm.next_id(2)
+    swarm.act(2, t.TrainClaim(claim, "hex8-2", SMALL.training.architecture))
+    reason = "no candidate is measured; hex8-2: it is trained already; enough new games are there, or are played"
+    assert why_rest(swarm.ledger, member, everything) == reason
+    swarm.nominate(0)
+    assert why_rest(swarm.ledger, member, ("match",)) == "no match has a free slot for it"

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 from consensus.genesis import Genesis
 from consensus.keys import SigningKey
 from consensus.ledger import Ledger
+from consensus.ledger.priorities import Subject
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim, Place
 from consensus.ledger.rules.seeds import DISTANCE
@@ -24,6 +25,7 @@ from engine.config import config
 from node.member.ledger_client import SubmitError
 from node.proofs.certificates import write_certificates
 from node.simulation.fake_worker import FakeWorker
+from node.work.backoff import Backoff
 from node.work.context import NobodyHasError, WorkProgress, as_reason
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
@@ -548,3 +550,17 @@ async def test_certificates_are_written_once_the_disk_has_room_again(
         await trio.sleep(1)
         restarted.cancel_scope.cancel()
     assert {path: path.read_bytes() for path in directory.iterdir()} == kept
+
+
+async def test_slots_that_failed_are_left_alone_for_one_two_and_four_minutes(autojump_clock: MockClock) -> None:
+    """Other work is tried again after five seconds, and for longer pauses in the end."""
+    backoff = Backoff(600, leaves_slots=True)
+    slot: Subject = ("match", "hex8-2", bytes(32))
+    games: Subject = ("selfplay", "hex8-2", None)
+    for subject, pauses in ((slot, (60, 120, 240, 240)), (games, (5, 10, 20, 40))):
+        for pause in pauses:
+            backoff.record_failure(subject)
+            await trio.sleep(pause - 1)
+            assert subject in backoff.avoided()
+            await trio.sleep(1)
+            assert not backoff.avoided()

@@ -1,0 +1,74 @@
+"""Whether evaluators keep up: the blocks that open matches lack, against what was played lately. With hysteresis.
+
+The cap is what evaluators finished in the last half hour, at least two whole matches. From `steering.congested` of it
+on nothing more is trained, until less than `steering.relieved` is open. Which of the two holds follows from the ledger
+alone: what is open falls between nominations, so it was never below the lower bound since the last one if it is not
+now. Only candidates that were trained on a claim count: else whoever nominates anything would keep all from training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consensus.ledger.records.entities import Candidacy
+from consensus.ledger.steering.signals import FULL
+from consensus.ledger.views import Views
+
+LATELY_S = 1800
+_LEAST_MATCHES = 2
+
+
+@dataclass(frozen=True)
+class Congestion:
+    """Blocks of open matches, now and after the last nomination, against the cap."""
+
+    open: int
+    open_at_nomination: int
+    cap: int
+    congested: int  # thousandths of the cap
+    relieved: int
+
+    @property
+    def load(self) -> int:
+        """Open blocks, in thousandths of the cap."""
+        return self.open * FULL // self.cap
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether nothing more should be trained now."""
+        peak = max(self.open_at_nomination, self.open) * FULL // self.cap
+        return peak >= self.congested and self.load >= self.relieved
+
+
+def congestion(ledger: Views) -> Congestion:
+    """Return how far evaluators keep up with candidates."""
+    settings = ledger.settings
+    candidates = [entry for entry in ledger.candidates() if entry.was_trained]
+    lately = ledger.clock - LATELY_S * 10**9
+    last = max((entry.place.clock for entry in candidates), default=0)
+    whole, size = settings.match.block_limit, settings.match.slot_blocks
+    ended = [(entry.place.clock, entry.blocks) for entry in ledger.promotions()]
+    ended += [(entry.place.clock, entry.blocks) for entry in ledger.closed_candidates()]
+    played = [clock for entry in candidates for clock in _result_clocks(entry)]
+    finished = sum(blocks for clock, blocks in ended if clock > lately) + size * sum(clock > lately for clock in played)
+    now = sum(_open_blocks(entry) for entry in candidates)
+    return Congestion(
+        open=now,
+        open_at_nomination=now
+        + size * sum(clock > last for clock in played)
+        + whole * sum(clock > last for clock, blocks in ended if blocks),
+        cap=max(finished, _LEAST_MATCHES * whole),
+        congested=settings.steering.congested,
+        relieved=settings.steering.relieved,
+    )
+
+
+def _open_blocks(candidacy: Candidacy) -> int:
+    """Return the blocks that a match may still need."""
+    if candidacy.ripe is not None:
+        return 0
+    return candidacy.settings.slot_blocks * sum(slot.result is None for slot in candidacy.slots)
+
+
+def _result_clocks(candidacy: Candidacy) -> list[int]:
+    return [slot.result.place.clock for slot in candidacy.slots if slot.result is not None]

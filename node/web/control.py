@@ -26,7 +26,7 @@ class Actions(Protocol):
     """What a person can make the node do."""
 
     async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
-        """Propose a change of the roster; `request` is to be a `ProposeRequest`. Raise GovernanceError."""
+        """Propose a change; `request` is to be a `ProposeRequest`. Raise GovernanceError."""
         ...
 
     async def vote(self, beginning: str, *, approve: bool) -> ProposalInfo:

@@ -257,3 +257,36 @@ def test_id(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == (
         f"ringrift-node: {os.devnull}: not a regular file; give the file that `ringrift-node keygen` wrote\n"
     )
+
+
+_OLDER = """
+import sys
+from consensus import settings
+from consensus.ledger.rules import decisions
+
+def find(setting, known=settings.find_setting):
+    return known("of.later" if setting == "selfplay.games" else setting)
+
+settings.find_setting = decisions.find_setting = find
+from node.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_program_that_does_not_know_what_was_decided_ends_with_one_line_and_a_newer_one_goes_on(place: Place) -> None:
+    config = place.founded.config
+    config.write_text(re.sub("(?m)^rules = 0 ", "rules = 1 ", config.read_text()))
+    propose = ("propose", "set", "selfplay.games", "64", "--reason", "so", "--wait", "--data", str(place.data))
+    with place.running():
+        said = subprocess.run([sys.executable, "-m", "node.cli", *propose], cwd=ROOT, capture_output=True, text=True)
+        assert said.stdout.splitlines()[-1] == "in force: selfplay.games becomes 64", said
+    older = [sys.executable, "-c", _OLDER, *place.arguments()]
+    ended = subprocess.run(older, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert re.fullmatch(
+        r"ringrift-node: the swarm has set selfplay\.games from round \d+ on, which this program does not know; "
+        r"install a newer version of it and start again",
+        ended.stderr.splitlines()[-1],
+    )
+    with place.running(), urllib.request.urlopen(f"http://127.0.0.1:{place.http}/status", timeout=5) as answer:
+        assert json.load(answer)["decisions"]["settings_version"] == 1

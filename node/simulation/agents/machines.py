@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ROLES = ("match", "selfplay", "train")
@@ -19,6 +19,7 @@ class DeviceClass:
     positions_per_s: int  # of training
     cost: int  # millionths an hour
     life_s: float  # mean time until it leaves for a while
+    tells_life: bool = False  # it is lent for this time at most, and its profile says so
 
 
 DEVICE_CLASSES = (
@@ -53,6 +54,7 @@ DEVICE_CLASSES = (
         positions_per_s=40_000,
         cost=900_000,
         life_s=8 * 3600,
+        tells_life=True,
     ),
 )
 """From small to large."""
@@ -96,16 +98,12 @@ class Machine:
     positions_per_s: float
     cost: int
     life_s: float
+    tells_life: bool
     character: Character
 
-    @property
-    def rates(self) -> Mapping[str, int]:
-        """What its profile says: evaluations of self-play and matches, and positions of training, an hour."""
-        factor = 3600 * self.character.rate_factor
-        return {
-            "evaluations": int(self.evaluations_per_s * factor),
-            "positions": int(self.positions_per_s * factor),
-        }
+    def draw_session_s(self, chance: random.Random) -> float:
+        """Return for how long it stays this time."""
+        return self.life_s * chance.uniform(0.8, 1.0) if self.tells_life else chance.expovariate(1 / self.life_s)
 
 
 def draw_machines(seed: int, count: int) -> list[Machine]:
@@ -127,6 +125,7 @@ def draw_machines(seed: int, count: int) -> list[Machine]:
                 positions_per_s=kind.positions_per_s * speed,
                 cost=kind.cost,
                 life_s=kind.life_s * chance.uniform(0.5, 1.5),
+                tells_life=kind.tells_life,
                 character=character,
             )
         )

@@ -6,8 +6,9 @@ import random
 
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
-from node.simulation.agents.machines import ROLES, Machine
+from node.simulation.agents.machines import Machine
 from node.simulation.agents.order import Author
+from node.simulation.agents.profiles import ProfileAgent
 from node.simulation.agents.voting import VotingAgent
 from node.simulation.agents.work import WorkAgent
 from node.simulation.agents.world import World
@@ -22,10 +23,20 @@ _AGAIN_S = 300.0  # after which a machine that was needed tries to leave again
 class Presence:
     """One machine's life, and the agents that live with it."""
 
-    def __init__(self, world: World, author: Author, machine: Machine, work: WorkAgent, votes: VotingAgent) -> None:
+    def __init__(
+        self,
+        world: World,
+        author: Author,
+        machine: Machine,
+        *,
+        profile: ProfileAgent,
+        work: WorkAgent,
+        votes: VotingAgent,
+    ) -> None:
         self._world = world
         self._author = author
         self._machine = machine
+        self._profile = profile
         self._work = work
         self._votes = votes
         self._chance = random.Random(f"presence {world.seed} {machine.number}")
@@ -38,11 +49,11 @@ class Presence:
             return
         self._has_begun = True
         world.order.present[self._author.id] = None
-        self._author.submit(self._profile())
+        self._profile.begin()
         world.measures.usage.begin_capable(self._author.id, world.timeline.now_s)
         self._votes.begin()
         self._work.begin()
-        world.timeline.after(self._chance.expovariate(1 / self._machine.life_s), self._leave)
+        world.timeline.after(self._machine.draw_session_s(self._chance), self._leave)
 
     def observe_epoch(self) -> None:
         """Take in the roster of a new epoch: a newcomer comes up, and a machine that is no longer a member stops."""
@@ -57,18 +68,6 @@ class Presence:
         if self._author.id in self._world.order.present:
             change = Change("join", newcomer.id, weight=1, address=f"{newcomer.id.hex()[:12]}.example:4710")
             self._author.submit(t.Propose(self._author.next_id(), change, "a new machine"))
-
-    def _profile(self) -> t.Profile:
-        machine = self._machine
-        return t.Profile(
-            self._author.next_id(),
-            roles=ROLES,
-            device=machine.device,
-            software=bytes(32),
-            rates=machine.rates,
-            cost=machine.cost,
-            life=int(machine.life_s),
-        )
 
     def _leave(self) -> None:
         present = self._world.order.present

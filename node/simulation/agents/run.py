@@ -24,6 +24,7 @@ from node.simulation.agents.models import Models, is_wrong_report
 from node.simulation.agents.nominating import NominatingAgent
 from node.simulation.agents.order import Author, Order
 from node.simulation.agents.presence import Presence
+from node.simulation.agents.profiles import ProfileAgent
 from node.simulation.agents.timeline import Timeline
 from node.simulation.agents.voting import VotingAgent
 from node.simulation.agents.work import WorkAgent
@@ -120,10 +121,11 @@ class _AgentSwarm:
         self._nominations: dict[MemberId, NominatingAgent] = {}
         self._lives: dict[MemberId, Presence] = {}
         for author, machine in zip(self._authors, machines, strict=True):
-            work = self._work[author.id] = WorkAgent(self._world, author, machine)
+            profile = ProfileAgent(self._world, author, machine)
+            work = self._work[author.id] = WorkAgent(self._world, author, machine, profile)
             votes = self._votes[author.id] = VotingAgent(self._world, author, machine.number)
             self._nominations[author.id] = NominatingAgent(self._world, author, machine.number)
-            self._lives[author.id] = Presence(self._world, author, machine, work, votes)
+            self._lives[author.id] = Presence(self._world, author, machine, profile=profile, work=work, votes=votes)
             if not machine.character.is_honest:
                 self._measures.usage.ignored.add(author.id)
                 self._check.liars.add(author.id)

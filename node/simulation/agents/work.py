@@ -17,6 +17,7 @@ from consensus.ledger.records.entities import Claim
 from node.simulation.agents.duration import seconds_of
 from node.simulation.agents.machines import ROLES, Machine
 from node.simulation.agents.order import Author
+from node.simulation.agents.profiles import ProfileAgent
 from node.simulation.agents.reports import Reports
 from node.simulation.agents.timeline import Timer
 from node.simulation.agents.world import World
@@ -30,10 +31,11 @@ _SEEN_S = 1.0  # between two looks at whether a report is in the order
 class WorkAgent:
     """One machine's work: nothing, a claim that is asked for, or a claim that it works on."""
 
-    def __init__(self, world: World, author: Author, machine: Machine) -> None:
+    def __init__(self, world: World, author: Author, machine: Machine, profile: ProfileAgent) -> None:
         self._world = world
         self._author = author
         self._machine = machine
+        self._profile = profile
         self._reports = Reports(world, author, machine)
         self._chance = random.Random(f"work {world.seed} {machine.number}")
         self._is_on = False
@@ -157,7 +159,7 @@ class WorkAgent:
             self._timers = [self._world.timeline.after(hangs_after_s, partial(self._hang, claim))]
             self._renew(lambda: self._done(claim, begun_s, needed_s, self._now_s), lease_s / 4)
         else:
-            self._timers = [self._world.timeline.after(needed_s, partial(self._finish, claim))]
+            self._timers = [self._world.timeline.after(needed_s, partial(self._finish, claim, needed_s))]
             if needed_s > lease_s / 4:
                 self._renew(lambda: self._done(claim, begun_s, needed_s, self._now_s), lease_s / 4)
 
@@ -189,9 +191,10 @@ class WorkAgent:
 
         self._timers.append(self._world.timeline.after(pause_s, tell))
 
-    def _finish(self, claim: Claim) -> None:
+    def _finish(self, claim: Claim, seconds: float) -> None:
         transactions = self._reports.make(claim)
         self._author.submit(*transactions)
+        self._profile.observe(claim, seconds)
         self._end_claim()
         if claim.kind == "selfplay":
             self._choose()

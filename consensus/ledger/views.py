@@ -74,11 +74,10 @@ class Views:
         It is computed again when one of them is another record, whatever else has changed in the ledger.
         """
         key = (make, configuration)
-        before, value = self._recalled.get(key, ((), None))
-        if len(before) != len(basis) or any(old is not new for old, new in zip(before, basis, strict=True)):
-            value = make(self, configuration)
-            self._recalled[key] = basis, value
-        return value  # type: ignore[no-any-return]
+        known = self._recalled.get(key)
+        if known is None or not _are_same(known[0], basis):
+            known = self._recalled[key] = basis, make(self, configuration)
+        return known[1]
 
     @property
     def genesis(self) -> Genesis:
@@ -443,3 +442,8 @@ class Views:
     def refused_counts(self) -> Mapping[str, int]:
         """Return how many transactions were refused, by reason."""
         return dict(sorted(self._state.refused.items()))
+
+
+def _are_same(records: Sequence[object], others: Sequence[object]) -> bool:
+    """Return whether two sequences hold the same objects, not only equal ones: comparing these would cost more."""
+    return len(records) == len(others) and all(one is other for one, other in zip(records, others, strict=True))

@@ -54,8 +54,12 @@ class Quality:
 
 def quality_of(ledger: Views, configuration: str) -> Quality:
     """Return the quality of the newest games of a configuration, as many as a training waits for."""
-    wanted = ledger.settings_on(configuration).training.games
-    facts = sum_up(configuration, newest_shards(ledger, configuration, wanted))
+    return ledger.remember(_quality_of, configuration)
+
+
+def _quality_of(ledger: Views, configuration: str) -> Quality:
+    shards = _shards_of_training(ledger, configuration)
+    facts = ledger.recall(_facts_of, configuration, shards)
     window_s = ledger.settings.steering.window_s
     age_s = (ledger.clock - ledger.deliveries(configuration).newest) // SECOND
     parts = parts_of(facts)
@@ -68,6 +72,14 @@ def quality_of(ledger: Views, configuration: str) -> Quality:
         age_s=age_s,
         adjusted=adjusted(quality, confidence, age_s, window_s),
     )
+
+
+def _facts_of(ledger: Views, configuration: str) -> GameFacts:
+    return sum_up(configuration, _shards_of_training(ledger, configuration))
+
+
+def _shards_of_training(ledger: Views, configuration: str) -> list[Shard]:
+    return newest_shards(ledger, configuration, ledger.settings_on(configuration).training.games)
 
 
 def newest_shards(ledger: Views, configuration: str, games: int) -> list[Shard]:

@@ -179,6 +179,7 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
     found: dict[str, tuple[Signal, ...]] = {}
     for name, age in ages.items():
         lost, error, good = regression(ledger, name), rating_error(ledger, name), quality_of(ledger, name)
+        raised = signals.parts_of_curriculum(name, rises, settings.window_s)
         found[name] = (
             Signal(
                 "staleness",
@@ -199,9 +200,9 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
             ),
             Signal(
                 "curriculum",
-                signals.curriculum(name, rises, settings.window_s, lost),
+                signals.curriculum(raised, lost),
                 settings.curriculum,
-                (*signals.parts_of_curriculum(name, rises, settings.window_s), ("regression", lost)),
+                (*raised, ("regression", lost)),
             ),
             Signal(
                 "quality",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from consensus.ledger.rules.large_boards import SMALL_BOARD_OF
 
@@ -64,6 +64,7 @@ def velocity_signal(own: int, fastest: int) -> int:
 
 
 @lru_cache(maxsize=1024)
+@cache
 def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     """Return the part of a promotion's rise that another configuration gets, in thousandths.
 
@@ -80,17 +81,17 @@ def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     return _OTHER_BOARD if is_above_heuristic else 0
 
 
-def curriculum(configuration: str, rises: Iterable[Rise], window_s: int, regression: int) -> int:
-    """Return what promotions raise: four times the score beyond one half, less with age, passed on to siblings.
-
-    A regression takes away from it in proportion, in thousandths.
-    """
-    total = sum(part for _, part in parts_of_curriculum(configuration, rises, window_s))
+def curriculum(parts: Iterable[tuple[str, int]], regression: int) -> int:
+    """Return what promotions raise together; a regression takes away from it in proportion, in thousandths."""
+    total = sum(part for _, part in parts)
     return min(FULL, total) * (FULL - min(FULL, regression)) // FULL
 
 
 def parts_of_curriculum(configuration: str, rises: Iterable[Rise], window_s: int) -> tuple[tuple[str, int], ...]:
-    """Return what each promotion adds to the curriculum of a configuration, such as ("hex8-2 no. 3", 240)."""
+    """Return what each promotion adds to the curriculum of a configuration, such as ("hex8-2 no. 3", 240).
+
+    That is four times the score beyond one half, less with age, and of a sibling's the part of `relation`.
+    """
     parts = []
     for rise in rises:
         own = min(FULL, max(0, 4 * rise.beyond)) * max(0, window_s - rise.age) // max(1, window_s)

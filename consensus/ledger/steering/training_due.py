@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering.amounts import enough_games, games_of_training, plays_at_random
 from consensus.ledger.steering.quality import newest_shards, quality_of
-from consensus.ledger.steering.signals import FULL, NEUTRAL
+from consensus.ledger.steering.signals import FULL, NEUTRAL, SECOND
 from consensus.ledger.steering.velocity import velocity
 from consensus.ledger.views import Views
 from consensus.settings import Settings
@@ -104,5 +104,7 @@ def _rest_s(ledger: Views, name: str, cooldown_s: int) -> int:
     ends += [entry.place.clock for entry in ledger.closed_candidates() if entry.configuration == name][-1:]
     if not ends:
         return 0
-    wanted = cooldown_s // 2 if velocity(ledger, name) > 0 else cooldown_s
-    return max(0, wanted - (ledger.clock - max(ends)) // 10**9)
+    passed_s = (ledger.clock - max(ends)) // SECOND
+    if passed_s >= cooldown_s:  # mostly
+        return 0
+    return max(0, (cooldown_s // 2 if velocity(ledger, name) > 0 else cooldown_s) - passed_s)

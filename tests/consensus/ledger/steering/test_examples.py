@@ -14,7 +14,7 @@ from consensus.ledger.rules.rollbacks import comparisons
 from consensus.ledger.steering.estimates import Estimate, combined, difference, estimate
 from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
 from consensus.ledger.steering.shares import ShareBounds, shares_of
-from consensus.ledger.steering.signals import Rise, curriculum
+from consensus.ledger.steering.signals import Rise, curriculum, parts_of_curriculum
 from consensus.ledger.steering.training_due import threshold
 from consensus.ledger.steering.velocity import Learning, Step, gained_in
 from tests.consensus.ledger.steering.test_quality import shard
@@ -70,12 +70,8 @@ def test_curriculum() -> None:
     names = ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")
     for age, part in ((0, 1), (50, 2)):
         rise = Rise("hex8-2", 1, beyond=100, age=age, is_above_heuristic=True)
-        assert [curriculum(name, [rise], 100, 0) for name in names] == [
-            400 // part,
-            320 // part,
-            240 // part,
-            160 // part,
-        ]
+        found = [curriculum(parts_of_curriculum(name, [rise], 100), 0) for name in names]
+        assert [value * part for value in found] == [400, 320, 240, 160]
 
 
 def test_estimates_and_gains() -> None:

@@ -177,3 +177,15 @@ def test_settings_that_make_no_sense_are_refused(name: str, value: int, complain
     with pytest.raises(SettingsError) as caught:
         SteeringSettings(**{name: value})
     assert str(caught.value) == complaint
+
+
+def test_what_is_made_of_records_is_made_again_only_when_they_are_others() -> None:
+    ledger, made = Swarm(4).ledger, []
+
+    def make(_ledger: object, name: str) -> int:
+        made.append(name)
+        return len(made)
+
+    first, second = object(), object()
+    bases: list[list[object]] = [[], [], [first], [first], [first, second], [second, first]]
+    assert [ledger.recall(make, "hex8-2", basis) for basis in bases] == [1, 1, 2, 2, 3, 4]

@@ -99,6 +99,7 @@ PATHS = (
     _told("work", "who works on what; candidates, results in doubt and wrong ones"),
     _told("steering", "what the swarm needs most, and every number that this follows from"),
     _told("models", "the models that are or were canonical"),
+    _told("ratings", "how strong they are"),
     _told("certificates", "the certificates of promotions"),
     _Path("GET", "/certificates/<id>", "application/json", "a complete certificate, byte for byte"),
     _told("faults", "the results that were proven wrong"),

@@ -12,6 +12,7 @@ from node.api.log import LogEntry
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
+from node.api.ratings import RatingInfo
 from node.api.status import Status
 from node.api.steering import SteeringInfo
 from node.api.work import WorkInfo
@@ -41,6 +42,10 @@ class StatusSource(Protocol):
 
     def models(self) -> list[ModelInfo]:
         """Return every model that is or was canonical, by configuration, oldest first."""
+        ...
+
+    def ratings(self) -> list[RatingInfo]:
+        """Return the players of all configurations with their ratings, the best of each first."""
         ...
 
     def certificates(self) -> list[CertificateInfo]:

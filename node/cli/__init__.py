@@ -34,6 +34,7 @@ COMMANDS = {
     "work": Command("node.cli.work", "show who works on what, and how the candidates are doing"),
     "why": Command("node.cli.why", "show what the members would do next, and every number that this follows from"),
     "models": Command("node.cli.models", "show the canonical models and their history"),
+    "ratings": Command("node.cli.ratings", "show how strong the models are, with errors"),
     "certificates": Command("node.cli.certificates", "show the certificates, or save one to a file"),
     "faults": Command("node.cli.faults", "show the results that were proven wrong, or save a proof to a file"),
     "proposals": Command("node.cli.proposals", "show the proposals, and their votes"),

@@ -16,6 +16,7 @@ from node.api.log import LogEntry
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
+from node.api.ratings import RatingInfo
 from node.api.status import (
     BlobsInfo,
     ConsensusInfo,
@@ -43,6 +44,7 @@ from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.decisions import decisions, unknown_changes
 from node.report.effect_log import EffectLog
+from node.report.ratings import ratings
 from node.report.steering import steering
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
@@ -138,6 +140,10 @@ class NodeReport:
     def models(self) -> list[ModelInfo]:
         """See `StatusSource.models`."""
         return shown.models(self._ledger, self._address_book.name)
+
+    def ratings(self) -> list[RatingInfo]:
+        """See `StatusSource.ratings`."""
+        return ratings(self._ledger)
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""

@@ -133,6 +133,7 @@ def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
         "/work": lambda: json_answer(source.work()),
         "/steering": lambda: json_answer(source.steering()),
         "/models": lambda: json_answer(source.models()),
+        "/ratings": lambda: json_answer(source.ratings()),
         "/proposals": lambda: json_answer(source.proposals()),
         "/faults": lambda: json_answer(source.faults()),
         "/certificates": lambda: json_answer(source.certificates()),

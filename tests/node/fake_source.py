@@ -10,6 +10,7 @@ from node.api.log import LogEntry
 from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
+from node.api.ratings import RatingInfo
 from node.api.status import ConductInfo, PeerInfo, PeerState, Status
 from node.api.steering import SteeringInfo
 from node.api.work import CandidateInfo, CandidateState, ClaimInfo, WorkInfo
@@ -379,6 +380,23 @@ class FakeSource:
                 },
             ],
         }
+
+    def ratings(self) -> list[RatingInfo]:
+        common: RatingInfo = {
+            "configuration": "hex8-2",
+            "simulations": 16,
+            "player": "search",
+            "model": digest("second"),
+            "number": 2,
+            "canonical": True,
+            "rating": 1701.5,
+            "error": 32.0,
+            "blocks": 128,
+            "stalled": False,
+            "weaker": True,
+        }
+        heuristic: RatingInfo = {**common, "player": "heuristic", "model": None, "number": None, "canonical": False}
+        return [common, {**heuristic, "rating": 1500.0, "error": 0.0, "weaker": False}]
 
     def models(self) -> list[ModelInfo]:
         uniform: ModelInfo = {

@@ -15,7 +15,7 @@ from tests.node.cli.running import ask
 from tests.node.fake_source import FakeSource
 
 ROOT = Path(__file__).parents[3]
-READING = ["status", "members", "work", "models", "certificates", "proposals", "faults"]
+READING = ["status", "members", "work", "models", "ratings", "certificates", "proposals", "faults"]
 NASTY = "\x1b[31m\u202egpj\u200b[/bold]\nanvil"
 SHOWN = "\\x1b[31m\\u202egpj\\u200b[/bold]\\nanvil"
 
@@ -79,7 +79,7 @@ async def test_text_of_others_is_harmless_in_tables(
     assert await ask(command, "--data", data) == 0
     shown = capsys.readouterr().out
     assert not {"\x1b", "\u202e", "\u200b"} & set(shown)
-    assert command == "certificates" or SHOWN in shown  # no words of others are in that table
+    assert command in ("certificates", "ratings") or SHOWN in shown  # no words of others are in those tables
     assert await ask(command, "--data", data, "--json") == 0
     shown = capsys.readouterr().out
     assert shown.isascii()

@@ -15,8 +15,8 @@ from node.web.routes import Answer, Routes
 from tests.node.fake_source import IDS, FakeSource, digest
 
 READS = [
-    "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/proposals", "/certificates",
-    "/faults",
+    "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/ratings", "/proposals",
+    "/certificates", "/faults",
     "/log", "/metrics",
 ]  # fmt: skip
 
@@ -41,7 +41,8 @@ def test_every_answer_is_good_and_carries_the_policy(source: FakeSource, path: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/status", "/members", "/work", "/steering", "/models", "/proposals", "/certificates", "/faults"]
+    "path",
+    ["/status", "/members", "/work", "/steering", "/models", "/ratings", "/proposals", "/certificates", "/faults"],
 )
 def test_json_is_what_the_source_says(source: FakeSource, path: str) -> None:
     assert body(get(source, path)) == json.loads(json.dumps(getattr(source, path[1:])()))

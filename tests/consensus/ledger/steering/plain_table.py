@@ -1,4 +1,7 @@
-"""The table of shares computed a second way: from all shards and promotions, as docs/steering.md says."""
+"""The table of shares computed a second way: from all shards and promotions, as docs/steering.md says.
+
+What follows from rating games is taken as it is: `tests/consensus/ledger/steering/` has its own tests of that.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from statistics import median_low
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.steering.regression import regression
+from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, velocity
 
 BOARDS = {"square8": (64, 9, "small"), "hex8": (61, 7, "small"), "square19": (361, 9, ""), "hexagonal": (469, 7, "")}
 SHAPES = {"square8": "square", "square19": "square", "hex8": "hexagon", "hexagonal": "hexagon"}
@@ -50,15 +55,18 @@ def plain_table(ledger: Ledger) -> dict[str, tuple[int, int, int, int]]:
     played = {name: max((shard.clock for shard in ledger.shards(name)), default=0) for name in names}
     promoted = {name: max((entry.place.clock for entry in ledger.promotions(name)), default=0) for name in names}
     games_age, model_age = ({name: (now - then[name]) // 10**9 for name in names} for then in (played, promoted))
+    speeds = {name: velocity(ledger, name) for name in names}
+    errors = {name: rating_error(ledger, name) for name in names}
+    fastest = max(abs(speed) for speed in speeds.values())
     for name in names:
         ages = [1000 * age[name] // max(1, *age.values(), 1) for age in (games_age, model_age)]
         signals = {
             "staleness": sum(ages) // 2,
-            "velocity": 500,
+            "velocity": 500 if fastest == 0 else 500 + math.floor(Fraction(500 * speeds[name], fastest)),
             "curriculum": _curriculum(ledger, name, settings.window_s),
             "quality": 1000 - plain_quality(ledger, name),
             "diversity": 0 if _newest(ledger, name)[0] else 500,  # no two of these games began alike
-            "information": 500,
+            "information": 500 if errors[name] is None else min(1000, (errors[name] or 0) // 100),
         }
         weight = sum(value * getattr(settings, signal) for signal, value in signals.items())
         behind = Fraction(ever[name], max(1, median_low(ever.values())))
@@ -121,8 +129,10 @@ def _curriculum(ledger: Ledger, name: str, window: int) -> int:
             part = 800
         elif board == other:
             part = 600
+        elif is_above_heuristic(ledger, entry.configuration):
+            part = 400
         total += rise if entry.configuration == name else rise * part // 1000
-    return min(1000, total)
+    return min(1000, total) * (1000 - min(1000, regression(ledger, name))) // 1000
 
 
 def _claimed(ledger: Ledger, name: str) -> int:

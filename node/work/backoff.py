@@ -21,7 +21,7 @@ class Backoff:
     """
 
     def __init__(self, longest_s: float, *, leaves_slots: bool = False) -> None:
-        """`leaves_slots`: pauses at slots are longer than others at first, and limited."""
+        """Begin without failures. With `leaves_slots`, pauses at slots are longer than others at first, and limited."""
         self._longest_s = longest_s
         self._leaves_slots = leaves_slots
         self._pauses: dict[Subject, tuple[float, float]] = {}  # the pause, and when it is over

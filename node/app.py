@@ -57,6 +57,7 @@ from node.transport.router import Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 from node.web.server import serve_local
+from node.work.idle import IdleHook
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
 from node.work.nominations import Nominations
@@ -361,6 +362,10 @@ class _Work:
         supervisor: RestartingSupervisor,
     ) -> None:
         self._supervisor = supervisor
+        self._life_s = options.life_s
+        self._idle = None
+        if options.idle_command is not None:
+            self._idle = IdleHook(options.idle_command, options.idle_after_s, data / "idle.log")
         self.device = device_name()
         self.context = NodeWorkContext(
             ordering.member,
@@ -389,6 +394,8 @@ class _Work:
             checker=self._check_worker,
             device=self.device,
             rates=self._rates,
+            life_s=self._life_s,
+            idle=self._idle,
             supervisor=self._supervisor,
         )
 

@@ -261,6 +261,8 @@ class Status(TypedDict):
     """What the order holds against each member."""
     work: CurrentWorkInfo | None
     """The claim this node works on; null if none."""
+    rest: str
+    """Why nothing is wanted from this node now, in words; empty if something is, or if it works."""
     canonical: dict[str, CanonicalInfo]
     """The canonical model by configuration, such as "hex8-2"."""
     counts: CountsInfo

@@ -101,6 +101,9 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         keep_blobs=options.keep_blobs,
         attended=options.attended,
         peers=peers,
+        idle_command=config.idle_command,
+        idle_after_s=config.idle_after_s,
+        life_s=config.life_s,
     )
 
 

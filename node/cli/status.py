@@ -92,7 +92,7 @@ def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
     for pause in status["decisions"]["paused"]:
         yield "paused", f"{pause['text']}, since round {count(pause['round'])}"
     if work is None:
-        yield "work", "nothing right now"
+        yield "work", f"nothing: {status['rest']}" if status["rest"] else "nothing right now"
     else:
         done = f"{count(work['done'])} of {count(work['wished'])}"
         yield "work", f"{work['kind']} {work['subject']}, {done}, for {age(work['since_s'])}"

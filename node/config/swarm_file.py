@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 from consensus.genesis import EARLIER_VERSION, Genesis, GenesisError, make_genesis
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.roster import WEIGHT_LIMIT, RosterMember
-from consensus.settings import SECTIONS, Settings, SettingsError
+from consensus.settings import LONGEST_S, SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
 from node.config.address import ANYWHERE, Address, bind_error, parse_address
 from node.config.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
 MIN_KEPT_EPOCHS = 2
+IDLE_AFTER_S = 900
+MIN_IDLE_S = 60
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -44,7 +46,8 @@ class SwarmMember:
 class SwarmConfig:
     """A swarm.toml. Members are in the file's order; the genesis has them sorted by id.
 
-    `http`, `roles` and `keep_epochs` come from the optional [node] table and are None where it does not have them.
+    `http`, `roles`, `keep_epochs` and what follows come from the optional [node] table and are None, or have their
+    defaults, where it does not have them.
     `earlier` is the genesis that programs of the version before made of this file; None if it has settings that they
     did not know.
     """
@@ -56,6 +59,9 @@ class SwarmConfig:
     http: Address | None
     roles: tuple[str, ...] | None
     keep_epochs: int | None
+    idle_command: str | None = None
+    idle_after_s: int = IDLE_AFTER_S
+    life_s: int = 0
 
     def find(self, member_id: MemberId) -> SwarmMember | None:
         """Return the member of the file with this id, or None."""
@@ -97,6 +103,9 @@ class RunOptions:
     keep_blobs: bool = False  # also those that the ledger no longer needs
     attended: bool = False  # the node ends when its standard input does
     peers: tuple[tuple[MemberId, Address], ...] = ()
+    idle_command: str | None = None  # is run once nothing was wanted from the node for `idle_after_s`
+    idle_after_s: int = IDLE_AFTER_S
+    life_s: int = 0  # for how long the machine is expected to be there; 0: not known
 
 
 def load_config(path: Path) -> SwarmConfig:
@@ -125,7 +134,10 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     keep_epochs = None
     if node.has("keep_epochs"):
         keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
-    node.offer("http", "roles", "keep_epochs").finish()
+    idle_command = node.text("idle_command") if node.has("idle_command") else None
+    idle_after_s = _checked(node, "idle_after_s", _check_idle, node.integer("idle_after_s", IDLE_AFTER_S))
+    life_s = _checked(node, "life_s", _check_life, node.integer("life_s", 0))
+    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s").finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings, operators)
@@ -139,7 +151,22 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         http=http,
         roles=roles,
         keep_epochs=keep_epochs,
+        idle_command=idle_command,
+        idle_after_s=idle_after_s,
+        life_s=life_s,
     )
+
+
+def _check_idle(seconds: int) -> int:
+    if not MIN_IDLE_S <= seconds <= LONGEST_S:
+        raise ValueError(f"{seconds} must be {MIN_IDLE_S} to {LONGEST_S} seconds")
+    return seconds
+
+
+def _check_life(seconds: int) -> int:
+    if not 0 <= seconds <= LONGEST_S:
+        raise ValueError(f"{seconds} must be 0 to {LONGEST_S} seconds; 0: not known")
+    return seconds
 
 
 def parse_roles(names: tuple[str, ...]) -> tuple[str, ...]:

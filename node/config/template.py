@@ -57,6 +57,12 @@ _NODE = """\
 # How many epochs, the open one included, keep their events and ledgers on this disk; the records of all epochs
 # are always kept. Default: all. 2 are enough to take part and to help others catch up.
 # keep_epochs = 2
+# A command that /bin/sh runs once the swarm has wanted nothing from this node for so many seconds, such as one that
+# gives a rented machine back; again only after there was work in between. Default: none, 900.
+# idle_command = "systemctl poweroff"
+# idle_after_s = 900
+# For how many seconds from its start this machine is expected to be there; claims are made to fit. Default: not known.
+# life_s = 36000
 """
 
 _COMMENTS: dict[str, dict[str, str]] = {

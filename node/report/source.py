@@ -9,6 +9,7 @@ import trio
 from consensus.certificate.envelope import make_certificate
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
+from consensus.ledger.priorities import why_rest
 from consensus.roster import RosterMember
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
@@ -110,6 +111,7 @@ class NodeReport:
             "consensus": self._consensus(),
             "conduct": conduct(self._ledger, self._address_book.name),
             "work": self._work(),
+            "rest": self._rest(),
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
             "failures": [_failure(failure) for failure in self._failures()],
@@ -296,6 +298,11 @@ class NodeReport:
             "wished": work.wished,
             "since_s": trio.current_time() - work.since,
         }
+
+    def _rest(self) -> str:
+        if self._context.work is not None:
+            return ""
+        return why_rest(self._ledger, self._member.id, self._context.roles)
 
     def _blob_state(self) -> BlobsInfo:
         return {

@@ -1,9 +1,11 @@
 """A node's part beyond ordering: once level with the others, it works, votes and seals."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import trio
 
+from consensus.ledger.priorities import why_rest
 from consensus.ledger.records.transactions import Profile
 from node.gossip.gossip import Gossip
 from node.member.member import Member
@@ -11,6 +13,7 @@ from node.system.supervision import Supervisor, Unsupervised
 from node.system.tasks import wait_until
 from node.system.version import source_digest
 from node.work.context import WorkContext
+from node.work.idle import IdleHook
 from node.work.loop import work_on
 from node.work.nominating import nominate_on_regressions
 from node.work.rates import Rates, have_changed
@@ -35,6 +38,7 @@ async def work_for_the_swarm(
     device: str,
     rates: Rates | None = None,
     life_s: int = 0,
+    idle: IdleHook | None = None,
     supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
@@ -58,9 +62,18 @@ async def work_for_the_swarm(
                 nursery.start_soon(run, "telling rates", profile.run)
             if roles:
                 nursery.start_soon(run, "working", work_on, context, worker)
+            if roles and idle is not None:
+                nursery.start_soon(run, "idle hook", idle.run, partial(_why_idle, context))
             await wait_until(lambda: member.must_rest, _LOOK_S)
             nursery.cancel_scope.cancel()
         await wait_until(lambda: not member.must_rest, _LOOK_S)
+
+
+def _why_idle(context: WorkContext) -> str:
+    """Return why nothing is wanted from this node; empty if something is, or if it works."""
+    if context.ledger.claims_of(context.me):
+        return ""
+    return why_rest(context.ledger, context.me, context.roles)
 
 
 class _Profiles:

@@ -149,6 +149,7 @@ class FakeSource:
                 "wished": 500,
                 "since_s": 96.2,
             },
+            "rest": "",
             "canonical": {
                 "hex8-2": {
                     "model": digest("model 1"),

@@ -297,6 +297,18 @@ MISTAKES = {
         "keep_epochs: 1 is too few: the open epoch and the one before are needed; keep 2 or more, or all by leaving "
         "it out",
     ),
+    "too short an idleness": (
+        "[node]",
+        "[node]\nidle_after_s = 1",
+        19,
+        "idle_after_s: 1 must be 60 to 1000000000 seconds",
+    ),
+    "a life that is none": (
+        "[node]",
+        "[node]\nlife_s = -1",
+        19,
+        "life_s: -1 must be 0 to 1000000000 seconds; 0: not known",
+    ),
     "bad http": (
         '"127.0.0.1:8400"',
         '"8400"',
@@ -422,6 +434,10 @@ def test_a_good_file(path: Path) -> None:
     path.write_text(GOOD.replace("[node]", "[node]\nkeep_epochs = 5"))
     assert load_config(path).keep_epochs == 5
     assert load_config(path).genesis == config.genesis
+    assert (config.idle_command, config.idle_after_s, config.life_s) == (None, 900, 0)
+    path.write_text(GOOD.replace("[node]", '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5'))
+    config = load_config(path)
+    assert (config.idle_command, config.idle_after_s, config.life_s) == ("poweroff", 60, 5)
 
 
 def test_what_the_program_before_made_of_it(path: Path) -> None:

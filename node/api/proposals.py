@@ -55,7 +55,7 @@ class ProposalInfo(TypedDict):
     setting: str | None
     """Setting that gets another value, such as "selfplay.games"; null if none does."""
     value: str | None
-    """That value, as text."""
+    """That value, as text; null if a configuration loses the value of its own."""
     configuration: str | None
     """Configuration that is added, or the only one the change is about; null if it is about all."""
     work: str | None

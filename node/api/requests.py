@@ -28,7 +28,7 @@ class ProposeRequest(TypedDict):
     setting: NotRequired[str]
     """Which setting, such as "selfplay.games"; needed for "set"."""
     value: NotRequired[str]
-    """Its new value as text, such as "64" or "3/5"; needed for "set"."""
+    """Its new value as text, such as "64" or "3/5". Without one, a configuration loses the value of its own."""
     configuration: NotRequired[str]
     """Which configuration; needed for "add", else it limits the change to one of those that are played."""
     work: NotRequired[Literal["selfplay", "train", "match", "rate"]]

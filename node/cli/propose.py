@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             change.add_argument("member", metavar="ID", help="id of the newcomer, all 52 characters")
         elif name == "set":
             change.add_argument("setting", metavar="KEY", help="which one, as section.name: selfplay.games")
-            change.add_argument("value", metavar="VALUE", help="its new value: 64, 13/20, 0.65, c16b2")
+            change.add_argument(
+                "value", nargs="?", metavar="VALUE",
+                help="its new value: 64, 13/20, 0.65, c16b2; without one, that of the whole swarm holds in C again",
+            )  # fmt: skip
             change.add_argument("--configuration", metavar="C", help="for this one only, such as hex8-2 (default: all)")
         elif name == "add":
             change.add_argument("configuration", metavar="NAME", help="as board-players: hexagonal-3")

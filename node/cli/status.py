@@ -81,7 +81,7 @@ def _order_facts(status: Status) -> Iterator[tuple[str, str]]:
 
 def _change(entry: DecisionInfo) -> str:
     """Return what holds, such as "match.p1 = 3/5 on hex8-2"."""
-    if entry["setting"] is None:
+    if entry["setting"] is None or entry["value"] is None:
         return entry["text"]
     on = "" if entry["configuration"] is None else f" on {entry['configuration']}"
     return f"{entry['setting']} = {entry['value']}{on}"

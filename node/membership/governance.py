@@ -134,8 +134,9 @@ class Governance:
             raise GovernanceError(409, f"{why}; only a new swarm can have it")
         setting = value = None
         if kind == "set":
-            setting, value = _text(wish, "setting"), _text(wish, "value")
-            value = self._plain_value(setting, value)
+            setting = _text(wish, "setting")
+            if "value" in wish or "configuration" not in wish:
+                value = self._plain_value(setting, _text(wish, "value"))
         change = SteeringChange(
             kind,
             setting=setting,

@@ -158,6 +158,8 @@ _WORK = {None: "all work", "selfplay": "self-play", "train": "training", "match"
 def steering_in_words(kind: str, setting: str | None, value: str | None, where: str | None, work: str | None) -> str:
     """Return what a change of what the swarm does means, such as "selfplay.games becomes 64 on hex8-2"."""
     on = "" if where is None else f" on {where}"
+    if kind == "set" and value is None:
+        return f"{setting}{on} becomes that of the whole swarm"
     if kind == "set":
         return f"{setting} becomes {value}{on}"
     if kind == "add":

@@ -27,7 +27,7 @@ Scope: TypeAlias = tuple[str, str]
 """Kind of work (empty: all) and configuration (empty: all)."""
 
 FIELDS: Mapping[SteeringKind, tuple[frozenset[str], frozenset[str]]] = {
-    "set": (frozenset({"setting", "value"}), frozenset({"configuration"})),
+    "set": (frozenset({"setting"}), frozenset({"value", "configuration"})),  # one of these two
     "add": (frozenset({"configuration"}), frozenset()),
     "pause": (frozenset(), frozenset({"work", "configuration"})),
     "resume": (frozenset(), frozenset({"work", "configuration"})),
@@ -49,7 +49,7 @@ class SteeringChange(Entity):
     kind: SteeringKind
     _: KW_ONLY
     setting: str | None = None  # section.name
-    value: str | None = None  # as `Settings.text_of` writes it
+    value: str | None = None  # as `Settings.text_of` writes it; None: a configuration has no value of its own any more
     configuration: str | None = None  # the one to add, or the only one that the change is about
     work: WorkKind | None = None  # the only kind of work that is to pause or go on
 

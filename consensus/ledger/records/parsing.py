@@ -259,6 +259,8 @@ def _steering_change(source: Fields) -> SteeringChange:
             raise MalformedError(f"field {name} has no place in a change of kind {change.kind}")
         if not given and name in needed:
             raise MalformedError(f"field {name} is missing in a change of kind {change.kind}")
+    if change.kind == "set" and change.value is None and change.configuration is None:
+        raise MalformedError("field value is missing in a change of kind set")
     return change
 
 

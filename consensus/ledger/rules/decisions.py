@@ -162,11 +162,13 @@ def _check_value(state: State, change: SteeringChange) -> str | None:
 
     Raise RefusedError if the new one cannot be used there, alone or with all the others.
     """
-    setting, value, name = change.setting or "", change.value or "", change.configuration
+    setting, value, name = change.setting or "", change.value, change.configuration
     tables = state.decisions
     kind, own_name, _ = find_setting(setting)
     if name is not None and own_name in kind.SWARM_WIDE:
         raise _refuse(f"{setting} has one value in the whole swarm; leave the configuration out")
+    if value is None:
+        return _check_removal(state, setting, name or "")
     try:
         if name is None:
             present, changed = tables.settings, tables.founding.with_values({**tables.values(), setting: value})
@@ -182,6 +184,20 @@ def _check_value(state: State, change: SteeringChange) -> str | None:
     if changed.text_of(setting) == present.text_of(setting):
         raise _refuse("it would change nothing")
     return tables.values(name or "").get(setting)
+
+
+def _check_removal(state: State, setting: str, name: str) -> str:
+    """Return the value of its own that a configuration has. Raise RefusedError if it needs it, or has none."""
+    tables = state.decisions
+    own = tables.values(name)
+    if setting not in own:
+        raise _refuse(f"{setting} has no value of its own on {name}")
+    before = own.pop(setting)
+    try:
+        _on(name, tables.settings, own)
+    except SettingsError as error:
+        raise _refuse(str(error)) from None
+    return before
 
 
 def _refuse(detail: str) -> RefusedError:

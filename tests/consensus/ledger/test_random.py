@@ -320,6 +320,7 @@ class Author:
         setting, value = self.random.choice(STEERED)
         changes = [
             SteeringChange("set", setting=setting, value=value, configuration=name),
+            SteeringChange("set", setting=setting, configuration=name or "hex8-2"),
             SteeringChange("add", configuration=self.random.choice(("hex8-3", "square8-3"))),
             SteeringChange("pause", work=work, configuration=name),
             SteeringChange("resume", work=work, configuration=name),

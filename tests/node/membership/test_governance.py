@@ -368,8 +368,14 @@ async def test_changes_of_what_the_swarm_does_in_words() -> None:
         ({"change": "pause"}, "all work pauses"),
         ({"change": "pause", "work": "match", "configuration": "hex8-2"}, "matches on hex8-2 pause"),
         ({"change": "add", "configuration": "square8-3"}, "square8-3 is played, too"),
+        (
+            {"change": "set", "setting": "match.p1", "configuration": "hex8-2"},
+            "match.p1 on hex8-2 becomes that of the whole swarm",
+        ),
     ):
         room = Room(Swarm(4, STEERED))
+        own = SteeringChange("set", setting="match.p1", value="3/5", configuration="hex8-2")
+        room.swarm.agree(own, 1, 2, 3)
         assert (await room.actions.propose({"reason": "so", **wish}))["text"] == text
 
 

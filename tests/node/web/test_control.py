@@ -203,6 +203,8 @@ async def test_propose_says_what_will_happen(
         (["set", "selfplay.games", "64"], {"change": "set", "setting": "selfplay.games", "value": "64"}),
         (["set", "match.p1", "3/5", "--configuration", "hex8-2"],
          {"change": "set", "setting": "match.p1", "value": "3/5", "configuration": "hex8-2"}),
+        (["set", "match.p1", "--configuration", "hex8-2"],
+         {"change": "set", "setting": "match.p1", "configuration": "hex8-2"}),
         (["add", "hexagonal-3"], {"change": "add", "configuration": "hexagonal-3"}),
     ],
 )  # fmt: skip

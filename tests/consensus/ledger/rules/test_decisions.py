@@ -102,6 +102,24 @@ def test_a_configuration_can_have_its_own_value() -> None:
     assert [entry.version for entry in swarm.ledger.changed_settings()] == [2, 1]
 
 
+def test_a_configuration_can_lose_the_value_of_its_own() -> None:
+    swarm = swarm_of("hex8-2", "square8-2")
+    for value in ("48", None):
+        swarm.agree(SteeringChange("set", setting="selfplay.games", value=value, configuration="hex8-2"), 0, 1, 2)
+    assert (swarm.ledger.settings_version, swarm.last[-1].fields["before"]) == (2, "48")
+    swarm.agree(setting("selfplay.games", "64"), 0, 1, 2)
+    games = [swarm.ledger.settings_on("hex8-2", version).selfplay.games for version in range(4)]
+    assert games == [32, 48, 32, 64]
+    swarm.propose(0, SteeringChange("set", setting="selfplay.games", configuration="hex8-2"))
+    assert detail(swarm) == "selfplay.games has no value of its own on hex8-2"
+    swarm.agree(setting("selfplay.ceiling", "2000", "hex8-2"), 0, 1, 2)
+    swarm.agree(setting("training.games", "1000", "hex8-2"), 0, 1, 2)
+    swarm.propose(0, SteeringChange("set", setting="selfplay.ceiling", configuration="hex8-2"))
+    assert detail(swarm) == "settings.selfplay.ceiling: must be training.games (1000) or more, not 512"
+    assert swarm.replayed().digest() == swarm.ledger.digest()
+    assert through_a_close(swarm).settings_on("hex8-2") == swarm.ledger.settings_on("hex8-2")
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

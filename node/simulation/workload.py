@@ -14,7 +14,8 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.changes import Change, Proposal
 from consensus.ledger.records.decisions import SteeringChange
-from consensus.ledger.records.entities import Candidacy, Claim, SlotResult
+from consensus.ledger.records.entities import Claim, SlotResult
+from consensus.ledger.records.ratings import Contest
 from consensus.roster import Roster
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from consensus.statement import pae
@@ -48,8 +49,8 @@ def _is_wrong(result: SlotResult) -> bool:
     return result.root != result.blob
 
 
-def _wrong_slots(candidacy: Candidacy) -> list[int]:
-    results = ((number, slot.result) for number, slot in enumerate(candidacy.slots))
+def _wrong_slots(contest: Contest) -> list[int]:
+    results = ((number, slot.result) for number, slot in enumerate(contest.slots))
     return [number for number, result in results if result is not None and _is_wrong(result)]
 
 
@@ -165,15 +166,16 @@ class Workload:
             for case in due_findings(ledger, me)
             if self._is_time_for(case.id)
         ]
-        for candidacy in ledger.candidates():
-            for slot in _wrong_slots(candidacy):
-                report = report_of(candidacy, slot)
+        contests: list[Contest] = [*ledger.candidates(), *ledger.series()]
+        for contest in contests:
+            for slot in _wrong_slots(contest):
+                report = report_of(contest, slot)
                 if report is None or ledger.case(report.digest) is not None:
                     continue
                 if self._is_time_for(("wrong", report.digest)):
                     finding = t.Finding(
                         self._next_id(),
-                        candidate=candidacy.id,
+                        candidate=contest.id,
                         slot=slot,
                         result=report.digest,
                         wrong=True,

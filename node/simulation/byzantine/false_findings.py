@@ -6,6 +6,7 @@ from consensus.event import Event
 from consensus.keys import SigningKey
 from consensus.ledger.records import transactions as ledger
 from consensus.ledger.records.cases import report_of
+from consensus.ledger.records.ratings import Contest
 from node.member.creation import Plan
 from node.simulation.byzantine.attack import Attack, ByzantineMember
 
@@ -32,13 +33,14 @@ class FalseFindings(Attack):
             )
             for case in view.cases()
         ]
-        for candidacy in view.candidates():
-            for slot in range(len(candidacy.slots)):
-                report = report_of(candidacy, slot)
+        contests: list[Contest] = [*view.candidates(), *view.series()]
+        for contest in contests:
+            for slot in range(len(contest.slots)):
+                report = report_of(contest, slot)
                 if report is not None and report.result.author not in colluding:
                     finding = ledger.Finding(
                         number + 1 + slot,
-                        candidate=candidacy.id,
+                        candidate=contest.id,
                         slot=slot,
                         result=report.digest,
                         wrong=True,

@@ -8,10 +8,11 @@ sweep has an estimate, too (the idea of Agresti and Coull, 1998, by blocks; as i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+from itertools import pairwise
 from math import isqrt
 
 from consensus.ledger.records.ratings import Opponent, Pair, Player, Tally
@@ -87,6 +88,12 @@ def _scores(ledger: Views, configuration: str) -> Scores:
     return Scores(ledger.tallies(configuration))
 
 
+def summed(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the sum of independent estimates."""
+    entries = list(estimates)
+    return Estimate(sum(entry.value for entry in entries), isqrt(sum(entry.error**2 for entry in entries)))
+
+
 class Scores:
     """How strong each model of a configuration is against each opponent.
 
@@ -112,17 +119,21 @@ class Scores:
         points = self._points.get((model, player, opponent, other))
         return None if points is None else estimate(points, self._players)
 
-    def gain(self, model: bytes, previous: bytes) -> Estimate | None:
-        """Return how much stronger a model is than the one before it; None if nothing says so.
+    def gain(self, path: Sequence[bytes]) -> Estimate | None:
+        """Return how much stronger the last of some models is than the first; None if nothing says so.
 
-        They are compared by their scores against the fixed opponents, and by games against each other. A score near all
-        points or none says little, which its error shows: so where the fixed opponents are left behind, the games
-        against each other count most.
+        Each replaced the one before it in the path. The two are compared by their scores against the fixed opponents,
+        and by the games of each model against the one before. A score near all points or none says little, which its
+        error shows: so where the fixed opponents are left behind, the games against each other count most.
         """
+        if len(path) < 2:
+            return Estimate(0, 0)
         found = []
         for opponent in FIXED:
-            now, before = self.against(model, opponent), self.against(previous, opponent)
+            now, before = self.against(path[-1], opponent), self.against(path[0], opponent)
             if now is not None and before is not None:
                 found.append(difference(now, before))
-        direct = self.against(model, "model", other=previous)
-        return combined([*found, direct] if direct is not None else found)
+        steps = [self.against(model, "model", other=previous) for previous, model in pairwise(path)]
+        if all(step is not None for step in steps):
+            found.append(summed(step for step in steps if step is not None))
+        return combined(found)

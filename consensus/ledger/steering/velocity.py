@@ -1,20 +1,21 @@
 """How fast a configuration learns, whether it has stalled, and how well its rating is known.
 
-What a promotion gained is measured by rating games (`Scores.gain`), not by the match that promoted it: that ends when
-it looks best, so it says too much. The gains of the promotions in a window are added up. The window is a cost, that of
-`steering.stall_trainings` trainings: of the self-play that they wait for. A configuration has stalled when it had the
-whole window and its gains are not beyond their error (twice the standard error). It has recovered when the newest
-promotion ended that.
+What was gained is measured by rating games (`Scores.gain`), not by the matches that promoted: those end when a model
+looks best, so they say too much. Velocity is what the canonical model gained over the one that was canonical before a
+window. The window is a cost, that of `steering.stall_trainings` trainings: of the self-play that they wait for. A
+configuration has stalled when it had the whole window and its gain is not beyond its error (twice the standard error).
+It has recovered when the newest promotion ended that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
+from itertools import pairwise
 
+from consensus.ledger.records.ratings import Milestone
 from consensus.ledger.steering.amounts import games_of_training, mean_plies
-from consensus.ledger.steering.estimates import Estimate, combined, scores_of
+from consensus.ledger.steering.estimates import Estimate, Scores, combined, scores_of, summed
 from consensus.ledger.views import Views
 
 EVALUATIONS = 10**9
@@ -41,24 +42,26 @@ class Learning:
     begun: int  # cost of all self-play before the first network that is kept
     cost: int  # of all self-play so far
     window: int  # cost of the trainings within which something has to be gained
-    gained: Estimate  # in the window
+    gained: Estimate | None  # in the window; None: the canonical model is not rated yet
+    gained_before: Estimate | None = None  # in the window that ended with the newest promotion, without that
 
     @property
     def velocity(self) -> int:
         """Thousandths of Elo per million evaluations, in the window or as long as there are networks."""
-        return self.gained.value * EVALUATIONS // max(1, min(self.window, self.cost - self.begun))
+        gained = 0 if self.gained is None else self.gained.value
+        return gained * EVALUATIONS // max(1, min(self.window, self.cost - self.begun))
 
     @property
     def is_stalled(self) -> bool:
         """Whether nothing was gained beyond the error in the whole window; not while a promotion is not rated."""
-        return _is_stalled(self.steps, self.begun, self.cost, self.window)
+        return _is_stalled(self.gained, self.cost - self.begun, self.window)
 
     @property
     def has_recovered(self) -> bool:
         """Whether it had stalled before the newest promotion, and has not now."""
-        if not self.steps or self.is_stalled:
+        if not self.steps or self.gained is None or self.is_stalled:
             return False
-        return _is_stalled(self.steps[:-1], self.begun, self.steps[-1].cost, self.window)
+        return _is_stalled(self.gained_before, self.steps[-1].cost - self.begun, self.window)
 
 
 def learning(ledger: Views, configuration: str) -> Learning:
@@ -68,21 +71,30 @@ def learning(ledger: Views, configuration: str) -> Learning:
 
 def _learning(ledger: Views, configuration: str) -> Learning:
     milestones, scores = ledger.ratings(configuration).milestones, scores_of(ledger, configuration)
-    networks = {entry.model.digest for entry in milestones}
-    steps = tuple(
-        Step(entry.number, entry.cost, scores.gain(entry.model.digest, entry.previous))
-        for entry in milestones
-        if entry.previous in networks
-    )
     cost, window = ledger.deliveries(configuration).cost, window_of(ledger, configuration)
+    steps = tuple(
+        Step(entry.number, entry.cost, scores.gain((before.model.digest, entry.model.digest)))
+        for before, entry in pairwise(milestones)
+    )
     return Learning(
         configuration=configuration,
         steps=steps,
         begun=milestones[0].cost if milestones else cost,
         cost=cost,
         window=window,
-        gained=gained_in(steps, cost - window),
+        gained=_gained(scores, milestones, cost - window),
+        gained_before=_gained(scores, milestones[:-1], milestones[-1].cost - window) if steps else None,
     )
+
+
+def _gained(scores: Scores, milestones: Sequence[Milestone], since: int) -> Estimate | None:
+    """Return what the last model gained over the one that was canonical at a cost, or over the first one."""
+    older = sum(entry.cost <= since for entry in milestones)
+    return scores.gain([entry.model.digest for entry in milestones[max(0, older - 1) :]])
+
+
+def _is_stalled(gained: Estimate | None, cost: int, window: int) -> bool:
+    return cost >= window and gained is not None and gained.value <= _BEYOND * gained.error
 
 
 def window_of(ledger: Views, configuration: str) -> int:
@@ -91,19 +103,6 @@ def window_of(ledger: Views, configuration: str) -> int:
     games = games_of_training(settings, entry)
     training = games * mean_plies(entry) * ledger.budget(configuration).ply_cost
     return settings.steering.stall_trainings * max(1, training)
-
-
-def gained_in(steps: Sequence[Step], since: int) -> Estimate:
-    """Return the sum of what the promotions after this cost gained, as far as it is known, and its standard error."""
-    gains = [step.gain for step in steps if step.cost > since and step.gain is not None]
-    return Estimate(sum(entry.value for entry in gains), isqrt(sum(entry.error**2 for entry in gains)))
-
-
-def _is_stalled(steps: Sequence[Step], begun: int, cost: int, window: int) -> bool:
-    if cost - begun < window or (steps and steps[-1].gain is None):
-        return False
-    gained = gained_in(steps, cost - window)
-    return gained.value <= _BEYOND * gained.error
 
 
 def velocity(ledger: Views, configuration: str) -> int:
@@ -124,7 +123,7 @@ def rating_error(ledger: Views, configuration: str) -> int | None:
         step = scores.against(entry.model.digest, "model", other=entry.previous)
         found = [] if own is None else [own]
         if known is not None and step is not None:
-            found.append(Estimate(known.value + step.value, isqrt(known.error**2 + step.error**2)))
+            found.append(summed((known, step)))
         known = combined(found)
     return None if known is None else known.error
 

@@ -16,7 +16,7 @@ from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of,
 from consensus.ledger.steering.shares import ShareBounds, shares_of
 from consensus.ledger.steering.signals import Rise, curriculum, parts_of_curriculum
 from consensus.ledger.steering.training_due import threshold
-from consensus.ledger.steering.velocity import Learning, Step, gained_in
+from consensus.ledger.steering.velocity import Learning, Step
 from tests.consensus.ledger.steering.test_quality import shard
 
 PAGE = " ".join((Path(__file__).parents[4] / "docs" / "steering.md").read_text().split())
@@ -89,20 +89,21 @@ def test_estimates_and_gains() -> None:
 
 
 def test_a_stall_and_its_end() -> None:
-    first, second = Step(2, 300, Estimate(100, 30)), Step(3, 1450, Estimate(40, 30))
-    third = Step(4, 1500, Estimate(90, 30))
+    assert "a promotion at 300 that gained 100 Elo (error 30): at 1200 the gain is in the window; at 1400" in PAGE
 
-    def at(cost: int, *steps: Step) -> Learning:
-        gained = gained_in(steps, cost - 1000)
-        return Learning(configuration="hex8-2", steps=steps, begun=0, cost=cost, window=1000, gained=gained)
+    def at(cost: int, promoted: int, gained: Estimate, before: Estimate | None = None) -> Learning:
+        steps = (Step(2, promoted, gained),)
+        return Learning(
+            configuration="hex8-2", steps=steps, begun=0, cost=cost, window=1000, gained=gained, gained_before=before
+        )
 
-    assert "at 1200 it has not stalled; at 1400 the gain has left the window, and it has" in PAGE
-    assert [at(cost, first).is_stalled for cost in (1200, 1400)] == [False, True]
-    assert "at 1450 does not end that, as 40 is less than 60" in PAGE
-    assert at(1460, first, second).is_stalled
-    assert "the sum is 130 with an error of 42: it has recovered" in PAGE
-    recovered = at(1510, first, second, third)
-    assert (recovered.gained, recovered.has_recovered) == (Estimate(130, 42), True)
+    nothing = Estimate(0, 0)
+    assert not at(1200, 300, Estimate(100, 30)).is_stalled
+    assert at(1400, 300, nothing).is_stalled
+    assert "A promotion at 1450 that gained 40 Elo (error 30) does not end that, as 40 is less than 60" in PAGE
+    assert at(1460, 1450, Estimate(40, 30), nothing).is_stalled
+    assert "If the next one at 1500 makes it 130 (error 35), it has recovered" in PAGE
+    assert at(1510, 1500, Estimate(130, 35), Estimate(40, 30)).has_recovered
 
 
 def test_the_fortune_of_a_regression() -> None:

@@ -7,7 +7,7 @@ from math import log, log10
 
 import pytest
 
-from consensus.ledger.steering.estimates import Estimate, Scores, combined, difference, estimate
+from consensus.ledger.steering.estimates import Estimate, Scores, combined, difference, estimate, summed
 from consensus.ledger.steering.velocity import (
     EVALUATIONS,
     Learning,
@@ -75,11 +75,11 @@ def test_a_gain_is_the_difference_of_the_scores_and_the_games_against_each_other
     swarm.put(swarm.played(first, "heuristic"), [2, 2] * (BLOCKS // 2))
     swarm.put(swarm.played(second, "heuristic"), [4, 2] * (BLOCKS // 2))
     scores = Scores(swarm.ledger.tallies("hex8-2"))
-    by_heuristic = scores.gain(second, first)
+    by_heuristic = scores.gain((first, second))
     assert by_heuristic is not None
     assert by_heuristic == difference(estimate((4, 2) * (BLOCKS // 2), 2), estimate((2, 2) * (BLOCKS // 2), 2))
     swarm.put(swarm.played(second, "model", other=first), [2, 2] * (BLOCKS // 2))
-    both = Scores(swarm.ledger.tallies("hex8-2")).gain(second, first)
+    both = Scores(swarm.ledger.tallies("hex8-2")).gain((first, second))
     assert both is not None
     assert 0 < both.value < by_heuristic.value
     assert both.error < by_heuristic.error
@@ -116,31 +116,53 @@ def test_the_rating_gets_more_certain_with_games() -> None:
     assert len(set(known)) == len(errors)
 
 
-def at(cost: int, gains: list[tuple[int, int, int] | None]) -> Learning:
-    """What was learned by a cost, in a window of 1000, with networks from 0 on; gains are (cost, value, error)."""
-    steps = tuple(
-        Step(number, 0 if entry is None else entry[0], None if entry is None else Estimate(*entry[1:]))
-        for number, entry in enumerate(gains, 2)
+def learned(
+    cost: int, gained: Estimate | None, *, promoted: int = 300, before: Estimate | None = None, begun: int = 0
+) -> Learning:
+    """What was learned by a cost, in a window of 1000; the newest promotion was at `promoted`."""
+    steps = (Step(2, promoted, gained),)
+    return Learning(
+        configuration="hex8-2", steps=steps, begun=begun, cost=cost, window=1000, gained=gained, gained_before=before
     )
-    inside = [step.gain for step in steps if step.gain is not None and step.cost > cost - 1000]
-    gained = Estimate(sum(entry.value for entry in inside), int(sum(entry.error**2 for entry in inside) ** 0.5))
-    return Learning(configuration="hex8-2", steps=steps, begun=0, cost=cost, window=1000, gained=gained)
 
 
-def test_velocity_stall_and_recovery_along_a_curve() -> None:
-    """The worked example of docs/steering.md: costs in thousandths of an evaluation, the window is 1000."""
-    first = (300, 100_000, 30_000)
-    assert at(400, [first]).velocity == 100_000 * EVALUATIONS // 400
-    assert not at(1200, [first]).is_stalled  # the gain is in the window
-    assert at(1400, [first]).is_stalled
-    assert at(1400, [first]).velocity == 0
-    small, large = (1450, 40_000, 30_000), (1500, 90_000, 30_000)
-    assert at(1460, [first, small]).is_stalled  # not beyond twice the error
-    assert not at(1510, [first, small, large]).is_stalled
-    assert at(1510, [first, small, large]).has_recovered
-    assert not at(1200, [first]).has_recovered
-    assert not at(1460, [first, None]).is_stalled  # not rated yet
+def test_velocity_is_the_gain_by_the_cost_of_the_window_or_of_all_networks() -> None:
+    assert learned(400, Estimate(100_000, 1)).velocity == 100_000 * EVALUATIONS // 400
+    assert learned(5000, Estimate(100_000, 1)).velocity == 100_000 * EVALUATIONS // 1000
+    assert learned(1500, Estimate(-80_000, 1)).velocity == -80_000 * EVALUATIONS // 1000
+    assert learned(1500, None).velocity == 0
 
 
-def test_a_regression_has_a_negative_velocity() -> None:
-    assert at(1500, [(1200, -80_000, 20_000)]).velocity == -80_000 * EVALUATIONS // 1000
+def test_a_stall_is_a_window_without_a_gain_beyond_the_error() -> None:
+    assert not learned(999, Estimate(0, 0)).is_stalled  # not the whole window yet
+    assert learned(1400, Estimate(0, 0)).is_stalled
+    assert learned(1400, Estimate(60, 30)).is_stalled
+    assert not learned(1400, Estimate(61, 30)).is_stalled
+    assert not learned(1400, None).is_stalled  # not rated yet
+
+
+def test_a_recovery_is_a_promotion_that_ends_a_stall() -> None:
+    assert learned(1510, Estimate(100, 30), promoted=1500, before=Estimate(0, 0)).has_recovered
+    assert not learned(1510, Estimate(50, 30), promoted=1500, before=Estimate(0, 0)).has_recovered
+    assert not learned(1510, Estimate(100, 30), promoted=1500, before=Estimate(90, 30)).has_recovered
+    assert not learned(910, Estimate(100, 30), promoted=900, before=Estimate(0, 0)).has_recovered
+    assert not learned(1510, None, promoted=1500, before=Estimate(0, 0)).has_recovered
+
+
+def test_a_gain_over_several_promotions_is_that_of_the_ends_and_of_the_steps() -> None:
+    swarm, first, second = rated()
+    swarm.put(swarm.played(first, "heuristic"), [2, 2] * (BLOCKS // 2))
+    swarm.put(swarm.played(second, "model", other=first), [3, 2] * (BLOCKS // 2))
+    swarm.promote(2, "third")
+    third = swarm.model_of("third")
+    swarm.put(swarm.played(third, "heuristic"), [3, 3] * (BLOCKS // 2))
+    swarm.put(swarm.played(third, "model", other=second), [2, 3] * (BLOCKS // 2))
+    scores = Scores(swarm.ledger.tallies("hex8-2"))
+    ends = difference(estimate((3,) * BLOCKS, 2), estimate((2,) * BLOCKS, 2))
+    steps = summed((estimate((3, 2) * (BLOCKS // 2), 2), estimate((2, 3) * (BLOCKS // 2), 2)))
+    assert scores.gain((first, second, third)) == combined([ends, steps])
+    assert scores.gain((first,)) == Estimate(0, 0)
+    found = learning(swarm.ledger, "hex8-2")
+    assert found.gained == scores.gain((first, second, third))
+    assert [step.gain for step in found.steps] == [scores.gain((first, second)), scores.gain((second, third))]
+    assert found.gained_before == scores.gain((first, second))

@@ -244,9 +244,9 @@ class Views:
         return shard.facts is not None and not shards.check_can_doubt(self._state, member, shard)
 
     @property
-    def distrusted(self) -> frozenset[MemberId]:
+    def distrusted(self) -> Mapping[MemberId, int]:
         """The members whose new shards weigh nothing until another member has checked one of them."""
-        return frozenset(self._state.distrusted)
+        return dict(sorted(self._state.distrusted.items()))
 
     def faults(self) -> tuple[Fault, ...]:
         """Return the results that are proven wrong, oldest first; the ledger keeps the newest."""

@@ -3,9 +3,11 @@
 Whoever loads a shard checks it against what was announced: model, seed, games, plies, root and facts, which all follow
 from its bytes. So honest members find the same, and findings decide as they do on results of matches
 (`consensus.ledger.rules.findings`): the first `wrong` opens a case, more than 2/3 of the weight strike the shard, a
-third or more that find it right close the case, and so does the time. The games of a shard that was struck do not
-count. What its author announces afterwards waits, and weighs nothing, until another member has checked one of these
-shards and found it right.
+third or more that find it right close the case, and so does the time. Then the member that opened it opens no other one
+for the time of a vote, so that its false alarms cost everybody a few checks in that time and no more.
+
+The games of a shard that was struck do not count. What its author announces afterwards waits, and weighs nothing, until
+another member has checked one of these shards and found it right.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from consensus.ledger.rules.exploration import FULL
 from consensus.ledger.state.state import RefusedError, State
 
 MAX_OPEN_CASES = 4  # opened by one member
+SECOND = 10**9  # of the ledger's clock, ns
 
 _MOST_ENTROPY = 16_000  # thousandths of a bit: a stored policy has at most 65,535 parts
 _MILLION = 1_000_000
@@ -161,7 +164,9 @@ def check_can_doubt(state: State, author: MemberId, shard: Shard) -> str:
     """Return why the member cannot open a case about this shard now; empty if it can."""
     if shard.standing == "struck":
         return "shard is struck"
-    if author in shard.doubters:
+    since = state.false_alarms.get(author)
+    rests = since is not None and state.clock < since + state.settings.timing.vote_s * SECOND
+    if rests or author in shard.doubters:
         return "member raised a false alarm"
     mine = sum(case.author == author for case in state.shard_cases.values())
     return "too many open cases" if mine >= MAX_OPEN_CASES else ""
@@ -176,7 +181,7 @@ def _open(state: State, place: Place, author: MemberId, shard: Shard) -> ShardCa
         accused=shard.author,
         author=author,
         place=place,
-        deadline=state.clock + state.settings.timing.vote_s * 10**9,
+        deadline=state.clock + state.settings.timing.vote_s * SECOND,
     )
 
 
@@ -204,6 +209,7 @@ def expire(state: State, place: Place) -> None:
 
 def _close(state: State, place: Place, case: ShardCase, reason: str) -> None:
     del state.shard_cases[case.shard]
+    state.false_alarms[case.author] = state.clock
     shard = find(state, case.shard)
     if shard is not None:
         _put(state, replace(shard, doubters=(*shard.doubters, case.author)))
@@ -225,7 +231,7 @@ def _strike(state: State, place: Place, case: ShardCase, against: int) -> None:
         if shard.standing == "counted":
             _uncount(state, shard)
         _put(state, replace(shard, standing="struck"))
-    state.distrusted.add(case.accused)
+    state.distrusted[case.accused] = state.clock
     number = state.fault_counts[case.accused] = state.fault_counts.get(case.accused, 0) + 1
     state.emit(
         "struck",
@@ -250,7 +256,7 @@ def _trust(state: State, place: Place, author: MemberId, checked: Shard) -> None
         raise RefusedError("no open case")
     if author == checked.author:
         raise RefusedError("shard is the member's own")
-    state.distrusted.discard(checked.author)
+    state.distrusted.pop(checked.author, None)
     number = 0
     for name in sorted(state.shards):
         for shard in list(state.shards[name]):

@@ -34,7 +34,9 @@ def prune(state: State) -> None:
     # Nobody can nominate against a model that is not canonical. If it becomes canonical again, earlier failures
     # against it no longer count.
     state.failed_pairs = {pair for pair in state.failed_pairs if pair[1] in canonical}
-    state.distrusted &= state.roster.weights.keys()
+    for table in (state.distrusted, state.false_alarms):
+        for member in table.keys() - state.roster.weights.keys():
+            del table[member]
     # Evidence about older epochs is refused anyway.
     oldest = state.epoch.number - RECENT_EPOCHS
     state.convictions = {

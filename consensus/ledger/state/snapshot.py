@@ -69,7 +69,8 @@ def encode_snapshot(state: State) -> bytes:
         table["times"] = state.times_table()
     if state.settings.steering.rules:
         table["decisions"] = state.decisions.snapshot()
-        table["distrusted"] = sorted(state.distrusted)
+        table["distrusted"] = [list(pair) for pair in sorted(state.distrusted.items())]
+        table["alarms"] = [list(pair) for pair in sorted(state.false_alarms.items())]
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in _lists(state.settings).items():
@@ -158,7 +159,7 @@ def _lists(settings: Settings) -> dict[str, tuple[type, Callable[[State], Any]]]
 def _fields(settings: Settings) -> set[str]:
     """Return the names of all parts of a snapshot."""
     times = {"times"} if settings.timing.by_weight else set()
-    steered = {"decisions", "distrusted"} if settings.steering.rules else set()
+    steered = {"decisions", "distrusted", "alarms"} if settings.steering.rules else set()
     return FIELDS | times | steered | _lists(settings).keys()
 
 
@@ -180,7 +181,8 @@ def _read(genesis: Genesis, table: Decoded) -> State:
         state.weighted_time, times = parse_value(tuple[int, tuple[tuple[bytes, int], ...]], table["times"], "times")
         state.member_times = dict(times)
     if genesis.settings.steering.rules:
-        state.distrusted = set(parse_value(tuple[bytes, ...], table["distrusted"], "distrusted"))
+        state.distrusted = dict(parse_value(tuple[tuple[bytes, int], ...], table["distrusted"], "distrusted"))
+        state.false_alarms = dict(parse_value(tuple[tuple[bytes, int], ...], table["alarms"], "alarms"))
     for member, floor, above in parse_value(tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"):
         used = state.used[member] = UsedIds()
         used.floor, used.above = floor, set(above)

@@ -167,7 +167,8 @@ class State:
         self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
         self.explorations: dict[str, Exploration] = {}  # with `steering.rules`, by configuration
         self.shard_cases: dict[bytes, ShardCase] = {}  # with `steering.rules`, by the shard in doubt
-        self.distrusted: set[MemberId] = set()  # members whose new shards wait until one of them was checked
+        self.distrusted: dict[MemberId, int] = {}  # whose shards wait, and the clock when one was struck last, ns
+        self.false_alarms: dict[MemberId, int] = {}  # the clock when a member's last case about a shard came to nothing
         self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
         self.absences: dict[tuple[bytes, MemberId], Absence] = {}  # with `steering.rules`, by subject and author
         self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
@@ -304,10 +305,13 @@ class State:
             tables.append(self.decisions.table())
             tables.append([record.fingerprint for _, record in sorted(self.explorations.items())])
             tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
-            tables.append(sorted(self.distrusted))
+            tables.append([[[member, clock] for member, clock in sorted(table.items())] for table in self._trust()])
             tables.append([record.fingerprint for _, record in sorted(self.vain.items())])
             tables.append([record.fingerprint for _, record in sorted(self.absences.items())])
         return hashlib.sha256(encode(tables)).digest()
+
+    def _trust(self) -> tuple[dict[MemberId, int], ...]:
+        return self.distrusted, self.false_alarms
 
     def times_table(self) -> Value:
         """Return what the clock by weight goes by, as CBOR values: nothing else in the state depends on it."""

@@ -94,6 +94,7 @@ async def test_one_waiting_shard_of_a_distrusted_author_is_checked(
     for member in (0, 2, 3):
         swarm.act(member, t.ShardFinding(swarm.next_id(member), struck, True, "so it seems"))
     first, _ = keep(context, tmp_path, swarm, 1), keep(context, tmp_path, swarm, 1)
+    swarm.wait(60)
     await run(context, Checker())
     assert findings(context) == [(first, False)]
     assert swarm.ledger.configuration("hex8-2").games == 80

@@ -73,6 +73,8 @@ def test_what_its_author_announces_next_waits_until_another_member_has_checked_o
     first, second, other = swarm.play(0), swarm.play(0), swarm.play(1)
     assert games_of(swarm) == 32
     assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == [other]
+    assert due_shard_checks(swarm.ledger, swarm.id(1)) == ()
+    swarm.wait(60)
     assert [shard.digest for shard in due_shard_checks(swarm.ledger, swarm.id(1))] == [first]
     assert due_shard_checks(swarm.ledger, swarm.id(0)) == ()
     say(swarm, 0, first, wrong=False)
@@ -82,7 +84,7 @@ def test_what_its_author_announces_next_waits_until_another_member_has_checked_o
     assert games_of(swarm) == 96
     swarm.play(0)
     assert games_of(swarm) == 128
-    assert swarm.ledger.distrusted == frozenset()
+    assert swarm.ledger.distrusted == {}
     assert swarm.replayed().digest() == swarm.ledger.digest()
 
 
@@ -91,6 +93,9 @@ def test_a_waiting_shard_that_is_wrong_is_struck_and_the_next_one_is_checked(swa
     first, second = swarm.play(0), swarm.play(0)
     strike(swarm, first)
     assert games_of(swarm) == 0
+    swarm.wait(100)
+    assert due_shard_checks(swarm.ledger, swarm.id(2)) == ()  # twice as long after the second fault
+    swarm.wait(20)
     assert [shard.digest for shard in due_shard_checks(swarm.ledger, swarm.id(2))] == [second]
     say(swarm, 2, first, wrong=False)
     assert swarm.refusal() == "no open case"
@@ -106,9 +111,17 @@ def test_a_third_that_finds_it_right_closes_the_case_and_the_opener_cannot_open_
     assert swarm.kinds() == ["shard_finding", "shard_unproven"]
     say(swarm, 0, shard, wrong=True)
     assert swarm.refusal() == "member raised a false alarm"
-    assert games_of(swarm) == 32
+    other = swarm.play(1)
+    say(swarm, 0, other, wrong=True)
+    assert swarm.refusal() == "member raised a false alarm"
+    assert games_of(swarm) == 64
+    swarm.wait(swarm.genesis.settings.timing.vote_s)
+    say(swarm, 0, shard, wrong=True)
+    assert swarm.refusal() == "member raised a false alarm"
+    say(swarm, 0, other, wrong=True)
+    assert swarm.refusal() is None
     strike(swarm, shard, (1, 2, 3))  # others may still find it wrong
-    assert games_of(swarm) == 0
+    assert games_of(swarm) == 32
 
 
 def test_a_case_ends_in_time_and_a_member_has_few_of_them(swarm: Swarm) -> None:

@@ -69,7 +69,12 @@ class Character:
     game_quality: float = 1.0  # of its shards: 0 teaches nothing
     false_facts: bool = False  # it says of its shards what is not so
     false_results: bool = False  # its match results do not replay
-    holds: bool = False  # it takes claims, tells progress, and does nothing
+    holds: bool = False  # it takes claims that others wait for, tells progress, and does nothing
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The work that it asks for."""
+        return ("match", "train") if self.holds else ROLES
 
     @property
     def is_honest(self) -> bool:

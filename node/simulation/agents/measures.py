@@ -80,16 +80,17 @@ class Floors:
 
 
 class Leases:
-    """The claims whose holders are dead, hang, or do nothing: none may live longer than a lease."""
+    """The claims whose holders are dead or hang, which may live no longer than a lease; and those that liars hold."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.over = 0
+        self.idle_s = 0.0  # for how long liars held trainings and slots on which they did nothing
         self.ledger: Callable[[], Ledger] | None = None
         self._timeline = timeline
         self._watched: set[ClaimKey] = set()
 
     def watch(self, key: ClaimKey, now_s: float) -> None:
-        """Look after a lease whether a claim still lives, on which nobody works since now."""
+        """Look after a lease whether a claim still lives, whose holder died or began to hang now."""
         if key in self._watched or self.ledger is None:
             return
         self._watched.add(key)

@@ -70,6 +70,7 @@ class LedgerReport:
     stalls_noticed: int
     stall_alarms: int
     claims_over_lease: int
+    idle_hours: float  # of trainings and slots that liars held
     ledger_bytes_max: int
     promotions: int
     violations: int
@@ -94,9 +95,13 @@ def ledger_settings(configurations: Sequence[str] = ALL, base: Settings = NEW_SW
 
 
 def simulate_agents(seed: int, nodes: int, hours: float, settings: Settings) -> LedgerReport:
-    """Run a swarm of agents, and return what it was measured by."""
-    swarm = _AgentSwarm(seed, draw_machines(seed, nodes), hours * 3600, settings)
-    return swarm.run()
+    """Run a swarm of agents on machines that the seed draws, and return what it was measured by."""
+    return simulate_machines(seed, draw_machines(seed, nodes), hours, settings)
+
+
+def simulate_machines(seed: int, machines: Sequence[Machine], hours: float, settings: Settings) -> LedgerReport:
+    """Run a swarm of agents on these machines, and return what it was measured by."""
+    return _AgentSwarm(seed, machines, hours * 3600, settings).run()
 
 
 class _AgentSwarm:
@@ -146,6 +151,8 @@ class _AgentSwarm:
         if self._world.ledger.settings.steering.rules:
             self._look_for_stalls()
         self._timeline.run(self._seconds)
+        for work in self._work.values():
+            work.count_idle()
         self._measures.usage.end(self._seconds)
         return self._report()
 
@@ -260,6 +267,7 @@ class _AgentSwarm:
             stalls_noticed=len(progress.noticed),
             stall_alarms=progress.stall_alarms,
             claims_over_lease=measures.leases.over,
+            idle_hours=round(measures.leases.idle_s / 3600, 2),
             ledger_bytes_max=measures.snapshot_bytes,
             promotions=progress.promotions,
             violations=len(self._check.violations),

@@ -15,7 +15,7 @@ from consensus.ledger.priorities import next_work
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim
 from node.simulation.agents.duration import seconds_of
-from node.simulation.agents.machines import ROLES, Machine
+from node.simulation.agents.machines import Machine
 from node.simulation.agents.order import Author
 from node.simulation.agents.profiles import ProfileAgent
 from node.simulation.agents.reports import Reports
@@ -43,6 +43,7 @@ class WorkAgent:
         self._asked: int | None = None  # the id of a claim that is not granted yet, or has no seed or slot yet
         self._is_granted = False  # whether that is granted
         self._claim: Claim | None = None  # once its seed or slot is known
+        self._begun_s = 0.0  # when that was
         self._timers: list[Timer] = []
         self.is_idle = False  # nothing was wanted
 
@@ -90,7 +91,7 @@ class WorkAgent:
         if self._after_drain is not None:
             self._end_drain()
             return
-        work = next_work(self._world.ledger, self._author.id, ROLES)
+        work = next_work(self._world.ledger, self._author.id, self._machine.character.roles)
         if work is None:
             self.is_idle = True
             return
@@ -140,19 +141,24 @@ class WorkAgent:
         slot = contest.slots[claim.slot]
         return slot.claim == claim.key and slot.result is None
 
+    def count_idle(self) -> None:
+        """Count for how long a liar held the claim that ends now, or with the run."""
+        if self._claim is not None and self._machine.character.holds:
+            self._world.measures.leases.idle_s += self._now_s - self._begun_s
+
     def _lose(self) -> None:
+        self.count_idle()
         self._end_claim()
         self._choose()
 
     # Work.
 
     def _begin(self, claim: Claim) -> None:
-        self._claim = claim
+        self._claim, self._begun_s = claim, self._now_s
         needed_s = seconds_of(self._world.ledger, claim, self._machine) / self._chance.uniform(*_PACE)
         lease_s = self._world.ledger.settings.timing.lease_s
         character, begun_s = self._machine.character, self._now_s
         if character.holds:
-            self._world.measures.leases.watch(claim.key, begun_s)
             self._renew(lambda: min(claim.amount, int((self._now_s - begun_s) // lease_s)), lease_s / 4)
         elif self._chance.random() < _HANG:
             hangs_after_s = self._chance.uniform(0.0, needed_s)

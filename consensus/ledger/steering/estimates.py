@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from math import isqrt
 
+from consensus.ledger.records.entity import Entity
 from consensus.ledger.records.ratings import Opponent, Pair, Player, Tally
 from consensus.ledger.rules.series import FIXED
 from consensus.ledger.views import Views
@@ -77,11 +78,16 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
 
 def scores_of(ledger: Views, configuration: str) -> Scores:
     """Return how strong the models of a configuration are by the results of all its series."""
-    return ledger.remember(_present_scores, configuration)
+    return ledger.recall(_scores, configuration, results_of(ledger, configuration))
 
 
-def _present_scores(ledger: Views, configuration: str) -> Scores:
-    return ledger.recall(_scores, configuration, (ledger.ratings(configuration), *ledger.series(configuration)))
+def results_of(ledger: Views, configuration: str) -> tuple[Entity, ...]:
+    """Return the records from which everything follows that is known of the strength of a configuration's models."""
+    return ledger.remember(_results_of, configuration)
+
+
+def _results_of(ledger: Views, configuration: str) -> tuple[Entity, ...]:
+    return ledger.ratings(configuration), *ledger.series(configuration)
 
 
 def _scores(ledger: Views, configuration: str) -> Scores:
@@ -106,6 +112,7 @@ class Scores:
             by_pair[tally.pair] = by_pair.get(tally.pair, ()) + tally.points
         self._points: dict[tuple[object, ...], tuple[int, ...]] = {}
         self._players = 0
+        self._gains: dict[tuple[bytes, ...], Estimate | None] = {}
         for pair, points in by_pair.items():
             key = pair.model, pair.player, pair.opponent, pair.opponent_model
             self._players = players(pair.configuration)
@@ -126,6 +133,12 @@ class Scores:
         and by the games of each model against the one before. A score near all points or none says little, which its
         error shows: so where the fixed opponents are left behind, the games against each other count most.
         """
+        key = tuple(path)
+        if key not in self._gains:
+            self._gains[key] = self._gain(path)
+        return self._gains[key]
+
+    def _gain(self, path: Sequence[bytes]) -> Estimate | None:
         if len(path) < 2:
             return Estimate(0, 0)
         found = []

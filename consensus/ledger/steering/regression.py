@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from consensus.ledger.records.entities import Model
 from consensus.ledger.rules.rollbacks import ModelComparison, comparisons
+from consensus.ledger.steering.estimates import results_of
 from consensus.ledger.steering.signals import FULL
 from consensus.ledger.views import Views
 
 
 def compared_models(ledger: Views, configuration: str) -> tuple[ModelComparison, ...]:
     """Return how the canonical model and the one before it compare by their points against the fixed opponents."""
+    settings = ledger.settings_on(configuration)
+    return ledger.recall(_compared_models, configuration, (settings, *results_of(ledger, configuration)))
+
+
+def _compared_models(ledger: Views, configuration: str) -> tuple[ModelComparison, ...]:
     permille = ledger.settings_on(configuration).steering.regression_permille
     return comparisons(ledger.ratings(configuration).compared, ledger.tallies(configuration), permille)
 

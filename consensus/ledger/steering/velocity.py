@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from consensus.ledger.records.ratings import Milestone
 from consensus.ledger.steering.amounts import games_of_training, mean_plies
-from consensus.ledger.steering.estimates import Estimate, Scores, combined, scores_of, summed
+from consensus.ledger.steering.estimates import Estimate, Scores, combined, results_of, scores_of, summed
 from consensus.ledger.views import Views
 
 EVALUATIONS = 10**9
@@ -71,11 +71,8 @@ def learning(ledger: Views, configuration: str) -> Learning:
 
 def _learning(ledger: Views, configuration: str) -> Learning:
     milestones, scores = ledger.ratings(configuration).milestones, scores_of(ledger, configuration)
+    steps = ledger.recall(_steps, configuration, results_of(ledger, configuration))
     cost, window = ledger.deliveries(configuration).cost, window_of(ledger, configuration)
-    steps = tuple(
-        Step(entry.number, entry.cost, scores.gain((before.model.digest, entry.model.digest)))
-        for before, entry in pairwise(milestones)
-    )
     return Learning(
         configuration=configuration,
         steps=steps,
@@ -84,6 +81,14 @@ def _learning(ledger: Views, configuration: str) -> Learning:
         window=window,
         gained=_gained(scores, milestones, cost - window),
         gained_before=_gained(scores, milestones[:-1], milestones[-1].cost - window) if steps else None,
+    )
+
+
+def _steps(ledger: Views, configuration: str) -> tuple[Step, ...]:
+    milestones, scores = ledger.ratings(configuration).milestones, scores_of(ledger, configuration)
+    return tuple(
+        Step(entry.number, entry.cost, scores.gain((before.model.digest, entry.model.digest)))
+        for before, entry in pairwise(milestones)
     )
 
 
@@ -116,6 +121,10 @@ def rating_error(ledger: Views, configuration: str) -> int | None:
     It is that of its strength against the heuristic, or of the model before and of what was gained since, if that is
     known better.
     """
+    return ledger.recall(_rating_error, configuration, results_of(ledger, configuration))
+
+
+def _rating_error(ledger: Views, configuration: str) -> int | None:
     scores = scores_of(ledger, configuration)
     known: Estimate | None = None
     for entry in ledger.ratings(configuration).milestones:

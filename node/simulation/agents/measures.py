@@ -26,6 +26,7 @@ class Usage:
 
     def __init__(self) -> None:
         self.capable_s = self.granted_s = 0.0
+        self.wasted_s = 0.0  # of work on claims that ended before it was done
         self._capable_since: dict[MemberId, float] = {}
         self._granted_since: dict[MemberId, float] = {}
         self.ignored: set[MemberId] = set()  # liars
@@ -47,6 +48,10 @@ class Usage:
     def end_grant(self, member: MemberId, now_s: float) -> None:
         """Count no more of it."""
         self.granted_s += now_s - self._granted_since.pop(member, now_s)
+
+    def waste(self, member: MemberId, seconds: float) -> None:
+        """Count work that came to nothing."""
+        self.wasted_s += 0.0 if member in self.ignored else seconds
 
     def end(self, now_s: float) -> None:
         """End everything that is being counted."""

@@ -63,6 +63,7 @@ class LedgerReport:
     nodes: int
     hours: float
     utilisation: float
+    wasted: float  # the share of it that was spent on claims that ended before the work was done
     floor_violations: int
     regressions_induced: int
     regressions_rolled_back: int
@@ -260,6 +261,7 @@ class _AgentSwarm:
             nodes=len(self._machines),
             hours=self._seconds / 3600,
             utilisation=round(usage.granted_s / max(usage.capable_s, 1.0), 4),
+            wasted=round(usage.wasted_s / max(usage.granted_s, 1.0), 4),
             floor_violations=measures.floors.violations(self._seconds),
             regressions_induced=len(progress.regressions),
             regressions_rolled_back=len(progress.rolled_back),

@@ -148,6 +148,8 @@ class WorkAgent:
 
     def _lose(self) -> None:
         self.count_idle()
+        if self._claim is not None:
+            self._world.measures.usage.waste(self._author.id, self._now_s - self._begun_s)
         self._end_claim()
         self._choose()
 

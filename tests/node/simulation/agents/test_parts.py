@@ -22,11 +22,15 @@ DAY_S = 24 * 3600.0
 NAMES = ("hex8-2", "square8-3")
 
 
+def later(timeline: Timeline, seen: list[str]) -> None:
+    timeline.after(0.5, lambda: seen.append(f"later at {timeline.now_s}"))
+
+
 def test_what_is_due_happens_in_the_order_of_the_clock_and_what_is_cancelled_does_not() -> None:
     timeline, seen = Timeline(), list[str]()
     timeline.at(2.0, lambda: seen.append("two"))
     timeline.at(1.0, lambda: seen.append("one"))
-    timeline.at(1.0, lambda: timeline.after(0.5, lambda: seen.append(f"later at {timeline.now_s}")))
+    timeline.at(1.0, lambda: later(timeline, seen))
     timeline.at(1.9, lambda: seen.append("never")).cancel()
     timeline.at(3.0, lambda: seen.append("three"))
     timeline.run(2.5)

@@ -62,6 +62,7 @@ class Author:
     def __init__(self, swarm: Swarm, seed: int) -> None:
         self.swarm = swarm
         self.random = random.Random(seed)
+        self.steering = random.Random(f"steering {seed}")
         self.written: list[tuple[bytes, dict[str, Any]]] = []
         self.makers: list[Callable[[int], t.Transaction | None]] = [
             self.profile,
@@ -92,7 +93,12 @@ class Author:
             self.evidence,
         ]
         if swarm.genesis.settings.steering.rules:
-            self.makers += [self.rating, self.rating, self.rating, self.rated, self.rated, self.rated, self.doubt]
+            self.makers += [
+                *(self.rating,) * 3, *(self.rated,) * 3, self.doubt, self.selfplay, *(self.games,) * 2,
+                *(self.shard_finding,) * 4, *(self.ballot,) * 3, self.slot, *(self.result,) * 3, *(self.vote,) * 2,
+                self.rating, *(self.rated,) * 2, *(self.result,) * 7, *(self.slot,) * 3, *(self.vote,) * 4,
+                self.candidate, self.train,
+            ]  # fmt: skip
 
     def event(self) -> tuple[bytes, list[dict[str, Any]]]:
         """An event of one member (seldom of a stranger) with up to three transactions."""
@@ -275,7 +281,7 @@ class Author:
         """Mostly on what is in doubt or waits; now and then against any shard."""
         ledger = self.swarm.ledger
         names = [case.shard for case in ledger.shard_cases()]
-        kept = [shard for name in WILD.configurations for shard in ledger.shards(name)]
+        kept = [shard for entry in ledger.configurations() for shard in ledger.shards(entry.name)]
         names += [shard.digest for shard in kept if shard.standing == "waiting"]
         if (not names or self.random.random() < 0.1) and self.random.random() < 0.1:
             names = [shard.digest for shard in kept]
@@ -315,18 +321,19 @@ class Author:
 
     def steer(self, member: int) -> t.Transaction:
         """A change of what the swarm does that often fits."""
+        names = [None, *self.swarm.ledger.settings.configurations]
         works: list[WorkKind | None] = [None, "selfplay", "match"]
-        name, work = self.random.choice([None, self.configuration()]), self.random.choice(works)
-        setting, value = self.random.choice(STEERED)
+        name, work = self.steering.choice(names), self.steering.choice(works)
+        setting, value = self.steering.choice(STEERED)
         changes = [
             SteeringChange("set", setting=setting, value=value, configuration=name),
             SteeringChange("set", setting=setting, configuration=name or "hex8-2"),
-            SteeringChange("add", configuration=self.random.choice(("hex8-3", "square8-3"))),
+            SteeringChange("add", configuration=self.steering.choice(("hex8-3", "square8-3"))),
             SteeringChange("pause", work=work, configuration=name),
             SteeringChange("resume", work=work, configuration=name),
             SteeringChange("resume"),
         ]
-        return t.Propose(self.swarm.next_id(member), self.random.choice(changes), "because")
+        return t.Propose(self.swarm.next_id(member), self.steering.choice(changes), "because")
 
     def evidence(self, member: int) -> t.Transaction | None:
         """Against a few only, and not often true: else nobody would be left to do anything."""

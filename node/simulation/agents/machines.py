@@ -71,6 +71,8 @@ class Character:
     false_results: bool = False  # its match results do not replay
     holds: bool = False  # it takes claims that others wait for, tells progress, and does nothing
 
+    forks: bool = False  # it signs two events with one number, once
+
     @property
     def roles(self) -> tuple[str, ...]:
         """The work that it asks for."""
@@ -89,6 +91,7 @@ LIARS = (
     Character(name="facts", game_quality=0.2, false_facts=True),
     Character(name="results", false_results=True),
     Character(name="holds", holds=True),
+    Character(name="forks", forks=True),
 )
 """In turn, as a swarm grows."""
 

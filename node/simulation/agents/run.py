@@ -17,6 +17,7 @@ from consensus.ledger.steering.regression import nominee
 from consensus.ledger.steering.velocity import learning
 from consensus.roster import RosterMember
 from consensus.settings import NEW_SWARM, Settings
+from node.simulation.agents.forking import ForkingAgent
 from node.simulation.agents.invariants import LedgerCheck
 from node.simulation.agents.machines import Machine, draw_machines
 from node.simulation.agents.measures import Measures
@@ -81,6 +82,7 @@ class LedgerReport:
     games: int
     faults: int  # results that were proven wrong
     struck: int  # shards that were
+    convictions: int  # of members that forked
     nominations: int  # of earlier models
     epochs: int
     members: int  # at the end
@@ -149,6 +151,7 @@ class _AgentSwarm:
             when_s = self._seconds / 2 * (place + 1) / (len(newcomers) + 1)
             self._timeline.at(when_s, partial(self._invite, author))
         self._world.order.begin()
+        self._begin_forks()
         if self._world.ledger.settings.steering.rules:
             self._look_for_stalls()
         self._timeline.run(self._seconds)
@@ -156,6 +159,14 @@ class _AgentSwarm:
             work.count_idle()
         self._measures.usage.end(self._seconds)
         return self._report()
+
+    def _begin_forks(self) -> None:
+        """Let liars fork, and honest members prove it."""
+        pairs = list(zip(self._authors, self._machines, strict=True))
+        honest = [author for author, machine in pairs if machine.character.is_honest]
+        for author, machine in pairs:
+            if machine.character.forks:
+                ForkingAgent(self._world, author, honest).begin(self._seconds)
 
     def _look_for_stalls(self) -> None:
         """Take in, again and again, which configurations the ledger's view of velocity calls stalled."""
@@ -279,6 +290,7 @@ class _AgentSwarm:
             games=sum(entry.games for entry in ledger.configurations()),
             faults=self._effects["fault"],
             struck=self._effects["struck"],
+            convictions=self._effects["evidence"],
             nominations=progress.nominations,
             epochs=measures.epochs,
             members=len(ledger.roster),

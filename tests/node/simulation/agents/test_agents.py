@@ -85,6 +85,12 @@ def test_results_that_do_not_replay_are_proven_wrong_and_their_author_is_voted_o
     assert report.violations == 0
 
 
+def test_a_fork_is_proven_with_real_signatures_and_its_author_has_no_say_any_more() -> None:
+    report = simulate_machines(1, servers(character("forks")), 0.3, ONE)
+    assert report.convictions == 1
+    assert report.refused.get("no proof", 0) == report.violations == 0
+
+
 def test_shards_with_false_facts_are_struck_where_the_steering_has_rules() -> None:
     report = simulate_machines(1, servers(character("facts")), 0.4, with_rules(ONE, 1))
     assert report.struck >= 1

@@ -15,6 +15,7 @@ from consensus.encoding import Value
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
+FAMILIES_LIMIT = 8
 THOUSAND = 1000  # the whole, of shares, scores and weights in thousandths
 SHARD_GAMES = 65_536  # a shard holds no more
 ROUNDS_LIMIT = 1 << 17  # of an epoch: each member has this many preimages for it
@@ -65,7 +66,7 @@ class Section:
     NAME: ClassVar[str] = ""
     MAY_BE_ZERO: ClassVar[frozenset[str]] = frozenset()
     MAY_BE_ONE: ClassVar[frozenset[str]] = frozenset()  # fractions
-    EARLIER: ClassVar[Mapping[str, int | Fraction]] = MappingProxyType({})
+    EARLIER: ClassVar[Mapping[str, int | Fraction | str]] = MappingProxyType({})
     """The settings that genesis version 3 did not have, with the values that mean what it did."""
     SWARM_WIDE: ClassVar[frozenset[str]] = frozenset()
     """The settings that have one value in the whole swarm: none of a single configuration can be set."""
@@ -335,6 +336,7 @@ class SteeringSettings(Section):
             "turn_s": 60,
             "congested": 700,
             "relieved": 350,
+            "families": "none",
             "regression_permille": 50,
             "stall_trainings": 8,
         }
@@ -368,6 +370,8 @@ class SteeringSettings(Section):
     # evaluation keeps up (`consensus.ledger.steering.congestion`)
     congested: int = 700  # of what evaluators finished lately are open: no more candidates are trained
     relieved: int = 350  # until less than this is
+    # architectures (`consensus.ledger.steering.families`)
+    families: str = "none"  # such as c16b2.c32b4, by gain per cost; none: training.architecture alone
     # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
     regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
     stall_trainings: int = 8  # without a gain beyond the error for the cost of so many: a stall
@@ -382,9 +386,18 @@ class SteeringSettings(Section):
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:
                 raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)
+        names = self.families.split(".")
+        if not all(names) or len(set(names)) < len(names) or len(names) > FAMILIES_LIMIT:
+            reason = f"must be up to {FAMILIES_LIMIT} distinct architectures with dots between them"
+            raise SettingsError(f"{reason}, or none, not {format_value(self.families)}", "steering", "families")
         if self.regression_permille > 500:
             where = "steering", "regression_permille"
             raise SettingsError(f"must be 500 or less, not {self.regression_permille}", *where)
+
+    @property
+    def family_names(self) -> tuple[str, ...]:
+        """The architectures that are trained; empty: `training.architecture` alone."""
+        return () if self.families == "none" else tuple(self.families.split("."))
 
 
 @dataclass(frozen=True, kw_only=True)

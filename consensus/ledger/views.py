@@ -24,6 +24,7 @@ from consensus.ledger.records.entities import (
     Shard,
 )
 from consensus.ledger.records.explorations import Exploration
+from consensus.ledger.records.families import FamilyRecord
 from consensus.ledger.records.ratings import Contest, Ratings, Series, Tally
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence
@@ -340,6 +341,11 @@ class Views:
         settings = decisions.settings_on(self._state, name, version).selfplay
         number = max((entry.number for entry in self.promotions(name) if entry.model.digest == model), default=0)
         return replace(settings, simulations=settings.simulations_after(number))
+
+    def family(self, configuration: str, family: str) -> FamilyRecord:
+        """Return what the trainings of a family cost and gained in a configuration."""
+        found = self._state.families.get((configuration, family))
+        return found or FamilyRecord(configuration=configuration, family=family)
 
     def deliveries(self, name: str) -> Deliveries:
         """Return what was delivered to a configuration; nothing is counted without `steering.rules`."""

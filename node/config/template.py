@@ -153,6 +153,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "turn_s": "seconds for which others go first after a failed training, twice as long after the next",
         "congested": "open blocks, in thousandths of those finished lately, from which on nothing is trained",
         "relieved": "and below which it is again",
+        "families": "architectures to train, such as c16b2.c32b4; none: training.architecture alone",
         "regression_permille": "risk of an alarm about a model that is not weaker, in thousandths; 0: no alarms",
         "stall_trainings": "a stall: no rating gained beyond the error for what so many trainings cost",
     },

@@ -13,6 +13,7 @@ from consensus.ledger.rules.siblings import is_waiting
 from consensus.ledger.steering.amounts import enough_games
 from consensus.ledger.steering.capability import lets_faster_ones_train
 from consensus.ledger.steering.congestion import congestion
+from consensus.ledger.steering.families import next_family
 from consensus.ledger.steering.training_due import has_enough_games, training_due
 
 
@@ -24,13 +25,13 @@ def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
     if not ready:
         return None
     chosen = min(ready, key=lambda entry: (-entry.new_games, spread(member, entry.name)))
-    training = ledger.settings_on(chosen.name).training
+    family = next_family(ledger, chosen)
     return Work(
         kind="train",
         configuration=chosen.name,
-        amount=training.steps,
-        model=ledger.training_start(chosen.name, training.architecture).digest,
-        family=training.architecture,
+        amount=ledger.settings_on(chosen.name).training.steps,
+        model=ledger.training_start(chosen.name, family).digest,
+        family=family,
     )
 
 
@@ -46,14 +47,13 @@ def _obstacle(ledger: Ledger, member: MemberId, configuration: Configuration, av
     """Return why the member should not train a configuration now; empty if it should."""
     name = configuration.name
     settings = ledger.settings_on(name)
-    architecture, is_steered = settings.training.architecture, bool(settings.steering.rules)
+    is_steered = bool(settings.steering.rules)
     if ("train", name, None) in avoided:
         return "its training failed here lately"
     if ledger.is_paused("train", name):
         return "training is paused"
-    if any(
-        (claim.kind, claim.configuration, claim.family) == ("train", name, architecture) for claim in ledger.claims()
-    ):
+    wanted = "train", name, next_family(ledger, configuration)
+    if any((claim.kind, claim.configuration, claim.family) == wanted for claim in ledger.claims()):
         return "it is trained already"
     if _is_contested(ledger, name, avoided, is_steered):
         return "a candidate is measured"

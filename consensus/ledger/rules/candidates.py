@@ -18,7 +18,7 @@ from consensus.ledger.records.entities import (
     TrainingState,
 )
 from consensus.ledger.records.transactions import Candidate, candidate_id
-from consensus.ledger.rules import decisions, exploration, lineage, rollbacks, series, turns
+from consensus.ledger.rules import decisions, exploration, families, lineage, rollbacks, series, turns
 from consensus.ledger.rules.claims import configuration_of, end_claim
 from consensus.ledger.rules.scores import standing
 from consensus.ledger.state.state import RefusedError, State
@@ -148,6 +148,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
         state.failed_pairs.add((closed.model, closed.incumbent))
         series.observe_failure(state, place, candidacy)
     turns.observe_drop(state, candidacy, outcome)
+    families.observe_end(state, candidacy, 0)
     state.emit(
         "dropped",
         place,

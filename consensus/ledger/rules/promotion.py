@@ -9,7 +9,7 @@ from consensus import keys
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Place, Promotion, SealEntry
 from consensus.ledger.records.transactions import Seal
-from consensus.ledger.rules import exploration, lineage, series, turns
+from consensus.ledger.rules import exploration, families, lineage, series, turns
 from consensus.ledger.rules.candidates import drop, remove
 from consensus.ledger.rules.promotion_statement import make_statement
 from consensus.ledger.rules.scores import most_of_block
@@ -64,6 +64,7 @@ def promote(state: State, place: Place, candidacy: Candidacy, ledger_digest: byt
     lineage.observe_promotion(state, candidacy)
     exploration.observe_promotion(state, promotion)
     turns.observe_promotion(state, candidacy)
+    families.observe_end(state, candidacy, families.gain_of(promotion.score, promotion.blocks, promotion.most))
     _emit_promotion(state, place, promotion)
     series.observe_promotion(state, place, candidacy, configuration)
     for _, other in sorted(state.candidates.items()):

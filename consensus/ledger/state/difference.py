@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "shard_cases": lambda state: state.shard_cases,
     "distrusted": lambda state: state.distrusted,
     "alarms": lambda state: state.false_alarms,
+    "families": lambda state: state.families,
     "vain": lambda state: state.vain,
     "absences": lambda state: state.absences,
     "series": lambda state: state.series,

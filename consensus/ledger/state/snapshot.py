@@ -28,6 +28,7 @@ from consensus.ledger.records.entities import (
 )
 from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
 from consensus.ledger.records.explorations import Exploration
+from consensus.ledger.records.families import FamilyRecord
 from consensus.ledger.records.ratings import Ratings, Series
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence, Vain
@@ -123,6 +124,7 @@ STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "deliveries": (Deliveries, lambda state: [entry for _, entry in sorted(state.deliveries.items())]),
     "explorations": (Exploration, lambda state: [entry for _, entry in sorted(state.explorations.items())]),
     "shard_cases": (ShardCase, lambda state: [entry for _, entry in sorted(state.shard_cases.items())]),
+    "families": (FamilyRecord, lambda state: [entry for _, entry in sorted(state.families.items())]),
     "vain": (Vain, lambda state: [entry for _, entry in sorted(state.vain.items())]),
     "absences": (Absence, lambda state: [entry for _, entry in sorted(state.absences.items())]),
     "series": (Series, lambda state: [entry for _, entry in sorted(state.series.items())]),
@@ -223,6 +225,7 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
     state.explorations = {entry.configuration: entry for entry in records.get("explorations", ())}
     state.shard_cases = {entry.shard: entry for entry in records.get("shard_cases", ())}
+    state.families = {(entry.configuration, entry.family): entry for entry in records.get("families", ())}
     state.vain = {(entry.subject, entry.member): entry for entry in records.get("vain", ())}
     state.absences = {(entry.subject, entry.author): entry for entry in records.get("absences", ())}
     if not {*state.deliveries, *state.explorations} <= state.configurations.keys():

@@ -28,6 +28,7 @@ from consensus.ledger.records.entities import (
 )
 from consensus.ledger.records.entity import Entity
 from consensus.ledger.records.explorations import Exploration
+from consensus.ledger.records.families import FamilyRecord
 from consensus.ledger.records.ratings import Contest, Ratings, Series
 from consensus.ledger.records.shard_cases import ShardCase
 from consensus.ledger.records.stalls import Absence, Vain
@@ -169,6 +170,7 @@ class State:
         self.shard_cases: dict[bytes, ShardCase] = {}  # with `steering.rules`, by the shard in doubt
         self.distrusted: dict[MemberId, int] = {}  # whose shards wait, and the clock when one was struck last, ns
         self.false_alarms: dict[MemberId, int] = {}  # the clock when a member's last case about a shard came to nothing
+        self.families: dict[tuple[str, str], FamilyRecord] = {}  # with `steering.rules`, by configuration and family
         self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
         self.absences: dict[tuple[bytes, MemberId], Absence] = {}  # with `steering.rules`, by subject and author
         self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
@@ -306,6 +308,7 @@ class State:
             tables.append([record.fingerprint for _, record in sorted(self.explorations.items())])
             tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
             tables.append([[[member, clock] for member, clock in sorted(table.items())] for table in self._trust()])
+            tables.append([record.fingerprint for _, record in sorted(self.families.items())])
             tables.append([record.fingerprint for _, record in sorted(self.vain.items())])
             tables.append([record.fingerprint for _, record in sorted(self.absences.items())])
         return hashlib.sha256(encode(tables)).digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from types import MappingProxyType
+from typing import Any
 
 from consensus.settings import Settings, SteeringSettings
 
@@ -50,4 +51,5 @@ def with_rules(settings: Settings, rules: int) -> Settings:
 
 def without(settings: Settings, names: Iterable[str]) -> Settings:
     """Return settings in which these parts of the steering are neutral."""
-    return replace(settings, steering=replace(settings.steering, **{name: NEUTRAL[name] for name in names}))
+    values: dict[str, Any] = {name: NEUTRAL[name] for name in names}
+    return replace(settings, steering=replace(settings.steering, **values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -174,8 +175,9 @@ def test_without_the_switch_nothing_is_counted() -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_refused(name: str, value: int, complaint: str) -> None:
+    changed: dict[str, Any] = {name: value}
     with pytest.raises(SettingsError) as caught:
-        SteeringSettings(**{name: value})
+        SteeringSettings(**changed)
     assert str(caught.value) == complaint
 
 

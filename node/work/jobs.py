@@ -13,10 +13,12 @@ from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Claim, Shard
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.ratings import Series
+from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
 from consensus.ledger.steering.quality import shard_weight
 from node.text.formatting import short_hex
-from node.work.context import JOB_FAILURES, WorkContext, failing_only_the_job
+from node.work.absences import MISSING_S
+from node.work.context import JOB_FAILURES, NobodyHasError, WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
 from node.work.shard_checks import announcement_of, require_undamaged, say_what_was_found
 from node.work.worker import JobRunner, Report, WorkError
@@ -288,12 +290,24 @@ async def _fetch_shards(context: WorkContext, claim: Claim, report: Report) -> l
         for shard in missing:
             try:
                 found[shard.digest] = await context.fetch(shard.digest, shard.size)
-            except WorkError:
+            except WorkError as trouble:
                 lost.add(shard.digest)
+                if isinstance(trouble, NobodyHasError):
+                    await _tell_of_missing(context, shard)
             report({"fetched": len(found), "lost": len(lost)})  # many shards can take longer than a lease
     if not wanted:
         raise WorkError("no shard to train on can be had from anybody")
     return [(shard, found[shard.digest]) for shard in wanted]
+
+
+async def _tell_of_missing(context: WorkContext, shard: Shard) -> None:
+    """Tell the others that nobody has a shard, if its author had time to come back; training goes on without it."""
+    if context.ledger.clock - shard.clock < MISSING_S * 10**9:
+        return
+    try:
+        await say_what_was_found(context, shard, MISSING)
+    except JOB_FAILURES as trouble:
+        _log.warning("finding put off", shard=short_hex(shard.digest), why=str(trouble))
 
 
 def _text(path: Path | None) -> str | None:

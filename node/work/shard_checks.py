@@ -10,11 +10,13 @@ import trio
 
 from consensus.ledger.priorities import Subject
 from consensus.ledger.records.entities import Shard, ShardFacts
+from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.records.transactions import UNIFORM, ShardFinding
 from consensus.ledger.steering.checks import due_shard_checks
 from node.text.formatting import short_hex
+from node.work.absences import MISSING_S
 from node.work.backoff import Backoff
-from node.work.context import JOB_FAILURES, WorkContext, as_reason, failing_only_the_job
+from node.work.context import JOB_FAILURES, NobodyHasError, WorkContext, as_reason, failing_only_the_job
 from node.work.digests import digest_file
 from node.work.replays import unless_over
 from node.work.worker import WorkError
@@ -60,7 +62,7 @@ async def check_shards(context: WorkContext, perform: Perform) -> None:
 
 async def _check(context: WorkContext, perform: Perform, shard: Shard) -> None:
     """Load a shard and say what we found, unless others have decided before."""
-    backoff = Backoff(LONGEST_PAUSE_S)
+    backoff, since = Backoff(LONGEST_PAUSE_S), trio.current_time()
     subject: Subject = ("selfplay", shard.configuration, shard.digest)
 
     def is_due() -> bool:
@@ -73,6 +75,9 @@ async def _check(context: WorkContext, perform: Perform, shard: Shard) -> None:
                 await say_what_was_found(context, shard, wrong)
             return
         except JOB_FAILURES as trouble:
+            if isinstance(trouble, NobodyHasError) and trio.current_time() - since >= MISSING_S:
+                await say_what_was_found(context, shard, MISSING)
+                return
             backoff.record_failure(subject)
             _log.warning("check of a shard put off", shard=short_hex(shard.digest), why=str(trouble))
         await trio.sleep_until(backoff.next_end())

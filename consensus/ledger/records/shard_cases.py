@@ -9,6 +9,9 @@ from consensus.ledger.records.cases import Replay
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.entity import Entity
 
+MISSING = "nobody has it"
+"""The reason of a finding by a member that could not fetch the shard from anybody."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShardCase(Entity):

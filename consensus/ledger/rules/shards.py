@@ -6,8 +6,9 @@ from its bytes. So honest members find the same, and findings decide as they do 
 third or more that find it right close the case, and so does the time. Then the member that opened it opens no other one
 for the time of a vote, so that its false alarms cost everybody a few checks in that time and no more.
 
-The games of a shard that was struck do not count. What its author announces afterwards waits, and weighs nothing, until
-another member has checked one of these shards and found it right.
+The games of a shard that was struck do not count. If less than a third of the weight has seen it and the others say
+that nobody has it, that is all: it is no fault. Otherwise what its author announces afterwards waits, and weighs
+nothing, until another member has checked one of these shards and found it right.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.cases import Replay
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Claim, Place, Shard, ShardFacts
-from consensus.ledger.records.shard_cases import ShardCase
+from consensus.ledger.records.shard_cases import MISSING, ShardCase
 from consensus.ledger.records.transactions import UNIFORM, Games, ShardFinding
 from consensus.ledger.rules import membership
 from consensus.ledger.rules.costs import cost_of_games
@@ -101,13 +102,16 @@ def _uncount(state: State, shard: Shard) -> None:
     """Count the games of a shard no longer."""
     state.games_played[shard.author] = max(0, state.games_played.get(shard.author, 0) - shard.games)
     configuration = state.configurations[shard.configuration]
-    games = configuration.games - shard.games
+    kept = state.shards[shard.configuration]
+    place = next(place for place in reversed(range(len(kept))) if kept[place].digest == shard.digest)
+    later = sum(entry.games for entry in kept[place + 1 :] if entry.standing == "counted")
+    new = max(0, min(shard.games, configuration.new_games - later))  # the others were there at the last candidate
     state.configurations[shard.configuration] = replace(
         configuration,
         shards=configuration.shards - 1,
-        games=games,
+        games=configuration.games - shard.games,
         plies=configuration.plies - shard.plies,
-        games_at_candidate=min(games, configuration.games_at_candidate),
+        games_at_candidate=max(0, configuration.games_at_candidate - (shard.games - new)),
     )
     take_back(state, shard)
 
@@ -231,8 +235,12 @@ def _strike(state: State, place: Place, case: ShardCase, against: int) -> None:
         if shard.standing == "counted":
             _uncount(state, shard)
         _put(state, replace(shard, standing="struck"))
-    state.distrusted[case.accused] = state.clock
-    number = state.fault_counts[case.accused] = state.fault_counts.get(case.accused, 0) + 1
+    seen = state.roster.weight(entry.author for entry in case.findings if entry.wrong and entry.reason != MISSING)
+    is_fault = 3 * seen >= state.roster.total_weight  # else it is only missing: its author's disk may have died
+    number = state.fault_counts.get(case.accused, 0) + is_fault
+    if is_fault:
+        state.distrusted[case.accused] = state.clock
+        state.fault_counts[case.accused] = number
     state.emit(
         "struck",
         place,
@@ -246,7 +254,7 @@ def _strike(state: State, place: Place, case: ShardCase, against: int) -> None:
         count=number,
     )
     limit = state.settings.membership.faults
-    if limit and number >= limit:
+    if is_fault and limit and number >= limit:
         membership.suggest(state, place, Change("leave", case.accused), f"results proven wrong: {number}")
 
 

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.shard_cases import MISSING
 from consensus.settings import SteeringSettings
 from node.simulation.fake_worker import fake_facts
 from node.work.jobs import perform
@@ -124,6 +125,22 @@ async def test_a_trainer_tells_the_others_of_what_it_could_not_use(
     with pytest.raises(WorkError, match="none of the 3 shards is what was announced: shard 0: damaged"):
         await perform(context, _Trainer(skipped=(0, 1, 2)), claim, lambda _told: None)
     assert {shard for shard, _ in findings(context)} == set(shards)
+
+
+async def test_a_shard_that_nobody_has_is_called_missing_after_two_minutes(
+    swarm: Swarm, context: OrderContext, autojump_clock: object
+) -> None:
+    shard = swarm.play(1)
+    swarm.act(3, t.ShardFinding(swarm.next_id(3), shard, True, MISSING))
+    with trio.move_on_after(100):
+        await run(context, Checker())
+    assert findings(context) == []
+    with trio.move_on_after(400):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(context.beat)
+            nursery.start_soon(check_shards, context, Checker())
+    (said,) = (said for said in context.said if isinstance(said, t.ShardFinding))
+    assert (said.shard, said.wrong, said.reason) == (shard, True, MISSING)
 
 
 async def test_announcements_are_compared_only_where_facts_were_announced(swarm: Swarm) -> None:

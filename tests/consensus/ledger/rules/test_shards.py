@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from consensus.ledger.priorities import training_shards
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
+from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.steering.checks import due_shard_checks
 from consensus.settings import MembershipSettings, SteeringSettings
 from tests.consensus.ledger.swarm import Swarm, digest_of, facts_of, settings
@@ -136,6 +138,38 @@ def test_a_case_ends_in_time_and_a_member_has_few_of_them(swarm: Swarm) -> None:
     assert [effect.kind for effect in effects].count("shard_unproven") == 4
     assert swarm.ledger.shard_cases() == ()
     assert games_of(swarm) == 160
+
+
+def test_a_shard_that_nobody_can_fetch_does_not_count_but_is_no_fault(swarm: Swarm) -> None:
+    shard = swarm.play(0)
+    for member in (1, 2, 3):
+        swarm.act(member, t.ShardFinding(swarm.next_id(member), shard, True, MISSING))
+    assert games_of(swarm) == 0
+    assert (swarm.ledger.fault_counts(), swarm.ledger.distrusted) == ({}, {})
+    seen = swarm.play(0)
+    say(swarm, 1, seen, wrong=True)
+    say(swarm, 2, seen, wrong=True)
+    swarm.act(3, t.ShardFinding(swarm.next_id(3), seen, True, MISSING))
+    assert swarm.ledger.fault_counts() == {swarm.id(0): 1}
+
+
+def test_striking_an_old_shard_takes_no_new_games_away(swarm: Swarm) -> None:
+    old = swarm.play(0)
+    swarm.play(1)
+    claim = swarm.next_id(2)
+    swarm.act(2, t.TrainClaim(claim, "hex8-2", "c16b2"))
+    held = swarm.ledger.claim(swarm.id(2), claim)
+    assert held is not None
+    model, files = swarm.model("trained", held.model)
+    news = replace(swarm.candidate(2), claim=claim, model=model, files=files, parent=held.model, shards=(old,))
+    swarm.act(2, news)
+    assert swarm.refusal() is None
+    new = swarm.play(1, games=20)
+    assert swarm.ledger.configuration("hex8-2").new_games == 20
+    strike(swarm, old)
+    assert (games_of(swarm), swarm.ledger.configuration("hex8-2").new_games) == (52, 20)
+    strike(swarm, new, (0, 2, 3))
+    assert (games_of(swarm), swarm.ledger.configuration("hex8-2").new_games) == (32, 0)
 
 
 def test_faults_in_shards_and_in_matches_together_propose_that_a_member_leaves() -> None:

@@ -306,7 +306,7 @@ class SteeringSettings(Section):
     SWARM_WIDE = frozenset(
         {
             "window_s", "floor", "quota", "starved", "starving", "starved_out", "stall_s", "slot_s", "turn_s",
-            "staleness", "velocity", "curriculum", "quality", "diversity", "information",
+            "congested", "relieved", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
         }
     )  # fmt: skip
     MAY_BE_ZERO = frozenset({"rules", "cooldown_s", "regression_permille", *IN_THOUSANDTHS} - {"quota", "full_share"})

@@ -82,12 +82,13 @@ def _put(state: State, contest: Contest, number: int, slot: Slot) -> None:
 def _horizon(state: State, contest: Contest) -> int:
     """Return the number of first slots that are in play.
 
-    There are two per member beyond the complete prefix, because the results of later ones may never count.
+    There are two per member beyond the complete prefix, because the results of later ones may never count. Of a series
+    there are only two: others can be played meanwhile, and what does not belong to the prefix yet says nothing.
     """
     complete = 0
     while complete < len(contest.slots) and contest.slots[complete].result is not None:
         complete += 1
-    return complete + 2 * len(state.roster)
+    return complete + (2 if isinstance(contest, Series) else 2 * len(state.roster))
 
 
 def _is_free(state: State, slot: Slot) -> bool:

@@ -19,7 +19,8 @@ def series_due(
 ) -> Series | None:
     """Return the series with the fewest results and claims that has a slot for the member.
 
-    Return None if there is none, or if enough members rate; `is_spare`: the member has nothing better to do.
+    Random play and the policy alone come last: models that hold their own against the heuristic can do without. Return
+    None if there is none, or if enough members rate; `is_spare`: the member has nothing better to do.
     """
     claims = [claim for claim in ledger.claims() if claim.kind == "rate"]
     if not is_spare and len(claims) >= max(1, len(ledger.roster) // MEMBERS_FOR_EACH_RATER):
@@ -36,8 +37,9 @@ def series_due(
         and ledger.open_slots(series, member)
     ]
 
-    def progress(series: Series) -> tuple[int, bytes]:
+    def order(series: Series) -> tuple[bool, int, bytes]:
         results = sum(slot.result is not None for slot in series.slots)
-        return results + taken.count(series.id), hashlib.sha256(encode([member, series.id])).digest()
+        is_last = series.pair.opponent == "random" or series.pair.player == "policy"
+        return is_last, results + taken.count(series.id), hashlib.sha256(encode([member, series.id])).digest()
 
-    return min(open_, key=progress, default=None)
+    return min(open_, key=order, default=None)

@@ -23,6 +23,9 @@ EVALUATIONS = 10**9
 
 _BEYOND = 2  # standard errors
 
+_KNOWN = 50_000
+"""A gain with a larger standard error, in thousandths of Elo, is not known: no stall follows from it."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -99,7 +102,9 @@ def _gained(scores: Scores, milestones: Sequence[Milestone], since: int) -> Esti
 
 
 def _is_stalled(gained: Estimate | None, cost: int, window: int) -> bool:
-    return cost >= window and gained is not None and gained.value <= _BEYOND * gained.error
+    if gained is None or gained.error > _KNOWN:
+        return False
+    return cost >= window and gained.value <= _BEYOND * gained.error
 
 
 def window_of(ledger: Views, configuration: str) -> int:

@@ -104,7 +104,7 @@ async def test_models_are_rated_until_nothing_is_left_for_the_node(
     assert next_work(swarm.ledger, swarm.id(0), ("match",)) is None
     for series in swarm.ledger.series():
         mine = [slot.result for slot in series.slots if slot.result is not None]
-        assert len(mine) == 4  # one of each pair of the first eight slots, which are in play with four members
+        assert len(mine) in (1, 2)  # two slots are in play, and of a pair nobody plays both
 
 
 async def test_a_wrong_result_of_a_series_is_reported_and_a_right_one_is_not(

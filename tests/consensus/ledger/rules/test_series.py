@@ -159,12 +159,12 @@ def test_results_of_older_models_are_kept_when_their_series_close() -> None:
     assert swarm.refusal() == "no such series"
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("order", list(permutations(range(2))))
 def test_the_order_of_results_does_not_matter(order: tuple[int, ...]) -> None:
     swarm = steered(5)
     series = series_of(swarm)
     claims: list[tuple[int, int, int]] = []
-    for member in (1, 2, 3):
+    for member in (1, 2):  # two slots are in play at a time
         claim = swarm.next_id(member)
         swarm.act(member, t.RateClaim(claim, series.id))
         swarm.order()
@@ -176,10 +176,8 @@ def test_the_order_of_results_does_not_matter(order: tuple[int, ...]) -> None:
     for place in order:
         member, claim, slot = claims[place]
         swarm.act(member, swarm.result(member, claim, slot, slot % 5))
-    slots = sorted(slot for _, _, slot in claims)
-    complete = next((number for number in range(3) if slots[number] != number), 3)
-    expected = tuple(points % 5 for points in range(complete) for _ in range(2))
-    assert series_of(swarm).points == expected
+    assert sorted(slot for _, _, slot in claims) == [0, 1]
+    assert series_of(swarm).points == (0, 0, 1, 1)
     assert swarm.ledger.tallies("hex8-2") == swarm.replayed().tallies("hex8-2")
 
 
@@ -195,6 +193,13 @@ def filled(series: Series, order: list[int], scores: list[int]) -> Series:
         series = replace(series, slots=tuple(slots))
         assert series.points == tuple(scores[: len(series.points)])
     return series
+
+
+def test_all_orders_of_a_few_results_add_up_to_the_same() -> None:
+    series, scores = series_of(steered()), [4, 3, 2, 1, 0, 1, 2, 3]
+    expected = filled(series, list(range(4)), scores).tally
+    for order in permutations(range(4)):
+        assert filled(series, list(order), scores).tally == expected
 
 
 @pytest.mark.parametrize("seed", range(8))

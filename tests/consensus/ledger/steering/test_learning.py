@@ -139,6 +139,8 @@ def test_a_stall_is_a_window_without_a_gain_beyond_the_error() -> None:
     assert learned(1400, Estimate(60, 30)).is_stalled
     assert not learned(1400, Estimate(61, 30)).is_stalled
     assert not learned(1400, None).is_stalled  # not rated yet
+    assert learned(1400, Estimate(0, 50_000)).is_stalled
+    assert not learned(1400, Estimate(0, 50_001)).is_stalled  # too little is known
 
 
 def test_a_recovery_is_a_promotion_that_ends_a_stall() -> None:

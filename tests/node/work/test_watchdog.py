@@ -52,7 +52,7 @@ def count(report):
 
 def compile(report):
     report({"compiling": "engine.search.tree"})
-    time.sleep(1.5)
+    time.sleep(2.2)
     report({"compiling": ""})
 
 def run_job(request, report):
@@ -93,7 +93,7 @@ async def test_a_real_process_that_hangs_is_killed(
     watched = WatchedRunner(process, rates, LONGEST_S)
     try:
         first = await watched.perform({**JOB, "do": None}, lambda _told: None)
-        monkeypatch.setattr(watchdog, "SILENT_S", 0.7)
+        monkeypatch.setattr(watchdog, "SILENT_S", 1.2)
         with trio.fail_after(20), pytest.raises(StuckError, match=reason):
             await watched.perform({**JOB, "do": hang}, lambda _told: None)
         with pytest.raises(ProcessLookupError):
@@ -113,7 +113,7 @@ async def test_a_real_process_may_compile_for_longer_than_it_may_be_silent(
     told: list[Mapping[str, Any]] = []
     try:
         await watched.perform({**JOB, "do": None}, lambda _told: None)
-        monkeypatch.setattr(watchdog, "SILENT_S", 0.7)
+        monkeypatch.setattr(watchdog, "SILENT_S", 1.2)
         await watched.perform({**JOB, "do": "compile"}, told.append)
         assert told[-1] in ({"games": 1, "compiling": "engine.search.tree"}, {"games": 1, "compiling": ""})
         monkeypatch.setattr(watchdog, "COMPILING_S", 0.7)

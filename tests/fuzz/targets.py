@@ -42,7 +42,7 @@ from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
-from consensus.ledger.records.transactions import Propose
+from consensus.ledger.records.transactions import Propose, RateClaim
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, decode_snapshot
 from consensus.replica import Replica
 from consensus.roster import Roster, RosterMember
@@ -328,6 +328,7 @@ def transaction_samples() -> list[bytes]:
         SteeringChange("resume"),
     ]
     wishes = [encode(Propose(number, change, "so").as_table()) for number, change in enumerate(changes)]
+    wishes.append(encode(RateClaim(7, digest_of("series")).as_table()))
     return [*(sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12]), *proofs, *wishes]
 
 

@@ -198,9 +198,9 @@ class _AgentSwarm:
                 self._observe_news(effect)
         self._check.check_round(self._world.ledger, effects)
         for work in self._work.values():
-            work.observe_round()
             if is_waking:
                 work.look_again()
+            work.observe_round()
 
     def _observe_news(self, effect: Effect) -> None:
         """Tell all what concerns all."""

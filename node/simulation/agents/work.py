@@ -25,6 +25,7 @@ from node.work.watchdog import SILENT_S
 
 _HANG = 0.001  # the share of honest machines' jobs that hang
 _PACE = (0.9, 1.2)  # between which the speed of a machine differs from job to job, as others use it
+_LOOK_S = 6.0  # between two looks of a machine that is idle: each costs the simulation a millisecond
 _SEEN_S = 1.0  # between two looks at whether a report is in the order
 
 
@@ -46,6 +47,8 @@ class WorkAgent:
         self._begun_s = 0.0  # when that was
         self._timers: list[Timer] = []
         self.is_idle = False  # nothing was wanted
+        self._must_look = False  # something has happened since, after which there may be work
+        self._looked_s = 0.0
 
     # Life.
 
@@ -80,12 +83,16 @@ class WorkAgent:
     # From the wish to the grant.
 
     def look_again(self) -> None:
-        """Choose again, if nothing was wanted before."""
-        if self.is_idle:
+        """Choose again soon, if nothing was wanted before."""
+        self._must_look = True
+
+    def _look_if_due(self) -> None:
+        if self.is_idle and self._must_look and self._now_s - self._looked_s >= _LOOK_S:
             self._choose()
 
     def _choose(self) -> None:
-        self.is_idle = False
+        self.is_idle = self._must_look = False
+        self._looked_s = self._now_s
         if not self._is_on or self._asked is not None or self._claim is not None:
             return
         if self._after_drain is not None:
@@ -123,13 +130,14 @@ class WorkAgent:
             self._lose()
 
     def observe_round(self) -> None:
-        """Give up a claim that is over, unless its result can still count."""
+        """Give up a claim that is over, unless its result can still count; look for work if that is due."""
         if self._claim is not None:
             is_over = self._is_gone(self._claim.id) and not self._is_wanted(self._claim)
         else:
             is_over = self._is_granted and self._asked is not None and self._is_gone(self._asked)
         if is_over:
             self._lose()
+        self._look_if_due()
 
     def _is_gone(self, number: int) -> bool:
         return self._world.ledger.claim(self._author.id, number) is None

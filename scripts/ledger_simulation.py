@@ -176,20 +176,26 @@ def _print_summary(reports: Sequence[LedgerReport], *, as_json: bool) -> None:
 def _print_ablation(
     names: Sequence[str], reports: Sequence[LedgerReport], whole: Sequence[LedgerReport], *, as_json: bool
 ) -> None:
-    """Print a row of the table: the means, and in brackets how far they are from those of the whole."""
+    """Print a row of the table: the means, and how far they are from those of the whole, seed by seed."""
     label = names[-1] if names else "nothing"
-    means, base = _means(reports), _means(whole)
+    means = {name: _mean(reports, name) for name in ABLATED}
     if as_json:
         print(json.dumps({"without": label, "seeds": len(reports), **means}), flush=True)
         return
     if reports is whole:
         print("| without | " + " | ".join(ABLATED) + " |\n|---|" + "---|" * len(ABLATED))
-    cells = [
-        f"{means[name]:g}" if reports is whole else f"{means[name]:g} ({means[name] - base[name]:+g})"
-        for name in ABLATED
-    ]
+    cells = [f"{means[name]:g}" + ("" if reports is whole else _change(reports, whole, name)) for name in ABLATED]
     print(f"| {label} | " + " | ".join(cells) + " |", flush=True)
 
 
-def _means(reports: Sequence[LedgerReport]) -> dict[str, float]:
-    return {name: round(statistics.fmean(getattr(report, name) for report in reports), 4) for name in ABLATED}
+def _mean(reports: Sequence[LedgerReport], name: str) -> float:
+    return round(statistics.fmean(getattr(report, name) for report in reports), 4)
+
+
+def _change(reports: Sequence[LedgerReport], whole: Sequence[LedgerReport], name: str) -> str:
+    """Return the mean change of a figure in brackets, with its standard error where there are several seeds."""
+    changes = [getattr(report, name) - getattr(other, name) for report, other in zip(reports, whole, strict=True)]
+    mean = statistics.fmean(changes)
+    if len(changes) < 2:
+        return f" ({mean:+.4g})"
+    return f" ({mean:+.4g} ± {statistics.stdev(changes) / len(changes) ** 0.5:.2g})"

@@ -34,6 +34,8 @@ NEUTRAL: Mapping[str, int] = MappingProxyType(
         "turn_s": 1,
         "regression_permille": 0,
         "stall_trainings": _NEVER,
+        "congested": 1000,  # as late as can be
+        "relieved": 700,  # no hysteresis
     }
 )
 """For each setting of `SteeringSettings` that an ablation leaves out: the value with which it changes nothing."""

@@ -1,8 +1,9 @@
 """Rollbacks: when the canonical model counts as weaker than the one that it replaced.
 
 The points of both models against the same fixed opponents are compared block by block (`consensus.betting`), as far as
-both have been played. There is one test for each fixed opponent, so each has its part of the risk. The regression is a
-reason to nominate the earlier model, and no more: it becomes canonical only if it wins its match.
+both have been played; and the points of the canonical model against the other one with those of an equal player, which
+tell them apart where both win all games against the fixed opponents. Each of these tests has its part of the risk. The
+regression is a reason to nominate the earlier model, and no more: it becomes canonical only if it wins its match.
 
 If it does not, its pair of models is closed, because a model that could be tested again until it passes would pass.
 But a match errs now and then, so that must not hold for ever: the two are compared anew by fresh games, with half of
@@ -26,11 +27,11 @@ from consensus.settings import players
 
 @dataclass(frozen=True, kw_only=True)
 class ModelComparison:
-    """The canonical model and the one before it against one opponent."""
+    """The canonical model and the one before it against one opponent; or against each other, opponent "model"."""
 
     opponent: Opponent
     blocks: int  # that both have played, in their order
-    before: int  # points of the earlier model in these
+    before: int  # points of the earlier model in these; against each other, those of an equal player
     now: int  # points of the canonical one
     most: int  # points of one block
     fortune: Fraction  # the highest on the way
@@ -55,7 +56,7 @@ def comparisons(
     if len(compared) < 2 or permille == 0:
         return ()
     newest = compared[0]
-    needed = Fraction(1000 * len(FIXED) * 2 ** (newest.failures + 1), permille)
+    needed = Fraction(1000 * (len(FIXED) + 1) * 2 ** (newest.failures + 1), permille)
     known = [tally for tally in tallies if tally.pair.player == "search" and tally.number == newest.failures]
     found = []
     for opponent in FIXED:
@@ -73,7 +74,25 @@ def comparisons(
                 needed=needed,
             )
         )
-    return tuple(found)
+    return (*found, _direct(compared, known, needed))
+
+
+def _direct(compared: tuple[Milestone, ...], tallies: list[Tally], needed: Fraction) -> ModelComparison:
+    """Return how the canonical model does against the one before it, where an equal player wins one game of a block."""
+    newest, before = compared
+    count, models = players(newest.configuration), (newest.model.digest, before.model.digest)
+    series = [tally.points for tally in tallies if (tally.pair.model, tally.pair.opponent_model) == models]
+    points = max(series, key=len, default=())
+    differences = [count * (count - won) for won in points]
+    return ModelComparison(
+        opponent="model",
+        blocks=len(points),
+        before=count * len(points),
+        now=sum(points),
+        most=count**2,
+        fortune=highest_fortune(differences, count**2 * (count - 1)),
+        needed=needed,
+    )
 
 
 def _longest(compared: tuple[Milestone, ...], tallies: list[Tally]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -163,4 +163,5 @@ def _wanted(state: State, name: str) -> Iterator[tuple[Milestone, Pair, int]]:
             if newest.failures and player == "search" and len(compared) > 1:
                 yield milestone, pair, newest.failures
     if newest.previous != UNIFORM:
-        yield newest, Pair(name, newest.model.digest, "search", "model", newest.previous, settings), 0
+        for number in dict.fromkeys((0, newest.failures)):
+            yield newest, Pair(name, newest.model.digest, "search", "model", newest.previous, settings), number

@@ -68,7 +68,18 @@ def test_what_is_not_weaker_is_left_alone(now: list[int]) -> None:
 
 def test_a_few_blocks_are_no_evidence() -> None:
     assert nominee(swarm_with(STRONG, WEAK[:4]).ledger, "hex8-2") is None
-    assert [entry.blocks for entry in compared_models(swarm_with(STRONG, WEAK[:4]).ledger, "hex8-2")] == [4, 0]
+    assert [entry.blocks for entry in compared_models(swarm_with(STRONG, WEAK[:4]).ledger, "hex8-2")] == [4, 0, 0]
+
+
+def test_models_that_beat_the_fixed_opponents_alike_are_compared_with_each_other() -> None:
+    best = [4] * BLOCKS
+    swarm = swarm_with(best, best)
+    direct = swarm.played(swarm.model_of("second"), "model", other=swarm.model_of("first"))
+    swarm.put(direct, EQUAL)
+    assert nominee(swarm.ledger, "hex8-2") is None
+    swarm.put(direct, WEAK)
+    assert nominee(swarm.ledger, "hex8-2") is not None
+    assert regression(swarm.ledger, "hex8-2") == 375  # an equal player has 2 of 4 points, the model had 1/2
 
 
 def test_without_the_risk_there_are_no_alarms() -> None:
@@ -111,7 +122,7 @@ def test_a_rollback_that_failed_needs_fresh_evidence_and_twice_as_much() -> None
 
 def test_a_liar_cannot_force_a_rollback() -> None:
     """A member that holds as many slots as it can, and plays badly for the model, causes a match and no more."""
-    swarm = swarm_with(STRONG, [4, 4, 0, 0] * (BLOCKS // 4))
+    swarm = swarm_with(STRONG, [4, 3, 0, 0] * (BLOCKS // 4))
     model = nominee(swarm.ledger, "hex8-2")
     assert model is not None  # half of the slots are enough for an alarm
     candidate = nominate_again(swarm, 3)

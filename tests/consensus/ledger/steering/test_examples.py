@@ -111,7 +111,7 @@ def test_the_fortune_of_a_regression() -> None:
     points = list(zip((4, 2, 4), (0, 2, 2), strict=True))
     fortunes = [highest_fortune([before - now for before, now in points[: count + 1]], 4) for count in range(3)]
     assert fortunes == [Fraction(3, 2), Fraction(3, 2), Fraction(15, 8)]
-    assert "a first alarm needs 2 x 2/0.05 = 80" in PAGE
+    assert "a first alarm needs 3 x 2/0.05 = 120" in PAGE
     models = [Model(bytes([number]) * 32, {}, "c16b2", None) for number in range(2)]
     compared = tuple(
         Milestone(
@@ -119,9 +119,9 @@ def test_the_fortune_of_a_regression() -> None:
         )
         for place, model in enumerate(models)
     )
-    assert {entry.needed for entry in comparisons(compared, (), 50)} == {80}
+    assert {entry.needed for entry in comparisons(compared, (), 50)} == {120}
     again = (replace(compared[0], failures=1), compared[1])
-    assert "(a fortune of 160, then 320, ...)" in PAGE
-    assert {entry.needed for entry in comparisons(again, (), 50)} == {160}
-    assert "the alarm comes after the 14th" in PAGE
-    assert [highest_fortune([3] * blocks, 4) >= 80 for blocks in (13, 14)] == [False, True]
+    assert "(a fortune of 240, then 480, ...)" in PAGE
+    assert {entry.needed for entry in comparisons(again, (), 50)} == {240}
+    assert "the alarm comes after the 16th" in PAGE
+    assert [highest_fortune([3] * blocks, 4) >= 120 for blocks in (15, 16)] == [False, True]

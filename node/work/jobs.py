@@ -16,6 +16,7 @@ from consensus.ledger.records.ratings import Series
 from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
 from consensus.ledger.steering.quality import shard_weight
+from consensus.settings import MatchSettings
 from node.text.formatting import short_hex
 from node.work.absences import MISSING_S
 from node.work.context import JOB_FAILURES, NobodyHasError, WorkContext, failing_only_the_job
@@ -228,11 +229,7 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
             "candidate": _text(candidate),
             "incumbent": _text(incumbent),
             "blocks": [list(block) for block in blocks],
-            "settings": {
-                "simulations": settings.simulations,
-                "considered": settings.considered,
-                "opening_plies": settings.opening_plies,
-            },
+            "settings": _of_games(settings),
             "out": str(context.folder("work")),
         },
         report,
@@ -258,11 +255,7 @@ async def rate(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
             "blocks": [
                 list(block) for block in slot_blocks(series.beacon, series.id, claim.slot, settings.slot_blocks)
             ],
-            "settings": {
-                "simulations": settings.simulations,
-                "considered": settings.considered,
-                "opening_plies": settings.opening_plies,
-            },
+            "settings": _of_games(settings),
             "out": str(context.folder("work")),
         },
         report,
@@ -308,6 +301,12 @@ async def _tell_of_missing(context: WorkContext, shard: Shard) -> None:
         await say_what_was_found(context, shard, MISSING)
     except JOB_FAILURES as trouble:
         _log.warning("finding put off", shard=short_hex(shard.digest), why=str(trouble))
+
+
+def _of_games(settings: MatchSettings) -> dict[str, int]:
+    """Return how the games of a match or a series are played."""
+    names = ("simulations", "considered", "opening_plies")
+    return {name: getattr(settings, name) for name in names}
 
 
 def _text(path: Path | None) -> str | None:

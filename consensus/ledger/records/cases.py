@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Place, SlotResult
 from consensus.ledger.records.entity import Entity
 from consensus.ledger.records.ratings import Contest
+from consensus.roster import Roster
 from consensus.settings import MatchSettings
 
 
@@ -48,6 +51,21 @@ class Replay(Entity):
     wrong: bool
     reason: str
     place: Place
+
+
+def weigh(roster: Roster, replays: Iterable[Replay]) -> tuple[int, int]:
+    """Return the weight of the members that found something wrong, and of those that found it right."""
+    found = tuple(replays)
+    wrong = roster.weight(entry.author for entry in found if entry.wrong)
+    return wrong, roster.weight(entry.author for entry in found) - wrong
+
+
+def verdict(roster: Roster, replays: Iterable[Replay]) -> Literal["wrong", "right"] | None:
+    """Return "wrong" if more than 2/3 of the weight say so, "right" if a third or more does; None: it is open."""
+    wrong, right = weigh(roster, replays)
+    if 3 * wrong > 2 * roster.total_weight:
+        return "wrong"
+    return "right" if 3 * right >= roster.total_weight else None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.keys import MemberId
-from consensus.ledger.records.cases import Case, Fault, Replay, SlotReport, report_of
+from consensus.ledger.records.cases import Case, Fault, Replay, SlotReport, report_of, verdict, weigh
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Place, Slot
 from consensus.ledger.records.ratings import Contest, Series
@@ -86,16 +86,15 @@ def _open(state: State, place: Place, author: MemberId, transaction: Finding) ->
 
 def tally(state: State, case: Case) -> tuple[int, int]:
     """Return the weight of the members that found the result wrong, and of those that found it right."""
-    wrong = state.roster.weight(entry.author for entry in case.replays if entry.wrong)
-    return wrong, state.roster.weight(entry.author for entry in case.replays) - wrong
+    return weigh(state.roster, case.replays)
 
 
 def settle(state: State, place: Place, case: Case) -> None:
     """Close the case if it is decided."""
-    wrong, right = tally(state, case)
-    if 3 * wrong > 2 * state.roster.total_weight:
-        _prove(state, place, case, wrong)
-    elif 3 * right >= state.roster.total_weight:
+    found = verdict(state.roster, case.replays)
+    if found == "wrong":
+        _prove(state, place, case, tally(state, case)[0])
+    elif found == "right":
         _close(state, place, case, "a third of the weight or more finds it right")
 
 

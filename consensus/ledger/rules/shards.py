@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from consensus.keys import MemberId
-from consensus.ledger.records.cases import Replay
+from consensus.ledger.records.cases import Replay, verdict, weigh
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Claim, Place, Shard, ShardFacts
 from consensus.ledger.records.shard_cases import MISSING, ShardCase
@@ -191,16 +191,15 @@ def _open(state: State, place: Place, author: MemberId, shard: Shard) -> ShardCa
 
 def tally(state: State, case: ShardCase) -> tuple[int, int]:
     """Return the weight of the members that found the shard wrong, and of those that found it right."""
-    wrong = state.roster.weight(entry.author for entry in case.findings if entry.wrong)
-    return wrong, state.roster.weight(entry.author for entry in case.findings) - wrong
+    return weigh(state.roster, case.findings)
 
 
 def settle(state: State, place: Place, case: ShardCase) -> None:
     """Close the case if it is decided."""
-    wrong, right = tally(state, case)
-    if 3 * wrong > 2 * state.roster.total_weight:
-        _strike(state, place, case, wrong)
-    elif 3 * right >= state.roster.total_weight:
+    found = verdict(state.roster, case.findings)
+    if found == "wrong":
+        _strike(state, place, case, tally(state, case)[0])
+    elif found == "right":
         _close(state, place, case, "a third of the weight or more finds it right")
 
 

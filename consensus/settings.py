@@ -10,6 +10,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from consensus.architecture import FORM, parse_architecture
 from consensus.encoding import Value
 
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
@@ -175,6 +176,11 @@ class SelfplaySettings(Section):
         return self.late_simulations if 0 < self.late_promotions <= promotions else self.simulations
 
 
+def _check_architecture(name: str, section: str, setting: str) -> None:
+    if parse_architecture(name) is None:
+        raise SettingsError(f"must name a network {FORM}, not {format_value(name)}", section, setting)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Section):
     """When and how a model is trained."""
@@ -195,6 +201,11 @@ class TrainingSettings(Section):
     sibling_promotions: int = 0  # of the sibling, after which its model may be a configuration's first; 0: never
     measured_blocks: int = 12  # of games by which the trainer measures what search adds; 0: none
     rejections: int = 4  # after this many in a row training starts from the canonical model again; 0: always
+
+    def __post_init__(self) -> None:
+        """Refuse a network that no program trains: the swarm would play at random for ever."""
+        super().__post_init__()
+        _check_architecture(self.architecture, "training", "architecture")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -390,6 +401,8 @@ class SteeringSettings(Section):
         if not all(names) or len(set(names)) < len(names) or len(names) > FAMILIES_LIMIT:
             reason = f"must be up to {FAMILIES_LIMIT} distinct architectures with dots between them"
             raise SettingsError(f"{reason}, or none, not {format_value(self.families)}", "steering", "families")
+        for name in self.family_names:
+            _check_architecture(name, "steering", "families")
         if self.regression_permille > 500:
             where = "steering", "regression_permille"
             raise SettingsError(f"must be 500 or less, not {self.regression_permille}", *where)

@@ -8,10 +8,10 @@ evaluation costs what its multiplications cost: those of the network, and what r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from consensus.architecture import Architecture, parse_architecture
 from consensus.ledger.records.entities import Model
 from consensus.ledger.records.transactions import UNIFORM
 
@@ -26,8 +26,8 @@ LARGEST = 2**53
 _TAPS: Mapping[str, int] = MappingProxyType({"square8": 9, "hex8": 7, "square19": 9, "hexagonal": 7})
 """The weights of a convolution that count: a hexagon has six neighbours."""
 
-_USUAL = (16, 2)
-"""Channels and blocks of the network in the unit; an architecture of another form is taken for this one."""
+_USUAL = Architecture(16, 2)
+"""The network in the unit; what is not the name of an architecture is taken for this one."""
 
 _RANDOM_PLY = 200
 """A ply of a random game on hex8, without search: a hundredth of one with 16 simulations, and a little more."""
@@ -35,15 +35,12 @@ _RANDOM_PLY = 200
 _PLIES_OF_CELL = 32
 """A game is cut at so many plies for each cell, so no more are counted."""
 
-_ARCHITECTURE = re.compile(r"c([1-9][0-9]{0,2})b([1-9][0-9]?)")
-
 
 def cost_of_evaluation(architecture: str, configuration: str) -> int:
     """Return what one evaluation by a network costs on the board of a configuration, in thousandths of the unit."""
     board = configuration.partition("-")[0]
-    match = _ARCHITECTURE.fullmatch(architecture)
-    channels, blocks = (int(match[1]), int(match[2])) if match else _USUAL
-    size, usual = (count * width * width for width, count in ((channels, blocks), _USUAL))
+    network = parse_architecture(architecture) or _USUAL
+    size, usual = (each.blocks * each.channels**2 for each in (network, _USUAL))
     place, unit = CELLS[board] * _TAPS[board], CELLS["hex8"] * _TAPS["hex8"]
     return EVALUATION * place * (3 * usual + 2 * size) // (unit * 5 * usual)
 

@@ -135,6 +135,10 @@ def test_a_configuration_can_lose_the_value_of_its_own() -> None:
             setting("training.games", "4096"),
             "settings.selfplay.ceiling: must be training.games (4096) or more, not 512",
         ),
+        (
+            setting("training.architecture", "c16-b2"),
+            "settings.training.architecture: must name a network c<4..256>b<1..20>, such as c16b2, not 'c16-b2'",
+        ),
         (setting("selfplay.games", "64", "hex8-4"), "hex8-4 is not played here"),
         (
             setting("steering.floor", "10", "hex8-2"),

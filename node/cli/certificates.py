@@ -9,7 +9,14 @@ from rich.console import Console
 from node.api.certificates import CertificateInfo
 from node.cli.client import Client, find_node
 from node.cli.lines import print_line
-from node.cli.reading import add_node_options, expecting_form, find_by_beginning, read_and_show, save_new
+from node.cli.reading import (
+    add_node_options,
+    expecting_form,
+    find_by_beginning,
+    read_and_show,
+    save_new,
+    verify_command,
+)
 from node.cli.tables import Cells, print_table, state_text
 from node.text.formatting import count, moment, plural, short
 from node.text.harmless import harmless, harmless_lines
@@ -42,8 +49,9 @@ def _fetch_one(client: Client, beginning: str, file: Path | None) -> int:
         else:
             sys.stdout.buffer.write(envelope)
         return 0
+    command = verify_command(client, file)
     save_new(file, envelope)
-    print_line(f"{file}: certificate {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    print_line(f"{file}: certificate {name}; check it with {command}")
     return 0
 
 

@@ -8,7 +8,14 @@ from rich.console import Console
 from node.api.faults import ProofInfo
 from node.cli.client import Client, find_node
 from node.cli.lines import print_line
-from node.cli.reading import add_node_options, expecting_form, find_by_beginning, read_and_show, save_new
+from node.cli.reading import (
+    add_node_options,
+    expecting_form,
+    find_by_beginning,
+    read_and_show,
+    save_new,
+    verify_command,
+)
 from node.cli.tables import Cells, print_table, state_text
 from node.config.toml import ConfigError
 from node.text.formatting import count, moment, short
@@ -37,8 +44,9 @@ def _fetch_one(client: Client, beginning: str, file: Path | None) -> int:
     name = find_by_beginning(listed, beginning, "wrong results", "ringrift-node faults")
     if file is None:
         raise ConfigError(f"the proof of {name[:8]} is not text; say with --save FILE where to write it")
-    save_new(file, client.get(f"/faults/{name}"))
-    print_line(f"{file}: proof of {name}; check it with ringrift-node verify {file} --genesis swarm.toml")
+    proof, command = client.get(f"/faults/{name}"), verify_command(client, file)
+    save_new(file, proof)
+    print_line(f"{file}: proof of {name}; check it with {command}")
     return 0
 
 

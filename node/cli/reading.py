@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from node.cli.client import Client, find_node
 from node.cli.tables import open_console
 from node.config.toml import ConfigError
-from node.text.harmless import harmless_values
+from node.text.harmless import harmless, harmless_values
 
 _UNFIT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 """What is raised when an answer is not of the form that is read."""
@@ -76,6 +77,13 @@ def find_by_beginning(ids: list[str], beginning: str, things: str, command: str)
     if not beginning:
         raise ConfigError(f"there are {len(found)} {things}; say the id of one; {command} lists them")
     raise ConfigError(f'{len(found) or "no"} {things} have an id that begins with "{beginning}"; {command} lists them')
+
+
+def verify_command(client: Client, file: Path) -> str:
+    """Return the command that checks a file against the swarm of this node. Raise ConfigError as `Client.json` does."""
+    with expecting_form(client, "/status"):
+        genesis = harmless(client.json("/status")["swarm"]["genesis"])
+    return f"ringrift-node verify {shlex.quote(str(file))} --genesis-digest {genesis}"
 
 
 def save_new(file: Path, data: bytes) -> None:

@@ -20,7 +20,7 @@ from consensus.keys import id_text
 from consensus.ledger.records.transactions import UNIFORM
 from node.cli.lines import print_line, say
 from node.cli.model_files import digest_files
-from node.cli.trust import check_with_any, read_file, trusted_digests
+from node.cli.trust import add_trust_options, check_with_any, print_trust, read_file, read_trust, trust_facts
 from node.config.toml import ConfigError
 from node.text import formatting
 
@@ -28,11 +28,7 @@ from node.text import formatting
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `verify`."""
     parser.add_argument("certificate", type=Path, metavar="FILE", help="the certificate or the proof to check")
-    parser.add_argument(
-        "--genesis",
-        metavar="FILE",
-        help="the swarm you trust: its swarm.toml, its genesis record, or the digest of that (64 hex digits)",
-    )
+    add_trust_options(parser)
     parser.add_argument("--model", type=Path, metavar="DIR", help="also check that the files in DIR are the model")
     parser.add_argument("--json", action="store_true", help="print what was proven as one JSON object")
     parser.epilog = "Exit status: 0 it holds, 1 it is refused, 2 the input cannot be read."
@@ -40,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Check one file; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
+    trusted = read_trust(options)
     data = read_file(options.certificate, PROOF_LIMIT)
-    trusted = (None,) if options.genesis is None else trusted_digests(options.genesis)
     if b"\xa0" <= data[:1] < b"\xc0":  # a CBOR map; JSON never begins like this
         from node.cli.verify_fault import check_proof
 
@@ -58,7 +54,7 @@ def main(options: argparse.Namespace) -> int:
         return 1
     with suppress(BrokenPipeError):  # status 1 would say that it is refused
         if options.json:
-            print(json.dumps({**_facts(verified), "genesis_compared": options.genesis is not None}, indent=2))
+            print(json.dumps({**_facts(verified), **trust_facts(options)}, indent=2))
         else:
             _print_facts(options, verified)
     return 0
@@ -139,7 +135,4 @@ def _print_facts(options: argparse.Namespace, verified: VerifiedCertificate) -> 
         rows["files"] = f"{formatting.plural(verified.files_checked, 'file')} in {options.model} match"
     for label, text in rows.items():
         print_line(f"  {label:<9} {text}")
-    if options.genesis is not None:
-        print("  The genesis is the one that you gave.")
-    else:
-        print("  Which swarm it is, only the certificate says: give --genesis to check that it is the swarm you mean.")
+    print_trust(options)

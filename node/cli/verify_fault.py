@@ -9,7 +9,7 @@ from typing import Any
 from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
 from consensus.keys import id_text
 from node.cli.lines import print_line, say
-from node.cli.trust import check_with_any
+from node.cli.trust import check_with_any, print_trust, trust_facts
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
 from node.text import formatting
@@ -29,7 +29,7 @@ def check_proof(options: argparse.Namespace, data: bytes, trusted: Sequence[byte
         return 1
     with suppress(BrokenPipeError):  # status 1 would say that it is refused
         if options.json:
-            print(json.dumps({**_facts(proof, wrong), "genesis_compared": options.genesis is not None}, indent=2))
+            print(json.dumps({**_facts(proof, wrong), **trust_facts(options)}, indent=2))
         else:
             _print_facts(options, proof, wrong)
     return 0
@@ -74,7 +74,4 @@ def _print_facts(options: argparse.Namespace, proof: FaultProof, wrong: Wrong) -
     else:
         print("  The games were replayed just now and are sound, but they are not those of this match. That its seeds")
         print(f"  come from the beacon {report.beacon.hex()} is the word of the members above.")
-    if options.genesis is None:
-        print("  Which swarm it is, only the proof says: give --genesis to check that it is the swarm you mean.")
-    else:
-        print("  The genesis is the one that you gave.")
+    print_trust(options)

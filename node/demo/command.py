@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from contextlib import suppress
@@ -139,7 +140,7 @@ class _Demo:
             _print_json({**figures, "event": "summary", "verified": status == 0})
         else:
             self.console.print(f"\nCertificate: {certificate}", style="bold", soft_wrap=True)
-            self.console.print(f"$ ringrift-node {' '.join(command)}", style="dim", soft_wrap=True)
+            self.console.print(f"$ ringrift-node {shlex.join(command)}", style="dim", soft_wrap=True)
             self.console.print(harmless_lines(output.strip()), soft_wrap=True)
             self.console.print(
                 f"First promotion after {figures['first_promotion_s']} s, "

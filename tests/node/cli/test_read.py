@@ -202,6 +202,8 @@ async def test_a_certificate_is_saved_byte_for_byte(
     name = digest("certificate 1")
     assert await ask("certificates", name[:8], "--save", file, "--data", data) == 0
     assert file.read_bytes() == source.certificate(name)
+    told = f"check it with ringrift-node verify {file} --genesis-digest {digest('genesis')}"
+    assert told in capsys.readouterr().out
     assert await ask("certificates", "--save", file, "--data", data) == 2
     assert "not overwritten" in capsys.readouterr().err
 
@@ -212,7 +214,8 @@ async def test_a_proof_is_saved_byte_for_byte(
     file, name = tmp_path / "saved.fault", digest("fault 1")
     assert await ask("faults", name[:8], "--save", file, "--data", data) == 0
     assert file.read_bytes() == source.fault(name)
-    assert "check it with ringrift-node verify" in capsys.readouterr().out
+    told = f"check it with ringrift-node verify {file} --genesis-digest {digest('genesis')}"
+    assert told in capsys.readouterr().out
     for arguments, message in (
         ((name[:8],), "say with --save FILE where to write it"),
         ((name[:8], "--save", file), "not overwritten"),

@@ -43,6 +43,7 @@ SWARM.certify(SWARM.promote(0), (0, 1, 2, 3))
 PROMOTION = SWARM.ledger.promotions()[0]
 GOOD = make_certificate(PROMOTION, SWARM.ledger) or b""
 SEALS = json.loads(GOOD)["signatures"]
+TRUST = {"--genesis", "--genesis-digest", "--any-swarm"}
 STRANGER = SigningKey(bytes([99]) * 32)
 NO_SEAL = "does not verify over this statement"
 
@@ -77,8 +78,10 @@ class Files:
     model: Path
 
     def verify(self, data: bytes, *arguments: str | Path) -> int:
+        """Check a certificate, of any swarm unless the arguments say which is trusted."""
         self.certificate.write_bytes(data)
-        return main(["verify", str(self.certificate), *map(str, arguments)])
+        trust = [] if TRUST & set(arguments) else ["--any-swarm"]
+        return main(["verify", str(self.certificate), *map(str, arguments), *trust])
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ def test_a_good_certificate_holds(files: Files, capsys: Output) -> None:
     assert "  approved  weight 3 of 4 replayed the games and voted for it" in lines
     assert "  sealed    weight 3 of 4, by 3 members" in lines
     assert f"  files     1 file in {files.model} match" in lines
-    assert "give --genesis" not in output.out
+    assert "NOT CHECKED" not in output.out
 
 
 def test_an_old_certificate_holds_against_its_old_swarm_toml(files: Files, capsys: Output) -> None:
@@ -143,9 +146,49 @@ def test_one_that_was_accepted_at_the_block_limit(files: Files, capsys: Output) 
     assert (facts["decided_by"], facts["measures"]) == ("limit", {"brier": 190_000})
 
 
-def test_without_a_genesis_it_says_what_was_believed(files: Files, capsys: Output) -> None:
-    assert files.verify(GOOD) == 0
-    assert "give --genesis to check that it is the swarm you mean" in capsys.readouterr().out
+def test_of_any_swarm_it_says_what_was_not_checked(files: Files, capsys: Output) -> None:
+    assert files.verify(GOOD, "--any-swarm") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "NOT CHECKED: which swarm this is. Anybody can found one and let it promote" in told
+    assert "--genesis FILE or --genesis-digest HEX does it." in told
+    assert "The genesis is the one that you gave" not in told
+    assert files.verify(GOOD, "--any-swarm", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["genesis_compared"] is False
+    assert facts["not_checked"][0].startswith("which swarm this is.")
+
+
+@pytest.mark.parametrize("data", [GOOD, b"\xa0"])
+def test_a_private_swarm_does_not_hold_unless_its_user_asks_for_that(files: Files, capsys: Output, data: bytes) -> None:
+    files.certificate.write_bytes(data)
+    for more in ((), ("--json",), ("--model", str(files.model))):
+        assert main(["verify", str(files.certificate), *more]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.startswith("ringrift-node: say which swarm you trust: --genesis FILE")
+        assert told.err.count("\n") == 1
+
+
+def test_the_digest_of_the_genesis_will_do(files: Files, capsys: Output) -> None:
+    digest = SWARM.genesis.digest.hex()
+    for text in (digest, digest.upper(), f" {digest}\n"):
+        assert files.verify(GOOD, "--genesis-digest", text) == 0
+        assert "The genesis is the one that you gave." in capsys.readouterr().out
+    assert files.verify(GOOD, "--genesis-digest", "ab" * 32) == 1
+    assert f"is of the swarm with genesis {digest}, not abab" in capsys.readouterr().err
+    for text in ("", digest[:-1], digest + "0", "g" * 64, str(files.swarm)):
+        assert files.verify(GOOD, "--genesis-digest", text) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("ringrift-node: --genesis-digest: must be 64 hex digits, not ")
+        assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("second", [["--genesis-digest", "ab" * 32], ["--any-swarm"]])
+def test_one_swarm_is_trusted_not_two(files: Files, capsys: Output, second: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        files.verify(GOOD, "--genesis", files.swarm, *second)
+    assert ended.value.code == 2
+    assert "not allowed with argument --genesis" in capsys.readouterr().err
 
 
 def test_the_genesis_record_will_do(files: Files, capsys: Output) -> None:
@@ -247,7 +290,7 @@ def test_unreadable_input(
 
 
 def test_a_certificate_that_is_not_there(files: Files, capsys: Output) -> None:
-    assert main(["verify", str(files.certificate)]) == 2
+    assert main(["verify", str(files.certificate), "--any-swarm"]) == 2
     assert capsys.readouterr().err == (f"ringrift-node: {files.certificate}: there is no such file; check the path\n")
 
 
@@ -407,7 +450,7 @@ def test_what_is_no_file_or_too_large_cannot_be_read(files: Files, capsys: Outpu
         where.touch()
         os.truncate(where, 6 << 30)
     if option == "certificate":
-        assert main(["verify", str(where)]) == 2
+        assert main(["verify", str(where), "--any-swarm"]) == 2
     else:
         assert files.verify(GOOD, "--genesis", where) == 2
     told = capsys.readouterr().err

@@ -46,6 +46,7 @@ from consensus.ledger.rules.deliveries import deliveries_of
 from consensus.ledger.rules.exploration import exploration_of
 from consensus.ledger.rules.membership import roster_with, tally
 from consensus.ledger.rules.scores import Standing, standing
+from consensus.ledger.rules.siblings import Sibling
 from consensus.ledger.state.difference import differences
 from consensus.ledger.state.state import MemberProfile, State
 from consensus.roster import Roster
@@ -367,9 +368,13 @@ class Views:
         """Return the model from which it would start if nobody had that one: the canonical model, or `uniform`."""
         return lineage.fallback_of(self._state.configurations[name], family)
 
-    def sibling(self, name: str) -> Configuration | None:
-        """Return the configuration whose canonical model may be the first of this one; None if there is none."""
-        return siblings.sibling_in(self._state, name)
+    def awaited_sibling(self, name: str) -> Configuration | None:
+        """Return the configuration that this one may wait for while it has no network; None if there is none."""
+        return siblings.awaited_in(self._state, name)
+
+    def best_sibling(self, name: str, family: str) -> Sibling | None:
+        """Return the sibling whose canonical model may be the first of this family here; None if there is none."""
+        return siblings.best_in(self._state, name, family)
 
     def profiles(self) -> Mapping[MemberId, MemberProfile]:
         """Return the latest profile of each member that has announced one."""

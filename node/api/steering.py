@@ -72,6 +72,8 @@ class NeedInfo(TypedDict):
     """Open candidates, whose matches come before everything else."""
     simulations: int
     """Of the search, for each move of the next games."""
+    starts_from: str
+    """From which model its next training starts, and why from that, in words."""
     paused: list[str]
     """Kinds of work that are paused here: "selfplay", "train" or "match"."""
 

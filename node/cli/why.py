@@ -19,6 +19,7 @@ _NEED_COLUMNS = (
 _SHARE_COLUMNS = (
     "configuration", "#sum", "?#starvation", "#weight", "#share", "?#bounds", "#delivered", "#claimed", "#deficit",
 )  # fmt: skip
+_TRAINING_COLUMNS = ("configuration", "starts from")
 _SIGNAL_COLUMNS = ("signal", "#value", "#weight", "#product", "from")
 
 
@@ -44,6 +45,8 @@ def _show(console: Console, steering: SteeringInfo, *, member: str | None, name:
     if name is None or member is not None:
         print_table(console, "Members", _WANT_COLUMNS, [_want_row(entry) for entry in wants], "none")
     print_table(console, "Games and training", _NEED_COLUMNS, [_need_row(entry) for entry in needs], "none")
+    starts = [(entry["configuration"], entry["starts_from"]) for entry in needs]
+    print_table(console, "The next trainings", _TRAINING_COLUMNS, starts, "none")
     if steering["rules"]:
         title = f"Shares of self-play, in evaluations of the last {count(steering['window_s'])} s"
         print_table(console, title, _SHARE_COLUMNS, [_share_row(entry) for entry in shares], "none")

@@ -7,14 +7,19 @@ from consensus.ledger import Ledger
 from consensus.ledger.priorities import Work, next_work
 from consensus.ledger.records.decisions import WORK_KINDS
 from consensus.ledger.records.entities import Configuration
+from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.rules.siblings import Sibling
 from consensus.ledger.steering import shares
 from consensus.ledger.steering.amounts import claimed_games, enough_games, games_of_training
+from consensus.ledger.steering.estimates import scores_of
+from consensus.ledger.steering.families import next_family
 from consensus.ledger.steering.shares import ConfigurationShare
 from node.api.steering import NeedInfo, ShareInfo, SignalInfo, SteeringInfo, WantInfo
 from node.report.ledger import claims_in_words
 from node.report.membership import NameOf
 
 _THOUSANDTHS = 1000  # costs of the ledger
+_RELATIONS = {"same": "itself", "shape": "other board of its shape", "board": "same board", "other": "other board"}
 
 
 def steering(ledger: Ledger, members: Sequence[MemberId], name_of: NameOf) -> SteeringInfo:
@@ -74,8 +79,30 @@ def _need(ledger: Ledger, entry: Configuration, name_of: NameOf) -> NeedInfo:
         "training": [name_of(claim.author) for claim in claims if claim.kind == "train"],
         "candidates": sum(candidacy.configuration == entry.name for candidacy in ledger.candidates()),
         "simulations": settings.selfplay.simulations_after(entry.promotions),
+        "starts_from": _start_of_training(ledger, entry),
         "paused": [kind for kind in WORK_KINDS if ledger.is_paused(kind, entry.name)],
     }
+
+
+def _start_of_training(ledger: Ledger, entry: Configuration) -> str:
+    """Return in words from which model the next training starts, and why from that."""
+    family = next_family(ledger, entry)
+    start, sibling = ledger.training_start(entry.name, family), ledger.best_sibling(entry.name, family)
+    lineage = entry.lineages.get(family)
+    if lineage is not None and start == lineage.model:
+        return "its own newest weights"
+    if start.digest == UNIFORM:
+        return "new networks"
+    if start == entry.model or sibling is None:
+        return "its canonical model"
+    return f"{sibling.configuration.name} or new networks: {_place_among_siblings(ledger, sibling)}"
+
+
+def _place_among_siblings(ledger: Ledger, sibling: Sibling) -> str:
+    model, name = sibling.configuration.model.digest, sibling.configuration.name
+    rating = scores_of(ledger, name).against(model, "heuristic")
+    strength = "not rated" if rating is None else f"{round(rating.value / 1000):+d} Elo to the heuristic"
+    return f"{_RELATIONS[sibling.relation]}, promotions {sibling.configuration.promotions}, {strength}"
 
 
 def _want(

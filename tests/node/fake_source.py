@@ -357,6 +357,7 @@ class FakeSource:
                     "training": ["<dune>"],
                     "candidates": 1,
                     "simulations": 16,
+                    "starts_from": "its own newest weights",
                     "paused": [],
                 }
             ],

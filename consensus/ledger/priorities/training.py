@@ -94,7 +94,11 @@ def _leaves_it_to_faster_ones(ledger: Ledger, member: MemberId, configuration: C
 
 def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Collection[Subject]) -> bool:
     """Return whether the first network should wait for the sibling's; not if the member fails at training that."""
-    sibling = ledger.sibling(configuration.name)
-    if sibling is None or ("train", sibling.name, None) in avoided:
+    name = configuration.name
+    awaited = ledger.awaited_sibling(name)
+    if awaited is None or ("train", awaited.name, None) in avoided:
         return False
-    return is_waiting(configuration, sibling, ledger.settings_on(configuration.name).training)
+    if not is_waiting(configuration, awaited, ledger.settings_on(name).training):
+        return False
+    best = ledger.best_sibling(name, next_family(ledger, configuration))
+    return best is None or not best.is_experienced

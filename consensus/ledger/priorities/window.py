@@ -54,8 +54,9 @@ def training_window(settings: TrainingSettings, shards: Sequence[tuple[int, bool
 
 
 def _began_with_sibling(ledger: Ledger, name: str) -> bool:
-    """Return whether the first promoted model of a configuration was its sibling's."""
-    sibling, own = ledger.sibling(name), ledger.promotions(name)
-    if sibling is None or not own:
+    """Return whether the first promoted model of a configuration was a sibling's."""
+    own = ledger.promotions(name)
+    if not own:
         return False
-    return own[0].model.parent in {promotion.model.digest for promotion in ledger.promotions(sibling.name)}
+    parent = own[0].model.parent
+    return any(entry.model.digest == parent for entry in ledger.promotions() if entry.configuration != name)

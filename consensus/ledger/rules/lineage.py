@@ -24,9 +24,9 @@ def start_of(state: State, name: str, family: str) -> Model:
     lineage = configuration.lineages.get(family)
     if lineage is not None and lineage.rejections < decisions.settings_on(state, name).training.rejections:
         return lineage.model
-    sibling = siblings.sibling_in(state, name)
-    if configuration.model == UNIFORM_MODEL and sibling is not None and sibling.model.architecture == family:
-        return sibling.model
+    if configuration.model == UNIFORM_MODEL:
+        sibling = siblings.best_in(state, name, family)
+        return UNIFORM_MODEL if sibling is None else sibling.configuration.model
     return fallback_of(configuration, family)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
-from consensus.ledger.rules.large_boards import SMALL_BOARD_OF
+from consensus.ledger.rules.relations import relation_between
 
 FULL = 1000
 SECOND = 10**9
@@ -63,7 +63,6 @@ def velocity_signal(own: int, fastest: int) -> int:
     return NEUTRAL + NEUTRAL * max(-fastest, min(own, fastest)) // fastest
 
 
-@lru_cache(maxsize=1024)
 @cache
 def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     """Return the part of a promotion's rise that another configuration gets, in thousandths.
@@ -71,14 +70,8 @@ def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     The number of players on the same shape of board counts most, then the same board; what is learned on another one
     only if it is worth something.
     """
-    (board, _, players), (its_board, _, its_players) = promoted.partition("-"), other.partition("-")
-    if promoted == other:
-        return FULL
-    if players == its_players and SMALL_BOARD_OF.get(board, board) == SMALL_BOARD_OF.get(its_board, its_board):
-        return _SAME_FAMILY
-    if board == its_board:
-        return _SAME_BOARD
-    return _OTHER_BOARD if is_above_heuristic else 0
+    parts = {"same": FULL, "shape": _SAME_FAMILY, "board": _SAME_BOARD}
+    return parts.get(relation_between(promoted, other), _OTHER_BOARD if is_above_heuristic else 0)
 
 
 def curriculum(parts: Iterable[tuple[str, int]], regression: int) -> int:

@@ -69,7 +69,19 @@ from tests.node.fake_source import FakeSource, digest
         ),
         ("proposals", ["cedar leaves", "1 : 0, needs 3", "the genesis", "not enough ballots in time"]),
         ("certificates", [digest("certificate 1")[:10], "4 members, 4 of 4", "complete"]),
-        ("why", ["anvil", "selfplay hex8-2", "farthest behind its share", "1,024", "x 20", "2% to 30%", "18,000"]),
+        (
+            "why",
+            [
+                "anvil",
+                "selfplay hex8-2",
+                "farthest behind its share",
+                "1,024",
+                "x 20",
+                "2% to 30%",
+                "18,000",
+                "its own newest weights",
+            ],
+        ),
         ("faults", ["<dune>", "3 of candidate", "weight 3 of 4", "4 was claimed for block 13", "kept here"]),
     ],
 )

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from consensus.keys import id_text
+from consensus.ledger.records.entities import Lineage, Model
 from consensus.ledger.records.transactions import Profile
 from consensus.settings import SteeringSettings
 from node.api.steering import SteeringInfo
 from node.report.steering import steering
+from tests.consensus.ledger.rules.test_siblings import Family
 from tests.consensus.ledger.swarm import Swarm
 from tests.consensus.ledger.test_priorities import Crowd
 from tests.consensus.ledger.worker import QUICK
@@ -80,3 +82,17 @@ def test_all_numbers_follow_from_those_beside_them(seed: int) -> None:
             share = next((entry for entry in shares if entry["configuration"] == want["configuration"]), None)
             if share is not None and want["kind"] == "selfplay":
                 assert f"share of {share['share'] / 10:g}%: {share['deficit']:,} evaluations" in want["reason"]
+
+
+def test_where_a_training_starts_is_told_with_the_reason() -> None:
+    swarm = Family("hex8-2", "hex8-3", "square8-2")
+    assert {need["starts_from"] for need in told(swarm)["needs"]} == {"new networks"}
+    swarm.give("hex8-2", points=(3, 2) * 32)
+    own = swarm.give("square8-2")
+    lineages = {"c16b2": Lineage(Model(bytes(32), {}, "c16b2", None), None, 0, 0)}
+    swarm.ledger._state.configurations["square8-2"] = replace(own, lineages=lineages)
+    assert {need["configuration"]: need["starts_from"] for need in told(swarm)["needs"]} == {
+        "hex8-2": "its canonical model",
+        "hex8-3": "hex8-2 or new networks: same board, promotions 4, +86 Elo to the heuristic",
+        "square8-2": "its own newest weights",
+    }

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from consensus.ledger.priorities import next_work, training_shards
 from consensus.ledger.records import transactions as t
-from consensus.ledger.records.entities import Claim
-from consensus.ledger.rules.siblings import sibling_of
+from consensus.ledger.records.entities import Claim, Configuration, Model
+from consensus.ledger.records.ratings import Pair, Ratings, Tally
+from consensus.ledger.rules.siblings import odds_of, sibling_of
+from consensus.ledger.steering.estimates import estimate
 from consensus.settings import NEW_SWARM, Settings, TrainingSettings
 from engine.config import CONFIGS
+from tests.consensus.ledger.steering.rated import STEERED
 from tests.consensus.ledger.swarm import SMALL, Swarm, digest_of
 
 ALL = tuple(sorted(CONFIGS))
@@ -182,3 +186,92 @@ def test_a_sibling_that_is_never_promoted_is_not_waited_for_any_longer() -> None
 def test_files_of_before_mean_what_they_meant_and_new_swarms_have_siblings() -> None:
     assert Settings.parse(["hex8-2"], {"training": {"games": 192}}).training.sibling_promotions == 0
     assert NEW_SWARM.training.sibling_promotions > 0
+
+
+class Family(Swarm):
+    """A swarm with the rules, whose configurations get canonical models and results without matches."""
+
+    def __init__(self, *names: str, promotions: int = 4) -> None:
+        super().__init__(4, replace(STEERED, configurations=tuple(sorted(names)), training=_training(promotions)))
+
+    def give(
+        self, name: str, promotions: int = 4, points: tuple[int, ...] = (), architecture: str = "c16b2"
+    ) -> Configuration:
+        """Give a configuration a canonical model with these points of blocks against the heuristic."""
+        state = self.ledger._state
+        model = Model(digest_of("model", name), {}, architecture, None)
+        given = replace(state.configurations[name], model=model, promotions=promotions)
+        state.configurations[name] = given
+        pair = Pair(name, model.digest, "search", "heuristic", None, self.genesis.settings.match)
+        state.ratings[name] = Ratings(name, (), (Tally(pair, 0, points),) if points else ())
+        self.ledger._remembered.clear()  # as a round does
+        return given
+
+    def best(self, name: str, family: str = "c16b2") -> str | None:
+        found = self.ledger.best_sibling(name, family)
+        return None if found is None else found.configuration.name
+
+
+def test_with_the_rules_the_nearest_of_the_experienced_and_then_the_strongest_is_the_sibling() -> None:
+    swarm = Family("hex8-2", "hex8-3", "hex8-4", "hexagonal-3", "square8-2", "square8-3")
+    assert swarm.best("hex8-3") is None
+    swarm.give("square8-3", promotions=9, points=(9, 9))
+    assert swarm.best("hex8-3") == "square8-3"  # other board, but nothing else is there
+    swarm.give("square8-2", promotions=1, points=(4, 4))
+    assert swarm.best("hex8-3") == "square8-3"
+    swarm.give("hex8-2", points=(3, 2))
+    assert swarm.best("hex8-3") == "hex8-2"  # same board
+    swarm.give("hex8-4", points=(4, 4))
+    assert swarm.best("hex8-3") == "hex8-2"
+    swarm.give("hex8-4", points=(15, 15))
+    assert swarm.best("hex8-3") == "hex8-4"  # the same board, and stronger against the heuristic
+    swarm.give("hexagonal-3", promotions=3)
+    assert swarm.best("hex8-3") == "hex8-4"  # promoted too seldom
+    swarm.give("hexagonal-3", promotions=4)
+    assert swarm.best("hex8-3") == "hexagonal-3"  # as many players on the same shape
+    assert swarm.ledger.training_start("hex8-3", "c16b2") == swarm.ledger.configuration("hexagonal-3").model
+    swarm.give("hexagonal-3", architecture="c32b4")
+    assert swarm.best("hex8-3") == "hex8-4"  # weights of another shape are of no use
+    assert swarm.best("hex8-3", "c32b4") == "hexagonal-3"
+
+
+def test_the_odds_of_an_equal_player_are_even_and_more_points_are_more() -> None:
+    chance = random.Random(5)
+    for count in (2, 3, 4):
+        assert odds_of((count,) * 9, count) == 1
+        blocks = chance.randrange(1, 40)
+        results = [tuple(chance.randrange(count * count + 1) for _ in range(blocks)) for _ in range(60)]
+        by_odds = sorted(results, key=lambda points: odds_of(points, count))
+        assert [sum(points) for points in by_odds] == sorted(sum(points) for points in results)
+        values = [estimate(points, count).value for points in by_odds]
+        assert values == sorted(values)
+        assert all(odds_of(points, count) > odds_of((), count) for points in results)
+
+
+def test_with_the_rules_nobody_waits_once_an_experienced_sibling_is_there() -> None:
+    swarm = Family("hex8-2", "hex8-3", "square8-3")
+    swarm.play(1, games=200, configuration="hex8-3")
+    assert "hex8-3" not in trained(swarm)
+    swarm.give("square8-3")
+    assert "hex8-3" in trained(swarm)
+    claim = claim_training(swarm, "hex8-3")
+    assert claim.model == swarm.ledger.configuration("square8-3").model.digest
+    nominate(swarm, claim, claim.model)
+    assert swarm.refusal() is None
+    (candidacy,) = swarm.ledger.candidates()
+    assert candidacy.model.parent == claim.model
+
+
+def test_without_promotions_that_are_wanted_no_sibling_is_taken() -> None:
+    swarm = Family("hex8-2", "hex8-3", promotions=0)
+    swarm.give("hex8-2")
+    assert swarm.best("hex8-3") is None
+    assert claim_training(swarm, "hex8-3").model == t.UNIFORM
+
+
+def test_no_sibling_is_taken_for_a_configuration_with_a_model() -> None:
+    swarm = Family("hex8-2", "hex8-3")
+    swarm.give("hex8-2")
+    own = swarm.give("hex8-3", promotions=1)
+    assert swarm.ledger.training_start("hex8-3", "c16b2") == own.model
+    assert swarm.ledger.training_start("hex8-3", "c32b4").digest == t.UNIFORM

@@ -17,6 +17,7 @@ from consensus.ledger.steering.shares import ShareBounds, shares_of
 from consensus.ledger.steering.signals import Rise, curriculum, parts_of_curriculum
 from consensus.ledger.steering.training_due import threshold
 from consensus.ledger.steering.velocity import Learning, Step
+from tests.consensus.ledger.rules.test_siblings import Family
 from tests.consensus.ledger.steering.test_quality import shard
 
 PAGE = " ".join((Path(__file__).parents[4] / "docs" / "steering.md").read_text().split())
@@ -72,6 +73,23 @@ def test_curriculum() -> None:
         rise = Rise("hex8-2", 1, beyond=100, age=age, is_above_heuristic=True)
         found = [curriculum(parts_of_curriculum(name, [rise], 100), 0) for name in names]
         assert [value * part for value in found] == [400, 320, 240, 160]
+
+
+def test_transfer() -> None:
+    assert (
+        "`square8-3` was promoted nine times, `hex8-2` five times, `hex8-4` four times, and `hexagonal-3` once" in PAGE
+    )
+    assert "`hex8-2` won 128 of 256 points in 64 blocks, so its odds are 1; `hex8-4` won 512 of 1024 points" in PAGE
+    swarm = Family("hex8-2", "hex8-3", "hex8-4", "hexagonal-3", "square8-3")
+    swarm.give("square8-3", promotions=9)
+    swarm.give("hex8-2", promotions=5, points=(2,) * 64)
+    swarm.give("hex8-4", promotions=4, points=(8,) * 64)
+    swarm.give("hexagonal-3", promotions=1)
+    assert "520 of 1056, the odds are 3 x 520 / 536 = 2.91, and `hex8-3` begins with its model" in PAGE
+    best = swarm.ledger.best_sibling("hex8-3", "c16b2")
+    assert best is not None
+    assert (best.configuration.name, best.odds) == ("hex8-4", Fraction(3 * 520, 536))
+    assert round(float(best.odds), 2) == 2.91
 
 
 def test_estimates_and_gains() -> None:

@@ -228,6 +228,8 @@ SUMMED = (
     "refused",
     "promotions",
     "certified",
+    "verified",
+    "settings",
     "jumps",
     "bent",
     "cured",

@@ -1,12 +1,15 @@
 """What must hold in every run, whatever goes wrong: agreement, nothing lost, no honest member accused, progress."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import trio
 
+from consensus.certificate.envelope import make_certificate
+from consensus.certificate.verification import CertificateError, UnreadableError, verify
 from consensus.event import Event
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
+from consensus.ledger.records.effects import Effect
 from consensus.replica import RoundEffects
 from node.simulation.machine import SimulatedNode
 from node.simulation.roster_plan import RosterPlan
@@ -97,6 +100,68 @@ class PromotionsCheck:
                 raise Violation("history", f"node {node.number} has lost the certificate {digest.hex()[:12]}")
         for digest in certified:
             self.certified.setdefault(digest, decided)
+
+
+class SettingsCheck:
+    """Compares what members have decided at every honest node: the settings, their version, and what is paused.
+
+    The values are computed a second time, from the decisions in the order alone.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, object] = {}  # by round
+        self._decided: dict[int, Sequence[Effect]] = {}  # by round, those that are not added up yet
+        self._round = 0  # up to which they are added up
+        self._values: dict[tuple[object, object], object] = {}  # by configuration and setting
+        self._expected: dict[int, tuple[int, Mapping[tuple[object, object], object]]] = {0: (0, {})}  # by round
+        self.version = 0  # the highest
+
+    def observe(self, effects: RoundEffects) -> None:
+        """Take in a round that an honest node with the right ledger has decided."""
+        number = effects.round.number
+        if number > self._round:
+            self._decided[number] = [effect for effect in effects.effects if effect.kind == "decision"]
+        while self._round + 1 in self._decided:
+            self._round += 1
+            for effect in self._decided.pop(self._round):
+                self._add(effect.fields)
+            self._expected[self._round] = self.version, dict(self._values)
+
+    def _add(self, fields: Mapping[str, object]) -> None:
+        if fields["change"] in ("set", "add"):
+            self.version += 1
+            self._values[fields["configuration"], fields["setting"]] = fields["value"]
+
+    def inspect(self, node: SimulatedNode, ledger: Ledger) -> None:
+        """Inspect a ledger. Raise Violation."""
+        names = [entry.name for entry in ledger.configurations()]
+        held = ledger.settings_version, ledger.settings, ledger.pauses(), [ledger.settings_on(name) for name in names]
+        if self._seen.setdefault(ledger.round, held) != held:
+            raise Violation("settings", f"node {node.number} has other settings after round {ledger.round}")
+        if ledger.round not in self._expected:
+            return
+        values = {
+            (entry.change.configuration, entry.change.setting): entry.change for entry in ledger.changed_settings()
+        }
+        found = ledger.settings_version, {key: change.value for key, change in values.items()}
+        if found != self._expected[ledger.round]:
+            text = f"node {node.number} has settings after round {ledger.round} that do not follow from the decisions"
+            raise Violation("settings", text)
+
+
+def check_certificates(ledger: Ledger) -> int:
+    """Return how many certificates of a ledger hold, which is all of them. Raise Violation."""
+    verified = 0
+    for promotion in ledger.promotions():
+        data = make_certificate(promotion, ledger)
+        if data is None:
+            continue
+        try:
+            verify(data, ledger.genesis.digest)
+        except (CertificateError, UnreadableError) as error:
+            raise Violation("certificate", f"{promotion.configuration} no. {promotion.number}: {error}") from error
+        verified += 1
+    return verified
 
 
 def check_promise(plan: RosterPlan) -> None:

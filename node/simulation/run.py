@@ -24,7 +24,9 @@ from node.simulation.invariants import (
     AgreementCheck,
     HonestMembersCheck,
     PromotionsCheck,
+    SettingsCheck,
     Violation,
+    check_certificates,
     check_promise,
     unfinished,
 )
@@ -32,7 +34,7 @@ from node.simulation.machine import SimulatedNode
 from node.simulation.roster_plan import RosterPlan
 from node.simulation.schedule import Schedule
 from node.simulation.swarm import SimulatedSwarm
-from node.simulation.workload import SETTINGS, Workload
+from node.simulation.workload import SETTINGS, STEERED, Workload
 from node.system.exception_groups import leaves
 
 RECOVERY_S = 60.0
@@ -54,6 +56,7 @@ _IDLE_ROUNDS = 3  # that all have to decide while nobody waits for them; fewer i
 _MORE_ROUNDS = 3  # that all have to decide after the last fault
 _LOOK_S = 0.5  # virtual, from one inspection to the next
 _MAX_ROUNDS = 4096  # of a run
+_OPERATED_SHARE = 0.5  # of the steered runs have an operator
 _AHEAD = 8  # `epoch.ahead`, where a schedule has new rules
 _LARGE = 10  # nodes; each node of a larger swarm makes fewer events, so that all together do not make more
 
@@ -77,6 +80,8 @@ class RunReport:
     refused: int  # events that broke a rule, all honest nodes together
     promotions: int
     certified: int
+    verified: int  # certificates of one node, checked as `ringrift-node verify` does
+    settings: int  # decisions on settings and configurations
     changes: dict[str, int]  # of the roster, in force, by kind
     offsets: dict[int, int]  # the same by the tenth of an epoch after which they closed it
     effects: dict[str, int]  # of the ledger, of some kinds: proofs of forks and of wrong results, votes ...
@@ -141,11 +146,19 @@ def _slowness(nodes: int) -> float:
 
 
 def _settings(schedule: Schedule) -> Settings:
+    settings = STEERED if schedule.steered else SETTINGS
     return replace(
-        SETTINGS,
-        timing=replace(SETTINGS.timing, by_weight=int(schedule.new_rules)),
+        settings,
+        timing=replace(settings.timing, by_weight=int(schedule.new_rules)),
         epoch=EpochSettings(schedule.epoch_events, ahead=_AHEAD if schedule.new_rules else 0),
     )
+
+
+def _operators(schedule: Schedule) -> list[int]:
+    """Draw at most one honest founder whose word alone pauses work."""
+    chance = random.Random(f"operators {schedule.seed}")
+    honest = sorted(set(range(schedule.nodes)) - {liar.node for liar in schedule.liars})
+    return [chance.choice(honest)] if schedule.steered and chance.random() < _OPERATED_SHARE else []
 
 
 class _Run:
@@ -158,6 +171,7 @@ class _Run:
         self._faults = Faults(swarm, self._churn, schedule.seed, schedule.hidden)
         self._agreement = AgreementCheck(swarm.honest_ids)
         self._promotions = PromotionsCheck()
+        self._settings = SettingsCheck()
         self._honest_members = HonestMembersCheck(swarm)
         self._forkers: set[MemberId] = set()  # that an honest node has seen
         self.inspected_at = 0.0
@@ -180,6 +194,7 @@ class _Run:
             settings=_settings(schedule),
             weights=schedule.weights,
             newcomers=sum(fault.kind == "join" for fault in schedule.faults),
+            operators=_operators(schedule),
         )
 
     async def run(self) -> RunReport:
@@ -207,6 +222,7 @@ class _Run:
         self._agreement.observe(node, decided)
         if node.honest and not node.is_corrupted:
             self._plan.observe(decided)
+            self._settings.observe(decided)
             check_promise(self._plan)
 
     async def _inspect(self) -> None:
@@ -219,6 +235,7 @@ class _Run:
                 if node.member is not None and not node.is_corrupted:
                     replica = node.member.replica
                     self._forkers |= {replica.dag.members[index] for index in replica.hashgraph.forkers()}
+                    self._settings.inspect(node, replica.ledger)
                     self._promotions.inspect(node, node.member.replica.ledger, node.member.status().round)
             await trio.sleep(_LOOK_S)
 
@@ -296,6 +313,8 @@ class _Run:
             refused=sum(replica.refused.total() for replica in honest),
             promotions=len(self._promotions.promoted),
             certified=len(self._promotions.certified),
+            verified=check_certificates(max(honest, key=lambda replica: replica.ledger.round).ledger),
+            settings=self._settings.version,
             changes=dict(sorted(self._plan.changed.items())),
             offsets=dict(sorted(self._plan.offsets.items())),
             effects=dict(sorted(self._plan.effects.items())),

@@ -4,11 +4,11 @@ import json
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from consensus.settings import EpochSettings
-from node.simulation.byzantine import ATTACKS
+from node.simulation.byzantine import ATTACKS, STEERED_ATTACKS
 
 FREQUENCIES = {
     "loss": 1.0,
@@ -41,6 +41,7 @@ SHORTEST_S, LONGEST_S = 5.0, 300.0
 
 _LONG_SHARE, _LONG_FACTOR = 0.25, 2.5  # the share of schedules that are longer, and by how much
 _NEW_RULES_SHARE = 0.5  # the others run by the rules of swarms that were founded before
+_STEERED_SHARE = 0.5  # of the schedules, whatever the other rules are
 _HIDDEN_SHARE = 0.3  # the share of schedules in which an honest member can never be reached
 _SPARED_SHARE = 0.5  # the share of schedules with changed ledgers that have one liar fewer, to leave room for these
 _MAX_ATTACKS = 3  # of one member
@@ -98,6 +99,7 @@ class Schedule:
     weights: tuple[int, ...] = ()  # of the founders; 1 each if empty
     hidden: tuple[int, ...] = ()  # nodes that reach the others and that nobody can reach, to the end
     new_rules: bool = False  # with `timing.by_weight` and `epoch.ahead`
+    steered: bool = False  # with `steering.rules`: people decide on settings and pauses, too
 
     def encode(self) -> str:
         """Return the schedule as JSON, with one line for each fault and liar."""
@@ -164,7 +166,9 @@ def draw_schedule(
     count = round(seconds / _FAULT_INTERVAL_S)
     seconds *= _LONG_FACTOR if random.Random(f"long {seed}").random() < _LONG_SHARE else 1
     drawn = _draw_faults(seed, nodes, seconds, frequencies, count)
-    liars = _draw_liars(seed, weights or (1,) * nodes, attacks)
+    steered = random.Random(f"steered {seed}").random() < _STEERED_SHARE
+    others = [kind for kind in attacks if kind not in STEERED_ATTACKS]
+    liars = _draw_liars(seed, weights or (1,) * nodes, others or attacks)
     if any(fault.kind == "bend" for fault in drawn) and random.Random(f"spared {seed}").random() < _SPARED_SHARE:
         liars = liars[:-1]
     if "split" in frequencies and liars and all(liar.kinds == _DUPLICATE for liar in liars):
@@ -176,11 +180,12 @@ def draw_schedule(
         nodes=nodes,
         seconds=seconds,
         faults=drawn,
-        liars=liars,
+        liars=_add_steered(seed, liars, attacks) if steered and others else liars,
         epoch_events=EpochSettings.events if events is None else events * nodes,
         weights=weights,
         hidden=_draw_hidden(seed, nodes, liars),
         new_rules=random.Random(f"new rules {seed}").random() < _NEW_RULES_SHARE,
+        steered=steered,
     )
 
 
@@ -243,6 +248,15 @@ def _draw_liars(seed: int, weights: Sequence[int], attacks: Sequence[str]) -> tu
         shared = _draw_attacks(chance, attacks)
         return tuple(Liar(number, shared) for number in numbers)
     return tuple(Liar(number, _draw_attacks(chance, attacks)) for number in numbers)
+
+
+def _add_steered(seed: int, liars: Sequence[Liar], attacks: Sequence[str]) -> tuple[Liar, ...]:
+    """Draw some liars that also attack what only swarms with `steering.rules` have, besides what was drawn for them."""
+    chance = random.Random(f"steered liars {seed}")
+    extra = tuple(kind for kind in attacks if kind in STEERED_ATTACKS)
+    return tuple(
+        replace(liar, kinds=tuple(sorted({*liar.kinds, *extra}))) if chance.random() < 0.5 else liar for liar in liars
+    )
 
 
 def _draw_attacks(chance: random.Random, attacks: Sequence[str]) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def _smaller(schedule: Schedule, violation: Violation) -> Iterator[Schedule]:
         yield replace(schedule, weights=())
     if schedule.hidden:
         yield replace(schedule, hidden=())
+    if schedule.steered:
+        yield replace(schedule, steered=False)
     size = len(faults)
     while size:
         for start in range(0, len(faults), size):

@@ -66,12 +66,14 @@ class SimulatedSwarm:
         anchors: bool = False,
         weights: Sequence[int] = (),
         newcomers: int = 0,
+        operators: Sequence[int] = (),
     ) -> None:
         """Set up the machines, switched off.
 
         `observe` takes every round that a node decides. The nodes whose numbers are in `attacks` are Byzantine;
         `make_member` makes the members of the others. With `anchors` the members' preimages make the beacon.
         `weights` are those of the founders, by default 1 each. `newcomers` are machines that nobody knows yet.
+        `operators` are the numbers of the nodes whose members the genesis names so.
         """
         self.random = random.Random(f"swarm {seed}")
         self.network = Network(seed, conditions)
@@ -79,7 +81,9 @@ class SimulatedSwarm:
         self.keep: int | None = None  # epochs on each node's disk; all if None
         identities = [Identity(self.random.randbytes(32)) for _ in range(count + newcomers)]
         members = _founders(identities[:count], weights or [1] * count, anchors=anchors)
-        self.genesis: Genesis = make_genesis(f"simulated {seed}", members, settings or Settings())
+        self.genesis: Genesis = make_genesis(
+            f"simulated {seed}", members, settings or Settings(), [identities[number].id for number in operators]
+        )
         self.addressing = Addressing(self.genesis)
         self._verifier = CachingVerifier()
         self.nodes = [

@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import trio
@@ -14,12 +14,24 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.changes import Change, Proposal
 from consensus.ledger.records.decisions import SteeringChange
-from consensus.ledger.records.entities import Claim, SlotResult
+from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.ratings import Contest
+from consensus.ledger.records.shard_cases import MISSING
+from consensus.ledger.steering.checks import due_shard_checks
 from consensus.roster import Roster
-from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
+from consensus.settings import (
+    MatchSettings,
+    SelfplaySettings,
+    Settings,
+    SteeringSettings,
+    TimingSettings,
+    TrainingSettings,
+    players,
+)
 from consensus.statement import pae
 from node.member.transaction_pool import BacklogError
+from node.simulation import made_up
+from node.simulation.decisions import Decisions
 from node.simulation.machine import SimulatedNode
 from node.simulation.roster_plan import RosterPlan
 
@@ -32,6 +44,11 @@ SETTINGS = Settings(
 )
 """Small amounts of everything, so that short runs have promotions."""
 
+STEERED = replace(
+    SETTINGS, steering=SteeringSettings(rules=1, window_s=300, cooldown_s=1, stall_s=60, slot_s=30, turn_s=5)
+)
+"""The same with the rules of docs/steering.md."""
+
 _ROLES = ("match", "selfplay", "train")
 _WIN = 0.9  # the probability that a candidate wins a game
 _CHEAT = 0.3  # the probability that a Byzantine node reports games that do not replay
@@ -42,16 +59,6 @@ _PROPOSE_WANTED = 0.3  # the probability that a user proposes a wanted change, w
 _LOOKS_PER_S = 4.0
 _CLAIM_INTERVAL_S = 1.0
 _RETRY_S = 6.0  # before what was submitted without effect is submitted again
-
-
-def _is_wrong(result: SlotResult) -> bool:
-    """Return whether the made-up games of a result do not replay."""
-    return result.root != result.blob
-
-
-def _wrong_slots(contest: Contest) -> list[int]:
-    results = ((number, slot.result) for number, slot in enumerate(contest.slots))
-    return [number for number, result in results if result is not None and _is_wrong(result)]
 
 
 @dataclass(frozen=True)
@@ -70,13 +77,14 @@ class Workload:
         self._node = node
         self._plan = plan
         self._random = random.Random(f"user {seed} {node.number}")
+        self._decisions = Decisions(seed, node.number)
         self._number = 0
         self._retry_at: dict[object, float] = {}
 
     async def run(self, until: float) -> None:
         """Submit transactions several times a second, until this virtual time."""
         while trio.current_time() < until:
-            await self._look(lambda ledger: (self._nonsense(), self._due_transactions(ledger)))
+            await self._look(lambda ledger: (self._nonsense(ledger), self._due_transactions(ledger)))
 
     async def vote_for_addresses(self) -> None:
         """Propose and vote for the addresses of machines that have moved, and nothing else, until cancelled."""
@@ -112,6 +120,8 @@ class Workload:
         due = self._seals(ledger)
         due += self._votes(ledger)
         due += self._findings(ledger)
+        due += self._shard_findings(ledger)
+        due += self._absences(ledger)
         due += self._nominations(ledger)
         due += self._governance(ledger)
         mine = ledger.claims_of(self._node.identity.id)
@@ -134,8 +144,10 @@ class Workload:
     def _votes(self, ledger: Ledger) -> list[t.Transaction]:
         votes: list[t.Transaction] = []
         for candidacy in due_votes(ledger, self._node.identity.id):
-            if candidacy.ripe is not None and self._is_time_for(candidacy.id):
-                approve = not self._node.honest or not _wrong_slots(candidacy)
+            if candidacy.ripe is None or made_up.missing_slots(candidacy) or made_up.is_incomplete(candidacy):
+                continue
+            if self._is_time_for(candidacy.id):
+                approve = not self._node.honest or not made_up.wrong_slots(candidacy)
                 votes.append(t.Vote(self._next_id(), candidacy.id, approve, candidacy.ripe.results, "replayed"))
         return votes
 
@@ -160,7 +172,7 @@ class Workload:
                 candidate=case.report.candidate,
                 slot=case.report.slot,
                 result=case.id,
-                wrong=_is_wrong(case.report.result),
+                wrong=made_up.is_wrong(case.report.result),
                 reason="seen",
             )
             for case in due_findings(ledger, me)
@@ -168,7 +180,7 @@ class Workload:
         ]
         contests: list[Contest] = [*ledger.candidates(), *ledger.series()]
         for contest in contests:
-            for slot in _wrong_slots(contest):
+            for slot in made_up.wrong_slots(contest):
                 report = report_of(contest, slot)
                 if report is None or ledger.case(report.digest) is not None:
                     continue
@@ -184,10 +196,57 @@ class Workload:
                     found.append(finding)
         return found
 
+    def _shard_findings(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return what checks of shards show; nothing at a Byzantine node, nor without `steering.rules`."""
+        me = self._node.identity.id
+        if not self._node.honest or not ledger.settings.steering.rules or me not in ledger.roster:
+            return []
+        doubtful = [shard for shard in made_up.doubtful_shards(ledger) if ledger.can_doubt(me, shard)]
+        return [
+            t.ShardFinding(
+                self._next_id(),
+                shard.digest,
+                made_up.is_wrong(shard) or made_up.is_missing(shard.digest),
+                MISSING if made_up.is_missing(shard.digest) else "seen",
+            )
+            for shard in (*due_shard_checks(ledger, me), *doubtful)
+            if self._is_time_for(("shard", shard.digest))
+        ]
+
+    def _absences(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return the games and files that nobody has; nothing at a Byzantine node, nor without `steering.rules`."""
+        me = self._node.identity.id
+        if not self._node.honest or not ledger.settings.steering.rules:
+            return []
+        missing = [
+            (candidacy.id, None, candidacy.model.digest)
+            for candidacy in ledger.candidates()
+            if made_up.is_incomplete(candidacy)
+        ]
+        contests: list[Contest] = [*ledger.candidates(), *ledger.series()]
+        reports = [report_of(contest, slot) for contest in contests for slot in made_up.missing_slots(contest)]
+        subjects = missing + [
+            (report.candidate, report.slot, report.digest) for report in reports if report is not None
+        ]
+        said = {entry.subject for entry in ledger.absences() if entry.author == me}
+        return [
+            t.Missing(self._next_id(), candidate, slot, subject)
+            for candidate, slot, subject in subjects
+            if subject not in said and self._is_time_for(("missing", subject))
+        ]
+
+    def _cheats(self, ledger: Ledger) -> bool:
+        """Return whether a Byzantine node delivers something that is not right, of a kind that only rules find."""
+        is_liar = not self._node.honest and bool(ledger.settings.steering.rules)
+        return is_liar and self._random.random() < _CHEAT
+
     def _finish(self, ledger: Ledger, claim: Claim) -> t.Transaction:
         """Return the made-up outcome of a claim."""
         number, digest = self._next_id(), hashlib.sha256(f"{self._node.number} {claim.id}".encode()).digest()
+        if self._cheats(ledger):
+            digest = made_up.make_missing(digest)
         if claim.kind == "selfplay":
+            plies = claim.amount * 80
             return t.Games(
                 number,
                 claim=claim.id,
@@ -196,20 +255,22 @@ class Workload:
                 shard=digest,
                 size=1000,
                 games=claim.amount,
-                plies=claim.amount * 80,
-                root=digest,
+                plies=plies,
+                root=bytes(32) if self._cheats(ledger) else digest,
+                facts=made_up.make_facts(claim.amount, plies) if ledger.settings.steering.rules else None,
             )
         if claim.kind == "train":
             return self._candidate(ledger, claim, claim.configuration, family=claim.family, weights=digest)
-        size = SETTINGS.match.slot_blocks
-        first = (claim.slot or 0) * size
-        scores = tuple((block, self._score()) for block in range(first, first + size))
+        contest = None if claim.candidate is None else ledger.contest(claim.candidate)
+        size = SETTINGS.match.slot_blocks if contest is None else contest.settings.slot_blocks
+        first, seats = (claim.slot or 0) * size, players(claim.configuration)
+        scores = tuple((block, self._score(seats)) for block in range(first, first + size))
         root = bytes(32) if not self._node.honest and self._random.random() < _CHEAT else digest
-        return t.Result(number, claim=claim.id, scores=scores, root=root, blob=digest, size=1000, games=2 * size)
+        return t.Result(number, claim=claim.id, scores=scores, root=root, blob=digest, size=1000, games=seats * size)
 
-    def _score(self) -> int:
-        """Return a candidate's score in a block of two games."""
-        return sum(2 * (self._random.random() < _WIN) for _ in range(2))
+    def _score(self, seats: int) -> int:
+        """Return a candidate's score in a block, which has a game for each seat."""
+        return sum(seats * (self._random.random() < _WIN) for _ in range(seats))
 
     def _governance(self, ledger: Ledger) -> list[t.Transaction]:
         """Return ballots, and now and then proposals to change the roster."""
@@ -219,7 +280,11 @@ class Workload:
         changes = [change for change in self._plan.due(ledger) if self._random.random() < _PROPOSE_WANTED]
         if not ledger.proposals() and self._random.random() < _PROPOSE:
             changes.append(self._random_change(ledger.roster))
-        return ballots + self._proposals(ledger, changes)
+        decisions = [
+            t.Propose(self._next_id(), change, "for a decision")
+            for change in self._decisions.proposes(ledger, self._node.identity.id)
+        ]
+        return ballots + self._proposals(ledger, changes) + decisions
 
     def _address_votes(self, ledger: Ledger) -> list[t.Transaction]:
         """Return ballots and proposals about the addresses that users want."""
@@ -249,6 +314,8 @@ class Workload:
         return due
 
     def _approves(self, change: Change | SteeringChange) -> bool:
+        if isinstance(change, SteeringChange):
+            return self._decisions.approves(change)
         wanted = () if self._plan is None else self._plan.wanted
         return change in wanted or self._random.random() < _APPROVE
 
@@ -278,7 +345,7 @@ class Workload:
             state=None if claim is None else (weights, 32),
         )
 
-    def _nonsense(self) -> Sequence[t.Transaction]:
+    def _nonsense(self, ledger: Ledger) -> Sequence[t.Transaction]:
         """Return something that the ledger accepts, rejects or ignores."""
         number = self._next_id()
         profile = t.Profile(
@@ -290,6 +357,9 @@ class Workload:
             cost=0,
             life=0,
         )
+        if ledger.settings.steering.rules:  # who trains goes by rates and costs
+            rates = {"train-hex8-2": 1 + number % 9, "selfplay-hex8-2": 40 * (1 + number % 9)}
+            profile = replace(profile, roles=_ROLES, rates=rates, cost=number % 3, life=number % 2 * 600)
         return self._random.choice(
             (
                 *([],) * 6,

@@ -31,7 +31,8 @@ False contents of valid events
     false-ledger    a wrong ledger digest
     false-evidence  accuses honest members of forks
     unknown-votes   votes about things that nobody proposed
-    false-findings  calls right match results wrong, and wrong ones right
+    false-findings  calls right results and shards wrong or missing, and wrong results right
+    false-decisions proposes what is unknown, fixed or harmful, and votes against all that others propose
 False history
     false-chain     forged, incomplete or invalid chains of records
     false-snapshot  forged or incomplete blobs
@@ -49,6 +50,7 @@ from node.simulation.byzantine.false_contents import (
     Mute,
     UnknownVotes,
 )
+from node.simulation.byzantine.false_decisions import FalseDecisions
 from node.simulation.byzantine.false_findings import FalseFindings
 from node.simulation.byzantine.false_history import FalseChain, FalseSnapshot
 from node.simulation.byzantine.former_keys import FormerKeys
@@ -99,7 +101,11 @@ _CLASSES: tuple[type[Attack], ...] = (
     FalseChain,
     FalseSnapshot,
     FormerKeys,
+    FalseDecisions,
 )
 
 ATTACKS: dict[str, type[Attack]] = {attack.kind: attack for attack in _CLASSES}
 """All attacks by name. Schedules are drawn by this order: another one would change what a seed gives."""
+
+STEERED_ATTACKS = frozenset({FalseDecisions.kind})
+"""Those that do something in swarms with `steering.rules` only. They are drawn apart from the others."""

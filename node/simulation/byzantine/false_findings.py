@@ -1,9 +1,10 @@
-"""False findings about match results: right ones are called wrong, and wrong ones right."""
+"""False findings about results and shards: right ones are called wrong or missing, and wrong results right."""
 
 from collections.abc import Sequence
 
 from consensus.event import Event
-from consensus.keys import SigningKey
+from consensus.keys import MemberId, SigningKey
+from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as ledger
 from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.ratings import Contest
@@ -14,7 +15,10 @@ _MAX_FINDINGS = 8
 
 
 class FalseFindings(Attack):
-    """Accuses all others of wrong results, and clears those who collude."""
+    """Accuses all others of wrong results, and clears those who collude.
+
+    With `steering.rules`, all others' shards are wrong, too, and nobody has the files of their candidates.
+    """
 
     kind = "false-findings"
 
@@ -48,4 +52,19 @@ class FalseFindings(Attack):
                     )
                     findings.append(finding)
         tables = [finding.as_table() for finding in findings[:_MAX_FINDINGS]]
+        tables += [word.as_table() for word in self._steered(view, colluding, number + 1000)]
         return [member.next_event(plan, tables)] if tables else None
+
+    def _steered(self, view: Ledger, colluding: set[MemberId], number: int) -> list[ledger.Transaction]:
+        """Return false words that only a swarm with `steering.rules` knows."""
+        if not view.settings.steering.rules:
+            return []
+        shards = [shard for entry in view.configurations() for shard in view.shards(entry.name)[-_MAX_FINDINGS:]]
+        words: list[ledger.Transaction] = [
+            ledger.ShardFinding(number + place, shard.digest, shard.author not in colluding, "lied")
+            for place, shard in enumerate(shards)
+        ]
+        for candidacy in view.candidates():
+            if candidacy.author not in colluding:
+                words.append(ledger.Missing(number + 100, candidacy.id, None, candidacy.model.digest))
+        return self.random.sample(words, min(len(words), _MAX_FINDINGS))

@@ -362,7 +362,7 @@ class _Work:
         supervisor: RestartingSupervisor,
     ) -> None:
         self._supervisor = supervisor
-        self._life_s = options.life_s
+        self._options = options
         self._idle = None
         if options.idle_command is not None:
             self._idle = IdleHook(options.idle_command, options.idle_after_s, data / "idle.log")
@@ -394,7 +394,8 @@ class _Work:
             checker=self._check_worker,
             device=self.device,
             rates=self._rates,
-            life_s=self._life_s,
+            life_s=self._options.life_s,
+            cost=self._options.cost,
             idle=self._idle,
             supervisor=self._supervisor,
         )

@@ -68,6 +68,9 @@ class NeedInfo(TypedDict):
     """New and claimed games from which on nobody plays more."""
     training: list[str]
     """Names of the members that train now."""
+    first_trainers: list[str]
+    """Names of the members that are to train first, the best first: the fastest third of those that could train now;
+    of machines whose rates are within a tenth, the cheaper ones. Empty if less than two tell their rates."""
     candidates: int
     """Open candidates, whose matches come before everything else."""
     simulations: int
@@ -87,6 +90,10 @@ class WantInfo(TypedDict):
     """Its name."""
     roles: list[str]
     """What it tells that it does; empty as long as it told nothing."""
+    cost_per_h: int
+    """What it tells that an hour of its work costs, in millionths; 0 if it costs nothing."""
+    life_s: int | None
+    """Seconds that it is still expected to stay; null if unknown."""
     doing: str
     """Its live claims in words; empty if it has none."""
     kind: str

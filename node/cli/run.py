@@ -2,13 +2,26 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from consensus.keys import MemberId
 from node.cli.lines import failure_text
 from node.config.address import Address, default_http, parse_address, parse_peer
-from node.config.swarm_file import ROLES, RunOptions, SwarmConfig, check_keep_epochs, load_config, parse_roles
+from node.config.swarm_file import (
+    ROLES,
+    RunOptions,
+    SwarmConfig,
+    check_cost,
+    check_keep_epochs,
+    check_life,
+    load_config,
+    parse_roles,
+)
 from node.config.toml import ConfigError
+
+T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="end when standard input does; for programs that start nodes and hold a pipe to them",
     )
+    parser.add_argument(
+        "--life", metavar="SECONDS",
+        help="for how long this machine is expected to be there; claims are made to fit (default: not known)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cost", metavar="N",
+        help="what an hour of this machine costs, in thousandths of your currency unit; of machines that are equally "
+        "fast, the cheaper ones train first (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
     parser.epilog = (
         "The environment variable RINGRIFT_KERNEL_CACHE names the folder of compiled kernels (default: ringrift/kernels"
@@ -96,14 +118,15 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         listen=listen or own,
         http=config.http or default_http(own) if options.http is None else _address("--http", options.http),
         roles=roles if options.roles is None else _roles(options.roles),
-        keep_epochs=config.keep_epochs if options.keep_epochs is None else _keep_epochs(options.keep_epochs),
+        keep_epochs=_whole("--keep-epochs", options.keep_epochs, config.keep_epochs, check_keep_epochs),
         log_json=options.log_json,
         keep_blobs=options.keep_blobs,
         attended=options.attended,
         peers=peers,
         idle_command=config.idle_command,
         idle_after_s=config.idle_after_s,
-        life_s=config.life_s,
+        life_s=_whole("--life", options.life, config.life_s, check_life),
+        cost=_whole("--cost", options.cost, config.cost, check_cost),
     )
 
 
@@ -121,13 +144,16 @@ def _roles(text: str) -> tuple[str, ...]:
         raise ConfigError(f"--roles: {error}, or none") from None
 
 
-def _keep_epochs(text: str) -> int:
+def _whole(option: str, text: str | None, otherwise: T, check: Callable[[int], int]) -> int | T:
+    """Return the checked number that an option gives, or `otherwise` without the option. Raise ConfigError."""
+    if text is None:
+        return otherwise
     try:
-        if not re.fullmatch("[0-9]{1,9}", text):
+        if not re.fullmatch("[0-9]{1,10}", text):
             raise ValueError(f'"{text}" is not a whole number')
-        return check_keep_epochs(int(text))
+        return check(int(text))
     except ValueError as error:
-        raise ConfigError(f"--keep-epochs: {error}") from None
+        raise ConfigError(f"{option}: {error}") from None
 
 
 def _address(option: str, text: str) -> Address:

@@ -9,12 +9,12 @@ from node.api.steering import NeedInfo, ShareInfo, SteeringInfo, WantInfo
 from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, print_table
 from node.config.toml import ConfigError
-from node.text.formatting import count
+from node.text.formatting import age, count, hourly
 
-_WANT_COLUMNS = ("member", "does", "would claim next", "reason")
+_WANT_COLUMNS = ("member", "?#per hour", "?#stays", "does", "would claim next", "reason")
 _NEED_COLUMNS = (
-    "configuration", "#new games", "#claimed", "#to train", "#enough", "?trains", "?#candidates", "?#simulations",
-    "?paused",
+    "configuration", "#new games", "#claimed", "#to train", "#enough", "?trains", "?to train first", "?#candidates",
+    "?#simulations", "?paused",
 )  # fmt: skip
 _SHARE_COLUMNS = (
     "configuration", "#sum", "?#starvation", "#weight", "#share", "?#bounds", "#delivered", "#claimed", "#deficit",
@@ -66,6 +66,8 @@ def _find(wants: list[WantInfo], member: str) -> WantInfo:
 def _want_row(entry: WantInfo) -> Cells:
     return (
         entry["name"],
+        hourly(entry["cost_per_h"]) or "–",
+        "–" if entry["life_s"] is None else age(entry["life_s"]),
         entry["doing"] or "–",
         f"{entry['kind']} {entry['configuration']}" if entry["kind"] else "nothing",
         entry["reason"],
@@ -80,6 +82,7 @@ def _need_row(entry: NeedInfo) -> Cells:
         count(entry["training_games"]),
         count(entry["enough_games"]),
         ", ".join(entry["training"]) or "–",
+        ", ".join(entry["first_trainers"]) or "–",
         count(entry["candidates"]),
         count(entry["simulations"]),
         ", ".join(entry["paused"]) or "–",

@@ -20,6 +20,7 @@ ROLES = ("selfplay", "train", "match")
 MIN_KEPT_EPOCHS = 2
 IDLE_AFTER_S = 900
 MIN_IDLE_S = 60
+_LARGEST_COST = 10**9  # of an hour, thousandths
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -62,6 +63,7 @@ class SwarmConfig:
     idle_command: str | None = None
     idle_after_s: int = IDLE_AFTER_S
     life_s: int = 0
+    cost: int = 0
 
     def find(self, member_id: MemberId) -> SwarmMember | None:
         """Return the member of the file with this id, or None."""
@@ -106,6 +108,7 @@ class RunOptions:
     idle_command: str | None = None  # is run once nothing was wanted from the node for `idle_after_s`
     idle_after_s: int = IDLE_AFTER_S
     life_s: int = 0  # for how long the machine is expected to be there; 0: not known
+    cost: int = 0  # of an hour of its work, thousandths of a currency unit; 0: nothing
 
 
 def load_config(path: Path) -> SwarmConfig:
@@ -136,8 +139,9 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         keep_epochs = _checked(node, "keep_epochs", check_keep_epochs, node.integer("keep_epochs"))
     idle_command = node.text("idle_command") if node.has("idle_command") else None
     idle_after_s = _checked(node, "idle_after_s", _check_idle, node.integer("idle_after_s", IDLE_AFTER_S))
-    life_s = _checked(node, "life_s", _check_life, node.integer("life_s", 0))
-    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s").finish()
+    life_s = _checked(node, "life_s", check_life, node.integer("life_s", 0))
+    cost = _checked(node, "cost", check_cost, node.integer("cost", 0))
+    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost").finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings, operators)
@@ -154,6 +158,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         idle_command=idle_command,
         idle_after_s=idle_after_s,
         life_s=life_s,
+        cost=cost,
     )
 
 
@@ -163,10 +168,18 @@ def _check_idle(seconds: int) -> int:
     return seconds
 
 
-def _check_life(seconds: int) -> int:
+def check_life(seconds: int) -> int:
+    """Return how long a machine is expected to be there, in s. Raise ValueError, which says what is wrong."""
     if not 0 <= seconds <= LONGEST_S:
         raise ValueError(f"{seconds} must be 0 to {LONGEST_S} seconds; 0: not known")
     return seconds
+
+
+def check_cost(thousandths: int) -> int:
+    """Return what an hour of a machine costs, in thousandths. Raise ValueError, which says what is wrong."""
+    if not 0 <= thousandths <= _LARGEST_COST:
+        raise ValueError(f"{thousandths} must be 0 to {_LARGEST_COST} thousandths of a currency unit per hour")
+    return thousandths
 
 
 def parse_roles(names: tuple[str, ...]) -> tuple[str, ...]:

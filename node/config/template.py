@@ -63,6 +63,9 @@ _NODE = """\
 # idle_after_s = 900
 # For how many seconds from its start this machine is expected to be there; claims are made to fit. Default: not known.
 # life_s = 36000
+# What an hour of this machine costs, in thousandths of a currency unit that all members mean; of machines that are
+# equally fast, the cheaper ones train first. Default: 0.
+# cost = 350
 """
 
 _COMMENTS: dict[str, dict[str, str]] = {

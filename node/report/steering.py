@@ -11,6 +11,7 @@ from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.siblings import Sibling
 from consensus.ledger.steering import shares
 from consensus.ledger.steering.amounts import claimed_games, enough_games, games_of_training
+from consensus.ledger.steering.capability import cost_per_hour, first_trainers, life_left
 from consensus.ledger.steering.estimates import scores_of
 from consensus.ledger.steering.families import next_family
 from consensus.ledger.steering.shares import ConfigurationShare
@@ -69,6 +70,7 @@ def _need(ledger: Ledger, entry: Configuration, name_of: NameOf) -> NeedInfo:
     settings = ledger.settings_on(entry.name)
     claims = [claim for claim in ledger.claims() if claim.configuration == entry.name]
     claimed = sum(games for (_, name), games in claimed_games(ledger).items() if name == entry.name)
+    first = first_trainers(ledger, entry.name) if settings.steering.rules else ()
     return {
         "configuration": entry.name,
         "games": entry.games,
@@ -77,6 +79,7 @@ def _need(ledger: Ledger, entry: Configuration, name_of: NameOf) -> NeedInfo:
         "training_games": games_of_training(settings, entry),
         "enough_games": enough_games(settings, entry),
         "training": [name_of(claim.author) for claim in claims if claim.kind == "train"],
+        "first_trainers": [name_of(member) for member in first],
         "candidates": sum(candidacy.configuration == entry.name for candidacy in ledger.candidates()),
         "simulations": settings.selfplay.simulations_after(entry.promotions),
         "starts_from": _start_of_training(ledger, entry),
@@ -119,6 +122,8 @@ def _want(
         "member": id_text(member),
         "name": name_of(member),
         "roles": list(roles),
+        "cost_per_h": cost_per_hour(ledger, member),
+        "life_s": life_left(ledger, member),
         "doing": claims_in_words(ledger, member),
         "kind": "" if work is None else work.kind,
         "configuration": "" if work is None else work.configuration,

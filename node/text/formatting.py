@@ -132,10 +132,15 @@ def offer(member: Mapping[str, Any]) -> str:
     """Return the rates, cost and life that a member announced, from an entry of /members; empty if there are none."""
     told = [f"{rate:,} {name} per hour" for name, rate in sorted(member["rates"].items())]
     if member["cost_per_h"]:
-        told.append(f"costs {member['cost_per_h'] / _MILLIONTHS:g} per hour")
+        told.append(f"costs {hourly(member['cost_per_h'])} per hour")
     if member["life_s"]:
         told.append(f"stays {age(member['life_s'])}")
     return ", ".join(told)
+
+
+def hourly(millionths: int) -> str:
+    """Return the cost of an hour in currency units; empty if it costs nothing."""
+    return f"{millionths / _MILLIONTHS:g}" if millionths else ""
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

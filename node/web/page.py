@@ -43,7 +43,20 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    for name in ("age", "ago", "clock", "count", "losses", "measures", "moment", "offer", "plural", "share", "short"):
+    for name in (
+        "age",
+        "ago",
+        "clock",
+        "count",
+        "hourly",
+        "losses",
+        "measures",
+        "moment",
+        "offer",
+        "plural",
+        "share",
+        "short",
+    ):
         environment.filters[name] = getattr(formatting, name)
     return environment.get_template("page.html")
 

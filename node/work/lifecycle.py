@@ -24,6 +24,9 @@ from node.work.worker import JobRunner
 _LOOK_S = 0.5
 """Seconds between two looks at whether the node is level with the others."""
 
+_MILLIONTHS = 1000
+"""Of a currency unit, in which profiles count, in a thousandth of it, in which people do."""
+
 _RATES_S = 60.0
 """Least time between two profiles of which the second tells other rates."""
 
@@ -38,6 +41,7 @@ async def work_for_the_swarm(
     device: str,
     rates: Rates | None = None,
     life_s: int = 0,
+    cost: int = 0,
     idle: IdleHook | None = None,
     supervisor: Supervisor | None = None,
 ) -> None:
@@ -51,7 +55,7 @@ async def work_for_the_swarm(
     run = (supervisor or Unsupervised()).run
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
-    profile = _Profiles(context, roles, device, rates or Rates(), life_s)
+    profile = _Profiles(context, roles, device, rates or Rates(), life_s=life_s, cost=cost)
     await profile.submit()
     while True:
         async with trio.open_nursery() as nursery:
@@ -79,10 +83,20 @@ def _why_idle(context: WorkContext) -> str:
 class _Profiles:
     """What this node announces of itself: first its roles, and then its measured rates, too."""
 
-    def __init__(self, context: WorkContext, roles: tuple[str, ...], device: str, rates: Rates, life_s: int) -> None:
+    def __init__(
+        self,
+        context: WorkContext,
+        roles: tuple[str, ...],
+        device: str,
+        rates: Rates,
+        *,
+        life_s: int = 0,
+        cost: int = 0,  # of an hour, thousandths
+    ) -> None:
         self._context = context
         self._roles, self._device, self._rates = roles, device, rates
         self._ends = trio.current_time() + life_s if life_s else None
+        self._cost = cost * _MILLIONTHS
         self._told: Mapping[str, int] = {}
 
     async def submit(self) -> None:
@@ -95,7 +109,7 @@ class _Profiles:
             device=self._device,
             software=source_digest(),
             rates=self._told,
-            cost=0,
+            cost=self._cost,
             life=left,
         )
         await self._context.submit(profile)

@@ -11,7 +11,7 @@ from consensus.ledger.priorities.work import Subject, Work
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.rules.siblings import is_waiting
 from consensus.ledger.steering.amounts import enough_games
-from consensus.ledger.steering.capability import lets_faster_ones_train
+from consensus.ledger.steering.capability import lets_better_ones_train
 from consensus.ledger.steering.congestion import congestion
 from consensus.ledger.steering.families import next_family
 from consensus.ledger.steering.training_due import has_enough_games, training_due
@@ -61,8 +61,8 @@ def _obstacle(ledger: Ledger, member: MemberId, configuration: Configuration, av
         return f"others come first for {wait_ns // 10**9} s"
     if not has_enough_games(ledger, settings, configuration):
         return f"{configuration.new_games} new games are too few for the next training, or the last one is too recent"
-    if is_steered and _leaves_it_to_faster_ones(ledger, member, configuration):
-        return "faster trainers come first"
+    if is_steered and _leaves_it_to_better_ones(ledger, member, configuration):
+        return "faster or cheaper trainers come first"
     return "its first network waits for the sibling's" if _waits_for_sibling(ledger, configuration, avoided) else ""
 
 
@@ -83,13 +83,13 @@ def _is_contested(ledger: Ledger, name: str, avoided: Collection[Subject], is_st
     )
 
 
-def _leaves_it_to_faster_ones(ledger: Ledger, member: MemberId, configuration: Configuration) -> bool:
-    """Return whether the member waits for faster ones; not where no more games come than are needed."""
+def _leaves_it_to_better_ones(ledger: Ledger, member: MemberId, configuration: Configuration) -> bool:
+    """Return whether the member waits for those that train first; not where no more games come than are needed."""
     due = training_due(ledger, configuration)
     if due.needed >= enough_games(ledger.settings_on(configuration.name), configuration):
         return False
     excess = configuration.new_games - (due.floor if due.is_certain else due.needed)
-    return lets_faster_ones_train(ledger, member, configuration.name, excess, due.needed)
+    return lets_better_ones_train(ledger, member, configuration.name, excess, due.needed)
 
 
 def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Collection[Subject]) -> bool:

@@ -1,12 +1,14 @@
-"""What a member can do: its own measured rates and its expected life, as its profile tells them.
+"""What a member can do, and for how much: its measured rates, its cost and its expected life, as its profile tells.
 
 A profile names rates per hour: by kind of work and configuration "selfplay-hex8-2" in games of models, "random-hex8-2"
 in random games, "train-hex8-2" in steps; and for what was not measured, "evaluations" in units of cost
 (`consensus.ledger.rules.costs`) and "positions" of training. A lie costs its author alone: a claim counts for others as
-one of the usual size (`consensus.ledger.steering.amounts`), and who is slower than others trains only a little later.
+one of the usual size (`consensus.ledger.steering.amounts`), and who comes after others trains only a little later.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Configuration
@@ -19,6 +21,9 @@ CLAIM_S = 90
 """A claim is sized to so many seconds of work: long enough that claims cost little, and little is lost with one."""
 
 _LEAST_S = 20  # of a claim, however short the member's life is expected to be
+_EQUAL = 9, 10
+"""Rates that differ by no more than this are equally good."""
+
 _LATE_SHARE = 8
 """Members outside of the best third train once the new games are more than needed by one part in so many."""
 
@@ -30,6 +35,12 @@ def rate_of(ledger: Views, member: MemberId, name: str) -> int:
     """Return a rate that the member announced, in units per hour; 0 if it announced none."""
     profile = ledger.profiles().get(member)
     return 0 if profile is None else profile.rates.get(name, 0)
+
+
+def cost_per_hour(ledger: Views, member: MemberId) -> int:
+    """Return what an hour of the member's work costs, in millionths of the swarm's currency; 0 if it does not say."""
+    profile = ledger.profiles().get(member)
+    return 0 if profile is None else profile.cost
 
 
 def games_per_hour(ledger: Views, member: MemberId, configuration: Configuration) -> int:
@@ -50,11 +61,16 @@ def positions_per_hour(ledger: Views, member: MemberId, configuration: str) -> i
 
 def claim_seconds(ledger: Views, member: MemberId) -> int:
     """Return how many seconds of work a claim of the member asks for: `CLAIM_S`, or less near the end of its life."""
+    left = life_left(ledger, member)
+    return CLAIM_S if left is None else max(_LEAST_S, min(CLAIM_S, left // 2))
+
+
+def life_left(ledger: Views, member: MemberId) -> int | None:
+    """Return for how many seconds the member is still expected to be there, 0 or more; None if it does not say."""
     profile = ledger.profiles().get(member)
     if profile is None or profile.life == 0:
-        return CLAIM_S
-    left = profile.life - (ledger.clock - profile.place.clock) // 10**9
-    return max(_LEAST_S, min(CLAIM_S, left // 2))
+        return None
+    return max(0, profile.life - (ledger.clock - profile.place.clock) // 10**9)
 
 
 def games_of_claim(ledger: Views, member: MemberId, configuration: Configuration, usual: int) -> int:
@@ -69,20 +85,50 @@ def games_of_claim(ledger: Views, member: MemberId, configuration: Configuration
     return min(max(1, rate * claim_seconds(ledger, member) // 3600), max(usual, needed), SHARD_GAMES)
 
 
-def lets_faster_ones_train(ledger: Views, member: MemberId, configuration: str, excess: int, needed: int) -> bool:
-    """Return whether the member leaves a training to faster ones: those of the best third of all trainers.
+def lets_better_ones_train(ledger: Views, member: MemberId, configuration: str, excess: int, needed: int) -> bool:
+    """Return whether the member leaves a training to those that come first (`first_trainers`).
 
     It waits for them only as long as the excess of new games over those needed is small. So nobody who announces a
-    great rate and does not train keeps the others from it.
+    great rate, or a low cost, and does not train keeps the others from it.
     """
     if excess * _LATE_SHARE >= needed:
         return False
-    trainers = _free_trainers(ledger) | {member}
+    first = first_trainers(ledger, configuration, member)
+    return bool(first) and member not in first
+
+
+def first_trainers(ledger: Views, configuration: str, member: MemberId | None = None) -> tuple[MemberId, ...]:
+    """Return who trains first: the best third of all that could train now, the best first; nobody if less than two can.
+
+    The faster ones are better; of those whose rates are within a tenth, the cheaper ones. `member` counts as one that
+    could train.
+    """
+    trainers = _free_trainers(ledger) | (set() if member is None else {member})
     rates = {other: positions_per_hour(ledger, other, configuration) for other in trainers}
     known = sorted((rate for rate in rates.values() if rate), reverse=True)
     if len(known) < 2:
-        return False
-    return rates[member] < known[(len(known) + 2) // 3 - 1]
+        return ()
+    classes = _classes(known)
+    ranks = {other: (classes[rate], cost_per_hour(ledger, other), -rate) for other, rate in rates.items() if rate}
+    last = sorted(ranks.values())[(len(known) + 2) // 3 - 1]
+    return tuple(
+        sorted((other for other, rank in ranks.items() if rank <= last), key=lambda other: (ranks[other], other))
+    )
+
+
+def _classes(rates: Sequence[int]) -> dict[int, int]:
+    """Return the class of each rate, 0 for the best. A class begins with the best rate that is in none yet.
+
+    Args:
+        rates: the best first.
+    """
+    classes: dict[int, int] = {}
+    best, number = rates[0], 0
+    for rate in rates:
+        if rate * _EQUAL[1] < best * _EQUAL[0]:
+            best, number = rate, number + 1
+        classes[rate] = number
+    return classes
 
 
 def _free_trainers(ledger: Views) -> set[MemberId]:

@@ -80,6 +80,7 @@ from tests.node.fake_source import FakeSource, digest
                 "2% to 30%",
                 "18,000",
                 "its own newest weights",
+                "0.35",
             ],
         ),
         ("faults", ["<dune>", "3 of candidate", "weight 3 of 4", "4 was claimed for block 13", "kept here"]),

@@ -200,6 +200,15 @@ def no_number_of_epochs(place: Place) -> tuple[list[str], str]:
     return place.arguments("--keep-epochs", "-3"), '--keep-epochs: "-3" is not a whole number'
 
 
+def too_long_a_life(place: Place) -> tuple[list[str], str]:
+    complaint = "--life: 2000000000 must be 0 to 1000000000 seconds; 0: not known"
+    return place.arguments("--life", "2000000000"), complaint
+
+
+def no_number_as_a_cost(place: Place) -> tuple[list[str], str]:
+    return place.arguments("--cost", "0.35"), '--cost: "0.35" is not a whole number'
+
+
 def bad_listen(place: Place) -> tuple[list[str], str]:
     complaint = '--listen: "127.0.0.1" is not host:port; write it like 127.0.0.1:7400 or [::1]:7400'
     return place.arguments(listen="127.0.0.1"), complaint
@@ -233,6 +242,8 @@ def address_of_another_machine(place: Place) -> tuple[list[str], str]:
         bad_peer,
         too_few_epochs,
         no_number_of_epochs,
+        too_long_a_life,
+        no_number_as_a_cost,
         data_is_a_file,
     ],
 )

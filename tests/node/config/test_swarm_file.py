@@ -309,6 +309,12 @@ MISTAKES = {
         19,
         "life_s: -1 must be 0 to 1000000000 seconds; 0: not known",
     ),
+    "a cost that is none": (
+        "[node]",
+        "[node]\ncost = -1",
+        19,
+        "cost: -1 must be 0 to 1000000000 thousandths of a currency unit per hour",
+    ),
     "bad http": (
         '"127.0.0.1:8400"',
         '"8400"',
@@ -434,10 +440,12 @@ def test_a_good_file(path: Path) -> None:
     path.write_text(GOOD.replace("[node]", "[node]\nkeep_epochs = 5"))
     assert load_config(path).keep_epochs == 5
     assert load_config(path).genesis == config.genesis
-    assert (config.idle_command, config.idle_after_s, config.life_s) == (None, 900, 0)
-    path.write_text(GOOD.replace("[node]", '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5'))
+    assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == (None, 900, 0, 0)
+    path.write_text(
+        GOOD.replace("[node]", '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7')
+    )
     config = load_config(path)
-    assert (config.idle_command, config.idle_after_s, config.life_s) == ("poweroff", 60, 5)
+    assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == ("poweroff", 60, 5, 7)
 
 
 def test_what_the_program_before_made_of_it(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Claims are sized by the claimer's own rate and life; the fastest train first, and a boast keeps nobody from it."""
+"""Claims are sized by the own rate and life; the fastest and cheapest train first, and a boast keeps nobody from it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ import pytest
 
 from consensus.ledger.priorities import Work, next_work
 from consensus.ledger.records import transactions as t
-from consensus.ledger.steering.capability import CLAIM_S, claim_seconds, games_per_hour, positions_per_hour
+from consensus.ledger.steering.capability import (
+    CLAIM_S,
+    claim_seconds,
+    first_trainers,
+    games_per_hour,
+    life_left,
+    positions_per_hour,
+)
 from consensus.settings import SelfplaySettings, SteeringSettings
 from tests.consensus.ledger.swarm import SMALL, Swarm
 
 RULES = replace(SMALL, steering=SteeringSettings(rules=1))
 
 
-def tell(swarm: Swarm, member: int, rates: Mapping[str, int], life: int = 0) -> None:
+def tell(swarm: Swarm, member: int, rates: Mapping[str, int], life: int = 0, cost: int = 0) -> None:
     number = swarm.next_id(member)
     swarm.act(
-        member, t.Profile(number, roles=("train",), device="cpu", software=bytes(32), rates=rates, cost=0, life=life)
+        member,
+        t.Profile(number, roles=("train",), device="cpu", software=bytes(32), rates=rates, cost=cost, life=life),
     )
 
 
@@ -69,6 +77,8 @@ def test_a_claim_fits_into_half_of_the_expected_life_that_is_left() -> None:
     assert claim_seconds(swarm.ledger, swarm.id(0)) == 50
     swarm.wait(90)
     assert claim_seconds(swarm.ledger, swarm.id(0)) == 20  # it lives longer than expected
+    swarm.wait(90)
+    assert [life_left(swarm.ledger, swarm.id(member)) for member in (0, 1)] == [0, None]
 
 
 def test_without_the_rules_claims_are_as_they_were() -> None:
@@ -123,3 +133,45 @@ def test_one_that_knows_no_rate_waits_for_nobody_where_nobody_knows_one() -> Non
     while not wanted(swarm, 1, "train"):
         swarm.play(3, games=8)
     assert wanted(swarm, 0, "train") is not None
+
+
+def first(*offers: tuple[int, int]) -> list[int]:
+    """Return who trains first, the best first, of members with these rates and costs."""
+    swarm = Swarm(len(offers) + 1, RULES)
+    for member, (rate, cost) in enumerate(offers):
+        tell(swarm, member, {"train-hex8-2": rate}, cost=cost)
+    numbers = {swarm.id(member): member for member in range(len(offers))}
+    return [numbers[member] for member in first_trainers(swarm.ledger, "hex8-2")]
+
+
+def test_of_members_that_train_equally_well_the_cheaper_ones_go_first() -> None:
+    assert first((600, 900), (560, 100), (540, 300)) == [1]
+    assert first((600, 900), (560, 100), (540, 300), (100, 0)) == [1, 2]
+
+
+def test_a_tenth_is_equal_and_more_is_not() -> None:
+    assert first((600, 900), (540, 100)) == [1]
+    assert first((600, 900), (539, 100)) == [0]
+
+
+def test_among_members_of_equal_cost_the_fastest_go_first() -> None:
+    assert first((600, 7), (590, 7), (580, 7), (570, 7)) == [0, 1]
+    assert first((600, 7), (600, 7), (580, 7)) in ([0, 1], [1, 0])
+
+
+def test_who_is_equal_to_whom_does_not_go_round_in_a_circle() -> None:
+    """Each of three is cheaper than the next faster one, within a tenth of it; the first and the last are not."""
+    assert first((1000, 3), (920, 2), (850, 1)) == [1]
+
+
+def test_one_that_says_it_costs_nothing_delays_others_by_an_eighth_of_the_games_at_most() -> None:
+    swarm = Swarm(4, RULES)
+    tell(swarm, 0, {"train-hex8-2": 100}, cost=5)
+    tell(swarm, 1, {"train-hex8-2": 91})
+    while not wanted(swarm, 1, "train"):
+        swarm.play(3, games=8)
+    before = swarm.ledger.configuration("hex8-2").new_games
+    assert wanted(swarm, 0, "train") is None
+    while wanted(swarm, 0, "train") is None:
+        swarm.play(3, games=8)
+    assert swarm.ledger.configuration("hex8-2").new_games - before <= before // 8 + 8

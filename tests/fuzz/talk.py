@@ -234,8 +234,10 @@ def _check_submitted(room: Room) -> None:
 
 @cache
 def governed_swarm() -> Any:
-    """A swarm of four with an open proposal."""
+    """A swarm of four with two models that were promoted, and an open proposal."""
     made = Swarm(4, settings(steering=SteeringSettings(rules=1)))
+    made.promote(0)
+    made.promote(1, "second")
     made.propose(1, Change("weight", made.id(3), weight=0))
     return made
 
@@ -256,6 +258,13 @@ def wish_samples() -> list[bytes]:
         {"change": "add", "configuration": "hex8-3", "reason": "so"},
         {"change": "pause", "work": "rate", "reason": "so"},
     )]  # fmt: skip
+
+
+def nomination_samples() -> list[bytes]:
+    """Of the first model of two, with and without the configuration."""
+    model = governed_swarm().ledger.promotions()[0].model.digest.hex()
+    wishes = [{"model": text, "configuration": name} for text in (model, model[:8]) for name in ("hex8-2", None)]
+    return [to_json(wish) for wish in (*wishes, {"model": model}, {"model": "\udfff"})]
 
 
 def vote_samples() -> list[bytes]:

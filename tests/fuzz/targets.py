@@ -38,11 +38,10 @@ from consensus.fault_proof import NotAProofError, ProofError, verify_proof
 from consensus.genesis import Genesis, GenesisError, decode_genesis, make_genesis
 from consensus.keys import SigningKey, id_text
 from consensus.ledger.records.cases import SlotReport
-from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.records.decisions import OutdatedError, SteeringChange
 from consensus.ledger.records.entity import ShapeError, parse_value, to_value
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
-from consensus.ledger.records.transactions import Propose, RateClaim
 from consensus.ledger.state.snapshot import SIZE_LIMIT, SnapshotError, decode_snapshot
 from consensus.replica import Replica
 from consensus.roster import Roster, RosterMember
@@ -69,6 +68,7 @@ from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
 from tests.consensus.test_bounds import Swarm as BoundedSwarm
+from tests.fuzz import shards, steered
 from tests.fuzz.mutations import Mutator, to_cbor, to_json
 from tests.fuzz.talk import (
     ChainCheck,
@@ -81,12 +81,14 @@ from tests.fuzz.talk import (
     forge_chain,
     forge_http,
     local_requests,
+    nomination_samples,
     peer_answers,
     peer_requests,
     vote_samples,
     wish_samples,
 )
 from tests.node.proofs import fault_proofs
+from training.arrays import DataError
 
 Check = Callable[[bytes], None]
 Forge = Callable[[Mutator], bytes]
@@ -134,6 +136,18 @@ def swarm() -> Swarm:
         made.play(member)
     made.certify(made.promote(0), (2, 0, 1, 3))
     made.certify(made.promote(1, "second"), (0, 1, 2))
+    return made
+
+
+@cache
+def decided() -> Swarm:
+    """A ledger after a promotion between two changes of the settings, one for its configuration alone."""
+    made = steered.busy_swarm(1)
+    made.agree(SteeringChange("set", setting="match.p1", value="3/5"), 0, 1, 2)
+    made.agree(SteeringChange("add", configuration="hex8-3"), 0, 1, 2)
+    candidate = made.nominate(1, "fourth")
+    made.agree(SteeringChange("set", setting="match.alpha", value="1/10", configuration="hex8-2"), 0, 1, 2)
+    made.certify(made.promote_candidate(candidate, 1), (0, 2, 3))
     return made
 
 
@@ -320,16 +334,8 @@ def transaction_samples() -> list[bytes]:
             for table in entry.event.transactions:
                 kinds.setdefault(str(table["type"]), set()).add(encode(table))
     proofs = [encode(proof.as_table()) for proof in (fork(history(), 3), fork(history(), 3, seq=0), forged(history()))]
-    changes = [
-        SteeringChange("set", setting="match.p1", value="3/5", configuration="hex8-2"),
-        SteeringChange("set", setting="steering.coming", value="7"),
-        SteeringChange("add", configuration="square8-4"),
-        SteeringChange("pause", work="train"),
-        SteeringChange("resume"),
-    ]
-    wishes = [encode(Propose(number, change, "so").as_table()) for number, change in enumerate(changes)]
-    wishes.append(encode(RateClaim(7, digest_of("series")).as_table()))
-    return [*(sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12]), *proofs, *wishes]
+    plain = (sample for _, samples in sorted(kinds.items()) for sample in sorted(samples)[:12])
+    return [*plain, *proofs, *steered.samples()]
 
 
 class LedgerCheck:
@@ -462,7 +468,7 @@ def forge_snapshot(mutator: Mutator) -> bytes:
 def certificate_samples() -> list[bytes]:
     made = [
         make_certificate(entry, ledger)
-        for ledger in (swarm().ledger, history().ledger)
+        for ledger in (swarm().ledger, history().ledger, decided().ledger)
         for entry in ledger.promotions()
     ]
     return [data for data in made if data is not None]
@@ -479,13 +485,14 @@ def check_foreign_certificate(data: bytes) -> None:
 
 def forge_certificate(mutator: Mutator) -> bytes:
     """A changed statement, or a changed genesis, under seals that are right."""
-    promotion = mutator.chance.choice(swarm().ledger.promotions())
-    statement, genesis = promotion.statement, swarm().genesis.raw
+    made = mutator.chance.choice((swarm(), decided()))
+    promotion = mutator.chance.choice(made.ledger.promotions())
+    statement, genesis = promotion.statement, made.genesis.raw
     if mutator.chance.random() < 0.8:
         statement = to_json(mutator.value(json.loads(statement)))
     else:
         genesis = mutator.structure(genesis)
-    seals = [(key.id, key.sign(pae(statement))) for key in swarm().keys[:3]]
+    seals = [(key.id, key.sign(pae(statement))) for key in made.keys[:3]]
     return make_envelope(statement, seals, [genesis])
 
 
@@ -539,7 +546,10 @@ def forge_fault(mutator: Mutator) -> bytes:
 def toml_samples() -> list[bytes]:
     root = Path(__file__).parents[2]
     keys = [SigningKey(bytes([number]) * 32) for number in range(1, 5)]
-    return [(root / "swarm.toml").read_bytes(), *(made_toml(keys[:size]) for size in (1, 4))]
+    operated = made_toml(keys).replace(
+        b"\n\n[settings", f'\noperators = ["{id_text(keys[0].id)}"]\n\n[settings'.encode(), 1
+    )
+    return [(root / "swarm.toml").read_bytes(), *(made_toml(keys[:size]) for size in (1, 4)), operated]
 
 
 def made_toml(keys: Iterable[SigningKey]) -> bytes:
@@ -549,7 +559,9 @@ def made_toml(keys: Iterable[SigningKey]) -> bytes:
     )
     return (
         '[swarm]\nname = "fuzzed"\nconfigurations = ["hex8-2"]\n\n[settings.match]\nalpha = "1/20"\nblock_limit = 64\n'
-        f'\n[settings.timing]\nlease_s = 60\n\n[node]\nhttp = "127.0.0.1:8000"\nroles = ["play"]\n{members}'
+        '\n[settings.timing]\nlease_s = 60\n\n[settings.steering]\nrules = 1\nquota = 300\nfamilies = "c16b2.c32b4"\n'
+        '\n[node]\nhttp = "127.0.0.1:8000"\nroles = ["train"]\nlife_s = 3600\ncost = 350\nidle_after_s = 900\n'
+        f"{members}"
     ).encode()
 
 
@@ -590,6 +602,9 @@ TARGETS: dict[str, Callable[[], Target]] = {
         (BlobMessageError,),
     ),
     "transaction": lambda: Target(transaction_samples(), LedgerCheck(), (EncodingError, MalformedError)),
+    "steered": lambda: Target(
+        steered.samples(), steered.SteeredCheck(), (EncodingError, MalformedError, OutdatedError), steered.forge
+    ),
     "genesis": lambda: Target(genesis_samples(), check_genesis, (GenesisError,)),
     "record": lambda: Target([link.record.raw for link in chain()], check_record, (EpochError,)),
     "sealed-record": lambda: Target([link.raw for link in chain()], check_sealed, (EpochError,)),
@@ -603,6 +618,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     ),
     "fault": lambda: Target(fault_samples(), check_fault, (NotAProofError, ProofError)),
     "forged-fault": lambda: Target(fault_samples()[:1], check_forged_fault, (NotAProofError, ProofError), forge_fault),
+    "shard": lambda: Target(shards.samples(), shards.check, (DataError,), shards.forge),
     "toml": lambda: Target(toml_samples(), check_toml, (ConfigError,)),
     "chain": lambda: Target(
         chain_samples(chain()),
@@ -614,5 +630,6 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "peer-answer": lambda: Target(peer_answers(), check_peer_answer, (Hangup, BadAnswer), forge_http),
     "local-port": lambda: Target(local_requests(), check_local_port, (NoSuccess,), forge_http),
     "wish": lambda: Target(wish_samples(), WishCheck("/propose"), (NoSuccess,)),
+    "nomination": lambda: Target(nomination_samples(), WishCheck("/nominate"), (NoSuccess,)),
     "ballot": lambda: Target(vote_samples(), WishCheck("/vote"), (NoSuccess,)),
 }

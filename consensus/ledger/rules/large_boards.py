@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from consensus.settings import Settings
+from consensus.settings import LARGEST, Settings
 
 SMALL_BOARD_OF: Mapping[str, str] = MappingProxyType({"square19": "square8", "hexagonal": "hex8"})
 """The small board of the same shape, for each large one."""
@@ -48,7 +48,7 @@ def _on_large_board(settings: Settings) -> Settings:
             games=_part(selfplay.games),
             ceiling=_part(selfplay.ceiling),
             simulations=searches,
-            considered=_CONSIDERED_FACTOR * selfplay.considered,
+            considered=min(_CONSIDERED_FACTOR * selfplay.considered, LARGEST),
         ),
         training=replace(
             training,

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from consensus.ledger.priorities import next_work
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.rules.large_boards import is_large, settings_on
-from consensus.settings import NEW_SWARM, SelfplaySettings, Settings, TrainingSettings
+from consensus.settings import LARGEST, NEW_SWARM, SelfplaySettings, Settings, SteeringSettings, TrainingSettings
 from tests.consensus.ledger.swarm import SMALL, Swarm, settings
 
 
@@ -49,6 +50,16 @@ def test_the_least_of_everything_is_one_game() -> None:
     least = Settings(selfplay=SelfplaySettings(games=1, ceiling=2), training=TrainingSettings(games=2, window=1))
     found = settings_on("hexagonal-2", least)
     assert (found.selfplay.games, found.selfplay.ceiling, found.training.games, found.training.window) == (1, 1, 1, 1)
+
+
+def test_a_number_that_cannot_be_doubled_stays_as_large_as_it_may_be() -> None:
+    """Members had set it on small boards; then a large one was added, and no node could say what holds there."""
+    most = Settings(selfplay=SelfplaySettings(considered=LARGEST))
+    assert settings_on("hexagonal-4", most).selfplay.considered == LARGEST
+    swarm = Swarm(4, settings(steering=SteeringSettings(rules=1)))
+    swarm.agree(SteeringChange("set", setting="selfplay.considered", value=str(LARGEST)), 0, 1, 2)
+    swarm.agree(SteeringChange("add", configuration="hexagonal-4"), 0, 1, 2)
+    assert next_work(swarm.ledger, swarm.id(1), ("selfplay",)) is not None
 
 
 def test_games_on_large_boards_are_played_and_trained_on_by_these_settings() -> None:

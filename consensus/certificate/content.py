@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consensus.certificate.parts import CertificateError, Part
-from consensus.certificate.settings import StatedSettings, read_settings
+from consensus.certificate.settings import StatedSettings, check_match_settings, read_settings
 from consensus.genesis import EARLIER_VERSION, Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import block_seed
@@ -84,6 +84,7 @@ def verify_content(statement: bytes, sealers: Sealers) -> Content:
     subjects = _read_subjects(whole["subject"])
     model = _check_model(predicate["model"], subjects)
     scores, settings = _check_match(predicate)
+    check_match_settings(predicate, stated, sealers.genesis)
     results = _check_results(predicate, sealers, settings, scores)
     approved = _check_votes(predicate["votes"], sealers.roster, results)
     order, test = predicate["order"], predicate["test"]

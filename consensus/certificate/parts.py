@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from consensus.event import MAX_INT
 from consensus.keys import MemberId, parse_id
 from consensus.statement import Json, canonical_json
 
 HEX = re.compile(r"[0-9a-f]{64}")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class CertificateError(ValueError):
@@ -43,14 +45,16 @@ class Part:
         return [Part(value, f"{self.path}[{number}]") for number, value in enumerate(self.value)]
 
     def text(self) -> str:
-        """Return a text."""
+        """Return a text that has a UTF-8 form."""
         if not isinstance(self.value, str):
             raise self.refuse("must be text")
+        if _LONE_SURROGATE.search(self.value):
+            raise self.refuse("must be text without lone surrogates")
         return self.value
 
     def whole(self) -> int:
-        """Return a whole number from 0."""
-        if type(self.value) is not int or self.value < 0:
+        """Return a whole number from 0 that fits 63 bits."""
+        if type(self.value) is not int or not 0 <= self.value <= MAX_INT:
             raise self.refuse("must be a whole number")
         return self.value
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from consensus.certificate.parts import Part
 from consensus.genesis import Genesis
+from consensus.ledger.rules.promotion_statement import match_table
 from consensus.settings import MatchSettings, SettingsError, UnknownSettingError, players
 
 
@@ -30,7 +31,7 @@ class StatedSettings:
 def read_settings(predicate: Part, genesis: Genesis) -> StatedSettings | None:
     """Return what a statement says about the settings; None in a swarm that cannot change them.
 
-    Raise CertificateError if the configuration is not played, or if the match was not played with these settings.
+    Raise CertificateError if the configuration is not played.
     """
     named = predicate["configuration"].text() in genesis.settings.configurations
     if not genesis.settings.steering.rules:
@@ -46,8 +47,27 @@ def read_settings(predicate: Part, genesis: Genesis) -> StatedSettings | None:
     if stated.match.version > stated.promotion.version or named != (stated.added is None):
         raise part.refuse("are impossible")
     _check_configuration(predicate["configuration"])
-    _check_match(predicate["match"]["settings"], stated.match, genesis)
     return stated
+
+
+def check_match_settings(predicate: Part, stated: StatedSettings | None, genesis: Genesis) -> None:
+    """Raise CertificateError unless the settings of the match are those of the genesis with what was changed.
+
+    They have one form. What genesis version 3 did not have may be left out if it has the value that means the same.
+    """
+    part = predicate["match"]["settings"]
+    if stated is None:
+        expected, why = genesis.settings.match, "are not those of the genesis"
+    else:
+        expected = _changed_settings(part, stated.match, genesis)
+        why = "are not those of the genesis with what members had set"
+    given = part.value if isinstance(part.value, dict) else {}
+    form = {
+        name: value
+        for name, value in match_table(expected).items()
+        if name in given or getattr(expected, name) != MatchSettings.EARLIER.get(name)
+    }
+    part.must_be(form, why)
 
 
 def _in_force(part: Part) -> SettingsInForce:
@@ -68,16 +88,17 @@ def _check_configuration(part: Part) -> None:
         raise part.refuse("is not one that this program knows; verify with a newer version of it") from None
 
 
-def _check_match(part: Part, stated: SettingsInForce, genesis: Genesis) -> None:
-    """Raise CertificateError unless the settings of the match are those of the genesis with what was changed."""
+def _changed_settings(part: Part, stated: SettingsInForce, genesis: Genesis) -> MatchSettings:
+    """Return the settings of a match of the genesis with what members had set, each written as ballots write it."""
     section = MatchSettings.NAME + "."
     changed = {name: text for name, text in stated.changed.items() if name.startswith(section)}
     try:
-        expected = genesis.settings.with_values(changed).match
-        given = MatchSettings.parse_table(part.value)
+        settings = genesis.settings.with_values(changed)
     except UnknownSettingError as error:
         raise part.refuse(f"{error}; verify with a newer version of it") from None
     except SettingsError as error:
         raise part.refuse(str(error)) from None
-    if given != expected:
-        raise part.refuse("are not those of the genesis with what members had set")
+    for name, text in changed.items():
+        if settings.text_of(name) != text:
+            raise part.refuse(f"settings.{name}: must be written {settings.text_of(name)}")
+    return settings.match

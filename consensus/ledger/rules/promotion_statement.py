@@ -106,8 +106,8 @@ def _in_force(decisions: DecisionTables, configuration: str, version: int) -> Js
     return {"version": version, "changed": {**swarm, **own}}
 
 
-def _settings(settings: MatchSettings) -> dict[str, Json]:
-    """Return the settings: whole numbers as they are, fractions as text."""
+def match_table(settings: MatchSettings) -> dict[str, Json]:
+    """Return the settings of a match: whole numbers as they are, fractions as text."""
     table: dict[str, Json] = {}
     for item in fields(settings):
         value = getattr(settings, item.name)
@@ -124,7 +124,7 @@ def _match(candidacy: Candidacy, ripe: Ripe) -> Json:
     beacon, scores = candidacy.beacon, _scores(candidacy, ripe)
     return {
         "players": players(candidacy.configuration),
-        "settings": _settings(candidacy.settings),
+        "settings": match_table(candidacy.settings),
         "beacon": {"round": candidacy.beacon_round, "value": beacon.hex()},
         "seeds": [block_seed(beacon, candidacy.id, block).hex() for block in range(ripe.blocks)],
         "scores": list(scores),

@@ -300,6 +300,38 @@ def test_measures_are_whole_numbers_as_text(value: Any) -> None:
     assert "statement.predicate.proposal.measures" in refused(resealed(canonical_json(whole)))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"simulations": 1}, {"p1": "0.65"}, {"p1": [13, 20]}, {"p1": "26/40"}, {"simulations": None}, {"more": 1}],
+)
+def test_the_match_was_played_with_the_settings_of_the_genesis(change: dict[str, Any]) -> None:
+    """They stand there in one form; what is None is left out."""
+    whole = json.loads(STATEMENT)
+    settings = {**whole["predicate"]["match"]["settings"], **change}
+    whole["predicate"]["match"]["settings"] = {name: value for name, value in settings.items() if value is not None}
+    assert refused(resealed(canonical_json(whole))).startswith("statement.predicate.match.settings: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("predicate", "results", "slots", 0, "games", "size"), 1 << 63),
+        (("predicate", "results", "slots", 0, "games", "size"), 1 << 70),
+        (("predicate", "results", "slots", 5, "scores"), [4, 1 << 70]),
+        (("predicate", "model", "architecture"), "\ud800"),
+        (("subject", 1, "name"), "\udfff"),
+    ],
+)
+def test_what_has_no_digest_is_refused_as_the_rest(path: tuple[Any, ...], value: Any) -> None:
+    whole = json.loads(STATEMENT)
+    *way, last = path
+    part = whole
+    for key in way:
+        part = part[key]
+    part[last] = value
+    assert "must be " in refused(resealed(canonical_json(whole)))
+
+
 def test_values_of_other_types_are_refused() -> None:
     for path in leaves(json.loads(STATEMENT)):
         copy = json.loads(STATEMENT)

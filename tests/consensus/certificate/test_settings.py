@@ -103,6 +103,14 @@ def changed(edit: Callable[[dict[str, Any]], object]) -> str:
             "verify with a newer version of it",
         ),
         (
+            lambda it: it["settings"]["match"].update(changed={"match.p1": "6/10"}),
+            "statement.predicate.match.settings: settings.match.p1: must be written 3/5",
+        ),
+        (
+            lambda it: it["match"]["settings"].update(p1="0.6"),
+            "statement.predicate.match.settings: are not those of the genesis with what members had set",
+        ),
+        (
             lambda it: it["settings"]["match"].update(changed=["match.p1"]),
             "statement.predicate.settings.match.changed: must be a map",
         ),

@@ -58,6 +58,13 @@ def encode(value: Value) -> bytes:
     return bytes(out)
 
 
+def encode_array(encodings: Sequence[bytes]) -> Encoded:
+    """Return the encoding of an array of values, of which these are the encodings."""
+    out = bytearray()
+    _write_head(out, _ARRAY, len(encodings))
+    return Encoded(bytes(out) + b"".join(encodings))
+
+
 def decode(data: bytes, *, limit: int, items: int | None = None) -> Decoded:
     """Return the value whose encoding is exactly `data`, which may have at most `limit` bytes.
 
@@ -92,6 +99,8 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
                 _write_int(out, value)
         elif kind is str:
             out += _text(value)
+        elif kind is Encoded:
+            out += value
         elif (kind is list or kind is tuple) and depth < MAX_DEPTH:
             _write_head(out, _ARRAY, len(value))
             _write(out, value, depth + 1)
@@ -100,9 +109,7 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
 
 
 def _write_any(out: bytearray, value: Value, depth: int) -> None:
-    if isinstance(value, Encoded):
-        out += value
-    elif isinstance(value, bytes):
+    if isinstance(value, bytes):
         _write_head(out, _BYTES, len(value))
         out += value
     elif isinstance(value, str):

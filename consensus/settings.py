@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from consensus.architecture import FORM, parse_architecture
-from consensus.encoding import Value
+from consensus.encoding import Encoded, Value, encode
 
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
@@ -53,6 +53,7 @@ def format_value(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+@lru_cache(maxsize=64)
 def players(configuration: str) -> int:
     """Return the number of players of a configuration such as `hex8-2`. Raise SettingsError if it is malformed."""
     match = CONFIGURATION.fullmatch(configuration)
@@ -107,6 +108,11 @@ class Section:
             if item.name not in self.EARLIER or value != self.EARLIER[item.name]:
                 table[item.name] = [value.numerator, value.denominator] if isinstance(value, Fraction) else value
         return table
+
+    @cached_property
+    def encoded(self) -> Encoded:
+        """The encoding of `table`."""
+        return Encoded(encode(self.table()))
 
     @property
     def is_earlier(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import is_
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from consensus.epoch import EpochRecord, SealedRecord
@@ -53,6 +55,7 @@ from consensus.roster import Roster
 from consensus.settings import SelfplaySettings, Settings
 
 T = TypeVar("T")
+R = TypeVar("R", Series, Promotion)
 
 
 class Views:
@@ -316,7 +319,7 @@ class Views:
 
     def since_last_event_ns(self) -> Mapping[MemberId, int]:
         """Return how long ago each member's last event was ordered, in ns of the ledger's clock."""
-        return {member: self._state.clock - clock for member, clock in sorted(self._state.last_event_clocks.items())}
+        return self.remember(_since_last_event_ns)
 
     def withheld_counts(self) -> Mapping[MemberId, int]:
         """Return how often each member was a judge without the preimage that it owed.
@@ -332,7 +335,7 @@ class Views:
 
     def configurations(self) -> tuple[Configuration, ...]:
         """Return all configurations by name."""
-        return tuple(entry for _, entry in sorted(self._state.configurations.items()))
+        return self.remember(_configurations)
 
     def selfplay_settings(self, name: str, model: bytes, version: int | None = None) -> SelfplaySettings:
         """Return the settings with which a configuration's games are played with this model.
@@ -378,7 +381,7 @@ class Views:
 
     def profiles(self) -> Mapping[MemberId, MemberProfile]:
         """Return the latest profile of each member that has announced one."""
-        return dict(sorted(self._state.profiles.items()))
+        return self.remember(_profiles)
 
     def claim(self, author: MemberId, number: int) -> Claim | None:
         """Return the live claim of this author with this transaction id, if there is one."""
@@ -386,7 +389,7 @@ class Views:
 
     def claims(self) -> tuple[Claim, ...]:
         """Return all live claims in the order in which they were granted."""
-        return tuple(sorted(self._state.claims.values(), key=lambda claim: (claim.place.index, claim.key)))
+        return self.remember(_claims)
 
     def claims_of(self, member: MemberId) -> tuple[Claim, ...]:
         """Return the live claims of one member, oldest first."""
@@ -398,7 +401,7 @@ class Views:
 
     def candidates(self) -> tuple[Candidacy, ...]:
         """Return the open candidates in the order in which they were nominated."""
-        return tuple(sorted(self._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
+        return self.remember(_candidates)
 
     def obstacle_to(self, member: MemberId, nomination: Candidate) -> str:
         """Return why the ledger would refuse the member's nomination of an earlier model now; empty if it would not."""
@@ -418,8 +421,11 @@ class Views:
 
     def series(self, configuration: str | None = None) -> tuple[Series, ...]:
         """Return the series that are played, of one configuration or of all, by their ids."""
-        entries = (entry for _, entry in sorted(self._state.series.items()))
-        return tuple(entry for entry in entries if configuration in (None, entry.configuration))
+        return self.remember(_series).get(configuration, ())
+
+    def is_settled(self, entry: Series) -> bool:
+        """Return whether a series needs no further blocks, because nearly all points went to one side."""
+        return series.is_settled(self._state, entry)
 
     def ratings(self, configuration: str) -> Ratings:
         """Return the canonical models of a configuration, and the results of series that are over."""
@@ -435,8 +441,7 @@ class Views:
 
     def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
         """Return the promotions of one configuration or of all, oldest first."""
-        promotions = self._state.promotions.values()
-        return tuple(entry for entry in promotions if configuration in (None, entry.configuration))
+        return self.remember(_promotions).get(configuration, ())
 
     def promotion(self, statement: bytes) -> Promotion | None:
         """Return the promotion whose statement has this digest, if there is one."""
@@ -455,6 +460,45 @@ class Views:
         return dict(sorted(self._state.refused.items()))
 
 
+def _claims(views: Views) -> tuple[Claim, ...]:
+    claims = views._state.claims.values()
+    return tuple(sorted(claims, key=lambda claim: (claim.place.index, claim.author, claim.id)))
+
+
+def _candidates(views: Views) -> tuple[Candidacy, ...]:
+    return tuple(sorted(views._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
+
+
+def _configurations(views: Views) -> tuple[Configuration, ...]:
+    return tuple(entry for _, entry in sorted(views._state.configurations.items()))
+
+
+def _profiles(views: Views) -> Mapping[MemberId, MemberProfile]:
+    return MappingProxyType(dict(sorted(views._state.profiles.items())))
+
+
+def _series(views: Views) -> dict[str | None, tuple[Series, ...]]:
+    return _by_configuration(entry for _, entry in sorted(views._state.series.items()))
+
+
+def _promotions(views: Views) -> dict[str | None, tuple[Promotion, ...]]:
+    return _by_configuration(views._state.promotions.values())
+
+
+def _since_last_event_ns(views: Views) -> Mapping[MemberId, int]:
+    clock, events = views._state.clock, sorted(views._state.last_event_clocks.items())
+    return MappingProxyType({member: clock - event for member, event in events})
+
+
+def _by_configuration(entries: Iterable[R]) -> dict[str | None, tuple[R, ...]]:
+    """Return the entries of each configuration, and all of them under None."""
+    found: dict[str | None, list[R]] = {None: []}
+    for entry in entries:
+        found[None].append(entry)
+        found.setdefault(entry.configuration, []).append(entry)
+    return {configuration: tuple(own) for configuration, own in found.items()}
+
+
 def _are_same(records: Sequence[object], others: Sequence[object]) -> bool:
     """Return whether two sequences hold the same objects, not only equal ones: comparing these would cost more."""
-    return len(records) == len(others) and all(one is other for one, other in zip(records, others, strict=True))
+    return len(records) == len(others) and all(map(is_, records, others))

@@ -30,11 +30,6 @@ class Commitment(Entity):
     value: bytes | None  # None: no preimage is owed, and none counts
     withheld: int = 0  # how often a preimage was owed, and none or a wrong one was revealed
 
-    @property
-    def row(self) -> list[Value]:
-        """The fields as a CBOR array: commitments change in nearly every round, so a fingerprint would cost more."""
-        return [self.member, self.round, self.value, self.withheld]
-
 
 def initial_commitments(roster: Roster, last: int = 0, before: Iterable[Commitment] = ()) -> dict[MemberId, Commitment]:
     """Return the commitments for an epoch that begins after round `last`, from the anchors in its roster.

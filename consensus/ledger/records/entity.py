@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from fractions import Fraction
 from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from consensus.encoding import Decoded, Value, encode
+from consensus.encoding import Decoded, Encoded, Value, encode
 from consensus.settings import Section, SettingsError
 
 T = TypeVar("T")
@@ -26,9 +27,14 @@ class Entity:
     defaults, so that those swarms' ledgers keep their digests. Their defaults are plain values."""
 
     @cached_property
+    def encoded(self) -> Encoded:
+        """The canonical encoding of all fields in their order. Records within it that have not changed have theirs."""
+        return Encoded(encode([part if type(part) in _PLAIN else _encodable(part) for part in _parts(self)]))
+
+    @cached_property
     def fingerprint(self) -> bytes:
-        """SHA-256 of the canonical encoding of all fields in their order."""
-        return hashlib.sha256(encode(to_value(self))).digest()
+        """SHA-256 of the canonical encoding."""
+        return hashlib.sha256(self.encoded).digest()
 
 
 class ShapeError(ValueError):
@@ -49,6 +55,19 @@ def to_value(value: object) -> Value:
         return {str(key): to_value(entry) for key, entry in value.items()}
     assert isinstance(value, Fraction), type(value)
     return [value.numerator, value.denominator]
+
+
+def _encodable(value: object) -> Value:
+    """Return what has the same encoding as `to_value` of it: a record as the bytes that it keeps."""
+    if value is None or isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Entity | Section):
+        return value.encoded
+    if isinstance(value, tuple):
+        return [_encodable(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): _encodable(entry) for key, entry in value.items()}
+    return to_value(value)
 
 
 def parse_value(kind: type[T], value: Decoded, where: str) -> T:
@@ -98,11 +117,16 @@ def _option(options: list[Any], value: Decoded, where: str) -> Any:
 
 
 def _parse_scalar(kind: Any, value: Decoded, where: str) -> Any:
-    if kind not in (int, bool, bytes, str):
+    if kind not in _PLAIN:
         raise TypeError(f"{where}: values of type {kind} are not read")
-    if type(value) is not kind or (kind is int and not -LARGEST <= value <= LARGEST):  # type: ignore[operator]
+    if not _is_scalar(kind, value):
         raise ShapeError(f"{where}: must be {kind.__name__}")
     return value
+
+
+def _is_scalar(kind: Any, value: Decoded) -> bool:
+    """Return whether this is one of the plain types, and the value of it."""
+    return kind is type(value) and kind in _PLAIN and (kind is not int or -LARGEST <= value <= LARGEST)  # type: ignore[operator]
 
 
 def _parse_tuple(kinds: tuple[Any, ...], value: Decoded, where: str) -> tuple[Any, ...]:
@@ -125,8 +149,10 @@ def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
     shape = _shape(kind)  # type: ignore[arg-type]  # a class is hashable
     if not isinstance(value, list) or not len(shape) - kind.LATER <= len(value) <= len(shape):
         raise ShapeError(f"{where}: must be a list of {len(shape)}")
-    items = zip(shape.items(), value, strict=False)
-    entity = kind(**{name: _parse(field, item, f"{where}.{name}") for (name, field), item in items})
+    parts: dict[str, Any] = {}
+    for (name, field), item in zip(shape.items(), value, strict=False):
+        parts[name] = item if _is_scalar(field, item) else _parse(field, item, f"{where}.{name}")
+    entity = kind(**parts)
     if len(_parts(entity)) != len(value):
         raise ShapeError(f"{where}: has fields at its end that are to be left out")
     return entity
@@ -134,8 +160,8 @@ def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
 
 def _parts(entity: Entity) -> list[Any]:
     """Return the values of the fields, in their order, without those that `Entity.LATER` leaves out."""
-    names, defaults = _names(type(entity))  # type: ignore[arg-type]  # a class is hashable
-    parts = [getattr(entity, name) for name in names]
+    read, defaults = _reader(type(entity))  # type: ignore[arg-type]  # a class is hashable
+    parts = list(read(entity))
     least = len(parts) - entity.LATER
     while len(parts) > least and parts[-1] == defaults[len(parts) - 1]:
         parts.pop()
@@ -143,10 +169,12 @@ def _parts(entity: Entity) -> list[Any]:
 
 
 @cache
-def _names(kind: type[Entity]) -> tuple[tuple[str, ...], tuple[object, ...]]:
-    """Return the names of the fields, in their order, and their defaults."""
+def _reader(kind: type[Entity]) -> tuple[Callable[[Entity], Iterable[Any]], tuple[object, ...]]:
+    """Return what reads all fields of an entity in their order, and their defaults."""
     items = fields(kind)  # type: ignore[arg-type]
-    return tuple(item.name for item in items), tuple(item.default for item in items)
+    names = [item.name for item in items]
+    read = attrgetter(*names)  # of one name it returns the value itself
+    return (lambda entity: (read(entity),)) if len(names) == 1 else read, tuple(item.default for item in items)
 
 
 @cache

@@ -74,14 +74,14 @@ class Transaction:
 
 
 def _plain(value: object) -> Value:
-    if isinstance(value, Change | SteeringChange):
+    if value is None or isinstance(value, (bool, int, str, bytes)):  # most of all; a union would be made anew
+        return value
+    if isinstance(value, (Change, SteeringChange)):
         return value.table()
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(value[key]) for key in sorted(value)}
-    assert value is None or isinstance(value, bool | int | str | bytes)
-    return value
+    assert isinstance(value, Mapping), type(value)
+    return {str(key): _plain(value[key]) for key in sorted(value)}
 
 
 @dataclass(frozen=True, kw_only=True)

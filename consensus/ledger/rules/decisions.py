@@ -39,7 +39,11 @@ def settings_on(state: State, configuration: str, version: int | None = None) ->
     """
     tables = state.decisions
     if version is None or version == tables.version:
-        return _on(configuration, tables.settings, tables.values(configuration))
+        known = tables.in_force.get(configuration)
+        if known is None:
+            known = _on(configuration, tables.settings, tables.values(configuration))
+            tables.in_force[configuration] = known
+        return known
     swarm, own = tables.values_at(version, configuration)
     return _on(configuration, tables.founding.with_values(swarm), own)
 

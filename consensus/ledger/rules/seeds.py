@@ -24,10 +24,11 @@ def fix_seeds(state: State, decided: DecidedRound) -> None:
     valid = [judge for judge in decided.judges if _take_preimage(state, place, judge)]
     value = beacon.beacon(state.epoch.digest, decided.number, decided.judges, valid)
     due = decided.number - DISTANCE
-    for key, claim in sorted(state.claims.items()):
-        if claim.waits and claim.kind not in SLOT_KINDS and claim.place.round <= due:
-            seed = beacon.claim_seed(value, *key)
-            state.claims[key] = replace(claim, seed=seed)
+    waiting = [claim for claim in state.claims.values() if claim.kind not in SLOT_KINDS and claim.waits]
+    for claim in sorted(waiting, key=lambda claim: claim.key):
+        if claim.place.round <= due:
+            seed = beacon.claim_seed(value, *claim.key)
+            state.claims[claim.key] = replace(claim, seed=seed)
             name = claim.configuration
             state.emit("beacon", place, claim.author, claim=claim.id, configuration=name, seed=seed)
     claims.draw_slots(state, place, value, due)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from consensus.encoding import Decoded, Value
 from consensus.ledger.records.decisions import Adopted, OutdatedError, Scope, SettingKey
-from consensus.ledger.records.entity import ShapeError, parse_value, to_value
+from consensus.ledger.records.entity import ShapeError, parse_value
 from consensus.settings import CONFIGURATION, Settings, SettingsError, UnknownSettingError, find_setting
 
 HISTORY_KEPT = 256  # changes; of older ones only the hash is kept
@@ -18,6 +18,7 @@ class DecisionTables:
     def __init__(self, founding: Settings) -> None:
         self.founding = founding
         self.settings = founding  # in force for the whole swarm
+        self.in_force: dict[str, Settings] = {}  # by configuration, once computed from all of this
         self.version = 0  # of the settings: one more with each change
         self.adopted: dict[SettingKey, Adopted] = {}  # the last change of each setting, and what was added
         self.pauses: dict[Scope, Adopted] = {}
@@ -52,6 +53,7 @@ class DecisionTables:
 
     def apply_values(self) -> None:
         """Compute the settings in force from what was adopted. Raise SettingsError if they cannot be used."""
+        self.in_force.clear()
         names = tuple(sorted({*self.founding.configurations, *self.added}))
         self.settings = replace(self.founding.with_values(self.values()), configurations=names)
 
@@ -63,9 +65,9 @@ class DecisionTables:
 
     def snapshot(self) -> Value:
         """Return everything as CBOR values, the inverse of `read`."""
-        adopted = [to_value(entry) for _, entry in sorted(self.adopted.items())]
-        pauses = [to_value(entry) for _, entry in sorted(self.pauses.items())]
-        return [self.version, adopted, pauses, [to_value(entry) for entry in self.history], self.head]
+        adopted = [entry.encoded for _, entry in sorted(self.adopted.items())]
+        pauses = [entry.encoded for _, entry in sorted(self.pauses.items())]
+        return [self.version, adopted, pauses, [entry.encoded for entry in self.history], self.head]
 
     @classmethod
     def read(cls, founding: Settings, value: Decoded) -> DecisionTables:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from consensus.encoding import Encoded, Value, encode
+from consensus.encoding import Encoded, Value, encode, encode_array
 
 
 class EncodedRows:
     """The rows of one table with their encodings, as of the last digest."""
 
     def __init__(self) -> None:
-        self._rows: dict[Value, tuple[Sequence[Value], Encoded]] = {}
+        self._rows: dict[Value, tuple[Sequence[Value], bytes]] = {}
 
-    def encode(self, rows: Iterable[Sequence[Value]]) -> list[Encoded]:
-        """Return the encoding of each row; the first value of a row is its key."""
+    def encode(self, rows: Iterable[Sequence[Value]]) -> Encoded:
+        """Return the encoding of all rows, an array; the first value of a row is its key."""
         before, self._rows = self._rows, {}
         for row in rows:
             known = before.get(row[0])
             if known is None or known[0] != row:
-                known = row, Encoded(encode(row))
+                known = row, encode(row)
             self._rows[row[0]] = known
-        return [encoded for _, encoded in self._rows.values()]
+        return encode_array([encoded for _, encoded in self._rows.values()])

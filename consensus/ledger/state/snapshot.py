@@ -26,7 +26,7 @@ from consensus.ledger.records.entities import (
     Promotion,
     Shard,
 )
-from consensus.ledger.records.entity import ShapeError, parse_value, parse_values, to_value
+from consensus.ledger.records.entity import ShapeError, parse_value, parse_values
 from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.records.families import FamilyRecord
 from consensus.ledger.records.ratings import Ratings, Series
@@ -75,7 +75,7 @@ def encode_snapshot(state: State) -> bytes:
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in _lists(state.settings).items():
-        table[name] = [to_value(record) for record in records(state)]
+        table[name] = [record.encoded for record in records(state)]
     return encode(table)
 
 
@@ -186,8 +186,7 @@ def _read(genesis: Genesis, table: Decoded) -> State:
         state.distrusted = dict(parse_value(tuple[tuple[bytes, int], ...], table["distrusted"], "distrusted"))
         state.false_alarms = dict(parse_value(tuple[tuple[bytes, int], ...], table["alarms"], "alarms"))
     for member, floor, above in parse_value(tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"):
-        used = state.used[member] = UsedIds()
-        used.floor, used.above = floor, set(above)
+        state.used[member] = UsedIds(floor, above)
     heads = parse_value(tuple[bytes, bytes, bytes, bytes, bytes], table["heads"], "heads")
     for chain, head in zip(_chains(state), heads, strict=True):
         chain.head = head

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from consensus.encoding import Value, encode
+from consensus.encoding import Value, encode, encode_array
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import initial_commitments
@@ -58,11 +59,12 @@ class RefusedError(Exception):
 
 
 class UsedIds:
-    """The transaction ids that one author has used: all below `floor`, and those in `above`."""
+    """The transaction ids that one author has used: all below `floor`, and those in `above`, which `use` changes."""
 
-    def __init__(self) -> None:
-        self.floor = 0
-        self.above: set[int] = set()
+    def __init__(self, floor: int = 0, above: Iterable[int] = ()) -> None:
+        self.floor = floor
+        self.above = set(above)
+        self._packed: bytes | None = None  # since the last use
 
     def __contains__(self, number: int) -> bool:
         return number < self.floor or number in self.above
@@ -74,7 +76,9 @@ class UsedIds:
 
     def packed(self) -> bytes:
         """Return `above` in ascending order, 8 bytes each: encoding many ids one by one would slow every digest."""
-        return b"".join([number.to_bytes(8) for number in sorted(self.above)])
+        if self._packed is None:
+            self._packed = b"".join([number.to_bytes(8) for number in sorted(self.above)])
+        return self._packed
 
     def use(self, number: int) -> bool:
         """Mark the id as used, and return whether it was free.
@@ -84,6 +88,7 @@ class UsedIds:
         if number in self:
             return False
         self.above.add(number)
+        self._packed = None
         if len(self.above) > IDS_KEPT:
             self.floor = min(self.above)
         while self.floor in self.above:
@@ -186,7 +191,7 @@ class State:
         self.closed_chain = RunningHash()
         self.fault_chain = RunningHash()
         self.effects: list[Effect] = []
-        self._used_rows, self._clock_rows, self._commitment_rows, self._time_rows = (EncodedRows() for _ in range(4))
+        self._used_rows, self._clock_rows, self._time_rows = (EncodedRows() for _ in range(3))
 
     @property
     def settings(self) -> Settings:
@@ -276,17 +281,17 @@ class State:
         tables: list[Value] = [
             ["ringrift/ledger/4", self.genesis.digest, self.round, self.time, self.index, self.clock],
             self.epoch.table(),
-            self._used_rows.encode([member, used.floor, used.packed()] for member, used in sorted(self.used.items())),
-            self._clock_rows.encode([member, clock] for member, clock in sorted(self.last_event_clocks.items())),
-            [record.fingerprint for _, record in sorted(self.profiles.items())],
-            self._commitment_rows.encode(commitment.row for _, commitment in sorted(self.commitments.items())),
-            [record.fingerprint for _, record in sorted(self.claims.items())],
-            [record.fingerprint for _, record in sorted(self.candidates.items())],
-            [record.fingerprint for _, record in sorted(self.proposals.items())],
-            [record.fingerprint for _, record in sorted(self.cases.items())],
+            self._used_rows.encode([(member, used.floor, used.packed()) for member, used in sorted(self.used.items())]),
+            self._clock_rows.encode(sorted(self.last_event_clocks.items())),
+            _fingerprints(self.profiles),
+            encode_array([commitment.encoded for _, commitment in sorted(self.commitments.items())]),
+            _fingerprints(self.claims),
+            _fingerprints(self.candidates),
+            _fingerprints(self.proposals),
+            _fingerprints(self.cases),
             [[member, count] for member, count in sorted(self.fault_counts.items())],
-            [record.fingerprint for _, record in sorted(self.convictions.items())],
-            [record.fingerprint for _, record in sorted(self.configurations.items())],
+            _fingerprints(self.convictions),
+            _fingerprints(self.configurations),
             [self.accepted, self.refused],
             [
                 self.shard_chain.head,
@@ -300,17 +305,17 @@ class State:
             tables.append(self.times_table())
         if self.settings.steering.rules:
             tables += [
-                [record.fingerprint for _, record in sorted(self.deliveries.items())],
-                [record.fingerprint for _, record in sorted(self.series.items())],
-                [record.fingerprint for _, record in sorted(self.ratings.items())],
+                _fingerprints(self.deliveries),
+                _fingerprints(self.series),
+                _fingerprints(self.ratings),
             ]
             tables.append(self.decisions.table())
-            tables.append([record.fingerprint for _, record in sorted(self.explorations.items())])
-            tables.append([record.fingerprint for _, record in sorted(self.shard_cases.items())])
+            tables.append(_fingerprints(self.explorations))
+            tables.append(_fingerprints(self.shard_cases))
             tables.append([[[member, clock] for member, clock in sorted(table.items())] for table in self._trust()])
-            tables.append([record.fingerprint for _, record in sorted(self.families.items())])
-            tables.append([record.fingerprint for _, record in sorted(self.vain.items())])
-            tables.append([record.fingerprint for _, record in sorted(self.absences.items())])
+            tables.append(_fingerprints(self.families))
+            tables.append(_fingerprints(self.vain))
+            tables.append(_fingerprints(self.absences))
         return hashlib.sha256(encode(tables)).digest()
 
     def _trust(self) -> tuple[dict[MemberId, int], ...]:
@@ -318,5 +323,9 @@ class State:
 
     def times_table(self) -> Value:
         """Return what the clock by weight goes by, as CBOR values: nothing else in the state depends on it."""
-        times = sorted(self.member_times.items())
-        return [self.weighted_time, self._time_rows.encode([member, time] for member, time in times)]
+        return [self.weighted_time, self._time_rows.encode(sorted(self.member_times.items()))]
+
+
+def _fingerprints(table: Mapping[Any, Entity]) -> list[bytes]:
+    """Return the fingerprints of the records of a table, by their keys."""
+    return [table[key].fingerprint for key in sorted(table)]

@@ -42,6 +42,10 @@ class Congestion:
 
 def congestion(ledger: Views) -> Congestion:
     """Return how far evaluators keep up with candidates."""
+    return ledger.remember(_congestion)
+
+
+def _congestion(ledger: Views) -> Congestion:
     settings = ledger.settings
     candidates = [entry for entry in ledger.candidates() if entry.was_trained]
     lately = ledger.clock - LATELY_S * 10**9

@@ -107,13 +107,14 @@ class Scores:
     """
 
     def __init__(self, tallies: Iterable[Tally]) -> None:
-        by_pair: dict[Pair, tuple[int, ...]] = {}
+        by_pair: dict[bytes, tuple[Pair, tuple[int, ...]]] = {}
         for tally in tallies:
-            by_pair[tally.pair] = by_pair.get(tally.pair, ()) + tally.points
+            pair, points = by_pair.get(tally.pair.fingerprint, (tally.pair, ()))
+            by_pair[tally.pair.fingerprint] = pair, points + tally.points
         self._points: dict[tuple[object, ...], tuple[int, ...]] = {}
         self._players = 0
         self._gains: dict[tuple[bytes, ...], Estimate | None] = {}
-        for pair, points in by_pair.items():
+        for pair, points in by_pair.values():
             key = pair.model, pair.player, pair.opponent, pair.opponent_model
             self._players = players(pair.configuration)
             if len(points) > len(self._points.get(key, ())):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from consensus.encoding import encode
 from consensus.keys import MemberId
 from consensus.ledger.records.ratings import Series
+from consensus.ledger.steering.estimates import results_of
 from consensus.ledger.views import Views
 
 MEMBERS_FOR_EACH_RATER = 8
@@ -27,14 +28,15 @@ def series_due(
         return None
     taken = [claim.candidate for claim in claims]
     mine = {claim.candidate for claim in claims if claim.author == member}
+    unsettled = (
+        series
+        for configuration in ledger.configurations()
+        for series in ledger.recall(_unsettled, configuration.name, results_of(ledger, configuration.name))
+    )
     open_ = [
         series
-        for series in ledger.series()
-        if series.beacon is not None
-        and series.id not in mine
-        and not is_avoided(series)
-        and not ledger.is_paused("rate", series.configuration)
-        and ledger.open_slots(series, member)
+        for series in unsettled
+        if series.id not in mine and not is_avoided(series) and not ledger.is_paused("rate", series.configuration)
     ]
 
     def order(series: Series) -> tuple[bool, int, bytes]:
@@ -42,4 +44,10 @@ def series_due(
         is_last = series.pair.opponent == "random" or series.pair.player == "policy"
         return is_last, results + taken.count(series.id), hashlib.sha256(encode([member, series.id])).digest()
 
-    return min(open_, key=order, default=None)
+    return next((series for series in sorted(open_, key=order) if ledger.open_slots(series, member)), None)
+
+
+def _unsettled(ledger: Views, configuration: str) -> tuple[Series, ...]:
+    """Return the series of a configuration that can be played and say more with further blocks."""
+    entries = ledger.series(configuration)
+    return tuple(series for series in entries if series.beacon is not None and not ledger.is_settled(series))

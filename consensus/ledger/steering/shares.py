@@ -235,13 +235,14 @@ def _ages(ledger: Views, configuration: Configuration) -> Ages:
 
 def _rises(ledger: Views, window_s: int) -> tuple[Rise, ...]:
     """Return the promotions of the window, oldest first."""
+    above = {entry.name: is_above_heuristic(ledger, entry.name) for entry in ledger.configurations()}
     return tuple(
         Rise(
             promotion.configuration,
             promotion.number,
             FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2,
             (ledger.clock - promotion.place.clock) // SECOND,
-            is_above_heuristic(ledger, promotion.configuration),
+            above[promotion.configuration],
         )
         for promotion in ledger.promotions()
         if ledger.clock - promotion.place.clock < window_s * SECOND

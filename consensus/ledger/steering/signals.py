@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property, lru_cache
 
 from consensus.ledger.rules.relations import relation_between
 
@@ -49,6 +49,11 @@ class Rise:
     age: int
     is_above_heuristic: bool
 
+    @cached_property
+    def name(self) -> str:
+        """The promotion, as people read it."""
+        return f"{self.configuration} no. {self.number}"
+
 
 def staleness(own: Ages, oldest: Ages) -> int:
     """Return the mean of the ages of games and model, each as a part of the oldest in the swarm."""
@@ -63,7 +68,7 @@ def velocity_signal(own: int, fastest: int) -> int:
     return NEUTRAL + NEUTRAL * max(-fastest, min(own, fastest)) // fastest
 
 
-@cache
+@lru_cache(maxsize=1024)
 def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     """Return the part of a promotion's rise that another configuration gets, in thousandths.
 
@@ -83,15 +88,21 @@ def curriculum(parts: Iterable[tuple[str, int]], regression: int) -> int:
 def parts_of_curriculum(configuration: str, rises: Iterable[Rise], window_s: int) -> tuple[tuple[str, int], ...]:
     """Return what each promotion adds to the curriculum of a configuration, such as ("hex8-2 no. 3", 240).
 
-    That is four times the score beyond one half, less with age, and of a sibling's the part of `relation`.
+    That is all that it is worth for its own, and of a sibling's the part of `relation`.
     """
-    parts = []
+    parts: list[tuple[str, int]] = []
     for rise in rises:
-        own = min(FULL, max(0, 4 * rise.beyond)) * max(0, window_s - rise.age) // max(1, window_s)
-        part = own * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
+        own = _worth(rise.beyond, rise.age, window_s)
+        part = own and own * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
         if part:
-            parts.append((f"{rise.configuration} no. {rise.number}", part))
+            parts.append((rise.name, part))
     return tuple(parts)
+
+
+@lru_cache(maxsize=4096)
+def _worth(beyond: int, age: int, window_s: int) -> int:
+    """Return what a promotion adds to the curriculum of its own configuration: four times the score, less with age."""
+    return min(FULL, max(0, 4 * beyond)) * max(0, window_s - age) // max(1, window_s)
 
 
 def diversity(distinct: int, games: int) -> int:

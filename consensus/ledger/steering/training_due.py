@@ -75,8 +75,18 @@ def _training_due(ledger: Views, name: str) -> TrainingDue:
 def has_enough_games(ledger: Views, settings: Settings, configuration: Configuration) -> bool:
     """Return whether a configuration should be trained, as far as its games are concerned."""
     if settings.steering.rules:
-        return training_due(ledger, configuration).is_due
+        is_possible = configuration.new_games >= _least_games(settings, configuration)
+        return is_possible and training_due(ledger, configuration).is_due
     return configuration.new_games >= games_of_training(settings, configuration)
+
+
+def _least_games(settings: Settings, configuration: Configuration) -> int:
+    """Return the new games with which a training may be due if they are as good and as certain as can be."""
+    base, steering = games_of_training(settings, configuration), settings.steering
+    if plays_at_random(settings, configuration):
+        return base
+    needed = min(threshold(base, FULL, steering.swing), enough_games(settings, configuration))
+    return needed * min(FULL, steering.early_floor) // FULL
 
 
 def threshold(base: int, quality: int, swing: int) -> int:
@@ -100,11 +110,20 @@ def is_certain(errors: Sequence[int], interval: int) -> bool:
 
 def _rest_s(ledger: Views, name: str, cooldown_s: int) -> int:
     """Return the seconds of the cooldown since the last candidate that are left; half of it while rating is gained."""
-    ends = [entry.place.clock for entry in ledger.promotions(name)[-1:]]
-    ends += [entry.place.clock for entry in ledger.closed_candidates() if entry.configuration == name][-1:]
-    if not ends:
+    end = ledger.remember(_ends).get(name)
+    if end is None:
         return 0
-    passed_s = (ledger.clock - max(ends)) // SECOND
+    passed_s = (ledger.clock - end) // SECOND
     if passed_s >= cooldown_s:  # mostly
         return 0
     return max(0, (cooldown_s // 2 if velocity(ledger, name) > 0 else cooldown_s) - passed_s)
+
+
+def _ends(ledger: Views) -> dict[str, int]:
+    """Return the clock when the last candidate of each configuration was promoted or closed, ns."""
+    ends: dict[str, int] = {}
+    places = [(entry.configuration, entry.place) for entry in ledger.promotions()]
+    places += [(entry.configuration, entry.place) for entry in ledger.closed_candidates()]
+    for name, place in places:
+        ends[name] = max(place.clock, ends.get(name, 0))
+    return ends

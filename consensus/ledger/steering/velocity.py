@@ -69,7 +69,13 @@ class Learning:
 
 def learning(ledger: Views, configuration: str) -> Learning:
     """Return what a configuration has learned lately."""
-    return ledger.remember(_learning, configuration)
+    basis = (
+        *results_of(ledger, configuration),
+        ledger.deliveries(configuration),
+        ledger.configuration(configuration),
+        ledger.settings_on(configuration),
+    )
+    return ledger.recall(_learning, configuration, basis)
 
 
 def _learning(ledger: Views, configuration: str) -> Learning:

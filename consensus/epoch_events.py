@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from consensus.closing_tips import ClosingTips
 from consensus.dag import Dag
 from consensus.epoch import Opening
 from consensus.event import Event, TransactionTable
@@ -47,6 +48,7 @@ class EpochEvents:
         self._unasked = Orphans()  # by members that have forked; each waits until another member's event needs it
         self._set_aside: set[MemberId] = set()  # members whose orphans went there when they were seen to fork
         self._demanded: dict[bytes, None] = {}  # absent parents of needed events that were dropped, newest last
+        self._closing = ClosingTips()
         self.refused = refused
         self._tips: list[Tip] = []  # kept, as every message names them, until a further event is attached
         self._tips_after = 0  # events
@@ -57,7 +59,7 @@ class EpochEvents:
     def insert(self, events: Iterable[Event], *, sent: bool = False) -> list[Event]:
         """Attach what can be attached, and return it, parents first; see `Replica.insert`."""
         attached: list[Event] = []
-        for event in events:
+        for event in [*self._kept_for_closing(), *events]:
             ready = deque([event])
             while ready:
                 candidate = ready.popleft()
@@ -76,7 +78,19 @@ class EpochEvents:
         """Return whether `event` is new, by a member that has forked, and no event that is here waits for it."""
         if event.creator not in self.on_demand() or event.epoch != self.opening.digest or self.has_event(event.hash):
             return False
-        return not (self.orphans.is_waited_for(event.hash) or event.hash in self._demanded)
+        is_needed = event.hash in self._demanded or event.hash in self._closing
+        return not (is_needed or self.orphans.is_waited_for(event.hash))
+
+    def observe_closing(self, member: MemberId, tips: Iterable[Tip]) -> None:
+        """Take in what a member has attached that has closed this epoch: of forkers, we take that, too."""
+        self._closing.observe(member, (tip for tip in tips if tip.hash not in self.dag), self.on_demand())
+
+    def _kept_for_closing(self) -> list[Event]:
+        """Return the events that were kept until somebody needs them, which members needed that closed the epoch."""
+        return [event for digest in self._closing_absent() for event in self._unasked.release(digest)]
+
+    def _closing_absent(self) -> list[bytes]:
+        return [digest for digest in self._closing.in_turns() if not self.has_event(digest)]
 
     def on_demand(self) -> list[MemberId]:
         """Return the members whose events are taken only if events of others need them: they have forked here."""
@@ -200,7 +214,8 @@ class EpochEvents:
     def wanted(self) -> list[bytes]:
         """Return hashes of missing parents to ask peers for: first those of which only the hashes were kept."""
         newest = islice(reversed(self._demanded), _DEMANDED_AT_A_TIME)
-        demanded = [digest for digest in newest if digest not in self.orphans]
+        closing = self._closing_absent()[:_DEMANDED_AT_A_TIME]
+        demanded = [*closing, *(digest for digest in newest if digest not in self.orphans)]
         others = self.orphans.wanted()[: MAX_WANTED - len(demanded)]
         return list(dict.fromkeys([*demanded, *others]))
 

@@ -241,6 +241,10 @@ class Replica:
         if self._own is not None:
             self._own.observe_tips(peer, tips)
 
+    def observe_closing(self, peer: MemberId, tips: Iterable[Tip]) -> None:
+        """Take in the tips of a member that has closed the epoch which is open here: to close it, we may need them."""
+        self._open.observe_closing(peer, tips)
+
     def forget_tips(self, peer: MemberId) -> None:
         """Forget which own events of ours `peer` claims to have."""
         if self._own is not None:

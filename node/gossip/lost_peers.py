@@ -1,12 +1,15 @@
 """Brings peers that are several epochs behind, and cannot ask, what closed the epochs in which they are."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import trio
 
+from consensus.event import decode_event
 from consensus.keys import MemberId
+from consensus.sync import TIPS_PER_MEMBER, Tip
 from node.gossip.messages import MAX_EVENTS, MAX_EVENTS_BYTES, SyncAnswer, SyncRequest
 from node.gossip.peers import Peer
 from node.member.member import Member
@@ -25,6 +28,27 @@ class _Lost:
     since: float  # of trio's clock
     number: int  # the epoch in which it may be
     position: int = 0  # in the events of that epoch, from which on they were not brought yet
+    _tips: dict[bytes, Tip] = field(default_factory=dict)  # by hash, of what was brought of that epoch
+
+    def turn_to(self, number: int) -> None:
+        """Begin with the first event of another epoch, or of the same one."""
+        self.number, self.position = number, 0
+        self._tips.clear()
+
+    def observe_brought(self, epoch: bytes, raws: Iterable[bytes]) -> None:
+        """Take in that the next events were brought."""
+        for event in (decode_event(raw, epoch) for raw in raws):
+            self.position += 1
+            self._tips[event.hash] = Tip(event.creator, event.seq, event.hash)
+            if event.self_parent is not None:
+                self._tips.pop(event.self_parent, None)
+
+    def tips(self) -> list[Tip]:
+        """Return the newest tips of each member in what was brought."""
+        by_creator: dict[MemberId, list[Tip]] = defaultdict(list)
+        for tip in self._tips.values():
+            by_creator[tip.creator].append(tip)
+        return [tip for tips in by_creator.values() for tip in tips[-TIPS_PER_MEMBER:]]
 
 
 class LostPeers:
@@ -50,26 +74,28 @@ class LostPeers:
             return
         for _ in range(requests):
             if not 0 <= lost.number <= newest:
-                lost.number, lost.position = newest, 0
+                lost.turn_to(newest)
             epoch, raws = await self._read(lost)
             if not epoch:
                 lost.number = -1  # older ones are not here either: begin again next time
                 return
+            tips = [] if raws else lost.tips()  # it may need what was attached last, which no event of others needs
             try:
-                answer = await self._ask(peer, SyncRequest(epoch, [], [], raws, closed=True))
+                answer = await self._ask(peer, SyncRequest(epoch, tips, [], raws, closed=True))
             except Refused as refused:
                 if refused.status not in (HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN):
                     raise
-                lost.number, lost.position = lost.number - 1, 0
+                lost.turn_to(lost.number - 1)
                 continue
             peer.backoff.ask_by(trio.current_time() + _SOON_S)
-            lost.position += len(raws)
+            lost.observe_brought(epoch, raws)
             if answer.closed:
-                lost.number, lost.position = lost.number + 1, 0
+                lost.turn_to(lost.number + 1)
                 if lost.number > newest:
                     return  # it is in the epoch before ours
             elif not raws:
-                lost.since, lost.position = now, 0  # all was brought, and something of it was not taken
+                lost.since = now  # all was brought, and something of it was not taken
+                lost.turn_to(lost.number)
                 return
 
     async def _read(self, lost: _Lost) -> tuple[bytes, list[bytes]]:

@@ -167,6 +167,8 @@ class Member:
         self._heard_at = trio.current_time()
         self._unseen.observe_seen(tip.hash for tip in tips)
         self.health.observe_seqs(peer, seqs_of(tips, self.replica.on_demand()), self.replica.seqs())
+        if ahead:
+            self.replica.observe_closing(peer, tips)
         if self._listening is not None:
             self._listening.observe_tips(peer, tips, ahead=ahead)
             self._inbox.wake()

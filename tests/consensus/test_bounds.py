@@ -7,7 +7,7 @@ import pytest
 
 from consensus.event import Event, make_event
 from consensus.settings import LEAST_AHEAD, EpochSettings, Settings
-from consensus.sync import with_echo
+from consensus.sync import TIPS_PER_MEMBER, Tip, with_echo
 from node.gossip.messages import MAX_EVENTS_BYTES
 from node.member.creation import CreationPlanner
 from tests.consensus.gossip import SECOND, START, Discreet, genesis_of, keys_of
@@ -214,6 +214,52 @@ def test_a_branch_that_fits_into_no_message_comes_when_it_is_needed(inventions: 
         exchanges += 1
         assert exchanges < 60
     assert not swarm.replicas[0].wanted() or inventions
+
+
+def test_what_a_member_had_when_it_closed_the_epoch_is_taken() -> None:
+    """It makes no event there any more, so no event may need what it had last, but the last round may."""
+    swarm = Swarm(4, liars=1)
+    branch = _branch(swarm, 4, size=100)
+    swarm.take(0, [branch[0], swarm.sign(3, None)])
+    swarm.take(1, branch)
+    here, there = swarm.replicas[:2]
+    swarm.settle([0, 1])
+    assert branch[1].hash not in here.dag
+    here.observe_closing(swarm.keys[1].id, there.tips())
+    assert here.wanted() == [branch[-1].hash]
+    swarm.settle([0, 1])
+    assert all(event.hash in here.dag for event in branch)
+    assert here.wanted() == []
+
+
+def test_what_was_kept_is_taken_without_being_sent_again() -> None:
+    swarm = Swarm(4, liars=1)
+    branch = _branch(swarm, 4, size=100)
+    swarm.take(0, [branch[0], swarm.sign(3, None), *branch[1:]])
+    swarm.replicas[0].observe_closing(swarm.keys[1].id, [Tip(branch[-1].creator, branch[-1].seq, branch[-1].hash)])
+    assert len(swarm.kept(0, by=3)) == 2
+    swarm.take(0, [])
+    assert all(event.hash in swarm.replicas[0].dag for event in branch)
+
+
+def test_of_closing_tips_few_count() -> None:
+    """Liars invent them: few of each count, none of the forker itself, and none of members that never forked."""
+    swarm = Swarm(4, liars=2)
+    branches = [swarm.sign(3, None) for _ in range(100)]
+    swarm.take(0, branches)
+    tips = [Tip(event.creator, 0, event.hash) for event in branches]
+    replica = swarm.replicas[0]
+    replica.observe_closing(swarm.keys[3].id, tips)
+    replica.observe_closing(swarm.keys[2].id, [Tip(swarm.keys[1].id, 0, bytes(32))])
+    assert replica.wanted() == []
+    for tip in tips:
+        replica.observe_closing(swarm.keys[2].id, [tip])
+    honest = Tip(swarm.keys[3].id, 0, bytes(32))
+    replica.observe_closing(swarm.keys[1].id, [honest])
+    assert len(replica.wanted()) == TIPS_PER_MEMBER + 1
+    assert honest.hash in replica.wanted()[:2]
+    swarm.take(0, [])
+    assert len(swarm.kept(0, by=3)) == 2 + TIPS_PER_MEMBER
 
 
 def test_events_that_are_not_taken_are_not_sent_again_and_again() -> None:

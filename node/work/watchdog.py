@@ -4,7 +4,8 @@ A worker repeats its progress while nothing changes, so that it seems alive when
 differs from the last one. It may stand still for `SILENT_S`; while kernels are compiled, which the worker tells, for
 `COMPILING_S`. A worker whose progress goes on for ever is ended by the job's own time budget: `_SLACK` times what its
 size takes by the rates that were measured here, and `SILENT_S` more, without the time for compiling. If nothing of the
-kind was measured, and in any case, it is `longest_s`, after which no claim is live.
+kind was measured, and in any case, it is `longest_s`, after which no claim is live. A job that was ended so counts as
+one that took so long: on a machine that has become slower the next one gets more time, and claims become smaller.
 
 Time in which this process itself did not run (the machine slept) does not count.
 """
@@ -82,6 +83,8 @@ class WatchedRunner:
         )
         if done is None:
             _log.warning("job ended", job=size.kind, why=watch.reason)
+            if watch.is_over_budget:
+                self._rates.observe(size, watch.working_s)
             raise StuckError(watch.reason)
         self._rates.observe(size, watch.working_s)
         return done
@@ -100,6 +103,7 @@ class _Watch:
 
     def __init__(self, budget_s: float, longest_s: float) -> None:
         self.reason = ""
+        self.is_over_budget = False
         self._budget_s, self._longest_s = budget_s, longest_s
         self._began = trio.current_time()
         self._lost_s = 0.0  # in which this process did not run
@@ -137,6 +141,7 @@ class _Watch:
             return f"has compiled {module} for {silent_s:.0f} s"
         if not module and silent_s >= SILENT_S:
             return f"no progress for {silent_s:.0f} s"
-        if self.working_s >= self._budget_s or self._now_s >= self._longest_s:
+        self.is_over_budget = self.working_s >= self._budget_s or self._now_s >= self._longest_s
+        if self.is_over_budget:
             return f"not done after {self._now_s:.0f} s, its time budget"
         return ""

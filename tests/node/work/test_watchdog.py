@@ -161,6 +161,34 @@ async def test_the_bounds_are_as_stated(autojump_clock: MockClock) -> None:
     assert await _ended_after(alternating, rates) == pytest.approx(LONGEST_S, abs=1)
 
 
+async def test_a_machine_that_became_far_slower_is_measured_anew(autojump_clock: MockClock) -> None:
+    """The rates of a quiet machine must not end every job of a busy one for ever."""
+    rates = Rates()
+    rates.observe(size_of(JOB), 10.0)
+    slow = Telling(*({"games": number} for number in range(10_000)), count=1000)  # 2000 s
+    watched, ended = WatchedRunner(slow, rates, LONGEST_S), 0
+    with trio.fail_after(4 * LONGEST_S):
+        while True:
+            before = rates.seconds(size_of(JOB)) or 0.0
+            try:
+                await watched.perform(JOB, lambda _told: None)
+                break
+            except StuckError:
+                ended += 1
+                assert (rates.seconds(size_of(JOB)) or 0.0) > 2 * before
+    assert 1 <= ended <= 4
+    assert rates.seconds(size_of(JOB)) == pytest.approx(2000, rel=0.5)
+
+
+async def test_a_job_that_no_claim_is_long_enough_for_makes_the_next_claims_smaller(autojump_clock: MockClock) -> None:
+    rates = Rates()
+    await _ended_after(Telling(*({"games": number} for number in range(10_000))), rates)
+    assert rates.seconds(size_of(JOB)) == pytest.approx(LONGEST_S, abs=1)
+    hanging = Rates()
+    await _ended_after(Telling({"games": 1}), hanging)
+    assert hanging.seconds(size_of(JOB)) is None, "a hang tells nothing about the rate"
+
+
 async def test_time_in_which_the_machine_slept_does_not_count(autojump_clock: MockClock) -> None:
     class Sleeping(Telling):
         async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:

@@ -67,12 +67,12 @@ def open_cache() -> Path:
     """
     try:
         usual = cache_directory()
-        trouble = _trouble_with(usual)
+        trouble = trouble_with(usual)
     except RuntimeError as error:
         usual, trouble = Path("~/.cache"), str(error)
     if not trouble:
         return usual
-    found = next((folder for folder in _fallbacks if not _trouble_with(folder)), None)
+    found = next((folder for folder in _fallbacks if not trouble_with(folder)), None)
     if found is None:
         found = Path(tempfile.mkdtemp(prefix="ringrift-kernels-"))  # for this user alone: what lies in it is run
         atexit.register(shutil.rmtree, found, ignore_errors=True)
@@ -82,7 +82,7 @@ def open_cache() -> Path:
     return found
 
 
-def _trouble_with(directory: Path) -> str:
+def trouble_with(directory: Path) -> str:
     """Return why a folder, which is made if it is missing, cannot be written; "" if it can."""
     used = directory
     with contextlib.suppress(metadata.PackageNotFoundError):

@@ -1,10 +1,12 @@
 """`ringrift-node run`: runs one node until a signal, Ctrl-C or an error ends it."""
 
+from __future__ import annotations
+
 import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from consensus.keys import MemberId
 from node.cli.lines import failure_text
@@ -21,11 +23,23 @@ from node.config.swarm_file import (
 )
 from node.config.toml import ConfigError
 
+if TYPE_CHECKING:
+    from node.config.identity import Identity
+
 T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
+    add_run_options(parser)
+    parser.epilog = (
+        "The environment variable RINGRIFT_KERNEL_CACHE names the folder of compiled kernels (default: ringrift/kernels"
+        " in the user's cache; if that cannot be written, kernels in the data folder)."
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which node runs, where and how."""
     parser.add_argument("config", type=Path, metavar="SWARM.TOML", help="the swarm's file")
     parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key of this node")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where this node keeps everything")
@@ -63,10 +77,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fast, the cheaper ones train first (default: 0)",
     )  # fmt: skip
     parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
-    parser.epilog = (
-        "The environment variable RINGRIFT_KERNEL_CACHE names the folder of compiled kernels (default: ringrift/kernels"
-        " in the user's cache; if that cannot be written, kernels in the data folder)."
-    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -75,7 +85,7 @@ def main(options: argparse.Namespace) -> int:
 
     from consensus.ledger.records.decisions import OutdatedError
     from node.app import run_node
-    from node.config.identity import IdentityError, load_identity
+    from node.config.identity import IdentityError
     from node.store import StoreError
     from node.system.exception_groups import leaves
     from node.system.logs import configure_logs, finish_logs
@@ -83,8 +93,7 @@ def main(options: argparse.Namespace) -> int:
 
     failures: list[str] = []
     try:
-        config = load_config(options.config)
-        run_options = _run_options(options, config, load_identity(options.key).id)
+        config, _, run_options = read_run_options(options)
         _make_directory(options.data)
         configure_logs(as_json=options.log_json)
         trio.run(run_node, config, options.key, options.data, run_options)
@@ -98,6 +107,14 @@ def main(options: argparse.Namespace) -> int:
     if failures:
         raise ConfigError(failures[0])
     return 0
+
+
+def read_run_options(options: argparse.Namespace) -> tuple[SwarmConfig, Identity, RunOptions]:
+    """Return the swarm's file, the node's key and how it runs. Raise ConfigError, IdentityError."""
+    from node.config.identity import load_identity
+
+    config, identity = load_config(options.config), load_identity(options.key)
+    return config, identity, _run_options(options, config, identity.id)
 
 
 def _make_directory(data: Path) -> None:

@@ -1,7 +1,9 @@
 """The asking side on real sockets: HTTP/1.1 over mutual TLS, on connections that are kept for a while."""
 
 import math
+import os
 import socket
+import ssl
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -189,16 +191,40 @@ async def find_second_instance(credentials: Credentials, me: MemberId, address: 
     It shows its certificate in the handshake, and that is another than ours. No answer within `timeout_s`, and any
     other answer, means that there is none.
     """
-    with trio.move_on_after(timeout_s):
-        try:
-            host, _, port = address.rpartition(":")
-            stream = await _open_stream(credentials, me, host.strip("[]"), int(port))
-        except _FAILURES:
-            return False
-        certificate = stream.getpeercert(binary_form=True)
-        await trio.aclose_forcefully(stream)
-        return not credentials.has_issued(certificate)
-    return False
+    try:
+        return not credentials.has_issued(await greet(credentials, me, address, timeout_s=timeout_s))
+    except Unreachable:
+        return False
+
+
+async def greet(credentials: Credentials, peer: MemberId, address: str, *, timeout_s: float) -> bytes:
+    """Return the certificate (DER) that `peer` shows at `address` ("host:port"); nothing is asked.
+
+    Raise Unreachable, with the reason.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        with trio.fail_after(timeout_s):
+            stream = await _open_stream(credentials, peer, host.strip("[]"), int(port))
+    except trio.TooSlowError:
+        raise Unreachable(f"no answer within {timeout_s:g} s") from None
+    except _FAILURES as error:
+        raise Unreachable(_greeting_failure(error)) from error
+    certificate: bytes = stream.getpeercert(binary_form=True)
+    await trio.aclose_forcefully(stream)
+    return certificate
+
+
+def _greeting_failure(error: Exception) -> str:
+    """Return for a person why nobody was met."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "a node with another key answers there"
+    if isinstance(cause, ssl.SSLError):
+        return "what answers there is not a ringrift-node"
+    attempts = leaves(cause) if isinstance(cause, BaseExceptionGroup) else iter([error])
+    first = next(attempts)  # of one or several addresses of the name
+    return os.strerror(first.errno) if isinstance(first, OSError) and first.errno else _reason(error)
 
 
 async def _open_stream(credentials: Credentials, peer: MemberId, host: str, port: int) -> TlsStream:

@@ -31,6 +31,7 @@ _BACKDATED = timedelta(days=2 * 366)
 _VALID = timedelta(days=2 * 366)
 _RENEW_AFTER = timedelta(days=2)
 _LOOK_S = 60.0
+_TOLERANCE = timedelta(minutes=5)  # of a clock, before anybody is told
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 
 _log = structlog.get_logger(__name__)
@@ -116,6 +117,23 @@ def authenticated_member(certificate: bytes) -> MemberId:
     if isinstance(fresh, Ed25519PublicKey) and not is_strict_point(fresh.public_bytes_raw()):
         raise ValueError(f"the certificate of {name} is for a key that is {NOT_STRICT}")
     return member
+
+
+def check_dates(certificate: bytes, now: datetime) -> str:
+    """Return by how much `now` differs from the clock by which a peer's certificate (DER) was made; "" if it may fit.
+
+    Peers make their certificates anew every other day (`Credentials.renew`), so an hour is not seen.
+    """
+    made = x509.load_der_x509_certificate(certificate).not_valid_before_utc + _BACKDATED
+    if now < made - _TOLERANCE:
+        return f"{_days(made - now)} in the future, by the clock of this machine"
+    if now > made + _RENEW_AFTER + _TOLERANCE:
+        return f"{_days(now - made)} ago, by the clock of this machine, and makes a new one every other day"
+    return ""
+
+
+def _days(span: timedelta) -> str:
+    return f"{span / timedelta(days=1):.1f} days" if span.days else f"{span // timedelta(minutes=1)} minutes"
 
 
 def _anchor(member: MemberId) -> x509.Certificate:

@@ -1,0 +1,1 @@
+"""What keeps a node from working, found before it starts."""

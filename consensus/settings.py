@@ -355,7 +355,7 @@ class SteeringSettings(Section):
             "relieved": 350,
             "families": "none",
             "regression_permille": 50,
-            "stall_trainings": 8,
+            "stall_trainings": 16,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -391,7 +391,7 @@ class SteeringSettings(Section):
     families: str = "none"  # such as c16b2.c32b4, by gain per cost; none: training.architecture alone
     # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
     regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
-    stall_trainings: int = 8  # without a gain beyond the error for the cost of so many: a stall
+    stall_trainings: int = 16  # with little gained for the cost of so many: a stall
 
     def __post_init__(self) -> None:
         super().__post_init__()

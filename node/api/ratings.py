@@ -31,4 +31,4 @@ class RatingInfo(TypedDict):
     stalled: bool
     """Whether the configuration has stalled: nothing was gained beyond the error for what some trainings cost."""
     weaker: bool
-    """Whether the canonical model counts as weaker than the one before, so that this one is nominated."""
+    """Whether the canonical model counts as weaker than an earlier one, so that this one is nominated."""

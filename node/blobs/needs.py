@@ -59,7 +59,8 @@ def _lineages(ledger: Ledger) -> Iterator[Lineage]:
 def _rated(ledger: Ledger) -> Iterator[Model]:
     """Yield the models that are rated, which may be nominated again."""
     for configuration in ledger.configurations():
-        yield from (milestone.model for milestone in ledger.ratings(configuration.name).compared)
+        ratings = ledger.ratings(configuration.name)
+        yield from (milestone.model for milestone in (*ratings.compared, *ratings.challengers))
 
 
 def _states(ledger: Ledger) -> Iterator[bytes]:

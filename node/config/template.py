@@ -158,7 +158,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "relieved": "and below which it is again",
         "families": "architectures to train, such as c16b2.c32b4; none: training.architecture alone",
         "regression_permille": "risk of an alarm about a model that is not weaker, in thousandths; 0: no alarms",
-        "stall_trainings": "a stall: no rating gained beyond the error for what so many trainings cost",
+        "stall_trainings": "a stall: little rating gained for what so many trainings cost",
     },
 }
 

@@ -23,7 +23,7 @@ def ratings(ledger: Ledger) -> list[RatingInfo]:
 
 
 def _rated(ledger: Ledger, name: str) -> Iterator[RatingInfo]:
-    numbers = {entry.model.digest.hex(): entry.number for entry in ledger.ratings(name).milestones}
+    numbers = {entry.model.digest.hex(): entry.number for entry in ledger.ratings(name).kept}
     canonical = ledger.configuration(name).model.digest.hex()
     is_stalled = learning(ledger, name).is_stalled
     is_weaker = any(entry.is_regression for entry in compared_models(ledger, name))

@@ -58,7 +58,7 @@ def _result(fields: Fields) -> str:
 
 
 def _pair(fields: Fields) -> str:
-    against = "the model before" if fields["opponent"] == "model" else fields["opponent"]
+    against = "an earlier model" if fields["opponent"] == "model" else fields["opponent"]
     return f"{fields['player']} of {short(fields['model'])} against {against} ({fields['configuration']})"
 
 

@@ -32,7 +32,7 @@ def known_model(ledger: Ledger, digest: bytes) -> Model:
         for lineage in configuration.lineages.values():
             if lineage.model.digest == digest:
                 return lineage.model
-        for milestone in ledger.ratings(configuration.name).milestones:
+        for milestone in ledger.ratings(configuration.name).kept:
             if milestone.model.digest == digest:
                 return milestone.model
     raise WorkError(f"model {short_hex(digest)} was never canonical, and no lineage ends with it")

@@ -43,7 +43,7 @@ def nomination(ledger: Ledger, number: int, configuration: str, model: Model) ->
 
 
 async def nominate_on_regressions(context: WorkContext) -> None:
-    """Nominate the model before the canonical one wherever that is weaker, unless somebody else has, for ever."""
+    """Nominate an earlier model wherever the canonical one is weaker than it, unless somebody else has, for ever."""
     backoff = Backoff(_LONGEST_PAUSE_S)
     while True:
         advances = context.advances
@@ -57,7 +57,7 @@ async def nominate_on_regressions(context: WorkContext) -> None:
                 continue
             backoff.record_failure(subject)  # whatever comes of it: the next one waits
             _log.warning(
-                "the canonical model is weaker than the one before", configuration=name, model=short_hex(model.digest)
+                "the canonical model is weaker than an earlier one", configuration=name, model=short_hex(model.digest)
             )
             try:
                 number = context.next_id()

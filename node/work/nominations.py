@@ -84,5 +84,5 @@ def _earlier_models(ledger: Ledger) -> list[tuple[str, Model]]:
     """Return every promoted model that the ledger still keeps, with its configuration."""
     models = [(entry.configuration, entry.model) for entry in ledger.promotions()]
     for entry in ledger.configurations():
-        models += [(entry.name, milestone.model) for milestone in ledger.ratings(entry.name).milestones]
+        models += [(entry.name, milestone.model) for milestone in ledger.ratings(entry.name).kept]
     return models

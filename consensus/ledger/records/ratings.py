@@ -115,7 +115,7 @@ class Milestone(Entity):
     previous: bytes
     cost: int  # of all self-play before, in thousandths of an evaluation
     clock: int  # ns
-    failures: int = 0  # how often the model before it was nominated again and failed
+    failures: int = 0  # how often an earlier model was nominated again and failed
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ class Ratings(Entity):
     configuration: str
     milestones: tuple[Milestone, ...] = ()  # ascending
     tallies: tuple[Tally, ...] = ()  # by series
+    strongest: Milestone | None = None  # of the models before the canonical one, as far as their games tell
 
     def tally(self, series: bytes) -> Tally | None:
         """Return the results of a series that is over, if they are kept."""
@@ -138,6 +139,23 @@ class Ratings(Entity):
         newest = self.milestones[-1]
         before = [entry for entry in self.milestones[:-1] if entry.model.digest == newest.previous]
         return (newest, *before[-1:])
+
+    @property
+    def kept(self) -> tuple[Milestone, ...]:
+        """All of its models that are kept, ascending."""
+        best = self.strongest
+        is_older = best is not None and best.number < self.milestones[0].number
+        return (best, *self.milestones) if best is not None and is_older else self.milestones
+
+    @property
+    def challengers(self) -> tuple[Milestone, ...]:
+        """The earlier models that the canonical one plays: the strongest, and the one that it replaced."""
+        if not self.milestones:
+            return ()
+        newest, *before = self.compared
+        entries = before if self.strongest is None else [self.strongest, *before]
+        others = {entry.model.digest: entry for entry in reversed(entries) if entry.model.digest != newest.model.digest}
+        return tuple(reversed(others.values()))
 
 
 Contest: TypeAlias = Candidacy | Series

@@ -1,13 +1,16 @@
-"""Rollbacks: when the canonical model counts as weaker than the one that it replaced.
+"""Rollbacks: when the canonical model counts as weaker than the one that it replaced, or the strongest before it.
 
-The points of both models against the same fixed opponents are compared block by block (`consensus.betting`), as far as
-both have been played; and the points of the canonical model against the other one with those of an equal player, which
-tell them apart where both win all games against the fixed opponents. Each of these tests has its part of the risk. The
-regression is a reason to nominate the earlier model, and no more: it becomes canonical only if it wins its match.
+The points of the canonical model and of the one that it replaced against the same fixed opponents are compared block by
+block (`consensus.betting`), as far as both have been played. The points of the canonical model against that one, and
+against the strongest one before it (`series`), are compared with those of an equal player. That tells them apart where
+both win all games against the fixed opponents, and where a weak model was replaced by its equal before anybody noticed.
+Each of these tests has its part of the risk: which models are compared is fixed before the games are played, so however
+they were chosen, the bound of each holds. The regression is a reason to nominate the earlier model, and no more: it
+becomes canonical only if it wins its match.
 
 If it does not, its pair of models is closed, because a model that could be tested again until it passes would pass.
-But a match errs now and then, so that must not hold for ever: the two are compared anew by fresh games, with half of
-the risk, and so on. So all of the alarms about one model that is not weaker have together at most the probability
+But a match errs now and then, so that must not hold for ever: all are compared anew by fresh games, with half of the
+risk, and so on. So all of the alarms about one model that is not weaker have together at most the probability
 `steering.regression_permille`, and a model that is weaker is challenged as often as it takes.
 """
 
@@ -18,17 +21,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from consensus.betting import highest_fortune
-from consensus.ledger.records.ratings import Milestone, Opponent, Tally
+from consensus.ledger.records.entities import Model
+from consensus.ledger.records.ratings import Milestone, Opponent, Ratings, Tally
 from consensus.ledger.rules import decisions
-from consensus.ledger.rules.series import FIXED, ratings_of, tallies_of
+from consensus.ledger.rules.series import FIXED, direct_points, ratings_of, tallies_of
 from consensus.ledger.state.state import State
 from consensus.settings import players
+
+TESTS = len(FIXED) + 2
+"""Against each fixed opponent, against the model before, and against the strongest one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelComparison:
-    """The canonical model and the one before it against one opponent; or against each other, opponent "model"."""
+    """The canonical model and an earlier one against one opponent; or against each other, opponent "model"."""
 
+    earlier: Model
     opponent: Opponent
     blocks: int  # that both have played, in their order
     before: int  # points of the earlier model in these; against each other, those of an equal player
@@ -43,21 +51,28 @@ class ModelComparison:
         return self.fortune >= self.needed
 
 
-def comparisons(
-    compared: tuple[Milestone, ...], tallies: Iterable[Tally], permille: int
-) -> tuple[ModelComparison, ...]:
-    """Return how the canonical model and the one before it compare; nothing if there is nothing to compare.
+def comparisons(ratings: Ratings, tallies: Iterable[Tally], permille: int) -> tuple[ModelComparison, ...]:
+    """Return how the canonical model and earlier ones compare; nothing if there is nothing to compare.
 
     Args:
-        compared: both, the canonical one first (`Ratings.compared`).
+        ratings: those of the configuration.
         tallies: the results of the configuration.
         permille: the risk of an alarm about a model that is not weaker.
     """
-    if len(compared) < 2 or permille == 0:
+    if not ratings.milestones or permille == 0:
         return ()
-    newest = compared[0]
-    needed = Fraction(1000 * (len(FIXED) + 1) * 2 ** (newest.failures + 1), permille)
+    newest = ratings.milestones[-1]
+    needed = Fraction(1000 * TESTS * 2 ** (newest.failures + 1), permille)
     known = [tally for tally in tallies if tally.pair.player == "search" and tally.number == newest.failures]
+    direct = [_direct(newest, other, known, needed) for other in ratings.challengers]
+    return (*_by_fixed_opponents(ratings.compared, known, needed), *direct)
+
+
+def _by_fixed_opponents(compared: tuple[Milestone, ...], known: list[Tally], needed: Fraction) -> list[ModelComparison]:
+    """Return how the canonical model and the one before it do against each fixed opponent."""
+    if len(compared) < 2:
+        return []
+    newest, earlier = compared
     found = []
     for opponent in FIXED:
         now, before = _longest(compared, [tally for tally in known if tally.pair.opponent == opponent])
@@ -65,6 +80,7 @@ def comparisons(
         differences = [was - is_ for was, is_ in zip(before, now, strict=True)]
         found.append(
             ModelComparison(
+                earlier=earlier.model,
                 opponent=opponent,
                 blocks=len(now),
                 before=sum(before),
@@ -74,23 +90,22 @@ def comparisons(
                 needed=needed,
             )
         )
-    return (*found, _direct(compared, known, needed))
+    return found
 
 
-def _direct(compared: tuple[Milestone, ...], tallies: list[Tally], needed: Fraction) -> ModelComparison:
-    """Return how the canonical model does against the one before it, where an equal player wins one game of a block."""
-    newest, before = compared
-    count, models = players(newest.configuration), (newest.model.digest, before.model.digest)
-    series = [tally.points for tally in tallies if (tally.pair.model, tally.pair.opponent_model) == models]
-    points = max(series, key=len, default=())
+def _direct(newest: Milestone, earlier: Milestone, known: list[Tally], needed: Fraction) -> ModelComparison:
+    """Return how the canonical model does against an earlier one, where an equal player wins one game of a block."""
+    count = players(newest.configuration)
+    points = direct_points(newest.model.digest, earlier.model.digest, known)
     differences = [count * (count - won) for won in points]
     return ModelComparison(
+        earlier=earlier.model,
         opponent="model",
         blocks=len(points),
         before=count * len(points),
         now=sum(points),
         most=count**2,
-        fortune=highest_fortune(differences, count**2 * (count - 1)),
+        fortune=highest_fortune(differences, count**2 * (count - 1), Fraction(count - 1, count)),
         needed=needed,
     )
 
@@ -114,11 +129,8 @@ def _longest(compared: tuple[Milestone, ...], tallies: list[Tally]) -> tuple[tup
 def may_be_tried_again(state: State, configuration: str, model: bytes) -> bool:
     """Return whether a model that failed against the canonical one may be nominated against it again.
 
-    It may where it is the one before, and games since then say that it is stronger.
+    It may where games since then say that the canonical one is weaker than this.
     """
-    compared = ratings_of(state, configuration).compared
-    if len(compared) < 2 or compared[1].model.digest != model:
-        return False
     permille = decisions.settings_on(state, configuration).steering.regression_permille
-    found = comparisons(compared, tallies_of(state, configuration), permille)
-    return any(comparison.is_regression for comparison in found)
+    found = comparisons(ratings_of(state, configuration), tallies_of(state, configuration), permille)
+    return any(comparison.is_regression for comparison in found if comparison.earlier.digest == model)

@@ -1,9 +1,12 @@
 """Series: which games rate the models of a configuration, and when they are enough.
 
-With `steering.rules` the model of each promotion plays four series, each with as many blocks as a match has and with
-its settings: its search against the heuristic, against random play and against the model that it replaced, and its
-policy alone against the heuristic. Those of the model that it replaced go on, because the two are compared
-(`rollbacks`). Of older models the results are kept.
+With `steering.rules` the model of each promotion plays series, each with as many blocks as a match has and with its
+settings: its search against the heuristic, against random play, against the model that it replaced and against the
+strongest model before it, if that is another one, and its policy alone against the heuristic. Those of the model that
+it replaced go on, because the two are compared (`rollbacks`). Of older models the results are kept.
+
+The strongest model before the canonical one is the last that won half of the points or more against the one that was
+the strongest before it. What was replaced before it had played a slot against that one is not known to be as strong.
 
 A series is enough before its end where it says little more: when nearly all points went to one side. But two models
 are only compared by as many blocks as both have, so both of their series have to be of that kind.
@@ -16,10 +19,10 @@ from dataclasses import replace
 
 from consensus.ledger.records.entities import Candidacy, Configuration, Place, Slot
 from consensus.ledger.records.ratings import Milestone, Opponent, Pair, Player, Ratings, Series, Tally
-from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules import decisions
 from consensus.ledger.rules.deliveries import deliveries_of
 from consensus.ledger.state.state import State
+from consensus.settings import players
 
 FIXED: tuple[Opponent, ...] = ("heuristic", "random")
 """The opponents that are the same for every model."""
@@ -51,21 +54,49 @@ def observe_promotion(state: State, place: Place, candidacy: Candidacy, before: 
         clock=place.clock,
     )
     ratings = ratings_of(state, before.name)
-    state.ratings[before.name] = replace(ratings, milestones=(*ratings.milestones, milestone)[-MILESTONES_KEPT:])
+    state.ratings[before.name] = replace(
+        ratings,
+        milestones=(*ratings.milestones, milestone)[-MILESTONES_KEPT:],
+        strongest=_strongest(state, ratings),
+    )
     _close_others(state, before.name)
     _open_wanted(state, place, before.name)
 
 
 def observe_failure(state: State, place: Place, candidacy: Candidacy) -> None:
-    """Begin to compare anew after the model before the canonical one was nominated again, and its match rejected it."""
+    """Begin to compare anew after a model that the canonical one plays was nominated again, and its match rejected it.
+
+    Nothing is compared anew where the canonical model is not the one of the match any more.
+    """
     ratings = ratings_of(state, candidacy.configuration)
-    compared = ratings.compared
-    if [entry.model.digest for entry in compared] != [candidacy.incumbent, candidacy.model.digest]:
+    if candidacy.model.digest not in {entry.model.digest for entry in ratings.challengers}:
         return
-    again = replace(compared[0], failures=compared[0].failures + 1)
+    newest = ratings.milestones[-1]
+    if newest.model.digest != candidacy.incumbent:
+        return
+    again = replace(newest, failures=newest.failures + 1)
     state.ratings[ratings.configuration] = replace(ratings, milestones=(*ratings.milestones[:-1], again))
     _close_others(state, ratings.configuration)
     _open_wanted(state, place, ratings.configuration)
+
+
+def _strongest(state: State, ratings: Ratings) -> Milestone | None:
+    """Return the strongest model before the one that becomes canonical now."""
+    best = ratings.strongest
+    if not ratings.milestones:
+        return None
+    newest = ratings.milestones[-1]
+    if best is None or best.model.digest == newest.model.digest:
+        return newest
+    points = direct_points(newest.model.digest, best.model.digest, tallies_of(state, ratings.configuration))
+    is_known = len(points) >= decisions.settings_on(state, ratings.configuration).match.slot_blocks
+    return newest if is_known and sum(points) >= players(ratings.configuration) * len(points) else best
+
+
+def direct_points(model: bytes, other: bytes, tallies: Iterable[Tally]) -> tuple[int, ...]:
+    """Return the points of the longest series of a model against another one. An equal player has P in each block."""
+    series = [tally.points for tally in tallies if (tally.pair.model, tally.pair.opponent_model) == (model, other)]
+    return max(series, key=len, default=())
 
 
 def ratings_of(state: State, name: str) -> Ratings:
@@ -162,6 +193,6 @@ def _wanted(state: State, name: str) -> Iterator[tuple[Milestone, Pair, int]]:
             yield milestone, pair, 0
             if newest.failures and player == "search" and len(compared) > 1:
                 yield milestone, pair, newest.failures
-    if newest.previous != UNIFORM:
+    for other in ratings_of(state, name).challengers:
         for number in dict.fromkeys((0, newest.failures)):
-            yield newest, Pair(name, newest.model.digest, "search", "model", newest.previous, settings), number
+            yield newest, Pair(name, newest.model.digest, "search", "model", other.model.digest, settings), number

@@ -112,6 +112,7 @@ class Scores:
             pair, points = by_pair.get(tally.pair.fingerprint, (tally.pair, ()))
             by_pair[tally.pair.fingerprint] = pair, points + tally.points
         self._points: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._played: dict[bytes, set[bytes]] = {}  # by model, the other models that it played
         self._players = 0
         self._gains: dict[tuple[bytes, ...], Estimate | None] = {}
         for pair, points in by_pair.values():
@@ -119,6 +120,8 @@ class Scores:
             self._players = players(pair.configuration)
             if len(points) > len(self._points.get(key, ())):
                 self._points[key] = points
+                if pair.opponent_model is not None:
+                    self._played.setdefault(pair.model, set()).add(pair.opponent_model)
 
     def against(
         self, model: bytes, opponent: Opponent, *, player: Player = "search", other: bytes | None = None
@@ -131,8 +134,9 @@ class Scores:
         """Return how much stronger the last of some models is than the first; None if nothing says so.
 
         Each replaced the one before it in the path. The two are compared by their scores against the fixed opponents,
-        and by the games of each model against the one before. A score near all points or none says little, which its
-        error shows: so where the fixed opponents are left behind, the games against each other count most.
+        and by games of models against each other: of these two, of both against a third one, or of each against the one
+        before it, whichever is known best. A score near all points or none says little, which its error shows: so where
+        the fixed opponents are left behind, the games against each other count most.
         """
         key = tuple(path)
         if key not in self._gains:
@@ -147,7 +151,21 @@ class Scores:
             now, before = self.against(path[-1], opponent), self.against(path[0], opponent)
             if now is not None and before is not None:
                 found.append(difference(now, before))
-        steps = [self.against(model, "model", other=previous) for previous, model in pairwise(path)]
-        if all(step is not None for step in steps):
-            found.append(summed(step for step in steps if step is not None))
-        return combined(found)
+        games = self._gains_by_games(path)
+        return combined([*found, min(games, key=lambda entry: entry.error)] if games else found)
+
+    def _gains_by_games(self, path: Sequence[bytes]) -> list[Estimate]:
+        """Return what games of models against each other say of the gain, along each way from the last to the first."""
+        first, last = path[0], path[-1]
+        ways = [[(last, first)], list(pairwise(reversed(path)))]
+        found = []
+        for way in ways:
+            steps = [self.against(model, "model", other=other) for model, other in way]
+            known = [step for step in steps if step is not None]
+            if len(known) == len(steps):
+                found.append(summed(known))
+        for other in sorted(self._played.get(last, set()) & self._played.get(first, set())):
+            now, before = self.against(last, "model", other=other), self.against(first, "model", other=other)
+            if now is not None and before is not None:
+                found.append(difference(now, before))
+        return found

@@ -3,8 +3,9 @@
 What was gained is measured by rating games (`Scores.gain`), not by the matches that promoted: those end when a model
 looks best, so they say too much. Velocity is what the canonical model gained over the one that was canonical before a
 window. The window is a cost, that of `steering.stall_trainings` trainings: of the self-play that they wait for. A
-configuration has stalled when it had the whole window and its gain is not beyond its error (twice the standard error).
-It has recovered when the newest promotion ended that.
+configuration has stalled when it had the whole window and gained less than `SLOW` in it, also if twice the standard
+error is added: so a gain that is only not known well is no stall. As long as the newest model is not rated, the one
+before it says how it is. It has recovered when the newest promotion ended that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from consensus.ledger.records.ratings import Milestone
+from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.steering.amounts import games_of_training, mean_plies
 from consensus.ledger.steering.estimates import Estimate, Scores, combined, results_of, scores_of, summed
 from consensus.ledger.views import Views
@@ -21,10 +23,10 @@ from consensus.ledger.views import Views
 EVALUATIONS = 10**9
 """A million evaluations in the unit of costs, thousandths of one (`consensus.ledger.rules.costs`)."""
 
-_BEYOND = 2  # standard errors
+SLOW = 50_000
+"""Who gains less in a window, in thousandths of Elo, has stalled."""
 
-_KNOWN = 50_000
-"""A gain with a larger standard error, in thousandths of Elo, is not known: no stall follows from it."""
+_BEYOND = 2  # standard errors
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Learning:
     begun: int  # cost of all self-play before the first network that is kept
     cost: int  # of all self-play so far
     window: int  # cost of the trainings within which something has to be gained
+    earlier: bytes = UNIFORM  # the model that was canonical before the window, or the first one
     gained: Estimate | None  # in the window; None: the canonical model is not rated yet
     gained_before: Estimate | None = None  # in the window that ended with the newest promotion, without that
 
@@ -56,7 +59,7 @@ class Learning:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether nothing was gained beyond the error in the whole window; not while a promotion is not rated."""
+        """Whether less than `SLOW` was gained in the whole window, whatever the error."""
         return _is_stalled(self.gained, self.cost - self.begun, self.window)
 
     @property
@@ -88,6 +91,7 @@ def _learning(ledger: Views, configuration: str) -> Learning:
         begun=milestones[0].cost if milestones else cost,
         cost=cost,
         window=window,
+        earlier=next(iter(_path(milestones, cost - window)), UNIFORM),
         gained=_gained(scores, milestones, cost - window),
         gained_before=_gained(scores, milestones[:-1], milestones[-1].cost - window) if steps else None,
     )
@@ -102,15 +106,25 @@ def _steps(ledger: Views, configuration: str) -> tuple[Step, ...]:
 
 
 def _gained(scores: Scores, milestones: Sequence[Milestone], since: int) -> Estimate | None:
-    """Return what the last model gained over the one that was canonical at a cost, or over the first one."""
+    """Return what the last model gained over the one that was canonical at a cost, or over the first one.
+
+    If it gained little as far as is known, but little is known of it, that is what the one before it gained.
+    """
+    path = _path(milestones, since)
+    shorter = [path[:-1]] if len(path) > 2 else []
+    gains = [scores.gain(models) for models in (path, *shorter) if models]
+    known = (gain for gain in gains if gain is not None and (gain.error <= SLOW or gain.value >= SLOW))
+    return next(known, gains[0] if gains else None)
+
+
+def _path(milestones: Sequence[Milestone], since: int) -> list[bytes]:
+    """Return the model that was canonical at a cost, or else the first one, and those that came after it."""
     older = sum(entry.cost <= since for entry in milestones)
-    return scores.gain([entry.model.digest for entry in milestones[max(0, older - 1) :]])
+    return [entry.model.digest for entry in milestones[max(0, older - 1) :]]
 
 
 def _is_stalled(gained: Estimate | None, cost: int, window: int) -> bool:
-    if gained is None or gained.error > _KNOWN:
-        return False
-    return cost >= window and gained.value <= _BEYOND * gained.error
+    return gained is not None and cost >= window and gained.value + _BEYOND * gained.error < SLOW
 
 
 def window_of(ledger: Views, configuration: str) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from consensus.keys import MemberId
 from consensus.ledger import Effect, Ledger
 from consensus.ledger.records.entities import ClaimKey
+from consensus.ledger.steering.velocity import Learning
 from node.simulation.agents.curves import Turn
 from node.simulation.agents.models import Models
 from node.simulation.agents.timeline import Timeline
@@ -17,6 +19,13 @@ FLOOR = 0.02
 
 WINDOW_S = 4 * 3600.0
 """The time over which that is looked at."""
+
+STALL_GAIN = 50.0
+"""Who truly gained so many points in a window has not stalled, as members understand it (`velocity.SLOW`)."""
+
+STALL_WINDOWS = 2
+"""A stall that lasted for fewer of the ledger's windows cannot be told from chance: on large boards four hours are the
+time of a few trainings."""
 
 _GRACE_S = 30.0  # from the end of a lease until an ordered event has ended the claim
 
@@ -108,6 +117,12 @@ class Leases:
             self.over += 1
 
 
+@dataclass(frozen=True)
+class _Regression:
+    turn: Turn
+    before: frozenset[bytes]  # the models that had been canonical
+
+
 class Progress:
     """The promotions: how many, what they were worth, and what became of regressions and stalls."""
 
@@ -116,12 +131,15 @@ class Progress:
         self.promotions = 0
         self.regressions: dict[Turn, str] = {}  # that got canonical: the configuration
         self.rolled_back: set[Turn] = set()
+        self.long_stalls: set[Turn] = set()  # that lasted for `STALL_WINDOWS`
         self.noticed: set[Turn] = set()  # stalls
         self.stall_alarms = 0  # all times that a configuration began to count as stalled
+        self.false_stall_alarms = 0  # those at which it had truly gained `STALL_GAIN` or more in the window
         self.nominations = 0  # of models that had been canonical
         self._stalled: set[str] = set()
+        self._costs: dict[Turn, int] = {}  # of all self-play of its configuration when a stall began
         self._was_canonical: set[tuple[str, bytes]] = set()
-        self._open: dict[str, Turn] = {}  # the last regression that is not rolled back, by configuration
+        self._open: dict[str, _Regression] = {}  # the last one that is not rolled back, by configuration
 
     def observe_promotion(self, effect: Effect) -> None:
         """Take in a promotion."""
@@ -129,27 +147,36 @@ class Progress:
         assert isinstance(name, str)
         assert isinstance(model, bytes)
         self.promotions += 1
-        turn = self._models.turn(name, model)
-        is_earlier = (name, model) in self._was_canonical
-        self._was_canonical.add((name, model))
-        if is_earlier and name in self._open:
-            self.rolled_back.add(self._open.pop(name))
-        elif turn is not None and turn.kind == "regress":
+        turn, last = self._models.turn(name, model), self._open.get(name)
+        if last is not None and model in last.before:
+            self.rolled_back.add(last.turn)
+            del self._open[name]
+        elif turn is not None and turn.kind == "regress" and turn not in self.regressions:
             self.regressions[turn] = name
-            self._open[name] = turn
+            before = frozenset(earlier for other, earlier in self._was_canonical if other == name)
+            self._open[name] = _Regression(turn, before)
+        self._was_canonical.add((name, model))
 
     def observe_candidate(self, effect: Effect) -> None:
         """Take in a nomination."""
         self.nominations += (effect.fields["configuration"], effect.fields["model"]) in self._was_canonical
 
-    def observe_velocity(self, configuration: str, now_s: float, *, is_stalled: bool) -> None:
-        """Take in whether the ledger's view of velocity calls a configuration stalled now."""
-        if not is_stalled:
+    def observe_learning(self, found: Learning, now_s: float, gained: float) -> None:
+        """Take in what the ledger's view of velocity says of a configuration now, such as that it has stalled.
+
+        `gained` is what the canonical model has truly gained in the same window.
+        """
+        configuration = found.configuration
+        stall = self._models.curves[configuration].stall_at(now_s)
+        if stall is not None and found.cost >= self._costs.setdefault(stall, found.cost) + STALL_WINDOWS * found.window:
+            self.long_stalls.add(stall)
+        if not found.is_stalled:
             self._stalled.discard(configuration)
             return
-        self.stall_alarms += configuration not in self._stalled
+        is_new = configuration not in self._stalled
+        self.stall_alarms += is_new
+        self.false_stall_alarms += is_new and gained >= STALL_GAIN
         self._stalled.add(configuration)
-        stall = self._models.curves[configuration].stall_at(now_s)
         if stall is not None:
             self.noticed.add(stall)
 

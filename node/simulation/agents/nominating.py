@@ -1,4 +1,4 @@
-"""The nominations of a machine: of the model before the canonical one, where ratings say that it was stronger."""
+"""The nominations of a machine: of an earlier model, where ratings say that it was stronger than the canonical one."""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ class LedgerReport:
     regressions_rolled_back: int
     stalls_induced: int
     stalls_noticed: int
+    stalls_short: int  # too short to be noticed
     stall_alarms: int
+    false_stall_alarms: int  # those of configurations that were learning
     claims_over_lease: int
     idle_hours: float  # of trainings and slots that liars held
     ledger_bytes_max: int
@@ -171,9 +173,15 @@ class _AgentSwarm:
     def _look_for_stalls(self) -> None:
         """Take in, again and again, which configurations the ledger's view of velocity calls stalled."""
         for name in self._world.models.curves:
-            is_stalled = learning(self._world.ledger, name).is_stalled
-            self._measures.progress.observe_velocity(name, self._timeline.now_s, is_stalled=is_stalled)
+            found = learning(self._world.ledger, name)
+            gained = self._gain_since(name, found.earlier)
+            self._measures.progress.observe_learning(found, self._timeline.now_s, gained)
         self._timeline.after(_STALL_LOOK_S, self._look_for_stalls)
+
+    def _gain_since(self, name: str, earlier: bytes) -> float:
+        """Return how much stronger the canonical model truly is than an earlier one."""
+        models, model = self._world.models, self._world.ledger.configuration(name).model.digest
+        return models.strength(name, model) - models.strength(name, earlier)
 
     def _invite(self, newcomer: Author) -> None:
         """Let the first member that is up propose a newcomer; again later, until it is in."""
@@ -242,7 +250,7 @@ class _AgentSwarm:
                 votes.look_at_result(name, slot)
 
     def _observe_rating(self, effect: Effect) -> None:
-        """Let all nominate the model before the canonical one, if that is weaker now."""
+        """Let all nominate an earlier model, if the canonical one is weaker now."""
         name = effect.fields["configuration"]
         assert isinstance(name, str)
         if nominee(self._world.ledger, name) is not None:
@@ -276,9 +284,11 @@ class _AgentSwarm:
             floor_violations=measures.floors.violations(self._seconds),
             regressions_induced=len(progress.regressions),
             regressions_rolled_back=len(progress.rolled_back),
-            stalls_induced=len(stalls),
-            stalls_noticed=len(progress.noticed),
+            stalls_induced=len(progress.long_stalls),
+            stalls_noticed=len(progress.long_stalls & progress.noticed),
+            stalls_short=len(stalls) - len(progress.long_stalls),
             stall_alarms=progress.stall_alarms,
+            false_stall_alarms=progress.false_stall_alarms,
             claims_over_lease=measures.leases.over,
             idle_hours=round(measures.leases.idle_s / 3600, 2),
             ledger_bytes_max=measures.snapshot_bytes,

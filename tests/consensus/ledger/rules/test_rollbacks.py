@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.ledger.records import transactions as t
+from consensus.ledger.rules.series import MILESTONES_KEPT
 from consensus.ledger.steering.regression import compared_models, nominee, regression
 from consensus.settings import SteeringSettings
 from node.work.nominating import nomination
@@ -80,6 +81,58 @@ def test_models_that_beat_the_fixed_opponents_alike_are_compared_with_each_other
     swarm.put(direct, WEAK)
     assert nominee(swarm.ledger, "hex8-2") is not None
     assert regression(swarm.ledger, "hex8-2") == 375  # an equal player has 2 of 4 points, the model had 1/2
+
+
+def test_a_weaker_model_that_was_replaced_at_once_is_noticed_against_the_strongest() -> None:
+    """The second model is weak, and its equal replaces it before it has played: the two are as good as each other."""
+    swarm = RatedSwarm()
+    for member, name in enumerate(("first", "second", "third")):
+        swarm.promote(member, name)
+    first, second, third = map(swarm.model_of, ("first", "second", "third"))
+    assert [entry.model.digest for entry in swarm.ledger.ratings("hex8-2").challengers] == [first, second]
+    swarm.put(swarm.played(second, "heuristic"), WEAK)
+    swarm.put(swarm.played(third, "heuristic"), WEAK)
+    swarm.put(swarm.played(third, "model", other=second), EQUAL)
+    assert nominee(swarm.ledger, "hex8-2") is None
+    swarm.put(swarm.played(third, "model", other=first), WEAK)
+    candidate = nominate_again(swarm, 3)
+    assert nominee(swarm.ledger, "hex8-2") is None
+    swarm.ripen(candidate, (0, 1))
+    for voter in range(3):
+        swarm.vote(voter, candidate)
+    assert swarm.ledger.configuration("hex8-2").model.digest == first
+    assert [entry.model.digest for entry in swarm.ledger.ratings("hex8-2").challengers] == [third]
+    assert nominee(swarm.ledger, "hex8-2") is None
+
+
+def test_the_strongest_is_the_last_that_held_its_own_against_the_strongest() -> None:
+    swarm = RatedSwarm()
+    for number, (name, points) in enumerate([("first", EQUAL), ("second", EQUAL), ("third", WEAK), ("fourth", WEAK)]):
+        before = swarm.ledger.ratings("hex8-2").strongest
+        swarm.promote(number % 2, name)
+        best = swarm.ledger.ratings("hex8-2").strongest
+        if best is not None:
+            swarm.put(swarm.played(swarm.model_of(name), "model", other=best.model.digest), points)
+        else:
+            assert before is None
+    best = swarm.ledger.ratings("hex8-2").strongest
+    assert best is not None
+    assert best.model.digest == swarm.model_of("second")  # the third was weaker, the fourth is canonical
+
+
+def test_the_strongest_is_kept_however_many_models_came_after_it() -> None:
+    swarm = RatedSwarm()
+    for number in range(MILESTONES_KEPT + 3):
+        swarm.promote(number % 2, f"model {number}")
+    ratings = swarm.ledger.ratings("hex8-2")
+    assert len(ratings.milestones) == MILESTONES_KEPT
+    assert [entry.number for entry in ratings.kept] == [1, *range(4, MILESTONES_KEPT + 4)]
+    first = swarm.model_of("model 0")
+    swarm.put(swarm.played(swarm.model_of(f"model {MILESTONES_KEPT + 2}"), "model", other=first), WEAK)
+    model = nominee(swarm.ledger, "hex8-2")
+    assert model is not None
+    assert model.digest == first
+    assert len(swarm.ledger.tallies("hex8-2")) <= 5 * MILESTONES_KEPT
 
 
 def test_without_the_risk_there_are_no_alarms() -> None:

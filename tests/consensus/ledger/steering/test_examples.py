@@ -8,7 +8,7 @@ from pathlib import Path
 
 from consensus.betting import highest_fortune
 from consensus.ledger.records.entities import Model, ShardFacts
-from consensus.ledger.records.ratings import Milestone
+from consensus.ledger.records.ratings import Milestone, Ratings
 from consensus.ledger.rules.exploration import anomaly
 from consensus.ledger.rules.rollbacks import comparisons
 from consensus.ledger.steering.estimates import Estimate, combined, difference, estimate
@@ -116,12 +116,12 @@ def test_a_stall_and_its_end() -> None:
         )
 
     nothing = Estimate(0, 0)
-    assert not at(1200, 300, Estimate(100, 30)).is_stalled
+    assert not at(1200, 300, Estimate(100_000, 30_000)).is_stalled
     assert at(1400, 300, nothing).is_stalled
-    assert "A promotion at 1450 that gained 40 Elo (error 30) does not end that, as 40 is less than 60" in PAGE
-    assert at(1460, 1450, Estimate(40, 30), nothing).is_stalled
-    assert "If the next one at 1500 makes it 130 (error 35), it has recovered" in PAGE
-    assert at(1510, 1500, Estimate(130, 35), Estimate(40, 30)).has_recovered
+    assert "A promotion at 1450 that gained 15 Elo (error 15) does not end that, as 45 is less than 50" in PAGE
+    assert at(1460, 1450, Estimate(15_000, 15_000), nothing).is_stalled
+    assert "If the next one at 1500 makes it 60 (error 35), it has recovered" in PAGE
+    assert at(1510, 1500, Estimate(60_000, 35_000), Estimate(15_000, 15_000)).has_recovered
 
 
 def test_the_fortune_of_a_regression() -> None:
@@ -129,17 +129,17 @@ def test_the_fortune_of_a_regression() -> None:
     points = list(zip((4, 2, 4), (0, 2, 2), strict=True))
     fortunes = [highest_fortune([before - now for before, now in points[: count + 1]], 4) for count in range(3)]
     assert fortunes == [Fraction(3, 2), Fraction(3, 2), Fraction(15, 8)]
-    assert "a first alarm needs 3 x 2/0.05 = 120" in PAGE
+    assert "a first alarm needs 4 x 2/0.05 = 160" in PAGE
     models = [Model(bytes([number]) * 32, {}, "c16b2", None) for number in range(2)]
     compared = tuple(
         Milestone(
-            configuration="hex8-2", number=2 - place, model=model, author=bytes(32), previous=bytes(32), cost=0, clock=0
+            configuration="hex8-2", number=1 + place, model=model, author=bytes(32), previous=bytes(32), cost=0, clock=0
         )
         for place, model in enumerate(models)
     )
-    assert {entry.needed for entry in comparisons(compared, (), 50)} == {120}
-    again = (replace(compared[0], failures=1), compared[1])
-    assert "(a fortune of 240, then 480, ...)" in PAGE
-    assert {entry.needed for entry in comparisons(again, (), 50)} == {240}
+    assert {entry.needed for entry in comparisons(Ratings("hex8-2", compared), (), 50)} == {160}
+    again = compared[0], replace(compared[1], failures=1)
+    assert "(a fortune of 320, then 640, ...)" in PAGE
+    assert {entry.needed for entry in comparisons(Ratings("hex8-2", again), (), 50)} == {320}
     assert "the alarm comes after the 16th" in PAGE
-    assert [highest_fortune([3] * blocks, 4) >= 120 for blocks in (15, 16)] == [False, True]
+    assert [highest_fortune([3] * blocks, 4) >= 160 for blocks in (15, 16)] == [False, True]

@@ -133,21 +133,22 @@ def test_velocity_is_the_gain_by_the_cost_of_the_window_or_of_all_networks() -> 
     assert learned(1500, None).velocity == 0
 
 
-def test_a_stall_is_a_window_without_a_gain_beyond_the_error() -> None:
+def test_a_stall_is_a_window_in_which_little_was_gained_whatever_the_error() -> None:
     assert not learned(999, Estimate(0, 0)).is_stalled  # not the whole window yet
     assert learned(1400, Estimate(0, 0)).is_stalled
-    assert learned(1400, Estimate(60, 30)).is_stalled
-    assert not learned(1400, Estimate(61, 30)).is_stalled
+    assert learned(1400, Estimate(19_999, 15_000)).is_stalled
+    assert not learned(1400, Estimate(20_000, 15_000)).is_stalled
+    assert learned(1400, Estimate(-80_000, 60_000)).is_stalled
     assert not learned(1400, None).is_stalled  # not rated yet
-    assert learned(1400, Estimate(0, 50_000)).is_stalled
-    assert not learned(1400, Estimate(0, 50_001)).is_stalled  # too little is known
+    assert not learned(1400, Estimate(0, 25_000)).is_stalled  # too little is known
 
 
 def test_a_recovery_is_a_promotion_that_ends_a_stall() -> None:
-    assert learned(1510, Estimate(100, 30), promoted=1500, before=Estimate(0, 0)).has_recovered
-    assert not learned(1510, Estimate(50, 30), promoted=1500, before=Estimate(0, 0)).has_recovered
-    assert not learned(1510, Estimate(100, 30), promoted=1500, before=Estimate(90, 30)).has_recovered
-    assert not learned(910, Estimate(100, 30), promoted=900, before=Estimate(0, 0)).has_recovered
+    much, little, nothing = Estimate(60_000, 30_000), Estimate(15_000, 15_000), Estimate(0, 0)
+    assert learned(1510, much, promoted=1500, before=nothing).has_recovered
+    assert not learned(1510, little, promoted=1500, before=nothing).has_recovered
+    assert not learned(1510, much, promoted=1500, before=much).has_recovered
+    assert not learned(910, much, promoted=900, before=nothing).has_recovered
     assert not learned(1510, None, promoted=1500, before=Estimate(0, 0)).has_recovered
 
 
@@ -168,3 +169,36 @@ def test_a_gain_over_several_promotions_is_that_of_the_ends_and_of_the_steps() -
     assert found.gained == scores.gain((first, second, third))
     assert [step.gain for step in found.steps] == [scores.gain((first, second)), scores.gain((second, third))]
     assert found.gained_before == scores.gain((first, second))
+
+
+def test_a_gain_by_games_is_that_of_the_way_that_is_known_best() -> None:
+    """The second model is weaker than the first, so the first stays the strongest and plays all that come after it."""
+    swarm, first, second = rated()
+    swarm.put(swarm.played(second, "model", other=first), [1, 2] * (BLOCKS // 2))
+    swarm.promote(2, "third")
+    third = swarm.model_of("third")
+    swarm.put(swarm.played(third, "model", other=first), [1, 1] * (BLOCKS // 2))
+    scores = Scores(swarm.ledger.tallies("hex8-2"))
+    direct = estimate((1, 1) * (BLOCKS // 2), 2)
+    assert scores.gain((first, second, third)) == direct  # nobody knows what the last step was
+    both = difference(direct, estimate((1, 2) * (BLOCKS // 2), 2))
+    assert scores.gain((second, third)) == both  # both played the first
+    swarm.put(swarm.played(third, "model", other=second), [1, 2] * (BLOCKS // 2))
+    scores = Scores(swarm.ledger.tallies("hex8-2"))
+    assert scores.gain((first, second, third)) == direct  # two steps are known less well than one
+    assert scores.gain((second, third)) == estimate((1, 2) * (BLOCKS // 2), 2)
+
+
+def test_a_newest_model_of_which_little_is_known_neither_makes_nor_ends_a_stall() -> None:
+    swarm, first, second = rated()
+    swarm.put(swarm.played(second, "model", other=first), [2, 2] * (BLOCKS // 2))
+    swarm.promote(2, "third")
+    known = Scores(swarm.ledger.tallies("hex8-2")).gain((first, second))
+    assert learning(swarm.ledger, "hex8-2").gained == known
+    third = swarm.played(swarm.model_of("third"), "model", other=second)
+    swarm.put(third, [2, 2])
+    assert learning(swarm.ledger, "hex8-2").gained == known  # two blocks say nearly nothing
+    swarm.put(third, [4, 4] * (BLOCKS // 2))
+    gained = learning(swarm.ledger, "hex8-2").gained
+    assert gained is not None
+    assert gained.value > 200_000  # however uncertain, that is no stall

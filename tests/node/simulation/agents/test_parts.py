@@ -12,6 +12,8 @@ import pytest
 from consensus.ledger import Effect
 from consensus.ledger.records.ratings import points_of
 from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.steering.estimates import Estimate
+from consensus.ledger.steering.velocity import Learning
 from node.simulation.agents.curves import Curve, Turn
 from node.simulation.agents.machines import DEVICE_CLASSES, draw_machines
 from node.simulation.agents.measures import WINDOW_S, Floors, Leases, Progress, Usage
@@ -167,3 +169,41 @@ def test_a_regression_counts_when_it_is_canonical_and_as_rolled_back_when_an_ear
     progress.observe_promotion(promotion("hex8-2", b"great"))
     assert (len(progress.regressions), len(progress.rolled_back), progress.nominations) == (1, 1, 1)
     assert progress.promotions == 5
+
+
+def test_a_regression_is_not_rolled_back_by_a_model_that_came_after_it() -> None:
+    class Truth:
+        def turn(self, configuration: str, model: bytes) -> Turn | None:
+            return Turn("regress", 1.0, 1.0) if model == b"bad" else None
+
+    truth: Any = Truth()
+    progress = Progress(truth)
+    for model in (b"one", b"bad", b"after", b"later", b"after", b"bad"):
+        progress.observe_promotion(promotion("hex8-2", model))
+    assert (len(progress.regressions), len(progress.rolled_back)) == (1, 0)
+    progress.observe_promotion(promotion("hex8-2", b"one"))
+    assert (len(progress.regressions), len(progress.rolled_back)) == (1, 1)
+
+
+def test_an_alarm_about_a_stall_is_false_where_models_got_stronger() -> None:
+    class Truth:
+        curves: Mapping[str, Curve] = {"hex8-2": Curve("hex8-2", 1, 20 * 3600.0)}
+
+    truth: Any = Truth()
+    progress = Progress(truth)
+    (stall,) = (turn for turn in Truth.curves["hex8-2"].turns if turn.kind == "stall")
+
+    def found(cost: int, gained: int) -> Learning:
+        return Learning(
+            configuration="hex8-2", steps=(), begun=0, cost=cost, window=100, gained=Estimate(1000 * gained, 0)
+        )
+
+    for number, (gained, truly) in enumerate(((0, 50.0), (0, 60.0), (60, 60.0), (0, 49.0))):
+        progress.observe_learning(found(1000 + number, gained), float(number), truly)
+    assert (progress.stall_alarms, progress.false_stall_alarms, progress.noticed) == (2, 1, set())
+    progress.observe_learning(found(2000, 0), stall.begin_s, 0.0)
+    assert (progress.stall_alarms, progress.noticed, progress.long_stalls) == (2, {stall}, set())
+    progress.observe_learning(found(2199, 0), stall.begin_s + 1.0, 0.0)
+    assert progress.long_stalls == set()
+    progress.observe_learning(found(2200, 0), stall.begin_s + 2.0, 0.0)
+    assert progress.long_stalls == {stall}

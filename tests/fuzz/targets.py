@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from consensus.certificate.envelope import make_certificate, make_envelope
+from consensus.certificate.envelope import make_certificate, make_envelope, to_base64
 from consensus.certificate.verification import CertificateError, UnreadableError, verify
 from consensus.encoding import EncodingError, decode, encode
 from consensus.epoch import (
@@ -63,6 +63,8 @@ from node.membership.claims import make_claim
 from node.proofs.fault_check import replay
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
+from scripts import verify_certificate
+from tests.consensus.certificate import forgeries
 from tests.consensus.gossip import Gossip
 from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
@@ -496,6 +498,39 @@ def forge_certificate(mutator: Mutator) -> bytes:
     return make_envelope(statement, seals, [genesis])
 
 
+def forge_for_two(mutator: Mutator) -> bytes:
+    """A changed statement, record or envelope; what members seal has seals that are right."""
+    made, chance = forgeries.history(), mutator.chance
+    kind = chance.choice(("statement", "statement", "record", "envelope", "bytes"))
+    if kind == "statement":
+        return forgeries.sealed(to_json(mutator.value(made.statement)))
+    if kind == "record":
+        chain = made.chain
+        at = chance.randrange(1, len(chain))
+        link = decode_sealed(chain[at])
+        chain[at] = forgeries.sealed_bytes(mutator.structure(link.record.raw), link)
+        return forgeries.written({**made.last, "chain": [to_base64(raw) for raw in chain]})
+    return mutator.bytes_input() if kind == "bytes" else to_json(mutator.value(made.last)) + b"\n"
+
+
+def check_with_two(data: bytes) -> None:
+    """`ringrift-node verify` and the verifier in one file agree."""
+    genesis = forgeries.history().swarm.genesis.digest
+    refused = None
+    try:
+        verify(data, genesis)
+    except (CertificateError, UnreadableError) as error:
+        refused = error
+    try:
+        verify_certificate.verify(data, genesis)
+    except verify_certificate.REFUSALS as error:
+        must(refused is not None, f"only the verifier in one file refuses it: {error!a}")
+    else:
+        must(refused is None, f"only ringrift-node verify refuses it: {refused}")
+    if refused is not None:
+        raise refused
+
+
 # Proofs of wrong results.
 
 
@@ -613,6 +648,9 @@ TARGETS: dict[str, Callable[[], Target]] = {
         snapshot_samples(), check_snapshot, (EpochError, EncodingError, SnapshotError), forge_snapshot
     ),
     "certificate": lambda: Target(certificate_samples(), check_certificate, (CertificateError, UnreadableError)),
+    "two-verifiers": lambda: Target(
+        forgeries.history().certificates, check_with_two, (CertificateError, UnreadableError), forge_for_two
+    ),
     "forged-certificate": lambda: Target(
         certificate_samples(), check_foreign_certificate, (CertificateError, UnreadableError), forge_certificate
     ),

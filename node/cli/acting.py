@@ -15,6 +15,7 @@ from node.config.toml import ConfigError
 from node.text.formatting import plural
 
 _POLL_S = 0.5
+_WAIT_LIMIT_S = 3600.0  # a swarm without a quorum decides nothing
 _MAX_MISSES = 20  # polls in a row at which the node does not know the proposal
 AT_ONCE = ("set", "add", "pause", "resume")  # changes that need no further epoch
 _EXIT_STATUSES = {"in force": 0, "dropped": 1, "refused": 1}
@@ -31,6 +32,13 @@ def add_action_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--wait", action="store_true", help="wait until it is decided; exit status 0 in force, 1 not agreed on"
+    )
+    parser.add_argument(
+        "--wait-limit",
+        type=float,
+        default=_WAIT_LIMIT_S,
+        metavar="SECONDS",
+        help=f"with --wait: end after so long, with exit status 1 (default {_WAIT_LIMIT_S:g})",
     )
     parser.add_argument("--json", action="store_true", help="print the proposal as one JSON value")
 
@@ -49,8 +57,8 @@ def act(
         if not options.json:
             _print(describe(proposal))
         if options.wait:
-            proposal = _wait(client, proposal["proposal"])
-            status = _EXIT_STATUSES[proposal["state"]]
+            proposal = _wait(client, proposal, options.wait_limit)
+            status = _EXIT_STATUSES.get(proposal["state"], 1)
             if not options.json:
                 _print([_outcome(client, proposal)])
     if options.json:
@@ -74,21 +82,25 @@ def needs(proposal: ProposalInfo) -> str:
     return f"{decides}, then this epoch closes and the next begins with the change"
 
 
-def _wait(client: Client, proposal: str) -> ProposalInfo:
-    misses = 0
+def _wait(client: Client, proposal: ProposalInfo, limit_s: float) -> ProposalInfo:
+    """Return the proposal once it is decided, or as it is after `limit_s`. Raise ConfigError if the node forgot it."""
+    name, misses, until = proposal["proposal"], 0, time.monotonic() + limit_s
     while misses < _MAX_MISSES:
-        found: list[ProposalInfo] = [entry for entry in client.json("/proposals") if entry["proposal"] == proposal]
-        if found and found[0]["state"] in _EXIT_STATUSES:
+        found: list[ProposalInfo] = [entry for entry in client.json("/proposals") if entry["proposal"] == name]
+        if found and (found[0]["state"] in _EXIT_STATUSES or time.monotonic() > until):
             return found[0]
         misses = 0 if found else misses + 1
         time.sleep(_POLL_S)
     raise ConfigError(
-        f"the node does not know proposal {proposal[:10]} any more (was it restarted?); "
+        f"the node does not know proposal {name[:10]} any more (was it restarted?); "
         "ringrift-node members shows whether it is in force"
     )
 
 
 def _outcome(client: Client, proposal: ProposalInfo) -> str:
+    if proposal["state"] not in _EXIT_STATUSES:
+        where = "ringrift-node proposals shows who has voted, and ringrift-node members who is silent"
+        return f"still {proposal['state']}; {where}"
     if proposal["state"] != "in force":
         return f"{proposal['state']}: {proposal['outcome']}"
     if proposal["change"] in AT_ONCE:

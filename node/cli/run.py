@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from consensus.keys import MemberId
 from node.cli.lines import failure_text
-from node.config.address import Address, default_http, parse_address, parse_peer
+from node.config.address import Address, bind_error, default_http, parse_address, parse_peer
 from node.config.swarm_file import (
     ROLES,
     RunOptions,
@@ -93,7 +94,9 @@ def main(options: argparse.Namespace) -> int:
 
     failures: list[str] = []
     try:
-        config, _, run_options = read_run_options(options)
+        config, identity, run_options = read_run_options(options)
+        if not options.data.exists():
+            _require_startable(config, identity, options.key, run_options)
         _make_directory(options.data)
         configure_logs(as_json=options.log_json)
         trio.run(run_node, config, options.key, options.data, run_options)
@@ -115,6 +118,21 @@ def read_run_options(options: argparse.Namespace) -> tuple[SwarmConfig, Identity
 
     config, identity = load_config(options.config), load_identity(options.key)
     return config, identity, _run_options(options, config, identity.id)
+
+
+def _require_startable(config: SwarmConfig, identity: Identity, key: Path, options: RunOptions) -> None:
+    """Refuse a start before the data folder is made, so that it does not stay there. Raise ConfigError, IdentityError.
+
+    The start itself finds the same, and what changes until then.
+    """
+    from node.config.identity import hold_key
+    from node.preflight.host import listen_failure
+
+    os.close(hold_key(key))
+    if error := listen_failure(options.listen):
+        raise config.listen_error(identity.id, options.listen, error)
+    if error := listen_failure(options.http):
+        raise bind_error(f"--http {options.http}", options.http, error, "choose another with --http HOST:PORT")
 
 
 def _make_directory(data: Path) -> None:

@@ -62,12 +62,15 @@ def load_identity(path: Path) -> Identity:
     Raise IdentityError if the file is missing, open to other users than its owner, or not an Ed25519 key.
     """
     try:
-        data = _read_private(path)
+        data, mode = _read(path)
     except FileNotFoundError:
         raise IdentityError(f"{path}: no key file there; `ringrift-node keygen` makes one") from None
     except OSError as error:
         raise _unreadable(path, error) from None
-    return Identity(_seed_from_pem(path, data))
+    seed = _seed_from_pem(path, data)
+    if mode & 0o077:
+        raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); run: chmod 600 {path}")
+    return Identity(seed)
 
 
 def hold_key(path: Path) -> int:
@@ -123,16 +126,14 @@ def _write_new(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
-def _read_private(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, int]:
+    """Return what is in the file, and its permissions. Raise IdentityError for what cannot be a key file."""
     # The checks look at the open file, not at the path, so that the file cannot be swapped in between.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise IdentityError(f"{path}: not a regular file; give the file that `ringrift-node keygen` wrote")
-        mode = stat.S_IMODE(status.st_mode)
-        if mode & 0o077:
-            raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); run: chmod 600 {path}")
         data = file.read(_MAX_KEY_FILE_BYTES + 1)
     if len(data) > _MAX_KEY_FILE_BYTES:
         raise IdentityError(f"{path}: too large for a key file; give the file that `ringrift-node keygen` wrote")
-    return data
+    return data, stat.S_IMODE(status.st_mode)

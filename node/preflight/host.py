@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from node.config.address import Address, bind_error
-from node.config.toml import ConfigError
 from node.preflight.finding import Finding, fault, ok, warning
 from node.system.clock import is_credible
 
@@ -51,6 +50,15 @@ def check_disk(data: Path) -> Iterator[Finding]:
 
 def check_port(purpose: str, option: str, address: Address) -> Iterator[Finding]:
     """Yield whether the node can listen at an address, which `option` names."""
+    if error := listen_failure(address):
+        remedy = f"choose another with {option} HOST:PORT"
+        yield fault("port", str(bind_error(f"{option} {address}", address, error, remedy)))
+    else:
+        yield ok("port", f"{address} is free, for {purpose}")
+
+
+def listen_failure(address: Address) -> OSError | None:
+    """Return why nobody could listen at an address now; None if one could."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -59,13 +67,8 @@ def check_port(purpose: str, option: str, address: Address) -> Iterator[Finding]
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(place)
     except OSError as error:
-        yield fault("port", str(_refused(option, address, error)))
-        return
-    yield ok("port", f"{address} is free, for {purpose}")
-
-
-def _refused(option: str, address: Address, error: OSError) -> ConfigError:
-    return bind_error(f"{option} {address}", address, error, f"choose another with {option} HOST:PORT")
+        return error
+    return None
 
 
 def check_limits() -> Iterator[Finding]:

@@ -46,6 +46,9 @@ class Answer:
     body: bytes
 
 
+_FURTHER = ("/log", "/certificates/ID", "/faults/ID")
+
+
 class _NotFound(Exception):  # noqa: N818 - an answer, not a failure
     """There is nothing at this path; the message goes out with status 404."""
 
@@ -100,7 +103,7 @@ class Routes:
             return self._certificate(path.removeprefix("/certificates/"))
         if path.startswith("/faults/"):
             return self._fault(path.removeprefix("/faults/"))
-        raise _NotFound(f"there is no {path}; try one of {', '.join(self._plain)}")
+        raise _NotFound(f"there is no {path}; try one of {', '.join((*self._plain, *_FURTHER))}")
 
     def _certificate(self, name: str) -> Answer:
         envelope = self.source.certificate(name) if re.fullmatch("[0-9a-f]{64}", name) else None

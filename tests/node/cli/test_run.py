@@ -105,6 +105,7 @@ def test_a_second_node_on_the_same_data_or_with_the_same_key_is_refused(place: P
         other = place.arguments(data=tmp_path / "other", http="127.0.0.1:0", listen=f"127.0.0.1:{elsewhere}")
         key = place.founded.keys[0]
         assert refusal(other) == f"ringrift-node: {key}: another running node has this key; stop that one first\n"
+        assert not (tmp_path / "other").exists()
 
 
 def test_a_second_process_with_a_copy_of_the_key_ends_with_one_line(place: Place, tmp_path: Path) -> None:
@@ -138,6 +139,7 @@ def test_ports_that_are_in_use_are_one_line_each(place: Place) -> None:
             f"ringrift-node: --http 127.0.0.1:{http}: port {http} is in use on 127.0.0.1; stop the program that has it "
             "(perhaps this node runs already), or choose another with --http HOST:PORT\n"
         )
+    assert not place.data.exists(), "a refused start leaves nothing behind"
 
 
 @pytest.mark.parametrize("name", ["blobs/partial", "http.json", "http.token"])

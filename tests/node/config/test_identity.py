@@ -42,6 +42,13 @@ def test_a_key_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> No
         load_identity(tmp_path / "key")
 
 
+def test_a_file_that_is_no_key_is_said_to_be_none_whatever_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "swarm.toml").write_text("[swarm]\n")
+    (tmp_path / "swarm.toml").chmod(0o644)
+    with pytest.raises(IdentityError, match="not an Ed25519 private key"):
+        load_identity(tmp_path / "swarm.toml")
+
+
 def _write_private(path: Path, data: bytes) -> None:
     path.touch(0o600)
     path.write_bytes(data)

@@ -258,6 +258,17 @@ async def test_wait_returns_when_it_is_decided(
     assert capsys.readouterr().out.splitlines()[-1] == words
 
 
+async def test_waiting_ends_where_nobody_decides(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swarm without a quorum decides nothing."""
+    monkeypatch.setattr("node.cli.acting._POLL_S", 0.01)
+    answer: list[ProposalInfo] = [{**source.proposals()[0], "state": "open"}]
+    monkeypatch.setattr(source, "proposals", lambda: answer)
+    assert await run("vote", "ab", "yes", "--data", data, "--wait", "--wait-limit", "0.05") == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("still open; ringrift-node proposals shows")
+
+
 async def test_a_node_that_leaves_does_not_tell_of_an_epoch_that_it_is_not_in(
     data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

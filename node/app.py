@@ -37,6 +37,8 @@ from node.membership.governance import Governance
 from node.membership.joining import log_while
 from node.membership.known_places import KnownPlaces
 from node.membership.proposals import Proposals
+from node.play.canonical import find_canonical
+from node.play.sessions import PROCESS, PlaySessions
 from node.proofs.certificates import write_certificates
 from node.proofs.faults import write_fault_proofs
 from node.report.actions import NodeActions
@@ -145,7 +147,9 @@ class _Node:
         await self._ordering.start(nursery)
         await self._peers.serve(nursery)
         nursery.start_soon(run, "asking the own address", self._peers.ask_own_address)
-        url = await nursery.start(run, "serving people", serve_local, report, http, data, self._actions(report))
+        serve = partial(serve_local, report, http, data, self._actions(report), self._work.games)
+        url = await nursery.start(run, "serving people", serve)
+        nursery.start_soon(run, "games of people", self._work.games.run)
         self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
         outside = partial(log_while, report.outside, "outside", "this node is a member now")
         nursery.start_soon(run, "membership log", outside, self._peers.contacts.tried)
@@ -351,7 +355,7 @@ class _Peers:
 
 
 class _Work:
-    """What the node does for the swarm, and the child processes that do it."""
+    """What the node does for the swarm and for people who play, and the child processes that do it."""
 
     def __init__(
         self,
@@ -377,12 +381,15 @@ class _Work:
         )
         with suppress(OSError):
             clear_place(data / "work")  # left by work that a crash ended
-        command = (*WORKER, "--kernels", str(data / "kernels"))
+        kernels = ("--kernels", str(data / "kernels"))
+        command = (*WORKER, *kernels)
         self._rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
         self._worker, self._check_worker = (
             WatchedRunner(WorkerProcess(data / f"{name}.log", command), self._rates, longest_s)
             for name in ("worker", "checker")
         )
+        player = WorkerProcess(data / "play.log", (*PROCESS, *kernels))
+        self.games = PlaySessions(player, partial(find_canonical, self.context))
 
     async def run(self, member: Member, gossip: Gossip) -> None:
         """Work, vote and seal until cancelled."""
@@ -404,3 +411,4 @@ class _Work:
         """End the child processes."""
         await self._worker.aclose()
         await self._check_worker.aclose()
+        await self.games.aclose()

@@ -17,7 +17,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from node.api import requests, status
+from node.api import play, requests, status
 from node.api.errors import ErrorInfo
 from node.api.health import HealthInfo, ReadinessInfo
 from node.api.nominations import NominationInfo
@@ -50,10 +50,10 @@ will do, without a host header too.
 """
 _STATUSES = (
     (400, "the request is malformed, or is not addressed to a name of this node"),
-    (403, "a `POST` without the token, or from a web page"),
-    (404, "there is no such path, certificate, proof, member, proposal or model"),
+    (403, "a `POST` without the token, or from a web page; below `/play`, from a page of another site"),
+    (404, "there is no such path, certificate, proof, member, proposal, model or game"),
     (405, "the path takes another method"),
-    (409, "the swarm, or this node's place in it, does not allow that now"),
+    (409, "the swarm, this node's place in it, or the rules of the game do not allow that now"),
     (413, "the body of a `POST` is too large"),
     (415, "the body of a `POST` is not `application/json`, in UTF-8"),
     (431, "the request has too long a head"),
@@ -108,11 +108,25 @@ PATHS = (
     _told("log", "what the order brought", "/log"),
     _Path("GET", "/metrics", "text/plain", "the figures of `/status` for Prometheus"),
     _Path("GET", "/", "text/html", "the page for people"),
-    _Path("GET", "/style.css", "text/css", "part of the page"),
+    _Path("GET", "/play", "text/html", "the page for playing against the canonical models"),
+    _Path("GET", "/icon.svg", "image/svg+xml", "part of the pages"),
+    _Path("GET", "/style.css", "text/css", "part of the pages"),
     _Path("GET", "/live.js", "text/javascript", "part of the page"),
+    _Path("GET", "/play.css", "text/css", "part of the page `/play`"),
+    _Path("GET", "/play.js", "text/javascript", "part of the page `/play`"),
+    _Path("GET", "/board.js", "text/javascript", "part of the page `/play`"),
+    _Path("GET", "/pieces.js", "text/javascript", "part of the page `/play`"),
     _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
     _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
     _Path("POST", "/nominate", NominationInfo, "nominate an earlier model again", body=requests.NominateRequest),
+    _Path("POST", "/play", play.PlayInfo, "begin a game against a model", body=play.PlayRequest),
+    _Path("POST", "/play/move", play.PlayInfo, "play a move", body=play.PlayMoveRequest),
+    _Path("POST", "/play/answer", play.PlayInfo, "let the model play a move", body=play.PlayGameRequest),
+    _Path("POST", "/play/undo", play.PlayInfo, "take back a person's last move", body=play.PlayGameRequest),
+    _Path("POST", "/play/look", play.PlayInfo, "show a position of a game", body=play.PlayLookRequest),
+    _Path("POST", "/play/think", play.PlayThoughtInfo, "show what the model thinks", body=play.PlayGameRequest),
+    _Path("POST", "/play/save", play.PlayRecordInfo, "save a game", body=play.PlayGameRequest),
+    _Path("POST", "/play/end", play.PlayEndInfo, "end a game", body=play.PlayGameRequest),
 )
 
 

@@ -25,13 +25,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from engine.backend.compiling import observing_compiling
 from engine.backend.kernel_cache import add_fallback
 from training.frames import FrameError, read_frame, write_frame
+from training.progress import Report
+
+RunJob = Callable[[Mapping[str, Any], Report], dict[str, Any]]
+"""Does the job of a request and returns its answer; what it raises becomes the error of that job."""
 
 REPORT_S: Final = 1.0
 """Least time between two progress frames."""
@@ -43,8 +47,9 @@ HEARTBEAT_S: Final = 2.0
 class Worker:
     """The loop of a worker, which runs the jobs that arrive on `inputs` and answers on `outputs`."""
 
-    def __init__(self, inputs: BinaryIO, outputs: BinaryIO) -> None:
-        self._inputs, self._outputs = inputs, outputs
+    def __init__(self, inputs: BinaryIO, outputs: BinaryIO, run_job: RunJob | None = None) -> None:
+        """Prepare a worker that does its jobs with `run_job`, by default with `training.jobs.run_job`."""
+        self._inputs, self._outputs, self._run_job = inputs, outputs, run_job or _do_training_job
         self._writing = threading.Lock()
         self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._running: int | None = None
@@ -92,10 +97,8 @@ class Worker:
                 self._send({"id": job, "progress": self._progress})
 
         try:
-            from training.jobs import run_job
-
             with observing_compiling(lambda module: report({"compiling": module})):
-                return {"done": run_job(request, report)}
+                return {"done": self._run_job(request, report)}
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
@@ -109,8 +112,14 @@ class Worker:
                 os._exit(1)
 
 
-def main() -> int:
-    """Run a worker on stdin and stdout until stdin ends."""
+def _do_training_job(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    from training.jobs import run_job
+
+    return run_job(request, report)
+
+
+def main(run_job: RunJob | None = None) -> int:
+    """Run a worker on stdin and stdout until stdin ends; return 0. The options are on the command line."""
     parser = argparse.ArgumentParser(prog="training.worker", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--nice", type=int, default=0, help="niceness to add to this process")
     parser.add_argument(
@@ -125,7 +134,7 @@ def main() -> int:
     inputs = os.fdopen(os.dup(0), "rb")
     outputs = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # output that a library prints must not land between two frames
-    Worker(inputs, outputs).run()
+    Worker(inputs, outputs, run_job).run()
     return 0
 
 

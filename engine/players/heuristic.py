@@ -48,28 +48,36 @@ _GRAIN = 1e-4
 class HeuristicPlayer:
     """Plays the move after which a weighted sum of features is best. See `Player`."""
 
-    def __init__(self) -> None:
-        self._weights = np.array([WEIGHTS[number] for number in range(FEATURES)], np.float32)
-
     def choose(self, games: Games, seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
         """See `Player.choose`; among equally good moves chance decides."""
-        config = games.config
         options = Options.of(games, seeds)
-        scores = np.empty(len(options.moves), np.float32)
-        games.executor.launch(
-            kernels.score_moves,
-            len(options.moves),
-            tables(config),
-            games.states,
-            Lanes(scratch_width(config), np.int32),
-            options.owners,
-            options.moves,
-            self._weights,
-            Lanes(state_width(config), np.int16),
-            Lanes(config.players * FEATURES, np.float32),
-            scores,
-        )
-        return options.best(np.rint(scores / _GRAIN))
+        return options.best(np.rint(score_moves(games, options.owners, options.moves) / _GRAIN))
+
+
+def score_moves(games: Games, owners: NDArray[np.int32], moves: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return float32[M], the weighted sum after each move, for the player who makes it.
+
+    Args:
+        games: B positions, left as they are.
+        owners: int32[M], the place of each move's game.
+        moves: int64[M], legal moves.
+    """
+    config = games.config
+    scores = np.empty(len(moves), np.float32)
+    games.executor.launch(
+        kernels.score_moves,
+        len(moves),
+        tables(config),
+        games.states,
+        Lanes(scratch_width(config), np.int32),
+        owners,
+        moves,
+        np.array([WEIGHTS[number] for number in range(FEATURES)], np.float32),
+        Lanes(state_width(config), np.int16),
+        Lanes(config.players * FEATURES, np.float32),
+        scores,
+    )
+    return scores
 
 
 def describe(positions: Games) -> NDArray[np.float32]:

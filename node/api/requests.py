@@ -1,7 +1,8 @@
 """The shapes of what a person can make a node do with `POST`.
 
 Such a request needs the header `x-ringrift-token` with the token in the node's data folder (see
-`node.api.endpoint`) and the content type application/json; requests from web pages are refused.
+`node.api.endpoint`) and the content type application/json; requests from web pages are refused. Those below `/play`
+(`node.api.play`) may also bring the token in the page `/play`, and come from that page.
 """
 
 from typing import Literal, NotRequired, TypedDict

@@ -47,6 +47,7 @@ COMMANDS = {
     "verify": Command("node.cli.verify", "check a certificate, or the proof of a wrong result, offline"),
     "keygen": Command("node.cli.keygen", "make a key for one more member and print its id and anchor"),
     "replay": Command("node.cli.replay.command", "show recorded games: moves, positions, pictures"),
+    "play": Command("node.cli.play.command", "play a game against a model in the terminal"),
     "arena": Command("node.cli.arena", "let players play each other, and rate them"),
     "id": Command("node.cli.id", "print the id and anchor of a key, as a [[member]] of swarm.toml has them"),
 }

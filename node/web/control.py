@@ -5,19 +5,17 @@ node's user can read, so another user of the machine cannot act. Neither can a p
 have the token, and browsers say where a request comes from, which the commands of `ringrift-node` do not.
 """
 
-import hmac
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
 
-from node.api.endpoint import TOKEN_HEADER
 from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.membership.governance import GovernanceError
+from node.web.guard import NotAnObject, comes_from_a_page, json_object, refuse
 from node.web.routes import Answer, error_answer, json_answer
-from node.web.targets import is_json, is_local_name, parse_target
+from node.web.targets import parse_target
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +58,9 @@ class Control:
         if act is None:
             return error_answer(404, f"there is nothing to do at {asked.path}; try {' or '.join(self._paths)}")
         try:
-            return json_answer(await act(_json_object(body)))
+            return json_answer(await act(json_object(body)))
+        except NotAnObject as error:
+            return error_answer(400, str(error))
         except GovernanceError as error:
             return error_answer(error.status, str(error))
         except Exception as error:
@@ -72,15 +72,14 @@ class Control:
         return parse_target(target).path in self._paths
 
     def _refusal(self, host: str, headers: Mapping[str, str]) -> Answer | None:
-        if host and not is_local_name(host, self._host):
-            return error_answer(400, "this node acts on requests to its own address only")
-        if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
-            return error_answer(403, "this node does not act for web pages; use the command ringrift-node")
-        if not hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self._token.encode()):
-            return error_answer(403, "the token is missing, or another node's; say which node acts with --data DIR")
-        if not is_json(headers.get("content-type", "")):
-            return error_answer(415, "the body must be application/json, in UTF-8")
-        return None
+        fault = "this node does not act for web pages; use the command ringrift-node"
+        return refuse(
+            headers,
+            host,
+            bound=self._host,
+            tokens=(self._token,),
+            page_fault=fault if comes_from_a_page(headers) else "",
+        )
 
     async def _vote(self, request: Mapping[str, Any]) -> ProposalInfo:
         beginning, approve = request.get("proposal"), request.get("approve")
@@ -93,13 +92,3 @@ class Control:
         if not isinstance(beginning, str) or not (configuration is None or isinstance(configuration, str)):
             raise GovernanceError(400, "a nomination needs model, a text; configuration, if it is there, is one too")
         return await self._actions.nominate(beginning, configuration)
-
-
-def _json_object(body: bytes) -> Mapping[str, Any]:
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError):
-        request = None
-    if not isinstance(request, dict):
-        raise GovernanceError(400, "the body must be a JSON object")
-    return request

@@ -1,4 +1,4 @@
-"""The page at `/`: everything a node tells, rendered from the same answers as the JSON."""
+"""The pages: at `/` everything a node tells, rendered from the same answers as the JSON; at `/play` the games."""
 
 from functools import cache
 from pathlib import Path
@@ -6,20 +6,26 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from engine.config import CONFIGS
 from node.api.log import LogEntry
 from node.api.source import StatusSource
+from node.play.thinking import STRENGTHS
 from node.text import formatting
 from node.text.effects import predicate
 from node.text.harmless import harmless
 
+_FILTERS = (
+    *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "offer"),
+    *("plural", "share", "short"),
+)
 _LOG_LINES = 12
 _LOG_SEARCHED = 400  # effects among which these lines are found; most effects are bookkeeping
 
 
 def render_page(source: StatusSource) -> str:
-    """Return the page as HTML. Everything that comes from peers is escaped, and harmless to read."""
+    """Return the page `/` as HTML. Everything that comes from peers is escaped, and harmless to read."""
     status, members = source.status(), source.members()
-    return _template().render(
+    return _template("page.html").render(
         status=status,
         conduct=[(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
         members=members,
@@ -33,8 +39,20 @@ def render_page(source: StatusSource) -> str:
     )
 
 
+def render_play(source: StatusSource, token: str) -> str:
+    """Return the page `/play` as HTML, with the token by which it acts."""
+    status = source.status()
+    return _template("play.html").render(
+        node=status["node"]["name"],
+        swarm=status["swarm"]["name"],
+        token=token,
+        configurations=list(CONFIGS),
+        strengths=list(STRENGTHS),
+    )
+
+
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -43,22 +61,8 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    for name in (
-        "age",
-        "ago",
-        "clock",
-        "count",
-        "hourly",
-        "losses",
-        "measures",
-        "moment",
-        "offer",
-        "plural",
-        "share",
-        "short",
-    ):
-        environment.filters[name] = getattr(formatting, name)
-    return environment.get_template("page.html")
+    environment.filters.update({each: getattr(formatting, each) for each in _FILTERS})
+    return environment.get_template(name)
 
 
 def _shown(value: Any) -> Any:

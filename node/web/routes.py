@@ -17,7 +17,7 @@ from node.api.health import HealthInfo, ReadinessInfo
 from node.api.source import StatusSource
 from node.text.harmless import harmless
 from node.web.metrics import render_metrics
-from node.web.page import render_page
+from node.web.page import render_page, render_play
 from node.web.targets import Target, is_local_name, parse_target
 
 _HERE = Path(__file__).parent
@@ -31,8 +31,18 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
+_FILES = {
+    "icon.svg": "image/svg+xml",
+    "style.css": "text/css",
+    "live.js": "text/javascript",
+    "play.css": "text/css",
+    "play.js": "text/javascript",
+    "board.js": "text/javascript",
+    "pieces.js": "text/javascript",
+}
 _LOCAL_NAMES = "localhost, 127.0.0.1, [::1]"
-_READ_METHODS = "GET, HEAD, OPTIONS"
+READ_METHODS = "GET, HEAD, OPTIONS"
+"""What every path takes that can be read."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,15 +73,16 @@ class Routes:
 
     With `only_local`, only requests addressed to a loopback name are answered, so that a web page elsewhere cannot
     point a name of its own at this node (DNS rebinding). It is off where a person chose to bind another address. One
-    that names no host, as HTTP/1.0 allows, is not from a browser.
+    that names no host, as HTTP/1.0 allows, is not from a browser. `play_token` goes into the page `/play`.
     """
 
     source: StatusSource
     only_local: bool = True
+    play_token: str = ""
     _plain: Mapping[str, Callable[[], Answer]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_plain", _plain_routes(self.source))
+        object.__setattr__(self, "_plain", _plain_routes(self.source, self.play_token))
 
     def answer(self, method: str, target: str, host: str) -> Answer:
         """Answer one request; never raise. `target` is its path and query, `host` its Host header."""
@@ -80,9 +91,9 @@ class Routes:
             remedy = "a proxy before it has to send one of them as Host"
             return error_answer(400, f"this node answers requests for {_LOCAL_NAMES} only; {remedy}")
         if method == "OPTIONS":
-            return options_answer(_READ_METHODS)
+            return options_answer(READ_METHODS)
         if method not in ("GET", "HEAD"):
-            return error_answer(405, "this path takes GET only; nothing can be changed there", allow=_READ_METHODS)
+            return error_answer(405, "this path takes GET only; nothing can be changed there", allow=READ_METHODS)
         try:
             return self._find(asked)
         except _NotFound as error:
@@ -92,6 +103,10 @@ class Routes:
         except Exception as error:
             _log.error("request failed", target=target, exc_info=error)
             return error_answer(500, "the node failed to answer this; its log says why")
+
+    def has(self, target: str) -> bool:
+        """Return whether the path of a request can be read."""
+        return parse_target(target).path in self._plain
 
     def _find(self, asked: Target) -> Answer:
         path = asked.path
@@ -126,9 +141,10 @@ class Routes:
         return json_answer(self.source.log(int(after)))
 
 
-def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
+def _plain_routes(source: StatusSource, play_token: str) -> dict[str, Callable[[], Answer]]:
     routes: dict[str, Callable[[], Answer]] = {
         "/": lambda: _content("text/html; charset=utf-8", render_page(source).encode()),
+        "/play": lambda: _content("text/html; charset=utf-8", render_play(source, play_token).encode()),
         "/health": lambda: json_answer(HealthInfo(alive=True)),
         "/ready": lambda: _ready(source),
         "/status": lambda: json_answer(source.status()),
@@ -142,7 +158,7 @@ def _plain_routes(source: StatusSource) -> dict[str, Callable[[], Answer]]:
         "/certificates": lambda: json_answer(source.certificates()),
         "/metrics": lambda: _content(CONTENT_TYPE_LATEST, render_metrics(source.status())),
     }
-    for name, media_type in (("style.css", "text/css"), ("live.js", "text/javascript")):
+    for name, media_type in _FILES.items():
         routes[f"/{name}"] = partial(_content, f"{media_type}; charset=utf-8", (_HERE / name).read_bytes())
     return routes
 
@@ -160,8 +176,12 @@ def options_answer(methods: str) -> Answer:
 
 def json_answer(value: Any, status: int = 200) -> Answer:
     """Make an answer in JSON, in ASCII: so what peers wrote does nothing to a terminal that shows it as it comes."""
-    text = json.dumps(value, separators=(",", ":"))
-    return Answer(status, {**_HEADERS, "content-type": "application/json"}, text.encode("ascii"))
+    return encoded_answer(json.dumps(value, separators=(",", ":")).encode("ascii"), status)
+
+
+def encoded_answer(body: bytes, status: int = 200) -> Answer:
+    """Make an answer of what is JSON in ASCII already."""
+    return Answer(status, {**_HEADERS, "content-type": "application/json"}, body)
 
 
 def _content(media_type: str, body: bytes, more: Mapping[str, str] | None = None) -> Answer:

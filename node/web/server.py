@@ -4,6 +4,7 @@ Every wait has a deadline and nothing is shielded from cancellation, so a client
 or of an answer cannot hold up the node's exit.
 """
 
+import secrets
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -16,9 +17,11 @@ import trio
 from node.api.endpoint import remove_endpoint, write_endpoint, write_token
 from node.api.source import StatusSource
 from node.config.address import Address, bind_error
+from node.play.sessions import PlaySessions
 from node.transport.http1 import Hangup, HttpConnection, Malformed
 from node.web.control import Actions, Control
-from node.web.routes import Answer, Routes, error_answer, options_answer
+from node.web.play import PlayControl
+from node.web.routes import READ_METHODS, Answer, Routes, error_answer, options_answer
 
 _MAX_CONNECTIONS = 64  # at a time; more are closed at once
 _IDLE_S = 30.0  # without a request on an open connection
@@ -37,19 +40,23 @@ async def serve_local(
     address: Address,
     data: Path,
     actions: Actions | None = None,
+    games: PlaySessions | None = None,
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled. Report the URL once bound, and write it to `data`/http.json.
 
     On a loopback address only requests for a loopback name are answered; whoever binds another address shows
-    everything that can be read to everybody who reaches it. `actions` need the token that is written to
-    `data`/http.token. Raise ConfigError if the address cannot be bound.
+    everything that can be read to everybody who reaches it, and lets them play `games`. `actions` need the token that
+    is written to `data`/http.token. Raise ConfigError if the address cannot be bound.
     """
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(_bind(address)))
     try:
-        control = None if actions is None else Control(actions, write_token(data), address.host)
-        server = _Server(Routes(source, only_local=address.is_local), control)
+        token = "" if actions is None and games is None else write_token(data)
+        play_token = secrets.token_hex(32)
+        control = None if actions is None else Control(actions, token, address.host)
+        play = None if games is None else PlayControl(games, tokens=(token, play_token), host=address.host)
+        server = _Server(Routes(source, only_local=address.is_local, play_token=play_token), control, play)
         url = f"http://{Address(*listener.socket.getsockname()[:2])}"
         write_endpoint(data, url)
         task_status.started(url)
@@ -61,9 +68,10 @@ async def serve_local(
 class _Server:
     """Answers the requests of each connection one after the other."""
 
-    def __init__(self, routes: Routes, control: Control | None) -> None:
+    def __init__(self, routes: Routes, control: Control | None, play: PlayControl | None = None) -> None:
         self._routes = routes
         self._control = control
+        self._play = play
         self._connections = 0
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -104,14 +112,21 @@ class _Server:
     async def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if len(body) > _MAX_BODY_BYTES:
             return error_answer(413, f"the body is larger than {_MAX_BODY_BYTES} bytes")
+        if self._play is not None and method == "POST" and self._play.acts_at(target):
+            return await self._play.answer(target, headers, body)
         if self._control is not None and method == "POST":
             return await self._control.answer(target, headers, body)
         answer = self._routes.answer(method, target, headers.get("host", ""))
-        if self._control is not None and self._control.acts_at(target) and answer.status in (200, 404, 405):
-            if method == "OPTIONS":
-                return options_answer(_ACT_METHODS)
-            return error_answer(405, "this path takes POST only", allow=_ACT_METHODS)
-        return answer
+        if not self._acts_at(target) or answer.status not in (200, 404, 405):
+            return answer
+        is_page = self._routes.has(target)
+        methods = f"{READ_METHODS}, POST" if is_page else _ACT_METHODS
+        if method == "OPTIONS":
+            return options_answer(methods)
+        return answer if is_page else error_answer(405, "this path takes POST only", allow=methods)
+
+    def _acts_at(self, target: str) -> bool:
+        return any(part is not None and part.acts_at(target) for part in (self._control, self._play))
 
 
 async def _send(connection: HttpConnection, answer: Answer, *, has_body: bool = True) -> None:

@@ -12,7 +12,9 @@ import trio
 
 from node.api.status import Status
 from node.config.address import Address
+from node.play.sessions import PlaySessions
 from node.web.control import Control
+from node.web.play import PlayControl
 from node.web.routes import Routes
 from node.web.server import serve_local
 from scripts import http_api
@@ -29,7 +31,9 @@ def test_the_page_is_as_the_types_say(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_page_has_every_path() -> None:
     nobody: Any = SimpleNamespace(propose=None)
     control = Control(nobody, "", "")
-    served = {f"GET {path}" for path in Routes(FakeSource())._plain} | {f"POST {path}" for path in control._paths}
+    play = PlayControl(PlaySessions(nobody, nobody), tokens=(), host="")
+    served = {f"GET {path}" for path in Routes(FakeSource())._plain}
+    served |= {f"POST {path}" for path in (*control._paths, *play.paths)}
     by_name = {"GET /log", "GET /certificates/<id>", "GET /faults/<result>"}
     assert {path.heading for path in http_api.PATHS} == served | by_name
 
@@ -47,14 +51,14 @@ def _shapes() -> dict[str, dict[str, str]]:
 SHAPES = _shapes()
 
 
-def _misfits(value: Any, kind: str, where: str) -> Iterator[str]:
+def misfits(value: Any, kind: str, where: str) -> Iterator[str]:
     """Yield where a value is not what the page says."""
     if kind.startswith("list of "):
         for place, entry in enumerate(value):
-            yield from _misfits(entry, kind.removeprefix("list of "), f"{where}[{place}]")
+            yield from misfits(entry, kind.removeprefix("list of "), f"{where}[{place}]")
     elif value is not None and (inner := re.match(r"object \(of (.*)\)", kind)):
         for name, entry in value.items():
-            yield from _misfits(entry, inner[1], f"{where}.{name}")
+            yield from misfits(entry, inner[1], f"{where}.{name}")
     elif not any(_is(value, each) for each in re.split(", | or ", kind)):
         yield f"{where}: {value!r} is not {kind}"
     elif isinstance(value, dict):
@@ -62,7 +66,7 @@ def _misfits(value: Any, kind: str, where: str) -> Iterator[str]:
         if value.keys() != shape.keys():
             yield f"{where}: the fields are {sorted(value)}"
         for name in value.keys() & shape.keys():
-            yield from _misfits(value[name], shape[name], f"{where}.{name}")
+            yield from misfits(value[name], shape[name], f"{where}.{name}")
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -89,14 +93,14 @@ async def test_a_node_answers_as_the_page_says(tmp_path: Path) -> None:
         for path, kind in table:
             value = await _get(url, path)
             assert value, path
-            assert list(_misfits(value, kind, path)) == []
+            assert list(misfits(value, kind, path)) == []
         nursery.cancel_scope.cancel()
 
 
 def test_what_does_not_fit_is_noticed() -> None:
     status = http_api.example(Status)
-    assert list(_misfits(status, "[Status](#status)", "")) == []
+    assert list(misfits(status, "[Status](#status)", "")) == []
     status["swarm"]["members"] = "four"
     del status["node"]["id"]
     status["peers"][0]["state"] = "asleep"
-    assert len(list(_misfits(status, "[Status](#status)", ""))) == 3
+    assert len(list(misfits(status, "[Status](#status)", ""))) == 3

@@ -14,8 +14,8 @@ from engine import notation
 from engine.picture import draw
 from engine.position import situation
 from node.cli import PROGRAM
+from node.cli.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
 from node.cli.lines import print_line, say
-from node.cli.replay.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
 from node.cli.replay.games import ReplayedGame, Step, StoredGame, load_games, replay
 from node.cli.tables import open_console, print_table
 from node.config.toml import ConfigError

@@ -23,7 +23,7 @@ from engine.games import Games
 from engine.position import Position
 from engine.reference_games import read_games
 from node.cli import main
-from node.cli.replay.board import EMPTY, MARKERS, STACKS, TERRITORY, board_lines
+from node.cli.board import EMPTY, MARKERS, STACKS, TERRITORY, board_lines
 from node.cli.replay.games import load_games, replay
 from training.arrays import write_arrays
 from training.match import KIND as MATCH_KIND

@@ -149,7 +149,7 @@ def legend_line(position: Position) -> Text:
     """Return a line that says what the signs of the board mean."""
     players, line = range(position.config.players), Text(style="dim")
     if board(position.config.board).side < 10:
-        line.append(f"{STACKS[0]}211 stack, the owners of its rings from bottom to top")
+        line.append(f"{STACKS[0]}211 stack, its rings from bottom to top")
     else:
         line.append(" ".join(STACKS[seat] for seat in players) + " stacks with their heights")
     line.append("   " + " ".join(MARKERS[seat] for seat in players) + " markers")

@@ -146,7 +146,7 @@ class SteeredCheck:
             raise MalformedError("not a transaction that an event can hold")
         number = next(self._taken)
         rules = int(number % 8 > 0)
-        if number % _RENEWED < 8:
+        if number % _RENEWED < 2:  # of the one without the rules, and of the one with them
             self._swarms[rules] = busy_swarm(rules)
         swarm, member = self._swarms[rules], number % 4
         try:
@@ -158,6 +158,8 @@ class SteeredCheck:
             look(swarm)
         if number % _RENEWED == _RENEWED - 1:
             _close(swarm)
+        held = swarm.ledger.settings_version, swarm.ledger.pauses(), swarm.ledger.shard_cases(), swarm.ledger.absences()
+        assert rules or held == (0, (), (), ()), "a swarm without the rules has what only the rules know"
         parse_transaction(table, rules)
 
     def _order(self, swarm: Swarm, member: int, number: int, table: dict[str, Any]) -> None:

@@ -7,11 +7,11 @@ import random
 import pytest
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import verify
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey
 from consensus.replica import Replica
 from consensus.roster import RosterMember
+from tests.consensus.certificate.both import verify
 from tests.consensus.ledger.worker import QUICK, Worker
 
 SECOND = 10**9

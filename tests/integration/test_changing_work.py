@@ -12,7 +12,6 @@ import trio
 from trio.testing import MockClock
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import verify
 from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
@@ -28,6 +27,7 @@ from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.working_swarm import ROLES, FileBackedBlobs
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
+from tests.consensus.certificate.both import verify
 from tests.integration.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, until
 from tests.integration.test_work import SETTINGS
 

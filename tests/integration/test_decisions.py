@@ -9,7 +9,6 @@ import trio
 import trio.testing
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.decisions import SteeringChange
@@ -19,6 +18,7 @@ from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck
 from node.simulation.run import make_deterministic
 from node.simulation.working_swarm import WorkingSwarm
+from tests.consensus.certificate.both import verify
 from tests.integration.test_work import SETTINGS
 
 STEERED = replace(SETTINGS, steering=SteeringSettings(rules=1))

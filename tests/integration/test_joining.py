@@ -9,7 +9,6 @@ import trio
 from trio.testing import MockClock
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import verify
 from consensus.ledger.records.changes import Change
 from consensus.replica import RoundEffects
 from consensus.settings import EpochSettings
@@ -18,6 +17,7 @@ from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck, PromotionsCheck
 from node.simulation.swarm import SimulatedNode
 from node.simulation.workload import SETTINGS, Workload
+from tests.consensus.certificate.both import verify
 from tests.integration.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, propose, until
 
 EVENTS = 150  # of an epoch

@@ -11,7 +11,6 @@ import trio
 import trio.testing
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SteeringSettings
 from node.gossip.rhythm import Rhythm
@@ -22,6 +21,7 @@ from node.simulation.run import make_deterministic
 from node.simulation.swarm import SimulatedNode
 from node.simulation.working_swarm import WorkingSwarm
 from node.work.worker import JobRunner
+from tests.consensus.certificate.both import verify
 from tests.integration.test_work import SETTINGS, certified
 
 STEERED = replace(SETTINGS, match=MatchSettings(slot_blocks=16, block_limit=32), steering=SteeringSettings(rules=1))

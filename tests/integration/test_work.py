@@ -9,7 +9,6 @@ import trio
 import trio.testing
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
 from node.gossip.rhythm import Rhythm
@@ -17,6 +16,7 @@ from node.member.timing import CreationTiming
 from node.simulation.invariants import AgreementCheck, HonestMembersCheck
 from node.simulation.run import make_deterministic
 from node.simulation.working_swarm import WorkingSwarm
+from tests.consensus.certificate.both import verify
 
 SETTINGS = Settings(
     selfplay=SelfplaySettings(games=8, random_games=0, ceiling=64),

@@ -16,7 +16,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Key, SSlibKey
 
 from consensus.certificate.envelope import make_certificate, make_envelope
-from consensus.certificate.verification import CertificateError, UnreadableError, verify
+from consensus.certificate.verification import CertificateError, UnreadableError
 from consensus.genesis import make_genesis
 from consensus.keys import SigningKey, id_text, parse_id
 from consensus.ledger.records.beacon import block_seed
@@ -25,6 +25,7 @@ from consensus.ledger.rules.scores import results_digest, standing_of
 from consensus.roster import RosterMember
 from consensus.settings import MatchSettings
 from consensus.statement import PAYLOAD_TYPE, canonical_json, pae
+from tests.consensus.certificate.both import verify
 from tests.consensus.ledger.swarm import Swarm
 
 

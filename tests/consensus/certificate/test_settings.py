@@ -12,10 +12,11 @@ import pytest
 
 from consensus.certificate.envelope import make_certificate, make_envelope
 from consensus.certificate.settings import SettingsInForce, StatedSettings
-from consensus.certificate.verification import CertificateError, verify
+from consensus.certificate.verification import CertificateError
 from consensus.ledger.records.decisions import SteeringChange
 from consensus.settings import SteeringSettings
 from consensus.statement import canonical_json, pae
+from tests.consensus.certificate.both import verify
 from tests.consensus.ledger.swarm import SMALL, Swarm
 
 STEERED = replace(SMALL, steering=SteeringSettings(rules=1))

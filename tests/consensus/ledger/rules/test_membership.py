@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import pytest
 
 from consensus.certificate.envelope import make_certificate
-from consensus.certificate.verification import CertificateError, verify
+from consensus.certificate.verification import CertificateError
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.ledger.state.state import RefusedError
 from consensus.roster import MEMBERS_LIMIT, RosterMember, make_roster
 from consensus.settings import EpochSettings, MembershipSettings
+from tests.consensus.certificate.both import verify
 from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 

@@ -318,7 +318,7 @@ class SteeringSettings(Section):
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
         "swing", "early_interval", "early_floor", "full_share",
-        "congested", "relieved",
+        "congested", "relieved", "outcome_share",
     )  # fmt: skip
     SWARM_WIDE = frozenset(
         {
@@ -356,6 +356,7 @@ class SteeringSettings(Section):
             "families": "none",
             "regression_permille": 50,
             "stall_trainings": 16,
+            "outcome_share": 125,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -392,6 +393,8 @@ class SteeringSettings(Section):
     # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
     regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
     stall_trainings: int = 16  # with little gained for the cost of so many: a stall
+    # what a training learns from (`consensus.ledger.priorities.window`)
+    outcome_share: int = 125  # games of matches and series for each thousand of self-play; 0: none
 
     def __post_init__(self) -> None:
         super().__post_init__()

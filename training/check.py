@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from engine.config import Config
 from training.arrays import DataError, read_arrays
 from training.match import KIND, Block, MatchGame, block_scores, games_root, opening_moves
 from training.progress import Report, ignore_progress
-from training.replay import replay_games
+from training.replay import Replayed, replay_games
 from training.settings import MatchSettings
 
 _DTYPES: dict[str, type] = {"lengths": np.int32, "moves": np.int64}
@@ -24,6 +25,12 @@ def read_games(
 
     Raise DataError with the first reason why the file does not hold such games.
     """
+    return _replay(path, config, blocks, settings, report)[0]
+
+
+def _replay(
+    path: Path, config: Config, blocks: Sequence[Block], settings: MatchSettings, report: Report
+) -> tuple[list[MatchGame], Replayed]:
     header, arrays = read_arrays(path, KIND, _DTYPES)
     lengths, moves = arrays["lengths"], arrays["moves"]
     if header.get("config") != config.name:
@@ -44,7 +51,30 @@ def read_games(
         if not np.array_equal(played[: len(opening)], opening):
             raise DataError(f"block {blocks[number][0]}, game {rotation}: not the opening of the block's seed")
         games.append(MatchGame(blocks[number], rotation, len(opening), played, winner))
-    return games
+    return games, replayed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """The result of a slot as it was reported."""
+
+    blocks: Sequence[Block]
+    scores: Sequence[tuple[int, int]]
+    root: bytes
+    settings: MatchSettings
+
+
+def load_reported(
+    path: Path, config: Config, said: Reported, report: Report = ignore_progress
+) -> tuple[list[MatchGame], Replayed]:
+    """Return the games of a slot, and their replay. Raise DataError if anything is not as it was reported."""
+    games, replayed = _replay(path, config, said.blocks, said.settings, report)
+    wrong = _compare(config, said.blocks, said.scores, games)
+    if not wrong and games_root(config, games) != said.root:
+        wrong = "the games' Merkle root is not the one claimed"
+    if wrong:
+        raise DataError(wrong)
+    return games, replayed
 
 
 def check_match(
@@ -57,14 +87,12 @@ def check_match(
     report: Report = ignore_progress,
 ) -> str:
     """Return the first reason why the file does not prove the claimed scores and root; "" if it does."""
+    said = Reported(blocks=blocks, scores=scores, root=root, settings=settings)
     try:
-        games = read_games(path, config, blocks, settings, report)
+        load_reported(path, config, said, report)
     except DataError as error:
         return str(error)
-    wrong = _compare(config, blocks, scores, games)
-    if not wrong and games_root(config, games) != root:
-        return "the games' Merkle root is not the one claimed"
-    return wrong
+    return ""
 
 
 def check_scores(path: Path, config: Config, scores: Sequence[tuple[int, int]]) -> str:

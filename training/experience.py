@@ -31,7 +31,8 @@ class Samples:
 class Experience:
     """The games of several shards of one configuration, end to end.
 
-    The games in `held_out` are never trained on: they show what a network knows of games that it has not seen.
+    The games in `held_out` are never trained on: they show what a network knows of games that it has not seen. Games of
+    matches are not among them, so that what is measured can be compared.
     """
 
     def __init__(self, config: Config, sources: Sequence[Verified], weights: Sequence[int] | None = None) -> None:
@@ -41,6 +42,7 @@ class Experience:
             weights: of each shard, 1 or more; None: all games are trained on equally often.
         """
         shards = [source.shard for source in sources]
+        sizes = [len(shard.lengths) for shard in shards]
         self.config = config
         self.moves = np.concatenate([shard.moves for shard in shards])
         self.offsets = offsets_of(np.concatenate([shard.lengths for shard in shards]))
@@ -49,12 +51,12 @@ class Experience:
         self.rates: NDArray[np.float64] | None = None  # [games]: the part of the rounds in which a game is drawn from
         if weights is not None:
             parts = np.array(weights, np.float64) / max(weights)
-            self.rates = np.repeat(parts, [len(shard.lengths) for shard in shards])
-        places = np.concatenate([np.arange(len(shard.lengths)) for shard in shards])
-        self.held_out: NDArray[np.bool_] = places % HELD_OUT_EACH == HELD_OUT_EACH - 1
-        self.is_random: NDArray[np.bool_] = np.concatenate(  # [games]: whether no move of the game was searched for
-            [np.full(len(shard.lengths), len(shard.searched) == 0) for shard in shards]
-        )
+            self.rates = np.repeat(parts, sizes)
+        places = np.concatenate([np.arange(size) for size in sizes])
+        only_outcomes = np.repeat([source.only_outcomes for source in sources], sizes)
+        self.held_out: NDArray[np.bool_] = ~only_outcomes & (places % HELD_OUT_EACH == HELD_OUT_EACH - 1)
+        no_searches = np.repeat([len(shard.searched) == 0 for shard in shards], sizes)
+        self.is_random: NDArray[np.bool_] = no_searches & ~only_outcomes  # [games]: no move was searched for
         self.options = np.concatenate([source.replayed.options for source in sources])
         final = Games(config, np.concatenate([source.replayed.final.states for source in sources]))
         self.margins = _margins(final)

@@ -7,10 +7,12 @@ selfplay  config, model, model_digest, seed, games, settings, out; facts (whethe
           -> shard (file), games, plies, root, facts (as in `training.facts.ShardFacts`, or null)
 train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null);
           weights (null, or of each shard, 1 or more: how often its games are trained on, compared with others');
-          announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped)
+          announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped);
+          outcomes (of each slot of a match or series blob, blocks, scores, root, settings, as in a check job: its games
+          teach who won, if they are as they were reported)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
              `node.api.models.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
-             were trained on, ascending), skipped (one reason for each of the others), is_sibling
+             were trained on, ascending), skipped (one reason for each of the others, then others), is_sibling
           If none of the shards is what was announced, the answer has nothing but `used` and `skipped`.
           A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
           optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as
@@ -39,6 +41,7 @@ from training.progress import Report
 
 if TYPE_CHECKING:
     from engine.search import EvalBatch, Evaluate, Evaluation
+    from training.check import Reported
     from training.match import MatchGame
     from training.replay import Verified
     from training.shard import Shard
@@ -126,8 +129,12 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     if not sources:
         reasons = "; ".join(skipped[:_REASONS])
         raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
-    weights = request.get("weights")
-    experience = Experience(configuration, sources, weights and [weights[place] for place in used])
+    outcomes = _load_outcomes(request, configuration, skipped, report)
+    given = request.get("weights")
+    weights = None if given is None else [given[place] for place in used]
+    if weights is not None:
+        weights += [max(weights)] * len(outcomes)
+    experience = Experience(configuration, [*sources, *outcomes], weights)
     settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
     if request["parent"] is None:
         sibling = None if request["sibling"] is None else load_model(Path(request["sibling"]))
@@ -136,16 +143,47 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     else:
         trained, is_sibling = train(experience, _start_of_training(request, skipped), seed, settings, report), False
     saved = save_model(Path(request["out"]), trained.network)
+    measures = measure_model(trained.network, experience, seed, settings.measured_blocks, report)
+    if outcomes:
+        measures["outcome_games"] = sum(len(source.shard.lengths) for source in outcomes)
     return {
         "files": {name: str(path) for name, path in saved.files.items()},
         "architecture": trained.network.architecture,
         "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
-        "measures": measure_model(trained.network, experience, seed, settings.measured_blocks, report),
+        "measures": measures,
         "state": None if trained.state is None else str(write_state(Path(request["out"]), trained.state).path),
         "used": used,
         "skipped": skipped,
         "is_sibling": is_sibling,
     }
+
+
+def _load_outcomes(request: Request, configuration: Config, skipped: list[str], report: Report) -> list[Verified]:
+    """Return the games of matches and series that are as they were reported; of the others `skipped` tells."""
+    from training.arrays import DataError
+    from training.outcomes import load_outcomes
+
+    found = []
+    for number, said in enumerate(request.get("outcomes") or []):
+        try:
+            found.append(load_outcomes(Path(said["blob"]), configuration, _reported(said), report))
+        except DataError as error:
+            skipped.append(str(error))
+        report({"outcomes": number + 1})
+    return found
+
+
+def _reported(said: Mapping[str, Any]) -> Reported:
+    """Return what was reported of the games of a slot."""
+    from training.check import Reported
+    from training.settings import MatchSettings, read_settings
+
+    return Reported(
+        blocks=[(number, seed) for number, seed in said["blocks"]],
+        scores=[(number, score) for number, score in said["scores"]],
+        root=said["root"],
+        settings=read_settings(MatchSettings, said["settings"]),
+    )
 
 
 def _start_of_training(request: Request, skipped: list[str]) -> Start:
@@ -226,19 +264,14 @@ def _answer_games(request: Request, games: list[MatchGame]) -> dict[str, Any]:
 
 
 def _check(request: Request, report: Report) -> dict[str, Any]:
-    from training.check import check_match
-    from training.settings import MatchSettings, read_settings
+    from training.arrays import DataError
+    from training.check import load_reported
 
-    reason = check_match(
-        Path(request["blob"]),
-        config(request["config"]),
-        blocks=[(number, seed) for number, seed in request["blocks"]],
-        scores=[(number, score) for number, score in request["scores"]],
-        root=request["root"],
-        settings=read_settings(MatchSettings, request["settings"]),
-        report=report,
-    )
-    return {"ok": not reason, "reason": reason}
+    try:
+        load_reported(Path(request["blob"]), config(request["config"]), _reported(request), report)
+    except DataError as error:
+        return {"ok": False, "reason": str(error)}
+    return {"ok": True, "reason": ""}
 
 
 def _check_shard(request: Request, report: Report) -> dict[str, Any]:

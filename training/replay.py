@@ -62,10 +62,11 @@ def replay_games(settings: Config, moves: NDArray[np.int64], lengths: NDArray[np
 
 @dataclass(frozen=True)
 class Verified:
-    """A shard whose games have been replayed."""
+    """A shard whose games have been replayed; or games of matches, which only teach who won."""
 
     shard: Shard
     replayed: Replayed
+    only_outcomes: bool = False
 
 
 def load_shard(path: Path, wanted: Config, report: Report) -> Verified:

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from consensus.epoch import EpochRecord, SealedRecord
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
-from consensus.ledger.records.cases import Case, Fault
+from consensus.ledger.records.cases import Case, Fault, SlotReport
 from consensus.ledger.records.changes import Change, Proposal
 from consensus.ledger.records.decisions import Adopted, SteeringChange
 from consensus.ledger.records.deliveries import Deliveries
@@ -38,6 +38,7 @@ from consensus.ledger.rules import (
     findings,
     lineage,
     matches,
+    outcomes,
     series,
     shards,
     siblings,
@@ -434,6 +435,10 @@ class Views:
     def tallies(self, configuration: str) -> tuple[Tally, ...]:
         """Return the results of all series of a configuration, over or not, by their ids."""
         return series.tallies_of(self._state, configuration)
+
+    def outcomes(self, configuration: str) -> tuple[SlotReport, ...]:
+        """Return the newest results of matches and series, oldest first: a training may learn from their games."""
+        return outcomes.outcomes_of(self._state, configuration).reports
 
     def closed_candidates(self) -> tuple[ClosedCandidate, ...]:
         """Return the candidates that were not promoted, oldest first."""

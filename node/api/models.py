@@ -38,5 +38,6 @@ class ModelInfo(TypedDict):
     `value_correlation_1` to `value_correlation_4`: correlation of its value with the winner in each quarter of held-out
     games, in millionths. `brier`: Brier score of its value there, in millionths. `policy_vs_search_16`: share of the
     points of its policy alone against its search with 16 simulations, in millionths; `search_64_vs_16`: likewise of 64
-    simulations against 16. `held_out_games`: number of those games.
+    simulations against 16. `held_out_games`: number of those games. `outcome_games`: games of matches and series that
+    it learned from.
     """

@@ -14,7 +14,7 @@ def needed_blobs(ledger: Ledger) -> frozenset[bytes]:
 
     Those of the newest model of a lineage are needed until the next one. Games are needed of open matches and series,
     of proven faults, and of promotions for as long as the ledger keeps them, so that an auditor of a certificate can
-    repeat everything.
+    repeat everything; and of the results from which trainings learn.
     """
     return frozenset({*_shards(ledger), *_files(ledger), *_states(ledger), *_games(ledger)})
 
@@ -74,6 +74,8 @@ def _games(ledger: Ledger) -> Iterator[bytes]:
     for promotion in ledger.promotions():
         yield from _counted(promotion)
     reports = [case.report for case in ledger.cases()] + [fault.report for fault in ledger.faults()]
+    for configuration in ledger.configurations():
+        reports += ledger.outcomes(configuration.name)
     yield from (report.result.blob for report in reports)
 
 

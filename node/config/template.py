@@ -159,6 +159,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "families": "architectures to train, such as c16b2.c32b4; none: training.architecture alone",
         "regression_permille": "risk of an alarm about a model that is not weaker, in thousandths; 0: no alarms",
         "stall_trainings": "a stall: little rating gained for what so many trainings cost",
+        "outcome_share": "games of matches and series to train on for a thousand of self-play; 0: none",
     },
 }
 

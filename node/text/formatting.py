@@ -119,6 +119,8 @@ def measures(values: Mapping[str, int]) -> str:
 
 
 def _measure(name: str, value: int) -> str:
+    if name == "outcome_games":
+        return f"learned from {plural(value, 'game')} of matches and series, too"
     if name == "brier":
         return f"Brier {hundredths(value)}"
     if found := _SEARCHES.fullmatch(name):

@@ -8,8 +8,9 @@ from typing import Any
 import structlog
 import trio
 
-from consensus.ledger.priorities import training_shards
+from consensus.ledger.priorities import training_outcomes, training_shards
 from consensus.ledger.records.beacon import slot_blocks
+from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entities import Claim, Shard
 from consensus.ledger.records.parsing import parse_transaction
 from consensus.ledger.records.ratings import Series
@@ -21,6 +22,7 @@ from node.text.formatting import short_hex
 from node.work.absences import MISSING_S
 from node.work.context import JOB_FAILURES, NobodyHasError, WorkContext, failing_only_the_job
 from node.work.models import known_model, model_directory
+from node.work.replays import as_job
 from node.work.shard_checks import announcement_of, require_undamaged, say_what_was_found
 from node.work.worker import JobRunner, Report, WorkError
 
@@ -95,12 +97,13 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
 
     If nobody has that model any more, start from the canonical one. If it is a sibling's, the worker may find that a
     new network plays better; then the candidate has no parent. The candidate names the shards that the worker could
-    use, in the order of the ledger, and no others.
+    use, in the order of the ledger, and no others. Games of matches and series join them (`training_outcomes`).
     """
     settings = context.ledger.settings_on(claim.configuration, claim.settings_version).training
     start = await _start_of_training(context, claim, report)
     is_steered = bool(context.genesis.settings.steering.rules)
     fetched = await _fetch_shards(context, claim, report)
+    outcomes = await _fetch_outcomes(context, claim, [shard for shard, _ in fetched], report)
     done = await worker.perform(
         {
             "job": "train",
@@ -111,6 +114,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
             "shards": [str(path) for _, path in fetched],
             "weights": [shard_weight(shard) for shard, _ in fetched] if is_steered else None,
             "announced": [announcement_of(shard) for shard, _ in fetched],
+            "outcomes": [as_job(found, path) for found, path in outcomes],
             "seed": claim.seed,
             "settings": {
                 "steps": settings.steps,
@@ -291,6 +295,25 @@ async def _fetch_shards(context: WorkContext, claim: Claim, report: Report) -> l
     if not wanted:
         raise WorkError("no shard to train on can be had from anybody")
     return [(shard, found[shard.digest]) for shard in wanted]
+
+
+async def _fetch_outcomes(
+    context: WorkContext, claim: Claim, shards: list[Shard], report: Report
+) -> list[tuple[SlotReport, Path]]:
+    """Return the results of matches and series to learn from; older ones take the place of those that nobody has."""
+    found: dict[bytes, Path] = {}
+    lost: set[bytes] = set()
+    while True:
+        wanted = training_outcomes(context.ledger, claim.configuration, shards, lost, claim.settings_version)
+        missing = [entry.result for entry in wanted if entry.result.blob not in found]
+        if not missing:
+            return [(entry, found[entry.result.blob]) for entry in wanted]
+        for result in missing:
+            try:
+                found[result.blob] = await context.fetch(result.blob, result.size)
+            except WorkError:
+                lost.add(result.blob)
+            report({"outcomes": len(found), "lost_outcomes": len(lost)})
 
 
 async def _tell_of_missing(context: WorkContext, shard: Shard) -> None:

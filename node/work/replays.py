@@ -61,17 +61,19 @@ class Replays:
         return wrong
 
     async def _check(self, report: SlotReport, games: Path) -> str:
-        job = {
-            "job": "check",
-            "config": report.configuration,
-            "blob": str(games),
-            "blocks": [list(block) for block in report.blocks],
-            "scores": [list(score) for score in report.scores],
-            "root": report.result.root,
-            "settings": {"opening_plies": report.settings.opening_plies},
-        }
-        done = await self.perform(job)
+        done = await self.perform({"job": "check", "config": report.configuration, **as_job(report, games)})
         return "" if done["ok"] else str(done["reason"]) or "no reason given"
+
+
+def as_job(report: SlotReport, games: Path) -> dict[str, Any]:
+    """Return what a worker is to know of a reported slot with its games in this file."""
+    return {
+        "blob": str(games),
+        "blocks": [list(block) for block in report.blocks],
+        "scores": [list(score) for score in report.scores],
+        "root": report.result.root,
+        "settings": {"opening_plies": report.settings.opening_plies},
+    }
 
 
 def _size(path: Path) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from consensus.ledger.ledger import Ledger
+from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.records.transactions import SHARDS_LIMIT, UNIFORM
-from consensus.settings import TrainingSettings
+from consensus.settings import THOUSAND, TrainingSettings
 
 _RANDOM_UNTIL = 2
 """Random games are trained on until games of models are there for so many trainings; then they hide what is better."""
@@ -28,6 +29,30 @@ def training_shards(
     sizes = [(shard.games, shard.model == UNIFORM) for shard in shards]
     settings = ledger.settings_on(configuration, version).training
     return tuple(shards[place] for place in training_window(settings, sizes))
+
+
+def training_outcomes(
+    ledger: Ledger,
+    configuration: str,
+    shards: Sequence[Shard],
+    lost: Collection[bytes] = (),
+    version: int | None = None,
+) -> tuple[SlotReport, ...]:
+    """Return the newest results whose games a training learns from besides those of these shards, oldest first.
+
+    They have no more than `outcome_share` of the games of the shards, random ones not counted. Those whose games are in
+    `lost` are skipped.
+    """
+    share = ledger.settings_on(configuration, version).steering.outcome_share
+    left = sum(shard.games for shard in shards if shard.model != UNIFORM) * share // THOUSAND
+    chosen: list[SlotReport] = []
+    for report in reversed(ledger.outcomes(configuration)):
+        if report.result.games > left:
+            break
+        if report.result.blob not in lost:
+            chosen.append(report)
+            left -= report.result.games
+    return tuple(chosen[::-1])
 
 
 def training_window(settings: TrainingSettings, shards: Sequence[tuple[int, bool]]) -> list[int]:

@@ -44,6 +44,14 @@ class SlotReport(Entity):
 
 
 @dataclass(frozen=True)
+class Outcomes(Entity):
+    """The newest results of a configuration's matches and series, whose games a training learns from, oldest first."""
+
+    configuration: str
+    reports: tuple[SlotReport, ...]
+
+
+@dataclass(frozen=True)
 class Replay(Entity):
     """A member's finding after it replayed a slot."""
 

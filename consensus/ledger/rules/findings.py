@@ -20,7 +20,7 @@ from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Place, Slot
 from consensus.ledger.records.ratings import Contest, Series
 from consensus.ledger.records.transactions import Finding
-from consensus.ledger.rules import claims, membership
+from consensus.ledger.rules import claims, membership, outcomes
 from consensus.ledger.rules.scores import counted_slots
 from consensus.ledger.state.state import RefusedError, State
 
@@ -169,6 +169,7 @@ def strike(state: State, place: Place, report: SlotReport) -> tuple[bool, bool]:
     Return whether there was anything to strike, and whether the candidate is no longer ripe because of it.
     """
     accused = report.result.author
+    outcomes.forget(state, report)
     for key in sorted(state.claims):
         claim = state.claims[key]
         if claim.author == accused and claim.candidate == report.candidate:

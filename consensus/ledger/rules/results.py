@@ -8,6 +8,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
 from consensus.ledger.records.ratings import Contest, Series, points_of
 from consensus.ledger.records.transactions import Result
+from consensus.ledger.rules import outcomes
 from consensus.ledger.rules.candidates import drop, end_match_claims
 from consensus.ledger.rules.matches import require_open_match
 from consensus.ledger.rules.scores import Standing, most_of_block, results_digest, results_of, standing
@@ -32,6 +33,7 @@ def apply_result(state: State, place: Place, author: MemberId, transaction: Resu
     )
     slots = list(contest.slots)
     slots[number] = replace(slots[number], result=result)
+    outcomes.observe_result(state, replace(contest, slots=tuple(slots)), number)
     if isinstance(contest, Series):
         _add_up(state, place, replace(contest, slots=tuple(slots)), number)
         return

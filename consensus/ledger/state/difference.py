@@ -40,6 +40,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "absences": lambda state: state.absences,
     "series": lambda state: state.series,
     "ratings": lambda state: state.ratings,
+    "outcomes": lambda state: state.outcomes,
     "accepted": lambda state: state.accepted,
     "refused": lambda state: state.refused,
     "chains": lambda state: {

@@ -14,7 +14,7 @@ from consensus.encoding import Decoded, EncodingError, Value, decode, encode
 from consensus.epoch import EpochError, EpochRecord, decode_sealed
 from consensus.genesis import Genesis
 from consensus.ledger.records.beacon import Commitment
-from consensus.ledger.records.cases import Case, Fault
+from consensus.ledger.records.cases import Case, Fault, Outcomes
 from consensus.ledger.records.changes import Proposal
 from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.entities import (
@@ -129,6 +129,7 @@ STEERING_LISTS: dict[str, tuple[type, Callable[[State], Any]]] = {
     "absences": (Absence, lambda state: [entry for _, entry in sorted(state.absences.items())]),
     "series": (Series, lambda state: [entry for _, entry in sorted(state.series.items())]),
     "ratings": (Ratings, lambda state: [entry for _, entry in sorted(state.ratings.items())]),
+    "outcomes": (Outcomes, lambda state: [entry for _, entry in sorted(state.outcomes.items())]),
 }
 """Those that a snapshot has where the genesis has `steering.rules`."""
 
@@ -233,6 +234,9 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.ratings = {entry.configuration: entry for entry in records.get("ratings", ())}
     if not {*state.ratings, *(entry.configuration for entry in state.series.values())} <= state.configurations.keys():
         raise ShapeError("series, ratings: of a configuration that is not played")
+    state.outcomes = {entry.configuration: entry for entry in records.get("outcomes", ())}
+    if not state.outcomes.keys() <= state.configurations.keys():
+        raise ShapeError("outcomes: of a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():
         raise ShapeError("heard, pledges: must name every member")
     if state.settings.timing.by_weight and state.member_times.keys() != state.roster.weights.keys():

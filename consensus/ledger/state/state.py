@@ -11,7 +11,7 @@ from consensus.encoding import Value, encode, encode_array
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import initial_commitments
-from consensus.ledger.records.cases import Case, Fault
+from consensus.ledger.records.cases import Case, Fault, Outcomes
 from consensus.ledger.records.changes import Proposal
 from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.effects import Effect, Scalar
@@ -180,6 +180,7 @@ class State:
         self.absences: dict[tuple[bytes, MemberId], Absence] = {}  # with `steering.rules`, by subject and author
         self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
         self.ratings: dict[str, Ratings] = {}  # with `steering.rules`, by configuration
+        self.outcomes: dict[str, Outcomes] = {}  # with `steering.rules`, by configuration
         self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
@@ -316,6 +317,7 @@ class State:
             tables.append(_fingerprints(self.families))
             tables.append(_fingerprints(self.vain))
             tables.append(_fingerprints(self.absences))
+            tables.append(_fingerprints(self.outcomes))
         return hashlib.sha256(encode(tables)).digest()
 
     def _trust(self) -> tuple[dict[MemberId, int], ...]:

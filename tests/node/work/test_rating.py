@@ -18,17 +18,19 @@ from consensus.ledger.records.ratings import Series
 from consensus.settings import SteeringSettings
 from node.blobs.needs import needed_blobs, needed_models
 from node.simulation.fake_worker import FakeWorker, fake_games
+from node.work.jobs import perform
 from node.work.loop import work_on
 from node.work.voting import vote_on_all
+from node.work.worker import Report
 from tests.consensus.ledger.swarm import Swarm
-from tests.node.work.test_work import SETTINGS, OrderContext
+from tests.node.work.test_work import SETTINGS, OrderContext, _Trainer
 
 
 class RatedSwarm(Swarm):
     """A swarm with a canonical model, whose files exist."""
 
     def __init__(self) -> None:
-        super().__init__(4, replace(SETTINGS, steering=SteeringSettings(rules=1)))
+        super().__init__(4, replace(SETTINGS, steering=SteeringSettings(rules=1, outcome_share=250)))
         self.files: dict[bytes, bytes] = {}
         self.promote(3, "first")
         self.order()
@@ -145,3 +147,44 @@ def test_what_is_rated_is_kept(swarm: RatedSwarm) -> None:
     assert blobs
     assert blobs | set(first.files.values()) <= needed_blobs(swarm.ledger)
     assert first.digest in needed_models(swarm.ledger)
+
+
+class _Asked(_Trainer):
+    """A trainer that keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[Mapping[str, Any]] = []
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        self.jobs.append(job)
+        return await super().perform(job, report)
+
+
+async def test_a_training_takes_the_games_of_matches_and_series_that_it_can_get(
+    swarm: RatedSwarm, context: OrderContext, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    series = swarm.series()
+    slots = [swarm.play_for(series, member) for member in (0, 1, 2)]
+    serve(context, swarm, tmp_path)
+    for _ in range(12):
+        context.files[swarm.play(1)] = tmp_path
+    reports = {entry.result.blob: entry for entry in swarm.ledger.outcomes("hex8-2") if entry.candidate == series.id}
+    assert sorted(entry.slot for entry in reports.values()) == sorted(slots)
+    lost = next(iter(reports))
+    del context.files[lost]
+    number = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))
+    swarm.order()
+    claim = swarm.ledger.claim(context.me, number)
+    assert claim is not None
+    trainer = _Asked()
+    candidate = await perform(context, trainer, claim, lambda _told: None)
+    told = trainer.jobs[-1]["outcomes"]
+    assert [entry["root"] for entry in told] == [report.result.root for blob, report in reports.items() if blob != lost]
+    for entry, report in zip(told, list(reports.values())[1:], strict=True):
+        assert [tuple(block) for block in entry["blocks"]] == list(report.blocks)
+        assert [tuple(score) for score in entry["scores"]] == list(report.scores)
+    swarm.act(0, candidate)
+    assert swarm.refusal() is None
+    assert set(reports) <= needed_blobs(swarm.ledger)

@@ -7,9 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from consensus.betting import highest_fortune
-from consensus.ledger.records.entities import Model, ShardFacts
+from consensus.ledger.priorities import training_outcomes
+from consensus.ledger.records.entities import Model, ShardFacts, SlotResult
 from consensus.ledger.records.ratings import Milestone, Ratings
+from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.exploration import anomaly
+from consensus.ledger.rules.outcomes import observe_result
 from consensus.ledger.rules.rollbacks import comparisons
 from consensus.ledger.steering.estimates import Estimate, combined, difference, estimate
 from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
@@ -17,8 +20,11 @@ from consensus.ledger.steering.shares import ShareBounds, shares_of
 from consensus.ledger.steering.signals import Rise, curriculum, parts_of_curriculum
 from consensus.ledger.steering.training_due import threshold
 from consensus.ledger.steering.velocity import Learning, Step
+from consensus.settings import MatchSettings, SteeringSettings
 from tests.consensus.ledger.rules.test_siblings import Family
+from tests.consensus.ledger.steering.rated import STEERED
 from tests.consensus.ledger.steering.test_quality import shard
+from tests.consensus.ledger.swarm import Swarm
 
 PAGE = " ".join((Path(__file__).parents[4] / "docs" / "steering.md").read_text().split())
 MILLION = 10**6
@@ -74,8 +80,6 @@ def test_curriculum() -> None:
         found = [curriculum(parts_of_curriculum(name, [rise], 100), 0) for name in names]
         assert [value * part for value in found] == [400, 320, 240, 160]
 
-
-def test_transfer() -> None:
     assert (
         "`square8-3` was promoted nine times, `hex8-2` five times, `hex8-4` four times, and `hexagonal-3` once" in PAGE
     )
@@ -90,6 +94,26 @@ def test_transfer() -> None:
     assert best is not None
     assert (best.configuration.name, best.odds) == ("hex8-4", Fraction(3 * 520, 536))
     assert round(float(best.odds), 2) == 2.91
+
+
+def test_games_of_matches() -> None:
+    assert "A window has 1,024 games of models and 2,048 random ones. A quarter of 1,024 is 256" in PAGE
+    assert "the newest eight join with `outcome_share = 250`, though ten are there" in PAGE
+    steering = SteeringSettings(rules=1, outcome_share=250)
+    swarm = Swarm(4, replace(STEERED, match=MatchSettings(slot_blocks=16, block_limit=64), steering=steering))
+    candidate = swarm.nominate(0)
+    open_ = swarm.ledger.candidate(candidate)
+    assert open_ is not None
+    result = SlotResult(
+        author=swarm.id(1), scores=(2,) * 16, root=bytes(32), blob=bytes(32), size=1, games=32, place=open_.place
+    )
+    slots = tuple(replace(slot, result=result) for slot in open_.slots)
+    for number in range(10):
+        observe_result(swarm.ledger._state, replace(open_, slots=slots), number % len(slots))
+    random_ones = [replace(shard(None), games=1024, model=UNIFORM)] * 2
+    shards = [*random_ones, *[replace(shard(None), games=256)] * 4]
+    assert len(swarm.ledger.outcomes("hex8-2")) == 10
+    assert len(training_outcomes(swarm.ledger, "hex8-2", shards)) == 8
 
 
 def test_estimates_and_gains() -> None:

@@ -109,7 +109,7 @@ def _read_config(directory: Path) -> _Description:
         config: Any = json.loads(read_limited(directory / CONFIG))
     except (ValueError, RecursionError) as error:
         raise error if isinstance(error, DataError) else DataError(f"not JSON ({error})", CONFIG) from None
-    if not isinstance(config, dict) or config.get("format") not in _KEYS:
+    if not isinstance(config, dict) or type(config.get("format")) is not int or config["format"] not in _KEYS:
         found = config.get("format") if isinstance(config, dict) else None
         raise DataError(f"format {found!r}, but this program reads the formats 1 to {FORMAT}", CONFIG)
     if set(config) != _KEYS[config["format"]]:

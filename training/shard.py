@@ -178,7 +178,7 @@ def _search_fault(shard: Shard, players: int) -> str | None:
         return "policy entries without a searched ply" if len(shard.entries) else None
     if shard.choices.min() < 1 or shard.choices.sum(dtype=np.int64) != len(shard.entries):
         return f"the policies do not add up to {len(shard.entries)} entries"
-    rising = (np.diff(shard.searched) > 0).all()
+    rising = (shard.searched[1:] > shard.searched[:-1]).all()  # a difference may be too large for int32
     if not rising or shard.searched[0] < 0 or shard.searched[-1] >= len(shard.moves):
         return "the searched plies are not ascending positions of moves"
     sums = np.add.reduceat(shard.weights.astype(np.int64), offsets_of(shard.choices)[:-1])

@@ -142,6 +142,7 @@ def test_a_model_survives_its_files(tmp_path: Path) -> None:
     [
         ({"format": 1}, "exactly the keys architecture, format, planes, scalars$"),
         ({"format": 3}, "format 3, but this program reads the formats 1 to 2"),
+        ({"format": [2]}, r"format \[2\], but this program reads the formats 1 to 2"),
         ({"planes": 3}, "planes 3, but this program reads planes 35"),
         ({"value_scale": 0.0}, "the value scale is 0.0"),
         ({"value_scale": "high"}, "the value scale is 'high'"),

@@ -59,6 +59,7 @@ FAULTS: list[tuple[Callable[[Shard], Shard], str]] = [
     (lambda s: replace(s, lengths=s.lengths[:0]), "0 games"),
     (lambda s: replace(s, openings=_changed(s.openings, 0, 10**6)), "longer than its game"),
     (lambda s: replace(s, searched=s.searched[::-1].copy()), "not ascending"),
+    (lambda s: replace(s, searched=_changed(s.searched, -1, -(2**31))), "not ascending"),
     (lambda s: replace(s, searched=s.searched[:-1]), "searched plies"),
     (lambda s: replace(s, choices=s.choices[:-1]), "searched plies"),
     (lambda s: replace(s, weights=s.weights[:-1]), "policy entries"),

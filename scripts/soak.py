@@ -47,6 +47,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="further settings, such as training.steps=100"
     )
     parser.add_argument("--promotions", type=int, default=1, help="least promotions in each configuration (1)")
+    parser.add_argument(
+        "--ready", type=_positive, default=60.0, metavar="SECONDS", help="in which a started node is ready (60)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="who is killed (1)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the swarm there (else it is deleted)")
     parser.add_argument("--draw", type=Path, metavar="FOLDER", help="only draw the picture of the soak there anew")
@@ -73,6 +76,7 @@ async def soak(folder: Path, options: argparse.Namespace) -> Json:
         kill_every_s=options.kill_every * 60,
         ballot=_BALLOT,
         promotions=options.promotions,
+        ready_s=options.ready,
         seed=options.seed,
         lease_s=timing.lease_s,
         claim_s=timing.claim_s,

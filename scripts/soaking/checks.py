@@ -11,8 +11,6 @@ Json = dict[str, Any]
 
 ANSWER_S = 30.0
 """A running node that does not answer for longer is a finding."""
-READY_S = 60.0
-"""A node that was started is ready after so long."""
 ORPHANS_S = 15.0
 """The workers of a killed node have ended after so long."""
 NODE_MAX_BYTES = 512 << 20

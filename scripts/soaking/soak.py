@@ -15,12 +15,12 @@ from typing import Any
 
 import trio
 
+from consensus.ledger.records.shard_cases import MISSING
 from node.demo.processes import NodeCommand, NodeProcess, end_processes, run_to_end, start_node
 from node.text.effects import sentence
 from scripts.soaking.checks import (
     ANSWER_S,
     ORPHANS_S,
-    READY_S,
     Digests,
     Findings,
     Json,
@@ -44,8 +44,9 @@ _NICER = 1  # each node than the one before it, so that the machines of the swar
 _NOTED = ("promotion", "certificate", "dropped", "expired", "epoch", "decision", "fault", "struck", "finding", "absent")
 """Kinds of effects that get a record of their own; the others are counted."""
 _WRONG = ("fault", "struck", "evidence")
-"""Kinds of effects that honest nodes never cause."""
+"""Kinds of effects that honest nodes never cause, but that their games are missing while they are away."""
 _BALLOT_S = 120.0
+_LAST_S = 60.0  # in which nobody is away any more
 
 
 @dataclass(kw_only=True)
@@ -60,6 +61,8 @@ class Plan:
     """Setting, and its values: the first one that does not hold is proposed."""
     promotions: int
     """At least so many are wanted in each configuration."""
+    ready_s: float
+    """In which a node that was started is ready."""
     seed: int
     lease_s: float
     claim_s: float
@@ -182,7 +185,7 @@ class Soak:
             self._observe_status(node)
         elif node.was_ready and at_s - node.heard_at_s > ANSWER_S:
             self._find("answers", node.name, f"no answer for {at_s - node.heard_at_s:.0f} s")
-        if not node.was_ready and at_s - node.started_at_s > READY_S:
+        if not node.was_ready and at_s - node.started_at_s > self.plan.ready_s:
             reason = node.status.get("ready_reason", "no answer")
             self._find("ready", node.name, f"not ready after {at_s - node.started_at_s:.0f} s: {reason}")
 
@@ -215,7 +218,7 @@ class Soak:
         self._effects[kind] += 1
         if kind in _NOTED:
             self.recorder.write("effect", effect=kind, text=sentence(entry), fields=entry["fields"])
-        if kind in _WRONG:
+        if kind in _WRONG and entry["fields"].get("reason") != MISSING:
             self._find(kind, entry["name"], sentence(entry) or kind)
 
     def _find(self, check: str, subject: str, text: str) -> None:
@@ -274,10 +277,10 @@ class Soak:
         choice, number, began = random.Random(self.plan.seed), 0, trio.current_time()
         while True:
             await trio.sleep_until(began + (number + 1) * self.plan.kill_every_s)
-            if self.recorder.run_s > self.plan.seconds - 2 * READY_S:
+            pause_s = self.plan.pauses_s[number % len(self.plan.pauses_s)]
+            if self.recorder.run_s + pause_s > self.plan.seconds - _LAST_S:
                 return  # it could not come back in time
             await self._until_all_ready()
-            pause_s = self.plan.pauses_s[number % len(self.plan.pauses_s)]
             await self._kill_one(choice.choice(self.nodes), pause_s)
             number += 1
 
@@ -345,7 +348,7 @@ class Soak:
 
     async def _last_look(self) -> None:
         """Wait until all nodes are level again, and take the last sample."""
-        with trio.move_on_after(READY_S):
+        with trio.move_on_after(self.plan.ready_s):
             await self._until_all_ready()
         await self._take_sample()
 

@@ -280,7 +280,7 @@ def test_wrong_options_are_refused_with_one_line(tmp_path: Path) -> None:
 def test_a_short_soak_with_a_kill_and_a_ballot(tmp_path: Path) -> None:
     """All checks hold in three minutes, and what it leaves is as its page says."""
     minutes = ["--hours", "0.055", "--kill-every", "0.7", "--keep", str(tmp_path), "--json", "--promotions", "0"]
-    done = soak(*minutes, "--configurations", "hex8-2", "square8-2", timeout_s=600)
+    done = soak(*minutes, "--ready", "180", "--configurations", "hex8-2", "square8-2", timeout_s=600)
     summary = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0, summary["findings"]
     assert summary["ok"]

@@ -11,7 +11,8 @@ class LogEntry(TypedDict):
     """
 
     number: int
-    """Number of the entry; grows by one each. Ask for those after the last one you have."""
+    """Number of the entry; grows along the order, and is the same at all nodes and after a restart. Ask for those after
+    the last one you have."""
     kind: str
     """Kind of effect, such as "claim", "games", "candidate", "promotion" or "epoch"."""
     member: str

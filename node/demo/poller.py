@@ -36,8 +36,9 @@ class SwarmPoller:
     async def new_effects(self) -> list[dict[str, Any]]:
         """Return the effects of the order since the last call, oldest first.
 
-        Every node has the same ones. They are read from the first node that answers; as nodes number them by
-        the order, none is missed or repeated when another node takes its place.
+        They are read from the first node that answers. As all nodes number them alike, by the order, none is missed
+        or repeated when another node takes its place, unless that one lacks some: it keeps none from before the epochs
+        with which it started.
         """
         for view in self.views:
             if view.status is None:

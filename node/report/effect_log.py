@@ -1,5 +1,6 @@
-"""The recent effects of the order, numbered from the start of this process, for `GET /log`."""
+"""The recent effects of the order, numbered by their places in it, for `GET /log`."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 
@@ -10,15 +11,19 @@ from node.api.log import LogEntry
 
 _KEPT = 5000
 _MAX_ANSWERED = 500
+_PLACES = 1 << 20  # of the effects of one round: more than can be
 
 
 class EffectLog:
-    """Every effect since this process started gets a number, from 1; the last `_KEPT` are kept."""
+    """Every effect gets a number by its round and its place there, the same at all nodes; the last `_KEPT` are kept.
+
+    So who reads on at another node, or after a restart, misses nothing that is kept there, and reads nothing twice.
+    """
 
     def __init__(self, name_of: Callable[[MemberId], str]) -> None:
         self._name_of = name_of
         self._entries: deque[LogEntry] = deque(maxlen=_KEPT)
-        self._count = 0
+        self._last = 0  # number
 
     async def run(self, rounds: AsyncIterable[RoundEffects]) -> None:
         """Observe every round until cancelled."""
@@ -26,13 +31,13 @@ class EffectLog:
             self.observe(decided.effects)
 
     def observe(self, effects: Iterable[Effect]) -> None:
-        """Append the effects of one round."""
+        """Append the effects of one round, all of them."""
         for effect in effects:
-            self._count += 1
+            self._last = max(self._last + 1, effect.round * _PLACES)
             member = effect.member
             self._entries.append(
                 {
-                    "number": self._count,
+                    "number": self._last,
                     "kind": effect.kind,
                     "member": "" if member is None else id_text(member),
                     "name": "" if member is None else self._name_of(member),
@@ -51,8 +56,7 @@ class EffectLog:
 
     def after(self, number: int) -> list[LogEntry]:
         """Return the oldest kept entries with a larger number, at most `_MAX_ANSWERED` of them."""
-        first = self._count - len(self._entries) + 1
-        start = max(number + 1 - first, 0)
+        start = bisect_right(self._entries, number, key=lambda entry: entry["number"])
         return [self._entries[at] for at in range(start, min(start + _MAX_ANSWERED, len(self._entries)))]
 
     def latest(self, count: int) -> list[LogEntry]:

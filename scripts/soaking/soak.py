@@ -114,7 +114,8 @@ class Soak:
         self._digests = Digests()
         self._reader = Reader()
         self._effects: Counter[str] = Counter()
-        self._last_effect = 0
+        told = [record["number"] for record in recorder.earlier if record["kind"] == "effect"]
+        self._last_effect: int = max(told, default=0)
         self._ready_s: list[float] = []
         self._kills: list[str] = []
         self._ballot: Json | None = None
@@ -202,13 +203,13 @@ class Soak:
             self.recorder.write("ready", node=node.name, took_s=round(took_s, 1))
 
     async def _read_effects(self) -> None:
-        for node in self.nodes:
-            if node.process is not None and node.was_ready:
-                entries = await self._reader.get(node.command.url, f"/log?after={self._last_effect}")
-                if isinstance(entries, list):
-                    for entry in entries:
-                        self._observe_effect(entry)
-                    return
+        """Read what the order brought from the node that has run for longest: others may lack what was before."""
+        running = [node for node in self.nodes if node.process is not None and node.was_ready]
+        if running:
+            node = min(running, key=lambda node: node.started_at_s)
+            entries = await self._reader.get(node.command.url, f"/log?after={self._last_effect}")
+            for entry in entries if isinstance(entries, list) else ():
+                self._observe_effect(entry)
 
     def _observe_effect(self, entry: Json) -> None:
         if entry["number"] <= self._last_effect:
@@ -217,7 +218,8 @@ class Soak:
         kind = entry["kind"]
         self._effects[kind] += 1
         if kind in _NOTED:
-            self.recorder.write("effect", effect=kind, text=sentence(entry), fields=entry["fields"])
+            values = {"number": entry["number"], "text": sentence(entry), "fields": entry["fields"]}
+            self.recorder.write("effect", effect=kind, **values)
         if kind in _WRONG and entry["fields"].get("reason") != MISSING:
             self._find(kind, entry["name"], sentence(entry) or kind)
 

@@ -6,7 +6,7 @@ import pytest
 
 from consensus.keys import id_text
 from consensus.ledger.records.changes import Change
-from consensus.ledger.records.transactions import Profile
+from consensus.ledger.records.transactions import Profile, Release
 from node.gossip.peer_table import PeerStatus
 from node.gossip.peers import ContactState
 from node.report import ledger as shown
@@ -127,6 +127,25 @@ def test_a_proof_is_told_with_the_names_of_both() -> None:
     assert (
         told == "alpha: proves that delta signed two events with number 3 in epoch 0; nothing it says counts any more"
     )
+
+
+def test_effects_have_the_same_numbers_at_a_node_that_begins_later() -> None:
+    """As after a restart: what it has begins with the open epoch. Who reads on there misses and repeats nothing."""
+    swarm = Swarm(4)
+    first, second = EffectLog(str), EffectLog(str)
+    for number in range(6):
+        effects = swarm.act(1, Release(swarm.next_id(1), 99, "to be refused"))
+        effects = (*effects, *effects)  # a round with several
+        first.observe(effects)
+        if number >= 3:
+            second.observe(effects)
+    entries = first.after(0)
+    assert len(entries) == 12
+    numbers = [entry["number"] for entry in entries]
+    assert numbers == sorted(set(numbers))
+    assert second.after(0) == entries[6:]
+    assert second.after(entries[7]["number"]) == first.after(entries[7]["number"]) == entries[8:]
+    assert first.after(entries[-1]["number"]) == []
 
 
 def test_what_the_order_holds_against_members() -> None:

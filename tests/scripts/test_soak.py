@@ -280,7 +280,9 @@ def test_wrong_options_are_refused_with_one_line(tmp_path: Path) -> None:
 def test_a_short_soak_with_a_kill_and_a_ballot(tmp_path: Path) -> None:
     """All checks hold in three minutes, and what it leaves is as its page says."""
     minutes = ["--hours", "0.055", "--kill-every", "0.7", "--keep", str(tmp_path), "--json", "--promotions", "0"]
-    done = soak(*minutes, "--ready", "180", "--configurations", "hex8-2", "square8-2", timeout_s=600)
+    small = ["selfplay.random_games=256", "training.first_steps=60", "training.measured_blocks=1", "training.steps=60"]
+    less = ["--set", *small, "match.slot_blocks=4", "match.block_limit=16", "--configurations", "hex8-2", "square8-2"]
+    done = soak(*minutes, *less, "--ready", "180", timeout_s=600)
     summary = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0, summary["findings"]
     assert summary["ok"]

@@ -446,6 +446,11 @@ class Settings:
         if list(self.configurations) != sorted(set(self.configurations)):
             raise SettingsError("configurations: must be sorted and distinct")
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The architectures that are trained."""
+        return self.steering.family_names or (self.training.architecture,)
+
     def __hash__(self) -> int:
         """Return the hash of everything: computed once, because caches of what follows from settings ask for it."""
         return self._hash

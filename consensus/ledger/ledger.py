@@ -54,6 +54,7 @@ from consensus.ledger.rules import (
 )
 from consensus.ledger.state import pruning, snapshot
 from consensus.ledger.state.state import MemberProfile, RefusedError, State, UsedIds
+from consensus.ledger.steering.training_due import training_due
 from consensus.ledger.views import Views
 from consensus.ordered import DecidedRound, OrderedEvent
 
@@ -256,7 +257,7 @@ class Ledger(Views):
             case SelfplayClaim():
                 claims.apply_selfplay_claim(state, place, author, transaction)
             case TrainClaim():
-                claims.apply_train_claim(state, place, author, transaction)
+                claims.apply_train_claim(state, place, author, transaction, self._is_training_due)
             case MatchClaim():
                 claims.apply_match_claim(state, place, author, transaction)
             case RateClaim():
@@ -293,3 +294,13 @@ class Ledger(Views):
                 state.profiles[author] = MemberProfile.of(author, transaction, place)
                 roles = " ".join(transaction.roles)
                 state.emit("profile", place, author, roles=roles, device=transaction.device)
+
+    def _is_training_due(self, configuration: str) -> bool:
+        """Return whether a configuration has games enough for the next training, in the middle of a round.
+
+        What is remembered of the ledger does not outlive that: other transactions change it.
+        """
+        self._remembered.clear()
+        is_due = training_due(self, self.configuration(configuration)).is_due
+        self._remembered.clear()
+        return is_due

@@ -229,6 +229,10 @@ class Views:
         """Return for how long, in ns, the member lets others train and nominate here first; 0 if it need not."""
         return max(0, turns.waits_until(self._state, configuration, member) - self._state.clock)
 
+    def rates_in_vain(self, member: MemberId) -> bool:
+        """Return whether the member has held slots of a series that is still played and reported nothing for them."""
+        return turns.rates_in_vain(self._state, member)
+
     def can_open_case(self, member: MemberId, contest: Contest) -> bool:
         """Return whether a `wrong` finding of the member about a result of this match or series would open a case."""
         return not findings.check_can_open(self._state, member, contest)
@@ -253,6 +257,10 @@ class Views:
     def distrusted(self) -> Mapping[MemberId, int]:
         """The members whose new shards weigh nothing until another member has checked one of them."""
         return dict(sorted(self._state.distrusted.items()))
+
+    def is_resting(self, author: MemberId) -> bool:
+        """Return whether a shard of this author was struck so lately that no check of another one counts yet."""
+        return shards.is_resting(self._state, author)
 
     def faults(self) -> tuple[Fault, ...]:
         """Return the results that are proven wrong, oldest first; the ledger keeps the newest."""

@@ -32,8 +32,8 @@ class Absences:
 
     def __init__(self, context: WorkContext) -> None:
         self._context = context
-        self._since: dict[bytes, float] = {}  # by subject, trio's clock
-        self._said: dict[bytes, None] = {}
+        self._since: dict[tuple[bytes, bytes], float] = {}  # by candidate and subject, trio's clock
+        self._said: dict[tuple[bytes, bytes], None] = {}
 
     async def observe_games(self, report: SlotReport) -> None:
         """Take in that nobody has the games of a slot now."""
@@ -47,22 +47,22 @@ class Absences:
         except NobodyHasError:
             await self._observe(candidacy.id, None, candidacy.model.digest)
             raise
-        self.forget(candidacy.model.digest)
+        self.forget(candidacy.id, candidacy.model.digest)
 
-    def forget(self, subject: bytes) -> None:
+    def forget(self, candidate: bytes, subject: bytes) -> None:
         """Take in that it could be fetched after all."""
-        self._since.pop(subject, None)
+        self._since.pop((candidate, subject), None)
 
     async def _observe(self, candidate: bytes, slot: int | None, subject: bytes) -> None:
-        now = trio.current_time()
-        since = self._since.setdefault(subject, now)
-        if now - since < MISSING_S or subject in self._said or not self._context.genesis.settings.steering.rules:
+        now, key = trio.current_time(), (candidate, subject)
+        since = self._since.setdefault(key, now)
+        if now - since < MISSING_S or key in self._said or not self._context.genesis.settings.steering.rules:
             return
         for known in (self._since, self._said):
             while len(known) > _KEPT:
                 del known[next(iter(known))]
         await self._context.submit(Missing(self._context.next_id(), candidate, slot, subject))
-        self._said[subject] = None
+        self._said[key] = None
         _log.warning("nobody has it", candidate=short_hex(candidate), slot=slot)
 
 

@@ -63,7 +63,7 @@ class _Findings:
         except NobodyHasError:
             await self.absences.observe_games(report)
             raise
-        self.absences.forget(report.digest)
+        self.absences.forget(report.candidate, report.digest)
         return wrong
 
     async def submit(self, report: SlotReport, wrong: str) -> None:

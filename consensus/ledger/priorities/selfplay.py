@@ -33,7 +33,7 @@ def wanted_selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
         name = configuration.name
         return -behind.get(name, 0), games_of(configuration), configuration.games, spread(member, name)
 
-    contested = {candidacy.configuration for candidacy in ledger.candidates()}
+    contested = {entry.configuration for entry in ledger.candidates() if entry.was_trained or not is_steered}
     open_ = [
         entry
         for entry in configurations

@@ -84,12 +84,13 @@ def _is_contested(ledger: Ledger, name: str, avoided: Collection[Subject], is_st
 
 
 def _leaves_it_to_better_ones(ledger: Ledger, member: MemberId, configuration: Configuration) -> bool:
-    """Return whether the member waits for those that train first; not where no more games come than are needed."""
-    due = training_due(ledger, configuration)
-    if due.needed >= enough_games(ledger.settings_on(configuration.name), configuration):
+    """Return whether the member waits for those that train first; not where no more games come."""
+    due, name = training_due(ledger, configuration), configuration.name
+    most = enough_games(ledger.settings_on(name), configuration)
+    if configuration.new_games >= most or ledger.is_paused("selfplay", name):
         return False
     excess = configuration.new_games - (due.floor if due.is_certain else due.needed)
-    return lets_better_ones_train(ledger, member, configuration.name, excess, due.needed)
+    return lets_better_ones_train(ledger, member, name, excess, due.needed)
 
 
 def _waits_for_sibling(ledger: Ledger, configuration: Configuration, avoided: Collection[Subject]) -> bool:

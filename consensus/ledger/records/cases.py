@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -95,10 +95,6 @@ class Case(Entity):
     def accused(self) -> MemberId:
         """The member that reported the result."""
         return self.report.result.author
-
-    def without(self, member: MemberId) -> Case:
-        """Return the case without the member's finding."""
-        return replace(self, replays=tuple(entry for entry in self.replays if entry.author != member))
 
 
 @dataclass(frozen=True, kw_only=True)

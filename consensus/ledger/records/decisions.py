@@ -74,6 +74,11 @@ class SteeringChange(Entity):
         }
 
     @property
+    def is_setting(self) -> bool:
+        """Whether it gives the settings another version."""
+        return self.kind in ("set", "add")
+
+    @property
     def key(self) -> SettingKey:
         """What `set` and `add` change."""
         return self.configuration or "", self.setting or ""
@@ -95,3 +100,8 @@ class Adopted(Entity):
     author: MemberId | None
     approved: tuple[MemberId, ...]
     place: Place
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it gave the settings another version."""
+        return self.change.is_setting

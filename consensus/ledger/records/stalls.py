@@ -29,3 +29,12 @@ class Absence(Entity):
     subject: bytes  # the digest of the slot's report; of the model
     author: MemberId
     place: Place
+
+    @property
+    def key(self) -> tuple[bytes, bytes, MemberId]:
+        """The one word of this member about this in this match: a model can be a candidate in several."""
+        return self.candidate, self.subject, self.author
+
+    def is_of_same(self, other: Absence) -> bool:
+        """Return whether two members miss the same."""
+        return (self.candidate, self.subject) == (other.candidate, other.subject)

@@ -28,10 +28,10 @@ def apply_missing(state: State, place: Place, author: MemberId, transaction: Mis
     subject, suspect = _subject_of(contest, transaction.slot)
     if transaction.subject != subject:
         raise RefusedError("missing of another result")
-    if (subject, author) in state.absences:
-        raise RefusedError("member has said that it is missing")
     absence = Absence(contest.id, transaction.slot, subject, author, place)
-    state.absences[subject, author] = absence
+    if absence.key in state.absences:
+        raise RefusedError("member has said that it is missing")
+    state.absences[absence.key] = absence
     state.emit(
         "missing",
         place,
@@ -51,7 +51,7 @@ def settle(state: State, place: Place, absence: Absence) -> None:
     contest = state.contest(absence.candidate)
     if contest is None or 3 * _weight(state, absence) <= 2 * state.roster.total_weight:
         return
-    state.absences = {key: entry for key, entry in state.absences.items() if key[0] != absence.subject}
+    state.absences = {key: entry for key, entry in state.absences.items() if not absence.is_of_same(entry)}
     if isinstance(contest, Candidacy) and absence.slot is None:
         drop(state, place, contest, "missing", "its files cannot be fetched from anybody")
         return
@@ -78,11 +78,6 @@ def settle_all(state: State, place: Place) -> None:
             settle(state, place, absence)
 
 
-def forget_author(state: State, author: MemberId) -> None:
-    """Remove what a member said."""
-    state.absences = {key: entry for key, entry in state.absences.items() if entry.author != author}
-
-
 def _subject_of(contest: Contest, slot: int | None) -> tuple[bytes, MemberId]:
     """Return the digest of what is missing, and who should have it."""
     if slot is None and isinstance(contest, Candidacy):
@@ -94,4 +89,4 @@ def _subject_of(contest: Contest, slot: int | None) -> tuple[bytes, MemberId]:
 
 
 def _weight(state: State, absence: Absence) -> int:
-    return state.roster.weight(author for subject, author in state.absences if subject == absence.subject)
+    return state.roster.weight(entry.author for entry in state.absences.values() if absence.is_of_same(entry))

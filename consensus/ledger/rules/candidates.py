@@ -167,6 +167,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
 def remove(state: State, candidacy: Candidacy) -> None:
     """Remove an open candidate and the live claims on its slots."""
     del state.candidates[candidacy.id]
+    state.forget_absences(candidacy.id)
     end_match_claims(state, candidacy)
 
 

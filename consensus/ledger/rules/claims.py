@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from consensus.keys import MemberId
@@ -53,16 +54,26 @@ def apply_selfplay_claim(state: State, place: Place, author: MemberId, transacti
     )
 
 
-def apply_train_claim(state: State, place: Place, author: MemberId, transaction: TrainClaim) -> None:
-    """Grant training: there is one live claim per configuration and model family. It goes on with the lineage."""
+def apply_train_claim(
+    state: State, place: Place, author: MemberId, transaction: TrainClaim, is_due: Callable[[str], bool]
+) -> None:
+    """Grant training: there is one live claim per configuration and model family. It goes on with the lineage.
+
+    `is_due` tells whether a configuration has games enough for the next training. With `steering.rules`, whoever failed
+    here before gets no training before that: its candidate would use up the games that others wait for.
+    """
     _require_few_claims(state, author)
     name = configuration_of(state, transaction.configuration).name
     decisions.require_running(state, "train", name)
+    if state.settings.steering.rules and transaction.family not in decisions.settings_on(state, name).families:
+        raise RefusedError("family is not trained here")
     model = lineage.start_of(state, name, transaction.family).digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
             raise RefusedError("training is taken")
     turns.require_turn(state, name, author)
+    if turns.has_failed(state, name, author) and not is_due(name):
+        raise RefusedError("too few new games")
     _grant(
         state,
         Claim(

@@ -11,7 +11,6 @@ program of these rules knows, is checked before it passes. In the place where it
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from consensus.keys import MemberId
@@ -19,7 +18,7 @@ from consensus.ledger.records.changes import Change, Proposal
 from consensus.ledger.records.decisions import Adopted, OutdatedError, Scope, SteeringChange
 from consensus.ledger.records.entities import Configuration, Place
 from consensus.ledger.rules import large_boards
-from consensus.ledger.state.decisions import HISTORY_KEPT, DecisionTables, outdated
+from consensus.ledger.state.decisions import DecisionTables, outdated
 from consensus.ledger.state.state import UNIFORM_MODEL, RefusedError, State
 from consensus.settings import (
     CONFIGURATION,
@@ -116,10 +115,9 @@ def adopt(state: State, place: Place, proposal: Proposal) -> Adopted:
         what = f"plays {change.configuration}" if change.kind == "add" else f"has set {change.setting}"
         raise OutdatedError(outdated(f"{what} from round {place.round} on"))
     before = _check_value(state, change) if change.kind == "set" else None
-    is_setting = change.kind in ("set", "add")
     entry = Adopted(
         change=change,
-        version=tables.version + is_setting,
+        version=tables.version + change.is_setting,
         before=before,
         proposal=proposal.id,
         author=proposal.author,
@@ -127,9 +125,8 @@ def adopt(state: State, place: Place, proposal: Proposal) -> Adopted:
         place=place,
     )
     tables.version = entry.version
-    tables.history = [*tables.history, entry][-HISTORY_KEPT:]
-    tables.head = hashlib.sha256(tables.head + entry.fingerprint).digest()
-    if is_setting:
+    tables.record(entry)
+    if entry.is_setting:
         tables.adopted[change.key] = entry
         tables.apply_values()
     if change.kind == "add" and change.configuration is not None:

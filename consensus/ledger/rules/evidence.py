@@ -19,7 +19,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.changes import Change, concerns
 from consensus.ledger.records.entities import Conviction, Place
 from consensus.ledger.records.transactions import Evidence
-from consensus.ledger.rules import absences, claims, membership
+from consensus.ledger.rules import claims, membership, voices
 from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, make_roster
 
@@ -126,16 +126,8 @@ def _silence(state: State, place: Place, accused: MemberId) -> None:
     """End the member's claims, and remove what it said in open votes."""
     for key in [key for key in sorted(state.claims) if key[0] == accused]:
         claims.revoke(state, place, state.claims[key])
-    for candidate, candidacy in state.candidates.items():
-        ballots = tuple(entry for entry in candidacy.ballots if entry.author != accused)
-        state.candidates[candidate] = replace(candidacy, ballots=ballots)
-    for name, case in state.cases.items():
-        state.cases[name] = case.without(accused)
-    absences.forget_author(state, accused)
+    voices.keep_voices(state, lambda member: member != accused)
     for _, proposal in sorted(state.proposals.items()):
         change = proposal.change
         if change.kind == "weight" and concerns(change, accused):  # its voters did not know this
             membership.shelve(state, place, proposal, "the member has equivocated")
-    for name, proposal in state.proposals.items():
-        kept = tuple(ballot for ballot in proposal.ballots if ballot.author != accused)
-        state.proposals[name] = replace(proposal, ballots=kept)

@@ -17,8 +17,7 @@ def observe_end(state: State, candidacy: Candidacy, gain: int) -> None:
     if not state.settings.steering.rules or not candidacy.was_trained:
         return
     name, family = candidacy.configuration, candidacy.model.architecture
-    settings = decisions.settings_on(state, name)
-    names = settings.steering.family_names or (settings.training.architecture,)
+    names = decisions.settings_on(state, name).families
     kept = {key: record for key, record in state.families.items() if key[0] != name}
     for key, record in state.families.items():
         if key[0] == name and record.family in names:

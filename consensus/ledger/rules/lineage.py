@@ -15,7 +15,7 @@ from consensus.ledger.records.entities import Candidacy, Claim, Configuration, L
 from consensus.ledger.rules import decisions, siblings
 from consensus.ledger.state.state import UNIFORM_MODEL, State
 
-FAMILIES_KEPT = 8  # of a configuration, besides the one that the settings name: anybody can train another
+FAMILIES_KEPT = 8  # of a configuration, besides those that the settings name: anybody can train another
 
 
 def start_of(state: State, name: str, family: str) -> Model:
@@ -65,8 +65,8 @@ def observe_promotion(state: State, candidacy: Candidacy) -> None:
 def _put(state: State, name: str, family: str, lineage: Lineage) -> None:
     configuration = state.configurations[name]
     lineages = {**configuration.lineages, family: lineage}
-    own = decisions.settings_on(state, name).training.architecture
-    others = sorted((entry.index, other) for other, entry in lineages.items() if other != own)
+    own = decisions.settings_on(state, name).families
+    others = sorted((entry.index, other) for other, entry in lineages.items() if other not in own)
     for _, other in others[:-FAMILIES_KEPT]:
         del lineages[other]
     state.configurations[name] = replace(configuration, lineages=dict(sorted(lineages.items())))

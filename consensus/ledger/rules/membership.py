@@ -22,7 +22,7 @@ from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Place
 from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
-from consensus.ledger.rules import claims, clock, decisions
+from consensus.ledger.rules import claims, clock, decisions, voices
 from consensus.ledger.state.epoch_state import handover
 from consensus.ledger.state.state import RefusedError, State
 from consensus.roster import Roster, RosterError, require_balance
@@ -178,13 +178,7 @@ def begin_next_epoch(state: State, place: Place) -> None:
     state.commitments = initial_commitments(roster, state.round, state.commitments.values())
     state.last_event_clocks = {member: state.last_event_clocks.get(member, state.clock) for member in roster.ids}
     clock.begin_next_epoch(state)
-    for candidate, candidacy in state.candidates.items():
-        ballots = tuple(entry for entry in candidacy.ballots if entry.author in staying)
-        if ballots != candidacy.ballots:
-            state.candidates[candidate] = replace(candidacy, ballots=ballots)
-    for name, case in state.cases.items():
-        replays = tuple(entry for entry in case.replays if entry.author in staying)
-        state.cases[name] = replace(case, replays=replays)
+    voices.keep_voices(state, lambda member: member in staying)
     for _, proposal in sorted(state.proposals.items()):
         _carry_over(state, place, proposal)
 
@@ -194,9 +188,6 @@ def _carry_over(state: State, place: Place, proposal: Proposal) -> None:
         require_fit(state, proposal.change)
     except RefusedError as refused:
         shelve(state, place, proposal, f"no longer possible: {refused.detail}")
-    else:
-        ballots = tuple(ballot for ballot in proposal.ballots if ballot.author in state.epoch.staying)
-        state.proposals[proposal.id] = replace(proposal, ballots=ballots)
 
 
 def require_fit(state: State, change: Change | SteeringChange) -> None:

@@ -146,6 +146,7 @@ def _close_others(state: State, name: str) -> None:
     over = [entry for entry in own if entry.pair.model not in compared or entry.number not in numbers]
     for series in over:
         del state.series[series.id]
+        state.forget_absences(series.id)
         for key in [key for key, claim in state.claims.items() if claim.candidate == series.id]:
             del state.claims[key]
     kept = {entry.model.digest for entry in ratings.milestones}

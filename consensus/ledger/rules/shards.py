@@ -8,7 +8,9 @@ for the time of a vote, so that its false alarms cost everybody a few checks in 
 
 The games of a shard that was struck do not count. If less than a third of the weight has seen it and the others say
 that nobody has it, that is all: it is no fault. Otherwise what its author announces afterwards waits, and weighs
-nothing, until another member has checked one of these shards and found it right.
+nothing, until another member has checked one of these shards and found it right. That counts a minute after the strike
+at the earliest, and twice as long for each further proven fault: else a liar could have everybody check one wrong shard
+after the other, or an accomplice could call one right at once.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ from consensus.ledger.state.state import RefusedError, State
 
 MAX_OPEN_CASES = 4  # opened by one member
 SECOND = 10**9  # of the ledger's clock, ns
+
+_FIRST_PAUSE_S = 30
+_MOST_DOUBLINGS = 12
+"""Of that pause: a day and a half."""
 
 _MOST_ENTROPY = 16_000  # thousandths of a bit: a stored policy has at most 65,535 parts
 _MILLION = 1_000_000
@@ -257,12 +263,20 @@ def _strike(state: State, place: Place, case: ShardCase, against: int) -> None:
         membership.suggest(state, place, Change("leave", case.accused), f"results proven wrong: {number}")
 
 
+def is_resting(state: State, author: MemberId) -> bool:
+    """Return whether a shard of this author was struck so lately that no check of another one counts yet."""
+    since, faults = state.distrusted.get(author), state.fault_counts.get(author, 0)
+    return since is not None and state.clock < since + (_FIRST_PAUSE_S * SECOND << min(faults, _MOST_DOUBLINGS))
+
+
 def _trust(state: State, place: Place, author: MemberId, checked: Shard) -> None:
     """Count the shards of an author that waited, because another member has checked one."""
     if checked.standing != "waiting":
         raise RefusedError("no open case")
     if author == checked.author:
         raise RefusedError("shard is the member's own")
+    if is_resting(state, checked.author):
+        raise RefusedError("a shard of its author was struck lately")
     state.distrusted.pop(checked.author, None)
     number = 0
     for name in sorted(state.shards):

@@ -37,6 +37,11 @@ def may_hold(state: State, candidate: bytes, member: MemberId) -> bool:
     return state.vain_of(candidate, member).held < state.settings.steering.slot_s * SECOND_NS
 
 
+def rates_in_vain(state: State, member: MemberId) -> bool:
+    """Return whether the member has held slots of a series that is still played and reported nothing for them."""
+    return any(vain.held and who == member and subject in state.series for (subject, who), vain in state.vain.items())
+
+
 def waits_until(state: State, configuration: str, member: MemberId) -> int:
     """Return when, by the ledger's clock in ns, the member may train or nominate here; 0 if it may now."""
     if not applies(state):
@@ -51,6 +56,11 @@ def require_turn(state: State, configuration: str, member: MemberId) -> None:
         raise RefusedError("others come first")
 
 
+def has_failed(state: State, configuration: str, member: MemberId) -> bool:
+    """Return whether a training or nomination of the member here came to nothing lately."""
+    return applies(state) and (subject_of(configuration), member) in state.vain
+
+
 def observe_vain(state: State, claim: Claim) -> None:
     """Take in that a claim ended without what it was for."""
     if not applies(state):
@@ -62,8 +72,9 @@ def observe_vain(state: State, claim: Claim) -> None:
     elif contest is not None:
         vain = state.vain_of(contest.id, claim.author)
         state.put_vain(replace(vain, held=vain.held + held))
-        if isinstance(contest, Candidacy):  # nobody could play what was held
-            state.candidates[contest.id] = replace(contest, last_result_clock=state.clock)
+        if isinstance(contest, Candidacy):  # nobody could play what was held, so this much time does not count as idle
+            idle_since = min(state.clock, contest.last_result_clock + held)
+            state.candidates[contest.id] = replace(contest, last_result_clock=idle_since)
 
 
 def observe_drop(state: State, candidacy: Candidacy, outcome: Outcome) -> None:
@@ -103,4 +114,3 @@ def prune(state: State) -> None:
         if key[1] in state.roster
         and (state.contest(key[0]) is not None or (key[0] in live and vain.until + LONGEST_WAIT_NS > state.clock))
     }
-    state.absences = {key: entry for key, entry in state.absences.items() if state.contest(entry.candidate)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from consensus.encoding import Decoded, Value
@@ -9,7 +10,7 @@ from consensus.ledger.records.decisions import Adopted, OutdatedError, Scope, Se
 from consensus.ledger.records.entity import ShapeError, parse_value
 from consensus.settings import CONFIGURATION, Settings, SettingsError, UnknownSettingError, find_setting
 
-HISTORY_KEPT = 256  # changes; of older ones only the hash is kept
+HISTORY_KEPT = 256  # changes of settings, and as many pauses; of older ones only the hash is kept
 
 
 class DecisionTables:
@@ -24,6 +25,14 @@ class DecisionTables:
         self.pauses: dict[Scope, Adopted] = {}
         self.history: list[Adopted] = []  # the newest changes, oldest first
         self.head = bytes(32)  # running hash of all changes
+
+    def record(self, entry: Adopted) -> None:
+        """Add a change to the history. Operators can pause alone and often: that pushes no change of settings out."""
+        history = [*self.history, entry]
+        kinds = [[other for other in history if other.is_setting == is_setting] for is_setting in (True, False)]
+        too_old = [other for kind in kinds for other in kind[:-HISTORY_KEPT]]
+        self.history = [other for other in history if other not in too_old]
+        self.head = hashlib.sha256(self.head + entry.fingerprint).digest()
 
     def values(self, configuration: str = "") -> dict[str, str]:
         """Return the values that were set for one configuration, or for the whole swarm, by setting."""

@@ -227,7 +227,7 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     state.shard_cases = {entry.shard: entry for entry in records.get("shard_cases", ())}
     state.families = {(entry.configuration, entry.family): entry for entry in records.get("families", ())}
     state.vain = {(entry.subject, entry.member): entry for entry in records.get("vain", ())}
-    state.absences = {(entry.subject, entry.author): entry for entry in records.get("absences", ())}
+    state.absences = {entry.key: entry for entry in records.get("absences", ())}
     if not {*state.deliveries, *state.explorations} <= state.configurations.keys():
         raise ShapeError("deliveries, explorations: of a configuration that is not played")
     state.series = {entry.id: entry for entry in records.get("series", ())}

@@ -177,7 +177,7 @@ class State:
         self.false_alarms: dict[MemberId, int] = {}  # the clock when a member's last case about a shard came to nothing
         self.families: dict[tuple[str, str], FamilyRecord] = {}  # with `steering.rules`, by configuration and family
         self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
-        self.absences: dict[tuple[bytes, MemberId], Absence] = {}  # with `steering.rules`, by subject and author
+        self.absences: dict[tuple[bytes, bytes, MemberId], Absence] = {}  # with `steering.rules`, by `Absence.key`
         self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
         self.ratings: dict[str, Ratings] = {}  # with `steering.rules`, by configuration
         self.outcomes: dict[str, Outcomes] = {}  # with `steering.rules`, by configuration
@@ -276,6 +276,10 @@ class State:
     def put_vain(self, vain: Vain) -> None:
         """Replace what came to nothing of a member's work."""
         self.vain[vain.subject, vain.member] = vain
+
+    def forget_absences(self, contest: bytes) -> None:
+        """Remove what members could not fetch of a match or series that is over: the model may come back."""
+        self.absences = {key: entry for key, entry in self.absences.items() if entry.candidate != contest}
 
     def digest(self) -> bytes:
         """Return the SHA-256 over everything: live records by fingerprint, the past by its running hashes."""

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Shard
-from consensus.ledger.steering.signals import SECOND
 from consensus.ledger.views import Views
-
-FIRST_PAUSE_S = 30
-MOST_DOUBLINGS = 12
-"""Of that pause: a day and a half."""
 
 
 def due_shard_checks(ledger: Views, member: MemberId) -> tuple[Shard, ...]:
@@ -22,23 +17,14 @@ def due_shard_checks(ledger: Views, member: MemberId) -> tuple[Shard, ...]:
 
 
 def _oldest_waiting(ledger: Views, member: MemberId) -> list[Shard]:
-    """Return the oldest waiting shard of each other author; none of those about which a case is open.
-
-    After a strike its author waits a minute, and twice as long for each proven fault: else a liar could have everybody
-    check one wrong shard after the other.
-    """
-    if not ledger.distrusted:
+    """Return the oldest waiting shard of each other author that does not rest; none about which a case is open."""
+    authors = {author for author in ledger.distrusted if author != member and not ledger.is_resting(author)}
+    if not authors:
         return []
-    faults = ledger.fault_counts()
-    resting = {
-        author
-        for author, since in ledger.distrusted.items()
-        if ledger.clock < since + (FIRST_PAUSE_S * SECOND << min(faults.get(author, 0), MOST_DOUBLINGS))
-    }
     oldest: dict[MemberId, Shard] = {}
     for configuration in ledger.configurations():
         for shard in ledger.shards(configuration.name):
-            if shard.standing != "waiting" or shard.author in {member, *resting}:
+            if shard.standing != "waiting" or shard.author not in authors:
                 continue
             if ledger.shard_case(shard.digest) is None:
                 known = oldest.get(shard.author)

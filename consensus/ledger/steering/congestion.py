@@ -1,9 +1,10 @@
 """Whether evaluators keep up: the blocks that open matches lack, against what was played lately. With hysteresis.
 
-The cap is what evaluators finished in the last half hour, at least two whole matches. From `steering.congested` of it
-on nothing more is trained, until less than `steering.relieved` is open. Which of the two holds follows from the ledger
-alone: what is open falls between nominations, so it was never below the lower bound since the last one if it is not
-now. Only candidates that were trained on a claim count: else whoever nominates anything would keep all from training.
+The cap is what evaluators finished in the last half hour, at least two whole matches, of the longest kind that some
+configuration has. From `steering.congested` of it on nothing more is trained, until less than `steering.relieved` is
+open; where nothing is open, evaluators never lag. Which of the two holds follows from the ledger alone: what is open
+falls between nominations, so it was never below the lower bound since the last one if it is not now. Only candidates
+that were trained on a claim count: else whoever nominates anything would keep all from training.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Congestion:
     def is_congested(self) -> bool:
         """Whether nothing more should be trained now."""
         peak = max(self.open_at_nomination, self.open) * FULL // self.cap
-        return peak >= self.congested and self.load >= self.relieved
+        return self.open > 0 and peak >= self.congested and self.load >= self.relieved
 
 
 def congestion(ledger: Views) -> Congestion:
@@ -50,16 +51,16 @@ def _congestion(ledger: Views) -> Congestion:
     candidates = [entry for entry in ledger.candidates() if entry.was_trained]
     lately = ledger.clock - LATELY_S * 10**9
     last = max((entry.place.clock for entry in candidates), default=0)
-    whole, size = settings.match.block_limit, settings.match.slot_blocks
+    whole = max(ledger.settings_on(entry.name).match.block_limit for entry in ledger.configurations())
     ended = [(entry.place.clock, entry.blocks) for entry in ledger.promotions()]
     ended += [(entry.place.clock, entry.blocks) for entry in ledger.closed_candidates()]
-    played = [clock for entry in candidates for clock in _result_clocks(entry)]
-    finished = sum(blocks for clock, blocks in ended if clock > lately) + size * sum(clock > lately for clock in played)
+    played = [reported for entry in candidates for reported in _reported_blocks(entry)]
+    finished = sum(blocks for clock, blocks in (*ended, *played) if clock > lately)
     now = sum(_open_blocks(entry) for entry in candidates)
     return Congestion(
         open=now,
         open_at_nomination=now
-        + size * sum(clock > last for clock in played)
+        + sum(blocks for clock, blocks in played if clock > last)
         + whole * sum(clock > last for clock, blocks in ended if blocks),
         cap=max(finished, _LEAST_MATCHES * whole),
         congested=settings.steering.congested,
@@ -74,5 +75,7 @@ def _open_blocks(candidacy: Candidacy) -> int:
     return candidacy.settings.slot_blocks * sum(slot.result is None for slot in candidacy.slots)
 
 
-def _result_clocks(candidacy: Candidacy) -> list[int]:
-    return [slot.result.place.clock for slot in candidacy.slots if slot.result is not None]
+def _reported_blocks(candidacy: Candidacy) -> list[tuple[int, int]]:
+    """Return when each slot of an open match was reported, and its blocks."""
+    results = [slot.result for slot in candidacy.slots if slot.result is not None]
+    return [(result.place.clock, candidacy.settings.slot_blocks) for result in results]

@@ -12,7 +12,6 @@ from fractions import Fraction
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering.signals import FULL
 from consensus.ledger.views import Views
-from consensus.settings import Settings
 
 FLOOR = 100
 """The least share of a family, in thousandths; less where there are more than ten."""
@@ -29,14 +28,9 @@ class FamilyShare:
     deficit: Fraction  # what it lacks of its share
 
 
-def families_of(settings: Settings) -> tuple[str, ...]:
-    """Return the families that a configuration with these settings trains."""
-    return settings.steering.family_names or (settings.training.architecture,)
-
-
 def family_shares(ledger: Views, configuration: Configuration) -> tuple[FamilyShare, ...]:
     """Return the share of each family, in the order of the settings. Where nothing has gained, all are equal."""
-    names = families_of(ledger.settings_on(configuration.name))
+    names = ledger.settings_on(configuration.name).families
     records = {name: ledger.family(configuration.name, name) for name in names}
     rates = {name: Fraction(record.gain, max(1, record.cost)) for name, record in records.items()}
     total = sum(rates.values())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
+from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.ratings import Series
 from consensus.ledger.steering.estimates import results_of
 from consensus.ledger.views import Views
@@ -24,7 +25,7 @@ def series_due(
     None if there is none, or if enough members rate; `is_spare`: the member has nothing better to do.
     """
     claims = [claim for claim in ledger.claims() if claim.kind == "rate"]
-    if not is_spare and len(claims) >= max(1, len(ledger.roster) // MEMBERS_FOR_EACH_RATER):
+    if not is_spare and _enough_rate(ledger, claims):
         return None
     taken = [claim.candidate for claim in claims]
     mine = {claim.candidate for claim in claims if claim.author == member}
@@ -51,3 +52,10 @@ def _unsettled(ledger: Views, configuration: str) -> tuple[Series, ...]:
     """Return the series of a configuration that can be played and say more with further blocks."""
     entries = ledger.series(configuration)
     return tuple(series for series in entries if series.beacon is not None and not ledger.is_settled(series))
+
+
+def _enough_rate(ledger: Views, claims: Iterable[Claim]) -> bool:
+    """Return whether members enough rate at once. Who held slots in vain does not count: else it could stop ratings."""
+    raters = {claim.author for claim in claims}
+    useful = sum(not ledger.rates_in_vain(member) for member in raters)
+    return useful >= max(1, len(ledger.roster) // MEMBERS_FOR_EACH_RATER)

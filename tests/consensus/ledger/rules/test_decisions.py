@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from consensus.certificate.envelope import make_certificate
+from consensus.certificate.verification import verify
 from consensus.ledger import Ledger
 from consensus.ledger.priorities import next_work
 from consensus.ledger.records import transactions as t
@@ -14,6 +16,7 @@ from consensus.ledger.records.changes import Change
 from consensus.ledger.records.decisions import OutdatedError, SteeringChange
 from consensus.ledger.records.fields import MalformedError
 from consensus.ledger.records.parsing import parse_transaction
+from consensus.ledger.state.decisions import HISTORY_KEPT
 from consensus.ledger.state.snapshot import decode_snapshot
 from consensus.settings import SteeringSettings, TrainingSettings, find_setting
 from tests.consensus.ledger.swarm import SMALL, Swarm
@@ -373,3 +376,25 @@ def test_an_operator_pauses_and_resumes_alone_and_nothing_else() -> None:
         swarm.act(member, t.Ballot(swarm.next_id(member), resume, approve=True))
     assert swarm.kinds() == ["ballot", "shelved"]
     assert swarm.replayed().digest() == swarm.ledger.digest()
+
+
+def test_pauses_of_an_operator_push_no_change_of_settings_out_of_the_history() -> None:
+    """A match goes on meanwhile: its certificate names the settings that held when it was opened."""
+    swarm = swarm_of()
+    swarm.genesis = replace(swarm.genesis, operators=(swarm.id(1),))
+    swarm.ledger = Ledger.found(swarm.genesis)
+    swarm.agree(setting("match.p1", "3/5"), 0, 1, 2)
+    candidate = swarm.nominate(0)
+    swarm.agree(setting("match.p1", "16/25"), 0, 1, 2)
+    changes = (SteeringChange("pause", work="train"), SteeringChange("resume"))
+    for _ in range(HISTORY_KEPT // 8):
+        swarm.act(1, *(t.Propose(swarm.next_id(1), change, "again") for change in changes * 8))
+    assert swarm.refusal() is None
+    kinds = [entry.change.kind for entry in swarm.ledger.settings_history()]
+    assert kinds[:3] == ["set", "set", "pause"]
+    assert len(kinds) == 2 + HISTORY_KEPT
+    swarm.certify(swarm.promote_candidate(candidate, 0), (0, 1, 2))
+    content = verify(make_certificate(swarm.ledger.promotions()[0], swarm.ledger) or b"").content
+    assert content.settings is not None
+    assert content.settings.match.changed == {"match.p1": "3/5"}
+    assert through_a_close(swarm).settings_history() == swarm.ledger.settings_history()

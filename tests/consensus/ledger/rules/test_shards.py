@@ -13,6 +13,7 @@ from consensus.ledger.records.changes import Change
 from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.steering.checks import due_shard_checks
 from consensus.settings import MembershipSettings, SteeringSettings
+from tests.consensus.ledger.forks import fork
 from tests.consensus.ledger.swarm import Swarm, digest_of, facts_of, settings
 
 STEERED = SteeringSettings(rules=1)
@@ -76,6 +77,8 @@ def test_what_its_author_announces_next_waits_until_another_member_has_checked_o
     assert games_of(swarm) == 32
     assert [shard.digest for shard in training_shards(swarm.ledger, "hex8-2")] == [other]
     assert due_shard_checks(swarm.ledger, swarm.id(1)) == ()
+    say(swarm, 1, first, wrong=False)
+    assert swarm.refusal() == "a shard of its author was struck lately"  # no accomplice makes that shorter
     swarm.wait(60)
     assert [shard.digest for shard in due_shard_checks(swarm.ledger, swarm.id(1))] == [first]
     assert due_shard_checks(swarm.ledger, swarm.id(0)) == ()
@@ -101,6 +104,19 @@ def test_a_waiting_shard_that_is_wrong_is_struck_and_the_next_one_is_checked(swa
     assert [shard.digest for shard in due_shard_checks(swarm.ledger, swarm.id(2))] == [second]
     say(swarm, 2, first, wrong=False)
     assert swarm.refusal() == "no open case"
+
+
+def test_who_is_silenced_has_no_say_about_shards(swarm: Swarm) -> None:
+    shard = swarm.play(1)
+    for member in (0, 2):
+        say(swarm, member, shard, wrong=True)
+    swarm.act(3, fork(swarm, 0))
+    assert swarm.kinds()[0] == "evidence"
+    (case,) = swarm.ledger.shard_cases()
+    assert [entry.author for entry in case.findings] == [swarm.id(2)]
+    say(swarm, 3, shard, wrong=True)
+    assert games_of(swarm) == 32
+    assert swarm.replayed().digest() == swarm.ledger.digest()
 
 
 def test_a_third_that_finds_it_right_closes_the_case_and_the_opener_cannot_open_it_again(swarm: Swarm) -> None:

@@ -69,6 +69,14 @@ def hold(swarm: Swarm, member: int, candidate: bytes, slot: int) -> float:
     return seconds(swarm) - began
 
 
+def due_swarm(settings: Settings = RULES) -> Swarm:
+    """A swarm with games enough for a training."""
+    swarm = swarm_of(settings=settings)
+    while next_work(swarm.ledger, swarm.id(OTHER), ("train",)) is None:
+        swarm.play(OTHER)
+    return swarm
+
+
 def test_progress_that_does_not_grow_renews_a_lease_no_longer_than_compiling_takes() -> None:
     swarm = swarm_of()
     claim = train(swarm, LIAR)
@@ -88,7 +96,7 @@ def test_progress_that_grows_renews_it_up_to_the_longest_life_of_a_claim() -> No
 
 
 def test_who_trained_in_vain_lets_others_go_first_twice_as_long_each_time() -> None:
-    swarm = swarm_of()
+    swarm = due_swarm()
     for failures in range(4):
         claim = train(swarm, LIAR)
         assert swarm.refusal() is None
@@ -108,7 +116,7 @@ def test_who_trained_in_vain_lets_others_go_first_twice_as_long_each_time() -> N
 
 
 def test_a_day_is_the_longest_wait_and_a_swarm_of_two_waits_for_nobody() -> None:
-    swarm = swarm_of()
+    swarm = due_swarm()
     for _ in range(14):
         swarm.act(LIAR, t.Release(swarm.next_id(LIAR), train(swarm, LIAR), "tired"))
         swarm.ledger._state.clock += 10**5 * SECOND
@@ -254,7 +262,7 @@ def test_a_candidate_whose_files_nobody_has_is_dropped_and_its_author_waits() ->
 
 def test_a_trained_candidate_that_is_rejected_costs_its_author_one_turn() -> None:
     """Most candidates are rejected: that alone must not keep anybody from training."""
-    swarm = swarm_of()
+    swarm = due_swarm()
     for number in range(3):
         claim = train(swarm, LIAR)
         assert swarm.refusal() is None
@@ -273,6 +281,107 @@ def test_a_trained_candidate_that_is_rejected_costs_its_author_one_turn() -> Non
             slot += 1
         assert swarm.ledger.waits_for_turn(swarm.id(LIAR), "hex8-2") == TURN_S * SECOND
         swarm.wait(TURN_S)
+
+
+def nominate_trained(swarm: Swarm, member: int, name: str) -> bytes | None:
+    """A training and its candidate, which uses up the new games; None if the training is refused."""
+    claim = train(swarm, member)
+    live = swarm.ledger.claim(swarm.id(member), claim)
+    if live is None:
+        return None
+    model, files = swarm.model(name, live.model)
+    shards = tuple(shard.digest for shard in swarm.ledger.shards("hex8-2")[-1:])
+    news = replace(swarm.candidate(member, name), claim=claim, model=model, files=files, parent=live.model)
+    swarm.act(member, replace(news, shards=shards))
+    assert swarm.refusal() is None
+    swarm.order()
+    swarm.order()
+    return t.candidate_id(swarm.id(member), news.id)
+
+
+def test_who_failed_once_trains_only_when_it_is_due_so_that_nobody_uses_up_the_games_of_others() -> None:
+    swarm = swarm_of()
+    swarm.play(OTHER)
+    candidate = nominate_trained(swarm, LIAR, "too early")
+    assert candidate is not None
+    for slot in range(16):
+        if swarm.ledger.candidate(candidate) is not None:
+            swarm.play_slot((OTHER, THIRD)[slot % 2], candidate, slot, score=0)
+    swarm.wait(TURN_S)
+    while next_work(swarm.ledger, swarm.id(OTHER), ("train",)) is None:
+        assert nominate_trained(swarm, LIAR, "again") is None
+        assert swarm.refusal() == "too few new games"
+        swarm.play(OTHER)
+    assert swarm.replayed().digest() == swarm.ledger.digest()
+    assert nominate_trained(swarm, LIAR, "in time") is not None
+
+
+def test_a_candidate_at_which_everybody_fails_ends_for_idleness() -> None:
+    """Its files are there, but no machine can load them: all give their slots back at once, and try again later."""
+    swarm = swarm_of()
+    candidate = swarm.nominate(AUTHOR)
+    began = seconds(swarm)
+    while swarm.ledger.candidate(candidate) is not None:
+        for member in (OTHER, THIRD, LIAR):
+            claim = swarm.ask(member, candidate)
+            swarm.order()
+            swarm.order()
+            swarm.act(member, t.Release(swarm.next_id(member), claim, "cannot load it"))
+        swarm.wait(60)
+        assert seconds(swarm) - began < 4000
+    assert swarm.ledger.closed_candidates()[-1].outcome == "idle"
+    assert seconds(swarm) - began <= RULES.timing.idle_s + 200
+
+
+def test_who_holds_slots_of_series_in_vain_keeps_others_from_rating_no_longer_than_that() -> None:
+    """One member of so few rates at once. A liar that claims slots and reports nothing counts as one at first."""
+    swarm = steered(4)
+    while not next_work(swarm.ledger, swarm.id(OTHER), ("selfplay",)):
+        swarm.order()
+    began = seconds(swarm)
+    series = [entry.id for entry in swarm.ledger.series()]
+    roles = ("match", "selfplay")
+    while True:
+        for name in series:
+            claim = swarm.next_id(LIAR + 1)
+            swarm.act(LIAR + 1, t.RateClaim(claim, name))
+            if swarm.refusal() is None:
+                break
+        swarm.wait(30)
+        work = next_work(swarm.ledger, swarm.id(OTHER), roles)
+        assert work is not None
+        if work.kind == "rate" and swarm.ledger.claims_of(swarm.id(LIAR + 1)):
+            break
+        assert seconds(swarm) - began < 4000
+    assert seconds(swarm) - began <= SLOT_S
+
+
+def test_a_word_that_files_are_missing_ends_with_its_match() -> None:
+    """Else it would count against the same model when that is nominated again, and its author has come back."""
+    swarm = swarm_of(7)
+    first = swarm.nominate(AUTHOR)
+    for member in (0, 2, 3, 4):
+        miss(swarm, member, first, None)
+    swarm.wait(RULES.timing.idle_s)
+    assert swarm.ledger.candidate(first) is None
+    assert swarm.ledger.absences() == ()
+    swarm.wait(TURN_S)
+    again = swarm.nominate(AUTHOR)
+    miss(swarm, 5, again, None)
+    assert swarm.ledger.candidate(again) is not None
+
+
+def test_a_model_that_is_a_candidate_twice_is_missed_in_each_match_by_itself() -> None:
+    swarm = swarm_of(4, replace(RULES, configurations=("hex8-2", "square8-2")))
+    first, second = swarm.nominate(AUTHOR), swarm.nominate(AUTHOR, configuration="square8-2")
+    for member in (LIAR, OTHER):
+        miss(swarm, member, first, None)
+        miss(swarm, member, second, None)
+        assert swarm.refusal() is None
+    miss(swarm, THIRD, second, None)
+    assert (swarm.ledger.candidate(first) is None, swarm.ledger.candidate(second) is None) == (False, True)
+    miss(swarm, THIRD, first, None)
+    assert swarm.ledger.candidate(first) is None
 
 
 def test_a_nomination_without_training_neither_uses_up_games_nor_keeps_others_from_training() -> None:

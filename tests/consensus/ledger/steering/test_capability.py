@@ -9,6 +9,7 @@ import pytest
 
 from consensus.ledger.priorities import Work, next_work
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.steering.capability import (
     CLAIM_S,
     claim_seconds,
@@ -103,13 +104,14 @@ def test_the_best_third_trains_first(due: Swarm) -> None:
 
 
 def test_others_train_when_the_fastest_are_busy_or_away(due: Swarm) -> None:
-    square = Swarm(7, replace(RULES, configurations=("hex8-2", "square8-2")))
+    steering = SteeringSettings(rules=1, families="c8b1.c16b2")
+    square = Swarm(7, replace(RULES, configurations=("hex8-2", "square8-2"), steering=steering))
     for member, rate in enumerate((600, 500, 400, 300, 200, 100)):
         tell(square, member, {"positions": rate})
     while not wanted(square, 0, "train"):
         square.play(6, games=8)
     for member in (0, 1):
-        square.act(member, t.TrainClaim(square.next_id(member), "square8-2", f"c{member + 1}b1"))
+        square.act(member, t.TrainClaim(square.next_id(member), "square8-2", ("c8b1", "c16b2")[member]))
     assert wanted(square, 2, "train") is not None
     assert wanted(due, 2, "train") is None
     for member in range(2, 7):
@@ -125,6 +127,24 @@ def test_a_boast_delays_training_by_an_eighth_of_the_games_at_most(due: Swarm) -
     while wanted(due, 5, "train") is None:
         due.play(6, games=8)
     assert due.ledger.configuration("hex8-2").new_games - before <= before // 8 + 8
+
+
+def test_a_boast_delays_nothing_where_no_more_games_come() -> None:
+    """The ceiling of self-play is hardly above the games that a training needs."""
+    few = replace(RULES, selfplay=SelfplaySettings(games=8, random_games=0, ceiling=200))
+    swarm = Swarm(7, replace(few, steering=SteeringSettings(rules=1, swing=0, early_interval=0)))
+    for member, rate in enumerate((600, 500, 400, 300, 200, 100)):
+        tell(swarm, member, {"train-hex8-2": rate})
+    while (work := wanted(swarm, 6, "selfplay")) is not None:
+        swarm.play(6, games=work.amount)
+    assert swarm.ledger.configuration("hex8-2").new_games == 200 > few.training.games
+    assert wanted(swarm, 5, "train") is not None
+
+
+def test_a_boast_delays_nothing_where_self_play_is_paused(due: Swarm) -> None:
+    assert wanted(due, 5, "train") is None
+    due.agree(SteeringChange("pause", work="selfplay"), 0, 1, 2, 3, 4)
+    assert wanted(due, 5, "train") is not None
 
 
 def test_one_that_knows_no_rate_waits_for_nobody_where_nobody_knows_one() -> None:

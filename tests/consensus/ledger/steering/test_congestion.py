@@ -8,6 +8,7 @@ import pytest
 
 from consensus.ledger.priorities import next_work, why_rest
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.steering.congestion import Congestion, congestion
 from consensus.settings import SteeringSettings, TrainingSettings
 from tests.consensus.ledger.swarm import SMALL, Swarm
@@ -58,6 +59,21 @@ def test_the_load_is_what_trained_candidates_lack_against_two_matches_at_least()
 def test_the_bounds_and_the_memory(now: int, peak: int, is_congested: bool) -> None:
     load = Congestion(open=now, open_at_nomination=peak, cap=1000, congested=700, relieved=350)
     assert load.is_congested == is_congested
+
+
+def test_evaluators_do_not_lag_where_nothing_is_open() -> None:
+    assert not Congestion(open=0, open_at_nomination=900, cap=1000, congested=700, relieved=0).is_congested
+    assert not Congestion(open=0, open_at_nomination=0, cap=1000, congested=0, relieved=0).is_congested
+    assert Congestion(open=1, open_at_nomination=1, cap=1000, congested=0, relieved=0).is_congested
+
+
+def test_a_longer_match_in_one_configuration_is_one_match() -> None:
+    swarm = Swarm(7, RULES)
+    limit = SteeringChange("set", setting="match.block_limit", value="320", configuration="hex8-2")
+    swarm.agree(limit, 0, 1, 2, 3, 4)
+    nominate(swarm, 0, "hex8-2", is_trained=True)
+    found = congestion(swarm.ledger)
+    assert (found.open, found.cap, found.is_congested) == (320, 640, False)
 
 
 def test_training_waits_until_evaluators_have_caught_up() -> None:

@@ -74,10 +74,10 @@ def test_the_next_training_is_of_the_family_that_lacks_most() -> None:
     assert next_work(swarm.ledger, swarm.id(3), ("train",)) is None
 
 
-def test_only_the_families_of_the_settings_are_accounted_for() -> None:
+def test_only_the_families_of_the_settings_are_trained_and_accounted_for() -> None:
     swarm = Swarm(4, RULES)
-    train(swarm, "c99b9", 1, score=0)
-    assert swarm.ledger._state.families == {}
+    swarm.act(0, t.TrainClaim(swarm.next_id(0), "hex8-2", "c99b9"))
+    assert swarm.refusal() == "family is not trained here"
     without = Swarm(4, replace(SMALL, steering=SteeringSettings()))
     train(without, "c16b2", 1, score=0)
     assert without.ledger._state.families == {}

@@ -78,12 +78,14 @@ class Section:
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]  # every Section is a dataclass
-            self._check(item.name, item.default, getattr(self, item.name))
+            self.check(item.name, item.default, getattr(self, item.name))
 
-    def _check(self, name: str, default: object, value: object) -> None:
-        where = self.NAME, name
+    @classmethod
+    def check(cls, name: str, default: object, value: object) -> None:
+        """Raise SettingsError if a setting, which has this default, cannot have a value whatever the others are."""
+        where = cls.NAME, name
         if isinstance(default, Fraction):
-            may_be_one = name in self.MAY_BE_ONE
+            may_be_one = name in cls.MAY_BE_ONE
             if not isinstance(value, Fraction) or not (0 < value < 1 or (may_be_one and value == 1)):
                 bounds = "above 0 and at most 1" if may_be_one else "between 0 and 1"
                 raise SettingsError(f"must be {bounds}, not {format_value(value)}", *where)
@@ -93,7 +95,7 @@ class Section:
             if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
                 raise SettingsError(f"must be 1 to 64 of letters, digits and ._-, not {format_value(value)}", *where)
         else:
-            least = 0 if name in self.MAY_BE_ZERO else 1
+            least = 0 if name in cls.MAY_BE_ZERO else 1
             if type(value) is not int or not least <= value <= LARGEST:
                 raise SettingsError(f"must be a whole number of {least} or more, not {format_value(value)}", *where)
 
@@ -560,6 +562,17 @@ def find_setting(setting: str) -> tuple[type[Section], str, object]:
         if kind is not None and item.name == name:
             return kind, name, item.default
     raise UnknownSettingError("is not a setting that this program knows", section[:80], name[:80])
+
+
+def parse_setting(setting: str, text: str) -> object:
+    """Return the value that a text means for a setting "section.name".
+
+    Raise UnknownSettingError, and SettingsError if the setting cannot have it, whatever the others are.
+    """
+    kind, name, default = find_setting(setting)
+    value = _read_text(default, text)
+    kind.check(name, default, value)
+    return value
 
 
 def is_fixed(setting: str) -> bool:

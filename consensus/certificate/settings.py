@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 from consensus.certificate.parts import Part
 from consensus.genesis import Genesis
+from consensus.ledger.records.decisions import SETTING, VALUE
 from consensus.ledger.rules.promotion_statement import match_table
-from consensus.settings import MatchSettings, SettingsError, UnknownSettingError, players
+from consensus.settings import (
+    MatchSettings,
+    SettingsError,
+    UnknownSettingError,
+    is_fixed,
+    parse_setting,
+    players,
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,7 @@ def read_settings(predicate: Part, genesis: Genesis) -> StatedSettings | None:
         _in_force(part["promotion"]),
         None if part["added"].value is None else part["added"].whole(),
     )
-    if stated.match.version > stated.promotion.version or named != (stated.added is None):
-        raise part.refuse("are impossible")
+    _check_order(part, stated, named)
     _check_configuration(predicate["configuration"])
     return stated
 
@@ -74,11 +81,47 @@ def _in_force(part: Part) -> SettingsInForce:
     changed = part["changed"]
     if not isinstance(changed.value, dict):
         raise changed.refuse("must be a map")
-    values = {name: changed[name].text() for name in changed.value}
+    values = {name: _changed_value(changed, name) for name in changed.value}
     version = part["version"].whole()
     if len(values) > version:
         raise changed.refuse("are more than the version says")
     return SettingsInForce(version, values)
+
+
+def _changed_value(changed: Part, name: str) -> str:
+    """Return the value of a setting. Raise CertificateError if no ballot can give it this one.
+
+    A setting that this program does not know may be one of a newer one; only its form can be checked. Whether all
+    values fit together depends on which of them are the configuration's own, and is not said.
+    """
+    value = changed[name]
+    if SETTING.fullmatch(name) is None or is_fixed(name):
+        raise value.refuse("is not a setting that members can change")
+    if VALUE.fullmatch(value.text()) is None:
+        raise value.refuse("is not the value of a setting")
+    try:
+        written = parse_setting(name, value.text())
+    except UnknownSettingError:
+        return value.text()
+    except SettingsError as error:
+        raise value.refuse(str(error)) from None
+    if str(written) != value.text():
+        raise value.refuse(f"is written {written}")
+    return value.text()
+
+
+def _check_order(part: Part, stated: StatedSettings, named: bool) -> None:
+    """Raise CertificateError unless the one state of the settings can have become the other.
+
+    With each version one setting changes, or a configuration is added. `named`: the genesis names the configuration.
+    """
+    match, promotion, added = stated.match, stated.promotion, stated.added
+    names = match.changed.keys() | promotion.changed.keys()
+    differing = sum(match.changed.get(name) != promotion.changed.get(name) for name in names)
+    if differing > promotion.version - match.version or named != (added is None):
+        raise part.refuse("are impossible")
+    if added is not None and (not 1 <= added <= match.version or len(match.changed) >= match.version):
+        raise part["added"].refuse("is impossible")
 
 
 def _check_configuration(part: Part) -> None:

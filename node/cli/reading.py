@@ -34,13 +34,20 @@ def add_node_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the node's answer as one JSON value")
 
 
-def read_and_show(options: argparse.Namespace, path: str, show: Callable[[Console, Any], None]) -> int:
+def read_and_show(
+    options: argparse.Namespace,
+    path: str,
+    show: Callable[[Console, Any], None],
+    choose: Callable[[Any], Any] = lambda answer: answer,
+) -> int:
     """Ask the node for `path` and print its answer, as JSON or with `show`; return 0.
 
-    Raise ConfigError if no node answers, or if its answer lacks what `show` reads.
+    `choose` returns the part of the answer that is wanted. Raise ConfigError if no node answers, or if its answer lacks
+    what `choose` or `show` reads.
     """
     client = find_node(options.node, options.data)
-    answer = client.json(path)
+    with expecting_form(client, path):
+        answer = choose(client.json(path))
     if options.json:
         print_json(answer)
         return 0

@@ -10,6 +10,7 @@ from node.cli.reading import add_node_options, read_and_show
 from node.cli.tables import Cells, print_table
 from node.config.toml import ConfigError
 from node.text.formatting import age, count, hourly
+from node.text.harmless import harmless
 
 _WANT_COLUMNS = ("member", "?#per hour", "?#stays", "does", "would claim next", "reason")
 _NEED_COLUMNS = (
@@ -32,25 +33,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Show the reasons; return 0."""
-    return read_and_show(options, "/steering", partial(_show, member=options.member, name=options.configuration))
+    member, name = options.member, options.configuration
+    show = partial(_show, with_members=name is None or member is not None, with_signals=name is not None)
+    return read_and_show(options, "/steering", show, partial(_choose, member=member, name=name))
 
 
-def _show(console: Console, steering: SteeringInfo, *, member: str | None, name: str | None) -> None:
-    wants = steering["wants"] if member is None else [_find(steering["wants"], member)]
+def _choose(steering: SteeringInfo, *, member: str | None, name: str | None) -> SteeringInfo:
+    """Return what is said about one member and one configuration, where they are named."""
     needs = [entry for entry in steering["needs"] if name in (None, entry["configuration"])]
-    shares = [entry for entry in steering["shares"] if name in (None, entry["configuration"])]
     if not needs:
-        played = ", ".join(entry["configuration"] for entry in steering["needs"])
+        played = ", ".join(harmless(entry["configuration"]) for entry in steering["needs"])
         raise ConfigError(f"{name} is not played here; choose one of {played}")
-    if name is None or member is not None:
-        print_table(console, "Members", _WANT_COLUMNS, [_want_row(entry) for entry in wants], "none")
-    print_table(console, "Games and training", _NEED_COLUMNS, [_need_row(entry) for entry in needs], "none")
-    starts = [(entry["configuration"], entry["starts_from"]) for entry in needs]
+    wants = steering["wants"] if member is None else [_find(steering["wants"], member)]
+    shares = [entry for entry in steering["shares"] if name in (None, entry["configuration"])]
+    return {**steering, "wants": wants, "needs": needs, "shares": shares}
+
+
+def _show(console: Console, steering: SteeringInfo, *, with_members: bool, with_signals: bool) -> None:
+    shares = steering["shares"]
+    if with_members:
+        print_table(console, "Members", _WANT_COLUMNS, [_want_row(entry) for entry in steering["wants"]], "none")
+    print_table(console, "Games and training", _NEED_COLUMNS, [_need_row(entry) for entry in steering["needs"]], "none")
+    starts = [(entry["configuration"], entry["starts_from"]) for entry in steering["needs"]]
     print_table(console, "The next trainings", _TRAINING_COLUMNS, starts, "none")
     if steering["rules"]:
         title = f"Shares of self-play, in evaluations of the last {count(steering['window_s'])} s"
         print_table(console, title, _SHARE_COLUMNS, [_share_row(entry) for entry in shares], "none")
-        for entry in shares if name is not None else []:
+        for entry in shares if with_signals else []:
             rows = [_signal_row(entry, place) for place in range(len(entry["signals"]))]
             print_table(console, f"Signals of {entry['configuration']}", _SIGNAL_COLUMNS, rows, "none")
 
@@ -58,7 +67,7 @@ def _show(console: Console, steering: SteeringInfo, *, member: str | None, name:
 def _find(wants: list[WantInfo], member: str) -> WantInfo:
     found = [entry for entry in wants if member == entry["name"] or entry["member"].startswith(member)]
     if len(found) != 1:
-        known = ", ".join(entry["name"] for entry in wants)
+        known = ", ".join(harmless(entry["name"]) for entry in wants)
         raise ConfigError(f'{len(found) or "no"} members are called "{member}"; the members are {known}')
     return found[0]
 

@@ -15,7 +15,7 @@ from consensus.ledger.records.transactions import Ballot, Propose, Transaction
 from consensus.ledger.rules.decisions import is_known
 from consensus.ledger.rules.membership import MAX_OPEN_PROPOSALS
 from consensus.ledger.state.state import RefusedError
-from consensus.settings import SECTIONS, SettingsError, is_fixed
+from consensus.settings import SECTIONS, SettingsError, is_fixed, parse_setting
 from node.config.address import ANYWHERE, parse_address
 from node.member.ledger_client import SubmitError, Submitter
 from node.membership.address_book import AddressBook
@@ -150,10 +150,11 @@ class Governance:
             )
         return change
 
-    def _plain_value(self, setting: str, value: str) -> str:
+    @staticmethod
+    def _plain_value(setting: str, value: str) -> str:
         """Return the value as the ledger wants it written; what is no value as it is, to be refused with the reason."""
         try:
-            return self.ledger.settings.with_values({setting: value}).text_of(setting)
+            return str(parse_setting(setting, value))
         except SettingsError:
             return value
 

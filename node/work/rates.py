@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from consensus.settings import CONFIGURATION
 from engine.files import read_regular
 from node.system.files import write_atomically
 
@@ -90,17 +91,20 @@ class Rates:
             name = _announced_name(kind.split(" "))
             if name and each > 0:
                 rates.pop(name, None)
-                rates[name] = min(max(1, round(3600 / each)), _LARGEST_RATE)
+                rates[name] = max(1, round(min(3600 / each, _LARGEST_RATE)))
         return dict(list(rates.items())[-_MOST_ANNOUNCED:])
 
 
 def _announced_name(words: Sequence[str]) -> str:
-    """Return the name in a profile of a kind of jobs; empty if profiles do not tell it."""
-    if words[0] == "selfplay":
-        return f"random-{words[1]}" if words[2] == "random" else f"selfplay-{words[1]}"
-    if words[0] == "train" and words[-1] != "first":
-        return f"train-{words[1]}"
-    return ""
+    """Return the name in a profile of a kind of jobs; empty if profiles do not tell it, or if it is none of ours."""
+    match words:
+        case ["selfplay", configuration, search, *_]:
+            work = "random" if search == "random" else "selfplay"
+        case ["train", configuration, _]:  # first networks have one word more
+            work = "train"
+        case _:
+            return ""
+    return f"{work}-{configuration}" if CONFIGURATION.fullmatch(configuration) else ""
 
 
 def have_changed(before: Mapping[str, int], now: Mapping[str, int]) -> bool:

@@ -14,6 +14,7 @@ from consensus.certificate.envelope import make_certificate, make_envelope
 from consensus.certificate.settings import SettingsInForce, StatedSettings
 from consensus.certificate.verification import CertificateError
 from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.records.entities import Promotion
 from consensus.settings import SteeringSettings
 from consensus.statement import canonical_json, pae
 from tests.consensus.certificate.both import verify
@@ -40,6 +41,7 @@ def history() -> Swarm:
 
 
 SWARM = history()
+SECOND = SWARM.ledger.promotions()[1]
 GENESIS = SettingsInForce(0, {})
 MIDDLE = SettingsInForce(1, {"match.p1": "3/5"})
 LAST = SettingsInForce(3, {"match.p1": "16/25", "selfplay.games": "64"})
@@ -66,15 +68,14 @@ def test_an_added_configuration_is_one_of_the_swarm() -> None:
 MIDDLE_OF_ADD = SettingsInForce(1, {})
 
 
-def changed(edit: Callable[[dict[str, Any]], object]) -> str:
-    """Why the second certificate is refused with another statement that members have sealed."""
-    promotion = SWARM.ledger.promotions()[1]
+def changed(edit: Callable[[dict[str, Any]], object], swarm: Swarm = SWARM, promotion: Promotion = SECOND) -> str:
+    """Why the certificate of a promotion is refused with another statement that members have sealed."""
     table = json.loads(promotion.statement)
     edit(table["predicate"])
     statement = canonical_json(table)
-    seals = [(SWARM.id(member), SWARM.keys[member].sign(pae(statement))) for member in (0, 1, 2)]
+    seals = [(swarm.id(member), swarm.keys[member].sign(pae(statement))) for member in (0, 1, 2)]
     with pytest.raises(CertificateError) as error:
-        verify(make_envelope(statement, seals, [SWARM.genesis.raw]))
+        verify(make_envelope(statement, seals, [swarm.genesis.raw]))
     return str(error.value)
 
 
@@ -99,7 +100,10 @@ def changed(edit: Callable[[dict[str, Any]], object]) -> str:
             "statement.predicate.settings.match.changed: are more than the version says",
         ),
         (
-            lambda it: it["settings"]["match"].update(changed={"match.coming": "1"}),
+            lambda it: (
+                it["settings"]["match"].update(changed={"match.coming": "1"}),
+                it["settings"]["promotion"]["changed"].update({"match.coming": "1"}),
+            ),
             "statement.predicate.match.settings: settings.match.coming: is not a setting that this program knows; "
             "verify with a newer version of it",
         ),
@@ -119,6 +123,89 @@ def changed(edit: Callable[[dict[str, Any]], object]) -> str:
 )
 def test_what_cannot_be_is_refused(edit: Callable[[dict[str, Any]], object], why: str) -> None:
     assert changed(edit) == why
+
+
+IMPOSSIBLE = "statement.predicate.settings: are impossible"
+AT_MATCH, AT_END = "statement.predicate.settings.match", "statement.predicate.settings.promotion"
+
+
+@pytest.mark.parametrize(
+    ("moment", "forged", "why"),
+    [
+        ("match", {"version": 2}, IMPOSSIBLE),  # two settings differ, so two versions lie between
+        ("match", {"version": 3}, IMPOSSIBLE),
+        ("match", {"version": True}, f"{AT_MATCH}.version: must be a whole number"),
+        ("match", {"version": -1}, f"{AT_MATCH}.version: must be a whole number"),
+        ("match", {"changed": {"match.p1": 3}}, f"{AT_MATCH}.changed.match.p1: must be text"),
+        (
+            "match",
+            {"changed": {"match.p1": "3/5", "match.p0": "1/2"}},
+            f"{AT_MATCH}.changed: are more than the version says",
+        ),
+        ("promotion", {"version": "3"}, f"{AT_END}.version: must be a whole number"),
+        ("promotion", {"version": 1}, f"{AT_END}.changed: are more than the version says"),
+        ("promotion", {"version": 2}, IMPOSSIBLE),
+        ("promotion", {"changed": None}, f"{AT_END}.changed: must be a map"),
+        (
+            "promotion",
+            {"changed": {"timing.vote_s": "1"}},
+            f"{AT_END}.changed.timing.vote_s: is not a setting that members can change",
+        ),
+        (
+            "promotion",
+            {"changed": {"steering.rules": "0"}},
+            f"{AT_END}.changed.steering.rules: is not a setting that members can change",
+        ),
+        (
+            "promotion",
+            {"changed": {"selfplay games": "64"}},
+            f"{AT_END}.changed.selfplay games: is not a setting that members can change",
+        ),
+        (
+            "promotion",
+            {"changed": {"selfplay.games": "064"}},
+            f"{AT_END}.changed.selfplay.games: settings.selfplay.games: must be a whole number of 1 or more, not '064'",
+        ),
+        (
+            "promotion",
+            {"changed": {"selfplay.games": "0"}},
+            f"{AT_END}.changed.selfplay.games: settings.selfplay.games: must be a whole number of 1 or more, not 0",
+        ),
+        ("promotion", {"changed": {"match.p1": "0.64"}}, f"{AT_END}.changed.match.p1: is written 16/25"),
+        (
+            "promotion",
+            {"changed": {"selfplay.coming": "a b"}},
+            f"{AT_END}.changed.selfplay.coming: is not the value of a setting",
+        ),
+    ],
+)
+def test_no_ballots_lead_to_what_is_forged(moment: str, forged: dict[str, object], why: str) -> None:
+    assert changed(lambda it: it["settings"][moment].update(forged)) == why
+
+
+@pytest.mark.parametrize("field", ["version", "changed"])
+@pytest.mark.parametrize("moment", ["match", "promotion"])
+def test_nothing_may_be_left_out(moment: str, field: str) -> None:
+    why = f"statement.predicate.settings.{moment}: has no field {field}"
+    assert changed(lambda it: it["settings"][moment].pop(field)) == why
+
+
+@pytest.mark.parametrize(
+    ("added", "why"),
+    [
+        (None, IMPOSSIBLE),
+        (0, "added: is impossible"),
+        (3, "added: is impossible"),
+        ("1", "added: must be a whole number"),
+    ],
+)
+def test_a_configuration_was_added_before_its_match(added: object, why: str) -> None:
+    swarm = Swarm(4, replace(STEERED, configurations=("square8-3",)))
+    swarm.agree(SteeringChange("add", configuration="hex8-2"), 0, 1, 2)
+    swarm.agree(setting("match.p1", "3/5", "hex8-2"), 0, 1, 2)
+    swarm.promote(0)
+    promotion = swarm.ledger.promotions()[0]
+    assert changed(lambda it: it["settings"].update(added=added), swarm, promotion).endswith(why)
 
 
 def test_without_the_rules_a_statement_says_nothing_of_it() -> None:

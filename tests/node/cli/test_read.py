@@ -118,8 +118,13 @@ async def test_why_shows_one_member_or_every_signal_of_a_configuration(
     text = " ".join(capsys.readouterr().out.split())
     assert "Members" not in text
     assert "staleness 700 150 105,000 games age s 70" in text
+    assert await ask("why", "--member", "<dune>", "--json", "--data", data) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [entry["name"] for entry in answer["wants"]] == ["<dune>"]
+    assert [entry["configuration"] for entry in answer["shares"]] == ["hex8-2"]
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
 @pytest.mark.parametrize(
     ("wish", "complaint"),
     [
@@ -128,9 +133,9 @@ async def test_why_shows_one_member_or_every_signal_of_a_configuration(
     ],
 )
 async def test_why_of_what_is_not_there(
-    data: Path, capsys: pytest.CaptureFixture[str], wish: list[str], complaint: str
+    data: Path, capsys: pytest.CaptureFixture[str], wish: list[str], complaint: str, more: list[str]
 ) -> None:
-    assert await ask("why", *wish, "--data", data) == 2
+    assert await ask("why", *wish, *more, "--data", data) == 2
     assert capsys.readouterr().err == f"ringrift-node: {complaint}\n"
 
 

@@ -1,5 +1,6 @@
 """Progress means progress: what hangs, repeats itself or never ends is killed, and what compiles for long is not."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -260,6 +261,14 @@ def test_rates_are_kept_and_follow_what_is_measured(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     rates.observe(size, 16.0)  # it cannot be written: the node goes on
+
+
+def test_a_profile_leaves_out_what_is_none_of_our_rates(tmp_path: Path) -> None:
+    """A file of another version, or one that a person wrote, ends no node."""
+    path = tmp_path / "rates.json"
+    rest = "selfplay hex8-2", "selfplay", "", "train", "train x" + "y" * 99 + " c16b2", "selfplay \u202e 16 simulations"
+    path.write_text(json.dumps({**dict.fromkeys(rest, 1.0), "train hex8-2 c16b2": 5e-324, "selfplay hex8-2 random": 9}))
+    assert Rates(path).announced() == {"train-hex8-2": 10**12, "random-hex8-2": 400}
 
 
 def test_a_profile_tells_the_rates_that_members_size_claims_by() -> None:

@@ -16,6 +16,7 @@ from consensus.encoding import Encoded, Value, encode
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
+LEAST_HELD_S = 60  # work is claimed for this long at least, or nobody could finish any
 FAMILIES_LIMIT = 8
 THOUSAND = 1000  # the whole, of shares, scores and weights in thousandths
 SHARD_GAMES = 65_536  # a shard holds no more
@@ -405,6 +406,9 @@ class SteeringSettings(Section):
         for name in ("window_s", "cooldown_s", "stall_s", "slot_s", "turn_s"):
             if getattr(self, name) > LONGEST_S:
                 raise SettingsError(f"must be {LONGEST_S} or less, not {getattr(self, name)}", "steering", name)
+        for name in ("stall_s", "slot_s"):
+            if getattr(self, name) < LEAST_HELD_S:
+                raise SettingsError(f"must be {LEAST_HELD_S} or more, not {getattr(self, name)}", "steering", name)
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:
                 raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)

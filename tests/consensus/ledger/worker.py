@@ -24,12 +24,15 @@ QUICK = Settings(
 
 
 class Worker:
-    """Says by its own ledger what goes into its next event. `strength`: its models' chance in a game."""
+    """Says by its own ledger what goes into its next event.
 
-    def __init__(self, key: SigningKey, seed: int, strength: float = 0.8) -> None:
+    `strength`: its models' chance in a game. `longest`: a piece of work takes less turns than that.
+    """
+
+    def __init__(self, key: SigningKey, seed: int, strength: float = 0.8, longest: int = 12) -> None:
         self.key = key
         self.random = random.Random(seed)
-        self.strength = strength
+        self.strength, self.longest = strength, longest
         self.ids = 0
         self.left: dict[int, int] = {}  # by claim: turns until its work is done
 
@@ -50,7 +53,7 @@ class Worker:
         for claim in mine:
             if claim.waits:
                 continue
-            left = self.left.setdefault(claim.id, self.random.randrange(1, 12)) - 1
+            left = self.left.setdefault(claim.id, self.random.randrange(1, self.longest)) - 1
             self.left[claim.id] = left
             wishes.append(self.finish(ledger, claim) if left <= 0 else t.Progress(self.next_id(), claim.id, claim.done))
         work = None if mine else next_work(ledger, self.key.id, ROLES)
@@ -79,8 +82,9 @@ class Worker:
                 state=None,
             )  # fmt: skip
         assert claim.slot is not None
+        size = claim.amount // 2  # of a slot: a block for two players has two games
         scores = tuple(
             (block, sum(2 * (self.random.random() < self.strength) for _ in range(2)))
-            for block in range(claim.slot * 2, claim.slot * 2 + 2)
+            for block in range(claim.slot * size, (claim.slot + 1) * size)
         )
-        return t.Result(number, claim=claim.id, scores=scores, root=name, blob=name, size=1000, games=4)
+        return t.Result(number, claim=claim.id, scores=scores, root=name, blob=name, size=1000, games=claim.amount)

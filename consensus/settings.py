@@ -16,6 +16,7 @@ from consensus.encoding import Encoded, Value, encode
 CONFIGURATION = re.compile(r"(square8|square19|hex8|hexagonal)-([234])")
 LARGEST = 2**53 - 1
 LONGEST_S = 10**9
+SLOTS_LIMIT = 64  # of a match or series with `steering.rules`, of which there are many at once: snapshots have them all
 LEAST_HELD_S = 60  # work is claimed for this long at least, or nobody could finish any
 FAMILIES_LIMIT = 8
 THOUSAND = 1000  # the whole, of shares, scores and weights in thousandths
@@ -449,6 +450,10 @@ class Settings:
         if self.selfplay.ceiling < self.training.games:
             least = f"training.games ({self.training.games}) or more"
             raise SettingsError(f"must be {least}, not {self.selfplay.ceiling}", "selfplay", "ceiling")
+        most_blocks = SLOTS_LIMIT * self.match.slot_blocks
+        if self.steering.rules and self.match.block_limit > most_blocks:
+            bound = f"{SLOTS_LIMIT} x slot_blocks = {most_blocks} or less"
+            raise SettingsError(f"must be {bound}, not {self.match.block_limit}", "match", "block_limit")
         if list(self.configurations) != sorted(set(self.configurations)):
             raise SettingsError("configurations: must be sorted and distinct")
 

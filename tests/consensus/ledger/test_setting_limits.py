@@ -37,8 +37,15 @@ TURNS = 40
 PLAYS_ON = {("selfplay.random_games", str(LARGEST))}
 """With these values nothing is ever promoted: that many random games are played first."""
 
-LARGE = (16, 60, 500, 1000, 4096, SHARD_GAMES, LONGEST_S, LARGEST)
-SHARES = (Fraction(1, LARGEST), Fraction(1, 2), Fraction(2, 3), Fraction(LARGEST - 1, LARGEST), Fraction(1))
+LARGE = (8, 16, 60, 500, 1000, 4096, SHARD_GAMES, LONGEST_S, LARGEST)
+SHARES = (
+    Fraction(1, LARGEST),
+    Fraction(1, 2),
+    Fraction(101, 200),
+    Fraction(2, 3),
+    Fraction(LARGEST - 1, LARGEST),
+    Fraction(1),
+)
 NAMES = {"training.architecture": ("c4b1", "c256b20"), "steering.families": ("c4b1", "c4b1.c8b1.c16b2.c256b20")}
 
 

@@ -135,6 +135,11 @@ def test_a_configuration_can_lose_the_value_of_its_own() -> None:
         (setting("match.p1", "0.60"), "match.p1: write 3/5, not 0.60"),
         (setting("match.p1", "1/2"), "settings.match.p1: must be above p0 = 1/2, not 1/2"),
         (
+            setting("match.block_limit", "4096"),
+            "settings.match.block_limit: must be 64 x slot_blocks = 128 or less, not 4096",
+        ),
+        (setting("steering.slot_s", "59"), "settings.steering.slot_s: must be 60 or more, not 59"),
+        (
             setting("training.games", "4096"),
             "settings.selfplay.ceiling: must be training.games (4096) or more, not 512",
         ),

@@ -69,11 +69,11 @@ def test_evaluators_do_not_lag_where_nothing_is_open() -> None:
 
 def test_a_longer_match_in_one_configuration_is_one_match() -> None:
     swarm = Swarm(7, RULES)
-    limit = SteeringChange("set", setting="match.block_limit", value="320", configuration="hex8-2")
+    limit = SteeringChange("set", setting="match.block_limit", value="128", configuration="hex8-2")
     swarm.agree(limit, 0, 1, 2, 3, 4)
     nominate(swarm, 0, "hex8-2", is_trained=True)
     found = congestion(swarm.ledger)
-    assert (found.open, found.cap, found.is_congested) == (320, 640, False)
+    assert (found.open, found.cap, found.is_congested) == (128, 256, False)
 
 
 def test_training_waits_until_evaluators_have_caught_up() -> None:

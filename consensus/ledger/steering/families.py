@@ -52,7 +52,7 @@ def family_shares(ledger: Views, configuration: Configuration) -> tuple[FamilySh
 
 def next_family(ledger: Views, configuration: Configuration) -> str:
     """Return the family that lacks most of its share; of equal ones the first."""
-    only = families_of(ledger.settings_on(configuration.name))
+    only = ledger.settings_on(configuration.name).families
     if len(only) == 1:
         return only[0]
     return max(family_shares(ledger, configuration), key=lambda entry: entry.deficit).family

@@ -82,8 +82,8 @@ class Bold(Author):
         assert isinstance(made, t.Candidate)
         if promotions and self.random.random() < 0.3:
             model = self.random.choice(promotions).model
-            about = {"model": model.digest, "files": model.files, "parent": model.parent, "claim": None, "state": None}
-            return replace(made, **about)
+            nomination = replace(made, model=model.digest, files=model.files, parent=model.parent)
+            return replace(nomination, claim=None, state=None)
         losses = {name: self.random.choice([-LARGEST, 0, 5, LARGEST]) for name in ("policy", "value")}
         return replace(made, losses=losses)
 

@@ -106,7 +106,7 @@ def _changed_value(changed: Part, name: str) -> str:
     except SettingsError as error:
         raise value.refuse(str(error)) from None
     if str(written) != value.text():
-        raise value.refuse(f"is written {written}")
+        raise value.refuse(f"must be written {written}")
     return value.text()
 
 
@@ -132,7 +132,7 @@ def _check_configuration(part: Part) -> None:
 
 
 def _changed_settings(part: Part, stated: SettingsInForce, genesis: Genesis) -> MatchSettings:
-    """Return the settings of a match of the genesis with what members had set, each written as ballots write it."""
+    """Return the settings of a match of the genesis with what members had set."""
     section = MatchSettings.NAME + "."
     changed = {name: text for name, text in stated.changed.items() if name.startswith(section)}
     try:
@@ -141,7 +141,4 @@ def _changed_settings(part: Part, stated: SettingsInForce, genesis: Genesis) -> 
         raise part.refuse(f"{error}; verify with a newer version of it") from None
     except SettingsError as error:
         raise part.refuse(str(error)) from None
-    for name, text in changed.items():
-        if settings.text_of(name) != text:
-            raise part.refuse(f"settings.{name}: must be written {settings.text_of(name)}")
     return settings.match

@@ -13,7 +13,9 @@ from consensus.ledger.records.entities import Shard
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from consensus.ledger.state.state import State
 
-SHARDS_KEPT = 1024  # of each configuration: far more than a training window
+SHARDS_KEPT = 1024  # of each configuration: far more than a training window, if they are of the usual size
+SMALL_SHARDS_KEPT = 4096  # with `steering.rules`, which size shards by the speed of machines, until they have
+GAMES_KEPT = 32_768
 WAITING_KEPT = 64  # of those whose authors are not trusted
 CLOSED_KEPT = 64
 FAULTS_KEPT = 64
@@ -23,7 +25,7 @@ PROMOTIONS_KEPT = 64  # and of the 64 before them those that still lack seals
 def prune(state: State) -> None:
     """Drop what is old."""
     for name, shards in state.shards.items():
-        kept = _newest(shards)
+        kept = _newest(shards, by_games=bool(state.settings.steering.rules))
         for shard in shards:
             if shard.digest not in kept:
                 del state.shard_names[shard.digest]
@@ -47,11 +49,16 @@ def prune(state: State) -> None:
     _prune_promotions(state)
 
 
-def _newest(shards: Sequence[Shard]) -> set[bytes]:
+def _newest(shards: Sequence[Shard], *, by_games: bool) -> set[bytes]:
     """Return the digests of the shards that are kept: those that wait take nobody's place, struck ones have none."""
-    counted = [shard.digest for shard in shards if shard.standing == "counted"]
+    counted = [shard for shard in shards if shard.standing == "counted"]
     waiting = [shard.digest for shard in shards if shard.standing == "waiting"]
-    return {*counted[-SHARDS_KEPT:], *waiting[-WAITING_KEPT:]}
+    number = min(SHARDS_KEPT, len(counted))
+    games = sum(shard.games for shard in counted[-number:])
+    while by_games and games < GAMES_KEPT and number < min(SMALL_SHARDS_KEPT, len(counted)):
+        number += 1
+        games += counted[-number].games
+    return {*(shard.digest for shard in counted[len(counted) - number :]), *waiting[-WAITING_KEPT:]}
 
 
 def _prune_promotions(state: State) -> None:

@@ -65,8 +65,8 @@ def apply_train_claim(
     _require_few_claims(state, author)
     name = configuration_of(state, transaction.configuration).name
     decisions.require_running(state, "train", name)
-    if state.settings.steering.rules and transaction.family not in decisions.settings_on(state, name).families:
-        raise RefusedError("family is not trained here")
+    if state.settings.steering.rules:
+        _require_fit_for_training(state, author, name, transaction.family)
     model = lineage.start_of(state, name, transaction.family).digest
     for claim in state.claims.values():
         if (claim.kind, claim.configuration, claim.family) == ("train", transaction.configuration, transaction.family):
@@ -206,6 +206,14 @@ def configuration_of(state: State, name: str) -> Configuration:
     if configuration is None:
         raise RefusedError("unknown configuration")
     return configuration
+
+
+def _require_fit_for_training(state: State, author: MemberId, name: str, family: str) -> None:
+    """Raise RefusedError if nobody wants such a network, or the member trains already: nobody can train two at once."""
+    if family not in decisions.settings_on(state, name).families:
+        raise RefusedError("family is not trained here")
+    if any(claim.kind == "train" and claim.author == author for claim in state.claims.values()):
+        raise RefusedError("member trains already")
 
 
 def _training_steps(state: State, name: str) -> int:

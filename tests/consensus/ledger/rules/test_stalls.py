@@ -316,6 +316,18 @@ def test_who_failed_once_trains_only_when_it_is_due_so_that_nobody_uses_up_the_g
     assert nominate_trained(swarm, LIAR, "in time") is not None
 
 
+def test_nobody_holds_the_training_of_two_configurations() -> None:
+    swarm = swarm_of(settings=replace(RULES, configurations=("hex8-2", "square8-2")))
+    claim = train(swarm, LIAR)
+    train(swarm, LIAR, configuration="square8-2")
+    assert swarm.refusal() == "member trains already"
+    train(swarm, OTHER, configuration="square8-2")
+    assert swarm.refusal() is None
+    swarm.act(LIAR, t.Release(swarm.next_id(LIAR), claim, "tired"))
+    train(swarm, LIAR, configuration="square8-2")
+    assert swarm.refusal() == "training is taken"
+
+
 def test_a_candidate_at_which_everybody_fails_ends_for_idleness() -> None:
     """Its files are there, but no machine can load them: all give their slots back at once, and try again later."""
     swarm = swarm_of()

@@ -44,10 +44,8 @@ def whole(value: Any) -> int:
 def digest(value: Any, or_null: bool = False) -> Any:
     need((value is None and or_null) or re.fullmatch("[0-9a-f]{64}", value), f"{value!a:.80} is not a digest")
     return None if value is None else bytes.fromhex(value)
-
 P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 C = 2707385501144840649318225287225658788936804267575313519463743609750303402022
-
 def is_strict(point: bytes) -> bool:
     """Return whether 32 bytes are canonical, and of a point whose order does not divide 8."""
     y = int.from_bytes(point, "little") % 2**255
@@ -145,6 +143,7 @@ def follow(records: list[bytes], founders: Roster, swarm: bytes) -> list[Roster]
 # ---- The statement
 TYPES = ["https://in-toto.io/Statement/v1", "urn:ringrift-swarm:promotion:v1"]
 WHOLES = {"simulations": 1, "considered": 1, "slot_blocks": 1, "opening_plies": 0, "block_limit": 1}  # at least
+BALLOT = r"(?!(timing|epoch|membership)\.|steering\.rules=)[a-z][a-z0-9_]{0,31}\.[a-z][a-z0-9_]{0,31}=[\w./-]{1,64}"
 LEFT_OUT = {"p0": Fraction(1, 2), "limit_share": Fraction(1)}  # what it means that they are absent
 
 def read_settings(it: Any, genesis: Any) -> dict[str, Any]:
@@ -156,10 +155,12 @@ def read_settings(it: Any, genesis: Any) -> dict[str, Any]:
         need(is_named, "configuration: is not played by this swarm")
         return match
     first, then, added = (it["settings"][name] for name in ("match", "promotion", "added"))
-    changed = first["changed"]
-    _ = [str.encode(text) for text in (*changed.values(), *then["changed"].values())]  # fails for what is not text
-    need(len(changed) <= whole(first["version"]) <= whole(then["version"]) >= len(then["changed"]), "settings: version")
-    need(added is None if is_named else whole(added) >= 0, "settings.added")
+    (changed, start), (later, end) = ((moment["changed"], whole(moment["version"])) for moment in (first, then))
+    for ballot in (name + "=" + text for name, text in (*changed.items(), *later.items())):
+        need(re.fullmatch(BALLOT, ballot, re.ASCII), f"settings: {ballot!a:.80} is no ballot")
+    differing = sum(changed.get(name) != later.get(name) for name in {*changed, *later})
+    need(len(changed) <= start and len(later) <= end and differing <= end - start, "settings: version")
+    need(added is None if is_named else len(changed) < start >= whole(added) >= 1, "settings.added")
     need(re.fullmatch("(square8|square19|hex8|hexagonal)-[234]", it["configuration"]), "configuration")
     for key, text in ((key, text) for key, text in changed.items() if key.startswith("match.")):
         name = key.removeprefix("match.")
@@ -168,12 +169,11 @@ def read_settings(it: Any, genesis: Any) -> dict[str, Any]:
         need(str(value) == text and max(value.as_integer_ratio()) < 2**53, f"settings: {key} in another form")
         need(value >= WHOLES[name] if name in WHOLES else 0 < value < 1 or (name, value) == ("limit_share", 1), key)
     need(LEFT_OUT["p0"] <= match["p0"] < match["p1"] and match["p0"] <= match["limit_share"], "settings: p0, p1")
-    need(match["block_limit"] <= 4096 and not match["block_limit"] % (2 * match["slot_blocks"]), "settings: slots")
+    limit, size = match["block_limit"], match["slot_blocks"]
+    need(limit <= min(4096, 64 * size) and limit % (2 * size) == 0, "settings: slots")
     return match
-
 def to_text(number: Any) -> str:
     return f"{number.numerator}/{number.denominator}" if type(number) is Fraction else f"{number:.12f}"
-
 def run_test(match: dict[str, Any], scores: list[int], most: int) -> Any:
     """Return what the test says of these block scores, the last of which must make it accept."""
     limit, enough, p0, p1 = match["block_limit"], match["limit_share"], match["p0"], match["p1"]

@@ -14,7 +14,6 @@ from consensus.settings import (
     SettingsError,
     UnknownSettingError,
     is_fixed,
-    parse_setting,
     players,
 )
 
@@ -89,24 +88,15 @@ def _in_force(part: Part) -> SettingsInForce:
 
 
 def _changed_value(changed: Part, name: str) -> str:
-    """Return the value of a setting. Raise CertificateError if no ballot can give it this one.
+    """Return the value of a setting. Raise CertificateError if no ballot can be about it, or have such a value.
 
-    A setting that this program does not know may be one of a newer one; only its form can be checked. Whether all
-    values fit together depends on which of them are the configuration's own, and is not said.
+    Those that are not about matches may be settings of a newer program: only their form is checked.
     """
     value = changed[name]
     if SETTING.fullmatch(name) is None or is_fixed(name):
         raise value.refuse("is not a setting that members can change")
     if VALUE.fullmatch(value.text()) is None:
         raise value.refuse("is not the value of a setting")
-    try:
-        written = parse_setting(name, value.text())
-    except UnknownSettingError:
-        return value.text()
-    except SettingsError as error:
-        raise value.refuse(str(error)) from None
-    if str(written) != value.text():
-        raise value.refuse(f"must be written {written}")
     return value.text()
 
 
@@ -132,7 +122,7 @@ def _check_configuration(part: Part) -> None:
 
 
 def _changed_settings(part: Part, stated: SettingsInForce, genesis: Genesis) -> MatchSettings:
-    """Return the settings of a match of the genesis with what members had set."""
+    """Return the settings of a match of the genesis with what members had set, each written as ballots write it."""
     section = MatchSettings.NAME + "."
     changed = {name: text for name, text in stated.changed.items() if name.startswith(section)}
     try:
@@ -141,4 +131,7 @@ def _changed_settings(part: Part, stated: SettingsInForce, genesis: Genesis) -> 
         raise part.refuse(f"{error}; verify with a newer version of it") from None
     except SettingsError as error:
         raise part.refuse(str(error)) from None
+    for name, text in changed.items():
+        if settings.text_of(name) != text:
+            raise part.refuse(f"settings.{name}: must be written {settings.text_of(name)}")
     return settings.match

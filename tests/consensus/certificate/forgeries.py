@@ -401,6 +401,14 @@ def changed_settings(**changed: str) -> Callable[[], bytes]:
     )
 
 
+def changed_throughout(**changed: str) -> Callable[[], bytes]:
+    """The same settings were changed at the nomination and at the promotion."""
+    values = {name.replace("_", "."): text for name, text in changed.items()}
+    return consistent(
+        lambda it: [it["settings"][moment].update(changed=values, version=1) for moment in ("match", "promotion")]
+    )
+
+
 def catalogue() -> list[Forgery]:
     """Every kind of forgery, in the order of docs/certificates.md."""
     return [
@@ -523,7 +531,10 @@ def catalogue() -> list[Forgery]:
         Forgery("with a version before that of the match", predicate("settings", "promotion", "version", to=0)),
         Forgery("with a ballot in another form", changed_settings(match_p1="6/10")),
         Forgery("with an impossible ballot", changed_settings(match_p1="3/2")),
-        Forgery("with a ballot on an unknown setting", changed_settings(match_coming="1")),
+        Forgery("with a ballot on an unknown setting", changed_throughout(match_coming="1")),
+        Forgery("with a ballot on what no ballot can change", changed_throughout(timing_gap="1")),
+        Forgery("with a ballot that has no form of one", changed_throughout(match_p1="3 / 5")),
+        Forgery("with more changes than versions between", changed_settings(match_p0="1/2")),
         Forgery("with a ballot that is not text", predicate("settings", "match", "changed", to={"match.p1": 1})),
         Forgery("with a configuration that was added, but is in the genesis", predicate("settings", "added", to=1)),
         Forgery("with another number of players", predicate("match", "players", to=3)),

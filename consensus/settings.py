@@ -408,7 +408,7 @@ class SteeringSettings(Section):
             if getattr(self, name) > LONGEST_S:
                 raise SettingsError(f"must be {LONGEST_S} or less, not {getattr(self, name)}", "steering", name)
         for name in ("stall_s", "slot_s"):
-            if getattr(self, name) < LEAST_HELD_S:
+            if self.rules and getattr(self, name) < LEAST_HELD_S:
                 raise SettingsError(f"must be {LEAST_HELD_S} or more, not {getattr(self, name)}", "steering", name)
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:

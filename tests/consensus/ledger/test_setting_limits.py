@@ -37,7 +37,7 @@ TURNS = 40
 PLAYS_ON = {("selfplay.random_games", str(LARGEST))}
 """With these values nothing is ever promoted: that many random games are played first."""
 
-LARGE = (8, 16, 60, 500, 1000, 4096, SHARD_GAMES, LONGEST_S, LARGEST)
+LARGE = (8, 16, 30, 60, 500, 1000, 4096, SHARD_GAMES, LONGEST_S, LARGEST)
 SHARES = (
     Fraction(1, LARGEST),
     Fraction(1, 2),

@@ -138,7 +138,7 @@ def test_a_configuration_can_lose_the_value_of_its_own() -> None:
             setting("match.block_limit", "4096"),
             "settings.match.block_limit: must be 64 x slot_blocks = 128 or less, not 4096",
         ),
-        (setting("steering.slot_s", "59"), "settings.steering.slot_s: must be 60 or more, not 59"),
+        (setting("steering.slot_s", "29"), "settings.steering.slot_s: must be 30 or more, not 29"),
         (
             setting("training.games", "4096"),
             "settings.selfplay.ceiling: must be training.games (4096) or more, not 512",

@@ -31,8 +31,12 @@ MOSTS = ("ledger_bytes_max",)
 ABLATED = (
     "utilisation",
     "floor_violations",
+    "regressions_induced",
     "regressions_rolled_back",
+    "stalls_induced",
     "stalls_noticed",
+    "stall_alarms",
+    "idle_hours",
     "promotions",
     "strength",
     "weakest",
@@ -67,7 +71,14 @@ def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a weight or threshold of the steering set to neutral; may be given several times",
     )
-    add("--ablate", action="store_true", help="run all seeds with the rules as they are, then without each of these")
+    add(
+        "--ablate",
+        nargs="?",
+        const=tuple(sorted(NEUTRAL)),
+        type=_parts,
+        metavar="NAME,...",
+        help="run all seeds with the rules as they are, then without each of these; all by default",
+    )
 
 
 def _hours(text: str) -> float:
@@ -78,6 +89,14 @@ def _hours(text: str) -> float:
     if not 0 < hours <= LONGEST_HOURS:
         raise argparse.ArgumentTypeError(f"{text!r}: must be a number of hours above 0, at most {LONGEST_HOURS:g}")
     return hours
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in NEUTRAL]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r}: must be some of {', '.join(sorted(NEUTRAL))}")
+    return names
 
 
 def _configurations(text: str) -> tuple[str, ...]:
@@ -93,8 +112,7 @@ def _configurations(text: str) -> tuple[str, ...]:
 def run_ledgers(arguments: argparse.Namespace) -> int:
     """Run all seeds and print what came of them; return 0 if nothing was violated, else 1."""
     variants = [tuple(arguments.without)]
-    if arguments.ablate:
-        variants += [(*arguments.without, name) for name in sorted(NEUTRAL) if name not in arguments.without]
+    variants += [(*arguments.without, name) for name in arguments.ablate or () if name not in arguments.without]
     counts = list(arguments.nodes or NODES)
     tables: dict[tuple[str, ...], list[LedgerReport]] = {}
     for names in variants:

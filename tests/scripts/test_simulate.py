@@ -114,6 +114,11 @@ def test_a_table_of_ablations_has_a_row_for_each_part(
     head, _, *rows = capsys.readouterr().out.partition("\n\n")[0].splitlines()
     assert head.split(" | ")[1] == "utilisation"
     assert [row.split(" | ")[0] for row in rows] == ["| nothing", "| floor", "| quota"]
+    assert (
+        main([*LEDGER[:-1], "--hours", "0.02", "--seeds", "1", "--jobs", "1", "--rules", "1", "--ablate", "quota"]) == 0
+    )
+    _, _, *rows = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert [row.split(" | ")[0] for row in rows] == ["| nothing", "| quota"]
 
 
 @pytest.mark.parametrize(
@@ -123,6 +128,7 @@ def test_a_table_of_ablations_has_a_row_for_each_part(
         ["--hours", "x", "--ledger"],
         ["--configurations", "hex9-2"],
         ["--without", "everything"],
+        ["--ablate", "everything"],
         ["--seeds", "0"],
         ["--seeds", "5..4"],
         ["--nodes", "x"],

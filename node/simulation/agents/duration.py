@@ -5,6 +5,8 @@ from __future__ import annotations
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import UNIFORM
+from consensus.ledger.rules import costs
+from consensus.ledger.state.state import UNIFORM_MODEL
 from node.simulation.agents.machines import Machine
 
 _PLIES = {"square8": 70, "hex8": 80, "square19": 800, "hexagonal": 1000}  # of a game for two
@@ -24,7 +26,17 @@ def evaluations_of_game(ledger: Ledger, claim: Claim) -> float:
     plies = plies_of_game(claim.configuration)
     if claim.model == UNIFORM:
         return plies * _RANDOM_PLY
-    return float(plies * (claim.simulations or ledger.selfplay_settings(claim.configuration, claim.model).simulations))
+    return float(plies * _simulations_of(ledger, claim))
+
+
+def _simulations_of(ledger: Ledger, claim: Claim) -> int:
+    return claim.simulations or ledger.selfplay_settings(claim.configuration, claim.model).simulations
+
+
+def cost_of_ply(ledger: Ledger, claim: Claim) -> int:
+    """Return what a ply of a claim of self-play costs as the ledger counts it, whether it does or not."""
+    model = UNIFORM_MODEL if claim.model == UNIFORM else ledger.configuration(claim.configuration).model
+    return costs.cost_of_ply(model, claim.configuration, _simulations_of(ledger, claim))
 
 
 def seconds_of(ledger: Ledger, claim: Claim, machine: Machine) -> float:

@@ -24,8 +24,8 @@ STALL_GAIN = 50.0
 """Who truly gained so many points in a window has not stalled, as members understand it (`velocity.SLOW`)."""
 
 STALL_WINDOWS = 2
-"""A stall that lasted for fewer of the ledger's windows cannot be told from chance: on large boards four hours are the
-time of a few trainings."""
+"""A stall that lasted for fewer of the ledger's windows, since its beginning or a jump or regression in it, cannot be
+told from chance: on large boards four hours are the time of a few trainings."""
 
 _GRACE_S = 30.0  # from the end of a lease until an ordered event has ended the claim
 
@@ -71,7 +71,7 @@ class Usage:
 
 
 class Floors:
-    """The cost of self-play that was delivered for each configuration, by windows of `WINDOW_S`."""
+    """What was delivered of self-play for each configuration, as the ledger counts costs, by windows of `WINDOW_S`."""
 
     def __init__(self, configurations: Iterable[str]) -> None:
         self._configurations = tuple(configurations)
@@ -137,7 +137,7 @@ class Progress:
         self.false_stall_alarms = 0  # those at which it had truly gained `STALL_GAIN` or more in the window
         self.nominations = 0  # of models that had been canonical
         self._stalled: set[str] = set()
-        self._costs: dict[Turn, int] = {}  # of all self-play of its configuration when a stall began
+        self._began: dict[str, tuple[Turn, int]] = {}  # the last stall, and the cost of all self-play when it began
         self._was_canonical: set[tuple[str, bytes]] = set()
         self._open: dict[str, _Regression] = {}  # the last one that is not rolled back, by configuration
 
@@ -155,6 +155,8 @@ class Progress:
             self.regressions[turn] = name
             before = frozenset(earlier for other, earlier in self._was_canonical if other == name)
             self._open[name] = _Regression(turn, before)
+        if turn is not None:
+            self._began.pop(name, None)
         self._was_canonical.add((name, model))
 
     def observe_candidate(self, effect: Effect) -> None:
@@ -168,8 +170,8 @@ class Progress:
         """
         configuration = found.configuration
         stall = self._models.curves[configuration].stall_at(now_s)
-        if stall is not None and found.cost >= self._costs.setdefault(stall, found.cost) + STALL_WINDOWS * found.window:
-            self.long_stalls.add(stall)
+        if stall is not None:
+            self._observe_stall(stall, found)
         if not found.is_stalled:
             self._stalled.discard(configuration)
             return
@@ -179,6 +181,14 @@ class Progress:
         self._stalled.add(configuration)
         if stall is not None:
             self.noticed.add(stall)
+
+    def _observe_stall(self, stall: Turn, found: Learning) -> None:
+        """Take in that a stall lasts. A jump or a regression in it ends what was seen of it so far."""
+        known, cost = self._began.get(found.configuration, (None, 0))
+        if known != stall:
+            self._began[found.configuration] = stall, found.cost
+        elif found.cost >= cost + STALL_WINDOWS * found.window:
+            self.long_stalls.add(stall)
 
 
 class Measures:

@@ -9,7 +9,7 @@ from consensus.ledger.priorities import training_shards
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Candidacy, Claim, Shard
 from consensus.ledger.records.transactions import UNIFORM
-from node.simulation.agents.duration import evaluations_of_game, plies_of_game
+from node.simulation.agents.duration import cost_of_ply, plies_of_game
 from node.simulation.agents.machines import Machine
 from node.simulation.agents.order import Author
 from node.simulation.agents.world import World
@@ -36,9 +36,8 @@ class Reports:
         shard = self._digest("shard", claim.id)
         if not character.is_honest:
             world.models.observe_shard(shard, quality=character.game_quality, is_false=character.false_facts)
-        cost = claim.amount * evaluations_of_game(world.ledger, claim)
-        world.measures.floors.observe_games(name, cost, world.timeline.now_s)
         plies = claim.amount * plies_of_game(name)
+        world.measures.floors.observe_games(name, plies * cost_of_ply(world.ledger, claim), world.timeline.now_s)
         return t.Games(
             self._author.next_id(),
             claim=claim.id,

@@ -189,6 +189,9 @@ def test_an_alarm_about_a_stall_is_false_where_models_got_stronger() -> None:
     class Truth:
         curves: Mapping[str, Curve] = {"hex8-2": Curve("hex8-2", 1, 20 * 3600.0)}
 
+        def turn(self, configuration: str, model: bytes) -> Turn | None:
+            return Turn("jump", 1.0, 1.0)
+
     truth: Any = Truth()
     progress = Progress(truth)
     (stall,) = (turn for turn in Truth.curves["hex8-2"].turns if turn.kind == "stall")
@@ -205,5 +208,9 @@ def test_an_alarm_about_a_stall_is_false_where_models_got_stronger() -> None:
     assert (progress.stall_alarms, progress.noticed, progress.long_stalls) == (2, {stall}, set())
     progress.observe_learning(found(2199, 0), stall.begin_s + 1.0, 0.0)
     assert progress.long_stalls == set()
+    progress.observe_promotion(promotion("hex8-2", b"great"))  # a jump
     progress.observe_learning(found(2200, 0), stall.begin_s + 2.0, 0.0)
+    progress.observe_learning(found(2399, 0), stall.begin_s + 3.0, 0.0)
+    assert progress.long_stalls == set()
+    progress.observe_learning(found(2400, 0), stall.begin_s + 4.0, 0.0)
     assert progress.long_stalls == {stall}

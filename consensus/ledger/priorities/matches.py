@@ -7,6 +7,7 @@ from collections.abc import Collection
 from consensus.keys import MemberId
 from consensus.ledger.ledger import Ledger
 from consensus.ledger.priorities.work import Subject, Work
+from consensus.ledger.steering.capability import can_play_slot
 from consensus.settings import players
 
 
@@ -21,6 +22,8 @@ def wanted_match(ledger: Ledger, member: MemberId, avoided: Collection[Subject])
             continue
         claims = [claim for claim in ledger.claims() if claim.candidate == candidacy.id]
         if any(claim.author == member for claim in claims):
+            continue
+        if ledger.settings.steering.rules and not can_play_slot(ledger, member, candidacy):
             continue
         if len(ledger.open_slots(candidacy, member)) > sum(claim.waits for claim in claims):
             games = candidacy.settings.slot_blocks * players(candidacy.configuration)

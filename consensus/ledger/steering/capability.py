@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consensus.keys import MemberId
-from consensus.ledger.records.entities import Configuration
-from consensus.ledger.rules.costs import EVALUATION
+from consensus.ledger.records.entities import Candidacy, Configuration
+from consensus.ledger.records.ratings import Contest
+from consensus.ledger.rules.costs import EVALUATION, cost_of_ply
+from consensus.ledger.state.state import SMALL_SWARM
 from consensus.ledger.steering.amounts import enough_games, mean_plies, plays_at_random
 from consensus.ledger.views import Views
-from consensus.settings import SHARD_GAMES
+from consensus.settings import SHARD_GAMES, players
 
 CLAIM_S = 90
 """A claim is sized to so many seconds of work: long enough that claims cost little, and little is lost with one."""
@@ -49,8 +51,41 @@ def games_per_hour(ledger: Views, member: MemberId, configuration: Configuration
     is_random = plays_at_random(ledger.settings_on(name), configuration)
     if rate := rate_of(ledger, member, f"random-{name}" if is_random else f"selfplay-{name}"):
         return rate
-    cost = mean_plies(configuration) * ledger.budget(name).ply_cost
-    return rate_of(ledger, member, "evaluations") * EVALUATION // max(1, cost)
+    return evaluations_per_hour(ledger, member) // max(1, _cost_of_game(ledger, configuration))
+
+
+def evaluations_per_hour(ledger: Views, member: MemberId) -> int:
+    """Return how many thousandths of an evaluation the member does in an hour; 0 if it does not say.
+
+    If its profile does not name that, it is what it does at least where it has played games of models.
+    """
+    if rate := rate_of(ledger, member, "evaluations"):
+        return rate * EVALUATION
+    measured = (
+        rate_of(ledger, member, f"selfplay-{entry.name}") * _cost_of_game(ledger, entry)
+        for entry in ledger.configurations()
+        if not plays_at_random(ledger.settings_on(entry.name), entry)
+    )
+    return min(filter(None, measured), default=0)
+
+
+def _cost_of_game(ledger: Views, configuration: Configuration) -> int:
+    return mean_plies(configuration) * ledger.budget(configuration.name).ply_cost
+
+
+def can_play_slot(ledger: Views, member: MemberId, contest: Contest) -> bool:
+    """Return whether the member plays a slot of a match or series in the time for which it may hold one.
+
+    So a slow machine holds up no match on a large board. It may try if it does not say how fast it is.
+    """
+    configuration = ledger.configuration(contest.configuration)
+    rate = games_per_hour(ledger, member, configuration) * ledger.budget(configuration.name).ply_cost
+    if rate == 0 or len(ledger.roster) <= SMALL_SWARM:
+        return True
+    model = contest.model if isinstance(contest, Candidacy) else configuration.model
+    games = contest.settings.slot_blocks * players(contest.configuration)
+    cost = games * cost_of_ply(model, contest.configuration, contest.settings.simulations)
+    return 3600 * cost <= ledger.settings.steering.slot_s * rate
 
 
 def positions_per_hour(ledger: Views, member: MemberId, configuration: str) -> int:

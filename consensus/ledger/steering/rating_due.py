@@ -9,6 +9,7 @@ from consensus.encoding import encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.ratings import Series
+from consensus.ledger.steering.capability import can_play_slot
 from consensus.ledger.steering.estimates import results_of
 from consensus.ledger.views import Views
 
@@ -45,7 +46,14 @@ def series_due(
         is_last = series.pair.opponent == "random" or series.pair.player == "policy"
         return is_last, results + taken.count(series.id), hashlib.sha256(encode([member, series.id])).digest()
 
-    return next((series for series in sorted(open_, key=order) if ledger.open_slots(series, member)), None)
+    return next(
+        (
+            series
+            for series in sorted(open_, key=order)
+            if ledger.open_slots(series, member) and can_play_slot(ledger, member, series)
+        ),
+        None,
+    )
 
 
 def _unsettled(ledger: Views, configuration: str) -> tuple[Series, ...]:

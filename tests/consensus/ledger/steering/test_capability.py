@@ -10,6 +10,7 @@ import pytest
 from consensus.ledger.priorities import Work, next_work
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.rules.costs import usual_plies
 from consensus.ledger.steering.capability import (
     CLAIM_S,
     claim_seconds,
@@ -68,6 +69,38 @@ def test_what_was_not_measured_follows_from_the_cost() -> None:
     tell(swarm, 0, {"positions": 9, "train-hex8-2": 2})
     assert positions_per_hour(swarm.ledger, swarm.id(0), "hex8-2") == 2 * settings.training.batch
     assert positions_per_hour(swarm.ledger, swarm.id(1), "hex8-2") == 0
+
+
+def test_what_was_not_measured_follows_from_what_was_measured_elsewhere() -> None:
+    swarm = Swarm(4, replace(RULES, configurations=("hex8-2", "hex8-3", "hexagonal-2")))
+    tell(swarm, 0, {"random-hex8-2": 9000})
+    large = swarm.ledger.configuration("hexagonal-2")
+    assert games_per_hour(swarm.ledger, swarm.id(0), large) == 0  # random games say little of others
+    tell(swarm, 0, {"selfplay-hex8-2": 9000})
+    costs = [usual_plies(name) * swarm.ledger.budget(name).ply_cost for name in ("hex8-2", "hexagonal-2")]
+    assert games_per_hour(swarm.ledger, swarm.id(0), large) == 9000 * costs[0] // costs[1]
+    tell(swarm, 0, {"selfplay-hex8-2": 9000, "selfplay-hex8-3": 1800})
+    assert games_per_hour(swarm.ledger, swarm.id(0), large) == 1800 * costs[0] // costs[1]  # the least is sure
+    tell(swarm, 0, {"selfplay-hex8-2": 9000, "selfplay-hexagonal-2": 7})
+    assert games_per_hour(swarm.ledger, swarm.id(0), large) == 7
+
+
+def test_a_machine_that_is_too_slow_for_a_slot_leaves_matches_and_ratings_to_others() -> None:
+    """A slot has four games with as many simulations as in self-play: in 900 s, so at 16 games an hour."""
+    swarm = Swarm(4, RULES)
+    swarm.promote(0, "first")
+    candidate = swarm.nominate(1, "second")
+    swarm.order()
+    swarm.order()
+    for rates in ({}, {"selfplay-hex8-2": 16}):
+        tell(swarm, 2, rates)
+        work = wanted(swarm, 2, "match")
+        assert work is not None
+        assert (work.kind, work.candidate) == ("match", candidate)
+    tell(swarm, 2, {"selfplay-hex8-2": 15})
+    assert wanted(swarm, 2, "match") is None
+    other = wanted(swarm, 3, "match")
+    assert other is not None
 
 
 def test_a_claim_fits_into_half_of_the_expected_life_that_is_left() -> None:

@@ -51,12 +51,12 @@ def _square_lines(position: Position, shape: Board, marked: Collection[int]) -> 
 
 def _hex_lines(position: Position, shape: Board, marked: Collection[int]) -> list[Text]:
     """Draw rows that begin half a cell beside the row before; columns lean and are labelled at their upper end."""
-    radius, wide = -shape.low, _WIDE if shape.side < 10 else _NARROW - 1
-
+    radius = -shape.low
+    wide, margin, gap = (_WIDE, _LABEL, "  ") if shape.side < 10 else (_NARROW - 1, _LABEL - 1, " ")
     lines = []
     for y in range(-radius, radius + 1):
         first, last = max(-radius, -radius - y), min(radius, radius - y)
-        indent = _LABEL + wide * abs(y) // 2
+        indent = margin + wide * abs(y) // 2
         if y == -radius:
             heads = "".join(f"{x:<{wide}}" for x in range(first, last + 1))
             lines.append(Text(" " * (indent - wide // 2) + heads.rstrip() + "  x", style="dim"))
@@ -65,7 +65,7 @@ def _hex_lines(position: Position, shape: Board, marked: Collection[int]) -> lis
         line = Text.assemble((f"{side:>{indent - 1}} ", "dim"))
         for x in range(first, last + 1):
             line.append_text(_cell(position, shape.index[x, y], wide, marked))
-        line.append(f"  {y}", style="dim")
+        line.append(f"{gap}{y}", style="dim")
         lines.append(line)
     lines[-1].append("  y", style="dim")
     return lines

@@ -19,7 +19,7 @@ import trio
 
 from engine.config import CONFIGS
 from node.play.models import FoundModel
-from node.play.thinking import STRENGTHS
+from node.play.strengths import STRENGTHS
 from node.system.imports import python_command
 from node.work.watchdog import COMPILING_S
 from node.work.worker import JobRunner, WorkError
@@ -33,6 +33,7 @@ ANSWER_S = 120.0
 _PROCESS_IDLE_S = 300.0  # without a request, after which the process ends
 _LOOK_S = 10.0
 _MAX_SEED = 64  # characters
+_MAX_MOVE = 4096  # characters; that of a line names all its cells
 
 _log = structlog.get_logger(__name__)
 
@@ -105,8 +106,8 @@ class PlaySessions:
             raise PlayError(400, f"there is no strength {strength}; it is one of {', '.join(STRENGTHS)}")
         if not all(1 <= seat <= CONFIGS[configuration].players for seat in persons):
             raise PlayError(400, f"the players of {configuration} are 1 to {CONFIGS[configuration].players}")
-        if seed is not None and not 0 < len(seed) <= _MAX_SEED:
-            raise PlayError(400, f"a seed has 1 to {_MAX_SEED} characters")
+        if seed is not None and not (0 < len(seed) <= _MAX_SEED and seed.isprintable()):
+            raise PlayError(400, f"a seed has 1 to {_MAX_SEED} characters that can be printed")
         self._games.pop(instead_of or "", None)
         self._end_idle_games()
         if len(self._games) >= MAX_GAMES:
@@ -133,6 +134,8 @@ class PlaySessions:
 
     async def move(self, game: str, move: str) -> bytes:
         """Play a person's move, and return a `PlayInfo`. Raise PlayError."""
+        if not (move.isascii() and move.isprintable() and len(move) <= _MAX_MOVE):
+            raise PlayError(400, "a move is a text such as PR 0,0 2; the position lists those that are legal")
         with self._asking(self._find(game)) as found:
             return await self._ask(found, "move", text=move)
 

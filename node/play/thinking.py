@@ -10,9 +10,6 @@ import numpy as np
 from engine.games import Games
 from engine.search import EvalBatch, Evaluate, gumbel_search
 
-STRENGTHS = {"policy": 0, "16": 16, "64": 64, "400": 400}
-"""The simulations of each strength; 0 is the policy alone."""
-
 _CONSIDERED = 16  # moves that a search begins with
 _TIE_BREAK = 1e-3  # scale of the noise: the best move is played, and chance decides among equals
 

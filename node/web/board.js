@@ -1,5 +1,5 @@
 // The board as SVG: its cells as buttons that the keyboard reaches, what lies on them, which of them can be chosen.
-import { capOf, element, marker, sign, stack, territory } from "./pieces.js";
+import { capOf, element, marker, stack, territory } from "./pieces.js";
 
 const UNIT = 72; // width of a cell
 const ROW = Math.sqrt(3) / 2; // distance of the rows of a hex board, in cell widths
@@ -154,5 +154,3 @@ function describe(name, position, isTarget, isPicked) {
     : position.collapsed[name] ? `territory of player ${position.collapsed[name]}` : "empty";
   return `${name}: ${lies}${isPicked ? ", chosen" : ""}${isTarget ? ", can be chosen" : ""}`;
 }
-
-export { sign };

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from engine.config import CONFIGS
 from node.api.log import LogEntry
 from node.api.source import StatusSource
-from node.play.thinking import STRENGTHS
+from node.play.strengths import STRENGTHS
 from node.text import formatting
 from node.text.effects import predicate
 from node.text.harmless import harmless

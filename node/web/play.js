@@ -13,6 +13,7 @@ let shown = null; // the position on the page: the newest or an earlier one
 let thought = null; // what the model thinks of the newest position
 let picked = []; // the cells chosen so far
 let isBusy = false;
+let deeds = 0; // what was begun so far
 
 // ---- the node
 
@@ -23,21 +24,24 @@ async function ask(path, request) {
     body: JSON.stringify(request),
   });
   const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error);
+  if (!answer.ok) throw Object.assign(new Error(told.error), { status: answer.status });
   return told;
 }
 
-// Does one thing at a time, with the buttons off, and says what went wrong.
-async function doing(words, act) {
-  if (isBusy) return;
+// Does one thing at a time, with the buttons off, and says what went wrong. `act` gets a function that tells whether
+// nothing has interrupted it: a new game may.
+async function doing(words, act, interrupts = false) {
+  if (isBusy && !interrupts) return;
+  const mine = ++deeds, isCurrent = () => mine === deeds;
   isBusy = true;
   if (words) say(words);
   render();
   try {
-    await act();
+    await act(isCurrent);
   } catch (error) {
-    say(error.message, true);
-  } finally {
+    if (isCurrent()) say(error.message, true);
+  }
+  if (isCurrent()) {
     isBusy = false;
     render();
   }
@@ -54,15 +58,15 @@ function take(info) {
 }
 
 // Lets the model play until it is a person's turn.
-async function letModelPlay() {
+async function letModelPlay(isCurrent) {
   while (isModelsTurn()) {
     say(`Player ${game.position.player} thinks …`);
     render();
-    const id = game.game, info = await ask("play/answer", { game: id });
-    if (game.game !== id) return;
+    const info = await ask("play/answer", { game: game.game });
+    if (!isCurrent()) return;
     const told = take(info);
     render();
-    if (told.length) say(told.map((made) => `Player ${made.player}: ${made.words}.`).join(" "));
+    tell(told);
   }
   if ($("analysis").getAttribute("aria-pressed") === "true" && !game.position.winner) await think();
 }
@@ -76,10 +80,11 @@ async function think() {
 // ---- what a person does
 
 function play(move) {
-  doing("", async () => {
-    const told = take(await ask("play/move", { game: game.game, move }));
-    say(told.map((made) => `Player ${made.player}: ${made.words}.`).join(" "));
-    await letModelPlay();
+  doing("", async (isCurrent) => {
+    const info = await ask("play/move", { game: game.game, move });
+    if (!isCurrent()) return;
+    tell(take(info));
+    await letModelPlay(isCurrent);
   }).then(focusBoard);
 }
 
@@ -137,15 +142,22 @@ function say(words, isBad = false) {
   $("news").classList.toggle("bad", isBad);
 }
 
+// Says which moves were made, and how the game ended.
+function tell(made) {
+  const words = made.map((each) => `Player ${each.player}: ${each.words}.`);
+  if (game.position.winner) words.push(turnWords(game.position));
+  if (words.length) say(words.join(" "));
+}
+
 function render() {
   for (const button of document.querySelectorAll("#game button")) button.disabled = isBusy;
   if (!game) return;
   const position = shown.position;
   $("game").hidden = false;
   $("turn").textContent = turnWords(position);
-  $("explanation").textContent = shown === game ? position.explanation : `Position after move ${position.number}.`;
+  $("explanation").textContent = explain(position);
   const marked = canChoose() ? chosen() : [];
-  board.show(position, { targets: isBusy ? new Set() : targets(), picked: marked, last: shown.happened.at(-1)?.cells ?? [] });
+  board.show(position, { targets: isBusy ? new Set() : targets(), picked: marked, last: lastCells() });
   board.heat(heat());
   renderChoices();
   renderPlayers(position);
@@ -155,6 +167,16 @@ function render() {
   $("first").disabled = $("back").disabled = isBusy || position.number === 0;
   $("last").disabled = $("on").disabled = isBusy || position.number === game.moves;
   $("hint").disabled = isBusy || !canChoose();
+}
+
+function explain(position) {
+  if (shown !== game) return `Position after move ${position.number}.`;
+  return position.winner ? "Undo, save the game, or begin a new one." : position.explanation;
+}
+
+// The cells of the last move that has any.
+function lastCells() {
+  return shown.happened.findLast((made) => made.cells.length)?.cells ?? [];
 }
 
 function turnWords(position) {
@@ -258,16 +280,17 @@ function begin(event) {
     instead_of: sessionStorage.getItem(KEPT),
   };
   if (form.seed.value) request.seed = form.seed.value;
-  doing("The game begins. The first time, the rules are compiled, which takes a minute.", async () => open(await ask("play", request)));
+  const words = "The game begins. The first time, the rules are compiled, which takes a minute.";
+  doing(words, async (isCurrent) => open(await ask("play", request), isCurrent), true);
 }
 
-async function open(info) {
+async function open(info, isCurrent) {
   sessionStorage.setItem(KEPT, info.game);
   $("moves").replaceChildren();
   board.layOut(info.board, info.cells);
   take(info);
   say(isModelsTurn() ? "" : `Player ${info.position.player} begins.`);
-  await letModelPlay();
+  await letModelPlay(isCurrent);
 }
 
 function look(number) {
@@ -325,13 +348,24 @@ function save() {
 // Goes on with the game of this tab after a reload.
 function resume() {
   const id = sessionStorage.getItem(KEPT);
-  if (id) doing("", async () => {
-    try {
-      await open(await ask("play/look", { game: id }));
-    } catch {
-      sessionStorage.removeItem(KEPT);
-    }
+  if (id) doing("", async (isCurrent) => {
+    const info = await lookWhenIdle(id, isCurrent);
+    if (info) await open(info, isCurrent);
   });
+}
+
+// Returns a game once the node has answered what was asked about it before, or nothing if it has ended.
+async function lookWhenIdle(id, isCurrent) {
+  while (isCurrent()) {
+    try {
+      return await ask("play/look", { game: id });
+    } catch (error) {
+      if (error.status === 404) return sessionStorage.removeItem(KEPT);
+      if (error.status !== 409) throw error;
+      say("The model still thinks …");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 $("new").addEventListener("submit", begin);

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
+import cbor2
 import h11
 import trio
 import trio.testing
@@ -24,6 +25,8 @@ from consensus.settings import SteeringSettings
 from node.api.endpoint import TOKEN_HEADER
 from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, decode_request
 from node.gossip.peers import Peer
+from node.play.models import HEURISTIC, FoundModel
+from node.play.sessions import PlaySessions
 from node.statesync.chain import RecordChain
 from node.statesync.messages import (
     ChainAnswer,
@@ -39,8 +42,10 @@ from node.transport.http1 import Hangup, HttpConnection
 from node.transport.router import Refusal, Route, Router
 from node.transport.server import PeerServer
 from node.web.control import Control
+from node.web.play import PlayControl
 from node.web.routes import Routes
 from node.web.server import _Server
+from node.work.worker import Report
 from tests.consensus.ledger.swarm import Swarm, settings
 from tests.fuzz.mutations import Mutator, to_json
 from tests.node.fake_source import FakeSource
@@ -224,6 +229,42 @@ class WishCheck:
             raise NoSuccess(str(said["error"]))
 
 
+class PlayCheck:
+    """The body of a request of somebody who plays, first of all of whoever begins a game, and then about that game."""
+
+    def __call__(self, data: bytes) -> None:
+        in_virtual_time(partial(self._check, data))
+
+    async def _check(self, data: bytes) -> None:
+        control = PlayControl(PlaySessions(_Echo(), _no_model), tokens=(TOKEN,), host="127.0.0.1")
+        headers = {"host": "127.0.0.1", TOKEN_HEADER: TOKEN, "content-type": "application/json"}
+        begun = await control.answer("/play", headers, play_samples()[0])
+        game = json.loads(begun.body)["game"]
+        statuses = set()
+        for path in control.paths:
+            answer = await control.answer(path, headers, data.replace(GAME, game.encode()))
+            statuses.add(answer.status)
+            must(answer.status not in (500, 503), f"a mistake in the node: {answer.body!r}")
+        if 200 not in statuses:
+            raise NoSuccess(f"{statuses}")
+
+
+class _Echo:
+    """A process that plays nothing, and insists on requests that can be sent to one."""
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        sent = cbor2.loads(cbor2.dumps(dict(job)))
+        must(sent == job, "a request arrives as another")
+        return {"moves": [], "body": json.dumps(sent["head"]).encode() if "head" in sent else b"{}"}
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _no_model(configuration: str) -> FoundModel:
+    return HEURISTIC
+
+
 def _check_submitted(room: Room) -> None:
     """What governance puts forward can be part of an event, and the ledger understands it."""
     for transaction in room.submitted:
@@ -271,6 +312,25 @@ def vote_samples() -> list[bytes]:
     (proposal,) = governed_swarm().ledger.proposals()
     name = proposal.id.hex()
     return [to_json({"proposal": text, "approve": yes}) for text in (name, name[:6], "\udfff") for yes in (True, False)]
+
+
+GAME = b"g" * 32
+
+
+def play_samples() -> list[bytes]:
+    game = {"game": GAME.decode()}
+    begin = {"configuration": "hex8-2", "persons": [1], "strength": "16"}
+    return [
+        to_json(sample)
+        for sample in (
+            begin,
+            {**begin, "configuration": "square19-4", "persons": [], "seed": "s", "instead_of": GAME.decode()},
+            game,
+            {**game, "move": "PR 0,0 2"},
+            {**game, "move": "\udfff"},
+            {**game, "number": 3},
+        )
+    ]
 
 
 # Requests, well formed and not.

@@ -75,6 +75,7 @@ from tests.fuzz.mutations import Mutator, to_cbor, to_json
 from tests.fuzz.talk import (
     ChainCheck,
     NoSuccess,
+    PlayCheck,
     WishCheck,
     chain_samples,
     check_local_port,
@@ -86,6 +87,7 @@ from tests.fuzz.talk import (
     nomination_samples,
     peer_answers,
     peer_requests,
+    play_samples,
     vote_samples,
     wish_samples,
 )
@@ -669,5 +671,6 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "local-port": lambda: Target(local_requests(), check_local_port, (NoSuccess,), forge_http),
     "wish": lambda: Target(wish_samples(), WishCheck("/propose"), (NoSuccess,)),
     "nomination": lambda: Target(nomination_samples(), WishCheck("/nominate"), (NoSuccess,)),
+    "play": lambda: Target(play_samples(), PlayCheck(), (NoSuccess,)),
     "ballot": lambda: Target(vote_samples(), WishCheck("/vote"), (NoSuccess,)),
 }

@@ -28,7 +28,7 @@ from tests.fuzz.targets import TARGETS, Target, made_toml
 SLOW = {
     "snapshot": 60, "transaction": 500, "forged-certificate": 300, "forged-record": 300, "forged-fault": 300,
     "certificate": 400, "local-port": 200, "peer-port": 300, "peer-answer": 500, "chain": 400,
-    "wish": 200, "ballot": 200, "two-verifiers": 300,
+    "wish": 200, "ballot": 200, "play": 300, "two-verifiers": 300,
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 

@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     """Play one game; return 0. Raise ConfigError for a mistake in the options."""
     from engine.config import config
     from node.play.minds import MindError, check_installed, load_mind
-    from node.play.thinking import STRENGTHS
+    from node.play.strengths import STRENGTHS
 
     try:
         settings = config(options.configuration)

@@ -19,7 +19,8 @@ from node.config.toml import ConfigError
 from node.play.explanation import explain
 from node.play.game import PlayedGame
 from node.play.records import record_game
-from node.play.thinking import STRENGTHS, Thought, think
+from node.play.strengths import STRENGTHS
+from node.play.thinking import Thought, think
 from node.text.harmless import harmless
 
 _HELP = """\

@@ -16,6 +16,7 @@ from engine.reference_games import check_games, read_games
 from node.cli import main
 from node.cli.play.command import telling_what_takes_long
 from node.cli.play.lines import NotAMove, read_move
+from node.cli.play.shown import position_lines
 from node.play.game import PlayedGame
 from tests.node.play.games import random_game
 from training.model import save_model
@@ -170,6 +171,13 @@ def test_a_move_is_named_by_its_text_number_or_cells(kernels: None) -> None:
     game.go_back(0)
     game.play(read_move(game, "0,0 2").move)
     assert read_move(game, "2,0").text == read_move(game, "0,0 2,0").text == "MV 0,0 2,0"
+
+
+@pytest.mark.parametrize("name", ["square8-4", "square19-4", "hex8-4", "hexagonal-4"])
+def test_every_board_fits_80_columns(name: str, kernels: None) -> None:
+    lines = list(position_lines(random_game(name, seed=2, plies=60)))
+    assert len(lines) > 8
+    assert max(line.cell_len for line in lines) <= 80
 
 
 def test_compiling_that_takes_long_is_told_once(capsys: Shown) -> None:

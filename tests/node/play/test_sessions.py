@@ -107,6 +107,7 @@ async def test_undo_and_looking_back(games: PlaySessions) -> None:
         ({"strength": "5"}, "no strength 5; it is one of policy, 16, 64, 400"),
         ({"persons": (3,)}, "the players of hex8-2 are 1 to 2"),
         ({"seed": ""}, "a seed has 1 to 64 characters"),
+        ({"seed": "a\nb"}, "a seed has 1 to 64 characters that can be printed"),
     ],
 )
 async def test_what_cannot_be_begun_is_refused(games: PlaySessions, fields: dict[str, Any], complaint: str) -> None:
@@ -121,6 +122,9 @@ async def test_illegal_moves_and_unknown_games_are_refused(games: PlaySessions) 
     with pytest.raises(PlayError, match="'PR 9,9 1' is not one of the 183 legal moves") as caught:
         await games.move(info["game"], "PR 9,9 1")
     assert caught.value.status == 409
+    with pytest.raises(PlayError, match="a move is a text such as PR 0,0 2") as caught:
+        await games.move(info["game"], "PR \udfff")
+    assert caught.value.status == 400
     assert json.loads(await games.look(info["game"], None))["moves"] == 0
     with pytest.raises(PlayError, match="no such game") as caught:
         await games.move("0", "NL")
@@ -173,6 +177,16 @@ async def test_a_request_that_takes_too_long_is_given_up_and_compiling_has_more_
     assert caught.value.status == 503
     runner.takes_s, runner.progress = 1, [(1, "engine.kernels"), (3 * ANSWER_S, "")]
     await games.think(info["game"])
+
+
+async def test_a_process_that_dies_loses_no_move(games: PlaySessions, runner: InProcess) -> None:
+    info = await begin(games)
+    await games.move(info["game"], "PR 0,0 2")
+    runner.failure = WorkError("worker process ended: killed by SIGKILL; its log may say more")
+    with pytest.raises(PlayError):
+        await games.think(info["game"])
+    runner.failure = None
+    assert json.loads(await games.look(info["game"], None))["position"]["stacks"] == {"0,0": "11"}
 
 
 async def test_what_fails_is_said_in_one_line_and_leaves_no_game(

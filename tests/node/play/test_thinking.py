@@ -9,7 +9,8 @@ from engine.players.heuristic_evaluation import evaluate_by_heuristic
 from engine.search import EvalBatch
 from node.play.game import PlayedGame
 from node.play.minds import load_mind
-from node.play.thinking import STRENGTHS, chance_of, think
+from node.play.strengths import STRENGTHS
+from node.play.thinking import chance_of, think
 from tests.node.play.games import random_game
 
 

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import trio
 
 from engine.reference_games import check_games, read_games
 from node.config.address import Address
+from node.play.models import FoundModel
 from node.play.sessions import PlaySessions
 from node.web.server import serve_local
 from tests.node.fake_source import FakeSource
-from tests.node.play.games import InProcess, heuristic
+from tests.node.play.games import InProcess
 from tests.node.web.browser import CHROMIUM, Page, open_page
+from training.model import save_model
+from training.network import Network
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
 
@@ -31,8 +35,15 @@ _SEEN = """(() => ({
 
 @pytest.fixture
 async def page(kernels: None, tmp_path: Path) -> AsyncIterator[Page]:
-    """The page of a node at which people play, just opened."""
-    games = PlaySessions(InProcess(), heuristic)
+    """The page of a node at which people play against a small network, just opened."""
+    folder = tmp_path / "model"
+    torch.manual_seed(1)
+    save_model(folder, Network("c8b1"))
+
+    async def find_model(configuration: str) -> FoundModel:
+        return FoundModel(f"a small model of {configuration}", folder)
+
+    games = PlaySessions(InProcess(), find_model)
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_local, FakeSource(), Address("127.0.0.1", 0), tmp_path, None, games)
         async with open_page(tmp_path / "profile") as page:
@@ -44,11 +55,12 @@ async def page(kernels: None, tmp_path: Path) -> AsyncIterator[Page]:
         nursery.cancel_scope.cancel()
 
 
-async def begin(page: Page, configuration: str) -> None:
+async def begin(page: Page, configuration: str, persons: str = "1") -> None:
     await page.evaluate(f"""(() => {{
       const form = document.querySelector('#new');
       form.configuration.value = {json.dumps(configuration)};
       form.configuration.dispatchEvent(new Event('change'));
+      form.persons.value = {json.dumps(persons)};
       form.strength.value = 'policy';
       form.seed.value = 's';
     }})()""")
@@ -90,6 +102,7 @@ async def test_a_whole_game_against_the_model_by_clicks(page: Page, tmp_path: Pa
     path.write_text(await page.evaluate("window.saved"))
     (recorded,) = read_games(path)
     assert f"Player {recorded['winner']} won" in state["turn"]
+    assert recorded["model"] == "a small model of hex8-2"
     assert check_games([recorded]).mismatches == ()
 
 
@@ -143,6 +156,15 @@ async def test_the_keyboard_does_all_of_it(page: Page) -> None:
     await page.press("Enter")
     await page.wait_for("document.querySelectorAll('#moves li').length > 2")
     assert await page.evaluate("document.querySelectorAll('.cell[tabindex=\"0\"]').length") == 1
+
+
+async def test_a_new_game_interrupts_one_that_models_play(page: Page) -> None:
+    await page.evaluate("document.querySelector('#new').persons.value = ''")
+    await page.click("#new button")
+    await page.wait_for("document.querySelectorAll('#moves li').length > 3")
+    await begin(page, "square8-2", persons="2")
+    assert (await seen(page))["turn"] == "■ Player 2 (you): ring placement"
+    assert await page.evaluate("document.querySelectorAll('.cell').length") == 64
 
 
 @pytest.mark.parametrize(("width", "is_dark"), [(390, True), (1300, False)])

@@ -45,8 +45,8 @@ class Comparison:
         self._digests[number] = digest
         self._last = number
         for table in (self._digests, self._claims):
-            for old in [old for old in table if old < number - KEPT_ROUNDS]:
-                del table[old]
+            while table and (oldest := next(iter(table))) < number - KEPT_ROUNDS:
+                del table[oldest]
 
     def observe_event(self, event: Header) -> None:
         """Record what an attached event claims.
@@ -73,12 +73,11 @@ class Comparison:
         """Return the result so far, with the weights of the present roster."""
         for number in reversed(self._digests):
             weights = self._weights(number, roster)
-            silent = roster.total_weight - sum(weights.values())
-            against = sum(weights.values()) - weights.get(self._digests[number], 0)
-            best = max(weights.values(), default=0)
+            own, heard = weights.get(self._digests[number], 0), sum(weights.values())
+            silent, against, best = roster.total_weight - heard, heard - own, max(weights.values(), default=0)
+            if 2 * own > roster.total_weight:
+                return LedgerVerdict("agree", number, 0, against)
             if 2 * best > roster.total_weight:
-                if self.majority(number, roster) == self._digests[number]:
-                    return LedgerVerdict("agree", number, 0, against)
                 return LedgerVerdict("minority", number, self._since(number, roster), against)
             if 2 * (best + silent) <= roster.total_weight:
                 return LedgerVerdict("none", number, self._since(number, roster), against)

@@ -20,6 +20,7 @@ _SHORT_BYTES = _BYTES << 5 | 24  # a byte string with one byte of length
 _SHORT_TEXT = _TEXT << 5  # the empty text; heads of texts of 1 to 23 bytes follow
 _SHORT = 24  # characters of a text that is worth remembering
 _CUT = 256  # stands for a missing byte
+_NULL = bytes((_SIMPLE << 5 | 22,))
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
@@ -84,7 +85,7 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
     """Append the encodings of values, one after the other.
 
     The most frequent parts of events come first and without further calls: byte strings of up to 255 bytes, small
-    integers. Everything else takes the general path.
+    integers. What is rare takes the general path.
     """
     value: Any
     for value in values:
@@ -101,9 +102,13 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
             out += _text(value)
         elif kind is Encoded:
             out += value
+        elif value is None:
+            out += _NULL
         elif (kind is list or kind is tuple) and depth < MAX_DEPTH:
             _write_head(out, _ARRAY, len(value))
             _write(out, value, depth + 1)
+        elif kind is dict and depth < MAX_DEPTH:
+            _write_map(out, value, depth + 1)
         else:
             _write_any(out, value, depth)
 
@@ -114,8 +119,6 @@ def _write_any(out: bytearray, value: Value, depth: int) -> None:
         out += value
     elif isinstance(value, str):
         out += _text(value)
-    elif value is None:
-        out.append(_SIMPLE << 5 | 22)
     elif isinstance(value, bool):
         out.append(_SIMPLE << 5 | (21 if value else 20))
     elif isinstance(value, int):

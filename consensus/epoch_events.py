@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ from consensus.event import Event, TransactionTable
 from consensus.keys import MemberId
 from consensus.ledger.records.transactions import Evidence, Open
 from consensus.orphans import Orphans
-from consensus.sync import Tip, rows_for_peer, tips_of
+from consensus.sync import Tip, rows_for_peer, seqs_of, tips_of
 
 MAX_WANTED = 256
 MAX_SYNC_BYTES = 8 << 20
@@ -51,6 +51,7 @@ class EpochEvents:
         self._closing = ClosingTips()
         self.refused = refused
         self._tips: list[Tip] = []  # kept, as every message names them, until a further event is attached
+        self._seqs: Mapping[MemberId, int] = {}  # of these
         self._tips_after = 0  # events
         self.unordered: dict[int, None] = {}  # rows of events with transactions that have no place in the order yet
         self._late_forks: dict[MemberId, Event] = {}  # by creator: another event than the attached one with its seq
@@ -60,9 +61,8 @@ class EpochEvents:
         """Attach what can be attached, and return it, parents first; see `Replica.insert`."""
         attached: list[Event] = []
         for event in [*self._kept_for_closing(), *events]:
-            ready = deque([event])
-            while ready:
-                candidate = ready.popleft()
+            ready = [event]
+            for candidate in ready:  # which grows meanwhile
                 if sent and self._is_unasked(candidate):
                     if candidate.hash not in self._unasked:
                         self._unasked.add(candidate, [candidate.hash])
@@ -94,7 +94,7 @@ class EpochEvents:
 
     def on_demand(self) -> list[MemberId]:
         """Return the members whose events are taken only if events of others need them: they have forked here."""
-        if self.dag.bounds is None:
+        if self.dag.bounds is None or not self.dag.hashgraph.forkers():
             return []
         return [self.dag.members[index] for index in self.dag.hashgraph.forkers()]
 
@@ -116,7 +116,7 @@ class EpochEvents:
 
     def _attach(self, event: Event) -> bool:
         """Return whether `event` is new and was attached; otherwise it is known, waits, or is refused."""
-        if event.hash in self.dag or event.hash in self.orphans or event.hash in self._refusals:
+        if event.hash in self.dag.rows or event.hash in self.orphans or event.hash in self._refusals:
             return False
         if event.epoch != self.opening.digest:  # nobody's fault: the epoch changed while it was on its way
             self.refused["the event is of another epoch or swarm"] += 1
@@ -154,7 +154,7 @@ class EpochEvents:
     def _fault(self, event: Event, missing: Sequence[bytes]) -> str | None:
         if event.creator not in self.dag.index:
             return "the creator is not a member"
-        if not self._refusals.keys().isdisjoint(event.parents):
+        if self._refusals and not self._refusals.keys().isdisjoint(event.parents):
             return "a parent was refused"
         return None if missing else self.dag.check(event)
 
@@ -178,9 +178,18 @@ class EpochEvents:
 
     def tips(self) -> list[Tip]:
         """Return what is here, for a sync message: the events without a self-child, in roster order."""
+        self._update_tips()
+        return list(self._tips)
+
+    def seqs(self) -> Mapping[MemberId, int]:
+        """Return the highest seq of each member but those `on_demand`, to compare with what peers have."""
+        self._update_tips()
+        return self._seqs
+
+    def _update_tips(self) -> None:
         if self._tips_after != len(self.dag):
             self._tips, self._tips_after = tips_of(self.dag), len(self.dag)
-        return list(self._tips)
+            self._seqs = seqs_of(self._tips, self.on_demand())
 
     def events_for_peer(
         self, tips: Iterable[Tip], limit: int, want: Iterable[bytes] = (), size: int = MAX_SYNC_BYTES
@@ -224,7 +233,10 @@ class EpochEvents:
         index = self.dag.index.get(member)
         if index is None:
             return None
-        tips = (self.dag.events[row] for row in self.dag.tips(index))
+        rows = self.dag.tips(index)
+        if len(rows) == 1:
+            return self.dag.events[rows[0]]
+        tips = (self.dag.events[row] for row in rows)
         return min(tips, key=lambda event: (-event.seq, event.hash), default=None)
 
     def observe_late(self, event: Event) -> bool:

@@ -21,6 +21,7 @@ MAX_INT = 2**63 - 1  # for sequence numbers, times, rounds and transaction ids
 
 _CONTEXT = b"ringrift/event/2\0"
 _LENGTH = 10  # fields of a header
+_SMALLEST_HEADER = encode([VERSION, bytes(32), bytes(32), 0, None, (), 0, None, None, bytes(32)])
 
 # The bytes of a correct header: a match needs no further check of its encoding.
 _DIGEST = rb"X\x20(.{32})"
@@ -130,6 +131,21 @@ def make_event(
     except EncodingError as error:
         raise EventError(f"the event cannot be encoded: {error}") from None
     return decode_event(raw, epoch)
+
+
+def measure_event(transactions: tuple[TransactionTable, ...]) -> int:
+    """Return the size in bytes of an event with these transactions and nothing else, which is not made.
+
+    Raise EventError if no event can have them.
+    """
+    try:
+        payload = encode(transactions)
+        raw = encode([_SMALLEST_HEADER, bytes(keys.SIGNATURE_BYTES), payload])
+        decode(raw, limit=MAX_EVENT_BYTES, items=3)
+        _transactions(decode(payload, limit=MAX_EVENT_BYTES, items=MAX_VALUES))
+    except EncodingError as error:
+        raise EventError(f"the event cannot be encoded: {error}") from None
+    return len(raw)
 
 
 def decode_event(raw: bytes, epoch: bytes) -> Event:

@@ -40,6 +40,7 @@ _COFACTORED_SIGNATURE = (
 )
 
 
+@lru_cache(maxsize=1024)  # the same members are named again and again
 def id_text(member: MemberId) -> str:
     """Return the id as people see it: 52 lower-case characters of base32 (RFC 4648), without padding."""
     return base64.b32encode(member).decode("ascii").rstrip("=").lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from consensus.epoch import EpochRecord, Opening
@@ -20,7 +20,7 @@ from consensus.outcome import ClosedEpoch, ForkError, RoundEffects
 from consensus.own_events import OwnEvents
 from consensus.preimages import Preimages
 from consensus.roster import Roster
-from consensus.sync import Tip, seqs_of
+from consensus.sync import Tip
 
 __all__ = ["ClosedEpoch", "ForkError", "Replica", "RoundEffects"]
 
@@ -225,9 +225,9 @@ class Replica:
         """Return what we have, for a sync message: the events without a self-child, in roster order."""
         return self._open.tips()
 
-    def seqs(self) -> dict[MemberId, int]:
-        """Return the highest seq of each member but those `on_demand`, to compare with what peers have."""
-        return seqs_of(self.tips(), self.on_demand())
+    def seqs(self) -> Mapping[MemberId, int]:
+        """Return the highest seq of each member; see `EpochEvents.seqs`."""
+        return self._open.seqs()
 
     def on_demand(self) -> list[MemberId]:
         """Return the members whose events nobody fetches or brings by themselves: see `EpochEvents.on_demand`."""

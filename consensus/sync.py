@@ -1,7 +1,7 @@
 """The tips that replicas exchange, and the events that a peer lacks according to its tips."""
 
 import heapq
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from consensus.dag import Dag
@@ -33,7 +33,7 @@ def _read_tip(value: Any) -> Tip:
     creator, seq, digest = value
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_INT:
         raise EventError("the seq of a tip is not an integer from 0 to 2^63 - 1")
-    if not all(isinstance(part, bytes) and len(part) == 32 for part in (creator, digest)):
+    if not (isinstance(creator, bytes) and len(creator) == 32 and isinstance(digest, bytes) and len(digest) == 32):
         raise EventError("creator and hash of a tip are not 32 bytes each")
     return Tip(creator, seq, digest)
 
@@ -56,6 +56,16 @@ def with_echo(ours: Iterable[Tip], theirs: Sequence[Tip], on_demand: Container[M
         others = [tip for tip in tips if tip.creator != creator]
         tips = [*others, *own[-_ECHOED:], *echo[-_ECHOED:]]
     return tips
+
+
+def count_beyond(seqs: Mapping[MemberId, int], others: Mapping[MemberId, int]) -> int:
+    """Return how many events lie between two sets of highest seqs: those up to `seqs` and not up to `others`."""
+    count = 0
+    for member, seq in seqs.items():
+        other = others.get(member, -1)
+        if seq > other:
+            count += seq - other
+    return count
 
 
 def seqs_of(tips: Iterable[Tip], without: Container[MemberId] = ()) -> dict[MemberId, int]:

@@ -42,7 +42,7 @@ class Election:
         return list(zip(self._candidates[: self._count], fames, strict=True))
 
     def _complete(self) -> bool:
-        return self._count > 0 and bool(self._decided_in.all())
+        return self._count > 0 and np.count_nonzero(self._decided_in) == self._count
 
     def _add_candidates(self) -> None:
         """Give new candidates columns of "no": whoever has voted does not have them as ancestors.

@@ -322,6 +322,9 @@ class Views:
     @property
     def waits_for_beacon(self) -> bool:
         """Whether a claim, a candidate or a series waits for the beacon of a further decided round."""
+        return self.remember(Views._find_what_waits)
+
+    def _find_what_waits(self) -> bool:
         claims, candidates = self._state.claims.values(), self._state.candidates.values()
         beacons = (*(entry.beacon for entry in candidates), *(entry.beacon for entry in self._state.series.values()))
         return any(claim.waits for claim in claims) or None in beacons

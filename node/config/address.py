@@ -64,6 +64,7 @@ def _canonical_numbers(host: str) -> str:
     return host
 
 
+@lru_cache(maxsize=1024)
 def parse_address(text: str, *, may_choose: bool = False) -> Address:
     """Parse "host:port" (IPv6 in brackets). `may_choose` admits port 0. Raise ValueError, which says what is wrong."""
     host, colon, port = text.rpartition(":")
@@ -101,6 +102,7 @@ def is_for_everybody(host: str) -> bool:
     return not special and not address.is_unspecified
 
 
+@lru_cache(maxsize=1024)
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     address, zone, _ = host.partition("%")
     if zone and ":" not in address:

@@ -8,7 +8,7 @@ from typing import Literal
 import structlog
 
 from consensus.keys import MemberId, id_text
-from consensus.sync import Tip, seqs_of
+from consensus.sync import Tip, count_beyond, seqs_of
 from node.gossip.backoff import PeerBackoff
 from node.system.token_bucket import TokenBucket
 from node.transport import AskError, Refused
@@ -117,11 +117,11 @@ class Peer:
 
     def lacks(self, ours: Mapping[MemberId, int]) -> int:
         """Return how many events the peer lacks that we have; `ours` is the highest seq of each member."""
-        return sum(max(0, seq - self.seqs.get(member, -1)) for member, seq in ours.items())
+        return count_beyond(ours, self.seqs)
 
     def leads(self, ours: Mapping[MemberId, int]) -> int:
         """Return how many events the peer said it has that we lack."""
-        return sum(max(0, seq - ours.get(member, -1)) for member, seq in self.seqs.items())
+        return count_beyond(self.seqs, ours)
 
     def has_spoken_since(self, since: float) -> bool:
         """Return whether the peer spoke of our epoch later than at `since`."""

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import trio
@@ -24,7 +24,7 @@ class _Holdings(NamedTuple):
     epoch: bytes
     events: int
     wanted: Sequence[bytes]  # hashes
-    seqs: dict[MemberId, int]  # the highest of each member
+    seqs: Mapping[MemberId, int]  # the highest of each member
 
 
 class PeerSelection:

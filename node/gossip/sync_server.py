@@ -7,7 +7,7 @@ import trio
 from consensus.event import EventError
 from consensus.keys import MemberId
 from consensus.replica import Replica
-from consensus.sync import seqs_of
+from consensus.sync import count_beyond, seqs_of
 from node.gossip.messages import (
     MAX_MESSAGE_BYTES,
     MessageError,
@@ -81,8 +81,7 @@ class SyncServer:
             raise Refusal(HTTPStatus.CONFLICT, f"not in that epoch; here it is epoch {self._replica.epoch_number}")
         raws = missing_events(served, request.tips, request.want, hidden=self._member.hidden())
         tips = shown_tips(self._member, served)
-        theirs = seqs_of(request.tips)
-        lacks = sum(max(0, seq - theirs.get(member, -1)) for member, seq in seqs_of(tips).items())
+        lacks = count_beyond(seqs_of(tips), seqs_of(request.tips))
         is_closed = request.epoch != self._replica.epoch_digest
         if not self._replica.wanted():  # an answer cannot tell what is wanted, so the peer would not bring it
             tips = tips_for(self._member, peer.id, request.tips, served)

@@ -30,6 +30,8 @@ class CreationPlanner:
         self._index = {listed: index for index, listed in enumerate(roster.ids)}
         self._weights = [listed.weight for listed in roster.members]
         self._own = self._index[member]
+        self._others = [weight if index != self._own else 0 for index, weight in enumerate(self._weights)]
+        self._quorum = 2 * sum(self._weights) // 3 + 1
         self._seen: dict[bytes, list[int]] = {}  # event: the highest seq of each member among its ancestors
         self._tips: dict[int, Event] = {}  # newest event of each member
         self._ordered_tips: set[bytes] = set()
@@ -113,15 +115,12 @@ class CreationPlanner:
 
     def _advanced(self, seen: list[int]) -> int:
         """Return the weight of the other members of whom `seen` has more than the snapshot."""
-        return sum(
-            weight
-            for member, weight in enumerate(self._weights)
-            if member != self._own and seen[member] > self._snapshot[member]
-        )
+        parts = zip(self._others, seen, self._snapshot, strict=True)
+        return sum([weight for weight, now, before in parts if now > before])
 
     def _is_quorum_alone(self) -> bool:
         """Return whether our weight alone is a quorum."""
         return self._supermajority(self._weights[self._own])
 
     def _supermajority(self, weight: int) -> bool:
-        return 3 * weight > 2 * sum(self._weights)
+        return weight >= self._quorum

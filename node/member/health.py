@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from consensus.keys import MemberId
 from consensus.roster import Roster
+from consensus.sync import count_beyond
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Health:
     def observe_seqs(self, peer: MemberId, seqs: Mapping[MemberId, int], ours: Mapping[MemberId, int]) -> None:
         """Take in the highest seqs that a peer names; remember them if they are far beyond ours."""
         self._ahead.pop(peer, None)
-        if _lead(seqs, ours) > self._limits.behind * len(seqs):
+        if count_beyond(seqs, ours) > self._limits.behind * len(seqs):
             self._ahead[peer] = seqs
 
     def begin_epoch(self) -> None:
@@ -56,11 +57,6 @@ class Health:
         for peer, seqs in list(self._ahead.items()):
             self.observe_seqs(peer, seqs, ours)
         if 3 * roster.weight(self._ahead) >= roster.total_weight:
-            lead = min(_lead(seqs, ours) for seqs in self._ahead.values())
+            lead = min(count_beyond(seqs, ours) for seqs in self._ahead.values())
             return f"{lead} events behind"
         return ""
-
-
-def _lead(seqs: Mapping[MemberId, int], ours: Mapping[MemberId, int]) -> int:
-    """Return how many events these seqs are beyond ours."""
-    return sum(max(0, seq - ours.get(member, -1)) for member, seq in seqs.items())

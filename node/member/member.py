@@ -29,7 +29,7 @@ import structlog
 import trio
 
 from consensus.epoch import EpochRecord, SealedRecord
-from consensus.event import Event, TransactionTable, make_event
+from consensus.event import Event, TransactionTable, measure_event
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.replica import ClosedEpoch, ForkError, Replica, RoundEffects
@@ -134,15 +134,7 @@ class Member:
         Raise EventError if they cannot be part of an event, BacklogError if too much waits already.
         """
         if transactions:
-            probe = make_event(
-                self._key,
-                epoch=self.genesis.digest,
-                seq=0,
-                self_parent=None,
-                time=0,
-                transactions=tuple(transactions),
-            )
-            self._pool.add(transactions, len(probe.raw))
+            self._pool.add(transactions, measure_event(tuple(transactions)))
         self._inbox.wake()
 
     async def insert(self, events: Sequence[Event]) -> None:
@@ -274,7 +266,7 @@ class Member:
 
     def _has_transactions(self) -> bool:
         """Return whether there are own transactions to put into an event; none are while `must_rest`."""
-        return self._pool.waiting > 0 and not self.must_rest
+        return self._pool.has_waiting and not self.must_rest
 
     def _ailment(self) -> str:
         replica = self.replica

@@ -34,6 +34,11 @@ class TransactionPool:
         self._in_events: dict[bytes, tuple[int, ...]] = {}  # by hash of an own event not yet ordered: ids
 
     @property
+    def has_waiting(self) -> bool:
+        """Whether transactions wait for an own event."""
+        return bool(self._groups)
+
+    @property
     def waiting(self) -> int:
         """How many transactions wait for an own event."""
         return sum(len(group) for group, _ in self._groups)

@@ -21,6 +21,7 @@ from consensus.event import (
     decode_event,
     decode_header,
     make_event,
+    measure_event,
 )
 from consensus.keys import SigningKey
 
@@ -286,6 +287,31 @@ def test_size_is_limited() -> None:
     event(transactions=({"type": "a", "id": 0, "x": bytes(largest)},))
     with pytest.raises(EventError, match="at most 262144"):
         event(transactions=({"type": "a", "id": 0, "x": bytes(MAX_EVENT_BYTES)},))
+
+
+@pytest.mark.parametrize("count", [0, 1, 30, MAX_TRANSACTIONS])
+def test_the_size_of_an_event_is_known_without_making_it(count: int) -> None:
+    transactions = tuple({"type": "note", "id": number, "text": "x" * (number % 99)} for number in range(count))
+    made = make_event(KEY, epoch=EPOCH, seq=0, self_parent=None, time=0, transactions=transactions)
+    assert measure_event(transactions) == len(made.raw)
+
+
+@pytest.mark.parametrize(
+    "transactions",
+    [
+        ({"type": "note", "id": 0},) * (MAX_TRANSACTIONS + 1),
+        ({"type": "note", "id": 0, "text": "x" * MAX_EVENT_BYTES},),
+        ({"type": "note", "id": 0, "list": [0] * (1 << 16)},),
+        ({"type": "note", "id": -1},),
+        ({"id": 1},),
+        ({"type": "note", "id": 0, "half": 0.5},),
+    ],
+)
+def test_what_no_event_can_have_is_not_measured(transactions: tuple[Any, ...]) -> None:
+    with pytest.raises(EventError):
+        make_event(KEY, epoch=EPOCH, seq=0, self_parent=None, time=0, transactions=transactions)
+    with pytest.raises(EventError):
+        measure_event(transactions)
 
 
 def test_make_event_holds_the_limits_that_receivers_enforce() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from functools import cache, cached_property
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from consensus.encoding import Decoded, Encoded, Value, encode
 from consensus.settings import Section, SettingsError
@@ -17,6 +17,9 @@ from consensus.settings import Section, SettingsError
 T = TypeVar("T")
 LARGEST = 2**63 - 1
 _PLAIN = (bool, int, str, bytes)  # a union would be made anew in each call
+
+_Parser: TypeAlias = Callable[[Decoded], Any]
+"""Returns what is in a decoded CBOR value; raises `_MisshapenError` if it is not that."""
 
 
 class Entity:
@@ -41,12 +44,18 @@ class ShapeError(ValueError):
     """A value that is not of the type that it should have: one line that says where."""
 
 
+class _MisshapenError(ValueError):
+    """The same inside a value; `path` leads from there to the part that is wrong."""
+
+    path = ""
+
+
 def to_value(value: object) -> Value:
     """Return a record, or the value of a field, as a CBOR value. The names of fields and types are not in it."""
     if value is None or isinstance(value, _PLAIN):  # most of all
         return value
     if isinstance(value, Entity):
-        return [to_value(part) for part in _parts(value)]
+        return [part if type(part) in _PLAIN else to_value(part) for part in _parts(value)]
     if isinstance(value, tuple):
         return [to_value(entry) for entry in value]
     if isinstance(value, Section):
@@ -77,85 +86,152 @@ def parse_value(kind: type[T], value: Decoded, where: str) -> T:
     a settings section, an entity with fields of such types, or a union of entities that begin with their kind. `where`
     names the value in errors.
     """
-    return _parse(kind, value, where)  # type: ignore[no-any-return]
+    try:
+        return _parser(kind)(value)  # type: ignore[no-any-return, arg-type]  # types are hashable
+    except _MisshapenError as error:
+        raise ShapeError(f"{where}{error.path}: {error}") from None
 
 
 def parse_values(kind: type[T], value: Decoded, where: str) -> tuple[T, ...]:
     """Return the values of one kind that are in a decoded CBOR array. Raise ShapeError if they are not that."""
-    return _parse_tuple((kind, ...), value, where)
+    return parse_value(tuple[kind, ...], value, where)  # type: ignore[valid-type]
 
 
-def _parse(kind: Any, value: Decoded, where: str) -> Any:
+@cache
+def _parser(kind: Any) -> _Parser:
+    """Return what parses a kind of value. It is made once, as looking at types takes longer than at values."""
     origin = get_origin(kind)
     if origin is tuple:
-        return _parse_tuple(get_args(kind), value, where)
+        return _tuple_parser(get_args(kind))
     if origin in (Union, types.UnionType):
-        options = [option for option in get_args(kind) if option is not type(None)]
-        if value is None and len(options) < len(get_args(kind)):
-            return None
-        return _parse(options[0] if len(options) == 1 else _option(options, value, where), value, where)
+        return _union_parser(get_args(kind))
     if origin is Literal:
-        if value not in get_args(kind) or not isinstance(value, str):
-            raise ShapeError(f"{where}: must be one of {', '.join(get_args(kind))}")
-        return value
+        return _literal_parser(get_args(kind))
     if origin is not None and issubclass(origin, Mapping):
-        return _parse_mapping(get_args(kind)[1], value, where)
+        return _mapping_parser(get_args(kind)[1])
     if issubclass(kind, Entity):
-        return _parse_entity(kind, value, where)
+        return _entity_parser(kind)
     if issubclass(kind, Section):
-        return _parse_section(kind, value, where)
-    return _parse_scalar(kind, value, where)
+        return _section_parser(kind)
+    if kind not in (int, bool, bytes, str):
+        raise TypeError(f"values of type {kind} are not read")
+    return _parse_int if kind is int else _scalar_parser(kind)
 
 
-def _option(options: list[Any], value: Decoded, where: str) -> Any:
-    """Return which of several entities a value is: the first field of each is its kind, and no kind is of two."""
-    kind = value[0] if isinstance(value, list) and value else None
-    for option in options:
-        if kind in get_args(next(iter(_shape(option).values()))):
-            return option
-    raise ShapeError(f"{where}: is of an unknown kind")
-
-
-def _parse_scalar(kind: Any, value: Decoded, where: str) -> Any:
-    if kind not in _PLAIN:
-        raise TypeError(f"{where}: values of type {kind} are not read")
-    if not _is_scalar(kind, value):
-        raise ShapeError(f"{where}: must be {kind.__name__}")
+def _parse_int(value: Decoded) -> int:
+    if type(value) is not int or not -LARGEST <= value <= LARGEST:
+        raise _MisshapenError("must be int")
     return value
 
 
-def _is_scalar(kind: Any, value: Decoded) -> bool:
-    """Return whether this is one of the plain types, and the value of it."""
-    return kind is type(value) and kind in _PLAIN and (kind is not int or -LARGEST <= value <= LARGEST)  # type: ignore[operator]
+def _scalar_parser(kind: type) -> _Parser:
+    def parse(value: Decoded) -> Decoded:
+        if type(value) is not kind:
+            raise _MisshapenError(f"must be {kind.__name__}")
+        return value
+
+    return parse
 
 
-def _parse_tuple(kinds: tuple[Any, ...], value: Decoded, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise ShapeError(f"{where}: must be a list")
+def _union_parser(kinds: Sequence[Any]) -> _Parser:
+    options = [option for option in kinds if option is not type(None)]
+    admits_none = len(options) < len(kinds)
+    parse_option = _parser(options[0]) if len(options) == 1 else _option_parser(options)
+
+    def parse(value: Decoded) -> Any:
+        return None if value is None and admits_none else parse_option(value)
+
+    return parse
+
+
+def _option_parser(options: Sequence[Any]) -> _Parser:
+    """Return what parses one of several entities: the first field of each is its kind, and no kind is of two."""
+    parsers = {kind: _parser(option) for option in options for kind in get_args(next(iter(_shape(option).values())))}
+
+    def parse(value: Decoded) -> Any:
+        kind = value[0] if isinstance(value, list) and value else None
+        if not isinstance(kind, str) or kind not in parsers:
+            raise _MisshapenError("is of an unknown kind")
+        return parsers[kind](value)
+
+    return parse
+
+
+def _literal_parser(texts: tuple[str, ...]) -> _Parser:
+    def parse(value: Decoded) -> str:
+        if not isinstance(value, str) or value not in texts:
+            raise _MisshapenError(f"must be one of {', '.join(texts)}")
+        return value
+
+    return parse
+
+
+def _tuple_parser(kinds: tuple[Any, ...]) -> _Parser:
     if kinds[-1] is Ellipsis:
-        return tuple(_parse(kinds[0], item, where) for item in value)
-    if len(value) != len(kinds):
-        raise ShapeError(f"{where}: must be a list of {len(kinds)}")
-    return tuple(_parse(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+        return _list_parser(_parser(kinds[0]))
+    parsers = tuple(_parser(kind) for kind in kinds)
+
+    def parse(value: Decoded) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _MisshapenError("must be a list")
+        if len(value) != len(parsers):
+            raise _MisshapenError(f"must be a list of {len(parsers)}")
+        return tuple([parse_item(item) for parse_item, item in zip(parsers, value, strict=True)])
+
+    return parse
 
 
-def _parse_mapping(kind: Any, value: Decoded, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ShapeError(f"{where}: must be a map")
-    return {name: _parse(kind, value[name], where) for name in sorted(value)}
+def _list_parser(parse_item: _Parser) -> _Parser:
+    def parse(value: Decoded) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _MisshapenError("must be a list")
+        return tuple([parse_item(item) for item in value])
+
+    return parse
 
 
-def _parse_entity(kind: type[Entity], value: Decoded, where: str) -> Entity:
-    shape = _shape(kind)  # type: ignore[arg-type]  # a class is hashable
-    if not isinstance(value, list) or not len(shape) - kind.LATER <= len(value) <= len(shape):
-        raise ShapeError(f"{where}: must be a list of {len(shape)}")
-    parts: dict[str, Any] = {}
-    for (name, field), item in zip(shape.items(), value, strict=False):
-        parts[name] = item if _is_scalar(field, item) else _parse(field, item, f"{where}.{name}")
-    entity = kind(**parts)
-    if len(_parts(entity)) != len(value):
-        raise ShapeError(f"{where}: has fields at its end that are to be left out")
-    return entity
+def _mapping_parser(kind: Any) -> _Parser:
+    parse_item = _parser(kind)
+
+    def parse(value: Decoded) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _MisshapenError("must be a map")
+        return {name: parse_item(value[name]) for name in sorted(value)}
+
+    return parse
+
+
+def _entity_parser(kind: type[Entity]) -> _Parser:
+    parsers = [(name, _parser(field)) for name, field in _shape(kind).items()]  # type: ignore[arg-type]
+    most, least = len(parsers), len(parsers) - kind.LATER
+
+    def parse(value: Decoded) -> Entity:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise _MisshapenError(f"must be a list of {most}")
+        items: dict[str, Any] = {}
+        name = ""
+        try:
+            for (name, parse_field), item in zip(parsers, value, strict=False):
+                items[name] = parse_field(item)
+        except _MisshapenError as error:
+            error.path = f".{name}{error.path}"
+            raise
+        entity = kind(**items)
+        if least != most and len(_parts(entity)) != len(value):
+            raise _MisshapenError("has fields at its end that are to be left out")
+        return entity
+
+    return parse
+
+
+def _section_parser(kind: type[Section]) -> _Parser:
+    def parse(value: Decoded) -> Section:
+        try:
+            return kind.parse_table(value)
+        except SettingsError as error:
+            raise _MisshapenError(str(error)) from None
+
+    return parse
 
 
 def _parts(entity: Entity) -> list[Any]:
@@ -182,11 +258,3 @@ def _shape(kind: type[Entity]) -> dict[str, Any]:
     """Return the types of the fields by name, in their order."""
     hints = get_type_hints(kind)
     return {item.name: hints[item.name] for item in fields(kind)}  # type: ignore[arg-type]
-
-
-def _parse_section(kind: type[Section], value: Decoded, where: str) -> Section:
-    try:
-        section = kind.parse_table(value)
-    except SettingsError as error:
-        raise ShapeError(f"{where}: {error}") from None
-    return section

@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from consensus import keys
@@ -173,6 +173,7 @@ class Opening:
         )
 
 
+@lru_cache(maxsize=64)  # the store, the ledger's snapshot and peers bring the same ones
 def decode_record(data: bytes) -> EpochRecord:
     """Return the record in `data`. Raise EpochError for anything but its exact canonical bytes."""
     try:

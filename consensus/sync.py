@@ -71,9 +71,9 @@ def count_beyond(seqs: Mapping[MemberId, int], others: Mapping[MemberId, int]) -
 def seqs_of(tips: Iterable[Tip], without: Container[MemberId] = ()) -> dict[MemberId, int]:
     """Return the highest seq of each member that has a tip, `without` some members."""
     seqs: dict[MemberId, int] = {}
-    for tip in tips:
-        if tip.creator not in without:
-            seqs[tip.creator] = max(tip.seq, seqs.get(tip.creator, -1))
+    for creator, seq, _ in tips:
+        if seq > seqs.get(creator, -1) and creator not in without:
+            seqs[creator] = seq
     return seqs
 
 

@@ -44,7 +44,7 @@ class CreationPlanner:
         seen = [_NO_SEQ] * len(self._index)
         for parent in event.parents:
             # What a forgotten ancestor saw is not counted: this is a policy, not consensus.
-            seen = list(map(max, seen, self._seen.get(parent, seen)))
+            seen = _higher(seen, self._seen.get(parent, seen))
         creator = self._index[event.creator]
         seen[creator] = max(seen[creator], event.seq)
         self._seen[event.hash] = seen
@@ -87,7 +87,7 @@ class CreationPlanner:
         while fresh and len(parents) < MAX_OTHER_PARENTS:
             member = self._best(fresh, seen, first=not parents)
             parents.append(fresh[member].hash)
-            seen = list(map(max, seen, self._seen[fresh.pop(member).hash]))
+            seen = _higher(seen, self._seen[fresh.pop(member).hash])
             fresh = {member: tip for member, tip in fresh.items() if tip.seq > seen[member]}
         advances = self._advanced(seen) > self._score or self._is_quorum_alone()
         return Plan(tuple(parents), advances) if advances or not self._idle else None
@@ -97,7 +97,7 @@ class CreationPlanner:
 
         def rank(member: int) -> tuple[int, int, int]:
             left_out = fresh[member].seq - seen[member]
-            gain = self._advanced(list(map(max, seen, self._seen[fresh[member].hash])))
+            gain = self._advanced(_higher(seen, self._seen[fresh[member].hash]))
             return (left_out, gain, -member) if first else (gain, left_out, -member)
 
         return max(fresh, key=rank)
@@ -124,3 +124,8 @@ class CreationPlanner:
 
     def _supermajority(self, weight: int) -> bool:
         return weight >= self._quorum
+
+
+def _higher(seqs: Sequence[int], others: Sequence[int]) -> list[int]:
+    """Return the higher one of each two, at about half of the cost of `map(max, seqs, others)`."""
+    return [seq if seq > other else other for seq, other in zip(seqs, others, strict=True)]

@@ -322,7 +322,7 @@ class SteeringSettings(Section):
     IN_THOUSANDTHS: ClassVar[tuple[str, ...]] = (
         "floor", "quota", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
         "swing", "early_interval", "early_floor", "full_share",
-        "congested", "relieved", "outcome_share",
+        "congested", "relieved", "outcome_share", "joint_share",
     )  # fmt: skip
     SWARM_WIDE = frozenset(
         {
@@ -361,6 +361,7 @@ class SteeringSettings(Section):
             "regression_permille": 50,
             "stall_trainings": 16,
             "outcome_share": 125,
+            "joint_share": 0,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -399,6 +400,7 @@ class SteeringSettings(Section):
     stall_trainings: int = 16  # with little gained for the cost of so many: a stall
     # what a training learns from (`consensus.ledger.priorities.window`)
     outcome_share: int = 125  # games of matches and series for each thousand of self-play; 0: none
+    joint_share: int = 0  # of the steps are on games of siblings (`consensus.ledger.priorities.joint`)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -42,8 +42,16 @@ class Gradients:
         self._sums = aligned_empty((size + 1,), np.float32)  # the last one stays 0
         self._flat = torch.zeros(len(self._made.places))  # the gradients of all parameters
         sizes = [parameter.numel() for parameter in self._parameters]
-        for parameter, part in zip(network.parameters(), torch.split(self._flat, sizes), strict=True):
-            parameter.grad = part.view(parameter.shape)
+        self._parts = [
+            (parameter, part.view(parameter.shape))
+            for parameter, part in zip(network.parameters(), torch.split(self._flat, sizes), strict=True)
+        ]
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Make these gradients those of the network's parameters, after others of the same network were."""
+        for parameter, part in self._parts:
+            parameter.grad = part
 
     def update(self, examples: Examples, weights: Weights) -> NDArray[np.float64]:
         """Set the gradients of the weighted sum of the losses, and return the losses, in the order of `Weights`."""

@@ -9,10 +9,14 @@ train     config, parent, shards (files), seed, settings, out; state (file or nu
           weights (null, or of each shard, 1 or more: how often its games are trained on, compared with others');
           announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped);
           outcomes (of each slot of a match or series blob, blocks, scores, root, settings, as in a check job: its games
-          teach who won, if they are as they were reported)
+          teach who won, if they are as they were reported);
+          partners (of each other configuration config, shards, weights, announced, incumbent: a directory), joint_share
+          (thousandths of the steps that are made on their games; with a parent only)
           -> files (name: file), architecture, losses (name: millionths), measures (name: whole number, as in
              `node.api.models.ModelInfo.measures`), state (file or null), used (the places in `shards` of those that
-             were trained on, ascending), skipped (one reason for each of the others, then others), is_sibling
+             were trained on, ascending), skipped (one reason for each of the others, then others), is_sibling, partners
+             (of each used, and share: the new model's share of first places against the incumbent there in thousandths
+             of an equal player's; null if none of its shards was used)
           If none of the shards is what was announced, the answer has nothing but `used` and `skipped`.
           A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
           optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as
@@ -42,12 +46,17 @@ from training.progress import Report
 if TYPE_CHECKING:
     from engine.search import EvalBatch, Evaluate, Evaluation
     from training.check import Reported
+    from training.experience import Experience
     from training.match import MatchGame
+    from training.network import Network
     from training.replay import Verified
     from training.shard import Shard
     from training.trainer import Start
 
 Request = Mapping[str, Any]
+
+_PARTNER_BLOCKS = 12
+"""In which a new model meets the incumbent of a partner."""
 
 _REASONS = 3
 """Reasons that an error lists when every shard has one."""
@@ -111,20 +120,12 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     from training.model import load_model, save_model
     from training.settings import TrainSettings, read_settings
     from training.state import write_state
-    from training.trainer import train
+    from training.trainer import Joint, train
 
     _use_one_thread()
     configuration = config(request["config"])
-    sources, used, skipped = [], [], []
-    announced = request.get("announced") or [None] * len(request["shards"])
-    for place, (path, said) in enumerate(zip(request["shards"], announced, strict=True)):
-        try:
-            sources.append(_load_as_announced(path, configuration, said, report))
-            used.append(place)
-        except DataError as error:
-            skipped.append(str(error))
-        report({"shards": place + 1})
-    if not sources and any(announced):
+    sources, used, skipped = _load_shards(request, configuration, report)
+    if not sources and any(request.get("announced") or ()):
         return {"used": used, "skipped": skipped}
     if not sources:
         reasons = "; ".join(skipped[:_REASONS])
@@ -136,12 +137,17 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         weights += [max(weights)] * len(outcomes)
     experience = Experience(configuration, [*sources, *outcomes], weights)
     settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
+    partners: list[tuple[Experience | None, list[int]]] = []
     if request["parent"] is None:
         sibling = None if request["sibling"] is None else load_model(Path(request["sibling"]))
         first = train_first(experience, seed, settings, report, sibling=sibling)
         trained, is_sibling = first.trained, first.is_sibling
     else:
-        trained, is_sibling = train(experience, _start_of_training(request, skipped), seed, settings, report), False
+        partners = _load_partners(request, skipped, report)
+        known = [partner for partner, _ in partners if partner is not None]
+        joint = Joint(known, request["joint_share"] / 1000) if known else None
+        start = _start_of_training(request, skipped)
+        trained, is_sibling = train(experience, start, seed, settings, report, joint=joint), False
     saved = save_model(Path(request["out"]), trained.network)
     measures = measure_model(trained.network, experience, seed, settings.measured_blocks, report)
     if outcomes:
@@ -155,7 +161,66 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
         "used": used,
         "skipped": skipped,
         "is_sibling": is_sibling,
+        "partners": [
+            {
+                "used": places,
+                "share": None if partner is None else _share_in(partner.config, trained.network, said, seed, report),
+            }
+            for said, (partner, places) in zip(request.get("partners") or (), partners, strict=False)
+        ],
     }
+
+
+def _load_shards(
+    request: Request, configuration: Config, report: Report
+) -> tuple[list[Verified], list[int], list[str]]:
+    """Return the shards that can be used, their places, and why the others cannot."""
+    from training.arrays import DataError
+
+    sources: list[Verified] = []
+    used: list[int] = []
+    skipped: list[str] = []
+    announced = request.get("announced") or [None] * len(request["shards"])
+    for place, (path, said) in enumerate(zip(request["shards"], announced, strict=True)):
+        try:
+            sources.append(_load_as_announced(path, configuration, said, report))
+            used.append(place)
+        except DataError as error:
+            skipped.append(str(error))
+        report({"shards": place + 1})
+    return sources, used, skipped
+
+
+def _load_partners(request: Request, skipped: list[str], report: Report) -> list[tuple[Experience | None, list[int]]]:
+    """Return the games of each partner, None if there are none to use, and the places of the shards that are used."""
+    from training.experience import Experience
+
+    found: list[tuple[Experience | None, list[int]]] = []
+    for said in request.get("partners") or ():
+        partner = config(said["config"])
+        sources, used, reasons = _load_shards(said, partner, report)
+        skipped += reasons
+        weights = [said["weights"][place] for place in used]
+        found.append((Experience(partner, sources, weights) if sources else None, used))
+    return found
+
+
+def _share_in(partner: Config, network: Network, said: Request, seed: bytes, report: Report) -> int:
+    """Return the share of first places against the incumbent of a partner, in thousandths of an equal player's."""
+    from engine.players import SearchPlayer
+    from training.arena import meet
+    from training.evaluate import NetworkEvaluator
+    from training.model import load_model
+    from training.progress import as_measured
+    from training.settings import MatchSettings
+
+    usual = MatchSettings()
+    new, old = (
+        SearchPlayer(NetworkEvaluator(each), usual.simulations, usual.considered)
+        for each in (network, load_model(Path(said["incumbent"])))
+    )
+    result = meet(partner, new, old, seed=seed, blocks=_PARTNER_BLOCKS, report=as_measured(report))
+    return round(1000 * partner.players * result.share)
 
 
 def _load_outcomes(request: Request, configuration: Config, skipped: list[str], report: Report) -> list[Verified]:

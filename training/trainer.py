@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -43,27 +43,45 @@ class Trained:
     losses: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Joint:
+    """Games of other configurations, and the share of the steps that is made on them, in equal parts."""
+
+    experiences: Sequence[Experience]
+    share: float
+
+
 def train(
     experience: Experience,
     start: Start | None,
     seed: bytes,
     settings: TrainSettings,
     report: Report = ignore_progress,
+    *,
+    joint: Joint | None = None,
 ) -> Trained:
-    """Train for `settings.steps` steps on games drawn from `experience`.
+    """Train for `settings.steps` steps on games drawn from `experience`; the losses are those on these.
 
     Args:
         start: what to go on from, with its architecture; None for a new network of the settings' architecture.
         seed: 32 bytes, from which new weights and the order of the positions are drawn.
+        joint: on what a share of the steps is made instead; None: nothing.
 
     Raises:
         ValueError: no game has a position to train on, or the state is of another architecture than the model.
     """
-    training = _Training(start, seed, settings, experience.config)
+    experiences = [experience, *(joint.experiences if joint is not None else ())]
+    turns = _turns(seed, settings.steps, 0.0 if joint is None else joint.share, len(experiences) - 1)
+    training = _Training(start, seed, settings, [each.config for each in experiences])
     history: list[NDArray[np.float64]] = []
-    random = np.random.default_rng(seed_word(seed, "positions"))
-    for made, examples in enumerate(_batches(experience, random, settings), 1):
-        history.append(training.step(examples))
+    batches = [
+        _batches(each, np.random.default_rng(seed_word(seed, _stream(place, each))), settings)
+        for place, each in enumerate(experiences)
+    ]
+    for made, turn in enumerate(turns, 1):
+        losses = training.step(next(batches[turn]), turn)
+        if turn == 0:
+            history.append(losses)
         report({"steps": made, "wanted": settings.steps})
     mean = np.mean(history[-max(1, settings.steps // 10) :], axis=0)
     network, state = training.finish()
@@ -71,14 +89,31 @@ def train(
     return Trained(network, state, dict(zip(names, mean.tolist(), strict=True)))
 
 
+def _stream(place: int, experience: Experience) -> str:
+    """Return the name of the chance by which positions are drawn."""
+    return "positions" if place == 0 else f"positions {experience.config.name}"
+
+
+def _turns(seed: bytes, steps: int, share: float, others: int) -> list[int]:
+    """Return for each step on what it is made: 0 for the own games, which have the last step, or the number of others.
+
+    The others have a share of the steps, in equal parts.
+    """
+    if others == 0:
+        return [0] * steps
+    random = np.random.default_rng(seed_word(seed, "joint steps"))
+    drawn = np.where(random.random(steps) < share, random.integers(1, others + 1, steps), 0)
+    return [*map(int, drawn[:-1]), 0]
+
+
 class _Training:
     """A network that is trained, with its optimizer and the average of its weights."""
 
-    def __init__(self, start: Start | None, seed: bytes, settings: TrainSettings, config: Config) -> None:
+    def __init__(self, start: Start | None, seed: bytes, settings: TrainSettings, configs: Sequence[Config]) -> None:
         torch.manual_seed(seed_word(seed, "weights") % 2**63)
         self.network = Network(settings.architecture) if start is None else copy.deepcopy(start.network)
         self.network.train()
-        self._gradients = Gradients(self.network, config)
+        self._gradients = [Gradients(self.network, config) for config in configs]
         self._rate = settings.learning_rate
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self._rate, weight_decay=settings.weight_decay, fused=True
@@ -95,16 +130,18 @@ class _Training:
         self._average.resume(model.parameters(), state.steps)
         self._steps = state.steps
 
-    def step(self, examples: Examples) -> NDArray[np.float64]:
+    def step(self, examples: Examples, place: int) -> NDArray[np.float64]:
         """Make one step of the optimizer and return the losses before it, in the order of `Weights`.
 
-        The learning rate rises over the first steps of a new optimizer.
+        `place` is that of the examples' configuration. The learning rate rises over the first steps of a new optimizer.
         """
         self._steps += 1
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * min(1.0, self._steps / _WARM_STEPS)
-        losses = self._gradients.update(examples, Weights())
-        self._gradients.clip(1.0)
+        gradients = self._gradients[place]
+        gradients.take_over()
+        losses = gradients.update(examples, Weights())
+        gradients.clip(1.0)
         self._optimizer.step()
         self._average.update()
         return losses
@@ -118,7 +155,7 @@ class _Training:
 
 
 def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Examples]:
-    """Yield `settings.steps` batches, going over all games again and again in new orders and at new positions.
+    """Yield batches for ever, going over all games again and again in new orders and at new positions.
 
     Games that are held out are left out. Raise ValueError if no game has a position to train on.
     """
@@ -135,7 +172,5 @@ def _batches(experience: Experience, random: np.random.Generator, settings: Trai
             for start in range(0, count - settings.batch + 1, settings.batch) or range(min(1, count)):
                 yield make_examples(experience, samples, start, settings.batch)
                 made += 1
-                if made == settings.steps:
-                    return
         if made == before:
             raise ValueError("the games hold no position with a choice after their openings")

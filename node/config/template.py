@@ -160,6 +160,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "regression_permille": "risk of an alarm about a model that is not weaker, in thousandths; 0: no alarms",
         "stall_trainings": "a stall: little rating gained for what so many trainings cost",
         "outcome_share": "games of matches and series to train on for a thousand of self-play; 0: none",
+        "joint_share": "thousandths of a training's steps on games of siblings, which may get its model, too",
     },
 }
 

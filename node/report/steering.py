@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
-from consensus.ledger.priorities import Work, next_work
+from consensus.ledger.priorities import Work, joint_partners, next_work
 from consensus.ledger.records.decisions import WORK_KINDS
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.records.transactions import UNIFORM
@@ -82,7 +82,7 @@ def _need(ledger: Ledger, entry: Configuration, name_of: NameOf) -> NeedInfo:
         "first_trainers": [name_of(member) for member in first],
         "candidates": sum(candidacy.configuration == entry.name for candidacy in ledger.candidates()),
         "simulations": settings.selfplay.simulations_after(entry.promotions),
-        "starts_from": _start_of_training(ledger, entry),
+        "starts_from": _start_of_training(ledger, entry) + _partners_of_training(ledger, entry),
         "paused": [kind for kind in WORK_KINDS if ledger.is_paused(kind, entry.name)],
     }
 
@@ -99,6 +99,12 @@ def _start_of_training(ledger: Ledger, entry: Configuration) -> str:
     if start == entry.model or sibling is None:
         return "its canonical model"
     return f"{sibling.configuration.name} or new networks: {_place_among_siblings(ledger, sibling)}"
+
+
+def _partners_of_training(ledger: Ledger, entry: Configuration) -> str:
+    family = next_family(ledger, entry)
+    partners = joint_partners(ledger, entry.name, family, ledger.training_start(entry.name, family).digest)
+    return f"; also on games of {' and '.join(partners)}" if partners else ""
 
 
 def _place_among_siblings(ledger: Ledger, sibling: Sibling) -> str:

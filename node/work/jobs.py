@@ -1,14 +1,14 @@
 """The kinds of claimed work: from a granted claim to the transactions that report it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 import trio
 
-from consensus.ledger.priorities import training_outcomes, training_shards
+from consensus.ledger.priorities import joint_partners, training_outcomes, training_shards
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.cases import SlotReport
 from consensus.ledger.records.entities import Claim, Shard
@@ -28,6 +28,7 @@ from node.work.worker import JobRunner, Report, WorkError
 
 _TRIES = 3  # to get the newest weights of a lineage, before they are given up
 _PAUSE_S = 10.0  # between them
+_EQUAL_SHARE = 1000  # of first places against a partner's canonical model, in thousandths of an equal player's
 
 _log = structlog.get_logger(__name__)
 
@@ -97,12 +98,14 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
 
     If nobody has that model any more, start from the canonical one. If it is a sibling's, the worker may find that a
     new network plays better; then the candidate has no parent. The candidate names the shards that the worker could
-    use, in the order of the ledger, and no others. Games of matches and series join them (`training_outcomes`).
+    use, in the order of the ledger, and no others. Games of matches and series join them (`training_outcomes`). A share
+    of the steps may be on games of partners (`joint_partners`), where the model is nominated, too, if it plays well.
     """
     settings = context.ledger.settings_on(claim.configuration, claim.settings_version).training
     start = await _start_of_training(context, claim, report)
     is_steered = bool(context.genesis.settings.steering.rules)
     fetched = await _fetch_shards(context, claim, report)
+    partners = await _fetch_partners(context, claim, start, report)
     outcomes = await _fetch_outcomes(context, claim, [shard for shard, _ in fetched], report)
     done = await worker.perform(
         {
@@ -115,6 +118,8 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
             "weights": [shard_weight(shard) for shard, _ in fetched] if is_steered else None,
             "announced": [announcement_of(shard) for shard, _ in fetched],
             "outcomes": [as_job(found, path) for found, path in outcomes],
+            "partners": [partner.as_job() for partner in partners],
+            "joint_share": context.ledger.settings_on(claim.configuration, claim.settings_version).steering.joint_share,
             "seed": claim.seed,
             "settings": {
                 "steps": settings.steps,
@@ -142,7 +147,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     architecture = done["architecture"]
     state = None if done["state"] is None else await context.keep(Path(done["state"]))
     parent = UNIFORM if start.is_sibling and not done["is_sibling"] else start.model
-    return Candidate(
+    candidate = Candidate(
         context.next_id(),
         claim=claim.id,
         configuration=claim.configuration,
@@ -156,6 +161,10 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         measures=done["measures"],
         state=state,
     )
+    for partner, found in zip(partners, done.get("partners") or (), strict=False):
+        if found["share"] is not None and found["share"] >= _EQUAL_SHARE:
+            await _nominate_in(context, partner, candidate, found["used"])
+    return candidate
 
 
 async def _doubt(context: WorkContext, shard: Shard, path: Path, wrong: str) -> None:
@@ -214,6 +223,67 @@ async def _fetch_state(context: WorkContext, claim: Claim) -> Path | None:
     except WorkError as trouble:
         _log.warning("training goes on without its state", configuration=claim.configuration, why=str(trouble))
         return None
+
+
+@dataclass(frozen=True)
+class _Partner:
+    """A configuration on whose games a training makes a share of its steps, and its canonical model."""
+
+    configuration: str
+    shards: list[tuple[Shard, Path]]
+    model: bytes
+    directory: Path
+
+    def as_job(self) -> dict[str, Any]:
+        """Return what a worker is to know of it."""
+        return {
+            "config": self.configuration,
+            "shards": [str(path) for _, path in self.shards],
+            "weights": [shard_weight(shard) for shard, _ in self.shards],
+            "announced": [announcement_of(shard) for shard, _ in self.shards],
+            "incumbent": str(self.directory),
+        }
+
+
+async def _fetch_partners(context: WorkContext, claim: Claim, start: _Start, report: Report) -> list[_Partner]:
+    """Return the partners of a training whose games and canonical model can be had."""
+    if start.is_sibling:
+        return []
+    names = joint_partners(context.ledger, claim.configuration, claim.family, start.model, claim.settings_version)
+    found: list[_Partner] = []
+    for name in names:
+        model = context.ledger.configuration(name).model
+        try:
+            shards = await _fetch_shards(context, replace(claim, configuration=name), report)
+            directory = await model_directory(context, model)
+        except WorkError as trouble:
+            _log.warning("training goes on without a partner", configuration=name, why=str(trouble))
+            continue
+        if directory is not None:
+            found.append(_Partner(name, shards, model.digest, directory))
+    return found
+
+
+async def _nominate_in(context: WorkContext, partner: _Partner, candidate: Candidate, used: list[int]) -> None:
+    """Nominate a model in a partner, too, unless the ledger would refuse it or another one is measured there."""
+    news = replace(
+        candidate,
+        id=context.next_id(),
+        claim=None,
+        configuration=partner.configuration,
+        incumbent=partner.model,
+        shards=tuple(partner.shards[place][0].digest for place in used),
+        losses={},
+        measures={},
+        state=None,
+    )
+    is_contested = any(entry.configuration == partner.configuration for entry in context.ledger.candidates())
+    if is_contested or context.ledger.obstacle_to(context.me, news):
+        return
+    try:
+        await context.submit(news)
+    except JOB_FAILURES as trouble:
+        _log.warning("nomination put off", configuration=partner.configuration, why=str(trouble))
 
 
 async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Result:

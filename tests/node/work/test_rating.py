@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from consensus.ledger.priorities import next_work
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.beacon import slot_blocks
+from consensus.ledger.records.entities import Lineage
 from consensus.ledger.records.ratings import Series
 from consensus.settings import SteeringSettings
 from node.blobs.needs import needed_blobs, needed_models
@@ -22,6 +23,7 @@ from node.work.jobs import perform
 from node.work.loop import work_on
 from node.work.voting import vote_on_all
 from node.work.worker import Report
+from tests.consensus.ledger.rules.test_siblings import Family
 from tests.consensus.ledger.swarm import Swarm
 from tests.node.work.test_work import SETTINGS, OrderContext, _Trainer
 
@@ -188,3 +190,50 @@ async def test_a_training_takes_the_games_of_matches_and_series_that_it_can_get(
     swarm.act(0, candidate)
     assert swarm.refusal() is None
     assert set(reports) <= needed_blobs(swarm.ledger)
+
+
+class _Joint(_Asked):
+    """A trainer whose model has this share against the canonical model of the partner."""
+
+    def __init__(self, share: int | None) -> None:
+        super().__init__()
+        self.share = share
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        done = await super().perform(job, report)
+        return {**done, "partners": [{"used": [0], "share": self.share} for _ in job["partners"]]}
+
+
+@pytest.mark.parametrize(("share", "nominates"), [(1000, True), (999, False), (None, False)])
+async def test_a_joint_model_is_nominated_in_a_partner_where_it_plays_well_enough(
+    tmp_path: Path, autojump_clock: MockClock, share: int | None, nominates: bool
+) -> None:
+    swarm = Family("hex8-2", "hex8-3", joint_share=250)
+    context = OrderContext(swarm, tmp_path)
+    for name in ("hex8-2", "hex8-3"):
+        given = swarm.give(name)
+        weights = sha256(name.encode()).digest()
+        context.files[weights] = tmp_path / name
+        context.files[weights].write_text(name)
+        model = replace(given.model, files={"weights.safetensors": weights})
+        swarm.ledger._state.configurations[name] = replace(given, model=model)
+        lineages = {"c16b2": Lineage(model, None, 0, 0)}
+        swarm.ledger._state.configurations[name] = replace(given, model=model, lineages=lineages)
+        context.files[swarm.play(1, configuration=name)] = tmp_path
+    games = swarm.ledger.configuration("hex8-3").new_games
+    number = swarm.next_id(0)
+    swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))
+    claim = swarm.ledger.claim(context.me, number)
+    assert claim is not None
+    trainer = _Joint(share)
+    candidate = await perform(context, trainer, claim, lambda _told: None)
+    assert isinstance(candidate, t.Candidate)
+    (asked,) = trainer.jobs[-1]["partners"]
+    assert (asked["config"], len(asked["shards"]), trainer.jobs[-1]["joint_share"]) == ("hex8-3", 1, 250)
+    nominated = [entry for entry in swarm.ledger.candidates() if entry.configuration == "hex8-3"]
+    assert [entry.model.digest for entry in nominated] == [candidate.model] * nominates
+    assert all(not entry.was_trained and len(entry.shards) == 1 for entry in nominated)
+    assert swarm.ledger.configuration("hex8-3").new_games == games
+    swarm.act(0, candidate)
+    assert swarm.refusal() is None
+    assert len(swarm.ledger.candidates()) == 1 + nominates

@@ -191,8 +191,10 @@ def test_files_of_before_mean_what_they_meant_and_new_swarms_have_siblings() -> 
 class Family(Swarm):
     """A swarm with the rules, whose configurations get canonical models and results without matches."""
 
-    def __init__(self, *names: str, promotions: int = 4) -> None:
-        super().__init__(4, replace(STEERED, configurations=tuple(sorted(names)), training=_training(promotions)))
+    def __init__(self, *names: str, promotions: int = 4, joint_share: int = 0) -> None:
+        steering = replace(STEERED.steering, joint_share=joint_share)
+        settings = replace(STEERED, training=_training(promotions), steering=steering)
+        super().__init__(4, replace(settings, configurations=tuple(sorted(names))))
 
     def give(
         self, name: str, promotions: int = 4, points: tuple[int, ...] = (), architecture: str = "c16b2"

@@ -7,13 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from consensus.betting import highest_fortune
-from consensus.ledger.priorities import training_outcomes
+from consensus.ledger.priorities import joint_partners, training_outcomes
 from consensus.ledger.records.entities import Model, ShardFacts, SlotResult
 from consensus.ledger.records.ratings import Milestone, Ratings
 from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.exploration import anomaly
 from consensus.ledger.rules.outcomes import observe_result
 from consensus.ledger.rules.rollbacks import comparisons
+from consensus.ledger.state.state import UNIFORM_MODEL
 from consensus.ledger.steering.estimates import Estimate, combined, difference, estimate
 from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
 from consensus.ledger.steering.shares import ShareBounds, shares_of
@@ -114,6 +115,26 @@ def test_games_of_matches() -> None:
     shards = [*random_ones, *[replace(shard(None), games=256)] * 4]
     assert len(swarm.ledger.outcomes("hex8-2")) == 10
     assert len(training_outcomes(swarm.ledger, "hex8-2", shards)) == 8
+
+
+def test_joint_trainings() -> None:
+    assert "plays `hex8-2`, `hex8-3`, `hex8-4` and `square8-2`, all with canonical models of c16b2" in PAGE
+    assert "Partners of `hex8-2` are `hex8-3` and `hex8-4`. With `joint_share = 250`" in PAGE
+    names = ("hex8-2", "hex8-3", "hex8-4", "square8-2")
+    swarm = Family(*names, joint_share=250)
+    for name in names:
+        assert joint_partners(swarm.ledger, "hex8-2", "c16b2", bytes(32)) == ()
+        swarm.give(name, architecture="c32b4" if name == "hex8-2" else "c16b2")
+        if name == "hex8-2":
+            assert joint_partners(swarm.ledger, "hex8-3", "c16b2", bytes(32)) == ()  # it has no network
+            swarm.ledger._state.configurations["hex8-2"] = replace(
+                swarm.ledger.configuration("hex8-2"), model=UNIFORM_MODEL
+            )
+    swarm.give("hex8-2")
+    assert joint_partners(swarm.ledger, "hex8-2", "c16b2", bytes(32)) == ("hex8-3", "hex8-4")
+    assert joint_partners(swarm.ledger, "hex8-2", "c32b4", bytes(32)) == ()
+    assert joint_partners(swarm.ledger, "hex8-2", "c16b2", UNIFORM) == ()
+    assert joint_partners(swarm.ledger, "square8-2", "c16b2", bytes(32)) == ()
 
 
 def test_estimates_and_gains() -> None:

@@ -22,6 +22,7 @@ from consensus.ledger.records.cases import report_of
 from consensus.ledger.records.changes import FIELDS, KINDS, Change
 from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.entities import Promotion, WorkKind
+from consensus.ledger.rules.outcomes import REPORTS_KEPT
 from consensus.settings import (
     EpochSettings,
     MatchSettings,
@@ -448,6 +449,9 @@ def check_ratings(swarm: Swarm, name: str) -> None:
     if compared:
         assert compared[0] == ledger.configuration(name).model.digest
     small = min(len(swarm.genesis.members), *(len(c.record.roster) for c in swarm.closings.values()), 99) < 3
+    reports = ledger.outcomes(name)
+    assert len(reports) <= REPORTS_KEPT
+    assert not {entry.digest for entry in reports} & {fault.id for fault in ledger.faults()}
     for series in ledger.series(name):
         assert series.pair.model in compared
         assert all(slot.result is None or min(series.reported) >= 0 for slot in series.slots)

@@ -71,7 +71,8 @@ class Section:
     MAY_BE_ZERO: ClassVar[frozenset[str]] = frozenset()
     MAY_BE_ONE: ClassVar[frozenset[str]] = frozenset()  # fractions
     EARLIER: ClassVar[Mapping[str, int | Fraction | str]] = MappingProxyType({})
-    """The settings that genesis version 3 did not have, with the values that mean what it did."""
+    """The settings that genesis version 3 did not have, with the values that mean what it did. Each is the default,
+    too, and never changes: the digest of a genesis leaves it out. A better value for new swarms is in `NEW_SWARM`."""
     SWARM_WIDE: ClassVar[frozenset[str]] = frozenset()
     """The settings that have one value in the whole swarm: none of a single configuration can be set."""
     UNCHECKED: ClassVar[frozenset[str]] = frozenset()
@@ -359,7 +360,7 @@ class SteeringSettings(Section):
             "relieved": 350,
             "families": "none",
             "regression_permille": 50,
-            "stall_trainings": 16,
+            "stall_trainings": 8,
             "outcome_share": 125,
             "joint_share": 0,
         }
@@ -397,7 +398,7 @@ class SteeringSettings(Section):
     families: str = "none"  # such as c16b2.c32b4, by gain per cost; none: training.architecture alone
     # ratings (`consensus.ledger.rules.series`, `consensus.ledger.steering.velocity`)
     regression_permille: int = 50  # risk of an alarm about a promoted model that is not weaker; 0: never an alarm
-    stall_trainings: int = 16  # with little gained for the cost of so many: a stall
+    stall_trainings: int = 8  # with little gained for the cost of so many: a stall
     # what a training learns from (`consensus.ledger.priorities.window`)
     outcome_share: int = 125  # games of matches and series for each thousand of self-play; 0: none
     joint_share: int = 0  # of the steps are on games of siblings (`consensus.ledger.priorities.joint`)
@@ -598,7 +599,11 @@ def _read_text(default: object, text: str) -> object:
     return int(text) if type(default) is int and _WHOLE.fullmatch(text) else text
 
 
-NEW_SWARM = Settings(training=TrainingSettings(sibling_promotions=4), timing=TimingSettings(by_weight=1))
+NEW_SWARM = Settings(
+    training=TrainingSettings(sibling_promotions=4),
+    timing=TimingSettings(by_weight=1),
+    steering=SteeringSettings(stall_trainings=16),
+)
 """The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so
 that the swarm of that file goes on; new swarms have it on. `epoch.ahead` is off there, too, until it has been tried as
 long as the rest."""

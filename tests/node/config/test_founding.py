@@ -81,6 +81,15 @@ def test_every_setting_is_written_out(tmp_path: Path) -> None:
     assert written == known
 
 
+@pytest.mark.parametrize(
+    ("name", "digest"), [("2026-11-30", "11e2a2f5f5fd1d4e8f8d1ae7357e99fe8b4de17de3f059b390bc81d8775342b9")]
+)
+def test_a_file_that_an_earlier_program_wrote_is_still_that_swarm(name: str, digest: str) -> None:
+    """It names every setting of its day. One whose meaning in `EARLIER` changed would make it another swarm's file."""
+    config = load_config(SAMPLE.parent / "tests" / "data" / "founded" / f"{name}.toml")
+    assert config.genesis.digest.hex() == digest
+
+
 def test_the_sample_is_what_init_writes() -> None:
     config = load_config(SAMPLE)
     (member,) = config.members

@@ -42,12 +42,7 @@ export class Board {
   // Shows a position. `targets` can be chosen now, `picked` were chosen, `last` were touched by the last move.
   show(position, { targets, picked, last }) {
     for (const [name, cell] of this.cells) {
-      const owner = position.collapsed[name];
-      const lies = position.stacks[name]
-        ? stack(position.stacks[name], UNIT)
-        : position.markers[name] ? marker(position.markers[name], UNIT) : owner ? territory(owner, UNIT) : null;
-      cell.querySelector(".lies").replaceChildren(...(lies ? [lies] : []));
-      cell.querySelector(".ground").setAttribute("class", owner ? `ground p${owner} collapsed` : "ground");
+      fill(cell, position.stacks[name], position.markers[name], position.collapsed[name]);
       cell.classList.toggle("target", targets.has(name));
       cell.classList.toggle("picked", picked.includes(name));
       cell.classList.toggle("last", last.includes(name));
@@ -144,6 +139,16 @@ function label(words, x, y) {
   const drawn = element("text", { x, y: y + 6, class: "label", "aria-hidden": "true" });
   drawn.textContent = words;
   return drawn;
+}
+
+// Draws what lies on a cell, if that is something else than before.
+function fill(cell, rings, owner, collapsed) {
+  const lies = `${rings ?? ""} ${owner ?? ""} ${collapsed ?? ""}`;
+  if (cell.dataset.lies === lies) return;
+  cell.dataset.lies = lies;
+  const drawn = rings ? stack(rings, UNIT) : owner ? marker(owner, UNIT) : collapsed ? territory(collapsed, UNIT) : "";
+  cell.querySelector(".lies").replaceChildren(drawn);
+  cell.querySelector(".ground").setAttribute("class", collapsed ? `ground p${collapsed} collapsed` : "ground");
 }
 
 function describe(name, position, isTarget, isPicked) {

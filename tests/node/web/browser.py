@@ -95,7 +95,7 @@ class Page:
         """Return the value of a script once it is true."""
         with trio.fail_after(_WAIT_S):
             while not (value := await self.evaluate(script)):
-                await trio.sleep(0.02)
+                await trio.sleep(0.05)
         return value
 
     async def open(self, url: str) -> None:

@@ -23,7 +23,7 @@ SENSIBLE: Mapping[str, tuple[str, ...]] = {
     "steering.quota": ("300", "1000"),
     "steering.curriculum": ("0", "200"),
     "steering.full_share": ("250", "1000"),
-    "steering.families": ("none", "simulated", "c16b2.simulated"),
+    "steering.families": ("none", "c8b1", "c8b1.c16b2"),
     "steering.turn_s": ("1", "5"),
 }
 """Values that users propose. Of other ones they approve of none."""

@@ -150,7 +150,7 @@ class PlayOpinionInfo(TypedDict):
     move: str
     """The move."""
     policy: float
-    """Its share of the policy; of all moves together 1."""
+    """Its share of the policy, before any search; of all moves together 1."""
     visits: int
     """Simulations that began with it."""
 

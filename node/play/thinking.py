@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _TIE_BREAK = 1e-3  # scale of the noise: the best move is played, and chance dec
 
 @dataclass(frozen=True)
 class Opinion:
-    """What is thought of one legal move: its share of the policy, and the simulations that began with it."""
+    """What is thought of one legal move: its share of the policy before any search, and the simulations of it."""
 
     move: int
     policy: float
@@ -42,8 +42,9 @@ def think(games: Games, evaluate: Evaluate, *, simulations: int, seed: str) -> T
     All chance comes from `seed` and the number of moves played. Equal arguments give an equal thought.
     """
     word = _seed_word(f"{seed}/{int(games.ply()[0])}")
+    asked = _ask(games, evaluate, word)
     if simulations == 0:
-        return _ask(games, evaluate, word)
+        return asked
     found = gumbel_search(
         games,
         evaluate,
@@ -52,10 +53,12 @@ def think(games: Games, evaluate: Evaluate, *, simulations: int, seed: str) -> T
         seeds=np.array([word], np.uint64),
         noise=_TIE_BREAK,
     )
-    if found.visits.any():
-        opinions = map(Opinion, found.moves.tolist(), found.policy.tolist(), found.visits.tolist())
-        return Thought(int(found.actions[0]), tuple(opinions), tuple(found.values[0].tolist()))
-    return _ask(games, evaluate, word)  # a search leaves out positions with one move
+    if not found.visits.any():  # a search leaves out positions with one move
+        return asked
+    # The search's own policy sharpens small differences until most moves have 0: it says less than the visits do.
+    visits = dict(zip(found.moves.tolist(), found.visits.tolist(), strict=True))
+    opinions = tuple(replace(opinion, visits=visits[opinion.move]) for opinion in asked.opinions)
+    return Thought(int(found.actions[0]), opinions, tuple(found.values[0].tolist()))
 
 
 def chance_of(value: float, players: int) -> float:

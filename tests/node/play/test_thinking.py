@@ -62,3 +62,11 @@ def test_a_value_is_a_chance() -> None:
     assert [chance_of(value, 2) for value in (-1, 0, 1)] == [0, 0.5, 1]
     assert chance_of(-0.5, 3) == 0
     assert chance_of(0, 4) == 0.25
+
+
+def test_the_policy_is_that_of_no_search_whatever_the_strength(kernels: None) -> None:
+    """What a search makes of it is 0 for nearly every move, also for those that it visited most."""
+    game = PlayedGame(config("hex8-2"), random_game("hex8-2", seed=3, plies=8).moves)
+    quick, deep = (think(game.games, load_mind(None), simulations=count, seed="a") for count in (0, 64))
+    assert [each.policy for each in deep.opinions] == [each.policy for each in quick.opinions]
+    assert sum(each.visits for each in deep.opinions) == 64

@@ -25,7 +25,7 @@ SMALL = ("hex8-2", "hex8-3", "square8-2")
 
 
 def run_steered(count: int, configurations: tuple[str, ...], seconds: float, directory: Path) -> WorkingSwarm:
-    """Run a swarm for so many virtual seconds; after a third of them its members change a setting by ballot."""
+    """Run a swarm for so many virtual seconds; after half of them its members change a setting by ballot."""
     make_deterministic(7)
     agreement = AgreementCheck()
     settings = replace(
@@ -47,7 +47,7 @@ def run_steered(count: int, configurations: tuple[str, ...], seconds: float, dir
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(swarm.run)
-            await trio.sleep(seconds / 3)
+            await trio.sleep(seconds / 2)
             change = SteeringChange("set", setting="selfplay.games", value="16")
             await vote_for(swarm, change)
             await trio.sleep_until(seconds)

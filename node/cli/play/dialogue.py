@@ -183,4 +183,5 @@ def _wrap(line: str) -> list[Text]:
     """Return a line as lines that fit; the columns of a table stay, as they fit already."""
     if len(line) <= WIDTH:
         return [Text(line)]
-    return [Text(part) for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
+    parts = textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    return [Text(part) for part in parts]  # a path longer than a line stays whole, to be copied

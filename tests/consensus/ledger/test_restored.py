@@ -141,7 +141,7 @@ def shown(ledger: Ledger) -> dict[object, object]:
     return seen
 
 
-@pytest.mark.parametrize("seed", [2, 7, 11])  # with promotions, which are rare
+@pytest.mark.parametrize("seed", [2, 6, 11])  # with promotions, which are rare
 def test_a_restored_ledger_shows_the_same_at_any_time(seed: int) -> None:
     settings = replace(WILD, steering=SteeringSettings(rules=1), epoch=EpochSettings(events=120))
     swarm = Swarm(4, replace(settings, timing=replace(WILD.timing, by_weight=seed % 2)))

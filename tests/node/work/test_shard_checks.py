@@ -1,7 +1,7 @@
 """Nodes compare shards with what was announced: trainers what they load, everybody what is in doubt."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ async def test_what_is_in_doubt_is_checked_and_what_is_found_is_said_once(
     assert len(checker.jobs) == 2
     kept = swarm.ledger.shard(bad)
     assert kept is not None
-    assert checker.jobs[0]["announced"]["facts"] == vars(kept.facts)
+    assert checker.jobs[0]["announced"]["facts"] == asdict(kept.facts)
 
 
 async def test_one_waiting_shard_of_a_distrusted_author_is_checked(
@@ -117,7 +117,7 @@ async def test_a_trainer_tells_the_others_of_what_it_could_not_use(
 ) -> None:
     undamaged(monkeypatch)
     shards = [keep(context, tmp_path, swarm, 1) for _ in range(3)]
-    claim = _training_claim(swarm, "c99b9")
+    claim = _training_claim(swarm)
     candidate = await perform(context, _Trainer(skipped=(1,)), claim, lambda _told: None)
     assert isinstance(candidate, t.Candidate)
     assert candidate.shards == (shards[0], shards[2])

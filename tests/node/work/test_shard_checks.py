@@ -85,6 +85,7 @@ async def test_what_is_in_doubt_is_checked_and_what_is_found_is_said_once(
     assert len(checker.jobs) == 2
     kept = swarm.ledger.shard(bad)
     assert kept is not None
+    assert kept.facts is not None
     assert checker.jobs[0]["announced"]["facts"] == asdict(kept.facts)
 
 

@@ -25,8 +25,8 @@ def check_libraries(roles: Sequence[str]) -> Iterator[Finding]:
         listed = ", ".join(missing)
         yield fault("work", f"{listed} not installed, so no role can work; {_INSTALL}, or say --roles none")
         return
-    yield _torch(device_name())
     yield _kernels()
+    yield _torch(device_name())
 
 
 def _torch(device: str) -> Finding:

@@ -153,7 +153,7 @@ def test_whole_lines_of_a_log_are_read_once(tmp_path: Path) -> None:
 @contextmanager
 def session() -> Iterator[subprocess.Popen[bytes]]:
     """A process that leads a session, and has a child."""
-    words = ["sh", "-c", "sleep 60 & echo; wait"]
+    words = ["sh", "-c", "(echo; exec sleep 60) & wait"]  # the child is there when it says so
     with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             assert process.stdout is not None

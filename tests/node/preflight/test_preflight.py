@@ -125,13 +125,13 @@ def test_the_clock_and_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_work_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RINGRIFT_KERNEL_CACHE", str(tmp_path / "kernels"))
     monkeypatch.setattr("node.preflight.libraries.device_name", lambda: "cpu")
-    torch, kernels = check_libraries(["selfplay"])
+    kernels, torch = check_libraries(["selfplay"])
     assert (torch.level, kernels.level) == (Level.OK, Level.OK)
     assert torch.text.startswith("torch 2.")
     assert "none yet" in kernels.text
     (tmp_path / "file").touch()
     monkeypatch.setenv("RINGRIFT_KERNEL_CACHE", str(tmp_path / "file" / "kernels"))
-    assert list(check_libraries(["selfplay"]))[1].level == Level.WARNING
+    assert next(check_libraries(["selfplay"])).level == Level.WARNING
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
     assert said(check_libraries(["selfplay"])) == [

@@ -115,13 +115,12 @@ async def test_undo_hint_analysis_positions_and_a_reload(page: Page) -> None:
     state = await seen(page)
     assert state["moves"] == ["PR 3,3 1", "PR 3,3 2", "PR 3,3 3"]
     await page.click("#choices button[data-move='PR 3,3 2']")
+    await seen(page)  # a click on what is disabled for a moment does nothing
     await page.click("#analysis")
     await seen(page)
     assert await page.evaluate("document.querySelectorAll('#opinions tr').length") > 3
     assert await page.evaluate("document.querySelectorAll('#chances meter').length") == 2
-    assert await page.evaluate(
-        "[...document.querySelectorAll('.heat')].some((heat) => heat.getAttribute('opacity') > 0)"
-    )
+    await page.wait_for("[...document.querySelectorAll('.heat')].some((heat) => heat.getAttribute('opacity') > 0)")
     await page.click("#back")
     assert (await seen(page))["explanation"] == "Position after move 0."
     await page.click("#last")

@@ -17,7 +17,7 @@ from node.transport.tls import Credentials
 async def check_node(
     config: SwarmConfig, identity: Identity, key_file: Path, data: Path, options: RunOptions
 ) -> list[Finding]:
-    """Return what is found. Nothing is written that stays, and no event is made."""
+    """Return what is found. Nothing stays but the folder for compiled kernels, and no event is made."""
     findings = [*check_swarm(config), *check_key(config, identity), *check_clock(), *check_disk(data), *check_limits()]
     findings += _check_ports(key_file, options)
     findings += check_libraries(options.roles)

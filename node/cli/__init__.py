@@ -29,6 +29,7 @@ COMMANDS = {
     "init": Command("node.cli.init", "found a swarm: write swarm.toml and a key for each member"),
     "run": Command("node.cli.run", "run one node"),
     "check": Command("node.cli.check", "find what would keep a node from working; say it in the place of run"),
+    "doctor": Command("node.cli.doctor", "find what is wrong with a running node and its swarm, why, and what to do"),
     "demo": Command("node.demo.command", "run a whole swarm on this machine until a model is promoted"),
     "status": Command("node.cli.status", "show how a running node and its swarm are doing"),
     "members": Command("node.cli.members", "show the members as a running node sees them"),

@@ -1,18 +1,10 @@
 """`ringrift-node check`: what would keep a node from working, with the options that `run` gets."""
 
 import argparse
-from dataclasses import asdict
 
-from rich.text import Text
-
-from node.cli.reading import print_json
+from node.cli.findings import report_findings
 from node.cli.run import add_run_options, read_run_options
-from node.cli.tables import open_console
 from node.config.toml import ConfigError
-from node.preflight.finding import Finding, Level
-from node.text.harmless import harmless
-
-_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "bold red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,16 +26,4 @@ def main(options: argparse.Namespace) -> int:
     except IdentityError as error:
         raise ConfigError(str(error)) from None
     findings = trio.run(check_node, config, identity, options.key, options.data, run_options)
-    if options.json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        _show(findings)
-    return int(any(finding.level == Level.FAULT for finding in findings))
-
-
-def _show(findings: list[Finding]) -> None:
-    console = open_console()
-    width = max(len(finding.subject) for finding in findings)
-    for finding in findings:
-        level = Text(f"{finding.level:<8}", _STYLES[finding.level])
-        console.print(Text.assemble(level, f"{finding.subject:<{width}}  ", harmless(finding.text)), soft_wrap=True)
+    return report_findings(findings, as_json=options.json)

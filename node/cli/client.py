@@ -82,7 +82,7 @@ def find_node(url: str | None, data: Path) -> Client:
     """
     if url is not None:
         return Client([_checked(url)], "--node")
-    urls = [found for folder in (data, *_subfolders_of_nodes(data)) if (found := read_url(folder)) is not None]
+    urls = [found for folder in folders_of_nodes(data) if (found := read_url(folder)) is not None]
     if urls:
         return Client(urls, f"as {data} says")
     if (swarm := data / "swarm.toml").exists():
@@ -98,7 +98,7 @@ def find_own_node(data: Path) -> tuple[Client, str]:
 
     Raise ConfigError if no node runs there, more than one does, or this user may not read the token.
     """
-    folders = [folder for folder in (data, *_subfolders_of_nodes(data)) if read_url(folder) is not None]
+    folders = folders_of_nodes(data)
     if not folders:
         remedy = "start one with ringrift-node run, or say where it is with --data DIR as in run"
         raise ConfigError(f"{data}: no node runs with its data here; {remedy}")
@@ -117,8 +117,10 @@ def find_own_node(data: Path) -> tuple[Client, str]:
     return Client([read_url(folder) or ""], f"as {folder} says"), token
 
 
-def _subfolders_of_nodes(data: Path) -> list[Path]:
-    return sorted(path.parent for path in data.glob("*/http.json"))
+def folders_of_nodes(data: Path) -> list[Path]:
+    """Return the folders, `data` itself and those just below it, in which a node says where it serves people."""
+    folders = (data, *sorted(path.parent for path in data.glob("*/http.json")))
+    return [folder for folder in folders if read_url(folder) is not None]
 
 
 def _default_urls(path: Path) -> list[str]:

@@ -1,1 +1,1 @@
-"""What keeps a node from working, found before it starts."""
+"""What keeps a node from working, found before it starts or while it runs."""

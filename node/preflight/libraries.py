@@ -20,13 +20,19 @@ def check_libraries(roles: Sequence[str]) -> Iterator[Finding]:
     if not roles:
         yield ok("work", "no roles: this node orders, votes on nothing that needs games, and serves")
         return
-    missing = [name for module, name in _NEEDED.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        listed = ", ".join(missing)
-        yield fault("work", f"{listed} not installed, so no role can work; {_INSTALL}, or say --roles none")
+    if missing := missing_libraries():
+        yield fault("work", missing)
         return
     yield _kernels()
     yield _torch(device_name())
+
+
+def missing_libraries() -> str:
+    """Return which libraries are missing that all work needs, and the remedy; "" if none is."""
+    missing = [name for module, name in _NEEDED.items() if importlib.util.find_spec(module) is None]
+    if not missing:
+        return ""
+    return f"{', '.join(missing)} not installed, so no role can work; {_INSTALL}, or say --roles none"
 
 
 def _torch(device: str) -> Finding:

@@ -16,7 +16,7 @@ from consensus.keys import MemberId, id_text
 from node.system.exception_groups import leaves
 from node.transport import MAX_ANSWER_BYTES, BadAnswer, Candidate, Places, Refused, Unreachable
 from node.transport.http1 import Hangup, HttpConnection, TlsStream
-from node.transport.tls import Credentials, authenticated_member
+from node.transport.tls import Credentials, authenticated_member, trusting_context
 
 _KEEP_S = 45.0  # less than the server waits, so that we close first
 _MAX_KEPT = 4  # connections to one peer
@@ -213,6 +213,31 @@ async def greet(credentials: Credentials, peer: MemberId, address: str, *, timeo
     certificate: bytes = stream.getpeercert(binary_form=True)
     await trio.aclose_forcefully(stream)
     return certificate
+
+
+async def look_at(address: str, *, timeout_s: float) -> tuple[MemberId, bytes]:
+    """Return who serves members at `address` ("host:port"), and the certificate (DER) that it shows.
+
+    No key is needed for that: a server shows its certificate before it asks for the client's. Raise Unreachable, with
+    the reason.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        with trio.fail_after(timeout_s):
+            raw = await trio.open_tcp_stream(host.strip("[]"), int(port))
+            stream = trio.SSLStream(raw, trusting_context(), https_compatible=True)
+            try:
+                await stream.do_handshake()
+                certificate: bytes = stream.getpeercert(binary_form=True)
+                return authenticated_member(certificate), certificate
+            finally:
+                await trio.aclose_forcefully(stream)
+    except trio.TooSlowError:
+        raise Unreachable(f"no answer within {timeout_s:g} s") from None
+    except ValueError:
+        raise Unreachable("what answers there is not a ringrift-node") from None
+    except _FAILURES as error:
+        raise Unreachable(_greeting_failure(error)) from error
 
 
 def _greeting_failure(error: Exception) -> str:

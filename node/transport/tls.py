@@ -98,6 +98,15 @@ class Credentials:
                 _log.warning("certificate not renewed", reason=str(error))
 
 
+def trusting_context() -> ssl.SSLContext:
+    """Return a client's context that takes any certificate: to see who is there, and for nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def authenticated_member(certificate: bytes) -> MemberId:
     """Return the id of the member to whom a peer certificate (DER) belongs. OpenSSL has verified its chain.
 

@@ -22,10 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Show the members; return 0."""
-    return read_and_show(options, "/members", _show)
+    return read_and_show(options, "/members", print_members)
 
 
-def _show(console: Console, members: list[MemberInfo]) -> None:
+def print_members(console: Console, members: list[MemberInfo]) -> None:
+    """Print the members."""
     shown = len(_COLUMNS) if any(offer(member) for member in members) else len(_COLUMNS) - 1
     rows = [_member_row(member)[:shown] for member in members]
     print_table(console, "Members", _COLUMNS[:shown], rows, "none")

@@ -25,10 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Show what the swarm works on; return 0."""
-    return read_and_show(options, "/work", _show)
+    return read_and_show(options, "/work", print_work)
 
 
-def _show(console: Console, work: WorkInfo) -> None:
+def print_work(console: Console, work: WorkInfo) -> None:
+    """Print claims, candidates and results in doubt or proven wrong."""
     claims = [_claim_row(entry) for entry in work["claims"]]
     print_table(console, "Claims", _CLAIM_COLUMNS, claims, "nobody has claimed any work")
     candidates = [_candidate_row(entry) for entry in work["candidates"]]

@@ -50,7 +50,10 @@ will do, without a host header too.
 """
 _STATUSES = (
     (400, "the request is malformed, or is not addressed to a name of this node"),
-    (403, "a `POST` without the token, or from a web page; below `/play`, from a page of another site"),
+    (
+        403,
+        "a `POST` without the token, or from a web page; below `/play` and for `/events`, from a page of another site",
+    ),
     (404, "there is no such path, certificate, proof, member, proposal, model or game"),
     (405, "the path takes another method"),
     (409, "the swarm, this node's place in it, or the rules of the game do not allow that now"),
@@ -58,7 +61,10 @@ _STATUSES = (
     (415, "the body of a `POST` is not `application/json`, in UTF-8"),
     (431, "the request has too long a head"),
     (500, "a mistake in the program, which is in its log"),
-    (503, "the node is not ready (`/ready` says why), or it has too much to put forward; try again later"),
+    (
+        503,
+        "the node is not ready (`/ready` says why), has too much to put forward, or many pages open; try again later",
+    ),
 )
 _METRICS = """\
 ## `GET /metrics`
@@ -108,10 +114,12 @@ PATHS = (
     _told("log", "what the order brought", "/log"),
     _Path("GET", "/metrics", "text/plain", "the figures of `/status` for Prometheus"),
     _Path("GET", "/", "text/html", "the page for people"),
+    _Path("GET", "/events?of=<page>", "text/event-stream", "what changes on a page, for its script"),
     _Path("GET", "/play", "text/html", "the page for playing against the canonical models"),
     _Path("GET", "/icon.svg", "image/svg+xml", "part of the pages"),
     _Path("GET", "/style.css", "text/css", "part of the pages"),
-    _Path("GET", "/live.js", "text/javascript", "part of the page"),
+    _Path("GET", "/live.js", "text/javascript", "part of the pages"),
+    _Path("GET", "/morph.js", "text/javascript", "part of the pages"),
     _Path("GET", "/play.css", "text/css", "part of the page `/play`"),
     _Path("GET", "/play.js", "text/javascript", "part of the page `/play`"),
     _Path("GET", "/board.js", "text/javascript", "part of the page `/play`"),

@@ -66,6 +66,10 @@ class HttpConnection:
             raise Hangup(f"cannot be answered: {error}") from None
         await self._send(b"".join(part for part in parts if part))
 
+    async def send_part(self, part: h11.Event) -> None:
+        """Send a part of a message. Raise Hangup."""
+        await self._send(self._http.send(part) or b"")
+
     async def _send(self, data: bytes) -> None:
         try:
             await self._stream.send_all(data)

@@ -1,5 +1,6 @@
 """The pages: at `/` everything a node tells, rendered from the same answers as the JSON; at `/play` the games."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from engine.config import CONFIGS
 from node.api.log import LogEntry
 from node.api.source import StatusSource
+from node.api.status import Status
 from node.play.strengths import STRENGTHS
 from node.text import formatting
 from node.text.effects import predicate
@@ -18,25 +20,71 @@ _FILTERS = (
     *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "offer"),
     *("plural", "share", "short"),
 )
+_FRAME = ("title", "heading", "content")  # blocks that are no parts of a page
 _LOG_LINES = 12
 _LOG_SEARCHED = 400  # effects among which these lines are found; most effects are bookkeeping
 
 
-def render_page(source: StatusSource) -> str:
-    """Return the page `/` as HTML. Everything that comes from peers is escaped, and harmless to read."""
-    status, members = source.status(), source.members()
-    return _template("page.html").render(
-        status=status,
-        conduct=[(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
-        members=members,
-        offers=any(formatting.offer(member) for member in members),
-        work=source.work(),
-        steering=source.steering(),
-        measures={model["model"]: model["measures"] for model in source.models()},
-        proposals=source.proposals(),
-        certificates=source.certificates(),
-        log=_news(source.latest(_LOG_SEARCHED)),
-    )
+class View:
+    """A page as of now: its template, and what that shows."""
+
+    def __init__(self, template: str, values: dict[str, Any]) -> None:
+        self._template, self._values = _template(template), values
+
+    def html(self) -> str:
+        """Return the page as HTML. Everything that comes from peers is escaped, and harmless to read."""
+        return self._template.render(self._values)
+
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Yield the parts of the page that change, each with its id, as HTML: the same as in `html`."""
+        context = self._template.new_context(self._values)
+        for name, block in context.blocks.items():
+            if name not in _FRAME:
+                yield name, "".join(block[0](context))
+
+
+def open_view(source: StatusSource, path: str) -> View | None:
+    """Return the page at a path, or None if there is none."""
+    if path == "/":
+        common = _common(source, path)
+        return View("home.html", {**common, **_home(source, common["status"])})
+    return None
+
+
+def render_page(source: StatusSource, path: str = "/") -> str:
+    """Return a page that there is, as HTML."""
+    view = open_view(source, path)
+    assert view is not None
+    return view.html()
+
+
+def _common(source: StatusSource, path: str) -> dict[str, Any]:
+    """Return what is on every page; `up` leads from there to `/`."""
+    status = source.status()
+    return {
+        "path": path,
+        "up": "../" * (path.count("/") - 1),
+        "status": status,
+        "node": status["node"],
+        "swarm": status["swarm"],
+        "order": status["consensus"],
+        "counts": status["counts"],
+    }
+
+
+def _home(source: StatusSource, status: Status) -> dict[str, Any]:
+    members = source.members()
+    return {
+        "conduct": [(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
+        "members": members,
+        "offers": any(formatting.offer(member) for member in members),
+        "work": source.work(),
+        "steering": source.steering(),
+        "measures": {model["model"]: model["measures"] for model in source.models()},
+        "proposals": source.proposals(),
+        "certificates": source.certificates(),
+        "log": _news(source.latest(_LOG_SEARCHED)),
+    }
 
 
 def render_play(source: StatusSource, token: str) -> str:
@@ -74,7 +122,7 @@ def _news(entries: list[LogEntry]) -> list[dict[str, str | int]]:
     """Return the newest entries that say something to people, newest first."""
     worded = ((entry, predicate(entry)) for entry in reversed(entries))
     news: list[dict[str, str | int]] = [
-        {"time": entry["time"], "round": entry["round"], "name": entry["name"], "text": text}
+        {"number": entry["number"], "time": entry["time"], "round": entry["round"], "name": entry["name"], "text": text}
         for entry, text in worded
         if text is not None
     ]

@@ -17,7 +17,7 @@ from node.api.health import HealthInfo, ReadinessInfo
 from node.api.source import StatusSource
 from node.text.harmless import harmless
 from node.web.metrics import render_metrics
-from node.web.page import render_page, render_play
+from node.web.page import open_view, render_page, render_play
 from node.web.targets import Target, is_local_name, parse_target
 
 _HERE = Path(__file__).parent
@@ -35,6 +35,7 @@ _FILES = {
     "icon.svg": "image/svg+xml",
     "style.css": "text/css",
     "live.js": "text/javascript",
+    "morph.js": "text/javascript",
     "play.css": "text/css",
     "play.js": "text/javascript",
     "board.js": "text/javascript",
@@ -54,9 +55,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    page: str | None = None
+    """The path of the page whose changes come as the body; None if `body` is all."""
 
 
-_FURTHER = ("/log", "/certificates/ID", "/faults/ID")
+_FURTHER = ("/events", "/log", "/certificates/ID", "/faults/ID")
 
 
 class _NotFound(Exception):  # noqa: N818 - an answer, not a failure
@@ -112,6 +115,8 @@ class Routes:
         path = asked.path
         if path in self._plain:
             return self._plain[path]()
+        if path == "/events":
+            return self._events(asked.query)
         if path == "/log":
             return self._log_after(asked.query)
         if path.startswith("/certificates/"):
@@ -133,6 +138,13 @@ class Routes:
             raise _NotFound("no proof of a wrong result has this id here; /faults lists them")
         disposition = f'attachment; filename="{name[:16]}.fault"'
         return _content("application/cbor", proof, {"content-disposition": disposition})
+
+    def _events(self, query: str) -> Answer:
+        page = parse_qs(query).get("of", ["/"])[-1]
+        if open_view(self.source, page) is None:
+            raise _NotFound(f"there is no page {page} that changes; / is one")
+        headers = {**_HEADERS, "content-type": "text/event-stream", "x-accel-buffering": "no"}  # a proxy is not to wait
+        return Answer(200, headers, b"", page=page)
 
     def _log_after(self, query: str) -> Answer:
         after = parse_qs(query, keep_blank_values=True).get("after", ["0"])[-1]

@@ -20,6 +20,8 @@ from node.config.address import Address, bind_error
 from node.play.sessions import PlaySessions
 from node.transport.http1 import Hangup, HttpConnection, Malformed
 from node.web.control import Actions, Control
+from node.web.guard import comes_from_another_site
+from node.web.live import MAX_STREAMS, LivePages
 from node.web.play import PlayControl
 from node.web.routes import READ_METHODS, Answer, Routes, error_answer, options_answer
 
@@ -56,7 +58,8 @@ async def serve_local(
         play_token = secrets.token_hex(32)
         control = None if actions is None else Control(actions, token, address.host)
         play = None if games is None else PlayControl(games, tokens=(token, play_token), host=address.host)
-        server = _Server(Routes(source, only_local=address.is_local, play_token=play_token), control, play)
+        routes = Routes(source, only_local=address.is_local, play_token=play_token)
+        server = _Server(routes, control, play)
         url = f"http://{Address(*listener.socket.getsockname()[:2])}"
         write_endpoint(data, url)
         task_status.started(url)
@@ -70,6 +73,7 @@ class _Server:
 
     def __init__(self, routes: Routes, control: Control | None, play: PlayControl | None = None) -> None:
         self._routes = routes
+        self._pages = LivePages(routes.source)
         self._control = control
         self._play = play
         self._connections = 0
@@ -107,7 +111,31 @@ class _Server:
     async def _respond(self, connection: HttpConnection, request: h11.Request, body: bytes) -> None:
         method, target = request.method.decode(), request.target.decode()
         given = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-        await _send(connection, await self._answer(method, target, given, body), has_body=method != "HEAD")
+        answer = await self._answer(method, target, given, body)
+        if answer.page is None or method == "HEAD":
+            await _send(connection, answer, has_body=method != "HEAD")
+        elif comes_from_another_site(given, given.get("host", "")):
+            await _send(connection, error_answer(403, "this node's pages are followed by themselves only"))
+        elif self._pages.is_full:
+            reason = f"{MAX_STREAMS} pages are open already; close one, or reload this one now and then"
+            await _send(connection, error_answer(503, reason))
+        else:
+            await self._follow(connection, answer, answer.page)
+
+    async def _follow(self, connection: HttpConnection, answer: Answer, page: str) -> None:
+        """Send the changes of a page until the client leaves, or the page is no longer there."""
+
+        async def send(part: h11.Event) -> None:
+            with trio.fail_after(_ANSWER_S):
+                await connection.send_part(part)
+
+        async def follow() -> bytes:
+            await send(h11.Response(status_code=answer.status, headers=[*answer.headers.items()]))
+            await self._pages.serve(page, lambda data: send(h11.Data(data=data)))
+            await send(h11.EndOfMessage())
+            return b""
+
+        await connection.run_unless_hangup(follow)
 
     async def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if len(body) > _MAX_BODY_BYTES:

@@ -34,7 +34,7 @@ def test_the_page_has_every_path() -> None:
     play = PlayControl(PlaySessions(nobody, nobody), tokens=(), host="")
     served = {f"GET {path}" for path in Routes(FakeSource())._plain}
     served |= {f"POST {path}" for path in (*control._paths, *play.paths)}
-    by_name = {"GET /log", "GET /certificates/<id>", "GET /faults/<result>"}
+    by_name = {"GET /events?of=<page>", "GET /log", "GET /certificates/<id>", "GET /faults/<result>"}
     assert {path.heading for path in http_api.PATHS} == served | by_name
 
 

@@ -107,17 +107,18 @@ def converse(serve: Callable[[Any], Awaitable[None]], data: bytes) -> bytes:
 
 def methods(data: bytes) -> list[str]:
     """The methods of the requests, as far as they are well formed: an answer to HEAD has no body."""
-    reader, found = h11.Connection(h11.SERVER), []
-    reader.receive_data(data)
-    reader.receive_data(b"")
+    found = []
     try:
-        while not isinstance(event := reader.next_event(), h11.ConnectionClosed) and event is not h11.NEED_DATA:
-            if isinstance(event, h11.Request):
-                found.append(event.method.decode())
-            if isinstance(event, h11.EndOfMessage):
-                reader.send(h11.Response(status_code=204, headers=[]))
-                reader.send(h11.EndOfMessage())
-                reader.start_next_cycle()
+        while data := data.lstrip(b"\r\n"):  # empty lines before a request do not count (RFC 9112, 2.2)
+            reader = h11.Connection(h11.SERVER)
+            reader.receive_data(data)
+            reader.receive_data(b"")
+            while not isinstance(event := reader.next_event(), h11.EndOfMessage):
+                if not isinstance(event, h11.Request | h11.Data):
+                    return found
+                if isinstance(event, h11.Request):
+                    found.append(event.method.decode())
+            data = bytes(reader.trailing_data[0])
     except h11.ProtocolError:
         pass
     return found

@@ -22,7 +22,7 @@ from node.config.toml import ConfigError
 from node.transport.http1 import Hangup
 from tests.fuzz.mutations import Mutator
 from tests.fuzz.running import fuzz_target, make_input
-from tests.fuzz.talk import check_peer_answer
+from tests.fuzz.talk import check_local_port, check_peer_answer
 from tests.fuzz.targets import TARGETS, Target, made_toml
 
 SLOW = {
@@ -182,3 +182,11 @@ def test_what_is_no_http_is_not_repeated_at_length() -> None:
     with pytest.raises(Hangup, match="not HTTP: ") as hangup:
         check_peer_answer(b"\x81" * 20_000)
     assert len(str(hangup.value)) < 300
+
+
+def test_an_empty_line_between_two_requests_makes_them_no_fewer() -> None:
+    """The check counted one question where the node, rightly (RFC 9112, 2.2), had answered two."""
+    first, second = (
+        b"GET %s HTTP/1.1\r\nhost: %s\r\n\r\n" % which for which in ((b"/status", b"x"), (b"/", b"127.0.0.1"))
+    )
+    check_local_port(first + b"\r\n" + second)

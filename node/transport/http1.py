@@ -107,11 +107,14 @@ class HttpConnection:
             raise Hangup("connection closed")
         return result
 
-    async def drain(self, max_bytes: int) -> None:
-        """Read on and throw away what comes, up to `max_bytes`. Raise Hangup at its end.
+    async def end(self, max_bytes: int) -> None:
+        """Say that nothing more comes, and throw away up to `max_bytes` that still arrive. Raise Hangup at their end.
 
         A connection closed on unread bytes is reset, and the other end would lose our answer.
         """
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):  # TLS cannot end one direction alone
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._stream.send_eof()
         while max_bytes > 0:
             max_bytes -= len(await self._read())
 

@@ -107,7 +107,7 @@ class PeerServer:
                 if not connection.reuse():
                     break
             with trio.fail_after(self._limits.drain_s):
-                await connection.drain(_MAX_DRAINED_BYTES)
+                await connection.end(_MAX_DRAINED_BYTES)
         finally:
             self._by_member[member] -= 1
 

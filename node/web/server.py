@@ -106,7 +106,7 @@ class _Server:
             if not connection.reuse():
                 break
         with trio.fail_after(_DRAIN_S):
-            await connection.drain(_MAX_DRAINED_BYTES)
+            await connection.end(_MAX_DRAINED_BYTES)
 
     async def _respond(self, connection: HttpConnection, request: h11.Request, body: bytes) -> None:
         method, target = request.method.decode(), request.target.decode()

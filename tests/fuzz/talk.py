@@ -107,7 +107,7 @@ def converse(serve: Callable[[Any], Awaitable[None]], data: bytes) -> bytes:
 
 def methods(data: bytes) -> list[str]:
     """The methods of the requests, as far as they are well formed: an answer to HEAD has no body."""
-    found = []
+    found: list[str] = []
     try:
         while data := data.lstrip(b"\r\n"):  # empty lines before a request do not count (RFC 9112, 2.2)
             reader = h11.Connection(h11.SERVER)

@@ -61,6 +61,12 @@ async def test_a_probe_of_http_1_0_without_host(node: Node) -> None:
     assert await node.vote(b"Content-Type: application/json\r\n", version=b"1.0") == 200
 
 
+async def test_who_reads_to_the_end_does_not_wait_for_it(node: Node) -> None:
+    """The node says that nothing more comes before it waits for the other end to close; so it did not, for a second."""
+    with trio.fail_after(0.8):
+        assert await node.status(b"GET /health HTTP/1.1") == 200
+
+
 @pytest.mark.parametrize(
     ("start", "status"),
     [

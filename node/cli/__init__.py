@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from node.cli.lines import failure_text, say
+from node.cli.lines import failure, say_error
 from node.config.toml import ConfigError
 from node.system.imports import leave_out_working_directory
 from node.system.streams import prepare_streams, settle_output
-from node.text.harmless import harmless
 
 PROGRAM = "ringrift-node"
 _OUTPUT = "standard output"  # what fails with no name of a file
@@ -60,15 +59,20 @@ COMMANDS = {
 _EPILOG = f"""\
 exit status: 0 done; 1 the answer is no (verify refuses, a proposal is not agreed on, the demo fails); 2 a mistake
 in the command line, in a file or in an address, with one line that says what, where and what to do; 130 after Ctrl-C.
+Each command takes --json: it prints JSON, and a mistake is an object with "what", "where" and "remedy".
 Help for one command: {PROGRAM} COMMAND --help
 """
+
+
+class _UsageError(ConfigError):
+    """A mistake in the command line, which the place names."""
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line; the usage is in --help."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {harmless(message)}; see {self.prog} --help\n")
+        raise _UsageError(f"{message}; see {self.prog} --help", self.prog)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,15 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         leave_out_working_directory()
     prepare_streams()
-    failure, ended = None, None
+    failed, ended = None, None
     try:
         status = _status(sys.argv[1:] if arguments is None else list(arguments))
     except SystemExit as end:  # of argparse, whose codes are numbers
         status, ended = int(end.code or 0), end
     finally:
-        failure = settle_output()
-    if failure is not None and not isinstance(failure, BrokenPipeError) and not status:
-        status = _refuse(failure_text(failure, _OUTPUT))
+        failed = settle_output()
+    if failed is not None and not isinstance(failed, BrokenPipeError) and not status:
+        status = _refuse(failure(failed, _OUTPUT))
         settle_output()
         return status
     if ended is not None:
@@ -97,20 +101,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _status(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
     try:
         return _run(arguments)
+    except _UsageError as mistake:
+        say_error("", mistake, as_json=as_json)
+        raise SystemExit(2) from None
     except ConfigError as mistake:
-        return _refuse(str(mistake))
+        return _refuse(mistake, as_json=as_json)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 1
     except OSError as error:
-        return _refuse(failure_text(error, _OUTPUT))
+        return _refuse(failure(error, _OUTPUT), as_json=as_json)
 
 
-def _refuse(reason: str) -> int:
-    say(f"{PROGRAM}: {reason}")
+def _refuse(mistake: ConfigError, *, as_json: bool = False) -> int:
+    say_error(PROGRAM, mistake, as_json=as_json)
     return 2
 
 

@@ -4,7 +4,6 @@ import argparse
 
 from node.cli.findings import report_findings
 from node.cli.run import add_run_options, read_run_options
-from node.config.toml import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,12 +17,8 @@ def main(options: argparse.Namespace) -> int:
     """Show what was found; return 1 if something would keep the node from working. Raise ConfigError."""
     import trio
 
-    from node.config.identity import IdentityError
     from node.preflight.checks import check_node
 
-    try:
-        config, identity, run_options = read_run_options(options)
-    except IdentityError as error:
-        raise ConfigError(str(error)) from None
+    config, identity, run_options = read_run_options(options)
     findings = trio.run(check_node, config, identity, options.key, options.data, run_options)
     return report_findings(findings, as_json=options.json)

@@ -37,7 +37,7 @@ class Client:
                 continue
             self._urls = [url]
             if status != 200:
-                raise ConfigError(f"{url}{path}: the node answered {status}: {_error_text(body)}")
+                raise ConfigError(f"the node answered {status}: {_error_text(body)}", f"{url}{path}")
             return body
         raise self._no_answer()
 
@@ -66,7 +66,7 @@ class Client:
         raise self._no_answer()
 
     def _not_json(self, path: str) -> ConfigError:
-        return ConfigError(f"{self.origin}{path}: the answer is not JSON; is this a ringrift-node?")
+        return ConfigError("the answer is not JSON; is this a ringrift-node?", f"{self.origin}{path}")
 
     def _no_answer(self) -> ConfigError:
         places = " or ".join(self._urls)
@@ -88,8 +88,9 @@ def find_node(url: str | None, data: Path) -> Client:
     if (swarm := data / "swarm.toml").exists():
         return Client(_default_urls(swarm), f"the default of {swarm}")
     raise ConfigError(
-        f"{data}: no node runs with its data here (there is no http.json); start one with "
-        "ringrift-node run, or say where it is: --data DIR as in run, or --node URL"
+        "no node runs with its data here (there is no http.json); start one with "
+        "ringrift-node run, or say where it is: --data DIR as in run, or --node URL",
+        data,
     )
 
 
@@ -101,19 +102,19 @@ def find_own_node(data: Path) -> tuple[Client, str]:
     folders = folders_of_nodes(data)
     if not folders:
         remedy = "start one with ringrift-node run, or say where it is with --data DIR as in run"
-        raise ConfigError(f"{data}: no node runs with its data here; {remedy}")
+        raise ConfigError(f"no node runs with its data here; {remedy}", data)
     if len(folders) > 1:
         names = ", ".join(str(folder) for folder in folders)
         what = f"{len(folders)} nodes run with their data here"
-        raise ConfigError(f"{data}: {what}; say which one acts with --data: {names}")
+        raise ConfigError(f"{what}; say which one acts with --data: {names}", data)
     (folder,) = folders
     try:
         token = read_token(folder)
     except OSError as error:
         remedy = "run this as the user who runs the node"
-        raise ConfigError(f"{folder}: the node's token cannot be read ({error.strerror}); {remedy}") from None
+        raise ConfigError(f"the node's token cannot be read ({error.strerror}); {remedy}", folder) from None
     except ValueError:
-        raise ConfigError(f"{folder}: the node's token is damaged; start the node again") from None
+        raise ConfigError("the node's token is damaged; start the node again", folder) from None
     return Client([read_url(folder) or ""], f"as {folder} says"), token
 
 
@@ -156,7 +157,7 @@ def _ask(
         body = answer.read(_MAX_ANSWER_BYTES + 1)
         if len(body) > _MAX_ANSWER_BYTES:
             what = f"the answer is larger than {_MAX_ANSWER_BYTES} bytes"
-            raise ConfigError(f"{url}{path}: {what}; is this a ringrift-node?")
+            raise ConfigError(f"{what}; is this a ringrift-node?", f"{url}{path}")
         return answer.status, body
     finally:
         connection.close()

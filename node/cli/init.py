@@ -1,14 +1,22 @@
 """`ringrift-node init`: founds a swarm in a directory."""
 
 import argparse
+import re
 import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from consensus.keys import id_text
 from node.cli.lines import words
-from node.config.founding import DEFAULT_PORT, Founded, found_swarm
-from node.config.swarm_file import SwarmConfig, load_config
+from node.cli.reading import print_json
+from node.config.address import Address, is_numeric, parse_address
+from node.config.founding import CONFIG_NAME, DEFAULT_PORT, Founded, check_addresses, found_swarm
+from node.config.swarm_file import SwarmConfig, SwarmMember, load_config
 from node.config.toml import ConfigError
 from node.text.formatting import fragility, plural
+
+_FIT = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,31}")  # to be the name of a member and of a file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="C,D",
         help="what is played, such as hex8-2,square8-3 (default hex8-2)",
     )
+    parser.add_argument("--json", action="store_true", help="print what was written, and for whom, as one JSON object")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -41,14 +50,21 @@ def main(options: argparse.Namespace) -> int:
     names = None
     if options.hosts is None:
         if not 1 <= options.members <= 256:
-            raise ConfigError(f"--members {options.members}: a swarm has 1 to 256 members; choose such a number")
+            raise ConfigError("a swarm has 1 to 256 members; choose such a number", f"--members {options.members}")
         addresses = [f"127.0.0.1:{DEFAULT_PORT + number}" for number in range(options.members)]
     else:
         addresses = [_with_port(host.strip()) for host in options.hosts.split(",")]
+        check_addresses(addresses)
         names = _names(addresses)
     configurations = [name.strip() for name in options.configurations.split(",")]
     founded = found_swarm(options.directory, addresses, configurations, names=names, name=options.name)
-    _print_next_steps(options.directory, founded, elsewhere=options.hosts is not None)
+    config, elsewhere = load_config(founded.config), options.hosts is not None
+    parts = _parts(options.directory, founded, config.members, elsewhere=elsewhere)
+    if options.json:
+        facts = {"config": str(founded.config), "genesis": config.genesis.digest.hex(), "fragility": _fragility(config)}
+        print_json({**facts, "members": [part.facts() for part in parts]})
+    else:
+        _print_next_steps(config, parts, elsewhere=elsewhere)
     return 0
 
 
@@ -64,24 +80,81 @@ def _with_port(host: str) -> str:
 
 
 def _names(addresses: list[str]) -> list[str] | None:
-    """Return the first labels of the host names, or None where these are not names or do not tell the hosts apart."""
-    labels = [address.partition(":")[0].partition(".")[0] for address in addresses]
-    usable = all(label and not label.isdecimal() and label[0].isalnum() and len(label) <= 32 for label in labels)
-    return labels if usable and len(set(labels)) == len(labels) else None
+    """Return names by host: the first label, else the whole host, else with the port; None if none of these will do.
+
+    They are files, too: NAME.key.
+    """
+    places = [parse_address(address) for address in addresses]
+    for name_of in (_first_label, _whole_host, _host_and_port):
+        names = [name_of(place) for place in places]
+        if len(set(names)) == len(names) and all(_FIT.fullmatch(name) for name in names):
+            return names
+    return None
 
 
-def _print_next_steps(directory: Path, founded: Founded, *, elsewhere: bool) -> None:
-    print(f"{founded.config}: {plural(len(founded.keys), 'member')}")
-    if weak := _fragility(load_config(founded.config)):
+def _first_label(place: Address) -> str:
+    return _whole_host(place) if is_numeric(place.host) else place.host.partition(".")[0]
+
+
+def _whole_host(place: Address) -> str:
+    return f"ip6-{place.host.strip(':').replace(':', '-')}" if ":" in place.host else place.host
+
+
+def _host_and_port(place: Address) -> str:
+    return f"{_whole_host(place)}-{place.port}"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one member is given, and how its node is started."""
+
+    member: SwarmMember
+    key: Path
+    command: str
+
+    def facts(self) -> dict[str, str]:
+        """Return the same for --json."""
+        member = self.member
+        return {
+            "name": member.name,
+            "id": id_text(member.id),
+            "address": str(member.address),
+            "key": str(self.key),
+            "command": self.command,
+        }
+
+
+def _parts(directory: Path, founded: Founded, members: Sequence[SwarmMember], *, elsewhere: bool) -> list[_Part]:
+    parts = []
+    for key, member in zip(founded.keys, members, strict=True):
+        own = [str(founded.config), "--key", str(key), "--data", str(directory / key.stem)]
+        copied = [CONFIG_NAME, "--key", key.name, "--data", "data"]
+        parts.append(_Part(member, key, f"ringrift-node run {shlex.join(copied if elsewhere else own)}"))
+    return parts
+
+
+def _print_next_steps(config: SwarmConfig, parts: Sequence[_Part], *, elsewhere: bool) -> None:
+    print(f"{config.path}: {plural(len(parts), 'member')}")
+    if weak := _fragility(config):
         print(f"One member can stop this swarm: {weak}.")
-    for key in founded.keys:
-        print(f"{key}: a secret key; only its own node needs it")
     if elsewhere:
-        print("Copy swarm.toml to every host, and each key to its own host. Then start each node:")
-        print("  ringrift-node run swarm.toml --key NAME.key --data DIR")
+        _print_what_goes_where(config, parts)
         return
-    print("Start each node in a terminal of its own:" if len(founded.keys) > 1 else "Start the node:")
-    for key in founded.keys:
-        data = directory / key.stem
-        words = [str(founded.config), "--key", str(key), "--data", str(data)]
-        print(f"  ringrift-node run {shlex.join(words)}")
+    for part in parts:
+        print(f"{part.key}: a secret key; only its own node needs it")
+    print("Start each node in a terminal of its own:" if len(parts) > 1 else "Start the node:")
+    for part in parts:
+        print(f"  {part.command}")
+
+
+def _print_what_goes_where(config: SwarmConfig, parts: Sequence[_Part]) -> None:
+    print(f"Each host gets {CONFIG_NAME} and its own key, which is secret: no other host needs it.")
+    for part in parts:
+        member = part.member
+        files, host = shlex.join([str(config.path), str(part.key)]), member.address.host
+        print(f"{member.name} at {member.address}:")
+        print(f"  scp {files} {shlex.quote(f'[{host}]' if ':' in host else host)}:")
+        print(f"  {part.command}")
+    print(
+        "Before that, say check in the place of run. Then delete the keys here, but keep a copy where nobody reads it."
+    )

@@ -1,9 +1,11 @@
 """Single lines for people on the standard streams, in which text of others is made harmless, and words from people."""
 
 import contextlib
+import json
 import os
 import sys
 
+from node.config.toml import ConfigError
 from node.text.harmless import harmless
 
 
@@ -18,12 +20,21 @@ def say(text: str) -> None:
         print(harmless(text), file=sys.stderr, flush=True)
 
 
-def failure_text(error: OSError, place: object) -> str:
+def say_error(prefix: str, error: ConfigError, *, as_json: bool) -> None:
+    """Say on standard error what is wrong, where, and the remedy, in one line; as one JSON object if that is wanted."""
+    if as_json:
+        say(json.dumps({"what": error.what, "where": error.place, "remedy": error.remedy}))
+    else:
+        say(f"{prefix}: {error}" if prefix else str(error))
+
+
+def failure(error: OSError, place: object) -> ConfigError:
     """Return what failed, where, and what to do; `place` is where, unless the error says that itself."""
     if error.filename is None and "temporary directory" in str(error.strerror):
-        return f"{error.strerror}: this needs a folder for temporary files; set TMPDIR to one that can be written"
-    where, what = error.filename or place, error.strerror or error
-    return f"{where}: {what}; check this path, the free space and the permissions"
+        remedy = "this needs a folder for temporary files; set TMPDIR to one that can be written"
+        return ConfigError(remedy, error.strerror)
+    what = error.strerror or error
+    return ConfigError(f"{what}; check this path, the free space and the permissions", error.filename or place)
 
 
 def words(argument: str) -> str:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Show the entries; return 0, with -f never. Raise ConfigError if no node answers at first."""
     if options.lines < 0:
-        raise ConfigError(f"--lines {options.lines}: less than none cannot be shown; write 0 or more")
+        raise ConfigError("less than none cannot be shown; write 0 or more", f"--lines {options.lines}")
     client = find_node(options.node, options.data)
     kept = read_log(client)
     shown = kept[-options.lines :] if options.lines else []

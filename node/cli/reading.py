@@ -64,8 +64,8 @@ def expecting_form(client: Client, path: str) -> Iterator[None]:
     except _UNFIT as error:
         what = f"{type(error).__name__}: {error}"[:_MAX_REASON_CHARS]
         raise ConfigError(
-            f"{client.origin}{path}: the answer is not of the form that this command reads ({what}); "
-            "is this a ringrift-node of this version?"
+            f"the answer is not of the form that this command reads ({what}); is this a ringrift-node of this version?",
+            f"{client.origin}{path}",
         ) from None
 
 
@@ -99,6 +99,6 @@ def save_new(file: Path, data: bytes) -> None:
         with file.open("xb") as target:
             target.write(data)
     except FileExistsError:
-        raise ConfigError(f"{file}: exists already and is not overwritten; choose another name") from None
+        raise ConfigError("exists already and is not overwritten; choose another name", file) from None
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be written ({error.strerror}); choose another place") from None
+        raise ConfigError(f"cannot be written ({error.strerror}); choose another place", file) from None

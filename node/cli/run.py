@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from consensus.keys import MemberId
-from node.cli.lines import failure_text
+from node.cli.lines import failure
 from node.config.address import Address, bind_error, default_http, parse_address, parse_peer
 from node.config.swarm_file import (
     ROLES,
@@ -33,6 +33,7 @@ T = TypeVar("T")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
     add_run_options(parser)
+    parser.add_argument("--json", action="store_true", help="as --log-json, and say as JSON why it ends")
     parser.epilog = (
         "The environment variable RINGRIFT_KERNEL_CACHE names the folder of compiled kernels (default: ringrift/kernels"
         " in the user's cache; if that cannot be written, kernels in the data folder)."
@@ -86,34 +87,37 @@ def main(options: argparse.Namespace) -> int:
 
     from consensus.ledger.records.decisions import OutdatedError
     from node.app import run_node
-    from node.config.identity import IdentityError
     from node.store import StoreError
     from node.system.exception_groups import leaves
     from node.system.logs import configure_logs, finish_logs
     from node.system.supervision import VitalPartError
 
-    failures: list[str] = []
+    failures: list[ConfigError] = []
     try:
         config, identity, run_options = read_run_options(options)
         if not options.data.exists():
             _require_startable(config, identity, options.key, run_options)
         _make_directory(options.data)
-        configure_logs(as_json=options.log_json)
+        configure_logs(as_json=options.log_json or options.json)
         trio.run(run_node, config, options.key, options.data, run_options)
-    except* (ConfigError, IdentityError, OutdatedError, StoreError, VitalPartError) as group:
-        failures = [str(error) for error in leaves(group)]
+    except* (ConfigError, OutdatedError, StoreError, VitalPartError) as group:
+        failures = [error if isinstance(error, ConfigError) else ConfigError(str(error)) for error in leaves(group)]
     except* OSError as group:
         errors = [error for error in leaves(group) if isinstance(error, OSError)]
-        failures = [f"{failure_text(error, options.data)}, and start again" for error in errors]
+        failures = [_and_start_again(failure(error, options.data)) for error in errors]
     finally:
         finish_logs()
     if failures:
-        raise ConfigError(failures[0])
+        raise failures[0]
     return 0
 
 
+def _and_start_again(error: ConfigError) -> ConfigError:
+    return ConfigError(f"{error.fault}, and start again", error.place)
+
+
 def read_run_options(options: argparse.Namespace) -> tuple[SwarmConfig, Identity, RunOptions]:
-    """Return the swarm's file, the node's key and how it runs. Raise ConfigError, IdentityError."""
+    """Return the swarm's file, the node's key and how it runs. Raise ConfigError."""
     from node.config.identity import load_identity
 
     config, identity = load_config(options.config), load_identity(options.key)
@@ -121,7 +125,7 @@ def read_run_options(options: argparse.Namespace) -> tuple[SwarmConfig, Identity
 
 
 def _require_startable(config: SwarmConfig, identity: Identity, key: Path, options: RunOptions) -> None:
-    """Refuse a start before the data folder is made, so that it does not stay there. Raise ConfigError, IdentityError.
+    """Refuse a start before the data folder is made, so that it does not stay there. Raise ConfigError.
 
     The start itself finds the same, and what changes until then.
     """
@@ -140,7 +144,7 @@ def _make_directory(data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = f"cannot make this directory ({error.strerror}); choose another with --data DIR"
-        raise ConfigError(f"{data}: {reason}") from None
+        raise ConfigError(reason, data) from None
 
 
 def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId) -> RunOptions:
@@ -169,14 +173,14 @@ def _peer(text: str) -> tuple[MemberId, Address]:
     try:
         return parse_peer(text)
     except ValueError as error:
-        raise ConfigError(f"--peer: {error}") from None
+        raise ConfigError(str(error), "--peer") from None
 
 
 def _roles(text: str) -> tuple[str, ...]:
     try:
         return () if text == "none" else parse_roles(tuple(name.strip() for name in text.split(",")))
     except ValueError as error:
-        raise ConfigError(f"--roles: {error}, or none") from None
+        raise ConfigError(f"{error}, or none", "--roles") from None
 
 
 def _whole(option: str, text: str | None, otherwise: T, check: Callable[[int], int]) -> int | T:
@@ -188,11 +192,11 @@ def _whole(option: str, text: str | None, otherwise: T, check: Callable[[int], i
             raise ValueError(f'"{text}" is not a whole number')
         return check(int(text))
     except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
+        raise ConfigError(str(error), option) from None
 
 
 def _address(option: str, text: str) -> Address:
     try:
         return parse_address(text, may_choose=option == "--http")
     except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
+        raise ConfigError(str(error), option) from None

@@ -46,7 +46,7 @@ def read_trust(options: argparse.Namespace) -> Sequence[bytes | None]:
     if options.genesis_digest is not None:
         digest = _parse_digest(options.genesis_digest)
         if digest is None:
-            raise ConfigError(f"--genesis-digest: must be 64 hex digits, not {options.genesis_digest[:80]!r}")
+            raise ConfigError(f"must be 64 hex digits, not {options.genesis_digest[:80]!r}", "--genesis-digest")
         return (digest,)
     if options.genesis is not None:
         return trusted_digests(options.genesis)
@@ -92,7 +92,7 @@ def trusted_digests(text: str) -> Sequence[bytes]:
         try:
             return [decode_genesis(data).digest]
         except GenesisError as error:
-            raise ConfigError(f"{path}: {error}; give the swarm.toml or the digest instead") from None
+            raise ConfigError(f"{error}; give the swarm.toml or the digest instead", path) from None
     from node.config.swarm_file import load_config
 
     config = load_config(path)

@@ -18,7 +18,7 @@ from consensus.certificate.verification import (
 from consensus.fault_proof import SIZE_LIMIT as PROOF_LIMIT
 from consensus.keys import id_text
 from consensus.ledger.records.transactions import UNIFORM
-from node.cli.lines import print_line, say
+from node.cli.lines import print_line, say_error
 from node.cli.model_files import digest_files
 from node.cli.trust import add_trust_options, check_with_any, print_trust, read_file, read_trust, trust_facts
 from node.config.toml import ConfigError
@@ -48,9 +48,9 @@ def main(options: argparse.Namespace) -> int:
             files = digest_files(options.model, verified.content.subjects)
             verified = replace(verified, files_checked=check_files(verified.content, files))
     except UnreadableError as error:
-        raise ConfigError(f"{options.certificate}: {error}") from None
+        raise ConfigError(str(error), options.certificate) from None
     except CertificateError as error:
-        say(f"{options.certificate}: REFUSED: {error}")
+        say_error("", ConfigError(f"REFUSED: {error}", options.certificate), as_json=options.json)
         return 1
     with suppress(BrokenPipeError):  # status 1 would say that it is refused
         if options.json:

@@ -8,7 +8,7 @@ from typing import Any
 
 from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
 from consensus.keys import id_text
-from node.cli.lines import print_line, say
+from node.cli.lines import print_line, say_error
 from node.cli.trust import check_with_any, print_trust, trust_facts
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
@@ -18,14 +18,14 @@ from node.text import formatting
 def check_proof(options: argparse.Namespace, data: bytes, trusted: Sequence[bytes | None]) -> int:
     """Check one proof; return 0 if it holds, 1 if it is refused. Raise ConfigError if it cannot be read."""
     if options.model is not None:
-        raise ConfigError("--model: is for certificates, and this is the proof of a wrong result; leave it out")
+        raise ConfigError("is for certificates, and this is the proof of a wrong result; leave it out", "--model")
     try:
         proof = check_with_any(lambda genesis: verify_proof(data, genesis), trusted)
         wrong = replay(proof)
     except NotAProofError as error:
-        raise ConfigError(f"{options.certificate}: {error}") from None
+        raise ConfigError(str(error), options.certificate) from None
     except ProofError as error:
-        say(f"{options.certificate}: REFUSED: {error}")
+        say_error("", ConfigError(f"REFUSED: {error}", options.certificate), as_json=options.json)
         return 1
     with suppress(BrokenPipeError):  # status 1 would say that it is refused
         if options.json:

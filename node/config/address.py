@@ -84,6 +84,11 @@ def _is_ipv6(bracketed: str) -> bool:
     return bracketed.endswith("]") and "%" not in bracketed  # a zone means something on one machine only
 
 
+def is_numeric(host: str) -> bool:
+    """Return whether a host is an IP address, not a name."""
+    return _numeric(host) is not None
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name or numeric address is that of the machine itself, whichever machine it is."""
     address = _numeric(host)
@@ -132,10 +137,10 @@ def bind_error(where: str, address: Address, error: OSError, remedy: str) -> Con
     if error.errno == errno.EADDRINUSE:
         what = f"port {address.port} is in use on {address.host}"
         who = "stop the program that has it (perhaps this node runs already)"
-        return ConfigError(f"{where}: {what}; {who}, or {remedy}")
+        return ConfigError(f"{what}; {who}, or {remedy}", where)
     if error.errno == errno.EACCES:
         what = f"this user may not listen on port {address.port} (1024 and above are allowed)"
-        return ConfigError(f"{where}: {what}; {remedy}")
+        return ConfigError(f"{what}; {remedy}", where)
     if error.errno == errno.EADDRNOTAVAIL:
-        return ConfigError(f"{where}: {address.host} is not an address of this machine; {remedy}")
-    return ConfigError(f"{where}: cannot listen on {address} ({error.strerror or error}); {remedy}")
+        return ConfigError(f"{address.host} is not an address of this machine; {remedy}", where)
+    return ConfigError(f"cannot listen on {address} ({error.strerror or error}); {remedy}", where)

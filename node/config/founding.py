@@ -9,7 +9,7 @@ from consensus.keys import SigningKey, id_text
 from consensus.preimages import Preimages
 from consensus.settings import NEW_SWARM, Settings, SettingsError
 from node.config.address import Address, parse_address
-from node.config.identity import IdentityError, create_identity
+from node.config.identity import create_identity
 from node.config.swarm_file import parse_config
 from node.config.template import Listing, render_swarm
 from node.config.toml import ConfigError
@@ -43,15 +43,12 @@ def found_swarm(
     """
     config = directory / CONFIG_NAME
     labels = names or [f"node{number}" for number in range(1, len(addresses) + 1)]
-    places = _check_addresses(addresses)
+    places = check_addresses(addresses)
     rules = _settings(settings or NEW_SWARM, configurations)
     _check_names(config, name, labels, places, rules)
     keys = tuple(directory / f"{label}.key" for label in labels)
     _make_room(directory, (config, *keys))
-    try:
-        identities = [create_identity(key) for key in keys]
-    except IdentityError as error:
-        raise ConfigError(str(error)) from None
+    identities = [create_identity(key) for key in keys]
     members = [
         Listing(label, identity.text, place, 1, Preimages(identity.key, 0).anchor.hex())
         for label, place, identity in zip(labels, places, identities, strict=True)
@@ -72,7 +69,8 @@ def _check_names(config: Path, name: str, labels: Sequence[str], places: Sequenc
         raise ConfigError(error.fault) from None  # there is no such file yet
 
 
-def _check_addresses(addresses: Sequence[str]) -> list[Address]:
+def check_addresses(addresses: Sequence[str]) -> list[Address]:
+    """Return the addresses of a new swarm's members. Raise ConfigError if one is none, or is given twice."""
     if not addresses:
         raise ConfigError("a swarm needs at least one member")
     try:
@@ -96,10 +94,10 @@ def _make_room(directory: Path, files: Sequence[Path]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{directory}: cannot make this directory ({error.strerror}); choose another") from None
+        raise ConfigError(f"cannot make this directory ({error.strerror}); choose another", directory) from None
     for path in files:
         if path.exists():
-            raise ConfigError(f"{path}: exists already and is never overwritten; choose another directory")
+            raise ConfigError("exists already and is never overwritten; choose another directory", path)
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -110,4 +108,4 @@ def _write_new(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         sync_directory(path.parent)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another directory") from None
+        raise ConfigError(f"cannot be written ({error.strerror}); choose another directory", path) from None

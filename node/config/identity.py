@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from consensus.keys import SEED_BYTES, SigningKey, id_text
 from engine.files import decode_text
+from node.config.toml import ConfigError
 from node.system.files import sync_directory
 
 _MAX_KEY_FILE_BYTES = 4096
 
 
-class IdentityError(Exception):
-    """A key file that cannot be used; the message is one line with the remedy."""
+class IdentityError(ConfigError):
+    """A key file, or a key, that cannot be used; the message is one line with the remedy."""
 
 
 class Identity:
@@ -49,10 +50,10 @@ def create_identity(path: Path) -> Identity:
         _write_new(path, pem)
     except FileExistsError:
         raise IdentityError(
-            f"{path}: a key is already there and is never overwritten; choose another path or move it away"
+            "a key is already there and is never overwritten; choose another path or move it away", path
         ) from None
     except OSError as error:
-        raise IdentityError(f"{path}: cannot write the key ({error.strerror}); choose another path") from None
+        raise IdentityError(f"cannot write the key ({error.strerror}); choose another path", path) from None
     return identity
 
 
@@ -64,12 +65,12 @@ def load_identity(path: Path) -> Identity:
     try:
         data, mode = _read(path)
     except FileNotFoundError:
-        raise IdentityError(f"{path}: no key file there; `ringrift-node keygen` makes one") from None
+        raise IdentityError("no key file there; `ringrift-node keygen` makes one", path) from None
     except OSError as error:
         raise _unreadable(path, error) from None
     seed = _seed_from_pem(path, data)
     if mode & 0o077:
-        raise IdentityError(f"{path}: the key is open to other users (mode {mode:04o}); run: chmod 600 {path}")
+        raise IdentityError(f"the key is open to other users (mode {mode:04o}); run: chmod 600 {path}", path)
     return Identity(seed)
 
 
@@ -87,14 +88,14 @@ def hold_key(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise IdentityError(f"{path}: another running node has this key; stop that one first") from None
+        raise IdentityError("another running node has this key; stop that one first", path) from None
     except OSError:
         pass  # a file system without locks
     return descriptor
 
 
 def _unreadable(path: Path, error: OSError) -> IdentityError:
-    return IdentityError(f"{path}: cannot read the key ({error.strerror}); check the path and its permissions")
+    return IdentityError(f"cannot read the key ({error.strerror}); check the path and its permissions", path)
 
 
 def _seed_from_pem(path: Path, data: bytes) -> bytes:
@@ -113,7 +114,7 @@ def _seed_from_pem(path: Path, data: bytes) -> bytes:
 
 def _no_key(path: Path, cause: str = "") -> IdentityError:
     remedy = "restore it from a copy or make a new one with `ringrift-node keygen`"
-    return IdentityError(f"{path}: not an Ed25519 private key in PEM form{cause}; {remedy}")
+    return IdentityError(f"not an Ed25519 private key in PEM form{cause}; {remedy}", path)
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -132,8 +133,8 @@ def _read(path: Path) -> tuple[bytes, int]:
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise IdentityError(f"{path}: not a regular file; give the file that `ringrift-node keygen` wrote")
+            raise IdentityError("not a regular file; give the file that `ringrift-node keygen` wrote", path)
         data = file.read(_MAX_KEY_FILE_BYTES + 1)
     if len(data) > _MAX_KEY_FILE_BYTES:
-        raise IdentityError(f"{path}: too large for a key file; give the file that `ringrift-node keygen` wrote")
+        raise IdentityError("too large for a key file; give the file that `ringrift-node keygen` wrote", path)
     return data, stat.S_IMODE(status.st_mode)

@@ -75,8 +75,9 @@ class SwarmConfig:
         if member is not None:
             return member
         raise ConfigError(
-            f"{self.path}: no [[member]] has the id {id_text(member_id)}; "
-            "use the key of a member, or join the swarm: --peer ID@HOST:PORT (a member) --listen HOST:PORT (this node)"
+            f"no [[member]] has the id {id_text(member_id)}; "
+            "use the key of a member, or join the swarm: --peer ID@HOST:PORT (a member) --listen HOST:PORT (this node)",
+            self.path,
         )
 
     def listen_error(self, member_id: MemberId, listen: Address, error: OSError) -> ConfigError:

@@ -26,12 +26,14 @@ _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 class ConfigError(Exception):
     """A mistake of the person who runs the node, in one line: the place, what is wrong; the remedy.
 
-    `fault` is that line without the place, which is a file, a file and line, or an option.
+    `fault` is that line without the `place`, which is a file, a file and line, or an option: `what` is wrong, and the
+    `remedy` after a semicolon.
     """
 
     def __init__(self, fault: str, place: object = "") -> None:
-        super().__init__(f"{place}: {fault}" if place else fault)
-        self.fault = fault
+        super().__init__(f"{place}: {fault}" if str(place) else fault)
+        self.fault, self.place = fault, str(place)
+        self.what, _, self.remedy = fault.partition("; ")
 
 
 def line_of(text: str, where: Where) -> int | None:

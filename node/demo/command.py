@@ -52,9 +52,16 @@ def main(options: argparse.Namespace) -> int:
         outcome = (130, "stopped; every process has ended")
     status, line = outcome
     if line:
+        text = json.dumps(_as_mistake(line)) if options.json else f"ringrift-node demo: {harmless(line)}"
         with suppress(OSError):  # whoever read this has gone
-            print(f"ringrift-node demo: {harmless(line)}", file=sys.stderr)
+            print(text, file=sys.stderr)
     return status
+
+
+def _as_mistake(line: str) -> dict[str, str]:
+    """Return what ended the demo as the other commands write a mistake with --json."""
+    what, _, remedy = line.partition("; ")
+    return {"what": what, "where": "ringrift-node demo", "remedy": remedy}
 
 
 def _count(text: str) -> int:

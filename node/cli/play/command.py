@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strength", default="64", metavar="N", help="simulations of the model for a move: 16, 64 "
                         "or 400, or policy for none (default 64)")  # fmt: skip
     parser.add_argument("--seed", metavar="TEXT", help="what all chance comes from (default: drawn)")
+    parser.add_argument("--json", action="store_true", help="for programs: each position, and what is said, as one "
+                        "JSON object per line; what is typed stays the same")  # fmt: skip
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -70,6 +72,7 @@ def main(options: argparse.Namespace) -> int:
         model=model.name,
         strength=options.strength,
         seed=seed,
+        as_json=options.json,
     )
     with telling_what_takes_long():
         dialogue.run()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -53,8 +55,13 @@ class Dialogue:
         model: str,
         strength: str,
         seed: str,
+        as_json: bool = False,
     ) -> None:
-        """Prepare a game in which `persons` have these seats, and `mind`, called `model`, has the others."""
+        """Prepare a game in which `persons` have these seats, and `mind`, called `model`, has the others.
+
+        With `as_json` each position, and whatever is said, is one JSON object in a line.
+        """
+        self._as_json = as_json
         self._console, self._game, self._persons = console, game, persons
         self._mind, self._model, self._strength, self._seed = mind, model, strength, seed
         self._has_quit = False
@@ -84,9 +91,10 @@ class Dialogue:
         if self._wants_board:
             self._draw()
         prompt = "game over" if self._game.is_over else f"player {self._game.player}"
-        self._console.print(Text(f"{prompt}> "), end="")
+        if not self._as_json:
+            self._console.print(Text(f"{prompt}> "), end="")
         line = sys.stdin.readline()
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and not self._as_json:
             self._say(harmless(line.rstrip("\n")))
         if not line:
             self._has_quit = True
@@ -165,15 +173,32 @@ class Dialogue:
 
     def _draw(self) -> None:
         self._wants_board = False
+        if self._as_json:
+            print(json.dumps(self._facts()), flush=True)
+            return
         position = self._game.position()
         self._say(*position_lines(self._game))
         head = "" if position.winner else f"Player {position.player}, {position.phase.replace('_', ' ')}. "
         self._say("", *(line for line in (head.rstrip(), explain(position, self._game.choices)) if line))
 
+    def _facts(self) -> dict[str, Any]:
+        game, position = self._game, self._game.position()
+        return {
+            "configuration": game.config.name,
+            "moves": [game.made(number).text for number in range(1, len(game.moves) + 1)],
+            "player": None if game.is_over else game.player,
+            "is_yours": not game.is_over and game.player in self._persons,
+            "winner": position.winner or None,
+            "legal": [] if game.is_over else [choice.text for choice in game.choices],
+        }
+
     def _quit(self) -> None:
         self._has_quit = True
 
     def _say(self, *lines: str | Text) -> None:
+        if self._as_json:
+            print(json.dumps({"said": [str(line) for line in lines]}), flush=True)
+            return
         for line in lines:
             for part in [line] if isinstance(line, Text) else _wrap(line):
                 self._console.print(part, no_wrap=True, overflow="ignore", crop=False)

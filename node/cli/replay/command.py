@@ -78,8 +78,9 @@ def _choose(options: argparse.Namespace, games: list[StoredGame]) -> StoredGame:
     if options.game is None:
         if len(games) > 1:
             raise ConfigError(
-                f"{options.file}: holds {count(len(games))} games; choose one with --game (a number or id; "
-                "without options they are listed)"
+                f"holds {count(len(games))} games; choose one with --game (a number or id; "
+                "without options they are listed)",
+                options.file,
             )
         return games[0]
     wanted = str(options.game)
@@ -90,7 +91,7 @@ def _choose(options: argparse.Namespace, games: list[StoredGame]) -> StoredGame:
         return games[int(wanted) - 1]
     near = difflib.get_close_matches(wanted, [game.name for game in games], 1)
     meant = f"did you mean {near[0]}?" if near else f"they are numbered 1 to {len(games)}"
-    raise ConfigError(f"{options.file}: no game {wanted!r} in this file; {meant}")
+    raise ConfigError(f"no game {wanted!r} in this file; {meant}", options.file)
 
 
 def _number(options: argparse.Namespace, played: ReplayedGame) -> int:
@@ -98,7 +99,7 @@ def _number(options: argparse.Namespace, played: ReplayedGame) -> int:
     if options.at is None:
         return last
     if not 0 <= options.at <= last:
-        raise ConfigError(f"{options.file}: --at {options.at}: the game has {last} moves; say 0 to {last}")
+        raise ConfigError(f"--at {options.at}: the game has {last} moves; say 0 to {last}", options.file)
     return int(options.at)
 
 
@@ -227,12 +228,12 @@ def _write_pictures(options: argparse.Namespace, played: ReplayedGame, number: i
         if path is None:
             continue
         if path.exists() and path.samefile(options.file):
-            raise ConfigError(f"{path}: holds the games and is not overwritten; choose another name")
+            raise ConfigError("holds the games and is not overwritten; choose another name", path)
         data = encode(drawn)
         try:
             path.write_bytes(data)
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+            raise ConfigError(f"cannot be written ({error.strerror}); choose another place", path) from None
         print_line(f"{path}: game {played.game.name} after move {number} of {len(played.steps)}")
 
 
@@ -241,7 +242,7 @@ def _rasterize(drawn: str) -> bytes:
         import resvg_py
     except ImportError:
         raise ConfigError(
-            "--png: resvg-py is not installed; pip install 'ringrift-swarm[picture]', or write --svg"
+            "resvg-py is not installed; pip install 'ringrift-swarm[picture]', or write --svg", "--png"
         ) from None
     if resvg_py.svg_to_bytes(svg_string=_LETTER) == resvg_py.svg_to_bytes(svg_string=_BLANK):
         say(f"{PROGRAM}: --png: no font was found, so words and numbers are missing; install one")

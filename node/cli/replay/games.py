@@ -81,11 +81,11 @@ def load_games(path: Path) -> list[StoredGame]:
         with open_regular(path) as file:
             head = file.read(9)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+        raise ConfigError(f"cannot be read ({error.strerror}); check the path", path) from None
     # A safetensors file begins with the length of its header in 8 bytes, and the header with a brace.
     games = _from_arrays(path) if head[8:] == b"{" and head[:1] != b"{" else _from_lines(path)
     if not games:
-        raise ConfigError(f"{path}: holds no games; {_WANTED}")
+        raise ConfigError(f"holds no games; {_WANTED}", path)
     return games
 
 
@@ -120,7 +120,7 @@ def _from_arrays(path: Path) -> list[StoredGame]:
     try:
         from training import arrays, match, shard
     except ImportError:
-        raise ConfigError(f"{path}: needs safetensors to be read: pip install 'ringrift-swarm[work]'") from None
+        raise ConfigError("needs safetensors to be read: pip install 'ringrift-swarm[work]'", path) from None
     try:
         kind = arrays.read_kind(path)
     except arrays.DataError as error:
@@ -132,7 +132,7 @@ def _from_arrays(path: Path) -> list[StoredGame]:
             return _from_match(path, *arrays.read_arrays(path, kind, {"lengths": np.int32, "moves": np.int64}))
     except arrays.DataError as error:
         raise ConfigError(f"{error.fault}; fetch or make the file again", path) from None
-    raise ConfigError(f"{path}: is a {kind!r} file and holds no games; {_WANTED}")
+    raise ConfigError(f"is a {kind!r} file and holds no games; {_WANTED}", path)
 
 
 def _from_shard(shard: Any) -> list[StoredGame]:
@@ -154,7 +154,7 @@ def _from_match(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[An
     name, lengths, moves = header.get("config"), arrays["lengths"], arrays["moves"]
     adds_up = bool((lengths > 0).all()) and lengths.sum(dtype=np.int64) == len(moves)
     if not isinstance(name, str) or name not in CONFIGS or not adds_up:
-        raise ConfigError(f"{path}: configuration or lengths of the match's games are damaged; fetch the file again")
+        raise ConfigError("configuration or lengths of the match's games are damaged; fetch the file again", path)
     settings = CONFIGS[name]
     games = []
     for i, played in enumerate(np.split(moves, np.cumsum(lengths)[:-1])):
@@ -178,8 +178,9 @@ def replay(game: StoredGame, where: str) -> ReplayedGame:
             games.apply([move], check=not isinstance(given, str))
         except (ValueError, OverflowError):
             raise ConfigError(
-                f"{where}: move {number}, {given}, is not legal after the {number - 1} before it; "
-                "the file is damaged or follows other rules; fetch it again"
+                f"move {number}, {given}, is not legal after the {number - 1} before it; "
+                "the file is damaged or follows other rules; fetch it again",
+                where,
             ) from None
         text = notation.move_to_text(game.config, rows[-1], move)
         steps.append(Step(number, before.player, before.phase, text, LastMove(rows[-1], move)))

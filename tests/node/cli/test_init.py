@@ -1,11 +1,13 @@
 """`ringrift-node init`, `keygen` and `id` from the command line."""
 
+import json
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from consensus.keys import id_text
 from consensus.preimages import Preimages
 from consensus.roster import RosterMember
 from consensus.settings import NEW_SWARM
@@ -53,6 +55,40 @@ def test_hosts(tmp_path: Path) -> None:
     assert [str(member.address) for member in members] == ["alpha.example:7400", "beta.example:7500", "[::1]:7400"]
     assert main(["init", str(tmp_path / "named"), "--hosts", "alpha.example,beta.example"]) == 0
     assert [member.name for member in load_config(tmp_path / "named" / "swarm.toml").members] == ["alpha", "beta"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "names"),
+    [
+        ("node.one.example,node.two.example", ["node.one.example", "node.two.example"]),
+        ("alpha,alpha:7401,beta", ["alpha-7400", "alpha-7401", "beta-7400"]),
+        ("192.0.2.1,192.0.2.2,[2001:db8::7]", ["192.0.2.1", "192.0.2.2", "ip6-2001-db8--7"]),
+        (f"{'x' * 40}.example,beta", ["node1", "node2"]),
+    ],
+)
+def test_members_and_keys_are_named_by_host(tmp_path: Path, hosts: str, names: list[str]) -> None:
+    assert main(["init", str(tmp_path), "--hosts", hosts]) == 0
+    assert [member.name for member in load_config(tmp_path / "swarm.toml").members] == names
+    assert sorted(path.stem for path in tmp_path.glob("*.key")) == sorted(names)
+
+
+def test_hosts_are_told_what_goes_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hosts = ["init", str(tmp_path / "s"), "--hosts", "alpha.example,[2001:db8::7]:7500"]
+    assert main(hosts) == 0
+    text = capsys.readouterr().out
+    for line in (
+        "alpha at alpha.example:7400:",
+        f"  scp {tmp_path}/s/swarm.toml {tmp_path}/s/alpha.key alpha.example:",
+        "  ringrift-node run swarm.toml --key alpha.key --data data",
+        f"  scp {tmp_path}/s/swarm.toml {tmp_path}/s/ip6-2001-db8--7.key '[2001:db8::7]':",
+    ):
+        assert line in text.splitlines()
+    assert main(["init", str(tmp_path / "t"), *hosts[2:], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    config = load_config(tmp_path / "t" / "swarm.toml")
+    assert told["genesis"] == config.genesis.digest.hex()
+    assert [entry["id"] for entry in told["members"]] == [id_text(member.id) for member in config.members]
+    assert told["members"][0]["key"] == str(tmp_path / "t" / "alpha.key")
 
 
 @pytest.mark.parametrize(

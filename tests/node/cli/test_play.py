@@ -189,3 +189,17 @@ def test_compiling_that_takes_long_is_told_once(capsys: Shown) -> None:
     with telling_what_takes_long(), compiling("engine.kernels"):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_game_is_played_by_a_program(
+    kernels: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Shown
+) -> None:
+    lines = "1\nnonsense\nquit\n"
+    options = ["hex8-2", "--strength", "policy", "--seed", "x", "--data", str(tmp_path), "--json"]
+    assert play(monkeypatch, lines, *options) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    positions = [line for line in told if "legal" in line]
+    assert positions[0]["moves"] == []
+    assert positions[1]["moves"][0] == positions[0]["legal"][0]
+    assert all(line["is_yours"] for line in positions)
+    assert any("nonsense" in str(line["said"]) for line in told if "said" in line)

@@ -136,7 +136,9 @@ async def test_why_of_what_is_not_there(
     data: Path, capsys: pytest.CaptureFixture[str], wish: list[str], complaint: str, more: list[str]
 ) -> None:
     assert await ask("why", *wish, *more, "--data", data) == 2
-    assert capsys.readouterr().err == f"ringrift-node: {complaint}\n"
+    what, _, remedy = complaint.partition("; ")
+    as_json = json.dumps({"what": what, "where": "", "remedy": remedy})
+    assert capsys.readouterr().err == (f"{as_json}\n" if more else f"ringrift-node: {complaint}\n")
 
 
 @pytest.mark.parametrize("text", ["", "[" * 4000, "[]", "{}", '{"url": 5}', "\0", "\ud800"])

@@ -165,7 +165,8 @@ def test_a_private_swarm_does_not_hold_unless_its_user_asks_for_that(files: File
         assert main(["verify", str(files.certificate), *more]) == 2
         told = capsys.readouterr()
         assert told.out == ""
-        assert told.err.startswith("ringrift-node: say which swarm you trust: --genesis FILE")
+        told_by = '{"what": "' if more == ("--json",) else "ringrift-node: "
+        assert told.err.startswith(f"{told_by}say which swarm you trust: --genesis FILE")
         assert told.err.count("\n") == 1
 
 
@@ -208,6 +209,10 @@ def test_for_programs(files: Files, capsys: Output) -> None:
     assert facts["model"] == PROMOTION.model.digest.hex()
     assert (facts["sealed"], facts["weight"], len(facts["sealed_by"])) == (3, 4, 3)
     assert (facts["score"], facts["most"], facts["blocks"]) == (48, 48, 12)
+    assert files.verify(with_score(1), "--json", "--genesis", SWARM.genesis.digest.hex()) == 1
+    output = capsys.readouterr()
+    assert (output.out, json.loads(output.err)["where"]) == ("", str(files.certificate))
+    assert json.loads(output.err)["what"].startswith("REFUSED: ")
 
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {

@@ -19,6 +19,7 @@ LONGEST_S = 10**9
 SLOTS_LIMIT = 64  # of a match or series with `steering.rules`, of which there are many at once: snapshots have them all
 LEAST_HELD_S = 30  # work is held for this long at least, or nobody could finish any
 FAMILIES_LIMIT = 8
+CUSTODIANS_LIMIT = 8
 THOUSAND = 1000  # the whole, of shares, scores and weights in thousandths
 SHARD_GAMES = 65_536  # a shard holds no more
 ROUNDS_LIMIT = 1 << 17  # of an epoch: each member has this many preimages for it
@@ -329,9 +330,12 @@ class SteeringSettings(Section):
         {
             "window_s", "floor", "quota", "starved", "starving", "starved_out", "stall_s", "slot_s", "turn_s",
             "congested", "relieved", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
+            "custodians", "custody_s",
         }
     )  # fmt: skip
-    MAY_BE_ZERO = frozenset({"rules", "cooldown_s", "regression_permille", *IN_THOUSANDTHS} - {"quota", "full_share"})
+    MAY_BE_ZERO = frozenset(
+        {"rules", "cooldown_s", "regression_permille", "custodians", *IN_THOUSANDTHS} - {"quota", "full_share"}
+    )
     EARLIER = MappingProxyType(
         {
             "rules": 0,
@@ -363,6 +367,8 @@ class SteeringSettings(Section):
             "stall_trainings": 8,
             "outcome_share": 125,
             "joint_share": 0,
+            "custodians": 0,
+            "custody_s": 120,
         }
     )
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
@@ -402,20 +408,25 @@ class SteeringSettings(Section):
     # what a training learns from (`consensus.ledger.priorities.window`)
     outcome_share: int = 125  # games of matches and series for each thousand of self-play; 0: none
     joint_share: int = 0  # of the steps are on games of siblings (`consensus.ledger.priorities.joint`)
+    # who keeps shards (`consensus.ledger.rules.custody`)
+    custodians: int = 0  # members besides the author that hold a shard before its games count
+    custody_s: int = 120  # who says nothing for this long is taken for gone; then the next in the order is asked, too
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.rules > 1:
             raise SettingsError(f"must be 0 or 1, not {self.rules}", "steering", "rules")
-        for name in ("window_s", "cooldown_s", "stall_s", "slot_s", "turn_s"):
+        for name in ("window_s", "cooldown_s", "stall_s", "slot_s", "turn_s", "custody_s"):
             if getattr(self, name) > LONGEST_S:
                 raise SettingsError(f"must be {LONGEST_S} or less, not {getattr(self, name)}", "steering", name)
-        for name in ("stall_s", "slot_s"):
+        for name in ("stall_s", "slot_s", "custody_s"):
             if self.rules and getattr(self, name) < LEAST_HELD_S:
                 raise SettingsError(f"must be {LEAST_HELD_S} or more, not {getattr(self, name)}", "steering", name)
         for name in self.IN_THOUSANDTHS:
             if getattr(self, name) > THOUSAND:
                 raise SettingsError(f"must be {THOUSAND} or less, not {getattr(self, name)}", "steering", name)
+        if self.custodians > CUSTODIANS_LIMIT:
+            raise SettingsError(f"must be {CUSTODIANS_LIMIT} or less, not {self.custodians}", "steering", "custodians")
         names = self.families.split(".")
         if not all(names) or len(set(names)) < len(names) or len(names) > FAMILIES_LIMIT:
             reason = f"must be up to {FAMILIES_LIMIT} distinct architectures with dots between them"
@@ -602,7 +613,7 @@ def _read_text(default: object, text: str) -> object:
 NEW_SWARM = Settings(
     training=TrainingSettings(sibling_promotions=4),
     timing=TimingSettings(by_weight=1),
-    steering=SteeringSettings(stall_trainings=16),
+    steering=SteeringSettings(stall_trainings=16, custodians=2),
 )
 """The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so
 that the swarm of that file goes on; new swarms have it on. `epoch.ahead` is off there, too, until it has been tried as

@@ -20,6 +20,7 @@ from consensus.ledger.records.transactions import (
     Evidence,
     Finding,
     Games,
+    Held,
     MatchClaim,
     Missing,
     Open,
@@ -41,6 +42,7 @@ from consensus.ledger.rules import (
     candidates,
     claims,
     clock,
+    custody,
     evidence,
     findings,
     games,
@@ -109,6 +111,7 @@ class Ledger(Views):
             seeds.fix_seeds(state, decided)
         for ordered in decided.events:
             self._apply_event(ordered)
+        custody.settle(state, self._place())
         membership.suggest_absent_leave(state, self._place())
         self._digest = state.digest()
         return tuple(state.effects)
@@ -278,6 +281,8 @@ class Ledger(Views):
                 findings.apply_finding(state, place, author, transaction)
             case ShardFinding():
                 shards.apply_shard_finding(state, place, author, transaction)
+            case Held():
+                custody.apply_held(state, place, author, transaction)
             case Missing():
                 absences.apply_missing(state, place, author, transaction)
             case Seal():

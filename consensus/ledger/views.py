@@ -33,6 +33,7 @@ from consensus.ledger.records.stalls import Absence
 from consensus.ledger.records.transactions import Candidate
 from consensus.ledger.rules import (
     candidates,
+    custody,
     decisions,
     evidence,
     findings,
@@ -239,7 +240,30 @@ class Views:
 
     def shard(self, digest: bytes) -> Shard | None:
         """Return the shard with this digest, if the ledger keeps it."""
-        return shards.find(self._state, digest)
+        return self._state.shard(digest)
+
+    def custodians(self, shard: Shard) -> tuple[MemberId, ...]:
+        """Return the members that are to hold a shard besides its author now, the first ones first."""
+        return custody.asked(self._state, self.present_members(), shard)
+
+    def holders(self, shard: Shard) -> tuple[MemberId, ...]:
+        """Return the members that said that they hold a shard of another, and are there now."""
+        there = self.present_members()
+        return tuple(member for member in shard.holders if member in there)
+
+    def lacks_holders(self, shard: Shard) -> int:
+        """Return how many members are to say that they hold a shard, besides those that have; 0 if it is enough."""
+        there = self.present_members()
+        return max(0, custody.needed(self._state, there, shard.author) - len(there.intersection(shard.holders)))
+
+    def present_members(self) -> frozenset[MemberId]:
+        """Return the members that can hold shards now: something of them was ordered lately."""
+        return self.remember(_present)
+
+    def unsafe_shards(self) -> tuple[Shard, ...]:
+        """Return the shards that too few members hold yet for their games to count, oldest first."""
+        found = (self._state.shard(digest) for digest in self._state.unsafe)
+        return tuple(sorted(filter(None, found), key=lambda shard: (shard.clock, shard.digest)))
 
     def shard_cases(self) -> tuple[ShardCase, ...]:
         """Return the shards that members are asked to check, in the order in which the cases were opened."""
@@ -474,6 +498,10 @@ class Views:
     def refused_counts(self) -> Mapping[str, int]:
         """Return how many transactions were refused, by reason."""
         return dict(sorted(self._state.refused.items()))
+
+
+def _present(views: Views) -> frozenset[MemberId]:
+    return custody.present(views._state)
 
 
 def _claims(views: Views) -> tuple[Claim, ...]:

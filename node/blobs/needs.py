@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Lineage, Model, Promotion
-
-_WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
+from consensus.ledger.steering.custody import kept_shards
 
 
 def needed_blobs(ledger: Ledger) -> frozenset[bytes]:
@@ -31,13 +30,8 @@ def needed_models(ledger: Ledger) -> frozenset[bytes]:
 
 def _shards(ledger: Ledger) -> Iterator[bytes]:
     for configuration in ledger.configurations():
-        window = max(ledger.settings.training.window, ledger.settings_on(configuration.name).training.window)
-        wanted, games = _WINDOWS * window, 0
-        for shard in reversed(ledger.shards(configuration.name)):
-            if games >= wanted:
-                break
-            games += shard.games
-            yield shard.digest
+        yield from (shard.digest for shard in kept_shards(ledger, configuration.name))
+    yield from (shard.digest for shard in ledger.unsafe_shards())
     yield from (case.shard for case in ledger.shard_cases())
 
 

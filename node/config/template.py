@@ -161,6 +161,8 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "stall_trainings": "a stall: little rating gained for what so many trainings cost",
         "outcome_share": "games of matches and series to train on for a thousand of self-play; 0: none",
         "joint_share": "thousandths of a training's steps on games of siblings, which may get its model, too",
+        "custodians": "members besides the author that hold a shard before its games count; 0: they count at once",
+        "custody_s": "seconds after which a silent member is taken for gone, and the next one is asked to hold a shard",
     },
 }
 

@@ -17,7 +17,8 @@ from consensus.roster import Roster, RosterError
 TENTHS = 10
 COUNTED_EFFECTS = (
     "evidence", "fault", "finding", "unproven", "vote", "proposal", "shelved",
-    "decision", "shard_finding", "shard_unproven", "struck", "checked", "missing", "absent", "rated", "promotion",
+    "decision", "shard_finding", "shard_unproven", "struck", "checked", "safe", "lost", "missing", "absent", "rated",
+    "promotion",
 )  # fmt: skip
 """The kinds of effects that are counted."""
 

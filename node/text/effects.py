@@ -111,7 +111,7 @@ def _shard_finding(fields: Fields) -> str:
 
 
 def _checked(fields: Fields) -> str:
-    return f"checked {_shard_of(fields, 'suspect')}; {fields['shards']} shards that waited for it count now"
+    return f"checked {_shard_of(fields, 'suspect')}; {fields['shards']} shards wait for that no longer"
 
 
 def _missing(fields: Fields) -> str:
@@ -226,6 +226,15 @@ _PREDICATES: Mapping[str, Callable[[Fields], str]] = {
     "shard_unproven": lambda fields: f"did not prove that {_shard_of(fields, 'suspect')} is wrong: {fields['reason']}",
     "struck": lambda fields: f"proved that {_shard_of(fields, 'accused')} is wrong: {fields['reason']}",
     "checked": _checked,
+    "held": lambda fields: f"holds {fields['shards']} more shards of others",
+    "safe": lambda fields: (
+        f"shard {short(fields['shard'])} of {fields['configuration']} is held by {fields['holders']} others: its "
+        f"{fields['games']} games count"
+    ),
+    "lost": lambda fields: (
+        f"shard {short(fields['shard'])} of {fields['configuration']} is lost, as only {fields['holders']} others hold "
+        f"it: its {fields['games']} games never count"
+    ),
     "missing": _missing,
     "absent": lambda fields: (
         f"is out of the match of candidate {short(fields['candidate'])}: nobody can fetch its games of slot "

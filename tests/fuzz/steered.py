@@ -33,7 +33,7 @@ from tests.fuzz.mutations import Mutator, to_cbor
 RULED = replace(
     SMALL,
     configurations=("hex8-2", "square8-3"),
-    steering=SteeringSettings(rules=1, cooldown_s=1, window_s=600, families="c16b2.c32b4"),
+    steering=SteeringSettings(rules=1, cooldown_s=1, window_s=600, families="c16b2.c32b4", custodians=1, custody_s=30),
 )
 ROLES = ("match", "selfplay", "train")
 _RENEWED = 400  # inputs after which the swarm is made anew
@@ -99,6 +99,7 @@ def samples() -> list[bytes]:
         *(games,) * 3,
         *(result,) * 3,
         *(t.ShardFinding(1, name, wrong, "loaded") for wrong in (True, True, False)),
+        *(t.Held(1, (name, digest_of(place))[:place]) for place in (1, 2)),
         *(t.Missing(1, name, slot, name) for slot in (None, 0)),
         t.Finding(1, candidate=name, slot=0, result=name, wrong=True, reason="replayed"),
         candidate,
@@ -178,7 +179,7 @@ class SteeredCheck:
 def fit(swarm: Swarm, member: int, table: dict[str, Any], number: int) -> None:
     """Let a transaction be about something that is there, in the fields that still have their type."""
     about: dict[str, Callable[[Swarm, int, dict[str, Any], int], dict[str, Any]]] = {
-        "games": _games, "result": _result, "shard_finding": _shard, "missing": _slot, "finding": _slot,
+        "games": _games, "result": _result, "shard_finding": _shard, "held": _held, "missing": _slot, "finding": _slot,
         "claim": _series, "progress": _progress, "candidate": _candidate, "ballot": _proposal,
     }  # fmt: skip
     if table["type"] not in about:
@@ -222,6 +223,14 @@ def _result(swarm: Swarm, member: int, table: dict[str, Any], number: int) -> di
 def _shard(swarm: Swarm, member: int, table: dict[str, Any], number: int) -> dict[str, Any]:
     kept = [shard.digest for entry in swarm.ledger.configurations() for shard in swarm.ledger.shards(entry.name)]
     return {"shard": kept[number % len(kept)]}
+
+
+def _held(swarm: Swarm, member: int, table: dict[str, Any], number: int) -> dict[str, Any]:
+    """What the member is to hold; now and then another's, or what it holds already."""
+    me = swarm.id(member)
+    kept = [shard for entry in swarm.ledger.configurations() for shard in swarm.ledger.shards(entry.name)]
+    mine = [shard for shard in kept if me in swarm.ledger.custodians(shard) and me not in shard.holders]
+    return {"shards": [shard.digest for shard in (mine if mine and number % 7 else kept)[-2:]]}
 
 
 def _slot(swarm: Swarm, member: int, table: dict[str, Any], number: int) -> dict[str, Any]:

@@ -36,7 +36,10 @@ class Effect:
     shard_finding    configuration, shard, suspect, wrong, reason, opens, against, cleared, weight
     shard_unproven   configuration, shard, suspect, reason: the case is closed without a proof
     struck       configuration, shard, accused, reason, against, weight, count (of the member's proven faults)
-    checked      configuration, shard, suspect, shards (how many of the suspect's count from now on)
+    checked      configuration, shard, suspect, shards (how many of the suspect's are trusted from now on)
+    held         shards (how many the member holds from now on)
+    safe         configuration, shard, games, holders, total (games of the configuration): enough members hold it
+    lost         configuration, shard, games, holders, total: too few held it for too long, so its games never count
     finding      candidate, configuration, slot, result, suspect, wrong, reason, opens (whether it opens the case),
                  against, cleared (weights so far), weight
     unproven     candidate, configuration, slot, result, suspect, reason: the case is closed without a proof

@@ -13,8 +13,9 @@ from consensus.settings import MatchSettings
 ClaimKey: TypeAlias = tuple[MemberId, int]
 WorkKind = Literal["selfplay", "train", "match", "rate"]
 SLOT_KINDS: tuple[WorkKind, ...] = ("match", "rate")  # played in slots, which the beacon draws
-ShardStanding = Literal["counted", "waiting", "struck"]
-"""Whether the games of a shard count, will count when one of its author's was checked, or were proven wrong."""
+ShardStanding = Literal["counted", "waiting", "struck", "unsafe", "lost"]
+"""Whether the games of a shard count; will count when one of its author's was checked, or when enough members hold it;
+were proven wrong; or were held by too few for too long."""
 Outcome = Literal["rejected", "limit", "stale", "votes", "timeout", "idle", "missing"]
 
 
@@ -85,7 +86,7 @@ class ShardFacts(Entity):
 class Shard(Entity):
     """A shard of self-play games that a member has announced."""
 
-    LATER: ClassVar[int] = 8
+    LATER: ClassVar[int] = 10
     digest: bytes  # names the blob
     author: MemberId
     configuration: str
@@ -103,6 +104,8 @@ class Shard(Entity):
     facts: ShardFacts | None = None
     standing: ShardStanding = "counted"
     doubters: tuple[MemberId, ...] = ()  # members that opened a case about it that was not proven
+    is_safe: bool = True  # enough members have held it; what is safe once stays so
+    holders: tuple[MemberId, ...] = ()  # members besides the author that said that they hold it, in order
 
 
 @dataclass(frozen=True)

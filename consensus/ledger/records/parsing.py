@@ -25,6 +25,7 @@ from consensus.ledger.records.fields import (
     whole,
 )
 from consensus.ledger.records.transactions import (
+    HELD_LIMIT,
     ROLES,
     SHARDS_LIMIT,
     Ballot,
@@ -32,6 +33,7 @@ from consensus.ledger.records.transactions import (
     Evidence,
     Finding,
     Games,
+    Held,
     MatchClaim,
     Missing,
     Open,
@@ -195,6 +197,13 @@ def _finding(source: Fields, number: int) -> Transaction:
     )
 
 
+def _held(source: Fields, number: int) -> Transaction:
+    shards = source.items("shards", HELD_LIMIT, digest)
+    if not shards or len(set(shards)) != len(shards):
+        raise MalformedError("field shards must name at least one shard, and none twice")
+    return Held(number, shards)
+
+
 def _shard_finding(source: Fields, number: int) -> Transaction:
     return ShardFinding(number, source.digest("shard"), source.boolean("wrong"), source.text("reason"))
 
@@ -305,6 +314,7 @@ READERS: dict[str, Callable[[Fields, int], Transaction]] = {
     "vote": _vote,
     "finding": _finding,
     "shard_finding": _shard_finding,
+    "held": _held,
     "missing": _missing,
     "seal": _seal,
     "propose": _propose,

@@ -24,6 +24,7 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | finding | candidate d32 (or series), slot int, result d32 (`SlotReport.digest` of the slot's result), wrong bool, |
 |         | reason text |
 | shard_finding | with `steering.rules`: shard d32, wrong bool, reason text |
+| held | with `steering.rules`: shards [d32..], distinct: the author has these blobs and has verified them |
 | missing | candidate d32, slot int?, subject d32 (`SlotReport.digest` of the slot's result; without a slot, the |
 |         | model's): the author cannot fetch its games, or the model's files. Only with `steering.rules` |
 | seal | statement d32, signature (64 bytes, over `consensus.statement.pae` of the statement) |
@@ -56,6 +57,7 @@ from consensus.ledger.records.decisions import SteeringChange
 
 ROLES = ("match", "selfplay", "train")
 SHARDS_LIMIT = 4096  # named by a candidate, which then still fits into an event
+HELD_LIMIT = 64  # shards that one `held` names
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,14 @@ class ShardFinding(Transaction):
 
 
 @dataclass(frozen=True)
+class Held(Transaction):
+    """A member's word that it holds shards of others, whose bytes it has verified."""
+
+    TYPE = "held"
+    shards: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Missing(Transaction):
     """A member's word that it tried to fetch a slot's games, or a candidate's files, and that nobody has them."""
 
@@ -295,7 +305,7 @@ class Open(Transaction):
     anchor: bytes | None
 
 
-STEERING_TYPES = frozenset({ShardFinding.TYPE, Missing.TYPE})
+STEERING_TYPES = frozenset({ShardFinding.TYPE, Held.TYPE, Missing.TYPE})
 """Types that are unknown without `steering.rules`."""
 
 

@@ -98,7 +98,7 @@ def _check(state: State, author: MemberId, transaction: Candidate) -> None:
         raise RefusedError("model is a candidate")
     if any(other.author == author for other in others):
         raise RefusedError("author has an open candidate")
-    if any(state.shard_names.get(shard) != transaction.configuration for shard in transaction.shards):
+    if any(state.configuration_of_shard(shard) != transaction.configuration for shard in transaction.shards):
         raise RefusedError("unknown shard")
 
 

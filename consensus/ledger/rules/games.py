@@ -19,7 +19,7 @@ def apply_games(state: State, place: Place, author: MemberId, transaction: Games
     claim = state.live_claim((author, transaction.claim))
     if claim.kind != "selfplay" or claim.configuration != transaction.configuration or claim.model != transaction.model:
         raise RefusedError("games of another claim")
-    if transaction.shard in state.shard_names:
+    if state.shard(transaction.shard) is not None:
         raise RefusedError("shard is known")
     total = _add(state, place, claim, transaction)
     claim = state.renew_lease(replace(claim, delivered=claim.delivered + transaction.games))
@@ -56,8 +56,7 @@ def _add(state: State, place: Place, claim: Claim, transaction: Games) -> int:
     )
     if state.settings.steering.rules:
         shard = shards.announced(state, claim, transaction, shard)
-    state.shards[name].append(shard)
-    state.shard_names[transaction.shard] = name
+    state.add_shard(shard)
     state.shard_chain.add(shard.fingerprint)
     if shard.standing == "counted":
         shards.count(state, shard)

@@ -20,7 +20,7 @@ from dataclasses import fields, replace
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Replay, verdict, weigh
 from consensus.ledger.records.changes import Change
-from consensus.ledger.records.entities import Claim, Place, Shard, ShardFacts
+from consensus.ledger.records.entities import Claim, Place, Shard, ShardFacts, ShardStanding
 from consensus.ledger.records.shard_cases import MISSING, ShardCase
 from consensus.ledger.records.transactions import UNIFORM, Games, ShardFinding
 from consensus.ledger.rules import membership
@@ -67,7 +67,10 @@ def check_facts(state: State, transaction: Games) -> None:
 
 
 def announced(state: State, claim: Claim, transaction: Games, shard: Shard) -> Shard:
-    """Return the shard with its facts and its cost; it waits if its author is not trusted."""
+    """Return the shard with its facts and its cost.
+
+    It waits if its author is not trusted, and until others hold it if there is custody (`rules.custody`).
+    """
     assert transaction.facts is not None
     facts = ShardFacts(**{item.name: transaction.facts[item.name] for item in fields(ShardFacts)})
     if shard.model == UNIFORM:
@@ -79,6 +82,8 @@ def announced(state: State, claim: Claim, transaction: Games, shard: Shard) -> S
             rest = max(0, shard.plies - facts.searched - facts.forced)
             fast = claim.ply_cost * min(claim.simulations, steering.fast_simulations) // claim.simulations
             cost += cost_of_games(shard.configuration, shard.games, rest, fast)
+    has_custody = state.settings.steering.custodians > 0
+    trusted: ShardStanding = "unsafe" if has_custody else "counted"
     return replace(
         shard,
         cost=cost,
@@ -86,7 +91,8 @@ def announced(state: State, claim: Claim, transaction: Games, shard: Shard) -> S
         seed=claim.seed or b"",  # what was played before the beacon gave one is not what it should be
         opening_plies=claim.opening_plies,
         facts=facts,
-        standing="waiting" if shard.author in state.distrusted else "counted",
+        standing="waiting" if shard.author in state.distrusted else trusted,
+        is_safe=not has_custody,
     )
 
 
@@ -110,7 +116,8 @@ def _uncount(state: State, shard: Shard) -> None:
     configuration = state.configurations[shard.configuration]
     kept = state.shards[shard.configuration]
     place = next(place for place in reversed(range(len(kept))) if kept[place].digest == shard.digest)
-    later = sum(entry.games for entry in kept[place + 1 :] if entry.standing == "counted")
+    counted = [(entry.clock, number, entry.games) for number, entry in enumerate(kept) if entry.standing == "counted"]
+    later = sum(games for clock, number, games in counted if (clock, number) > (shard.clock, place))
     new = max(0, min(shard.games, configuration.new_games - later))  # the others were there at the last candidate
     state.configurations[shard.configuration] = replace(
         configuration,
@@ -122,23 +129,29 @@ def _uncount(state: State, shard: Shard) -> None:
     take_back(state, shard)
 
 
-def find(state: State, digest: bytes) -> Shard | None:
-    """Return the shard with this digest, if the ledger still keeps it."""
-    name = state.shard_names.get(digest)
-    return None if name is None else next(shard for shard in reversed(state.shards[name]) if shard.digest == digest)
+def make_safe(state: State, shard: Shard) -> None:
+    """Take in that enough members hold a shard: its games count from now on, unless it waits for a check."""
+    if shard.standing == "waiting":
+        put(state, replace(shard, is_safe=True))
+    else:
+        _let_count(state, replace(shard, is_safe=True))
 
 
-def _put(state: State, shard: Shard) -> None:
+def _let_count(state: State, shard: Shard) -> None:
+    counted = replace(shard, standing="counted", clock=state.clock)
+    put(state, counted)
+    count(state, counted)
+
+
+def put(state: State, shard: Shard) -> None:
     """Put a changed shard in the place of the old one, and let the digest cover the change."""
-    kept = state.shards[shard.configuration]
-    place = next(place for place in reversed(range(len(kept))) if kept[place].digest == shard.digest)
-    kept[place] = shard
+    state.put_shard(shard)
     state.shard_chain.add(shard.fingerprint)
 
 
 def apply_shard_finding(state: State, place: Place, author: MemberId, transaction: ShardFinding) -> None:
     """Count the first finding of a member about a shard: a `wrong` opens a case, a right one ends a wait."""
-    shard = find(state, transaction.shard)
+    shard = state.shard(transaction.shard)
     if shard is None or shard.facts is None:
         raise RefusedError("unknown shard")
     case = state.shard_cases.get(shard.digest)
@@ -172,8 +185,8 @@ def apply_shard_finding(state: State, place: Place, author: MemberId, transactio
 
 def check_can_doubt(state: State, author: MemberId, shard: Shard) -> str:
     """Return why the member cannot open a case about this shard now; empty if it can."""
-    if shard.standing == "struck":
-        return "shard is struck"
+    if shard.standing in ("struck", "lost"):
+        return f"shard is {shard.standing}"
     since = state.false_alarms.get(author)
     rests = since is not None and state.clock < since + state.settings.timing.vote_s * SECOND
     if rests or author in shard.doubters:
@@ -219,9 +232,9 @@ def expire(state: State, place: Place) -> None:
 def _close(state: State, place: Place, case: ShardCase, reason: str) -> None:
     del state.shard_cases[case.shard]
     state.false_alarms[case.author] = state.clock
-    shard = find(state, case.shard)
+    shard = state.shard(case.shard)
     if shard is not None:
-        _put(state, replace(shard, doubters=(*shard.doubters, case.author)))
+        put(state, replace(shard, doubters=(*shard.doubters, case.author)))
     state.emit(
         "shard_unproven",
         place,
@@ -235,11 +248,11 @@ def _close(state: State, place: Place, case: ShardCase, reason: str) -> None:
 
 def _strike(state: State, place: Place, case: ShardCase, against: int) -> None:
     del state.shard_cases[case.shard]
-    shard = find(state, case.shard)
+    shard = state.shard(case.shard)
     if shard is not None:  # else it has been forgotten
         if shard.standing == "counted":
             _uncount(state, shard)
-        _put(state, replace(shard, standing="struck"))
+        put(state, replace(shard, standing="struck"))
     seen = state.roster.weight(entry.author for entry in case.findings if entry.wrong and entry.reason != MISSING)
     is_fault = 3 * seen >= state.roster.total_weight  # else it is only missing: its author's disk may have died
     number = state.fault_counts.get(case.accused, 0) + is_fault
@@ -270,7 +283,7 @@ def is_resting(state: State, author: MemberId) -> bool:
 
 
 def _trust(state: State, place: Place, author: MemberId, checked: Shard) -> None:
-    """Count the shards of an author that waited, because another member has checked one."""
+    """Let the shards of an author wait no longer, because another member has checked one."""
     if checked.standing != "waiting":
         raise RefusedError("no open case")
     if author == checked.author:
@@ -283,9 +296,10 @@ def _trust(state: State, place: Place, author: MemberId, checked: Shard) -> None
         for shard in list(state.shards[name]):
             if shard.author == checked.author and shard.standing == "waiting":
                 number += 1
-                counted = replace(shard, standing="counted", clock=state.clock)
-                _put(state, counted)
-                count(state, counted)
+                if shard.is_safe:
+                    _let_count(state, shard)
+                else:
+                    put(state, replace(shard, standing="unsafe"))
     state.emit(
         "checked",
         place,

@@ -17,6 +17,7 @@ SHARDS_KEPT = 1024  # of each configuration: far more than a training window, if
 SMALL_SHARDS_KEPT = 4096  # with `steering.rules`, which size shards by the speed of machines, until they have
 GAMES_KEPT = 32_768
 WAITING_KEPT = 64  # of those whose authors are not trusted
+UNSAFE_KEPT = 256  # of those that too few members hold yet
 CLOSED_KEPT = 64
 FAULTS_KEPT = 64
 PROMOTIONS_KEPT = 64  # and of the 64 before them those that still lack seals
@@ -26,10 +27,7 @@ def prune(state: State) -> None:
     """Drop what is old."""
     for name, shards in state.shards.items():
         kept = _newest(shards, by_games=bool(state.settings.steering.rules))
-        for shard in shards:
-            if shard.digest not in kept:
-                del state.shard_names[shard.digest]
-        state.shards[name] = [shard for shard in shards if shard.digest in kept]
+        state.keep_shards(name, [shard for shard in shards if shard.digest in kept])
     del state.closed_candidates[:-CLOSED_KEPT]
     del state.faults[:-FAULTS_KEPT]
     canonical = {entry.model.digest for entry in state.configurations.values()}
@@ -50,15 +48,23 @@ def prune(state: State) -> None:
 
 
 def _newest(shards: Sequence[Shard], *, by_games: bool) -> set[bytes]:
-    """Return the digests of the shards that are kept: those that wait take nobody's place, struck ones have none."""
+    """Return the digests of the shards that are kept: those that wait take nobody's place, struck ones have none.
+
+    Neither have lost ones.
+    """
     counted = [shard for shard in shards if shard.standing == "counted"]
     waiting = [shard.digest for shard in shards if shard.standing == "waiting"]
+    unsafe = [shard.digest for shard in shards if shard.standing == "unsafe"]
     number = min(SHARDS_KEPT, len(counted))
     games = sum(shard.games for shard in counted[-number:])
     while by_games and games < GAMES_KEPT and number < min(SMALL_SHARDS_KEPT, len(counted)):
         number += 1
         games += counted[-number].games
-    return {*(shard.digest for shard in counted[len(counted) - number :]), *waiting[-WAITING_KEPT:]}
+    return {
+        *(shard.digest for shard in counted[len(counted) - number :]),
+        *waiting[-WAITING_KEPT:],
+        *unsafe[-UNSAFE_KEPT:],
+    }
 
 
 def _prune_promotions(state: State) -> None:

@@ -218,8 +218,7 @@ def _fill(state: State, records: dict[str, Any]) -> None:
     for shard in records["shards"]:
         if shard.configuration not in state.shards:
             raise ShapeError("shards: of a configuration that is not played")
-        state.shards[shard.configuration].append(shard)
-        state.shard_names[shard.digest] = shard.configuration
+        state.add_shard(shard)
     state.promotions = {entry.digest: entry for entry in records["promotions"]}
     state.closed_candidates = list(records["closed"])
     state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}

@@ -168,7 +168,8 @@ class State:
             name: Configuration(name=name, model=UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
         }
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
-        self.shard_names: dict[bytes, str] = {}  # digest of every shard that is kept: its configuration
+        self._shard_places: dict[bytes, tuple[str, int]] = {}  # of every shard that is kept, in `shards`
+        self.unsafe: set[bytes] = set()  # those of them that may become safe: this follows from `shards`
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
         self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
         self.explorations: dict[str, Exploration] = {}  # with `steering.rules`, by configuration
@@ -227,6 +228,44 @@ class State:
         if claim is None:
             raise RefusedError("claim not live")
         return claim
+
+    def shard(self, digest: bytes) -> Shard | None:
+        """Return the shard with this digest, if it is kept."""
+        place = self._shard_places.get(digest)
+        return None if place is None else self.shards[place[0]][place[1]]
+
+    def configuration_of_shard(self, digest: bytes) -> str | None:
+        """Return the configuration of the shard with this digest, if it is kept."""
+        place = self._shard_places.get(digest)
+        return None if place is None else place[0]
+
+    def add_shard(self, shard: Shard) -> None:
+        """Append a shard to those of its configuration."""
+        kept = self.shards[shard.configuration]
+        self._shard_places[shard.digest] = shard.configuration, len(kept)
+        kept.append(shard)
+        self._index_unsafe(shard)
+
+    def put_shard(self, shard: Shard) -> None:
+        """Put a changed shard in the place of the old one."""
+        name, place = self._shard_places[shard.digest]
+        self.shards[name][place] = shard
+        self._index_unsafe(shard)
+
+    def keep_shards(self, configuration: str, kept: Iterable[Shard]) -> None:
+        """Keep only these shards of a configuration, in this order."""
+        for shard in self.shards[configuration]:
+            del self._shard_places[shard.digest]
+            self.unsafe.discard(shard.digest)
+        self.shards[configuration] = []
+        for shard in kept:
+            self.add_shard(shard)
+
+    def _index_unsafe(self, shard: Shard) -> None:
+        if shard.is_safe or shard.standing not in ("unsafe", "waiting"):
+            self.unsafe.discard(shard.digest)
+        else:
+            self.unsafe.add(shard.digest)
 
     def contest(self, name: bytes) -> Contest | None:
         """Return the open match of the candidate with this id, or the series with this id."""

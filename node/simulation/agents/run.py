@@ -17,6 +17,7 @@ from consensus.ledger.steering.regression import nominee
 from consensus.ledger.steering.velocity import learning
 from consensus.roster import RosterMember
 from consensus.settings import NEW_SWARM, Settings
+from node.simulation.agents.custody import CustodyAgents
 from node.simulation.agents.forking import ForkingAgent
 from node.simulation.agents.invariants import LedgerCheck
 from node.simulation.agents.machines import Machine, draw_machines
@@ -40,6 +41,7 @@ _STALL_LOOK_S = 600.0
 _WAKING = frozenset(
     {
         "games",
+        "safe",
         "struck",
         "checked",
         "series",
@@ -84,6 +86,7 @@ class LedgerReport:
     games: int
     faults: int  # results that were proven wrong
     struck: int  # shards that were
+    lost: int  # shards that too few members held for too long
     convictions: int  # of members that forked
     nominations: int  # of earlier models
     epochs: int
@@ -139,6 +142,10 @@ class _AgentSwarm:
             if not machine.character.is_honest:
                 self._measures.usage.ignored.add(author.id)
                 self._check.liars.add(author.id)
+        pairs = zip(self._authors, machines, strict=True)
+        self._custody = CustodyAgents(
+            self._world, {author.id: author for author, machine in pairs if not machine.character.holds}
+        )
         self._effects: Counter[str] = Counter()
         order.subscribe(self._observe)
         order.subscribe_closes(self._measures.observe_close)
@@ -156,6 +163,7 @@ class _AgentSwarm:
         self._begin_forks()
         if self._world.ledger.settings.steering.rules:
             self._look_for_stalls()
+            self._custody.begin()
         self._timeline.run(self._seconds)
         for work in self._work.values():
             work.count_idle()
@@ -222,6 +230,7 @@ class _AgentSwarm:
         elif kind == "candidate":
             self._measures.progress.observe_candidate(effect)
         elif kind == "games":
+            self._custody.observe_games(effect)
             for votes in present if effect.member in self._world.ledger.distrusted else ():
                 votes.look_at_shards()
         elif kind in ("shard_finding", "struck", "checked"):
@@ -300,6 +309,7 @@ class _AgentSwarm:
             games=sum(entry.games for entry in ledger.configurations()),
             faults=self._effects["fault"],
             struck=self._effects["struck"],
+            lost=self._effects["lost"],
             convictions=self._effects["evidence"],
             nominations=progress.nominations,
             epochs=measures.epochs,

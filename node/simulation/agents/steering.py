@@ -36,6 +36,7 @@ NEUTRAL: Mapping[str, int] = MappingProxyType(
         "stall_trainings": _NEVER,
         "congested": 1000,  # as late as can be
         "relieved": 700,  # no hysteresis
+        "custodians": 0,
     }
 )
 """For each setting of `SteeringSettings` that an ablation leaves out: the value with which it changes nothing."""

@@ -100,6 +100,8 @@ class Author:
                 self.rating, *(self.rated,) * 2, *(self.result,) * 7, *(self.slot,) * 3, *(self.vote,) * 4,
                 self.candidate, self.train,
             ]  # fmt: skip
+        if swarm.genesis.settings.steering.custodians:
+            self.makers += [self.held] * 12
 
     def event(self) -> tuple[bytes, list[dict[str, Any]]]:
         """An event of one member (seldom of a stranger) with up to three transactions."""
@@ -292,6 +294,16 @@ class Author:
         in_doubt = ledger.shard_case(name) is not None or self.random.random() < 0.5
         return t.ShardFinding(self.swarm.next_id(member), name, in_doubt and name[0] % 2 > 0, "loaded")
 
+    def held(self, member: int) -> t.Transaction | None:
+        """What the member is to hold, now and then with what it is not; or what has to do without holders."""
+        ledger, me = self.swarm.ledger, self.swarm.id(member)
+        kept = [shard for entry in ledger.configurations() for shard in ledger.shards(entry.name)]
+        shards = [shard for shard in kept if me in ledger.custodians(shard) and me not in shard.holders]
+        if self.random.random() < 0.05:
+            shards = [self.random.choice(kept)] if kept else []
+        shards = [shard for shard in shards if shard.digest[0] % 4]  # others are lost
+        return t.Held(self.swarm.next_id(member), tuple(shard.digest for shard in shards[-3:])) if shards else None
+
     def missing(self, member: int) -> t.Transaction | None:
         """Mostly what somebody missed before; now and then any games or files."""
         said = list(self.swarm.ledger.absences())
@@ -352,10 +364,11 @@ class Author:
 
 def run(seed: int, count: int, rounds: int = 250) -> tuple[Swarm, list[tuple[bytes, tuple[Effect, ...]]]]:
     weights = tuple(2 + (seed + number) % 2 for number in range(count))
+    custody: dict[str, Any] = {"custodians": 2, "custody_s": 30} if seed % 4 == 3 else {}
     settings = replace(
         WILD,
         timing=replace(WILD.timing, by_weight=seed % 2),
-        steering=replace(WILD.steering, rules=seed // 2 % 2),
+        steering=replace(WILD.steering, rules=seed // 2 % 2, **custody),
     )
     swarm = Swarm(count, settings, weights=weights)
     if count > 2:
@@ -410,12 +423,24 @@ def check_rules(swarm: Swarm, effects: tuple[Effect, ...], before: dict[bytes, A
             assert lineage.state is None or lineage.state.digest == digest_of("state", lineage.model.digest)
         kept = ledger.shards(configuration.name)
         assert configuration.games == sum(shard.games for shard in kept if shard.standing == "counted")
+    check_custody(swarm)
     check_cases(swarm)
     for promotion in ledger.promotions():
         check_seals(swarm.ledger, promotion)
     for effect in effects:
         if effect.kind == "promotion":
             check_promotion(swarm, effect, effects, before)
+
+
+def check_custody(swarm: Swarm) -> None:
+    ledger = swarm.ledger
+    kept = [shard for entry in ledger.configurations() for shard in ledger.shards(entry.name)]
+    unsafe = [shard for shard in kept if not shard.is_safe and shard.standing in ("unsafe", "waiting")]
+    assert sorted(shard.digest for shard in unsafe) == sorted(shard.digest for shard in ledger.unsafe_shards())
+    assert all(ledger.lacks_holders(shard) for shard in unsafe)
+    for shard in kept if swarm.genesis.settings.steering.custodians else ():
+        assert shard.is_safe or shard.standing != "counted"
+        assert len({shard.author, *shard.holders}) == 1 + len(shard.holders)
 
 
 def check_match(swarm: Swarm, open_: Any) -> None:
@@ -615,7 +640,7 @@ def test_the_random_author_reaches_everything() -> None:
     """Otherwise the test above would hold vacuously. Some of it is rare: then further histories are made."""
     everything = "profile claim progress release expired games candidate beacon result ripe vote promotion dropped"
     later = "proposal ballot roster decision shelved sealed slot withheld evidence finding fault unproven series rated"
-    later += " shard_finding shard_unproven struck checked missing absent seal certificate rejected"
+    later += " shard_finding shard_unproven struck checked held safe lost missing absent seal certificate rejected"
     wanted = {*everything.split(), *later.split()}
     kinds: Counter[str] = Counter()
     outcomes: Counter[object] = Counter()
@@ -661,6 +686,7 @@ def visible(ledger: Ledger) -> tuple[object, ...]:
         ledger.absences(),
         ledger.faults(),
         ledger.shard_cases(),
+        ledger.unsafe_shards(),
         ledger.distrusted,
         ledger.accepted_counts(),
         [ledger.shards(configuration.name) for configuration in ledger.configurations()],

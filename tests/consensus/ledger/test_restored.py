@@ -135,6 +135,7 @@ def shown(ledger: Ledger) -> dict[object, object]:
             families.family_shares(ledger, entry),
             training_shards(ledger, name),
             ledger.shards(name),
+            [(ledger.custodians(shard), ledger.lacks_holders(shard)) for shard in ledger.unsafe_shards()],
             ledger.tallies(name),
             [ledger.settings_on(name, version) for version in range(ledger.settings_version + 1)],
         ]
@@ -143,7 +144,8 @@ def shown(ledger: Ledger) -> dict[object, object]:
 
 @pytest.mark.parametrize("seed", [2, 6, 11])  # with promotions, which are rare
 def test_a_restored_ledger_shows_the_same_at_any_time(seed: int) -> None:
-    settings = replace(WILD, steering=SteeringSettings(rules=1), epoch=EpochSettings(events=120))
+    custody: dict[str, Any] = {"custodians": 2, "custody_s": 30} if seed % 2 else {}
+    settings = replace(WILD, steering=SteeringSettings(rules=1, **custody), epoch=EpochSettings(events=120))
     swarm = Swarm(4, replace(settings, timing=replace(WILD.timing, by_weight=seed % 2)))
     author, chance = Bold(swarm, seed), random.Random(seed)
     restored: list[Ledger] = []

@@ -31,8 +31,7 @@ def test_small_shards_are_kept_until_they_have_games_enough(rules: int, count: i
             root=bytes(32),
             round=number,
         )
-        state.shards["hex8-2"].append(shard)
-        state.shard_names[shard.digest] = "hex8-2"
+        state.add_shard(shard)
     prune(state)
     assert [shard.round for shard in state.shards["hex8-2"]] == list(range(count - kept, count))
-    assert len(state.shard_names) == kept
+    assert sum(state.shard(digest_of(number)) is not None for number in range(count)) == kept

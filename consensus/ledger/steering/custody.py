@@ -1,0 +1,76 @@
+"""Which shards a member is to hold now, so that their games count or go on being there (`rules.custody`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from consensus.keys import MemberId
+from consensus.ledger.records.entities import Shard
+from consensus.ledger.views import Views
+
+_WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A shard that too few members hold."""
+
+    shard: Shard
+    lacking: int  # so many are to hold it besides those that do
+    asked: tuple[MemberId, ...]  # who are to hold it and do not, the first ones first
+
+
+@dataclass(frozen=True)
+class DueCustody:
+    """A shard that a member is to hold."""
+
+    shard: Shard
+    others_first: int  # so many may come to hold it before it is this member's turn; 0: now
+
+
+def due_custody(ledger: Views, member: MemberId) -> tuple[DueCustody, ...]:
+    """Return the shards that the member is to fetch and hold: first those whose games wait for it, oldest first."""
+    due = []
+    for entry in ledger.remember(lacks):
+        if member in entry.asked:
+            turn = entry.asked.index(member)
+            due.append(DueCustody(entry.shard, 0 if not entry.shard.is_safe else max(0, turn + 1 - entry.lacking)))
+    return tuple(due)
+
+
+def lacks(ledger: Views) -> tuple[Lack, ...]:
+    """Return the shards that too few members hold: those that are not safe, then those that trainings may need."""
+    if not ledger.settings.steering.rules or not ledger.settings.steering.custodians:
+        return ()
+    unsafe = ledger.unsafe_shards()
+    counted = (
+        shard
+        for configuration in ledger.configurations()
+        for shard in kept_shards(ledger, configuration.name)
+        if shard.is_safe and shard.standing == "counted"
+    )
+    return tuple(_lacks(ledger, (*unsafe, *counted)))
+
+
+def _lacks(ledger: Views, shards: tuple[Shard, ...]) -> Iterator[Lack]:
+    there, enough = ledger.present_members(), ledger.settings.steering.custodians
+    for shard in shards:
+        if len(there.intersection(shard.holders)) >= enough:  # most of them, and so the quick look
+            continue
+        lacking = ledger.lacks_holders(shard)
+        if lacking:
+            holders = ledger.holders(shard)
+            yield Lack(shard, lacking, tuple(other for other in ledger.custodians(shard) if other not in holders))
+
+
+def kept_shards(ledger: Views, configuration: str) -> Iterator[Shard]:
+    """Yield the shards that trainings of a configuration may need, and those that may come to count, newest first."""
+    window = max(ledger.settings.training.window, ledger.settings_on(configuration).training.window)
+    games = 0
+    for shard in reversed(ledger.shards(configuration)):
+        if games >= _WINDOWS * window:
+            break
+        if shard.standing not in ("struck", "lost"):
+            games += shard.games
+            yield shard

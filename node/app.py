@@ -52,6 +52,7 @@ from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock, wait_until_set
 from node.system.device import device_name
 from node.system.files import clear_place
+from node.system.service import keep_notified
 from node.system.shutdown import end_on_signal, end_with_input
 from node.system.supervision import RestartingSupervisor, run_vital
 from node.transport.client import HttpTransport, find_second_instance
@@ -160,6 +161,7 @@ class _Node:
         unknown = partial(log_while, report.unknown, "unknown proposal", "this program knows all open proposals")
         nursery.start_soon(run, "proposal log", unknown)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+        nursery.start_soon(run, "service manager", keep_notified, lambda: report.readiness()[1])
         if reason := report.fragility():
             _log.info("one member can stop this swarm", reason=reason)
 

@@ -1,5 +1,6 @@
 """The database file of a store: its tables, how it is opened and checked, and what to do when it fails."""
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,3 +120,30 @@ def explain(path: Path, error: Exception) -> StoreError:
     # SQLite quotes what it found: of a damaged schema perhaps control characters.
     what = "".join(letter if letter.isprintable() else "?" for letter in str(error).splitlines()[0])
     return StoreError(f"{path}: {what}; {remedy}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file has, read without changing it: by which swarm and node, and what opened the current epoch."""
+
+    genesis: bytes
+    member: bytes
+    opening: tuple[int, bytes, bytes, bytes] | None  # number, record, snapshot, groups; None in the first epoch
+
+
+def look_into(path: Path) -> Stored:
+    """Read what a file has, also while a node runs with it. Raise StoreError if this program does not read it."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            facts = dict(database.execute("SELECT name, value FROM facts").fetchall())
+            if facts.get("format") != b"%d" % _FORMAT:
+                found = facts.get("format", b"?").decode(errors="replace")
+                remedy = f"go on with the version that wrote it, or {_REFETCH}"
+                raise StoreError(f"{path}: is of format {found}, and this program reads {_FORMAT}; {remedy}")
+            query = "SELECT number, record, snapshot, groups FROM records JOIN turns USING (number) "
+            opening = database.execute(f"{query} ORDER BY number DESC LIMIT 1").fetchone()
+            return Stored(facts["genesis"], facts["member"], opening)
+    except KeyError as error:
+        raise damaged(path, f"it has no {error}") from None
+    except FAILURES as error:
+        raise explain(path, error) from None

@@ -32,6 +32,9 @@ MISTAKES = {
     "init": ["IN/swarm", "--members", "0"],
     "run": ["IN/none.toml", "--key", "IN/none.key", "--data", "IN/data"],
     "check": ["IN/none.toml", "--key", "IN/none.key", "--data", "IN/data"],
+    "unit": ["IN/none.toml", "--key", "IN/none.key", "--data", "IN/data"],
+    "upgrade-check": ["IN/none.toml", "--data", "IN"],
+    "completion": ["tcsh"],
     "debug": ["--data", "IN", "--save", "IN/none/bundle.tar.gz"],
     "demo": ["--dir", "IN/file/below"],
     "propose": ["leave", "node2", "--reason", "gone", "--data", "IN"],
@@ -67,7 +70,10 @@ def mistake(text: str) -> dict[str, str]:
 def test_a_mistake_in_the_input_is_one_object(command: str, tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "file").touch()
     arguments = [argument.replace("IN", str(tmp_path)) for argument in MISTAKES[command]]
-    status = main([command, *arguments, "--json"])
+    try:
+        status = main([command, *arguments, "--json"])
+    except SystemExit as end:
+        status = int(end.code or 0)
     output = capsys.readouterr()
     assert (status, output.out) == (2, "")
     found = mistake(output.err)

@@ -1,0 +1,112 @@
+"""`ringrift-node unit`: prints a systemd unit that runs this node, with the options that `run` gets."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from node.cli.reading import print_json
+from node.cli.run import add_run_options, read_run_options
+
+_UNIT = """\
+# Before the first start: install -d -o {owner} {data}
+[Unit]
+Description=RingRift node {name} of the swarm {swarm}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={command}
+{user}Environment=RINGRIFT_KERNEL_CACHE={kernels}
+Restart=on-failure
+RestartSec=15
+WatchdogSec=180
+TimeoutStartSec=infinity
+TimeoutStopSec=120
+LimitNOFILE=65536
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=strict
+ReadWritePaths={data}
+
+[Install]
+WantedBy={target}
+"""
+_TEXTS = ("http", "listen", "roles", "keep_epochs", "life", "cost")  # options of run with one value
+_SWITCHES = ("keep_blobs", "log_json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `unit`: those of `run`, and for whom the unit is."""
+    add_run_options(parser)
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--user", metavar="NAME", help="run the node as this user (default: who is running this)")
+    whose.add_argument("--own", action="store_true", help="for systemctl --user, without the rights of root")
+    parser.add_argument("--json", action="store_true", help="print the unit and where it belongs as one JSON object")
+    parser.epilog = (
+        "Say unit in the place of run, and write what it prints to /etc/systemd/system/ringrift-node.service "
+        "(--own: ~/.config/systemd/user/ringrift-node.service). The node tells systemd when it is ready, and that it "
+        "lives; one that hangs is started again."
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the unit; return 0. Raise ConfigError if the node could not run like this."""
+    config, identity, _ = read_run_options(options)
+    member, data = config.find(identity.id), options.data.absolute()
+    owner = _plain(options.user or _user_name())
+    text = _UNIT.format(
+        name=_plain(identity.text[:8] if member is None else member.name),
+        swarm=_plain(config.genesis.swarm),
+        command=" ".join(_quote(word) for word in _command(options)),
+        owner=owner,
+        user="" if options.own else f"User={owner}\n",
+        kernels=_quote(str(data / "kernels")),
+        data=_quote(str(data)),
+        target="default.target" if options.own else "multi-user.target",
+    )
+    if options.json:
+        folder = "~/.config/systemd/user" if options.own else "/etc/systemd/system"
+        print_json({"unit": text, "file": f"{folder}/ringrift-node.service"})
+    else:
+        print(text, end="")
+    return 0
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """Return the program of this command, and `run` with the same options and whole paths."""
+    files = {"key": options.key.absolute(), "data": options.data.absolute()}
+    words = [*_program(), "run", str(options.config.absolute())]
+    words += [text for name, path in files.items() for text in (f"--{name}", str(path))]
+    for name in _TEXTS:
+        if (value := getattr(options, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    words += [text for peer in options.peer for text in ("--peer", peer)]
+    return words + [f"--{name.replace('_', '-')}" for name in _SWITCHES if getattr(options, name)]
+
+
+def _program() -> list[str]:
+    script = Path(sys.executable).with_name("ringrift-node")
+    return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "node.cli"]
+
+
+def _user_name() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _quote(word: str) -> str:
+    """Return a word as systemd reads it back: see systemd.syntax(7) and "Command lines" in systemd.service(5)."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    is_plain = escaped == word and not any(letter.isspace() or letter in "';" for letter in word)
+    return word if is_plain and word else f'"{escaped}"'
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("%", "%%")

@@ -178,6 +178,7 @@ class _Node:
             device=self._work.device,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
+            blob_path=self._peers.bulk.blobs.path,
             failures=lambda: self._supervisor.failures,
         )
 

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from node.api import play, requests, status
 from node.api.errors import ErrorInfo
 from node.api.health import HealthInfo, ReadinessInfo
+from node.api.matches import MatchInfo
 from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.api.source import StatusSource
@@ -54,7 +55,7 @@ _STATUSES = (
         403,
         "a `POST` without the token, or from a web page; below `/play` and for `/events`, from a page of another site",
     ),
-    (404, "there is no such path, certificate, proof, member, proposal, model or game"),
+    (404, "there is no such path, candidate, certificate, proof, member, proposal, model or game"),
     (405, "the path takes another method"),
     (409, "the swarm, this node's place in it, or the rules of the game do not allow that now"),
     (413, "the body of a `POST` is too large"),
@@ -106,6 +107,9 @@ PATHS = (
     _told("steering", "what the swarm needs most, and every number that this follows from"),
     _told("models", "the models that are or were canonical"),
     _told("ratings", "how strong they are"),
+    _told("history", "what was delivered when, by configuration and by member"),
+    _Path("GET", "/matches/<candidate>", MatchInfo, "the match of a candidate, slot by slot"),
+    _Path("GET", "/games/<candidate>/<slot>", "application/octet-stream", "the games of a slot, byte for byte"),
     _told("certificates", "the certificates of promotions"),
     _Path("GET", "/certificates/<id>", "application/json", "a complete certificate, byte for byte"),
     _told("faults", "the results that were proven wrong"),
@@ -114,6 +118,8 @@ PATHS = (
     _told("log", "what the order brought", "/log"),
     _Path("GET", "/metrics", "text/plain", "the figures of `/status` for Prometheus"),
     _Path("GET", "/", "text/html", "the page for people"),
+    _Path("GET", "/candidates/<id>", "text/html", "the page of a candidate: its match, and why it was promoted or not"),
+    _Path("GET", "/promotions/<id>", "text/html", "the page of a certificate: how to check and keep it"),
     _Path("GET", "/events?of=<page>", "text/event-stream", "what changes on a page, for its script"),
     _Path("GET", "/play", "text/html", "the page for playing against the canonical models"),
     _Path("GET", "/icon.svg", "image/svg+xml", "part of the pages"),

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
+from node.api.history import HistoryInfo
 from node.api.log import LogEntry
+from node.api.matches import MatchInfo
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
@@ -21,7 +23,7 @@ from node.api.work import WorkInfo
 class StatusSource(Protocol):
     """What a node tells about itself.
 
-    Every method returns at once, from memory; only `faults` and `fault` look at files.
+    Every method returns at once, from memory; only `faults`, `fault`, `match` and `games` look at files.
     """
 
     def status(self) -> Status:
@@ -46,6 +48,18 @@ class StatusSource(Protocol):
 
     def ratings(self) -> list[RatingInfo]:
         """Return the players of all configurations with their ratings, the best of each first."""
+        ...
+
+    def history(self) -> HistoryInfo:
+        """Return what was delivered when."""
+        ...
+
+    def match(self, candidate: str) -> MatchInfo | None:
+        """Return the match of a candidate, or None if the ledger does not keep one with this id."""
+        ...
+
+    def games(self, candidate: str, slot: int) -> bytes | None:
+        """Return the exact bytes of the file with a slot's games, or None if this node does not keep it."""
         ...
 
     def certificates(self) -> list[CertificateInfo]:

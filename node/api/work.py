@@ -66,6 +66,12 @@ class CandidateInfo(TypedDict):
     """Points of the candidate in the counted blocks."""
     null_score: int
     """Points that an equal player would have in these blocks."""
+    llr: float
+    """Logarithm of the likelihood ratio of these blocks, of a stronger candidate to an equal one."""
+    rejects_at: float
+    """At this ratio or below, the test rejects it."""
+    accepts_at: float
+    """At this ratio or above, the test accepts it."""
     approve: int | None
     """Weight of the votes for it; null once it was rejected or dropped."""
     reject: int | None

@@ -8,7 +8,8 @@ from consensus.ledger.records.cases import Case, Fault
 from node.api.faults import ProofInfo
 from node.api.status import ConductInfo
 from node.api.work import CaseInfo, FaultInfo
-from node.report.membership import NS_PER_S, NameOf, deciding_weight
+from node.report.membership import NS_PER_S, NameOf
+from node.text.formatting import needed
 
 _FAULTS_SHOWN = 20
 
@@ -78,7 +79,7 @@ def _case(ledger: Ledger, name_of: NameOf, case: Case) -> CaseInfo:
         "reason": case.replays[0].reason if case.replays else "",
         "wrong": roster.weight(replay.author for replay in case.replays if replay.wrong),
         "right": roster.weight(replay.author for replay in case.replays if not replay.wrong),
-        "needs": deciding_weight(roster.total_weight),
+        "needs": needed(roster.total_weight),
         "ends_s": (case.deadline - ledger.clock) / NS_PER_S,
     }
 

@@ -1,12 +1,14 @@
 """Work, models and certificates of the ledger, in the shapes of `node.api`; pure functions."""
 
 import json
+from typing import TypedDict
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Candidacy, Claim, ClosedCandidate, Promotion
 from consensus.ledger.records.transactions import UNIFORM
-from consensus.ledger.rules.scores import most_of_block
+from consensus.ledger.rules.scores import most_of_block, sequential_test_of
+from consensus.settings import MatchSettings
 from node.api.certificates import CertificateInfo
 from node.api.models import ModelInfo
 from node.api.status import CanonicalInfo, CountsInfo
@@ -16,6 +18,14 @@ from node.report.membership import NS_PER_S, NameOf
 
 _CLOSED_SHOWN = 20  # promoted candidates, and as many rejected or dropped ones
 _MILLIONTHS = 10**6  # the ledger counts losses in these
+
+
+class _Test(TypedDict):
+    """What `CandidateInfo` says of the sequential test."""
+
+    llr: float
+    rejects_at: float
+    accepts_at: float
 
 
 def canonical(ledger: Ledger) -> dict[str, CanonicalInfo]:
@@ -62,6 +72,19 @@ def work(ledger: Ledger, name_of: NameOf) -> WorkInfo:
         "cases": cases(ledger, name_of),
         "faults": faults(ledger, name_of),
     }
+
+
+def find_candidate(ledger: Ledger, name_of: NameOf, candidate: bytes) -> CandidateInfo | None:
+    """Return a candidate that the ledger keeps, whether it is open or not."""
+    if (entry := ledger.candidate(candidate)) is not None:
+        return _open_candidate(ledger, name_of, entry)
+    for promotion in ledger.promotions():
+        if promotion.candidate == candidate:
+            return _promoted_candidate(ledger, name_of, promotion)
+    for closed in reversed(ledger.closed_candidates()):
+        if closed.candidate == candidate:
+            return _closed_candidate(ledger, name_of, closed)
+    return None
 
 
 def models(ledger: Ledger, name_of: NameOf) -> list[ModelInfo]:
@@ -147,6 +170,7 @@ def _open_candidate(ledger: Ledger, name_of: NameOf, entry: Candidacy) -> Candid
         "limit": entry.settings.block_limit,
         "score": now.score,
         "null_score": now.blocks * now.most // 2,
+        **_test(entry.settings, now.llr),
         "approve": approve,
         "reject": reject,
     }
@@ -155,6 +179,7 @@ def _open_candidate(ledger: Ledger, name_of: NameOf, entry: Candidacy) -> Candid
 def _promoted_candidate(ledger: Ledger, name_of: NameOf, entry: Promotion) -> CandidateInfo:
     cast = json.loads(entry.statement)["predicate"]["votes"]["cast"]
     weights = {id_text(member.id): member.weight for member in ledger.roster_of(entry).members}
+    settings = ledger.settings_on(entry.configuration, entry.match_version).match
     return {
         "candidate": entry.candidate.hex(),
         "model": entry.model.digest.hex(),
@@ -167,15 +192,17 @@ def _promoted_candidate(ledger: Ledger, name_of: NameOf, entry: Promotion) -> Ca
         "state": "promoted",
         "reason": "",
         "counted": entry.blocks,
-        "limit": ledger.settings_on(entry.configuration, entry.match_version).match.block_limit,
+        "limit": settings.block_limit,
         "score": entry.score,
         "null_score": entry.blocks * entry.most // 2,
+        **_test(settings, entry.llr),
         "approve": sum(weights[vote["member"]] for vote in cast if vote["approve"]),
         "reject": sum(weights[vote["member"]] for vote in cast if not vote["approve"]),
     }
 
 
 def _closed_candidate(ledger: Ledger, name_of: NameOf, entry: ClosedCandidate) -> CandidateInfo:
+    settings = ledger.settings_on(entry.configuration, entry.settings_version).match
     return {
         "candidate": entry.candidate.hex(),
         "model": entry.model.hex(),
@@ -188,12 +215,18 @@ def _closed_candidate(ledger: Ledger, name_of: NameOf, entry: ClosedCandidate) -
         "state": "rejected" if entry.outcome in ("rejected", "limit") else "dropped",
         "reason": entry.reason,
         "counted": entry.blocks,
-        "limit": ledger.settings_on(entry.configuration, entry.settings_version).match.block_limit,
+        "limit": settings.block_limit,
         "score": entry.score,
         "null_score": entry.blocks * most_of_block(entry.configuration) // 2,
+        **_test(settings, entry.llr),
         "approve": None,  # the ledger does not keep the votes on what was not promoted
         "reject": None,
     }
+
+
+def _test(settings: MatchSettings, llr: str) -> _Test:
+    test = sequential_test_of(settings)
+    return {"llr": float(llr), "rejects_at": float(test.lower), "accepts_at": float(test.upper)}
 
 
 def _first_model(configuration: str, *, is_canonical: bool) -> ModelInfo:

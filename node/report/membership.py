@@ -15,6 +15,7 @@ from node.api.proposals import AnyChange, BallotInfo, ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
 from node.text.effects import change_in_words, steering_in_words
+from node.text.formatting import needed
 
 NameOf = Callable[[MemberId], str]
 NS_PER_S = 10**9
@@ -49,11 +50,6 @@ class _Announced(TypedDict):
     life_s: int | None
 
 
-def deciding_weight(total: int) -> int:
-    """Return the least weight that is more than 2/3 of `total`."""
-    return 2 * total // 3 + 1
-
-
 def proposals(tracked: Proposals, ledger: Ledger, address_book: AddressBook) -> list[ProposalInfo]:
     """Return open proposals, oldest first, then those that are over, newest first."""
     return [proposal(motion, ledger, address_book) for motion in tracked.motions()]
@@ -75,7 +71,7 @@ def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> Propo
         "votes": _votes(motion.ballots, address_book),
         "approve": roster.weight(ballot.author for ballot in motion.ballots if ballot.approve),
         "reject": roster.weight(ballot.author for ballot in motion.ballots if not ballot.approve),
-        "needs": 0 if is_alone else deciding_weight(roster.total_weight),
+        "needs": 0 if is_alone else needed(roster.total_weight),
         "total": roster.total_weight,
         "ends_s": None if deadline is None else (deadline - ledger.clock) / NS_PER_S,
         "round": motion.round,

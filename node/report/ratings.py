@@ -23,10 +23,18 @@ def ratings(ledger: Ledger) -> list[RatingInfo]:
 
 
 def _rated(ledger: Ledger, name: str) -> Iterator[RatingInfo]:
-    numbers = {entry.model.digest.hex(): entry.number for entry in ledger.ratings(name).kept}
-    canonical = ledger.configuration(name).model.digest.hex()
     is_stalled = learning(ledger, name).is_stalled
     is_weaker = any(entry.is_regression for entry in compared_models(ledger, name))
+    basis = (ledger.configuration(name).model, *ledger.ratings(name).kept, *ledger.tallies(name))
+    for entry in ledger.recall(_rate, name, basis):
+        yield {**entry, "stalled": is_stalled, "weaker": is_weaker and entry["canonical"]}
+
+
+def _rate(ledger: Ledger, name: str) -> list[RatingInfo]:
+    """Return the ratings of a configuration, before it is said whether it has stalled or is weaker."""
+    numbers = {entry.model.digest.hex(): entry.number for entry in ledger.ratings(name).kept}
+    canonical = ledger.configuration(name).model.digest.hex()
+    rated: list[RatingInfo] = []
     for settings, tallies in _by_settings(ledger.tallies(name), numbers).items():
         blocks: Counter[str] = Counter()
         for tally in tallies:
@@ -36,19 +44,22 @@ def _rated(ledger: Ledger, name: str) -> Iterator[RatingInfo]:
             continue
         for player, rating in rate((game for tally in tallies for game in _games(tally)), _REFERENCE).items():
             kind, _, model = player.partition(":")
-            yield {
-                "configuration": name,
-                "simulations": settings.simulations,
-                "player": kind,
-                "model": model or None,
-                "number": numbers.get(model),
-                "canonical": model == canonical,
-                "rating": round(rating.points, 1),
-                "error": round(rating.error, 1),
-                "blocks": blocks[player],
-                "stalled": is_stalled,
-                "weaker": is_weaker and model == canonical,
-            }
+            rated.append(
+                {
+                    "configuration": name,
+                    "simulations": settings.simulations,
+                    "player": kind,
+                    "model": model or None,
+                    "number": numbers.get(model),
+                    "canonical": model == canonical,
+                    "rating": round(rating.points, 1),
+                    "error": round(rating.error, 1),
+                    "blocks": blocks[player],
+                    "stalled": False,
+                    "weaker": False,
+                }
+            )
+    return rated
 
 
 def _by_settings(tallies: Iterable[Tally], numbers: dict[str, int]) -> dict[MatchSettings, list[Tally]]:

@@ -1,5 +1,6 @@
 """The running node's `StatusSource`: reads member, gossip, ledger and work at the moment of asking."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -11,9 +12,12 @@ from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
 from consensus.ledger.priorities import why_rest
 from consensus.roster import RosterMember
+from engine.files import read_regular
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
+from node.api.history import HistoryInfo
 from node.api.log import LogEntry
+from node.api.matches import MatchInfo
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
@@ -31,6 +35,7 @@ from node.api.status import (
 )
 from node.api.steering import SteeringInfo
 from node.api.work import WorkInfo
+from node.blobs import MAX_BLOB_BYTES
 from node.blobs.scrubbing import Scrubber
 from node.config.address import Address
 from node.gossip.gossip import Gossip
@@ -45,6 +50,8 @@ from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.decisions import decisions, unknown_changes
 from node.report.effect_log import EffectLog
+from node.report.history import history
+from node.report.matches import match
 from node.report.ratings import ratings
 from node.report.steering import steering
 from node.system.logs import lost_log_lines
@@ -73,12 +80,14 @@ class NodeReport:
         device: str,
         listen: Address,
         faults: Path,
+        blob_path: Callable[[bytes], Path],
         failures: Callable[[], Sequence[PartFailure]],
     ) -> None:
         """Report on the node of `me`, from now on.
 
         `device` is the name of its GPU or "cpu", `listen` where it serves peers, `faults` the directory of the proofs
-        of wrong results, and `failures` returns which parts of the node have failed.
+        of wrong results, `blob_path` returns where a whole blob is, or would be, and `failures` which parts of the node
+        have failed.
         """
         self._me = me
         self._address_book = address_book
@@ -90,6 +99,7 @@ class NodeReport:
         self._scrubber = scrubber
         self._listen = listen
         self._faults = faults
+        self._blob_path = blob_path
         self._failures = failures
         self._device = device
         self._started = trio.current_time()
@@ -146,6 +156,26 @@ class NodeReport:
     def ratings(self) -> list[RatingInfo]:
         """See `StatusSource.ratings`."""
         return ratings(self._ledger)
+
+    def history(self) -> HistoryInfo:
+        """See `StatusSource.history`."""
+        return history(self._ledger, self._address_book.name)
+
+    def match(self, candidate: str) -> MatchInfo | None:
+        """See `StatusSource.match`."""
+        try:
+            name = bytes.fromhex(candidate)
+        except ValueError:
+            return None
+        return match(self._ledger, self._address_book.name, name, lambda digest: self._blob_path(digest).exists())
+
+    def games(self, candidate: str, slot: int) -> bytes | None:
+        """See `StatusSource.games`."""
+        found = self.match(candidate)
+        for entry in [] if found is None else found["slots"]:
+            if entry["slot"] == slot and entry["kept"]:
+                return _read_games(self._blob_path(bytes.fromhex(entry["digest"])), entry["digest"])
+        return None
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""
@@ -338,6 +368,15 @@ def _failure(failure: PartFailure) -> FailureInfo:
         "ago_s": now - failure.at,
         "again_in_s": None if failure.again_at is None else max(0.0, failure.again_at - now),
     }
+
+
+def _read_games(path: Path, digest: str) -> bytes | None:
+    """Return a file of games, if it is what it should be."""
+    try:
+        games = read_regular(path, MAX_BLOB_BYTES)
+    except OSError:
+        return None
+    return games if hashlib.sha256(games).hexdigest() == digest else None
 
 
 def _state(peer: PeerStatus) -> PeerState:

@@ -46,6 +46,11 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}%" if whole else "–"
 
 
+def needed(total: int) -> int:
+    """Return the least weight that is more than 2/3 of `total`."""
+    return 2 * total // 3 + 1
+
+
 def short(identifier: str | None) -> str:
     """Return the beginning of an id or digest, enough to tell it from others; a dash for None."""
     if identifier is None:

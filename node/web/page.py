@@ -1,23 +1,28 @@
 """The pages: at `/` everything a node tells, rendered from the same answers as the JSON; at `/play` the games."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from engine.config import CONFIGS
 from node.api.log import LogEntry
+from node.api.models import ModelInfo
+from node.api.ratings import RatingInfo
 from node.api.source import StatusSource
 from node.api.status import Status
 from node.play.strengths import STRENGTHS
 from node.text import formatting
 from node.text.effects import predicate
 from node.text.harmless import harmless
+from node.web import charts
 
 _FILTERS = (
-    *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "offer"),
+    *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "needed", "offer"),
     *("plural", "share", "short"),
 )
 _FRAME = ("title", "heading", "content")  # blocks that are no parts of a page
@@ -48,7 +53,9 @@ def open_view(source: StatusSource, path: str) -> View | None:
     if path == "/":
         common = _common(source, path)
         return View("home.html", {**common, **_home(source, common["status"])})
-    return None
+    room, _, name = path.removeprefix("/").partition("/")
+    values = _NAMED[room](source, name) if room in _NAMED and re.fullmatch("[0-9a-f]{64}", name) else None
+    return None if values is None else View(f"{room[:-1]}.html", {**_common(source, path), **values})
 
 
 def render_page(source: StatusSource, path: str = "/") -> str:
@@ -72,19 +79,70 @@ def _common(source: StatusSource, path: str) -> dict[str, Any]:
     }
 
 
-def _home(source: StatusSource, status: Status) -> dict[str, Any]:
-    members = source.members()
+def _candidate(source: StatusSource, name: str) -> dict[str, Any] | None:
+    """Return what is on the page of a candidate, or None if the ledger does not keep it."""
+    match = source.match(name)
+    if match is None:
+        return None
+    promoted = {model["candidate"]: model["certificate"] for model in source.models()}.get(name)
+    certificate = next((entry for entry in source.certificates() if entry["id"] == promoted), None)
+    return {"match": match, "candidate": match["candidate"], "certificate": certificate}
+
+
+def _promotion(source: StatusSource, name: str) -> dict[str, Any] | None:
+    """Return what is on the page of a certificate, or None if there is none with this id."""
+    certificate = next((entry for entry in source.certificates() if entry["id"] == name), None)
+    if certificate is None:
+        return None
+    candidates = {(model["configuration"], model["since_round"]): model["candidate"] for model in source.models()}
     return {
+        "certificate": certificate,
+        "candidate": candidates.get((certificate["configuration"], certificate["round"])),
+    }
+
+
+_NAMED = {"candidates": _candidate, "promotions": _promotion}
+"""What makes the pages below these folders."""
+
+
+def _home(source: StatusSource, status: Status) -> dict[str, Any]:
+    members, models, ratings, history = source.members(), source.models(), source.ratings(), source.history()
+    return {
+        "curves": _curves(models, ratings),
+        "ratings": ratings,
+        "history": history,
+        "played": bool(history["members"]),
+        "by_configuration": charts.share_chart(history, "configuration", sorted(history["configurations"].items())),
+        "by_member": charts.share_chart(
+            history, "member", [(entry["name"], entry["amounts"]) for entry in history["members"]]
+        ),
         "conduct": [(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
         "members": members,
         "offers": any(formatting.offer(member) for member in members),
         "work": source.work(),
         "steering": source.steering(),
-        "measures": {model["model"]: model["measures"] for model in source.models()},
+        "measures": {model["model"]: model["measures"] for model in models},
         "proposals": source.proposals(),
         "certificates": source.certificates(),
         "log": _news(source.latest(_LOG_SEARCHED)),
     }
+
+
+def _curves(models: list[ModelInfo], ratings: list[RatingInfo]) -> list[tuple[str, Markup]]:
+    """Return the chart of each configuration with a promotion."""
+    promoted = sorted({model["configuration"] for model in models if model["candidate"] is not None})
+    return [
+        (
+            name,
+            charts.rating_chart(
+                name,
+                [entry for entry in ratings if entry["configuration"] == name],
+                [model for model in models if model["configuration"] == name],
+                "",
+            ),
+        )
+        for name in promoted
+    ]
 
 
 def render_play(source: StatusSource, token: str) -> str:
@@ -109,6 +167,7 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    environment.globals["bar_of_test"] = charts.bar_of_test
     environment.filters.update({each: getattr(formatting, each) for each in _FILTERS})
     return environment.get_template(name)
 

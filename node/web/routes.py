@@ -59,7 +59,16 @@ class Answer:
     """The path of the page whose changes come as the body; None if `body` is all."""
 
 
-_FURTHER = ("/events", "/log", "/certificates/ID", "/faults/ID")
+_FURTHER = (
+    "/candidates/ID",
+    "/promotions/ID",
+    "/events",
+    "/log",
+    "/certificates/ID",
+    "/matches/ID",
+    "/games/ID/SLOT",
+    "/faults/ID",
+)
 
 
 class _NotFound(Exception):  # noqa: N818 - an answer, not a failure
@@ -115,12 +124,19 @@ class Routes:
         path = asked.path
         if path in self._plain:
             return self._plain[path]()
+        view = open_view(self.source, path)
+        if view is not None:
+            return _content("text/html; charset=utf-8", view.html().encode())
         if path == "/events":
             return self._events(asked.query)
         if path == "/log":
             return self._log_after(asked.query)
         if path.startswith("/certificates/"):
             return self._certificate(path.removeprefix("/certificates/"))
+        if path.startswith("/matches/"):
+            return self._match(path.removeprefix("/matches/"))
+        if path.startswith("/games/"):
+            return self._games(path.removeprefix("/games/"))
         if path.startswith("/faults/"):
             return self._fault(path.removeprefix("/faults/"))
         raise _NotFound(f"there is no {path}; try one of {', '.join((*self._plain, *_FURTHER))}")
@@ -131,6 +147,20 @@ class Routes:
             raise _NotFound("no complete certificate has this id; /certificates lists them")
         disposition = f'inline; filename="{name[:16]}.certificate.json"'
         return _content("application/json", envelope, {"content-disposition": disposition})
+
+    def _match(self, name: str) -> Answer:
+        match = self.source.match(name) if re.fullmatch("[0-9a-f]{64}", name) else None
+        if match is None:
+            raise _NotFound("no candidate that is kept has this id; /work lists the newest")
+        return json_answer(match)
+
+    def _games(self, name: str) -> Answer:
+        parts = re.fullmatch("([0-9a-f]{64})/([0-9]{1,6})", name)
+        games = None if parts is None else self.source.games(parts[1], int(parts[2]))
+        if parts is None or games is None:
+            raise _NotFound("this node does not keep games of this candidate and slot; /matches/ID says which it keeps")
+        disposition = f'attachment; filename="{parts[1][:10]}.slot{parts[2]}.match"'
+        return _content("application/octet-stream", games, {"content-disposition": disposition})
 
     def _fault(self, name: str) -> Answer:
         proof = self.source.fault(name) if re.fullmatch("[0-9a-f]{64}", name) else None
@@ -165,6 +195,7 @@ def _plain_routes(source: StatusSource, play_token: str) -> dict[str, Callable[[
         "/steering": lambda: json_answer(source.steering()),
         "/models": lambda: json_answer(source.models()),
         "/ratings": lambda: json_answer(source.ratings()),
+        "/history": lambda: json_answer(source.history()),
         "/proposals": lambda: json_answer(source.proposals()),
         "/faults": lambda: json_answer(source.faults()),
         "/certificates": lambda: json_answer(source.certificates()),

@@ -34,7 +34,15 @@ def test_the_page_has_every_path() -> None:
     play = PlayControl(PlaySessions(nobody, nobody), tokens=(), host="")
     served = {f"GET {path}" for path in Routes(FakeSource())._plain}
     served |= {f"POST {path}" for path in (*control._paths, *play.paths)}
-    by_name = {"GET /events?of=<page>", "GET /log", "GET /certificates/<id>", "GET /faults/<result>"}
+    by_name = {
+        *("GET /candidates/<id>", "GET /promotions/<id>", "GET /events?of=<page>", "GET /log"),
+        *(
+            "GET /matches/<candidate>",
+            "GET /games/<candidate>/<slot>",
+            "GET /certificates/<id>",
+            "GET /faults/<result>",
+        ),
+    }
     assert {path.heading for path in http_api.PATHS} == served | by_name
 
 
@@ -87,7 +95,7 @@ async def _get(url: str, path: str) -> Any:
 
 async def test_a_node_answers_as_the_page_says(tmp_path: Path) -> None:
     table = re.findall(r"^\| `GET (/\w+)` \| (?:a )?((?:list of )?\[.*?\)) \|", PAGE, re.MULTILINE)
-    assert len(table) == 12
+    assert len(table) == 13
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_local, FakeSource(), Address("127.0.0.1", 0), tmp_path)
         for path, kind in table:

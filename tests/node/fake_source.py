@@ -6,7 +6,9 @@ from typing import Any, TypedDict
 
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
+from node.api.history import HistoryInfo
 from node.api.log import LogEntry
+from node.api.matches import MatchInfo
 from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
@@ -311,6 +313,9 @@ class FakeSource:
             "limit": 200,
             "score": counted * 2 + 11,
             "null_score": counted * 2,
+            "llr": {"match": 1.204839, "promoted": 3.1, "rejected": -3.01}[state],
+            "rejects_at": -2.995732,
+            "accepts_at": 2.995732,
             "approve": None if votes is None else votes[0],
             "reject": None if votes is None else votes[1],
         }
@@ -433,6 +438,54 @@ class FakeSource:
             "measures": {**MEASURES, "search_64_vs_16": 612_000},
         }
         return [first, uniform, {**uniform, "configuration": "square8-2", "canonical": True}]
+
+    def history(self) -> HistoryInfo:
+        return {
+            "axis": "clock",
+            "unit": "evaluations",
+            "begin": 7200,
+            "end": 0,
+            "configurations": {
+                "hex8-2": [1000 + 90 * number for number in range(48)],
+                "square8-2": [0 if number < 9 else 2500 - 40 * number for number in range(48)],
+            },
+            "members": [
+                {
+                    "member": IDS[place],
+                    "name": NAMES[place],
+                    "amounts": [(place + 1) * 200 + number * 7 * (place % 2) for number in range(48)],
+                }
+                for place in (3, 2, 1)
+            ],
+        }
+
+    def match(self, candidate: str) -> MatchInfo | None:
+        found = [entry for entry in self.work()["candidates"] if entry["candidate"] == candidate]
+        if not found:
+            return None
+        return {
+            "candidate": found[0],
+            "most": 4,
+            "slots": [
+                {
+                    "slot": slot,
+                    "first_block": 8 * slot,
+                    "member": IDS[slot],
+                    "name": NAMES[slot],
+                    "scores": [2, 4, 0, 3, 2, 2, 1, 4],
+                    "counted": 8 if slot < 2 else 1,
+                    "games": 16,
+                    "digest": digest(f"games {slot}"),
+                    "size": 81_920,
+                    "kept": slot != 1,
+                }
+                for slot in range(3)
+            ],
+            "complete": found[0]["state"] != "promoted",
+        }
+
+    def games(self, candidate: str, slot: int) -> bytes | None:
+        return b"games" if self.match(candidate) and slot == 0 else None
 
     def certificates(self) -> list[CertificateInfo]:
         return [

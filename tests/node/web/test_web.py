@@ -16,8 +16,8 @@ from node.web.routes import Answer, Routes
 from tests.node.fake_source import IDS, FakeSource, digest
 
 READS = [
-    "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/ratings", "/proposals",
-    "/certificates", "/faults",
+    "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/ratings", "/history",
+    "/proposals", "/certificates", "/faults",
     "/log", "/metrics",
 ]  # fmt: skip
 
@@ -43,7 +43,18 @@ def test_every_answer_is_good_and_carries_the_policy(source: FakeSource, path: s
 
 @pytest.mark.parametrize(
     "path",
-    ["/status", "/members", "/work", "/steering", "/models", "/ratings", "/proposals", "/certificates", "/faults"],
+    [
+        "/status",
+        "/members",
+        "/work",
+        "/steering",
+        "/models",
+        "/ratings",
+        "/history",
+        "/proposals",
+        "/certificates",
+        "/faults",
+    ],
 )
 def test_json_is_what_the_source_says(source: FakeSource, path: str) -> None:
     assert body(get(source, path)) == json.loads(json.dumps(getattr(source, path[1:])()))
@@ -74,6 +85,11 @@ def test_proofs_of_wrong_results_are_served_byte_for_byte(source: FakeSource) ->
     ("target", "status", "words"),
     [
         ("/faults/" + digest("fault 0"), 404, "no proof of a wrong result"),
+        ("/matches/" + "0" * 64, 404, "no candidate that is kept"),
+        ("/games/" + digest("candidate 1") + "/1", 404, "this node does not keep games"),
+        ("/games/../0", 404, "this node does not keep games"),
+        ("/candidates/" + "0" * 64, 404, "there is no /candidates/0"),
+        ("/promotions/x", 404, "there is no /promotions/x"),
         ("/faults/../http.token", 404, "no proof of a wrong result"),
         ("/certificates/" + "0" * 64, 404, "no complete certificate"),
         ("/certificates/../secret", 404, "no complete certificate"),
@@ -140,9 +156,38 @@ def test_page_shows_the_same(source: FakeSource) -> None:
         "simulations; 64 simulations score 61% against 16; 512 held-out games", "64 simulations score 58% against 16",
     ):  # fmt: skip
         assert shown in text, shown
-    assert f"certificates/{digest('certificate 1')}" in page.links
+    assert f"promotions/{digest('certificate 1')}" in page.links
+    assert f"candidates/{digest('candidate 0')}" in page.links
     assert all(get(source, urljoin("/", link)).status == 200 for link in page.links)
     assert not any(link.startswith("/") or "//" in link for link in page.links), "a proxy may serve it under a path"
+
+
+def test_page_of_a_candidate_says_why_and_leads_to_the_games(source: FakeSource) -> None:
+    name = digest("candidate 0")
+    page = _Page(get(source, f"/candidates/{name}").body.decode())
+    text = " ".join(" ".join(page.words).split())
+    for shown in (
+        "Rejected", "Why: the test says it is not stronger.",
+        "Log-likelihood ratio -3.01 after 17 blocks of 200 at most", "rejected at -3.00, accepted at 3.00",
+        "45 of 68; equal play has 34", "not kept by this node", name,
+    ):  # fmt: skip
+        assert shown in text, shown
+    assert f"../games/{name}/0" in page.links
+    assert f"../games/{name}/1" not in page.links
+    assert get(source, f"/games/{name}/0").body == b"games"
+    assert body(get(source, f"/matches/{name}")) == source.match(name)
+
+
+def test_page_of_a_certificate_says_how_to_check_it(source: FakeSource) -> None:
+    name = digest("certificate 1")
+    page = _Page(get(source, f"/promotions/{name}").body.decode())
+    text = " ".join(" ".join(page.words).split())
+    command = f"ringrift-node verify {name[:16]}.certificate.json --genesis-digest {digest('genesis')}"
+    for shown in (command, "Sealed by 4 of 4 of the weight", digest("model 1")):
+        assert shown in text, shown
+    assert {f"../certificates/{name}", f"../candidates/{digest('candidate 1')}"} <= set(page.links)
+    base = f"/promotions/{name}"
+    assert all(get(source, urljoin(base, link)).status == 200 for link in page.links)
 
 
 def test_page_says_why_the_node_is_silent(source: FakeSource) -> None:

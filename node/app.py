@@ -10,6 +10,7 @@ workers are closed behind a shield. An error that nobody foresaw ends the part i
 import os
 import random
 import secrets
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,7 @@ from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
 from node.system.clock import SystemClock, wait_until_set
-from node.system.device import device_name
+from node.system.device import CPU, count_cores, find_gpus
 from node.system.files import clear_place
 from node.system.service import keep_notified
 from node.system.shutdown import end_on_signal, end_with_input
@@ -65,6 +66,7 @@ from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
 from node.work.nominations import Nominations
 from node.work.rates import Rates
+from node.work.slots import SlotState, plan_slots
 from node.work.watchdog import WatchedRunner
 from node.work.worker import WORKER, WorkerProcess
 
@@ -160,7 +162,8 @@ class _Node:
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
         unknown = partial(log_while, report.unknown, "unknown proposal", "this program knows all open proposals")
         nursery.start_soon(run, "proposal log", unknown)
-        _log.info("running", peers_at=str(self._options.listen), page=url, roles=list(self._options.roles))
+        roles, slots = list(self._options.roles), len(self._work.slots)
+        _log.info("running", peers_at=str(self._options.listen), page=url, roles=roles, slots=slots)
         nursery.start_soon(run, "service manager", keep_notified, lambda: report.readiness()[1])
         if reason := report.fragility():
             _log.info("one member can stop this swarm", reason=reason)
@@ -176,6 +179,7 @@ class _Node:
             proposals=self._proposals,
             scrubber=self._peers.bulk.scrubber,
             device=self._work.device,
+            slots=self._work.slots,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
             blob_path=self._peers.bulk.blobs.path,
@@ -373,7 +377,8 @@ class _Work:
         self._idle = None
         if options.idle_command is not None:
             self._idle = IdleHook(options.idle_command, options.idle_after_s, data / "idle.log")
-        self.device = device_name()
+        gpus = find_gpus()
+        self.device = gpus[0].name if gpus else CPU
         self.context = NodeWorkContext(
             ordering.member,
             ordering.identity,
@@ -387,10 +392,13 @@ class _Work:
         kernels = ("--kernels", str(data / "kernels"))
         command = (*WORKER, *kernels)
         self._rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
-        self._worker, self._check_worker = (
-            WatchedRunner(WorkerProcess(data / f"{name}.log", command), self._rates, longest_s)
-            for name in ("worker", "checker")
-        )
+
+        def runner(name: str, environment: Mapping[str, str]) -> WatchedRunner:
+            return WatchedRunner(WorkerProcess(data / f"{name}.log", command, environment), self._rates, longest_s)
+
+        planned = plan_slots(gpus, count_cores(), options.slots) if options.roles else ()
+        self.slots = tuple(SlotState(slot, runner(slot.file_name, slot.environment())) for slot in planned)
+        self._check_worker = runner("checker", {})
         player = WorkerProcess(data / "play.log", (*PROCESS, *kernels))
         self.games = PlaySessions(player, partial(find_canonical, self.context))
 
@@ -400,7 +408,7 @@ class _Work:
             self.context,
             member,
             gossip,
-            worker=self._worker,
+            slots=self.slots,
             checker=self._check_worker,
             device=self.device,
             rates=self._rates,
@@ -412,6 +420,7 @@ class _Work:
 
     async def aclose(self) -> None:
         """End the child processes."""
-        await self._worker.aclose()
+        for slot in self.slots:
+            await slot.runner.aclose()
         await self._check_worker.aclose()
         await self.games.aclose()

@@ -2,8 +2,8 @@
 
 `python -m training.worker [--nice N] [--kernels DIR]`. The parent sends {"job": kind, "id": int, ...}
 (`training.jobs`); the worker answers with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or
-{"id", "error": line}. To stop a job, the parent kills the process. Heavy imports wait for the job that needs them, so a
-`check` runs without torch.
+{"id", "error": line, "broken": bool}. To stop a job, the parent kills the process; so it does if `broken` says that
+later jobs would fail, too. Heavy imports wait for the job that needs them, so a `check` runs without torch.
 
 Progress holds the latest value of all that the job has told so far, and `compiling`, the module whose kernels are being
 compiled ("" if none is). It is repeated while nothing changes. So a frame says that the process lives; only one that
@@ -39,6 +39,10 @@ RunJob = Callable[[Mapping[str, Any], Report], dict[str, Any]]
 
 REPORT_S: Final = 1.0
 """Least time between two progress frames."""
+
+_OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
+_FIRST_TO_KILL: Final = "500"
+"""Of 1000: where the machine runs out of memory, the kernel ends a job and not the node."""
 
 HEARTBEAT_S: Final = 2.0
 """If a job reports nothing for this long, its last progress is repeated, so that `compiling` gets through."""
@@ -101,7 +105,8 @@ class Worker:
                 return {"done": self._run_job(request, report)}
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
+            line = " ".join(f"{type(error).__name__}: {error}".split())
+            return {"error": line, "broken": is_breaking(error)}
 
     def _send(self, message: Mapping[str, Any]) -> None:
         with self._writing:
@@ -110,6 +115,11 @@ class Worker:
                 write_frame(self._outputs, message)
             except BrokenPipeError:
                 os._exit(1)
+
+
+def is_breaking(error: Exception) -> bool:
+    """Return whether later jobs of this process would fail, too: after most CUDA errors nothing runs on the device."""
+    return isinstance(error, MemoryError) or "CUDA" in str(error)
 
 
 def _do_training_job(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -131,6 +141,8 @@ def main(run_job: RunJob | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with contextlib.suppress(OSError):
         os.nice(arguments.nice)
+    with contextlib.suppress(OSError):
+        _OOM_SCORE.write_text(_FIRST_TO_KILL)
     inputs = os.fdopen(os.dup(0), "rb")
     outputs = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # output that a library prints must not land between two frames

@@ -156,7 +156,7 @@ class ConductInfo(TypedDict):
 
 
 class CurrentWorkInfo(TypedDict):
-    """The claim this node works on now. Part of `GET /status`."""
+    """A claim this node works on now. Part of `GET /status`."""
 
     kind: str
     """Kind of work: "selfplay", "train", "match" or "rate"."""
@@ -170,6 +170,17 @@ class CurrentWorkInfo(TypedDict):
     """How much was claimed, in the same unit."""
     since_s: float
     """Seconds since this node began it."""
+
+
+class SlotInfo(TypedDict):
+    """One of this node's worker slots: a place for one job at a time. Part of `GET /status`."""
+
+    number: int
+    """Number of the slot; the first is 1."""
+    device: str
+    """Name of its GPU, or "cpu"."""
+    work: CurrentWorkInfo | None
+    """The claim it works on; null if none."""
 
 
 class CanonicalInfo(TypedDict):
@@ -260,7 +271,9 @@ class Status(TypedDict):
     conduct: list[ConductInfo]
     """What the order holds against each member."""
     work: CurrentWorkInfo | None
-    """The claim this node works on; null if none."""
+    """The claim that the first busy slot works on; null if none is busy."""
+    slots: list[SlotInfo]
+    """The worker slots, by number; none without work roles."""
     rest: str
     """Why nothing is wanted from this node now, in words; empty if something is, or if it works."""
     canonical: dict[str, CanonicalInfo]

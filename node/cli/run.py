@@ -19,6 +19,7 @@ from node.config.swarm_file import (
     check_cost,
     check_keep_epochs,
     check_life,
+    check_slots,
     load_config,
     parse_roles,
 )
@@ -77,6 +78,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--cost", metavar="N",
         help="what an hour of this machine costs, in thousandths of your currency unit; of machines that are equally "
         "fast, the cheaper ones train first (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slots", metavar="N",
+        help="how many jobs to do at once (default: one for each GPU, and one for each two of the other cores)",
     )  # fmt: skip
     parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
 
@@ -166,6 +171,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         idle_after_s=config.idle_after_s,
         life_s=_whole("--life", options.life, config.life_s, check_life),
         cost=_whole("--cost", options.cost, config.cost, check_cost),
+        slots=_whole("--slots", options.slots, config.slots, check_slots),
     )
 
 

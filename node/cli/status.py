@@ -88,14 +88,16 @@ def _change(entry: DecisionInfo) -> str:
 
 
 def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
-    work, counts = status["work"], status["counts"]
+    counts = status["counts"]
     for pause in status["decisions"]["paused"]:
         yield "paused", f"{pause['text']}, since round {count(pause['round'])}"
-    if work is None:
-        yield "work", f"nothing: {status['rest']}" if status["rest"] else "nothing right now"
-    else:
+    busy = [(slot, slot["work"]) for slot in status["slots"] if slot["work"] is not None]
+    for slot, work in busy:
+        where = f", in slot {slot['number']} on {slot['device']}" if len(status["slots"]) > 1 else ""
         done = f"{count(work['done'])} of {count(work['wished'])}"
-        yield "work", f"{work['kind']} {work['subject']}, {done}, for {age(work['since_s'])}"
+        yield "work", f"{work['kind']} {work['subject']}, {done}, for {age(work['since_s'])}{where}"
+    if not busy:
+        yield "work", f"nothing: {status['rest']}" if status["rest"] else "nothing right now"
     shards = plural(counts["shards"], "shard")
     yield "games", f"{count(counts['games'])} in {shards}, {count(counts['plies'])} plies"
     promoted = f"{plural(counts['promotions'], 'promotion')}, {plural(counts['certificates'], 'certificate')}"

@@ -20,6 +20,9 @@ ROLES = ("selfplay", "train", "match")
 MIN_KEPT_EPOCHS = 2
 IDLE_AFTER_S = 900
 MIN_IDLE_S = 60
+MAX_SLOTS = 60
+"""Worker slots of one node: a member may have 64 live claims, and those of an earlier life count."""
+
 _LARGEST_COST = 10**9  # of an hour, thousandths
 
 _T = TypeVar("_T")
@@ -64,6 +67,7 @@ class SwarmConfig:
     idle_after_s: int = IDLE_AFTER_S
     life_s: int = 0
     cost: int = 0
+    slots: int | None = None
 
     def find(self, member_id: MemberId) -> SwarmMember | None:
         """Return the member of the file with this id, or None."""
@@ -110,6 +114,7 @@ class RunOptions:
     idle_after_s: int = IDLE_AFTER_S
     life_s: int = 0  # for how long the machine is expected to be there; 0: not known
     cost: int = 0  # of an hour of its work, thousandths of a currency unit; 0: nothing
+    slots: int | None = None  # jobs at once; None: as the machine has GPUs and cores (`node.work.slots`)
 
 
 def load_config(path: Path) -> SwarmConfig:
@@ -142,7 +147,8 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     idle_after_s = _checked(node, "idle_after_s", _check_idle, node.integer("idle_after_s", IDLE_AFTER_S))
     life_s = _checked(node, "life_s", check_life, node.integer("life_s", 0))
     cost = _checked(node, "cost", check_cost, node.integer("cost", 0))
-    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost").finish()
+    slots = _checked(node, "slots", check_slots, node.integer("slots")) if node.has("slots") else None
+    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots").finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings, operators)
@@ -160,6 +166,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         idle_after_s=idle_after_s,
         life_s=life_s,
         cost=cost,
+        slots=slots,
     )
 
 
@@ -181,6 +188,13 @@ def check_cost(thousandths: int) -> int:
     if not 0 <= thousandths <= _LARGEST_COST:
         raise ValueError(f"{thousandths} must be 0 to {_LARGEST_COST} thousandths of a currency unit per hour")
     return thousandths
+
+
+def check_slots(count: int) -> int:
+    """Return how many jobs a node does at once. Raise ValueError, which says what is wrong."""
+    if not 1 <= count <= MAX_SLOTS:
+        raise ValueError(f"{count} must be 1 to {MAX_SLOTS} worker slots; for none, leave out the roles")
+    return count
 
 
 def parse_roles(names: tuple[str, ...]) -> tuple[str, ...]:

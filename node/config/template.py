@@ -66,6 +66,9 @@ _NODE = """\
 # What an hour of this machine costs, in thousandths of a currency unit that all members mean; of machines that are
 # equally fast, the cheaper ones train first. Default: 0.
 # cost = 350
+# How many jobs this node does at once, 1 to 60, each in a process of its own. Default: one for each GPU, and one for
+# each two of the other cores.
+# slots = 4
 """
 
 _COMMENTS: dict[str, dict[str, str]] = {

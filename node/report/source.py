@@ -30,6 +30,7 @@ from node.api.status import (
     NodeInfo,
     PeerInfo,
     PeerState,
+    SlotInfo,
     Status,
     SwarmInfo,
 )
@@ -58,7 +59,9 @@ from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
 from node.system.version import version
 from node.text.formatting import fragility
+from node.work.context import WorkProgress
 from node.work.node_context import NodeWorkContext
+from node.work.slots import SlotState
 
 STATES: dict[str, PeerState] = {"ok": "ok", "backoff": "silent", "never": "never"}
 
@@ -78,6 +81,7 @@ class NodeReport:
         proposals: Proposals,
         scrubber: Scrubber,
         device: str,
+        slots: Sequence[SlotState],
         listen: Address,
         faults: Path,
         blob_path: Callable[[bytes], Path],
@@ -85,9 +89,9 @@ class NodeReport:
     ) -> None:
         """Report on the node of `me`, from now on.
 
-        `device` is the name of its GPU or "cpu", `listen` where it serves peers, `faults` the directory of the proofs
-        of wrong results, `blob_path` returns where a whole blob is, or would be, and `failures` which parts of the node
-        have failed.
+        `device` is the name of its first GPU or "cpu", `slots` are its worker slots, `listen` is where it serves peers,
+        `faults` the directory of the proofs of wrong results; `blob_path` returns where a whole blob is, or would be,
+        and `failures` which parts of the node have failed.
         """
         self._me = me
         self._address_book = address_book
@@ -102,6 +106,7 @@ class NodeReport:
         self._blob_path = blob_path
         self._failures = failures
         self._device = device
+        self._slots = slots
         self._started = trio.current_time()
 
     @property
@@ -111,6 +116,7 @@ class NodeReport:
     def status(self) -> Status:
         """See `StatusSource.status`."""
         ready, reason = self.readiness()
+        slots = [_slot(state) for state in self._slots]
         return {
             "node": self._node(),
             "swarm": self._swarm(),
@@ -120,7 +126,8 @@ class NodeReport:
             "peers": [self._peer(peer) for peer in self._gossip.statuses()],
             "consensus": self._consensus(),
             "conduct": conduct(self._ledger, self._address_book.name),
-            "work": self._work(),
+            "work": next((slot["work"] for slot in slots if slot["work"] is not None), None),
+            "slots": slots,
             "rest": self._rest(),
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
@@ -316,21 +323,8 @@ class NodeReport:
             "ailment": status.ailment,
         }
 
-    def _work(self) -> CurrentWorkInfo | None:
-        work = self._context.work
-        if work is None:
-            return None
-        return {
-            "kind": work.kind,
-            "subject": work.subject,
-            "claim": str(work.claim),
-            "done": work.done,
-            "wished": work.wished,
-            "since_s": trio.current_time() - work.since,
-        }
-
     def _rest(self) -> str:
-        if self._context.work is not None:
+        if any(state.work is not None for state in self._slots):
             return ""
         return why_rest(self._ledger, self._member.id, self._context.roles)
 
@@ -357,6 +351,23 @@ class NodeReport:
             "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,
             "state": "self" if listed.id == self._me else "never" if peer is None else _state(peer),
         }
+
+
+def _slot(state: SlotState) -> SlotInfo:
+    return {"number": state.slot.number, "device": state.slot.device, "work": _current(state.work)}
+
+
+def _current(work: WorkProgress | None) -> CurrentWorkInfo | None:
+    if work is None:
+        return None
+    return {
+        "kind": work.kind,
+        "subject": work.subject,
+        "claim": str(work.claim),
+        "done": work.done,
+        "wished": work.wished,
+        "since_s": trio.current_time() - work.since,
+    }
 
 
 def _failure(failure: PartFailure) -> FailureInfo:

@@ -17,13 +17,16 @@ from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
+from node.work.slots import SlotState, WorkerSlot
 from node.work.worker import JobRunner
 
 ROLES = ("match", "selfplay", "train")
 
 
 class WorkingSwarm(SimulatedSwarm):
-    """A `SimulatedSwarm` whose nodes also work. Files are in `directory`; blobs outlive crashes."""
+    """A `SimulatedSwarm` whose nodes also work, with `slots` slots. Files are in `directory`; blobs outlive crashes."""
+
+    slots = 1
 
     def __init__(self, count: int, seed: int, directory: Path, *, failing: float = 0.0, **options: Any) -> None:
         super().__init__(count, seed, **options)
@@ -44,12 +47,13 @@ class WorkingSwarm(SimulatedSwarm):
         fetcher = BlobFetcher(blobs, instance.transport, gossip.peers, chance)
         context = NodeWorkContext(member, node.identity, roles=ROLES, blobs=blobs, fetcher=fetcher, directory=directory)
         self.contexts[node.number] = context
-        work, check = (self.worker(node, chance, directory) for _ in range(2))
+        *work, check = (self.worker(node, chance, directory) for _ in range(self.slots + 1))
+        slots = [SlotState(WorkerSlot(number + 1), runner) for number, runner in enumerate(work)]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(context.run)
             nursery.start_soon(write_fault_proofs, context, MemoryStore(node.disk), directory / "faults")
             nursery.start_soon(
-                partial(work_for_the_swarm, context, member, gossip, worker=work, checker=check, device="simulated")
+                partial(work_for_the_swarm, context, member, gossip, slots=slots, checker=check, device="simulated")
             )
 
     def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:

@@ -151,6 +151,7 @@ def _work_metrics(status: Status) -> Iterator[Metric]:
         wished.add_metric(values, work["wished"])
         since.add_metric(values, work["since_s"])
     yield from (done, wished, since)
+    yield from _slot_metrics(status)
     canonical = GaugeMetricFamily(
         "ringrift_canonical_since_round",
         "Round that promoted this model",
@@ -163,6 +164,22 @@ def _work_metrics(status: Status) -> Iterator[Metric]:
         canonical.add_metric([configuration, model["model"]], model["since_round"])
         promotions.add_metric([configuration], model["promotions"])
     yield from (canonical, promotions)
+
+
+def _slot_metrics(status: Status) -> Iterator[Metric]:
+    labels = ["slot", "device"]
+    busy = GaugeMetricFamily("ringrift_slot_busy", "1 if the worker slot works on a claim", labels=labels)
+    done = GaugeMetricFamily("ringrift_slot_done", "Games or steps of its claim that are done", labels=labels)
+    wished = GaugeMetricFamily("ringrift_slot_wished", "Games or steps of its claim in all", labels=labels)
+    since = GaugeMetricFamily("ringrift_slot_seconds", "Seconds since it began its claim", labels=labels)
+    for slot in status["slots"]:
+        work, values = slot["work"], [str(slot["number"]), slot["device"]]
+        busy.add_metric(values, int(work is not None))
+        if work is not None:
+            done.add_metric(values, work["done"])
+            wished.add_metric(values, work["wished"])
+            since.add_metric(values, work["since_s"])
+    yield from (busy, done, wished, since)
 
 
 def _count_metrics(status: Status) -> Iterator[Metric]:

@@ -77,10 +77,6 @@ class WorkContext(LedgerClient, Protocol):
         """Return a directory of this node's own for scratch files; create it if it is missing."""
         ...
 
-    def show(self, work: WorkProgress | None) -> None:
-        """Show on the status page what is being worked on (None: nothing)."""
-        ...
-
 
 def as_reason(text: str) -> str:
     """Return what a transaction may hold of a text: one line, at most 200 characters, no control characters."""

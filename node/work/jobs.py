@@ -1,6 +1,8 @@
 """The kinds of claimed work: from a granted claim to the transactions that report it."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +38,28 @@ _log = structlog.get_logger(__name__)
 async def perform(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Transaction:
     """Do the work of a granted claim; return the transaction that reports it. Raise `WorkError`."""
     work = {"selfplay": play, "train": train, "match": measure, "rate": rate}[claim.kind]
-    with failing_only_the_job():
+    with failing_only_the_job(), _folder_of(context, claim):
         transaction = await work(context, worker, claim, report)
         parse_transaction(transaction.as_table())  # a worker's nonsense must not become an event
         return transaction
+
+
+@contextmanager
+def _folder_of(context: WorkContext, claim: Claim) -> Iterator[None]:
+    """Remove the claim's scratch folder with whatever was left in it, once nobody works there."""
+    folder = _scratch(context, claim)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scratch(context: WorkContext, claim: Claim) -> Path:
+    """Return where a claim has its scratch files: jobs that run side by side name some of theirs alike.
+
+    The worker makes the folder.
+    """
+    return context.folder("work") / str(claim.id)
 
 
 async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Report) -> Games:
@@ -62,7 +82,7 @@ async def play(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
                 **_steered(context, claim),
             },
             "facts": bool(context.genesis.settings.steering.rules),
-            "out": str(context.folder("work")),
+            "out": str(_scratch(context, claim)),
         },
         report,
     )
@@ -130,7 +150,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
                 "first_steps": settings.first_steps or settings.steps,
                 "measured_blocks": settings.measured_blocks,
             },
-            "out": str(context.folder("work")),
+            "out": str(_scratch(context, claim)),
         },
         report,
     )
@@ -304,7 +324,7 @@ async def measure(context: WorkContext, worker: JobRunner, claim: Claim, report:
             "incumbent": _text(incumbent),
             "blocks": [list(block) for block in blocks],
             "settings": _of_games(settings),
-            "out": str(context.folder("work")),
+            "out": str(_scratch(context, claim)),
         },
         report,
     )
@@ -330,7 +350,7 @@ async def rate(context: WorkContext, worker: JobRunner, claim: Claim, report: Re
                 list(block) for block in slot_blocks(series.beacon, series.id, claim.slot, settings.slot_blocks)
             ],
             "settings": _of_games(settings),
-            "out": str(context.folder("work")),
+            "out": str(_scratch(context, claim)),
         },
         report,
     )

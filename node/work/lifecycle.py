@@ -1,6 +1,6 @@
 """A node's part beyond ordering: once level with the others, it works, votes and seals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import trio
@@ -13,11 +13,13 @@ from node.system.supervision import Supervisor, Unsupervised
 from node.system.tasks import wait_until
 from node.system.version import source_digest
 from node.work.context import WorkContext
+from node.work.desk import ClaimDesk
 from node.work.idle import IdleHook
 from node.work.loop import work_on
 from node.work.nominating import nominate_on_regressions
 from node.work.rates import Rates, have_changed
 from node.work.sealing import seal_all
+from node.work.slots import SlotState
 from node.work.voting import vote_on_all
 from node.work.worker import JobRunner
 
@@ -36,7 +38,7 @@ async def work_for_the_swarm(
     member: Member,
     gossip: Gossip,
     *,
-    worker: JobRunner,
+    slots: Sequence[SlotState],
     checker: JobRunner,
     device: str,
     rates: Rates | None = None,
@@ -47,16 +49,17 @@ async def work_for_the_swarm(
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
 
-    Before that, the ledger here lags: what it would have us claim was decided long ago. Checks have a worker of
-    their own, `checker`, so that a vote never waits for a long job. All of this rests while the ledger here differs
-    from that of the others, and once another process has this node's key. Each of these is a part of its own for
-    `supervisor`.
+    Before that, the ledger here lags: what it would have us claim was decided long ago. Each slot works by itself.
+    Checks have a worker of their own, `checker`, so that a vote never waits for a long job. All of this rests while the
+    ledger here differs from that of the others, and once another process has this node's key. Each of these is a part
+    of its own for `supervisor`.
     """
     run = (supervisor or Unsupervised()).run
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
     profile = _Profiles(context, roles, device, rates or Rates(), life_s=life_s, cost=cost)
     await profile.submit()
+    desk = ClaimDesk(context)
     while True:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, "sealing", seal_all, context)
@@ -64,8 +67,9 @@ async def work_for_the_swarm(
             if context.genesis.settings.steering.rules:
                 nursery.start_soon(run, "nominating", nominate_on_regressions, context)
                 nursery.start_soon(run, "telling rates", profile.run)
-            if roles:
-                nursery.start_soon(run, "working", work_on, context, worker)
+            for slot in slots if roles else ():
+                part = "working" if len(slots) == 1 else f"working in slot {slot.slot.number}"
+                nursery.start_soon(run, part, work_on, context, desk, slot)
             if roles and idle is not None:
                 nursery.start_soon(run, "idle hook", idle.run, partial(_why_idle, context))
             await wait_until(lambda: member.must_rest, _LOOK_S)

@@ -1,82 +1,59 @@
-"""The working day of a node: choose, claim, wait for the grant, perform, report, and again."""
+"""The working day of one worker slot: choose, claim, wait for the grant, perform, report, and again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import structlog
 import trio
 
-from consensus.ledger.priorities import Subject, next_work
-from consensus.ledger.records.entities import Candidacy, Claim
+from consensus.ledger.priorities import Subject
+from consensus.ledger.records.entities import SLOT_KINDS, Candidacy, Claim
 from consensus.ledger.records.transactions import Progress, Release
 from node.system.tasks import run_unless
-from node.work.backoff import Backoff
 from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
+from node.work.desk import ClaimDesk
 from node.work.jobs import perform
+from node.work.slots import SlotState
 from node.work.watchdog import LatestProgress
-from node.work.worker import JobRunner
 
 _log = structlog.get_logger(__name__)
 
-LONGEST_PAUSE_S = 600.0
-"""After many failures at one thing; others can do it meanwhile."""
 
-
-async def work_on(context: WorkContext, worker: JobRunner) -> None:
-    """Do what the swarm needs most, one claim at a time, for ever."""
-    born = context.next_id()
-    given_back: set[int] = set()
-    backoff = Backoff(LONGEST_PAUSE_S, leaves_slots=True)
+async def work_on(context: WorkContext, desk: ClaimDesk, slot: SlotState) -> None:
+    """Do in a slot what the swarm needs most, one claim at a time, for ever."""
     while True:
         advances = context.advances
-        await _give_back(context, born, given_back)
-        claim = await _claim_something(context, backoff.avoided())
+        claim = await desk.claim(slot.backoff.avoided() | desk.contests.avoided())
         if claim is None:
-            with trio.move_on_at(backoff.next_end()):
+            with trio.move_on_at(min(slot.backoff.next_end(), desk.contests.next_end())):
                 await context.wait_for_advance(advances)
             continue
-        subject: Subject = (claim.kind, claim.configuration, claim.candidate)
-        try:
-            await _fulfil(context, worker, claim)
-            backoff.forget(subject)
-        except JOB_FAILURES as trouble:
-            backoff.record_failure(subject)
-            _log.warning("work failed", kind=claim.kind, configuration=claim.configuration, why=str(trouble))
-            await context.submit(Release(context.next_id(), claim.id, as_reason(str(trouble))))
-        finally:
-            context.show(None)
+        with desk.holding(claim.id):
+            await _try_to_fulfil(context, desk, slot, claim)
 
 
-async def _give_back(context: WorkContext, born: int, given_back: set[int]) -> None:
-    """Release what this member claimed in an earlier life (ids below `born`): nobody works on it any more.
-
-    A claim of then may get its place in the order, and be granted, only now.
-    """
-    for claim in context.ledger.claims_of(context.me):
-        if claim.id < born and claim.id not in given_back:
-            given_back.add(claim.id)
-            await context.submit(Release(context.next_id(), claim.id, "the node was restarted"))
-
-
-async def _claim_something(context: WorkContext, avoided: Collection[Subject]) -> Claim | None:
-    """Claim the most wanted work; None if there is none, or if the order gave it to somebody else."""
-    wish = next_work(context.ledger, context.me, context.roles, avoided)
-    if wish is None:
-        return None
-    number = context.next_id()
-    await context.submit(wish.claim(number))
-    await context.wait_until_ordered(number)
-    while (claim := context.ledger.claim(context.me, number)) is not None and claim.waits:
-        await context.wait_for_advance(context.advances)  # a later round fixes its seed or slot
-    return claim
+async def _try_to_fulfil(context: WorkContext, desk: ClaimDesk, slot: SlotState, claim: Claim) -> None:
+    """Perform a granted claim; if it fails, release it, and leave its subject alone for a while."""
+    subject: Subject = (claim.kind, claim.configuration, claim.candidate)
+    backoff = desk.contests if claim.kind in SLOT_KINDS else slot.backoff
+    try:
+        await _fulfil(context, slot, claim)
+        backoff.forget(subject)
+    except JOB_FAILURES as trouble:
+        backoff.record_failure(subject)
+        where, why = {"slot": slot.slot.number, "configuration": claim.configuration}, str(trouble)
+        _log.warning("work failed", kind=claim.kind, why=why, **where)
+        await context.submit(Release(context.next_id(), claim.id, as_reason(why)))
+    finally:
+        slot.work = None
 
 
-async def _fulfil(context: WorkContext, worker: JobRunner, claim: Claim) -> None:
+async def _fulfil(context: WorkContext, slot: SlotState, claim: Claim) -> None:
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more."""
-    tally = _Tally(context, claim)
+    tally = _Tally(slot, claim)
     report = await run_unless(
-        partial(perform, context, worker, claim, tally.observe),
+        partial(perform, context, slot.runner, claim, tally.observe),
         partial(_renew, context, claim, tally),
         partial(_until_unwanted, context, claim),
     )
@@ -87,10 +64,10 @@ async def _fulfil(context: WorkContext, worker: JobRunner, claim: Claim) -> None
 
 
 class _Tally:
-    """How much of a claim is done, by the worker's own count."""
+    """How much of a claim is done, by the worker's own count, which the slot shows."""
 
-    def __init__(self, context: WorkContext, claim: Claim) -> None:
-        self._context = context
+    def __init__(self, slot: SlotState, claim: Claim) -> None:
+        self._slot = slot
         self._claim = claim
         self._since = trio.current_time()
         self.done = 0
@@ -120,15 +97,13 @@ class _Tally:
         subject = claim.configuration
         if claim.slot is not None and claim.candidate is not None:
             subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
-        self._context.show(
-            WorkProgress(
-                kind=claim.kind,
-                subject=subject,
-                claim=claim.id,
-                done=self.done,
-                wished=claim.amount,
-                since=self._since,
-            )
+        self._slot.work = WorkProgress(
+            kind=claim.kind,
+            subject=subject,
+            claim=claim.id,
+            done=self.done,
+            wished=claim.amount,
+            since=self._since,
         )
 
 

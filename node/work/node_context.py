@@ -10,7 +10,7 @@ from node.blobs.fetching import BlobFetcher
 from node.config.identity import Identity
 from node.member.ledger_client import MemberLedgerClient
 from node.member.member import Member
-from node.work.context import NobodyHasError, WorkProgress
+from node.work.context import NobodyHasError
 from node.work.worker import WorkError
 
 FETCH_S = 120.0
@@ -44,7 +44,6 @@ class NodeWorkContext(MemberLedgerClient):
     ) -> None:
         super().__init__(member, identity)
         self.roles = roles
-        self.work: WorkProgress | None = None
         self._blobs = blobs
         self._fetcher = fetcher
         self._directory = directory
@@ -80,7 +79,3 @@ class NodeWorkContext(MemberLedgerClient):
         folder = self._directory / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def show(self, work: WorkProgress | None) -> None:
-        """See `WorkContext.show`."""
-        self.work = work

@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import cbor2
@@ -23,6 +24,8 @@ from training.frames import FRAME_MAX_BYTES
 
 WORKER = python_command("training.worker", "--nice", "10")
 """The worker is nice, so that a busy machine goes on gossiping."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -49,8 +52,10 @@ class JobRunner(Protocol):
 class WorkerProcess:
     """Jobs in a child process that is started when first needed and kept for the next job."""
 
-    def __init__(self, log: Path, command: tuple[str, ...] = WORKER) -> None:
+    def __init__(self, log: Path, command: tuple[str, ...] = WORKER, environment: Mapping[str, str] = _NOTHING) -> None:
+        """Prepare to start `command`, with `environment` besides our own, when the first job comes."""
         self._command = command
+        self._environment = environment
         self._log = ChildLog(log)
         self._child: trio.Process | None = None
         self._jobs = 0
@@ -93,7 +98,12 @@ class WorkerProcess:
         log = self._log.open_pipe()
         try:
             self._child = await trio.lowlevel.open_process(
-                list(self._command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=os.sep
+                list(self._command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=os.sep,
+                env={**os.environ, **self._environment},
             )
         finally:
             os.close(log)
@@ -115,7 +125,8 @@ class WorkerProcess:
             elif "done" in answer:
                 return _mapping(answer["done"])
             else:
-                raise _JobError(str(answer.get("error", "no reason given")))
+                reason = str(answer.get("error", "no reason given"))
+                raise WorkError(reason) if answer.get("broken") else _JobError(reason)
 
 
 class _JobError(WorkError):

@@ -606,7 +606,8 @@ def made_toml(keys: Iterable[SigningKey]) -> bytes:
     return (
         '[swarm]\nname = "fuzzed"\nconfigurations = ["hex8-2"]\n\n[settings.match]\nalpha = "1/20"\nblock_limit = 64\n'
         '\n[settings.timing]\nlease_s = 60\n\n[settings.steering]\nrules = 1\nquota = 300\nfamilies = "c16b2.c32b4"\n'
-        '\n[node]\nhttp = "127.0.0.1:8000"\nroles = ["train"]\nlife_s = 3600\ncost = 350\nidle_after_s = 900\n'
+        '\n[node]\nhttp = "127.0.0.1:8000"\nroles = ["train"]\nlife_s = 3600\ncost = 350\nslots = 2\n'
+        "idle_after_s = 900\n"
         f"{members}"
     ).encode()
 

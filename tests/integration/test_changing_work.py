@@ -27,6 +27,7 @@ from node.simulation.machine import Instance, SimulatedNode
 from node.simulation.working_swarm import ROLES, FileBackedBlobs
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
+from node.work.slots import SlotState, WorkerSlot
 from tests.consensus.certificate.both import verify
 from tests.integration.open_swarm import OpenSwarm, agree, in_force, ledger_of, member_of, until
 from tests.integration.test_work import SETTINGS
@@ -74,7 +75,7 @@ class WorkingOpenSwarm(OpenSwarm):
                     context,
                     member,
                     gossip,
-                    worker=worker,
+                    slots=[SlotState(WorkerSlot(1), worker)],
                     checker=_Checker(self, node.number, worker),
                     device="simulated",
                 )

@@ -108,6 +108,17 @@ def test_nobody_does_what_another_was_granted(four: WorkingSwarm) -> None:
     assert set(seeds.values()) == {1}
 
 
+class _TwoSlots(WorkingSwarm):
+    slots = 2
+
+
+def test_nodes_with_two_slots_use_both_and_want_nothing_twice(tmp_path: Path) -> None:
+    swarm = work(4, 104, tmp_path, 1, _TwoSlots)
+    test_nobody_does_what_another_was_granted(swarm)
+    refused = ledgers(swarm)[0].refused_counts()
+    assert not {"member has a claim on this match", "too many live claims", "shard is known"} & refused.keys(), refused
+
+
 def test_workers_that_keep_dying_only_slow_it_down(tmp_path: Path) -> None:
     """More than a quarter of all jobs fail, and who fails again and again pauses for up to ten minutes."""
     work(4, 8, tmp_path, promotions=1, failing=0.08, limit=4 * LIMIT_S)

@@ -13,7 +13,7 @@ from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
-from node.api.status import ConductInfo, PeerInfo, PeerState, Status
+from node.api.status import ConductInfo, CurrentWorkInfo, PeerInfo, PeerState, Status
 from node.api.steering import SteeringInfo
 from node.api.work import CandidateInfo, CandidateState, ClaimInfo, WorkInfo
 
@@ -73,6 +73,16 @@ class _Result(TypedDict):
     slot: int
     member: str
     name: str
+
+
+WORK: CurrentWorkInfo = {
+    "kind": "selfplay",
+    "subject": "hex8-2",
+    "claim": digest("claim 0"),
+    "done": 412,
+    "wished": 500,
+    "since_s": 96.2,
+}
 
 
 class FakeSource:
@@ -143,14 +153,11 @@ class FakeSource:
                 "ailment": "",
             },
             "conduct": [self._conduct(number) for number in range(4)],
-            "work": {
-                "kind": "selfplay",
-                "subject": "hex8-2",
-                "claim": digest("claim 0"),
-                "done": 412,
-                "wished": 500,
-                "since_s": 96.2,
-            },
+            "work": WORK,
+            "slots": [
+                {"number": 1, "device": "NVIDIA <H200>", "work": WORK},
+                {"number": 2, "device": "cpu", "work": None},
+            ],
             "rest": "",
             "canonical": {
                 "hex8-2": {

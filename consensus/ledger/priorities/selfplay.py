@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from consensus.keys import MemberId
@@ -9,7 +10,7 @@ from consensus.ledger.ledger import Ledger
 from consensus.ledger.priorities.spread import spread
 from consensus.ledger.priorities.work import Subject, Work
 from consensus.ledger.records.entities import Configuration
-from consensus.ledger.steering.amounts import claim_size, claimed_games, enough_games, plays_at_random
+from consensus.ledger.steering.amounts import claim_size, enough_games, expected_games, plays_at_random
 from consensus.ledger.steering.capability import games_of_claim
 from consensus.ledger.steering.shares import deficits
 
@@ -18,10 +19,7 @@ def wanted_selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
     """Return self-play where games are needed most; None if enough games wait everywhere."""
     configurations = ledger.configurations()
     settings = {entry.name: ledger.settings_on(entry.name) for entry in configurations}
-    coming = dict.fromkeys(settings, 0)
-    sizes = {entry.name: claim_size(settings[entry.name], entry) for entry in configurations}
-    for (_, name), games in claimed_games(ledger).items():
-        coming[name] += min(games, sizes[name])  # so a large claim does not keep others from the configuration
+    coming, own = expected_games(ledger), _own_games(ledger, member)
 
     def games_of(configuration: Configuration) -> int:
         return configuration.new_games + coming[configuration.name]
@@ -39,16 +37,26 @@ def wanted_selfplay(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
         for entry in configurations
         if ("selfplay", entry.name, None) not in avoided
         and not ledger.is_paused("selfplay", entry.name)
-        # with the rules, what is claimed and may never come only says where games are needed most
-        and (entry.new_games if is_steered else games_of(entry)) < enough_games(settings[entry.name], entry)
+        # with the rules, what others claim and may never deliver only says where games are needed most
+        and (entry.new_games + own[entry.name] if is_steered else games_of(entry))
+        < enough_games(settings[entry.name], entry)
         and not (entry.name in contested and plays_at_random(settings[entry.name], entry))  # better games come soon
     ]
     chosen = min(open_, key=need, default=None)
     if chosen is None:
         return None
-    usual = sizes[chosen.name]
-    amount = games_of_claim(ledger, member, chosen, usual) if is_steered else usual
+    usual = claim_size(settings[chosen.name], chosen)
+    amount = games_of_claim(ledger, member, chosen, usual, own[chosen.name]) if is_steered else usual
     return Work(kind="selfplay", configuration=chosen.name, amount=amount, model=chosen.model.digest)
+
+
+def _own_games(ledger: Ledger, member: MemberId) -> Counter[str]:
+    """Return by configuration how many games the other worker slots of the member play now."""
+    own: Counter[str] = Counter()
+    for claim in ledger.claims_of(member):
+        if claim.kind == "selfplay":
+            own[claim.configuration] += max(0, claim.amount - claim.delivered)
+    return own
 
 
 def why_no_selfplay(ledger: Ledger, _member: MemberId, avoided: Collection[Subject]) -> str:

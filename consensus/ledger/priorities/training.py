@@ -50,6 +50,8 @@ def _obstacle(ledger: Ledger, member: MemberId, configuration: Configuration, av
     is_steered = bool(settings.steering.rules)
     if ("train", name, None) in avoided:
         return "its training failed here lately"
+    if is_steered and any(claim.kind == "train" for claim in ledger.claims_of(member)):
+        return "it trains already, and nobody trains two at once"
     if ledger.is_paused("train", name):
         return "training is paused"
     wanted = "train", name, next_family(ledger, configuration)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Configuration
@@ -19,6 +20,10 @@ _RANDOM_CLAIM = 4
 
 _RANDOM_CLAIMS = 8
 """However few those are, so many claims are enough for all random games: it is the claims that take time."""
+
+_LATELY_S = 300
+_LATELY_NS = _LATELY_S * 10**9
+"""In which a slot delivers three shards: a claim is for 90 s of work (`consensus.ledger.steering.capability`)."""
 
 
 def claim_size(settings: Settings, configuration: Configuration) -> int:
@@ -55,6 +60,44 @@ def claimed_games(ledger: Views) -> Counter[tuple[MemberId, str]]:
         if claim.kind == "selfplay":
             claimed[claim.author, claim.configuration] += max(0, claim.amount - claim.delivered)
     return claimed
+
+
+def expected_games(ledger: Views) -> Mapping[str, int]:
+    """Return by configuration how many claimed games others should count on.
+
+    Each claim counts as one of the usual size at most, so that a large one keeps nobody from the configuration. Of each
+    member one claim counts there, and with `steering.rules` one more for each shard that it delivered there in the last
+    `_LATELY_S`, as a machine with many worker slots does: what it claims besides may never come.
+    """
+    return ledger.remember(_expected_games)
+
+
+def _expected_games(ledger: Views) -> Mapping[str, int]:
+    entries = {entry.name: entry for entry in ledger.configurations()}
+    sizes = {name: claim_size(ledger.settings_on(name), entry) for name, entry in entries.items()}
+    claimed: Counter[tuple[MemberId, str]] = Counter()
+    for claim in ledger.claims():
+        if claim.kind == "selfplay":
+            left = max(0, claim.amount - claim.delivered)
+            claimed[claim.author, claim.configuration] += min(left, sizes[claim.configuration])
+    expected = dict.fromkeys(entries, 0)
+    delivered = {name: _shards_lately(ledger, name) for name in {name for _, name in claimed}}
+    for (author, name), games in claimed.items():
+        expected[name] += min(games, (1 + delivered[name][author]) * sizes[name])
+    return expected
+
+
+def _shards_lately(ledger: Views, name: str) -> Counter[MemberId]:
+    """Return how many shards that count each member delivered lately; none without `steering.rules`."""
+    found: Counter[MemberId] = Counter()
+    if not ledger.genesis.settings.steering.rules:  # shards have no clock
+        return found
+    for shard in reversed(ledger.shards(name)):
+        if shard.clock + _LATELY_NS <= ledger.clock:
+            break
+        if shard.standing == "counted":
+            found[shard.author] += 1
+    return found
 
 
 def mean_plies(configuration: Configuration) -> int:

@@ -108,15 +108,15 @@ def life_left(ledger: Views, member: MemberId) -> int | None:
     return max(0, profile.life - (ledger.clock - profile.place.clock) // 10**9)
 
 
-def games_of_claim(ledger: Views, member: MemberId, configuration: Configuration, usual: int) -> int:
+def games_of_claim(ledger: Views, member: MemberId, configuration: Configuration, usual: int, own: int) -> int:
     """Return the games that a claim of the member asks for: `usual` if it does not say how fast it is.
 
-    It asks for no more than are needed, unless that is less than usual.
+    It asks for no more than are needed besides the `own` that it plays already, unless that is less than usual.
     """
     rate = games_per_hour(ledger, member, configuration)
     if rate == 0:
         return usual
-    needed = enough_games(ledger.settings_on(configuration.name), configuration) - configuration.new_games
+    needed = enough_games(ledger.settings_on(configuration.name), configuration) - configuration.new_games - own
     return min(max(1, rate * claim_seconds(ledger, member) // 3600), max(usual, needed), SHARD_GAMES)
 
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering import signals
-from consensus.ledger.steering.amounts import claim_size, claimed_games, mean_plies
+from consensus.ledger.steering.amounts import expected_games, mean_plies
 from consensus.ledger.steering.quality import quality_of
 from consensus.ledger.steering.regression import regression
 from consensus.ledger.steering.signals import FULL, SECOND, Ages, Rise, Signal
@@ -155,17 +155,12 @@ def rounded(wanted: Mapping[str, Fraction], total: int) -> dict[str, int]:
 
 
 def claimed_costs(ledger: Views) -> dict[str, int]:
-    """Return what claimed games will cost that are not delivered yet, by configuration.
-
-    Of each member one usual claim counts, so that a large one does not keep others from the configuration.
-    """
-    costs = {}
-    claimed = claimed_games(ledger)
-    for entry in ledger.configurations():
-        most = claim_size(ledger.settings_on(entry.name), entry)
-        games = sum(min(count, most) for (_, name), count in claimed.items() if name == entry.name)
-        costs[entry.name] = games * mean_plies(entry) * ledger.budget(entry.name).ply_cost
-    return costs
+    """Return what claimed games will cost that are not delivered yet, by configuration (`expected_games`)."""
+    expected = expected_games(ledger)
+    return {
+        entry.name: expected[entry.name] * mean_plies(entry) * ledger.budget(entry.name).ply_cost
+        for entry in ledger.configurations()
+    }
 
 
 def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple[Signal, ...]]:

@@ -9,7 +9,7 @@ import pytest
 
 from consensus.ledger.priorities import Subject, next_work, training_shards, why_rest
 from consensus.ledger.records import transactions as t
-from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
+from consensus.settings import MatchSettings, SelfplaySettings, Settings, SteeringSettings, TrainingSettings
 from tests.consensus.ledger.swarm import SECOND, SMALL, Swarm, digest_of, settings
 from tests.consensus.ledger.worker import QUICK, ROLES, Worker
 
@@ -319,6 +319,26 @@ def test_training_of_another_family_keeps_nobody_from_ours() -> None:
     swarm.act(0, work.claim(swarm.next_id(0)))
     assert swarm.refusal() is None
     assert next_work(swarm.ledger, swarm.id(1), ("train",)) is None
+
+
+@pytest.mark.parametrize("rules", [0, 1])
+def test_who_trains_is_told_to_train_another_configuration_only_where_the_ledger_grants_it(rules: int) -> None:
+    """A node with several worker slots would else claim in vain again and again."""
+    steering = SteeringSettings(rules=rules)
+    swarm = Swarm(4, settings(configurations=("hex8-2", "square8-2"), steering=steering))
+    for configuration in ("hex8-2", "square8-2"):
+        swarm.play(1, games=512, configuration=configuration)
+    first = next_work(swarm.ledger, swarm.id(0), ("train",))
+    assert first is not None
+    swarm.act(0, first.claim(swarm.next_id(0)))
+    second = next_work(swarm.ledger, swarm.id(0), ("train",))
+    assert (second is None) == bool(rules)
+    if second is None:
+        assert "nobody trains two at once" in why_rest(swarm.ledger, swarm.id(0), ("train",))
+    else:
+        swarm.act(0, second.claim(swarm.next_id(0)))
+        assert swarm.refusal() is None
+    assert next_work(swarm.ledger, swarm.id(2), ("train",)) is not None or not rules
 
 
 def test_who_rests_knows_why() -> None:

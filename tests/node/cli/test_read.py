@@ -24,6 +24,7 @@ from tests.node.fake_source import FakeSource, digest
                 "ready",
                 "1,187",
                 "412 of 500",
+                "in slot 1 on NVIDIA <H200>",
                 "8,123",
                 "silent",
                 "13 d 6 h ago",

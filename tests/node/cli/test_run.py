@@ -207,6 +207,10 @@ def too_long_a_life(place: Place) -> tuple[list[str], str]:
     return place.arguments("--life", "2000000000"), complaint
 
 
+def no_slots(place: Place) -> tuple[list[str], str]:
+    return place.arguments("--slots", "0"), "--slots: 0 must be 1 to 60 worker slots; for none, leave out the roles"
+
+
 def no_number_as_a_cost(place: Place) -> tuple[list[str], str]:
     return place.arguments("--cost", "0.35"), '--cost: "0.35" is not a whole number'
 
@@ -245,6 +249,7 @@ def address_of_another_machine(place: Place) -> tuple[list[str], str]:
         too_few_epochs,
         no_number_of_epochs,
         too_long_a_life,
+        no_slots,
         no_number_as_a_cost,
         data_is_a_file,
     ],

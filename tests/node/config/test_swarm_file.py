@@ -303,6 +303,12 @@ MISTAKES = {
         19,
         "idle_after_s: 1 must be 60 to 1000000000 seconds",
     ),
+    "too many slots": (
+        "[node]",
+        "[node]\nslots = 61",
+        19,
+        "slots: 61 must be 1 to 60 worker slots; for none, leave out the roles",
+    ),
     "a life that is none": (
         "[node]",
         "[node]\nlife_s = -1",
@@ -441,10 +447,12 @@ def test_a_good_file(path: Path) -> None:
     assert load_config(path).keep_epochs == 5
     assert load_config(path).genesis == config.genesis
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == (None, 900, 0, 0)
+    assert config.slots is None
     path.write_text(
-        GOOD.replace("[node]", '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7')
+        GOOD.replace("[node]", '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7\nslots = 3')
     )
     config = load_config(path)
+    assert config.slots == 3
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == ("poweroff", 60, 5, 7)
 
 

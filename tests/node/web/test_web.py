@@ -144,7 +144,8 @@ def test_page_shows_the_same(source: FakeSource) -> None:
     text = " ".join(" ".join(page.words).split())
     for shown in (
         "anvil", "workshop", "ready", "1,187", "decided 0.4 s ago", "9,498", "8,123", "551,204 plies",
-        "412 of 500", "of 3 candidates", "silent", "5 min ago", "the test says it is not stronger",
+        "412 of 500", "in slot 1 on NVIDIA <H200>", "of 3 candidates", "silent", "5 min ago",
+        "the test says it is not stronger",
         "uniform, built in", "2026-11-20 13:48:09", "4 of 4 of the weight", "2 × claim not live",
         "cedar leaves", "1 for, 0 against 3 needed anvil: yes", "not enough ballots in time", "weight 4, epoch 2",
         "no vote", "127.0.0.1:7403", "14 own transactions waiting", "policy 1.934, winner 0.512",
@@ -235,7 +236,7 @@ def test_page_escapes_what_peers_wrote(source: FakeSource) -> None:
 
 
 def test_page_of_a_node_that_has_just_started(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    source.values.update({"ready": False, "ready_reason": "listening to the others", "work": None, "peers": []})
+    source.values.update({"ready": False, "ready_reason": "listening to the others", "slots": [], "peers": []})
     source.values["consensus"].update({"round": 0, "round_age_s": None, "forkers": [IDS[3]]})
     source.values["counts"]["rejected"] = {}
     source.values["conduct"] = []
@@ -283,6 +284,10 @@ def test_metrics_have_the_status_s_figures(source: FakeSource) -> None:
     assert value(found["ringrift_peer_up"], peer="<dune>") == 0
     assert value(found["ringrift_peer_lag_events"], id=IDS[3]) == 1904
     assert value(found["ringrift_work_done"], kind="selfplay", subject="hex8-2") == 412
+    assert value(found["ringrift_slot_busy"], slot="1", device="NVIDIA <H200>") == 1
+    assert value(found["ringrift_slot_busy"], slot="2", device="cpu") == 0
+    assert value(found["ringrift_slot_done"], slot="1") == 412
+    assert [sample.labels["slot"] for sample in found["ringrift_slot_wished"].samples] == ["1"]
     assert value(found["ringrift_configuration_promotions"], configuration="hex8-2") == 1
     assert value(found["ringrift_rejected_transactions"], reason='say "no"\\') == 1
     assert value(found["ringrift_member_unheard_seconds"], member="<dune>") == 318

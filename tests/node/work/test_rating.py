@@ -20,12 +20,11 @@ from consensus.settings import SteeringSettings
 from node.blobs.needs import needed_blobs, needed_models
 from node.simulation.fake_worker import FakeWorker, fake_games
 from node.work.jobs import perform
-from node.work.loop import work_on
 from node.work.voting import vote_on_all
 from node.work.worker import Report
 from tests.consensus.ledger.rules.test_siblings import Family
 from tests.consensus.ledger.swarm import Swarm
-from tests.node.work.test_work import SETTINGS, OrderContext, _Trainer
+from tests.node.work.test_work import SETTINGS, OrderContext, _Trainer, work_alone
 
 
 class RatedSwarm(Swarm):
@@ -97,7 +96,7 @@ async def test_models_are_rated_until_nothing_is_left_for_the_node(
     serve(context, swarm, tmp_path)
     worker, jobs = make_worker(tmp_path)
     nursery.start_soon(context.beat)
-    nursery.start_soon(work_on, context, worker)
+    nursery.start_soon(work_alone, context, worker)
     await trio.sleep(900)
     nursery.cancel_scope.cancel()
     assert {(job["player"], job["opponent"]) for job in jobs} == {

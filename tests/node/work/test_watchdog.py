@@ -16,12 +16,11 @@ from consensus.ledger.records import transactions as t
 from consensus.settings import SteeringSettings
 from node.work import watchdog
 from node.work.lifecycle import _Profiles
-from node.work.loop import work_on
 from node.work.rates import Rates, Size, have_changed, size_of
 from node.work.watchdog import COMPILING_S, SILENT_S, StuckError, WatchedRunner
 from node.work.worker import Report, WorkerProcess, WorkError
 from tests.consensus.ledger.swarm import Swarm
-from tests.node.work.test_work import SETTINGS, OrderContext
+from tests.node.work.test_work import SETTINGS, OrderContext, work_alone
 
 LONGEST_S = 3600.0
 JOB = {"job": "match", "config": "hex8-2", "settings": {"simulations": 16}, "blocks": [[0, b""]] * 4}
@@ -221,7 +220,7 @@ async def test_a_hang_holds_a_claim_no_longer_than_stated(
     swarm = Swarm(4, SETTINGS)
     context = OrderContext(swarm, tmp_path, roles=("selfplay",))
     nursery.start_soon(context.beat)
-    nursery.start_soon(work_on, context, WatchedRunner(Telling(progress), Rates(), LONGEST_S))
+    nursery.start_soon(work_alone, context, WatchedRunner(Telling(progress), Rates(), LONGEST_S))
     bound_s = COMPILING_S if "compiling" in progress else SILENT_S
     await trio.sleep(bound_s - 20)
     (held,) = swarm.ledger.claims_of(context.me)
@@ -240,7 +239,7 @@ async def test_progress_that_is_repeated_renews_no_lease_even_without_a_watchdog
     context = OrderContext(swarm, tmp_path, roles=("selfplay",))
     runner = Telling({"games": 3})
     nursery.start_soon(context.beat)
-    nursery.start_soon(work_on, context, runner)
+    nursery.start_soon(work_alone, context, runner)
     await trio.sleep(140)
     assert len([entry for entry in context.said if isinstance(entry, t.Progress)]) == 1
     assert swarm.ledger.claims_of(context.me)

@@ -26,10 +26,12 @@ from node.member.ledger_client import SubmitError
 from node.proofs.certificates import write_certificates
 from node.simulation.fake_worker import FakeWorker
 from node.work.backoff import Backoff
-from node.work.context import NobodyHasError, WorkProgress, as_reason
+from node.work.context import NobodyHasError, as_reason
+from node.work.desk import ClaimDesk
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
-from node.work.worker import Report, WorkerProcess, WorkError
+from node.work.slots import SlotState, WorkerSlot
+from node.work.worker import JobRunner, Report, WorkerProcess, WorkError
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from training.selfplay import play_shard
 from training.settings import SelfPlaySettings
@@ -112,15 +114,17 @@ class OrderContext:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def show(self, work: WorkProgress | None) -> None:
-        pass
-
     async def beat(self) -> None:
         """Empty rounds, as a swarm's heartbeats cause them."""
         while True:
             await trio.sleep(1)
             self.swarm.order((self.swarm.id(1), []))
             self.stir()
+
+
+async def work_alone(context: OrderContext, runner: JobRunner) -> None:
+    """Work as a node with one slot does."""
+    await work_on(context, ClaimDesk(context), SlotState(WorkerSlot(1), runner))
 
 
 @pytest.fixture
@@ -159,7 +163,7 @@ async def test_a_model_that_nobody_has_keeps_an_evaluator_from_nothing(
 ) -> None:
     swarm.nominate(3)
     nursery.start_soon(context.beat)
-    nursery.start_soon(work_on, context, worker(tmp_path))
+    nursery.start_soon(work_alone, context, worker(tmp_path))
     await trio.sleep(120)
     nursery.cancel_scope.cancel()
     said = Counter(type(entry) for entry in context.said)
@@ -174,7 +178,7 @@ async def test_a_broken_machine_does_not_fill_the_order_with_claims(
 ) -> None:
     broken = Breaking("selfplay")
     nursery.start_soon(context.beat)
-    nursery.start_soon(work_on, context, broken)
+    nursery.start_soon(work_alone, context, broken)
     await trio.sleep(3600)
     nursery.cancel_scope.cancel()
     assert 8 <= broken.tried["selfplay"] <= 15
@@ -188,7 +192,7 @@ async def test_a_claim_of_an_earlier_life_that_is_granted_late_is_given_back(
     context = OrderContext(swarm, tmp_path, roles=("match",))
     early, late = swarm.next_id(0), swarm.next_id(0)
     swarm.act(0, t.SelfplayClaim(early, "hex8-2", 8))
-    nursery.start_soon(work_on, context, worker(tmp_path))
+    nursery.start_soon(work_alone, context, worker(tmp_path))
     await trio.sleep(1)
     swarm.act(0, t.TrainClaim(late, "hex8-2", "c16b2"))
     context.stir()
@@ -215,7 +219,7 @@ async def test_progress_without_a_quorum_does_not_pile_up(
         amount=8,
         place=Place(1, 1, 1, bytes(32), 1),
     )
-    tally = _Tally(context, claim)
+    tally = _Tally(SlotState(WorkerSlot(1), Breaking()), claim)
 
     async def work() -> None:
         while True:
@@ -499,7 +503,7 @@ async def test_a_report_that_cannot_be_said_gives_the_claim_back(
             await super().submit(*transactions)
 
     context = Speechless(swarm, tmp_path)
-    nursery.start_soon(work_on, context, worker(tmp_path))
+    nursery.start_soon(work_alone, context, worker(tmp_path))
     await trio.sleep(30)
     nursery.cancel_scope.cancel()
     assert {type(entry) for entry in context.said} == {t.SelfplayClaim, t.Release}

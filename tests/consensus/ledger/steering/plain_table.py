@@ -143,8 +143,9 @@ def _claimed(ledger: Ledger, name: str) -> int:
     left: dict[bytes, int] = {}
     for claim in ledger.claims():
         if (claim.kind, claim.configuration) == ("selfplay", name):
-            left[claim.author] = left.get(claim.author, 0) + claim.amount - claim.delivered
-    games = sum(min(size, count) for count in left.values())
+            left[claim.author] = left.get(claim.author, 0) + min(size, claim.amount - claim.delivered)
+    news = [shard.author for shard in ledger.shards(name) if shard.clock > ledger.clock - 300 * 10**9]
+    games = sum(min(size * (1 + news.count(author)), count) for author, count in left.items())
     plies = -(-configuration.plies // configuration.games) if configuration.games else BOARDS[board][0] * 5 // 2
     return games * plies * plain_ply_cost(ledger, name)
 

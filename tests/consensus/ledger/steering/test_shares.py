@@ -13,6 +13,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.entities import Model
 from consensus.ledger.rules.costs import LARGEST, cost_of_evaluation, cost_of_games, cost_of_ply
+from consensus.ledger.steering.amounts import expected_games
 from consensus.ledger.steering.shares import ShareBounds, bounds_for, shares_of, starvation, table
 from consensus.settings import SettingsError, SteeringSettings
 from tests.consensus.ledger.steering.plain_table import plain_shares, plain_table
@@ -97,6 +98,23 @@ def test_claims_count_until_they_are_delivered_and_a_huge_one_counts_as_a_usual_
     here, there = table(swarm.ledger)
     assert (here.claimed, there.claimed) == (32 * 152 * 200, 0)
     assert here.deficit < 0 < there.deficit
+
+
+def test_many_claims_of_a_member_count_as_far_as_it_delivers() -> None:
+    """Of the many claims of a liar one counts; of a machine with many worker slots all count while shards come."""
+    swarm = Swarm(4, settings(configurations=("hex8-2", "square8-2"), steering=STEERED))
+    for _ in range(4):
+        for member in (0, 1):
+            swarm.act(member, t.SelfplayClaim(swarm.next_id(member), "hex8-2", 60_000))
+    assert expected_games(swarm.ledger) == {"hex8-2": 32 + 32, "square8-2": 0}
+    for _ in range(2):
+        swarm.play(0, games=32, configuration="hex8-2")
+    assert expected_games(swarm.ledger) == {"hex8-2": 3 * 32 + 32, "square8-2": 0}
+    swarm.wait(301)
+    for member in (0, 1):
+        for _ in range(4):
+            swarm.act(member, t.SelfplayClaim(swarm.next_id(member), "hex8-2", 60_000))
+    assert expected_games(swarm.ledger) == {"hex8-2": 32 + 32, "square8-2": 0}
 
 
 def test_what_was_never_served_is_starved_by_cost_not_by_games() -> None:

@@ -1,0 +1,65 @@
+"""The worker slots of this machine: how many there are, on which device each is, and what it does now.
+
+A slot is a place for one job at a time, with a worker process of its own. So a job that crashes, runs out of memory or
+breaks its GPU ends one slot's process and nothing else. (Slots of matches and series are something else: they are parts
+of what is played, in the ledger.)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from node.config.swarm_file import MAX_SLOTS
+from node.system.device import CPU, Gpu
+from node.work.backoff import Backoff
+from node.work.context import WorkProgress
+from node.work.worker import JobRunner
+
+CORES_OF_SLOT = 2
+"""For each slot without a GPU. A job computes with one thread; the node, its checks and players need the rest."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_LONGEST_PAUSE_S = 600.0  # after many failures at one thing; others can do it meanwhile
+
+
+@dataclass(frozen=True)
+class WorkerSlot:
+    """A place for one job at a time. Numbers count from 1."""
+
+    number: int
+    gpu: Gpu | None = None
+
+    @property
+    def device(self) -> str:
+        """The name of its device: that of its GPU, or "cpu"."""
+        return CPU if self.gpu is None else self.gpu.name
+
+    @property
+    def file_name(self) -> str:
+        """The first part of the names of its files: that of the first slot is what it was before there were several."""
+        return "worker" if self.number == 1 else f"worker-{self.number}"
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what the environment of its worker process has besides: one thread, its own GPU, and no other."""
+        visible = "" if self.gpu is None else self.gpu.uuid
+        return {**dict.fromkeys(_THREADS, "1"), "CUDA_VISIBLE_DEVICES": visible}
+
+
+def plan_slots(gpus: Sequence[Gpu], cores: int, wished: int | None = None) -> tuple[WorkerSlot, ...]:
+    """Return the slots of a machine: as many as are wished for, GPUs first.
+
+    By default it is one for each GPU, which takes a core, and one for each two of the other cores; at least 1, at most
+    `MAX_SLOTS`.
+    """
+    usual = len(gpus) + max(0, cores - len(gpus)) // CORES_OF_SLOT
+    count = max(1, min(usual, MAX_SLOTS)) if wished is None else wished
+    return tuple(WorkerSlot(number + 1, gpus[number] if number < len(gpus) else None) for number in range(count))
+
+
+class SlotState:
+    """A slot at work: its runner, what it failed at lately, and what it works on."""
+
+    def __init__(self, slot: WorkerSlot, runner: JobRunner) -> None:
+        self.slot = slot
+        self.runner = runner
+        self.backoff = Backoff(_LONGEST_PAUSE_S)
+        self.work: WorkProgress | None = None

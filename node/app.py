@@ -37,6 +37,8 @@ from node.membership.contacts import Contacts, log_while_cut_off
 from node.membership.governance import Governance
 from node.membership.joining import log_while
 from node.membership.known_places import KnownPlaces
+from node.membership.proposal_file import FILE_NAME as PROPOSALS_FILE
+from node.membership.proposal_file import keep_motions, read_motions
 from node.membership.proposals import Proposals
 from node.play.canonical import find_canonical
 from node.play.sessions import PROCESS, PlaySessions
@@ -136,7 +138,9 @@ class _Node:
             chance=chance,
             supervisor=self._supervisor,
         )
-        self._proposals = Proposals(identity.id, lambda: member.replica.ledger)
+        self._genesis, self._motions = config.genesis.digest, data / PROPOSALS_FILE
+        remembered = read_motions(self._motions, self._genesis)
+        self._proposals = Proposals(identity.id, lambda: member.replica.ledger, remembered)
         self._effects = EffectLog(self._peers.places.address_book.name)
         self._work = _Work(self._ordering, self._peers, data, options, self._supervisor)
 
@@ -147,6 +151,7 @@ class _Node:
         nursery.start_soon(run, "observing rounds", context.run)
         nursery.start_soon(run, "effect log", self._effects.run, member.subscribe())
         nursery.start_soon(run, "proposals", self._proposals.run, member.subscribe())
+        nursery.start_soon(run, "keeping proposals", keep_motions, self._motions, self._genesis, self._proposals)
         await self._ordering.start(nursery)
         await self._peers.serve(nursery)
         nursery.start_soon(run, "asking the own address", self._peers.ask_own_address)

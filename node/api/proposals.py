@@ -27,14 +27,14 @@ class BallotInfo(TypedDict):
     approve: bool
     """Whether it votes for the proposal."""
     weight: int
-    """Its weight in the present roster."""
+    """Its weight: in the present roster while members vote, else as it was then."""
 
 
 class ProposalInfo(TypedDict):
     """One entry of the list that `GET /proposals` answers, and the answer of `POST /propose` and `POST /vote`.
 
-    The list has open proposals, oldest first, then the last ones that are over, newest first, as far as this node has
-    seen them since it started.
+    The list has open proposals, oldest first, then the last 50 that are over, newest first, as far as this node has
+    seen them end. Weights are those of the present roster while members vote; later they stay as they were.
     """
 
     proposal: str
@@ -83,7 +83,7 @@ class ProposalInfo(TypedDict):
     needs: int
     """Weight that decides: the least that is more than 2/3 of `total`; 0 if an operator decided alone."""
     total: int
-    """Weight of all members."""
+    """Weight of all members, at present or when it was decided."""
     ends_s: float | None
     """Seconds of the ledger's clock until it is dropped; null unless it is open."""
     round: int | None

@@ -11,10 +11,21 @@ from consensus.ledger.records.decisions import STEERING_KINDS, SteeringChange
 from consensus.ledger.records.effects import Effect
 from consensus.ledger.records.transactions import Ballot, Propose, proposal_id
 from consensus.replica import RoundEffects
+from consensus.roster import Roster
+from node.system.change_counter import ChangeCounter
 
 MotionState = Literal["sent", "open", "approved", "in force", "dropped", "refused"]
 
-_KEPT = 20  # of those that are over
+_KEPT = 50  # of those that are over
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How a vote ended, by the roster of then."""
+
+    epoch: int  # its number
+    total: int  # weight of all members
+    weights: tuple[int, ...]  # of the ballots, in their order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +41,22 @@ class Motion:
     deadline: int | None = None  # ns of the ledger's clock
     round: int | None = None
     outcome: str = ""
+    count: Count | None = None  # None while members vote
 
 
 class Proposals:
-    """Observes the order from the start of this process on; what ended before is not known."""
+    """Observes the order from the start of this process on; what ended before is `remembered`, oldest first."""
 
-    def __init__(self, me: MemberId, ledger: Callable[[], Ledger]) -> None:
+    def __init__(self, me: MemberId, ledger: Callable[[], Ledger], remembered: Iterable[Motion] = ()) -> None:
         """Read the present ledger with `ledger`; it may be ahead of the rounds that `observe` was given."""
+        self.changes = ChangeCounter()  # of what is to be remembered
         self._me = me
+        self._voters: tuple[int, Roster] | None = None  # the epoch of the observed rounds, and its roster
         self._ledger = ledger
         self._sent: dict[bytes, Motion] = {}  # own ones without a place in the order, by proposal
         self._own_ballots: dict[bytes, Ballot] = {}  # the same, by the proposal that each is about
         self._open: dict[bytes, Motion] = {}  # as of the last observed round
-        self._over: dict[bytes, Motion] = {}
+        self._over = {motion.id: motion for motion in remembered}
 
     async def run(self, rounds: AsyncIterable[RoundEffects]) -> None:
         """Observe every round."""
@@ -51,6 +65,20 @@ class Proposals:
 
     def observe(self, effects: Iterable[Effect]) -> None:
         """Observe the effects of a round."""
+        some = list(effects)
+        if self._voters is None or not any(effect.kind == "epoch" for effect in some):
+            self._observe_roster()
+        self._observe_effects(some)
+        self._observe_roster()
+
+    def _observe_roster(self) -> None:
+        ledger = self._ledger()
+        self._voters = ledger.epoch_number, ledger.roster
+        for motion in list(self._over.values()):
+            if motion.state == "approved" and motion.count is not None and motion.count.epoch < ledger.epoch_number:
+                self._keep(replace(motion, state="in force"))
+
+    def _observe_effects(self, effects: Iterable[Effect]) -> None:
         for entry in self._ledger().proposals():  # those of earlier epochs, of which no effect tells here
             self._open.setdefault(entry.id, _open_motion(entry))
         for effect in effects:
@@ -60,8 +88,6 @@ class Proposals:
                 self._ballot(effect)
             elif effect.kind in ("roster", "decision", "shelved"):
                 self._end(effect)
-            elif effect.kind == "epoch":
-                self._enter_into_force()
             elif effect.kind == "rejected" and effect.member == self._me:
                 self._refuse(effect)
 
@@ -88,7 +114,11 @@ class Proposals:
         for motion in list(self.motions()):
             if _removes(motion.change, self._me) and motion.state in ("sent", "open", "approved"):
                 self._sent.pop(motion.id, None)
-                self._keep(replace(motion, state="in force"))
+                self._keep_counted(replace(motion, state="in force"))
+
+    def over(self) -> list[Motion]:
+        """Return those that are over, oldest first."""
+        return list(self._over.values())
 
     def has_voted(self, proposal: bytes) -> bool:
         """Return whether this node has cast or submitted its ballot."""
@@ -133,16 +163,11 @@ class Proposals:
         self._own_ballots.pop(proposal, None)
         motion = self._open.pop(proposal, None) or _motion_of(effect)
         if effect.kind == "roster":
-            self._keep(replace(motion, state="approved"))
+            self._keep_counted(replace(motion, state="approved"))
         elif effect.kind == "decision":
-            self._keep(replace(motion, state="in force"))
+            self._keep_counted(replace(motion, state="in force"))
         else:
-            self._keep(replace(motion, state="dropped", outcome=str(effect.fields["reason"])))
-
-    def _enter_into_force(self) -> None:
-        for motion in self._over.values():
-            if motion.state == "approved":
-                self._over[motion.id] = replace(motion, state="in force")
+            self._keep_counted(replace(motion, state="dropped", outcome=str(effect.fields["reason"])))
 
     def _refuse(self, effect: Effect) -> None:
         number = effect.fields["id"]
@@ -152,10 +177,23 @@ class Proposals:
         elif effect.fields["type"] == Propose.TYPE and isinstance(number, int):
             motion = self._sent.pop(proposal_id(self._me, number), None)
             if motion is not None:
-                self._keep(replace(motion, state="refused", outcome=f"{reason}: {detail}" if detail else reason))
+                outcome = f"{reason}: {detail}" if detail else reason
+                self._keep_counted(replace(motion, state="refused", outcome=outcome))
+
+    def _keep_counted(self, motion: Motion) -> None:
+        """Keep a proposal that is over, with the weights of now; those of then are known of one that was kept."""
+        earlier = self._over.get(motion.id)
+        count = self._count(motion) if earlier is None or earlier.count is None else earlier.count
+        self._keep(replace(motion, count=count))
+
+    def _count(self, motion: Motion) -> Count:
+        epoch, roster = self._voters or (self._ledger().epoch_number, self._ledger().roster)
+        weights = tuple(roster.weight([ballot.author]) for ballot in motion.ballots)
+        return Count(epoch=epoch, total=roster.total_weight, weights=weights)
 
     def _keep(self, motion: Motion) -> None:
         self._over[motion.id] = motion
+        self.changes.increment()
         while len(self._over) > _KEPT:
             del self._over[next(iter(self._over))]
 

@@ -1,6 +1,6 @@
 """Members and proposals, in the shapes of `node.api`; pure functions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict
 
 from consensus.keys import MemberId, id_text
@@ -9,7 +9,7 @@ from consensus.ledger.records.changes import Change, ProposalBallot
 from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.rules.decisions import is_known
 from consensus.ledger.state.state import MemberProfile
-from consensus.roster import RosterMember
+from consensus.roster import Roster, RosterMember
 from node.api.members import MemberInfo, MemberStanding
 from node.api.proposals import AnyChange, BallotInfo, ProposalInfo
 from node.membership.address_book import AddressBook
@@ -57,7 +57,8 @@ def proposals(tracked: Proposals, ledger: Ledger, address_book: AddressBook) -> 
 
 def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> ProposalInfo:
     """Return one proposal as of now."""
-    roster = address_book.roster
+    total, weights = _weights(motion, address_book.roster)
+    cast = list(zip(motion.ballots, weights, strict=True))
     deadline = motion.deadline if motion.state == "open" else None
     is_alone = motion.author is not None and ledger.is_decided_by(motion.author, motion.change)
     return {
@@ -68,14 +69,21 @@ def proposal(motion: Motion, ledger: Ledger, address_book: AddressBook) -> Propo
         "reason": motion.reason,
         "state": motion.state,
         "outcome": motion.outcome,
-        "votes": _votes(motion.ballots, address_book),
-        "approve": roster.weight(ballot.author for ballot in motion.ballots if ballot.approve),
-        "reject": roster.weight(ballot.author for ballot in motion.ballots if not ballot.approve),
-        "needs": 0 if is_alone else needed(roster.total_weight),
-        "total": roster.total_weight,
+        "votes": _votes(cast, address_book),
+        "approve": sum(weight for ballot, weight in cast if ballot.approve),
+        "reject": sum(weight for ballot, weight in cast if not ballot.approve),
+        "needs": 0 if is_alone else needed(total),
+        "total": total,
         "ends_s": None if deadline is None else (deadline - ledger.clock) / NS_PER_S,
         "round": motion.round,
     }
+
+
+def _weights(motion: Motion, roster: Roster) -> tuple[int, Sequence[int]]:
+    """Return the weight of all members and that of each ballot: as decided, or as of now while members vote."""
+    if motion.count is not None and len(motion.count.weights) == len(motion.ballots):
+        return motion.count.total, motion.count.weights
+    return roster.total_weight, [roster.weight([ballot.author]) for ballot in motion.ballots]
 
 
 def _change(change: Change | SteeringChange, address_book: AddressBook) -> _Wording:
@@ -165,13 +173,13 @@ def standing(listed: RosterMember, address_book: AddressBook) -> MemberStanding:
     return "founder" if listed.id in address_book.founders else "joined"
 
 
-def _votes(ballots: Iterable[ProposalBallot], address_book: AddressBook) -> list[BallotInfo]:
+def _votes(cast: Iterable[tuple[ProposalBallot, int]], address_book: AddressBook) -> list[BallotInfo]:
     return [
         {
             "member": id_text(ballot.author),
             "name": address_book.name(ballot.author),
             "approve": ballot.approve,
-            "weight": address_book.roster.weight([ballot.author]),
+            "weight": weight,
         }
-        for ballot in ballots
+        for ballot, weight in cast
     ]

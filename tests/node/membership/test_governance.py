@@ -18,8 +18,10 @@ from node.config.address import parse_address
 from node.config.swarm_file import SwarmConfig, parse_config
 from node.config.template import Listing, render_swarm
 from node.member.ledger_client import SubmitError
+from node.membership import proposal_file
 from node.membership.address_book import AddressBook
 from node.membership.governance import Governance, GovernanceError
+from node.membership.proposal_file import read_motions
 from node.membership.proposals import Proposals
 from node.report import membership
 from node.report.actions import NodeActions
@@ -112,7 +114,7 @@ async def test_from_proposal_to_the_next_epoch(room: Room) -> None:
     room.ballot(3, sent["proposal"])
     assert (room.info()["state"], room.info()["approve"]) == ("approved", 3)
     room.proposals.observe(room.swarm.close().effects)
-    assert (room.info()["state"], room.info()["total"]) == ("in force", 5)
+    assert (room.info()["state"], room.info()["total"]) == ("in force", 4), "as it was decided"
     assert NEWCOMER in room.directory.roster
     joined = room.directory.members()[-1]
     assert membership.standing(joined, room.directory) == "joined"
@@ -146,6 +148,38 @@ async def test_what_removes_this_node_is_in_force_when_a_sealed_record_says_that
     room.proposals.end_membership()
     room.proposals.end_membership()
     assert room.info()["state"] == "in force"
+
+
+async def test_a_vote_stays_as_it_was_decided(room: Room, tmp_path: Path) -> None:
+    """Whatever becomes of its voters, and when the node is started again."""
+    sent = await room.actions.propose({"change": "weight", "member": "node4", "weight": 0, "reason": "it is broken"})
+    room.order()
+    for member in (1, 2):
+        room.ballot(member, sent["proposal"])
+    decided = room.info()
+    assert (decided["state"], decided["approve"], decided["needs"], decided["total"]) == ("approved", 3, 3, 4)
+    for kind in ("weight", "leave"):  # two of its voters, too
+        room.proposals.observe(room.swarm.close().effects)
+        room.swarm.open(0, 1, 2)
+        change = Change("weight", room.swarm.id(2), weight=0) if kind == "weight" else Change("leave", room.swarm.id(3))
+        number = room.swarm.next_id(0)
+        room.proposals.observe(room.swarm.act(0, t.Propose(number, change, "why not")))
+        for member in (1, 2):
+            room.ballot(member, t.proposal_id(room.me, number).hex())
+    infos = membership.proposals(room.proposals, room.ledger, room.directory)
+    assert infos[-1] == {**decided, "state": "in force"}
+    file, genesis = tmp_path / "proposals.json", room.swarm.genesis.digest
+    proposal_file._write(file, genesis, room.proposals.over())
+    again = Proposals(room.me, lambda: room.ledger, read_motions(file, genesis))
+    assert membership.proposals(again, room.ledger, room.directory) == infos
+    room.swarm.close()
+    again.observe([])
+    states = [info["state"] for info in membership.proposals(again, room.ledger, room.directory)]
+    assert states == ["in force"] * 3, "an epoch that closed while the node was away"
+    assert read_motions(file, bytes(32)) == [], "of another swarm"
+    for damaged in ("", "[]", '{"genesis": 1}', f'{{"genesis": "{genesis.hex()}", "proposals": [{{}}]}}'):
+        file.write_text(damaged)
+        assert read_motions(file, genesis) == []
 
 
 async def test_an_own_proposal_is_voted_for_already(room: Room) -> None:

@@ -29,7 +29,7 @@ from node.config.toml import ConfigError
 _PATHS = (
     "status", "members", "work", "steering", "models", "ratings", "proposals", "certificates", "faults", "metrics",
 )  # fmt: skip
-_LOCAL_FILES = ("worker.log", "checker.log", "play.log", "rates.json", "http.json")  # and what a log was before, NAME.1
+_LOCAL_FILES = ("worker*.log*", "checker*.log*", "play.log*", "rates.json", "http.json")
 _MAX_FILE_BYTES = 2 * 1024 * 1024  # of each, the end of it
 _REMOVED = b"[removed]"
 _PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
@@ -111,12 +111,11 @@ def _diagnosis(client: Client) -> list[Any]:
 
 def _kept(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield what helps of a data folder; of everything else only its name, size, mode and time."""
-    for name in _LOCAL_FILES:
-        for file in (folder / name, folder / f"{name}.1"):
-            try:
-                yield f"data/{file.name}", _end_of(file)
-            except OSError:
-                continue
+    for file in sorted(file for pattern in _LOCAL_FILES for file in folder.glob(pattern)):
+        try:
+            yield f"data/{file.name}", _end_of(file)
+        except OSError:
+            continue
     yield "data/files.txt", "".join(sorted(_listing(folder))).encode(errors="backslashreplace")
 
 

@@ -34,8 +34,6 @@ ReadWritePaths={data}
 [Install]
 WantedBy={target}
 """
-_TEXTS = ("http", "listen", "roles", "keep_epochs", "life", "cost")  # options of run with one value
-_SWITCHES = ("keep_blobs", "log_json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,14 +75,18 @@ def main(options: argparse.Namespace) -> int:
 
 def _command(options: argparse.Namespace) -> list[str]:
     """Return the program of this command, and `run` with the same options and whole paths."""
-    files = {"key": options.key.absolute(), "data": options.data.absolute()}
+    known = argparse.ArgumentParser()
+    add_run_options(known)
     words = [*_program(), "run", str(options.config.absolute())]
-    words += [text for name, path in files.items() for text in (f"--{name}", str(path))]
-    for name in _TEXTS:
-        if (value := getattr(options, name)) is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    words += [text for peer in options.peer for text in ("--peer", peer)]
-    return words + [f"--{name.replace('_', '-')}" for name in _SWITCHES if getattr(options, name)]
+    for action in known._actions:
+        value = getattr(options, action.dest, None)
+        if not action.option_strings or value in (None, action.default, argparse.SUPPRESS):
+            continue
+        name = action.option_strings[-1]
+        given = value if isinstance(value, list) else [value]
+        shown = [str(each.absolute() if isinstance(each, Path) else each) for each in given]
+        words += [name] if value is True else [text for each in shown for text in (name, each)]
+    return words
 
 
 def _program() -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from node.api.members import MemberInfo
 from node.api.status import ConductInfo, Status
 from node.preflight.finding import Finding, fault, ok, warning
-from node.text.formatting import age, ago, conduct, plural
+from node.text.formatting import age, ago, conduct, needed, plural
 
 _STALLED_S = 60.0  # without a decided round, while own transactions wait
 _REFUSED = "turns this node away; if this node was voted out, ringrift-node members says so at a member's machine"
@@ -32,11 +32,11 @@ def missing_for_quorum(status: Status, members: Sequence[MemberInfo]) -> str:
 
     Here is whoever answers this node, which counts itself.
     """
-    present, needed, total = _weights(status, members)
-    if present >= needed:
+    present, enough, total = _weights(status, members)
+    if present >= enough:
         return ""
     silent = ", ".join(peer["name"] for peer in status["peers"] if peer["weight"] and peer["state"] != "ok")
-    return f"{present} of {total} weight, {needed} needed; silent: {silent or 'nobody'}"
+    return f"{present} of {total} weight, {enough} needed; silent: {silent or 'nobody'}"
 
 
 def _weights(status: Status, members: Sequence[MemberInfo]) -> tuple[int, int, int]:
@@ -44,7 +44,7 @@ def _weights(status: Status, members: Sequence[MemberInfo]) -> tuple[int, int, i
     total = status["swarm"]["weight"]
     own = sum(member["weight"] for member in members if member["state"] == "self")
     present = own + sum(peer["weight"] for peer in status["peers"] if peer["state"] == "ok")
-    return present, 2 * total // 3 + 1, total
+    return present, needed(total), total
 
 
 def _node(status: Status) -> Iterator[Finding]:
@@ -66,13 +66,13 @@ def _node(status: Status) -> Iterator[Finding]:
 
 
 def _quorum(status: Status, members: Sequence[MemberInfo]) -> Iterator[Finding]:
-    present, needed, total = _weights(status, members)
+    present, enough, total = _weights(status, members)
     if missing := missing_for_quorum(status, members):
         yield fault("quorum", f"{missing}; nothing is decided until they are back: {_BACK}")
         return
     weights = [peer["weight"] for peer in status["peers"] if peer["state"] == "ok"]
-    text = f"{present} of {total} weight, {needed} needed"
-    if any(present - weight < needed for weight in weights) and present < total:
+    text = f"{present} of {total} weight, {enough} needed"
+    if any(present - weight < enough for weight in weights) and present < total:
         yield warning("quorum", f"{text}; no further member may fall silent")
     else:
         yield ok("quorum", text)

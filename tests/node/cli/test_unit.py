@@ -23,14 +23,14 @@ def lines_of(unit: str) -> dict[str, str]:
 def test_a_unit_runs_the_node_with_the_same_options(tmp_path: Path, capsys: Output) -> None:
     founded = found_swarm(tmp_path / "50% of it", ["127.0.0.1:7400"], ["hex8-2"])
     where = [str(founded.config), "--key", str(founded.keys[0]), "--data", str(tmp_path / "my data")]
-    more = ["--roles", "selfplay", "--keep-epochs", "2", "--keep-blobs", "--http", "127.0.0.1:9000"]
+    more = ["--roles", "selfplay", "--keep-epochs", "2", "--keep-blobs", "--http", "127.0.0.1:9000", "--slots", "3"]
     assert main(["unit", *where, *more, "--user", "ringrift"]) == 0
     text = capsys.readouterr().out
     unit = lines_of(text)
     command = [word.replace("%%", "%") for word in shlex.split(unit["ExecStart"])]
     assert Path(command[0]).is_absolute()
     assert command[command.index("run") + 1 :][:5] == where
-    assert {"selfplay", "2", "--keep-blobs", "127.0.0.1:9000"} <= set(command)
+    assert {"selfplay", "2", "--keep-blobs", "127.0.0.1:9000", "--slots", "3"} <= set(command)
     assert (unit["Type"], unit["NotifyAccess"], unit["User"]) == ("notify", "main", "ringrift")
     assert int(unit["WatchdogSec"]) > 60
     if shutil.which("systemd-analyze"):

@@ -141,6 +141,7 @@ class _Node:
         self._genesis, self._motions = config.genesis.digest, data / PROPOSALS_FILE
         remembered = read_motions(self._motions, self._genesis)
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger, remembered)
+        self._peers.places.address_book.follow_keys(self._proposals.earlier_keys)
         self._effects = EffectLog(self._peers.places.address_book.name)
         self._work = _Work(self._ordering, self._peers, data, options, self._supervisor)
 

@@ -24,6 +24,7 @@ from node.config.swarm_file import (
     parse_roles,
 )
 from node.config.toml import ConfigError
+from node.store import FILE_NAME as STORE_NAME
 
 if TYPE_CHECKING:
     from node.config.identity import Identity
@@ -155,8 +156,7 @@ def _make_directory(data: Path) -> None:
 def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId) -> RunOptions:
     peers = tuple(_peer(text) for text in options.peer)
     listen = None if options.listen is None else _address("--listen", options.listen)
-    is_stranger = config.find(me) is None
-    own = listen if is_stranger and peers and listen is not None else config.member(me).address
+    own = _own_address(options.data, config, me, listen if peers else None)
     roles = ROLES if config.roles is None else config.roles
     return RunOptions(
         listen=listen or own,
@@ -173,6 +173,25 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         cost=_whole("--cost", options.cost, config.cost, check_cost),
         slots=_whole("--slots", options.slots, config.slots, check_slots),
     )
+
+
+def _own_address(data: Path, config: SwarmConfig, me: MemberId, listen: Address | None) -> Address:
+    """Return where the node is unless --listen says so: as agreed on by vote, if that is on this machine.
+
+    Else it is as in swarm.toml; for a key that is not there, `listen`. Raise ConfigError if nothing says where.
+    """
+    from node.preflight.host import is_of_this_machine
+    from node.store import StoreError
+    from node.store.schema import agreed_address
+
+    member = config.find(me)
+    try:
+        agreed = agreed_address(data / STORE_NAME, config.genesis.digest, me)
+        if agreed and is_of_this_machine(parse_address(agreed)):
+            return parse_address(agreed)
+    except (StoreError, ValueError):
+        pass  # the start itself says what is wrong with the file
+    return listen if member is None and listen is not None else config.member(me).address
 
 
 def _peer(text: str) -> tuple[MemberId, Address]:

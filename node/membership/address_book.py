@@ -24,6 +24,7 @@ class AddressBook:
         self._names = {listed.id: listed.name for listed in config.members}
         self._founding = {listed.id: str(listed.address) for listed in config.members}
         self._sponsors = dict(sponsors or {})
+        self._earlier_keys: Callable[[], Mapping[MemberId, MemberId]] = dict
 
     @property
     def roster(self) -> Roster:
@@ -50,9 +51,16 @@ class AddressBook:
         ranks = {member: rank for rank, member in enumerate(self._names)}
         return sorted(self.roster.members, key=lambda member: ranks.get(member.id, len(ranks)))
 
+    def follow_keys(self, earlier_keys: Callable[[], Mapping[MemberId, MemberId]]) -> None:
+        """Give members that changed their key the name of the earlier one, which `earlier_keys` returns by the new."""
+        self._earlier_keys = earlier_keys
+
     def name(self, member: MemberId) -> str:
-        """Return the name in swarm.toml, or the beginning of the id of a member that is not in it."""
-        return self._names.get(member) or id_text(member)[:8]
+        """Return the name in swarm.toml, also after changes of the key; else the beginning of the id."""
+        founder, earlier = member, self._earlier_keys() if member not in self._names else {}
+        for _ in earlier:
+            founder = earlier.get(founder, founder)
+        return self._names.get(founder) or id_text(member)[:8]
 
     def address(self, member: MemberId) -> str:
         """Return "host:port" where the member is reached as far as was agreed on, or named; "" if it is not known."""

@@ -1,6 +1,6 @@
 """Proposals: those that this node sent, those that are open, and how others ended."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -50,6 +50,8 @@ class Proposals:
     def __init__(self, me: MemberId, ledger: Callable[[], Ledger], remembered: Iterable[Motion] = ()) -> None:
         """Read the present ledger with `ledger`; it may be ahead of the rounds that `observe` was given."""
         self.changes = ChangeCounter()  # of what is to be remembered
+        self._keys: Mapping[MemberId, MemberId] = {}  # as of the change `_keys_of`
+        self._keys_of = -1
         self._me = me
         self._voters: tuple[int, Roster] | None = None  # the epoch of the observed rounds, and its roster
         self._ledger = ledger
@@ -119,6 +121,15 @@ class Proposals:
     def over(self) -> list[Motion]:
         """Return those that are over, oldest first."""
         return list(self._over.values())
+
+    def earlier_keys(self) -> Mapping[MemberId, MemberId]:
+        """Return the key that each member had before, by the one that took its place, as far as that is known."""
+        if self._keys_of != self.changes.count:
+            over = [motion.change for motion in self._over.values() if motion.state == "in force"]
+            changes = [change for change in over if isinstance(change, Change)]
+            self._keys = {change.key: change.member for change in changes if change.key is not None}
+            self._keys_of = self.changes.count
+        return self._keys
 
     def has_voted(self, proposal: bytes) -> bool:
         """Return whether this node has cast or submitted its ballot."""
@@ -194,8 +205,13 @@ class Proposals:
     def _keep(self, motion: Motion) -> None:
         self._over[motion.id] = motion
         self.changes.increment()
-        while len(self._over) > _KEPT:
-            del self._over[next(iter(self._over))]
+        if len(self._over) > _KEPT:
+            del self._over[next(name for name, old in self._over.items() if not _names_a_key(old))]
+
+
+def _names_a_key(motion: Motion) -> bool:
+    """Return whether a proposal has to be kept, as nothing else says which member a key belongs to."""
+    return motion.change.kind == "key" and motion.state == "in force"
 
 
 def _removes(change: Change | SteeringChange, member: MemberId) -> bool:

@@ -71,6 +71,11 @@ def listen_failure(address: Address) -> OSError | None:
     return None
 
 
+def is_of_this_machine(address: Address) -> bool:
+    """Return whether the host of an address is one of this machine's, whatever is at the port."""
+    return listen_failure(Address(address.host, 0)) is None
+
+
 def check_limits() -> Iterator[Finding]:
     """Yield how much of the machine the node may use."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -12,7 +12,7 @@ from node.api.proposals import ProposalInfo
 from node.api.status import Status
 from node.config.swarm_file import SwarmConfig
 from node.preflight.finding import Finding, fault, ok, warning
-from node.store import StoreError
+from node.store import FILE_NAME, StoreError
 from node.store.contents import decode_closed
 from node.store.schema import look_into
 from node.system.version import source_digest, version
@@ -42,7 +42,7 @@ def check_upgrade(
 
 
 def _data(config: SwarmConfig, data: Path) -> Iterator[Finding]:
-    path = data / "events.sqlite"
+    path = data / FILE_NAME
     if not path.exists():
         yield warning("data", f"{path}: there is no such file; a node that starts there fetches everything")
         return

@@ -14,6 +14,9 @@ from consensus.epoch import EpochRecord, SealedRecord
 from consensus.event import Event
 from consensus.outcome import ClosedEpoch
 
+FILE_NAME = "events.sqlite"
+"""Of the store of a real node, in the folder of its data."""
+
 
 class StoreError(Exception):
     """A store that cannot be used or written; the message is one line with the remedy.

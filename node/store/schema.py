@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from consensus.epoch import decode_record
 from node.store import StoreError
 
 _FORMAT = 2
@@ -147,3 +148,17 @@ def look_into(path: Path) -> Stored:
         raise damaged(path, f"it has no {error}") from None
     except FAILURES as error:
         raise explain(path, error) from None
+
+
+def agreed_address(path: Path, genesis: bytes, member: bytes) -> str:
+    """Return where a member is by the record that opened the current epoch, "" if there is none or it does not say.
+
+    A founder's address is there only after a vote on it. Raise StoreError, ValueError if the file is damaged.
+    """
+    if not path.exists():
+        return ""
+    stored = look_into(path)
+    if stored.genesis != genesis or stored.opening is None:
+        return ""
+    roster = decode_record(stored.opening[1]).roster
+    return roster.member(member).address if member in roster else ""

@@ -17,7 +17,7 @@ import trio
 from consensus.epoch import EpochRecord, SealedRecord, decode_record, decode_sealed
 from consensus.event import Event
 from consensus.outcome import ClosedEpoch
-from node.store import StoreError
+from node.store import FILE_NAME, StoreError
 from node.store.contents import check_continues, decode_closed, encode_groups
 from node.store.lock import lock_directory, mark_place
 from node.store.schema import EPOCH_POSITIONS, FAILURES, damaged, explain, open_database, read_extent
@@ -38,7 +38,7 @@ class SqliteStore:
     """
 
     def __init__(self, directory: Path, *, genesis: bytes, member: bytes, earlier: bytes | None = None) -> None:
-        self._path = directory / "events.sqlite"
+        self._path = directory / FILE_NAME
         self._limiter = trio.CapacityLimiter(1)
         self._lock = lock_directory(directory / "lock")
         self.may_be_copy = mark_place(self._lock)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,26 @@ async def test_a_vote_stays_as_it_was_decided(room: Room, tmp_path: Path) -> Non
     for damaged in ("", "[]", '{"genesis": 1}', f'{{"genesis": "{genesis.hex()}", "proposals": [{{}}]}}'):
         file.write_text(damaged)
         assert read_motions(file, genesis) == []
+
+
+async def test_a_member_keeps_its_name_when_its_key_changes(room: Room, tmp_path: Path) -> None:
+    room.directory.follow_keys(lambda: room.proposals.earlier_keys())
+    keys = [room.swarm.id(3), NEWCOMER, SigningKey(b"m" * 32).id]
+    for port, (old, new) in enumerate(pairwise(keys), 7404):
+        about = {"member": id_text(old), "key": id_text(new), "address": f"127.0.0.1:{port}"}
+        wish = {"change": "key", **about, "reason": "it leaked"}
+        sent = await room.actions.propose(wish)
+        room.order()
+        for member in (1, 2):
+            room.ballot(member, sent["proposal"])
+        assert room.directory.name(new) == id_text(new)[:8], "not in force yet"
+        room.proposals.observe(room.swarm.close().effects)
+        room.swarm.open(0, 1, 2)
+        assert room.directory.name(new) == "node4"
+    proposal_file._write(tmp_path / "p.json", bytes(32), room.proposals.over())
+    again = Proposals(room.me, lambda: room.ledger, read_motions(tmp_path / "p.json", bytes(32)))
+    room.directory.follow_keys(again.earlier_keys)
+    assert room.directory.name(new) == "node4"
 
 
 async def test_an_own_proposal_is_voted_for_already(room: Room) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -105,6 +106,7 @@ def main(options: argparse.Namespace) -> int:
             _require_startable(config, identity, options.key, run_options)
         _make_directory(options.data)
         configure_logs(as_json=options.log_json or options.json)
+        run_options = _with_possible_roles(run_options)
         trio.run(run_node, config, options.key, options.data, run_options)
     except* (ConfigError, OutdatedError, StoreError, VitalPartError) as group:
         failures = [error if isinstance(error, ConfigError) else ConfigError(str(error)) for error in leaves(group)]
@@ -116,6 +118,19 @@ def main(options: argparse.Namespace) -> int:
     if failures:
         raise failures[0]
     return 0
+
+
+def _with_possible_roles(options: RunOptions) -> RunOptions:
+    """Return how the node runs: without roles where nothing is installed that work needs, which is logged."""
+    from node.preflight.libraries import missing_libraries
+
+    missing = missing_libraries() if options.roles else ""
+    if not missing:
+        return options
+    import structlog
+
+    structlog.get_logger(__name__).warning("no work roles", wanted=",".join(options.roles), reason=missing)
+    return replace(options, roles=())
 
 
 def _and_start_again(error: ConfigError) -> ConfigError:

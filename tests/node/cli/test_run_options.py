@@ -1,17 +1,19 @@
-"""Where a node listens after a vote on its address or its key: the ledger knows, and a restart must not forget."""
+"""How a node runs: where it listens after a vote on its address or key, and which roles it can have."""
 
 import argparse
+import importlib.util
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from consensus.epoch import EpochRecord
 from consensus.keys import MemberId
 from consensus.roster import make_roster
-from node.cli.run import add_run_options, read_run_options
+from node.cli.run import _with_possible_roles, add_run_options, read_run_options
 from node.config.founding import Founded, found_swarm
 from node.config.identity import create_identity, load_identity
 from node.config.swarm_file import RunOptions, load_config
@@ -80,3 +82,22 @@ def test_damaged_data_are_told_by_the_start_itself(founded: Founded, tmp_path: P
     with closing(sqlite3.connect(data / "events.sqlite", isolation_level=None)) as database:
         database.execute("UPDATE records SET record = x'00'")
     assert str(run_options(founded, key, data).listen) == "127.0.0.1:7400"
+
+
+def test_a_node_without_the_libraries_for_work_runs_without_roles(
+    founded: Founded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = run_options(founded, founded.keys[0], tmp_path / "data")
+    assert options.roles
+    assert _with_possible_roles(options) == options
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "warp" else find(name))
+    with capture_logs() as lines:
+        assert _with_possible_roles(options).roles == ()
+    assert [(line["log_level"], line["event"], line["wanted"]) for line in lines] == [
+        ("warning", "no work roles", "selfplay,train,match")
+    ]
+    assert "pip install 'ringrift-swarm[work]'" in lines[0]["reason"]
+    with capture_logs() as lines:
+        assert _with_possible_roles(replace(options, roles=())).roles == ()
+    assert lines == [], "nothing is missing where nothing was wanted"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
+from node.api.graph import GraphInfo
 from node.api.history import HistoryInfo
 from node.api.log import LogEntry
 from node.api.matches import MatchInfo
@@ -48,6 +49,10 @@ class StatusSource(Protocol):
 
     def ratings(self) -> list[RatingInfo]:
         """Return the players of all configurations with their ratings, the best of each first."""
+        ...
+
+    def graph(self) -> GraphInfo:
+        """Return the newest events of the open epoch."""
         ...
 
     def history(self) -> HistoryInfo:

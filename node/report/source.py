@@ -15,6 +15,7 @@ from consensus.roster import RosterMember
 from engine.files import read_regular
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
+from node.api.graph import GraphInfo
 from node.api.history import HistoryInfo
 from node.api.log import LogEntry
 from node.api.matches import MatchInfo
@@ -51,6 +52,7 @@ from node.report import membership
 from node.report.conduct import conduct, proofs
 from node.report.decisions import decisions, unknown_changes
 from node.report.effect_log import EffectLog
+from node.report.graph import GraphWindow
 from node.report.history import history
 from node.report.matches import match
 from node.report.ratings import ratings
@@ -104,6 +106,7 @@ class NodeReport:
         self._listen = listen
         self._faults = faults
         self._blob_path = blob_path
+        self._graph = GraphWindow()
         self._failures = failures
         self._device = device
         self._slots = slots
@@ -163,6 +166,10 @@ class NodeReport:
     def ratings(self) -> list[RatingInfo]:
         """See `StatusSource.ratings`."""
         return ratings(self._ledger)
+
+    def graph(self) -> GraphInfo:
+        """See `StatusSource.graph`."""
+        return self._graph.look(self._member.replica.dag, self._ledger.epoch_number, self._address_book.name)
 
     def history(self) -> HistoryInfo:
         """See `StatusSource.history`."""

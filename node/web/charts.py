@@ -24,13 +24,14 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 12.0, 12.0, 24.0
 _BAR_WIDTH, _BAR_HEIGHT = 240.0, 14.0
 _ERRORS = 2  # standard errors on each side of a rating: about 95% of the true ones
 _MARK_SPACE = 10.0  # beside the first and the last mark
+_MOST_MARKS = 30  # those of the newest promotions; the curve has all
 _MARGIN_POINTS = 25.0
 _STEPS_POINTS = (25, 50, 100, 200, 400, 800, 1600)
 _MOST_GRID_LINES = 5
 
 
 def rating_chart(configuration: str, ratings: Sequence[RatingInfo], models: Sequence[ModelInfo], up: str) -> Markup:
-    """Return the ratings of a configuration's models by the numbers of their promotions, and every promotion as a mark.
+    """Return the ratings of a configuration's models by promotion, with the newest promotions as marks.
 
     `ratings` and `models` are of this configuration only; of ratings by several settings the first ones count. `up`
     leads to `/` from the page.
@@ -69,7 +70,7 @@ def rating_chart(configuration: str, ratings: Sequence[RatingInfo], models: Sequ
     ]
     marks = [
         _promotion_mark(number, model, rated.get(model["model"]), x(number), y, up)
-        for number, model in enumerate(promotions, 1)
+        for number, model in list(enumerate(promotions, 1))[-_MOST_MARKS:]
     ]
     numbers = [
         element("text", {"x": x(number), "y": _HEIGHT - 6, "class": "middle"}, str(number))
@@ -127,7 +128,7 @@ def _promotion_mark(
         "circle", {"cx": x, "cy": place, "r": 3 if rating is None else 4.5, "class": None if rating else "unrated"}
     )
     where = f"{up}candidates/{model['candidate']}"
-    return element("a", {"href": where, "class": "mark", "aria-label": words}, element("title", {}, words), mark)
+    return element("a", {"href": where, "class": "mark"}, element("title", {}, words), mark)
 
 
 def _in_words(shown: Sequence[tuple[int, RatingInfo]]) -> str:

@@ -100,5 +100,6 @@ document.addEventListener("visibilitychange", () => {
     if (!events) listen();
   }
 });
+for (const each of document.querySelectorAll("[data-newest]")) each.scrollLeft = each.scrollWidth;
 setInterval(look, 1000);
 if (!document.hidden) listen();

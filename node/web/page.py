@@ -20,12 +20,15 @@ from node.text import formatting
 from node.text.effects import predicate
 from node.text.harmless import harmless
 from node.web import charts
+from node.web.graph_picture import graph_picture, lane_names
 
 _FILTERS = (
     *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "needed", "offer"),
     *("plural", "share", "short"),
 )
 _FRAME = ("title", "heading", "content")  # blocks that are no parts of a page
+_MOST_RATINGS = 100
+_MOST_CERTIFICATES = 20  # the newest
 _LOG_LINES = 12
 _LOG_SEARCHED = 400  # effects among which these lines are found; most effects are bookkeeping
 
@@ -53,6 +56,12 @@ def open_view(source: StatusSource, path: str) -> View | None:
     if path == "/":
         common = _common(source, path)
         return View("home.html", {**common, **_home(source, common["status"])})
+    if path == "/dag":
+        graph = source.graph()
+        return View(
+            "dag.html",
+            {**_common(source, path), "graph": graph, "names": lane_names(graph), "picture": graph_picture(graph)},
+        )
     room, _, name = path.removeprefix("/").partition("/")
     values = _NAMED[room](source, name) if room in _NAMED and re.fullmatch("[0-9a-f]{64}", name) else None
     return None if values is None else View(f"{room[:-1]}.html", {**_common(source, path), **values})
@@ -107,9 +116,11 @@ _NAMED = {"candidates": _candidate, "promotions": _promotion}
 
 def _home(source: StatusSource, status: Status) -> dict[str, Any]:
     members, models, ratings, history = source.members(), source.models(), source.ratings(), source.history()
+    certificates = source.certificates()
     return {
         "curves": _curves(models, ratings),
-        "ratings": ratings,
+        "ratings": ratings[:_MOST_RATINGS],
+        "more_ratings": max(0, len(ratings) - _MOST_RATINGS),
         "history": history,
         "played": bool(history["members"]),
         "by_configuration": charts.share_chart(history, "configuration", sorted(history["configurations"].items())),
@@ -123,7 +134,8 @@ def _home(source: StatusSource, status: Status) -> dict[str, Any]:
         "steering": source.steering(),
         "measures": {model["model"]: model["measures"] for model in models},
         "proposals": source.proposals(),
-        "certificates": source.certificates(),
+        "certificates": certificates[: -_MOST_CERTIFICATES - 1 : -1],
+        "older_certificates": max(0, len(certificates) - _MOST_CERTIFICATES),
         "log": _news(source.latest(_LOG_SEARCHED)),
     }
 

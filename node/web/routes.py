@@ -187,6 +187,7 @@ def _plain_routes(source: StatusSource, play_token: str) -> dict[str, Callable[[
     routes: dict[str, Callable[[], Answer]] = {
         "/": lambda: _content("text/html; charset=utf-8", render_page(source).encode()),
         "/play": lambda: _content("text/html; charset=utf-8", render_play(source, play_token).encode()),
+        "/dag": lambda: _content("text/html; charset=utf-8", render_page(source, "/dag").encode()),
         "/health": lambda: json_answer(HealthInfo(alive=True)),
         "/ready": lambda: _ready(source),
         "/status": lambda: json_answer(source.status()),
@@ -195,6 +196,7 @@ def _plain_routes(source: StatusSource, play_token: str) -> dict[str, Callable[[
         "/steering": lambda: json_answer(source.steering()),
         "/models": lambda: json_answer(source.models()),
         "/ratings": lambda: json_answer(source.ratings()),
+        "/graph": lambda: json_answer(source.graph()),
         "/history": lambda: json_answer(source.history()),
         "/proposals": lambda: json_answer(source.proposals()),
         "/faults": lambda: json_answer(source.faults()),

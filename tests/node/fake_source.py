@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
+from node.api.graph import GraphEventInfo, GraphInfo, GraphMemberInfo
 from node.api.history import HistoryInfo
 from node.api.log import LogEntry
 from node.api.matches import MatchInfo
@@ -445,6 +446,24 @@ class FakeSource:
             "measures": {**MEASURES, "search_64_vs_16": 612_000},
         }
         return [first, uniform, {**uniform, "configuration": "square8-2", "canonical": True}]
+
+    def graph(self) -> GraphInfo:
+        events: list[GraphEventInfo] = [
+            {
+                "row": row,
+                "member": row % 4,
+                "seq": row // 4,
+                "level": row + 1,
+                "parents": [parent for parent in (row - 4, row - 1) if parent >= 0],
+                "round": 1 + row // 8,
+                "witness": row % 8 < 4,
+                "famous": None if row >= 16 or row % 8 > 3 else row != 9,
+                "transactions": row % 3,
+            }
+            for row in range(30)
+        ]
+        members: list[GraphMemberInfo] = [{"member": IDS[place], "name": NAMES[place]} for place in range(4)]
+        return {"epoch": 2, "decided": 2, "total": 9512, "members": members, "events": events}
 
     def history(self) -> HistoryInfo:
         return {

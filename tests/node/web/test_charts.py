@@ -44,7 +44,10 @@ def test_each_promotion_is_a_mark_that_leads_to_its_match(source: FakeSource) ->
     chart = parse(rating_chart("hex8-2", ratings(source, (0, 1450.0), (2, 1900.0)), models(source, 4), "../"))
     marks = chart.findall(".//a")
     assert [mark.attrib["href"] for mark in marks] == [f"../candidates/{digest(f'c{number}')}" for number in range(4)]
-    assert "promotion" in marks[0].attrib["aria-label"].lower()
+    assert marks[0].findtext("title", "").startswith("Promotion 1, model ")
+    many = parse(rating_chart("hex8-2", [], models(source, 100), ""))
+    assert many.findall(".//a")[-1].findtext("title", "").startswith("Promotion 100, model ")
+    assert len(many.findall(".//a")) == 30
     assert [mark.find("circle[@class='unrated']") is None for mark in marks] == [True, False, True, False]
     curve = chart.find(".//polyline[@class='curve']")
     band = chart.find(".//polygon[@class='band']")

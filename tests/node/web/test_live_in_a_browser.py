@@ -8,10 +8,17 @@ import trio
 
 from node.config.address import Address
 from node.web.server import serve_local
-from tests.node.fake_source import FakeSource
+from tests.node.fake_source import FakeSource, digest
 from tests.node.web.browser import CHROMIUM, Page, open_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
+
+
+PATHS = ("/dag", f"/candidates/{digest('candidate 1')}", f"/promotions/{digest('certificate 1')}", "/")
+NAMELESS = """[...document.querySelectorAll('a, svg[role], progress, [tabindex="0"], nav, summary')]
+  .filter((each) => !(each.textContent.trim() || each.querySelector('title')
+    || each.ariaLabel || each.getAttribute('aria-labelledby')))
+  .map((each) => each.outerHTML)"""
 
 
 class Served:
@@ -51,8 +58,10 @@ async def test_it_changes_in_place_and_says_when_the_node_is_gone(
         served = Served(nursery, source, tmp_path)
         url = await served.start()
         await page.look_like(390, 700)
-        await page.open(f"{url}/")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        for path in PATHS:
+            await page.open(f"{url}{path}")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
+            assert await page.evaluate(NAMELESS) == [], path
         await page.evaluate("""(() => {
           window.table = document.querySelector('#members .scroll'); table.scrollLeft = 120;
           scrollTo(0, 900);

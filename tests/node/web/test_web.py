@@ -17,6 +17,7 @@ from tests.node.fake_source import IDS, FakeSource, digest
 
 READS = [
     "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/ratings", "/history",
+    "/graph", "/dag",
     "/proposals", "/certificates", "/faults",
     "/log", "/metrics",
 ]  # fmt: skip

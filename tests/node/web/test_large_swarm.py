@@ -113,6 +113,7 @@ def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeR
         proposals=Proposals(node.identity.id, lambda: member.replica.ledger),
         scrubber=unchecked,
         device="simulated",
+        slots=(),
         listen=Address("127.0.0.1", 7000),
         faults=directory,
         blob_path=lambda digest: directory / digest.hex(),

@@ -46,6 +46,7 @@ from node.proofs.certificates import write_certificates
 from node.proofs.faults import write_fault_proofs
 from node.report.actions import NodeActions
 from node.report.effect_log import EffectLog
+from node.report.narration import PeerWatch, tell_effects
 from node.report.source import NodeReport
 from node.statesync.catchup import CatchUp
 from node.statesync.pruning import prune_epochs
@@ -154,6 +155,7 @@ class _Node:
         nursery.start_soon(run, "proposals", self._proposals.run, member.subscribe())
         nursery.start_soon(run, "keeping proposals", keep_motions, self._motions, self._genesis, self._proposals)
         await self._ordering.start(nursery)
+        self._narrate(nursery)
         await self._peers.serve(nursery)
         nursery.start_soon(run, "asking the own address", self._peers.ask_own_address)
         serve = partial(serve_local, report, http, data, self._actions(report), self._work.games)
@@ -173,6 +175,14 @@ class _Node:
         nursery.start_soon(run, "service manager", keep_notified, lambda: report.readiness()[1])
         if reason := report.fragility():
             _log.info("one member can stop this swarm", reason=reason)
+
+    def _narrate(self, nursery: trio.Nursery) -> None:
+        """Log from now on what matters to whoever runs this node."""
+        member, book = self._ordering.member, self._peers.places.address_book
+        watch = PeerWatch(member.id, book.name, lambda: book.roster, self._peers.gossip.statuses)
+        nursery.start_soon(self._supervisor.run, "log of peers", watch.run)
+        tell = partial(tell_effects, me=member.id, name_of=book.name)
+        nursery.start_soon(self._supervisor.run, "log of the order", tell, member.subscribe())
 
     def _report(self) -> NodeReport:
         return NodeReport(

@@ -1,0 +1,96 @@
+"""The log of a node about what matters to its operator: own work, promotions, convictions, peers, and the quorum."""
+
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+
+import structlog
+import trio
+
+from consensus.keys import MemberId, id_text
+from consensus.replica import RoundEffects
+from consensus.roster import Roster
+from node.gossip.peer_table import PeerStatus
+from node.report.effect_log import EffectLog
+from node.text.effects import predicate
+from node.text.formatting import needed
+
+NameOf = Callable[[MemberId], str]
+
+_OWN = ("claim", "slot", "games", "candidate", "result", "rated", "release", "expired")  # effects of this member alone
+_ALL = ("promotion", "certificate", "dropped", "decision", "roster", "shelved")
+_BAD = ("evidence", "fault", "struck")
+_LOOK_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def tell_effects(rounds: AsyncIterable[RoundEffects], me: MemberId, name_of: NameOf) -> None:
+    """Log what the order brings about this member's work, about models and decisions, and who was convicted."""
+    entries, own = EffectLog(name_of), id_text(me)
+    async for decided in rounds:
+        entries.observe(decided.effects)
+        for entry in entries.latest(len(decided.effects)) if decided.effects else ():
+            kind, text = entry["kind"], predicate(entry)
+            if text is None:
+                continue
+            about = {"round": entry["round"], "who": entry["name"] or "swarm", "what": text}
+            if kind in _BAD:
+                is_own = _accused(entry["fields"]) == own
+                (_log.error if is_own else _log.warning)("conviction", **about)
+            elif kind in _ALL or (kind in _OWN and entry["member"] == own):
+                (_log.warning if kind == "expired" else _log.info)(kind, **about)
+
+
+def _accused(fields: Mapping[str, object]) -> str:
+    accused = fields.get("accused")
+    return id_text(bytes.fromhex(accused)) if isinstance(accused, str) else ""
+
+
+class PeerWatch:
+    """What was logged last of the peers and of the quorum."""
+
+    def __init__(
+        self, me: MemberId, name_of: NameOf, roster: Callable[[], Roster], statuses: Callable[[], Sequence[PeerStatus]]
+    ) -> None:
+        self._me, self._name_of, self._roster, self._statuses = me, name_of, roster, statuses
+        self._answers: dict[MemberId, bool] = {}  # whether a peer did, as was logged
+        self._has_quorum: bool | None = None
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            await trio.sleep(_LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Log which peers were lost or came back since the last look, and whether they are a quorum.
+
+        A peer that has not answered yet is not lost.
+        """
+        statuses = self._statuses()
+        for peer in statuses:
+            answers = peer.state == "ok"
+            before = self._answers.get(peer.id)
+            if answers and before is not True:
+                _log.info("peer is back" if before is False else "peer", name=self._name_of(peer.id))
+            elif not answers and before is True:
+                _log.warning("peer lost", name=self._name_of(peer.id), reason=peer.error or "it does not answer")
+            if answers or before is not None:
+                self._answers[peer.id] = answers
+        self._look_at_quorum(statuses)
+
+    def _look_at_quorum(self, statuses: Sequence[PeerStatus]) -> None:
+        roster = self._roster()
+        if self._me not in roster:
+            return
+        here = [self._me, *(peer.id for peer in statuses if peer.state == "ok")]
+        has_quorum = roster.supermajority(here)
+        if has_quorum == self._has_quorum or (self._has_quorum is None and not has_quorum):
+            return  # nothing new, or the others have not been asked yet
+        weight = f"{roster.weight(here)} of {roster.total_weight}"
+        about = {"weight": weight, "needed": needed(roster.total_weight)}
+        if has_quorum:
+            _log.info("quorum", **about)
+        else:
+            silent = [self._name_of(member) for member in roster.ids if member not in here and roster.weight([member])]
+            _log.warning("quorum lost", **about, silent=silent)
+        self._has_quorum = has_quorum

@@ -26,9 +26,9 @@ from tests.fuzz.talk import check_local_port, check_peer_answer
 from tests.fuzz.targets import TARGETS, Target, made_toml
 
 SLOW = {
-    "snapshot": 60, "transaction": 500, "forged-certificate": 300, "forged-record": 300, "forged-fault": 300,
-    "certificate": 400, "local-port": 200, "peer-port": 300, "peer-answer": 500, "chain": 400,
-    "wish": 200, "ballot": 200, "play": 300, "two-verifiers": 300,
+    "snapshot": 30, "transaction": 250, "forged-certificate": 150, "forged-record": 150, "forged-fault": 150,
+    "certificate": 200, "local-port": 100, "peer-port": 150, "peer-answer": 250, "chain": 200,
+    "wish": 100, "ballot": 100, "play": 150, "two-verifiers": 150,
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_damaged_input_does_harm(name: str) -> None:
     target = TARGETS[name]()
-    result = fuzz_target(name, target, 7, 0, SLOW.get(name, 1500), 10)
+    result = fuzz_target(name, target, 7, 0, SLOW.get(name, 500), 10)
     assert not result.findings, f"scripts/fuzz {name} --seed 7: {result.findings[0].what}"
     for sample in target.samples:
         target.try_one(sample)

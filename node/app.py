@@ -34,6 +34,7 @@ from node.membership.address_exchange import AddressExchange
 from node.membership.address_messages import ADDRESS_PATH
 from node.membership.admission import Admission
 from node.membership.contacts import Contacts, log_while_cut_off
+from node.membership.dial_back import CONNECT_S, DIAL_BACK_PATH, DialBack
 from node.membership.governance import Governance
 from node.membership.joining import log_while
 from node.membership.known_places import KnownPlaces
@@ -190,6 +191,7 @@ class _Node:
             address_book=self._peers.places.address_book,
             member=self._ordering.member,
             gossip=self._peers.gossip,
+            dial_back=self._peers.dial_back,
             context=self._work.context,
             effects=self._effects,
             proposals=self._proposals,
@@ -279,6 +281,13 @@ class _Peers:
             transport=self._transport,
             chance=chance,
         )
+        self.dial_back = DialBack(
+            whereabouts=self.places.whereabouts,
+            peers=lambda: self.gossip.peers,
+            transport=self._transport,
+            try_places=partial(self._transport.try_places, timeout_s=CONNECT_S),
+            chance=chance,
+        )
         self.contacts = Contacts(
             me=member.id,
             whereabouts=self.places.whereabouts,
@@ -297,6 +306,7 @@ class _Peers:
         routes = {
             SYNC_PATH: self.gossip.route(),
             ADDRESS_PATH: self._exchange.route(),
+            DIAL_BACK_PATH: self.dial_back.route(),
             BLOB_PATH: blob_route(self.bulk.blobs, self._store),
             CHAIN_PATH: chain_route(self._store),
         }
@@ -355,6 +365,7 @@ class _Peers:
         nursery.start_soon(run, "gossip", self.gossip.run)
         nursery.start_soon(run, "exchanging addresses", self._exchange.run)
         nursery.start_soon(run, "keeping addresses", self.places.keep)
+        nursery.start_soon(run, "asking for connections back", self.dial_back.run)
         nursery.start_soon(run, "contact log", log_while_cut_off, self.contacts, self.gossip.is_cut_off)
         nursery.start_soon(run, "catching up", self._catchup.run, self.contacts.is_lost)
         nursery.start_soon(run, "pruning", prune_epochs, self._store, self._options.keep_epochs)

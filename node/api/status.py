@@ -106,6 +106,19 @@ class PeerInfo(TypedDict):
     """How it answers: "ok", "silent", "refused" (it turns this node away) or "never" (no contact since the start)."""
 
 
+class ReachInfo(TypedDict):
+    """What a member said that tried to connect back to this node, at one address. Part of `GET /status`."""
+
+    by_name: str
+    """Name of that member, or the first 8 characters of its id."""
+    address: str
+    """Where it tried, as host:port."""
+    reason: str
+    """Why it did not reach this node there; empty if it did."""
+    ago_s: float
+    """Seconds since it said so."""
+
+
 class ConsensusInfo(TypedDict):
     """How far the order has come at this node. Part of `GET /status`."""
 
@@ -266,6 +279,10 @@ class Status(TypedDict):
     """Why it is ready or not, in words."""
     peers: list[PeerInfo]
     """The other members as this node sees them."""
+    reach: list[ReachInfo]
+    """Whether members reach this node: what those said that connected back last; empty before."""
+    unreached: str
+    """Why none of them reached it, and what to do; empty if one did, or none has tried."""
     consensus: ConsensusInfo
     """How far the order has come."""
     conduct: list[ConductInfo]

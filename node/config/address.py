@@ -107,6 +107,12 @@ def is_for_everybody(host: str) -> bool:
     return not special and not address.is_unspecified
 
 
+def is_private(host: str) -> bool:
+    """Return whether a numeric address is one of a private network, which only machines within reach."""
+    address = _numeric(host)
+    return address is not None and address.is_private and is_for_everybody(host)
+
+
 @lru_cache(maxsize=1024)
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     address, zone, _ = host.partition("%")

@@ -171,6 +171,11 @@ class Whereabouts:
         is_new = hint.address not in (place.kept.reached, *self.address_book.named(hint.member))
         return is_new and _spend(self._alerts, source)
 
+    def own_addresses(self) -> Sequence[str]:
+        """Return where this node says that it is."""
+        claim = (self._places.get(self._key.id) or _Place()).kept.claim
+        return () if claim is None else claim.addresses
+
     def update_own(self) -> None:
         """Sign a new claim if this node's own addresses are not those of the last one."""
         addresses = tuple(address for address in self._own() if len(address) <= ADDRESS_LIMIT)

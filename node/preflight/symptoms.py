@@ -20,6 +20,7 @@ def find_symptoms(status: Status, members: Sequence[MemberInfo]) -> list[Finding
         *_node(status),
         *_quorum(status, members),
         *_peers(status),
+        *_reach(status),
         *_order(status),
         *_conduct(status),
         *_versions(status, members),
@@ -90,6 +91,13 @@ def _peers(status: Status) -> Iterator[Finding]:
             yield warning("members", f"{who} is silent, last contact {since}; {_BACK}")
     if answering := sum(peer["state"] == "ok" for peer in status["peers"]):
         yield ok("members", f"{answering} of {plural(len(status['peers']), 'other member')} answer")
+
+
+def _reach(status: Status) -> Iterator[Finding]:
+    if status["unreached"]:
+        yield warning("address", f"no member reaches this node: {status['unreached']}")
+    elif met := [entry["by_name"] for entry in status["reach"] if not entry["reason"]]:
+        yield ok("address", f"{', '.join(dict.fromkeys(met))} connected back to this node")
 
 
 def _order(status: Status) -> Iterator[Finding]:

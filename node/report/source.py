@@ -31,6 +31,7 @@ from node.api.status import (
     NodeInfo,
     PeerInfo,
     PeerState,
+    ReachInfo,
     SlotInfo,
     Status,
     SwarmInfo,
@@ -44,6 +45,7 @@ from node.gossip.gossip import Gossip
 from node.gossip.peer_table import PeerStatus
 from node.member.member import Member
 from node.membership.address_book import AddressBook
+from node.membership.dial_back import DialBack, Tried
 from node.membership.joining import reason_outside, reason_voteless
 from node.membership.proposals import Proposals
 from node.proofs.faults import proof_path, read_proof
@@ -78,6 +80,7 @@ class NodeReport:
         address_book: AddressBook,
         member: Member,
         gossip: Gossip,
+        dial_back: DialBack,
         context: NodeWorkContext,
         effects: EffectLog,
         proposals: Proposals,
@@ -99,6 +102,7 @@ class NodeReport:
         self._address_book = address_book
         self._member = member
         self._gossip = gossip
+        self._dial_back = dial_back
         self._context = context
         self._effects = effects
         self._proposals = proposals
@@ -127,6 +131,8 @@ class NodeReport:
             "ready": ready,
             "ready_reason": reason,
             "peers": [self._peer(peer) for peer in self._gossip.statuses()],
+            "reach": [self._reach(tried, address) for tried in self._dial_back.tried() for address in tried.found],
+            "unreached": self._dial_back.unreached(),
             "consensus": self._consensus(),
             "conduct": conduct(self._ledger, self._address_book.name),
             "work": next((slot["work"] for slot in slots if slot["work"] is not None), None),
@@ -310,6 +316,14 @@ class NodeReport:
             "last_contact_s": peer.contacted_s,
             "lag_events": None if peer.contacted_s is None else peer.lag,
             "state": _state(peer),
+        }
+
+    def _reach(self, tried: Tried, address: str) -> ReachInfo:
+        return {
+            "by_name": self._address_book.name(tried.member),
+            "address": address,
+            "reason": tried.found[address],
+            "ago_s": trio.current_time() - tried.at,
         }
 
     def _consensus(self) -> ConsensusInfo:

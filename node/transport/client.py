@@ -86,6 +86,30 @@ class HttpTransport:
             raise Refused(status, answer[:_MAX_REASON_BYTES].decode("utf-8", "replace"))
         return answer
 
+    async def try_places(self, peer: MemberId, *, timeout_s: float) -> dict[str, str]:
+        """Connect afresh to where a member says that it is, and where it was agreed to be or named.
+
+        Return by address why that failed; "" where it did not. Places that others told are left out.
+        """
+        tried: dict[str, str] = {}
+
+        async def attempt(candidate: Candidate) -> None:
+            tried[candidate.address] = f"no answer within {timeout_s:g} s"
+            with trio.move_on_after(timeout_s):
+                try:
+                    connection = await self._connect(peer, candidate)
+                except _FAILURES as error:
+                    tried[candidate.address] = _greeting_failure(error)
+                else:
+                    tried[candidate.address] = ""
+                    await connection.aclose()
+
+        async with trio.open_nursery() as nursery:
+            for candidate in self._places.candidates(peer):
+                if candidate.source in (None, peer) and self._places.may_try(candidate):
+                    nursery.start_soon(attempt, candidate)
+        return tried
+
     async def aclose(self) -> None:
         """Close the idle connections, and keep no more."""
         self._closed = True

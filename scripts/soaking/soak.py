@@ -310,8 +310,11 @@ class Soak:
             await trio.sleep(_LOOK_S)
 
     async def _hold_ballot(self) -> None:
-        """In the middle of the soak the first node proposes a setting, the others vote, and it holds everywhere."""
-        await trio.sleep(self.plan.seconds / 2)
+        """After half of the soak the first node proposes a setting, the others vote, and it holds everywhere.
+
+        It is between two kills: where a node is away, it cannot hold.
+        """
+        await trio.sleep(self.plan.seconds / 2 + self.plan.kill_every_s / 2)
         await self._until_all_ready()
         setting, values = self.plan.ballot
         changed = {each["setting"]: each["value"] for each in self.nodes[0].status["decisions"]["changed"]}

@@ -20,6 +20,7 @@ from node.gossip.messages import SyncAnswer, SyncRequest
 from node.gossip.sync_server import SyncServer
 from node.membership.address_exchange import AddressExchange
 from node.membership.address_messages import AddressNews
+from node.membership.dial_back import DialBack
 from node.statesync.messages import ChainAnswer
 from node.statesync.serving import chain_route
 from node.store.memory import MemoryDisk, MemoryStore
@@ -81,6 +82,10 @@ CONSTANTS = {
     "hints tried beside the other addresses, for one member": "node.membership.whereabouts:HINTS_TRIED",
     "connections to which one member's word may lead, on average": "node.membership.whereabouts:TRIES_PER_S",
     "connections to which one member's word may lead, at once": "node.membership.whereabouts:TRIES_AT_ONCE",
+    "members asked for a connection back, at a time": "node.membership.dial_back:ASKED",
+    "a connection back takes at most": "node.membership.dial_back:CONNECT_S",
+    "from one question to the next": "node.membership.dial_back:AGAIN_S",
+    "the same while nobody reaches this node": "node.membership.dial_back:UNREACHED_AGAIN_S",
     "peers asked at a time for one blob": "node.blobs.fetching:_SOURCES",
     "peers asked at a time for records": "node.statesync.catchup:_PEERS_ASKED",
     "a piece is asked of another peer, too, after": "node.blobs.download:_PATIENCE_S",
@@ -98,6 +103,7 @@ ANSWERS = {
         "node.membership.address_messages:MAX_ADDRESSES_BYTES",
         "node.membership.address_exchange:TIMEOUT_S",
     ),
+    "/gossip/dial-back": ("node.membership.dial_back:MAX_ANSWER_BYTES", "node.membership.dial_back:TIMEOUT_S"),
     "/blobs/read": ("node.blobs.messages:MAX_ANSWER_BYTES", "node.blobs.fetching:_TIMEOUT_S"),
 }
 """How long an answer may be, and how long the asking side waits for it."""
@@ -134,6 +140,7 @@ def _routes() -> dict[str, Route]:
     return {
         _value("node.gossip.messages:SYNC_PATH"): sync.route(),
         _value("node.membership.address_messages:ADDRESS_PATH"): addresses.route(),
+        _value("node.membership.dial_back:DIAL_BACK_PATH"): object.__new__(DialBack).route(),
         _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
         _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs(), MemoryStore(MemoryDisk())),
     }

@@ -60,7 +60,9 @@ from node.membership.address_messages import (
     decode_address_request,
 )
 from node.membership.claims import make_claim
+from node.membership.dial_back import decode_tried
 from node.proofs.fault_check import replay
+from node.text.harmless import harmless
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
 from scripts import verify_certificate
@@ -313,6 +315,17 @@ def check_addresses(data: bytes) -> None:
         must(news.encode_request(wanted) == data, "a request that reads back differently")
     signed = [claim.signature for claim in news.claims if claim.is_signed(genesis)]
     must({*signed} <= _signatures(), "a claim that nobody has signed")
+
+
+def dial_back_samples() -> list[bytes]:
+    """Answers of members that tried to connect back."""
+    tried = [["10.0.0.1:7400", ""], ["host.example:7", "Connection refused"], ["[::1]:7400", "no answer within 3 s"]]
+    return [encode([]), encode(tried[:1]), encode(tried)]
+
+
+def check_dial_back(data: bytes) -> None:
+    tried = decode_tried(data)
+    must(all(text == harmless(text) for entry in tried.items() for text in entry), "text that does something")
 
 
 @cache
@@ -639,6 +652,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
         forge_bounded_event,
     ),
     "message": lambda: Target(sync_samples(), check_message, (MessageError,)),
+    "dial-back": lambda: Target(dial_back_samples(), check_dial_back, (MessageError,)),
     "addresses": lambda: Target(address_samples(), check_addresses, (MessageError,)),
     "blob-message": lambda: Target(
         [

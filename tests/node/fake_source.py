@@ -140,6 +140,8 @@ class FakeSource:
             "ready": True,
             "ready_reason": "caught up with 4 of 4 of the weight",
             "peers": [self._peer(number) for number in (1, 2, 3)],
+            "reach": [{"by_name": "borax", "address": "10.0.0.5:7400", "reason": "", "ago_s": 41.0}],
+            "unreached": "",
             "consensus": {
                 "epoch": 2,
                 "roster_version": 2,

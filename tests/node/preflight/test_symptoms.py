@@ -59,6 +59,10 @@ def is_turned_away(status: Any, members: list[Any]) -> None:
     status["peers"][0].update(state="refused")
 
 
+def is_unreached(status: Any, members: list[Any]) -> None:
+    status.update(unreached="birch tried 10.0.0.5:7400 (Connection refused); open that port")
+
+
 def stalls(status: Any, members: list[Any]) -> None:
     status["consensus"].update(round_age_s=70.0, pending=3)
 
@@ -118,6 +122,11 @@ def is_paused(status: Any, members: list[Any]) -> None:
             is_turned_away,
             "warning",
             "members: birch at 127.0.0.1:7401 turns this node away; if this node was voted out",
+        ),
+        (
+            is_unreached,
+            "warning",
+            "address: no member reaches this node: birch tried 10.0.0.5:7400 (Connection refused); open",
         ),
         (stalls, "fault", "order: round 1187, decided 1 min ago, while 3 own transactions wait; if the quorum"),
         (differs, "fault", "ledger: the ledger here is another one"),

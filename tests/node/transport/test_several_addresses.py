@@ -25,9 +25,10 @@ class SeveralPlaces(GivenPlaces):
         self.addresses = addresses
         self.reached: list[str] = []
         self.refused: set[str] = set()  # addresses that may not be tried now
+        self.said: list[Candidate] = []
 
     def candidates(self, peer: MemberId) -> Sequence[Candidate]:
-        return [Candidate(address) for address in self.addresses]
+        return [*map(Candidate, self.addresses), *self.said]
 
     def may_try(self, candidate: Candidate) -> bool:
         return candidate.address not in self.refused
@@ -87,3 +88,29 @@ async def test_nothing_is_left_open_if_the_time_is_over_first(
     with trio.fail_after(3), pytest.raises(Unreachable, match="no answer within"):
         await transport.ask(a.id, "/echo", b"?", timeout_s=0.5)
     nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_back_says_of_each_place_why_it_leads_nowhere(
+    loopback: Loopback, identities: Ids, members: list[bytes], nursery: trio.Nursery
+) -> None:
+    a, b, c, *_ = identities
+    right, other = [f"127.0.0.1:{await loopback.serve(identity, {})}" for identity in (a, c)]
+    stalled = await silent(nursery)
+    places = SeveralPlaces("127.0.0.1:1", stalled, other, right, "127.0.0.1:2")
+    places.refused = {"127.0.0.1:2"}
+    transport = HttpTransport(Credentials(b, members), places)
+    assert await transport.try_places(a.id, timeout_s=0.5) == {
+        "127.0.0.1:1": "Connection refused",
+        stalled: "no answer within 0.5 s",
+        other: "a node with another key answers there",
+        right: "",
+    }
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_back_goes_nowhere_on_the_word_of_others(identities: Ids, members: list[bytes]) -> None:
+    a, b, c, *_ = identities
+    places = SeveralPlaces()
+    places.said = [Candidate("127.0.0.1:1", a.id), Candidate("127.0.0.1:2", c.id)]
+    transport = HttpTransport(Credentials(b, members), places)
+    assert await transport.try_places(a.id, timeout_s=0.5) == {"127.0.0.1:1": "Connection refused"}

@@ -314,7 +314,8 @@ class Soak:
 
         It is between two kills: where a node is away, it cannot hold.
         """
-        await trio.sleep(self.plan.seconds / 2 + self.plan.kill_every_s / 2)
+        half_s = self.plan.seconds / 2
+        await trio.sleep(half_s + min(self.plan.kill_every_s, half_s) / 2)
         await self._until_all_ready()
         setting, values = self.plan.ballot
         changed = {each["setting"]: each["value"] for each in self.nodes[0].status["decisions"]["changed"]}

@@ -103,11 +103,13 @@ def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeR
     assert member is not None
     assert gossip is not None
     unchecked: Any = scrubber
+    unasked: Any = SimpleNamespace(tried=list, unreached=str)
     return NodeReport(
         me=node.identity.id,
         address_book=swarm.address_book(node, member),
         member=member,
         gossip=gossip,
+        dial_back=unasked,
         context=swarm.contexts[node.number],
         effects=effects,
         proposals=Proposals(node.identity.id, lambda: member.replica.ledger),

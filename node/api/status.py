@@ -34,6 +34,12 @@ class NodeInfo(TypedDict):
     """Where peers reach this node, as host:port."""
     lost_log_lines: int
     """Lines of the log that could not be written since the start: nobody reads them, or the disk is full."""
+    sources: str
+    """First 12 hex characters of the digest of its program's sources: what `/members` shows as `version`."""
+    disk_free_bytes: int | None
+    """Free bytes where its data folder lies; null if that cannot be told."""
+    memory_bytes: int | None
+    """Memory that the node's own process holds, without its workers; null if that cannot be told."""
 
 
 class SwarmInfo(TypedDict):
@@ -194,6 +200,8 @@ class SlotInfo(TypedDict):
     """Name of its GPU, or "cpu"."""
     work: CurrentWorkInfo | None
     """The claim it works on; null if none."""
+    failures: int
+    """Jobs that failed in it since this node started; the log says why."""
 
 
 class CanonicalInfo(TypedDict):

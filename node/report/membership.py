@@ -19,7 +19,7 @@ from node.text.formatting import needed
 
 NameOf = Callable[[MemberId], str]
 NS_PER_S = 10**9
-_VERSION_DIGITS = 12  # of the digest of a program's sources
+VERSION_DIGITS = 12  # of the digest of a program's sources
 
 
 class _Wording(TypedDict):
@@ -159,7 +159,7 @@ def announced(profile: MemberProfile | None) -> _Announced:
     return {
         "roles": list(profile.roles),
         "device": profile.device,
-        "version": profile.software.hex()[:_VERSION_DIGITS],
+        "version": profile.software.hex()[:VERSION_DIGITS],
         "rates": dict(profile.rates),
         "cost_per_h": profile.cost,
         "life_s": profile.life or None,

@@ -61,7 +61,8 @@ from node.report.ratings import ratings
 from node.report.steering import steering
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
-from node.system.version import version
+from node.system.usage import free_bytes, memory_bytes
+from node.system.version import source_digest, version
 from node.text.formatting import fragility
 from node.work.context import WorkProgress
 from node.work.node_context import NodeWorkContext
@@ -245,6 +246,9 @@ class NodeReport:
             "device": self._device,
             "address": self._address_book.address(self._me) or str(self._listen),
             "lost_log_lines": lost_log_lines(),
+            "sources": source_digest().hex()[: membership.VERSION_DIGITS],
+            "disk_free_bytes": free_bytes(self._faults.parent),
+            "memory_bytes": memory_bytes(),
         }
 
     def _swarm(self) -> SwarmInfo:
@@ -375,7 +379,8 @@ class NodeReport:
 
 
 def _slot(state: SlotState) -> SlotInfo:
-    return {"number": state.slot.number, "device": state.slot.device, "work": _current(state.work)}
+    slot, work = state.slot, _current(state.work)
+    return {"number": slot.number, "device": slot.device, "work": work, "failures": state.failures}
 
 
 def _current(work: WorkProgress | None) -> CurrentWorkInfo | None:

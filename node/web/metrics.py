@@ -10,6 +10,8 @@ from prometheus_client.registry import Collector
 from node.api.status import Status
 from node.text.harmless import harmless_values
 
+_SWARM = " (of the swarm: each node tells the same, so take max, not sum)"
+
 
 def render_metrics(status: Status) -> bytes:
     """Return the exposition (text format 0.0.4) of one status."""
@@ -41,6 +43,7 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
             "id": node["id"],
             "name": node["name"],
             "version": node["version"],
+            "sources": node["sources"],
             "device": node["device"],
             "roles": ",".join(node["roles"]),
         },
@@ -48,10 +51,20 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
     yield InfoMetricFamily(
         "ringrift_swarm", "Which swarm it belongs to", {"name": swarm["name"], "genesis": swarm["genesis"]}
     )
-    yield GaugeMetricFamily("ringrift_members", "Members in the roster", swarm["members"])
-    yield GaugeMetricFamily("ringrift_weight", "Weight of all members together", swarm["weight"])
-    yield GaugeMetricFamily("ringrift_open_proposals", "Proposals that wait for ballots", swarm["open_proposals"])
+    yield GaugeMetricFamily("ringrift_members", f"Members in the roster{_SWARM}", swarm["members"])
+    yield GaugeMetricFamily("ringrift_weight", f"Weight of all members together{_SWARM}", swarm["weight"])
+    yield GaugeMetricFamily(
+        "ringrift_open_proposals", f"Proposals that wait for ballots{_SWARM}", swarm["open_proposals"]
+    )
     yield GaugeMetricFamily("ringrift_uptime_seconds", "Seconds since the node started", node["uptime_s"])
+    if node["disk_free_bytes"] is not None:
+        yield GaugeMetricFamily(
+            "ringrift_disk_free_bytes", "Free bytes where the data folder lies", node["disk_free_bytes"]
+        )
+    if node["memory_bytes"] is not None:
+        yield GaugeMetricFamily(
+            "ringrift_memory_bytes", "Memory of the node's own process, without its workers", node["memory_bytes"]
+        )
     yield CounterMetricFamily(
         "ringrift_lost_log_lines", "Lines of the log that could not be written", node["lost_log_lines"]
     )
@@ -66,23 +79,27 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
 
 def _consensus_metrics(status: Status) -> Iterator[Metric]:
     consensus = status["consensus"]
-    yield GaugeMetricFamily("ringrift_epoch", "Number of the open epoch", consensus["epoch"])
+    yield GaugeMetricFamily("ringrift_epoch", f"Number of the open epoch{_SWARM}", consensus["epoch"])
     yield GaugeMetricFamily(
         "ringrift_roster_version",
-        "Changes of the roster so far, plus 1",
+        f"Changes of the roster so far, plus 1{_SWARM}",
         consensus["roster_version"],
     )
-    yield GaugeMetricFamily("ringrift_round", "Last decided round", consensus["round"])
+    yield GaugeMetricFamily("ringrift_round", f"Last decided round{_SWARM}", consensus["round"])
     if consensus["round_age_s"] is not None:
         yield GaugeMetricFamily(
             "ringrift_round_age_seconds", "Seconds since a round was last decided here", consensus["round_age_s"]
         )
     yield GaugeMetricFamily("ringrift_events", "Events of the open epoch that this node holds", consensus["events"])
-    yield CounterMetricFamily("ringrift_ordered_events", "Events with a place in the order", consensus["ordered"])
+    yield CounterMetricFamily(
+        "ringrift_ordered_events", f"Events with a place in the order{_SWARM}", consensus["ordered"]
+    )
     yield GaugeMetricFamily(
         "ringrift_pending_events", "Own transactions that wait for their place in the order", consensus["pending"]
     )
-    yield GaugeMetricFamily("ringrift_forkers", "Members that forked in the open epoch", len(consensus["forkers"]))
+    yield GaugeMetricFamily(
+        "ringrift_forkers", f"Members that forked in the open epoch{_SWARM}", len(consensus["forkers"])
+    )
     yield GaugeMetricFamily(
         "ringrift_dissent", "1 if the ledger here differs from that of the others", int(bool(consensus["dissent"]))
     )
@@ -94,19 +111,19 @@ def _consensus_metrics(status: Status) -> Iterator[Metric]:
 def _conduct_metrics(status: Status) -> Iterator[Metric]:
     labels = ["member", "id"]
     unheard = GaugeMetricFamily(
-        "ringrift_member_unheard_seconds", "Time since the member's last event in the order", labels=labels
+        "ringrift_member_unheard_seconds", f"Time since the member's last event in the order{_SWARM}", labels=labels
     )
     withheld = CounterMetricFamily(
         "ringrift_member_withheld_preimages",
-        "Preimages that the member owed and did not reveal",
+        f"Preimages that the member owed and did not reveal{_SWARM}",
         labels=labels,
     )
     wrong = CounterMetricFamily(
-        "ringrift_member_wrong_results", "Match results of the member that were proven wrong", labels=labels
+        "ringrift_member_wrong_results", f"Match results of the member that were proven wrong{_SWARM}", labels=labels
     )
     equivocated = GaugeMetricFamily(
         "ringrift_member_equivocated",
-        "1 if the member is proven to have signed conflicting events",
+        f"1 if the member is proven to have signed conflicting events{_SWARM}",
         labels=labels,
     )
     for entry in status["conduct"]:
@@ -141,12 +158,12 @@ def _peer_metrics(status: Status) -> Iterator[Metric]:
 
 
 def _work_metrics(status: Status) -> Iterator[Metric]:
-    work, labels = status["work"], ["kind", "subject"]
+    work, labels = status["work"], ["kind"]
     done = GaugeMetricFamily("ringrift_work_done", "Games or steps of the current work that are done", labels=labels)
     wished = GaugeMetricFamily("ringrift_work_wished", "Games or steps of the current work in all", labels=labels)
     since = GaugeMetricFamily("ringrift_work_seconds", "Seconds since the current work began", labels=labels)
     if work is not None:
-        values = [work["kind"], work["subject"]]
+        values = [work["kind"]]
         done.add_metric(values, work["done"])
         wished.add_metric(values, work["wished"])
         since.add_metric(values, work["since_s"])
@@ -154,14 +171,14 @@ def _work_metrics(status: Status) -> Iterator[Metric]:
     yield from _slot_metrics(status)
     canonical = GaugeMetricFamily(
         "ringrift_canonical_since_round",
-        "Round that promoted this model",
-        labels=["configuration", "model"],
+        f"Round that promoted the model in force{_SWARM}",
+        labels=["configuration"],
     )
     promotions = CounterMetricFamily(
-        "ringrift_configuration_promotions", "Promotions of one configuration", labels=["configuration"]
+        "ringrift_configuration_promotions", f"Promotions of one configuration{_SWARM}", labels=["configuration"]
     )
     for configuration, model in sorted(status["canonical"].items()):
-        canonical.add_metric([configuration, model["model"]], model["since_round"])
+        canonical.add_metric([configuration], model["since_round"])
         promotions.add_metric([configuration], model["promotions"])
     yield from (canonical, promotions)
 
@@ -172,28 +189,32 @@ def _slot_metrics(status: Status) -> Iterator[Metric]:
     done = GaugeMetricFamily("ringrift_slot_done", "Games or steps of its claim that are done", labels=labels)
     wished = GaugeMetricFamily("ringrift_slot_wished", "Games or steps of its claim in all", labels=labels)
     since = GaugeMetricFamily("ringrift_slot_seconds", "Seconds since it began its claim", labels=labels)
+    failures = CounterMetricFamily("ringrift_slot_failures", "Jobs that failed in the worker slot", labels=labels)
     for slot in status["slots"]:
         work, values = slot["work"], [str(slot["number"]), slot["device"]]
         busy.add_metric(values, int(work is not None))
+        failures.add_metric(values, slot["failures"])
         if work is not None:
             done.add_metric(values, work["done"])
             wished.add_metric(values, work["wished"])
             since.add_metric(values, work["since_s"])
-    yield from (busy, done, wished, since)
+    yield from (busy, done, wished, since, failures)
 
 
 def _count_metrics(status: Status) -> Iterator[Metric]:
     counts = status["counts"]
-    yield CounterMetricFamily("ringrift_games", "Self-play games in the order", counts["games"])
-    yield CounterMetricFamily("ringrift_plies", "Plies of these games", counts["plies"])
-    yield CounterMetricFamily("ringrift_shards", "Shards of games in the order", counts["shards"])
-    yield CounterMetricFamily("ringrift_candidates", "Candidates in the order", counts["candidates"])
-    yield CounterMetricFamily("ringrift_promotions", "Promotions in the order", counts["promotions"])
-    yield CounterMetricFamily("ringrift_certificates", "Complete certificates", counts["certificates"])
-    yield CounterMetricFamily("ringrift_wrong_results", "Match results proven wrong", counts["wrong_results"])
-    yield GaugeMetricFamily("ringrift_open_cases", "Results that members are asked to replay", counts["open_cases"])
+    yield CounterMetricFamily("ringrift_games", f"Self-play games in the order{_SWARM}", counts["games"])
+    yield CounterMetricFamily("ringrift_plies", f"Plies of these games{_SWARM}", counts["plies"])
+    yield CounterMetricFamily("ringrift_shards", f"Shards of games in the order{_SWARM}", counts["shards"])
+    yield CounterMetricFamily("ringrift_candidates", f"Candidates in the order{_SWARM}", counts["candidates"])
+    yield CounterMetricFamily("ringrift_promotions", f"Promotions in the order{_SWARM}", counts["promotions"])
+    yield CounterMetricFamily("ringrift_certificates", f"Complete certificates{_SWARM}", counts["certificates"])
+    yield CounterMetricFamily("ringrift_wrong_results", f"Match results proven wrong{_SWARM}", counts["wrong_results"])
+    yield GaugeMetricFamily(
+        "ringrift_open_cases", f"Results that members are asked to replay{_SWARM}", counts["open_cases"]
+    )
     rejected = CounterMetricFamily(
-        "ringrift_rejected_transactions", "Transactions in the order without effect", labels=["reason"]
+        "ringrift_rejected_transactions", f"Transactions in the order without effect{_SWARM}", labels=["reason"]
     )
     for reason, number in sorted(counts["rejected"].items()):
         rejected.add_metric([reason], number)

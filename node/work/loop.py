@@ -42,6 +42,7 @@ async def _try_to_fulfil(context: WorkContext, desk: ClaimDesk, slot: SlotState,
         backoff.forget(subject)
     except JOB_FAILURES as trouble:
         backoff.record_failure(subject)
+        slot.failures += 1
         where, why = {"slot": slot.slot.number, "configuration": claim.configuration}, str(trouble)
         _log.warning("work failed", kind=claim.kind, why=why, **where)
         await context.submit(Release(context.next_id(), claim.id, as_reason(why)))

@@ -63,3 +63,4 @@ class SlotState:
         self.runner = runner
         self.backoff = Backoff(_LONGEST_PAUSE_S)
         self.work: WorkProgress | None = None
+        self.failures = 0  # jobs that failed since the start

@@ -100,6 +100,9 @@ class FakeSource:
                 "device": "cpu",
                 "address": "127.0.0.1:7400",
                 "lost_log_lines": 0,
+                "sources": "0123456789ab",
+                "disk_free_bytes": 71_000_000_000,
+                "memory_bytes": 210_000_000,
             },
             "swarm": {
                 "name": "workshop",
@@ -158,8 +161,8 @@ class FakeSource:
             "conduct": [self._conduct(number) for number in range(4)],
             "work": WORK,
             "slots": [
-                {"number": 1, "device": "NVIDIA <H200>", "work": WORK},
-                {"number": 2, "device": "cpu", "work": None},
+                {"number": 1, "device": "NVIDIA <H200>", "work": WORK, "failures": 0},
+                {"number": 2, "device": "cpu", "work": None, "failures": 3},
             ],
             "rest": "",
             "canonical": {

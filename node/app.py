@@ -21,7 +21,10 @@ import trio
 from consensus.ledger.records.decisions import OutdatedError
 from engine.backend.kernel_cache import name_cache_for_children
 from node.blobs.bulk_data import BulkData
+from node.blobs.custody import Custodian
 from node.blobs.messages import BLOB_PATH
+from node.blobs.push_messages import KEEP_PATH, PIECE_PATH
+from node.blobs.pushing import Pusher
 from node.blobs.serving import blob_route
 from node.config.identity import Identity, IdentityError, hold_key, load_identity
 from node.config.swarm_file import RunOptions, SwarmConfig
@@ -274,7 +277,9 @@ class _Peers:
         self._credentials = Credentials(ordering.identity, [])
         self._transport = HttpTransport(self._credentials, self.places.whereabouts)
         self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
-        self.bulk = BulkData(data, lambda: member.replica.ledger, self._transport, chance)
+        self.bulk = BulkData(
+            member.id, data, ledger=lambda: member.replica.ledger, transport=self._transport, chance=chance
+        )
         self._exchange = AddressExchange(
             whereabouts=self.places.whereabouts,
             peers=lambda: self.gossip.peers,
@@ -308,6 +313,8 @@ class _Peers:
             ADDRESS_PATH: self._exchange.route(),
             DIAL_BACK_PATH: self.dial_back.route(),
             BLOB_PATH: blob_route(self.bulk.blobs, self._store),
+            KEEP_PATH: self.bulk.incoming.keep_route(),
+            PIECE_PATH: self.bulk.incoming.piece_route(),
             CHAIN_PATH: chain_route(self._store),
         }
         return Router([], routes)
@@ -414,6 +421,8 @@ class _Work:
             fetcher=peers.bulk.fetcher,
             directory=data,
         )
+        self._custodian = Custodian(self.context, peers.bulk.blobs, peers.bulk.fetcher)
+        self._pusher = Pusher(self.context, peers.bulk.blobs, peers.bulk.transport, peers.gossip.is_asked)
         with suppress(OSError):
             clear_place(data / "work")  # left by work that a crash ended
         kernels = ("--kernels", str(data / "kernels"))
@@ -442,6 +451,7 @@ class _Work:
             life_s=self._options.life_s,
             cost=self._options.cost,
             idle=self._idle,
+            custody=(self._custodian, self._pusher),
             supervisor=self._supervisor,
         )
 

@@ -272,6 +272,38 @@ class BlobsInfo(TypedDict):
     """Those of them that could not be fetched again from peers yet."""
 
 
+class UnsafeShardInfo(TypedDict):
+    """A shard whose games do not count yet, because too few other members hold it. Part of `GET /status`."""
+
+    shard: str
+    """Digest."""
+    configuration: str
+    """What was played."""
+    author: str
+    """The member that played it."""
+    games: int
+    """How many games it has."""
+    age_s: float
+    """Seconds of the ledger's clock since it was announced."""
+    holders: int
+    """Other members that are there and hold it."""
+    lacking: int
+    """How many more have to."""
+    asked: list[str]
+    """The members that are asked to, the first ones first."""
+
+
+class CustodyInfo(TypedDict):
+    """Which shards too few members hold. Part of `GET /status`. See docs/steering.md."""
+
+    unsafe: list[UnsafeShardInfo]
+    """Those whose games do not count yet, oldest first, at most 64."""
+    unsafe_games: int
+    """The games of all of those."""
+    short: int
+    """Shards that count and lack a holder, because one is gone."""
+
+
 class Status(TypedDict):
     """The answer of `GET /status`. Metrics are drawn from this and nothing else."""
 
@@ -309,3 +341,5 @@ class Status(TypedDict):
     """The parts of this node that have failed since it started, the newest failure last."""
     blobs: BlobsInfo
     """What became of the files on this node's disk."""
+    custody: CustodyInfo
+    """Which shards too few members hold."""

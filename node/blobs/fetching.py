@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import trio
@@ -53,12 +54,18 @@ class BlobFetcher:
 
         The peers in `likely` are asked first. Raise BlobError if no peer could give it.
         """
+        async with self.alone(digest):
+            if self._blobs.size(digest) is None or not await self._blobs.verify(digest):
+                await self._fetch(digest, max_bytes, self._in_order(likely))
+
+    @asynccontextmanager
+    async def alone(self, digest: bytes) -> AsyncIterator[None]:
+        """Wait until nobody else here changes a blob, and keep others from it for as long as the context lasts."""
         while digest in self._done:
             await self._done[digest].wait()
         done = self._done[digest] = trio.Event()
         try:
-            if self._blobs.size(digest) is None or not await self._blobs.verify(digest):
-                await self._fetch(digest, max_bytes, self._in_order(likely))
+            yield
         finally:
             del self._done[digest]
             done.set()

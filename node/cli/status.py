@@ -100,6 +100,8 @@ def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "work", f"nothing: {status['rest']}" if status["rest"] else "nothing right now"
     shards = plural(counts["shards"], "shard")
     yield "games", f"{count(counts['games'])} in {shards}, {count(counts['plies'])} plies"
+    if (custody := status["custody"])["unsafe_games"]:
+        yield "custody", f"{count(custody['unsafe_games'])} games do not count yet: too few others hold them"
     promoted = f"{plural(counts['promotions'], 'promotion')}, {plural(counts['certificates'], 'certificate')}"
     yield "models", f"{plural(counts['candidates'], 'candidate')}, {promoted}"
     if counts["open_cases"] or counts["wrong_results"]:

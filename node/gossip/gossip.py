@@ -16,6 +16,8 @@ from node.system.supervision import Supervisor, Unsupervised
 from node.transport import Transport
 from node.transport.router import Route
 
+_ASKED_S = 60.0  # for which a request shows that others can reach this node
+
 
 class Gossip:
     """Asks peers and answers them, for one `Member`."""
@@ -77,6 +79,11 @@ class Gossip:
     def is_cut_off(self) -> bool:
         """See `PeerTable.is_cut_off`."""
         return self._table.is_cut_off()
+
+    def is_asked(self) -> bool:
+        """Return whether a peer has asked this node something lately: then others can reach it."""
+        since = trio.current_time() - _ASKED_S
+        return any(peer.asked_us_at > since for peer in self.peers.values())
 
     def statuses(self) -> list[PeerStatus]:
         """See `PeerTable.statuses`."""

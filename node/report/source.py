@@ -52,6 +52,7 @@ from node.proofs.faults import proof_path, read_proof
 from node.report import ledger as shown
 from node.report import membership
 from node.report.conduct import conduct, proofs
+from node.report.custody import custody_info
 from node.report.decisions import decisions, unknown_changes
 from node.report.effect_log import EffectLog
 from node.report.graph import GraphWindow
@@ -139,6 +140,7 @@ class NodeReport:
             "work": next((slot["work"] for slot in slots if slot["work"] is not None), None),
             "slots": slots,
             "rest": self._rest(),
+            "custody": custody_info(self._ledger),
             "canonical": shown.canonical(self._ledger),
             "counts": shown.counts(self._ledger),
             "failures": [_failure(failure) for failure in self._failures()],

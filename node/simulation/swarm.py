@@ -13,8 +13,10 @@ from consensus.replica import RoundEffects
 from consensus.roster import RosterMember
 from consensus.settings import Settings
 from node.blobs.fetching import BlobFetcher
+from node.blobs.incoming import IncomingBlobs
 from node.blobs.memory import MemoryBlobs
 from node.blobs.messages import BLOB_PATH
+from node.blobs.push_messages import KEEP_PATH, PIECE_PATH
 from node.blobs.serving import blob_route
 from node.config.identity import Identity
 from node.gossip.gossip import Gossip
@@ -300,11 +302,14 @@ class SimulatedSwarm:
         async def answer_sync(asking: bytes, body: bytes) -> bytes:
             return await instance_of.get(asking, first).sync_route.handler(asking, body)
 
+        incoming = IncomingBlobs(node.identity.id, lambda: first.member.replica.ledger, node.blobs, first.fetcher)
         routes = {
             SYNC_PATH: replace(first.sync_route, handler=answer_sync),
             ADDRESS_PATH: first.exchange.route(),
             CHAIN_PATH: node.tampering.chain_route(chain_route(first.store), first.member),
             BLOB_PATH: node.tampering.blob_route(blob_route(node.blobs, first.store), first.member),
+            KEEP_PATH: incoming.keep_route(),
+            PIECE_PATH: incoming.piece_route(),
         }
         return Router([], routes)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import trio
 
-from node.blobs.fetching import BlobFetcher
+from node.blobs.custody import Custodian
 from node.blobs.memory import MemoryBlobs
+from node.blobs.pushing import Pusher
 from node.proofs.faults import write_fault_proofs
 from node.simulation.fake_worker import FakeWorker
 from node.simulation.machine import Instance
@@ -44,7 +45,7 @@ class WorkingSwarm(SimulatedSwarm):
         directory = self._directory / f"node{node.number}"
         directory.mkdir(exist_ok=True)
         blobs = self._blobs[node.number]
-        fetcher = BlobFetcher(blobs, instance.transport, gossip.peers, chance)
+        fetcher = instance.fetcher
         context = NodeWorkContext(member, node.identity, roles=ROLES, blobs=blobs, fetcher=fetcher, directory=directory)
         self.contexts[node.number] = context
         *work, check = (self.worker(node, chance, directory) for _ in range(self.slots + 1))
@@ -53,7 +54,19 @@ class WorkingSwarm(SimulatedSwarm):
             nursery.start_soon(context.run)
             nursery.start_soon(write_fault_proofs, context, MemoryStore(node.disk), directory / "faults")
             nursery.start_soon(
-                partial(work_for_the_swarm, context, member, gossip, slots=slots, checker=check, device="simulated")
+                partial(
+                    work_for_the_swarm,
+                    context,
+                    member,
+                    gossip,
+                    slots=slots,
+                    checker=check,
+                    device="simulated",
+                    custody=(
+                        Custodian(context, blobs, fetcher),
+                        Pusher(context, blobs, instance.transport, gossip.is_asked),
+                    ),
+                )
             )
 
     def worker(self, node: SimulatedNode, chance: random.Random, directory: Path) -> JobRunner:

@@ -228,3 +228,8 @@ def _blob_metrics(status: Status) -> Iterator[Metric]:
     )
     yield CounterMetricFamily("ringrift_blobs_damaged", "Blobs found damaged on this disk", blobs["damaged"])
     yield GaugeMetricFamily("ringrift_blobs_lost", "Damaged blobs that peers could not give yet", blobs["lost"])
+    custody = status["custody"]
+    unsafe = "Games that do not count yet, as too few members hold them"
+    yield GaugeMetricFamily("ringrift_unsafe_games", unsafe, custody["unsafe_games"])
+    short = "Shards that count and lack a holder, because one is gone"
+    yield GaugeMetricFamily("ringrift_short_shards", short, custody["short"])

@@ -7,6 +7,8 @@ import trio
 
 from consensus.ledger.priorities import why_rest
 from consensus.ledger.records.transactions import Profile
+from node.blobs.custody import Custodian
+from node.blobs.pushing import Pusher
 from node.gossip.gossip import Gossip
 from node.member.member import Member
 from node.system.supervision import Supervisor, Unsupervised
@@ -45,6 +47,7 @@ async def work_for_the_swarm(
     life_s: int = 0,
     cost: int = 0,
     idle: IdleHook | None = None,
+    custody: tuple[Custodian, Pusher] | None = None,
     supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
@@ -67,6 +70,9 @@ async def work_for_the_swarm(
             if context.genesis.settings.steering.rules:
                 nursery.start_soon(run, "nominating", nominate_on_regressions, context)
                 nursery.start_soon(run, "telling rates", profile.run)
+            if custody is not None and context.genesis.settings.steering.rules:
+                nursery.start_soon(run, "holding shards", custody[0].run)
+                nursery.start_soon(run, "bringing shards", custody[1].run)
             for slot in slots if roles else ():
                 part = "working" if len(slots) == 1 else f"working in slot {slot.slot.number}"
                 nursery.start_soon(run, part, work_on, context, desk, slot)

@@ -13,6 +13,7 @@ from consensus.epoch import EpochRecord
 from consensus.event import make_event
 from consensus.keys import SigningKey
 from consensus.roster import Roster, RosterMember
+from node.blobs.incoming import IncomingBlobs
 from node.blobs.memory import MemoryBlobs
 from node.blobs.messages import BlobAnswer, BlobRequest
 from node.blobs.serving import blob_route
@@ -90,6 +91,8 @@ CONSTANTS = {
     "peers asked at a time for records": "node.statesync.catchup:_PEERS_ASKED",
     "a piece is asked of another peer, too, after": "node.blobs.download:_PATIENCE_S",
     "a peer that could not be reached is left alone for": "node.blobs.fetching:_AWAY_S",
+    "a member to which a blob could not be brought is asked again after": "node.blobs.pushing:_AGAIN_S",
+    "a shard is brought if nobody has fetched it after": "node.blobs.pushing:_AUTHOR_WAITS_S",
     "pauses after 429 on `/blobs/read`": "node.blobs.fetching:_PAUSES_S",
     "a peer that answers 429 on `/gossip/chain` is asked again after": "node.statesync.catchup:_BUSY_PAUSE_S",
     "and so often": "node.statesync.catchup:_BUSY_RETRIES",
@@ -105,6 +108,8 @@ ANSWERS = {
     ),
     "/gossip/dial-back": ("node.membership.dial_back:MAX_ANSWER_BYTES", "node.membership.dial_back:TIMEOUT_S"),
     "/blobs/read": ("node.blobs.messages:MAX_ANSWER_BYTES", "node.blobs.fetching:_TIMEOUT_S"),
+    "/blobs/keep": ("node.blobs.push_messages:MAX_KEEP_ANSWER_BYTES", "node.blobs.pushing:_TIMEOUT_S"),
+    "/blobs/piece": ("node.blobs.push_messages:MAX_PIECE_ANSWER_BYTES", "node.blobs.pushing:_TIMEOUT_S"),
 }
 """How long an answer may be, and how long the asking side waits for it."""
 
@@ -137,12 +142,15 @@ def test_the_page_gives_the_limits_and_pauses_of_the_code() -> None:
 
 def _routes() -> dict[str, Route]:
     sync, addresses = object.__new__(SyncServer), object.__new__(AddressExchange)  # a route is made without any state
+    incoming = object.__new__(IncomingBlobs)
     return {
         _value("node.gossip.messages:SYNC_PATH"): sync.route(),
         _value("node.membership.address_messages:ADDRESS_PATH"): addresses.route(),
         _value("node.membership.dial_back:DIAL_BACK_PATH"): object.__new__(DialBack).route(),
         _value("node.statesync.serving:CHAIN_PATH"): chain_route(MemoryStore(MemoryDisk())),
         _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs(), MemoryStore(MemoryDisk())),
+        _value("node.blobs.push_messages:KEEP_PATH"): incoming.keep_route(),
+        _value("node.blobs.push_messages:PIECE_PATH"): incoming.piece_route(),
     }
 
 

@@ -48,8 +48,10 @@ from consensus.roster import Roster, RosterMember
 from consensus.settings import Settings, SteeringSettings
 from consensus.statement import pae
 from consensus.sync import Tip
+from node.blobs import PIECE_BYTES, push_messages
 from node.blobs import messages as blob_messages
 from node.blobs.messages import BlobMessageError, BlobRequest
+from node.blobs.push_messages import KeepRequest, PushedPiece
 from node.config.swarm_file import parse_config
 from node.config.toml import ConfigError
 from node.gossip.messages import MAX_MESSAGE_BYTES, MessageError, SyncAnswer, SyncRequest, decode_answer, decode_request
@@ -331,6 +333,16 @@ def check_dial_back(data: bytes) -> None:
 @cache
 def _signatures() -> frozenset[bytes]:
     return frozenset(claim.signature for raw in address_samples()[:1] for claim in decode_address_answer(raw).claims)
+
+
+def check_push_message(data: bytes) -> None:
+    try:
+        push_messages.decode_keep(data)
+    except BlobMessageError:
+        try:
+            push_messages.decode_piece(data)
+        except BlobMessageError:
+            push_messages.decode_wanted(data, KeepRequest(bytes(32), 9 * PIECE_BYTES))
 
 
 def check_blob_message(data: bytes) -> None:
@@ -660,6 +672,15 @@ TARGETS: dict[str, Callable[[], Target]] = {
             encode({"size": 900, "data": bytes(900)}),
         ],
         check_blob_message,
+        (BlobMessageError,),
+    ),
+    "push-message": lambda: Target(
+        [
+            KeepRequest(bytes(32), 70_000).encode(),
+            PushedPiece(bytes(32), 3, bytes(900)).encode(),
+            push_messages.encode_wanted([0, 3, 8]),
+        ],
+        check_push_message,
         (BlobMessageError,),
     ),
     "transaction": lambda: Target(transaction_samples(), LedgerCheck(), (EncodingError, MalformedError)),

@@ -165,6 +165,7 @@ class FakeSource:
                 {"number": 2, "device": "cpu", "work": None, "failures": 3},
             ],
             "rest": "",
+            "custody": {"unsafe": [], "unsafe_games": 0, "short": 0},
             "canonical": {
                 "hex8-2": {
                     "model": digest("model 1"),

@@ -1,4 +1,9 @@
-"""Which shards a member is to hold now, so that their games count or go on being there (`rules.custody`)."""
+"""What members are to hold now, so that the games of shards count or go on being there (`rules.custody`).
+
+Other data of a member is needed, too, while it is the only one that has it: files of its candidates, games of its
+results. Others fetch these when they need them. Whoever cannot be reached brings them to members that are found in the
+same way; nothing in the ledger waits for that.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from dataclasses import dataclass
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Shard
+from consensus.ledger.records.ratings import Contest
+from consensus.ledger.rules.custody import order_of
 from consensus.ledger.views import Views
 
 _WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
@@ -74,3 +81,29 @@ def kept_shards(ledger: Views, configuration: str) -> Iterator[Shard]:
         if shard.standing not in ("struck", "lost"):
             games += shard.games
             yield shard
+
+
+def offered(ledger: Views, author: MemberId) -> dict[bytes, int | None]:
+    """Return the blobs, with their sizes where these are known, that others need and a member has made: not shards.
+
+    They are the files of its candidates, what its trainings ended with, and the games of its results in open matches
+    and series.
+    """
+    blobs: dict[bytes, int | None] = {}
+    for candidacy in ledger.candidates():
+        if candidacy.author == author:
+            blobs.update(dict.fromkeys(candidacy.model.files.values()))
+            if candidacy.state is not None:
+                blobs[candidacy.state.digest] = candidacy.state.size
+    contests: list[Contest] = [*ledger.candidates(), *ledger.series()]
+    slots = [slot for contest in contests for slot in contest.slots]
+    results = (slot.result for slot in slots if slot.result is not None)
+    blobs.update((result.blob, result.size) for result in results if result.author == author)
+    return blobs
+
+
+def keepers(ledger: Views, digest: bytes, author: MemberId) -> tuple[MemberId, ...]:
+    """Return the members to which one that cannot be reached brings what it made; the first ones that are there."""
+    there = ledger.present_members() - {author}
+    order = [member for member in order_of(ledger.roster.weights, digest) if member in there]
+    return tuple(order[: ledger.settings.steering.custodians])

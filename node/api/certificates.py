@@ -27,5 +27,7 @@ class CertificateInfo(TypedDict):
     """Weight of these members."""
     weight: int
     """Weight of all members of the roster that seals it."""
+    missing: list[str]
+    """Names of the members that have not sealed it."""
     complete: bool
     """Whether more than 2/3 of that weight has sealed it."""

@@ -49,5 +49,13 @@ class MemberInfo(TypedDict):
     """Seconds since it last said something correct to this node; null for this node and before that."""
     lag_events: int | None
     """Events this node has and it lacked when it last said what it has; null for this node and before that."""
+    reached: bool | None
+    """Whether it answered, or refused to, when this node asked it last; null for this node and before that."""
+    asked_s: float | None
+    """Seconds since it last asked this node something, so that it reaches it; null for this node and before that."""
+    flaps: int
+    """How often it stopped giving usable answers since this node started."""
+    error: str
+    """Why its last answer was of no use; empty if it was."""
     state: MemberState
     """As a peer's `state` in `GET /status`; "self" is this node, "left" a founder that left."""

@@ -51,6 +51,8 @@ def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "failed", f"{failure['part']}, {times}, last {ago(failure['ago_s'])}: {failure['reason']}; see the log"
     members = plural(swarm["members"], "member")
     yield "swarm", f"{members}, weight {count(swarm['weight'])}, genesis {short(swarm['genesis'])}"
+    if swarm["quorum"]:
+        yield "quorum", f"missing: {swarm['quorum']}"
     if swarm["fragility"]:
         yield "fragile", swarm["fragility"]
     if swarm["open_proposals"]:

@@ -85,6 +85,10 @@ class Gossip:
         since = trio.current_time() - _ASKED_S
         return any(peer.asked_us_at > since for peer in self.peers.values())
 
+    def in_touch(self) -> list[MemberId]:
+        """See `PeerTable.in_touch`."""
+        return self._table.in_touch()
+
     def statuses(self) -> list[PeerStatus]:
         """See `PeerTable.statuses`."""
         return self._table.statuses()

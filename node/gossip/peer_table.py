@@ -29,6 +29,9 @@ class PeerStatus:
     bytes_received: int
     error: str  # what went wrong last; empty if nothing did
     refused_with: int | None  # HTTP status, if it refused to answer
+    reached: bool | None  # whether it answered or refused when it was last asked; None: it was not asked yet
+    asked_us_s: float | None  # seconds since it last asked us something
+    flaps: int  # how often it stopped giving usable answers
 
 
 class PeerTable:
@@ -99,7 +102,11 @@ class PeerTable:
 
     def is_cut_off(self) -> bool:
         """Return whether those that lately spoke of our epoch, we among them, are too few to decide anything."""
-        return not self._replica.roster.supermajority([self._member.id, *(peer.id for peer in self._recent())])
+        return not self._replica.roster.supermajority(self.in_touch())
+
+    def in_touch(self) -> list[MemberId]:
+        """Return the members that lately spoke of our epoch, we among them."""
+        return [self._member.id, *(peer.id for peer in self._recent())]
 
     def _is_overdue(self, recent: Sequence[Peer]) -> bool:
         """Return whether a peer has closed our epoch with events that have all been here for a while."""
@@ -130,6 +137,9 @@ class PeerTable:
                 bytes_received=peer.bytes_received,
                 error=peer.error,
                 refused_with=peer.refused_with,
+                reached=peer.is_reachable if peer.is_reachable or peer.error else None,
+                asked_us_s=now - peer.asked_us_at if math.isfinite(peer.asked_us_at) else None,
+                flaps=peer.flaps,
             )
             for peer in self.peers.values()
         ]

@@ -42,6 +42,7 @@ class Peer:
         self.is_busy = False  # being asked
         self.is_reachable = False  # it answered or refused when it was last asked
         self.backoff = PeerBackoff()
+        self.flaps = 0  # how often it stopped giving usable answers
         self.error = ""  # what went wrong last; empty if it has answered since
         self.refused_with: int | None = None  # HTTP status, if what went wrong is that it refused to answer
         self.bytes_sent = 0  # in requests and answers
@@ -100,6 +101,8 @@ class Peer:
 
     def observe_failure(self, error: AskError, now: float, chance: random.Random) -> None:
         """Take in that the peer gave no usable answer."""
+        if self.contacted_at is not None and not self.error:
+            self.flaps += 1
         self.backoff.observe_failure(now, chance)
         self.error = str(error)
         self.is_reachable = isinstance(error, Refused)

@@ -98,7 +98,7 @@ def models(ledger: Ledger, name_of: NameOf) -> list[ModelInfo]:
     return answer
 
 
-def certificates(ledger: Ledger) -> list[CertificateInfo]:
+def certificates(ledger: Ledger, name_of: NameOf) -> list[CertificateInfo]:
     """Return one entry for each promotion, oldest first."""
     return [
         {
@@ -111,6 +111,11 @@ def certificates(ledger: Ledger) -> list[CertificateInfo]:
             "seals": len(promotion.seals),
             "sealed": ledger.roster_of(promotion).weight(entry.author for entry in promotion.seals),
             "weight": ledger.roster_of(promotion).total_weight,
+            "missing": [
+                name_of(member.id)
+                for member in ledger.roster_of(promotion).members
+                if all(entry.author != member.id for entry in promotion.seals)
+            ],
             "complete": bool(promotion.certified),
         }
         for promotion in ledger.promotions()

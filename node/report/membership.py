@@ -145,6 +145,10 @@ def departed(address_book: AddressBook) -> list[MemberInfo]:
             "work": "",
             "last_contact_s": None,
             "lag_events": None,
+            "reached": None,
+            "asked_s": None,
+            "flaps": 0,
+            "error": "",
             "state": "left",
         }
         for member in address_book.founders

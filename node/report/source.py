@@ -64,7 +64,7 @@ from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
 from node.system.usage import free_bytes, memory_bytes
 from node.system.version import source_digest, version
-from node.text.formatting import fragility
+from node.text.formatting import fragility, quorum
 from node.work.context import WorkProgress
 from node.work.node_context import NodeWorkContext
 from node.work.slots import SlotState
@@ -202,7 +202,7 @@ class NodeReport:
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""
-        return shown.certificates(self._ledger)
+        return shown.certificates(self._ledger, self._address_book.name)
 
     def faults(self) -> list[ProofInfo]:
         """See `StatusSource.faults`."""
@@ -261,8 +261,15 @@ class NodeReport:
             "members": len(self._address_book.roster),
             "weight": self._address_book.roster.total_weight,
             "open_proposals": len(self._ledger.proposals()),
+            "quorum": self.quorum(),
             "fragility": self.fragility(),
         }
+
+    def quorum(self) -> str:
+        """Return what is missing for a decision, and who is silent; empty if nothing is missing."""
+        roster, near = self._member.replica.roster, set(self._gossip.in_touch())
+        silent = [self._address_book.name(member.id) for member in roster.members if member.id not in near]
+        return quorum(roster.weight(near), roster.total_weight, silent)
 
     def fragility(self) -> str:
         """Return which members the swarm cannot do without, and the remedy; empty if there are none."""
@@ -309,7 +316,8 @@ class NodeReport:
         if down:
             return False, f"{down[-1].part} failed and starts again soon: {down[-1].reason}"
         if not self._gossip.is_caught_up():
-            return False, "not level with members of more than 2/3 of the weight"
+            missing = self.quorum()
+            return False, f"not level with members of more than 2/3 of the weight{missing and ': '}{missing}"
         silence = f"; makes no events for now: {status.ailment}" if status.ailment else ""
         return True, f"level with members of more than 2/3 of the weight{silence}"
 
@@ -376,6 +384,10 @@ class NodeReport:
             "work": shown.claims_in_words(self._ledger, listed.id),
             "last_contact_s": None if peer is None else peer.contacted_s,
             "lag_events": None if peer is None or peer.contacted_s is None else peer.lag,
+            "reached": None if peer is None else peer.reached,
+            "asked_s": None if peer is None else peer.asked_us_s,
+            "flaps": 0 if peer is None else peer.flaps,
+            "error": "" if peer is None else peer.error,
             "state": "self" if listed.id == self._me else "never" if peer is None else _state(peer),
         }
 

@@ -41,6 +41,16 @@ def count(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
+def bytes_in_words(number: int) -> str:
+    """Return an amount of memory with its unit: "512 B", "3.4 kB", "120 MB", "98.8 GB"."""
+    value, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
 def share(part: int, whole: int) -> str:
     """Return a percentage with one decimal: "62.5%"; a dash where `whole` is 0."""
     return f"{100 * part / whole:.1f}%" if whole else "–"
@@ -49,6 +59,14 @@ def share(part: int, whole: int) -> str:
 def needed(total: int) -> int:
     """Return the least weight that is more than 2/3 of `total`."""
     return 2 * total // 3 + 1
+
+
+def quorum(weight: int, total: int, silent: Sequence[str]) -> str:
+    """Return what is missing for a decision: "2 of 4 weight, 3 needed; silent: node3, node4"; empty if nothing is."""
+    if weight >= needed(total):
+        return ""
+    who = f"; silent: {', '.join(silent)}" if silent else ""
+    return f"{count(weight)} of {count(total)} weight, {count(needed(total))} needed{who}"
 
 
 def short(identifier: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from markupsafe import Markup
 
 from engine.config import CONFIGS
 from node.api.log import LogEntry
+from node.api.members import MemberInfo
 from node.api.models import ModelInfo
+from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
 from node.api.source import StatusSource
 from node.api.status import Status
@@ -129,6 +131,7 @@ def _home(source: StatusSource, status: Status) -> dict[str, Any]:
         ),
         "conduct": [(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
         "members": members,
+        "voteless": partial(_voteless, members),
         "offers": any(formatting.offer(member) for member in members),
         "work": source.work(),
         "steering": source.steering(),
@@ -138,6 +141,12 @@ def _home(source: StatusSource, status: Status) -> dict[str, Any]:
         "older_certificates": max(0, len(certificates) - _MOST_CERTIFICATES),
         "log": _news(source.latest(_LOG_SEARCHED)),
     }
+
+
+def _voteless(members: list[MemberInfo], proposal: ProposalInfo) -> list[str]:
+    """Return the names of the members with weight that have not voted on a proposal."""
+    voted = {vote["member"] for vote in proposal["votes"]}
+    return [entry["name"] for entry in members if entry["weight"] and entry["id"] not in voted]
 
 
 def _curves(models: list[ModelInfo], ratings: list[RatingInfo]) -> list[tuple[str, Markup]]:
@@ -180,6 +189,7 @@ def _template(name: str) -> Template:
         finalize=_shown,
     )
     environment.globals["bar_of_test"] = charts.bar_of_test
+    environment.filters["bytes"] = formatting.bytes_in_words
     environment.filters.update({each: getattr(formatting, each) for each in _FILTERS})
     return environment.get_template(name)
 

@@ -110,6 +110,7 @@ class FakeSource:
                 "members": 4,
                 "weight": 4,
                 "open_proposals": 1,
+                "quorum": "",
                 "fragility": "",
             },
             "decisions": {
@@ -249,6 +250,10 @@ class FakeSource:
                 "events": (2401, 2398, 2390, 2309)[number],
                 "games": (3012, 2511, 2100, 500)[number],
                 "work": work[number],
+                "reached": (None, True, True, False)[number],
+                "asked_s": (None, 0.7, 2.0, None)[number],
+                "flaps": (0, 0, 1, 4)[number],
+                "error": "" if number < 3 else "no answer within 5 s",
             }
             for number in range(4)
         ]
@@ -531,6 +536,7 @@ class FakeSource:
                 "seals": 4,
                 "sealed": 4,
                 "weight": 4,
+                "missing": [],
                 "complete": True,
             }
         ]

@@ -203,5 +203,8 @@ def test_a_peer_that_turns_this_node_away_is_told_from_a_silent_one(
         bytes_received=0,
         error="" if state == "ok" else "refused with 403, it says",  # what counts is the status
         refused_with=refused_with,
+        reached=state == "ok",
+        asked_us_s=None,
+        flaps=0,
     )
     assert _state(peer) == told

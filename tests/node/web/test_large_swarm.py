@@ -4,23 +4,20 @@ from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from time import process_time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from node.config.address import Address
 from node.gossip.rhythm import Rhythm
 from node.member.timing import CreationTiming
-from node.membership.proposals import Proposals
 from node.report.effect_log import EffectLog
-from node.report.source import NodeReport
 from node.simulation.run import make_deterministic, short_preimage_chains
 from node.simulation.working_swarm import WorkingSwarm
 from node.web.page import render_page
 from tests.node.fake_source import FakeSource
+from tests.node.report.simulated import report_of
 
 MEMBERS = 40
 LARGEST_BYTES = 300_000
@@ -94,30 +91,3 @@ def test_the_pages_of_forty_simulated_nodes_are_small_and_fast(tmp_path: Path) -
 
     with short_preimage_chains():
         trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-
-
-def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeReport:
-    """Return what the first node of a simulated swarm tells about itself."""
-    node = swarm.nodes[0]
-    member, gossip, scrubber = node.member, node.gossip, SimpleNamespace(checked_bytes=0, damaged=0, lost=0)
-    assert member is not None
-    assert gossip is not None
-    unchecked: Any = scrubber
-    unasked: Any = SimpleNamespace(tried=list, unreached=str)
-    return NodeReport(
-        me=node.identity.id,
-        address_book=swarm.address_book(node, member),
-        member=member,
-        gossip=gossip,
-        dial_back=unasked,
-        context=swarm.contexts[node.number],
-        effects=effects,
-        proposals=Proposals(node.identity.id, lambda: member.replica.ledger),
-        scrubber=unchecked,
-        device="simulated",
-        slots=(),
-        listen=Address("127.0.0.1", 7000),
-        faults=directory,
-        blob_path=lambda digest: directory / digest.hex(),
-        failures=list,
-    )

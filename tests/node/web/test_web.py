@@ -198,6 +198,25 @@ def test_page_says_why_the_node_is_silent(source: FakeSource) -> None:
     assert "This node makes no events for now: 900 events behind." in render_page(source)
 
 
+def test_page_says_what_is_missing_for_a_quorum(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "2 of 4 weight, 3 needed; silent: cedar, dune"
+    source.values["swarm"]["quorum"] = missing
+    assert f"Nothing can be decided: {missing}." in render_page(source)
+    source.values["ready"], source.values["ready_reason"] = False, f"not level: {missing}"
+    assert render_page(source).count(missing) == 2, "in the notice, and as the badge's title"
+    sealing = [{**source.certificates()[0], "complete": False, "sealed": 2, "missing": ["cedar", "<dune>"]}]
+    monkeypatch.setattr(source, "certificates", lambda: sealing)
+    for path in ("/", f"/promotions/{digest('certificate 1')}"):
+        assert "3 needed; missing: cedar, &lt;dune&gt;" in render_page(source, path)
+    assert "still to vote: birch, cedar, &lt;dune&gt;" in render_page(source)
+
+
+def test_page_tells_both_directions_of_reachability(source: FakeSource) -> None:
+    text = " ".join(" ".join(_Page(render_page(source)).words).split())
+    for shown in ("reaches us", "flaps", "0.7 s ago", "210 MB of memory", "71.0 GB of disk", "version 0.1.0"):
+        assert shown in text, shown
+
+
 def test_page_of_a_swarm_in_which_all_behave(source: FakeSource) -> None:
     source.values["conduct"] = source.values["conduct"][:2]
     assert "Conduct of members" not in render_page(source)

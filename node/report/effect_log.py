@@ -34,25 +34,7 @@ class EffectLog:
         """Append the effects of one round, all of them."""
         for effect in effects:
             self._last = max(self._last + 1, effect.round * _PLACES)
-            member = effect.member
-            self._entries.append(
-                {
-                    "number": self._last,
-                    "kind": effect.kind,
-                    "member": "" if member is None else id_text(member),
-                    "name": "" if member is None else self._name_of(member),
-                    "round": effect.round,
-                    "time": effect.time,
-                    "fields": self._fields(effect.fields),
-                }
-            )
-
-    def _fields(self, fields: Mapping[str, Scalar]) -> dict[str, str | int | bool | None]:
-        plain = {name: _plain(value) for name, value in fields.items()}
-        for role in ("subject", "accused", "suspect"):  # members that the effect is about
-            if isinstance(member := fields.get(role), bytes):
-                plain[f"{role}_name"] = self._name_of(member)
-        return plain
+            self._entries.append(log_entry(effect, self._last, self._name_of))
 
     def after(self, number: int) -> list[LogEntry]:
         """Return the oldest kept entries with a larger number, at most `_MAX_ANSWERED` of them."""
@@ -62,6 +44,28 @@ class EffectLog:
     def latest(self, count: int) -> list[LogEntry]:
         """Return the last `count` entries that are kept, oldest first."""
         return list(self._entries)[-count:]
+
+
+def log_entry(effect: Effect, number: int, name_of: Callable[[MemberId], str]) -> LogEntry:
+    """Return an effect as `GET /log` tells it."""
+    member = effect.member
+    return {
+        "number": number,
+        "kind": effect.kind,
+        "member": "" if member is None else id_text(member),
+        "name": "" if member is None else name_of(member),
+        "round": effect.round,
+        "time": effect.time,
+        "fields": _fields(effect.fields, name_of),
+    }
+
+
+def _fields(fields: Mapping[str, Scalar], name_of: Callable[[MemberId], str]) -> dict[str, str | int | bool | None]:
+    plain = {name: _plain(value) for name, value in fields.items()}
+    for role in ("subject", "accused", "suspect"):  # members that the effect is about
+        if isinstance(member := fields.get(role), bytes):
+            plain[f"{role}_name"] = name_of(member)
+    return plain
 
 
 def _plain(value: Scalar) -> str | int | bool | None:

@@ -9,7 +9,7 @@ from consensus.keys import MemberId, id_text
 from consensus.replica import RoundEffects
 from consensus.roster import Roster
 from node.gossip.peer_table import PeerStatus
-from node.report.effect_log import EffectLog
+from node.report.effect_log import log_entry
 from node.text.effects import predicate
 from node.text.formatting import needed
 
@@ -25,10 +25,10 @@ _log = structlog.get_logger(__name__)
 
 async def tell_effects(rounds: AsyncIterable[RoundEffects], me: MemberId, name_of: NameOf) -> None:
     """Log what the order brings about this member's work, about models and decisions, and who was convicted."""
-    entries, own = EffectLog(name_of), id_text(me)
+    own = id_text(me)
     async for decided in rounds:
-        entries.observe(decided.effects)
-        for entry in entries.latest(len(decided.effects)) if decided.effects else ():
+        for effect in decided.effects:
+            entry = log_entry(effect, 0, name_of)
             kind, text = entry["kind"], predicate(entry)
             if text is None:
                 continue

@@ -2,9 +2,10 @@
 
 Start: identity and store (whose lock keeps a second process off the same data), then the member replays what
 is stored, then the ports open, then gossip begins. Work begins once the node is level with a quorum: what it
-would claim before that was decided long ago. End: SIGTERM or SIGINT cancels everything; the store and the
-workers are closed behind a shield. An error that nobody foresaw ends the part in which it is, and the part starts again
-(`node.system.supervision`); only an error of the task that owns the replica, or of the store, ends the node.
+would claim before that was decided long ago. End: SIGTERM or SIGINT drains the work (`node.work.drain`) and then
+cancels everything, as a second one does at once; the store and the workers are closed behind a shield. An error that
+nobody foresaw ends the part in which it is, and the part starts again (`node.system.supervision`); only an error of the
+task that owns the replica, or of the store, ends the node.
 """
 
 import os
@@ -68,6 +69,7 @@ from node.transport.router import Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 from node.web.server import serve_local
+from node.work.drain import Drain
 from node.work.idle import IdleHook
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
@@ -102,21 +104,31 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     data = data.absolute()  # children start in another working directory, since ours may be deleted
     name_cache_for_children()
     async with trio.open_nursery() as nursery:
-        await nursery.start(end_on_signal, nursery.cancel_scope)
+        drain = Drain(options.drain_s)
+        await nursery.start(end_on_signal, nursery.cancel_scope, drain.begin)
+        nursery.start_soon(_end_when_drained, drain, nursery.cancel_scope)
         if options.attended:
             nursery.start_soon(end_with_input, nursery.cancel_scope)
         await wait_until_set(SystemClock())
-        await _run_parts(config, identity, key_file, data, options)
+        await _run_parts(config, identity, key_file, data, options, drain=drain)
 
 
-async def _run_parts(config: SwarmConfig, identity: Identity, key_file: Path, data: Path, options: RunOptions) -> None:
+async def _end_when_drained(drain: Drain, scope: trio.CancelScope) -> None:
+    await drain.wait_until_done()
+    _log.info("ending")
+    scope.cancel()
+
+
+async def _run_parts(
+    config: SwarmConfig, identity: Identity, key_file: Path, data: Path, options: RunOptions, *, drain: Drain
+) -> None:
     data.mkdir(parents=True, exist_ok=True)
     earlier = None if config.earlier is None else config.earlier.digest
     store = SqliteStore(data, genesis=config.genesis.digest, member=identity.id, earlier=earlier)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.aclose)
         stack.callback(os.close, hold_key(key_file))
-        node = _Node(config, identity, store, data, options)
+        node = _Node(config, identity, store, data, options, drain=drain)
         stack.push_async_callback(node.close)
         async with trio.open_nursery() as nursery:
             await node.start(nursery)
@@ -126,7 +138,14 @@ class _Node:
     """The parts, and the order in which they start."""
 
     def __init__(
-        self, config: SwarmConfig, identity: Identity, store: SqliteStore, data: Path, options: RunOptions
+        self,
+        config: SwarmConfig,
+        identity: Identity,
+        store: SqliteStore,
+        data: Path,
+        options: RunOptions,
+        *,
+        drain: Drain,
     ) -> None:
         seed = secrets.randbits(64)
         chance = random.Random(seed)
@@ -148,7 +167,8 @@ class _Node:
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger, remembered)
         self._peers.places.address_book.follow_keys(self._proposals.earlier_keys)
         self._effects = EffectLog(self._peers.places.address_book.name)
-        self._work = _Work(self._ordering, self._peers, data, options, self._supervisor)
+        self._drain = drain
+        self._work = _Work(self._ordering, self._peers, data, options, self._supervisor, drain=drain)
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in `nursery`; return when the node serves and gossips."""
@@ -201,6 +221,7 @@ class _Node:
             scrubber=self._peers.bulk.scrubber,
             device=self._work.device,
             slots=self._work.slots,
+            drain=self._drain,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
             blob_path=self._peers.bulk.blobs.path,
@@ -210,7 +231,8 @@ class _Node:
     def _actions(self, report: NodeReport) -> NodeActions:
         address_book = self._peers.places.address_book
         governance = Governance(self._work.context, address_book, self._proposals, report.level)
-        return NodeActions(governance, Nominations(self._work.context, report.level), address_book)
+        nominations = Nominations(self._work.context, report.level)
+        return NodeActions(governance, nominations, address_book, self._drain)
 
     async def close(self) -> None:
         """End the child processes and the connections."""
@@ -405,8 +427,10 @@ class _Work:
         data: Path,
         options: RunOptions,
         supervisor: RestartingSupervisor,
+        *,
+        drain: Drain,
     ) -> None:
-        self._supervisor = supervisor
+        self._supervisor, self._drain = supervisor, drain
         self._options = options
         self._idle = None
         if options.idle_command is not None:
@@ -430,7 +454,8 @@ class _Work:
         self._rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
 
         def runner(name: str, environment: Mapping[str, str]) -> WatchedRunner:
-            return WatchedRunner(WorkerProcess(data / f"{name}.log", command, environment), self._rates, longest_s)
+            process = WorkerProcess(data / f"{name}.log", command, environment, drain.enough)
+            return WatchedRunner(process, self._rates, longest_s)
 
         planned = plan_slots(gpus, count_cores(), options.slots) if options.roles else ()
         self.slots = tuple(SlotState(slot, runner(slot.file_name, slot.environment())) for slot in planned)
@@ -452,6 +477,7 @@ class _Work:
             cost=self._options.cost,
             idle=self._idle,
             custody=(self._custodian, self._pusher),
+            drain=self._drain,
             supervisor=self._supervisor,
         )
 

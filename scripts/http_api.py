@@ -18,6 +18,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from node.api import play, requests, status
+from node.api.drains import DrainInfo
 from node.api.errors import ErrorInfo
 from node.api.health import HealthInfo, ReadinessInfo
 from node.api.matches import MatchInfo
@@ -135,6 +136,7 @@ PATHS = (
     _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
     _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
     _Path("POST", "/nominate", NominationInfo, "nominate an earlier model again", body=requests.NominateRequest),
+    _Path("POST", "/drain", DrainInfo, "end the work of this node, and then the node", body=requests.DrainRequest),
     _Path("POST", "/play", play.PlayInfo, "begin a game against a model", body=play.PlayRequest),
     _Path("POST", "/play/move", play.PlayInfo, "play a move", body=play.PlayMoveRequest),
     _Path("POST", "/play/answer", play.PlayInfo, "let the model play a move", body=play.PlayGameRequest),

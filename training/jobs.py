@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import Config, config
-from training.progress import Report
+from training.progress import Report, never
 
 if TYPE_CHECKING:
     from engine.search import EvalBatch, Evaluate, Evaluation
@@ -62,8 +62,10 @@ _REASONS = 3
 """Reasons that an error lists when every shard has one."""
 
 
-def run_job(request: Request, report: Report) -> dict[str, Any]:
+def run_job(request: Request, report: Report, is_enough: Callable[[], bool] = never) -> dict[str, Any]:
     """Run the job that `request` describes and return its answer.
+
+    Once `is_enough` returns True, self-play ends with the games that are over.
 
     Raise ValueError if the kind is unknown or a field is missing, and whatever the job raises.
     """
@@ -74,10 +76,12 @@ def run_job(request: Request, report: Report) -> dict[str, Any]:
     missing = sorted(set(needed.split()) - set(request))
     if missing:
         raise ValueError(f"a {kind} job needs the field {missing[0]!r}")
+    if kind == "selfplay":
+        return _selfplay(request, report, is_enough)
     return job(request, report)
 
 
-def _selfplay(request: Request, report: Report) -> dict[str, Any]:
+def _selfplay(request: Request, report: Report, is_enough: Callable[[], bool] = never) -> dict[str, Any]:
     from training.selfplay import play_shard
     from training.settings import SelfPlaySettings, read_settings
     from training.shard import shard_root, write_shard
@@ -90,6 +94,7 @@ def _selfplay(request: Request, report: Report) -> dict[str, Any]:
         games=request["games"],
         settings=read_settings(SelfPlaySettings, request["settings"]),
         report=report,
+        is_enough=is_enough,
     )
     stored = write_shard(Path(request["out"]), shard)
     return {

@@ -6,6 +6,9 @@ itself and nobody else, and never sees what is wrong with it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import takewhile
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +16,7 @@ from engine.config import Config
 from engine.players import HeuristicPlayer
 from engine.search import Evaluate, SearchResult, gumbel_search
 from training.playing import FinishedGame, Playing
-from training.progress import Report, ignore_progress
+from training.progress import Report, ignore_progress, never
 from training.seeds import seed_words
 from training.settings import SelfPlaySettings
 from training.shard import Shard, offsets_of, sparring_seats
@@ -21,6 +24,10 @@ from training.targets import Targets
 
 _RANDOM_SLICE = 64  # random games between two reports
 _LOT_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # spreads the bits of a seed, whose upper half is a counter
+
+
+class NoGameError(Exception):
+    """Self-play was to end before its first game was over."""
 
 
 def play_shard(
@@ -31,8 +38,13 @@ def play_shard(
     games: int,
     settings: SelfPlaySettings,
     report: Report = ignore_progress,
+    is_enough: Callable[[], bool] = never,
 ) -> Shard:
     """Play `games` games and return them as a shard; equal arguments give an equal shard.
+
+    Once `is_enough` returns True, it is as if fewer games had been asked for: as many as are over, from the first on.
+    So no game is left out for being long, and the shard is what the same seed gives for that number. Raise NoGameError
+    if the first is not over.
 
     Args:
         evaluate: the model, or None for the built-in `uniform`, whose games are played at random without
@@ -42,11 +54,11 @@ def play_shard(
     """
     targets = Targets()
     if evaluate is None:
-        played = _play_random(config, seed, games, report)
+        played = _play_random(config, seed, games, report, is_enough)
     else:
         played = _SelfPlay(
             config, evaluate, seed=seed, games=games, settings=settings, targets=targets, report=report
-        ).run()
+        ).run(is_enough)
     lengths = np.array([len(game.moves) for game in played], np.int32)
     return Shard(
         config=config.name,
@@ -61,9 +73,13 @@ def play_shard(
     )
 
 
-def _play_random(config: Config, seed: bytes, games: int, report: Report) -> list[FinishedGame]:
+def _play_random(
+    config: Config, seed: bytes, games: int, report: Report, is_enough: Callable[[], bool]
+) -> list[FinishedGame]:
     played: list[FinishedGame] = []
     for first in range(0, games, _RANDOM_SLICE):
+        if played and is_enough():
+            break
         numbers = range(first, min(first + _RANDOM_SLICE, games))
         playing = Playing(config, len(numbers))
         everything = np.full(len(numbers), playing.limit, np.int32)
@@ -99,14 +115,19 @@ class _SelfPlay:
         self._done: dict[int, FinishedGame] = {}
         self._open(self._numbers)
 
-    def run(self) -> list[FinishedGame]:
-        while len(self._numbers):
+    def run(self, is_enough: Callable[[], bool]) -> list[FinishedGame]:
+        """Return the games in the order of their numbers. Raise NoGameError."""
+        while len(self._numbers) and not is_enough():
             self._playing.play_forced()
             self._replace_finished()
             if len(self._numbers):
                 self._move()
             self._report({"games": len(self._done), "wanted": self._wanted, "plies": self._plies})
-        return [self._done[number] for number in range(self._wanted)]
+        over = takewhile(self._done.__contains__, range(self._wanted))
+        played = [self._done[number] for number in over]
+        if not played:
+            raise NoGameError("no game is over yet")
+        return played
 
     def _open(self, where: NDArray[np.int64]) -> None:
         """Play the random first plies of new games; each game's own stream decides how many."""

@@ -54,16 +54,20 @@ class Targets:
         self._values.append(np.rint(found.values * VALUE_UNIT).astype(np.int16))
 
     def arrays(self, starts: NDArray[np.int64], players: int) -> dict[str, NDArray[Any]]:
-        """Return the arrays `searched` .. `values` of a Shard in which game i's moves begin at starts[i]."""
+        """Return the arrays `searched` .. `values` of a Shard in which game i's moves begin at starts[i].
+
+        Games that it does not have are left out.
+        """
         games = np.concatenate([np.empty(0, np.int64), *self._games])
-        searched = starts[games] + np.concatenate([np.empty(0, np.int64), *self._plies])
+        kept = np.flatnonzero(games < len(starts))
+        searched = starts[games[kept]] + np.concatenate([np.empty(0, np.int64), *self._plies])[kept]
         choices = np.concatenate([np.empty(0, np.int32), *self._choices])
-        order = np.argsort(searched, kind="stable")
+        order = kept[by_place := np.argsort(searched, kind="stable")]
         ranges = offsets_of(choices)[:-1][order] - offsets_of(choices[order])[:-1]
-        source = np.repeat(ranges, choices[order]) + np.arange(int(choices.sum()))
+        source = np.repeat(ranges, choices[order]) + np.arange(int(choices[order].sum()))
         values = np.concatenate([np.empty((0, players), np.int16), *self._values])
         return {
-            "searched": searched[order].astype(np.int32),
+            "searched": searched[by_place].astype(np.int32),
             "choices": choices[order],
             "entries": np.concatenate([np.empty(0, np.uint16), *self._entries])[source],
             "weights": np.concatenate([np.empty(0, np.uint16), *self._weights])[source],

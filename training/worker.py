@@ -3,7 +3,8 @@
 `python -m training.worker [--nice N] [--kernels DIR]`. The parent sends {"job": kind, "id": int, ...}
 (`training.jobs`); the worker answers with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or
 {"id", "error": line, "broken": bool}. To stop a job, the parent kills the process; so it does if `broken` says that
-later jobs would fail, too. Heavy imports wait for the job that needs them, so a `check` runs without torch.
+later jobs would fail, too. {"enough": id} asks a job of self-play to end with the games that are over. Heavy imports
+wait for the job that needs them, so a `check` runs without torch.
 
 Progress holds the latest value of all that the job has told so far, and `compiling`, the module whose kernels are being
 compiled ("" if none is). It is repeated while nothing changes. So a frame says that the process lives; only one that
@@ -26,6 +27,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -53,10 +55,12 @@ class Worker:
 
     def __init__(self, inputs: BinaryIO, outputs: BinaryIO, run_job: RunJob | None = None) -> None:
         """Prepare a worker that does its jobs with `run_job`, by default with `training.jobs.run_job`."""
-        self._inputs, self._outputs, self._run_job = inputs, outputs, run_job or _do_training_job
+        self._inputs, self._outputs = inputs, outputs
+        self._run_job = run_job or partial(_do_training_job, is_enough=self._is_enough)
         self._writing = threading.Lock()
         self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._running: int | None = None
+        self._ending: object = None  # the job that is to end with what it has
         self._progress: Mapping[str, Any] = {}
         self._reported = 0.0
 
@@ -70,12 +74,18 @@ class Worker:
     def _read(self) -> None:
         try:
             while (frame := read_frame(self._inputs)) is not None:
-                self._requests.put(frame)
+                if "enough" in frame:
+                    self._ending = frame["enough"]
+                else:
+                    self._requests.put(frame)
         except FrameError as error:
             print(f"worker: {error}", file=sys.stderr)
         if self._running is not None:
             os._exit(1)  # the parent is gone: nobody is left to take the job's result
         self._requests.put(None)
+
+    def _is_enough(self) -> bool:
+        return self._running is not None and self._running == self._ending
 
     def _beat(self) -> None:
         while True:
@@ -122,10 +132,10 @@ def is_breaking(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "CUDA" in str(error)
 
 
-def _do_training_job(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def _do_training_job(request: Mapping[str, Any], report: Report, is_enough: Callable[[], bool]) -> dict[str, Any]:
     from training.jobs import run_job
 
-    return run_job(request, report)
+    return run_job(request, report, is_enough)
 
 
 def main(run_job: RunJob | None = None) -> int:

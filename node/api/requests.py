@@ -52,3 +52,7 @@ class VoteRequest(TypedDict):
     """Id of the proposal, or the beginning of it."""
     approve: bool
     """Whether to vote for it."""
+
+
+class DrainRequest(TypedDict):
+    """The body of `POST /drain`: this node ends. There is nothing to say. The answer is a `DrainInfo`."""

@@ -32,6 +32,8 @@ class NodeInfo(TypedDict):
     """The name of this machine's GPU, or "cpu"; the workers use the CPU alone."""
     address: str
     """Where peers reach this node, as host:port."""
+    draining: bool
+    """Whether this node takes no more work and ends when its work has ended."""
     lost_log_lines: int
     """Lines of the log that could not be written since the start: nobody reads them, or the disk is full."""
     sources: str

@@ -49,6 +49,7 @@ COMMANDS = {
     "pause": Command("node.cli.pause", "propose that work pauses: all, one kind of it, one configuration"),
     "resume": Command("node.cli.resume", "propose that paused work goes on"),
     "vote": Command("node.cli.vote", "vote on a proposal as the node on this machine"),
+    "drain": Command("node.cli.drain", "let the node on this machine end its work, and then end"),
     "nominate": Command("node.cli.nominate", "nominate an earlier model again, as the node on this machine"),
     "verify": Command("node.cli.verify", "check a certificate, or the proof of a wrong result, offline"),
     "keygen": Command("node.cli.keygen", "make a key for one more member and print its id and anchor"),

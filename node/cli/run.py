@@ -18,6 +18,7 @@ from node.config.swarm_file import (
     RunOptions,
     SwarmConfig,
     check_cost,
+    check_drain,
     check_keep_epochs,
     check_life,
     check_slots,
@@ -84,6 +85,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slots", metavar="N",
         help="how many jobs to do at once (default: one for each GPU, and one for each two of the other cores)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--drain", metavar="SECONDS",
+        help="for how long to end the work at SIGTERM or Ctrl-C: no new claims, results delivered, claims given back; "
+        "the second signal ends the node at once (default: 30)",
     )  # fmt: skip
     parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
 
@@ -187,6 +193,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         life_s=_whole("--life", options.life, config.life_s, check_life),
         cost=_whole("--cost", options.cost, config.cost, check_cost),
         slots=_whole("--slots", options.slots, config.slots, check_slots),
+        drain_s=_whole("--drain", options.drain, config.drain_s, check_drain),
     )
 
 

@@ -44,6 +44,8 @@ def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "node", node["id"]
     yield "address", node["address"]
     yield "runs", f"{roles} on {node['device']}, version {node['version']}, for {age(node['uptime_s'])}"
+    if node["draining"]:
+        yield "draining", "it takes no more work, and ends soon"
     if node["lost_log_lines"]:
         yield "log", f"{plural(node['lost_log_lines'], 'line')} lost: nobody reads it, or the disk is full"
     for failure in status["failures"]:

@@ -20,6 +20,8 @@ ROLES = ("selfplay", "train", "match")
 MIN_KEPT_EPOCHS = 2
 IDLE_AFTER_S = 900
 MIN_IDLE_S = 60
+DRAIN_S = 30
+_LONGEST_DRAIN_S = 3600
 MAX_SLOTS = 60
 """Worker slots of one node: a member may have 64 live claims, and those of an earlier life count."""
 
@@ -68,6 +70,7 @@ class SwarmConfig:
     life_s: int = 0
     cost: int = 0
     slots: int | None = None
+    drain_s: int = DRAIN_S
 
     def find(self, member_id: MemberId) -> SwarmMember | None:
         """Return the member of the file with this id, or None."""
@@ -115,6 +118,7 @@ class RunOptions:
     life_s: int = 0  # for how long the machine is expected to be there; 0: not known
     cost: int = 0  # of an hour of its work, thousandths of a currency unit; 0: nothing
     slots: int | None = None  # jobs at once; None: as the machine has GPUs and cores (`node.work.slots`)
+    drain_s: int = DRAIN_S  # for how long the node ends its work before it ends; 0: at once
 
 
 def load_config(path: Path) -> SwarmConfig:
@@ -148,7 +152,9 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     life_s = _checked(node, "life_s", check_life, node.integer("life_s", 0))
     cost = _checked(node, "cost", check_cost, node.integer("cost", 0))
     slots = _checked(node, "slots", check_slots, node.integer("slots")) if node.has("slots") else None
-    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots").finish()
+    drain_s = _checked(node, "drain_s", check_drain, node.integer("drain_s", DRAIN_S))
+    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots", "drain_s")
+    node.finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings, operators)
@@ -167,6 +173,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         life_s=life_s,
         cost=cost,
         slots=slots,
+        drain_s=drain_s,
     )
 
 
@@ -188,6 +195,13 @@ def check_cost(thousandths: int) -> int:
     if not 0 <= thousandths <= _LARGEST_COST:
         raise ValueError(f"{thousandths} must be 0 to {_LARGEST_COST} thousandths of a currency unit per hour")
     return thousandths
+
+
+def check_drain(seconds: int) -> int:
+    """Return for how long a node ends its work, in s. Raise ValueError, which says what is wrong."""
+    if not 0 <= seconds <= _LONGEST_DRAIN_S:
+        raise ValueError(f"{seconds} must be 0 to {_LONGEST_DRAIN_S} seconds; 0: the node ends at once")
+    return seconds
 
 
 def check_slots(count: int) -> int:

@@ -69,6 +69,9 @@ _NODE = """\
 # How many jobs this node does at once, 1 to 60, each in a process of its own. Default: one for each GPU, and one for
 # each two of the other cores.
 # slots = 4
+# For how many seconds this node ends its work when it is told to end: no new claims, results delivered, claims given
+# back. A second signal ends it at once. Default: 30.
+# drain_s = 30
 """
 
 _COMMENTS: dict[str, dict[str, str]] = {

@@ -50,7 +50,7 @@ async def start_node(command: NodeCommand) -> NodeProcess:
     command.data.mkdir(parents=True, exist_ok=True)
     with (command.data / "node.log").open("ab") as log:
         process = await trio.lowlevel.open_process(
-            python_command("node.cli", "run", "--attended", *command.arguments),
+            python_command("node.cli", "run", "--attended", "--drain", "0", *command.arguments),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

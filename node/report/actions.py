@@ -3,22 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
+import trio
+
+from node.api.drains import DrainInfo
 from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.governance import Governance, GovernanceError
 from node.membership.proposals import Motion
 from node.report.membership import proposal
+from node.work.drain import Drain
 from node.work.nominations import NominationError, Nominations
 
 
 class NodeActions:
     """The `node.web.control.Actions` of a running node."""
 
-    def __init__(self, governance: Governance, nominations: Nominations, address_book: AddressBook) -> None:
+    def __init__(
+        self, governance: Governance, nominations: Nominations, address_book: AddressBook, drain: Drain
+    ) -> None:
         self._governance = governance
         self._nominations = nominations
         self._address_book = address_book
+        self._drain = drain
 
     async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
         """Propose a change as `Governance.propose` does, and return the proposal. Raise GovernanceError."""
@@ -34,6 +41,12 @@ class NodeActions:
             return await self._nominations.nominate(beginning, configuration)
         except NominationError as error:
             raise GovernanceError(error.status, str(error)) from None
+
+    async def drain(self) -> DrainInfo:
+        """End the node's work, and then the node; return within which time."""
+        self._drain.begin()
+        await trio.lowlevel.checkpoint()
+        return {"bound_s": self._drain.bound_s}
 
     def _info(self, motion: Motion) -> ProposalInfo:
         return proposal(motion, self._governance.ledger, self._address_book)

@@ -66,6 +66,7 @@ from node.system.usage import free_bytes, memory_bytes
 from node.system.version import source_digest, version
 from node.text.formatting import fragility, quorum
 from node.work.context import WorkProgress
+from node.work.drain import Drain
 from node.work.node_context import NodeWorkContext
 from node.work.slots import SlotState
 
@@ -89,6 +90,7 @@ class NodeReport:
         scrubber: Scrubber,
         device: str,
         slots: Sequence[SlotState],
+        drain: Drain,
         listen: Address,
         faults: Path,
         blob_path: Callable[[bytes], Path],
@@ -96,9 +98,9 @@ class NodeReport:
     ) -> None:
         """Report on the node of `me`, from now on.
 
-        `device` is the name of its first GPU or "cpu", `slots` are its worker slots, `listen` is where it serves peers,
-        `faults` the directory of the proofs of wrong results; `blob_path` returns where a whole blob is, or would be,
-        and `failures` which parts of the node have failed.
+        `device` is the name of its first GPU or "cpu", `slots` are its worker slots, whose work `drain` ends, `listen`
+        is where it serves peers, `faults` the directory of the proofs of wrong results; `blob_path` returns where a
+        whole blob is, or would be, and `failures` which parts of the node have failed.
         """
         self._me = me
         self._address_book = address_book
@@ -115,7 +117,7 @@ class NodeReport:
         self._graph = GraphWindow()
         self._failures = failures
         self._device = device
-        self._slots = slots
+        self._slots, self._drain = slots, drain
         self._started = trio.current_time()
 
     @property
@@ -247,6 +249,7 @@ class NodeReport:
             "roles": list(self._context.roles),
             "device": self._device,
             "address": self._address_book.address(self._me) or str(self._listen),
+            "draining": self._drain.has_begun,
             "lost_log_lines": lost_log_lines(),
             "sources": source_digest().hex()[: membership.VERSION_DIGITS],
             "disk_free_bytes": free_bytes(self._faults.parent),

@@ -11,11 +11,13 @@ import trio
 from node.blobs.custody import Custodian
 from node.blobs.memory import MemoryBlobs
 from node.blobs.pushing import Pusher
+from node.config.swarm_file import DRAIN_S
 from node.proofs.faults import write_fault_proofs
 from node.simulation.fake_worker import FakeWorker
 from node.simulation.machine import Instance
 from node.simulation.swarm import SimulatedNode, SimulatedSwarm
 from node.store.memory import MemoryStore
+from node.work.drain import Drain
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
 from node.work.slots import SlotState, WorkerSlot
@@ -37,6 +39,7 @@ class WorkingSwarm(SimulatedSwarm):
         for node in self.nodes:
             node.blobs = self._blobs[node.number]
         self.contexts: dict[int, NodeWorkContext] = {}
+        self.drains: dict[int, Drain] = {}
         self.jobs: list[Mapping[str, Any]] = []
 
     async def run_services(self, node: SimulatedNode, instance: Instance, chance: random.Random) -> None:
@@ -49,6 +52,7 @@ class WorkingSwarm(SimulatedSwarm):
         context = NodeWorkContext(member, node.identity, roles=ROLES, blobs=blobs, fetcher=fetcher, directory=directory)
         self.contexts[node.number] = context
         *work, check = (self.worker(node, chance, directory) for _ in range(self.slots + 1))
+        drain = self.drains[node.number] = Drain(DRAIN_S)
         slots = [SlotState(WorkerSlot(number + 1), runner) for number, runner in enumerate(work)]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(context.run)
@@ -66,6 +70,7 @@ class WorkingSwarm(SimulatedSwarm):
                         Custodian(context, blobs, fetcher),
                         Pusher(context, blobs, instance.transport, gossip.is_asked),
                     ),
+                    drain=drain,
                 )
             )
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import structlog
 import trio
@@ -12,14 +13,21 @@ _log = structlog.get_logger(__name__)
 
 
 async def end_on_signal(
-    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    scope: trio.CancelScope,
+    begin_end: Callable[[], None],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Cancel the scope at each SIGTERM or SIGINT."""
+    """Begin the end at the first SIGTERM or SIGINT, and cancel the scope at each later one."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
+        has_begun = False
         async for number in signals:
-            _log.info("ending", signal=signal.Signals(number).name)
-            scope.cancel()
+            _log.info("told to end", signal=signal.Signals(number).name)
+            if has_begun:
+                scope.cancel()
+            has_begun = True
+            begin_end()
 
 
 async def end_with_input(scope: trio.CancelScope) -> None:

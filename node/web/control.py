@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from node.api.drains import DrainInfo
 from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
 from node.membership.governance import GovernanceError
@@ -35,6 +36,10 @@ class Actions(Protocol):
         """Nominate the earlier model whose digest begins so. Raise GovernanceError."""
         ...
 
+    async def drain(self) -> DrainInfo:
+        """End the node's work, and then the node."""
+        ...
+
 
 class Control:
     """Checks POST requests and carries them out."""
@@ -44,8 +49,8 @@ class Control:
         self._actions = actions
         self._token = token
         self._host = host
-        self._paths: dict[str, Callable[[Mapping[str, Any]], Awaitable[ProposalInfo | NominationInfo]]] = {
-            "/propose": actions.propose, "/vote": self._vote, "/nominate": self._nominate,
+        self._paths: dict[str, Callable[[Mapping[str, Any]], Awaitable[ProposalInfo | NominationInfo | DrainInfo]]] = {
+            "/propose": actions.propose, "/vote": self._vote, "/nominate": self._nominate, "/drain": self._drain,
         }  # fmt: skip
 
     async def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -86,6 +91,9 @@ class Control:
         if not isinstance(beginning, str) or not isinstance(approve, bool):
             raise GovernanceError(400, "a vote needs proposal, a text, and approve, which is true or false")
         return await self._actions.vote(beginning, approve=approve)
+
+    async def _drain(self, _request: Mapping[str, Any]) -> DrainInfo:
+        return await self._actions.drain()
 
     async def _nominate(self, request: Mapping[str, Any]) -> NominationInfo:
         beginning, configuration = request.get("model"), request.get("configuration")

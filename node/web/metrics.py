@@ -65,6 +65,7 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "ringrift_memory_bytes", "Memory of the node's own process, without its workers", node["memory_bytes"]
         )
+    yield GaugeMetricFamily("ringrift_draining", "1 if the node takes no more work and ends", int(node["draining"]))
     yield CounterMetricFamily(
         "ringrift_lost_log_lines", "Lines of the log that could not be written", node["lost_log_lines"]
     )

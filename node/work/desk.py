@@ -12,8 +12,11 @@ import trio
 from consensus.ledger.priorities import Subject, next_work
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import Release
+from node.system.tasks import wait_until
 from node.work.backoff import LONGEST_OF_SLOTS_S, Backoff
 from node.work.context import WorkContext
+
+_LOOK_S = 0.1
 
 
 class ClaimDesk:
@@ -31,6 +34,8 @@ class ClaimDesk:
         self._abandoned: set[int] = set()
         self._given_back: set[int] = set()
         self._lock = trio.Lock()
+        self._held: set[int] = set()
+        self._is_open = True
         self._in_vain: tuple[int, frozenset[Subject]] | None = None  # `advances` and avoided subjects of a vain look
 
     async def claim(self, avoided: frozenset[Subject]) -> Claim | None:
@@ -42,7 +47,8 @@ class ClaimDesk:
         async with self._lock:
             await self._give_back()
             look = context.advances, avoided
-            wish = None if look == self._in_vain else next_work(context.ledger, context.me, context.roles, avoided)
+            is_vain = not self._is_open or look == self._in_vain
+            wish = None if is_vain else next_work(context.ledger, context.me, context.roles, avoided)
             if wish is None:
                 self._in_vain = look
                 return None
@@ -58,11 +64,31 @@ class ClaimDesk:
     @contextmanager
     def holding(self, number: int) -> Iterator[None]:
         """Work on a claim; whatever ends that early leaves it to `claim` to give it back."""
+        self._held.add(number)
         try:
             yield
         except BaseException:
             self._abandoned.add(number)
             raise
+        finally:
+            self._held.discard(number)
+
+    def close(self) -> None:
+        """Claim nothing any more."""
+        self._is_open = False
+
+    async def wait_until_idle(self) -> None:
+        """Return when no slot holds a claim."""
+        await wait_until(lambda: not self._held, _LOOK_S)
+
+    async def give_back_all(self) -> None:
+        """Release what no slot works on, once that is all, and what is granted late."""
+        await self.wait_until_idle()
+        async with self._lock:
+            while self._context.ledger.claims_of(self._context.me):
+                advances = self._context.advances
+                await self._give_back()
+                await self._context.wait_for_advance(advances)
 
     async def _give_back(self) -> None:
         """Release what no slot works on any more. It may get its place in the order, and be granted, only now."""

@@ -1,6 +1,6 @@
 """A node's part beyond ordering: once level with the others, it works, votes and seals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import trio
@@ -16,6 +16,7 @@ from node.system.tasks import wait_until
 from node.system.version import source_digest
 from node.work.context import WorkContext
 from node.work.desk import ClaimDesk
+from node.work.drain import Drain
 from node.work.idle import IdleHook
 from node.work.loop import work_on
 from node.work.nominating import nominate_on_regressions
@@ -48,6 +49,7 @@ async def work_for_the_swarm(
     cost: int = 0,
     idle: IdleHook | None = None,
     custody: tuple[Custodian, Pusher] | None = None,
+    drain: Drain | None = None,
     supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
@@ -73,14 +75,31 @@ async def work_for_the_swarm(
             if custody is not None and context.genesis.settings.steering.rules:
                 nursery.start_soon(run, "holding shards", custody[0].run)
                 nursery.start_soon(run, "bringing shards", custody[1].run)
-            for slot in slots if roles else ():
-                part = "working" if len(slots) == 1 else f"working in slot {slot.slot.number}"
-                nursery.start_soon(run, part, work_on, context, desk, slot)
+            if roles:
+                scope = trio.CancelScope()
+                nursery.start_soon(_work_in, context, desk, slots, run, scope)
+                if drain is not None:
+                    nursery.start_soon(run, "draining", drain.run, context, desk, scope.cancel)
             if roles and idle is not None:
                 nursery.start_soon(run, "idle hook", idle.run, partial(_why_idle, context))
             await wait_until(lambda: member.must_rest, _LOOK_S)
             nursery.cancel_scope.cancel()
         await wait_until(lambda: not member.must_rest, _LOOK_S)
+
+
+async def _work_in(
+    context: WorkContext,
+    desk: ClaimDesk,
+    slots: Sequence[SlotState],
+    run: Callable[..., Awaitable[None]],
+    scope: trio.CancelScope,
+) -> None:
+    """Work in each slot until `scope` is cancelled; each is a part of its own."""
+    with scope:
+        async with trio.open_nursery() as nursery:
+            for slot in slots:
+                part = "working" if len(slots) == 1 else f"working in slot {slot.slot.number}"
+                nursery.start_soon(run, part, work_on, context, desk, slot)
 
 
 def _why_idle(context: WorkContext) -> str:

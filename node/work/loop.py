@@ -9,7 +9,7 @@ import trio
 
 from consensus.ledger.priorities import Subject
 from consensus.ledger.records.entities import SLOT_KINDS, Candidacy, Claim
-from consensus.ledger.records.transactions import Progress, Release
+from consensus.ledger.records.transactions import Games, Progress, Release, Transaction
 from node.system.tasks import run_unless
 from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
 from node.work.desk import ClaimDesk
@@ -59,9 +59,16 @@ async def _fulfil(context: WorkContext, slot: SlotState, claim: Claim) -> None:
         partial(_until_unwanted, context, claim),
     )
     if report is not None:
-        await context.submit(report)
+        await context.submit(report, *_release_of_rest(context, claim, report))
         if claim.kind != "selfplay":  # a match goes on, or begins: see it before something else is chosen
             await context.wait_until_ordered(report.id)
+
+
+def _release_of_rest(context: WorkContext, claim: Claim, report: Transaction) -> tuple[Release, ...]:
+    """Return the release of a claim of self-play that fewer games were delivered of than it is for."""
+    if not isinstance(report, Games) or report.games >= claim.amount:
+        return ()
+    return (Release(context.next_id(), claim.id, f"{report.games} games of {claim.amount}: the node ends its work"),)
 
 
 class _Tally:

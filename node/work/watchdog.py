@@ -86,7 +86,8 @@ class WatchedRunner:
             if watch.is_over_budget:
                 self._rates.observe(size, watch.working_s)
             raise StuckError(watch.reason)
-        self._rates.observe(size, watch.working_s)
+        if not _is_part(job, done):
+            self._rates.observe(size, watch.working_s)
         return done
 
     def _budget_s(self, size: Size) -> float:
@@ -96,6 +97,11 @@ class WatchedRunner:
     async def aclose(self) -> None:
         """See `JobRunner.aclose`."""
         await self._runner.aclose()
+
+
+def _is_part(job: Mapping[str, Any], done: Mapping[str, Any]) -> bool:
+    """Return whether self-play delivered fewer games than it was asked for, so that its time says nothing."""
+    return job.get("job") == "selfplay" and done.get("games") != job["games"]
 
 
 class _Watch:

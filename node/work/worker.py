@@ -9,6 +9,8 @@ fresh child. Cancelling `perform` kills the child: a job that nobody waits for m
 import os
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -20,6 +22,7 @@ from node.system.child_log import ChildLog
 from node.system.child_process import exit_text, kill_and_reap
 from node.system.imports import python_command
 from node.system.supervision import describe
+from node.system.tasks import run_unless
 from training.frames import FRAME_MAX_BYTES
 
 WORKER = python_command("training.worker", "--nice", "10")
@@ -52,8 +55,18 @@ class JobRunner(Protocol):
 class WorkerProcess:
     """Jobs in a child process that is started when first needed and kept for the next job."""
 
-    def __init__(self, log: Path, command: tuple[str, ...] = WORKER, environment: Mapping[str, str] = _NOTHING) -> None:
-        """Prepare to start `command`, with `environment` besides our own, when the first job comes."""
+    def __init__(
+        self,
+        log: Path,
+        command: tuple[str, ...] = WORKER,
+        environment: Mapping[str, str] = _NOTHING,
+        enough: trio.Event | None = None,
+    ) -> None:
+        """Prepare to start `command`, with `environment` besides our own, when the first job comes.
+
+        Once `enough` is set, the child is told to end its job with what it has, if it can do that.
+        """
+        self._enough = enough
         self._command = command
         self._environment = environment
         self._log = ChildLog(log)
@@ -66,7 +79,14 @@ class WorkerProcess:
         child_is_well = False
         try:
             child = await self._running_child()
-            done = await self._converse(child, {**job, "id": self._jobs}, report)
+            numbered = {**job, "id": self._jobs}
+            if self._enough is None:
+                done = await self._converse(child, numbered, report)
+            else:
+                tell = partial(_tell_when, self._enough, child, self._jobs)
+                told = await run_unless(partial(self._converse, child, numbered, report), tell)
+                assert told is not None  # `tell` does not return
+                done = told
             child_is_well = True
             return done
         except _JobError:
@@ -127,6 +147,15 @@ class WorkerProcess:
             else:
                 reason = str(answer.get("error", "no reason given"))
                 raise WorkError(reason) if answer.get("broken") else _JobError(reason)
+
+
+async def _tell_when(enough: trio.Event, child: trio.Process, number: int) -> None:
+    """Tell the child once that a job is to end with what it has; never return."""
+    await enough.wait()
+    assert child.stdin is not None
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # it has ended: the answer tells how
+        await child.stdin.send_all(_frame({"enough": number}))
+    await trio.sleep_forever()
 
 
 class _JobError(WorkError):

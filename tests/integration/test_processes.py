@@ -109,6 +109,22 @@ async def test_a_copy_of_a_running_node_ends_and_nobody_is_convicted(tmp_path: P
     _require_no_forks(swarm)
 
 
+@pytest.mark.slow
+async def test_a_node_that_is_told_to_end_at_work_leaves_no_claim_to_wait_for(tmp_path: Path) -> None:
+    async with processes(tmp_path, 4, QUICK) as swarm:
+        swarm.add_options(0, "--drain", "20")
+        await swarm.start(0, 1, 2, 3)
+        await swarm.until(0, "/status", lambda status: any(slot["work"] for slot in status["slots"]), 120)
+        node, me = swarm.running.pop(0), (await swarm.ask(0, "/status"))["node"]["id"]
+        node.process.terminate()
+        with trio.fail_after(25):
+            assert await node.process.wait() == 0
+        log = (node.data / "node.log").read_text()
+        assert "draining" in log
+        work = await swarm.ask(1, "/work")
+        assert [claim for claim in work["claims"] if claim["member"] == me] == []
+
+
 async def _come_to_rest(swarm: Processes, number: int) -> tuple[int, str]:
     """The round and digest at which a node stays for good, once what was under way is decided.
 

@@ -119,6 +119,48 @@ def test_nodes_with_two_slots_use_both_and_want_nothing_twice(tmp_path: Path) ->
     assert not {"member has a claim on this match", "too many live claims", "shard is known"} & refused.keys(), refused
 
 
+def test_a_node_that_drains_leaves_no_claim_behind_and_one_that_stops_does(tmp_path: Path) -> None:
+    """Beside each other in one swarm: what node 0 gave back is free at once, what node 1 held until its lease ends."""
+    make_deterministic(7)
+    swarm = _TwoSlots(
+        4,
+        7,
+        tmp_path,
+        settings=SETTINGS,
+        timing=CreationTiming(busy_s=0.4),
+        rhythm=Rhythm(busy_s=0.2),
+        observe=AgreementCheck().observe,
+    )
+    held: list[list[int]] = []
+
+    def claims() -> list[int]:
+        ledger = swarm.contexts[2].ledger
+        return [len(ledger.claims_of(swarm.nodes[number].identity.id)) for number in (0, 1)]
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(swarm.run)
+            with trio.fail_after(60):
+                while 2 not in swarm.contexts or not min(claims()):
+                    await trio.sleep(0.5)
+            drain = swarm.drains[0]
+            drain.begin()
+            with trio.fail_after(drain.bound_s - 1):
+                await drain.wait_until_done()
+            while not claims()[1]:
+                await trio.sleep(0.1)
+            for number in (0, 1):
+                swarm.crash(swarm.nodes[number])
+            await trio.sleep(5)
+            held.append(claims())
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    ((drained, stopped),) = held
+    assert drained == 0
+    assert stopped >= 1
+
+
 def test_workers_that_keep_dying_only_slow_it_down(tmp_path: Path) -> None:
     """More than a quarter of all jobs fail, and who fails again and again pauses for up to ten minutes."""
     work(4, 8, tmp_path, promotions=1, failing=0.08, limit=4 * LIMIT_S)

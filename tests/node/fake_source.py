@@ -99,6 +99,7 @@ class FakeSource:
                 "roles": ["selfplay", "train", "match"],
                 "device": "cpu",
                 "address": "127.0.0.1:7400",
+                "draining": False,
                 "lost_log_lines": 0,
                 "sources": "0123456789ab",
                 "disk_free_bytes": 71_000_000_000,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from engine.search import EvalBatch, Evaluation, evaluate_uniformly
 from tests.training.conftest import MODEL, QUICK, SEED
 from training.evaluate import NetworkEvaluator
 from training.network import Network
-from training.selfplay import play_shard
+from training.selfplay import NoGameError, play_shard
 from training.shard import Shard, offsets_of, read_shard, shard_root, sparring_seats, write_shard
 
 
@@ -41,6 +43,31 @@ def test_games_are_the_same_however_many_are_played_at_once() -> None:
     ]
     assert (shards[0].moves == shards[1].moves).all()
     assert (shards[0].weights == shards[1].weights).all()
+
+
+@pytest.mark.parametrize("is_random", [False, True])
+def test_self_play_that_ends_early_gives_the_shard_of_the_first_games_that_are_over(is_random: bool) -> None:
+    """None is left out for being long: later ones that are over already are, until the earlier ones are."""
+    evaluate, settings = None if is_random else evaluate_uniformly, replace(QUICK, concurrency=3)
+    wanted, told = 200 if is_random else 12, [0]
+
+    def observe(progress: Mapping[str, Any]) -> None:
+        told.append(progress["games"])
+
+    def is_enough() -> bool:
+        return told[-1] >= 5
+
+    shard = play_shard(config("hex8-2"), evaluate, MODEL, SEED, wanted, settings, observe, is_enough)
+    count = len(shard.lengths)
+    assert 0 < count < wanted
+    whole = play_shard(config("hex8-2"), evaluate, MODEL, SEED, count, settings)
+    for field in fields(Shard):
+        assert np.array_equal(getattr(shard, field.name), getattr(whole, field.name)), field.name
+
+
+def test_self_play_that_ends_before_its_first_game_is_over_has_nothing_to_give() -> None:
+    with pytest.raises(NoGameError):
+        play_shard(config("hex8-2"), evaluate_uniformly, MODEL, SEED, 2, QUICK, is_enough=lambda: True)
 
 
 def test_every_choice_after_the_opening_is_searched(searched_shard: Shard) -> None:

@@ -42,6 +42,7 @@ MISTAKES = {
     "resume": ["--reason", "on", "--data", "IN"],
     "vote": [digest("proposal"), "yes", "--data", "IN"],
     "nominate": [digest("model"), "--data", "IN"],
+    "drain": ["--data", "IN"],
     "verify": ["IN/none.json", "--any-swarm"],
     "keygen": ["IN/file"],
     "replay": ["IN/none"],

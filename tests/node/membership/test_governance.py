@@ -26,6 +26,7 @@ from node.membership.proposal_file import read_motions
 from node.membership.proposals import Proposals
 from node.report import membership
 from node.report.actions import NodeActions
+from node.work.drain import Drain
 from node.work.nominations import Nominations
 from tests.consensus.ledger.swarm import Swarm, settings
 
@@ -47,7 +48,7 @@ class Room:
         self.directory = AddressBook(config_of(swarm), lambda: swarm.ledger.roster)
         self.proposals = Proposals(self.me, lambda: swarm.ledger)
         governance = Governance(self, self.directory, self.proposals, lambda: self.ready)
-        self.actions = NodeActions(governance, Nominations(self, lambda: self.ready), self.directory)
+        self.actions = NodeActions(governance, Nominations(self, lambda: self.ready), self.directory, Drain(0))
 
     @property
     def me(self) -> MemberId:
@@ -219,7 +220,7 @@ async def test_members_by_name_by_id_and_by_its_beginning(room: Room) -> None:
         room.submitted.clear()
         room.proposals = Proposals(room.me, lambda: room.ledger)
         governance = Governance(room, room.directory, room.proposals, lambda: room.ready)
-        room.actions = NodeActions(governance, Nominations(room, lambda: room.ready), room.directory)
+        room.actions = NodeActions(governance, Nominations(room, lambda: room.ready), room.directory, Drain(0))
 
 
 async def test_all_changes(room: Room) -> None:

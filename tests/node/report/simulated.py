@@ -31,6 +31,7 @@ def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeR
         scrubber=scrubber,
         device="simulated",
         slots=(),
+        drain=swarm.drains[node.number],
         listen=Address("127.0.0.1", 7000),
         faults=directory,
         blob_path=lambda digest: directory / digest.hex(),

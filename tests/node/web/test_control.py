@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from node.api.drains import DrainInfo
 from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo, ProposalState
@@ -34,6 +35,7 @@ class FakeActions:
         self.requests: list[Mapping[str, Any]] = []
         self.votes: list[tuple[str, bool]] = []
         self.nominated: list[tuple[str, str | None]] = []
+        self.drained = 0
         self.complaint: GovernanceError | Exception | None = None
 
     async def propose(self, request: Mapping[str, Any]) -> ProposalInfo:
@@ -51,6 +53,10 @@ class FakeActions:
             raise self.complaint
         self.nominated.append((beginning, configuration))
         return NOMINATION
+
+    async def drain(self) -> DrainInfo:
+        self.drained += 1
+        return {"bound_s": 30}
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def compile(report):
     time.sleep(2.2)
     report({"compiling": ""})
 
-def run_job(request, report):
+def run_job(request, report, _is_enough):
     report({"games": 1})
     if request["do"] is not None:
         globals()[request["do"]](report)

@@ -45,7 +45,7 @@ are relative. Forwarded headers are not looked at.
 """
 _AFTER_PATHS = """\
 Paths that answer `GET` also answer `HEAD`, and every path answers `OPTIONS` with the methods that it takes. HTTP/1.0
-will do, without a host header too.
+will do, without a host header too. [page.md](page.md) says what the pages show, and what `/events` sends.
 
 ## Errors
 

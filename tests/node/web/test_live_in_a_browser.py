@@ -1,5 +1,6 @@
 """The pages in a headless Chromium: they stay as the node is now, and nothing that a person holds is lost."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +20,10 @@ NAMELESS = """[...document.querySelectorAll('a, svg[role], progress, [tabindex="
   .filter((each) => !(each.textContent.trim() || each.querySelector('title')
     || each.ariaLabel || each.getAttribute('aria-labelledby')))
   .map((each) => each.outerHTML)"""
+
+
+AXE = os.environ.get("RINGRIFT_AXE")
+"""The file axe.min.js of axe-core, where somebody has it: `npm pack axe-core` fetches it."""
 
 
 class Served:
@@ -84,4 +89,20 @@ async def test_it_changes_in_place_and_says_when_the_node_is_gone(
         await page.wait_for("document.querySelector('#figures').textContent.includes('5,432')")
         assert await page.evaluate("!document.body.classList.contains('gone')")
         assert {address.split("/")[2] for address in page.requested} == {url[7:]}
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.skipif(AXE is None, reason="RINGRIFT_AXE does not say where axe.min.js is")
+async def test_axe_finds_nothing(source: FakeSource, page: Page, tmp_path: Path) -> None:
+    assert AXE is not None
+    script = Path(AXE).read_text()
+    async with trio.open_nursery() as nursery:
+        url = await Served(nursery, source, tmp_path).start()
+        for path in (*PATHS, "/play"):
+            for width, is_dark in ((1280, False), (390, True)):
+                await page.look_like(width, 900, is_dark=is_dark)
+                await page.open(f"{url}{path}")
+                await page.evaluate(f"{script};0")
+                found = await page.evaluate("axe.run().then((r) => r.violations.map((v) => `${v.impact} ${v.id}`))")
+                assert found == [], (path, width)
         nursery.cancel_scope.cancel()

@@ -44,6 +44,7 @@ MISTAKES = {
     "nominate": [digest("model"), "--data", "IN"],
     "drain": ["--data", "IN"],
     "verify": ["IN/none.json", "--any-swarm"],
+    "export": ["hex8-2", "--to", "IN/file"],
     "keygen": ["IN/file"],
     "replay": ["IN/none"],
     "play": ["hex8-2", "--strength", "x"],

@@ -179,7 +179,7 @@ class _Node:
         nursery.start_soon(run, "proposals", self._proposals.run, member.subscribe())
         nursery.start_soon(run, "keeping proposals", keep_motions, self._motions, self._genesis, self._proposals)
         await self._ordering.start(nursery)
-        self._narrate(nursery)
+        self._narrate(nursery, report)
         await self._peers.serve(nursery)
         nursery.start_soon(run, "asking the own address", self._peers.ask_own_address)
         serve = partial(serve_local, report, http, data, self._actions(report), self._work.games)
@@ -200,10 +200,10 @@ class _Node:
         if reason := report.fragility():
             _log.info("one member can stop this swarm", reason=reason)
 
-    def _narrate(self, nursery: trio.Nursery) -> None:
+    def _narrate(self, nursery: trio.Nursery, report: NodeReport) -> None:
         """Log from now on what matters to whoever runs this node."""
         member, book = self._ordering.member, self._peers.places.address_book
-        watch = PeerWatch(member.id, book.name, lambda: book.roster, self._peers.gossip.statuses)
+        watch = PeerWatch(book.name, self._peers.gossip.statuses, report.quorum)
         nursery.start_soon(self._supervisor.run, "log of peers", watch.run)
         tell = partial(tell_effects, me=member.id, name_of=book.name)
         nursery.start_soon(self._supervisor.run, "log of the order", tell, member.subscribe())

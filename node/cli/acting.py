@@ -9,7 +9,7 @@ from typing import Any
 
 from node.api.proposals import ProposalInfo
 from node.cli.client import Client, find_own_node
-from node.cli.lines import print_line
+from node.cli.lines import is_watched, print_line, say
 from node.cli.reading import expecting_form, print_json
 from node.config.toml import ConfigError
 from node.text.formatting import plural
@@ -85,10 +85,15 @@ def needs(proposal: ProposalInfo) -> str:
 def _wait(client: Client, proposal: ProposalInfo, limit_s: float) -> ProposalInfo:
     """Return the proposal once it is decided, or as it is after `limit_s`. Raise ConfigError if the node forgot it."""
     name, misses, until = proposal["proposal"], 0, time.monotonic() + limit_s
+    told: object = proposal["approve"], proposal["reject"]
     while misses < _MAX_MISSES:
         found: list[ProposalInfo] = [entry for entry in client.json("/proposals") if entry["proposal"] == name]
         if found and (found[0]["state"] in _EXIT_STATUSES or time.monotonic() > until):
             return found[0]
+        if found and (found[0]["approve"], found[0]["reject"]) != told:
+            told = found[0]["approve"], found[0]["reject"]
+            if is_watched():
+                say(f"{found[0]['approve']} : {found[0]['reject']}, needs {found[0]['needs']}; waiting")
         misses = 0 if found else misses + 1
         time.sleep(_POLL_S)
     raise ConfigError(

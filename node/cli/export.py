@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus.certificate.verification import CertificateError, VerifiedCertificate, verify
-from node.cli.lines import print_line
+from node.cli.lines import print_line, telling_what_lasts
 from node.cli.reading import print_json
 from node.config.toml import ConfigError
 from node.text.formatting import measures, moment, short
@@ -50,7 +50,8 @@ def main(options: argparse.Namespace) -> int:
         if model.directory is None:
             remedy = "name one with --model, or wait for the first promotion (ringrift-node certificates)"
             raise ConfigError(f"there is no model of {settings.name} with a certificate here; {remedy}", options.data)
-        facts = _write(model.directory, Path(made), options)
+        with telling_what_lasts("reading the model" + (", and writing it as ONNX" if options.onnx else "")):
+            facts = _write(model.directory, Path(made), options)
         _copy(Path(made), options.to)
     if options.json:
         print_json({"folder": str(options.to), **facts})

@@ -15,7 +15,6 @@ from node.cli.reading import add_node_options, expecting_form, print_json
 from node.cli.tables import OutputConsole, open_console
 from node.cli.work import print_work
 from node.config.toml import ConfigError
-from node.preflight.symptoms import missing_for_quorum
 from node.text.formatting import ago, count
 from node.text.harmless import harmless, harmless_values
 
@@ -85,8 +84,8 @@ def _draw(client: Client, console: Console, seen: dict[str, Any]) -> None:
         ready = Text("ready", "green") if status["ready"] else Text(f"not ready: {status['ready_reason']}", "bold red")
         names = (status["node"]["name"], "bold"), " in ", (swarm["name"], "bold"), ": "
         console.print(Text.assemble(*names, ready))
-        if missing := missing_for_quorum(status, members):
-            console.print(Text(missing, "bold red"))
+        if swarm["quorum"]:
+            console.print(Text(swarm["quorum"], "bold red"))
         decided = "none decided yet" if order["round_age_s"] is None else f"decided {ago(order['round_age_s'])}"
         played = f"{count(counts['games'])} games, {count(counts['candidates'])} candidates"
         promoted = f"{count(counts['promotions'])} promotions"

@@ -1,7 +1,7 @@
 """What is wrong with a node that runs, by what it tells of itself: causes and remedies, without input or output."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from node.api.members import MemberInfo
 from node.api.status import ConductInfo, Status
@@ -19,25 +19,13 @@ def find_symptoms(status: Status, members: Sequence[MemberInfo]) -> list[Finding
     return [
         *_node(status),
         *_quorum(status, members),
-        *_peers(status),
+        *_peers(status, {member["id"]: member["error"] for member in members}),
         *_reach(status),
         *_order(status),
         *_conduct(status),
         *_versions(status, members),
         *_work(status),
     ]
-
-
-def missing_for_quorum(status: Status, members: Sequence[MemberInfo]) -> str:
-    """Return what is missing for a quorum, such as "2 of 4 weight, 3 needed; silent: node3, node4"; "" if it is here.
-
-    Here is whoever answers this node, which counts itself.
-    """
-    present, enough, total = _weights(status, members)
-    if present >= enough:
-        return ""
-    silent = ", ".join(peer["name"] for peer in status["peers"] if peer["weight"] and peer["state"] != "ok")
-    return f"{present} of {total} weight, {enough} needed; silent: {silent or 'nobody'}"
 
 
 def _weights(status: Status, members: Sequence[MemberInfo]) -> tuple[int, int, int]:
@@ -68,7 +56,7 @@ def _node(status: Status) -> Iterator[Finding]:
 
 def _quorum(status: Status, members: Sequence[MemberInfo]) -> Iterator[Finding]:
     present, enough, total = _weights(status, members)
-    if missing := missing_for_quorum(status, members):
+    if missing := status["swarm"]["quorum"]:
         yield fault("quorum", f"{missing}; nothing is decided until they are back: {_BACK}")
         return
     weights = [peer["weight"] for peer in status["peers"] if peer["state"] == "ok"]
@@ -81,14 +69,15 @@ def _quorum(status: Status, members: Sequence[MemberInfo]) -> Iterator[Finding]:
         yield warning("quorum", status["swarm"]["fragility"])
 
 
-def _peers(status: Status) -> Iterator[Finding]:
+def _peers(status: Status, errors: Mapping[str, str]) -> Iterator[Finding]:
     for peer in status["peers"]:
         who = f"{peer['name']} at {peer['address'] or 'no known address'}"
         if peer["state"] == "refused":
             yield warning("members", f"{who} {_REFUSED}")
         elif peer["state"] != "ok":
             since = "never since this node started" if peer["state"] == "never" else ago(peer["last_contact_s"])
-            yield warning("members", f"{who} is silent, last contact {since}; {_BACK}")
+            reason = f" ({errors[peer['id']]})" if errors.get(peer["id"]) else ""
+            yield warning("members", f"{who} is silent{reason}, last contact {since}; {_BACK}")
     if answering := sum(peer["state"] == "ok" for peer in status["peers"]):
         yield ok("members", f"{answering} of {plural(len(status['peers']), 'other member')} answer")
 

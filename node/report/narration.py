@@ -7,11 +7,9 @@ import trio
 
 from consensus.keys import MemberId, id_text
 from consensus.replica import RoundEffects
-from consensus.roster import Roster
 from node.gossip.peer_table import PeerStatus
 from node.report.effect_log import log_entry
 from node.text.effects import predicate
-from node.text.formatting import needed
 
 NameOf = Callable[[MemberId], str]
 
@@ -49,9 +47,10 @@ class PeerWatch:
     """What was logged last of the peers and of the quorum."""
 
     def __init__(
-        self, me: MemberId, name_of: NameOf, roster: Callable[[], Roster], statuses: Callable[[], Sequence[PeerStatus]]
+        self, name_of: NameOf, statuses: Callable[[], Sequence[PeerStatus]], quorum: Callable[[], str]
     ) -> None:
-        self._me, self._name_of, self._roster, self._statuses = me, name_of, roster, statuses
+        """Watch the peers; `quorum` returns what is missing for a decision, in words, "" if nothing is."""
+        self._name_of, self._statuses, self._quorum = name_of, statuses, quorum
         self._answers: dict[MemberId, bool] = {}  # whether a peer did, as was logged
         self._has_quorum: bool | None = None
 
@@ -62,12 +61,11 @@ class PeerWatch:
             self.look()
 
     def look(self) -> None:
-        """Log which peers were lost or came back since the last look, and whether they are a quorum.
+        """Log which peers were lost or came back since the last look, and whether something can be decided.
 
         A peer that has not answered yet is not lost.
         """
-        statuses = self._statuses()
-        for peer in statuses:
+        for peer in self._statuses():
             answers = peer.state == "ok"
             before = self._answers.get(peer.id)
             if answers and before is not True:
@@ -76,21 +74,13 @@ class PeerWatch:
                 _log.warning("peer lost", name=self._name_of(peer.id), reason=peer.error or "it does not answer")
             if answers or before is not None:
                 self._answers[peer.id] = answers
-        self._look_at_quorum(statuses)
+        self._look_at_quorum()
 
-    def _look_at_quorum(self, statuses: Sequence[PeerStatus]) -> None:
-        roster = self._roster()
-        if self._me not in roster:
-            return
-        here = [self._me, *(peer.id for peer in statuses if peer.state == "ok")]
-        has_quorum = roster.supermajority(here)
-        if has_quorum == self._has_quorum or (self._has_quorum is None and not has_quorum):
-            return  # nothing new, or the others have not been asked yet
-        weight = f"{roster.weight(here)} of {roster.total_weight}"
-        about = {"weight": weight, "needed": needed(roster.total_weight)}
-        if has_quorum:
-            _log.info("quorum", **about)
-        else:
-            silent = [self._name_of(member) for member in roster.ids if member not in here and roster.weight([member])]
-            _log.warning("quorum lost", **about, silent=silent)
-        self._has_quorum = has_quorum
+    def _look_at_quorum(self) -> None:
+        missing = self._quorum()
+        if not missing and self._has_quorum is not True:
+            _log.info("quorum", what="members of more than 2/3 of the weight are in touch")
+        elif missing and self._has_quorum:
+            _log.warning("quorum lost", what=missing)
+        if not missing or self._has_quorum is not None:  # at first the others have not been asked yet
+            self._has_quorum = not missing

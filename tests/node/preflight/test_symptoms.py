@@ -14,7 +14,7 @@ from node.config.founding import found_swarm
 from node.config.identity import load_identity
 from node.preflight.finding import Finding
 from node.preflight.running import examine
-from node.preflight.symptoms import find_symptoms, missing_for_quorum
+from node.preflight.symptoms import find_symptoms
 from node.transport.router import Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
@@ -30,6 +30,8 @@ def healthy() -> tuple[Any, Any]:
     members: Any = source.members()
     for peer in status["peers"]:
         peer["state"] = "ok"
+    for member in members:
+        member["error"] = ""
     for entry in status["conduct"]:
         entry.update(equivocated=None, silenced=False, wrong_results=0)
     status["failures"], status["decisions"]["paused"] = [], []
@@ -43,12 +45,13 @@ def told(findings: list[Finding], level: str) -> list[str]:
 def test_a_healthy_node_has_no_symptom() -> None:
     findings = find_symptoms(*healthy())
     assert told(findings, "warning") == told(findings, "fault") == []
-    assert missing_for_quorum(*healthy()) == ""
 
 
 def two_are_silent(status: Any, members: list[Any]) -> None:
     for peer in status["peers"][1:]:
         peer.update(state="silent")
+    status["swarm"].update(quorum=f"2 of 4 weight, 3 needed; silent: {NAMES[2]}, {NAMES[3]}")
+    members[3].update(error="Connection refused")
 
 
 def one_is_silent(status: Any, members: list[Any]) -> None:
@@ -116,6 +119,7 @@ def is_paused(status: Any, members: list[Any]) -> None:
     ("change", "level", "words"),
     [
         (two_are_silent, "fault", f"quorum: 2 of 4 weight, 3 needed; silent: {NAMES[2]}, {NAMES[3]}; nothing is"),
+        (two_are_silent, "warning", f"members: {NAMES[3]} at 127.0.0.1:7403 is silent (Connection refused), last"),
         (one_is_silent, "warning", "quorum: 3 of 4 weight, 3 needed; no further member may fall silent"),
         (one_is_silent, "warning", f"members: {NAMES[3]} at 127.0.0.1:7403 is silent, last contact never"),
         (

@@ -45,6 +45,14 @@ def test_one_generation(tmp_path: Path) -> None:
             job="selfplay", id=3, model=str(model), model_digest=MODEL, games=2, settings=SMALL, **common
         )
         assert second["games"] == 2
+        worker.send(job="selfplay", id=9, model=None, model_digest=MODEL, games=500_000, settings={}, **common)
+        while not (told := worker.receive())["progress"].get("games"):
+            assert told["id"] == 9
+        worker.send(enough=3)  # an earlier job
+        worker.send(enough=9)
+        while "progress" in (told := worker.receive()):
+            pass
+        assert 0 < told["done"]["games"] < 500_000
         match = {"config": "hex8-2", "blocks": blocks, "settings": SMALL | {"opening_plies": 4}}
         played = worker.done(job="match", id=4, candidate=str(model), incumbent=None, out=out, **match)
         assert [k for k, _ in played["scores"]] == [7, 8]

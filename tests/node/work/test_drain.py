@@ -9,7 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
+from consensus.ledger.records.entities import Shard
 from node.simulation.fake_worker import FakeWorker, fake_facts
 from node.system.supervision import Unsupervised
 from node.work.drain import Drain
@@ -147,6 +149,19 @@ async def test_it_takes_no_longer_than_the_bound_where_nothing_is_ordered(
     await node.run(5, lambda: monkeypatch.setattr(node.machine.context, "submit", say_in_vain))
     assert sum(isinstance(entry, t.Release) for entry in node.said) == 1
     assert node.took_s == pytest.approx(BOUND_S, abs=1)
+
+
+async def test_the_node_stays_until_others_hold_its_shards(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, ended_at = Ended(tmp_path, fake(tmp_path)), trio.current_time() + 25
+
+    def unsafe(ledger: Ledger) -> tuple[Shard, ...]:
+        return ledger.shards("hex8-2") if trio.current_time() < ended_at else ()
+
+    monkeypatch.setattr(Ledger, "unsafe_shards", unsafe)
+    await node.run(12)
+    assert node.took_s == pytest.approx(13, abs=0.3)
 
 
 async def test_a_node_that_does_no_work_ends_at_once(autojump_clock: MockClock) -> None:

@@ -51,6 +51,9 @@ while (job := read()) is not None:
     elif job["job"] == "mumble":
         sys.stdout.buffer.write(b"\\0\\0\\0\\3\\xff\\xff\\xff")
         sys.stdout.buffer.flush()
+    elif job["job"] == "wait":
+        write({"id": name, "progress": {"done": 0}})
+        write({"id": name, "done": read()})
     elif job["job"] == "hang":
         write({"id": name, "progress": {"done": 0}})
         time.sleep(600)
@@ -236,3 +239,17 @@ async def test_a_child_does_not_work_in_our_folder_which_may_be_deleted(
     (tmp_path / "gone").rmdir()
     done = await worker.perform({"job": "echo", "echo": b"a"}, lambda _told: None)
     assert done["folder"] == "/"
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+async def test_a_child_is_told_when_it_is_enough(tmp_path: Path, is_early: bool) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    enough = trio.Event()
+    shop = WorkerProcess(tmp_path / "worker.log", (sys.executable, str(script)), {}, enough)
+    assert (await shop.perform({"job": "echo", "echo": b"a"}, lambda _told: None))["echo"] == b"a"
+    if is_early:
+        enough.set()
+    with trio.fail_after(10):
+        assert await shop.perform({"job": "wait"}, lambda _told: enough.set()) == {"enough": 2}
+    await shop.aclose()

@@ -105,7 +105,7 @@ def _host_and_port(place: Address) -> str:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Kit:
     """What one member is given, and how its node is started."""
 
     member: SwarmMember
@@ -124,16 +124,16 @@ class _Part:
         }
 
 
-def _parts(directory: Path, founded: Founded, members: Sequence[SwarmMember], *, elsewhere: bool) -> list[_Part]:
+def _parts(directory: Path, founded: Founded, members: Sequence[SwarmMember], *, elsewhere: bool) -> list[_Kit]:
     parts = []
     for key, member in zip(founded.keys, members, strict=True):
         own = [str(founded.config), "--key", str(key), "--data", str(directory / key.stem)]
         copied = [CONFIG_NAME, "--key", key.name, "--data", "data"]
-        parts.append(_Part(member, key, f"ringrift-node run {shlex.join(copied if elsewhere else own)}"))
+        parts.append(_Kit(member, key, f"ringrift-node run {shlex.join(copied if elsewhere else own)}"))
     return parts
 
 
-def _print_next_steps(config: SwarmConfig, parts: Sequence[_Part], *, elsewhere: bool) -> None:
+def _print_next_steps(config: SwarmConfig, parts: Sequence[_Kit], *, elsewhere: bool) -> None:
     print(f"{config.path}: {plural(len(parts), 'member')}")
     if weak := _fragility(config):
         print(f"One member can stop this swarm: {weak}.")
@@ -147,7 +147,7 @@ def _print_next_steps(config: SwarmConfig, parts: Sequence[_Part], *, elsewhere:
         print(f"  {part.command}")
 
 
-def _print_what_goes_where(config: SwarmConfig, parts: Sequence[_Part]) -> None:
+def _print_what_goes_where(config: SwarmConfig, parts: Sequence[_Kit]) -> None:
     print(f"Each host gets {CONFIG_NAME} and its own key, which is secret: no other host needs it.")
     for part in parts:
         member = part.member

@@ -9,9 +9,8 @@ from consensus.keys import MemberId, id_text
 from consensus.replica import RoundEffects
 from node.gossip.peer_table import PeerStatus
 from node.report.effect_log import log_entry
+from node.report.membership import NameOf
 from node.text.effects import predicate
-
-NameOf = Callable[[MemberId], str]
 
 _OWN = ("claim", "slot", "games", "candidate", "result", "rated", "release", "expired")  # effects of this member alone
 _ALL = ("promotion", "certificate", "dropped", "decision", "roster", "shelved")

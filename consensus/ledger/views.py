@@ -246,6 +246,10 @@ class Views:
         """Return the members that are to hold a shard besides its author now, the first ones first."""
         return custody.asked(self._state, self.present_members(), shard)
 
+    def custody_order(self, digest: bytes) -> list[MemberId]:
+        """Return all members in the order in which they are to hold a blob, whether they are there or not."""
+        return custody.order(self._state, digest)
+
     def holders(self, shard: Shard) -> tuple[MemberId, ...]:
         """Return the members that said that they hold a shard of another, and are there now."""
         there = self.present_members()

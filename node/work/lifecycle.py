@@ -62,7 +62,9 @@ async def work_for_the_swarm(
     run = (supervisor or Unsupervised()).run
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
-    profile = _Profiles(context, roles, device, rates or Rates(), life_s=life_s, cost=cost)
+    profile = _Profiles(
+        context, roles, device, rates=rates or Rates(), is_reached=gossip.is_asked, life_s=life_s, cost=cost
+    )
     await profile.submit()
     desk = ClaimDesk(context)
     while True:
@@ -110,15 +112,16 @@ def _why_idle(context: WorkContext) -> str:
 
 
 class _Profiles:
-    """What this node announces of itself: first its roles, and then its measured rates, too."""
+    """What this node announces of itself: first its roles, then its measured rates, and whether nobody reaches it."""
 
     def __init__(
         self,
         context: WorkContext,
         roles: tuple[str, ...],
         device: str,
-        rates: Rates,
         *,
+        rates: Rates,
+        is_reached: Callable[[], bool],
         life_s: int = 0,
         cost: int = 0,  # of an hour, thousandths
     ) -> None:
@@ -127,6 +130,8 @@ class _Profiles:
         self._ends = trio.current_time() + life_s if life_s else None
         self._cost = cost * _MILLIONTHS
         self._told: Mapping[str, int] = {}
+        self._is_reached = is_reached
+        self._was_hidden = self._hidden = False  # at the last look, and as announced
 
     async def submit(self) -> None:
         """Announce the profile as it is now."""
@@ -140,13 +145,23 @@ class _Profiles:
             rates=self._told,
             cost=self._cost,
             life=left,
+            hidden=True if self._hidden else None,
         )
         await self._context.submit(profile)
 
     async def run(self) -> None:
-        """Announce the profile again when the measured rates have changed."""
+        """Announce the profile again when the measured rates have changed, or whether anybody reaches this node."""
+        has_rules = bool(self._context.genesis.settings.steering.rules)
         while True:
             await trio.sleep(_RATES_S)
-            has_rules = bool(self._context.genesis.settings.steering.rules)
-            if has_rules and have_changed(self._told, self._rates.announced()):
+            if has_rules and have_changed(self._told, self._rates.announced()) | self._observe_reach():
                 await self.submit()
+
+    def _observe_reach(self) -> bool:
+        """Take in whether others reach this node, and return whether two looks in a row say what was not announced."""
+        is_hidden = not self._is_reached()
+        has_changed = is_hidden == self._was_hidden != self._hidden
+        self._was_hidden = is_hidden
+        if has_changed:
+            self._hidden = is_hidden
+        return has_changed

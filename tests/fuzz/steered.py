@@ -57,7 +57,14 @@ def busy_swarm(rules: int) -> Swarm:
 def profile(number: int, member: int) -> t.Profile:
     rates = {"train-hex8-2": 100 + member, "selfplay-hex8-2": 400, "random-square8-3": 7, "evaluations": 10**6}
     return t.Profile(
-        number, roles=ROLES, device="cpu", software=bytes(32), rates=rates, cost=350_000 * member, life=900 * member
+        number,
+        roles=ROLES,
+        device="cpu",
+        software=bytes(32),
+        rates=rates,
+        cost=350_000 * member,
+        life=900 * member,
+        hidden=member == 1 or None,
     )
 
 

@@ -93,6 +93,7 @@ def _profile(source: Fields, number: int) -> Transaction:
         rates=source.table("rates", 32, NAME, whole),
         cost=source.whole("cost"),
         life=source.whole("life"),
+        hidden=source.boolean("hidden") if source.rules and source.has("hidden") else None,
     )
 
 

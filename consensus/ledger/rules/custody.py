@@ -3,7 +3,7 @@
 Only where `steering.custodians` is more than 0. Who should hold a shard follows from its digest by rendezvous hashing:
 each member has a number for each shard, and those with the largest ones come first. So everybody finds the same
 members, and one that goes leaves its place to the next, and nothing else moves. Members without a vote come after all
-others.
+others, and those that tell that nobody can reach them come last, as nobody could fetch from them.
 
 A custodian fetches the shard, verifies it and says `held`. Once `steering.custodians` members that are there have said
 so (fewer in a swarm with fewer others), the shard is safe, and its games count at the end of that round. A custodian
@@ -33,9 +33,15 @@ _MORE = 3  # are asked besides those that are needed, one after the other
 _SECOND_NS = 10**9
 
 
-def order_of(weights: Mapping[MemberId, int], digest: bytes) -> list[MemberId]:
-    """Return the members with these weights in the order in which they are to hold a shard."""
-    return sorted(weights, key=lambda member: (not weights[member], -rank(digest, member), member))
+def order(state: State, digest: bytes) -> list[MemberId]:
+    """Return all members in the order in which they are to hold a blob, whether they are there or not."""
+    hidden = {member for member, profile in state.profiles.items() if profile.hidden}
+    return order_of(state.roster.weights, digest, hidden)
+
+
+def order_of(weights: Mapping[MemberId, int], digest: bytes, hidden: Set[MemberId] = frozenset()) -> list[MemberId]:
+    """Return the members with these weights in the order in which they are to hold a blob."""
+    return sorted(weights, key=lambda member: (member in hidden, not weights[member], -rank(digest, member), member))
 
 
 @lru_cache(maxsize=1 << 15)
@@ -64,9 +70,7 @@ def asked(state: State, there: Set[MemberId], shard: Shard) -> tuple[MemberId, .
     number = state.settings.steering.custodians
     if number == 0 or shard.standing in ("struck", "lost"):
         return ()
-    others = [
-        member for member in order_of(state.roster.weights, shard.digest) if member in there and member != shard.author
-    ]
+    others = [member for member in order(state, shard.digest) if member in there and member != shard.author]
     times = (state.clock - shard.clock) // (state.settings.steering.custody_s * _SECOND_NS)
     return tuple(others[: number + min(times, _MORE)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from consensus.encoding import Value, encode, encode_array
 from consensus.genesis import Genesis
@@ -112,10 +112,11 @@ class RunningHash:
 class MemberProfile(Entity):
     """The latest profile of a member.
 
-    No rule reads `rates`, `cost` and `life`, but they are part of the ledger's digest and snapshot, and members size
-    their claims by their own.
+    `rules.custody` reads `hidden`. No rule reads `rates`, `cost` and `life`, but they are part of the ledger's digest
+    and snapshot, and members size their claims by their own.
     """
 
+    LATER: ClassVar[int] = 1
     member: MemberId
     roles: tuple[str, ...]
     device: str
@@ -124,6 +125,7 @@ class MemberProfile(Entity):
     cost: int
     life: int
     place: Place
+    hidden: bool = False  # nobody can reach it
 
     @classmethod
     def of(cls, member: MemberId, profile: Profile, place: Place) -> MemberProfile:
@@ -137,6 +139,7 @@ class MemberProfile(Entity):
             cost=profile.cost,
             life=profile.life,
             place=place,
+            hidden=bool(profile.hidden),
         )
 
 

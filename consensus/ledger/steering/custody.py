@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.records.ratings import Contest
-from consensus.ledger.rules.custody import order_of
 from consensus.ledger.views import Views
 
 _WINDOWS = 2  # of training games: should newer shards be lost, older ones take their place
@@ -105,5 +104,5 @@ def offered(ledger: Views, author: MemberId) -> dict[bytes, int | None]:
 def keepers(ledger: Views, digest: bytes, author: MemberId) -> tuple[MemberId, ...]:
     """Return the members to which one that cannot be reached brings what it made; the first ones that are there."""
     there = ledger.present_members() - {author}
-    order = [member for member in order_of(ledger.roster.weights, digest) if member in there]
+    order = [member for member in ledger.custody_order(digest) if member in there]
     return tuple(order[: ledger.settings.steering.custodians])

@@ -136,7 +136,10 @@ class Author:
         return table
 
     def spoil(self, transaction: t.Transaction) -> t.Transaction:
-        name = self.random.choice([item.name for item in fields(transaction)])
+        told = [
+            item.name for item in fields(transaction) if item.name != "hidden" or transaction.as_table().get("hidden")
+        ]
+        name = self.random.choice(told)
         value = getattr(transaction, name)
         others = {bytes: digest_of(self.random.random()), str: "square8-3", int: self.random.randrange(8)}
         change: dict[str, Any] = {name: others.get(type(value), value)}
@@ -159,6 +162,7 @@ class Author:
             rates={"plies": 3},
             cost=1,
             life=2,
+            hidden=(self.swarm.genesis.settings.steering.custodians > 0 and member % 2 > 0) or None,
         )
 
     def selfplay(self, member: int) -> t.Transaction:

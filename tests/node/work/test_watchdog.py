@@ -296,7 +296,7 @@ async def test_a_node_announces_its_rates_when_they_change_and_only_with_the_rul
     for rules in (0, 1):
         swarm = Swarm(4, replace(SETTINGS, steering=SteeringSettings(rules=rules)))
         context, rates = OrderContext(swarm, tmp_path), Rates()
-        profiles = _Profiles(context, ("train",), "cpu", rates, life_s=1000, cost=350)
+        profiles = _Profiles(context, ("train",), "cpu", rates=rates, is_reached=lambda: True, life_s=1000, cost=350)
         await profiles.submit()
         rates.observe(Size("train hex8-2 c16b2", 10), 20.0)
         with trio.move_on_after(300):
@@ -305,6 +305,20 @@ async def test_a_node_announces_its_rates_when_they_change_and_only_with_the_rul
         assert [dict(entry.rates) for entry in told] == [{}, {"train-hex8-2": 1800}][: 1 + rules]
         assert [entry.life for entry in told] == [1000, 940][: 1 + rules]
         assert {entry.cost for entry in told} == {350_000}
+
+
+async def test_a_node_that_nobody_reaches_tells_so_until_somebody_does(
+    tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    context = OrderContext(Swarm(4, replace(SETTINGS, steering=SteeringSettings(rules=1))), tmp_path)
+    profiles = _Profiles(
+        context, (), "cpu", rates=Rates(), is_reached=lambda: not 100 < trio.current_time() - began < 500
+    )
+    began = trio.current_time()
+    await profiles.submit()
+    with trio.move_on_after(900):
+        await profiles.run()
+    assert [entry.hidden for entry in context.said if isinstance(entry, t.Profile)] == [None, True, None]
 
 
 def test_jobs_of_one_kind_take_equally_long() -> None:

@@ -83,6 +83,8 @@ SAMPLES: list[t.Transaction] = [
     t.Propose(23, SteeringChange("add", configuration="hex8-3"), ""),
     t.Propose(24, SteeringChange("pause", work="train", configuration="hex8-2"), ""),
     t.Propose(25, SteeringChange("resume"), ""),
+    t.Profile(0, roles=(), device="cpu", software=A, rates={}, cost=0, life=0, hidden=True),
+    t.Held(1, (A, B)),
 ]
 
 

@@ -78,6 +78,23 @@ def test_everybody_finds_the_same_order_and_one_that_goes_moves_nothing_else() -
     assert min(firsts.values()) > 25, "each of twelve holds about 50"
 
 
+def test_who_cannot_be_reached_comes_last() -> None:
+    swarm = guarded(5)
+    shard = swarm.play(0)
+    first, second = swarm.ledger.custodians(kept(swarm, shard))
+    number = next(number for number in range(5) if swarm.id(number) == first)
+    roles: dict[str, Any] = {"roles": (), "device": "cpu", "software": bytes(32), "rates": {}, "cost": 0, "life": 0}
+    swarm.act(number, t.Profile(swarm.next_id(number), **roles, hidden=True))
+    assert swarm.ledger.custody_order(shard)[-1] == first
+    assert swarm.ledger.custodians(kept(swarm, shard))[0] == second
+    assert first not in swarm.ledger.custodians(kept(swarm, shard))
+    swarm.act(number, t.Profile(swarm.next_id(number), **roles))
+    assert swarm.ledger.custodians(kept(swarm, shard)) == (first, second)
+    old = Swarm(2)
+    old.act(0, t.Profile(old.next_id(0), **roles, hidden=True))
+    assert old.refusal() == "malformed"
+
+
 def test_games_count_once_two_others_hold_them_and_teach_nobody_before() -> None:
     swarm = guarded(5)
     shard = swarm.play(1, games=32)

@@ -19,6 +19,11 @@ BOARDS = {"square8": (64, 9, "small"), "hex8": (61, 7, "small"), "square19": (36
 SHAPES = {"square8": "square", "square19": "square", "hex8": "hexagon", "hexagonal": "hexagon"}
 
 
+def counted(ledger: Ledger, name: str) -> list[Shard]:
+    """The shards whose games count: enough others have held them, and nobody has proven them wrong."""
+    return [shard for shard in ledger.shards(name) if shard.standing == "counted"]
+
+
 def plain_shares(weights: dict[str, int], floor: int, quota: int) -> dict[str, int]:
     """By the one factor of all weights with which the clamped shares are 1000 together: it is between two bounds."""
     points = sorted({Fraction(bound, weight) for weight in weights.values() for bound in (floor, quota)})
@@ -46,13 +51,13 @@ def plain_table(ledger: Ledger) -> dict[str, tuple[int, int, int, int]]:
     window = settings.window_s * 10**9
     width = window // 16
     now = ledger.clock
-    ever = {name: sum(shard.cost for shard in ledger.shards(name)) for name in names}
+    ever = {name: sum(shard.cost for shard in counted(ledger, name)) for name in names}
     recent = {
-        name: sum(shard.cost for shard in ledger.shards(name) if shard.clock // width * width > now - window)
+        name: sum(shard.cost for shard in counted(ledger, name) if shard.clock // width * width > now - window)
         for name in names
     }
     weights = {}
-    played = {name: max((shard.clock for shard in ledger.shards(name)), default=0) for name in names}
+    played = {name: max((shard.clock for shard in counted(ledger, name)), default=0) for name in names}
     promoted = {name: max((entry.place.clock for entry in ledger.promotions(name)), default=0) for name in names}
     games_age, model_age = ({name: (now - then[name]) // 10**9 for name in names} for then in (played, promoted))
     speeds = {name: velocity(ledger, name) for name in names}
@@ -83,7 +88,7 @@ def _newest(ledger: Ledger, name: str) -> tuple[int, int, list[Shard]]:
     """The games and the openings of the newest shards, and these."""
     board = name.split("-")[0]
     wanted = ledger.genesis.settings.training.games // (1 if BOARDS[board][2] else 4)
-    kept = [shard for shard in ledger.shards(name) if shard.standing == "counted"]
+    kept = counted(ledger, name)
     while kept and sum(shard.games for shard in kept[1:]) >= wanted:
         kept = kept[1:]
     facts = [shard.facts for shard in kept if shard.facts]
@@ -108,7 +113,7 @@ def plain_quality(ledger: Ledger, name: str) -> int:
         150 * 1000,
     ]
     confidence = 500 if games < 50 else 750 if games < 500 else 1000
-    age = (ledger.clock - max(shard.clock for shard in ledger.shards(name))) // 10**9
+    age = (ledger.clock - max(shard.clock for shard in counted(ledger, name))) // 10**9
     window = ledger.genesis.settings.steering.window_s
     sure = Fraction(confidence * (sum(parts) // 1000) + (1000 - confidence) * 500, 1000)
     return 500 + math.floor((sure - 500) * Fraction(max(0, window - age), window))

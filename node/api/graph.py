@@ -44,6 +44,8 @@ class GraphInfo(TypedDict):
     """The last decided round of the epoch; 0 before the first."""
     total: int
     """Events of the epoch that this node holds."""
+    levels: int
+    """How many levels are told; the highest is that of the newest event."""
     members: list[GraphMemberInfo]
     """The members of the epoch, in roster order."""
     events: list[GraphEventInfo]

@@ -97,7 +97,7 @@ class WantInfo(TypedDict):
     doing: str
     """Its live claims in words; empty if it has none."""
     kind: str
-    """The work it would claim next: "match", "train", "selfplay"; empty if nothing is wanted from it."""
+    """The work it would claim next: "match", "rate", "train", "selfplay"; empty if nothing is wanted from it."""
     configuration: str
     """Configuration of that work; empty if there is none."""
     reason: str

@@ -9,6 +9,8 @@ from node.report.membership import NameOf
 
 _MOST_EVENTS = 600
 _LEVELS = 36
+_CROWDED_LEVELS = 60  # where there are many members: a round has more levels there
+_CROWD = 12  # members
 
 
 class GraphWindow:
@@ -23,15 +25,17 @@ class GraphWindow:
         self._dag: ReferenceType[Dag] | None = None
 
     def look(self, dag: Dag, epoch: int, name_of: NameOf) -> GraphInfo:
-        """Return the events of the last `_LEVELS` levels."""
+        """Return the events of the last levels."""
         self._observe(dag)
         newest = max(self._levels.values(), default=0)
-        shown = [row for row, level in self._levels.items() if level > newest - _LEVELS]
+        levels = _CROWDED_LEVELS if len(dag.members) > _CROWD else _LEVELS
+        shown = [row for row, level in self._levels.items() if level > newest - levels]
         rows = set(shown)
         return {
             "epoch": epoch,
             "decided": dag.hashgraph.decided,
             "total": len(dag),
+            "levels": levels,
             "members": [{"member": id_text(member), "name": name_of(member)} for member in dag.members],
             "events": [self._event(dag, row, rows) for row in shown],
         }

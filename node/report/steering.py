@@ -142,6 +142,8 @@ def _why(work: Work, needs: Sequence[NeedInfo], table: Sequence[ConfigurationSha
     need = next(entry for entry in needs if entry["configuration"] == work.configuration)
     if work.kind == "match":
         return "a candidate's match has a free slot, and matches come first"
+    if work.kind == "rate":
+        return "a series that rates a model has a free slot"
     if work.kind == "train":
         return f"{need['new_games']:,} new games, {need['training_games']:,} are enough to train, and nobody does"
     share = next((entry for entry in table if entry.configuration == work.configuration), None)

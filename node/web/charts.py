@@ -51,14 +51,15 @@ def rating_chart(configuration: str, ratings: Sequence[RatingInfo], models: Sequ
 
     band = [(x(number), y(entry["rating"] + _ERRORS * entry["error"])) for number, entry in shown]
     band += [(x(number), y(entry["rating"] - _ERRORS * entry["error"])) for number, entry in reversed(shown)]
-    grid = [
+    grid = [element("line", {"class": "reference", "x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": y(1500), "y2": y(1500)})]
+    grid += [
         part
         for rating in range(int(low), int(high) + 1, step)
         for part in (
             element(
                 "line",
                 {
-                    "class": "reference" if rating == 1500 else "grid",
+                    "class": "grid",
                     "x1": _LEFT,
                     "x2": _WIDTH - _RIGHT,
                     "y1": y(rating),
@@ -128,7 +129,15 @@ def _promotion_mark(
         "circle", {"cx": x, "cy": place, "r": 3 if rating is None else 4.5, "class": None if rating else "unrated"}
     )
     where = f"{up}candidates/{model['candidate']}"
-    return element("a", {"href": where, "class": "mark"}, element("title", {}, words), mark)
+    return element("a", {"href": where, "class": "mark"}, element("title", {}, words), _error_bar(rating, x, y), mark)
+
+
+def _error_bar(rating: RatingInfo | None, x: float, y: Callable[[float], float]) -> Markup:
+    """Return the band at one mark: where only one model is rated it has no width."""
+    if rating is None:
+        return Markup("")
+    low, high = (y(rating["rating"] + sign * _ERRORS * rating["error"]) for sign in (-1, 1))
+    return element("line", {"class": "error", "x1": x, "x2": x, "y1": low, "y2": high})
 
 
 def _in_words(shown: Sequence[tuple[int, RatingInfo]]) -> str:

@@ -9,12 +9,13 @@ from node.text.formatting import count, plural
 from node.web.svg import element, lines
 
 # Sizes in the units of the drawing.
-_LANE, _COLUMN = 24, 25
+_LANE, _WIDTH = 24, 900
 _LABELS = 96
-_COLUMNS = 36
 _TOP = 18
 _NAME_CHARS = 12
 _EVENT_RADIUS, _WITNESS_RADIUS = 3.5, 6.5
+_CROWDED_RADIUS = 5.5  # of a witness, where columns are narrow
+_NARROW = 20  # a column that is not as wide as this
 
 
 def lane_names(graph: GraphInfo) -> Markup:
@@ -29,24 +30,26 @@ def lane_names(graph: GraphInfo) -> Markup:
 def graph_picture(graph: GraphInfo) -> Markup:
     """Return the picture as SVG. What does not change stays the same line, so that little has to be sent."""
     newest = max((event["level"] for event in graph["events"]), default=0)
-    width, shift = _COLUMN * _COLUMNS, _COLUMN * (_COLUMNS - newest) - _COLUMN // 2
+    column = _WIDTH // graph["levels"]
+    shift = column * (graph["levels"] - newest) - column // 2
+    kind = "graph crowded" if column < _NARROW else "graph"
     decided = f"rounds up to {count(graph['decided'])} are decided" if graph["decided"] else "no round is decided yet"
     label = (
         f"{plural(len(graph['events']), 'event')} of {plural(len(graph['members']), 'member')}, each in the member's "
         f"lane, the newest on the right; {decided}"
     )
     lanes = [
-        element("line", {"class": "lane", "x2": width, "y1": _y(place), "y2": _y(place)})
+        element("line", {"class": "lane", "x2": _WIDTH, "y1": _y(place), "y2": _y(place)})
         for place in range(len(graph["members"]))
     ]
     moving = element(
         "g",
         {"class": "moving", "transform": f"translate({shift} 0)"},
-        lines([*_edges(graph), *(_event(event, graph) for event in graph["events"])]),
+        lines([*_edges(graph, column), *(_event(event, graph, column) for event in graph["events"])]),
     )
     return element(
         "svg",
-        {"width": width, "height": _height(graph), "class": "graph", "role": "img", "aria-label": label},
+        {"width": _WIDTH, "height": _height(graph), "class": kind, "role": "img", "aria-label": label},
         lines([*lanes, moving]),
     )
 
@@ -55,26 +58,23 @@ def _height(graph: GraphInfo) -> int:
     return _TOP + _LANE * len(graph["members"])
 
 
-def _x(event: GraphEventInfo) -> int:
-    return _COLUMN * event["level"]
-
-
 def _y(member: int) -> int:
     return _TOP + _LANE * member + _LANE // 2
 
 
-def _edges(graph: GraphInfo) -> Iterator[Markup]:
+def _edges(graph: GraphInfo, column: int) -> Iterator[Markup]:
     """Yield the lines from each event to its parents; they are below all events."""
     events = {event["row"]: event for event in graph["events"]}
     for event in graph["events"]:
         for parent in (events[row] for row in event["parents"]):
             own = parent["member"] == event["member"]
-            path = f"M{_x(event)} {_y(event['member'])}L{_x(parent)} {_y(parent['member'])}"
+            begin, end = column * event["level"], column * parent["level"]
+            path = f"M{begin} {_y(event['member'])}L{end} {_y(parent['member'])}"
             key = f"{event['row']}-{parent['row']}"
             yield element("path", {"data-key": key, "class": "own" if own else None, "d": path})
 
 
-def _event(event: GraphEventInfo, graph: GraphInfo) -> Markup:
+def _event(event: GraphEventInfo, graph: GraphInfo, column: int) -> Markup:
     name = graph["members"][event["member"]]["name"]
     fame = {True: "famous", False: "not famous", None: "not decided"}[event["famous"]]
     words = f"{name}, event {count(event['seq'])}, round {count(event['round'])}"
@@ -82,8 +82,9 @@ def _event(event: GraphEventInfo, graph: GraphInfo) -> Markup:
     words += f", {plural(event['transactions'], 'transaction')}" if event["transactions"] else ""
     is_decided = event["round"] <= graph["decided"]
     kind = f"witness {fame.replace(' ', '-')}" if event["witness"] else "decided" if is_decided else None
-    x, y = _x(event), _y(event["member"])
-    radius = _WITNESS_RADIUS if event["witness"] else _EVENT_RADIUS
+    x, y = column * event["level"], _y(event["member"])
+    witness_radius = _CROWDED_RADIUS if column < _NARROW else _WITNESS_RADIUS
+    radius = witness_radius if event["witness"] else _EVENT_RADIUS
     dot = element("circle", {"cx": x, "cy": y, "r": radius, "class": kind}, element("title", {}, words))
     number = element("text", {"x": x, "y": y - 9}, str(event["round"])) if event["witness"] else Markup("")
     return element("g", {"data-key": f"e{event['row']}"}, dot, number)

@@ -475,7 +475,7 @@ class FakeSource:
             for row in range(30)
         ]
         members: list[GraphMemberInfo] = [{"member": IDS[place], "name": NAMES[place]} for place in range(4)]
-        return {"epoch": 2, "decided": 2, "total": 9512, "members": members, "events": events}
+        return {"epoch": 2, "decided": 2, "total": 9512, "levels": 36, "members": members, "events": events}
 
     def history(self) -> HistoryInfo:
         return {

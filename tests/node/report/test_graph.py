@@ -39,6 +39,7 @@ def test_events_stay_in_their_places_and_the_window_is_bounded(monkeypatch: pyte
     both = before.keys() & levels.keys()
     assert both
     assert {row: before[row] for row in both} == {row: levels[row] for row in both}
+    assert window.look(dag, 0, id_text)["levels"] == _LEVELS
     assert max(levels.values()) - min(levels.values()) < _LEVELS
     assert len(levels) <= len(window._levels) <= 50
     for event in told:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from consensus.keys import id_text
+from consensus.ledger.priorities.work import Work
 from consensus.ledger.records.entities import Lineage, Model
 from consensus.ledger.records.transactions import Profile
 from consensus.settings import SteeringSettings
 from node.api.steering import SteeringInfo
-from node.report.steering import steering
+from node.report.steering import _why, steering
 from tests.consensus.ledger.rules.test_siblings import Family
 from tests.consensus.ledger.swarm import Swarm
 from tests.consensus.ledger.test_priorities import Crowd
@@ -57,6 +58,13 @@ def test_who_trains_and_who_measures_is_told_why() -> None:
     swarm.act(0)  # a round for the beacon
     assert reasons(swarm)[2] == ("match", "hex8-2", "a candidate's match has a free slot, and matches come first")
     assert told(swarm)["needs"][0]["candidates"] == 1
+
+
+def test_a_series_is_told_from_self_play() -> None:
+    swarm = Swarm(4)
+    answer = told(swarm)
+    work = Work(kind="rate", configuration="hex8-2", amount=8, model=bytes(32), candidate=bytes(32))
+    assert _why(work, answer["needs"], ()) == "a series that rates a model has a free slot"
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -49,6 +49,8 @@ def test_each_promotion_is_a_mark_that_leads_to_its_match(source: FakeSource) ->
     assert many.findall(".//a")[-1].findtext("title", "").startswith("Promotion 100, model ")
     assert len(many.findall(".//a")) == 30
     assert [mark.find("circle[@class='unrated']") is None for mark in marks] == [True, False, True, False]
+    assert len(chart.findall(".//a/line[@class='error']")) == 2
+    assert len(chart.findall(".//line[@class='reference']")) == 1
     curve = chart.find(".//polyline[@class='curve']")
     band = chart.find(".//polygon[@class='band']")
     assert curve is not None

@@ -11,7 +11,7 @@ There is no torch, no clock and no network here. What is where:
     position, position_parser       positions as plain data; positions read from text
     record, reference_games         games as canonical bytes; the games of the reference implementation
     features, actions, symmetry     what a network sees; moves as numbers; symmetric views
-    environment                     RingRift in PettingZoo's form
+    environment, single_agent       RingRift in PettingZoo's form; for one learner in Gymnasium's
     search/, players/               Gumbel AlphaZero search; players, from uniform chance to search
     nnue/                           NNUE: a small network that needs neither torch nor much time
     picture/                        pictures as SVG

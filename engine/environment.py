@@ -30,11 +30,13 @@ from engine.games import Games
 
 Observation = dict[str, NDArray[Any]]
 
+_RENDER_MODES = ("ansi", "human")
+
 
 class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a class of an untyped module
     """Games of one configuration, one after the other: `Environment("hex8-2")`. `games` holds the current one."""
 
-    metadata = {"name": "ringrift_v1", "render_modes": ["ansi"], "is_parallelizable": False}  # noqa: RUF012
+    metadata = {"name": "ringrift_v1", "render_modes": [*_RENDER_MODES], "is_parallelizable": False}  # noqa: RUF012
 
     def __init__(
         self,
@@ -44,14 +46,14 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
         render_mode: str | None = "ansi",
         executor: Executor | None = None,
     ) -> None:
-        """See `Games.new`.
+        """See `Games.new`. With the render mode "human" each position is printed as it comes.
 
         Raises:
             ValueError: there is no such configuration or render mode.
         """
         super().__init__()
-        if render_mode not in (None, "ansi"):
-            raise ValueError(f"render mode {render_mode!r} is neither None nor 'ansi'")
+        if render_mode not in (None, *_RENDER_MODES):
+            raise ValueError(f"render mode {render_mode!r} is neither None nor 'ansi' or 'human'")
         self.render_mode = render_mode
         self.config = config(name)
         self._first = Games.new(self.config, 1, swap, executor)
@@ -118,6 +120,8 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
             self.agent_selection = self.possible_agents[player - 1]
         self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         self.infos[self.agent_selection] = {"actions": self._actions, "moves": self._moves}
+        if self.render_mode == "human":
+            self.render()
 
     def observe(self, agent: str) -> Observation:
         """Return the observation of the agent to move; for another agent the mask is empty."""
@@ -127,9 +131,14 @@ class Environment(AECEnv[str, Observation, int]):  # type: ignore[misc]  # a cla
             mask[self._actions] = 1
         return {"observation": planes[0], "scalars": scalars[0], "action_mask": mask}
 
-    def render(self) -> str:
-        """Return the canonical text of the position (FORMAT.md section 5)."""
-        return self.games.text(0)
+    def render(self) -> str | None:
+        """Return the canonical text of the position; with "human" print it instead, and who is to move."""
+        text = self.games.text(0)
+        if self.render_mode != "human":
+            return text
+        is_over = any(self.terminations.values())
+        print(f"{text}\n{'the game is over' if is_over else f'{self.agent_selection} is to move'}\n", flush=True)
+        return None
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -1,5 +1,7 @@
 """The environment against PettingZoo's own test, and against the engine."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from engine.rules import state as record
 
 pytest.importorskip("pettingzoo", reason="the extra `pettingzoo` is not installed")
 
-from pettingzoo.test import api_test, seed_test
+from pettingzoo.test import api_test, render_test, seed_test
 
 from engine.environment import Environment
 
@@ -24,6 +26,21 @@ def test_the_interface_is_pettingzoos(name: str, kernels: None) -> None:
     # The first two warnings are given to everything but PettingZoo's own games with masks, the third to any game
     # at its end.
     api_test(Environment(name), num_cycles=400)
+
+
+def test_it_is_drawn_as_pettingzoo_asks(kernels: None, capsys: pytest.CaptureFixture[str]) -> None:
+    render_test(partial(Environment, "hex8-2"))
+    assert capsys.readouterr().out.count("player_1 is to move") >= 3
+
+
+def test_people_see_each_position_as_it_comes(kernels: None, capsys: pytest.CaptureFixture[str]) -> None:
+    env = Environment("square8-2", render_mode="human")
+    env.reset()
+    first = capsys.readouterr().out
+    assert first.startswith("b square8 2\n")
+    assert first.endswith("player_1 is to move\n\n")
+    env.step(int(env.infos["player_1"]["actions"][0]))
+    assert "player_" in capsys.readouterr().out
 
 
 def test_the_seed_changes_nothing(kernels: None) -> None:
@@ -79,10 +96,10 @@ def test_an_action_played_again_is_the_same_move(kernels: None) -> None:
     env = Environment("hex8-2", render_mode=None)
     env.reset()
     env.step(3 * 30 + 1)  # two rings on the cell in the middle
-    assert env.render().split("\n")[4:] == ["s 0,0 11"]
+    assert str(env.render()).split("\n")[4:] == ["s 0,0 11"]
     assert env.action_space("player_2").n == action_count(env.config)
-    with pytest.raises(ValueError, match="render mode 'human' is neither None nor 'ansi'"):
-        Environment("hex8-2", render_mode="human")
+    with pytest.raises(ValueError, match="render mode 'rgb_array' is neither None nor 'ansi' or 'human'"):
+        Environment("hex8-2", render_mode="rgb_array")
 
 
 def test_the_pie_rule_can_be_on(kernels: None) -> None:

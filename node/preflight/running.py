@@ -18,6 +18,8 @@ from node.transport.client import look_at
 from node.transport.tls import check_dates
 
 _TIMEOUT_S = 5.0
+_AT_ONCE = 32  # addresses that are asked at a time
+_ASKED = ("self", "ok", "silent", "never")  # states of members at whose address somebody may be
 
 
 async def examine(status: Status, members: Sequence[MemberInfo], data: Path | None) -> list[Finding]:
@@ -28,11 +30,17 @@ async def examine(status: Status, members: Sequence[MemberInfo], data: Path | No
     findings = find_symptoms(status, members)
     if data is not None:
         findings += [*check_disk(data), *check_clock(), *_libraries(status)]
-    asked = [member for member in members if member["address"] and member["state"] in ("self", "silent", "never")]
+    asked = [member for member in members if member["address"] and member["state"] in _ASKED]
     places = [f"{member['name']} at {member['address']}" for member in asked]
+    few = trio.CapacityLimiter(_AT_ONCE)
+
+    async def look(member: MemberInfo, place: str) -> None:
+        async with few:
+            findings.extend(await _look(member, place))
+
     async with trio.open_nursery() as nursery:
         for member, place in zip(asked, places, strict=True):
-            nursery.start_soon(_look, member, place, findings)
+            nursery.start_soon(look, member, place)
     return findings
 
 
@@ -41,23 +49,22 @@ def _libraries(status: Status) -> Iterator[Finding]:
         yield fault("work", text)
 
 
-async def _look(member: MemberInfo, who: str, findings: list[Finding]) -> None:
-    is_own = member["state"] == "self"
+async def _look(member: MemberInfo, who: str) -> list[Finding]:
+    """Return what is found at a member's address; of one that answers the node, only a wrong clock."""
+    is_own, is_ok = member["state"] == "self", member["state"] == "ok"
     try:
         found, certificate = await look_at(str(member["address"]), timeout_s=_TIMEOUT_S)
     except Unreachable as error:
-        findings.append(_unreachable(who, str(error), is_own=is_own))
-        return
+        return [] if is_ok else [_unreachable(who, str(error), is_own=is_own)]
     if id_text(found) != member["id"]:
         remedy = "ringrift-node propose address tells all members another one"
-        findings.append(fault("address", f"{who}: a node with another key answers there; {remedy}"))
-    elif difference := check_dates(certificate, datetime.now(UTC)):
-        findings.append(fault("clock", f"{who} made its certificate {difference}; set the clock that is wrong"))
-    elif is_own:
-        findings.append(ok("address", f"this node answers at {member['address']}, seen from this machine"))
-    else:
-        remedy = "does its roster have this node, and is the swarm file the same?"
-        findings.append(warning("members", f"{who} answers this machine, but not the node; {remedy}"))
+        return [] if is_ok else [fault("address", f"{who}: a node with another key answers there; {remedy}")]
+    if difference := check_dates(certificate, datetime.now(UTC)):
+        return [fault("clock", f"{who} made its certificate {difference}; set the clock that is wrong")]
+    if is_own:
+        return [ok("address", f"this node answers at {member['address']}, seen from this machine")]
+    remedy = "does its roster have this node, and is the swarm file the same?"
+    return [] if is_ok else [warning("members", f"{who} answers this machine, but not the node; {remedy}")]
 
 
 def _unreachable(who: str, reason: str, *, is_own: bool) -> Finding:

@@ -182,6 +182,12 @@ async def test_who_answers_at_the_members_addresses(tmp_path: Path, monkeypatch:
         assert any(text.startswith("disk:") for text in told(found, "fault"))
         found = await look(0, "never", there)
         assert any("answers this machine, but not the node" in text for text in told(found, "warning"))
+        assert len(await look(0, "ok", there)) == len(await look(1, "ok", there)), (
+            "nothing to say of who answers the node"
+        )
+        monkeypatch.setattr("node.preflight.running.check_dates", lambda certificate, now: "40 minutes in the future")
+        found = await look(0, "ok", there)
+        assert any(text.startswith("clock: ") and "40 minutes in the future" in text for text in told(found, "fault"))
         nursery.cancel_scope.cancel()
     found = await look(0, "self", there)
     assert any(text.startswith("address: ") and "Connection refused; open" in text for text in told(found, "warning"))

@@ -58,6 +58,7 @@ from node.statesync.pruning import prune_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
+from node.system.child_log import ChildLog
 from node.system.clock import SystemClock, wait_until_set
 from node.system.device import CPU, count_cores, find_gpus
 from node.system.files import clear_place
@@ -70,7 +71,7 @@ from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 from node.web.server import serve_local
 from node.work.drain import Drain
-from node.work.idle import IdleHook
+from node.work.idle import IdleHook, run_command
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
 from node.work.nominations import Nominations
@@ -84,11 +85,13 @@ _WRONG_ANCHOR = (
     "there what `ringrift-node id KEYFILE` prints; after it, run the key that belongs to the anchor"
 )
 
+_DRAIN_COMMAND_S = 10.0  # for the command at the end of a drain
 _OWN_ADDRESS_S = 3.0  # for an answer at it
 
 # Folders in that of the data.
 _FAULTS = "faults"
 _CERTIFICATES = "certificates"
+_IDLE_LOG = "idle.log"
 
 _FATAL = (StoreError, IdentityError, OutdatedError)  # errors that end the node, with one line for the person at it
 
@@ -106,15 +109,18 @@ async def run_node(config: SwarmConfig, key_file: Path, data: Path, options: Run
     async with trio.open_nursery() as nursery:
         drain = Drain(options.drain_s)
         await nursery.start(end_on_signal, nursery.cancel_scope, drain.begin)
-        nursery.start_soon(_end_when_drained, drain, nursery.cancel_scope)
+        nursery.start_soon(_end_when_drained, drain, options.drain_command, data, nursery.cancel_scope)
         if options.attended:
             nursery.start_soon(end_with_input, nursery.cancel_scope)
         await wait_until_set(SystemClock())
         await _run_parts(config, identity, key_file, data, options, drain=drain)
 
 
-async def _end_when_drained(drain: Drain, scope: trio.CancelScope) -> None:
+async def _end_when_drained(drain: Drain, command: str | None, data: Path, scope: trio.CancelScope) -> None:
     await drain.wait_until_done()
+    if command is not None:
+        with trio.move_on_after(_DRAIN_COMMAND_S):
+            await run_command(command, ChildLog(data / _IDLE_LOG), "the node has drained")
     _log.info("ending")
     scope.cancel()
 
@@ -434,7 +440,7 @@ class _Work:
         self._options = options
         self._idle = None
         if options.idle_command is not None:
-            self._idle = IdleHook(options.idle_command, options.idle_after_s, data / "idle.log")
+            self._idle = IdleHook(options.idle_command, options.idle_after_s, data / _IDLE_LOG)
         gpus = find_gpus()
         self.device = gpus[0].name if gpus else CPU
         self.context = NodeWorkContext(

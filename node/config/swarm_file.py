@@ -71,6 +71,7 @@ class SwarmConfig:
     cost: int = 0
     slots: int | None = None
     drain_s: int = DRAIN_S
+    drain_command: str | None = None
 
     def find(self, member_id: MemberId) -> SwarmMember | None:
         """Return the member of the file with this id, or None."""
@@ -119,6 +120,7 @@ class RunOptions:
     cost: int = 0  # of an hour of its work, thousandths of a currency unit; 0: nothing
     slots: int | None = None  # jobs at once; None: as the machine has GPUs and cores (`node.work.slots`)
     drain_s: int = DRAIN_S  # for how long the node ends its work before it ends; 0: at once
+    drain_command: str | None = None  # is run after that
 
 
 def load_config(path: Path) -> SwarmConfig:
@@ -153,8 +155,9 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     cost = _checked(node, "cost", check_cost, node.integer("cost", 0))
     slots = _checked(node, "slots", check_slots, node.integer("slots")) if node.has("slots") else None
     drain_s = _checked(node, "drain_s", check_drain, node.integer("drain_s", DRAIN_S))
-    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots", "drain_s")
-    node.finish()
+    drain_command = node.text("drain_command") if node.has("drain_command") else None
+    node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots")
+    node.offer("drain_s", "drain_command").finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings, operators)
@@ -174,6 +177,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         cost=cost,
         slots=slots,
         drain_s=drain_s,
+        drain_command=drain_command,
     )
 
 

@@ -72,6 +72,8 @@ _NODE = """\
 # For how many seconds this node ends its work when it is told to end: no new claims, results delivered, claims given
 # back. A second signal ends it at once. Default: 30.
 # drain_s = 30
+# A command that /bin/sh runs after that, just before this node ends; it may take 10 s. Default: none.
+# drain_command = "systemctl poweroff"
 """
 
 _COMMENTS: dict[str, dict[str, str]] = {

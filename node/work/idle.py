@@ -1,7 +1,6 @@
-"""The idle hook: a command of the person at this machine, for when the swarm has wanted nothing from it for long.
+"""Commands of the person at this machine: when the swarm has wanted nothing from it for long, and when it has drained.
 
-It can give a rented machine back, for example. It runs once each time that the node has been idle for the stated time;
-whatever it prints goes to `idle.log` in the data folder.
+They can give a rented machine back, for example. What they print goes to `idle.log` in the data folder.
 """
 
 import os
@@ -44,21 +43,26 @@ class IdleHook:
                 since = trio.current_time()
 
     async def _perform(self, reason: str) -> None:
-        _log.info("idle command runs", command=self._command, idle_s=self._after_s, reason=reason)
+        await run_command(self._command, self._log, f"nothing was wanted for {self._after_s:g} s: {reason}")
+
+
+async def run_command(command: str, log: ChildLog, reason: str) -> None:
+    """Run a command with /bin/sh until it ends; cancellation kills it. What goes wrong is logged."""
+    _log.info("command runs", command=command, reason=reason)
+    try:
+        pipe = log.open_pipe()
         try:
-            pipe = self._log.open_pipe()
-            try:
-                done = await trio.run_process(
-                    ["/bin/sh", "-c", self._command],
-                    stdin=subprocess.DEVNULL,
-                    stdout=pipe,
-                    stderr=pipe,
-                    cwd=os.sep,
-                    check=False,
-                )
-            finally:
-                os.close(pipe)
-        except OSError as error:
-            _log.warning("idle command cannot be run", command=self._command, why=str(error))
-            return
-        _log.info("idle command ended", command=self._command, how=exit_text(done.returncode))
+            done = await trio.run_process(
+                ["/bin/sh", "-c", command],
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+                cwd=os.sep,
+                check=False,
+            )
+        finally:
+            os.close(pipe)
+    except OSError as error:
+        _log.warning("command cannot be run", command=command, why=str(error))
+        return
+    _log.info("command ended", command=command, how=exit_text(done.returncode))

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from consensus.ledger.records.decisions import OutdatedError, SteeringChange
 from consensus.ledger.records.transactions import Propose
 from consensus.settings import Settings, SteeringSettings
-from node.api.endpoint import read_url
+from node.api.endpoint import TOKEN_HEADER, read_token, read_url
 from node.app import run_node
 from node.config.address import Address
 from node.config.founding import found_swarm
@@ -40,9 +40,16 @@ class Place:
         founded = found_swarm(folder, ["127.0.0.1:1"], ["hex8-2"], settings=settings)
         self.config, (self.key,), self.data = load_config(founded.config), founded.keys, folder / "data"
 
-    async def run(self) -> None:
+    async def run(self, drain_command: str | None = None) -> None:
         any_port = Address("127.0.0.1", 0)
-        options = RunOptions(listen=any_port, http=any_port, roles=("match",), keep_epochs=None, log_json=False)
+        options = RunOptions(
+            listen=any_port,
+            http=any_port,
+            roles=("match",),
+            keep_epochs=None,
+            log_json=False,
+            drain_command=drain_command,
+        )
         await run_node(self.config, self.key, self.data, options)
 
     async def ask(self, path: str) -> Any:
@@ -223,3 +230,19 @@ async def test_nothing_is_made_before_the_clock_is_set(place: Place, monkeypatch
             while read_url(place.data) is None:
                 await trio.sleep(0.05)
         nursery.cancel_scope.cancel()
+
+
+async def test_a_node_that_is_told_to_drain_tells_it_runs_the_command_and_ends(place: Place) -> None:
+    made = place.data / "made"
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(place.run, f"echo drained > {made}; sleep 0.2")
+            while (url := read_url(place.data)) is None or not (await place.ask("/ready"))["ready"]:
+                await trio.sleep(0.05)
+            token = read_token(place.data)
+            async with httpx.AsyncClient(trust_env=False) as client:
+                answer = await client.post(f"{url}/drain", json={}, headers={TOKEN_HEADER: token})
+            assert answer.json() == {"bound_s": 30}
+            assert (await place.ask("/status"))["node"]["draining"]
+    assert made.read_text() == "drained\n"
+    assert read_url(place.data) is None

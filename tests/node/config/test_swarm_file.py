@@ -309,6 +309,12 @@ MISTAKES = {
         19,
         "slots: 61 must be 1 to 60 worker slots; for none, leave out the roles",
     ),
+    "too long a drain": (
+        "[node]",
+        "[node]\ndrain_s = 3601",
+        19,
+        "drain_s: 3601 must be 0 to 3600 seconds; 0: the node ends at once",
+    ),
     "a life that is none": (
         "[node]",
         "[node]\nlife_s = -1",
@@ -449,10 +455,13 @@ def test_a_good_file(path: Path) -> None:
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == (None, 900, 0, 0)
     assert config.slots is None
     path.write_text(
-        GOOD.replace("[node]", '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7\nslots = 3')
+        GOOD.replace(
+            "[node]",
+            '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7\nslots = 3\ndrain_s = 9',
+        )
     )
     config = load_config(path)
-    assert config.slots == 3
+    assert (config.slots, config.drain_s, config.drain_command) == (3, 9, None)
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == ("poweroff", 60, 5, 7)
 
 

@@ -127,12 +127,12 @@ def _versions(status: Status, members: Sequence[MemberInfo]) -> Iterator[Finding
     (common, count), *others = Counter(told.values()).most_common()
     own = next((member["version"] for member in members if member["state"] == "self"), "")
     if not others:
-        yield ok("version", f"{plural(count, 'member')} tell the same program, {common}")
+        yield ok("version", f"{plural(count, 'member')} with the same program, {common}")
     elif own not in ("", common):
-        yield warning("version", f"this node runs {own}, but {plural(count, 'member')} run {common}; install that here")
+        yield warning("version", f"this node runs {own}; {plural(count, 'member')} with {common}: install that here")
     else:
         odd = ", ".join(f"{name} runs {version}" for name, version in told.items() if version != common)
-        yield warning("version", f"{plural(count, 'member')} run {common}, but {odd}; bring all to one version")
+        yield warning("version", f"{plural(count, 'member')} with {common}, but {odd}; bring all to one version")
 
 
 def _work(status: Status) -> Iterator[Finding]:

@@ -106,7 +106,7 @@ def _versions(members: Sequence[MemberInfo]) -> Iterator[Finding]:
     others = {member["name"]: member["version"] for member in members if member["version"] not in ("", own)}
     same = sum(member["version"] == own for member in members)
     if same:
-        yield ok("versions", f"{plural(same, 'member')} run the program that this is")
+        yield ok("versions", f"{plural(same, 'member')} with the program that this is")
     for found in sorted(set(others.values())):
         names = ", ".join(name for name, version in others.items() if version == found)
         yield ok("versions", f"{names}: {found}")

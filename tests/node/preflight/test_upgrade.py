@@ -56,7 +56,7 @@ def test_a_version_that_can_take_over(config: SwarmConfig, data: Path) -> None:
     findings = check_upgrade(config, data, (status, members, proposals))
     assert faults(findings) == []
     texts = [finding.text for finding in findings]
-    assert "1 member run the program that this is" in texts
+    assert "1 member with the program that this is" in texts
     assert "birch, cedar, <dune>: 0.1.0" in texts
     assert "this program knows 0 decisions in force and 1 open proposal" in texts
 

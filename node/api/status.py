@@ -58,8 +58,8 @@ class SwarmInfo(TypedDict):
     open_proposals: int
     """Proposals that wait for ballots."""
     quorum: str
-    """What is missing for a decision, in words: the weight this node is in touch with, and who is silent. Empty if
-    nothing is missing."""
+    """What is missing for a decision, in words: the weight that answers this node, and who is silent. Empty if nothing
+    is missing."""
     fragility: str
     """Without which members the others decide nothing, as each has a third of the weight or more; empty if none has."""
 

@@ -270,7 +270,8 @@ class NodeReport:
 
     def quorum(self) -> str:
         """Return what is missing for a decision, and who is silent; empty if nothing is missing."""
-        roster, near = self._member.replica.roster, set(self._gossip.in_touch())
+        answering = {self._me, *(peer.id for peer in self._gossip.statuses() if peer.state == "ok")}
+        roster, near = self._member.replica.roster, answering.intersection(self._gossip.in_touch())
         silent = [self._address_book.name(member.id) for member in roster.members if member.id not in near]
         return quorum(roster.weight(near), roster.total_weight, silent)
 

@@ -21,7 +21,7 @@ _NARROW = 20  # a column that is not as wide as this
 def lane_names(graph: GraphInfo) -> Markup:
     """Return the names of the members, each beside its lane."""
     names = [
-        element("text", {"y": _y(place) + 4}, member["name"][:_NAME_CHARS])
+        element("text", {"y": _y(place) + 4}, element("title", {}, member["name"]), _shortened(member["name"]))
         for place, member in enumerate(graph["members"])
     ]
     return element("svg", {"width": _LABELS, "height": _height(graph), "class": "graph names"}, lines(names))
@@ -52,6 +52,11 @@ def graph_picture(graph: GraphInfo) -> Markup:
         {"width": _WIDTH, "height": _height(graph), "class": kind, "role": "img", "aria-label": label},
         lines([*lanes, moving]),
     )
+
+
+def _shortened(name: str) -> str:
+    """Return a name that fits beside its lane: of a long one the beginning and the end."""
+    return name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS // 2 - 1]}…{name[-_NAME_CHARS // 2 :]}"
 
 
 def _height(graph: GraphInfo) -> int:

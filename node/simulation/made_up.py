@@ -48,7 +48,7 @@ def doubtful_shards(ledger: Ledger) -> list[Shard]:
         shard
         for configuration in ledger.configurations()
         for shard in ledger.shards(configuration.name)
-        if (is_wrong(shard) or is_missing(shard.digest)) and shard.standing != "struck"
+        if (is_wrong(shard) or is_missing(shard.digest)) and shard.standing not in ("struck", "lost")
         if ledger.shard_case(shard.digest) is None
     ]
 

@@ -18,6 +18,7 @@ from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.ratings import Contest
 from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.steering.checks import due_shard_checks
+from consensus.ledger.steering.custody import due_custody
 from consensus.roster import Roster
 from consensus.settings import (
     MatchSettings,
@@ -45,7 +46,10 @@ SETTINGS = Settings(
 """Small amounts of everything, so that short runs have promotions."""
 
 STEERED = replace(
-    SETTINGS, steering=SteeringSettings(rules=1, window_s=300, cooldown_s=1, stall_s=60, slot_s=30, turn_s=5)
+    SETTINGS,
+    steering=SteeringSettings(
+        rules=1, window_s=300, cooldown_s=1, stall_s=60, slot_s=30, turn_s=5, custodians=2, custody_s=30
+    ),
 )
 """The same with the rules of docs/steering.md."""
 
@@ -121,6 +125,7 @@ class Workload:
         due += self._votes(ledger)
         due += self._findings(ledger)
         due += self._shard_findings(ledger)
+        due += self._held(ledger)
         due += self._absences(ledger)
         due += self._nominations(ledger)
         due += self._governance(ledger)
@@ -212,6 +217,13 @@ class Workload:
             for shard in (*due_shard_checks(ledger, me), *doubtful)
             if self._is_time_for(("shard", shard.digest))
         ]
+
+    def _held(self, ledger: Ledger) -> list[t.Transaction]:
+        """Return the word that this node holds what it is asked to; a Byzantine one holds what nobody has, too."""
+        due = [entry.shard.digest for entry in due_custody(ledger, self._node.identity.id) if not entry.others_first]
+        here = [digest for digest in due if not self._node.honest or not made_up.is_missing(digest)]
+        said = tuple(digest for digest in here[: t.HELD_LIMIT] if self._is_time_for(("held", digest)))
+        return [t.Held(self._next_id(), said)] if said else []
 
     def _absences(self, ledger: Ledger) -> list[t.Transaction]:
         """Return the games and files that nobody has; nothing at a Byzantine node, nor without `steering.rules`."""

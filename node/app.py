@@ -60,7 +60,7 @@ from node.store import StoreError
 from node.store.sqlite import SqliteStore
 from node.system.child_log import ChildLog
 from node.system.clock import SystemClock, wait_until_set
-from node.system.device import CPU, count_cores, find_gpus
+from node.system.device import CPU, count_cores, find_gpus, usable_memory_bytes
 from node.system.files import clear_place
 from node.system.service import keep_notified
 from node.system.shutdown import end_on_signal, end_with_input
@@ -463,7 +463,7 @@ class _Work:
             process = WorkerProcess(data / f"{name}.log", command, environment, drain.enough)
             return WatchedRunner(process, self._rates, longest_s)
 
-        planned = plan_slots(gpus, count_cores(), options.slots) if options.roles else ()
+        planned = plan_slots(gpus, count_cores(), usable_memory_bytes(), options.slots) if options.roles else ()
         self.slots = tuple(SlotState(slot, runner(slot.file_name, slot.environment())) for slot in planned)
         self._check_worker = runner("checker", {})
         player = WorkerProcess(data / "play.log", (*PROCESS, *kernels))

@@ -67,7 +67,7 @@ _NODE = """\
 # equally fast, the cheaper ones train first. Default: 0.
 # cost = 350
 # How many jobs this node does at once, 1 to 60, each in a process of its own. Default: one for each GPU, and one for
-# each two of the other cores.
+# each two of the other cores, as far as there is memory.
 # slots = 4
 # For how many seconds this node ends its work when it is told to end: no new claims, results delivered, claims given
 # back. A second signal ends it at once. Default: 30.

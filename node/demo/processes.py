@@ -14,6 +14,9 @@ from node.system.imports import python_command
 
 _GRACE_S = 2.5  # for a node to end by itself before it is killed; after Ctrl-C all is over within 5 s
 
+_ONE_OF_SEVERAL = "--slots", "1", "--drain", "0"
+"""A node has a whole machine by default; here several share one, and end together with whoever started them."""
+
 
 @dataclass(frozen=True)
 class NodeCommand:
@@ -50,7 +53,7 @@ async def start_node(command: NodeCommand) -> NodeProcess:
     command.data.mkdir(parents=True, exist_ok=True)
     with (command.data / "node.log").open("ab") as log:
         process = await trio.lowlevel.open_process(
-            python_command("node.cli", "run", "--attended", "--drain", "0", *command.arguments),
+            python_command("node.cli", "run", "--attended", *_ONE_OF_SEVERAL, *command.arguments),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

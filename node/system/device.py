@@ -1,9 +1,10 @@
-"""The GPUs and cores of this machine, found without loading the libraries that use them."""
+"""The GPUs, cores and memory of this machine, found without loading the libraries that use them."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _QUOTAS = (
     (_GROUPS / "cpu/cpu.cfs_quota_us", _GROUPS / "cpu/cpu.cfs_period_us"),
 )
 """Files of control groups, versions 2 and 1: the quota of all cores together and its period, in microseconds."""
+_LIMITS = _GROUPS / "memory.max", _GROUPS / "memory/memory.limit_in_bytes"
+"""Files of control groups, versions 2 and 1, that hold the memory of all processes together, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,12 @@ def _read_quota() -> int | None:
             continue
         return quota_us // period_us if quota_us > 0 and period_us > 0 else None
     return None
+
+
+def usable_memory_bytes() -> int:
+    """Return how much memory this machine has, or its container may use if that is less."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _LIMITS:
+        with suppress(OSError, ValueError):  # not this version; or "max", which is no limit
+            found.append(int(file.read_text()))
+    return min(found)

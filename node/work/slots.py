@@ -17,6 +17,9 @@ from node.work.worker import JobRunner
 CORES_OF_SLOT = 2
 """For each slot without a GPU. A job computes with one thread; the node, its checks and players need the rest."""
 
+SLOT_BYTES = 1 << 30
+"""For each slot, and for the node: a process that has trained a network of 32 channels holds half of that."""
+
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LONGEST_PAUSE_S = 600.0  # after many failures at one thing; others can do it meanwhile
 
@@ -44,14 +47,14 @@ class WorkerSlot:
         return {**dict.fromkeys(_THREADS, "1"), "CUDA_VISIBLE_DEVICES": visible}
 
 
-def plan_slots(gpus: Sequence[Gpu], cores: int, wished: int | None = None) -> tuple[WorkerSlot, ...]:
+def plan_slots(gpus: Sequence[Gpu], cores: int, memory_bytes: int, wished: int | None = None) -> tuple[WorkerSlot, ...]:
     """Return the slots of a machine: as many as are wished for, GPUs first.
 
     By default it is one for each GPU, which takes a core, and one for each two of the other cores; at least 1, at most
-    `MAX_SLOTS`.
+    `MAX_SLOTS`, and no more than there is memory for.
     """
     usual = len(gpus) + max(0, cores - len(gpus)) // CORES_OF_SLOT
-    count = max(1, min(usual, MAX_SLOTS)) if wished is None else wished
+    count = max(1, min(usual, memory_bytes // SLOT_BYTES - 1, MAX_SLOTS)) if wished is None else wished
     return tuple(WorkerSlot(number + 1, gpus[number] if number < len(gpus) else None) for number in range(count))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.training.worker_process import ROOT, WorkerProcess
+from training.worker import is_breaking
 
 SEED = b"s" * 32
 MODEL = b"m" * 32
@@ -97,3 +98,9 @@ def test_checking_and_uniform_games_need_no_torch() -> None:
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert found.stdout.split() == [b"False"]
+
+
+def test_a_process_that_lacks_memory_or_lost_its_gpu_says_that_it_is_broken() -> None:
+    assert is_breaking(MemoryError())
+    assert is_breaking(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert not is_breaking(ValueError("a selfplay job needs the field 'seed'"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from node.system import device
-from node.system.device import Gpu, count_cores, find_gpus, visible
+from node.system.device import Gpu, count_cores, find_gpus, usable_memory_bytes, visible
 
 FIRST, SECOND = Gpu("NVIDIA H200", "GPU-5c0de1a2-77"), Gpu("NVIDIA L4, 24 GB", "GPU-99ffaa00-12")
 
@@ -78,3 +78,17 @@ def test_cores_are_those_of_the_affinity_and_of_the_quota(
     if quota is not None:
         whole.write_text(f"{quota}\n")
         assert count_cores() == cores
+
+
+@pytest.mark.parametrize("said", ["max\n", "", None, f"{1 << 62}\n"])
+def test_memory_is_that_of_the_machine_or_of_its_container(
+    said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, older = tmp_path / "memory.max", tmp_path / "limit_in_bytes"
+    monkeypatch.setattr(device, "_LIMITS", (whole, older))
+    machine = usable_memory_bytes()
+    if said is not None:
+        whole.write_text(said)
+    assert usable_memory_bytes() == machine > 1 << 28
+    older.write_text("268435456\n")
+    assert usable_memory_bytes() == 1 << 28

@@ -45,9 +45,16 @@ RULES = replace(SETTINGS, steering=SteeringSettings(rules=1))
 def test_a_machine_has_a_slot_for_each_gpu_and_for_each_two_of_the_other_cores(
     gpus: int, cores: int, wished: int | None, devices: str
 ) -> None:
-    slots = plan_slots([GPU] * gpus, cores, wished)
+    slots = plan_slots([GPU] * gpus, cores, 1 << 40, wished)
     assert "".join("c" if slot.gpu is None else "g" for slot in slots) == devices
     assert [slot.number for slot in slots] == list(range(1, len(devices) + 1))
+
+
+@pytest.mark.parametrize(("gigabytes", "wished", "count"), [(0.5, None, 1), (4, None, 3), (64, None, 32), (4, 8, 8)])
+def test_there_are_no_more_slots_than_memory_for_them_unless_somebody_says_so(
+    gigabytes: float, wished: int | None, count: int
+) -> None:
+    assert len(plan_slots([], 64, int(gigabytes * 2**30), wished)) == count
 
 
 def test_a_slot_sees_its_own_gpu_and_computes_with_one_thread() -> None:
@@ -174,7 +181,7 @@ async def test_a_dead_or_broken_process_is_its_own_slots_and_the_next_job_gets_a
     command = sys.executable, "-S", "-c", f"import sys; sys.path = {sys.path}; exec(open({str(script)!r}).read())"
     first, second = (
         WorkerProcess(tmp_path / f"{slot.file_name}.log", command, slot.environment())
-        for slot in plan_slots([GPU], 1, 2)
+        for slot in plan_slots([GPU], 1, 1 << 40, 2)
     )
 
     async def look(slot: WorkerProcess) -> tuple[int, list[str]]:

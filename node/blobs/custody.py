@@ -1,5 +1,6 @@
 """Holding the shards that the ledger asks this node to hold, so that their games outlive those who played them."""
 
+import math
 from collections.abc import Collection
 
 import structlog
@@ -9,7 +10,7 @@ from consensus.keys import MemberId
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.records.transactions import HELD_LIMIT, Held
-from consensus.ledger.steering.custody import due_custody
+from consensus.ledger.steering.custody import due_custody, kept_shards
 from node.blobs import MAX_BLOB_BYTES, BlobError, Blobs
 from node.blobs.fetching import BlobFetcher
 from node.member.ledger_client import LedgerClient, SubmitError
@@ -20,6 +21,7 @@ LOOK_S = 2.0
 _AT_ONCE = 2  # shards that are fetched: work comes first
 _FETCH_S = 120.0
 _RETRY_S = 20.0  # before a shard that nobody could give is asked for again; it may be brought meanwhile
+_LOST_LOOK_S = 600.0  # between two looks at whether what we said that we hold is here, such as after the loss of a disk
 _SAID_S = 60.0  # for which our word about a shard is taken to be on its way into the order
 _REST_S = 30.0  # for which a node waits at most where no round is decided
 _MOST_UNSAFE_BYTES = 256 * 1024 * 1024
@@ -72,6 +74,7 @@ class Custodian:
         self._retry_at: dict[bytes, float] = {}
         self._here: set[bytes] = set()  # verified here, and not said yet
         self._said: dict[bytes, float] = {}  # when that was said
+        self._looked_at = -math.inf  # when we looked last whether all is here that we said
 
     async def run(self) -> None:
         """Hold what is to be held until cancelled."""
@@ -80,7 +83,7 @@ class Custodian:
                 advances = self._client.advances
                 due = due_now(self._client.ledger, self._client.me, self._first_seen, trio.current_time())
                 self._forget_all_but({shard.digest for shard in due})
-                for shard in due:
+                for shard in (*due, *self._lost()):
                     if self._wants(shard.digest):
                         self._fetching.add(shard.digest)
                         nursery.start_soon(self._fetch, shard)
@@ -89,6 +92,15 @@ class Custodian:
                 if not due:
                     with trio.move_on_after(_REST_S):
                         await self._client.wait_for_advance(advances)
+
+    def _lost(self) -> list[Shard]:
+        """Return now and then the shards that others rely on this node to have and that are not here."""
+        now, me, ledger = trio.current_time(), self._client.me, self._client.ledger
+        if now < self._looked_at + _LOST_LOOK_S or not ledger.settings.steering.rules:
+            return []
+        self._looked_at = now
+        kept = (shard for entry in ledger.configurations() for shard in kept_shards(ledger, entry.name))
+        return [shard for shard in kept if me in shard.holders and self._blobs.size(shard.digest) is None]
 
     def _wants(self, digest: bytes) -> bool:
         now = trio.current_time()

@@ -1,6 +1,7 @@
 """Reads all blobs again and again, slowly, so that damage is found while others have what is damaged."""
 
-from collections.abc import Callable, Collection
+import secrets
+from collections.abc import Callable, Collection, Iterable
 from hashlib import sha256
 
 import structlog
@@ -18,6 +19,14 @@ _RETRY_S = 600.0  # for a blob that nobody could give
 _FETCH_S = 120.0
 
 _log = structlog.get_logger(__name__)
+
+
+def in_turn(digests: Iterable[bytes], start: bytes) -> list[bytes]:
+    """Return all digests in ascending order from one on, the lower ones after the others.
+
+    So a process that never lives for a whole pass begins somewhere else each time.
+    """
+    return sorted(digests, key=lambda digest: (digest < start, digest))
 
 
 class Scrubber:
@@ -52,7 +61,7 @@ class Scrubber:
         while True:
             next_pass = trio.current_time() + _PASS_S
             try:
-                digests = sorted(await self._blobs.digests())
+                digests = in_turn(await self._blobs.digests(), secrets.token_bytes(32))
             except BlobError as error:
                 _log.warning("cannot look for damaged blobs", reason=str(error))
                 digests = []

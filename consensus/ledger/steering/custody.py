@@ -71,14 +71,17 @@ def _lacks(ledger: Views, shards: tuple[Shard, ...]) -> Iterator[Lack]:
 
 
 def kept_shards(ledger: Views, configuration: str) -> Iterator[Shard]:
-    """Yield the shards that trainings of a configuration may need, and those that may come to count, newest first."""
+    """Yield the shards that trainings of a configuration may need, and those that may come to count, newest first.
+
+    Only those that count fill the windows: what somebody announces and gives to nobody makes nobody forget others.
+    """
     window = max(ledger.settings.training.window, ledger.settings_on(configuration).training.window)
     games = 0
     for shard in reversed(ledger.shards(configuration)):
         if games >= _WINDOWS * window:
             break
         if shard.standing not in ("struck", "lost"):
-            games += shard.games
+            games += shard.games if shard.standing == "counted" else 0
             yield shard
 
 

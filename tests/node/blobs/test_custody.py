@@ -199,6 +199,18 @@ async def test_what_a_machine_behind_nat_played_is_brought_by_itself(
     assert trio.current_time() - began < 20, "it does not wait any more for what never happens"
 
 
+async def test_a_custodian_that_lost_its_disk_fetches_again_what_others_rely_on_it_for(
+    machines: Machines, autojump_clock: object
+) -> None:
+    await machines.announce()
+    machines.work()
+    await until(lambda: machines.standing() == "counted", 30.0)
+    custodian = machines.asked()[0]
+    await machines.blobs[custodian].remove(SHARD)
+    await until(lambda: machines.blobs[custodian].size(SHARD) is not None, 900.0)
+    assert machines.swarm.ledger.accepted_counts()["held"] == 2, "it has said so before"
+
+
 async def test_what_nobody_can_get_is_said_by_nobody(machines: Machines, autojump_clock: object) -> None:
     await machines.announce()
     await machines.blobs[AUTHOR].remove(SHARD)

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from node.blobs import PIECE_BYTES, BlobError
 from node.blobs.files import FileBlobs
-from node.blobs.scrubbing import _FIRST_S, Scrubber
+from node.blobs.scrubbing import _FIRST_S, Scrubber, in_turn
 
 BLOBS = [random.Random(number).randbytes(2 * PIECE_BYTES + number) for number in range(4)]
 DIGESTS = [sha256(data).digest() for data in BLOBS]
@@ -85,6 +85,12 @@ async def test_a_pass_finds_what_is_damaged_at_two_megabytes_a_second(
     await trio.sleep(7 * 3600)
     assert scrubber.checked_bytes == sum(map(len, BLOBS)) + sum(map(len, BLOBS[:3]))
     nursery.cancel_scope.cancel()
+
+
+def test_a_pass_begins_anywhere_and_misses_nothing() -> None:
+    one, two, three = sorted(DIGESTS)[:3]
+    assert in_turn([three, one, two], two) == [two, three, one]
+    assert in_turn([three, one, two], bytes(32)) == in_turn([one, two, three], b"\xff" * 32) == [one, two, three]
 
 
 async def test_what_went_meanwhile_is_not_missed(blobs: FileBlobs, autojump_clock: MockClock) -> None:

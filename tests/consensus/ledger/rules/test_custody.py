@@ -16,7 +16,9 @@ from consensus.ledger.records.changes import Change
 from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.rules.custody import GIVEN_UP, order_of
+from consensus.ledger.steering.custody import kept_shards
 from consensus.settings import EpochSettings, Settings, SettingsError, SteeringSettings
+from node.blobs.needs import needed_blobs
 from tests.consensus.ledger.swarm import SECOND, Swarm, digest_of, settings
 
 STEP_S = 60
@@ -244,6 +246,18 @@ def test_what_waits_for_a_check_counts_when_it_is_checked_and_held() -> None:
     for custodian in swarm.ledger.custodians(kept(swarm, checked))[:2]:
         hold(swarm, custodian, checked)
     assert games_of(swarm) == 64
+
+
+def test_a_huge_shard_that_nobody_gets_makes_nobody_forget_others() -> None:
+    swarm = guarded(4)
+    good = swarm.play(0)
+    for member in swarm.ledger.custodians(kept(swarm, good)):
+        hold(swarm, member, good)
+    huge = swarm.play(1, games=1 << 20)
+    assert [shard.digest for shard in kept_shards(swarm.ledger, "hex8-2")] == [huge, good]
+    assert needed_blobs(swarm.ledger) >= {huge, good}
+    pass_time(swarm, GIVEN_UP * STEP_S, *range(4))
+    assert needed_blobs(swarm.ledger) == {good}
 
 
 def test_members_can_do_without_custody_and_what_waited_for_it_counts() -> None:

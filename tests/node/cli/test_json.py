@@ -45,6 +45,7 @@ MISTAKES = {
     "drain": ["--data", "IN"],
     "verify": ["IN/none.json", "--any-swarm"],
     "export": ["hex8-2", "--to", "IN/file"],
+    "import": ["IN/none", "--to", "IN/out"],
     "keygen": ["IN/file"],
     "replay": ["IN/none"],
     "play": ["hex8-2", "--strength", "x"],

@@ -112,6 +112,7 @@ class _TwoSlots(WorkingSwarm):
     slots = 2
 
 
+@pytest.mark.slow
 def test_nodes_with_two_slots_use_both_and_want_nothing_twice(tmp_path: Path) -> None:
     swarm = work(4, 104, tmp_path, 1, _TwoSlots)
     test_nobody_does_what_another_was_granted(swarm)
@@ -156,6 +157,8 @@ def test_a_node_that_drains_leaves_no_claim_behind_and_one_that_stops_does(tmp_p
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    seeds = Counter(job["seed"] for job in swarm.jobs if job["job"] in ("selfplay", "train"))
+    assert set(seeds.values()) == {1}, "slots of a node, or two nodes, did the same"
     ((drained, stopped),) = held
     assert drained == 0
     assert stopped >= 1

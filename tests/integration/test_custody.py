@@ -25,7 +25,7 @@ from node.simulation.working_swarm import WorkingSwarm
 from tests.integration.processes import QUICK, processes
 from tests.integration.test_work import SETTINGS
 
-VANISHES, HIDDEN = 1, 4
+VANISHES, HIDDEN = 1, 3
 LIMIT_S = 600.0
 CUSTODY = SteeringSettings(rules=1, custodians=2, custody_s=30)
 
@@ -39,12 +39,12 @@ def test_what_counted_outlives_its_author_and_who_cannot_be_reached_takes_part(t
     make_deterministic(3)
     agreement = AgreementCheck()
     options: dict[str, Any] = {
-        "timing": CreationTiming(busy_s=0.4),
-        "rhythm": Rhythm(busy_s=0.2),
+        "timing": CreationTiming(busy_s=0.8),
+        "rhythm": Rhythm(busy_s=0.4),
         "observe": agreement.observe,
         "settings": replace(SETTINGS, steering=CUSTODY),
     }
-    swarm = WorkingSwarm(5, 3, tmp_path, **options)
+    swarm = WorkingSwarm(4, 3, tmp_path, **options)
     gone, hidden = swarm.nodes[VANISHES], swarm.nodes[HIDDEN].identity.id
     swarm.network.hidden = [hidden]
 

@@ -43,7 +43,8 @@ def _node_facts(status: Status) -> Iterator[tuple[str, str]]:
     roles = ", ".join(node["roles"]) or "no work roles"
     yield "node", node["id"]
     yield "address", node["address"]
-    yield "runs", f"{roles} on {node['device']}, version {node['version']}, for {age(node['uptime_s'])}"
+    program = f"version {node['version']} ({node['sources']})"
+    yield "runs", f"{roles} on {node['device']}, {program}, for {age(node['uptime_s'])}"
     if node["draining"]:
         yield "draining", "it takes no more work, and ends soon"
     if node["lost_log_lines"]:

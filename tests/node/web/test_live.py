@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.config.address import Address
@@ -22,7 +22,7 @@ from tests.node.fake_source import FakeSource
 TEXTS = st.lists(st.sampled_from("abcd"), max_size=12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, TEXTS)
 def test_changes_make_the_new_text_of_the_old_one(old: list[str], new: list[str]) -> None:
     assert apply_changes(old, find_changes(old, new)) == new

@@ -225,6 +225,7 @@ class _Node:
             effects=self._effects,
             proposals=self._proposals,
             scrubber=self._peers.bulk.scrubber,
+            archiver=self._peers.bulk.archiver,
             device=self._work.device,
             slots=self._work.slots,
             drain=self._drain,
@@ -306,7 +307,12 @@ class _Peers:
         self._transport = HttpTransport(self._credentials, self.places.whereabouts)
         self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
         self.bulk = BulkData(
-            member.id, data, ledger=lambda: member.replica.ledger, transport=self._transport, chance=chance
+            member.id,
+            data,
+            ledger=lambda: member.replica.ledger,
+            transport=self._transport,
+            chance=chance,
+            archive=options.archive,
         )
         self._exchange = AddressExchange(
             whereabouts=self.places.whereabouts,
@@ -405,6 +411,8 @@ class _Peers:
         nursery.start_soon(run, "catching up", self._catchup.run, self.contacts.is_lost)
         nursery.start_soon(run, "pruning", prune_epochs, self._store, self._options.keep_epochs)
         nursery.start_soon(run, "checking blobs", self.bulk.scrubber.run)
+        if self.bulk.archiver is not None:
+            nursery.start_soon(run, "archiving", self.bulk.archiver.run)
         if not keep_blobs:
             nursery.start_soon(run, "deleting", self.bulk.collector.run, lambda: self._is_at_rest(report))
 
@@ -420,6 +428,7 @@ class _Peers:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self.bulk.aclose()
         await self._transport.aclose()
 
 

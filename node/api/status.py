@@ -277,6 +277,27 @@ class BlobsInfo(TypedDict):
     """Those of them that could not be fetched again from peers yet."""
 
 
+class ArchiveInfo(TypedDict):
+    """The archive of this node. Part of `GET /status`. See docs/operations.md."""
+
+    place: str
+    """Bucket and prefix."""
+    archived: int
+    """Blobs that the ledger counts and that are known to be there."""
+    archived_bytes: int
+    """Their bytes."""
+    waiting: int
+    """Blobs and certificates that are to be written there yet."""
+    uploaded_bytes: int
+    """Bytes written since this node started."""
+    restored_bytes: int
+    """Bytes of blobs read back since then, because no peer had them."""
+    error: str
+    """Why the last request failed, and the remedy; empty if it did not."""
+    error_ago_s: float | None
+    """Seconds since then; null without an error."""
+
+
 class UnsafeShardInfo(TypedDict):
     """A shard whose games do not count yet, because too few other members hold it. Part of `GET /status`."""
 
@@ -348,3 +369,5 @@ class Status(TypedDict):
     """What became of the files on this node's disk."""
     custody: CustodyInfo
     """Which shards too few members hold."""
+    archive: ArchiveInfo | None
+    """The archive of this node; null if it has none."""

@@ -1,4 +1,4 @@
-"""Fetches blobs, each from several peers at once."""
+"""Fetches blobs, each from several peers at once, or from an archive where no peer has it."""
 
 import random
 from collections import Counter
@@ -10,6 +10,7 @@ import trio
 
 from consensus.keys import MemberId
 from node.blobs import PIECE_BYTES, BlobError, Blobs, MissingBlobError
+from node.blobs.archive import Archive
 from node.blobs.download import Download, UnfitAnswerError
 from node.blobs.messages import (
     BLOB_PATH,
@@ -29,10 +30,22 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # one after the other, for a peer that says we
 
 
 class BlobFetcher:
-    """Fetches blobs from peers into `blobs`. A peer whose data was wrong is asked last from then on."""
+    """Fetches blobs from peers into `blobs`. A peer whose data was wrong is asked last from then on.
 
-    def __init__(self, blobs: Blobs, transport: Transport, peers: Iterable[MemberId], chance: random.Random) -> None:
+    What no peer could give is read back from `archive`, if this node has one.
+    """
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        transport: Transport,
+        peers: Iterable[MemberId],
+        chance: random.Random,
+        *,
+        archive: Archive | None = None,
+    ) -> None:
         self._blobs = blobs
+        self._archive = archive
         self._transport = transport
         self._peers = sorted(peers)
         self._random = chance
@@ -52,7 +65,7 @@ class BlobFetcher:
     async def fetch(self, digest: bytes, *, max_bytes: int, likely: Iterable[MemberId] = ()) -> None:
         """Return when the blob, of at most `max_bytes`, is here and verified, also if it was here before.
 
-        The peers in `likely` are asked first. Raise BlobError if no peer could give it.
+        The peers in `likely` are asked first. Raise BlobError if neither a peer nor the archive could give it.
         """
         async with self.alone(digest):
             if self._blobs.size(digest) is None or not await self._blobs.verify(digest):
@@ -88,7 +101,10 @@ class BlobFetcher:
                 if await self._try(download, [source]):
                     return
                 self._wrong_answers[source] += download.is_complete
-        raise MissingBlobError(f"blob {digest.hex()}: none of {len(sources)} peers could give it")
+        if self._archive is None:
+            raise MissingBlobError(f"blob {digest.hex()}: none of {len(sources)} peers could give it")
+        if not await self._archive.restore(digest, max_bytes):
+            raise MissingBlobError(f"blob {digest.hex()}: neither {len(sources)} peers nor the archive could give it")
 
     async def _try(self, download: Download, sources: list[MemberId]) -> bool:
         """Return whether these sources together gave the blob, and it is verified."""

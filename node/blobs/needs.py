@@ -66,14 +66,14 @@ def _games(ledger: Ledger) -> Iterator[bytes]:
     slots += [slot for series in ledger.series() for slot in series.slots]
     yield from (slot.result.blob for slot in slots if slot.result is not None)
     for promotion in ledger.promotions():
-        yield from _counted(promotion)
+        yield from counted_games(promotion)
     reports = [case.report for case in ledger.cases()] + [fault.report for fault in ledger.faults()]
     for configuration in ledger.configurations():
         reports += ledger.outcomes(configuration.name)
     yield from (report.result.blob for report in reports)
 
 
-def _counted(promotion: Promotion) -> Iterator[bytes]:
+def counted_games(promotion: Promotion) -> Iterator[bytes]:
     """Yield the digests of the games that were counted, which only the promotion's statement names."""
     for slot in json.loads(promotion.statement)["predicate"]["results"]["slots"]:
         yield bytes.fromhex(slot["games"]["sha256"])

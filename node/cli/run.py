@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from consensus.keys import MemberId
 from node.cli.lines import failure
 from node.config.address import Address, bind_error, default_http, parse_address, parse_peer
+from node.config.archive import load_access
 from node.config.swarm_file import (
     ROLES,
     RunOptions,
@@ -193,6 +194,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         life_s=_whole("--life", options.life, config.life_s, check_life),
         cost=_whole("--cost", options.cost, config.cost, check_cost),
         slots=_whole("--slots", options.slots, config.slots, check_slots),
+        archive=None if config.archive is None else load_access(config.archive),
         drain_command=config.drain_command,
         drain_s=_whole("--drain", options.drain, config.drain_s, check_drain),
     )

@@ -14,6 +14,15 @@ from consensus.roster import WEIGHT_LIMIT, RosterMember
 from consensus.settings import LONGEST_S, SECTIONS, Settings, SettingsError
 from engine.config import CONFIGS
 from node.config.address import ANYWHERE, Address, bind_error, parse_address
+from node.config.archive import (
+    DEFAULT_REGION,
+    ArchiveAccess,
+    ArchivePlace,
+    aws_endpoint,
+    parse_endpoint,
+    parse_place,
+    parse_region,
+)
 from node.config.toml import ConfigError, Table, parse_toml, read_toml
 
 ROLES = ("selfplay", "train", "match")
@@ -25,6 +34,7 @@ _LONGEST_DRAIN_S = 3600
 MAX_SLOTS = 60
 """Worker slots of one node: a member may have 64 live claims, and those of an earlier life count."""
 
+_ARCHIVE_DETAILS = ("archive_endpoint", "archive_region", "archive_keys")
 _LARGEST_COST = 10**9  # of an hour, thousandths
 
 _T = TypeVar("_T")
@@ -70,6 +80,7 @@ class SwarmConfig:
     life_s: int = 0
     cost: int = 0
     slots: int | None = None
+    archive: ArchivePlace | None = None
     drain_s: int = DRAIN_S
     drain_command: str | None = None
 
@@ -119,6 +130,7 @@ class RunOptions:
     life_s: int = 0  # for how long the machine is expected to be there; 0: not known
     cost: int = 0  # of an hour of its work, thousandths of a currency unit; 0: nothing
     slots: int | None = None  # jobs at once; None: as the machine has GPUs and cores (`node.work.slots`)
+    archive: ArchiveAccess | None = None  # where this node keeps blobs besides
     drain_s: int = DRAIN_S  # for how long the node ends its work before it ends; 0: at once
     drain_command: str | None = None  # is run after that
 
@@ -155,6 +167,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     cost = _checked(node, "cost", check_cost, node.integer("cost", 0))
     slots = _checked(node, "slots", check_slots, node.integer("slots")) if node.has("slots") else None
     drain_s = _checked(node, "drain_s", check_drain, node.integer("drain_s", DRAIN_S))
+    archive = _read_archive(node, path)
     drain_command = node.text("drain_command") if node.has("drain_command") else None
     node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots")
     node.offer("drain_s", "drain_command").finish()
@@ -176,9 +189,26 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         life_s=life_s,
         cost=cost,
         slots=slots,
+        archive=archive,
         drain_s=drain_s,
         drain_command=drain_command,
     )
+
+
+def _read_archive(node: Table, path: Path) -> ArchivePlace | None:
+    """Take what [node] says of the archive; a relative path of its keys is one beside the file at `path`."""
+    node.offer("archive", *_ARCHIVE_DETAILS)
+    if not node.has("archive"):
+        if found := next((key for key in _ARCHIVE_DETAILS if node.has(key)), None):
+            raise node.error(f'{found} is here without an archive; say archive = "s3://BUCKET/PREFIX", too', found)
+        return None
+    bucket, prefix = _checked(node, "archive", parse_place, node.text("archive"))
+    region = _checked(node, "archive_region", parse_region, node.text("archive_region", DEFAULT_REGION))
+    endpoint = aws_endpoint(region)
+    if node.has("archive_endpoint"):
+        endpoint = _checked(node, "archive_endpoint", parse_endpoint, node.text("archive_endpoint"))
+    keys = path.parent / node.text("archive_keys") if node.has("archive_keys") else None
+    return ArchivePlace(bucket=bucket, prefix=prefix, endpoint=endpoint, region=region, keys_file=keys)
 
 
 def _check_idle(seconds: int) -> int:

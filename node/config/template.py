@@ -69,6 +69,13 @@ _NODE = """\
 # How many jobs this node does at once, 1 to 60, each in a process of its own. Default: one for each GPU, and one for
 # each two of the other cores, as far as there is memory.
 # slots = 4
+# A bucket behind an S3 API in which this node keeps what the ledger counts, and from which it reads back what no other
+# node has. Default: none; the endpoint is Amazon's, the region us-east-1, and the keys come from AWS_ACCESS_KEY_ID and
+# AWS_SECRET_ACCESS_KEY in the environment. Keys are never in this file, but can be in one of mode 600.
+# archive = "s3://bucket/prefix"
+# archive_endpoint = "https://s3.example.com"
+# archive_region = "eu-central-1"
+# archive_keys = "archive.keys"
 # For how many seconds this node ends its work when it is told to end: no new claims, results delivered, claims given
 # back. A second signal ends it at once. Default: 30.
 # drain_s = 30

@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from node.blobs.s3 import Bucket
 from node.config.identity import Identity, IdentityError, hold_key
 from node.config.swarm_file import RunOptions, SwarmConfig
+from node.preflight.archive import check_archive
 from node.preflight.finding import Finding, ok
 from node.preflight.host import check_clock, check_disk, check_limits, check_port
 from node.preflight.libraries import check_libraries
@@ -21,6 +23,8 @@ async def check_node(
     findings = [*check_swarm(config), *check_key(config, identity), *check_clock(), *check_disk(data), *check_limits()]
     findings += _check_ports(key_file, options)
     findings += check_libraries(options.roles)
+    if options.archive is not None:
+        findings += await check_archive(Bucket(options.archive))
     others = [member for member in config.members if member.id != identity.id]
     findings += await check_members(Credentials(identity, [member.id for member in others]), others)
     return findings

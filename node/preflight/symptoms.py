@@ -25,7 +25,19 @@ def find_symptoms(status: Status, members: Sequence[MemberInfo]) -> list[Finding
         *_conduct(status),
         *_versions(status, members),
         *_work(status),
+        *_archive(status),
     ]
+
+
+def _archive(status: Status) -> Iterator[Finding]:
+    archive = status["archive"]
+    if archive is None:
+        return
+    if archive["error"]:
+        yield warning("archive", archive["error"])
+    else:
+        text = f"{archive['place']}: {plural(archive['archived'], 'blob')} there, {archive['waiting']} waiting"
+        yield ok("archive", text)
 
 
 def _weights(status: Status, members: Sequence[MemberInfo]) -> tuple[int, int, int]:

@@ -24,6 +24,7 @@ from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
 from node.api.status import (
+    ArchiveInfo,
     BlobsInfo,
     ConsensusInfo,
     CurrentWorkInfo,
@@ -39,6 +40,7 @@ from node.api.status import (
 from node.api.steering import SteeringInfo
 from node.api.work import WorkInfo
 from node.blobs import MAX_BLOB_BYTES
+from node.blobs.archiving import Archiver
 from node.blobs.scrubbing import Scrubber
 from node.config.address import Address
 from node.gossip.gossip import Gossip
@@ -88,6 +90,7 @@ class NodeReport:
         effects: EffectLog,
         proposals: Proposals,
         scrubber: Scrubber,
+        archiver: Archiver | None = None,
         device: str,
         slots: Sequence[SlotState],
         drain: Drain,
@@ -111,6 +114,7 @@ class NodeReport:
         self._effects = effects
         self._proposals = proposals
         self._scrubber = scrubber
+        self._archiver = archiver
         self._listen = listen
         self._faults = faults
         self._blob_path = blob_path
@@ -147,6 +151,7 @@ class NodeReport:
             "counts": shown.counts(self._ledger),
             "failures": [_failure(failure) for failure in self._failures()],
             "blobs": self._blob_state(),
+            "archive": None if self._archiver is None else _archive(self._archiver),
         }
 
     def members(self) -> list[MemberInfo]:
@@ -394,6 +399,20 @@ class NodeReport:
             "error": "" if peer is None else peer.error,
             "state": "self" if listed.id == self._me else "never" if peer is None else _state(peer),
         }
+
+
+def _archive(archiver: Archiver) -> ArchiveInfo:
+    archive = archiver.archive
+    return {
+        "place": archive.place,
+        "archived": archiver.archived,
+        "archived_bytes": archiver.archived_bytes,
+        "waiting": archiver.waiting,
+        "uploaded_bytes": archive.uploaded_bytes,
+        "restored_bytes": archive.restored_bytes,
+        "error": archive.error,
+        "error_ago_s": trio.current_time() - archive.error_at if archive.error else None,
+    }
 
 
 def _slot(state: SlotState) -> SlotInfo:

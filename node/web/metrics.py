@@ -32,6 +32,7 @@ class _StatusCollector(Collector):
         yield from _work_metrics(self._status)
         yield from _count_metrics(self._status)
         yield from _blob_metrics(self._status)
+        yield from _archive_metrics(self._status)
 
 
 def _node_metrics(status: Status) -> Iterator[Metric]:
@@ -234,3 +235,17 @@ def _blob_metrics(status: Status) -> Iterator[Metric]:
     yield GaugeMetricFamily("ringrift_unsafe_games", unsafe, custody["unsafe_games"])
     short = "Shards that count and lack a holder, because one is gone"
     yield GaugeMetricFamily("ringrift_short_shards", short, custody["short"])
+
+
+def _archive_metrics(status: Status) -> Iterator[Metric]:
+    archive = status["archive"]
+    if archive is None:
+        return
+    archived = "Bytes that the ledger counts and that are in this node's archive"
+    yield GaugeMetricFamily("ringrift_archived_bytes", archived, archive["archived_bytes"])
+    waiting = "Blobs and certificates that are to be archived yet"
+    yield GaugeMetricFamily("ringrift_archive_waiting", waiting, archive["waiting"])
+    failing = "1 if the last request to the archive failed"
+    yield GaugeMetricFamily("ringrift_archive_failing", failing, int(bool(archive["error"])))
+    restored = "Bytes read back from the archive, as no peer had them"
+    yield CounterMetricFamily("ringrift_archive_restored_bytes", restored, archive["restored_bytes"])

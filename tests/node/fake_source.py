@@ -203,6 +203,16 @@ class FakeSource:
                 },
             ],
             "blobs": {"checked_bytes": 123_456_789, "damaged": 2, "lost": 1},
+            "archive": {
+                "place": "s3://swarm/first/",
+                "archived": 12,
+                "archived_bytes": 34_567_890,
+                "waiting": 3,
+                "uploaded_bytes": 4_567_890,
+                "restored_bytes": 567_890,
+                "error": "archive s3://swarm/first/: https://s3.example.com does not answer in time",
+                "error_ago_s": 4.5,
+            },
         }
 
     @staticmethod

@@ -315,6 +315,44 @@ MISTAKES = {
         19,
         "drain_s: 3601 must be 0 to 3600 seconds; 0: the node ends at once",
     ),
+    "an archive elsewhere": (
+        "[node]",
+        '[node]\narchive = "bucket/prefix"',
+        19,
+        "archive: it does not begin with s3://; write s3://BUCKET/PREFIX",
+    ),
+    "an archive without a name": (
+        "[node]",
+        '[node]\narchive = "s3://"',
+        19,
+        'archive: the bucket must be 3 to 63 of a-z, 0-9, "." and "-"; write s3://BUCKET/PREFIX',
+    ),
+    "an archive above its bucket": (
+        "[node]",
+        '[node]\narchive = "s3://bucket/a/../b"',
+        19,
+        'archive: the prefix must be names of letters, digits, ".", "_" and "-" with / between them; '
+        "write s3://BUCKET/PREFIX",
+    ),
+    "keys in an endpoint": (
+        "[node]",
+        '[node]\narchive = "s3://bucket"\narchive_endpoint = "https://key:secret@host"',
+        20,
+        "archive_endpoint: it must be a scheme, a host and perhaps a port, and nothing else; "
+        "write https://HOST or http://HOST:PORT; keys do not belong there",
+    ),
+    "no region": (
+        "[node]",
+        '[node]\narchive = "s3://bucket"\narchive_region = "The Moon"',
+        20,
+        'archive_region: it must be of a-z, 0-9 and "-", such as eu-central-1; ask your provider',
+    ),
+    "keys without an archive": (
+        "[node]",
+        '[node]\narchive_keys = "archive.keys"',
+        19,
+        'archive_keys is here without an archive; say archive = "s3://BUCKET/PREFIX", too',
+    ),
     "a life that is none": (
         "[node]",
         "[node]\nlife_s = -1",

@@ -109,7 +109,7 @@ def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "custody", f"{count(custody['unsafe_games'])} games do not count yet: too few others hold them"
     if archive := status["archive"]:
         there = f"{plural(archive['archived'], 'blob')}, {count(archive['archived_bytes'])} bytes"
-        yield "archive", archive["error"] or f"{there}; {count(archive['waiting'])} waiting"
+        yield "archive", archive["error"].removeprefix("archive ") or f"{there}; {count(archive['waiting'])} waiting"
     promoted = f"{plural(counts['promotions'], 'promotion')}, {plural(counts['certificates'], 'certificate')}"
     yield "models", f"{plural(counts['candidates'], 'candidate')}, {promoted}"
     if counts["open_cases"] or counts["wrong_results"]:

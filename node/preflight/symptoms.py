@@ -34,7 +34,7 @@ def _archive(status: Status) -> Iterator[Finding]:
     if archive is None:
         return
     if archive["error"]:
-        yield warning("archive", archive["error"])
+        yield warning("archive", archive["error"].removeprefix("archive "))
     else:
         text = f"{archive['place']}: {plural(archive['archived'], 'blob')} there, {archive['waiting']} waiting"
         yield ok("archive", text)

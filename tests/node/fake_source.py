@@ -210,8 +210,8 @@ class FakeSource:
                 "waiting": 3,
                 "uploaded_bytes": 4_567_890,
                 "restored_bytes": 567_890,
-                "error": "archive s3://swarm/first/: https://s3.example.com does not answer in time",
-                "error_ago_s": 4.5,
+                "error": "",
+                "error_ago_s": None,
             },
         }
 

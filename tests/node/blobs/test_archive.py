@@ -228,7 +228,7 @@ async def test_an_archive_that_fails_is_tried_again_later_and_goes_on(
 ) -> None:
     machine = Machine(server, swarm)
     counted = await fill(machine, made)
-    server.faults = [(500, "InternalError")] * 3 + [(403, "AccessDenied")] * 2
+    server.faults = [*[(500, "InternalError")] * 3, *[(403, "AccessDenied")] * 2]
     nursery.start_soon(machine.archiver.run)
     await trio.sleep(100)
     assert machine.archive.error

@@ -11,6 +11,7 @@ from consensus.keys import id_text
 from consensus.settings import MatchSettings, Settings
 from node.cli import main
 from node.config.address import Address, default_http
+from node.config.archive import ArchivePlace
 from node.config.identity import Identity
 from node.config.swarm_file import load_config
 from node.config.toml import ConfigError, line_of
@@ -501,6 +502,19 @@ def test_a_good_file(path: Path) -> None:
     config = load_config(path)
     assert (config.slots, config.drain_s, config.drain_command) == (3, 9, None)
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == ("poweroff", 60, 5, 7)
+
+
+def test_an_archive(path: Path) -> None:
+    path.write_text(GOOD)
+    assert load_config(path).archive is None
+    path.write_text(GOOD.replace("[node]", '[node]\narchive = "s3://swarm"\narchive_region = "eu-west-1"'))
+    amazon = ArchivePlace(bucket="swarm", prefix="", endpoint="https://s3.eu-west-1.amazonaws.com", region="eu-west-1")
+    assert load_config(path).archive == amazon
+    own = '[node]\narchive = "s3://swarm/first"\narchive_endpoint = "http://nas:9000"\narchive_keys = "my.keys"'
+    path.write_text(GOOD.replace("[node]", own))
+    assert load_config(path).archive == ArchivePlace(
+        bucket="swarm", prefix="first/", endpoint="http://nas:9000", keys_file=path.parent / "my.keys"
+    )
 
 
 def test_what_the_program_before_made_of_it(path: Path) -> None:

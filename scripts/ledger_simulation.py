@@ -62,7 +62,7 @@ def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ledger", action="store_true", help="run these instead of whole nodes; --nodes is then 40 by default")
     add("--hours", type=_hours, default=48.0, help="virtual hours of a seed (%(default)g)")
     add("--configurations", type=_configurations, default=ALL, metavar="NAME,...", help="some, or all (the default)")
-    add("--rules", type=int, choices=(0, 1), default=0, help="steering.rules of the swarm (%(default)s)")
+    add("--rules", type=int, choices=(0, 1), default=1, help="steering.rules of the swarm (%(default)s)")
     add(
         "--without",
         action="append",

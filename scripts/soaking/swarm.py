@@ -13,7 +13,6 @@ from node.demo.processes import NodeCommand, run_to_end
 CONFIGURATIONS = ("hex8-2", "hex8-3", "square8-2")
 
 SETTINGS: Mapping[str, str] = {
-    "steering.rules": "1",
     "steering.window_s": "3600",
     "selfplay.games": "128",
     "selfplay.random_games": "2048",
@@ -29,7 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "match.block_limit": "32",
     "epoch.events": "16384",
 }
-"""What differs from a new swarm: the rules of steering, and amounts with which two cores make several promotions an
+"""What differs from a new swarm: amounts with which two cores make several promotions an
 hour in each configuration and see several epochs close."""
 
 KEEP_EPOCHS = 2

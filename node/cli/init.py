@@ -82,9 +82,11 @@ def _with_port(host: str) -> str:
 def _names(addresses: list[str]) -> list[str] | None:
     """Return names by host: the first label, else the whole host, else with the port; None if none of these will do.
 
-    They are files, too: NAME.key.
+    Nor do they where all members are on one host. They are files, too: NAME.key.
     """
     places = [parse_address(address) for address in addresses]
+    if len({place.host for place in places}) == 1 < len(places):
+        return None
     for name_of in (_first_label, _whole_host, _host_and_port):
         names = [name_of(place) for place in places]
         if len(set(names)) == len(names) and all(_FIT.fullmatch(name) for name in names):

@@ -64,6 +64,7 @@ def test_hosts(tmp_path: Path) -> None:
         ("alpha,alpha:7401,beta", ["alpha-7400", "alpha-7401", "beta-7400"]),
         ("192.0.2.1,192.0.2.2,[2001:db8::7]", ["192.0.2.1", "192.0.2.2", "ip6-2001-db8--7"]),
         (f"{'x' * 40}.example,beta", ["node1", "node2"]),
+        ("127.0.0.1,127.0.0.1:7401,127.0.0.1:7402", ["node1", "node2", "node3"]),
     ],
 )
 def test_members_and_keys_are_named_by_host(tmp_path: Path, hosts: str, names: list[str]) -> None:

@@ -285,14 +285,13 @@ class _Run:
         return trio.current_time() - begun
 
     def _highest_round(self) -> int:
+        """Return the highest round that any event has; of nodes that are down, the highest that they have decided."""
         replicas = [node.member.replica for node in self._swarm.honest if node.member is not None]
-        return max(
-            (
-                replica.opening.round + max(map(replica.hashgraph.round_of, range(len(replica.dag))), default=0)
-                for replica in replicas
-            ),
-            default=0,
+        known = (
+            replica.opening.round + max(map(replica.hashgraph.round_of, range(len(replica.dag))), default=0)
+            for replica in replicas
         )
+        return max(*known, *self._agreement.rounds, 0, 0)
 
     def _report(self, recovery_s: float, recovery_rounds: int, healing_s: float, idle_s: float) -> RunReport:
         swarm, schedule = self._swarm, self._schedule

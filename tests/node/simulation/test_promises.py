@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -14,7 +15,7 @@ from node.gossip.rhythm import Rhythm
 from node.member.timing import CreationTiming
 from node.simulation.invariants import Violation
 from node.simulation.roster_plan import RosterPlan
-from node.simulation.run import make_deterministic, simulate
+from node.simulation.run import _Run, make_deterministic, simulate
 from node.simulation.schedule import (
     LONGEST_S,
     SHORTEST_S,
@@ -175,3 +176,13 @@ def test_in_some_runs_one_honest_member_is_hidden() -> None:
 def test_a_hidden_node_must_be_one_of_the_swarm() -> None:
     with pytest.raises(ScheduleError, match="names one that is not among them"):
         decode_schedule(Schedule(seed=1, nodes=4, seconds=1.0, hidden=(4,)).encode())
+
+
+def test_rounds_that_nodes_had_decided_before_they_went_down_are_not_counted_against_the_recovery() -> None:
+    """Two of four were down when the last fault healed; what only they had of the order came back with them at once."""
+    run = object.__new__(_Run)
+    run._swarm = SimpleNamespace(honest=[SimpleNamespace(member=None)])  # type: ignore[assignment]
+    run._agreement = SimpleNamespace(rounds={83: (), 84: ()})  # type: ignore[assignment]
+    assert run._highest_round() == 84
+    run._agreement.rounds.clear()
+    assert run._highest_round() == 0

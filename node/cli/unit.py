@@ -90,8 +90,9 @@ def _command(options: argparse.Namespace) -> list[str]:
 
 
 def _program() -> list[str]:
-    script = Path(sys.executable).with_name("ringrift-node")
-    return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "node.cli"]
+    python, *options = sys.executable, "-P", "-m", "node.cli"
+    script = Path(python).with_name("ringrift-node")
+    return [str(script)] if script.exists() else [python, *options]
 
 
 def _user_name() -> str:

@@ -10,7 +10,9 @@ import pytest
 
 from consensus.ledger.priorities import why_rest
 from consensus.ledger.records.decisions import SteeringChange
+from consensus.ledger.records.transactions import HELD_LIMIT, Held, Transaction
 from consensus.ledger.steering import shares
+from consensus.ledger.steering.custody import due_custody
 from consensus.settings import (
     LARGEST,
     LONGEST_S,
@@ -86,10 +88,18 @@ def workers_of(swarm: Swarm) -> list[Worker]:
     return workers
 
 
+def wishes(swarm: Swarm, worker: Worker) -> list[Transaction]:
+    """What a worker does, and that it holds what it is to hold."""
+    due = due_custody(swarm.ledger, worker.key.id)[:HELD_LIMIT]
+    worker.ids += 1
+    held = [Held(worker.ids, tuple(entry.shard.digest for entry in due))] if due else []
+    return [*worker.wishes(swarm.ledger), *held]
+
+
 def work(swarm: Swarm, workers: list[Worker], turns: int) -> None:
     """Everybody does what the priorities say; whatever they compute exists."""
     for _ in range(turns):
-        said = [(worker.key.id, [wish.as_table() for wish in worker.wishes(swarm.ledger)]) for worker in workers]
+        said = [(worker.key.id, [wish.as_table() for wish in wishes(swarm, worker)]) for worker in workers]
         swarm.order(*said)
     assert sum(entry.share for entry in shares.table(swarm.ledger)) == 1000
     for worker in workers:

@@ -112,8 +112,11 @@ def test_nothing_but_creation_times_and_certificates_depends_on_the_wall_clock()
         if wall.search(path.read_text())
     }
     assert users == {
+        "node/blobs/s3.py",
+        "node/cli/debug.py",
         "node/preflight/host.py",
         "node/preflight/members.py",
+        "node/preflight/running.py",
         "node/system/clock.py",
         "node/transport/tls.py",
     }

@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from node.cli.reading import print_json
 from node.cli.run import add_run_options, read_run_options
+from node.system.imports import python_command
 
 _UNIT = """\
 # Before the first start: install -d -o {owner} {data}
@@ -90,9 +90,9 @@ def _command(options: argparse.Namespace) -> list[str]:
 
 
 def _program() -> list[str]:
-    python, *options = sys.executable, "-P", "-m", "node.cli"
-    script = Path(python).with_name("ringrift-node")
-    return [str(script)] if script.exists() else [python, *options]
+    command = python_command("node.cli")
+    script = Path(command[0]).with_name("ringrift-node")
+    return [str(script)] if script.exists() else [*command]
 
 
 def _user_name() -> str:

@@ -31,8 +31,8 @@ from node.transport.router import Refusal, Route
 DIAL_BACK_PATH = "/gossip/dial-back"
 ASKED = 3  # members at a time
 CONNECT_S = 3.0  # for a connection back
-AGAIN_S = 600.0  # from one question to the next
 TIMEOUT_S = 10.0  # for an answer
+AGAIN_S = 600.0  # from one question to the next
 UNREACHED_AGAIN_S = 60.0  # the same while nobody reaches this node
 
 _LOOK_S = 1.0
@@ -85,7 +85,10 @@ class DialBack:
         return self._tried
 
     def unreached(self) -> str:
-        """Return why nobody who tried reached this node, and the remedy; "" if somebody did, or nobody tried."""
+        """Return why nobody who tried reached this node, and the remedy; "" if somebody did, or nobody tried.
+
+        `Gossip.is_asked` goes by requests that came; this goes by what members say, and knows the cause.
+        """
         found = [tried for tried in self._tried if tried.found]
         if not found or any("" in tried.found.values() for tried in found):
             return ""

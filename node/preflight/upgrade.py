@@ -15,10 +15,9 @@ from node.preflight.finding import Finding, fault, ok, warning
 from node.store import FILE_NAME, StoreError
 from node.store.contents import decode_closed
 from node.store.schema import look_into
-from node.system.version import source_digest, version
+from node.system.version import shown_digest, source_digest, version
 from node.text.formatting import plural, short
 
-_VERSION_DIGITS = 12  # of the digest of sources, as members announce it
 _OPEN = ("sent", "open", "approved")
 
 
@@ -30,7 +29,7 @@ def check_upgrade(
     """Return what is found. `told` is what the running node says of itself; None if none runs."""
     settings = plural(len(config.genesis.settings.configurations), "configuration")
     findings = [
-        ok("program", f"this is version {version()}, sources {source_digest().hex()[:_VERSION_DIGITS]}"),
+        ok("program", f"this is version {version()}, sources {shown_digest(source_digest())}"),
         ok("swarm", f"{config.path} is read: genesis {short(config.genesis.digest.hex())}, {settings}"),
         *_data(config, data),
     ]
@@ -102,7 +101,7 @@ def _knows_setting(setting: str) -> bool:
 
 
 def _versions(members: Sequence[MemberInfo]) -> Iterator[Finding]:
-    own = source_digest().hex()[:_VERSION_DIGITS]
+    own = shown_digest(source_digest())
     others = {member["name"]: member["version"] for member in members if member["version"] not in ("", own)}
     same = sum(member["version"] == own for member in members)
     if same:

@@ -14,12 +14,12 @@ from node.api.members import MemberInfo, MemberStanding
 from node.api.proposals import AnyChange, BallotInfo, ProposalInfo
 from node.membership.address_book import AddressBook
 from node.membership.proposals import Motion, Proposals
+from node.system.version import shown_digest
 from node.text.effects import change_in_words, steering_in_words
 from node.text.formatting import needed
 
 NameOf = Callable[[MemberId], str]
 NS_PER_S = 10**9
-VERSION_DIGITS = 12  # of the digest of a program's sources
 
 
 class _Wording(TypedDict):
@@ -163,7 +163,7 @@ def announced(profile: MemberProfile | None) -> _Announced:
     return {
         "roles": list(profile.roles),
         "device": profile.device,
-        "version": profile.software.hex()[:VERSION_DIGITS],
+        "version": shown_digest(profile.software),
         "rates": dict(profile.rates),
         "cost_per_h": profile.cost,
         "life_s": profile.life or None,

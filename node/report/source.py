@@ -65,7 +65,7 @@ from node.report.steering import steering
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
 from node.system.usage import free_bytes, memory_bytes
-from node.system.version import source_digest, version
+from node.system.version import shown_digest, source_digest, version
 from node.text.formatting import fragility, quorum
 from node.work.context import WorkProgress
 from node.work.drain import Drain
@@ -256,7 +256,7 @@ class NodeReport:
             "address": self._address_book.address(self._me) or str(self._listen),
             "draining": self._drain.has_begun,
             "lost_log_lines": lost_log_lines(),
-            "sources": source_digest().hex()[: membership.VERSION_DIGITS],
+            "sources": shown_digest(source_digest()),
             "disk_free_bytes": free_bytes(self._faults.parent),
             "memory_bytes": memory_bytes(),
         }

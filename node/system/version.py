@@ -8,6 +8,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent.parent
 _DISTRIBUTION = "ringrift-swarm"
+_SHOWN_DIGITS = 12
 _PACKAGES = ("consensus", "engine", "node", "training")
 
 
@@ -23,6 +24,11 @@ def version() -> str:
 def source_digest() -> bytes:
     """Return the SHA-256 over the paths and contents of our Python files. Nodes with equal digests run equal code."""
     return digest_sources(_ROOT)
+
+
+def shown_digest(digest: bytes) -> str:
+    """Return a digest of sources as people see it: its first 12 hex characters."""
+    return digest.hex()[:_SHOWN_DIGITS]
 
 
 def digest_sources(root: Path) -> bytes:

@@ -51,24 +51,10 @@ def rating_chart(configuration: str, ratings: Sequence[RatingInfo], models: Sequ
 
     band = [(x(number), y(entry["rating"] + _ERRORS * entry["error"])) for number, entry in shown]
     band += [(x(number), y(entry["rating"] - _ERRORS * entry["error"])) for number, entry in reversed(shown)]
-    grid = [element("line", {"class": "reference", "x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": y(1500), "y2": y(1500)})]
-    grid += [
-        part
-        for rating in range(int(low), int(high) + 1, step)
-        for part in (
-            element(
-                "line",
-                {
-                    "class": "grid",
-                    "x1": _LEFT,
-                    "x2": _WIDTH - _RIGHT,
-                    "y1": y(rating),
-                    "y2": y(rating),
-                },
-            ),
-            element("text", {"x": _LEFT - 5, "y": y(rating) + 4, "class": "end"}, str(rating)),
-        )
-    ]
+    grid = [_level_line("reference", y(1500))]
+    for rating in range(low, high + 1, step):
+        label = element("text", {"x": _LEFT - 5, "y": y(rating) + 4, "class": "end"}, str(rating))
+        grid += [_level_line("grid", y(rating)), label]
     marks = [
         _promotion_mark(number, model, rated.get(model["model"]), x(number), y, up)
         for number, model in list(enumerate(promotions, 1))[-_MOST_MARKS:]
@@ -78,10 +64,10 @@ def rating_chart(configuration: str, ratings: Sequence[RatingInfo], models: Sequ
         for number in sorted({1, len(promotions)})
     ]
     curve = points((x(number), y(entry["rating"])) for number, entry in shown)
-    label = f"Ratings of {configuration} by promotion: {_in_words(shown)}"
+    words = f"Ratings of {configuration} by promotion: {_in_words(shown)}"
     return element(
         "svg",
-        {"viewBox": f"0 0 {_WIDTH:g} {_HEIGHT:g}", "class": "chart", "role": "group", "aria-label": label},
+        {"viewBox": f"0 0 {_WIDTH:g} {_HEIGHT:g}", "class": "chart", "role": "group", "aria-label": words},
         lines(
             [
                 *grid,
@@ -92,6 +78,11 @@ def rating_chart(configuration: str, ratings: Sequence[RatingInfo], models: Sequ
             ]
         ),
     )
+
+
+def _level_line(kind: str, height: float) -> Markup:
+    """Return a line across a chart at one height."""
+    return element("line", {"class": kind, "x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": height, "y2": height})
 
 
 def _rated_models(ratings: Sequence[RatingInfo]) -> Mapping[str, RatingInfo]:

@@ -1,7 +1,7 @@
 """The kinds of claimed work: from a granted claim to the transactions that report it."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from consensus.ledger.records.ratings import Series
 from consensus.ledger.records.shard_cases import MISSING
 from consensus.ledger.records.transactions import UNIFORM, Candidate, Games, Result, Transaction, model_digest
 from consensus.ledger.steering.quality import shard_weight
-from consensus.settings import MatchSettings
+from consensus.settings import MatchSettings, TrainingSettings
 from node.text.formatting import short_hex
 from node.work.absences import MISSING_S
 from node.work.context import JOB_FAILURES, NobodyHasError, WorkContext, failing_only_the_job
@@ -121,7 +121,7 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     use, in the order of the ledger, and no others. Games of matches and series join them (`training_outcomes`). A share
     of the steps may be on games of partners (`joint_partners`), where the model is nominated, too, if it plays well.
     """
-    settings = context.ledger.settings_on(claim.configuration, claim.settings_version).training
+    settings = context.ledger.settings_on(claim.configuration, claim.settings_version)
     start = await _start_of_training(context, claim, report)
     is_steered = bool(context.genesis.settings.steering.rules)
     fetched = await _fetch_shards(context, claim, report)
@@ -139,28 +139,14 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
             "announced": [announcement_of(shard) for shard, _ in fetched],
             "outcomes": [as_job(found, path) for found, path in outcomes],
             "partners": [partner.as_job() for partner in partners],
-            "joint_share": context.ledger.settings_on(claim.configuration, claim.settings_version).steering.joint_share,
+            "joint_share": settings.steering.joint_share,
             "seed": claim.seed,
-            "settings": {
-                "steps": settings.steps,
-                "batch": settings.batch,
-                "architecture": claim.family,
-                "first_networks": settings.first_networks,
-                "learning_rate": float(settings.learning_rate),
-                "first_steps": settings.first_steps or settings.steps,
-                "measured_blocks": settings.measured_blocks,
-            },
+            "settings": _training_settings(settings.training, claim.family),
             "out": str(_scratch(context, claim)),
         },
         report,
     )
-    for reason in done["skipped"]:
-        _log.warning("shard not trained on", configuration=claim.configuration, why=reason)
-    unused = [found for place, found in enumerate(fetched) if place not in done["used"]]
-    for (shard, path), reason in zip(unused, done["skipped"], strict=False):  # the last may be of a damaged state
-        await _doubt(context, shard, path, reason)
-    if not done["used"]:
-        raise WorkError(f"none of the {len(fetched)} shards is what was announced: {done['skipped'][0]}")
+    await _doubt_unused(context, claim, fetched, done)
     files: dict[str, bytes] = {}
     for name, path in sorted(done["files"].items()):
         files[name], _ = await context.keep(Path(path))
@@ -185,6 +171,32 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
         if found["share"] is not None and found["share"] >= _EQUAL_SHARE:
             await _nominate_in(context, partner, candidate, found["used"])
     return candidate
+
+
+def _training_settings(settings: TrainingSettings, family: str | None) -> dict[str, Any]:
+    """Return the settings of a training as the worker takes them."""
+    return {
+        "steps": settings.steps,
+        "batch": settings.batch,
+        "architecture": family,
+        "first_networks": settings.first_networks,
+        "learning_rate": float(settings.learning_rate),
+        "first_steps": settings.first_steps or settings.steps,
+        "measured_blocks": settings.measured_blocks,
+    }
+
+
+async def _doubt_unused(
+    context: WorkContext, claim: Claim, fetched: Sequence[tuple[Shard, Path]], done: Mapping[str, Any]
+) -> None:
+    """Tell of the shards that the worker could not use. Raise WorkError if it could use none."""
+    for reason in done["skipped"]:
+        _log.warning("shard not trained on", configuration=claim.configuration, why=reason)
+    unused = [found for place, found in enumerate(fetched) if place not in done["used"]]
+    for (shard, path), reason in zip(unused, done["skipped"], strict=False):  # the last may be of a damaged state
+        await _doubt(context, shard, path, reason)
+    if not done["used"]:
+        raise WorkError(f"none of the {len(fetched)} shards is what was announced: {done['skipped'][0]}")
 
 
 async def _doubt(context: WorkContext, shard: Shard, path: Path, wrong: str) -> None:

@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `check`: those of `run`."""
     add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as one JSON value")
-    parser.epilog = "Say check in the place of run. It makes no event. Exit status: 1 if there is a fault."
+    parser.epilog = "Give it the arguments that run is to get. It makes no event. Exit status: 1 if there is a fault."
 
 
 def main(options: argparse.Namespace) -> int:

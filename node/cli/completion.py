@@ -1,9 +1,9 @@
 """`ringrift-node completion`: prints what makes a shell complete commands and options, from the parsers themselves."""
 
 import argparse
-import importlib
 from dataclasses import dataclass
 
+from node.cli.parsers import command_parsers, help_text, subcommands
 from node.cli.reading import print_json
 
 SHELLS = ("bash", "zsh", "fish")
@@ -86,28 +86,20 @@ def render(shell: str) -> str:
 
 
 def _commands() -> list[Completed]:
-    from node.cli import COMMANDS
-
-    found = []
-    for name, command in COMMANDS.items():
-        parser = argparse.ArgumentParser(prog=name)
-        importlib.import_module(command.module).add_arguments(parser)
-        found.append(Completed(name, command.purpose, _words(parser)))
-    return found
+    return [Completed(each.name, each.purpose, _words(each.parser)) for each in command_parsers()]
 
 
 def _words(parser: argparse.ArgumentParser) -> dict[str, str]:
     """Return the options and choices of a parser and of the parsers below it, with their help."""
     words: dict[str, str] = {}
     for action in parser._actions:
-        choices = action.choices if not action.option_strings else None
         for option in action.option_strings:
             if option.startswith("--"):
-                words[option] = " ".join((action.help or "").replace("%%", "%").split())
-        for choice in choices or ():
-            words[str(choice)] = ""
-            if isinstance(choices, dict):
-                words |= _words(choices[choice])
+                words[option] = help_text(action)
+        if not action.option_strings:
+            words |= {str(choice): "" for choice in action.choices or ()}
+    for name, below in subcommands(parser).items():
+        words |= {name: below.purpose, **_words(below.parser)}
     return words
 
 

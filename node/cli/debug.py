@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", type=Path, metavar="FILE", help="the new archive (default: ringrift-debug-TIME.tar.gz in this folder)"
     )
-    add_node_options(parser)
+    add_node_options(parser, "the name of the archive and of what is in it")
     parser.epilog = (
         "The archive has what the node serves people, its log of the order, the doctor's findings, the logs of its "
         "workers, and names and sizes of the files in its data folder. It has names and addresses of members, but "

@@ -26,7 +26,7 @@ _COLUMNS = ("result", "reported by", "?configuration", "slot", "proven (UTC)", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `faults`."""
-    parser.add_argument("id", nargs="?", metavar="ID", help="wrong result; the beginning of its id is enough")
+    parser.add_argument("id", nargs="?", metavar="ID", help="the wrong result; the beginning of its id is enough")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write its proof to a new file")
     add_node_options(parser)
 

@@ -10,7 +10,7 @@ from node.config.identity import load_identity
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `id`."""
     parser.add_argument("key", type=Path, metavar="KEYFILE", help="the key, as init or keygen wrote it")
-    parser.add_argument("--json", action="store_true", help="print them as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print id and anchor as one JSON object")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from node.config.identity import Identity, create_identity
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `keygen`."""
     parser.add_argument("key", type=Path, metavar="KEYFILE", help="the new key, in a file that only its owner can read")
-    parser.add_argument("--json", action="store_true", help="print them as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print id and anchor as one JSON object")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -21,8 +21,8 @@ _UNFIT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 _MAX_REASON_CHARS = 100
 
 
-def add_node_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which node to read, and --json."""
+def add_node_options(parser: argparse.ArgumentParser, what: str = "the node's answer") -> None:
+    """Add the options that say which node to read, and --json, which prints `what`."""
     parser.add_argument(
         "--data",
         type=Path,
@@ -31,7 +31,7 @@ def add_node_options(parser: argparse.ArgumentParser) -> None:
         help="data folder of the node, or the folder of its swarm.toml (default: this folder)",
     )
     parser.add_argument("--node", metavar="URL", help="where the node serves people, such as http://127.0.0.1:8400")
-    parser.add_argument("--json", action="store_true", help="print the node's answer as one JSON value")
+    parser.add_argument("--json", action="store_true", help=f"print {what} as one JSON value")
 
 
 def read_and_show(

@@ -25,9 +25,9 @@ _LEAST_S = 0.2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `top`."""
     parser.add_argument(
-        "--every", type=float, default=_EVERY_S, metavar="SECONDS", help=f"draw anew so often (default {_EVERY_S:g})"
+        "--every", type=float, default=_EVERY_S, metavar="SECONDS", help=f"redraw it so often (default {_EVERY_S:g})"
     )
-    parser.add_argument("--once", action="store_true", help="draw once, as where the output is no terminal")
+    parser.add_argument("--once", action="store_true", help="draw it once and end, as where the output is no terminal")
     add_node_options(parser)
 
 

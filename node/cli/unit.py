@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whose.add_argument("--own", action="store_true", help="for systemctl --user, without the rights of root")
     parser.add_argument("--json", action="store_true", help="print the unit and where it belongs as one JSON object")
     parser.epilog = (
-        "Say unit in the place of run, and write what it prints to /etc/systemd/system/ringrift-node.service "
+        "Give it the arguments that run is to get, and write what it prints to "
+        "/etc/systemd/system/ringrift-node.service "
         "(--own: ~/.config/systemd/user/ringrift-node.service). The node tells systemd when it is ready, and that it "
         "lives; one that hangs is started again."
     )

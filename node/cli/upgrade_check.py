@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--node", metavar="URL", help="where the node serves people (default: as its data folder says)")
     parser.add_argument("--json", action="store_true", help="print the findings as one JSON value")
     parser.epilog = (
-        "Say it with the new version while the node still runs the old one. It changes nothing. Exit status: 1 if "
+        "Run it from the new version while the node still runs the old one. It changes nothing. Exit status: 1 if "
         "there is a fault, and the node should stay with the old version."
     )
 

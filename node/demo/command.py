@@ -31,14 +31,14 @@ class DemoError(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `ringrift-node demo`."""
     parser.add_argument("--nodes", type=_count, default=4, metavar="N", help="nodes to start (default 4)")
-    parser.add_argument("--board", choices=("hex8", "square8"), default="hex8", help="default hex8")
-    parser.add_argument("--players", type=int, choices=(2, 3, 4), default=2, help="default 2")
+    parser.add_argument("--board", choices=("hex8", "square8"), default="hex8", help="the board to play on (default hex8)")
+    parser.add_argument("--players", type=int, choices=(2, 3, 4), default=2, help="seats of a game (default 2)")
     parser.add_argument("--promotions", type=_count, default=1, metavar="N", help="stop after N promotions (default 1)")
     parser.add_argument("--keep", action="store_true", help="go on until Ctrl-C")
     parser.add_argument(
         "--dir", type=Path, metavar="DIR", help="directory of the swarm (default demo-swarm/N, the next free N)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, the figures last")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, the figures last")
 
 
 def main(options: argparse.Namespace) -> int:

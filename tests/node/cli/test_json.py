@@ -35,6 +35,7 @@ MISTAKES = {
     "unit": ["IN/none.toml", "--key", "IN/none.key", "--data", "IN/data"],
     "upgrade-check": ["IN/none.toml", "--data", "IN"],
     "completion": ["tcsh"],
+    "man": ["7"],
     "debug": ["--data", "IN", "--save", "IN/none/bundle.tar.gz"],
     "demo": ["--dir", "IN/file/below"],
     "propose": ["leave", "node2", "--reason", "gone", "--data", "IN"],

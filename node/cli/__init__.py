@@ -33,7 +33,9 @@ COMMANDS = {
     "unit": Command("node.cli.unit", "print a systemd unit for a node; takes the arguments of run"),
     "completion": Command("node.cli.completion", "print what makes a shell complete commands and options"),
     "man": Command("node.cli.man", "print the manual page of all commands"),
-    "debug": Command("node.cli.debug", "write one archive for whoever is to help: all that a node tells, without secrets"),
+    "debug": Command(
+        "node.cli.debug", "write one archive for whoever is to help: all that a node tells, without secrets"
+    ),
     "demo": Command("node.demo.command", "run a whole swarm on this machine until a model is promoted"),
     "status": Command("node.cli.status", "show how a running node and its swarm are doing"),
     "members": Command("node.cli.members", "show the members as a running node sees them"),

@@ -26,7 +26,9 @@ _COLUMNS = ("certificate", "configuration", "model", "?replaces", "?#round", "pr
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `certificates`."""
-    parser.add_argument("id", nargs="?", metavar="ID", help="the certificate to print; the beginning of its id is enough")
+    parser.add_argument(
+        "id", nargs="?", metavar="ID", help="the certificate to print; the beginning of its id is enough"
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the certificate to a new file instead")
     add_node_options(parser)
 

@@ -156,7 +156,7 @@ def _command_lines(command: CommandParser, before: Sequence[CommandParser]) -> I
 
 def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """Return the options of a parser and then its arguments, without --help and what are commands of their own."""
-    left_out = argparse._HelpAction | argparse._SubParsersAction
+    left_out = (argparse._HelpAction, argparse._SubParsersAction)
     actions = [action for action in parser._actions if not isinstance(action, left_out)]
     return sorted(actions, key=lambda action: not action.option_strings)
 

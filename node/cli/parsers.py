@@ -27,7 +27,7 @@ def command_parsers() -> Iterator[CommandParser]:
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, CommandParser]:
     """Return the commands below a command, such as the changes of `propose`; none for most."""
-    found = {}
+    found: dict[str, CommandParser] = {}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             purposes = {each.dest: help_text(each) for each in action._choices_actions}

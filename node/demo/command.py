@@ -31,7 +31,9 @@ class DemoError(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `ringrift-node demo`."""
     parser.add_argument("--nodes", type=_count, default=4, metavar="N", help="nodes to start (default 4)")
-    parser.add_argument("--board", choices=("hex8", "square8"), default="hex8", help="the board to play on (default hex8)")
+    parser.add_argument(
+        "--board", choices=("hex8", "square8"), default="hex8", help="the board to play on (default hex8)"
+    )
     parser.add_argument("--players", type=int, choices=(2, 3, 4), default=2, help="seats of a game (default 2)")
     parser.add_argument("--promotions", type=_count, default=1, metavar="N", help="stop after N promotions (default 1)")
     parser.add_argument("--keep", action="store_true", help="go on until Ctrl-C")

@@ -52,7 +52,9 @@ def test_no_option_is_without_help_and_none_ends_as_a_sentence() -> None:
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
 def test_mandoc_finds_nothing_but_that_it_has_no_date() -> None:
-    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning"], input=render(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["mandoc", "-Tlint", "-Wwarning"], input=render(), capture_output=True, text=True, check=False
+    )
     complaints = [line for line in done.stdout.splitlines() if "missing date" not in line]
     assert complaints == []
 

@@ -613,8 +613,8 @@ def _read_text(default: object, text: str) -> object:
 NEW_SWARM = Settings(
     training=TrainingSettings(sibling_promotions=4),
     timing=TimingSettings(by_weight=1),
+    epoch=EpochSettings(ahead=8),
     steering=SteeringSettings(rules=1, stall_trainings=16, custodians=2),
 )
 """The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so
-that the swarm of that file goes on; new swarms have it on. `epoch.ahead` is off there, too, until it has been tried as
-long as the rest."""
+that the swarm of that file goes on; new swarms have it on."""

@@ -136,7 +136,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "": "When an epoch closes. What is older than the open epoch needs no memory.",
         "events": "events in the order after which it closes",
         "bytes": "bytes of these events after which it closes; every member keeps the open epoch in memory",
-        "ahead": "events that one makes while no quorum is heard, for each member, such as 8; 0: any number",
+        "ahead": "events that one makes while no quorum is heard, for each member; 0: any number",
     },
     "membership": {
         "": "How members come and go.",

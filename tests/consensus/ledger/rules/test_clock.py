@@ -77,6 +77,6 @@ def test_swarms_that_do_not_ask_for_it_are_as_before() -> None:
     assert "by_weight" not in table["timing"]  # type: ignore[operator]
     assert "ahead" not in table["epoch"]  # type: ignore[operator]
     assert Settings.parse_table(table) == Settings()
-    assert (NEW_SWARM.timing.by_weight, NEW_SWARM.epoch.ahead) == (1, 0)
+    assert (NEW_SWARM.timing.by_weight, NEW_SWARM.epoch.ahead) == (1, 8)
     with pytest.raises(SettingsError, match="by_weight: must be 0 or 1, not 2"):
         TimingSettings(by_weight=2)

@@ -4,7 +4,8 @@ Directories and files are given as text, seeds and digests as bytes. Settings ar
 default (`training.settings`). A model's directory is null for the built-in model `uniform`.
 
 selfplay  config, model, model_digest, seed, games, settings, out; facts (whether they are wanted)
-          -> shard (file), games, plies, root, facts (as in `training.facts.ShardFacts`, or null)
+          -> shard (file), games, plies, root, facts (as in `training.facts.ShardFacts`, or null), share (its part of
+             the pool's moves, in thousandths: `training.play_jobs`)
 train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null);
           weights (null, or of each shard, 1 or more: how often its games are trained on, compared with others');
           announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped);
@@ -41,16 +42,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import Config, config
+from training.evaluations import Evaluations, use_one_thread
 from training.progress import Report, never
+from training.running import require_fields
 
 if TYPE_CHECKING:
-    from engine.search import EvalBatch, Evaluate, Evaluation
     from training.check import Reported
     from training.experience import Experience
     from training.match import MatchGame
     from training.network import Network
     from training.replay import Verified
-    from training.shard import Shard
     from training.trainer import Start
 
 Request = Mapping[str, Any]
@@ -73,48 +74,16 @@ def run_job(request: Request, report: Report, is_enough: Callable[[], bool] = ne
     if kind not in _JOBS:
         raise ValueError(f"unknown job {kind!r}: expected one of {sorted(_JOBS)}")
     job, needed = _JOBS[kind]
-    missing = sorted(set(needed.split()) - set(request))
-    if missing:
-        raise ValueError(f"a {kind} job needs the field {missing[0]!r}")
+    require_fields(request, needed)
     if kind == "selfplay":
         return _selfplay(request, report, is_enough)
     return job(request, report)
 
 
 def _selfplay(request: Request, report: Report, is_enough: Callable[[], bool] = never) -> dict[str, Any]:
-    from training.selfplay import play_shard
-    from training.settings import SelfPlaySettings, read_settings
-    from training.shard import shard_root, write_shard
+    from training.play_jobs import play_alone
 
-    shard = play_shard(
-        config(request["config"]),
-        _Evaluations(report).by(request["model"]),
-        model=request["model_digest"],
-        seed=request["seed"],
-        games=request["games"],
-        settings=read_settings(SelfPlaySettings, request["settings"]),
-        report=report,
-        is_enough=is_enough,
-    )
-    stored = write_shard(Path(request["out"]), shard)
-    return {
-        "shard": str(stored.path),
-        "games": len(shard.lengths),
-        "plies": len(shard.moves),
-        "root": shard_root(shard),
-        "facts": _facts(shard, report) if request.get("facts") else None,
-    }
-
-
-def _facts(shard: Shard, report: Report) -> dict[str, int]:
-    """Return the facts of a shard that was just played, which its games are replayed for."""
-    from dataclasses import asdict
-
-    from training.facts import facts_of
-    from training.replay import Verified, replay_games
-
-    replayed = replay_games(config(shard.config), shard.moves, shard.lengths, report)
-    return asdict(facts_of(Verified(shard, replayed)))
+    return play_alone(request, report, is_enough)
 
 
 def _train(request: Request, report: Report) -> dict[str, Any]:
@@ -127,7 +96,7 @@ def _train(request: Request, report: Report) -> dict[str, Any]:
     from training.state import write_state
     from training.trainer import Joint, train
 
-    _use_one_thread()
+    use_one_thread()
     configuration = config(request["config"])
     sources, used, skipped = _load_shards(request, configuration, report)
     if not sources and any(request.get("announced") or ()):
@@ -278,7 +247,7 @@ def _match(request: Request, report: Report) -> dict[str, Any]:
     from training.match import play_match
     from training.settings import MatchSettings, read_settings
 
-    configuration, evaluations = config(request["config"]), _Evaluations(report)
+    configuration, evaluations = config(request["config"]), Evaluations(report)
     games = play_match(
         configuration,
         candidate=evaluations.by(request["candidate"]) or evaluate_uniformly,
@@ -296,7 +265,7 @@ def _rate(request: Request, report: Report) -> dict[str, Any]:
     from training.match import play_players, searcher
     from training.settings import MatchSettings, read_settings
 
-    settings, evaluations = read_settings(MatchSettings, request["settings"]), _Evaluations(report)
+    settings, evaluations = read_settings(MatchSettings, request["settings"]), Evaluations(report)
     model = evaluations.by(request["model"]) or evaluate_uniformly
     players: dict[str, Callable[[], Player]] = {
         "policy": lambda: PolicyPlayer(model),
@@ -366,44 +335,8 @@ def _load_as_announced(path: str, wanted: Config, said: Mapping[str, Any] | None
     return source
 
 
-class _Evaluations:
-    """The evaluators of a job, which report how many positions they have evaluated in all.
-
-    One move of many games on a large board takes minutes; its evaluations take milliseconds each.
-    """
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._count = 0
-
-    def by(self, model: str | None) -> Evaluate | None:
-        """Return an evaluator of the model in a directory; None for `uniform`, which needs no torch."""
-        if model is None:
-            return None
-        from training.evaluate import NetworkEvaluator
-        from training.model import load_model
-
-        _use_one_thread()
-        evaluator = NetworkEvaluator(load_model(Path(model)))
-
-        def evaluate(batch: EvalBatch) -> Evaluation:
-            answer = evaluator(batch)
-            self._count += len(batch.states)
-            self._report({"evaluations": self._count})
-            return answer
-
-        return evaluate
-
-
-def _use_one_thread() -> None:
-    """Keep torch to one thread: on a busy host several are ten times slower, and less deterministic."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 _JOBS: dict[str, tuple[Callable[[Request, Report], dict[str, Any]], str]] = {
-    "selfplay": (_selfplay, "config model model_digest seed games settings out"),
+    "selfplay": (_selfplay, ""),
     "train": (_train, "config parent sibling shards seed settings out"),
     "match": (_match, "config candidate incumbent blocks settings out"),
     "rate": (_rate, "config model player opponent opponent_model blocks settings out"),

@@ -81,6 +81,13 @@ class Playing:
         self.games.states[where] = Games.new(self.games.config, len(where)).states
         self.lengths[where] = 0
 
+    def extend(self, count: int) -> None:
+        """Begin so many more games, at new places behind the others."""
+        config, states = self.games.config, self.games.states
+        self.games = Games(config, np.concatenate([states, Games.new(config, count).states]), self.games.executor)
+        self.log = np.concatenate([self.log, np.empty((count, self.limit), np.int64)])
+        self.lengths = np.concatenate([self.lengths, np.zeros(count, np.int32)])
+
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Drop all games but those of the mask."""
         self.games, self.log, self.lengths = self.games.take(mask), self.log[mask], self.lengths[mask]

@@ -9,7 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from engine.config import config
 from tests.training.worker_process import ROOT, WorkerProcess
+from training.evaluate import NetworkEvaluator
+from training.model import save_model
+from training.network import Network
+from training.selfplay import play_shard
+from training.settings import SelfPlaySettings
+from training.shard import shard_root, write_shard
 from training.worker import is_breaking
 
 SEED = b"s" * 32
@@ -62,6 +69,45 @@ def test_one_generation(tmp_path: Path) -> None:
         assert worker.done(job="check", id=5, scores=played["scores"], **check) == {"ok": True, "reason": ""}
         wrong = [[k, 4 - score] for k, score in played["scores"]]
         assert not worker.done(job="check", id=6, scores=wrong, **check)["ok"] or wrong == played["scores"]
+
+
+def test_jobs_of_self_play_are_played_together_and_each_gets_what_it_gets_alone(
+    small_network: Network, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    save_model(model, small_network)
+    settings = SelfPlaySettings(simulations=2, considered=2, concurrency=4)
+    common: dict[str, Any] = {"job": "selfplay", "config": "hex8-2", "model": str(model), "model_digest": MODEL}
+    common |= {"settings": SMALL | {"concurrency": 4}, "out": str(tmp_path)}
+    seeds = {number: bytes([number]) * 32 for number in range(1, 8)}
+    with WorkerProcess() as worker:
+        worker.send(id=1, seed=seeds[1], games=10**5, **common)
+        while not worker.receive()["progress"].get("games"):
+            pass
+        for number, games in ((2, 5), (3, 1), (4, 10**4)):
+            worker.send(id=number, seed=seeds[number], games=games, **common)
+        worker.send(id=5, seed=seeds[5], games=2, **common | {"settings": SMALL | {"simulations": 3}})
+        worker.send(id=6, games=2, **common)
+        worker.send(id=7, seed=seeds[7], games=2, **common)
+        worker.send(drop=1)
+        answers: dict[int, dict[str, Any]] = {}
+        while len(answers) < 7:
+            frame = worker.receive()
+            if "progress" not in frame:
+                answers[frame["id"]] = frame
+            elif frame["id"] == 4 and frame["progress"].get("games"):
+                worker.send(enough=4)
+    assert "DroppedError" in answers[1]["error"]
+    assert "needs the field 'seed'" in answers[6]["error"]
+    assert list(answers).index(5) > list(answers).index(4)  # it is of another kind
+    assert answers[2]["done"]["share"] < 1000
+    for number in (2, 3, 4, 7):
+        done = answers[number]["done"]
+        alone = play_shard(
+            config("hex8-2"), NetworkEvaluator(small_network), MODEL, seeds[number], done["games"], settings
+        )
+        assert Path(done["shard"]).name == write_shard(tmp_path / "alone", alone).path.name
+        assert done["root"] == shard_root(alone)
 
 
 def test_mistakes_are_one_line_and_the_worker_goes_on(tmp_path: Path) -> None:

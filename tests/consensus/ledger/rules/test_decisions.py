@@ -310,7 +310,7 @@ def test_a_program_that_knows_a_later_setting_has_the_same_ledger_until_it_passe
     def find(name: str) -> Any:
         return real("steering.coming" if name == "selfplay.games" else name)
 
-    for module in ("consensus.settings", "consensus.ledger.rules.decisions"):
+    for module in ("consensus.settings.settings", "consensus.ledger.rules.decisions"):
         monkeypatch.setattr(f"{module}.find_setting", find)
     older = Ledger.found(newer.genesis)
     for decided, digest in zip(newer.rounds, digests, strict=True):
@@ -328,7 +328,7 @@ def test_a_snapshot_with_a_setting_that_this_program_does_not_know_ends_it(monke
     swarm.ledger._state.epoch.size = swarm.ledger.settings.epoch.bytes + 1
     closing = swarm.ledger.close(swarm.rounds[-1])
     decode_snapshot(swarm.genesis, closing.record, closing.snapshot)
-    monkeypatch.setattr("consensus.settings.SECTIONS", {})
+    monkeypatch.setattr("consensus.settings.names.SECTIONS", {})
     with pytest.raises(OutdatedError, match=r"has set selfplay\.games"):
         decode_snapshot(swarm.genesis, closing.record, closing.snapshot)
 

@@ -88,18 +88,24 @@ def read_arrays(path: Path, kind: str, dtypes: Mapping[str, type]) -> tuple[dict
     return header, arrays
 
 
+def read_header(path: Path) -> dict[str, Any]:
+    """Return the header of a file of arrays of any kind, with the kind. Raise DataError if it has none."""
+    data = read_limited(path)
+    try:
+        header = json.loads(_metadata(data)[_KEY])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or not isinstance(header.get("kind"), str):
+        raise DataError("not a file of arrays written by this program", path.name)
+    return header
+
+
 def read_kind(path: Path) -> str:
     """Return the kind that a file of arrays names, such as "shard/1".
 
     Raise DataError if it is not a file that `write_arrays` made.
     """
-    data = read_limited(path)
-    try:
-        kind = json.loads(_metadata(data)[_KEY])["kind"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        kind = None
-    if not isinstance(kind, str):
-        raise DataError("not a file of arrays written by this program", path.name)
+    kind: str = read_header(path)["kind"]
     return kind
 
 

@@ -32,6 +32,10 @@ class Average:
         share = max(1.0 - self._decay, 1.0 / (1 + self._steps))
         torch._foreach_lerp_(self._means, self._live, share)
 
+    def copy(self) -> list[Tensor]:
+        """Return a copy of the average, in the order of the network's parameters."""
+        return [mean.clone() for mean in self._means]
+
     @torch.no_grad()
     def store(self) -> None:
         """Overwrite the network's weights with the average."""

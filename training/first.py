@@ -13,6 +13,7 @@ from itertools import permutations
 from engine.config import Config
 from engine.players import SearchPlayer
 from training.arena import meet
+from training.checkpoints import Checkpoints
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience
 from training.network import Network
@@ -40,16 +41,27 @@ def train_first(
     report: Report = ignore_progress,
     *,
     sibling: Network | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> FirstNetwork:
     """Return the best of `settings.first_networks` new networks, each trained for `settings.first_steps` steps.
 
-    Or return the `sibling`, if there is one and it plays better.
+    Or return the `sibling`, if there is one and it plays better. `checkpoints` tell where to go on, and are told of
+    each stage.
     """
+    kept = checkpoints or Checkpoints()
     settings = replace(settings, steps=settings.first_steps)
     seeds = [derive_seed(seed, "first network", number) for number in range(settings.first_networks)]
     wanted = settings.steps * len(seeds)
     trained = [
-        train(experience, None, each, settings, _counted(report, settings.steps * number, wanted))
+        train(
+            experience,
+            None,
+            each,
+            settings,
+            _counted(report, settings.steps * number, wanted),
+            stage=kept.stage_of(number),
+            observe=kept.observer_of(number),
+        )
         for number, each in enumerate(seeds)
     ]
     networks = [each.network for each in trained] + ([] if sibling is None else [sibling])

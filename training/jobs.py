@@ -22,6 +22,10 @@ train     config, parent, shards (files), seed, settings, out; state (file or nu
           A state is what the next training of the lineage needs to go on where this one ended, such as moments of the
           optimizer and weights before averaging. The answer's one is kept and passed to the job that has these files as
           its parent; but it can get lost, and then that job gets null and has to do without.
+          With `checkpoints`, a folder for nothing else, the training writes a checkpoint there every 30 s (or every
+          `checkpoint_s`) and when it is told to end; a later job that asks for the same training, and has this folder,
+          goes on from it. The answer of one that was told to end has nothing but `stopped` (steps, wanted). That of
+          others has resumed (steps that were in the checkpoint), and dropped (why files in the folder were deleted).
           Without a parent, several networks are trained, and the best one is answered; the sibling, a model of another
           configuration, is one of them as it is (`is_sibling`: it is the best, and no state comes with it).
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out
@@ -41,32 +45,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import Config, config
+from engine.config import config
 from training.evaluations import Evaluations, use_one_thread
 from training.progress import Report, never
 from training.running import require_fields
 
 if TYPE_CHECKING:
-    from training.check import Reported
-    from training.experience import Experience
     from training.match import MatchGame
-    from training.network import Network
-    from training.replay import Verified
-    from training.trainer import Start
 
 Request = Mapping[str, Any]
-
-_PARTNER_BLOCKS = 12
-"""In which a new model meets the incumbent of a partner."""
-
-_REASONS = 3
-"""Reasons that an error lists when every shard has one."""
 
 
 def run_job(request: Request, report: Report, is_enough: Callable[[], bool] = never) -> dict[str, Any]:
     """Run the job that `request` describes and return its answer.
 
-    Once `is_enough` returns True, self-play ends with the games that are over.
+    Once `is_enough` returns True, self-play ends with the games that are over, and training with a checkpoint.
 
     Raise ValueError if the kind is unknown or a field is missing, and whatever the job raises.
     """
@@ -75,174 +68,23 @@ def run_job(request: Request, report: Report, is_enough: Callable[[], bool] = ne
         raise ValueError(f"unknown job {kind!r}: expected one of {sorted(_JOBS)}")
     job, needed = _JOBS[kind]
     require_fields(request, needed)
-    if kind == "selfplay":
-        return _selfplay(request, report, is_enough)
-    return job(request, report)
+    return job(request, report, is_enough)
 
 
-def _selfplay(request: Request, report: Report, is_enough: Callable[[], bool] = never) -> dict[str, Any]:
+def _selfplay(request: Request, report: Report, is_enough: Callable[[], bool]) -> dict[str, Any]:
     from training.play_jobs import play_alone
 
     return play_alone(request, report, is_enough)
 
 
-def _train(request: Request, report: Report) -> dict[str, Any]:
-    from training.arrays import DataError
-    from training.experience import Experience
-    from training.first import train_first
-    from training.measures import measure_model
-    from training.model import load_model, save_model
-    from training.settings import TrainSettings, read_settings
-    from training.state import write_state
-    from training.trainer import Joint, train
+def _train(request: Request, report: Report, is_enough: Callable[[], bool]) -> dict[str, Any]:
+    from training.training_job import run_training
 
     use_one_thread()
-    configuration = config(request["config"])
-    sources, used, skipped = _load_shards(request, configuration, report)
-    if not sources and any(request.get("announced") or ()):
-        return {"used": used, "skipped": skipped}
-    if not sources:
-        reasons = "; ".join(skipped[:_REASONS])
-        raise DataError(f"none of the {len(request['shards'])} shards can be trained on: {reasons}")
-    outcomes = _load_outcomes(request, configuration, skipped, report)
-    given = request.get("weights")
-    weights = None if given is None else [given[place] for place in used]
-    if weights is not None:
-        weights += [max(weights)] * len(outcomes)
-    experience = Experience(configuration, [*sources, *outcomes], weights)
-    settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
-    partners: list[tuple[Experience | None, list[int]]] = []
-    if request["parent"] is None:
-        sibling = None if request["sibling"] is None else load_model(Path(request["sibling"]))
-        first = train_first(experience, seed, settings, report, sibling=sibling)
-        trained, is_sibling = first.trained, first.is_sibling
-    else:
-        partners = _load_partners(request, skipped, report)
-        known = [partner for partner, _ in partners if partner is not None]
-        joint = Joint(known, request["joint_share"] / 1000) if known else None
-        start = _start_of_training(request, skipped)
-        trained, is_sibling = train(experience, start, seed, settings, report, joint=joint), False
-    saved = save_model(Path(request["out"]), trained.network)
-    measures = measure_model(trained.network, experience, seed, settings.measured_blocks, report)
-    if outcomes:
-        measures["outcome_games"] = sum(len(source.shard.lengths) for source in outcomes)
-    return {
-        "files": {name: str(path) for name, path in saved.files.items()},
-        "architecture": trained.network.architecture,
-        "losses": {name: round(loss * 1e6) for name, loss in trained.losses.items()},
-        "measures": measures,
-        "state": None if trained.state is None else str(write_state(Path(request["out"]), trained.state).path),
-        "used": used,
-        "skipped": skipped,
-        "is_sibling": is_sibling,
-        "partners": [
-            {
-                "used": places,
-                "share": None if partner is None else _share_in(partner.config, trained.network, said, seed, report),
-            }
-            for said, (partner, places) in zip(request.get("partners") or (), partners, strict=False)
-        ],
-    }
+    return run_training(request, report, is_enough)
 
 
-def _load_shards(
-    request: Request, configuration: Config, report: Report
-) -> tuple[list[Verified], list[int], list[str]]:
-    """Return the shards that can be used, their places, and why the others cannot."""
-    from training.arrays import DataError
-
-    sources: list[Verified] = []
-    used: list[int] = []
-    skipped: list[str] = []
-    announced = request.get("announced") or [None] * len(request["shards"])
-    for place, (path, said) in enumerate(zip(request["shards"], announced, strict=True)):
-        try:
-            sources.append(_load_as_announced(path, configuration, said, report))
-            used.append(place)
-        except DataError as error:
-            skipped.append(str(error))
-        report({"shards": place + 1})
-    return sources, used, skipped
-
-
-def _load_partners(request: Request, skipped: list[str], report: Report) -> list[tuple[Experience | None, list[int]]]:
-    """Return the games of each partner, None if there are none to use, and the places of the shards that are used."""
-    from training.experience import Experience
-
-    found: list[tuple[Experience | None, list[int]]] = []
-    for said in request.get("partners") or ():
-        partner = config(said["config"])
-        sources, used, reasons = _load_shards(said, partner, report)
-        skipped += reasons
-        weights = [said["weights"][place] for place in used]
-        found.append((Experience(partner, sources, weights) if sources else None, used))
-    return found
-
-
-def _share_in(partner: Config, network: Network, said: Request, seed: bytes, report: Report) -> int:
-    """Return the share of first places against the incumbent of a partner, in thousandths of an equal player's."""
-    from engine.players import SearchPlayer
-    from training.arena import meet
-    from training.evaluate import NetworkEvaluator
-    from training.model import load_model
-    from training.progress import as_measured
-    from training.settings import MatchSettings
-
-    usual = MatchSettings()
-    new, old = (
-        SearchPlayer(NetworkEvaluator(each), usual.simulations, usual.considered)
-        for each in (network, load_model(Path(said["incumbent"])))
-    )
-    result = meet(partner, new, old, seed=seed, blocks=_PARTNER_BLOCKS, report=as_measured(report))
-    return round(1000 * partner.players * result.share)
-
-
-def _load_outcomes(request: Request, configuration: Config, skipped: list[str], report: Report) -> list[Verified]:
-    """Return the games of matches and series that are as they were reported; of the others `skipped` tells."""
-    from training.arrays import DataError
-    from training.outcomes import load_outcomes
-
-    found = []
-    for number, said in enumerate(request.get("outcomes") or []):
-        try:
-            found.append(load_outcomes(Path(said["blob"]), configuration, _reported(said), report))
-        except DataError as error:
-            skipped.append(str(error))
-        report({"outcomes": number + 1})
-    return found
-
-
-def _reported(said: Mapping[str, Any]) -> Reported:
-    """Return what was reported of the games of a slot."""
-    from training.check import Reported
-    from training.settings import MatchSettings, read_settings
-
-    return Reported(
-        blocks=[(number, seed) for number, seed in said["blocks"]],
-        scores=[(number, score) for number, score in said["scores"]],
-        root=said["root"],
-        settings=read_settings(MatchSettings, said["settings"]),
-    )
-
-
-def _start_of_training(request: Request, skipped: list[str]) -> Start:
-    """Return the parent and the state of its training; without the state if it is damaged, which `skipped` tells."""
-    from training.arrays import DataError
-    from training.model import load_model
-    from training.state import read_state
-    from training.trainer import Start
-
-    parent, path = load_model(Path(request["parent"])), request["state"]
-    if path is None:
-        return Start(parent)
-    try:
-        return Start(parent, read_state(Path(path), parent.architecture))
-    except DataError as error:
-        skipped.append(str(error))
-        return Start(parent)
-
-
-def _match(request: Request, report: Report) -> dict[str, Any]:
+def _match(request: Request, report: Report, _is_enough: Callable[[], bool]) -> dict[str, Any]:
     from engine.search import evaluate_uniformly
     from training.match import play_match
     from training.settings import MatchSettings, read_settings
@@ -259,7 +101,7 @@ def _match(request: Request, report: Report) -> dict[str, Any]:
     return _answer_games(request, games)
 
 
-def _rate(request: Request, report: Report) -> dict[str, Any]:
+def _rate(request: Request, report: Report, _is_enough: Callable[[], bool]) -> dict[str, Any]:
     from engine.players import HeuristicPlayer, Player, PolicyPlayer, UniformPlayer
     from engine.search import evaluate_uniformly
     from training.match import play_players, searcher
@@ -302,40 +144,30 @@ def _answer_games(request: Request, games: list[MatchGame]) -> dict[str, Any]:
     }
 
 
-def _check(request: Request, report: Report) -> dict[str, Any]:
+def _check(request: Request, report: Report, _is_enough: Callable[[], bool]) -> dict[str, Any]:
+    from training.announced import reported_of
     from training.arrays import DataError
     from training.check import load_reported
 
     try:
-        load_reported(Path(request["blob"]), config(request["config"]), _reported(request), report)
+        load_reported(Path(request["blob"]), config(request["config"]), reported_of(request), report)
     except DataError as error:
         return {"ok": False, "reason": str(error)}
     return {"ok": True, "reason": ""}
 
 
-def _check_shard(request: Request, report: Report) -> dict[str, Any]:
+def _check_shard(request: Request, report: Report, _is_enough: Callable[[], bool]) -> dict[str, Any]:
+    from training.announced import load_as_announced
     from training.arrays import DataError
 
     try:
-        _load_as_announced(request["shard"], config(request["config"]), request["announced"], report)
+        load_as_announced(request["shard"], config(request["config"]), request["announced"], report)
     except DataError as error:
         return {"ok": False, "reason": str(error)}
     return {"ok": True, "reason": ""}
 
 
-def _load_as_announced(path: str, wanted: Config, said: Mapping[str, Any] | None, report: Report) -> Verified:
-    """Read a shard and replay its games. Raise DataError if anything is wrong, or not what was announced."""
-    from training.arrays import DataError
-    from training.facts import Announcement, check_shard
-    from training.replay import load_shard
-
-    source = load_shard(Path(path), wanted, report)
-    if said is not None and (wrong := check_shard(source, Announcement(**said))):
-        raise DataError(wrong, Path(path).name)
-    return source
-
-
-_JOBS: dict[str, tuple[Callable[[Request, Report], dict[str, Any]], str]] = {
+_JOBS: dict[str, tuple[Callable[[Request, Report, Callable[[], bool]], dict[str, Any]], str]] = {
     "selfplay": (_selfplay, ""),
     "train": (_train, "config parent sibling shards seed settings out"),
     "match": (_match, "config candidate incumbent blocks settings out"),

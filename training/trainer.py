@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from engine.config import Config
 from training.average import Average
-from training.batches import Examples, make_examples
+from training.batches import Examples
+from training.drawing import Drawing, DrawingPlace
 from training.experience import Experience
 from training.gradients import Gradients
 from training.losses import Weights
@@ -20,9 +23,9 @@ from training.network import Network
 from training.progress import Report, ignore_progress
 from training.seeds import seed_word
 from training.settings import TrainSettings
+from training.stage import ObserveStage, Stage, ignore_stage
 from training.state import TrainingState, capture_state, restore_state
 
-_CHUNK = 512  # games from which positions are drawn and shuffled together
 _WARM_STEPS = 50  # steps over which the learning rate of a new optimizer rises
 
 
@@ -59,13 +62,19 @@ def train(
     report: Report = ignore_progress,
     *,
     joint: Joint | None = None,
+    stage: Stage | None = None,
+    observe: ObserveStage = ignore_stage,
 ) -> Trained:
     """Train for `settings.steps` steps on games drawn from `experience`; the losses are those on these.
+
+    A training that goes on from a stage of an equal one ends with the same bytes as if it had made all steps itself.
 
     Args:
         start: what to go on from, with its architecture; None for a new network of the settings' architecture.
         seed: 32 bytes, from which new weights and the order of the positions are drawn.
         joint: on what a share of the steps is made instead; None: nothing.
+        stage: of a training with the same arguments, to go on from; None: from the beginning.
+        observe: is told of each stage.
 
     Raises:
         ValueError: no game has a position to train on, or the state is of another architecture than the model.
@@ -73,20 +82,34 @@ def train(
     experiences = [experience, *(joint.experiences if joint is not None else ())]
     turns = _turns(seed, settings.steps, 0.0 if joint is None else joint.share, len(experiences) - 1)
     training = _Training(start, seed, settings, [each.config for each in experiences])
-    history: list[NDArray[np.float64]] = []
-    batches = [
-        _batches(each, np.random.default_rng(seed_word(seed, _stream(place, each))), settings)
-        for place, each in enumerate(experiences)
+    history: deque[NDArray[np.float64]] = deque(maxlen=max(1, settings.steps // 10))
+    drawings = [
+        Drawing(each, seed_word(seed, _stream(place, each)), settings) for place, each in enumerate(experiences)
     ]
-    for made, turn in enumerate(turns, 1):
-        losses = training.step(next(batches[turn]), turn)
+    if stage is not None:
+        training.go_on(stage)
+        history.extend(stage.losses)
+        for drawing, at in zip(drawings, stage.places, strict=True):
+            drawing.go_on(at)
+
+    def take() -> Stage:
+        places = tuple(drawing.place for drawing in drawings)
+        return training.stage(made, np.array(history).reshape(-1, len(fields(Weights))), places)
+
+    made = 0 if stage is None else stage.made
+    for turn in turns[made:]:
+        losses = training.step(drawings[turn].next_batch(), turn)
+        made += 1
         if turn == 0:
             history.append(losses)
+        observe(take)
         report({"steps": made, "wanted": settings.steps})
-    mean = np.mean(history[-max(1, settings.steps // 10) :], axis=0)
-    network, state = training.finish()
+    last = take()
+    observe(lambda: last)
+    network = training.finish()
+    mean = np.mean(last.losses, axis=0)
     names = [field.name for field in fields(Weights)]
-    return Trained(network, state, dict(zip(names, mean.tolist(), strict=True)))
+    return Trained(network, last.state, dict(zip(names, mean.tolist(), strict=True)))
 
 
 def _stream(place: int, experience: Experience) -> str:
@@ -124,11 +147,25 @@ class _Training:
             self._resume(start.network, start.state)
 
     def _resume(self, model: Network, state: TrainingState) -> None:
-        if state.architecture != model.architecture:
-            raise ValueError(f"a training state of {state.architecture} with a model of {model.architecture}")
+        self._restore(state, dict(model.named_parameters()))
+
+    def go_on(self, stage: Stage) -> None:
+        """Go on from a stage. Raise ValueError if it is of another architecture."""
+        self._restore(stage.state, stage.average)
+
+    def _restore(self, state: TrainingState, average: Mapping[str, Tensor]) -> None:
+        if state.architecture != self.network.architecture:
+            raise ValueError(f"a training state of {state.architecture} with a model of {self.network.architecture}")
         restore_state(state, self.network, self._optimizer)
-        self._average.resume(model.parameters(), state.steps)
+        self._average.resume((average[name] for name, _ in self.network.named_parameters()), state.steps)
         self._steps = state.steps
+
+    def stage(self, made: int, losses: NDArray[np.float64], places: tuple[DrawingPlace | None, ...]) -> Stage:
+        """Return a copy of where the training stands after `made` steps of this one, at least one."""
+        state = capture_state(self.network, self._optimizer, self._steps)
+        names = [name for name, _ in self.network.named_parameters()]
+        average = dict(zip(names, self._average.copy(), strict=True))
+        return Stage(made=made, state=state, average=average, losses=losses, places=places)
 
     def step(self, examples: Examples, place: int) -> NDArray[np.float64]:
         """Make one step of the optimizer and return the losses before it, in the order of `Weights`.
@@ -146,31 +183,8 @@ class _Training:
         self._average.update()
         return losses
 
-    def finish(self) -> tuple[Network, TrainingState]:
-        """Return the network, with averaged weights from now on, and the state to go on from."""
-        state = capture_state(self.network, self._optimizer, self._steps)
+    def finish(self) -> Network:
+        """Return the network, with averaged weights from now on."""
         self._average.store()
         self.network.zero_grad()
-        return self.network.eval(), state
-
-
-def _batches(experience: Experience, random: np.random.Generator, settings: TrainSettings) -> Iterator[Examples]:
-    """Yield batches for ever, going over all games again and again in new orders and at new positions.
-
-    Games that are held out are left out. Raise ValueError if no game has a position to train on.
-    """
-    made = 0
-    while True:
-        before = made
-        order = random.permutation(np.flatnonzero(~experience.held_out))
-        if experience.rates is not None:
-            order = order[random.random(len(order)) < experience.rates[order]]
-        for first in range(0, len(order), _CHUNK):
-            samples = experience.draw(random, order[first : first + _CHUNK], settings.positions_per_game)
-            count = len(samples.games)
-            # a rest that does not fill a batch is dropped, unless there is nothing else
-            for start in range(0, count - settings.batch + 1, settings.batch) or range(min(1, count)):
-                yield make_examples(experience, samples, start, settings.batch)
-                made += 1
-        if made == before:
-            raise ValueError("the games hold no position with a choice after their openings")
+        return self.network.eval()

@@ -4,8 +4,9 @@
 (`training.jobs`); the worker answers with any number of {"id", "progress": {...}} and then one {"id", "done": {...}} or
 {"id", "error": line, "broken": bool}. It does one job after the other, except that jobs of self-play of one kind are
 played together (`training.play_jobs`). To stop a job, the parent kills the process; so it does if `broken` says that
-later jobs would fail, too. {"enough": id} asks a job of self-play to end with the games that are over, and {"drop": id}
-lets one of several fail. Heavy imports wait for the job that needs them, so a `check` runs without torch.
+later jobs would fail, too. {"enough": id} asks a job of self-play to end with the games that are over, and a training
+with a checkpoint; {"drop": id} lets one of several fail. Heavy imports wait for the job that needs them, so a `check`
+runs without torch.
 
 Progress holds the latest value of all that the job has told so far, and `compiling`, the module whose kernels are being
 compiled ("" if none is). It is repeated while nothing changes. So a frame says that the process lives; only one that

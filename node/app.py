@@ -220,6 +220,7 @@ class _Node:
             address_book=self._peers.places.address_book,
             member=self._ordering.member,
             gossip=self._peers.gossip,
+            exchanges=self._peers.exchanges,
             dial_back=self._peers.dial_back,
             context=self._work.context,
             effects=self._effects,
@@ -305,6 +306,7 @@ class _Peers:
         self.places = KnownPlaces(config, ordering.identity, member=member, data=data, options=options, chance=chance)
         self._credentials = Credentials(ordering.identity, [])
         self._transport = HttpTransport(self._credentials, self.places.whereabouts)
+        self.exchanges = self._transport.exchanges
         self.gossip = Gossip(member, self._transport, chance, supervisor=supervisor)
         self.bulk = BulkData(
             member.id,

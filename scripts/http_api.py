@@ -282,15 +282,15 @@ def _metrics() -> Iterator[str]:
 
 
 def _metric_name(family: Metric) -> str:
-    return family.samples[0].name
+    return family.name if family.type == "histogram" else family.samples[0].name
 
 
 def _metric_kind(family: Metric) -> str:
-    return "counter" if family.type == "counter" else "gauge"
+    return family.type if family.type in ("counter", "histogram") else "gauge"
 
 
 def _labels(family: Metric) -> str:
-    return ", ".join(f"`{name}`" for name in family.samples[0].labels)
+    return ", ".join(f"`{name}`" for name in family.samples[0].labels if name != "le")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -130,6 +130,33 @@ class ReachInfo(TypedDict):
     """Seconds since it said so."""
 
 
+class DurationClassInfo(TypedDict):
+    """How many durations were longer than those of the class before, up to a bound. Part of `GET /status`."""
+
+    most_s: float | None
+    """The longest duration of this class; null for the last one, which has no bound."""
+    count: int
+    """How many there were."""
+
+
+class DurationsInfo(TypedDict):
+    """How long something took since this node started. Part of `GET /status`."""
+
+    classes: list[DurationClassInfo]
+    """From the shortest to the longest."""
+    sum_s: float
+    """Seconds of all of them together."""
+
+
+class ExchangesInfo(TypedDict):
+    """This node's requests to peers on one path since it started. Part of `GET /status`."""
+
+    durations: DurationsInfo
+    """Of those that were answered: from the beginning of the request to the end of the answer."""
+    failures: int
+    """Those that got no answer, or a refusal."""
+
+
 class ConsensusInfo(TypedDict):
     """How far the order has come at this node. Part of `GET /status`."""
 
@@ -141,6 +168,8 @@ class ConsensusInfo(TypedDict):
     """The last decided round; 0 before the first."""
     round_age_s: float | None
     """Seconds since this node decided that round; null before the first."""
+    rounds: DurationsInfo
+    """From one decided round to the next, as this node decided them; long where nobody needed rounds."""
     events: int
     """Events of the open epoch that this node holds."""
     ordered: int
@@ -220,6 +249,10 @@ class CanonicalInfo(TypedDict):
     """Promotions of this configuration so far."""
     certificate: str | None
     """Id of its certificate; null until enough members have sealed it, and for the uniform model."""
+    rating: float | None
+    """Its rating with search in the newest settings, as `/ratings` has it; null before it has one."""
+    rating_error: float | None
+    """Standard error of the rating; null without one."""
 
 
 class CountsInfo(TypedDict):
@@ -349,6 +382,8 @@ class Status(TypedDict):
     """Whether members reach this node: what those said that connected back last; empty before."""
     unreached: str
     """Why none of them reached it, and what to do; empty if one did, or none has tried."""
+    exchanges: dict[str, ExchangesInfo]
+    """This node's requests to peers by path, such as "/gossip/sync"."""
     consensus: ConsensusInfo
     """How far the order has come."""
     conduct: list[ConductInfo]

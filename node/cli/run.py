@@ -93,6 +93,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "the second signal ends the node at once (default: 30)",
     )  # fmt: skip
     parser.add_argument("--log-json", action="store_true", help="write the log as one JSON object per line")
+    parser.add_argument(
+        "--log-debug",
+        action="store_true",
+        help="log also each exchange with a peer, with a trace that is the same in the logs of both",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -112,7 +117,7 @@ def main(options: argparse.Namespace) -> int:
         if not options.data.exists():
             _require_startable(config, identity, options.key, run_options)
         _make_directory(options.data)
-        configure_logs(as_json=options.log_json or options.json)
+        configure_logs(as_json=options.log_json or options.json, details=options.log_debug)
         run_options = _with_possible_roles(run_options)
         trio.run(run_node, config, options.key, options.data, run_options)
     except* (ConfigError, OutdatedError, StoreError, VitalPartError) as group:

@@ -55,10 +55,12 @@ from node.member.verification import EventVerifier
 from node.store import Store
 from node.system.change_counter import ChangeCounter
 from node.system.clock import Clock, SteadyClock
+from node.system.histogram import Histogram
 
 _MAX_ATTACHED = 64  # events attached at a time, so that other tasks get their turn
 _UNFIT_S = 0.5  # until an unfit node looks at itself again
 _LOOK_S = 5.0  # until a node looks at itself again in any case
+_ROUND_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _ALONE_S = 10.0  # without a word from anybody, after which a node listens again
 
 _log = structlog.get_logger(__name__)
@@ -97,6 +99,7 @@ class Member:
         self._pool = TransactionPool()
         self._broadcast = RoundBroadcast()
         self._decided_at: float | None = None  # seconds of trio's clock
+        self._rounds = Histogram(_ROUND_BOUNDS_S)
         self.health = Health()
         self._inbox = Inbox(self.health)
         self.dag_changes = ChangeCounter()  # events were attached
@@ -249,6 +252,7 @@ class Member:
             pending=self._pool.pending,
             round=self.replica.ledger.round,
             decided_at=self._decided_at,
+            rounds=self._rounds,
             dissent=self.divergence.dissent,
             ailment=self._ailment(),
             second_instance=self.second_instance.reason,
@@ -323,6 +327,7 @@ class Member:
                 await self._observe_attached(attached)
 
         stored = await self._recovery.replay(opening, insert)
+        self._rounds = Histogram(_ROUND_BOUNDS_S)  # those of the store took their time before this start
         _log.debug("replayed", events=stored, epoch=self.replica.epoch_number, round=self.replica.ledger.round)
 
     def _is_alone(self) -> bool:
@@ -390,7 +395,10 @@ class Member:
             self._planner.observe_ordered(ordered)
         for event in ordered:
             self._pool.observe_ordered(event)
-        self._decided_at = trio.current_time()
+        now = trio.current_time()
+        if self._decided_at is not None:
+            self._rounds.observe(now - self._decided_at)
+        self._decided_at = now
         self._clock.reach(self.replica.ledger.time)
         self._broadcast.publish(decided)
 

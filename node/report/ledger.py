@@ -15,6 +15,7 @@ from node.api.status import CanonicalInfo, CountsInfo
 from node.api.work import CandidateInfo, ClaimInfo, WorkInfo
 from node.report.conduct import cases, faults
 from node.report.membership import NS_PER_S, NameOf
+from node.report.ratings import canonical_rating
 
 _CLOSED_SHOWN = 20  # promoted candidates, and as many rejected or dropped ones
 _MILLIONTHS = 10**6  # the ledger counts losses in these
@@ -30,15 +31,18 @@ class _Test(TypedDict):
 
 def canonical(ledger: Ledger) -> dict[str, CanonicalInfo]:
     """Return the canonical model of each configuration."""
-    return {
-        entry.name: {
+    found: dict[str, CanonicalInfo] = {}
+    for entry in ledger.configurations():
+        rated = canonical_rating(ledger, entry.name)
+        found[entry.name] = {
             "model": entry.model.digest.hex(),
             "since_round": entry.since,
             "promotions": entry.promotions,
             "certificate": _certificate_of(ledger, entry.statement),
+            "rating": None if rated is None else rated["rating"],
+            "rating_error": None if rated is None else rated["error"],
         }
-        for entry in ledger.configurations()
-    }
+    return found
 
 
 def counts(ledger: Ledger) -> CountsInfo:

@@ -22,11 +22,21 @@ def ratings(ledger: Ledger) -> list[RatingInfo]:
     return [entry for configuration in ledger.configurations() for entry in _rated(ledger, configuration.name)]
 
 
+def canonical_rating(ledger: Ledger, name: str) -> RatingInfo | None:
+    """Return the rating of a configuration's canonical model with search, in the newest settings; None without one."""
+    found = (entry for entry in _recall(ledger, name) if entry["canonical"] and entry["player"] == "search")
+    return next(found, None)
+
+
+def _recall(ledger: Ledger, name: str) -> list[RatingInfo]:
+    basis = (ledger.configuration(name).model, *ledger.ratings(name).kept, *ledger.tallies(name))
+    return ledger.recall(_rate, name, basis)
+
+
 def _rated(ledger: Ledger, name: str) -> Iterator[RatingInfo]:
     is_stalled = learning(ledger, name).is_stalled
     is_weaker = any(entry.is_regression for entry in compared_models(ledger, name))
-    basis = (ledger.configuration(name).model, *ledger.ratings(name).kept, *ledger.tallies(name))
-    for entry in ledger.recall(_rate, name, basis):
+    for entry in _recall(ledger, name):
         yield {**entry, "stalled": is_stalled, "weaker": is_weaker and entry["canonical"]}
 
 

@@ -28,6 +28,8 @@ from node.api.status import (
     BlobsInfo,
     ConsensusInfo,
     CurrentWorkInfo,
+    DurationsInfo,
+    ExchangesInfo,
     FailureInfo,
     NodeInfo,
     PeerInfo,
@@ -62,11 +64,13 @@ from node.report.history import history
 from node.report.matches import match
 from node.report.ratings import ratings
 from node.report.steering import steering
+from node.system.histogram import Histogram
 from node.system.logs import lost_log_lines
 from node.system.supervision import PartFailure
 from node.system.usage import free_bytes, memory_bytes
 from node.system.version import shown_digest, source_digest, version
 from node.text.formatting import fragility, quorum
+from node.transport.exchanges import AskedExchanges
 from node.work.context import WorkProgress
 from node.work.drain import Drain
 from node.work.node_context import NodeWorkContext
@@ -85,6 +89,7 @@ class NodeReport:
         address_book: AddressBook,
         member: Member,
         gossip: Gossip,
+        exchanges: AskedExchanges,
         dial_back: DialBack,
         context: NodeWorkContext,
         effects: EffectLog,
@@ -101,14 +106,16 @@ class NodeReport:
     ) -> None:
         """Report on the node of `me`, from now on.
 
-        `device` is the name of its first GPU or "cpu", `slots` are its worker slots, whose work `drain` ends, `listen`
-        is where it serves peers, `faults` the directory of the proofs of wrong results; `blob_path` returns where a
-        whole blob is, or would be, and `failures` which parts of the node have failed.
+        `exchanges` are its requests to peers, `device` is the name of its first GPU or "cpu", `slots` are its worker
+        slots, whose work `drain` ends, `listen` is where it serves peers, `faults` the directory of the proofs of wrong
+        results; `blob_path` returns where a whole blob is, or would be, and `failures` which parts of the node have
+        failed.
         """
         self._me = me
         self._address_book = address_book
         self._member = member
         self._gossip = gossip
+        self._exchanges = exchanges
         self._dial_back = dial_back
         self._context = context
         self._effects = effects
@@ -141,6 +148,7 @@ class NodeReport:
             "peers": [self._peer(peer) for peer in self._gossip.statuses()],
             "reach": [self._reach(tried, address) for tried in self._dial_back.tried() for address in tried.found],
             "unreached": self._dial_back.unreached(),
+            "exchanges": _exchanges(self._exchanges),
             "consensus": self._consensus(),
             "conduct": conduct(self._ledger, self._address_book.name),
             "work": next((slot["work"] for slot in slots if slot["work"] is not None), None),
@@ -358,6 +366,7 @@ class NodeReport:
             "roster_version": self._ledger.roster_version,
             "round": status.round,
             "round_age_s": None if decided is None else trio.current_time() - decided,
+            "rounds": _durations(status.rounds),
             "events": status.events,
             "ordered": status.ordered,
             "pending": status.pending,
@@ -399,6 +408,19 @@ class NodeReport:
             "error": "" if peer is None else peer.error,
             "state": "self" if listed.id == self._me else "never" if peer is None else _state(peer),
         }
+
+
+def _durations(histogram: Histogram) -> DurationsInfo:
+    classes = zip((*histogram.bounds_s, None), histogram.counts, strict=True)
+    return {"classes": [{"most_s": most, "count": count} for most, count in classes], "sum_s": histogram.sum_s}
+
+
+def _exchanges(exchanges: AskedExchanges) -> dict[str, ExchangesInfo]:
+    paths = sorted({*exchanges.durations, *exchanges.failures})
+    return {
+        path: {"durations": _durations(exchanges.durations[path]), "failures": exchanges.failures[path]}
+        for path in paths
+    }
 
 
 def _archive(archiver: Archiver) -> ArchiveInfo:

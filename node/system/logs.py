@@ -160,13 +160,15 @@ class RepetitionFilter:
 class _Log:
     """The log of this process: its lines pass the filter, get their form, and go out."""
 
-    def __init__(self, output: LogOutput) -> None:
-        self.output = output
+    def __init__(self, output: LogOutput, *, details: bool) -> None:
+        self.output, self.details = output, details
         self._filter = RepetitionFilter()
 
     def leave_out(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         """Drop a line that was written often enough; a processor of structlog."""
         self.tell_left_out()
+        if event["level"] == "debug":  # somebody wants them all
+            return event
         has_traceback = bool(event.get("exc_info"))
         text = repr({**event, "exc_info": sys.exc_info()[1]} if event.get("exc_info") is True else event)
         if not self._filter.admits(event["level"], str(event["event"]), text, has_traceback=has_traceback):
@@ -196,10 +198,13 @@ class _Log:
 _current: _Log | None = None
 
 
-def configure_logs(*, as_json: bool, file: TextIO | None = None) -> None:
-    """Send our log lines and the libraries' warnings to `file` (stderr) in one form. Call before the first line."""
+def configure_logs(*, as_json: bool, details: bool = False, file: TextIO | None = None) -> None:
+    """Send our log lines and the libraries' warnings to `file` (stderr) in one form. Call before the first line.
+
+    With `details` there are also lines of the level "debug", as many as come.
+    """
     global _current
-    log = _current = _Log(LogOutput(sys.stderr if file is None else file))
+    log = _current = _Log(LogOutput(sys.stderr if file is None else file), details=details)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -210,7 +215,7 @@ def configure_logs(*, as_json: bool, file: TextIO | None = None) -> None:
         last = [log.tell_lost, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
     structlog.configure(
         processors=[*shared[:2], log.leave_out, *shared[2:], *last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if details else logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(log.output),  # type: ignore[arg-type]  # it writes and flushes only
         cache_logger_on_first_use=False,
     )
@@ -230,6 +235,11 @@ def finish_logs() -> None:
     if _current is not None:
         _current.tell_left_out(early=True)
         _current.output.finish(_LAST_WAIT_S)
+
+
+def tells_details() -> bool:
+    """Return whether lines of the level "debug" are written: what is made only for them can be left out otherwise."""
+    return _current is not None and _current.details
 
 
 def lost_log_lines() -> int:

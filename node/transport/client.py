@@ -15,6 +15,7 @@ import trio
 from consensus.keys import MemberId, id_text
 from node.system.exception_groups import leaves
 from node.transport import MAX_ANSWER_BYTES, BadAnswer, Candidate, Places, Refused, Unreachable
+from node.transport.exchanges import TRACE_HEADER, AskedExchanges, current_trace, format_trace
 from node.transport.http1 import Hangup, HttpConnection, TlsStream
 from node.transport.tls import Credentials, authenticated_member, trusting_context
 
@@ -53,6 +54,7 @@ class HttpTransport:
         self._places = places
         self._kept: defaultdict[MemberId, list[_Kept]] = defaultdict(list)
         self._closed = False
+        self.exchanges = AskedExchanges()
 
     async def close_stale(self) -> None:
         """Close the idle connections to places where members are not asked any more."""
@@ -71,13 +73,17 @@ class HttpTransport:
         self, peer: MemberId, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
         """See `Transport.ask`."""
-        candidates = self._places.candidates(peer)
+        asking = self._ask_anywhere(_Request(peer, path, body, max_bytes), timeout_s)
+        return await self.exchanges.follow(peer, path, body, asking)
+
+    async def _ask_anywhere(self, request: _Request, timeout_s: float) -> bytes:
+        candidates = self._places.candidates(request.peer)
         if not candidates:
-            raise Unreachable(f"{id_text(peer)}: no address of this member is known")
+            raise Unreachable(f"{id_text(request.peer)}: no address of this member is known")
         tried = ", ".join(candidate.address for candidate in candidates)
         try:
             with trio.fail_after(timeout_s):
-                status, answer = await self._ask(candidates, _Request(peer, path, body, max_bytes))
+                status, answer = await self._ask(candidates, request)
         except trio.TooSlowError:
             raise Unreachable(f"{tried}: no answer within {timeout_s:g} s") from None
         except _FAILURES as error:
@@ -192,6 +198,7 @@ class HttpTransport:
         connection, keep = used.connection, False
         try:
             headers = [("host", id_text(request.peer)), ("content-length", str(len(request.body)))]
+            headers.append((TRACE_HEADER, format_trace(current_trace())))
             head = h11.Request(method="POST", target=request.path, headers=headers)
             await connection.send(head, request.body)
             status, answer = await _read_answer(connection, request.max_bytes)

@@ -9,6 +9,7 @@ import trio
 
 from consensus.keys import MemberId
 from node.transport import MAX_ANSWER_BYTES, BadAnswer, Refused, Unreachable
+from node.transport.exchanges import AskedExchanges, current_trace, follow_trace
 from node.transport.router import Refusal, Router
 
 HOLD_S = 2.0
@@ -49,6 +50,7 @@ class _CarriedRequest(NamedTuple):
     source: MemberId
     path: str
     body: bytes
+    trace: str
 
 
 class _Exchange:
@@ -116,7 +118,7 @@ class Network:
     async def ask(self, source: MemberId, target: MemberId, path: str, body: bytes) -> bytes:
         """Carry a request and its answer; wait for ever if either is lost. Raise AskError."""
         self.traffic.asked += 1
-        exchange, request = _Exchange(), _CarriedRequest(source, path, body)
+        exchange, request = _Exchange(), _CarriedRequest(source, path, body, current_trace())
         there = await self._travel(source, target, len(body))
         host = self._hosts.get(target)
         if host is None or target in self.hidden:
@@ -149,6 +151,7 @@ class Network:
 
     async def _deliver(self, host: _Host, exchange: _Exchange, request: _CarriedRequest) -> None:
         answer, failure = None, None
+        follow_trace(request.trace)
         try:
             answer = await host.router.answer(request.source, request.path, request.body)
         except Refusal as refusal:
@@ -167,11 +170,16 @@ class MemoryTransport:
     def __init__(self, network: Network, source: MemberId) -> None:
         self._network = network
         self._source = source
+        self.exchanges = AskedExchanges()
 
     async def ask(
         self, peer: MemberId, path: str, body: bytes, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES
     ) -> bytes:
         """See `Transport.ask`."""
+        asking = self._ask(peer, path, body, timeout_s=timeout_s, max_bytes=max_bytes)
+        return await self.exchanges.follow(peer, path, body, asking)
+
+    async def _ask(self, peer: MemberId, path: str, body: bytes, *, timeout_s: float, max_bytes: int) -> bytes:
         try:
             with trio.fail_after(timeout_s):
                 answer = await self._network.ask(self._source, peer, path, body)

@@ -13,6 +13,7 @@ import trio
 from consensus.keys import MemberId
 from node.system.token_bucket import TokenBucket
 from node.transport import Handler
+from node.transport.exchanges import tell_answered
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a failure of ours
@@ -87,6 +88,19 @@ class Router:
         Raise Refusal: 403 for a stranger, 404, 413, 429 for too many requests, 503 for a handler that took too
         long, and what the handler itself refuses.
         """
+        began_at, outcome, sent = trio.current_time(), "broken off", 0
+        try:
+            answer = await self._answer(member, path, body)
+            outcome, sent = str(HTTPStatus.OK.value), len(answer)
+            return answer
+        except Refusal as refusal:
+            outcome = str(int(refusal.status))
+            raise
+        finally:
+            known = path if path in self._routes else "unknown"
+            tell_answered(member, known, outcome, received=len(body), sent=sent, began_at=began_at)
+
+    async def _answer(self, member: MemberId, path: str, body: bytes) -> bytes:
         route = self.check_size(path, len(body))
         if not self._may_ask(member, route):
             raise Refusal(HTTPStatus.FORBIDDEN, "not a member of this swarm now")

@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from consensus.keys import MemberId, id_text
+from node.transport.exchanges import TRACE_HEADER, follow_trace, parse_trace
 from node.transport.http1 import Hangup, HttpConnection, TlsStream
 from node.transport.router import Refusal, Router
 from node.transport.tls import authenticated_member
@@ -134,6 +135,7 @@ class PeerServer:
             raise Hangup("no request")
         if request.method != b"POST":
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "only POST is understood")
+        follow_trace(parse_trace(_header(request, TRACE_HEADER.encode())))
         path = request.target.decode("ascii")
         self._router.check_size(path, _announced_bytes(request))  # before a byte of the body is read
         body = bytearray()
@@ -154,4 +156,9 @@ class PeerServer:
 
 
 def _announced_bytes(request: h11.Request) -> int:
-    return next((int(value) for name, value in request.headers if name == b"content-length"), 0)
+    return int(_header(request, b"content-length") or 0)
+
+
+def _header(request: h11.Request, wanted: bytes) -> bytes:
+    """Return the value of a header, in lower case; b"" without one."""
+    return next((value for name, value in request.headers if name == wanted), b"")

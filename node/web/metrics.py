@@ -1,13 +1,19 @@
 """The metrics at `/metrics`: every figure of `GET /status` as Prometheus text, under names ringrift_*."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from node.api.status import Status
+from node.api.status import DurationsInfo, Status
 from node.text.harmless import harmless_values
 
 _SWARM = " (of the swarm: each node tells the same, so take max, not sum)"
@@ -29,6 +35,7 @@ class _StatusCollector(Collector):
         yield from _consensus_metrics(self._status)
         yield from _conduct_metrics(self._status)
         yield from _peer_metrics(self._status)
+        yield from _exchange_metrics(self._status)
         yield from _work_metrics(self._status)
         yield from _count_metrics(self._status)
         yield from _blob_metrics(self._status)
@@ -92,6 +99,9 @@ def _consensus_metrics(status: Status) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "ringrift_round_age_seconds", "Seconds since a round was last decided here", consensus["round_age_s"]
         )
+    rounds = HistogramMetricFamily("ringrift_round_seconds", "Seconds from one decided round to the next, at this node")
+    _add_durations(rounds, [], consensus["rounds"])
+    yield rounds
     yield GaugeMetricFamily("ringrift_events", "Events of the open epoch that this node holds", consensus["events"])
     yield CounterMetricFamily(
         "ringrift_ordered_events", f"Events with a place in the order{_SWARM}", consensus["ordered"]
@@ -159,6 +169,27 @@ def _peer_metrics(status: Status) -> Iterator[Metric]:
     yield from (up, contact, lag)
 
 
+def _exchange_metrics(status: Status) -> Iterator[Metric]:
+    labels = ["path"]
+    seconds = HistogramMetricFamily(
+        "ringrift_exchange_seconds", "Seconds of this node's requests to peers that were answered", labels=labels
+    )
+    failures = CounterMetricFamily(
+        "ringrift_exchange_failures", "This node's requests to peers without an answer, or refused", labels=labels
+    )
+    for path, exchanges in status["exchanges"].items():
+        _add_durations(seconds, [path], exchanges["durations"])
+        failures.add_metric([path], exchanges["failures"])
+    yield from (seconds, failures)
+
+
+def _add_durations(family: HistogramMetricFamily, labels: list[str], durations: DurationsInfo) -> None:
+    classes = durations["classes"]
+    bounds = ["+Inf" if each["most_s"] is None else str(float(each["most_s"])) for each in classes]
+    totals = accumulate(each["count"] for each in classes)
+    family.add_metric(labels, list(zip(bounds, totals, strict=True)), sum_value=durations["sum_s"])
+
+
 def _work_metrics(status: Status) -> Iterator[Metric]:
     work, labels = status["work"], ["kind"]
     done = GaugeMetricFamily("ringrift_work_done", "Games or steps of the current work that are done", labels=labels)
@@ -179,10 +210,19 @@ def _work_metrics(status: Status) -> Iterator[Metric]:
     promotions = CounterMetricFamily(
         "ringrift_configuration_promotions", f"Promotions of one configuration{_SWARM}", labels=["configuration"]
     )
+    rating = GaugeMetricFamily(
+        "ringrift_canonical_rating", f"Rating of the model in force, with search{_SWARM}", labels=["configuration"]
+    )
+    error = GaugeMetricFamily(
+        "ringrift_canonical_rating_error", f"Standard error of that rating{_SWARM}", labels=["configuration"]
+    )
     for configuration, model in sorted(status["canonical"].items()):
         canonical.add_metric([configuration], model["since_round"])
         promotions.add_metric([configuration], model["promotions"])
-    yield from (canonical, promotions)
+        if model["rating"] is not None and model["rating_error"] is not None:
+            rating.add_metric([configuration], model["rating"])
+            error.add_metric([configuration], model["rating_error"])
+    yield from (canonical, promotions, rating, error)
 
 
 def _slot_metrics(status: Status) -> Iterator[Metric]:

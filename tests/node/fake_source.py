@@ -14,7 +14,7 @@ from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
-from node.api.status import ConductInfo, CurrentWorkInfo, PeerInfo, PeerState, Status
+from node.api.status import ConductInfo, CurrentWorkInfo, DurationsInfo, PeerInfo, PeerState, Status
 from node.api.steering import SteeringInfo
 from node.api.work import CandidateInfo, CandidateState, ClaimInfo, WorkInfo
 
@@ -86,6 +86,10 @@ WORK: CurrentWorkInfo = {
 }
 
 
+def durations(counts: dict[float | None, int], sum_s: float) -> DurationsInfo:
+    return {"classes": [{"most_s": most, "count": count} for most, count in counts.items()], "sum_s": sum_s}
+
+
 class FakeSource:
     """Answers like a node. Tests change `values`, the answer of `status`."""
 
@@ -147,11 +151,18 @@ class FakeSource:
             "peers": [self._peer(number) for number in (1, 2, 3)],
             "reach": [{"by_name": "borax", "address": "10.0.0.5:7400", "reason": "", "ago_s": 41.0}],
             "unreached": "",
+            "exchanges": {
+                "/gossip/sync": {
+                    "durations": durations({0.01: 9000, 0.1: 800, 1.0: 20, None: 0}, 61.25),
+                    "failures": 4,
+                },
+            },
             "consensus": {
                 "epoch": 2,
                 "roster_version": 2,
                 "round": 1187,
                 "round_age_s": 0.41,
+                "rounds": durations({0.1: 0, 1.0: 1100, 10.0: 80, None: 6}, 730.5),
                 "events": 9512,
                 "ordered": 9498,
                 "pending": 14,
@@ -174,12 +185,16 @@ class FakeSource:
                     "since_round": 903,
                     "promotions": 1,
                     "certificate": digest("certificate 1"),
+                    "rating": 1623.4,
+                    "rating_error": 21.5,
                 },
                 "square8-2": {
                     "model": digest("uniform"),
                     "since_round": 0,
                     "promotions": 0,
                     "certificate": None,
+                    "rating": None,
+                    "rating_error": None,
                 },
             },
             "counts": {

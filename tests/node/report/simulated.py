@@ -9,6 +9,7 @@ from node.membership.proposals import Proposals
 from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
 from node.simulation.working_swarm import WorkingSwarm
+from node.transport.exchanges import AskedExchanges
 
 
 def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeReport:
@@ -24,6 +25,7 @@ def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeR
         address_book=swarm.address_book(node, member),
         member=member,
         gossip=gossip,
+        exchanges=AskedExchanges(),
         dial_back=unasked,
         context=swarm.contexts[node.number],
         effects=effects,

@@ -287,11 +287,11 @@ def test_metrics_parse_and_are_described(source: FakeSource) -> None:
     for name, family in found.items():
         assert name.startswith("ringrift_")
         assert family.documentation.strip(), name
-        assert family.type in ("gauge", "counter"), (name, family.type)
+        assert family.type in ("gauge", "counter", "histogram"), (name, family.type)
         if family.type == "counter":
             assert all(sample.name.endswith("_total") for sample in family.samples), name
         if "seconds" in name:
-            assert family.type == "gauge"
+            assert family.type in ("gauge", "histogram")
 
 
 def test_metrics_have_the_status_s_figures(source: FakeSource) -> None:
@@ -319,6 +319,29 @@ def test_metrics_have_the_status_s_figures(source: FakeSource) -> None:
     assert value(found["ringrift_open_cases"]) == 1
     assert value(found["ringrift_dissent"]) == value(found["ringrift_ailment"]) == 0
     assert value(found["ringrift_node_info"], name="anvil", roles="selfplay,train,match") == 1
+
+
+def test_durations_are_added_up_as_prometheus_wants_them(source: FakeSource) -> None:
+    found = families(source)
+    rounds = {sample.labels.get("le", sample.name): sample.value for sample in found["ringrift_round_seconds"].samples}
+    assert rounds == {
+        "0.1": 0,
+        "1.0": 1100,
+        "10.0": 1180,
+        "+Inf": 1186,
+        "ringrift_round_seconds_count": 1186,
+        "ringrift_round_seconds_sum": 730.5,
+    }
+    exchanges = found["ringrift_exchange_seconds"]
+    assert value(exchanges, path="/gossip/sync", le="0.1") == 9800
+    assert value(found["ringrift_exchange_failures"], path="/gossip/sync") == 4
+
+
+def test_ratings_are_of_models_that_have_one(source: FakeSource) -> None:
+    found = families(source)
+    (rated,) = found["ringrift_canonical_rating"].samples
+    assert (rated.labels, rated.value) == ({"configuration": "hex8-2"}, 1623.4)
+    assert value(found["ringrift_canonical_rating_error"], configuration="hex8-2") == 21.5
 
 
 def test_metrics_leave_out_what_is_not_known(source: FakeSource) -> None:

@@ -108,6 +108,7 @@ __all__ = ["warm", *(name for names in _HOMES.values() for name in names)]
 KERNEL_MODULES = (
     "engine.kernels",
     "engine.search.kernels",
+    "engine.search.device_kernels",
     "engine.players.kernels",
     "engine.players.depth.kernels",
     "engine.nnue.kernels",

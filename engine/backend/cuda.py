@@ -8,7 +8,7 @@ tested without a GPU.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -85,6 +85,10 @@ class Device:
         """Return a copy as a NumPy array, after waiting for everything launched before."""
         return np.array(array.numpy())
 
+    def write(self, target: DeviceArray, array: NDArray[Any]) -> None:
+        """Copy a NumPy array of the same shape and type into one on the device, after what was launched before."""
+        target.assign(array)
+
     def share(self, array: Any) -> DeviceArray:
         """Return a Warp array over the memory of another library's array on this device, such as a tensor.
 
@@ -123,6 +127,26 @@ class Device:
             if array.flags.writeable:
                 array[...] = values[place].numpy()
 
+    def repeat(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Return a call that does what `work` does: it launches kernels, always the same ones, on the same arrays.
+
+        The first call runs `work` itself, which loads its kernels and takes their lanes. The second records it, as a
+        CUDA graph on a GPU; from then on it is repeated without the host's part. The caller keeps the arrays.
+        """
+        return _Repeated(self, work)
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Record the launches of `work`, which has run before, and return a call that repeats them."""
+        wp = warp()
+        with wp.ScopedCapture(device=self._device) as capture:
+            work()
+        kept = capture.graph, list(self._lanes.values())  # a later launch may replace lanes that the graph uses
+
+        def repeat() -> None:
+            wp.capture_launch(kept[0])
+
+        return repeat
+
     def _value(self, argument: Any) -> Any:
         if isinstance(argument, (int, float, np.number, Lanes)):
             return argument
@@ -148,3 +172,21 @@ class Device:
                 self.wait()  # launches that use the old lanes may still be running
             kept = self._lanes[key] = self.empty((rows, lanes.width), lanes.dtype)
         return kept
+
+
+class _Repeated:
+    """Work that runs as it is at first, is then recorded, and repeated."""
+
+    def __init__(self, device: Device, work: Callable[[], None]) -> None:
+        self._device, self._work = device, work
+        self._has_run = False
+        self._recorded: Callable[[], None] | None = None
+
+    def __call__(self) -> None:
+        if not self._has_run:
+            self._work()
+            self._has_run = True
+            return
+        if self._recorded is None:
+            self._recorded = self._device.record(self._work)
+        self._recorded()

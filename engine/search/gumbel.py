@@ -18,7 +18,7 @@ from engine.rules import move_bound, scratch_width, tables
 from engine.search import kernels
 from engine.search.evaluation import EvalBatch, Evaluate, Evaluation
 from engine.search.halving import halving_table
-from engine.search.nodes import FIRST, FRESH, LEAF, LEAF_COLUMNS, NODE_COLUMNS, SCORE, VISITS
+from engine.search.nodes import COUNTERS, FIRST, FRESH, LEAF, LEAF_COLUMNS, NODE_COLUMNS, SCORE, SIMULATION, VISITS
 from engine.search.noise import gumbel_noise
 from engine.search.pool import EdgePool
 
@@ -90,6 +90,7 @@ class _Search:
         # far more than most positions need, but memory that is never written costs nothing
         self.legal = np.empty((self.count, move_bound(config)), np.int64)
         self.leaves = np.empty((self.count, LEAF_COLUMNS), np.int32)
+        self.counters = np.zeros(COUNTERS, np.int32)
         self.edges = EdgePool(config.players, size * _EDGES_EXPECTED)
         self.rules = (tables(config), Lanes(scratch_width(config), np.int32), self.slots)
         self.total = 0  # edges of the roots
@@ -109,11 +110,12 @@ class _Search:
     def simulate(self, simulation: int) -> None:
         """Run one simulation in every game."""
         edges = self.edges
+        self.counters[SIMULATION] = simulation
         self.games.executor.launch(
             kernels.descend,
             self.count,
             *self.rules,
-            simulation,
+            self.counters,
             self.value_scale,
             self.schedule,
             self.states,

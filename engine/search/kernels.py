@@ -27,6 +27,7 @@ from engine.search.nodes import (
     PARENT,
     PLAYER,
     SCORE,
+    SIMULATION,
     TOTALS,
     VISITS,
     back_up,
@@ -90,7 +91,7 @@ def descend(
     tables: Row,
     scratch: IntRows,
     slots: int,
-    simulation: int,
+    counters: Ints,
     value_scale: float,
     schedule: IntRows,
     states: Rows,
@@ -107,6 +108,7 @@ def descend(
     lane = thread.tid() % scratch.shape[0]
     node = Int(game * slots)
     options = int(nodes[node][COUNT])
+    simulation = int(counters[SIMULATION])
     leaves[game][LEAF] = -1
     leaves[game][FRESH] = 0
     if options < 2:

@@ -35,6 +35,12 @@ LEAF = 0  # the node it ended in, -1 if the game is not searched
 FRESH = 1  # number of edges of that node if it is new; 0 if it is the end of a game
 LEAF_COLUMNS = 2
 
+# The counters of a search, in one array, so that a recorded sequence of launches can be repeated for each simulation.
+SIMULATION = 0  # number of the present one, from 0
+USED = 1  # edges of the pool that earlier simulations have taken; this and the next one on devices only
+TAKEN = 2  # and those that the present one has taken besides
+COUNTERS = 3
+
 FORCED_LIMIT = 1000
 """Most forced plies played in a row. No game comes near it; it only bounds a loop."""
 

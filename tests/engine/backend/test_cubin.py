@@ -29,13 +29,13 @@ def test_every_kernel_is_in_a_cubin(compiled: dict[str, list[KernelUse]]) -> Non
     for module, kernels in compiled.items():
         wanted = sorted(name for name, value in vars(import_module(module)).items() if isinstance(value, Kernel))
         assert [kernel.name for kernel in kernels] == wanted
-        assert all(kernel.code > 1000 for kernel in kernels)
+        assert all(kernel.code > 500 for kernel in kernels)  # the smallest, `advance`, has 768 bytes
 
 
 def test_no_kernel_takes_more_than_was_planned(compiled: dict[str, list[KernelUse]]) -> None:
     for kernels in compiled.values():
         for kernel in kernels:
-            assert 16 <= kernel.registers <= 128
+            assert 8 <= kernel.registers <= 128
             # more would mean that descriptors of arrays lie in local memory, as they do with -O2
             assert kernel.stack <= 256
     (start,) = (kernel for kernel in compiled["engine.kernels"] if kernel.name == "start_games")

@@ -9,12 +9,13 @@ import trio
 
 from consensus.ledger.priorities import Subject
 from consensus.ledger.records.entities import SLOT_KINDS, Candidacy, Claim
-from consensus.ledger.records.transactions import Games, Progress, Release, Transaction
+from consensus.ledger.records.transactions import Candidate, Games, Progress, Release, Transaction
 from node.system.tasks import run_unless
 from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
 from node.work.desk import ClaimDesk
 from node.work.jobs import perform
 from node.work.slots import SlotState
+from node.work.training import forget_checkpoint
 from node.work.watchdog import LatestProgress
 
 _log = structlog.get_logger(__name__)
@@ -60,6 +61,8 @@ async def _fulfil(context: WorkContext, slot: SlotState, claim: Claim) -> None:
     )
     if report is not None:
         await context.submit(report, *_release_of_rest(context, claim, report))
+        if isinstance(report, Candidate):
+            forget_checkpoint(context, claim)
         if claim.kind != "selfplay":  # a match goes on, or begins: see it before something else is chosen
             await context.wait_until_ordered(report.id)
 

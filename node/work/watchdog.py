@@ -100,7 +100,9 @@ class WatchedRunner:
 
 
 def _is_part(job: Mapping[str, Any], done: Mapping[str, Any]) -> bool:
-    """Return whether self-play delivered fewer games than it was asked for, so that its time says nothing."""
+    """Return whether only a part of the job was done in this attempt, so that its time says nothing."""
+    if job.get("job") == "train":
+        return "stopped" in done or bool(done.get("resumed"))
     return job.get("job") == "selfplay" and done.get("games") != job["games"]
 
 

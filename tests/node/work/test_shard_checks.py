@@ -69,7 +69,7 @@ def undamaged(monkeypatch: pytest.MonkeyPatch) -> None:
         await trio.lowlevel.checkpoint()
 
     monkeypatch.setattr("node.work.shard_checks.require_undamaged", trust)
-    monkeypatch.setattr("node.work.jobs.require_undamaged", trust)
+    monkeypatch.setattr("node.work.training.require_undamaged", trust)
 
 
 async def test_what_is_in_doubt_is_checked_and_what_is_found_is_said_once(

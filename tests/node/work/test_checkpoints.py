@@ -1,0 +1,191 @@
+"""Interrupted trainings: the next attempt at the same goes on with the same games and seed, others begin anew."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from trio.testing import MockClock
+
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.entities import Claim
+from consensus.ledger.rules.seeds import DISTANCE
+from node.simulation.fake_worker import FakeWorker
+from node.work.checkpoints import CheckpointFolder
+from node.work.jobs import perform
+from node.work.loop import _fulfil
+from node.work.slots import SlotState, WorkerSlot
+from node.work.training_plans import PlanError, PlannedPartner, TrainingPlan, TrainingSubject, decode_plan
+from node.work.watchdog import _is_part
+from node.work.worker import Report
+from tests.consensus.ledger.swarm import Swarm
+from tests.node.work.test_work import SETTINGS, OrderContext
+
+SUBJECT = TrainingSubject(
+    configuration="hex8-2", family="c16b2", model=bytes(32), state=None, is_sibling=False, settings_version=0
+)
+PLAN = TrainingPlan(
+    subject=SUBJECT,
+    seed=b"s" * 32,
+    shards=(b"a" * 32, b"b" * 32),
+    outcomes=(b"c" * 32,),
+    partners=(PlannedPartner("hex8-3", (b"d" * 32,)),),
+)
+
+
+class Trainer(FakeWorker):
+    """A worker that is told to end while it trains, as long as `stops`; then it goes on from what it finds."""
+
+    stops = True
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        done = await super().perform(job, report)
+        folder = Path(job["checkpoints"])
+        found = list(folder.iterdir()) if folder.exists() else []
+        if not self.stops:
+            return {**done, "resumed": 7 if found else 0, "dropped": []}
+        folder.mkdir(exist_ok=True)
+        (folder / "checkpoint.safetensors").write_bytes(b"7 steps")
+        return {"stopped": {"steps": 7, "wanted": 300}}
+
+
+class Story:
+    """A trainer in a swarm whose order takes everything at once."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.swarm = Swarm(4, SETTINGS)
+        self.context = OrderContext(self.swarm, tmp_path)
+        self.trainer = Trainer(random.Random(1), tmp_path, [])
+        self.path = tmp_path
+        self.play()
+
+    def play(self) -> bytes:
+        shard = self.swarm.play(0, games=40)
+        self.context.files[shard] = self.path
+        return shard
+
+    def claim(self) -> Claim:
+        number = self.swarm.next_id(0)
+        self.swarm.act(0, t.TrainClaim(number, "hex8-2", "c16b2"))
+        for _ in range(DISTANCE):
+            self.swarm.order()  # the seed of the training is drawn
+        claim = self.swarm.ledger.claim(self.context.me, number)
+        assert claim is not None
+        return claim
+
+    async def train(self, claim: Claim) -> t.Transaction:
+        report = await perform(self.context, self.trainer, claim, lambda _told: None)
+        if isinstance(report, t.Release):
+            self.swarm.act(0, report)
+        return report
+
+    @property
+    def asked(self) -> tuple[bytes, int]:
+        """The seed and the number of shards that the trainer was asked to train with last."""
+        return self.trainer.jobs[-1]["seed"], len(self.trainer.jobs[-1]["shards"])
+
+    @property
+    def kept(self) -> list[str]:
+        return sorted(path.name for path in (self.path / "checkpoints").rglob("*"))
+
+
+async def test_a_training_that_was_stopped_goes_on_with_its_games_and_its_seed(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    story = Story(tmp_path)
+    first = story.claim()
+    report = await story.train(first)
+    assert report == t.Release(report.id, first.id, "7 of 300 steps: the node ends its work")
+    story.play()
+    second = story.claim()
+    assert second.seed != first.seed
+    await story.train(second)
+    assert story.asked == (first.seed, 1)
+    story.trainer.stops = False
+    with capture_logs() as logs:
+        candidate = await story.train(story.claim())
+    assert isinstance(candidate, t.Candidate)
+    assert len(candidate.shards) == 1
+    assert [entry["steps"] for entry in logs if entry["event"].startswith("training went on")] == [7]
+
+
+async def test_it_begins_anew_where_its_games_count_no_more_or_its_parent_is_another(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    story = Story(tmp_path)
+    await story.train(story.claim())
+    before = dict(story.context.files)
+    story.context.files = {story.play(): tmp_path}  # nobody has the first shard any more
+    claim = story.claim()
+    await story.train(claim)
+    assert story.asked == (claim.seed, 1)
+    story.context.files |= before
+    story.swarm.promote(1)
+    (weights,) = story.swarm.ledger.configuration("hex8-2").model.files.values()
+    story.context.files[weights] = tmp_path / "weights"
+    story.context.files[weights].write_text(repr(("weights", "first")))
+    later = story.claim()
+    await story.train(later)
+    assert story.asked == (later.seed, 2)
+    assert len([name for name in story.kept if name.endswith(".safetensors")]) == 1
+
+
+async def test_the_checkpoint_is_deleted_once_the_candidate_is_delivered(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    story = Story(tmp_path)
+    await story.train(story.claim())
+    assert "checkpoint.safetensors" in story.kept
+    story.trainer.stops = False
+    slot = SlotState(WorkerSlot(1), story.trainer)
+    await _fulfil(story.context, slot, story.claim())
+    assert isinstance(story.context.said[-1], t.Candidate)
+    assert story.kept == []
+
+
+def test_a_folder_holds_the_checkpoints_of_one_plan(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path, "hex8-2", "c16b2")
+    assert (folder.newest(), folder.find(SUBJECT)) == (None, None)
+    steps = folder.begin(PLAN)
+    assert folder.find(SUBJECT) is None, "a plan without a checkpoint is none to go on with"
+    steps.mkdir()
+    (steps / "a.safetensors").touch()
+    assert folder.begin(PLAN) == steps
+    assert folder.find(SUBJECT) == PLAN
+    assert folder.find(replace(SUBJECT, settings_version=1)) is None
+    assert folder.newest() == steps / "a.safetensors"
+    (steps.parent / "plan").write_bytes(b"damaged")
+    with capture_logs() as logs:
+        assert folder.find(SUBJECT) is None
+    assert [entry["event"] for entry in logs] == ["checkpoint dropped"]
+    folder.begin(replace(PLAN, seed=bytes(32)))
+    assert folder.newest() is None
+    other = CheckpointFolder(tmp_path, "hex8-2", "c32b4")
+    other.begin(PLAN)
+    folder.clear()
+    folder.clear()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_plan_survives_its_bytes_and_nothing_else_is_one() -> None:
+    assert decode_plan(PLAN.encode()) == PLAN
+    assert SUBJECT.digest != replace(SUBJECT, family="c32b4").digest
+    data = PLAN.encode()
+    for bad in (b"", data[:-1], data + b"\0", b"\x80", data.replace(b"s" * 32, b"t" * 31 + b"\xff", 1)[:-5]):
+        with pytest.raises(PlanError):
+            decode_plan(bad)
+    for wrong in (replace(PLAN, seed=b"short"), replace(PLAN, shards=(b"a",)), replace(PLAN, outcomes=(b"",))):
+        with pytest.raises(PlanError, match="not a digest"):
+            decode_plan(wrong.encode())
+    with pytest.raises(PlanError, match="does not say what is trained"):
+        decode_plan(replace(PLAN, subject=replace(SUBJECT, family="x" * 65)).encode())
+
+
+@pytest.mark.parametrize(
+    ("done", "is_part"), [({"stopped": {}}, True), ({"resumed": 7}, True), ({"resumed": 0}, False), ({}, False)]
+)
+def test_the_time_of_an_attempt_at_a_part_of_a_training_is_no_rate(done: dict[str, Any], is_part: bool) -> None:
+    assert _is_part({"job": "train"}, done) == is_part

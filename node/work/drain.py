@@ -1,9 +1,9 @@
 """How a node ends its work: no new claims, what is done so far delivered, the rest given back, all within a bound.
 
 For two thirds of the bound jobs go on, as many end by themselves then. After that self-play delivers the games that are
-over as a smaller shard, and after another sixth what still runs is broken off and given back. The end comes when the
-order has all of it and others hold the shards (`consensus.ledger.rules.custody`), or when the time is over: then leases
-end what is left.
+over as a smaller shard, trainings write a checkpoint, and after another sixth what still runs is broken off and given
+back. The end comes when the order has all of it and others hold the shards (`consensus.ledger.rules.custody`), or when
+the time is over: then leases end what is left.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ _GOING_ON, _DELIVERING = 4 / 6, 1 / 6
 class Drain:
     """The end of one node's work, which begins when `begin` is called, and takes at most `bound_s`.
 
-    `enough` is set when self-play is to deliver what it has.
+    `enough` is set when self-play is to deliver what it has, and a training to write a checkpoint.
     """
 
     def __init__(self, bound_s: float) -> None:

@@ -67,6 +67,7 @@ from node.proofs.fault_check import replay
 from node.text.harmless import harmless
 from node.transport import BadAnswer
 from node.transport.http1 import Hangup
+from node.work.training_plans import PlanError, PlannedPartner, TrainingPlan, TrainingSubject, decode_plan
 from scripts import verify_certificate
 from tests.consensus.certificate import forgeries
 from tests.consensus.gossip import Gossip
@@ -74,7 +75,7 @@ from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
 from tests.consensus.test_bounds import Swarm as BoundedSwarm
-from tests.fuzz import shards, steered
+from tests.fuzz import checkpoints, shards, steered
 from tests.fuzz.mutations import Mutator, to_cbor, to_json
 from tests.fuzz.talk import (
     ChainCheck,
@@ -328,6 +329,21 @@ def dial_back_samples() -> list[bytes]:
 def check_dial_back(data: bytes) -> None:
     tried = decode_tried(data)
     must(all(text == harmless(text) for entry in tried.items() for text in entry), "text that does something")
+
+
+def plan_samples() -> list[bytes]:
+    """Plans of trainings, without and with a state and partners."""
+    subject = TrainingSubject(
+        configuration="hex8-2", family="c16b2", model=bytes(32), state=None, is_sibling=False, settings_version=3
+    )
+    plan = TrainingPlan(subject=subject, seed=bytes(32), shards=(bytes(32),), outcomes=(), partners=())
+    partners = (PlannedPartner("hex8-3", (bytes(32), b"s" * 32)),)
+    joint = replace(plan, subject=replace(subject, state=b"t" * 32), outcomes=(b"o" * 32,), partners=partners)
+    return [plan.encode(), joint.encode()]
+
+
+def check_plan(data: bytes) -> None:
+    must(decode_plan(data).encode() == data, "a plan that reads back differently")
 
 
 @cache
@@ -703,6 +719,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     ),
     "fault": lambda: Target(fault_samples(), check_fault, (NotAProofError, ProofError)),
     "forged-fault": lambda: Target(fault_samples()[:1], check_forged_fault, (NotAProofError, ProofError), forge_fault),
+    "checkpoint": lambda: Target(checkpoints.samples(), checkpoints.check, (DataError,), checkpoints.forge),
+    "training-plan": lambda: Target(plan_samples(), check_plan, (PlanError,)),
     "shard": lambda: Target(shards.samples(), shards.check, (DataError,), shards.forge),
     "toml": lambda: Target(toml_samples(), check_toml, (ConfigError,)),
     "chain": lambda: Target(

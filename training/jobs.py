@@ -41,19 +41,17 @@ check_shard  config, shard (file), announced
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import config
 from training.evaluations import Evaluations, use_one_thread
 from training.progress import Report, never
-from training.running import require_fields
+from training.running import Request, require_fields
 
 if TYPE_CHECKING:
     from training.match import MatchGame
-
-Request = Mapping[str, Any]
 
 
 def run_job(request: Request, report: Report, is_enough: Callable[[], bool] = never) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,10 @@ from training.network import Network
 from training.outcomes import load_outcomes
 from training.progress import Report, as_measured
 from training.replay import Verified
+from training.running import Request
 from training.settings import MatchSettings, TrainSettings, read_settings
 from training.state import read_state, write_state
 from training.trainer import Joint, Start, train
-
-Request = Mapping[str, Any]
 
 _PARTNER_BLOCKS = 12
 """In which a new model meets the incumbent of a partner."""

@@ -4,12 +4,12 @@ The next slot chooses when the claim of the last one has its place in the order.
 and no two slots of a node want the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import trio
 
-from consensus.ledger.priorities import Subject, next_work
+from consensus.ledger.priorities import Subject, Work, next_work
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.transactions import Release
 from node.system.tasks import wait_until
@@ -38,10 +38,12 @@ class ClaimDesk:
         self._is_open = True
         self._in_vain: tuple[int, frozenset[Subject]] | None = None  # `advances` and avoided subjects of a vain look
 
-    async def claim(self, avoided: frozenset[Subject]) -> Claim | None:
+    async def claim(
+        self, avoided: frozenset[Subject], fits: Callable[[Work], bool] = lambda _wish: True
+    ) -> Claim | None:
         """Claim what is wanted most. Return None if nothing is, or if the order gave it to somebody else.
 
-        Subjects in `avoided` are left alone.
+        Subjects in `avoided` are left alone. If what is wanted most does not fit, nothing is claimed.
         """
         context = self._context
         async with self._lock:
@@ -52,6 +54,8 @@ class ClaimDesk:
             if wish is None:
                 self._in_vain = look
                 return None
+            if not fits(wish):
+                return None
             number = context.next_id()
             with self.holding(number):
                 await context.submit(wish.claim(number))
@@ -60,6 +64,10 @@ class ClaimDesk:
             while (claim := context.ledger.claim(context.me, number)) is not None and claim.waits:
                 await context.wait_for_advance(context.advances)  # a later round fixes its seed or slot
         return claim
+
+    def keep(self, number: int) -> None:
+        """Count a claim as worked on already, for which `holding` begins in a task that was just started."""
+        self._held.add(number)
 
     @contextmanager
     def holding(self, number: int) -> Iterator[None]:

@@ -65,5 +65,23 @@ class SlotState:
         self.slot = slot
         self.runner = runner
         self.backoff = Backoff(_LONGEST_PAUSE_S)
-        self.work: WorkProgress | None = None
         self.failures = 0  # jobs that failed since the start
+        self._works: dict[int, WorkProgress] = {}
+
+    @property
+    def work(self) -> WorkProgress | None:
+        """What it works on, of several claims the oldest; None if on nothing."""
+        return next(iter(self._works.values()), None)
+
+    @property
+    def claims(self) -> int:
+        """How many claims it works on."""
+        return len(self._works)
+
+    def show(self, work: WorkProgress) -> None:
+        """Tell from now on how far the work on a claim is."""
+        self._works[work.claim] = work
+
+    def forget(self, claim: int) -> None:
+        """Tell nothing more of a claim."""
+        self._works.pop(claim, None)

@@ -6,6 +6,8 @@ differs from the last one. It may stand still for `SILENT_S`; while kernels are 
 size takes by the rates that were measured here, and `SILENT_S` more, without the time for compiling. If nothing of the
 kind was measured, and in any case, it is `longest_s`, after which no claim is live. A job that was ended so counts as
 one that took so long: on a machine that has become slower the next one gets more time, and claims become smaller.
+Where several jobs are done together (`training.play_jobs`), each is told its share of the work, and its time is that
+share of what has passed.
 
 Time in which this process itself did not run (the machine slept) does not count.
 """
@@ -56,6 +58,11 @@ class LatestProgress:
         """The module whose kernels are being compiled; empty if none is."""
         return str((self._told or {}).get("compiling", ""))
 
+    @property
+    def share(self) -> float:
+        """The job's part of what its process did while it ran: 1 unless there were others."""
+        return share_of(self._told or {})
+
     def silent_s(self, now_s: float) -> float:
         """Return for how long nothing has changed."""
         return now_s - self._changed_s
@@ -63,6 +70,12 @@ class LatestProgress:
     def is_compiling(self, now_s: float) -> bool:
         """Return whether kernels are compiled, and not for longer than that may take."""
         return bool(self.compiles) and self.silent_s(now_s) < COMPILING_S
+
+
+def share_of(told: Mapping[str, Any]) -> float:
+    """Return the part of the work of its process that a job tells, or its answer: it is told in thousandths."""
+    share = told.get("share", 1000)
+    return min(max(share, 1), 1000) / 1000 if isinstance(share, int) else 1.0
 
 
 class WatchedRunner:
@@ -87,7 +100,7 @@ class WatchedRunner:
                 self._rates.observe(size, watch.working_s)
             raise StuckError(watch.reason)
         if not _is_part(job, done):
-            self._rates.observe(size, watch.working_s)
+            self._rates.observe(size, watch.spent_s * share_of(done))
         return done
 
     def _budget_s(self, size: Size) -> float:
@@ -120,7 +133,12 @@ class _Watch:
 
     @property
     def working_s(self) -> float:
-        """How long the job has worked."""
+        """How long the job has worked: its share of the time, without that for compiling."""
+        return self.spent_s * self._latest.share
+
+    @property
+    def spent_s(self) -> float:
+        """How long the job has run, without the time for compiling."""
         return self._now_s - self._compiling_s
 
     @property

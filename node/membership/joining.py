@@ -88,7 +88,10 @@ def _how_it_leaves(*, was_heard: bool) -> str:
     """Return whether the node of a member that leaves is still needed: the seals of the others may be too few."""
     if was_heard:
         return "it leaves, others have its seal of that, and this node can be stopped"
-    return "it leaves; let this node run until others have its seal of that"
+    return (
+        "it leaves; let this node run until others have its seal of that; if another key takes its place, start that "
+        "one meanwhile, with a data folder and a port of its own"
+    )
 
 
 def _since_opened(ledger: Ledger) -> str:

@@ -17,7 +17,7 @@ from node.simulation.swarm import SimulatedSwarm
 
 _LATER = 0.5  # the strength of a fault from which on the order of its steps is the other one
 _MAX_WEIGHT = 3  # of a newcomer
-_NOTICED_S = 10.0  # after which people help members that cannot find each other
+_NOTICED_S = 10.0  # after which people help members that cannot find each other, and keys that cannot seal
 
 
 class Churn:
@@ -29,7 +29,9 @@ class Churn:
         self._newcomers = [node for node in swarm.nodes if not node.installed]
         self._joining: dict[Fault, SimulatedNode] = {}
         self._rejoining: dict[Fault, tuple[SimulatedNode, int]] = {}  # with its weight, by what made the member leave
-        self._rekeyed: list[tuple[SimulatedNode, Identity]] = []  # not in force yet
+        self._rekeyed: list[tuple[SimulatedNode, Identity]] = []  # the new key does not run yet
+        self._in_force_since: dict[MemberId, float] = {}  # of new keys
+        self._old_keys: list[SimulatedNode] = []  # of which each runs beside the new key
         self._together_at = 0.0  # when all members could last find each other by themselves
         self.corrupted = 0  # ledgers
 
@@ -83,10 +85,13 @@ class Churn:
         """Do what people do when a vote is over; return whether machines have got other keys."""
         roster, rekeyed = self._plan.roster, False
         for node, identity in list(self._rekeyed):
-            if identity.id in roster and self._has_sealed(node):
+            if identity.id in roster and await self._run_new_key(node, identity):
                 self._rekeyed.remove((node, identity))
-                await self._swarm.take_over(node, identity)
                 rekeyed = True
+        for node in list(self._old_keys):
+            if self._has_sealed(node):
+                self._old_keys.remove(node)
+                self._swarm.discard(node)
         self._want_present_addresses()
         for node in self._swarm.nodes:
             if self._has_stale_bootstrap(node):
@@ -95,6 +100,20 @@ class Churn:
                 await self._restart(node)
         await self._help_who_is_apart()
         return rekeyed
+
+    async def _run_new_key(self, node: SimulatedNode, identity: Identity) -> bool:
+        """Start the new key, which is in force, in place of the old one or beside it; return whether it was time to.
+
+        An old key without news of a quorum cannot seal, and the weight of the new one may be what is missing.
+        """
+        waits_since = self._in_force_since.setdefault(identity.id, trio.current_time())
+        if self._has_sealed(node):
+            await self._swarm.take_over(node, identity)
+        elif trio.current_time() >= waits_since + _NOTICED_S:
+            self._old_keys.append(await self._swarm.set_aside(node, identity))
+        else:
+            return False
+        return True
 
     def _has_sealed(self, node: SimulatedNode) -> bool:
         """Return whether others have a machine's seal of the record that replaces its key: it runs until then.

@@ -39,6 +39,7 @@ from node.statesync.catchup import CatchUp
 from node.statesync.pruning import prune_epochs
 from node.statesync.serving import CHAIN_PATH, chain_route
 from node.store.memory import MemoryDisk, MemoryStore, first_round
+from node.system.clock import SimulatedClock
 from node.transport.memory import Conditions, Network
 from node.transport.router import Router
 
@@ -146,6 +147,39 @@ class SimulatedSwarm:
         node.remembered = {}
         if running:
             await self.start(node)
+
+    async def set_aside(self, node: SimulatedNode, identity: Identity) -> SimulatedNode:
+        """Let the machine's key run on at another address, with its disk, and give the machine to another key.
+
+        Return the machine of the old key.
+        """
+        running = node.running
+        self.crash(node)
+        disk = node.disk.copy()
+        disk.crash(self.random)
+        old = replace(
+            node,
+            number=1 + max(each.number for each in self.nodes),
+            disk=disk,
+            clock=SimulatedClock(),
+            stops=[],
+            scope=trio.CancelScope(),
+            power=trio.Event(),
+            up=trio.Event(),
+        )
+        self.nodes.append(old)
+        await self.take_over(node, identity)
+        self.move(old, f"m{old.number}:7000")
+        self._machines.start_soon(self._supervise, old)
+        if running:
+            await self.start(node)
+            await self.start(old)
+        return old
+
+    def discard(self, node: SimulatedNode) -> None:
+        """Switch a machine off for good."""
+        self.crash(node)
+        self.nodes.remove(node)
 
     def move(self, node: SimulatedNode, address: str) -> None:
         """Change the address at which the machine is reached."""

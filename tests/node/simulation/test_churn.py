@@ -103,6 +103,35 @@ def test_a_machine_keeps_its_old_key_until_that_has_sealed_the_change() -> None:
     in_virtual_time(scenario)
 
 
+def test_a_key_that_cannot_seal_its_successor_runs_beside_it() -> None:
+    """Let one of four be off and the old key listen again: it lacks the weight of the new one, and that its seal.
+
+    Seed 66 of seven nodes with 30 s of faults stood still so, while people waited for the old key's seal.
+    """
+
+    async def scenario(swarm: SimulatedSwarm, plan: RosterPlan) -> None:
+        churn, node = Churn(swarm, plan, 1), swarm.nodes[0]
+        swarm.crash(swarm.nodes[3])
+        old = node.identity.id
+        await churn.begin(Fault("rekey", 0.0, 1.0, (0,), 0.2))
+        await until(lambda: old not in plan.roster or plan.roster.weights[old] == 0)
+        swarm.crash(node)
+        await swarm.start(node)
+        with trio.fail_after(60):
+            while node.identity.id == old:
+                await churn.follow_up()
+                await trio.sleep(0.2)
+            assert [other.identity.id for other in swarm.nodes[4:]] == [old]
+            number = epoch_of(swarm, 1)
+            plan.want(Change("weight", swarm.nodes[1].identity.id, weight=2))
+            while epoch_of(swarm, 1) == number:
+                await churn.follow_up()
+                await trio.sleep(0.2)
+            assert len(swarm.nodes) == 4
+
+    in_virtual_time(scenario)
+
+
 class SealsNothing(Attack):
     """Takes part in an epoch without sealing the record that opened it."""
 

@@ -141,7 +141,7 @@ async def test_the_checkpoint_is_deleted_once_the_candidate_is_delivered(
     assert "checkpoint.safetensors" in story.kept
     story.trainer.stops = False
     slot = SlotState(WorkerSlot(1), story.trainer)
-    await _fulfil(story.context, slot, story.claim())
+    await _fulfil(story.context, slot, story.claim(), lambda _: None)
     assert isinstance(story.context.said[-1], t.Candidate)
     assert story.kept == []
 

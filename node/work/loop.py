@@ -162,7 +162,7 @@ async def _try_to_fulfil(
         slot.forget(claim.id)
 
 
-async def _fulfil(context: WorkContext, slot: SlotState, claim: Claim, observe: Report) -> None:
+async def _fulfil(context: WorkContext, slot: SlotState, claim: Claim, observe: Report = ignore_progress) -> None:
     """Perform a granted claim while its lease is renewed; stop at once if nobody wants it any more.
 
     `observe` is called with its progress, too.

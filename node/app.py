@@ -72,6 +72,7 @@ from node.transport.tls import Credentials
 from node.web.server import serve_local
 from node.work.drain import Drain
 from node.work.idle import IdleHook, run_command
+from node.work.imports import Imports
 from node.work.lifecycle import work_for_the_swarm
 from node.work.node_context import NodeWorkContext
 from node.work.nominations import Nominations
@@ -240,7 +241,8 @@ class _Node:
         address_book = self._peers.places.address_book
         governance = Governance(self._work.context, address_book, self._proposals, report.level)
         nominations = Nominations(self._work.context, report.level)
-        return NodeActions(governance, nominations, address_book, self._drain)
+        imports = Imports(nominations, self._peers.bulk.blobs.add_file)
+        return NodeActions(governance, nominations, imports, address_book, self._drain)
 
     async def close(self) -> None:
         """End the child processes and the connections."""

@@ -136,6 +136,7 @@ PATHS = (
     _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
     _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
     _Path("POST", "/nominate", NominationInfo, "nominate an earlier model again", body=requests.NominateRequest),
+    _Path("POST", "/import", NominationInfo, "nominate a model from elsewhere", body=requests.ImportRequest),
     _Path("POST", "/drain", DrainInfo, "end the work of this node, and then the node", body=requests.DrainRequest),
     _Path("POST", "/play", play.PlayInfo, "begin a game against a model", body=play.PlayRequest),
     _Path("POST", "/play/move", play.PlayInfo, "play a move", body=play.PlayMoveRequest),

@@ -43,7 +43,7 @@ def write_onnx(network: Network, config: Config, path: Path) -> None:
     names = (*INPUTS, *OUTPUTS)
     torch.onnx.export(
         _OfOneConfiguration(network, config).eval(),
-        _random_inputs(config, 2),
+        random_inputs(config, 2),
         str(path),
         input_names=list(INPUTS),
         output_names=list(OUTPUTS),
@@ -59,7 +59,7 @@ def difference(network: Network, config: Config, path: Path) -> float:
     """
     import onnxruntime
 
-    inputs = _random_inputs(config, _POSITIONS)
+    inputs = random_inputs(config, _POSITIONS)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     told = session.run(list(OUTPUTS), {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})
     with torch.inference_mode():
@@ -67,7 +67,8 @@ def difference(network: Network, config: Config, path: Path) -> float:
     return max(float((torch.from_numpy(a) - b).abs().max()) for a, b in zip(told, expected, strict=True))
 
 
-def _random_inputs(config: Config, positions: int) -> tuple[Tensor, Tensor]:
+def random_inputs(config: Config, positions: int) -> tuple[Tensor, Tensor]:
+    """Return planes and scalars of so many made-up positions, the same each time."""
     chance = torch.Generator().manual_seed(_SEED)
     height, width = Geometry.of(config).mask.shape[2:]
     planes = torch.rand(positions, PLANES, height, width, generator=chance)

@@ -1,10 +1,10 @@
-"""The shape of the answer to `POST /nominate`: a model that is nominated again."""
+"""The shape of the answers to `POST /nominate` and `/import`: an earlier model, or one from elsewhere, is nominated."""
 
 from typing import TypedDict
 
 
 class NominationInfo(TypedDict):
-    """The answer of `POST /nominate`. Whether the candidate is open shows in `GET /work`, once it is ordered."""
+    """The answer of `POST /nominate` and `POST /import`. `GET /work` shows the candidate once it is ordered."""
 
     candidate: str
     """Id of the candidate."""

@@ -45,6 +45,19 @@ class NominateRequest(TypedDict):
     """Which configuration, where the model was canonical in several."""
 
 
+class ImportRequest(TypedDict):
+    """The body of `POST /import`: this node nominates a model from elsewhere. The answer is a `NominationInfo`."""
+
+    folder: str
+    """Where the node finds its files, as an absolute path of its machine."""
+    files: dict[str, str]
+    """The files that are the model by name, and the SHA-256 of each in hex; what else is in the folder is not read."""
+    architecture: str
+    """What its config.json says."""
+    configuration: NotRequired[str]
+    """For which configuration; needed where several are played."""
+
+
 class VoteRequest(TypedDict):
     """The body of `POST /vote`: this node votes on an open proposal. The answer is a `ProposalInfo`."""
 

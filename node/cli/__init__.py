@@ -56,7 +56,7 @@ COMMANDS = {
     "nominate": Command("node.cli.nominate", "nominate an earlier model again, as the node on this machine"),
     "verify": Command("node.cli.verify", "check a certificate, or the proof of a wrong result, offline"),
     "export": Command("node.cli.export", "write a model for others: safetensors, a model card, its certificate, ONNX"),
-    "import": Command("node.cli.import_games", "replay games of others by the rules, and keep those that are sound"),
+    "import": Command("node.cli.import_command", "keep games of others that are sound, or nominate a model of others"),
     "keygen": Command("node.cli.keygen", "make a key for one more member and print its id and anchor"),
     "replay": Command("node.cli.replay.command", "show recorded games: moves, positions, pictures"),
     "play": Command("node.cli.play.command", "play a game against a model in the terminal"),

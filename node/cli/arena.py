@@ -1,19 +1,21 @@
 """`ringrift-node arena`: players meet each other, and are rated."""
 
 import argparse
-import contextlib
 import json
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from node.cli.lines import is_watched, say
+from node.cli.progress import showing_progress
 from node.config.toml import ConfigError
 
 if TYPE_CHECKING:
     from training.tournament import Tournament
 
+_LINES_EVERY_S = 30.0
 _NEEDED = ("safetensors", "torch", "warp")
 _EPILOG = """\
 players:
@@ -67,13 +69,11 @@ def main(options: argparse.Namespace) -> int:
         players = make_players(options.players)
     except PlayerError as error:
         raise ConfigError(str(error), "--players") from None
-    progress = ProgressLine()
     try:
-        tournament = play_tournament(settings, players, seed=options.seed, blocks=options.blocks, report=progress.show)
+        with _telling(quiet=options.json) as report:
+            tournament = play_tournament(settings, players, seed=options.seed, blocks=options.blocks, report=report)
     except PlayerError as error:
         raise ConfigError(str(error), "--players") from None
-    finally:
-        progress.close()
     if options.json:
         print(json.dumps(tournament.facts(), indent=2))
     else:
@@ -81,37 +81,32 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-class ProgressLine:
-    """A line on stderr that says how far the games are: in place on a terminal, else one every 30 seconds."""
+class ProgressLines:
+    """A line on stderr every 30 seconds that says how far the games are, for who reads it later, not on a terminal."""
 
     def __init__(self) -> None:
-        self._in_place = sys.stderr.isatty()
-        self._pause_s = 0.5 if self._in_place else 30.0
-        self._next_s = time.monotonic() + self._pause_s
-        self._width = 0
+        self._next_s = time.monotonic() + _LINES_EVERY_S
 
-    def show(self, progress: Mapping[str, Any]) -> None:
-        """Show the progress of a tournament, unless it has just been shown."""
-        if time.monotonic() < self._next_s:
-            return
-        self._next_s = time.monotonic() + self._pause_s
-        self._write(f"{progress['games']:,} of {progress['wanted']:,} games, {progress['pair']}")
+    def tell(self, text: str) -> None:
+        """Write how far the games are, if it is time."""
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + _LINES_EVERY_S
+            say(text)
 
-    def close(self) -> None:
-        """Take a line in place away."""
-        if self._width:
-            self._write("")
 
-    def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # nobody watches: the games go on
-            self._print(text)
+@contextmanager
+def _telling(*, quiet: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Return what tells a person how far a tournament is: a bar on a terminal, else lines; nothing with --json."""
+    lines = ProgressLines()
+    with showing_progress("preparing the players", quiet=quiet) as bar:
 
-    def _print(self, text: str) -> None:
-        if self._in_place:
-            print(f"\r{text:<{self._width}}\r", end="", file=sys.stderr, flush=True)
-            self._width = len(text)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        def tell(progress: Mapping[str, Any]) -> None:
+            done, wanted, pair = progress["games"], progress["wanted"], progress["pair"]
+            bar.tell(f"games, {pair}", done=done, total=wanted)
+            if not quiet and not is_watched():
+                lines.tell(f"{done:,} of {wanted:,} games, {pair}")
+
+        yield tell
 
 
 def _print(tournament: "Tournament") -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from node.cli.findings import report_findings
-from node.cli.lines import telling_what_lasts
+from node.cli.progress import showing_progress
 from node.cli.run import add_run_options, read_run_options
 
 
@@ -21,6 +21,6 @@ def main(options: argparse.Namespace) -> int:
     from node.preflight.checks import check_node
 
     config, identity, run_options = read_run_options(options)
-    with telling_what_lasts("asking the other members, and what the libraries can do"):
+    with showing_progress("asking the other members, and what the libraries can do", quiet=options.json):
         findings = trio.run(check_node, config, identity, options.key, options.data, run_options)
     return report_findings(findings, as_json=options.json)

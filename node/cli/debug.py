@@ -21,8 +21,9 @@ from typing import Any
 
 from node.api.endpoint import read_token, read_url
 from node.cli.client import Client, find_node, folders_of_nodes
-from node.cli.lines import print_line, say
+from node.cli.lines import print_line
 from node.cli.logs import read_log
+from node.cli.progress import showing_progress
 from node.cli.reading import add_node_options, print_json, save_new
 from node.config.toml import ConfigError
 
@@ -34,7 +35,6 @@ _MAX_FILE_BYTES = 2 * 1024 * 1024  # of each, the end of it
 _REMOVED = b"[removed]"
 _PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _LEAST_SECRET_BYTES = 8  # a shorter line of a file that is called a key is none
-_PROGRESS_AFTER_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +55,10 @@ def main(options: argparse.Namespace) -> int:
     target = options.save or Path(f"ringrift-debug-{datetime.now(UTC):%Y%m%d-%H%M%S}.tar.gz")
     entries: dict[str, bytes] = {}
     secrets = _secrets(options.data)
-    began_at = time.monotonic()
-    for name, data in _collect(options):
-        entries[name] = _without(data, secrets)
-        if time.monotonic() > began_at + _PROGRESS_AFTER_S:
-            say(f"{name}: collected")
+    with showing_progress("collecting", quiet=options.json) as progress:
+        for name, data in _collect(options):
+            entries[name] = _without(data, secrets)
+            progress.tell(f"collected {name}", done=len(entries))
     save_new(target, _pack(entries))
     if options.json:
         print_json({"file": str(target), "entries": sorted(entries)})

@@ -6,7 +6,7 @@ from pathlib import Path
 from node.api.endpoint import read_url
 from node.cli.client import Client, find_node, folders_of_nodes
 from node.cli.findings import report_findings
-from node.cli.lines import telling_what_lasts
+from node.cli.progress import showing_progress
 from node.cli.reading import add_node_options, expecting_form
 
 
@@ -23,7 +23,8 @@ def main(options: argparse.Namespace) -> int:
     from node.preflight.running import examine
 
     client = find_node(options.node, options.data)
-    with telling_what_lasts("asking at the addresses of the members"), expecting_form(client, "/status"):
+    progress = showing_progress("asking at the addresses of the members", quiet=options.json)
+    with progress, expecting_form(client, "/status"):
         status, members = client.json("/status"), client.json("/members")
         findings = trio.run(examine, status, members, _folder(client, options.data))
     return report_findings(findings, as_json=options.json)

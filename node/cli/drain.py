@@ -8,6 +8,7 @@ from node.api.drains import DrainInfo
 from node.api.endpoint import read_url
 from node.cli.client import find_own_node
 from node.cli.lines import print_line
+from node.cli.progress import showing_progress
 from node.cli.reading import expecting_form, print_json
 
 _LOOK_S = 0.2
@@ -38,7 +39,8 @@ def main(options: argparse.Namespace) -> int:
         print_line(
             f"no new claims; results are delivered and claims given back, and the node ends within {bound_s:g} s"
         )
-    ended = None if options.no_wait else _has_ended(options.data, url, bound_s)
+    with showing_progress("the node ends its work", quiet=options.json):
+        ended = None if options.no_wait else _has_ended(options.data, url, bound_s)
     if options.json:
         print_json({"bound_s": bound_s, "ended": ended})
     elif ended is not None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from consensus.certificate.verification import CertificateError, VerifiedCertificate, verify
-from node.cli.lines import print_line, telling_what_lasts
+from node.cli.lines import print_line
+from node.cli.progress import Progress, showing_progress
 from node.cli.reading import print_json
 from node.config.toml import ConfigError
 from node.text.formatting import measures, moment, short
@@ -50,8 +51,8 @@ def main(options: argparse.Namespace) -> int:
         if model.directory is None:
             remedy = "name one with --model, or wait for the first promotion (ringrift-node certificates)"
             raise ConfigError(f"there is no model of {settings.name} with a certificate here; {remedy}", options.data)
-        with telling_what_lasts("reading the model" + (", and writing it as ONNX" if options.onnx else "")):
-            facts = _write(model.directory, Path(made), options)
+        with showing_progress("reading the model", quiet=options.json) as progress:
+            facts = _write(model.directory, Path(made), options, progress)
         _copy(Path(made), options.to)
     if options.json:
         print_json({"folder": str(options.to), **facts})
@@ -69,7 +70,7 @@ def _copy(made: Path, to: Path) -> None:
         ) from None
 
 
-def _write(model: Path, to: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _write(model: Path, to: Path, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Write the files into `to`, and return what was written, for --json."""
     from training.arrays import DataError
     from training.model import CONFIG, WEIGHTS, load_model
@@ -81,7 +82,8 @@ def _write(model: Path, to: Path, options: argparse.Namespace) -> dict[str, Any]
     for name in (WEIGHTS, CONFIG):
         shutil.copyfile(model / name, to / name)
     if options.onnx:
-        _write_onnx(network, to, options.configuration)
+        _write_onnx(network, to, options.configuration, progress)
+    progress.tell("looking for its certificate")
     certificate = _find_certificate(options.data, model, (WEIGHTS, CONFIG))
     verified = None
     if certificate is not None:
@@ -94,13 +96,15 @@ def _write(model: Path, to: Path, options: argparse.Namespace) -> dict[str, Any]
     return {**facts, "certified": verified is not None, "files": digests}
 
 
-def _write_onnx(network: Any, to: Path, configuration: str) -> None:
+def _write_onnx(network: Any, to: Path, configuration: str, progress: Progress) -> None:
     from engine.config import config
     from training.onnx_export import LARGEST_DIFFERENCE, difference, write_onnx
 
     path, settings = to / f"{configuration}.onnx", config(configuration)
     try:
+        progress.tell("writing the model as ONNX")
         write_onnx(network, settings, path)
+        progress.tell("comparing onnxruntime with torch")
         found = difference(network, settings, path)
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed; pip install 'ringrift-swarm[work,onnx]'", "--onnx") from None

@@ -1,34 +1,19 @@
-"""`ringrift-node import`: games of others, each replayed by the rules, as one file of recorded games."""
+"""Import of games: each is replayed by the rules, and those that are sound become one file of recorded games."""
 
 import argparse
 import hashlib
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node.cli.lines import is_watched, print_line, say
+from node.cli.lines import print_line
+from node.cli.progress import showing_progress
 from node.cli.reading import print_json, save_new
 from node.config.toml import ConfigError
 from node.text.formatting import plural
 from node.text.harmless import harmless
 
 _SHOWN = 10  # games whose refusal is told
-_TELL_EVERY_S = 2.0
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `import`."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recorded games, self-play shards, matches")
-    parser.add_argument("--to", type=Path, required=True, metavar="OUT", help="the new file of recorded games")
-    parser.add_argument("--json", action="store_true", help="print what was kept and refused as one JSON object")
-    parser.epilog = (
-        "Every game is played again by the rules of this program. What is not legal, ends otherwise than the file "
-        "says, or was there before is left out. The file is for ringrift-node replay and for tools of your own: a "
-        "swarm counts only games that its members claimed, because only their seeds are known. Exit status: 1 if a "
-        "game was refused."
-    )
 
 
 @dataclass
@@ -52,14 +37,19 @@ class _Import:
         self.by_configuration[configuration] = self.by_configuration.get(configuration, 0) + 1
 
 
-def main(options: argparse.Namespace) -> int:
+def import_games(options: argparse.Namespace) -> int:
     """Write the file; return 0, or 1 if a game was refused. Raise ConfigError if a file cannot be read or written."""
-    found, told_at = _Import(), time.monotonic()
-    for file, game in _games(options.files):
-        _verify(found, file, game)
-        if is_watched() and time.monotonic() > told_at + _TELL_EVERY_S:
-            told_at = time.monotonic()
-            say(f"{file}: {plural(len(found.lines), 'game')} kept so far")
+    if options.to is None:
+        raise ConfigError("games need the new file to write; name it with --to OUT", options.sources[0])
+    from node.cli.replay.games import load_games
+
+    found = _Import()
+    with showing_progress(f"{options.sources[0]}: reading", quiet=options.json) as progress:
+        for file in options.sources:
+            games = load_games(file)
+            for number, game in enumerate(games, 1):
+                _verify(found, file, game)
+                progress.tell(f"{file}: replaying games", done=number, total=len(games))
     if not found.lines:
         first = f" ({found.refused[0]})" if found.refused else ""
         raise ConfigError(f"none of the games can be kept{first}; nothing was written", options.to)
@@ -70,14 +60,6 @@ def main(options: argparse.Namespace) -> int:
     else:
         _print(options.to, found)
     return int(bool(found.refused))
-
-
-def _games(files: list[Path]) -> Iterator[tuple[Path, Any]]:
-    from node.cli.replay.games import load_games
-
-    for file in files:
-        for game in load_games(file):
-            yield file, game
 
 
 def _verify(found: _Import, file: Path, game: Any) -> None:

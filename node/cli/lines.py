@@ -4,13 +4,9 @@ import contextlib
 import json
 import os
 import sys
-import threading
-from collections.abc import Iterator
 
 from node.config.toml import ConfigError
 from node.text.harmless import harmless
-
-_PATIENCE_S = 2.0  # before a person is told what is waited for
 
 
 def print_line(text: str) -> None:
@@ -37,19 +33,6 @@ def is_watched() -> bool:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return sys.stderr.isatty()
     return False
-
-
-@contextlib.contextmanager
-def telling_what_lasts(what: str) -> Iterator[None]:
-    """Say on standard error what is waited for, if it lasts for two seconds and somebody watches."""
-    timer = threading.Timer(_PATIENCE_S, say, [f"{what} ..."])
-    timer.daemon = True
-    if is_watched():
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def failure(error: OSError, place: object) -> ConfigError:

@@ -20,6 +20,7 @@ from consensus.keys import id_text
 from consensus.ledger.records.transactions import UNIFORM
 from node.cli.lines import print_line, say_error
 from node.cli.model_files import digest_files
+from node.cli.progress import showing_progress
 from node.cli.trust import add_trust_options, check_with_any, print_trust, read_file, read_trust, trust_facts
 from node.config.toml import ConfigError
 from node.text import formatting
@@ -43,10 +44,12 @@ def main(options: argparse.Namespace) -> int:
 
         return check_proof(options, data, trusted)
     try:
-        verified = check_with_any(lambda genesis: verify(data, genesis), trusted)
-        if options.model is not None:
-            files = digest_files(options.model, verified.content.subjects)
-            verified = replace(verified, files_checked=check_files(verified.content, files))
+        with showing_progress("checking the signatures", quiet=options.json) as progress:
+            verified = check_with_any(lambda genesis: verify(data, genesis), trusted)
+            if options.model is not None:
+                progress.tell("reading the files of the model")
+                files = digest_files(options.model, verified.content.subjects)
+                verified = replace(verified, files_checked=check_files(verified.content, files))
     except UnreadableError as error:
         raise ConfigError(str(error), options.certificate) from None
     except CertificateError as error:

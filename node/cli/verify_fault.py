@@ -9,6 +9,7 @@ from typing import Any
 from consensus.fault_proof import FaultProof, NotAProofError, ProofError, verify_proof
 from consensus.keys import id_text
 from node.cli.lines import print_line, say_error
+from node.cli.progress import showing_progress
 from node.cli.trust import check_with_any, print_trust, trust_facts
 from node.config.toml import ConfigError
 from node.proofs.fault_check import Wrong, replay
@@ -20,8 +21,10 @@ def check_proof(options: argparse.Namespace, data: bytes, trusted: Sequence[byte
     if options.model is not None:
         raise ConfigError("is for certificates, and this is the proof of a wrong result; leave it out", "--model")
     try:
-        proof = check_with_any(lambda genesis: verify_proof(data, genesis), trusted)
-        wrong = replay(proof)
+        with showing_progress("checking the signatures", quiet=options.json) as progress:
+            proof = check_with_any(lambda genesis: verify_proof(data, genesis), trusted)
+            progress.tell("replaying the games")
+            wrong = replay(proof)
     except NotAProofError as error:
         raise ConfigError(str(error), options.certificate) from None
     except ProofError as error:

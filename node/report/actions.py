@@ -1,4 +1,4 @@
-"""What a person can make the node do: governance and nominations, answered in the shapes of `node.api`."""
+"""What a person can make the node do: governance, nominations and imports, answered in the shapes of `node.api`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +13,7 @@ from node.membership.governance import Governance, GovernanceError
 from node.membership.proposals import Motion
 from node.report.membership import proposal
 from node.work.drain import Drain
+from node.work.imports import Imports
 from node.work.nominations import NominationError, Nominations
 
 
@@ -20,10 +21,16 @@ class NodeActions:
     """The `node.web.control.Actions` of a running node."""
 
     def __init__(
-        self, governance: Governance, nominations: Nominations, address_book: AddressBook, drain: Drain
+        self,
+        governance: Governance,
+        nominations: Nominations,
+        imports: Imports,
+        address_book: AddressBook,
+        drain: Drain,
     ) -> None:
         self._governance = governance
         self._nominations = nominations
+        self._imports = imports
         self._address_book = address_book
         self._drain = drain
 
@@ -39,6 +46,13 @@ class NodeActions:
         """Nominate an earlier model as `Nominations.nominate` does. Raise GovernanceError."""
         try:
             return await self._nominations.nominate(beginning, configuration)
+        except NominationError as error:
+            raise GovernanceError(error.status, str(error)) from None
+
+    async def import_model(self, request: Mapping[str, Any]) -> NominationInfo:
+        """Nominate a model from elsewhere as `Imports.nominate` does. Raise GovernanceError."""
+        try:
+            return await self._imports.nominate(request)
         except NominationError as error:
             raise GovernanceError(error.status, str(error)) from None
 

@@ -36,6 +36,10 @@ class Actions(Protocol):
         """Nominate the earlier model whose digest begins so. Raise GovernanceError."""
         ...
 
+    async def import_model(self, request: Mapping[str, Any]) -> NominationInfo:
+        """Nominate a model from elsewhere; `request` is to be an `ImportRequest`. Raise GovernanceError."""
+        ...
+
     async def drain(self) -> DrainInfo:
         """End the node's work, and then the node."""
         ...
@@ -50,7 +54,8 @@ class Control:
         self._token = token
         self._host = host
         self._paths: dict[str, Callable[[Mapping[str, Any]], Awaitable[ProposalInfo | NominationInfo | DrainInfo]]] = {
-            "/propose": actions.propose, "/vote": self._vote, "/nominate": self._nominate, "/drain": self._drain,
+            "/propose": actions.propose, "/vote": self._vote, "/nominate": self._nominate,
+            "/import": actions.import_model, "/drain": self._drain,
         }  # fmt: skip
 
     async def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:

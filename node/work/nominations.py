@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from consensus.ledger import Ledger
 from consensus.ledger.records.entities import Model
-from consensus.ledger.records.transactions import candidate_id
+from consensus.ledger.records.transactions import Candidate, candidate_id
 from node.api.nominations import NominationInfo
 from node.member.ledger_client import SubmitError, Submitter
 from node.text.formatting import short_hex
@@ -37,24 +37,41 @@ class Nominations:
 
     async def nominate(self, beginning: str, configuration: str | None) -> NominationInfo:
         """Nominate an earlier canonical model. Raise NominationError."""
-        ledger, me = self._submitter.ledger, self._submitter.me
-        if me not in ledger.roster:
+        self.require_ready()
+        name, model = _find(self.ledger, beginning, configuration)
+        return await self.submit(name, model)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as it is now."""
+        return self._submitter.ledger
+
+    def require_ready(self) -> None:
+        """Raise NominationError unless this node can act."""
+        if self._submitter.me not in self.ledger.roster:
             raise NominationError(409, "this node is not a member and cannot nominate; use a member's machine")
         is_ready, why = self._readiness()
         if not is_ready:
             raise NominationError(503, f"this node is not ready: {why}; try again when ringrift-node status says ready")
-        name, model = _find(ledger, beginning, configuration)
-        news = nomination(ledger, self._submitter.next_id(), name, model)
-        obstacle = ledger.obstacle_to(me, news)
+
+    def require_possible(self, configuration: str, model: Model) -> Candidate:
+        """Return the nomination of a model. Raise NominationError if the ledger would refuse it now."""
+        news = nomination(self.ledger, self._submitter.next_id(), configuration, model)
+        obstacle = self.ledger.obstacle_to(self._submitter.me, news)
         if obstacle:
             raise NominationError(409, f"{short_hex(model.digest)}: {_REMEDIES.get(obstacle, obstacle)}")
+        return news
+
+    async def submit(self, configuration: str, model: Model) -> NominationInfo:
+        """Nominate a model, of whatever origin. Raise NominationError."""
+        news = self.require_possible(configuration, model)
         try:
             await self._submitter.submit(news)
         except SubmitError as error:
             raise NominationError(503, str(error)) from None
         return {
-            "candidate": candidate_id(me, news.id).hex(),
-            "configuration": name,
+            "candidate": candidate_id(self._submitter.me, news.id).hex(),
+            "configuration": configuration,
             "model": model.digest.hex(),
             "incumbent": news.incumbent.hex(),
         }

@@ -29,7 +29,7 @@ def test_the_page_is_as_the_types_say(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_the_page_has_every_path() -> None:
-    nobody: Any = SimpleNamespace(propose=None)
+    nobody: Any = SimpleNamespace(propose=None, import_model=None)
     control = Control(nobody, "", "")
     play = PlayControl(PlaySessions(nobody, nobody), tokens=(), host="")
     served = {f"GET {path}" for path in Routes(FakeSource())._plain}

@@ -16,6 +16,7 @@ from engine.position import situation
 from node.cli import PROGRAM
 from node.cli.board import board_lines, legend_line, stack_lines, standing_lines, touched_cells
 from node.cli.lines import print_line, say
+from node.cli.progress import showing_progress
 from node.cli.replay.games import ReplayedGame, Step, StoredGame, load_games, replay
 from node.cli.tables import open_console, print_table
 from node.config.toml import ConfigError
@@ -61,7 +62,8 @@ def main(options: argparse.Namespace) -> int:
             "--svg and --png write one position; leave out --list, --all and --step, or say which with --at N"
         )
     game = _choose(options, games)
-    played = replay(game, f"{options.file}, game {game.name}")
+    with showing_progress("replaying the game", quiet=options.json):
+        played = replay(game, f"{options.file}, game {game.name}")
     number = _number(options, played)
     if wants_picture:
         _write_pictures(options, played, number)

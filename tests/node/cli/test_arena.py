@@ -80,35 +80,13 @@ def test_help_loads_nothing() -> None:
     assert "monte-carlo-N" in done.stdout
 
 
-class Terminal(io.StringIO):
-    """Standard error as a person sees it."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, now = Terminal(), [100.0]
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr("node.cli.arena.time.monotonic", lambda: now[0])
-    line = arena.ProgressLine()
-    line.show({"games": 1, "wanted": 2000, "pair": "a - b"})
-    assert screen.getvalue() == "", "what is over at once needs no progress"
-    now[0] += 1
-    line.show({"games": 1500, "wanted": 2000, "pair": "a - b"})
-    line.show({"games": 1501, "wanted": 2000, "pair": "a - b"})
-    assert screen.getvalue() == "\r1,500 of 2,000 games, a - b\r"
-    line.close()
-    assert screen.getvalue().endswith("\r" + " " * len("1,500 of 2,000 games, a - b") + "\r")
-
-
 def test_progress_in_a_file_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     file, now = io.StringIO(), [100.0]
     monkeypatch.setattr(sys, "stderr", file)
     monkeypatch.setattr("node.cli.arena.time.monotonic", lambda: now[0])
-    line = arena.ProgressLine()
-    for games in range(100):
-        now[0] += 1
-        line.show({"games": games, "wanted": 100, "pair": "a - b"})
-    line.close()
+    with arena._telling(quiet=False) as tell, arena._telling(quiet=True) as be_quiet:
+        for games in range(100):
+            now[0] += 1
+            for each in (tell, be_quiet):
+                each({"games": games, "wanted": 100, "pair": "a - b"})
     assert file.getvalue() == "".join(f"{games} of 100 games, a - b\n" for games in (29, 59, 89))

@@ -10,7 +10,7 @@ import pytest
 
 from node.api.endpoint import write_token
 from node.api.log import LogEntry
-from node.cli import debug, lines, main
+from node.cli import debug, main
 from node.config.identity import create_identity
 from tests.node.cli.running import ask
 from tests.node.fake_source import EFFECTS, FakeSource
@@ -132,14 +132,3 @@ def test_the_end_of_a_long_log_is_kept(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(debug, "_MAX_FILE_BYTES", 4)
     (tmp_path / "worker.log").write_text("123456789")
     assert dict(debug._kept(tmp_path))["data/worker.log"] == b"6789"
-
-
-@pytest.mark.parametrize(("is_watched", "lasts_s", "told"), [(True, 0.2, 1), (True, 0.0, 0), (False, 0.2, 0)])
-def test_who_watches_is_told_what_lasts(
-    is_watched: bool, lasts_s: float, told: int, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
-    monkeypatch.setattr(lines, "_PATIENCE_S", 0.05)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: is_watched)
-    with lines.telling_what_lasts("asking the others"):
-        time.sleep(lasts_s)
-    assert capsys.readouterr().err == "asking the others ...\n" * told

@@ -27,6 +27,7 @@ from node.membership.proposals import Proposals
 from node.report import membership
 from node.report.actions import NodeActions
 from node.work.drain import Drain
+from node.work.imports import Imports
 from node.work.nominations import Nominations
 from tests.consensus.ledger.swarm import Swarm, settings
 
@@ -35,6 +36,14 @@ JOIN = {
     "change": "join", "member": id_text(NEWCOMER), "weight": 1, "address": "127.0.0.1:7499", "reason": "more hands"
 }  # fmt: skip
 FULL = "too many wait"
+
+
+def make_actions(room: "Room", governance: Governance) -> NodeActions:
+    async def refuse_file(path: Path) -> bytes:
+        raise AssertionError(path)
+
+    nominations = Nominations(room, lambda: room.ready)
+    return NodeActions(governance, nominations, Imports(nominations, refuse_file), room.directory, Drain(0))
 
 
 class Room:
@@ -48,7 +57,7 @@ class Room:
         self.directory = AddressBook(config_of(swarm), lambda: swarm.ledger.roster)
         self.proposals = Proposals(self.me, lambda: swarm.ledger)
         governance = Governance(self, self.directory, self.proposals, lambda: self.ready)
-        self.actions = NodeActions(governance, Nominations(self, lambda: self.ready), self.directory, Drain(0))
+        self.actions = make_actions(self, governance)
 
     @property
     def me(self) -> MemberId:
@@ -220,7 +229,7 @@ async def test_members_by_name_by_id_and_by_its_beginning(room: Room) -> None:
         room.submitted.clear()
         room.proposals = Proposals(room.me, lambda: room.ledger)
         governance = Governance(room, room.directory, room.proposals, lambda: room.ready)
-        room.actions = NodeActions(governance, Nominations(room, lambda: room.ready), room.directory, Drain(0))
+        room.actions = make_actions(room, governance)
 
 
 async def test_all_changes(room: Room) -> None:

@@ -35,6 +35,7 @@ class FakeActions:
         self.requests: list[Mapping[str, Any]] = []
         self.votes: list[tuple[str, bool]] = []
         self.nominated: list[tuple[str, str | None]] = []
+        self.imported: list[Mapping[str, Any]] = []
         self.drained = 0
         self.complaint: GovernanceError | Exception | None = None
 
@@ -52,6 +53,12 @@ class FakeActions:
         if self.complaint is not None:
             raise self.complaint
         self.nominated.append((beginning, configuration))
+        return NOMINATION
+
+    async def import_model(self, request: Mapping[str, Any]) -> NominationInfo:
+        if self.complaint is not None:
+            raise self.complaint
+        self.imported.append(request)
         return NOMINATION
 
     async def drain(self) -> DrainInfo:

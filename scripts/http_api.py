@@ -24,6 +24,7 @@ from node.api.health import HealthInfo, ReadinessInfo
 from node.api.matches import MatchInfo
 from node.api.nominations import NominationInfo
 from node.api.proposals import ProposalInfo
+from node.api.records import RecordInfo, RecordThoughtInfo
 from node.api.source import StatusSource
 from node.web.metrics import render_metrics
 
@@ -54,9 +55,10 @@ _STATUSES = (
     (400, "the request is malformed, or is not addressed to a name of this node"),
     (
         403,
-        "a `POST` without the token, or from a web page; below `/play` and for `/events`, from a page of another site",
+        "a `POST` without the token, or from a web page; below `/play` and `/records`, and for `/events`, "
+        "from a page of another site",
     ),
-    (404, "there is no such path, candidate, certificate, proof, member, proposal, model or game"),
+    (404, "there is no such path, candidate, certificate, proof, member, proposal, model, file or game"),
     (405, "the path takes another method"),
     (409, "the swarm, this node's place in it, or the rules of the game do not allow that now"),
     (413, "the body of a `POST` is too large"),
@@ -111,6 +113,14 @@ PATHS = (
     _told("graph", "the newest events of the open epoch, and how they are connected"),
     _told("history", "what was delivered when, by configuration and by member"),
     _Path("GET", "/matches/<candidate>", MatchInfo, "the match of a candidate, slot by slot"),
+    _told("records", "the newest files of games that this node keeps"),
+    _Path("GET", "/records/<digest>/<number>", RecordInfo, "a game of a file, position by position"),
+    _Path(
+        "GET",
+        "/records/<digest>/<number>/<moves>",
+        RecordThoughtInfo,
+        "what the canonical model thinks of a position of a game",
+    ),
     _Path("GET", "/games/<candidate>/<slot>", "application/octet-stream", "the games of a slot, byte for byte"),
     _told("certificates", "the certificates of promotions"),
     _Path("GET", "/certificates/<id>", "application/json", "a complete certificate, byte for byte"),
@@ -121,6 +131,8 @@ PATHS = (
     _Path("GET", "/metrics", "text/plain", "the figures of `/status` for Prometheus"),
     _Path("GET", "/", "text/html", "the page for people"),
     _Path("GET", "/dag", "text/html", "the page of the newest events"),
+    _Path("GET", "/games", "text/html", "the page of the newest games"),
+    _Path("GET", "/games/<digest>", "text/html", "the page of a file of games: each drawn, step by step"),
     _Path("GET", "/candidates/<id>", "text/html", "the page of a candidate: its match, and why it was promoted or not"),
     _Path("GET", "/promotions/<id>", "text/html", "the page of a certificate: how to check and keep it"),
     _Path("GET", "/events?of=<page>", "text/event-stream", "what changes on a page, for its script"),
@@ -131,8 +143,11 @@ PATHS = (
     _Path("GET", "/morph.js", "text/javascript", "part of the pages"),
     _Path("GET", "/play.css", "text/css", "part of the page `/play`"),
     _Path("GET", "/play.js", "text/javascript", "part of the page `/play`"),
-    _Path("GET", "/board.js", "text/javascript", "part of the page `/play`"),
-    _Path("GET", "/pieces.js", "text/javascript", "part of the page `/play`"),
+    _Path("GET", "/board.js", "text/javascript", "part of the pages with a board"),
+    _Path("GET", "/pieces.js", "text/javascript", "part of the pages with a board"),
+    _Path("GET", "/sides.js", "text/javascript", "part of the pages with a board"),
+    _Path("GET", "/game.js", "text/javascript", "part of the page of a file of games"),
+    _Path("GET", "/game.css", "text/css", "part of the page of a file of games"),
     _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
     _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
     _Path("POST", "/nominate", NominationInfo, "nominate an earlier model again", body=requests.NominateRequest),

@@ -16,11 +16,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.config import Config
+from engine.config import CONFIGS, Config
 from engine.players import Player, SearchPlayer
 from engine.record import GameRecord, merkle_root
 from engine.search import Evaluate
-from training.arrays import Stored, write_arrays
+from training.arrays import DataError, Stored, read_arrays, write_arrays
 from training.blocks import Draws, play_blocks
 from training.playing import Playing
 from training.progress import Report, ignore_progress
@@ -28,6 +28,7 @@ from training.seeds import seed_word, seed_words
 from training.settings import MatchSettings
 
 KIND: Final = "match/1"
+_DTYPES: Final[dict[str, type]] = {"lengths": np.int32, "moves": np.int64}
 
 Block = tuple[int, bytes]
 """A block's number and its 32-byte seed."""
@@ -145,3 +146,16 @@ def write_games(directory: Path, config: Config, games: Sequence[MatchGame]) -> 
         "moves": np.concatenate([game.moves for game in games]),
     }
     return write_arrays(directory, KIND, {"config": config.name}, arrays)
+
+
+def read_moves(path: Path) -> tuple[Config, list[NDArray[np.int64]]]:
+    """Return the configuration of a match file, and the packed moves of each game, whether they are legal or not.
+
+    Raise DataError with one reason if the file is damaged or inconsistent.
+    """
+    header, arrays = read_arrays(path, KIND, _DTYPES)
+    name, lengths, moves = header.get("config"), arrays["lengths"], arrays["moves"]
+    adds_up = bool((lengths > 0).all()) and lengths.sum(dtype=np.int64) == len(moves)
+    if not isinstance(name, str) or name not in CONFIGS or not adds_up:
+        raise DataError("configuration or lengths of the match's games are damaged", path.name)
+    return CONFIGS[name], np.split(moves, np.cumsum(lengths)[:-1]) if len(lengths) else []

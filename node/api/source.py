@@ -4,6 +4,7 @@ The shapes of the answers are in the modules beside this one, named after the pa
 weights as `node.api.status` says.
 """
 
+from pathlib import Path
 from typing import Protocol
 
 from node.api.certificates import CertificateInfo
@@ -16,6 +17,7 @@ from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
+from node.api.records import RecordFileInfo
 from node.api.status import Status
 from node.api.steering import SteeringInfo
 from node.api.work import WorkInfo
@@ -24,7 +26,8 @@ from node.api.work import WorkInfo
 class StatusSource(Protocol):
     """What a node tells about itself.
 
-    Every method returns at once, from memory; only `faults`, `fault`, `match` and `games` look at files.
+    Every method returns at once, from memory; only `faults`, `fault`, `match`, `games`,
+    `records` and `record` look at files.
     """
 
     def status(self) -> Status:
@@ -65,6 +68,18 @@ class StatusSource(Protocol):
 
     def games(self, candidate: str, slot: int) -> bytes | None:
         """Return the exact bytes of the file with a slot's games, or None if this node does not keep it."""
+        ...
+
+    def records(self) -> list[RecordFileInfo]:
+        """Return the newest files of games that this node keeps, the newest first."""
+        ...
+
+    def record(self, digest: str) -> RecordFileInfo | None:
+        """Return the file of games with this digest, or None if this node keeps none."""
+        ...
+
+    def record_path(self, digest: str) -> Path:
+        """Return where the file of a record is, or was."""
         ...
 
     def certificates(self) -> list[CertificateInfo]:

@@ -10,9 +10,15 @@ look    number    -> nothing is played; null is the newest position
 think             -> nothing is played
 record  name, about
 
-All have `config` and `moves`; `answer` and `think` also `model` (a folder, or null), `simulations` and `seed`. Answered
-are `moves`, and as `body` the JSON that goes out: `head`, which the request brings, with what is known here. A request
-that the rules do not allow is answered with `refused`, one that cannot be done here with `unavailable`: a line each.
+All of these have `config` and `moves`; `answer` and `think` also `model` (a folder, or null), `simulations` and `seed`.
+Answered are `moves`, and as `body` the JSON that goes out: `head`, which the request brings, with what is known here.
+Two more are about game `number` of a file, and answered with `body` alone; they have its `path`, `digest` and `kind`:
+
+record of                                    -> the game, from `node.play.recorded`
+thought of  moves, model, simulations, seed  -> what is thought of the position after so many moves
+
+A request that the rules do not allow is answered with `refused`, one that cannot be done here with `unavailable`: a
+line each.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.config import config
 from engine.games import IllegalMoveError
@@ -34,6 +40,9 @@ from node.play.thinking import Thought, think
 from training.progress import Report
 from training.worker import main
 
+if TYPE_CHECKING:
+    from node.play.recorded import Recorded
+
 Job = Mapping[str, Any]
 
 
@@ -41,13 +50,19 @@ def answer(request: Job, report: Report) -> dict[str, Any]:
     """Return the answer to one request; `report` is not needed, as searches are short."""
     try:
         check_installed()
+        if request["job"] in _OF_RECORDS:
+            return {"body": _encode(_OF_RECORDS[request["job"]](request))}
         game = PlayedGame(config(request["config"]), request["moves"])
         body = _JOBS[request["job"]](game, request)
     except IllegalMoveError as error:
         return {"refused": str(error)}
     except MindError as error:
         return {"unavailable": str(error)}
-    return {"moves": game.moves, "body": json.dumps(body, separators=(",", ":")).encode("ascii")}
+    return {"moves": game.moves, "body": _encode(body)}
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def _move(game: PlayedGame, request: Job) -> dict[str, Any]:
@@ -86,6 +101,33 @@ def _record(game: PlayedGame, request: Job) -> dict[str, Any]:
     return {**PlayRecordInfo(name=f"{request['name']}.jsonl", text=text)}
 
 
+def _record_of(request: Job) -> dict[str, Any]:
+    from node.play.recorded import record_info
+
+    return {**record_info(_recorded(request))}
+
+
+def _thought_of(request: Job) -> dict[str, Any]:
+    from node.play.recorded import thought_of
+
+    recorded = _recorded(request)
+    if not 0 <= request["moves"] <= len(recorded.moves):
+        raise IllegalMoveError(f"the game has {len(recorded.moves)} moves, so there is no position after that many")
+    game = PlayedGame(recorded.config, recorded.moves[: request["moves"]])
+    return {**thought_of(game, _think_about(game, request))}
+
+
+def _recorded(request: Job) -> Recorded:
+    """Return the game of a file that is asked about. Raise IllegalMoveError, as of everything that is wrong with it."""
+    from node.play.recorded import read_recorded
+    from training.arrays import DataError
+
+    try:
+        return read_recorded(Path(request["path"]), request["digest"], request["kind"], request["number"])
+    except DataError as error:
+        raise IllegalMoveError(error.fault) from None
+
+
 def _think_about(game: PlayedGame, request: Job) -> Thought:
     if game.is_over:
         raise IllegalMoveError("the game is over, so there is nothing to think about")
@@ -117,6 +159,8 @@ _JOBS: Mapping[str, Callable[[PlayedGame, Job], dict[str, Any]]] = {
     "think": _thought,
     "record": _record,
 }
+
+_OF_RECORDS: Mapping[str, Callable[[Job], dict[str, Any]]] = {"record of": _record_of, "thought of": _thought_of}
 
 
 if __name__ == "__main__":

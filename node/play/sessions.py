@@ -1,27 +1,25 @@
 """The games that people play at a node: who plays, the moves so far, what may be asked, and when a game ends.
 
-The rules and the thinking are in a process of their own (`node.play.process`), which gets all moves with each request
-and has a low priority. At most `MAX_GAMES` games are kept, each for `IDLE_S` after its last request, and each is asked
-one thing at a time. A request that takes longer than `ANSWER_S`, or `COMPILING_S` while kernels are compiled, is given
-up, and the process with it.
+The rules and the thinking are in a process of their own (`node.play.rules_process`), which gets all moves with each
+request and has a low priority. At most `MAX_GAMES` games are kept, each for `IDLE_S` after its last request, and each
+is asked one thing at a time.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 import trio
 
 from engine.config import CONFIGS
 from node.play.models import FoundModel
+from node.play.rules_process import PlayError, RulesProcess
 from node.play.strengths import STRENGTHS
 from node.system.imports import python_command
-from node.work.watchdog import COMPILING_S
 from node.work.worker import JobRunner, WorkError
 
 PROCESS = python_command("node.play.process", "--nice", "15")
@@ -29,21 +27,11 @@ PROCESS = python_command("node.play.process", "--nice", "15")
 
 MAX_GAMES = 4
 IDLE_S = 1800.0
-ANSWER_S = 120.0
-_PROCESS_IDLE_S = 300.0  # without a request, after which the process ends
 _LOOK_S = 10.0
 _MAX_SEED = 64  # characters
 _MAX_MOVE = 4096  # characters; that of a line names all its cells
 
 _log = structlog.get_logger(__name__)
-
-
-class PlayError(Exception):
-    """A request that cannot be done: the HTTP status, and one line that says why and what to do."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 @dataclass(kw_only=True)
@@ -78,11 +66,9 @@ class PlaySessions:
 
     def __init__(self, runner: JobRunner, find_model: Callable[[str], Awaitable[FoundModel]]) -> None:
         """Play with the model that `find_model` returns for a configuration; `runner` is `node.play.process`."""
-        self._runner = runner
+        self.process = RulesProcess(runner)
         self._find_model = find_model
         self._games: dict[str, _Game] = {}
-        self._turn = trio.Lock()  # one request after the other
-        self._last_request = 0.0
 
     def __len__(self) -> int:
         return len(self._games)
@@ -92,9 +78,14 @@ class PlaySessions:
         while True:
             await trio.sleep(_LOOK_S)
             self._end_idle_games()
-            if trio.current_time() - self._last_request > _PROCESS_IDLE_S and not self._turn.locked():
-                async with self._turn:
-                    await self._runner.aclose()
+            await self.process.end_if_idle()
+
+    async def find_model(self, configuration: str) -> FoundModel:
+        """Return the model that plays a configuration. Raise PlayError if its files are not here yet."""
+        try:
+            return await self._find_model(configuration)
+        except WorkError as error:
+            raise PlayError(503, f"the model is not here yet: {error}; try again later") from None
 
     async def begin(
         self, configuration: str, *, persons: tuple[int, ...], strength: str, seed: str | None, instead_of: str | None
@@ -124,7 +115,7 @@ class PlaySessions:
         self._games[game.id] = game  # now, so that the bound holds while the model is fetched
         with self._asking(game):
             try:
-                game.model = await self._model(configuration)
+                game.model = await self.find_model(configuration)
                 _log.info("game begun", configuration=configuration, seed=game.seed, model=game.model.name,
                           strength=strength, persons=game.persons)  # fmt: skip
                 return await self._ask(game, "look", number=None)
@@ -174,7 +165,7 @@ class PlaySessions:
 
     async def aclose(self) -> None:
         """End the process."""
-        await self._runner.aclose()
+        await self.process.aclose()
 
     def _find(self, beginning: str) -> _Game:
         if beginning not in self._games:
@@ -191,44 +182,12 @@ class PlaySessions:
         finally:
             game.is_busy, game.asked = False, trio.current_time()
 
-    async def _model(self, configuration: str) -> FoundModel:
-        try:
-            return await self._find_model(configuration)
-        except WorkError as error:
-            raise PlayError(503, f"the model is not here yet: {error}; try again later") from None
-
     async def _ask(self, game: _Game, job: str, **fields: object) -> bytes:
         """Ask the process, take over the moves it answers, and return what goes out. Raise PlayError."""
         request = {"job": job, "config": game.configuration, "moves": game.moves, "head": game.head, **fields}
-        async with self._turn:
-            self._last_request = trio.current_time()
-            answer = await self._perform(request)
-            self._last_request = trio.current_time()
-        if "refused" in answer:
-            raise PlayError(409, str(answer["refused"]))
-        if "unavailable" in answer:
-            raise PlayError(503, str(answer["unavailable"]))
+        answer = await self.process.ask(request)
         game.moves = list(answer["moves"])
         return bytes(answer["body"])
-
-    async def _perform(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        limit, latest = trio.CancelScope(deadline=trio.current_time() + ANSWER_S), ""
-
-        def observe(progress: Mapping[str, Any]) -> None:
-            """Give more time while kernels are compiled, once for each module."""
-            nonlocal latest
-            if (compiling := str(progress.get("compiling", ""))) != latest:
-                latest = compiling
-                limit.deadline = trio.current_time() + (COMPILING_S if compiling else ANSWER_S)
-
-        try:
-            with limit:
-                return await self._runner.perform(request, observe)
-        except WorkError as error:
-            _log.warning("game not answered", job=request["job"], reason=str(error))
-            reason = f"the process that plays failed: {error}; play.log in the data folder may say more"
-            raise PlayError(503, reason) from None
-        raise PlayError(503, f"no answer within {ANSWER_S:.0f} s; undo, and choose a lower strength for a new game")
 
     def _end_idle_games(self) -> None:
         now = trio.current_time()

@@ -23,6 +23,7 @@ from node.api.members import MemberInfo
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
+from node.api.records import RecordFileInfo
 from node.api.status import (
     ArchiveInfo,
     BlobsInfo,
@@ -63,6 +64,7 @@ from node.report.graph import GraphWindow
 from node.report.history import history
 from node.report.matches import match
 from node.report.ratings import ratings
+from node.report.records import record_file, record_files
 from node.report.steering import steering
 from node.system.histogram import Histogram
 from node.system.logs import lost_log_lines
@@ -205,7 +207,7 @@ class NodeReport:
             name = bytes.fromhex(candidate)
         except ValueError:
             return None
-        return match(self._ledger, self._address_book.name, name, lambda digest: self._blob_path(digest).exists())
+        return match(self._ledger, self._address_book.name, name, self._keeps)
 
     def games(self, candidate: str, slot: int) -> bytes | None:
         """See `StatusSource.games`."""
@@ -214,6 +216,25 @@ class NodeReport:
             if entry["slot"] == slot and entry["kept"]:
                 return _read_games(self._blob_path(bytes.fromhex(entry["digest"])), entry["digest"])
         return None
+
+    def records(self) -> list[RecordFileInfo]:
+        """See `StatusSource.records`."""
+        return record_files(self._ledger, self._address_book.name, self._keeps)
+
+    def record(self, digest: str) -> RecordFileInfo | None:
+        """See `StatusSource.record`."""
+        try:
+            name = bytes.fromhex(digest)
+        except ValueError:
+            return None
+        return record_file(self._ledger, self._address_book.name, name, self._keeps)
+
+    def record_path(self, digest: str) -> Path:
+        """See `StatusSource.record_path`."""
+        return self._blob_path(bytes.fromhex(digest))
+
+    def _keeps(self, digest: bytes) -> bool:
+        return self._blob_path(digest).exists()
 
     def certificates(self) -> list[CertificateInfo]:
         """See `StatusSource.certificates`."""

@@ -7,10 +7,14 @@ const MARGIN = 30; // for the coordinates
 const KEYS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
 export class Board {
-  // `choose` is called with the name of a cell, `release` when a person presses Escape.
+  // `choose` is called with the name of a cell, `release` when a person presses Escape. Without them the board is a
+  // picture.
   constructor(svg, choose, release) {
     this.svg = svg;
     this.cells = new Map();
+    this.isPicture = !choose;
+    svg.setAttribute("role", this.isPicture ? "img" : "group");
+    if (this.isPicture) return;
     svg.addEventListener("click", (event) => {
       const cell = event.target.closest(".cell");
       if (cell) {
@@ -33,19 +37,20 @@ export class Board {
     this.svg.setAttribute("aria-label", `Board ${name}`);
     // From the back row to the front, since high stacks may reach into the row behind them.
     const order = [...names].sort((a, b) => points.get(a)[1] - points.get(b)[1] || points.get(a)[0] - points.get(b)[0]);
-    this.cells = new Map(order.map((cell) => [cell, makeCell(cell, points.get(cell), isHex)]));
+    this.cells = new Map(order.map((cell) => [cell, makeCell(cell, points.get(cell), isHex, this.isPicture)]));
     this.points = points;
     this.svg.replaceChildren(...labels(points, isHex), ...this.cells.values());
-    this.#reach(order[Math.floor(order.length / 2)]);
+    if (!this.isPicture) this.#reach(order[Math.floor(order.length / 2)]);
   }
 
   // Shows a position. `targets` can be chosen now, `picked` were chosen, `last` were touched by the last move.
   show(position, { targets, picked, last }) {
     for (const [name, cell] of this.cells) {
       fill(cell, position.stacks[name], position.markers[name], position.collapsed[name]);
+      cell.classList.toggle("last", last.includes(name));
+      if (this.isPicture) continue;
       cell.classList.toggle("target", targets.has(name));
       cell.classList.toggle("picked", picked.includes(name));
-      cell.classList.toggle("last", last.includes(name));
       cell.setAttribute("aria-label", describe(name, position, targets.has(name), picked.includes(name)));
       cell.setAttribute("aria-disabled", String(!targets.has(name)));
     }
@@ -101,7 +106,7 @@ function place(cell, isHex) {
   return isHex ? [UNIT * (x + y / 2), UNIT * ROW * y] : [UNIT * x, UNIT * y];
 }
 
-function makeCell(name, [x, y], isHex) {
+function makeCell(name, [x, y], isHex, isPicture) {
   const corner = UNIT / Math.sqrt(3), half = UNIT / 2;
   const points = isHex
     ? [[0, -corner], [half, -corner / 2], [half, corner / 2], [0, corner], [-half, corner / 2], [-half, -corner / 2]]
@@ -110,7 +115,12 @@ function makeCell(name, [x, y], isHex) {
   const inner = points.map(([px, py]) => [0.93 * px, 0.93 * py].join(",")).join(" ");
   return element(
     "g",
-    { class: "cell", role: "button", tabindex: "-1", "data-cell": name, transform: `translate(${x} ${y})` },
+    {
+      class: "cell",
+      "data-cell": name,
+      transform: `translate(${x} ${y})`,
+      ...(isPicture ? {} : { role: "button", tabindex: "-1" }),
+    },
     element("polygon", { points: outline, class: "ground" }),
     element("polygon", { points: outline, class: "heat", opacity: "0" }),
     element("polygon", { points: inner, class: "frame" }),
@@ -151,7 +161,7 @@ function fill(cell, rings, owner, collapsed) {
   cell.querySelector(".ground").setAttribute("class", collapsed ? `ground p${collapsed} collapsed` : "ground");
 }
 
-function describe(name, position, isTarget, isPicked) {
+export function describe(name, position, isTarget, isPicked) {
   const rings = position.stacks[name];
   const lies = rings
     ? `stack of ${rings.length}, cap ${capOf(rings)}, of player ${rings.at(-1)}`

@@ -28,7 +28,7 @@ _FILTERS = (
     *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "needed", "offer"),
     *("plural", "share", "short"),
 )
-_FRAME = ("title", "heading", "content")  # blocks that are no parts of a page
+_FRAME = ("title", "heading", "content", "scripts")  # blocks that are no parts of a page
 _MOST_RATINGS = 100
 _MOST_CERTIFICATES = 20  # the newest
 _LOG_LINES = 12
@@ -64,6 +64,9 @@ def open_view(source: StatusSource, path: str) -> View | None:
             "dag.html",
             {**_common(source, path), "graph": graph, "names": lane_names(graph), "picture": graph_picture(graph)},
         )
+    if path == "/games":
+        common = _common(source, path)
+        return View("games.html", {**common, "records": source.records()})
     room, _, name = path.removeprefix("/").partition("/")
     values = _NAMED[room](source, name) if room in _NAMED and re.fullmatch("[0-9a-f]{64}", name) else None
     return None if values is None else View(f"{room[:-1]}.html", {**_common(source, path), **values})
@@ -112,7 +115,13 @@ def _promotion(source: StatusSource, name: str) -> dict[str, Any] | None:
     }
 
 
-_NAMED = {"candidates": _candidate, "promotions": _promotion}
+def _game(source: StatusSource, name: str) -> dict[str, Any] | None:
+    """Return what is on the page of a file of games, or None if this node keeps none with this digest."""
+    record = source.record(name)
+    return None if record is None else {"record": record}
+
+
+_NAMED = {"candidates": _candidate, "promotions": _promotion, "games": _game}
 """What makes the pages below these folders."""
 
 

@@ -1,10 +1,10 @@
 // The page /play: one game of a person against the model of this node.
 import { Board } from "./board.js";
+import { percent, showChances, showPlayers, showRows, signOf } from "./sides.js";
 
 const TOKEN = document.querySelector("meta[name=ringrift-token]").content;
 const KEPT = "ringrift-game"; // where this tab keeps the id of its game
 const SHOWN = 6; // moves in the table of a thought
-const SIGNS = "●■▲◆";
 const $ = (id) => document.getElementById(id);
 
 const board = new Board($("board"), choose, release);
@@ -160,7 +160,11 @@ function render() {
   board.show(position, { targets: isBusy ? new Set() : targets(), picked: marked, last: lastCells() });
   board.heat(heat());
   renderChoices();
-  renderPlayers(position);
+  showPlayers($("players"), position, {
+    names: position.seats.map((_, place) => (game.persons.includes(place + 1) ? "you" : "")),
+    rings: game.ring_threshold,
+    territory: game.territory_minimum,
+  });
   renderThought();
   $("place").textContent = `${position.number} of ${game.moves}`;
   $("about").textContent = `${game.configuration}, against ${game.model}; strength ${game.strength}, seed ${game.seed}.`;
@@ -182,7 +186,7 @@ function lastCells() {
 function turnWords(position) {
   if (position.winner) return `Player ${position.winner} won ${position.phase}.`;
   const who = game.persons.includes(position.player) ? "you" : "the model";
-  return `${SIGNS[position.player - 1]} Player ${position.player} (${who}): ${position.phase}`;
+  return `${signOf(position.player)} Player ${position.player} (${who}): ${position.phase}`;
 }
 
 // Buttons for the moves that the chosen cells name, and for those that have no cell.
@@ -201,19 +205,6 @@ function renderChoices() {
   $("choices").replaceChildren(...buttons);
 }
 
-function renderPlayers(position) {
-  $("players").replaceChildren(...position.seats.map((seat, place) => {
-    const player = place + 1, item = document.createElement("li");
-    item.className = `p${player}${player === (position.winner || position.player) ? " now" : ""}`;
-    const name = document.createElement("b");
-    name.textContent = `${SIGNS[place]} Player ${player}${game.persons.includes(player) ? ", you" : ""}`;
-    const facts = document.createElement("span");
-    facts.textContent = `in hand ${seat.hand}, eliminated ${seat.eliminated} of ${game.ring_threshold}, territory ${seat.territory} of ${game.territory_minimum}`;
-    item.append(name, " ", facts);
-    return item;
-  }));
-}
-
 // The share of the policy by the cell that would be chosen next.
 function heat() {
   const shares = new Map();
@@ -229,33 +220,16 @@ function heat() {
 function renderThought() {
   $("thought").hidden = !thought;
   if (!thought) return;
-  $("chances").replaceChildren(...thought.chances.map((chance, place) => {
-    const item = document.createElement("li"), bar = document.createElement("meter");
-    const percent = `${Math.round(100 * chance)}%`;
-    item.className = `p${place + 1}`;
-    Object.assign(bar, { min: 0, max: 1, value: chance });
-    bar.setAttribute("aria-label", `Player ${place + 1} wins`);
-    item.append(`${SIGNS[place]} `, bar, ` ${percent}`);
-    return item;
-  }));
+  showChances($("chances"), thought.chances);
   const words = new Map(game.position.choices.map((choice) => [choice.move, choice.words]));
   const best = [...thought.opinions].sort((a, b) => b.visits - a.visits || b.policy - a.policy).slice(0, SHOWN);
-  $("opinions").replaceChildren(...best.map((each) => {
-    const row = document.createElement("tr");
-    for (const [text, name] of [[`${(100 * each.policy).toFixed(1)}%`, "n"], [String(each.visits || "–"), "n"], [words.get(each.move), "wrap"]]) {
-      const cell = document.createElement("td");
-      cell.className = name;
-      cell.textContent = text;
-      row.append(cell);
-    }
-    return row;
-  }));
+  showRows($("opinions"), best.map((each) => [percent(each.policy), String(each.visits || "–"), words.get(each.move)]));
 }
 
 function addMove(made) {
   const item = document.createElement("li");
   item.value = made.number;
-  item.textContent = `${SIGNS[made.player - 1]} ${made.words}`;
+  item.textContent = `${signOf(made.player)} ${made.words}`;
   $("moves").append(item);
   $("moves").scrollTop = $("moves").scrollHeight;
 }

@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 
 from node.api.play import PlayEndInfo
-from node.play.sessions import PlayError, PlaySessions
+from node.play.rules_process import PlayError
+from node.play.sessions import PlaySessions
 from node.web.guard import NotAnObject, comes_from_another_site, json_object, refuse
 from node.web.routes import Answer, encoded_answer, error_answer, json_answer
 from node.web.targets import parse_target

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from node.api.errors import ErrorInfo
 from node.api.health import HealthInfo, ReadinessInfo
 from node.api.source import StatusSource
+from node.play.viewing import RecordRequest
 from node.text.harmless import harmless
 from node.web.metrics import render_metrics
 from node.web.page import open_view, render_page, render_play
@@ -37,6 +38,9 @@ _FILES = {
     "live.js": "text/javascript",
     "morph.js": "text/javascript",
     "play.css": "text/css",
+    "game.js": "text/javascript",
+    "game.css": "text/css",
+    "sides.js": "text/javascript",
     "play.js": "text/javascript",
     "board.js": "text/javascript",
     "pieces.js": "text/javascript",
@@ -57,6 +61,8 @@ class Answer:
     body: bytes
     page: str | None = None
     """The path of the page whose changes come as the body; None if `body` is all."""
+    record: RecordRequest | None = None
+    """The recorded game that comes as the body; None if `body` is all."""
 
 
 _FURTHER = (
@@ -66,7 +72,9 @@ _FURTHER = (
     "/log",
     "/certificates/ID",
     "/matches/ID",
+    "/games/ID",
     "/games/ID/SLOT",
+    "/records/ID/NUMBER",
     "/faults/ID",
 )
 
@@ -137,6 +145,8 @@ class Routes:
             return self._match(path.removeprefix("/matches/"))
         if path.startswith("/games/"):
             return self._games(path.removeprefix("/games/"))
+        if path.startswith("/records/"):
+            return self._record(path.removeprefix("/records/"))
         if path.startswith("/faults/"):
             return self._fault(path.removeprefix("/faults/"))
         raise _NotFound(f"there is no {path}; try one of {', '.join((*self._plain, *_FURTHER))}")
@@ -161,6 +171,15 @@ class Routes:
             raise _NotFound("this node does not keep games of this candidate and slot; /matches/ID says which it keeps")
         disposition = f'attachment; filename="{parts[1][:10]}.slot{parts[2]}.match"'
         return _content("application/octet-stream", games, {"content-disposition": disposition})
+
+    def _record(self, name: str) -> Answer:
+        parts = re.fullmatch("([0-9a-f]{64})/([0-9]{1,6})(?:/([0-9]{1,6}))?", name)
+        file = None if parts is None else self.source.record(parts[1])
+        if parts is None or file is None:
+            raise _NotFound("this node keeps no games with this digest; /records lists the newest that it keeps")
+        moves = None if parts[3] is None else int(parts[3])
+        asked = RecordRequest(file, self.source.record_path(parts[1]), int(parts[2]), moves)
+        return replace(encoded_answer(b""), record=asked)
 
     def _fault(self, name: str) -> Answer:
         proof = self.source.fault(name) if re.fullmatch("[0-9a-f]{64}", name) else None
@@ -187,6 +206,7 @@ def _plain_routes(source: StatusSource, play_token: str) -> dict[str, Callable[[
     routes: dict[str, Callable[[], Answer]] = {
         "/": lambda: _content("text/html; charset=utf-8", render_page(source).encode()),
         "/play": lambda: _content("text/html; charset=utf-8", render_play(source, play_token).encode()),
+        "/games": lambda: _content("text/html; charset=utf-8", render_page(source, "/games").encode()),
         "/dag": lambda: _content("text/html; charset=utf-8", render_page(source, "/dag").encode()),
         "/health": lambda: json_answer(HealthInfo(alive=True)),
         "/ready": lambda: _ready(source),
@@ -198,6 +218,7 @@ def _plain_routes(source: StatusSource, play_token: str) -> dict[str, Callable[[
         "/ratings": lambda: json_answer(source.ratings()),
         "/graph": lambda: json_answer(source.graph()),
         "/history": lambda: json_answer(source.history()),
+        "/records": lambda: json_answer(source.records()),
         "/proposals": lambda: json_answer(source.proposals()),
         "/faults": lambda: json_answer(source.faults()),
         "/certificates": lambda: json_answer(source.certificates()),

@@ -23,6 +23,7 @@ from node.web.control import Actions, Control
 from node.web.guard import comes_from_another_site
 from node.web.live import MAX_STREAMS, LivePages
 from node.web.play import PlayControl
+from node.web.records import show_record
 from node.web.routes import READ_METHODS, Answer, Routes, error_answer, options_answer
 
 _MAX_CONNECTIONS = 64  # at a time; more are closed at once
@@ -59,7 +60,7 @@ async def serve_local(
         control = None if actions is None else Control(actions, token, address.host)
         play = None if games is None else PlayControl(games, tokens=(token, play_token), host=address.host)
         routes = Routes(source, only_local=address.is_local, play_token=play_token)
-        server = _Server(routes, control, play)
+        server = _Server(routes, control, play, games)
         url = f"http://{Address(*listener.socket.getsockname()[:2])}"
         write_endpoint(data, url)
         task_status.started(url)
@@ -71,8 +72,15 @@ async def serve_local(
 class _Server:
     """Answers the requests of each connection one after the other."""
 
-    def __init__(self, routes: Routes, control: Control | None, play: PlayControl | None = None) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        control: Control | None,
+        play: PlayControl | None = None,
+        games: PlaySessions | None = None,
+    ) -> None:
         self._routes = routes
+        self._games = games
         self._pages = LivePages(routes.source)
         self._control = control
         self._play = play
@@ -112,14 +120,17 @@ class _Server:
         method, target = request.method.decode(), request.target.decode()
         given = {name.decode(): value.decode("latin-1") for name, value in request.headers}
         answer = await self._answer(method, target, given, body)
-        if answer.page is None or method == "HEAD":
+        is_whole = answer.page is None and answer.record is None
+        if is_whole or method == "HEAD":
             await _send(connection, answer, has_body=method != "HEAD")
         elif comes_from_another_site(given, given.get("host", "")):
-            await _send(connection, error_answer(403, "this node's pages are followed by themselves only"))
+            await _send(connection, error_answer(403, "this node does that for its own pages only"))
+        elif answer.record is not None:
+            await _send(connection, await show_record(self._games, answer.record))
         elif self._pages.is_full:
             reason = f"{MAX_STREAMS} pages are open already; close one, or reload this one now and then"
             await _send(connection, error_answer(503, reason))
-        else:
+        elif answer.page is not None:
             await self._follow(connection, answer, answer.page)
 
     async def _follow(self, connection: HttpConnection, answer: Answer, page: str) -> None:

@@ -39,6 +39,9 @@ def test_the_page_has_every_path() -> None:
         *(
             "GET /matches/<candidate>",
             "GET /games/<candidate>/<slot>",
+            "GET /games/<digest>",
+            "GET /records/<digest>/<number>",
+            "GET /records/<digest>/<number>/<moves>",
             "GET /certificates/<id>",
             "GET /faults/<result>",
         ),
@@ -95,7 +98,7 @@ async def _get(url: str, path: str) -> Any:
 
 async def test_a_node_answers_as_the_page_says(tmp_path: Path) -> None:
     table = re.findall(r"^\| `GET (/\w+)` \| (?:a )?((?:list of )?\[.*?\)) \|", PAGE, re.MULTILINE)
-    assert len(table) == 14
+    assert len(table) == 15
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_local, FakeSource(), Address("127.0.0.1", 0), tmp_path)
         for path, kind in table:

@@ -48,6 +48,7 @@ from consensus.roster import Roster, RosterMember
 from consensus.settings import Settings, SteeringSettings
 from consensus.statement import pae
 from consensus.sync import Tip
+from engine.games import IllegalMoveError
 from node.blobs import PIECE_BYTES, push_messages
 from node.blobs import messages as blob_messages
 from node.blobs.messages import BlobMessageError, BlobRequest
@@ -75,7 +76,7 @@ from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
 from tests.consensus.test_bounds import Swarm as BoundedSwarm
-from tests.fuzz import checkpoints, shards, steered
+from tests.fuzz import checkpoints, recorded, shards, steered
 from tests.fuzz.mutations import Mutator, to_cbor, to_json
 from tests.fuzz.talk import (
     ChainCheck,
@@ -722,6 +723,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "checkpoint": lambda: Target(checkpoints.samples(), checkpoints.check, (DataError,), checkpoints.forge),
     "training-plan": lambda: Target(plan_samples(), check_plan, (PlanError,)),
     "shard": lambda: Target(shards.samples(), shards.check, (DataError,), shards.forge),
+    "recorded": lambda: Target(recorded.samples(), recorded.check, (DataError, IllegalMoveError), shards.forge),
     "toml": lambda: Target(toml_samples(), check_toml, (ConfigError,)),
     "chain": lambda: Target(
         chain_samples(chain()),

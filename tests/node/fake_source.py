@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from pathlib import Path
 from typing import Any, TypedDict
 
 from node.api.certificates import CertificateInfo
@@ -14,6 +15,7 @@ from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
+from node.api.records import RecordFileInfo
 from node.api.status import ConductInfo, CurrentWorkInfo, DurationsInfo, PeerInfo, PeerState, Status
 from node.api.steering import SteeringInfo
 from node.api.work import CandidateInfo, CandidateState, ClaimInfo, WorkInfo
@@ -94,6 +96,8 @@ class FakeSource:
     """Answers like a node. Tests change `values`, the answer of `status`."""
 
     def __init__(self) -> None:
+        self.added: list[RecordFileInfo] = []  # whose files are in `folder`
+        self.folder = Path("/nowhere")
         self.values: Status = {
             "node": {
                 "id": IDS[0],
@@ -549,6 +553,40 @@ class FakeSource:
 
     def games(self, candidate: str, slot: int) -> bytes | None:
         return b"games" if self.match(candidate) and slot == 0 else None
+
+    def records(self) -> list[RecordFileInfo]:
+        own: RecordFileInfo = {
+            "digest": digest("shard 1"),
+            "kind": "selfplay",
+            "configuration": "hex8-2",
+            "member": IDS[0],
+            "name": NAMES[0],
+            "round": 1204,
+            "games": 500,
+            "size": 961_020,
+            "model": digest("model 1"),
+            "candidate": None,
+            "slot": None,
+        }
+        contest: RecordFileInfo = {
+            **own,
+            "digest": digest("games 0"),
+            "kind": "match",
+            "member": IDS[3],
+            "name": NAMES[3],
+            "round": 1100,
+            "games": 16,
+            "model": None,
+            "candidate": digest("candidate 1"),
+            "slot": 0,
+        }
+        return [own, contest, {**contest, "digest": digest("games 9"), "kind": "series"}, *self.added]
+
+    def record(self, digest: str) -> RecordFileInfo | None:
+        return next((entry for entry in self.records() if entry["digest"] == digest), None)
+
+    def record_path(self, digest: str) -> Path:
+        return self.folder / digest
 
     def certificates(self) -> list[CertificateInfo]:
         return [

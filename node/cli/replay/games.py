@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine import notation
 from engine.backend.dialect import PLAIN
-from engine.config import CONFIGS, Config, config
+from engine.config import Config, config
 from engine.files import open_regular
 from engine.games import Games, IllegalMoveError
 from engine.move_parser import text_to_move
@@ -129,7 +129,7 @@ def _from_arrays(path: Path) -> list[StoredGame]:
         if kind == shard.KIND:
             return _from_shard(shard.read_shard(path))
         if kind == match.KIND:
-            return _from_match(path, *arrays.read_arrays(path, kind, {"lengths": np.int32, "moves": np.int64}))
+            return _from_match(*match.read_moves(path))
     except arrays.DataError as error:
         raise ConfigError(f"{error.fault}; fetch or make the file again", path) from None
     raise ConfigError(f"is a {kind!r} file and holds no games; {_WANTED}", path)
@@ -150,19 +150,14 @@ def _from_shard(shard: Any) -> list[StoredGame]:
     ]
 
 
-def _from_match(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[StoredGame]:
-    name, lengths, moves = header.get("config"), arrays["lengths"], arrays["moves"]
-    adds_up = bool((lengths > 0).all()) and lengths.sum(dtype=np.int64) == len(moves)
-    if not isinstance(name, str) or name not in CONFIGS or not adds_up:
-        raise ConfigError("configuration or lengths of the match's games are damaged; fetch the file again", path)
-    settings = CONFIGS[name]
+def _from_match(settings: Config, played: Sequence[NDArray[np.int64]]) -> list[StoredGame]:
     games = []
-    for i, played in enumerate(np.split(moves, np.cumsum(lengths)[:-1])):
+    for i, moves in enumerate(played):
         block, rotation = divmod(i, settings.players)
         note = f"match, block {block + 1}, the candidate is player {rotation + 1}"
-        game = StoredGame(name=str(i + 1), config=settings, swap=False, moves=played.tolist(), winner=None, note=note)
+        game = StoredGame(name=str(i + 1), config=settings, swap=False, moves=moves.tolist(), winner=None, note=note)
         games.append(game)
-    return games if len(lengths) else []
+    return games
 
 
 def replay(game: StoredGame, where: str) -> ReplayedGame:

@@ -12,7 +12,8 @@ import trio.testing
 from engine.move_parser import legal_texts
 from engine.reference_games import check_games, read_games
 from node.play.models import FoundModel
-from node.play.sessions import ANSWER_S, IDLE_S, MAX_GAMES, PROCESS, PlayError, PlaySessions
+from node.play.rules_process import ANSWER_S, PlayError
+from node.play.sessions import IDLE_S, MAX_GAMES, PROCESS, PlaySessions
 from node.work.worker import WorkerProcess, WorkError
 from tests.node.play.games import InProcess, heuristic, random_game
 

@@ -20,6 +20,7 @@ _OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-extensions", "--hide-scrollbars"),
 )
 _KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
+_KEYS |= {"Home": 36, "End": 35}
 _WAIT_S = 60.0
 
 

@@ -1,6 +1,5 @@
 """The pages in a headless Chromium: they stay as the node is now, and nothing that a person holds is lost."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,20 +9,17 @@ import trio
 from node.config.address import Address
 from node.web.server import serve_local
 from tests.node.fake_source import FakeSource, digest
+from tests.node.web.axe import AXE, violations
 from tests.node.web.browser import CHROMIUM, Page, open_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
 
 
-PATHS = ("/dag", f"/candidates/{digest('candidate 1')}", f"/promotions/{digest('certificate 1')}", "/")
+PATHS = ("/dag", "/games", f"/candidates/{digest('candidate 1')}", f"/promotions/{digest('certificate 1')}", "/")
 NAMELESS = """[...document.querySelectorAll('a, svg[role], progress, [tabindex="0"], nav, summary')]
   .filter((each) => !(each.textContent.trim() || each.querySelector('title')
     || each.ariaLabel || each.getAttribute('aria-labelledby')))
   .map((each) => each.outerHTML)"""
-
-
-AXE = os.environ.get("RINGRIFT_AXE")
-"""The file axe.min.js of axe-core, where somebody has it: `npm pack axe-core` fetches it."""
 
 
 class Served:
@@ -94,15 +90,11 @@ async def test_it_changes_in_place_and_says_when_the_node_is_gone(
 
 @pytest.mark.skipif(AXE is None, reason="RINGRIFT_AXE does not say where axe.min.js is")
 async def test_axe_finds_nothing(source: FakeSource, page: Page, tmp_path: Path) -> None:
-    assert AXE is not None
-    script = Path(AXE).read_text()
     async with trio.open_nursery() as nursery:
         url = await Served(nursery, source, tmp_path).start()
         for path in (*PATHS, "/play"):
             for width, is_dark in ((1280, False), (390, True)):
                 await page.look_like(width, 900, is_dark=is_dark)
                 await page.open(f"{url}{path}")
-                await page.evaluate(f"{script};0")
-                found = await page.evaluate("axe.run().then((r) => r.violations.map((v) => `${v.impact} ${v.id}`))")
-                assert found == [], (path, width)
+                assert await violations(page) == [], (path, width)
         nursery.cancel_scope.cancel()

@@ -22,6 +22,7 @@ import trio
 from consensus.ledger.records.decisions import OutdatedError
 from engine.backend.kernel_cache import name_cache_for_children
 from node.blobs.bulk_data import BulkData
+from node.blobs.checkpoint_messages import FIND_PATH, OFFER_PATH
 from node.blobs.custody import Custodian
 from node.blobs.messages import BLOB_PATH
 from node.blobs.push_messages import KEEP_PATH, PIECE_PATH
@@ -317,6 +318,7 @@ class _Peers:
             transport=self._transport,
             chance=chance,
             archive=options.archive,
+            trains="train" in options.roles,
         )
         self._exchange = AddressExchange(
             whereabouts=self.places.whereabouts,
@@ -353,6 +355,8 @@ class _Peers:
             BLOB_PATH: blob_route(self.bulk.blobs, self._store),
             KEEP_PATH: self.bulk.incoming.keep_route(),
             PIECE_PATH: self.bulk.incoming.piece_route(),
+            OFFER_PATH: self.bulk.handed_over.offer_route(),
+            FIND_PATH: self.bulk.handed_over.find_route(),
             CHAIN_PATH: chain_route(self._store),
         }
         return Router([], routes)
@@ -463,6 +467,7 @@ class _Work:
             blobs=peers.bulk.blobs,
             fetcher=peers.bulk.fetcher,
             directory=data,
+            handing_over=(peers.bulk.handed_over, peers.bulk.transport),
         )
         self._custodian = Custodian(self.context, peers.bulk.blobs, peers.bulk.fetcher)
         self._pusher = Pusher(self.context, peers.bulk.blobs, peers.bulk.transport, peers.gossip.is_asked)

@@ -11,6 +11,7 @@ from node.blobs.archiving import Archiver
 from node.blobs.fetching import BlobFetcher
 from node.blobs.files import FileBlobs
 from node.blobs.garbage_collection import GarbageCollector
+from node.blobs.handed_over import HandedOver
 from node.blobs.incoming import IncomingBlobs
 from node.blobs.needs import needed_blobs
 from node.blobs.s3 import Bucket
@@ -23,7 +24,7 @@ class BulkData:
     """What has to do with blobs in the data folder `data` of a member.
 
     `ledger` returns the ledger, which says what is needed and what is to be held. With `archive`, what it counts is
-    also kept there.
+    also kept there. `trains` tells whether checkpoints of trainings are of use to this node.
     """
 
     def __init__(
@@ -35,13 +36,15 @@ class BulkData:
         transport: Transport,
         chance: random.Random,
         archive: ArchiveAccess | None = None,
+        trains: bool = False,
     ) -> None:
         self.transport = transport
         self.blobs = FileBlobs(data / "blobs")
         kept = None if archive is None else Archive(Bucket(archive), self.blobs)
         self.fetcher = BlobFetcher(self.blobs, transport, [], chance, archive=kept)
         self.archiver = None if kept is None else Archiver(kept, ledger, self.fetcher)
-        self.incoming = IncomingBlobs(member, ledger, self.blobs, self.fetcher)
+        self.handed_over = HandedOver(self.blobs, lambda: trains)
+        self.incoming = IncomingBlobs(member, ledger, self.blobs, self.fetcher, self.handed_over.expected)
         self.collector = GarbageCollector(ledger, self.blobs, self.fetcher, data / "models")
         self.scrubber = Scrubber(self.blobs, self.fetcher, lambda: needed_blobs(ledger()))
 

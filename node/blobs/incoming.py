@@ -1,6 +1,6 @@
 """Taking in blobs that members bring: those that are to be held here and cannot be fetched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -39,11 +39,19 @@ class _Arrival:
 class IncomingBlobs:
     """Takes pieces of blobs that the ledger asks this node to hold, each from a member that should have it.
 
-    A blob comes from one member at a time, so that it is known who sent what was wrong.
+    `expected` returns what else a member may bring, with sizes. A blob comes from one member at a time, so that it is
+    known who sent what was wrong.
     """
 
-    def __init__(self, me: MemberId, ledger: Callable[[], Ledger], blobs: Blobs, fetcher: BlobFetcher) -> None:
-        self._me, self._ledger = me, ledger
+    def __init__(
+        self,
+        me: MemberId,
+        ledger: Callable[[], Ledger],
+        blobs: Blobs,
+        fetcher: BlobFetcher,
+        expected: Callable[[MemberId], Mapping[bytes, int]] = lambda _member: {},
+    ) -> None:
+        self._me, self._ledger, self._expected = me, ledger, expected
         self._blobs, self._fetcher = blobs, fetcher
         self._arrivals: dict[bytes, _Arrival] = {}
         self._wrong: dict[tuple[bytes, MemberId], None] = {}  # who brought what was not the blob
@@ -104,8 +112,12 @@ class IncomingBlobs:
         """Raise Refusal unless this node is to hold the blob and may take it from the member."""
         digest, ledger = request.digest, self._ledger()
         shard = next((due.shard for due in due_custody(ledger, self._me) if due.shard.digest == digest), None)
+        sources: tuple[MemberId, ...]
         size: int | None
-        if shard is not None:
+        handed_over = self._expected(member)
+        if digest in handed_over:
+            sources, size = (member,), handed_over[digest]
+        elif shard is not None:
             sources, size = (shard.author, *shard.holders), shard.size
         else:
             made = offered(ledger, member)

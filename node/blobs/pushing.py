@@ -109,7 +109,7 @@ class Pusher:
         digest, member = delivery
         try:
             async with self._limit:
-                pieces = await self._bring(digest, member)
+                pieces = await bring_blob(self._blobs, self._transport, digest, member)
             self._done.add(delivery)
             if pieces:
                 _log.info("blob brought to another", blob=digest.hex(), member=id_text(member), pieces=pieces)
@@ -119,20 +119,21 @@ class Pusher:
             self._next_try[delivery] = trio.current_time() + _AGAIN_S
             self._under_way.discard(delivery)
 
-    async def _bring(self, digest: bytes, member: MemberId) -> int:
-        """Send the pieces that a member lacks, and return how many these were.
 
-        Raise AskError, BlobMessageError or BlobError.
-        """
-        if not await self._blobs.verify(digest):
-            raise BlobError("it is not here any more")
-        request = KeepRequest(digest, self._blobs.size(digest) or 0)
-        answer = await self._ask(member, KEEP_PATH, request.encode(), MAX_KEEP_ANSWER_BYTES)
-        wanted = decode_wanted(answer, request)
-        for number in wanted:
-            data = await self._blobs.read(digest, number * PIECE_BYTES, PIECE_BYTES)
-            await self._ask(member, PIECE_PATH, PushedPiece(digest, number, data).encode(), MAX_PIECE_ANSWER_BYTES)
-        return len(wanted)
+async def bring_blob(blobs: Blobs, transport: Transport, digest: bytes, member: MemberId) -> int:
+    """Send a member the pieces of a blob that it lacks, and return how many these were.
 
-    async def _ask(self, member: MemberId, path: str, body: bytes, max_bytes: int) -> bytes:
-        return await self._transport.ask(member, path, body, timeout_s=_TIMEOUT_S, max_bytes=max_bytes)
+    Raise AskError, BlobMessageError or BlobError.
+    """
+    if not await blobs.verify(digest):
+        raise BlobError("it is not here any more")
+    request = KeepRequest(digest, blobs.size(digest) or 0)
+    answer = await transport.ask(
+        member, KEEP_PATH, request.encode(), timeout_s=_TIMEOUT_S, max_bytes=MAX_KEEP_ANSWER_BYTES
+    )
+    wanted = decode_wanted(answer, request)
+    for number in wanted:
+        data = await blobs.read(digest, number * PIECE_BYTES, PIECE_BYTES)
+        body = PushedPiece(digest, number, data).encode()
+        await transport.ask(member, PIECE_PATH, body, timeout_s=_TIMEOUT_S, max_bytes=MAX_PIECE_ANSWER_BYTES)
+    return len(wanted)

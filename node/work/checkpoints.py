@@ -1,6 +1,7 @@
 """Where a node keeps the checkpoint of a training: one for each configuration and family, beside its plan."""
 
 import hashlib
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class CheckpointFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self._folder / _PLAN, data)
         return self._folder / _STEPS
+
+    def take(self, plan: TrainingPlan, checkpoint: Path, digest: bytes) -> None:
+        """Take a copy of the checkpoint of a training that somebody else has begun. Raise OSError."""
+        steps = self.begin(plan)
+        steps.mkdir(exist_ok=True)
+        shutil.copyfile(checkpoint, steps / f"{digest.hex()}{SUFFIX}")
 
     def newest(self) -> Path | None:
         """Return the newest checkpoint; None if there is none."""

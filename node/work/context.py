@@ -9,8 +9,10 @@ from typing import Protocol
 import structlog
 
 from consensus.ledger.records.fields import LINE
+from node.blobs.checkpoint_messages import CheckpointOffer
 from node.member.ledger_client import LedgerClient, SubmitError
 from node.system.supervision import describe
+from node.work.training_plans import TrainingPlan, TrainingSubject
 from node.work.worker import WorkError
 
 REASON_CHARACTERS = 200
@@ -71,6 +73,17 @@ class WorkContext(LedgerClient, Protocol):
 
     async def keep(self, path: Path) -> tuple[bytes, int]:
         """Move a file into the blob store; return its SHA-256 and its size in bytes. Raise `WorkError`."""
+        ...
+
+    async def hand_over(self, checkpoint: Path, plan: TrainingPlan, steps: int) -> int:
+        """Give a checkpoint, with about so many steps of a training, to others; return how many members hold it now.
+
+        Raise `WorkError` if it cannot be read or kept here.
+        """
+        ...
+
+    async def find_checkpoint(self, subject: TrainingSubject) -> CheckpointOffer | None:
+        """Return what somebody offers of an interrupted training; None if nobody does who was asked."""
         ...
 
     def folder(self, name: str) -> Path:

@@ -6,11 +6,16 @@ from typing import Protocol
 import trio
 
 from node.blobs import MAX_BLOB_BYTES, BlobError, Blobs, MissingBlobError
+from node.blobs.checkpoint_messages import CheckpointOffer
 from node.blobs.fetching import BlobFetcher
+from node.blobs.handed_over import HandedOver
 from node.config.identity import Identity
 from node.member.ledger_client import MemberLedgerClient
 from node.member.member import Member
+from node.transport import Transport
 from node.work.context import NobodyHasError
+from node.work.handover import Handover
+from node.work.training_plans import TrainingPlan, TrainingSubject
 from node.work.worker import WorkError
 
 FETCH_S = 120.0
@@ -41,12 +46,15 @@ class NodeWorkContext(MemberLedgerClient):
         blobs: BlobFiles,
         fetcher: BlobFetcher,
         directory: Path,
+        handing_over: tuple[HandedOver, Transport] | None = None,
     ) -> None:
+        """Set up the context; with `handing_over`, interrupted trainings go to other members and come from them."""
         super().__init__(member, identity)
         self.roles = roles
         self._blobs = blobs
         self._fetcher = fetcher
         self._directory = directory
+        self._handover = None if handing_over is None else Handover(self, handing_over[0], blobs, handing_over[1])
 
     async def fetch(self, digest: bytes, size: int | None) -> Path:
         """See `WorkContext.fetch`."""
@@ -73,6 +81,24 @@ class NodeWorkContext(MemberLedgerClient):
         size = self._blobs.size(digest)
         assert size is not None
         return digest, size
+
+    async def hand_over(self, checkpoint: Path, plan: TrainingPlan, steps: int) -> int:
+        """See `WorkContext.hand_over`."""
+        if self._handover is None:
+            return 0
+        try:
+            digest = await self._blobs.add_file(checkpoint)
+        except (BlobError, OSError) as error:
+            raise WorkError(str(error)) from None
+        size = self._blobs.size(digest)
+        assert size is not None
+        return await self._handover.hand_over(
+            CheckpointOffer(subject=plan.subject.digest, plan=plan.encode(), digest=digest, size=size, steps=steps)
+        )
+
+    async def find_checkpoint(self, subject: TrainingSubject) -> CheckpointOffer | None:
+        """See `WorkContext.find_checkpoint`."""
+        return None if self._handover is None else await self._handover.find(subject.digest)
 
     def folder(self, name: str) -> Path:
         """See `WorkContext.folder`."""

@@ -17,7 +17,7 @@ from node.work.context import JOB_FAILURES, WorkContext
 from node.work.replays import as_job
 from node.work.shard_checks import announcement_of, require_undamaged, say_what_was_found
 from node.work.training_material import Material, Partner, StartModel, gather, gather_planned, start_of_training
-from node.work.training_plans import TrainingSubject
+from node.work.training_plans import PlanError, TrainingPlan, TrainingSubject, decode_plan
 from node.work.worker import JobRunner, Report, WorkError
 
 _EQUAL_SHARE = 1000  # of first places against a partner's canonical model, in thousandths of an equal player's
@@ -33,8 +33,9 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     use, in the order of the ledger, and no others. Games of matches and series join them (`training_outcomes`). A share
     of the steps may be on games of partners (`joint_partners`), where the model is nominated, too, if it plays well.
 
-    Where a checkpoint of an interrupted training of the same is here, that one goes on, with its games and its seed.
-    Who is told to end before it is done gives the claim back, and the checkpoint stays.
+    Where a checkpoint of an interrupted training of the same is here, or another member has one, that training goes on,
+    with its games and its seed. Who is told to end before it is done hands its checkpoint over and gives the claim
+    back.
     """
     start = await start_of_training(context, claim, report)
     folder = CheckpointFolder(context.folder("checkpoints"), claim.configuration, claim.family)
@@ -42,12 +43,17 @@ async def train(context: WorkContext, worker: JobRunner, claim: Claim, report: R
     material = await _material(context, claim, start, folder, report)
     plan = material.plan(subject)
     checkpoints = None if plan is None else folder.begin(plan)
-    done = await worker.perform(
-        {**_job(context, claim, start, material), "checkpoints": _text(checkpoints)},
-        report,
-    )
+    tally = _Steps(report)
+    try:
+        done = await worker.perform(
+            {**_job(context, claim, start, material), "checkpoints": _text(checkpoints)}, tally.observe
+        )
+    except WorkError:
+        await _hand_over(context, folder, plan, tally.made)  # whoever comes first goes on
+        raise
     if "stopped" in done:
         steps, wanted = done["stopped"]["steps"], done["stopped"]["wanted"]
+        await _hand_over(context, folder, plan, steps)
         return Release(context.next_id(), claim.id, f"{steps} of {wanted} steps: the node ends its work")
     _log_checkpoints(claim, done)
     await _doubt_unused(context, claim, material.shards, done)
@@ -82,17 +88,60 @@ def _subject(claim: Claim, start: StartModel) -> TrainingSubject:
     )
 
 
+class _Steps:
+    """Passes on the progress of a training, and remembers how many steps were made."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.made = 0
+
+    def observe(self, progress: Mapping[str, Any]) -> None:
+        """See `Report`."""
+        self.made = int(progress.get("steps", self.made))
+        self._report(progress)
+
+
+async def _hand_over(context: WorkContext, folder: CheckpointFolder, plan: TrainingPlan | None, steps: int) -> None:
+    """Give the checkpoint to others, if there is one; what goes wrong with that costs the next trainer some time."""
+    checkpoint = folder.newest()
+    if plan is None or checkpoint is None:
+        return
+    try:
+        await context.hand_over(checkpoint, plan, steps)
+    except WorkError as trouble:
+        _log.warning("checkpoint not handed over", configuration=plan.subject.configuration, why=str(trouble))
+
+
 async def _material(
     context: WorkContext, claim: Claim, start: StartModel, folder: CheckpointFolder, report: Report
 ) -> Material:
     """Return what an interrupted training of the same took, if there is one to go on with; else the newest games."""
-    plan = folder.find(_subject(claim, start))
-    if plan is not None:
-        try:
+    subject = _subject(claim, start)
+    plan = folder.find(subject)
+    try:
+        if plan is None:
+            plan = await _take_over(context, subject, folder)
+        if plan is not None:
             return await gather_planned(context, plan, report)
-        except WorkError as trouble:
-            _log.info("training begins anew", configuration=claim.configuration, why=str(trouble))
+    except (WorkError, PlanError) as trouble:
+        _log.info("training begins anew", configuration=claim.configuration, why=str(trouble))
     return await gather(context, claim, start, report)
+
+
+async def _take_over(context: WorkContext, subject: TrainingSubject, folder: CheckpointFolder) -> TrainingPlan | None:
+    """Fetch the checkpoint that another member offers, and return its plan; None if nobody offers one.
+
+    Raise WorkError or PlanError if it is not what was offered.
+    """
+    offer = await context.find_checkpoint(subject)
+    if offer is None:
+        return None
+    plan = decode_plan(offer.plan)
+    if plan.subject != subject:
+        raise PlanError("a checkpoint of another training was offered")
+    folder.take(plan, await context.fetch(offer.digest, offer.size), offer.digest)
+    _log.info("training taken over", configuration=subject.configuration, steps=offer.steps)
+    return plan
 
 
 def _job(context: WorkContext, claim: Claim, start: StartModel, material: Material) -> dict[str, Any]:

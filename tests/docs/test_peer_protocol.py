@@ -13,6 +13,7 @@ from consensus.epoch import EpochRecord
 from consensus.event import make_event
 from consensus.keys import SigningKey
 from consensus.roster import Roster, RosterMember
+from node.blobs.handed_over import HandedOver
 from node.blobs.incoming import IncomingBlobs
 from node.blobs.memory import MemoryBlobs
 from node.blobs.messages import BlobAnswer, BlobRequest
@@ -93,6 +94,11 @@ CONSTANTS = {
     "a peer that could not be reached is left alone for": "node.blobs.fetching:_AWAY_S",
     "a member to which a blob could not be brought is asked again after": "node.blobs.pushing:_AGAIN_S",
     "a shard is brought if nobody has fetched it after": "node.blobs.pushing:_AUTHOR_WAITS_S",
+    "members that get a checkpoint": "node.work.handover:HOLDERS",
+    "members that are asked for one": "node.work.handover:ASKED",
+    "handing a checkpoint over takes at most": "node.work.handover:HAND_OVER_S",
+    "an offer is remembered for": "node.blobs.handed_over:KEPT_S",
+    "offers of one member that are remembered": "node.blobs.handed_over:OF_EACH",
     "pauses after 429 on `/blobs/read`": "node.blobs.fetching:_PAUSES_S",
     "a peer that answers 429 on `/gossip/chain` is asked again after": "node.statesync.catchup:_BUSY_PAUSE_S",
     "and so often": "node.statesync.catchup:_BUSY_RETRIES",
@@ -110,6 +116,8 @@ ANSWERS = {
     "/blobs/read": ("node.blobs.messages:MAX_ANSWER_BYTES", "node.blobs.fetching:_TIMEOUT_S"),
     "/blobs/keep": ("node.blobs.push_messages:MAX_KEEP_ANSWER_BYTES", "node.blobs.pushing:_TIMEOUT_S"),
     "/blobs/piece": ("node.blobs.push_messages:MAX_PIECE_ANSWER_BYTES", "node.blobs.pushing:_TIMEOUT_S"),
+    "/checkpoints/offer": ("node.work.handover:MAX_ANSWER_BYTES", "node.work.handover:OFFER_TIMEOUT_S"),
+    "/checkpoints/find": ("node.blobs.checkpoint_messages:MAX_OFFER_BYTES", "node.work.handover:FIND_TIMEOUT_S"),
 }
 """How long an answer may be, and how long the asking side waits for it."""
 
@@ -151,6 +159,8 @@ def _routes() -> dict[str, Route]:
         _value("node.blobs.messages:BLOB_PATH"): blob_route(MemoryBlobs(), MemoryStore(MemoryDisk())),
         _value("node.blobs.push_messages:KEEP_PATH"): incoming.keep_route(),
         _value("node.blobs.push_messages:PIECE_PATH"): incoming.piece_route(),
+        _value("node.blobs.checkpoint_messages:OFFER_PATH"): object.__new__(HandedOver).offer_route(),
+        _value("node.blobs.checkpoint_messages:FIND_PATH"): object.__new__(HandedOver).find_route(),
     }
 
 

@@ -51,6 +51,7 @@ from consensus.sync import Tip
 from engine.games import IllegalMoveError
 from node.blobs import PIECE_BYTES, push_messages
 from node.blobs import messages as blob_messages
+from node.blobs.checkpoint_messages import CheckpointOffer, decode_find, decode_offer, encode_find
 from node.blobs.messages import BlobMessageError, BlobRequest
 from node.blobs.push_messages import KeepRequest, PushedPiece
 from node.config.swarm_file import parse_config
@@ -341,6 +342,13 @@ def plan_samples() -> list[bytes]:
     partners = (PlannedPartner("hex8-3", (bytes(32), b"s" * 32)),)
     joint = replace(plan, subject=replace(subject, state=b"t" * 32), outcomes=(b"o" * 32,), partners=partners)
     return [plan.encode(), joint.encode()]
+
+
+def check_checkpoint_offer(data: bytes) -> None:
+    try:
+        must(encode_find(decode_find(data)) == data, "a question that reads back differently")
+    except BlobMessageError:
+        must(decode_offer(data).encode() == data, "an offer that reads back differently")
 
 
 def check_plan(data: bytes) -> None:
@@ -698,6 +706,15 @@ TARGETS: dict[str, Callable[[], Target]] = {
             push_messages.encode_wanted([0, 3, 8]),
         ],
         check_push_message,
+        (BlobMessageError,),
+    ),
+    "checkpoint-offer": lambda: Target(
+        [
+            CheckpointOffer(subject=bytes(32), plan=plan, digest=bytes(32), size=70_000, steps=9).encode()
+            for plan in plan_samples()
+        ]
+        + [encode_find(bytes(32))],
+        check_checkpoint_offer,
         (BlobMessageError,),
     ),
     "transaction": lambda: Target(transaction_samples(), LedgerCheck(), (EncodingError, MalformedError)),

@@ -1,6 +1,7 @@
 """Interrupted trainings: the next attempt at the same goes on with the same games and seed, others begin anew."""
 
 import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from node.work.loop import _fulfil
 from node.work.slots import SlotState, WorkerSlot
 from node.work.training_plans import PlanError, PlannedPartner, TrainingPlan, TrainingSubject, decode_plan
 from node.work.watchdog import _is_part
-from node.work.worker import Report
+from node.work.worker import Report, WorkError
 from tests.consensus.ledger.swarm import Swarm
 from tests.node.work.test_work import SETTINGS, OrderContext
 
@@ -144,6 +145,58 @@ async def test_the_checkpoint_is_deleted_once_the_candidate_is_delivered(
     await _fulfil(story.context, slot, story.claim(), lambda _: None)
     assert isinstance(story.context.said[-1], t.Candidate)
     assert story.kept == []
+
+
+async def test_another_member_goes_on_with_what_was_handed_over(tmp_path: Path, autojump_clock: MockClock) -> None:
+    story = Story(tmp_path)
+    first = story.claim()
+    await story.train(first)
+    (offer,) = story.context.offers.values()
+    assert (offer.steps, offer.size) == (7, len(b"7 steps"))
+    shutil.rmtree(tmp_path / "checkpoints")  # what follows is at a machine that has nothing of it
+    story.play()
+    story.trainer.stops = False
+    candidate = await story.train(story.claim())
+    assert isinstance(candidate, t.Candidate)
+    assert story.asked == (first.seed, 1)
+    assert f"{offer.digest.hex()}.safetensors" in story.kept
+
+
+@pytest.mark.parametrize("lie", ["no plan", "of another training", "games that nobody played", "no blob"])
+async def test_who_offers_a_lie_costs_nothing(tmp_path: Path, autojump_clock: MockClock, lie: str) -> None:
+    story = Story(tmp_path)
+    await story.train(story.claim())
+    ((subject, offer),) = story.context.offers.items()
+    plan = decode_plan(offer.plan)
+    lies = {
+        "no plan": replace(offer, plan=b"no plan"),
+        "of another training": replace(offer, plan=replace(plan, subject=SUBJECT).encode()),
+        "games that nobody played": replace(offer, plan=replace(plan, shards=(b"a" * 32,)).encode()),
+        "no blob": replace(offer, digest=bytes(32)),
+    }
+    story.context.offers[subject] = lies[lie]
+    shutil.rmtree(tmp_path / "checkpoints")
+    story.trainer.stops = False
+    claim = story.claim()
+    with capture_logs() as logs:
+        candidate = await story.train(claim)
+    assert isinstance(candidate, t.Candidate)
+    assert story.asked == (claim.seed, 1)
+    assert [entry["event"] for entry in logs if entry["event"].startswith("training begins")] == [
+        "training begins anew"
+    ]
+
+
+async def test_a_training_that_fails_after_a_checkpoint_is_offered_to_whoever_comes_first(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    story = Story(tmp_path)
+    await story.train(story.claim())
+    story.context.offers.clear()
+    story.trainer = Trainer(random.Random(1), tmp_path, [], failing=1.0)
+    with pytest.raises(WorkError, match="SIGKILL"):
+        await story.train(story.claim())
+    assert len(story.context.offers) == 1
 
 
 def test_a_folder_holds_the_checkpoints_of_one_plan(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from consensus.ledger.records.entities import Claim, Place
 from consensus.ledger.rules.seeds import DISTANCE
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TrainingSettings
 from engine.config import config
+from node.blobs.checkpoint_messages import CheckpointOffer
 from node.member.ledger_client import SubmitError
 from node.proofs.certificates import write_certificates
 from node.simulation.fake_worker import FakeWorker
@@ -31,6 +32,7 @@ from node.work.desk import ClaimDesk
 from node.work.jobs import perform
 from node.work.loop import _renew, _Tally, work_on
 from node.work.slots import SlotState, WorkerSlot
+from node.work.training_plans import TrainingPlan, TrainingSubject
 from node.work.worker import JobRunner, Report, WorkerProcess, WorkError
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from training.selfplay import play_shard
@@ -54,6 +56,7 @@ class OrderContext:
     def __init__(self, swarm: Swarm, directory: Path, roles: tuple[str, ...] = ("match", "selfplay", "train")) -> None:
         self.swarm, self.roles, self._directory = swarm, roles, directory
         self.files: dict[bytes, Path] = {}
+        self.offers: dict[TrainingSubject, CheckpointOffer] = {}
         self.said: list[t.Transaction] = []
         self.advances = 0
         self._moved = trio.Event()
@@ -108,6 +111,21 @@ class OrderContext:
         digest = sha256(data).digest()
         self.files[digest] = path
         return digest, len(data)
+
+    async def hand_over(self, checkpoint: Path, plan: TrainingPlan, steps: int) -> int:
+        await trio.lowlevel.checkpoint()
+        data = checkpoint.read_bytes()
+        digest = sha256(data).digest()
+        self.files[digest] = self._directory / "handed over"
+        self.files[digest].write_bytes(data)
+        self.offers[plan.subject] = CheckpointOffer(
+            subject=plan.subject.digest, plan=plan.encode(), digest=digest, size=len(data), steps=steps
+        )
+        return 1
+
+    async def find_checkpoint(self, subject: TrainingSubject) -> CheckpointOffer | None:
+        await trio.lowlevel.checkpoint()
+        return self.offers.get(subject)
 
     def folder(self, name: str) -> Path:
         folder = self._directory / name

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,13 @@ class NodeProcess:
         return self.process.poll() is None
 
 
-async def start_node(command: NodeCommand) -> NodeProcess:
+async def start_node(
+    command: NodeCommand, *, before: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> NodeProcess:
     """Start one node; its output goes to `node.log` in its data directory.
+
+    `before` is what stands before the command, such as `ip netns exec NAME`; `environment` is that of the node, ours if
+    it is None.
 
     It leads a session of its own, so that Ctrl-C at the terminal reaches only the demo, which then ends its
     nodes in order. If the demo is killed or its terminal closes, the node ends as its standard input does.
@@ -53,11 +58,12 @@ async def start_node(command: NodeCommand) -> NodeProcess:
     command.data.mkdir(parents=True, exist_ok=True)
     with (command.data / "node.log").open("ab") as log:
         process = await trio.lowlevel.open_process(
-            python_command("node.cli", "run", "--attended", *_ONE_OF_SEVERAL, *command.arguments),
+            [*before, *python_command("node.cli", "run", "--attended", *_ONE_OF_SEVERAL, *command.arguments)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env=environment,
         )
     return NodeProcess(command.name, command.data, command.url, process)
 

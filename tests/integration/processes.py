@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 import trio
@@ -16,7 +16,7 @@ import trio
 from consensus.encoding import decode
 from consensus.event import Event, decode_event
 from consensus.settings import MatchSettings, SelfplaySettings, Settings, TimingSettings, TrainingSettings
-from node.config.founding import found_swarm
+from node.config.founding import Founded, found_swarm
 from node.demo.preparation import free_ports
 from node.demo.processes import NodeCommand, NodeProcess, end_processes, start_node
 
@@ -57,7 +57,11 @@ class Processes:
     async def start(self, *numbers: int) -> None:
         """Start these nodes."""
         for number in numbers:
-            self.running[number] = await start_node(self.commands[number])
+            self.running[number] = await self.open(number)
+
+    async def open(self, number: int) -> NodeProcess:
+        """Return the process of a node that was started now."""
+        return await start_node(self.commands[number])
 
     async def kill(self, number: int) -> None:
         """Send SIGKILL to the node alone: its workers must notice by themselves."""
@@ -68,7 +72,7 @@ class Processes:
     async def ask(self, number: int, path: str) -> Any:
         """Return a JSON answer of a node; None while it does not answer."""
         try:
-            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            async with httpx.AsyncClient(timeout=5, trust_env=False, verify=False) as client:
                 return (await client.get(self.commands[number].url + path)).json()
         except (httpx.HTTPError, ValueError):
             return None
@@ -106,6 +110,24 @@ class Processes:
         for at in common:
             assert seen[first][at] == seen[second][at], f"the ledgers differ after round {at}"
 
+    async def log(self, number: int) -> list[dict[str, Any]]:
+        """Return all effects of the order that a node keeps."""
+        entries: list[dict[str, Any]] = []
+        while more := await self.ask(number, f"/log?after={entries[-1]['number'] if entries else 0}"):
+            entries.extend(more)
+        return entries
+
+    async def until_log(
+        self, number: int, holds: Callable[[list[dict[str, Any]]], bool], seconds: float
+    ) -> list[dict[str, Any]]:
+        """Return the first log for which `holds`. Raises AssertionError after `seconds`."""
+        entries: list[dict[str, Any]] = []
+        with trio.move_on_after(seconds):
+            while not holds(entries := await self.log(number)):
+                await trio.sleep(0.5)
+            return entries
+        raise AssertionError(f"node {number}: its log was never as expected; its end was {entries[-20:]}")
+
     def add_options(self, number: int, *options: str) -> None:
         """Start a node with these options as well from now on."""
         command = self.commands[number]
@@ -127,23 +149,44 @@ def _epoch_of(raw: bytes) -> bytes:
     return epoch
 
 
-@asynccontextmanager
-async def processes(
-    directory: Path, count: int, settings: Settings, *options: str, hosts: Sequence[str] = ()
-) -> AsyncIterator[Processes]:
-    """Set up a swarm of `count` nodes, not started yet, on these hosts; end those that run on exit."""
-    ports = free_ports(2 * count)
-    addresses = [f"{host}:{port}" for host, port in zip(hosts or ["127.0.0.1"] * count, ports[:count], strict=True)]
-    founded = found_swarm(directory, addresses, ["hex8-2"], settings=settings)
+def node_commands(founded: Founded, directory: Path, http: Sequence[int], *options: str) -> list[NodeCommand]:
+    """Return the commands of all members, with their data in `directory`; `http` are their ports for people."""
     commands = []
-    for number, (key, port) in enumerate(zip(founded.keys, ports[count:], strict=True)):
+    for number, (key, port) in enumerate(zip(founded.keys, http, strict=True)):
         data = directory / f"data{number}"
         arguments = (str(founded.config), "--key", str(key), "--data", str(data), "--http", f"127.0.0.1:{port}")
         url = f"http://127.0.0.1:{port}"
         commands.append(NodeCommand(f"node{number}", key, data, url, (*arguments, *options)))
-    swarm = Processes(directory, commands)
+    return commands
+
+
+S = TypeVar("S", bound=Processes)
+
+
+@asynccontextmanager
+async def ending(swarm: S) -> AsyncIterator[S]:
+    """End those nodes of a swarm that run on exit."""
     try:
         yield swarm
     finally:
         with trio.CancelScope(shield=True):
             await end_processes([node.process for node in swarm.running.values()])
+
+
+@asynccontextmanager
+async def processes(
+    directory: Path, count: int, settings: Settings, *options: str, hosts: Sequence[str] = ()
+) -> AsyncIterator[Processes]:
+    """Set up a swarm of `count` nodes, not started yet, on these hosts; end those that run on exit."""
+    async with ending(Processes(directory, commands_on(directory, count, settings, *options, hosts=hosts))) as swarm:
+        yield swarm
+
+
+def commands_on(
+    directory: Path, count: int, settings: Settings, *options: str, hosts: Sequence[str] = ()
+) -> list[NodeCommand]:
+    """Found a swarm of `count` nodes on these hosts, and return their commands."""
+    ports = free_ports(2 * count)
+    addresses = [f"{host}:{port}" for host, port in zip(hosts or ["127.0.0.1"] * count, ports[:count], strict=True)]
+    founded = found_swarm(directory, addresses, ["hex8-2"], settings=settings)
+    return node_commands(founded, directory, ports[count:], *options)

@@ -29,7 +29,7 @@ async def test_half_a_swarm_decides_nothing_loses_nothing_and_goes_on_with_one_m
         await swarm.start(2)
         await swarm.until(0, "/status", lambda status: status["consensus"]["round"] >= before[0] + 3, 60)
         await swarm.same_digest(0, 2)
-    _require_no_forks(swarm)
+    require_no_forks(swarm)
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ async def test_a_trainer_killed_at_work_comes_back_and_nobody_waits_for_it(tmp_p
             victim, "/certificates", lambda found: any(entry["complete"] for entry in found), 60
         )
         assert certificates[0]["configuration"] == "hex8-2"
-    _require_no_forks(swarm)
+    require_no_forks(swarm)
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ async def test_a_node_killed_at_a_close_goes_on_in_the_next_epoch(tmp_path: Path
         status = await swarm.until(0, "/status", lambda status: status["consensus"]["epoch"] >= 2, 60)
         await swarm.until(0, "/status", lambda now: now["consensus"]["round"] > status["consensus"]["round"], 60)
         await swarm.same_digest(0, 1)
-    _require_no_forks(swarm)
+    require_no_forks(swarm)
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ async def test_a_node_that_lost_its_disk_jumps_to_the_present(tmp_path: Path) ->
         await swarm.until(0, "/status", lambda now: now["consensus"]["round"] > status["consensus"]["round"], 60)
         await swarm.same_digest(0, 1)
         await swarm.ready(0)
-    _require_no_forks(swarm)
+    require_no_forks(swarm)
     assert {event.epoch for event in swarm.stored_events(0)} <= {event.epoch for event in swarm.stored_events(1)}
 
 
@@ -106,7 +106,7 @@ async def test_a_copy_of_a_running_node_ends_and_nobody_is_convicted(tmp_path: P
         status = await swarm.until(1, "/status", lambda status: status["consensus"]["round"] >= now + 2, 60)
         assert {entry["equivocated"] for entry in status["conduct"]} == {None}
         await swarm.ready(0, 1, 2, 3)
-    _require_no_forks(swarm)
+    require_no_forks(swarm)
 
 
 @pytest.mark.slow
@@ -149,7 +149,7 @@ async def _somebody_who_trains(swarm: Processes) -> int:
             await trio.sleep(0.05)
 
 
-def _require_no_forks(swarm: Processes) -> None:
+def require_no_forks(swarm: Processes) -> None:
     """No member signed two events with one sequence number, by what all stores together hold."""
     found: dict[tuple[bytes, bytes, int], set[bytes]] = defaultdict(set)
     for number in range(len(swarm.commands)):

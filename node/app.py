@@ -348,11 +348,12 @@ class _Peers:
         return member.removed_by is not None or member.id not in self.places.address_book.roster
 
     def _make_router(self) -> Router:
+        missed = None if self.bulk.archiver is None else self.bulk.archiver.observe_missed
         routes = {
             SYNC_PATH: self.gossip.route(),
             ADDRESS_PATH: self._exchange.route(),
             DIAL_BACK_PATH: self.dial_back.route(),
-            BLOB_PATH: blob_route(self.bulk.blobs, self._store),
+            BLOB_PATH: blob_route(self.bulk.blobs, self._store, missed),
             KEEP_PATH: self.bulk.incoming.keep_route(),
             PIECE_PATH: self.bulk.incoming.piece_route(),
             OFFER_PATH: self.bulk.handed_over.offer_route(),

@@ -1,4 +1,7 @@
-"""Keeping in the archive what the ledger counts: shards, models and games of promotions, and certificates."""
+"""Keeping in the archive what the ledger counts: shards, models and games of promotions, and certificates.
+
+What is there and no node has any more is brought back when a member asks for it.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -20,6 +23,7 @@ _LOOK_S = 30.0  # between two looks at the ledger
 _LONGEST_PAUSE_S = 600.0  # where the archive does not work
 _RETRY_S = 600.0  # for a blob that nobody could give
 _FETCH_S = 120.0
+_ASKED_LOOK_S = 1.0  # between two looks at what members asked for in vain
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +52,7 @@ class Archiver:
         self._sizes: dict[bytes, int] = {}  # of what is counted and in the archive, in bytes
         self._certificates: set[bytes] = set()  # those in the archive
         self._retry_at: dict[bytes, float] = {}
+        self._asked: dict[bytes, None] = {}  # blobs in the archive that members asked for and that are not here
         self.waiting = 0
 
     @property
@@ -60,8 +65,30 @@ class Archiver:
         """Their bytes."""
         return sum(self._sizes.values())
 
+    def observe_missed(self, digest: bytes) -> None:
+        """Take in that a member asked for a blob that is not here; what is in the archive is brought back."""
+        if digest in self._sizes:
+            self._asked[digest] = None
+
     async def run(self) -> None:
-        """Archive until cancelled."""
+        """Archive, and bring back what members ask for, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._bring_back)
+            await self._archive_again_and_again()
+
+    async def _bring_back(self) -> None:
+        """Bring back what is asked for, one blob after the other; what fails is tried when it is asked for again."""
+        while True:
+            await trio.sleep(_ASKED_LOOK_S)
+            for digest in tuple(self._asked):
+                with trio.move_on_after(_FETCH_S):
+                    try:
+                        await self._fetcher.fetch(digest, max_bytes=self._sizes.get(digest, 0))
+                    except BlobError as error:
+                        _log.info("blob not brought back yet", blob=digest.hex(), reason=str(error))
+                del self._asked[digest]
+
+    async def _archive_again_and_again(self) -> None:
         pause_s = _FIRST_S
         has_failed = False
         while True:

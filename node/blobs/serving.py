@@ -1,5 +1,6 @@
 """Serves ranges of the blobs that are here, and of the snapshots in the store."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import trio
@@ -15,8 +16,11 @@ _FRESH_S = 60.0  # for which a blob that was verified is served without being re
 _REMEMBERED = 1024
 
 
-def blob_route(blobs: Blobs, store: Store) -> Route:
-    """Return the route for `BLOB_PATH`. A damaged blob is not served, but dropped; a damaged snapshot is not served."""
+def blob_route(blobs: Blobs, store: Store, missed: Callable[[bytes], None] | None = None) -> Route:
+    """Return the route for `BLOB_PATH`. A damaged blob is not served, but dropped; a damaged snapshot is not served.
+
+    `missed` is told the digests that were asked for and are not here.
+    """
     verified: dict[bytes, float] = {}  # when each blob was, by trio's clock
     snapshots = StoredSnapshots(store)
 
@@ -54,6 +58,8 @@ def blob_route(blobs: Blobs, store: Store) -> Route:
         except BlobError:
             raise Refusal(HTTPStatus.NOT_FOUND, "the blob can no longer be read here") from None
         if answer is None:
+            if missed is not None:
+                missed(request.digest)
             raise Refusal(HTTPStatus.NOT_FOUND, "the blob is not here")
         return answer.encode()
 

@@ -265,3 +265,30 @@ async def test_a_fresh_member_alone_reads_back_all_that_counted(
         assert await fresh.restores(digest)
         assert await fresh.blobs.read(digest, 0, len(DATA)) == made[digest]
     assert fresh.archive.restored_bytes == sum(len(made[digest]) for digest in counted)
+
+
+async def test_what_every_holder_lost_is_brought_back_when_a_member_asks_for_it(
+    server: S3Server, swarm: ledgers.Swarm, made: dict[bytes, bytes], nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    """The member with the archive need not hold it itself; what the ledger does not count is not brought."""
+    first = Machine(server, swarm)
+    counted = await fill(first, made)
+    await first.archiver.archive_all()
+    server.objects[NAME] = DATA
+    fresh, network = Machine(server, swarm), Network(1)
+    nursery.start_soon(fresh.archiver.run)
+    keeper, asker = b"k" * 32, b"a" * 32
+    route = blob_route(fresh.blobs, MemoryStore(MemoryDisk()), fresh.archiver.observe_missed)
+    await nursery.start(network.serve, keeper, Router([asker], {BLOB_PATH: route}))
+    await trio.sleep(60)  # it knows by now what is in the archive
+    mine = MemoryBlobs()
+    fetcher = BlobFetcher(mine, network.transport(asker), [keeper], random.Random(2))
+    for digest in (*counted, BLOB):
+        with pytest.raises(MissingBlobError):
+            await fetcher.fetch(digest, max_bytes=len(DATA))
+    await trio.sleep(20)
+    for digest in counted:
+        await fetcher.fetch(digest, max_bytes=len(DATA))
+        assert await mine.verify(digest)
+    with pytest.raises(MissingBlobError):
+        await fetcher.fetch(BLOB, max_bytes=len(DATA))

@@ -77,16 +77,23 @@ class Archiver:
             await self._archive_again_and_again()
 
     async def _bring_back(self) -> None:
-        """Bring back what is asked for, one blob after the other; what fails is tried when it is asked for again."""
+        """Bring back what is asked for, one blob after the other; what fails is left alone for a while."""
         while True:
             await trio.sleep(_ASKED_LOOK_S)
             for digest in tuple(self._asked):
-                with trio.move_on_after(_FETCH_S):
-                    try:
-                        await self._fetcher.fetch(digest, max_bytes=self._sizes.get(digest, 0))
-                    except BlobError as error:
-                        _log.info("blob not brought back yet", blob=digest.hex(), reason=str(error))
+                if self._retry_at.get(digest, 0.0) <= (now := trio.current_time()) and not await self._is_back(digest):
+                    self._retry_at[digest] = now + _RETRY_S
                 del self._asked[digest]
+
+    async def _is_back(self, digest: bytes) -> bool:
+        """Return whether a blob is here, after it was fetched from peers or read back, if need be."""
+        with trio.move_on_after(_FETCH_S):
+            try:
+                await self._fetcher.fetch(digest, max_bytes=self._sizes.get(digest, 0))
+                return True
+            except BlobError as error:
+                _log.info("blob not brought back yet", blob=digest.hex(), reason=str(error))
+        return False
 
     async def _archive_again_and_again(self) -> None:
         pause_s = _FIRST_S

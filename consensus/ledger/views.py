@@ -18,6 +18,7 @@ from consensus.ledger.records.deliveries import Deliveries
 from consensus.ledger.records.entities import (
     Candidacy,
     Claim,
+    ClaimKey,
     ClosedCandidate,
     Configuration,
     Conviction,
@@ -53,6 +54,7 @@ from consensus.ledger.rules.scores import Standing, standing
 from consensus.ledger.rules.siblings import Sibling
 from consensus.ledger.state.difference import differences
 from consensus.ledger.state.state import MemberProfile, State
+from consensus.ledger.state.table import Table
 from consensus.roster import Roster
 from consensus.settings import SelfplaySettings, Settings
 
@@ -67,6 +69,7 @@ class Views:
         self._state = state
         self._remembered: dict[tuple[object, ...], Any] = {}  # what was made of this ledger since its last round
         self._recalled: dict[tuple[object, ...], tuple[Sequence[object], Any]] = {}
+        self._there: frozenset[MemberId] = frozenset()  # the last `present_members`
 
     def remember(self, make: Callable[..., T], *arguments: str) -> T:
         """Return what a pure function makes of this ledger, and of texts; between two rounds it is computed once."""
@@ -261,7 +264,10 @@ class Views:
         return max(0, custody.needed(self._state, there, shard.author) - len(there.intersection(shard.holders)))
 
     def present_members(self) -> frozenset[MemberId]:
-        """Return the members that can hold shards now: something of them was ordered lately."""
+        """Return the members that can hold shards now: something of them was ordered lately.
+
+        It is the same set as before while it has the same members, so that what was made of it can be recalled.
+        """
         return self.remember(_present)
 
     def unsafe_shards(self) -> tuple[Shard, ...]:
@@ -375,7 +381,7 @@ class Views:
 
     def configurations(self) -> tuple[Configuration, ...]:
         """Return all configurations by name."""
-        return self.remember(_configurations)
+        return self._state.configurations.recall(_by_name)
 
     def selfplay_settings(self, name: str, model: bytes, version: int | None = None) -> SelfplaySettings:
         """Return the settings with which a configuration's games are played with this model.
@@ -421,7 +427,7 @@ class Views:
 
     def profiles(self) -> Mapping[MemberId, MemberProfile]:
         """Return the latest profile of each member that has announced one."""
-        return self.remember(_profiles)
+        return self._state.profiles.recall(_by_member)
 
     def claim(self, author: MemberId, number: int) -> Claim | None:
         """Return the live claim of this author with this transaction id, if there is one."""
@@ -429,11 +435,11 @@ class Views:
 
     def claims(self) -> tuple[Claim, ...]:
         """Return all live claims in the order in which they were granted."""
-        return self.remember(_claims)
+        return self._state.claims.recall(_in_order)
 
     def claims_of(self, member: MemberId) -> tuple[Claim, ...]:
         """Return the live claims of one member, oldest first."""
-        return tuple(claim for claim in self.claims() if claim.author == member)
+        return self._state.claims.recall(_by_author).get(member, ())
 
     def candidate(self, name: bytes) -> Candidacy | None:
         """Return the open candidate with this id, if there is one."""
@@ -441,7 +447,7 @@ class Views:
 
     def candidates(self) -> tuple[Candidacy, ...]:
         """Return the open candidates in the order in which they were nominated."""
-        return self.remember(_candidates)
+        return self._state.candidates.recall(_as_nominated)
 
     def obstacle_to(self, member: MemberId, nomination: Candidate) -> str:
         """Return why the ledger would refuse the member's nomination of an earlier model now; empty if it would not."""
@@ -461,7 +467,7 @@ class Views:
 
     def series(self, configuration: str | None = None) -> tuple[Series, ...]:
         """Return the series that are played, of one configuration or of all, by their ids."""
-        return self.remember(_series).get(configuration, ())
+        return self._state.series.recall(_series).get(configuration, ())
 
     def is_settled(self, entry: Series) -> bool:
         """Return whether a series needs no further blocks, because nearly all points went to one side."""
@@ -485,7 +491,7 @@ class Views:
 
     def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
         """Return the promotions of one configuration or of all, oldest first."""
-        return self.remember(_promotions).get(configuration, ())
+        return self._state.promotions.recall(_promotions).get(configuration, ())
 
     def promotion(self, statement: bytes) -> Promotion | None:
         """Return the promotion whose statement has this digest, if there is one."""
@@ -493,7 +499,7 @@ class Views:
 
     def shards(self, configuration: str) -> tuple[Shard, ...]:
         """Return the shards of a configuration, oldest first."""
-        return tuple(self._state.shards[configuration])
+        return self._state.shards_of(configuration)
 
     def accepted_counts(self) -> Mapping[str, int]:
         """Return how many transactions took effect, by type."""
@@ -505,32 +511,41 @@ class Views:
 
 
 def _present(views: Views) -> frozenset[MemberId]:
-    return custody.present(views._state)
+    found = custody.present(views._state)
+    if found != views._there:
+        views._there = found
+    return views._there
 
 
-def _claims(views: Views) -> tuple[Claim, ...]:
-    claims = views._state.claims.values()
-    return tuple(sorted(claims, key=lambda claim: (claim.place.index, claim.author, claim.id)))
+def _in_order(claims: Table[ClaimKey, Claim]) -> tuple[Claim, ...]:
+    return tuple(sorted(claims.values(), key=lambda claim: (claim.place.index, claim.author, claim.id)))
 
 
-def _candidates(views: Views) -> tuple[Candidacy, ...]:
-    return tuple(sorted(views._state.candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
+def _by_author(claims: Table[ClaimKey, Claim]) -> dict[MemberId, tuple[Claim, ...]]:
+    found: dict[MemberId, list[Claim]] = {}
+    for claim in claims.recall(_in_order):
+        found.setdefault(claim.author, []).append(claim)
+    return {author: tuple(own) for author, own in found.items()}
 
 
-def _configurations(views: Views) -> tuple[Configuration, ...]:
-    return tuple(entry for _, entry in sorted(views._state.configurations.items()))
+def _as_nominated(candidates: Table[bytes, Candidacy]) -> tuple[Candidacy, ...]:
+    return tuple(sorted(candidates.values(), key=lambda entry: (entry.place.index, entry.id)))
 
 
-def _profiles(views: Views) -> Mapping[MemberId, MemberProfile]:
-    return MappingProxyType(dict(sorted(views._state.profiles.items())))
+def _by_name(configurations: Table[str, Configuration]) -> tuple[Configuration, ...]:
+    return tuple(entry for _, entry in sorted(configurations.items()))
 
 
-def _series(views: Views) -> dict[str | None, tuple[Series, ...]]:
-    return _by_configuration(entry for _, entry in sorted(views._state.series.items()))
+def _by_member(profiles: Table[MemberId, MemberProfile]) -> Mapping[MemberId, MemberProfile]:
+    return MappingProxyType(dict(sorted(profiles.items())))
 
 
-def _promotions(views: Views) -> dict[str | None, tuple[Promotion, ...]]:
-    return _by_configuration(views._state.promotions.values())
+def _series(series: Table[bytes, Series]) -> dict[str | None, tuple[Series, ...]]:
+    return _by_configuration(entry for _, entry in sorted(series.items()))
+
+
+def _promotions(promotions: Table[bytes, Promotion]) -> dict[str | None, tuple[Promotion, ...]]:
+    return _by_configuration(promotions.values())
 
 
 def _since_last_event_ns(views: Views) -> Mapping[MemberId, int]:

@@ -18,6 +18,7 @@ from consensus.ledger.records.transactions import Missing
 from consensus.ledger.rules import findings
 from consensus.ledger.rules.candidates import drop
 from consensus.ledger.state.state import RefusedError, State
+from consensus.ledger.state.table import Table
 
 
 def apply_missing(state: State, place: Place, author: MemberId, transaction: Missing) -> None:
@@ -51,14 +52,14 @@ def settle(state: State, place: Place, absence: Absence) -> None:
     contest = state.contest(absence.candidate)
     if contest is None or 3 * _weight(state, absence) <= 2 * state.roster.total_weight:
         return
-    state.absences = {key: entry for key, entry in state.absences.items() if not absence.is_of_same(entry)}
+    state.absences = Table((key, entry) for key, entry in state.absences.items() if not absence.is_of_same(entry))
     if isinstance(contest, Candidacy) and absence.slot is None:
         drop(state, place, contest, "missing", "its files cannot be fetched from anybody")
         return
     report = None if absence.slot is None else report_of(contest, absence.slot)
     if report is None or report.digest != absence.subject:
         return  # struck meanwhile
-    state.cases.pop(report.digest, None)  # nobody can answer it
+    state.cases.discard(report.digest)  # nobody can answer it
     _, reopened = findings.strike(state, place, report)
     state.emit(
         "absent",

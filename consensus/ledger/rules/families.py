@@ -7,6 +7,7 @@ from consensus.ledger.records.families import FamilyRecord
 from consensus.ledger.rules import decisions
 from consensus.ledger.rules.costs import EVALUATION, cost_of_evaluation
 from consensus.ledger.state.state import State
+from consensus.ledger.state.table import Table
 
 GAIN = 1000
 """The unit of a gain: a thousandth of the points of a match."""
@@ -25,7 +26,7 @@ def observe_end(state: State, candidacy: Candidacy, gain: int) -> None:
     if family in names:  # anybody can train anything, but only these are compared
         before = kept.get((name, family)) or FamilyRecord(configuration=name, family=family)
         kept[name, family] = before.add(cost_of_training(state, name, family), gain * GAIN)
-    state.families = kept
+    state.families = Table(kept)
 
 
 def gain_of(score: int, blocks: int, most: int) -> int:

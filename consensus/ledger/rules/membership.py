@@ -25,6 +25,7 @@ from consensus.ledger.records.transactions import Ballot, Open, Propose, proposa
 from consensus.ledger.rules import claims, clock, decisions, voices
 from consensus.ledger.state.epoch_state import handover
 from consensus.ledger.state.state import RefusedError, State
+from consensus.ledger.state.table import Table
 from consensus.roster import Roster, RosterError, require_balance
 
 MAX_OPEN_PROPOSALS = 4  # of one member
@@ -174,8 +175,8 @@ def begin_next_epoch(state: State, place: Place) -> None:
     for key in [key for key in sorted(state.claims) if key[0] not in staying]:
         claim = state.claims[key]
         claims.revoke(state, place, claim)
-    state.profiles = {member: profile for member, profile in state.profiles.items() if member in staying}
-    state.commitments = initial_commitments(roster, state.round, state.commitments.values())
+    state.profiles = Table((member, profile) for member, profile in state.profiles.items() if member in staying)
+    state.commitments = Table(initial_commitments(roster, state.round, state.commitments.values()))
     state.last_event_clocks = {member: state.last_event_clocks.get(member, state.clock) for member in roster.ids}
     clock.begin_next_epoch(state)
     voices.keep_voices(state, lambda member: member in staying)

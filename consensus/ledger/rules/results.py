@@ -20,7 +20,7 @@ def apply_result(state: State, place: Place, author: MemberId, transaction: Resu
     """Take the result of a live claim, or of an expired one if nobody else was granted its slot."""
     contest, number = _slot_of(state, (author, transaction.claim))
     _check(contest, number, transaction)
-    state.claims.pop((author, transaction.claim), None)
+    state.claims.discard((author, transaction.claim))
     scores = tuple(score for _, score in transaction.scores)
     result = SlotResult(
         author=author,

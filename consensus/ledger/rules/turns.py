@@ -19,6 +19,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Claim, Outcome
 from consensus.ledger.records.stalls import Vain
 from consensus.ledger.state.state import SMALL_SWARM, RefusedError, State
+from consensus.ledger.state.table import Table
 
 SECOND_NS = 10**9
 LONGEST_WAIT_NS = 86_400 * SECOND_NS
@@ -90,7 +91,7 @@ def observe_drop(state: State, candidacy: Candidacy, outcome: Outcome) -> None:
 
 def observe_promotion(state: State, candidacy: Candidacy) -> None:
     """Take in that a candidate was promoted: its author waits for nobody."""
-    state.vain.pop((subject_of(candidacy.configuration), candidacy.author), None)
+    state.vain.discard((subject_of(candidacy.configuration), candidacy.author))
 
 
 def applies(state: State) -> bool:
@@ -108,9 +109,9 @@ def _count_failure(state: State, configuration: str, member: MemberId, held: int
 def prune(state: State) -> None:
     """Forget what is over: matches that are, and waits that ended so long ago that they say nothing any more."""
     live = {subject_of(name) for name in state.configurations}
-    state.vain = {
-        key: vain
+    state.vain = Table(
+        (key, vain)
         for key, vain in state.vain.items()
         if key[1] in state.roster
         and (state.contest(key[0]) is not None or (key[0] in live and vain.until + LONGEST_WAIT_NS > state.clock))
-    }
+    )

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from consensus.keys import MemberId
 from consensus.ledger.state.state import State
+from consensus.ledger.state.table import Table
 
 
 def keep_voices(state: State, has_say: Callable[[MemberId], bool]) -> None:
@@ -26,4 +27,4 @@ def keep_voices(state: State, has_say: Callable[[MemberId], bool]) -> None:
     for name, proposal in state.proposals.items():
         ballots = tuple(entry for entry in proposal.ballots if has_say(entry.author))
         state.proposals[name] = replace(proposal, ballots=ballots)
-    state.absences = {key: entry for key, entry in state.absences.items() if has_say(entry.author)}
+    state.absences = Table((key, entry) for key, entry in state.absences.items() if has_say(entry.author))

@@ -12,6 +12,7 @@ from itertools import islice
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS
 from consensus.ledger.state.state import State
+from consensus.ledger.state.table import Table
 
 SHARDS_KEPT = 1024  # of each configuration: far more than a training window, if they are of the usual size
 SMALL_SHARDS_KEPT = 4096  # with `steering.rules`, which size shards by the speed of machines, until they have
@@ -39,11 +40,11 @@ def prune(state: State) -> None:
             del table[member]
     # Evidence about older epochs is refused anyway.
     oldest = state.epoch.number - RECENT_EPOCHS
-    state.convictions = {
-        member: entry
+    state.convictions = Table(
+        (member, entry)
         for member, entry in state.convictions.items()
         if member in state.roster or entry.proof_epoch >= oldest
-    }
+    )
     _prune_promotions(state)
 
 

@@ -35,6 +35,7 @@ from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import RECENT_EPOCHS, EpochState
 from consensus.ledger.state.state import MemberProfile, RunningHash, State, UsedIds
+from consensus.ledger.state.table import Table
 from consensus.roster import RosterError, parse_roster
 from consensus.settings import Settings
 
@@ -203,37 +204,37 @@ def _read(genesis: Genesis, table: Decoded) -> State:
 
 def _fill(state: State, records: dict[str, Any]) -> None:
     """Put the entities into the tables of the state."""
-    state.profiles = {profile.member: profile for profile in records["profiles"]}
-    state.commitments = {commitment.member: commitment for commitment in records["pledges"]}
-    state.claims = {claim.key: claim for claim in records["claims"]}
-    state.candidates = {entry.id: entry for entry in records["candidates"]}
-    state.proposals = {entry.id: entry for entry in records["proposals"]}
-    state.cases = {entry.id: entry for entry in records["cases"]}
+    state.profiles = Table((profile.member, profile) for profile in records["profiles"])
+    state.commitments = Table((commitment.member, commitment) for commitment in records["pledges"])
+    state.claims = Table((claim.key, claim) for claim in records["claims"])
+    state.candidates = Table((entry.id, entry) for entry in records["candidates"])
+    state.proposals = Table((entry.id, entry) for entry in records["proposals"])
+    state.cases = Table((entry.id, entry) for entry in records["cases"])
     state.faults = list(records["faults"])
-    state.convictions = {entry.member: entry for entry in records["convictions"]}
+    state.convictions = Table((entry.member, entry) for entry in records["convictions"])
     if tuple(entry.name for entry in records["configurations"]) != state.settings.configurations:
         raise ShapeError("configurations: are not those of the genesis, and those added since")
-    state.configurations = {entry.name: entry for entry in records["configurations"]}
+    state.configurations = Table((entry.name, entry) for entry in records["configurations"])
     state.shards = {name: [] for name in state.configurations}
     for shard in records["shards"]:
         if shard.configuration not in state.shards:
             raise ShapeError("shards: of a configuration that is not played")
         state.add_shard(shard)
-    state.promotions = {entry.digest: entry for entry in records["promotions"]}
+    state.promotions = Table((entry.digest, entry) for entry in records["promotions"])
     state.closed_candidates = list(records["closed"])
-    state.deliveries = {entry.configuration: entry for entry in records.get("deliveries", ())}
-    state.explorations = {entry.configuration: entry for entry in records.get("explorations", ())}
-    state.shard_cases = {entry.shard: entry for entry in records.get("shard_cases", ())}
-    state.families = {(entry.configuration, entry.family): entry for entry in records.get("families", ())}
-    state.vain = {(entry.subject, entry.member): entry for entry in records.get("vain", ())}
-    state.absences = {entry.key: entry for entry in records.get("absences", ())}
+    state.deliveries = Table((entry.configuration, entry) for entry in records.get("deliveries", ()))
+    state.explorations = Table((entry.configuration, entry) for entry in records.get("explorations", ()))
+    state.shard_cases = Table((entry.shard, entry) for entry in records.get("shard_cases", ()))
+    state.families = Table(((entry.configuration, entry.family), entry) for entry in records.get("families", ()))
+    state.vain = Table(((entry.subject, entry.member), entry) for entry in records.get("vain", ()))
+    state.absences = Table((entry.key, entry) for entry in records.get("absences", ()))
     if not {*state.deliveries, *state.explorations} <= state.configurations.keys():
         raise ShapeError("deliveries, explorations: of a configuration that is not played")
-    state.series = {entry.id: entry for entry in records.get("series", ())}
-    state.ratings = {entry.configuration: entry for entry in records.get("ratings", ())}
+    state.series = Table((entry.id, entry) for entry in records.get("series", ()))
+    state.ratings = Table((entry.configuration, entry) for entry in records.get("ratings", ()))
     if not {*state.ratings, *(entry.configuration for entry in state.series.values())} <= state.configurations.keys():
         raise ShapeError("series, ratings: of a configuration that is not played")
-    state.outcomes = {entry.configuration: entry for entry in records.get("outcomes", ())}
+    state.outcomes = Table((entry.configuration, entry) for entry in records.get("outcomes", ()))
     if not state.outcomes.keys() <= state.configurations.keys():
         raise ShapeError("outcomes: of a configuration that is not played")
     if not state.last_event_clocks.keys() == state.commitments.keys() == state.roster.weights.keys():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from consensus.encoding import Value, encode, encode_array
+from consensus.encoding import Encoded, Value, encode, encode_array
 from consensus.genesis import Genesis
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import initial_commitments
@@ -37,6 +37,7 @@ from consensus.ledger.records.transactions import UNIFORM, Profile
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import EpochState
 from consensus.ledger.state.rows import EncodedRows
+from consensus.ledger.state.table import Table
 from consensus.roster import Roster
 from consensus.settings import Settings
 
@@ -156,36 +157,37 @@ class State:
         self.clock = 0
         self.weighted_time = 0  # with `timing.by_weight`: the weighted median of `member_times`, ns; it never falls
         self.member_times = dict.fromkeys(genesis.roster.ids, 0)  # the latest time of each member's ordered events
-        self.profiles: dict[MemberId, MemberProfile] = {}
+        self.profiles = Table[MemberId, MemberProfile]()
         self.used: dict[MemberId, UsedIds] = {}  # by present or former member
         self.last_event_clocks = dict.fromkeys(genesis.roster.ids, 0)  # the clock at each member's last event, ns
-        self.commitments = initial_commitments(genesis.roster)
-        self.claims: dict[ClaimKey, Claim] = {}
-        self.candidates: dict[bytes, Candidacy] = {}
-        self.proposals: dict[bytes, Proposal] = {}
-        self.cases: dict[bytes, Case] = {}  # by the digest of the result in doubt
+        self.commitments = Table(initial_commitments(genesis.roster))
+        self.claims = Table[ClaimKey, Claim]()
+        self.candidates = Table[bytes, Candidacy]()
+        self.proposals = Table[bytes, Proposal]()
+        self.cases = Table[bytes, Case]()  # by the digest of the result in doubt
         self.faults: list[Fault] = []  # the newest ones, oldest first
         self.fault_counts: dict[MemberId, int] = {}  # proven wrong results of each member so far
-        self.convictions: dict[MemberId, Conviction] = {}  # the last one of each member
-        self.configurations = {
-            name: Configuration(name=name, model=UNIFORM_MODEL, since=0) for name in genesis.settings.configurations
-        }
+        self.convictions = Table[MemberId, Conviction]()  # the last one of each member
+        self.configurations = Table(
+            (name, Configuration(name=name, model=UNIFORM_MODEL, since=0)) for name in genesis.settings.configurations
+        )
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self._shard_places: dict[bytes, tuple[str, int]] = {}  # of every shard that is kept, in `shards`
+        self._shard_tuples: dict[str, tuple[Shard, ...]] = {}  # the same as `shards`, where nothing has changed since
         self.unsafe: set[bytes] = set()  # those of them that may become safe: this follows from `shards`
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
-        self.deliveries: dict[str, Deliveries] = {}  # with `steering.rules`, by configuration
-        self.explorations: dict[str, Exploration] = {}  # with `steering.rules`, by configuration
-        self.shard_cases: dict[bytes, ShardCase] = {}  # with `steering.rules`, by the shard in doubt
+        self.deliveries = Table[str, Deliveries]()  # with `steering.rules`, by configuration
+        self.explorations = Table[str, Exploration]()  # with `steering.rules`, by configuration
+        self.shard_cases = Table[bytes, ShardCase]()  # with `steering.rules`, by the shard in doubt
         self.distrusted: dict[MemberId, int] = {}  # whose shards wait, and the clock when one was struck last, ns
         self.false_alarms: dict[MemberId, int] = {}  # the clock when a member's last case about a shard came to nothing
-        self.families: dict[tuple[str, str], FamilyRecord] = {}  # with `steering.rules`, by configuration and family
-        self.vain: dict[tuple[bytes, MemberId], Vain] = {}  # with `steering.rules`, by subject and member
-        self.absences: dict[tuple[bytes, bytes, MemberId], Absence] = {}  # with `steering.rules`, by `Absence.key`
-        self.series: dict[bytes, Series] = {}  # with `steering.rules`: those that are played
-        self.ratings: dict[str, Ratings] = {}  # with `steering.rules`, by configuration
-        self.outcomes: dict[str, Outcomes] = {}  # with `steering.rules`, by configuration
-        self.promotions: dict[bytes, Promotion] = {}  # by statement digest, oldest first
+        self.families = Table[tuple[str, str], FamilyRecord]()  # with `steering.rules`, by configuration and family
+        self.vain = Table[tuple[bytes, MemberId], Vain]()  # with `steering.rules`, by subject and member
+        self.absences = Table[tuple[bytes, bytes, MemberId], Absence]()  # with `steering.rules`, by `Absence.key`
+        self.series = Table[bytes, Series]()  # with `steering.rules`: those that are played
+        self.ratings = Table[str, Ratings]()  # with `steering.rules`, by configuration
+        self.outcomes = Table[str, Outcomes]()  # with `steering.rules`, by configuration
+        self.promotions = Table[bytes, Promotion]()  # by statement digest, oldest first
         self.closed_candidates: list[ClosedCandidate] = []
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
         self.accepted: dict[str, int] = {}  # how many transactions took effect, by type
@@ -242,8 +244,15 @@ class State:
         place = self._shard_places.get(digest)
         return None if place is None else place[0]
 
+    def shards_of(self, configuration: str) -> tuple[Shard, ...]:
+        """Return the shards of a configuration, oldest first: the same tuple as before while none has changed."""
+        if configuration not in self._shard_tuples:
+            self._shard_tuples[configuration] = tuple(self.shards[configuration])
+        return self._shard_tuples[configuration]
+
     def add_shard(self, shard: Shard) -> None:
         """Append a shard to those of its configuration."""
+        self._shard_tuples.pop(shard.configuration, None)
         kept = self.shards[shard.configuration]
         self._shard_places[shard.digest] = shard.configuration, len(kept)
         kept.append(shard)
@@ -252,6 +261,7 @@ class State:
     def put_shard(self, shard: Shard) -> None:
         """Put a changed shard in the place of the old one."""
         name, place = self._shard_places[shard.digest]
+        self._shard_tuples.pop(name, None)
         self.shards[name][place] = shard
         self._index_unsafe(shard)
 
@@ -261,6 +271,7 @@ class State:
             del self._shard_places[shard.digest]
             self.unsafe.discard(shard.digest)
         self.shards[configuration] = []
+        self._shard_tuples.pop(configuration, None)
         for shard in kept:
             self.add_shard(shard)
 
@@ -321,7 +332,7 @@ class State:
 
     def forget_absences(self, contest: bytes) -> None:
         """Remove what members could not fetch of a match or series that is over: the model may come back."""
-        self.absences = {key: entry for key, entry in self.absences.items() if entry.candidate != contest}
+        self.absences = Table((key, entry) for key, entry in self.absences.items() if entry.candidate != contest)
 
     def digest(self) -> bytes:
         """Return the SHA-256 over everything: live records by fingerprint, the past by its running hashes."""
@@ -330,15 +341,15 @@ class State:
             self.epoch.table(),
             self._used_rows.encode([(member, used.floor, used.packed()) for member, used in sorted(self.used.items())]),
             self._clock_rows.encode(sorted(self.last_event_clocks.items())),
-            _fingerprints(self.profiles),
-            encode_array([commitment.encoded for _, commitment in sorted(self.commitments.items())]),
-            _fingerprints(self.claims),
-            _fingerprints(self.candidates),
-            _fingerprints(self.proposals),
-            _fingerprints(self.cases),
+            self.profiles.recall(_fingerprints),
+            self.commitments.recall(_encodings),
+            self.claims.recall(_fingerprints),
+            self.candidates.recall(_fingerprints),
+            self.proposals.recall(_fingerprints),
+            self.cases.recall(_fingerprints),
             [[member, count] for member, count in sorted(self.fault_counts.items())],
-            _fingerprints(self.convictions),
-            _fingerprints(self.configurations),
+            self.convictions.recall(_fingerprints),
+            self.configurations.recall(_fingerprints),
             [self.accepted, self.refused],
             [
                 self.shard_chain.head,
@@ -352,18 +363,18 @@ class State:
             tables.append(self.times_table())
         if self.settings.steering.rules:
             tables += [
-                _fingerprints(self.deliveries),
-                _fingerprints(self.series),
-                _fingerprints(self.ratings),
+                self.deliveries.recall(_fingerprints),
+                self.series.recall(_fingerprints),
+                self.ratings.recall(_fingerprints),
             ]
             tables.append(self.decisions.table())
-            tables.append(_fingerprints(self.explorations))
-            tables.append(_fingerprints(self.shard_cases))
+            tables.append(self.explorations.recall(_fingerprints))
+            tables.append(self.shard_cases.recall(_fingerprints))
             tables.append([[[member, clock] for member, clock in sorted(table.items())] for table in self._trust()])
-            tables.append(_fingerprints(self.families))
-            tables.append(_fingerprints(self.vain))
-            tables.append(_fingerprints(self.absences))
-            tables.append(_fingerprints(self.outcomes))
+            tables.append(self.families.recall(_fingerprints))
+            tables.append(self.vain.recall(_fingerprints))
+            tables.append(self.absences.recall(_fingerprints))
+            tables.append(self.outcomes.recall(_fingerprints))
         return hashlib.sha256(encode(tables)).digest()
 
     def _trust(self) -> tuple[dict[MemberId, int], ...]:
@@ -374,6 +385,11 @@ class State:
         return [self.weighted_time, self._time_rows.encode(sorted(self.member_times.items()))]
 
 
-def _fingerprints(table: Mapping[Any, Entity]) -> list[bytes]:
-    """Return the fingerprints of the records of a table, by their keys."""
-    return [table[key].fingerprint for key in sorted(table)]
+def _fingerprints(table: Mapping[Any, Entity]) -> Encoded:
+    """Return the encoding of the fingerprints of a table's records, by their keys."""
+    return Encoded(encode([table[key].fingerprint for key in sorted(table)]))
+
+
+def _encodings(table: Mapping[Any, Entity]) -> Encoded:
+    """Return the encoding of a table's records, by their keys."""
+    return encode_array([table[key].encoded for key in sorted(table)])

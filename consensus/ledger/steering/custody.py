@@ -50,24 +50,32 @@ def lacks(ledger: Views) -> tuple[Lack, ...]:
     if not ledger.settings.steering.rules or not ledger.settings.steering.custodians:
         return ()
     unsafe = ledger.unsafe_shards()
-    counted = (
-        shard
-        for configuration in ledger.configurations()
-        for shard in kept_shards(ledger, configuration.name)
-        if shard.is_safe and shard.standing == "counted"
-    )
+    counted = (shard for entry in ledger.configurations() for shard in _thinly_held(ledger, entry.name))
     return tuple(_lacks(ledger, (*unsafe, *counted)))
 
 
 def _lacks(ledger: Views, shards: tuple[Shard, ...]) -> Iterator[Lack]:
-    there, enough = ledger.present_members(), ledger.settings.steering.custodians
     for shard in shards:
-        if len(there.intersection(shard.holders)) >= enough:  # most of them, and so the quick look
-            continue
         lacking = ledger.lacks_holders(shard)
         if lacking:
             holders = ledger.holders(shard)
             yield Lack(shard, lacking, tuple(other for other in ledger.custodians(shard) if other not in holders))
+
+
+def _thinly_held(ledger: Views, configuration: str) -> tuple[Shard, ...]:
+    """Return the counted shards that trainings may need and fewer than `custodians` members hold: a few of many."""
+    settings = ledger.settings, ledger.settings_on(configuration)
+    basis = (ledger.shards(configuration), ledger.present_members(), *settings)
+    return ledger.recall(_find_thinly_held, configuration, basis)
+
+
+def _find_thinly_held(ledger: Views, configuration: str) -> tuple[Shard, ...]:
+    there, enough = ledger.present_members(), ledger.settings.steering.custodians
+    return tuple(
+        shard
+        for shard in kept_shards(ledger, configuration)
+        if shard.is_safe and shard.standing == "counted" and len(there.intersection(shard.holders)) < enough
+    )
 
 
 def kept_shards(ledger: Views, configuration: str) -> Iterator[Shard]:
